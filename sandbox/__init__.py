@@ -1,0 +1,4 @@
+"""An EC2 on this machine: API state, machines, load balancer, metadata and faults.
+
+The product never imports this package, and this package never imports the product.
+"""

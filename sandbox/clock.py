@@ -1,0 +1,33 @@
+"""The sandbox's one clock: its seconds can run faster than real ones."""
+
+import threading
+import time
+
+
+class Clock:
+    """Sandbox seconds: `speed` of them pass in one real second.
+
+    Every wait that AWS would impose (boot, health interval, draining, notice) is measured in
+    sandbox seconds. Timestamps shown to clients are real ones, so that they fit the client's.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        if not speed > 0:
+            raise ValueError(f"speed must be above 0, got {speed}")
+        self.speed = speed
+        self._start = time.monotonic()
+
+    def now(self) -> float:
+        """Sandbox seconds since this clock was made."""
+        return (time.monotonic() - self._start) * self.speed
+
+    def real(self, seconds: float) -> float:
+        """How many real seconds that many sandbox seconds take."""
+        return seconds / self.speed
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(self.real(seconds))
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait for the event, for at most so many sandbox seconds."""
+        return event.wait(self.real(seconds))
