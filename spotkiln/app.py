@@ -1,0 +1,130 @@
+"""App: what to release and how it is built, tested and started. The defaults are Rails'."""
+
+import re
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from spotkiln.noun import Noun
+
+HEALTH_PATH = r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$"
+
+
+class App(Noun):
+    """A web application that listens on a port."""
+
+    name: str = Field(
+        default="demo-web-app",
+        title="Name",
+        description="Lower-case letters, digits and dashes. Names the folder in /srv, the units, "
+        "the images and the host names.",
+        pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$",
+    )
+    repository: str = Field(
+        title="Git repository",
+        description="What `git clone` takes: a URL without a password, or a path.",
+        min_length=1,
+    )
+    ref: str = Field(
+        default="main",
+        title="Git ref",
+        description="A branch, a tag or a commit. Only what is committed is released.",
+        min_length=1,
+        max_length=250,
+    )
+    build: str = Field(
+        default="bundle config set --local without 'development test' && bundle install --local"
+        " && SECRET_KEY_BASE_DUMMY=1 bundle exec rails assets:precompile",
+        title="Build command",
+        description="Run once, in the image, as the application's user.",
+    )
+    test_setup: str = Field(
+        default="bundle config unset --local without && bundle install --local"
+        " && bundle exec rails db:prepare",
+        title="Test set-up command",
+        description="Run in the booted image before the tests. Nothing of it is kept.",
+    )
+    test: str = Field(
+        default="bundle exec rspec",
+        title="Test command",
+        description="Run in the booted image. Must write a JUnit report to the file named by "
+        "SPOTKILN_JUNIT; no tests in it is a failure.",
+        min_length=1,
+    )
+    migrate: str = Field(
+        default="bundle exec rails db:prepare",
+        title="Migration command",
+        description="Run on every machine before the application starts. Empty for none.",
+    )
+    start: str = Field(
+        default="bundle exec puma -C config/puma.rb",
+        title="Start command",
+        description="Run under systemd as the application's user.",
+        min_length=1,
+    )
+    notify: bool = Field(
+        default=True,
+        title="Tells systemd when it is ready",
+        description="Type=notify (puma can); off for servers that cannot: Type=exec.",
+    )
+    port: int = Field(
+        default=3000,
+        title="Port",
+        description="The port it listens on: the target group's.",
+        ge=1024,
+        le=65535,
+    )
+    health_path: str = Field(
+        default="/up",
+        title="Health path",
+        description="Answers as the target group's health check expects once it can serve.",
+        pattern=HEALTH_PATH,
+    )
+    user: str = Field(
+        default="webapp",
+        title="User",
+        description="The system user that owns and runs it.",
+        pattern=r"^[a-z_][a-z0-9_-]{0,30}$",
+    )
+    environment: dict[str, str] = Field(
+        default_factory=lambda: {"RAILS_ENV": "production", "RAILS_LOG_TO_STDOUT": "1"},
+        title="Environment",
+        description="Baked into the image, readable by all who may read the image: no secrets.",
+    )
+    test_environment: dict[str, str] = Field(
+        default_factory=lambda: {"RAILS_ENV": "test"},
+        title="Test environment",
+        description="Added to the environment while the tests run.",
+    )
+
+    @field_validator("repository")
+    @classmethod
+    def _no_password(cls, repository: str) -> str:
+        if "://" in repository and urlsplit(repository).password:
+            raise ValueError(
+                "a password in the URL would end up in logs and in the UI: "
+                "remove it and let git's credential helper or an SSH key supply it"
+            )
+        if repository.startswith("-"):
+            raise ValueError(f"expected a URL or a path, got the option-like {repository!r}")
+        return repository
+
+    @field_validator("ref")
+    @classmethod
+    def _is_ref(cls, ref: str) -> str:
+        if ref.startswith("-") or re.search(r"[\s~^:?*\[\\]|\.\.|@\{", ref):
+            raise ValueError(
+                f"expected the name of a branch or tag, or a commit, got {ref!r}: "
+                "git does not allow such names"
+            )
+        return ref
+
+    @field_validator("environment", "test_environment")
+    @classmethod
+    def _variables(cls, variables: dict[str, str]) -> dict[str, str]:
+        for name, value in variables.items():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise ValueError(f"expected an environment variable's name, got {name!r}")
+            if "\n" in value or "\0" in value:
+                raise ValueError(f"the value of {name} must be a single line")
+        return variables

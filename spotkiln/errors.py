@@ -1,0 +1,92 @@
+"""The errors of a release, and who may try again.
+
+    SpotkilnError
+    ├── InputError              something asked for is wrong or missing; nothing was spent
+    │   └── PermissionDenied    AWS refused an action
+    ├── InfrastructureError     nobody's verdict: AWS, the network or Packer; may be tried again
+    │   ├── DeadlineExceeded    a wait that ended without an answer
+    │   └── CapacityError       EC2 had no machines
+    ├── VerdictError            the application was judged; trying again changes nothing
+    │   ├── BuildFailed         its dependencies or assets could not be built
+    │   ├── TestsFailed         its tests are red, or there were none
+    │   ├── UnitFailed          the booted image did not answer on its health path
+    │   └── GateFailed          its new servers did not become healthy
+    └── LeftBehind              something created is neither kept nor destroyed
+
+Every message says what was expected, what was seen and what to do next.
+"""
+
+from collections.abc import Sequence
+
+
+class SpotkilnError(Exception):
+    """The base of all errors that Spotkiln raises on purpose."""
+
+
+class InputError(SpotkilnError):
+    """Something asked for is wrong or missing. Raised before anything costs money."""
+
+
+class PermissionDenied(InputError):
+    """AWS refused an action; the message names the action and who asked."""
+
+
+class InfrastructureError(SpotkilnError):
+    """AWS, the network or Packer failed. The only kind of failure worth another try."""
+
+
+class DeadlineExceeded(InfrastructureError):
+    """A wait ended without an answer."""
+
+    def __init__(self, what: str, waited_seconds: float, last_seen: str) -> None:
+        self.what = what
+        self.waited_seconds = waited_seconds
+        self.last_seen = last_seen
+        super().__init__(
+            f"waited {waited_seconds:.0f} s for {what}; last seen: {last_seen or 'nothing'}"
+        )
+
+
+class CapacityError(InfrastructureError):
+    """EC2 had no machines of the wanted types in time."""
+
+
+class VerdictError(SpotkilnError):
+    """The application was judged and found wanting."""
+
+
+class BuildFailed(VerdictError):
+    """Dependencies or assets of the application could not be built."""
+
+
+class TestsFailed(VerdictError):
+    """Tests are red, or the report holds none."""
+
+    __test__ = False  # pytest would collect a class of this name
+
+    def __init__(self, message: str, failing: Sequence[str] = ()) -> None:
+        self.failing = tuple(failing)
+        super().__init__(message)
+
+
+class UnitFailed(VerdictError):
+    """The booted image did not answer on its health path."""
+
+
+class GateFailed(VerdictError):
+    """The new servers did not become healthy; `cause` is the verdict's."""
+
+    def __init__(self, message: str, cause: str) -> None:
+        self.cause = cause
+        super().__init__(message)
+
+
+class LeftBehind(SpotkilnError):
+    """Something that the release created is neither kept nor destroyed."""
+
+
+def may_be_tried_again(error: BaseException) -> bool:
+    """Only infrastructure is worth another try; capacity has had all its tries already."""
+    return isinstance(error, InfrastructureError) and not isinstance(
+        error, CapacityError | DeadlineExceeded
+    )

@@ -1,0 +1,251 @@
+"""Fleet: the servers of one release, asked for as an EC2 Spot Fleet."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from spotkiln import tags as t
+from spotkiln.image import Image
+from spotkiln.infra import Infra
+from spotkiln.noun import Noun
+from spotkiln.recipe import digest_of
+
+
+class AllocationStrategy(StrEnum):
+    PRICE_CAPACITY_OPTIMIZED = "priceCapacityOptimized"
+    CAPACITY_OPTIMIZED = "capacityOptimized"
+    DIVERSIFIED = "diversified"
+    LOWEST_PRICE = "lowestPrice"
+
+
+class Phase(StrEnum):
+    """Where a fleet stands; written to its tag before the step that it announces."""
+
+    PENDING = "pending"
+    SERVING = "serving"
+    RETIRING = "retiring"
+
+
+class FleetSpec(Noun):
+    """How many servers, of which kind."""
+
+    capacity: int = Field(
+        default=2, ge=1, le=1000, title="Capacity", description="How many instances serve."
+    )
+    instance_types: list[str] = Field(
+        default=["t3.micro", "t3a.micro", "t3.small"],
+        title="Instance types",
+        description="Any of these will do. More types in more zones mean fewer interruptions.",
+        min_length=1,
+        max_length=20,
+    )
+    allocation_strategy: AllocationStrategy = Field(
+        default=AllocationStrategy.PRICE_CAPACITY_OPTIMIZED,
+        title="Allocation strategy",
+        description="How EC2 chooses among types and zones.",
+    )
+    on_demand: int = Field(
+        default=0,
+        ge=0,
+        title="On-Demand part",
+        description="How many of the instances are On-Demand instead of Spot.",
+    )
+    on_demand_fallback: bool = Field(
+        default=False,
+        title="Fall back to On-Demand",
+        description="When Spot has no capacity in time: On-Demand for the missing part.",
+    )
+    capacity_rebalance: bool = Field(
+        default=False,
+        title="Capacity rebalancing",
+        description="Replace an instance as soon as EC2 sees an elevated risk of interruption.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.on_demand > self.capacity:
+            raise ValueError(
+                f"on_demand is {self.on_demand}, more than the whole capacity of {self.capacity}"
+            )
+        if len(set(self.instance_types)) != len(self.instance_types):
+            raise ValueError(f"instance_types names a type twice: {self.instance_types}")
+        return self
+
+
+class Fleet(Noun):
+    """A spot fleet request as AWS tells it. `created` is UTC."""
+
+    id: str
+    state: str
+    activity: str = ""
+    capacity: int
+    created: datetime = datetime.fromtimestamp(0, UTC)
+    target_groups: tuple[str, ...] = ()
+    launch_templates: tuple[str, ...] = ()
+    tags: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def release(self) -> str:
+        return self.tags.get(t.RELEASE, "")
+
+    @property
+    def run(self) -> str:
+        return self.tags.get(t.RUN, "")
+
+    @property
+    def image(self) -> str:
+        return self.tags.get(t.IMAGE, "")
+
+    @property
+    def commit(self) -> str:
+        return self.tags.get(t.COMMIT, "")
+
+    @property
+    def phase(self) -> Phase | None:
+        """None for fleets that are not ours."""
+        value = self.tags.get(t.PHASE)
+        return Phase(value) if value in set(Phase) else None
+
+    @property
+    def live(self) -> bool:
+        """Whether EC2 still keeps it at its capacity."""
+        return self.state in {"submitted", "active", "modifying"}
+
+    @property
+    def gone(self) -> bool:
+        return self.state in {"cancelled", "failed"}
+
+
+def settings_digest(spec: FleetSpec, infra: Infra) -> str:
+    """Stands for all that decides the servers besides the image."""
+    return digest_of(
+        {
+            "spec": spec.model_dump(mode="json"),
+            "subnets": infra.subnets,
+            "security_groups": infra.security_groups,
+            "role": infra.fleet_role,
+            "profile": infra.instance_profile,
+            "key": infra.key_pair,
+        }
+    )
+
+
+def fleet_tags(
+    base: Mapping[str, str], image: Image, infra: Infra, spec: FleetSpec
+) -> dict[str, str]:
+    """A fleet's tags at the moment of its creation."""
+    return {
+        **base,
+        t.PHASE: Phase.PENDING,
+        t.IMAGE: image.id,
+        t.SETTINGS: settings_digest(spec, infra),
+        t.TARGET_GROUP: infra.target_group.name,
+    }
+
+
+def template_name(release: str, attempt: int = 0) -> str:
+    """A launch template's name, chosen before it is made: 3 to 128 characters."""
+    return f"spotkiln-{release}" + (f"-{attempt}" if attempt else "")
+
+
+def launch_template_request(
+    name: str, image: Image, infra: Infra, tags: Mapping[str, str]
+) -> dict[str, Any]:
+    """CreateLaunchTemplate's parameters: everything but type and subnet, which are overrides.
+
+    Metadata version 2 only: a launch specification could not say so.
+    """
+    data: dict[str, Any] = {
+        "ImageId": image.id,
+        "SecurityGroupIds": list(infra.security_groups),
+        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+        "TagSpecifications": [
+            {"ResourceType": kind, "Tags": t.to_aws(tags)} for kind in ("instance", "volume")
+        ],
+    }
+    if infra.instance_profile:
+        data["IamInstanceProfile"] = {"Arn": infra.instance_profile}
+    if infra.key_pair:
+        data["KeyName"] = infra.key_pair
+    return {
+        "LaunchTemplateName": name,
+        "LaunchTemplateData": data,
+        "TagSpecifications": [{"ResourceType": "launch-template", "Tags": t.to_aws(tags)}],
+    }
+
+
+def spot_fleet_request(
+    spec: FleetSpec, infra: Infra, template: str, tags: Mapping[str, str]
+) -> dict[str, Any]:
+    """RequestSpotFleet's SpotFleetRequestConfig.
+
+    `template` is a launch template's id, pinned to its version 1. The client token is derived
+    from the release and the whole configuration: the same request twice is one fleet, another
+    configuration is another request.
+    """
+    config: dict[str, Any] = {
+        "AllocationStrategy": str(spec.allocation_strategy),
+        "IamFleetRole": infra.fleet_role,
+        "TargetCapacity": spec.capacity,
+        "OnDemandTargetCapacity": spec.on_demand,
+        "Type": "maintain",
+        "TerminateInstancesWithExpiration": False,
+        "InstanceInterruptionBehavior": "terminate",
+        "LaunchTemplateConfigs": [
+            {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "1"},
+                "Overrides": [
+                    {"InstanceType": kind, "SubnetId": subnet}
+                    for kind in spec.instance_types
+                    for subnet in infra.subnets
+                ],
+            }
+        ],
+        "LoadBalancersConfig": {
+            "TargetGroupsConfig": {"TargetGroups": [{"Arn": infra.target_group.arn}]}
+        },
+        "TagSpecifications": [
+            {"ResourceType": "spot-fleet-request", "Tags": t.to_aws(tags)},
+        ],
+    }
+    if spec.capacity_rebalance:
+        config["SpotMaintenanceStrategies"] = {
+            "CapacityRebalance": {"ReplacementStrategy": "launch"}
+        }
+    config["ClientToken"] = client_token(tags[t.RELEASE], config)
+    return config
+
+
+def client_token(release: str, config: Mapping[str, Any]) -> str:
+    """At most 64 ASCII characters."""
+    text = json.dumps({"release": release, "config": config}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def serving(fleets: Iterable[Fleet], target_group: str) -> list[Fleet]:
+    """Our fleets that serve a target group (by ARN), newest first. Foreign fleets are not ours
+    to judge: only those with our tags count."""
+    ours = [
+        fleet
+        for fleet in fleets
+        if fleet.live and fleet.phase is Phase.SERVING and target_group in fleet.target_groups
+    ]
+    return sorted(ours, key=lambda fleet: (fleet.created, fleet.id), reverse=True)
+
+
+def retirees(fleets: Iterable[Fleet], target_group: str, new: Fleet) -> list[Fleet]:
+    """The fleets that a released one replaces: all others of ours that serve, or were on
+    their way out, in the same target group."""
+    return [
+        fleet
+        for fleet in fleets
+        if fleet.id != new.id
+        and target_group in fleet.target_groups
+        and fleet.phase in {Phase.SERVING, Phase.RETIRING}
+        and not fleet.gone
+    ]

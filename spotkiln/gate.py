@@ -1,0 +1,339 @@
+"""The gate: whether a new fleet has proved itself. A pure function of what was observed."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from pydantic import Field
+
+from spotkiln.infra import HealthCheck
+from spotkiln.noun import Noun
+from spotkiln.target import Health, Instance, Target
+
+
+class GatePolicy(Noun):
+    """When a fleet counts as proved. Whatever is empty is derived from the target group."""
+
+    polls: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        title="Consecutive healthy polls",
+        description="How many looks in a row must find the whole capacity healthy.",
+    )
+    boot_seconds: int = Field(
+        default=120,
+        ge=0,
+        le=3600,
+        title="Expected boot (s)",
+        description="From launch until the application answers, generously.",
+    )
+    fulfilment_seconds: int = Field(
+        default=600,
+        ge=1,
+        le=7200,
+        title="Fulfilment deadline (s)",
+        description="How long EC2 may take to launch the whole capacity.",
+    )
+    grace_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        le=7200,
+        title="Grace period (s)",
+        description="How long a new instance may be unhealthy. Empty: expected boot + unhealthy "
+        "threshold x interval.",
+    )
+    health_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=7200,
+        title="Health deadline (s)",
+        description="From fulfilment until all are healthy. Empty: grace + (unhealthy + healthy "
+        "thresholds) x interval + 60.",
+    )
+    losses: int = Field(
+        default=2,
+        ge=0,
+        le=100,
+        title="Lost instances allowed",
+        description="Instances that may end by themselves and be replaced. Interruptions by EC2 "
+        "do not count.",
+    )
+    flaps: int = Field(
+        default=2,
+        ge=0,
+        le=100,
+        title="Flaps allowed",
+        description="How often one instance may fall from healthy back to unhealthy.",
+    )
+
+
+class Cause(StrEnum):
+    HEALTHY = "healthy"
+    CAPACITY = "capacity"
+    BOOTING = "booting"
+    FAILING_CHECK = "failing check"
+    FLAPPING = "flapping"
+    CRASHING = "crashing"
+    INTERRUPTED = "interrupted"
+    MISCONFIGURED = "misconfigured"
+    SETTLING = "settling"
+
+
+class Outcome(StrEnum):
+    HEALTHY = "healthy"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+class Observation(Noun):
+    """One look at the new fleet, `at` seconds after the gate was entered.
+
+    `instances` are all that the fleet ever launched and EC2 still tells of; `targets` are the
+    live ones with their health.
+    """
+
+    at: float
+    fleet_state: str
+    activity: str = ""
+    instances: tuple[Instance, ...] = ()
+    targets: tuple[Target, ...] = ()
+    errors: tuple[str, ...] = ()
+
+    @property
+    def healthy(self) -> frozenset[str]:
+        return frozenset(x.instance for x in self.targets if x.health is Health.HEALTHY)
+
+
+class Verdict(Noun):
+    outcome: Outcome
+    cause: Cause
+    detail: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.cause}: {self.detail}"
+        return f"{text}. {self.advice}" if self.advice else text
+
+
+class Limits(Noun):
+    """A policy with all its seconds resolved."""
+
+    polls: int
+    fulfilment: float
+    grace: float
+    health: float
+    losses: int
+    flaps: int
+
+
+def limits(policy: GatePolicy, check: HealthCheck) -> Limits:
+    """What the policy leaves open, from the target group's own settings."""
+    to_unhealthy = check.unhealthy_threshold * check.interval
+    to_healthy = check.healthy_threshold * check.interval
+    grace = policy.grace_seconds
+    if grace is None:
+        grace = policy.boot_seconds + to_unhealthy
+    health = policy.health_seconds
+    if health is None:
+        health = grace + to_unhealthy + to_healthy + 60
+    return Limits(
+        polls=policy.polls,
+        fulfilment=policy.fulfilment_seconds,
+        grace=grace,
+        health=health,
+        losses=policy.losses,
+        flaps=policy.flaps,
+    )
+
+
+# Reasons that no waiting mends.
+MISCONFIGURED = {
+    "Target.NotInUse": "the target's zone is not enabled for the load balancer, or no rule "
+    "forwards to the target group",
+    "Target.IpUnusable": "the target's address cannot be used by the load balancer",
+    "Target.HealthCheckDisabled": "the target group's health checks are disabled",
+}
+
+
+def judge(limits: Limits, capacity: int, seen: Sequence[Observation]) -> Verdict:
+    """Whether the fleet is proved, by everything seen so far, oldest first.
+
+    Only the new fleet's instances are in the observations: other fleets are never judged.
+    """
+    now = seen[-1]
+    return (
+        _refused(now)
+        or _misconfigured(seen)
+        or _crashing(limits, now)
+        or _flapping(limits, seen)
+        or _unhealthy(limits, seen)
+        or _proved(limits, capacity, seen)
+        or _late(limits, capacity, seen)
+        or _waiting(capacity, seen)
+    )
+
+
+def _failed(cause: Cause, detail: str, advice: str) -> Verdict:
+    return Verdict(outcome=Outcome.FAILED, cause=cause, detail=detail, advice=advice)
+
+
+def _refused(now: Observation) -> Verdict | None:
+    if now.fleet_state in {"submitted", "active", "modifying"}:
+        return None
+    reasons = "; ".join(now.errors) or "no error in its history"
+    return _failed(
+        Cause.CAPACITY,
+        f"the fleet is {now.fleet_state}: {reasons}",
+        "See the fleet's history in the evidence; was it cancelled by somebody else?",
+    )
+
+
+def _misconfigured(seen: Sequence[Observation]) -> Verdict | None:
+    # Twice in a row: a zone is being enabled, or a rule made, within seconds of the first look.
+    if len(seen) < 2:
+        return None
+    before = {(x.instance, x.reason) for x in seen[-2].targets}
+    for target in seen[-1].targets:
+        why = MISCONFIGURED.get(target.reason)
+        if why and (target.instance, target.reason) in before:
+            return _failed(
+                Cause.MISCONFIGURED, f"{target}: {why}", "Mend the load balancer, release again."
+            )
+    return None
+
+
+def _crashing(limits: Limits, now: Observation) -> Verdict | None:
+    lost = [x for x in now.instances if not x.live and x.lost_by and not x.interrupted]
+    if len(lost) <= limits.losses:
+        return None
+    listed = ", ".join(f"{x.id} ({x.lost_by})" for x in lost)
+    return _failed(
+        Cause.CRASHING,
+        f"{len(lost)} instances ended by themselves, {limits.losses} are allowed: {listed}",
+        "See their console output in the evidence.",
+    )
+
+
+def _flapping(limits: Limits, seen: Sequence[Observation]) -> Verdict | None:
+    falls: dict[str, int] = {}
+    for before, after in zip(seen, seen[1:], strict=False):
+        for target in after.targets:
+            if target.health is Health.UNHEALTHY and target.instance in before.healthy:
+                falls[target.instance] = falls.get(target.instance, 0) + 1
+    worst = max(falls, key=lambda name: falls[name], default=None)
+    if worst is None or falls[worst] <= limits.flaps:
+        return None
+    return _failed(
+        Cause.FLAPPING,
+        f"{worst} fell from healthy to unhealthy {falls[worst]} times, {limits.flaps} are allowed",
+        "It answers, then it does not: see its console output for restarts.",
+    )
+
+
+def _first_seen(seen: Sequence[Observation]) -> dict[str, float]:
+    first: dict[str, float] = {}
+    for look in seen:
+        for target in look.targets:
+            first.setdefault(target.instance, look.at)
+    return first
+
+
+def _unhealthy(limits: Limits, seen: Sequence[Observation]) -> Verdict | None:
+    now = seen[-1]
+    first = _first_seen(seen)
+    for target in now.targets:
+        age = now.at - first[target.instance]
+        if target.health is Health.UNHEALTHY and age > limits.grace:
+            return _failed(
+                Cause.FAILING_CHECK,
+                f"{target} after {age:.0f} s, {limits.grace:.0f} s of grace",
+                advice_for(target),
+            )
+    return None
+
+
+def advice_for(target: Target) -> str:
+    """What to do about a failing check, by the load balancer's reason code."""
+    return {
+        "Target.ResponseCodeMismatch": "The application answers, but with the wrong code: ask its "
+        "health path on one machine and read its log in the evidence.",
+        "Target.Timeout": "It does not answer in time: is the security group open to the load "
+        "balancer, is the machine too small, does the application listen on all addresses?",
+        "Target.FailedHealthChecks": "The connection fails: is the unit running (see the console "
+        "output), does it listen on the target group's port?",
+    }.get(target.reason, "See the evidence.")
+
+
+def _proved(limits: Limits, capacity: int, seen: Sequence[Observation]) -> Verdict | None:
+    recent = seen[-limits.polls :]
+    if len(recent) < limits.polls:
+        return None
+    steady = frozenset.intersection(*(look.healthy for look in recent))
+    if len(steady) < capacity:
+        return None
+    return Verdict(
+        outcome=Outcome.HEALTHY,
+        cause=Cause.HEALTHY,
+        detail=f"{len(steady)} of {capacity} healthy in {limits.polls} polls in a row",
+    )
+
+
+def _restarted_at(capacity: int, seen: Sequence[Observation]) -> float | None:
+    """When the whole capacity was last complete after having been short; None if never.
+
+    A replaced instance starts the health clock anew: it has to boot as well.
+    """
+    since: float | None = None
+    for look in seen:
+        complete = sum(x.live for x in look.instances) >= capacity
+        if not complete:
+            since = None
+        elif since is None:
+            since = look.at
+    return since
+
+
+def _late(limits: Limits, capacity: int, seen: Sequence[Observation]) -> Verdict | None:
+    now = seen[-1]
+    complete_at = _restarted_at(capacity, seen)
+    live = sum(x.live for x in now.instances)
+    # However often instances are replaced, the gate ends.
+    if complete_at is None and now.at > limits.fulfilment:
+        reasons = "; ".join(now.errors) or "EC2 gave no reason"
+        return _failed(
+            Cause.CAPACITY,
+            f"{live} of {capacity} instances after {now.at:.0f} s: {reasons}",
+            "Allow more instance types or zones, or set on_demand_fallback.",
+        )
+    waited = now.at - (complete_at or 0.0)
+    ceiling = limits.fulfilment + 2 * limits.health
+    if (complete_at is not None and waited > limits.health) or now.at > ceiling:
+        bad = [x for x in now.targets if x.health is not Health.HEALTHY]
+        listed = ", ".join(map(str, bad)) or "replaced again and again"
+        advice = advice_for(bad[0]) if bad else "See the fleet's history in the evidence."
+        return _failed(
+            Cause.FAILING_CHECK if bad else Cause.INTERRUPTED,
+            f"{len(now.healthy)} of {capacity} healthy {waited:.0f} s after launch: {listed}",
+            advice,
+        )
+    return None
+
+
+def _waiting(capacity: int, seen: Sequence[Observation]) -> Verdict:
+    now = seen[-1]
+    live = sum(x.live for x in now.instances)
+    counts: dict[str, int] = {}
+    for target in now.targets:
+        counts[target.health] = counts.get(target.health, 0) + 1
+    listed = ", ".join(f"{number} {health}" for health, number in sorted(counts.items()))
+    if live < capacity:
+        lost = [x.id for x in now.instances if x.interrupted]
+        cause = Cause.INTERRUPTED if lost else Cause.CAPACITY
+        detail = f"{live} of {capacity} instances" + (f", {listed}" if listed else "")
+        detail += f"; interrupted: {', '.join(lost)}" if lost else ""
+        detail += f"; {'; '.join(now.errors)}" if now.errors else ""
+    elif len(now.healthy) >= capacity:
+        cause, detail = Cause.SETTLING, f"all {capacity} healthy, looking again"
+    else:
+        cause, detail = Cause.BOOTING, f"{live} of {capacity} instances, {listed}"
+    return Verdict(outcome=Outcome.WAITING, cause=cause, detail=detail)

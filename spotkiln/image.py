@@ -1,0 +1,70 @@
+"""Image: a baked application, from candidate to tested or rejected."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field
+
+from spotkiln import tags as t
+from spotkiln.noun import Noun
+
+
+class ImageState(StrEnum):
+    CANDIDATE = "candidate"
+    TESTED = "tested"
+    REJECTED = "rejected"
+
+
+class Image(Noun):
+    """An AMI with our tags. Times are UTC."""
+
+    id: str
+    name: str
+    region: str
+    created: datetime
+    available: bool
+    architecture: str = "x86_64"
+    snapshots: tuple[str, ...] = ()
+    tags: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def app(self) -> str:
+        return self.tags.get(t.APP, "")
+
+    @property
+    def commit(self) -> str:
+        return self.tags.get(t.COMMIT, "")
+
+    @property
+    def release(self) -> str:
+        return self.tags.get(t.RELEASE, "")
+
+    @property
+    def recipe(self) -> str:
+        return self.tags.get(t.RECIPE, "")
+
+    @property
+    def inputs(self) -> str:
+        return self.tags.get(t.INPUTS, "")
+
+    @property
+    def state(self) -> ImageState | None:
+        """None for images that are not ours: bases, foreign ones."""
+        value = self.tags.get(t.STATE)
+        return ImageState(value) if value in set(ImageState) else None
+
+    def with_tags(self, **changes: str) -> Self:
+        return self.model_copy(update={"tags": {**self.tags, **changes}})
+
+
+def image_name(app: str, commit: str, release: str) -> str:
+    """Chosen before the bake, so that even an image that was never tagged can be found again.
+
+    At most 128 of the characters that EC2 allows.
+    """
+    return f"{app}/{commit[:12]}/{release}"[:128]
+
+
+def newest(images: list[Image]) -> Image | None:
+    return max(images, key=lambda image: (image.created, image.id), default=None)

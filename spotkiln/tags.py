@@ -1,0 +1,43 @@
+"""AWS's tags are the journal: what each of our resources carries, and how it is read back.
+
+Limits are EC2's: keys up to 128 characters, values up to 256, 50 tags a resource.
+"""
+
+from collections.abc import Iterable, Mapping
+
+PREFIX = "spotkiln:"
+APP = f"{PREFIX}app"
+RELEASE = f"{PREFIX}release"
+RUN = f"{PREFIX}run"
+COMMIT = f"{PREFIX}commit"
+
+# Images only.
+RECIPE = f"{PREFIX}recipe"
+INPUTS = f"{PREFIX}inputs"
+STATE = f"{PREFIX}state"
+RELEASED = f"{PREFIX}released"
+
+# Fleets only.
+PHASE = f"{PREFIX}phase"
+IMAGE = f"{PREFIX}image"
+SETTINGS = f"{PREFIX}settings"
+TARGET_GROUP = f"{PREFIX}target-group"
+
+# What AWS itself puts on the instances of a fleet.
+FLEET_REQUEST = "aws:ec2spot:fleet-request-id"
+
+Tags = dict[str, str]
+
+
+def release_tags(*, app: str, release: str, run: str, commit: str) -> Tags:
+    """What everything carries from the moment it exists."""
+    return {"Name": app, APP: app, RELEASE: release, RUN: run, COMMIT: commit}
+
+
+def to_aws(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """EC2's list of Key and Value, sorted so that equal tags make equal requests."""
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+
+
+def from_aws(tags: Iterable[Mapping[str, str]] | None) -> Tags:
+    return {tag["Key"]: tag["Value"] for tag in tags or ()}

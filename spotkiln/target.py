@@ -1,0 +1,63 @@
+"""Target: one instance of a fleet, as EC2 and the load balancer see it at one moment."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from spotkiln.noun import Noun
+
+
+class Health(StrEnum):
+    """The load balancer's states; `unregistered` is ours for one that it does not know."""
+
+    INITIAL = "initial"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNUSED = "unused"
+    DRAINING = "draining"
+    UNHEALTHY_DRAINING = "unhealthy.draining"
+    UNAVAILABLE = "unavailable"
+    UNREGISTERED = "unregistered"
+
+
+class Instance(Noun):
+    """An EC2 instance. `lost_by` is its state reason's code once it stops or terminates."""
+
+    id: str
+    state: str
+    type: str = ""
+    zone: str = ""
+    address: str = ""
+    image: str = ""
+    spot: bool = False
+    launched: datetime = datetime.fromtimestamp(0, UTC)
+    lost_by: str = ""
+    fleet: str = ""
+    tags: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
+
+    @property
+    def live(self) -> bool:
+        return self.state in {"pending", "running"}
+
+    @property
+    def gone(self) -> bool:
+        return self.state == "terminated"
+
+    @property
+    def interrupted(self) -> bool:
+        return self.lost_by in {"Server.SpotInstanceTermination", "Server.SpotInstanceShutdown"}
+
+
+class Target(Noun):
+    """A live instance with its health: AWS's state, reason code and description."""
+
+    instance: str
+    health: Health
+    reason: str = ""
+    description: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.instance} {self.health}"
+        if self.reason:
+            text += f" ({self.reason}"
+            text += f": {self.description})" if self.description else ")"
+        return text
