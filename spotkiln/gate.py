@@ -1,5 +1,6 @@
 """The gate: whether a new fleet has proved itself. A pure function of what was observed."""
 
+import itertools
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -216,7 +217,7 @@ def _crashing(limits: Limits, now: Observation) -> Verdict | None:
 
 def _flapping(limits: Limits, seen: Sequence[Observation]) -> Verdict | None:
     falls: dict[str, int] = {}
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in itertools.pairwise(seen):
         for target in after.targets:
             if target.health is Health.UNHEALTHY and target.instance in before.healthy:
                 falls[target.instance] = falls.get(target.instance, 0) + 1

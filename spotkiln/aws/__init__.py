@@ -1,0 +1,1 @@
+"""The one boundary to AWS: clients passed in, our nouns out, our errors out."""

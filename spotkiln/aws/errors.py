@@ -1,0 +1,109 @@
+"""Turns what botocore raises into our errors: with the call, the resource and the next step."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+)
+
+from spotkiln.errors import InfrastructureError, InputError, PermissionDenied, SpotkilnError
+
+DENIED = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "Client.Unauthorized"}
+BAD_CREDENTIALS = {
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+    "RequestExpired",
+}
+TRY_AGAIN = {
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "InternalError",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "Unavailable",
+}
+NETWORK = (
+    HTTPClientError,
+    EndpointConnectionError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
+)
+
+
+class AwsError(InfrastructureError):
+    """AWS failed or cannot be reached; `code` is its error code, if it gave one."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class AwsRefused(InputError):
+    """AWS says that the request is wrong; `code` is its error code."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        self.code = code
+        super().__init__(message)
+
+
+def code_of(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_not_found(error: ClientError) -> bool:
+    code = code_of(error)
+    return code.endswith((".NotFound", "NotFoundException", ".Unknown")) or code in {
+        "NoSuchEntity",
+        "InvalidAMIID.Unavailable",
+        "InvalidSpotFleetRequestConfig.NotFound",
+    }
+
+
+def translate(error: BotoCoreError | ClientError, resource: str) -> SpotkilnError:
+    """Our error for theirs; `resource` says in words what the call was about."""
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return InputError(
+            f"no AWS credentials found for {resource}: set AWS_PROFILE or run on an instance "
+            "with a role; `aws sts get-caller-identity` shows who you are"
+        )
+    if not isinstance(error, ClientError):
+        return AwsError(f"{resource}: cannot reach AWS: {error}", type(error).__name__)
+    code = code_of(error)
+    call = error.operation_name
+    message = error.response.get("Error", {}).get("Message", "")
+    if code in DENIED:
+        return PermissionDenied(
+            f"no right to {call} ({resource}): AWS says: {message}. "
+            f"Allow the action {call} for whoever runs this; docs/aws.md lists all actions"
+        )
+    if code in BAD_CREDENTIALS:
+        return InputError(
+            f"AWS does not accept the credentials ({code} at {call}, {resource}): {message}. "
+            "Log in again or check AWS_PROFILE"
+        )
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in TRY_AGAIN or status >= 500:
+        return AwsError(f"{call} failed ({resource}): {code}: {message}", code)
+    return AwsRefused(f"AWS refused {call} ({resource}): {code}: {message}", code)
+
+
+@contextmanager
+def aws_errors(resource: str) -> Iterator[None]:
+    """Everything that botocore raises inside comes out as ours."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise translate(error, resource) from error

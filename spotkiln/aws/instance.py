@@ -1,0 +1,106 @@
+"""EC2 instances: those of a fleet, and those that a release made in any way."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from spotkiln import tags as t
+from spotkiln.aws.errors import aws_errors, is_not_found
+from spotkiln.aws.session import Aws
+from spotkiln.target import Instance
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
+
+
+def from_aws(instance: "InstanceTypeDef") -> Instance:
+    """Source: EC2 DescribeInstances."""
+    tags = t.from_aws(instance.get("Tags"))  # type: ignore[arg-type]
+    state = instance["State"]["Name"]
+    code = instance.get("StateReason", {}).get("Code", "")
+    return Instance(
+        id=instance["InstanceId"],
+        state=state,
+        type=instance.get("InstanceType", ""),
+        zone=instance.get("Placement", {}).get("AvailabilityZone", ""),
+        address=instance.get("PrivateIpAddress", ""),
+        image=instance.get("ImageId", ""),
+        spot=instance.get("InstanceLifecycle") == "spot",
+        launched=instance["LaunchTime"],
+        lost_by=code if state not in {"pending", "running"} else "",
+        fleet=tags.get(t.FLEET_REQUEST, ""),
+        tags=tags,
+    )
+
+
+def _describe(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[Instance]:
+    with aws_errors(what):
+        pages = aws.ec2.get_paginator("describe_instances").paginate(Filters=filters)
+        return [
+            from_aws(instance)
+            for page in pages
+            for reservation in page["Reservations"]
+            for instance in reservation["Instances"]
+        ]
+
+
+def of_fleet(aws: Aws, fleet: str) -> list[Instance]:
+    """All that a fleet launched and EC2 still tells of, the terminated of the last hour too.
+
+    By AWS's own tag: DescribeSpotFleetInstances can be out of date.
+    """
+    return _describe(
+        aws,
+        [{"Name": f"tag:{t.FLEET_REQUEST}", "Values": [fleet]}],
+        f"instances of fleet {fleet}",
+    )
+
+
+def of_release(aws: Aws, release: str) -> list[Instance]:
+    """All instances of a release: its fleet's and its builders'."""
+    return _describe(
+        aws, [{"Name": f"tag:{t.RELEASE}", "Values": [release]}], f"instances of {release}"
+    )
+
+
+def ours(aws: Aws) -> list[Instance]:
+    """All instances that carry a release's tag, whosever it was."""
+    return _describe(aws, [{"Name": "tag-key", "Values": [t.RELEASE]}], "our instances")
+
+
+def terminate(aws: Aws, ids: Iterable[str]) -> None:
+    """Terminate by id; instances that are gone already are no error."""
+    wanted = sorted(ids)
+    if not wanted:
+        return
+    try:
+        aws.ec2.terminate_instances(InstanceIds=wanted)
+    except ClientError as error:
+        if not is_not_found(error):
+            with aws_errors(f"terminating {', '.join(wanted)}"):
+                raise
+        # One unknown id fails the whole call: one by one, then.
+        if len(wanted) > 1:
+            for one in wanted:
+                terminate(aws, [one])
+
+
+def console(aws: Aws, instance: str) -> str:
+    """The newest console output, at most 64 KiB; empty when EC2 has none."""
+    try:
+        answer = aws.ec2.get_console_output(InstanceId=instance)
+    except ClientError as error:
+        if is_not_found(error):
+            return ""
+        with aws_errors(f"console output of {instance}"):
+            raise
+    text = answer.get("Output", "")
+    # botocore decodes the output itself; emulators may leave it encoded.
+    if text and not any(c in text for c in " \n"):
+        try:
+            return base64.b64decode(text, validate=True).decode(errors="replace")
+        except ValueError:
+            return text
+    return text

@@ -1,0 +1,77 @@
+"""Clients for one region, by the default credential chain."""
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from botocore.utils import InstanceMetadataRegionFetcher
+
+from spotkiln import __version__
+from spotkiln.errors import InputError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_sts import STSClient
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The clients of one region. botocore's clients are safe to share between threads."""
+
+    region: str
+    ec2: "EC2Client"
+    elbv2: "ElasticLoadBalancingv2Client"
+    iam: "IAMClient"
+    sts: "STSClient"
+
+
+def resolve_region(wanted: str = "") -> str:
+    """Parameter, AWS_REGION, AWS_DEFAULT_REGION, the config file, instance metadata (v2).
+
+    Raises:
+        InputError: none of these names a region. There is no silent default.
+    """
+    region = wanted or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not region:
+        region = boto3.session.Session().region_name
+    if not region and os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true":
+        try:
+            region = InstanceMetadataRegionFetcher(timeout=1, num_attempts=1).retrieve_region()
+        except BotoCoreError:
+            region = None
+    if not region:
+        raise InputError(
+            "no AWS region: none is given, neither AWS_REGION nor AWS_DEFAULT_REGION is set, the "
+            "AWS config file names none and this is no EC2 instance; set the region parameter"
+        )
+    return region
+
+
+@lru_cache(maxsize=8)
+def connect(region: str) -> Aws:
+    """The clients of a region, one set a process.
+
+    botocore's standard retry mode handles throttling and lost connections; every call that
+    changes something can be repeated safely.
+    """
+    config = Config(
+        region_name=region,
+        retries={"mode": "standard", "total_max_attempts": 6},
+        connect_timeout=5,
+        read_timeout=30,
+        user_agent_extra=f"spotkiln/{__version__}",
+    )
+    session = boto3.session.Session(region_name=region)
+    return Aws(
+        region=region,
+        ec2=session.client("ec2", config=config),
+        elbv2=session.client("elbv2", config=config),
+        iam=session.client("iam", config=config),
+        sts=session.client("sts", config=config),
+    )
