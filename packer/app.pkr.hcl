@@ -1,0 +1,215 @@
+# From the base image to an application's: one commit's archive, its dependencies without the
+# test ones, compiled assets, units installed and enabled. Nothing is tested here: the finished
+# image is (test.pkr.hcl).
+
+variable "region" {
+  type        = string
+  description = "AWS region the image is built in and belongs to."
+}
+
+variable "endpoint" {
+  type        = string
+  default     = ""
+  description = "Address of another EC2 API; empty means AWS itself."
+}
+
+variable "instance_type" {
+  type        = string
+  default     = "t3.small"
+  description = "Instance type of the builder."
+}
+
+variable "vpc_id" {
+  type        = string
+  default     = ""
+  description = "VPC of the builder; empty means the account's default VPC."
+}
+
+variable "subnet_id" {
+  type        = string
+  default     = ""
+  description = "Subnet of the builder; empty lets AWS choose one in the default VPC."
+}
+
+variable "ssh_interface" {
+  type        = string
+  default     = "public_ip"
+  description = "Address by which the builder is reached: public_ip, private_ip, public_dns, private_dns or session_manager."
+}
+
+variable "ssh_username" {
+  type        = string
+  default     = "admin"
+  description = "The source image's login user, who may use sudo; Debian's images call it admin."
+}
+
+variable "ssh_source_cidrs" {
+  type        = list(string)
+  description = "Address ranges that may reach the builder's SSH port while it runs."
+}
+
+variable "iam_instance_profile" {
+  type        = string
+  default     = ""
+  description = "Instance profile of the builder; empty means none."
+}
+
+variable "source_ami" {
+  type        = string
+  description = "Id of the base image."
+}
+
+variable "image_name" {
+  type        = string
+  description = "Name of the image to make, unique in the account and region."
+}
+
+variable "tags" {
+  type        = map(string)
+  default     = {}
+  description = "Tags of the image and its snapshots, and of the builder and its volumes."
+}
+
+variable "manifest" {
+  type        = string
+  description = "File that Packer's manifest post-processor writes the image's id to."
+}
+
+variable "app_name" {
+  type        = string
+  description = "Name of the application: its folder under /srv, its units, its state under /var/lib. Lower-case letters, digits and hyphens."
+}
+
+variable "app_user" {
+  type        = string
+  default     = "webapp"
+  description = "System user that the application runs as; made when the base image has none of that name."
+}
+
+variable "app_port" {
+  type        = number
+  default     = 3000
+  description = "Port that the application listens on, handed to it as PORT."
+}
+
+variable "app_archive" {
+  type        = string
+  description = "Path of a .tar.gz of the commit, with the application at its root."
+}
+
+variable "commit" {
+  type        = string
+  description = "Id of the commit; written to REVISION in the application's folder."
+}
+
+variable "app_environment" {
+  type = map(string)
+  default = {
+    RAILS_ENV = "production"
+  }
+  description = "Environment of the application, also while it is built. It is part of the image: never a secret."
+}
+
+variable "build_command" {
+  type        = string
+  default     = "bundle config set --local without development:test && bundle install --local && bundle exec bootsnap precompile --gemfile app config lib && bundle exec rails assets:precompile"
+  description = "Shell command that installs dependencies and compiles, run once while the image is made, as the application's user in its folder."
+}
+
+variable "migrate_command" {
+  type        = string
+  default     = "bundle exec rails db:migrate"
+  description = "Shell command that prepares an instance for the application, run at each boot before it starts."
+}
+
+variable "start_command" {
+  type        = string
+  default     = "bundle exec puma -C config/puma.rb"
+  description = "Command that serves until it is told to stop; it is exec'd, so a single one."
+}
+
+variable "notify" {
+  type        = bool
+  default     = true
+  description = "Whether the server tells systemd when it is ready (Type=notify), as puma does; otherwise Type=exec."
+}
+
+variable "start_timeout_seconds" {
+  type        = number
+  default     = 90
+  description = "How long the application may take to start before systemd gives this attempt up."
+}
+
+variable "stop_timeout_seconds" {
+  type        = number
+  default     = 70
+  description = "How long the application may take to finish its requests once told to stop. Not less than the longest request; a load balancer's idle timeout is 60."
+}
+
+locals {
+  # Readable by systemd's EnvironmentFile and by a shell alike.
+  environment = [
+    for name, value in var.app_environment :
+    "${name}=\"${replace(replace(replace(replace(value, "\\", "\\\\"), "\"", "\\\""), "$", "\\$"), "`", "\\`")}\"\n"
+  ]
+}
+
+source "amazon-ebs" "app" {
+  region              = var.region
+  custom_endpoint_ec2 = var.endpoint
+  source_ami          = var.source_ami
+  ami_name            = var.image_name
+  ami_description     = "${var.app_name} at ${var.commit}, made by Spotkiln."
+
+  instance_type        = var.instance_type
+  vpc_id               = var.vpc_id
+  subnet_id            = var.subnet_id
+  iam_instance_profile = var.iam_instance_profile
+  # A builder that shuts itself down must not stay behind, stopped and billed for its disk.
+  shutdown_behavior = "terminate"
+
+  communicator                          = "ssh"
+  ssh_username                          = var.ssh_username
+  ssh_interface                         = var.ssh_interface
+  ssh_timeout                           = "5m"
+  temporary_security_group_source_cidrs = var.ssh_source_cidrs
+
+  tags            = var.tags
+  snapshot_tags   = var.tags
+  run_tags        = var.tags
+  run_volume_tags = var.tags
+}
+
+build {
+  sources = ["source.amazon-ebs.app"]
+
+  provisioner "file" {
+    sources     = [var.app_archive, "${path.root}/../systemd"]
+    destination = "/tmp/"
+  }
+
+  provisioner "shell" {
+    execute_command = "sudo env {{ .Vars }} bash '{{ .Path }}'"
+    # What people write freely goes in base64, because Packer reads {{ }} in these strings.
+    environment_vars = [
+      "SPOTKILN_APP=${var.app_name}",
+      "SPOTKILN_USER=${var.app_user}",
+      "SPOTKILN_PORT=${var.app_port}",
+      "SPOTKILN_COMMIT=${var.commit}",
+      "SPOTKILN_ARCHIVE=/tmp/${basename(var.app_archive)}",
+      "SPOTKILN_UNITS=/tmp/systemd",
+      "SPOTKILN_TYPE=${var.notify ? "notify" : "exec"}",
+      "SPOTKILN_START_TIMEOUT=${var.start_timeout_seconds}",
+      "SPOTKILN_STOP_TIMEOUT=${var.stop_timeout_seconds}",
+      "SPOTKILN_ENVIRONMENT_BASE64=${base64encode(join("", local.environment))}",
+      "SPOTKILN_BUILD_BASE64=${base64encode(var.build_command)}",
+      "SPOTKILN_MIGRATE_BASE64=${base64encode(var.migrate_command)}",
+      "SPOTKILN_START_BASE64=${base64encode(var.start_command)}",
+    ]
+    scripts = ["${path.root}/scripts/app.sh", "${path.root}/scripts/clean.sh"]
+  }
+
+  post-processor "manifest" {
+    output = var.manifest
+  }
+}

@@ -1,0 +1,146 @@
+# From a Debian image to the one that applications are baked on: updates, Ruby, Rails, the
+# application user. Slow things belong here, so that an application's own bake is short.
+
+variable "region" {
+  type        = string
+  description = "AWS region the image is built in and belongs to."
+}
+
+variable "endpoint" {
+  type        = string
+  default     = ""
+  description = "Address of another EC2 API; empty means AWS itself."
+}
+
+variable "instance_type" {
+  type        = string
+  default     = "t3.small"
+  description = "Instance type of the builder."
+}
+
+variable "vpc_id" {
+  type        = string
+  default     = ""
+  description = "VPC of the builder; empty means the account's default VPC."
+}
+
+variable "subnet_id" {
+  type        = string
+  default     = ""
+  description = "Subnet of the builder; empty lets AWS choose one in the default VPC."
+}
+
+variable "ssh_interface" {
+  type        = string
+  default     = "public_ip"
+  description = "Address by which the builder is reached: public_ip, private_ip, public_dns, private_dns or session_manager."
+}
+
+variable "ssh_username" {
+  type        = string
+  default     = "admin"
+  description = "The source image's login user, who may use sudo; Debian's images call it admin."
+}
+
+variable "ssh_source_cidrs" {
+  type        = list(string)
+  description = "Address ranges that may reach the builder's SSH port while it runs."
+}
+
+variable "iam_instance_profile" {
+  type        = string
+  default     = ""
+  description = "Instance profile of the builder; empty means none."
+}
+
+variable "source_ami" {
+  type        = string
+  description = "Id of the Debian image to start from."
+}
+
+variable "image_name" {
+  type        = string
+  description = "Name of the image to make, unique in the account and region, such as \"rails-base 20240131120000\"."
+}
+
+variable "tags" {
+  type        = map(string)
+  default     = {}
+  description = "Tags of the image and its snapshots, and of the builder and its volumes."
+}
+
+variable "manifest" {
+  type        = string
+  description = "File that Packer's manifest post-processor writes the image's id to."
+}
+
+variable "app_user" {
+  type        = string
+  default     = "webapp"
+  description = "System user that applications run as."
+}
+
+variable "packages" {
+  type = list(string)
+  default = [
+    "bundler",
+    "ca-certificates",
+    "curl",
+    "git",
+    "libnss-myhostname",
+    "puma",
+    "ruby",
+    "ruby-bootsnap",
+    "ruby-rails",
+    "ruby-rspec-junit-formatter",
+    "ruby-rspec-rails",
+    "ruby-sd-notify",
+    "ruby-sprockets-rails",
+    "ruby-sqlite3",
+    "sqlite3",
+  ]
+  description = "Debian packages to install, without their recommendations."
+}
+
+source "amazon-ebs" "base" {
+  region              = var.region
+  custom_endpoint_ec2 = var.endpoint
+  source_ami          = var.source_ami
+  ami_name            = var.image_name
+  ami_description     = "Debian with Ruby, Rails and the application user, made by Spotkiln."
+
+  instance_type        = var.instance_type
+  vpc_id               = var.vpc_id
+  subnet_id            = var.subnet_id
+  iam_instance_profile = var.iam_instance_profile
+  # A builder that shuts itself down must not stay behind, stopped and billed for its disk.
+  shutdown_behavior = "terminate"
+
+  communicator                          = "ssh"
+  ssh_username                          = var.ssh_username
+  ssh_interface                         = var.ssh_interface
+  ssh_timeout                           = "5m"
+  temporary_security_group_source_cidrs = var.ssh_source_cidrs
+
+  tags            = var.tags
+  snapshot_tags   = var.tags
+  run_tags        = var.tags
+  run_volume_tags = var.tags
+}
+
+build {
+  sources = ["source.amazon-ebs.base"]
+
+  provisioner "shell" {
+    execute_command = "sudo env {{ .Vars }} bash '{{ .Path }}'"
+    environment_vars = [
+      "SPOTKILN_PACKAGES=${join(" ", var.packages)}",
+      "SPOTKILN_USER=${var.app_user}",
+    ]
+    scripts = ["${path.root}/scripts/base.sh", "${path.root}/scripts/clean.sh"]
+  }
+
+  post-processor "manifest" {
+    output = var.manifest
+  }
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Installs one commit of an application with its units into the machine that becomes the image.
+# Runs as root, any number of times. Reads SPOTKILN_*, see app.pkr.hcl; *_BASE64 are decoded here.
+# Exits with 10 when the build command fails, 30 when the units are not valid.
+set -euo pipefail
+
+readonly DEPENDENCIES=10 UNIT=30
+readonly app=$SPOTKILN_APP user=$SPOTKILN_USER folder=/srv/$SPOTKILN_APP etc=/etc/$SPOTKILN_APP
+
+decode() {
+  base64 --decode <<<"$1"
+}
+
+make_user() {
+  id -u "$user" >/dev/null 2>&1 ||
+    useradd --system --user-group --no-create-home --home-dir /nonexistent \
+      --shell /usr/sbin/nologin "$user"
+}
+
+unpack() {
+  rm -rf "$folder"
+  install -d -m 0755 "$folder"
+  tar --extract --gzip --no-same-owner --file "$SPOTKILN_ARCHIVE" --directory "$folder"
+  echo "$SPOTKILN_COMMIT" >"$folder/REVISION"
+  chown -R "$user:$user" "$folder"
+}
+
+write_environment() {
+  install -d -m 0755 "$etc"
+  decode "$SPOTKILN_ENVIRONMENT_BASE64" >"$etc/environment"
+  chown "root:$user" "$etc/environment"
+  chmod 0640 "$etc/environment"
+}
+
+build() {
+  local home
+  home=$(mktemp -d)
+  chown "$user:$user" "$home"
+  # The application's environment and nothing of this login's.
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  (cd "$folder" && runuser -u "$user" -- env -i "HOME=$home" "PATH=$PATH" LANG=C.UTF-8 \
+    bash -euo pipefail -c 'set -a; . "$1"; set +a; eval "$2"' build \
+    "$etc/environment" "$(decode "$SPOTKILN_BUILD_BASE64")") || return
+  rm -rf "$home"
+}
+
+install_units() {
+  local units
+  units=$(mktemp -d)
+  START_COMMAND=$(decode "$SPOTKILN_START_BASE64") \
+    MIGRATE_COMMAND=$(decode "$SPOTKILN_MIGRATE_BASE64") \
+    APP=$app APP_USER=$user PORT=$SPOTKILN_PORT TYPE=$SPOTKILN_TYPE \
+    START_TIMEOUT=$SPOTKILN_START_TIMEOUT STOP_TIMEOUT=$SPOTKILN_STOP_TIMEOUT \
+    bash "$SPOTKILN_UNITS/render.sh" "$units"
+  cp -r "$units"/. /etc/systemd/system/
+  rm -rf "$units"
+  install -D -m 0755 "$SPOTKILN_UNITS/set-hostname.sh" /usr/local/lib/spotkiln/set-hostname
+  keep_hostname
+  verify_units
+  # Linked by hand: at the next boot they start; on the builder nothing must.
+  systemctl --quiet enable "$app.service" "$app-migrate.service" "$app-hostname.service"
+}
+
+keep_hostname() {
+  # Otherwise cloud-init sets its own at each boot, before or after ours.
+  if [[ -d /etc/cloud ]]; then
+    install -d /etc/cloud/cloud.cfg.d
+    echo 'preserve_hostname: true' >/etc/cloud/cloud.cfg.d/99-spotkiln-hostname.cfg
+  fi
+}
+
+verify_units() {
+  # It exits with 0 even for keys it does not know: what it says decides.
+  local complaints
+  complaints=$(systemd-analyze verify "/etc/systemd/system/$app.service" \
+    "/etc/systemd/system/$app-migrate.service" "/etc/systemd/system/$app-hostname.service" 2>&1 |
+    grep --fixed-strings "$app" || true)
+  if [[ -n $complaints ]]; then
+    echo "app: systemd does not accept the units:" >&2
+    echo "$complaints" >&2
+    exit "$UNIT"
+  fi
+}
+
+make_user
+unpack
+write_environment
+build || {
+  echo "app: the build command failed; its own message is above" >&2
+  exit "$DEPENDENCIES"
+}
+install_units
+rm -f "$SPOTKILN_ARCHIVE"

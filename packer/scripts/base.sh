@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Makes a Debian machine one that applications can be baked on. Runs as root, any number of times.
+# Reads SPOTKILN_PACKAGES (names, separated by blanks) and SPOTKILN_USER.
+# Exits with 10 when packages could not be had.
+set -euo pipefail
+
+readonly DEPENDENCIES=10
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+
+wait_for_first_boot() {
+  # cloud-init may still be writing the package sources.
+  if command -v cloud-init >/dev/null; then
+    timeout 180 cloud-init status --wait >/dev/null || true
+  fi
+}
+
+forbid_updates_in_place() {
+  # An immutable server is replaced, not upgraded; and these timers hold apt's locks at boot.
+  systemctl disable --quiet --now apt-daily.timer apt-daily-upgrade.timer 2>/dev/null || true
+  systemctl stop --quiet apt-daily.service apt-daily-upgrade.service 2>/dev/null || true
+}
+
+apt() {
+  apt-get -qq -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+    -o Dpkg::Use-Pty=0 "$@"
+}
+
+install_packages() {
+  # Blanks separate the names.
+  # shellcheck disable=SC2086
+  apt update && apt -y upgrade --with-new-pkgs &&
+    apt -y install --no-install-recommends $SPOTKILN_PACKAGES
+}
+
+make_user() {
+  id -u "$SPOTKILN_USER" >/dev/null 2>&1 ||
+    useradd --system --user-group --no-create-home --home-dir /nonexistent \
+      --shell /usr/sbin/nologin "$SPOTKILN_USER"
+}
+
+write_fingerprint() {
+  # The packages are what an application's dependencies come from, so their versions are part of
+  # what decides an image.
+  install -d /etc/spotkiln
+  dpkg-query --show --showformat='${Package} ${Version} ${Architecture}\n' |
+    LC_ALL=C sort >/etc/spotkiln/packages
+  echo "spotkiln:packages-sha256=$(sha256sum </etc/spotkiln/packages | cut -d' ' -f1)"
+}
+
+wait_for_first_boot
+forbid_updates_in_place
+install_packages || {
+  echo "base: the packages could not be installed; apt's own message is above" >&2
+  exit "$DEPENDENCIES"
+}
+make_user
+write_fingerprint

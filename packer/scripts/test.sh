@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# On a machine booted from a candidate image: waits until the application's unit answers, then
+# runs the tests in a copy of its folder. Runs as root. Reads SPOTKILN_*, see test.pkr.hcl.
+# Leaves junit.xml, test.log, journal.log and exit-code in SPOTKILN_REPORT and exits with 0
+# whatever they say, so that they can be fetched. exit-code: 0 passed, 10 the tests' dependencies
+# could not be installed, 20 tests failed, 30 the unit did not answer.
+set -euo pipefail
+
+readonly DEPENDENCIES=10 TESTS=20 UNIT=30
+readonly app=$SPOTKILN_APP user=$SPOTKILN_USER report=$SPOTKILN_REPORT
+readonly copy=/var/tmp/spotkiln-test
+
+decode() {
+  base64 --decode <<<"$1"
+}
+
+prepare_report() {
+  rm -rf "$report"
+  install -d -m 0755 "$report"
+  # Both are fetched whatever happens; an empty report says that there was none.
+  : >"$report/test.log"
+  install -m 0644 -o "$user" -g "$user" /dev/null "$report/junit.xml"
+}
+
+# The status that the health path answers, 000 if it doesn't.
+health_status() {
+  curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 \
+    "http://127.0.0.1:$SPOTKILN_PORT$(decode "$SPOTKILN_HEALTH_PATH_BASE64")" || true
+}
+
+wait_for_unit() {
+  local deadline=$((SECONDS + SPOTKILN_HEALTH_TIMEOUT)) state='' status=''
+  while ((SECONDS < deadline)); do
+    state=$(systemctl is-active "$app.service" || true)
+    if [[ $state == failed ]]; then
+      echo "test: $app.service has failed; its journal is in journal.log"
+      return 1
+    fi
+    if [[ $state == active ]]; then
+      status=$(health_status)
+      if [[ $status == 200 ]]; then
+        echo "test: $app.service answers its health path"
+        return 0
+      fi
+    fi
+    sleep 0.5
+  done
+  echo "test: after ${SPOTKILN_HEALTH_TIMEOUT} s $app.service is $state and its health path" \
+    "answered ${status:-nothing}, 200 was expected; its journal is in journal.log"
+  return 1
+}
+
+# Runs a command in the copy as the application's user; only the tests' environment is handed on.
+in_copy() {
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  (cd "$copy/app" && timeout --kill-after=10 "$((deadline - SECONDS > 0 ? deadline - SECONDS : 1))" \
+    runuser -u "$user" -- env -i "HOME=$copy/home" "PATH=$PATH" LANG=C.UTF-8 \
+    "JUNIT=$report/junit.xml" \
+    bash -euo pipefail -c 'set -a; . "$1"; set +a; eval "$2"' test "$copy/environment" "$1")
+}
+
+run_tests() {
+  local deadline=$((SECONDS + SPOTKILN_TEST_TIMEOUT))
+  rm -rf "$copy"
+  install -d -m 0755 -o "$user" -g "$user" "$copy" "$copy/home"
+  cp -a "/srv/$app" "$copy/app"
+  decode "$SPOTKILN_ENVIRONMENT_BASE64" >"$copy/environment"
+  chmod 0644 "$copy/environment"
+  in_copy "$(decode "$SPOTKILN_SETUP_BASE64")" || {
+    echo "test: the test set-up command failed; its own message is above"
+    return "$DEPENDENCIES"
+  }
+  in_copy "$(decode "$SPOTKILN_TEST_BASE64")" || {
+    echo "test: the tests failed"
+    return "$TESTS"
+  }
+}
+
+judge() {
+  wait_for_unit || return "$UNIT"
+  run_tests
+}
+
+prepare_report
+set +e
+(
+  set -e
+  judge
+) 2>&1 | tee "$report/test.log"
+code=${PIPESTATUS[0]}
+set -e
+journalctl --boot --no-pager --output=short-iso --unit="$app.service" \
+  --unit="$app-migrate.service" --unit="$app-hostname.service" >"$report/journal.log" 2>&1 || true
+echo "$code" >"$report/exit-code"
+chmod -R a+rX "$report"

@@ -1,0 +1,190 @@
+# Boots a candidate image as production would, waits until its own unit answers, runs the
+# application's tests in it and brings the report home, whatever they say. The amazon-ebsvolume
+# builder without volumes keeps nothing of the machine.
+
+variable "region" {
+  type        = string
+  description = "AWS region the image is built in and belongs to."
+}
+
+variable "endpoint" {
+  type        = string
+  default     = ""
+  description = "Address of another EC2 API; empty means AWS itself."
+}
+
+variable "instance_type" {
+  type        = string
+  default     = "t3.small"
+  description = "Instance type of the builder."
+}
+
+variable "vpc_id" {
+  type        = string
+  default     = ""
+  description = "VPC of the builder; empty means the account's default VPC."
+}
+
+variable "subnet_id" {
+  type        = string
+  default     = ""
+  description = "Subnet of the builder; empty lets AWS choose one in the default VPC."
+}
+
+variable "ssh_interface" {
+  type        = string
+  default     = "public_ip"
+  description = "Address by which the builder is reached: public_ip, private_ip, public_dns, private_dns or session_manager."
+}
+
+variable "ssh_username" {
+  type        = string
+  default     = "admin"
+  description = "The source image's login user, who may use sudo; Debian's images call it admin."
+}
+
+variable "ssh_source_cidrs" {
+  type        = list(string)
+  description = "Address ranges that may reach the builder's SSH port while it runs."
+}
+
+variable "iam_instance_profile" {
+  type        = string
+  default     = ""
+  description = "Instance profile of the builder; empty means none."
+}
+
+variable "source_ami" {
+  type        = string
+  description = "Id of the candidate image."
+}
+
+variable "tags" {
+  type        = map(string)
+  default     = {}
+  description = "Tags of the machine that the tests run on, and of its volumes."
+}
+
+variable "app_name" {
+  type        = string
+  description = "Name of the application, as it was given when the image was made."
+}
+
+variable "app_user" {
+  type        = string
+  default     = "webapp"
+  description = "System user that the application and its tests run as."
+}
+
+variable "app_port" {
+  type        = number
+  default     = 3000
+  description = "Port that the application listens on."
+}
+
+variable "health_path" {
+  type        = string
+  default     = "/up"
+  description = "Path that must answer 200 before the tests run."
+}
+
+variable "health_timeout_seconds" {
+  type        = number
+  default     = 120
+  description = "How long the application's unit may take, from the first login on, to answer its health path."
+}
+
+variable "test_setup_command" {
+  type        = string
+  default     = "bundle config unset --local without && bundle install --local && bundle exec rails db:migrate"
+  description = "Shell command that installs the test dependencies and prepares the tests' own database, in a copy of the application's folder."
+}
+
+variable "test_command" {
+  type        = string
+  default     = "bundle exec rspec --format documentation --format RspecJunitFormatter --out \"$JUNIT\""
+  description = "Shell command that runs the tests in that copy and writes a JUnit report to $JUNIT."
+}
+
+variable "test_environment" {
+  type = map(string)
+  default = {
+    RAILS_ENV = "test"
+  }
+  description = "Environment of the two commands above; nothing of the application's own is handed on."
+}
+
+variable "test_timeout_seconds" {
+  type        = number
+  default     = 900
+  description = "How long the two commands above may take together."
+}
+
+variable "report_dir" {
+  type        = string
+  description = "Existing folder here where junit.xml (empty if there was no report), test.log, journal.log and exit-code come home."
+}
+
+locals {
+  # Readable by systemd's EnvironmentFile and by a shell alike.
+  environment = [
+    for name, value in var.test_environment :
+    "${name}=\"${replace(replace(replace(replace(value, "\\", "\\\\"), "\"", "\\\""), "$", "\\$"), "`", "\\`")}\"\n"
+  ]
+}
+
+source "amazon-ebsvolume" "test" {
+  region              = var.region
+  custom_endpoint_ec2 = var.endpoint
+  source_ami          = var.source_ami
+
+  instance_type        = var.instance_type
+  vpc_id               = var.vpc_id
+  subnet_id            = var.subnet_id
+  iam_instance_profile = var.iam_instance_profile
+  # A machine that shuts itself down must not stay behind, stopped and billed for its disk.
+  shutdown_behavior = "terminate"
+
+  communicator                          = "ssh"
+  ssh_username                          = var.ssh_username
+  ssh_interface                         = var.ssh_interface
+  ssh_timeout                           = "5m"
+  temporary_security_group_source_cidrs = var.ssh_source_cidrs
+
+  run_tags        = var.tags
+  run_volume_tags = var.tags
+}
+
+build {
+  sources = ["source.amazon-ebsvolume.test"]
+
+  # Records its exit code and exits 0, or the report could not be fetched.
+  provisioner "shell" {
+    execute_command = "sudo env {{ .Vars }} bash '{{ .Path }}'"
+    # What people write freely goes in base64, because Packer reads {{ }} in these strings.
+    environment_vars = [
+      "SPOTKILN_APP=${var.app_name}",
+      "SPOTKILN_USER=${var.app_user}",
+      "SPOTKILN_PORT=${var.app_port}",
+      "SPOTKILN_REPORT=/var/tmp/spotkiln-report",
+      "SPOTKILN_HEALTH_TIMEOUT=${var.health_timeout_seconds}",
+      "SPOTKILN_TEST_TIMEOUT=${var.test_timeout_seconds}",
+      "SPOTKILN_HEALTH_PATH_BASE64=${base64encode(var.health_path)}",
+      "SPOTKILN_ENVIRONMENT_BASE64=${base64encode(join("", local.environment))}",
+      "SPOTKILN_SETUP_BASE64=${base64encode(var.test_setup_command)}",
+      "SPOTKILN_TEST_BASE64=${base64encode(var.test_command)}",
+    ]
+    scripts = ["${path.root}/scripts/test.sh"]
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    sources     = formatlist("/var/tmp/spotkiln-report/%s", ["junit.xml", "test.log", "journal.log", "exit-code"])
+    destination = "${var.report_dir}/"
+  }
+
+  # 20 tests, 30 unit; 10 dependencies.
+  provisioner "shell" {
+    inline = ["exit $(cat /var/tmp/spotkiln-report/exit-code)"]
+  }
+}

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Writes an application's units to the folder $1 from the templates beside this script.
+# Reads from the environment: APP, APP_USER, PORT, TYPE (notify or exec), START_TIMEOUT and
+# STOP_TIMEOUT (seconds), START_COMMAND, MIGRATE_COMMAND. Exits with 30 on values that no unit
+# can have.
+set -euo pipefail
+# The & in a value is a character, not "what was matched".
+shopt -u patsub_replacement 2>/dev/null || true
+
+readonly target=${1:?usage: render.sh FOLDER} UNIT=30
+templates=$(dirname "${BASH_SOURCE[0]}")
+
+expect() {
+  local name=$1 pattern=$2
+  if [[ ! ${!name} =~ ^($pattern)$ ]]; then
+    echo "render: $name is \"${!name}\", expected to match $pattern" >&2
+    exit "$UNIT"
+  fi
+}
+
+# A command as it must stand inside double quotes in a unit's ExecStart.
+quote() {
+  local text=$1
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  text=${text//\$/\$\$}
+  text=${text//%/%%}
+  printf '%s' "$text"
+}
+
+render() {
+  local text
+  text=$(<"$templates/$1")
+  text=${text//@APP@/$APP}
+  text=${text//@APP_USER@/$APP_USER}
+  text=${text//@PORT@/$PORT}
+  text=${text//@TYPE@/$TYPE}
+  text=${text//@START_TIMEOUT@/$START_TIMEOUT}
+  text=${text//@STOP_TIMEOUT@/$STOP_TIMEOUT}
+  # Four starts, each with its pause, and a little.
+  text=${text//@START_LIMIT_INTERVAL@/$((4 * START_TIMEOUT + 30))}
+  text=${text//@START_COMMAND@/$(quote "$START_COMMAND")}
+  text=${text//@MIGRATE_COMMAND@/$(quote "$MIGRATE_COMMAND")}
+  install -D -m 0644 /dev/stdin "$target/$2" <<<"$text"
+}
+
+expect APP '[a-z][a-z0-9-]{0,30}'
+expect APP_USER '[a-z_][a-z0-9_-]{0,30}'
+expect PORT '[0-9]{1,5}'
+expect TYPE 'notify|exec'
+expect START_TIMEOUT '[0-9]{1,5}'
+expect STOP_TIMEOUT '[0-9]{1,5}'
+expect START_COMMAND $'[^\n]*[^ \t\n][^\n]*'
+expect MIGRATE_COMMAND $'[^\n]*[^ \t\n][^\n]*'
+
+render app.service "$APP.service"
+render app-migrate.service "$APP-migrate.service"
+render app-hostname.service "$APP-hostname.service"
+render hardening.conf "$APP.service.d/hardening.conf"
+render hardening.conf "$APP-migrate.service.d/hardening.conf"
