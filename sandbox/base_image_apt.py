@@ -1,0 +1,109 @@
+"""How this host reaches its Debian mirrors, as files for the machine image.
+
+Read from apt itself, so that a proxy, a local mirror or a private certificate authority is
+carried over, and no mirror's name is written down here. Credentials (auth.conf) stay on the host.
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SUITE = "bookworm"
+_SUITES = (SUITE, f"{SUITE}-updates", f"{SUITE}-security")
+_AUTHORITIES = Path("/usr/local/share/ca-certificates")
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# Settings that decide whether and how a mirror is reached, as opposed to taste.
+_SETTING = re.compile(
+    r"^Acquire::((https?|ftp)::[^\s]*|Retries|ForceIPv[46]|Check-Valid-Until|Check-Date) ",
+    re.IGNORECASE,
+)
+# Files of the host that the machine has not got, such as a client certificate.
+_HOST_ONLY = re.compile(
+    r"::(SslCert|SslKey|CaInfo|CaPath|Proxy-Auto-Detect|ProxyAutoDetect) ", re.IGNORECASE
+)
+# Before the first `apt-get update` apt does not know an archive's origin yet.
+_UNKNOWN_ORIGIN = "$(ORIGIN)"
+_DEBIAN_PATH = re.compile(r"/debian(-security)?/?$")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One line of sources.list: where, which suite, which components."""
+
+    uri: str
+    suite: str
+    components: tuple[str, ...]
+
+    def line(self) -> str:
+        return f"deb [signed-by={_KEYRING}] {self.uri} {self.suite} {' '.join(self.components)}\n"
+
+
+@dataclass(frozen=True)
+class HostApt:
+    sources: tuple[Source, ...]  # empty where the host has none for this suite
+    settings: str  # apt.conf
+    authorities: tuple[tuple[str, bytes], ...]  # file name, PEM
+
+    @property
+    def mirror(self) -> str | None:
+        """The archive that debootstrap should use; None for its own default."""
+        return next((s.uri for s in self.sources if s.suite == SUITE), None)
+
+    def files(self) -> dict[str, bytes]:
+        """Path inside the machine (without the leading slash) to content."""
+        files = {"etc/apt/apt.conf.d/50host": self.settings.encode()}
+        if self.sources:
+            lines = "".join(source.line() for source in self.sources)
+            files["etc/apt/sources.list.d/host.list"] = lines.encode()
+            files["etc/apt/sources.list"] = b"# See sources.list.d\n"
+        for name, pem in self.authorities:
+            files[f"usr/local/share/ca-certificates/{name}"] = pem
+        return files
+
+
+def parse_sources(listing: str) -> tuple[Source, ...]:
+    """From lines "URI|release|component|origin" as `apt-get indextargets` prints them.
+
+    Other vendors' archives and schemes that only this host can read are left out.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for line in listing.splitlines():
+        uri, release, component, origin = (line.split("|") + [""] * 4)[:4]
+        unknown = origin == _UNKNOWN_ORIGIN and _DEBIAN_PATH.search(uri) is not None
+        reachable = uri.startswith(("http://", "https://"))
+        if (origin == "Debian" or unknown) and release in _SUITES and reachable:
+            components = found.setdefault((uri, release), [])
+            if component not in components:
+                components.append(component)
+    return tuple(Source(uri, suite, tuple(parts)) for (uri, suite), parts in found.items())
+
+
+def parse_settings(dump: str) -> str:
+    """The lines of `apt-config dump` that the machine needs as well."""
+    lines = [
+        line
+        for line in dump.splitlines()
+        if _SETTING.match(line) and not _HOST_ONLY.search(line) and not line.endswith(' "";')
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def read_host_apt() -> HostApt:
+    """Without apt on the host: no sources, no settings."""
+    form = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)"
+    listing = _output("apt-get", "indextargets", "--format", form, "Created-By: Packages")
+    authorities = sorted(_AUTHORITIES.glob("**/*.crt")) if _AUTHORITIES.is_dir() else []
+    return HostApt(
+        sources=parse_sources(listing),
+        settings=parse_settings(_output("apt-config", "dump")),
+        authorities=tuple((path.name, path.read_bytes()) for path in authorities),
+    )
+
+
+def _output(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
