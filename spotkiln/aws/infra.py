@@ -102,7 +102,7 @@ def fleet_role(aws: Aws, name: str) -> str:
             ) from error
         with aws_errors(f"role {name}"):
             raise
-    policy = role.get("AssumeRolePolicyDocument", {})
+    policy: object = role.get("AssumeRolePolicyDocument", {})
     text = unquote(policy) if isinstance(policy, str) else json.dumps(policy)
     if SPOT_FLEET not in text:
         raise InputError(

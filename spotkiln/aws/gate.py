@@ -1,0 +1,102 @@
+"""Watches a new fleet until the gate has a verdict."""
+
+from collections.abc import Callable
+
+from spotkiln.aws import fleet as fleets
+from spotkiln.aws import instance as instances
+from spotkiln.aws import target as targets
+from spotkiln.aws.session import Aws
+from spotkiln.fleet import Fleet
+from spotkiln.gate import Limits, Observation, Outcome, Verdict, judge
+from spotkiln.infra import Infra
+from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
+from spotkiln.target import Health, Instance, Target
+
+# DescribeSpotFleetRequests tells little that the instances don't: ask it every so often.
+FLEET_EVERY = 4
+
+
+def with_health(live: list[Instance], registered: dict[str, Target]) -> tuple[Target, ...]:
+    """The fleet's live instances, each with its health; what the load balancer does not know
+    yet is `unregistered`."""
+    return tuple(
+        registered.get(one.id) or Target(instance=one.id, health=Health.UNREGISTERED)
+        for one in live
+    )
+
+
+class Watch:
+    """Everything seen of one fleet since the gate was entered."""
+
+    def __init__(self, aws: Aws, fleet: Fleet, infra: Infra, clock: Clock) -> None:
+        self._aws = aws
+        self._fleet = fleet
+        self._group = infra.target_group.arn
+        self._clock = clock
+        self._start = clock.now()
+        self._state = "submitted"
+        self._activity = ""
+        self._errors: tuple[str, ...] = ()
+        self.seen: list[Observation] = []
+
+    def look(self) -> Observation:
+        all_instances = instances.of_fleet(self._aws, self._fleet.id)
+        live = [one for one in all_instances if one.live]
+        short = len(live) < self._fleet.capacity
+        if short or len(self.seen) % FLEET_EVERY == 0:
+            self._ask_the_fleet(short=short)
+        registered = targets.health(self._aws, self._group) if live else {}
+        observation = Observation(
+            at=self._clock.now() - self._start,
+            fleet_state=self._state,
+            activity=self._activity,
+            instances=tuple(all_instances),
+            targets=with_health(live, registered),
+            errors=self._errors,
+        )
+        self.seen.append(observation)
+        return observation
+
+    def _ask_the_fleet(self, *, short: bool) -> None:
+        found = fleets.describe(self._aws, self._fleet.id)
+        # Right after the request it may not be seen yet: that is no verdict.
+        if found:
+            self._state, self._activity = found.state, found.activity
+        # The history is up to 30 s late: no use in asking sooner, or when all is there.
+        late = self._clock.now() - self._start > 30 and len(self.seen) % FLEET_EVERY == 0
+        if (short and late) or self._activity == "error":
+            rows = fleets.history(self._aws, self._fleet.id)
+            self._errors = tuple(fleets.problems(rows))
+
+
+def watch(
+    aws: Aws,
+    fleet: Fleet,
+    infra: Infra,
+    limits: Limits,
+    clock: Clock,
+    progress: Callable[[Observation, Verdict], None],
+) -> Verdict:
+    """Look until `judge` says healthy or failed; `progress` gets every look.
+
+    Raises:
+        DeadlineExceeded: never in practice: the verdict has deadlines of its own.
+    """
+    watching = Watch(aws, fleet, infra, clock)
+
+    def probe() -> Done[Verdict] | Waiting:
+        observation = watching.look()
+        verdict = judge(limits, fleet.capacity, watching.seen)
+        progress(observation, verdict)
+        if verdict.outcome is not Outcome.WAITING:
+            return Done(verdict)
+        # Once all are healthy, the remaining looks come at short intervals.
+        return Waiting(verdict.detail, soon=len(observation.healthy) >= fleet.capacity)
+
+    return poll(
+        probe,
+        what=f"the gate's verdict on {fleet.id}",
+        deadline_seconds=2 * (limits.fulfilment + 2 * limits.health) + 60,
+        clock=clock,
+        backoff=Backoff(first=1.0, factor=1.2, maximum=5.0),
+    )

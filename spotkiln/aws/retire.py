@@ -1,0 +1,128 @@
+"""Takes fleets away without losing a request, and verifies that they are gone.
+
+Spot Fleet cannot drain: cancelling with termination cuts requests off. So: cancel and keep the
+instances, deregister them, wait until the load balancer has let go of them, terminate them by
+id, confirm. The same for a fleet that is replaced and for one that failed: some of its instances
+may serve already.
+"""
+
+from collections.abc import Callable, Sequence
+
+from spotkiln.aws import fleet as fleets
+from spotkiln.aws import instance as instances
+from spotkiln.aws import target as targets
+from spotkiln.aws.session import Aws
+from spotkiln.fleet import Fleet
+from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
+from spotkiln.target import Health, Instance, Target
+
+LET_GO = {Health.UNUSED, Health.UNREGISTERED}
+# Beyond the group's own delay, for connections that end late and for AWS's bookkeeping.
+DRAIN_SLACK_SECONDS = 120
+TERMINATION_SECONDS = 900
+
+
+def still_held(registered: dict[str, Target], ids: set[str]) -> list[Target]:
+    """Of these instances, those that the load balancer has not let go of."""
+    return [
+        target
+        for name, target in sorted(registered.items())
+        if name in ids and target.health not in LET_GO
+    ]
+
+
+def _members(aws: Aws, retiring: Sequence[Fleet]) -> list[Instance]:
+    return [one for fleet in retiring for one in instances.of_fleet(aws, fleet.id)]
+
+
+def _drain(
+    aws: Aws, target_group: str, ids: set[str], delay: int, clock: Clock, say: Callable[[str], None]
+) -> None:
+    held = still_held(targets.health(aws, target_group), ids)
+    draining = [one for one in held if one.health is Health.DRAINING]
+    targets.deregister(
+        aws, target_group, (one.instance for one in held if one.health is not Health.DRAINING)
+    )
+    if not held:
+        return
+    say(f"draining {len(held)} targets, {delay} s of deregistration delay")
+    started = clock.now()
+    # Those that drain already may be done any time; the others not before the whole delay.
+    earliest = 0.0 if draining else max(0.0, delay - 0.5)
+
+    def let_go() -> Done[None] | Waiting:
+        left = still_held(targets.health(aws, target_group), ids)
+        if not left:
+            return Done(None)
+        not_before = max(0.0, earliest - (clock.now() - started))
+        return Waiting(", ".join(map(str, left)), not_before=not_before)
+
+    poll(
+        let_go,
+        what=f"targets to drain: {', '.join(sorted(one.instance for one in held))}",
+        deadline_seconds=delay + DRAIN_SLACK_SECONDS,
+        clock=clock,
+    )
+
+
+def _confirm(aws: Aws, retiring: Sequence[Fleet], target_group: str, clock: Clock) -> None:
+    """Until every fleet is cancelled and every instance terminated, late ones too: a fleet that
+    is cancelled before it was fulfilled can still launch."""
+
+    def gone() -> Done[None] | Waiting:
+        left = [one for one in _members(aws, retiring) if not one.gone]
+        late = {one.id for one in left if one.live}
+        if late:
+            targets.deregister(
+                aws,
+                target_group,
+                (x.instance for x in still_held(targets.health(aws, target_group), late)),
+            )
+            instances.terminate(aws, late)
+        if left:
+            return Waiting(", ".join(f"{one.id} {one.state}" for one in left))
+        found = [fleets.describe(aws, fleet.id) for fleet in retiring]
+        open_ = [fleet for fleet in found if fleet and not fleet.gone]
+        if open_:
+            return Waiting(", ".join(f"{fleet.id} {fleet.state}" for fleet in open_))
+        return Done(None)
+
+    poll(
+        gone,
+        what=f"fleets to be gone: {', '.join(fleet.id for fleet in retiring)}",
+        deadline_seconds=TERMINATION_SECONDS,
+        clock=clock,
+        backoff=Backoff(first=1.0, factor=1.3, maximum=6.0),
+    )
+
+
+def retire(
+    aws: Aws,
+    retiring: Sequence[Fleet],
+    *,
+    target_group: str,
+    delay: int,
+    clock: Clock,
+    say: Callable[[str], None],
+) -> list[Instance]:
+    """Cancel, drain, terminate, verify; the instances that were terminated.
+
+    Can be repeated from any point at which it was left. `delay` is the target group's
+    deregistration delay in seconds.
+
+    Raises:
+        DeadlineExceeded: a step did not end, with what was left.
+        AwsError: AWS did not cancel a fleet.
+    """
+    if not retiring:
+        return []
+    fleets.cancel(aws, (fleet.id for fleet in retiring if fleet.live), terminate=False)
+    members = [one for one in _members(aws, retiring) if not one.gone]
+    ids = {one.id for one in members}
+    _drain(aws, target_group, ids, delay, clock, say)
+    say(f"terminating {len(ids)} instances")
+    instances.terminate(aws, (one.id for one in members if one.state != "shutting-down"))
+    _confirm(aws, retiring, target_group, clock)
+    for template in {name for fleet in retiring for name in fleet.launch_templates}:
+        fleets.delete_template(aws, template)
+    return members

@@ -1,0 +1,118 @@
+"""Turns a ref of a repository into a clean archive of one commit, with the git program."""
+
+import gzip
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from spotkiln.app import App
+from spotkiln.errors import InfrastructureError, InputError
+from spotkiln.source import Source
+
+TIMEOUT_SECONDS = 300
+
+
+def without_password(url: str) -> str:
+    """A repository's address fit for a log."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Run git, never asking for a password. Raises CalledProcessError with git's own words."""
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=15")
+    result = subprocess.run(
+        ["git", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=TIMEOUT_SECONDS,
+        stdin=subprocess.DEVNULL,
+    )
+    return result.stdout.strip()
+
+
+def _refs(folder: Path, app: App) -> list[str]:
+    """The repository's branches and tags.
+
+    Raises:
+        InputError: it cannot be reached, or is none.
+    """
+    where = without_password(app.repository)
+    try:
+        lines = _git(folder, "ls-remote", "--heads", "--tags", app.repository).splitlines()
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.strip().splitlines()
+        raise InputError(
+            f"cannot reach the repository {where}: git says: {said[-1] if said else 'nothing'}; "
+            "check the address and this machine's rights to it"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise InfrastructureError(
+            f"the repository {where} did not answer in {TIMEOUT_SECONDS} s"
+        ) from error
+    return [line.split("\t", 1)[1] for line in lines if "\t" in line]
+
+
+def _fetch(folder: Path, app: App) -> str:
+    """Fetch the ref's commit with as little history as possible; the commit's name."""
+    _git(folder, "init", "--quiet", "--bare", ".")
+    names = _refs(folder, app)
+    where = without_password(app.repository)
+    # Tags before branches, as git itself resolves them; else it may be a commit.
+    candidates = [f"refs/tags/{app.ref}", f"refs/heads/{app.ref}", app.ref]
+    wanted = next((name for name in candidates if name in names), app.ref)
+    try:
+        _git(folder, "fetch", "--quiet", "--depth=1", "--no-tags", app.repository, wanted)
+        return _git(folder, "rev-parse", "--verify", "FETCH_HEAD^{commit}")
+    except subprocess.CalledProcessError:
+        pass
+    # An abbreviated commit, or a server that gives no single commits away.
+    try:
+        _git(folder, "fetch", "--quiet", app.repository, "+refs/*:refs/*")
+        return _git(folder, "rev-parse", "--verify", "--quiet", f"{app.ref}^{{commit}}")
+    except subprocess.CalledProcessError as error:
+        known = ", ".join(name.split("/", 2)[-1] for name in names[:20]) or "none"
+        raise InputError(
+            f"no branch, tag or commit {app.ref!r} in {where}; branches and tags: {known}"
+        ) from error
+
+
+def check_out(app: App, folder: Path) -> Source:
+    """Fetch, resolve and archive; `folder` is made anew and holds the archive afterwards.
+
+    Raises:
+        InputError: the repository cannot be reached or has no such ref.
+        InfrastructureError: it did not answer in time.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    bare = folder / "repository"
+    bare.mkdir(parents=True)
+    commit = _fetch(bare, app)
+    tree = _git(bare, "rev-parse", f"{commit}^{{tree}}")
+    tar = folder / "source.tar"
+    _git(bare, "archive", "--format=tar", f"--output={tar}", commit)
+    archive = folder / "source.tar.gz"
+    # No time stamp: the same commit is the same archive.
+    with (
+        tar.open("rb") as plain,
+        archive.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as packed,
+    ):
+        shutil.copyfileobj(plain, packed)
+    tar.unlink()
+    return Source(
+        repository=without_password(app.repository),
+        ref=app.ref,
+        commit=commit,
+        tree=tree,
+        subject=_git(bare, "log", "-1", "--format=%s", commit),
+        archive=archive,
+    )

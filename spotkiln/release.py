@@ -1,0 +1,132 @@
+"""Release: what was asked for, what was made of it, and the ledger of everything created."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from spotkiln.app import App
+from spotkiln.fleet import Fleet, FleetSpec
+from spotkiln.gate import GatePolicy
+from spotkiln.image import Image
+from spotkiln.infra import InfraNames
+from spotkiln.junit import TestReport
+from spotkiln.noun import Noun
+
+
+class SshInterface(StrEnum):
+    PUBLIC_IP = "public_ip"
+    PRIVATE_IP = "private_ip"
+    PUBLIC_DNS = "public_dns"
+    PRIVATE_DNS = "private_dns"
+    SESSION_MANAGER = "session_manager"
+
+
+class BuildSettings(Noun):
+    """The machine that bakes and tests."""
+
+    instance_type: str = Field(default="t3.small", title="Builder's instance type", min_length=1)
+    ssh_username: str = Field(
+        default="admin",
+        title="SSH user",
+        description="The base image's login user: Debian's is admin, Ubuntu's is ubuntu.",
+        pattern=r"^[a-z_][a-z0-9_-]{0,30}$",
+    )
+    ssh_interface: SshInterface = Field(
+        default=SshInterface.PUBLIC_IP,
+        title="SSH address",
+        description="By which of its addresses the builder is reached from here.",
+    )
+    ssh_source_cidrs: list[str] = Field(
+        default=["0.0.0.0/0"],
+        title="SSH source ranges",
+        description="Who may reach the builder's SSH port. Narrow it to this machine's address.",
+        min_length=1,
+    )
+    subnet: str = Field(
+        default="",
+        title="Builder's subnet",
+        description="A subnet's id. Empty: the load balancer's first.",
+        pattern=r"^(subnet-[0-9a-f]+)?$",
+    )
+    health_seconds: int = Field(
+        default=120,
+        ge=5,
+        le=3600,
+        title="Boot deadline in the test (s)",
+        description="How long the booted image may take to answer on its health path.",
+    )
+    timeout_seconds: int = Field(
+        default=3600, ge=60, le=4 * 3600, title="Bake deadline (s)", description="For each bake."
+    )
+
+
+class ReleaseSpec(Noun):
+    """All that a person asks for."""
+
+    app: App
+    infra: InfraNames = InfraNames()
+    build: BuildSettings = BuildSettings()
+    fleet: FleetSpec = FleetSpec()
+    gate: GatePolicy = GatePolicy()
+    force: bool = False
+    keep_rejected: bool = False
+    keep_versions: int = 5
+
+
+class Outcome(StrEnum):
+    RELEASED = "released"
+    UNCHANGED = "unchanged"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+
+
+class Fate(StrEnum):
+    KEPT = "kept"
+    DESTROYED = "destroyed"
+    LEFT_BEHIND = "left behind"
+
+
+class Entry(Noun):
+    """One resource of the ledger: `kind` is EC2's name for it."""
+
+    kind: str
+    id: str
+    fate: Fate
+
+
+class Phase(Noun):
+    """One step's time, in seconds."""
+
+    name: str
+    seconds: float
+    failed: bool = False
+
+
+class Release(Noun):
+    """How a release ended. `started` and `ended` are UTC."""
+
+    id: str
+    app: str
+    ref: str
+    commit: str = ""
+    subject: str = ""
+    run: str = ""
+    outcome: Outcome
+    cause: str = ""
+    started: datetime
+    ended: datetime
+    target_group: str = ""
+    region: str = ""
+    image: Image | None = None
+    reused: str = ""
+    tests: TestReport | None = None
+    fleet: Fleet | None = None
+    retired: tuple[Fleet, ...] = ()
+    undone: tuple[str, ...] = ()
+    ledger: tuple[Entry, ...] = ()
+    phases: tuple[Phase, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return (self.ended - self.started).total_seconds()
