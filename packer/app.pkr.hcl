@@ -112,7 +112,7 @@ variable "app_environment" {
 
 variable "build_command" {
   type        = string
-  default     = "bundle config set --local without development:test && bundle install --local && bundle exec bootsnap precompile --gemfile app config lib && bundle exec rails assets:precompile"
+  default     = "bundle config set --local without development:test && bundle install --local --quiet && bundle exec rails assets:precompile"
   description = "Shell command that installs dependencies and compiles, run once while the image is made, as the application's user in its folder."
 }
 

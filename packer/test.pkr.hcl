@@ -96,7 +96,7 @@ variable "health_timeout_seconds" {
 
 variable "test_setup_command" {
   type        = string
-  default     = "bundle config unset --local without && bundle install --local && bundle exec rails db:migrate"
+  default     = "bundle config unset --local without && bundle install --local --quiet && bundle exec rails db:migrate"
   description = "Shell command that installs the test dependencies and prepares the tests' own database, in a copy of the application's folder."
 }
 
