@@ -1,0 +1,86 @@
+"""The Packer templates, as far as they can be judged without building anything."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.images.units import ROOT
+
+PACKER = ROOT / "packer"
+VARIABLES = Path(__file__).with_name("variables")
+TEMPLATES = ["base", "app", "test"]
+
+# What Packer 1.6.6 rejects, or takes only from a newer plugin.
+TOO_NEW = [
+    "required_plugins",
+    "error-cleanup-provisioner",
+    "metadata_options",
+    "imds_support",
+    "skip_create_ami",
+    "deprecate_at",
+    "temporary_security_group_source_public_ip",
+    "templatefile",
+]
+
+needs_packer = pytest.mark.skipif(shutil.which("packer") is None, reason="Packer is not installed")
+
+
+def directives(template: str) -> str:
+    lines = (PACKER / f"{template}.pkr.hcl").read_text().splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+@needs_packer
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_template_is_valid(template: str) -> None:
+    variables = VARIABLES / f"{template}.pkrvars.json"
+    done = subprocess.run(
+        ["packer", "validate", f"-var-file={variables}", str(PACKER / f"{template}.pkr.hcl")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    # An unknown variable in the file is only a warning: then there is output.
+    assert (done.returncode, done.stdout.strip(), done.stderr.strip()) == (0, "", "")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_sample_gives_every_variable(template: str) -> None:
+    declared = set(re.findall(r'^variable "(\w+)"', directives(template), re.MULTILINE))
+    sample = json.loads((VARIABLES / f"{template}.pkrvars.json").read_text())
+    assert set(sample) == declared
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_old_packer_reads_it(template: str) -> None:
+    text = directives(template)
+    assert [word for word in TOO_NEW if re.search(rf"\b{word}\b", text)] == []
+    assert not re.search(r'^data "', text, re.MULTILINE)
+
+
+def test_plugins_stand_alone() -> None:
+    assert "required_plugins" in directives("plugins")
+    assert "source " not in re.sub(r"\bsource\s*=", "", directives("plugins"))
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_ssh_is_open_to_the_given_addresses_only(template: str) -> None:
+    assert re.search(
+        r"temporary_security_group_source_cidrs\s*=\s*var\.ssh_source_cidrs", directives(template)
+    )
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_no_credentials_are_taken(template: str) -> None:
+    assert not re.search(r"access_key|secret_key|password|token", directives(template))
+
+
+@pytest.mark.parametrize("script", sorted((PACKER / "scripts").glob("*.sh")), ids=lambda p: p.name)
+def test_scripts_stop_at_the_first_failure(script: Path) -> None:
+    assert "\nset -euo pipefail\n" in script.read_text()

@@ -1,0 +1,146 @@
+"""The units as they are rendered: valid, hardened, and saying what the contract says."""
+
+import configparser
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.images.units import render
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
+)
+SERVICES = ["demo-web-app", "demo-web-app-migrate", "demo-web-app-hostname"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    done = render(tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def read(unit: Path) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read(unit)
+    return parser
+
+
+def test_no_placeholder_is_left(folder: Path) -> None:
+    for unit in folder.rglob("*"):
+        if unit.is_file():
+            directives = [line for line in unit.read_text().splitlines() if line[:1] != "#"]
+            # SystemCallFilter's groups have an @ too, but only one.
+            assert not [line for line in directives if line.count("@") > 1]
+
+
+@needs_systemd
+@pytest.mark.parametrize("kind", ["notify", "exec"])
+def test_systemd_accepts_the_units(tmp_path: Path, kind: str) -> None:
+    assert render(tmp_path, TYPE=kind).returncode == 0
+    units = [str(tmp_path / f"{service}.service") for service in SERVICES]
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False
+    )
+    # It exits with 0 on keys that it does not know, and only says so.
+    complaints = [line for line in done.stderr.splitlines() if "demo-web-app" in line]
+    assert complaints == []
+
+
+@needs_systemd
+def test_verify_would_notice(tmp_path: Path) -> None:
+    """The check above reads the right thing: an unknown key in our unit is a complaint."""
+    assert render(tmp_path).returncode == 0
+    unit = tmp_path / "demo-web-app.service"
+    unit.write_text(unit.read_text().replace("KillMode=", "KilMode="))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+    )
+    assert any("demo-web-app" in line and "KilMode" in line for line in done.stderr.splitlines())
+
+
+@needs_systemd
+@pytest.mark.parametrize("service", ["demo-web-app", "demo-web-app-migrate"])
+def test_exposure_is_below_three(folder: Path, service: str) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=29", "--no-pager"]
+    done = subprocess.run(
+        [*command, str(folder / f"{service}.service")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@needs_systemd
+def test_exposure_comes_from_the_drop_in(folder: Path) -> None:
+    """Without the hardening the threshold is exceeded, so the check above can fail."""
+    shutil.rmtree(folder / "demo-web-app.service.d")
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=29", "--no-pager"]
+    done = subprocess.run(
+        [*command, str(folder / "demo-web-app.service")], capture_output=True, check=False
+    )
+    assert done.returncode != 0
+
+
+def test_application_starts_after_its_migration_and_needs_it(folder: Path) -> None:
+    unit = read(folder / "demo-web-app.service")["Unit"]
+    assert unit["Requires"] == "demo-web-app-migrate.service"
+    assert "demo-web-app-migrate.service" in unit["After"].split()
+    # A machine without its name can still serve.
+    assert "demo-web-app-hostname.service" in unit["Wants"].split()
+
+
+def test_start_limit_is_reached_even_by_the_slowest_crash_loop(tmp_path: Path) -> None:
+    assert render(tmp_path, START_TIMEOUT="200").returncode == 0
+    parser = read(tmp_path / "demo-web-app.service")
+    unit, service = parser["Unit"], parser["Service"]
+    attempt = int(service["TimeoutStartSec"]) + int(service["RestartSec"])
+    assert int(unit["StartLimitIntervalSec"]) >= int(unit["StartLimitBurst"]) * attempt
+    assert service["Restart"] == "on-failure"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_nothing_waits_for_the_end_of_the_boot(folder: Path, service: str) -> None:
+    """cloud-final runs after multi-user.target: a unit of that ordered after it is a cycle."""
+    text = (folder / f"{service}.service").read_text()
+    assert "cloud-final" not in text
+    assert "cloud-init.target" not in text
+    assert "After=multi-user" not in text
+
+
+@pytest.mark.parametrize(
+    ("command", "written"),
+    [
+        ("bin/serve --port $PORT", "bin/serve --port $$PORT"),
+        ("bin/serve --format %h", "bin/serve --format %%h"),
+        ('bin/serve "two words"', r"bin/serve \"two words\""),
+        (r"bin/serve a\b", r"bin/serve a\\b"),
+        ("bin/serve 'a&b'", "bin/serve 'a&b'"),
+    ],
+)
+def test_start_command_is_quoted_for_systemd(tmp_path: Path, command: str, written: str) -> None:
+    assert render(tmp_path, START_COMMAND=command).returncode == 0
+    service = read(tmp_path / "demo-web-app.service")["Service"]
+    assert service["ExecStart"] == f'/bin/bash -euo pipefail -c "exec {written}"'
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("APP", "Demo App"),
+        ("APP", "../etc"),
+        ("APP_USER", "web app"),
+        ("PORT", "http"),
+        ("TYPE", "forking"),
+        ("STOP_TIMEOUT", "soon"),
+        ("START_COMMAND", " "),
+        ("START_COMMAND", "a\nExecStartPre=b"),
+    ],
+)
+def test_values_that_no_unit_can_have_are_refused(tmp_path: Path, name: str, value: str) -> None:
+    done = render(tmp_path, **{name: value})
+    assert done.returncode == 30
+    assert name in done.stderr
+    assert value in done.stderr
+    assert list(tmp_path.iterdir()) == []
