@@ -87,8 +87,15 @@ def test_application_starts_after_its_migration_and_needs_it(folder: Path) -> No
     unit = read(folder / "demo-web-app.service")["Unit"]
     assert unit["Requires"] == "demo-web-app-migrate.service"
     assert "demo-web-app-migrate.service" in unit["After"].split()
-    # A machine without its name can still serve.
-    assert "demo-web-app-hostname.service" in unit["Wants"].split()
+
+
+def test_application_waits_for_the_name_but_serves_without(folder: Path) -> None:
+    unit = read(folder / "demo-web-app.service")["Unit"]
+    assert "demo-web-app-hostname.service" in unit["After"].split()
+    # Wanted, a failed one would be tried again, for half a minute, before each restart.
+    assert "hostname" not in unit["Wants"] + unit["Requires"]
+    install = read(folder / "demo-web-app-hostname.service")["Install"]
+    assert install["WantedBy"] == "multi-user.target"
 
 
 def test_start_limit_is_reached_even_by_the_slowest_crash_loop(tmp_path: Path) -> None:
