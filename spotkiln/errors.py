@@ -11,6 +11,7 @@
     │   ├── TestsFailed         its tests are red, or there were none
     │   ├── UnitFailed          the booted image did not answer on its health path
     │   └── GateFailed          its new servers did not become healthy
+    │       └── ImageRejected   and the image is to blame
     └── LeftBehind              something created is neither kept nor destroyed
 
 Every message says what was expected, what was seen and what to do next.
@@ -79,6 +80,10 @@ class GateFailed(VerdictError):
     def __init__(self, message: str, cause: str) -> None:
         self.cause = cause
         super().__init__(message)
+
+
+class ImageRejected(GateFailed):
+    """The new servers ran, and did not become healthy: this image is never used again."""
 
 
 class LeftBehind(SpotkilnError):

@@ -80,6 +80,12 @@ class Cause(StrEnum):
     SETTLING = "settling"
 
 
+# Causes for which the image is to blame, and not EC2 or the load balancer.
+BLAMES_IMAGE = {Cause.FAILING_CHECK, Cause.FLAPPING, Cause.CRASHING}
+# Causes for which EC2 is.
+BLAMES_CAPACITY = {Cause.CAPACITY, Cause.INTERRUPTED}
+
+
 class Outcome(StrEnum):
     HEALTHY = "healthy"
     WAITING = "waiting"

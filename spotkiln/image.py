@@ -68,3 +68,13 @@ def image_name(app: str, commit: str, release: str) -> str:
 
 def newest(images: list[Image]) -> Image | None:
     return max(images, key=lambda image: (image.created, image.id), default=None)
+
+
+def superseded(images: list[Image], keep: int, in_use: set[str]) -> list[Image]:
+    """The released images beyond the newest `keep`; none that is in use."""
+    released = sorted(
+        (image for image in images if t.RELEASED in image.tags),
+        key=lambda image: (image.tags[t.RELEASED], image.id),
+        reverse=True,
+    )
+    return [image for image in released[keep:] if image.id not in in_use]

@@ -1,8 +1,7 @@
 """A stack of compensations, run in reverse order on any way out but success.
 
 Cancellation and SIGTERM arrive as BaseException and unwind it as failures do. A compensation that
-fails does not stop the others: all failures are kept in `failures`, for the report, and what they
-left is finished by reconcile.
+fails does not stop the others: it is reported, and what it left is finished by reconcile.
 """
 
 from collections.abc import Callable
@@ -14,11 +13,19 @@ P = ParamSpec("P")
 
 
 class UndoStack:
-    def __init__(self, on_failure: Callable[[str, Exception], None]) -> None:
+    """`before` runs once before the first compensation; `on_failure` gets what failed, and with
+    what; `undone` collects the names of those that ran."""
+
+    def __init__(
+        self,
+        before: Callable[[], None],
+        on_failure: Callable[[str, Exception], None],
+        undone: list[str],
+    ) -> None:
         self._stack = ExitStack()
+        self._before = before
         self._on_failure = on_failure
-        self.failures: list[tuple[str, Exception]] = []
-        self.undone: list[str] = []
+        self._undone = undone
 
     def later(
         self, what: str, compensation: Callable[P, object], *args: P.args, **kwargs: P.kwargs
@@ -29,16 +36,18 @@ class UndoStack:
         lost, what it made is there all the same.
         """
 
-        def run() -> None:
-            try:
-                compensation(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - the others must still run
-                self.failures.append((what, error))
-                self._on_failure(what, error)
-            else:
-                self.undone.append(what)
+        def undo() -> object:
+            return compensation(*args, **kwargs)
 
-        self._stack.callback(run)
+        self._stack.callback(self._run, what, undo)
+
+    def _run(self, what: str, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - the others must still run
+            self._on_failure(what, error)
+        else:
+            self._undone.append(what)
 
     def keep(self) -> None:
         """What was made stays: forget all compensations."""
@@ -55,5 +64,10 @@ class UndoStack:
     ) -> None:
         if kind is None:
             self.keep()
-        else:
+            return
+        try:
+            self._before()
+        except Exception as problem:  # noqa: BLE001 - undoing matters more
+            self._on_failure("look at what there is", problem)
+        finally:
             self._stack.close()

@@ -35,19 +35,30 @@ def discard(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) ->
     return [image.id, *snapshots]
 
 
-def discard_release(
-    aws: Aws, release: str, name: str, clock: Clock, say: Callable[[str], None]
-) -> list[str]:
-    """Everything that a release's bakes made and did not promote: builders still running, the
-    image by tag or by name, stray snapshots. Repeatable."""
+def discard_builders(aws: Aws, release: str, say: Callable[[str], None]) -> list[str]:
+    """Terminate the machines that a release's bakes and tests left running."""
     builders = [one for one in instances.of_release(aws, release) if one.live and not one.fleet]
     if builders:
         instances.terminate(aws, (one.id for one in builders))
         say(f"terminating {len(builders)} builders")
-    gone = [one.id for one in builders]
+    return [one.id for one in builders]
+
+
+def discard_snapshots(aws: Aws, release: str) -> list[str]:
+    """Delete a release's snapshots that no image holds."""
+    return [
+        snapshot
+        for snapshot in images.snapshots_of_release(aws, release)
+        if images.delete_snapshot(aws, snapshot)
+    ]
+
+
+def discard_release(
+    aws: Aws, release: str, name: str, clock: Clock, say: Callable[[str], None]
+) -> list[str]:
+    """Everything that a release's bakes made: builders still running, the image by tag or by
+    name, stray snapshots. Repeatable."""
+    gone = discard_builders(aws, release, say)
     for image in images.of_release(aws, release, name):
         gone += discard(aws, image, clock, say)
-    for snapshot in images.snapshots_of_release(aws, release):
-        if images.delete_snapshot(aws, snapshot):
-            gone.append(snapshot)
-    return gone
+    return gone + discard_snapshots(aws, release)

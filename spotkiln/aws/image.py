@@ -45,18 +45,20 @@ def by_name(aws: Aws, pattern: str) -> list[Image]:
     return _own(aws, [{"Name": "name", "Values": [pattern]}], f"images named {pattern}")
 
 
+def of_recipe(aws: Aws, recipe: str) -> list[Image]:
+    """All images of a recipe, in whatever state."""
+    return _own(
+        aws, [{"Name": f"tag:{t.RECIPE}", "Values": [recipe]}], f"images of recipe {recipe}"
+    )
+
+
 def tested(aws: Aws, recipe: str) -> list[Image]:
     """Tested images of a recipe that are still there."""
-    found = _own(
-        aws,
-        [
-            {"Name": f"tag:{t.RECIPE}", "Values": [recipe]},
-            {"Name": f"tag:{t.STATE}", "Values": [ImageState.TESTED]},
-            {"Name": "state", "Values": ["available"]},
-        ],
-        f"images of recipe {recipe}",
-    )
-    return [image for image in found if image.available]
+    return [
+        image
+        for image in of_recipe(aws, recipe)
+        if image.available and image.state is ImageState.TESTED
+    ]
 
 
 def of_app(aws: Aws, app: str) -> list[Image]:

@@ -1,0 +1,105 @@
+"""Release: from a commit to serving, or back to what served before."""
+
+from prefect import flow
+
+from spotkiln.app import App
+from spotkiln.bake import recipe_of
+from spotkiln.errors import ImageRejected
+from spotkiln.fleet import FleetSpec
+from spotkiln.gate import GatePolicy
+from spotkiln.infra import InfraNames
+from spotkiln.release import BuildSettings, Outcome, Release, ReleaseSpec
+from spotkiln.undo import UndoStack
+from tasks.fleet import (
+    cancel_fleet,
+    find_serving,
+    is_unchanged,
+    promote_fleet,
+    request_fleet,
+    retire_fleets,
+)
+from tasks.gate import pass_health_gate
+from tasks.image import (
+    Job,
+    discard_image,
+    find_image,
+    mark_released,
+    packer_build,
+    prune_versions,
+    reject_image,
+    test_in_image,
+)
+from tasks.infra import look_up_infra
+from tasks.record import recorded
+from tasks.source import check_out
+from tasks.step import report_failed_undo
+
+
+@flow(name="release", flow_run_name="{app.name} {app.ref}", retries=0)
+def release(
+    app: App,
+    fleet: FleetSpec = FleetSpec(),
+    infra: InfraNames = InfraNames(),
+    build: BuildSettings = BuildSettings(),
+    gate: GatePolicy = GatePolicy(),
+    force: bool = False,
+    keep_rejected: bool = False,
+    keep_versions: int = 5,
+) -> Release:
+    """Turns a commit into servers: bake, test the very image, launch, gate, retire the old.
+
+    The serving fleet is not touched before the new one has proved itself. Whatever fails is
+    undone in reverse order.
+
+    Args:
+        app: What to release, and how it is built, tested and started.
+        fleet: How many servers, of which kind.
+        infra: Names to look up; each must match exactly one thing.
+        build: The machine that bakes and tests.
+        gate: When the new fleet counts as proved.
+        force: Release even if this very image serves already with these settings.
+        keep_rejected: Keep the image of a fleet that did not pass the gate, to look at it.
+        keep_versions: How many released images stay, to go back to.
+    """
+    spec = ReleaseSpec(
+        app=app, infra=infra, build=build, fleet=fleet, gate=gate,
+        force=force, keep_rejected=keep_rejected, keep_versions=keep_versions,
+    )  # fmt: skip
+    with recorded(spec) as record:
+        with record.phase("look up"):
+            found = record.infra = look_up_infra(spec)
+            source = record.source = check_out(app, record.folder / "source")
+            current = find_serving(found)
+        job = Job(
+            release=record.id, spec=spec, infra=found, source=source,
+            recipe=recipe_of(source, app, found), tags=record.tags, folder=record.folder,
+        )  # fmt: skip
+        reuse = find_image(job)
+        image, record.image, record.reused = reuse.image, reuse.image, reuse.why
+        if image and current and not force and is_unchanged(found, fleet, image, current[0]):
+            record.fleet, record.outcome = current[0], Outcome.UNCHANGED
+            return record.to_release(())
+        with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:
+            undo.later("discard image", discard_image, job, keep_rejected=keep_rejected)
+            if image is None:
+                record.reused = ""
+                with record.phase("bake"):
+                    image = record.image = packer_build(job)
+                with record.phase("test"):
+                    record.tests = test_in_image(job, image)
+            undo.later("cancel fleet", cancel_fleet, found, record.id)
+            with record.phase("launch"):
+                new = record.fleet = request_fleet(fleet, image, found, record.tags)
+            with record.phase("gate"):
+                try:
+                    pass_health_gate(new, found, gate)
+                except ImageRejected:
+                    reject_image(image)
+                    raise
+            mark_released(image, record.started.isoformat(timespec="seconds"))
+            new = record.fleet = promote_fleet(new, found)
+        record.outcome = Outcome.RELEASED
+        with record.phase("retire"):
+            record.retired = retire_fleets(found, new)
+            prune_versions(found.region, app.name, keep_versions)
+        return record.to_release(())

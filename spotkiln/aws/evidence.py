@@ -1,0 +1,42 @@
+"""Saves what is needed to understand a failed fleet, before it is taken away."""
+
+from contextlib import suppress
+
+from spotkiln.aws import fleet as fleets
+from spotkiln.aws import instance as instances
+from spotkiln.aws import target as targets
+from spotkiln.aws.gate import with_health
+from spotkiln.aws.session import Aws
+from spotkiln.errors import SpotkilnError
+from spotkiln.evidence import Evidence
+from spotkiln.fleet import Fleet
+from spotkiln.infra import Infra
+from spotkiln.target import Instance, Target
+
+# Console output is the most telling part, and the longest.
+CONSOLES = 3
+CONSOLE_CHARACTERS = 6000
+
+
+def collect(aws: Aws, fleet: Fleet, infra: Infra) -> Evidence:
+    """Target reasons, fleet history, console output. What cannot be had is left out: evidence
+    must not stand in the way of the rollback."""
+    rows: list[str] = []
+    members: list[Instance] = []
+    health: tuple[Target, ...] = ()
+    consoles: dict[str, str] = {}
+    with suppress(SpotkilnError):
+        rows = [
+            f"{when:%H:%M:%S} {kind} {sub_type} {text}".rstrip()
+            for when, kind, sub_type, text in fleets.history(aws, fleet.id)
+        ]
+    with suppress(SpotkilnError):
+        members = instances.of_fleet(aws, fleet.id)
+        live = [one for one in members if one.live]
+        health = with_health(live, targets.health(aws, infra.target_group.arn))
+    for one in members[:CONSOLES]:
+        with suppress(SpotkilnError):
+            consoles[one.id] = instances.console(aws, one.id)[-CONSOLE_CHARACTERS:]
+    return Evidence(
+        targets=health, instances=tuple(members), history=tuple(rows), consoles=consoles
+    )

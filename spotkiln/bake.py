@@ -1,0 +1,133 @@
+"""What Packer is given: the recipe of an image, and the variables of a bake and of a test."""
+
+from pathlib import Path
+from typing import Any
+
+from spotkiln import tags as t
+from spotkiln.app import App
+from spotkiln.image import Image, ImageState
+from spotkiln.infra import Infra
+from spotkiln.recipe import Recipe, digest_of, digest_of_files
+from spotkiln.release import BuildSettings
+from spotkiln.source import Source
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES = ROOT / "packer"
+TEST_FILES = ["packer/test.pkr.hcl", "packer/scripts/test.sh"]
+
+
+def app_variables(app: App) -> dict[str, Any]:
+    """The variables that decide what is inside the image."""
+    return {
+        "app_name": app.name,
+        "app_user": app.user,
+        "app_port": app.port,
+        "app_environment": app.environment,
+        "build_command": app.build,
+        "migrate_command": app.migrate or "true",
+        "start_command": app.start,
+        "notify": app.notify,
+    }
+
+
+def test_settings(app: App) -> dict[str, Any]:
+    """The variables that decide what `tested` means."""
+    return {
+        "health_path": app.health_path,
+        "test_setup_command": app.test_setup or "true",
+        "test_command": app.test,
+        "test_environment": app.test_environment,
+    }
+
+
+def recipe_of(source: Source, app: App, infra: Infra) -> Recipe:
+    """Every input of the image, the tests it has passed among them."""
+    return Recipe(
+        inputs={
+            "source": source.tree[:12],
+            "base": infra.base_image.id,
+            "template": digest_of_files(ROOT, ["packer/app.pkr.hcl"]),
+            "scripts": digest_of_files(ROOT, ["packer/scripts/app.sh", "packer/scripts/clean.sh"]),
+            "units": digest_of_files(ROOT, ["systemd/*"]),
+            "variables": digest_of(app_variables(app)),
+            "tests": digest_of(
+                {
+                    **test_settings(app),
+                    "files": digest_of_files(
+                        ROOT, ["packer/test.pkr.hcl", "packer/scripts/test.sh"]
+                    ),
+                }
+            ),
+        }
+    )
+
+
+def image_tags(base: dict[str, str], recipe: Recipe) -> dict[str, str]:
+    """An image's tags when it is made: a candidate, until its tests have passed."""
+    return {
+        **base,
+        t.RECIPE: recipe.digest,
+        t.INPUTS: recipe.to_tag(),
+        t.STATE: ImageState.CANDIDATE,
+    }
+
+
+def _builder(infra: Infra, build: BuildSettings, endpoint: str) -> dict[str, Any]:
+    return {
+        "region": infra.region,
+        "endpoint": endpoint,
+        "instance_type": build.instance_type,
+        "vpc_id": infra.vpc,
+        "subnet_id": build.subnet or infra.subnets[0],
+        "ssh_interface": str(build.ssh_interface),
+        "ssh_username": build.ssh_username,
+        "ssh_source_cidrs": build.ssh_source_cidrs,
+    }
+
+
+def bake_variables(
+    *,
+    app: App,
+    infra: Infra,
+    build: BuildSettings,
+    source: Source,
+    name: str,
+    tags: dict[str, str],
+    manifest: Path,
+    endpoint: str,
+) -> dict[str, Any]:
+    """Variables of packer/app.pkr.hcl. `endpoint` is empty for AWS itself."""
+    return {
+        **_builder(infra, build, endpoint),
+        **app_variables(app),
+        "source_ami": infra.base_image.id,
+        "image_name": name,
+        "tags": tags,
+        "manifest": str(manifest),
+        "app_archive": str(source.archive),
+        "commit": source.commit,
+    }
+
+
+def test_variables(
+    *,
+    app: App,
+    infra: Infra,
+    build: BuildSettings,
+    image: Image,
+    tags: dict[str, str],
+    report: Path,
+    endpoint: str,
+) -> dict[str, Any]:
+    """Variables of packer/test.pkr.hcl; `report` is the folder that the report comes home to."""
+    return {
+        **_builder(infra, build, endpoint),
+        **test_settings(app),
+        "source_ami": image.id,
+        "tags": tags,
+        "app_name": app.name,
+        "app_user": app.user,
+        "app_port": app.port,
+        "health_timeout_seconds": build.health_seconds,
+        "report_dir": str(report),
+    }

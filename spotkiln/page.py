@@ -1,0 +1,126 @@
+"""The pages that people read in the Prefect UI: markdown, from nouns."""
+
+from collections.abc import Iterable, Sequence
+
+from spotkiln.evidence import Evidence
+from spotkiln.fleet import Fleet
+from spotkiln.gate import Verdict
+from spotkiln.release import Fate, Outcome, Phase, Release
+
+BAR = 30
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A markdown table; pipes and line breaks in cells are made harmless."""
+
+    def line(cells: Iterable[object]) -> str:
+        texts = (str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells)
+        return f"| {' | '.join(texts)} |"
+
+    return "\n".join([line(header), line("---" for _ in header), *(line(row) for row in rows)])
+
+
+def fenced(text: str) -> str:
+    """A code block that its content cannot end."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}\n{text.rstrip()}\n{fence}"
+
+
+def phase_bars(phases: Sequence[Phase]) -> str:
+    """Times as a picture: one bar a phase, each beginning where the one before it ended."""
+    total = sum(phase.seconds for phase in phases) or 1.0
+    width = max((len(phase.name) for phase in phases), default=0)
+    lines = []
+    start = 0.0
+    for phase in phases:
+        before = round(BAR * start / total)
+        length = max(1, round(BAR * (start + phase.seconds) / total) - before)
+        mark = "░" if phase.failed else "█"
+        bar = (" " * before + mark * length)[: BAR + 1].ljust(BAR + 1)
+        lines.append(f"{phase.name:<{width}} {bar} {phase.seconds:7.1f} s")
+        start += phase.seconds
+    return fenced("\n".join([*lines, f"{'total':<{width}} {' ' * (BAR + 1)} {total:7.1f} s"]))
+
+
+HEADLINE = {
+    Outcome.RELEASED: "released",
+    Outcome.UNCHANGED: "unchanged: it serves already",
+    Outcome.ROLLED_BACK: "rolled back: what served before serves on",
+    Outcome.FAILED: "failed before any server was asked for",
+}
+
+
+def release_page(release: Release) -> str:
+    """One release at a glance: what was made, kept, destroyed, and where the time went."""
+    parts = [f"# {release.app}: {HEADLINE[release.outcome]}"]
+    if release.cause:
+        parts.append(fenced(release.cause))
+    if release.tests and release.tests.failures:
+        parts += ["## Failing tests", _failures(release)]
+    parts.append(table(["", ""], _facts(release)))
+    if release.tests:
+        parts.append(f"Tests: {release.tests} in {release.tests.seconds:.1f} s")
+    parts += ["## Where the time went", phase_bars(release.phases)]
+    if release.undone:
+        parts += ["## Undone", "\n".join(f"- {what}" for what in release.undone)]
+    if release.retired:
+        parts += ["## Retired", "\n".join(f"- {_fleet(fleet)}" for fleet in release.retired)]
+    if release.ledger:
+        rows = [(entry.kind, f"`{entry.id}`", entry.fate) for entry in release.ledger]
+        parts += [f"## Ledger: {_sums(release)}", table(["resource", "id", "fate"], rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _failures(release: Release) -> str:
+    failures = release.tests.failures if release.tests else ()
+    return "\n".join(f"- **{one.name}**: {one.message}" for one in failures)
+
+
+def _fleet(fleet: Fleet) -> str:
+    return f"`{fleet.id}` with {fleet.capacity} instances of commit `{fleet.commit[:12]}`"
+
+
+def _sums(release: Release) -> str:
+    fates = [entry.fate for entry in release.ledger]
+    counted = ", ".join(f"{fates.count(fate)} {fate}" for fate in Fate if fate in fates)
+    return f"{len(fates)} created = {counted}"
+
+
+def _facts(release: Release) -> list[tuple[str, str]]:
+    facts = [("ref", f"{release.ref} (`{release.commit[:12]}`) {release.subject}")]
+    if release.image:
+        how = f"reused: {release.reused}" if release.reused else "baked by this release"
+        facts.append(("image", f"`{release.image.id}` {release.image.name}, {how}"))
+    if release.fleet:
+        facts.append(("fleet", _fleet(release.fleet)))
+    facts += [
+        ("target group", f"{release.target_group} in {release.region}"),
+        ("started", f"{release.started:%Y-%m-%d %H:%M:%S} UTC, took {release.seconds:.0f} s"),
+        ("release", f"`{release.id}`"),
+    ]
+    return facts
+
+
+def evidence_page(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> str:
+    """What a failed fleet showed before it was taken away."""
+    parts = [
+        f"# {fleet.id} did not pass the gate",
+        fenced(str(verdict)),
+        "## Targets",
+        table(
+            ["instance", "health", "reason", "description"],
+            ((x.instance, x.health, x.reason, x.description) for x in evidence.targets),
+        ),
+        "## Instances",
+        table(
+            ["instance", "state", "type", "zone", "ended by"],
+            ((x.id, x.state, x.type, x.zone, x.lost_by) for x in evidence.instances),
+        ),
+        "## Fleet history",
+        fenced("\n".join(evidence.history) or "none"),
+    ]
+    for instance, text in evidence.consoles.items():
+        parts += [f"## Console of {instance}", fenced(text or "none yet")]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,131 @@
+"""Request, watch over, promote, cancel and retire fleets."""
+
+from prefect import task
+
+from spotkiln.aws import fleet as fleets
+from spotkiln.aws import instance as instances
+from spotkiln.aws import target as targets
+from spotkiln.aws.retire import retire
+from spotkiln.aws.session import connect
+from spotkiln.errors import InfrastructureError
+from spotkiln.fleet import (
+    Fleet,
+    FleetSpec,
+    Phase,
+    fleet_tags,
+    launch_template_request,
+    retirees,
+    serving,
+    settings_digest,
+    spot_fleet_request,
+    template_name,
+)
+from spotkiln.image import Image
+from spotkiln.infra import Infra
+from spotkiln.target import Health
+from tasks.step import CLOCK, STEP, say
+
+
+@task(name="find serving fleets", **STEP)
+def find_serving(infra: Infra) -> list[Fleet]:
+    """Our fleets that serve the target group, newest first."""
+    every = fleets.listing(connect(infra.region))
+    arn = infra.target_group.arn
+    foreign = [x.id for x in every if x.live and x.phase is None and arn in x.target_groups]
+    if foreign:
+        say(f"not ours, left alone: {', '.join(foreign)} (no spotkiln tags)")
+    return serving(every, arn)
+
+
+@task(name="compare with what serves", **STEP)
+def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) -> bool:
+    """Whether this image already serves with these settings, its whole capacity healthy."""
+    if current.image != image.id or current.tags.get("spotkiln:settings") != settings_digest(
+        spec, infra
+    ):
+        return False
+    aws = connect(infra.region)
+    registered = targets.health(aws, infra.target_group.arn)
+    members = [one.id for one in instances.of_fleet(aws, current.id) if one.live]
+    healthy = [x for x in members if x in registered and registered[x].health is Health.HEALTHY]
+    return len(healthy) >= spec.capacity
+
+
+@task(name="request fleet", **STEP)
+def request_fleet(spec: FleetSpec, image: Image, infra: Infra, tags: dict[str, str]) -> Fleet:
+    """Ask for the fleet, pending until the gate has passed. Repeated, it is the same fleet."""
+    aws = connect(infra.region)
+    marks = fleet_tags(tags, image, infra, spec)
+    name = template_name(tags["spotkiln:release"])
+    template = fleets.create_template(aws, launch_template_request(name, image, infra, tags))
+    fleet_id = fleets.request(aws, spot_fleet_request(spec, infra, template, marks))
+    say(f"requested {fleet_id}: {spec.capacity} of {', '.join(spec.instance_types)}")
+    return Fleet(
+        id=fleet_id,
+        state="submitted",
+        capacity=spec.capacity,
+        target_groups=(infra.target_group.arn,),
+        launch_templates=(template,),
+        tags=marks,
+    )
+
+
+@task(name="promote fleet", **STEP)
+def promote_fleet(fleet: Fleet, infra: Infra) -> Fleet:
+    """It has proved itself: from now on it is what serves."""
+    fleets.set_phase(connect(infra.region), fleet.id, Phase.SERVING)
+    return fleet.model_copy(
+        update={"state": "active", "tags": {**fleet.tags, "spotkiln:phase": Phase.SERVING}}
+    )
+
+
+@task(name="cancel fleet", **STEP)
+def cancel_fleet(infra: Infra, release: str) -> list[str]:
+    """Undo a request at whatever point it was: without loss, for some of its instances may
+    serve already; then compare what serves with what should.
+
+    Raises:
+        DeadlineExceeded: something did not go.
+    """
+    aws = connect(infra.region)
+    before = serving(fleets.listing(aws), infra.target_group.arn)
+    ours = [one for one in fleets.of_release(aws, release) if one.phase is not Phase.SERVING]
+    gone = retire(
+        aws,
+        [one for one in ours if not one.gone],
+        target_group=infra.target_group.arn,
+        delay=infra.target_group.deregistration_delay,
+        clock=CLOCK,
+        say=say,
+    )
+    for template in fleets.templates_of_release(aws, release):
+        fleets.delete_template(aws, template)
+    after = serving(fleets.listing(aws), infra.target_group.arn)
+    if [one.id for one in after] != [one.id for one in before]:
+        raise InfrastructureError(
+            f"what serves changed while {release} was undone: before "
+            f"{[one.id for one in before]}, now {[one.id for one in after]}"
+        )
+    if ours:
+        say(f"undone: {', '.join(one.id for one in ours)} with {len(gone)} instances")
+    return [*(fleet.id for fleet in ours), *(one.id for one in gone)]
+
+
+@task(name="retire fleets", **STEP)
+def retire_fleets(infra: Infra, new: Fleet) -> list[Fleet]:
+    """Take away, without loss, all that the new fleet replaces; verified to the end."""
+    aws = connect(infra.region)
+    old = retirees(fleets.listing(aws), infra.target_group.arn, new)
+    for fleet in old:
+        fleets.set_phase(aws, fleet.id, Phase.RETIRING)
+    gone = retire(
+        aws,
+        old,
+        target_group=infra.target_group.arn,
+        delay=infra.target_group.deregistration_delay,
+        clock=CLOCK,
+        say=say,
+    )
+    if old:
+        say(f"retired {', '.join(one.id for one in old)} with {len(gone)} instances")
+    return old

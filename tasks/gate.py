@@ -1,0 +1,85 @@
+"""The health gate: watch the new fleet until there is a verdict, and keep the evidence."""
+
+from typing import cast
+from uuid import UUID
+
+from prefect import task
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    update_progress_artifact,
+)
+
+from spotkiln.aws.evidence import collect
+from spotkiln.aws.gate import watch
+from spotkiln.aws.session import connect
+from spotkiln.errors import CapacityError, GateFailed, ImageRejected
+from spotkiln.fleet import Fleet
+from spotkiln.gate import (
+    BLAMES_CAPACITY,
+    BLAMES_IMAGE,
+    GatePolicy,
+    Observation,
+    Outcome,
+    Verdict,
+    limits,
+)
+from spotkiln.infra import Infra
+from spotkiln.page import evidence_page
+from tasks.step import CLOCK, STEP, say
+
+
+class Progress:
+    """Shows the wait: a progress artifact, and a log line when something changed."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._capacity = fleet.capacity
+        self._said = ""
+        self._percent = 0.0
+        # Prefect's own types allow for an awaitable, which it never is in a sync task.
+        self._artifact = cast(
+            UUID, create_progress_artifact(progress=0.0, description=f"Health of {fleet.id}")
+        )
+
+    def __call__(self, observation: Observation, verdict: Verdict) -> None:
+        words = f"{verdict.cause}: {verdict.detail}"
+        if words != self._said:
+            say(f"{observation.at:.0f} s: {words}")
+            self._said = words
+        live = sum(one.live for one in observation.instances)
+        percent = 100 * (live + 2 * len(observation.healthy)) / (3 * self._capacity)
+        percent = min(percent, 100.0)
+        if percent != self._percent:
+            self._percent = percent
+            update_progress_artifact(self._artifact, progress=percent)
+
+
+# A verdict is final, and infrastructure has had the whole deadline: no retries here.
+@task(name="health gate", cache_policy=STEP["cache_policy"])
+def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> Verdict:
+    """Wait until the new fleet, and nothing else, has proved itself.
+
+    Raises:
+        ImageRejected: it did not, and the image is to blame; the evidence is kept as an artifact.
+        GateFailed: it did not, because the load balancer is not set up for it.
+        CapacityError: EC2 had no machines for it in time.
+    """
+    aws = connect(infra.region)
+    bounds = limits(policy, infra.target_group.health_check)
+    say(
+        f"deadlines: {bounds.fulfilment:.0f} s to launch, {bounds.grace:.0f} s of grace, "
+        f"{bounds.health:.0f} s to be healthy, {bounds.polls} polls in a row"
+    )
+    verdict = watch(aws, fleet, infra, bounds, CLOCK, Progress(fleet))
+    if verdict.outcome is Outcome.HEALTHY:
+        return verdict
+    evidence = collect(aws, fleet, infra)
+    create_markdown_artifact(
+        key=f"evidence-{fleet.release}", markdown=evidence_page(fleet, verdict, evidence)
+    )
+    text = f"the new servers did not pass the gate: {verdict}"
+    if verdict.cause in BLAMES_CAPACITY:
+        raise CapacityError(text)
+    if verdict.cause in BLAMES_IMAGE:
+        raise ImageRejected(text, verdict.cause)
+    raise GateFailed(text, verdict.cause)

@@ -1,0 +1,236 @@
+"""Find, bake, test, promote and discard images."""
+
+import os
+import shutil
+from pathlib import Path
+
+from prefect import task
+
+from spotkiln import tags as t
+from spotkiln.aws import fleet as aws_fleets
+from spotkiln.aws import image as images
+from spotkiln.aws.discard import discard, discard_builders, discard_release, discard_snapshots
+from spotkiln.aws.session import connect
+from spotkiln.bake import TEMPLATES, bake_variables, image_tags, test_variables
+from spotkiln.errors import InfrastructureError, SpotkilnError
+from spotkiln.image import Image, ImageState, image_name, newest, superseded
+from spotkiln.infra import Infra
+from spotkiln.junit import TestReport, read_report, require_green
+from spotkiln.noun import Noun
+from spotkiln.packer import (
+    PackerRun,
+    artifact_of,
+    find_packer,
+    packer_command,
+    run_packer,
+    write_variables,
+)
+from spotkiln.recipe import Recipe
+from spotkiln.release import ReleaseSpec
+from spotkiln.source import Source
+from tasks.step import CLOCK, STEP, say
+
+
+class Job(Noun):
+    """What the image steps of one release share. `tags` are what everything of it carries;
+    `folder` is the run's own."""
+
+    release: str
+    spec: ReleaseSpec
+    infra: Infra
+    source: Source
+    recipe: Recipe
+    tags: dict[str, str]
+    folder: Path
+
+    @property
+    def image_name(self) -> str:
+        return image_name(self.spec.app.name, self.source.commit, self.release)
+
+
+class Found(Noun):
+    """The image to reuse, if there is one, and why or why not."""
+
+    image: Image | None
+    why: str
+
+
+@task(name="find image", **STEP)
+def find_image(job: Job) -> Found:
+    """A released image of the same recipe that is still there.
+
+    One that was tested but never released belongs to a run that may yet discard it.
+    """
+    aws = connect(job.infra.region)
+    known = [one for one in images.tested(aws, job.recipe.digest) if t.RELEASED in one.tags]
+    found = newest(known)
+    if found:
+        why = f"image {found.id} has the same recipe {job.recipe.digest[:12]} and was released"
+    else:
+        released = [one for one in images.of_app(aws, job.spec.app.name) if t.RELEASED in one.tags]
+        last = newest(released)
+        if last:
+            differ = ", ".join(job.recipe.differences(last.inputs)) or "nothing that its tag names"
+            why = f"compared with {last.id}, the newest released, these inputs differ: {differ}"
+        else:
+            why = f"no image of {job.spec.app.name} was released before"
+    say(("reusing: " if found else "baking anew: ") + why)
+    return Found(image=found, why=why)
+
+
+def _packer(template: str, variables: dict[str, object], folder: Path, timeout: float) -> PackerRun:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    file = folder / "variables.pkrvars.json"
+    write_variables(file, variables)
+    program, _ = find_packer()
+    return run_packer(
+        packer_command(program, TEMPLATES / template, file),
+        folder=folder,
+        say=say,
+        timeout_seconds=timeout,
+    )
+
+
+def _endpoint() -> str:
+    """Where Packer finds EC2, when botocore has been told of another place than AWS."""
+    return os.environ.get("AWS_ENDPOINT_URL_EC2") or os.environ.get("AWS_ENDPOINT_URL") or ""
+
+
+@task(name="bake image", **STEP)
+def packer_build(job: Job) -> Image:
+    """Bake the candidate. Tried again, it takes what an earlier try completed, or clears it away.
+
+    Raises:
+        BuildFailed: dependencies or assets; UnitFailed: units that systemd refuses.
+        InfrastructureError: anything else.
+    """
+    aws = connect(job.infra.region)
+    name = job.image_name
+    folder = job.folder / "bake"
+    manifest = folder / "manifest.json"
+    tags = image_tags(job.tags, job.recipe)
+    done = [x for x in images.of_release(aws, job.release, name) if x.available and x.recipe]
+    if done:
+        say(f"image {done[0].id} was baked by an earlier try")
+        image_id: str | None = done[0].id
+    else:
+        discard_release(aws, job.release, name, CLOCK, say)
+        variables = bake_variables(
+            app=job.spec.app,
+            infra=job.infra,
+            build=job.spec.build,
+            source=job.source,
+            name=name,
+            tags=tags,
+            manifest=manifest,
+            endpoint=_endpoint(),
+        )
+        run = _packer("app.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+        if run.exit_code != 0:
+            raise run.failure()
+        image_id = artifact_of(manifest)
+    if image_id is None:
+        raise InfrastructureError(
+            "Packer ended well but left no artifact of this run in its manifest; see its output"
+        )
+    image = images.describe(aws, image_id)
+    if image is None or not image.available:
+        raise InfrastructureError(f"image {image_id} was baked but EC2 does not show it as ready")
+    images.require_token(aws, image.id)
+    say(f"baked {image.id} ({image.name})")
+    return image.with_tags(**{**tags, **image.tags})
+
+
+@task(name="test in image", **STEP)
+def test_in_image(job: Job, image: Image) -> TestReport:
+    """Boot that very image, wait for its unit, run the tests in it, keep nothing of the machine.
+
+    Raises:
+        TestsFailed: red tests, or none; UnitFailed: it does not answer on its health path;
+        BuildFailed: the test dependencies cannot be installed.
+        InfrastructureError: anything else.
+    """
+    aws = connect(job.infra.region)
+    folder = job.folder / "test"
+    report = job.folder / "report"
+    shutil.rmtree(report, ignore_errors=True)
+    report.mkdir(parents=True)
+    variables = test_variables(
+        app=job.spec.app,
+        infra=job.infra,
+        build=job.spec.build,
+        image=image,
+        tags=job.tags,
+        report=report,
+        endpoint=_endpoint(),
+    )
+    run = _packer("test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+    code = report / "exit-code"
+    if run.exit_code != 0:
+        raise _test_failure(run, report)
+    # Packer also exits with 0 when it has done nothing.
+    if not code.is_file() or code.read_text().strip() != "0":
+        raise InfrastructureError("Packer ended well but the tests' exit code did not come home")
+    result = read_report(report / "junit.xml")
+    require_green(result)
+    snapshots = list(image.snapshots)
+    images.tag(aws, [image.id, *snapshots], {t.STATE: ImageState.TESTED})
+    say(f"tested {image.id}: {result}")
+    return result
+
+
+def _test_failure(run: PackerRun, report: Path) -> SpotkilnError:
+    """The report's own words where there are any: the failing examples by name."""
+    failure = run.failure()
+    junit = report / "junit.xml"
+    if junit.is_file() and junit.stat().st_size and not isinstance(failure, InfrastructureError):
+        try:
+            require_green(read_report(junit))
+        except SpotkilnError as error:
+            return error
+    return failure
+
+
+@task(name="promote image", **STEP)
+def mark_released(image: Image, when: str) -> None:
+    """From now on it is a kept version."""
+    images.tag(connect(image.region), [image.id, *image.snapshots], {t.RELEASED: when})
+
+
+@task(name="discard image", **STEP)
+def discard_image(job: Job, *, keep_rejected: bool) -> list[str]:
+    """Undo the image steps at whatever point they were: builders, a candidate, a tested image
+    that was never released. One that was reused stays, unless it has been rejected.
+
+    `keep_rejected` leaves a rejected image for whoever wants to look at it.
+    """
+    aws = connect(job.infra.region)
+    gone = discard_builders(aws, job.release, say)
+    baked = images.of_release(aws, job.release, job.image_name)
+    reused = images.of_recipe(aws, job.recipe.digest)
+    for image in {one.id: one for one in (*baked, *reused)}.values():
+        rejected = image.state is ImageState.REJECTED
+        if rejected and keep_rejected:
+            say(f"image {image.id} is rejected and kept, as asked")
+        elif rejected or image.release == job.release or image.name == job.image_name:
+            gone += discard(aws, image, CLOCK, say)
+    return gone + discard_snapshots(aws, job.release)
+
+
+@task(name="reject image", **STEP)
+def reject_image(image: Image) -> None:
+    """A verdict on its health: it is never used again. Undoing removes it."""
+    images.tag(connect(image.region), [image.id, *image.snapshots], {t.STATE: ImageState.REJECTED})
+
+
+@task(name="prune versions", **STEP)
+def prune_versions(region: str, app: str, keep: int) -> list[str]:
+    """Discard released images beyond the newest `keep`, but none that a fleet still uses:
+    without its image a fleet could replace nothing."""
+    aws = connect(region)
+    in_use = {fleet.image for fleet in aws_fleets.listing(aws) if not fleet.gone}
+    gone: list[str] = []
+    for image in superseded(images.of_app(aws, app), keep, in_use):
+        gone += discard(aws, image, CLOCK, say)
+    return gone

@@ -1,0 +1,198 @@
+"""Keeps book of a release: ids, times, what was made; and publishes its page, however it ends."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+from prefect import task
+from prefect.artifacts import Artifact, create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+
+from spotkiln import tags as t
+from spotkiln.aws.ledger import read_back, settle
+from spotkiln.aws.session import connect
+from spotkiln.errors import LeftBehind, SpotkilnError
+from spotkiln.fleet import Fleet
+from spotkiln.image import Image, image_name
+from spotkiln.infra import Infra
+from spotkiln.junit import TestReport
+from spotkiln.page import release_page
+from spotkiln.release import Entry, Fate, Outcome, Phase, Release, ReleaseSpec
+from spotkiln.source import Source
+from spotkiln.workdir import run_folder
+from tasks.step import say
+
+HISTORY_ROWS = 50
+
+
+class Record:
+    """What is known of a release so far. Ids are chosen here, before anything is sent."""
+
+    def __init__(self, spec: ReleaseSpec) -> None:
+        self.run = str(flow_run.id or uuid4())
+        self.id = f"{spec.app.name}-{self.run.replace('-', '')[:12]}"
+        self.folder: Path = run_folder(self.id)
+        self.spec = spec
+        self.started = datetime.now(UTC)
+        self.phases: list[Phase] = []
+        self.infra: Infra | None = None
+        self.source: Source | None = None
+        self.image: Image | None = None
+        self.reused = ""
+        self.tests: TestReport | None = None
+        self.fleet: Fleet | None = None
+        self.retired: list[Fleet] = []
+        self.undone: list[str] = []
+        self.outcome: Outcome | None = None
+        self.cause = ""
+        self.seen: dict[tuple[str, str], bool] = {}
+
+    @property
+    def tags(self) -> t.Tags:
+        commit = self.source.commit if self.source else ""
+        return t.release_tags(app=self.spec.app.name, release=self.id, run=self.run, commit=commit)
+
+    @property
+    def image_name(self) -> str:
+        commit = self.source.commit if self.source else ""
+        return image_name(self.spec.app.name, commit, self.id)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a step; what has been made is noted before anything can undo it."""
+        start = time.monotonic()
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            seconds = time.monotonic() - start
+            self.phases.append(Phase(name=name, seconds=seconds, failed=failed))
+
+    def note_created(self) -> None:
+        """Look at what exists now, so that the ledger knows it after it is gone."""
+        if self.infra and self.source:
+            aws = connect(self.infra.region)
+            self.seen |= read_back(aws, self.id, self.image_name)
+
+    def failed(self, error: BaseException) -> None:
+        if self.outcome is None:
+            self.outcome = (
+                Outcome.ROLLED_BACK
+                if any(phase.name == "launch" for phase in self.phases)
+                else Outcome.FAILED
+            )
+        text = str(error) or type(error).__name__
+        self.cause = text if isinstance(error, SpotkilnError) else f"{type(error).__name__}: {text}"
+
+    def ledger(self) -> tuple[Entry, ...]:
+        """Created = kept + destroyed, read back from AWS."""
+        if not (self.infra and self.source):
+            return ()
+        now = read_back(connect(self.infra.region), self.id, self.image_name)
+        created = {**dict.fromkeys(self.seen, False), **now}
+        if self.outcome in {Outcome.RELEASED, Outcome.UNCHANGED}:
+            return settle(created, kept=None)
+        kept: set[tuple[str, str]] = set()
+        if self.spec.keep_rejected and self.image:
+            kept |= {("image", self.image.id)}
+            kept |= {("snapshot", snapshot) for snapshot in self.image.snapshots}
+        return settle(created, kept=kept)
+
+    def to_release(self, ledger: tuple[Entry, ...]) -> Release:
+        return Release(
+            id=self.id,
+            app=self.spec.app.name,
+            ref=self.spec.app.ref,
+            commit=self.source.commit if self.source else "",
+            subject=self.source.subject if self.source else "",
+            run=self.run,
+            outcome=self.outcome or Outcome.FAILED,
+            cause=self.cause,
+            started=self.started,
+            ended=datetime.now(UTC),
+            target_group=self.spec.infra.target_group,
+            region=self.infra.region if self.infra else self.spec.infra.region,
+            image=self.image,
+            reused=self.reused,
+            tests=self.tests,
+            fleet=self.fleet,
+            retired=tuple(self.retired),
+            undone=tuple(self.undone),
+            ledger=ledger,
+            phases=tuple(self.phases),
+        )
+
+
+def _row(release: Release) -> dict[str, Any]:
+    return {
+        "started": f"{release.started:%Y-%m-%d %H:%M:%S}",
+        "ref": release.ref,
+        "commit": release.commit[:12],
+        "outcome": str(release.outcome),
+        "cause": release.cause,
+        "seconds": round(release.seconds, 1),
+        "image": release.image.id if release.image else "",
+        "fleet": release.fleet.id if release.fleet else "",
+        "release": release.id,
+    }
+
+
+def history(app: str) -> list[dict[str, Any]]:
+    """The rows of an application's history of releases, newest first."""
+    found = cast(Artifact | None, Artifact.get(key=f"releases-{app}"))
+    if found is None:
+        return []
+    data = found.data
+    rows = json.loads(data) if isinstance(data, str) else data
+    return list(rows) if isinstance(rows, list) else []
+
+
+@task(name="publish release page", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
+def publish(release: Release) -> None:
+    """The release's page, and its row in the application's history."""
+    create_markdown_artifact(
+        key=f"release-{release.id}",
+        markdown=release_page(release),
+        description=f"{release.app} {release.ref}: {release.outcome}",
+    )
+    rows = [_row(release), *history(release.app)][:HISTORY_ROWS]
+    create_table_artifact(
+        key=f"releases-{release.app}",
+        table=rows,
+        description=f"The latest releases of {release.app}, newest first",
+    )
+
+
+@contextmanager
+def recorded(spec: ReleaseSpec) -> Iterator[Record]:
+    """A record that is published whatever happens; the run's folder goes with it.
+
+    Raises:
+        LeftBehind: the release succeeded, but something it created is unaccounted for.
+    """
+    record = Record(spec)
+    try:
+        yield record
+    except BaseException as error:
+        record.failed(error)
+        # The first error is the one to report.
+        with suppress(Exception):
+            publish(record.to_release(record.ledger()))
+        raise
+    else:
+        ledger = record.ledger()
+        publish(record.to_release(ledger))
+        lost = [f"{x.kind} {x.id}" for x in ledger if x.fate is Fate.LEFT_BEHIND]
+        if lost:
+            raise LeftBehind(f"{record.id} left behind: {', '.join(lost)}; run reconcile")
+        say(f"{spec.app.name} {spec.app.ref}: {record.outcome}")
+    finally:
+        shutil.rmtree(record.folder, ignore_errors=True)

@@ -1,0 +1,52 @@
+"""What all steps share: who may try again, where words go, and the clients of a region."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+from prefect import Task
+from prefect.cache_policies import NO_CACHE, CachePolicy
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
+
+from spotkiln.errors import may_be_tried_again
+from spotkiln.poll import RealClock
+
+CLOCK = RealClock()
+
+
+def only_infrastructure(task: "Task[..., Any]", run: TaskRun, state: "State[Any]") -> bool:  # noqa: ARG001
+    """Prefect's retry condition: a verdict is never tried again. A plain function: a partial
+    would silently switch retries off."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, BaseException) and may_be_tried_again(error)
+
+
+class Options(TypedDict):
+    retries: int
+    retry_delay_seconds: list[float]
+    retry_condition_fn: Callable[["Task[..., Any]", TaskRun, "State[Any]"], bool]
+    cache_policy: CachePolicy
+
+
+# The truth about what exists is in AWS: a cached answer would be worse than none.
+STEP: Options = {
+    "retries": 2,
+    "retry_delay_seconds": [2.0, 10.0],
+    "retry_condition_fn": only_infrastructure,
+    "cache_policy": NO_CACHE,
+}
+
+
+def say(text: str, level: int = logging.INFO) -> None:
+    """A line in the run's log."""
+    try:
+        get_run_logger().log(level, text)
+    except MissingContextError:
+        logging.getLogger("spotkiln").log(level, text)
+
+
+def report_failed_undo(what: str, error: Exception) -> None:
+    """A compensation failed: the others run on, reconcile finishes it."""
+    say(f"could not {what}: {error}; reconcile finishes it", logging.ERROR)
