@@ -17,6 +17,7 @@ from docker.models.containers import Container
 from docker.models.images import Image
 
 from sandbox.base_image import KEEP_LABEL, ensure_base_image
+from sandbox.docker_machines_network import OWNER_LABEL
 from sandbox.machines import ImageStatus, InitialImage, MachineError
 
 KEPT_REPOSITORY = "spotkiln-sandbox-kept"
@@ -27,9 +28,8 @@ SQUASH_ABOVE_LAYERS = 60
 
 _COMMAND = 'CMD ["/usr/lib/sandbox/init"]'
 _NOT_KEPT = f"LABEL {KEEP_LABEL}=0"
-_KEY, _ID, _NAME, _TAGS = (
-    f"spotkiln-sandbox.kept-{part}" for part in ("key", "id", "name", "tags")
-)
+_KEPT = "spotkiln-sandbox.kept"  # label: JSON of key, id, name, tags
+_KEPT_OWNER = "kept"  # in place of a sandbox's name
 
 
 def repository(sandbox: str) -> str:
@@ -55,9 +55,9 @@ class ImageStore:
         found = [_debian(base)]
         self._add_initial(found[0].image_id, base.tags[0])
         for image in kept_images(self._client):
-            if image.labels[_KEY] in kept:
+            if _kept_key(image) in kept:
                 found.append(_kept(image))
-                self._add_initial(found[-1].image_id, kept_reference(image.labels[_KEY]))
+                self._add_initial(found[-1].image_id, kept_reference(_kept_key(image)))
         return found
 
     def reference(self, image_id: str) -> str:
@@ -109,8 +109,12 @@ class ImageStore:
             raise MachineError(
                 f"{image_id} cannot be kept: it is {self.state(image_id)}, not available."
             )
-        labels = {KEEP_LABEL: "1", _KEY: key, _ID: image_id, _NAME: name}
-        labels[_TAGS] = json.dumps(dict(tags), sort_keys=True)
+        kept = {"key": key, "id": image_id, "name": name, "tags": dict(tags)}
+        labels = {
+            KEEP_LABEL: "1",
+            OWNER_LABEL: _KEPT_OWNER,
+            _KEPT: json.dumps(kept, sort_keys=True),
+        }
         dockerfile = io.BytesIO(f"FROM {self.reference(image_id)}\n".encode())
         self._client.images.build(
             fileobj=dockerfile, tag=kept_reference(key), labels=labels, rm=True, forcerm=True
@@ -139,16 +143,16 @@ def kept_images(client: docker.DockerClient) -> list[Image]:
     return [
         image
         for image in client.images.list(name=KEPT_REPOSITORY)
-        if kept_reference(image.labels.get(_KEY, "")) in image.tags
+        if _KEPT in image.labels and kept_reference(_kept_key(image)) in image.tags
     ]
 
 
 def forget_kept(client: docker.DockerClient) -> list[str]:
     """Remove all kept images; returns their keys."""
-    keys = []
-    for image in kept_images(client):
-        keys.append(image.labels[_KEY])
-        _remove_tag(client, kept_reference(image.labels[_KEY]))
+    keys = [_kept_key(image) for image in kept_images(client)]
+    for key in keys:
+        _remove_tag(client, kept_reference(key))
+    _remove_untagged(client, _KEPT_OWNER)
     return sorted(keys)
 
 
@@ -156,6 +160,8 @@ def remove_images(client: docker.DockerClient, sandbox: str) -> None:
     """All that a sandbox has made; kept ones stay."""
     for reference in own_images(client, sandbox):
         _remove_tag(client, reference)
+    _remove_untagged(client, sandbox)
+    _remove_untagged(client, _KEPT_OWNER)
 
 
 def own_images(client: docker.DockerClient, sandbox: str) -> list[str]:
@@ -171,6 +177,16 @@ def _remove_tag(client: docker.DockerClient, reference: str) -> None:
         return
 
 
+def _remove_untagged(client: docker.DockerClient, owner: str) -> None:
+    """What lost its tag while a machine was still using it."""
+    label = f"{OWNER_LABEL}={owner}"
+    for image in client.images.list(filters={"dangling": True, "label": label}):
+        try:
+            client.images.remove(str(image.id))
+        except APIError:
+            continue  # still in use, or part of a kept image
+
+
 def _debian(base: Image) -> InitialImage:
     created = _aws_time(base.attrs["Created"])
     return InitialImage(
@@ -183,13 +199,18 @@ def _debian(base: Image) -> InitialImage:
 
 
 def _kept(image: Image) -> InitialImage:
+    kept = json.loads(image.labels[_KEPT])
     return InitialImage(
-        image_id=image.labels[_ID],
-        name=image.labels[_NAME],
+        image_id=kept["id"],
+        name=kept["name"],
         owner_id=OWN_ACCOUNT,
         created=_aws_time(image.attrs["Created"]),
-        tags=json.loads(image.labels[_TAGS]),
+        tags=kept["tags"],
     )
+
+
+def _kept_key(image: Image) -> str:
+    return str(json.loads(image.labels[_KEPT])["key"])
 
 
 def _hex(image: Image) -> str:
