@@ -33,26 +33,27 @@ class App(Noun):
         max_length=250,
     )
     build: str = Field(
-        default="bundle config set --local without 'development test' && bundle install --local"
-        " && SECRET_KEY_BASE_DUMMY=1 bundle exec rails assets:precompile",
+        default="bundle config set --local without development:test && bundle install --local --quiet"
+        " && bundle exec rails assets:precompile",
         title="Build command",
         description="Run once, in the image, as the application's user.",
     )
     test_setup: str = Field(
-        default="bundle config unset --local without && bundle install --local"
-        " && bundle exec rails db:prepare",
+        default="bundle config unset --local without && bundle install --local --quiet"
+        " && bundle exec rails db:migrate",
         title="Test set-up command",
         description="Run in the booted image before the tests. Nothing of it is kept.",
     )
     test: str = Field(
-        default="bundle exec rspec",
+        default="bundle exec rspec --format documentation"
+        ' --format RspecJunitFormatter --out "$JUNIT"',
         title="Test command",
-        description="Run in the booted image. Must write a JUnit report to the file named by "
-        "SPOTKILN_JUNIT; no tests in it is a failure.",
+        description="Run in the booted image. Must write a JUnit report to $JUNIT; a report "
+        "without tests is a failure.",
         min_length=1,
     )
     migrate: str = Field(
-        default="bundle exec rails db:prepare",
+        default="bundle exec rails db:migrate",
         title="Migration command",
         description="Run on every machine before the application starts. Empty for none.",
     )
@@ -87,7 +88,7 @@ class App(Noun):
         pattern=r"^[a-z_][a-z0-9_-]{0,30}$",
     )
     environment: dict[str, str] = Field(
-        default_factory=lambda: {"RAILS_ENV": "production", "RAILS_LOG_TO_STDOUT": "1"},
+        default_factory=lambda: {"RAILS_ENV": "production"},
         title="Environment",
         description="Baked into the image, readable by all who may read the image: no secrets.",
     )

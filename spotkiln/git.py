@@ -22,6 +22,12 @@ def without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
+def address(repository: str) -> str:
+    """What git is given: a path is taken from where this process runs, as people mean it."""
+    path = Path(repository).expanduser()
+    return str(path.resolve()) if path.exists() else repository
+
+
 def _git(folder: Path, *arguments: str) -> str:
     """Run git, never asking for a password. Raises CalledProcessError with git's own words."""
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
@@ -47,7 +53,7 @@ def _refs(folder: Path, app: App) -> list[str]:
     """
     where = without_password(app.repository)
     try:
-        lines = _git(folder, "ls-remote", "--heads", "--tags", app.repository).splitlines()
+        lines = _git(folder, "ls-remote", "--heads", "--tags", address(app.repository)).splitlines()
     except subprocess.CalledProcessError as error:
         said = error.stderr.strip().splitlines()
         raise InputError(
@@ -70,13 +76,13 @@ def _fetch(folder: Path, app: App) -> str:
     candidates = [f"refs/tags/{app.ref}", f"refs/heads/{app.ref}", app.ref]
     wanted = next((name for name in candidates if name in names), app.ref)
     try:
-        _git(folder, "fetch", "--quiet", "--depth=1", "--no-tags", app.repository, wanted)
+        _git(folder, "fetch", "--quiet", "--depth=1", "--no-tags", address(app.repository), wanted)
         return _git(folder, "rev-parse", "--verify", "FETCH_HEAD^{commit}")
     except subprocess.CalledProcessError:
         pass
     # An abbreviated commit, or a server that gives no single commits away.
     try:
-        _git(folder, "fetch", "--quiet", app.repository, "+refs/*:refs/*")
+        _git(folder, "fetch", "--quiet", address(app.repository), "+refs/*:refs/*")
         return _git(folder, "rev-parse", "--verify", "--quiet", f"{app.ref}^{{commit}}")
     except subprocess.CalledProcessError as error:
         known = ", ".join(name.split("/", 2)[-1] for name in names[:20]) or "none"
