@@ -33,8 +33,8 @@ class App(Noun):
         max_length=250,
     )
     build: str = Field(
-        default="bundle config set --local without development:test && bundle install --local --quiet"
-        " && bundle exec rails assets:precompile",
+        default="bundle config set --local without development:test"
+        " && bundle install --local --quiet && bundle exec rails assets:precompile",
         title="Build command",
         description="Run once, in the image, as the application's user.",
     )
