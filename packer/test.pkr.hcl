@@ -85,7 +85,13 @@ variable "app_port" {
 variable "health_path" {
   type        = string
   default     = "/up"
-  description = "Path that must answer 200 before the tests run."
+  description = "Path that must answer before the tests run."
+}
+
+variable "health_matcher" {
+  type        = string
+  default     = "200"
+  description = "Statuses that count as an answer, written as a target group's matcher: \"200\", \"200,302\" or \"200-299\"."
 }
 
 variable "health_timeout_seconds" {
@@ -166,6 +172,7 @@ build {
       "SPOTKILN_APP=${var.app_name}",
       "SPOTKILN_USER=${var.app_user}",
       "SPOTKILN_PORT=${var.app_port}",
+      "SPOTKILN_HEALTH_MATCHER=${var.health_matcher}",
       "SPOTKILN_REPORT=/var/tmp/spotkiln-report",
       "SPOTKILN_HEALTH_TIMEOUT=${var.health_timeout_seconds}",
       "SPOTKILN_TEST_TIMEOUT=${var.test_timeout_seconds}",

@@ -44,7 +44,7 @@ render() {
   install -D -m 0644 /dev/stdin "$target/$2" <<<"$text"
 }
 
-expect APP '[a-z][a-z0-9-]{0,30}'
+expect APP '[a-z][a-z0-9-]{0,31}'
 expect APP_USER '[a-z_][a-z0-9_-]{0,30}'
 expect PORT '[0-9]{1,5}'
 expect TYPE 'notify|exec'

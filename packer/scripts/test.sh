@@ -28,6 +28,17 @@ health_status() {
     "http://127.0.0.1:$SPOTKILN_PORT$(decode "$SPOTKILN_HEALTH_PATH_BASE64")" || true
 }
 
+# Whether a status is one of SPOTKILN_HEALTH_MATCHER: single ones and ranges, with commas between.
+matches() {
+  local status=$((10#$1)) part
+  for part in ${SPOTKILN_HEALTH_MATCHER//,/ }; do
+    if ((status >= ${part%-*} && status <= ${part#*-})); then
+      return 0
+    fi
+  done
+  return 1
+}
+
 wait_for_unit() {
   local deadline=$((SECONDS + SPOTKILN_HEALTH_TIMEOUT)) state='' status=''
   while ((SECONDS < deadline)); do
@@ -38,7 +49,7 @@ wait_for_unit() {
     fi
     if [[ $state == active ]]; then
       status=$(health_status)
-      if [[ $status == 200 ]]; then
+      if matches "$status"; then
         echo "test: $app.service answers its health path"
         return 0
       fi
@@ -46,7 +57,7 @@ wait_for_unit() {
     sleep 0.5
   done
   echo "test: after ${SPOTKILN_HEALTH_TIMEOUT} s $app.service is $state and its health path" \
-    "answered ${status:-nothing}, 200 was expected; its journal is in journal.log"
+    "answered ${status:-nothing}, $SPOTKILN_HEALTH_MATCHER was expected; its journal is in journal.log"
   return 1
 }
 
