@@ -123,6 +123,7 @@ def test_variables(
     return {
         **_builder(infra, build, endpoint),
         **test_settings(app),
+        "health_matcher": infra.target_group.health_check.matcher,
         "source_ami": image.id,
         "tags": tags,
         "app_name": app.name,

@@ -1,0 +1,147 @@
+"""What the demo looks at in the account, with plain boto3: the product's own eyes would not do."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+from sandbox.client import Sandbox
+
+from spotkiln.packer import (
+    artifact_of,
+    find_packer,
+    packer_command,
+    run_packer,
+    write_variables,
+)
+from spotkiln.recipe import digest_of_files
+
+ROOT = Path(__file__).resolve().parent.parent
+BASE_FILES = ["packer/base.pkr.hcl", "packer/scripts/base.sh", "packer/scripts/clean.sh"]
+
+
+def client(box: Sandbox, service: str) -> Any:
+    environment = box.environment
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def tags_of(resource: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
+
+
+def base_key() -> str:
+    """Stands for what a base image is made from."""
+    return digest_of_files(ROOT, BASE_FILES)
+
+
+def ensure_base_image(box: Sandbox, say: Callable[[str], None]) -> None:
+    """Bake `rails-base` from the Debian image, unless there is one; keep it for next time."""
+    ec2 = client(box, "ec2")
+    own = ec2.describe_images(Owners=["self"])["Images"]
+    if any(image["Name"].startswith("rails-base") for image in own):
+        return
+    debian = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])["Images"]
+    newest = max(debian, key=lambda image: image["CreationDate"])
+    say("baking the base image once: Debian's updates, Ruby, Rails, puma ... (a minute or two)")
+    folder = ROOT / "build" / "base"
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = folder / "manifest.json"
+    variables = folder / "variables.pkrvars.json"
+    write_variables(
+        variables,
+        {
+            "region": box.environment["AWS_DEFAULT_REGION"],
+            "endpoint": box.environment["AWS_ENDPOINT_URL"],
+            "source_ami": newest["ImageId"],
+            "image_name": f"rails-base {datetime.now(UTC):%Y-%m-%d %H-%M-%S}",
+            "ssh_source_cidrs": ["0.0.0.0/0"],
+            "manifest": str(manifest),
+            "tags": {"Name": "rails-base"},
+        },
+    )
+    program, _ = find_packer()
+    run = run_packer(
+        packer_command(program, ROOT / "packer" / "base.pkr.hcl", variables),
+        folder=folder,
+        say=lambda _: None,
+        environment=box.environment,
+    )
+    image = artifact_of(manifest)
+    if run.exit_code or image is None:
+        raise run.failure()
+    box.keep(image, base_key())
+
+
+def serving(box: Sandbox, commits: dict[str, str]) -> dict[str, Any]:
+    """The ref whose fleet serves, and how many of its targets are healthy."""
+    ec2, elbv2 = client(box, "ec2"), client(box, "elbv2")
+    group = elbv2.describe_target_groups(Names=["website"])["TargetGroups"][0]["TargetGroupArn"]
+    described = elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+    healthy = [x["Target"]["Id"] for x in described if x["TargetHealth"]["State"] == "healthy"]
+    fleets = [
+        one
+        for one in ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"]
+        if one["SpotFleetRequestState"] == "active"
+    ]
+    refs = {commit: ref for ref, commit in commits.items()}
+    names = [refs.get(tags_of(one).get("spotkiln:commit", ""), "?") for one in fleets]
+    return {"ref": ",".join(names), "healthy": len(healthy)}
+
+
+def left_behind(box: Sandbox) -> dict[str, int]:
+    """What neither the serving release nor a kept version owns, counted by kind."""
+    ec2 = client(box, "ec2")
+    live = [
+        one
+        for one in ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"]
+        if one["SpotFleetRequestState"] not in {"cancelled", "failed"}
+    ]
+    owned = {one["SpotFleetRequestId"] for one in live if _phase(one) == "serving"}
+    instances = [
+        instance
+        for page in ec2.describe_instances()["Reservations"]
+        for instance in page["Instances"]
+        if instance["State"]["Name"] != "terminated"
+    ]
+    of_serving = {
+        one["InstanceId"]
+        for one in instances
+        if tags_of(one).get("aws:ec2spot:fleet-request-id") in owned
+    }
+    images = ec2.describe_images(Owners=["self"])["Images"]
+    kept = [
+        image
+        for image in images
+        if "spotkiln:released" in tags_of(image) or image["Name"].startswith("rails-base")
+    ]
+    held = {
+        mapping["Ebs"]["SnapshotId"]
+        for image in kept
+        for mapping in image["BlockDeviceMappings"]
+        if "Ebs" in mapping
+    }
+    snapshots = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    keys = [pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs"]]
+    groups = [group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]]
+    containers = box.inventory().get("containers", {}).get("ids", [])
+    return {
+        "instances": len(instances) - len(of_serving),
+        "fleets": len(live) - len(owned),
+        "images": len(images) - len(kept),
+        "snapshots": sum(one["SnapshotId"] not in held for one in snapshots),
+        "key_pairs": sum(key != "demo" for key in keys),
+        "security_groups": sum(re.match("packer", group) is not None for group in groups),
+        "containers": sum(not any(x in name for x in of_serving) for name in containers),
+    }
+
+
+def _phase(fleet: dict[str, Any]) -> str:
+    return tags_of(fleet).get("spotkiln:phase", "")

@@ -1,0 +1,232 @@
+"""The main job, shown: five releases of a real Rails application under a steady load.
+
+Prints a table as it goes, writes build/demo.json, and exits with 0 only if everything was as
+expected: outcomes, causes, no failed request, nothing left behind.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.client import Sandbox
+
+from examples.account import ensure_base_image, left_behind, serving
+from examples.prefect_local import LocalPrefect
+from examples.runs import Runs
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+REPOSITORY = BUILD / "demo-web-app"
+DEPLOYMENT = "release/demo-web-app"
+RATE = 60.0
+
+
+@dataclass(frozen=True)
+class Expected:
+    """`cause` is a pattern that the cause must hold."""
+
+    ref: str
+    outcome: str
+    cause: str
+    text: str
+
+
+PLAN = [
+    Expected("v1", "released", "", "released on an empty target group"),
+    Expected("v2", "released", "", "released; v1's fleet drained, retired, verified gone"),
+    Expected("v2", "unchanged", "", "unchanged, nothing built"),
+    Expected("red", "failed", r"tests failed: \S+", "specs fail: the image is discarded"),
+    Expected("sick", "rolled_back", r"\b500\b", "/up answers 500 behind the load balancer"),
+]
+
+
+def log(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - this is what the demo is for
+
+
+@contextmanager
+def load(address: str, out: Path) -> Iterator[None]:
+    """A steady load for as long as the block runs."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "examples.load", address, str(out), "--rate", str(RATE)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(60)
+
+
+def make_refs() -> dict[str, str]:
+    """The demo's repository, made anew; commit by ref."""
+    shutil.rmtree(REPOSITORY, ignore_errors=True)
+    subprocess.run(["bash", "examples/make_refs.sh", str(REPOSITORY)], cwd=ROOT, check=True)
+    refs = {one.ref for one in PLAN}
+    return {
+        ref: subprocess.run(
+            ["git", "-C", str(REPOSITORY), "rev-parse", ref],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        for ref in refs
+    }
+
+
+def parameters(ref: str) -> dict[str, Any]:
+    return {
+        "app": {"name": "demo-web-app", "repository": str(REPOSITORY), "ref": ref},
+        # The sandbox's machines boot in seconds: a sick one need not be given minutes.
+        "gate": {"boot_seconds": 20},
+    }
+
+
+def release(runs: Runs, expected: Expected) -> dict[str, Any]:
+    """One release through the deployment, followed to its end; its row for the report."""
+    run = runs.start(DEPLOYMENT, parameters(expected.ref))
+    start = time.monotonic()
+    for words in runs.follow(run, timeout_seconds=900):
+        log(f"      {time.monotonic() - start:5.0f} s  {words}")
+    row = runs.latest_row("releases-demo-web-app", run)
+    return {
+        "ref": expected.ref,
+        "outcome": row["outcome"],
+        "cause": row["cause"],
+        "seconds": row["seconds"],
+        "image": row["image"],
+        "fleet": row["fleet"],
+    }
+
+
+def judge(report: dict[str, Any], commits: dict[str, str], sick: str) -> list[str]:
+    """Everything that was not as expected, in words."""
+    problems = []
+    for expected, row in zip(PLAN, report["releases"], strict=False):
+        if row["outcome"] != expected.outcome:
+            problems.append(
+                f"{expected.ref}: expected {expected.outcome}, got {row['outcome']}: {row['cause']}"
+            )
+        if not re.search(expected.cause, row["cause"]):
+            problems.append(f"{expected.ref}: the cause does not say why: {row['cause']!r}")
+    if len(report["releases"]) != len(PLAN):
+        problems.append(f"{len(report['releases'])} of {len(PLAN)} releases were made")
+    tally = report["load"]
+    if tally["failed"] or not tally["sent"]:
+        problems.append(f"{tally['failed']} of {tally['sent']} requests failed")
+    if sick[:12] in tally["revisions_seen"]:
+        problems.append("a sick instance answered a request")
+    if any(report["left_behind"].values()):
+        problems.append(f"left behind: {report['left_behind']}")
+    if report["serving"] != {"ref": "v2", "healthy": 2}:
+        problems.append(f"expected v2 with 2 healthy targets, got {report['serving']}")
+    if commits["v2"][:12] not in tally["revisions_seen"]:
+        problems.append("v2 was never seen by the load")
+    return problems
+
+
+def show(expected: Expected, row: dict[str, Any]) -> None:
+    cause = " ".join(row["cause"].split())
+    if len(cause) > 160:
+        cause = cause[:157] + "..."
+    log(f"  {row['ref']:<6}{row['outcome']:<13}{row['seconds']:6.1f} s  {expected.text}")
+    if cause:
+        log(f"        because: {cause}")
+
+
+def perform(runs: Runs, box: Sandbox, commits: dict[str, str]) -> dict[str, Any]:
+    """All releases; what they came to."""
+    rows: list[dict[str, Any]] = []
+    tally = BUILD / "load.json"
+    tally.unlink(missing_ok=True)
+    address = box.load_balancer("website")
+    log(f"\n  {'ref':<6}{'outcome':<13}{'time':>8}")
+    with ExitStack() as under_load:
+        for expected in PLAN:
+            log(f"  {expected.ref}: {expected.text}")
+            rows.append(release(runs, expected))
+            show(expected, rows[-1])
+            if len(rows) == 1:
+                log(f"        from now on {RATE:.0f} requests a second to {address}")
+                under_load.enter_context(load(address, tally))
+        time.sleep(2)
+    seen = json.loads(tally.read_text())
+    return {
+        "releases": rows,
+        "load": seen,
+        "left_behind": left_behind(box),
+        "serving": serving(box, commits),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--machines", choices=["docker", "simulated"], default="docker")
+    parser.add_argument("--port", type=int, default=4200, help="of the Prefect server, if free")
+    parser.add_argument("--leave", action="store_true", help="end at once, also at a terminal")
+    options = parser.parse_args()
+    BUILD.mkdir(exist_ok=True)
+    shutil.rmtree(BUILD / "demo-prefect", ignore_errors=True)
+    begin = time.monotonic()
+    with ExitStack() as stack:
+        log("starting the sandbox (its own EC2) and a Prefect server ...")
+        box = stack.enter_context(Sandbox.start(BUILD / "demo-sandbox", machines=options.machines))
+        prefect = stack.enter_context(
+            LocalPrefect(
+                BUILD / "demo-prefect",
+                {**box.environment, "SPOTKILN_HOME": str(BUILD / "demo-spotkiln")},
+                options.port,
+            )
+        )
+        prefect.start_server()
+        commits = make_refs()
+        ensure_base_image(box, log)
+        prefect.wait_for_server()
+        prefect.deploy()
+        prefect.start_worker()
+        log(f"ready after {time.monotonic() - begin:.0f} s; Prefect UI: {prefect.address}")
+        report = perform(Runs(prefect.address), box, commits)
+        (BUILD / "demo.json").write_text(json.dumps(report, indent=2) + "\n")
+        problems = judge(report, commits, commits["sick"])
+        tally = report["load"]
+        log(
+            f"\n  load: {tally['sent']} requests in {tally['seconds']:.0f} s, "
+            f"{tally['failed']} failed; left behind: {sum(report['left_behind'].values())}; "
+            f"serving: {report['serving']['ref']}, {report['serving']['healthy']} healthy; "
+            f"{time.monotonic() - begin:.0f} s in all"
+        )
+        for problem in problems:
+            log(f"  NOT AS EXPECTED: {problem}")
+        for failure in tally["failures"][:10]:
+            log(f"    {failure}")
+        if options.machines == "simulated":
+            log(
+                "  not real here: the machines (simulated, nothing was booted) and Packer (a "
+                "stand-in that makes the same EC2 calls); real: the flow, Prefect, the load"
+            )
+        log(
+            "  as expected" if not problems else "  FAILED",
+        )
+        if sys.stdin.isatty() and not options.leave:
+            log(
+                f"\n  Prefect UI   {prefect.address}/runs\n  application  "
+                f"{box.load_balancer('website')}\n  Ctrl-C ends it all and cleans up"
+            )
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        log("cleaning up ...")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""A Prefect server and a worker on this machine, with a home of their own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+POOL = "spotkiln"
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port if nobody listens there, else one that the system chooses."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise RuntimeError("no free port on 127.0.0.1")
+
+
+class LocalPrefect:
+    """Start the server, a process worker and the deployments; stop them without leftovers.
+
+    Nothing of the user's own Prefect is read or written: profiles, database and settings are in
+    `home`.
+    """
+
+    def __init__(self, home: Path, environment: Mapping[str, str], port: int = 4200) -> None:
+        self.home = home
+        self.port = free_port(port)
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._children: list[subprocess.Popen[bytes]] = []
+        own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        self.environment = {
+            **own,
+            **environment,
+            "PREFECT_HOME": str(home),
+            "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
+            "PREFECT_API_URL": f"{self.address}/api",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            # In memory, the default, a restart of the server would crash whoever holds a lease.
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+                "prefect.server.concurrency.lease_storage.filesystem"
+            ),
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_WORKER_PREFETCH_SECONDS": "5",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _program(self, name: str, *arguments: str, log: str) -> "subprocess.Popen[bytes]":
+        with (self.home / log).open("ab") as output:
+            child = subprocess.Popen(
+                [str(Path(sys.executable).parent / name), *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._children.append(child)
+        return child
+
+    def _run(self, *arguments: str) -> str:
+        result = subprocess.run(
+            [str(Path(sys.executable).parent / "prefect"), "--no-prompt", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        if result.returncode:
+            raise RuntimeError(
+                f"prefect {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}"
+            )
+        return result.stdout
+
+    def start_server(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.server = self._program(
+            "prefect",
+            *("server", "start", "--host", "127.0.0.1", "--port", str(self.port)),
+            log="server.log",
+        )
+
+    def wait_for_server(self, timeout_seconds: float = 120) -> None:
+        deadline = time.monotonic() + timeout_seconds
+        while time.monotonic() < deadline:
+            if self.server.poll() is not None:
+                raise RuntimeError(f"the Prefect server ended; see {self.home / 'server.log'}")
+            try:
+                if httpx.get(f"{self.address}/api/health", timeout=2).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.3)
+        raise RuntimeError(
+            f"the Prefect server did not answer in {timeout_seconds:.0f} s; "
+            f"see {self.home / 'server.log'}"
+        )
+
+    def deploy(self) -> None:
+        """Work pool and deployments, from prefect.yaml."""
+        self._run("work-pool", "create", POOL, "--type", "process", "--overwrite")
+        self._run("deploy", "--all")
+
+    def start_worker(self, limit: int = 4) -> "subprocess.Popen[bytes]":
+        self.worker = self._program(
+            "prefect",
+            *("worker", "start", "--pool", POOL, "--type", "process", "--limit", str(limit)),
+            log="worker.log",
+        )
+        return self.worker
+
+    def stop(self) -> None:
+        """End what was started, by process group, newest first."""
+        for child in reversed(self._children):
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+                try:
+                    child.wait(15)
+                except subprocess.TimeoutExpired:
+                    os.killpg(child.pid, signal.SIGKILL)
+                    child.wait(10)
+        self._children.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,79 @@
+"""Starts flow runs through Prefect's API and follows them, as any script could."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+class Runs:
+    def __init__(self, address: str) -> None:
+        self._http = httpx.Client(base_url=f"{address}/api", timeout=30)
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        answer = self._http.post(path, json=body)
+        if answer.status_code >= 400:
+            raise RuntimeError(f"Prefect refused {path}: {answer.status_code} {answer.text}")
+        return answer.json()
+
+    def start(self, deployment: str, parameters: dict[str, Any]) -> str:
+        """A flow run's id."""
+        found = self._http.get(f"/deployments/name/{deployment}").raise_for_status().json()
+        run = self._post(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})
+        return str(run["id"])
+
+    def state(self, run: str) -> tuple[str, str]:
+        """Type and message."""
+        found = self._http.get(f"/flow_runs/{run}").raise_for_status().json()
+        state = found.get("state") or {}
+        return str(state.get("type", "")), str(state.get("message") or "")
+
+    def follow(self, run: str, timeout_seconds: float) -> Iterator[str]:
+        """The names of its tasks as they start, until it has ended."""
+        deadline = time.monotonic() + timeout_seconds
+        seen: set[str] = set()
+        while True:
+            kind, message = self.state(run)
+            for task in self._tasks(run):
+                if task["id"] not in seen:
+                    seen.add(task["id"])
+                    yield task["name"].rsplit("-", 1)[0]
+            if kind in FINAL:
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"flow run {run} is still {kind} after {timeout_seconds:.0f} s: {message}"
+                )
+            time.sleep(0.5)
+
+    def _tasks(self, run: str) -> list[dict[str, Any]]:
+        found = self._post(
+            "/task_runs/filter",
+            {"flow_runs": {"id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"},
+        )
+        return [task for task in found if task.get("start_time")]
+
+    def artifacts(self, key: str) -> list[dict[str, Any]]:
+        """All artifacts of a key, newest first."""
+        found = self._post("/artifacts/filter", {"artifacts": {"key": {"any_": [key]}}})
+        return sorted(found, key=lambda one: str(one["created"]), reverse=True)
+
+    def latest_row(self, key: str, run: str) -> dict[str, Any]:
+        """The row that a run added to a history; an empty outcome if it added none."""
+        for artifact in self.artifacts(key):
+            if artifact.get("flow_run_id") == run:
+                data = artifact["data"]
+                rows = data if isinstance(data, list) else json.loads(data)
+                return dict(rows[0])
+        kind, message = self.state(run)
+        return {
+            "outcome": "failed",
+            "cause": f"the run left no release page: {kind} {message}",
+            "seconds": 0.0,
+            "image": "",
+            "fleet": "",
+        }
