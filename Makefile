@@ -17,3 +17,41 @@ help: ## this list
 .PHONY: lock
 lock: .venv/.done ## write requirements.lock anew from pyproject.toml
 	@.venv/bin/uv pip compile -q --upgrade --all-extras --universal --generate-hashes --no-header --no-annotate -o requirements.lock pyproject.toml
+
+# What real machines need. Where they cannot run, the same goes on with simulated ones.
+DOCKER := scripts/setup.sh docker dockerd debootstrap iptables ip
+PACKER := scripts/setup.sh packer
+
+.PHONY: demo
+demo: .venv/.done ## five releases of a real Rails application, on this machine
+	@if $(DOCKER) && $(PACKER); then machines=docker; else \
+	  echo "Docker cannot run here: the same releases with simulated machines and a stand-in for Packer"; \
+	  machines=simulated; fi; \
+	$(PYTHON) -m examples.demo --machines $$machines
+
+.PHONY: sandbox
+sandbox: .venv/.done ## an EC2 on this machine, until Ctrl-C
+	@if $(DOCKER); then machines=docker; else machines=simulated; fi; \
+	$(PYTHON) -m sandbox up --machines $$machines
+
+.PHONY: test
+test: .venv/.done ## all tests that this machine can run; says what it skipped and why
+	@$(DOCKER) && $(PACKER) || echo "tests with real machines will be skipped"
+	@scripts/setup.sh shellcheck systemd-analyze || true
+	@$(PYTHON) -m pytest -q --durations=10
+
+.PHONY: check
+check: .venv/.done ## format, lint, types, templates, units, shell scripts
+	@scripts/setup.sh packer shellcheck systemd-analyze
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@scripts/check-images.sh
+
+.PHONY: clean
+clean: ## remove what the other targets made, kept machine images too
+	@if test -x $(PYTHON); then \
+	  for box in build/*-sandbox build/sandbox; do \
+	    if test -d $$box; then $(PYTHON) -m sandbox down --dir $$box; fi; done; \
+	  $(PYTHON) -m sandbox forget || true; fi
+	@rm -rf build .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Templates, units and shell scripts: what Packer, systemd and shellcheck say of them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+packer fmt -check -diff packer
+touch "$scratch/source.tar.gz"
+mkdir "$scratch/report"
+variables=(-var region=eu-west-1 -var source_ami=ami-00000000000000000 -var 'ssh_source_cidrs=["10.0.0.0/8"]')
+made=(-var image_name=check -var "manifest=$scratch/manifest.json")
+app=(-var app_name=demo-web-app)
+packer validate "${variables[@]}" "${made[@]}" packer/base.pkr.hcl
+packer validate "${variables[@]}" "${made[@]}" "${app[@]}" \
+  -var "app_archive=$scratch/source.tar.gz" -var commit=0000000000000000000000000000000000000000 \
+  packer/app.pkr.hcl
+packer validate "${variables[@]}" "${app[@]}" -var "report_dir=$scratch/report" packer/test.pkr.hcl
+
+# The units name programs of the machines that they are for, which this one need not have.
+mkdir -p "$scratch/units"
+APP=demo-web-app APP_USER=nobody PORT=3000 TYPE=notify START_TIMEOUT=90 STOP_TIMEOUT=70 \
+  START_COMMAND=true MIGRATE_COMMAND=true bash systemd/render.sh "$scratch/units"
+complaints=$(systemd-analyze verify "$scratch"/units/*.service 2>&1 |
+  grep -v 'is not executable: No such file or directory' || true)
+if [[ -n $complaints ]]; then
+  echo "$complaints" >&2
+  exit 1
+fi
+
+git ls-files -z | while IFS= read -r -d '' file; do
+  if [[ $file == *.sh ]] || head -n 1 "$file" | grep -Eaq '^#!.*\b(ba)?sh$'; then
+    printf '%s\0' "$file"
+  fi
+done | xargs -0 shellcheck
