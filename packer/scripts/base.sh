@@ -39,6 +39,19 @@ make_user() {
       --shell /usr/sbin/nologin "$SPOTKILN_USER"
 }
 
+prefer_debians_bundler() {
+  # Debian's updates of Ruby bring a bundler of their own, which is newer than the package's and
+  # so comes first, but doesn't know how Debian lays out gems: `bundle install --local` finds none
+  # of them ("Could not find racc-1.6.2.gem for installation").
+  local version
+  version=$(dpkg-query --show --showformat='${Version}' ruby-bundler 2>/dev/null) || return 0
+  version=${version#*:}
+  install -m 0755 /dev/stdin /usr/local/bin/bundle <<EOF
+#!/bin/sh
+exec env BUNDLER_VERSION="\${BUNDLER_VERSION:-${version%%-*}}" /usr/bin/bundle "\$@"
+EOF
+}
+
 write_fingerprint() {
   # The packages are what an application's dependencies come from, so their versions are part of
   # what decides an image.
@@ -55,4 +68,5 @@ install_packages || {
   exit "$DEPENDENCIES"
 }
 make_user
+prefer_debians_bundler
 write_fingerprint
