@@ -20,7 +20,7 @@ packer validate "${variables[@]}" "${app[@]}" -var "report_dir=$scratch/report" 
 
 # The units name programs of the machines that they are for, which this one need not have.
 mkdir -p "$scratch/units"
-APP=demo-web-app APP_USER=nobody PORT=3000 TYPE=notify START_TIMEOUT=90 STOP_TIMEOUT=70 \
+APP=demo-web-app APP_USER=daemon PORT=3000 TYPE=notify START_TIMEOUT=90 STOP_TIMEOUT=70 \
   START_COMMAND=true MIGRATE_COMMAND=true bash systemd/render.sh "$scratch/units"
 complaints=$(systemd-analyze verify "$scratch"/units/*.service 2>&1 |
   grep -v 'is not executable: No such file or directory' || true)
