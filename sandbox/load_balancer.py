@@ -67,7 +67,7 @@ def end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
 
 
 class LoadBalancer:
-    """Listens from construction to `close`, in a thread of its own.
+    """Serves from `start` to `stop`, in a thread of its own. `port` is the real one after `start`.
 
     `routes` is asked for the target group's members, from another thread, at most ten times a
     second; it should answer within milliseconds.
@@ -75,8 +75,8 @@ class LoadBalancer:
 
     def __init__(
         self,
-        name: str,
         routes: Callable[[], Sequence[TargetRoute]],
+        host: str = "127.0.0.1",
         port: int = 0,
         *,
         connect_seconds: float = CONNECT_SECONDS,
@@ -85,37 +85,41 @@ class LoadBalancer:
         self._ask_routes = routes
         self._routes: Sequence[TargetRoute] = ()
         self._routes_until = 0.0
-        self._routes_lock = asyncio.Lock()
         self._turn = 0
         self._counts = _Counts()
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_seconds, sock_read=idle_seconds
         )
-        self._thread = LoopThread(f"load-balancer-{name}")
-        self._closed = False
+        self.host, self.port = host, port
+        self._thread: LoopThread | None = None
+
+    def start(self) -> None:
+        """Returns once it listens. Raises OSError if the port is taken."""
+        self._thread = LoopThread("load-balancer")
         try:
-            self.port = self._thread.run(self._start(port))
+            self.port = self._thread.run(self._listen())
         except BaseException:
-            self._thread.close()
+            self.stop()
             raise
+
+    def stop(self) -> None:
+        """Safe to repeat. Requests under way are cut."""
+        if self._thread is not None:
+            self._thread.run(self._close())
+            self._thread.close()
+            self._thread = None
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def counters(self) -> dict[str, Any]:
         """Since the start: requests, in_flight, codes (as clients saw them), generated (by the
         load balancer itself), targets: {instance id: {requests, codes}}."""
-        return self._thread.run(self._counts.snapshot())
+        return self._counts.snapshot()
 
-    def close(self) -> None:
-        """Safe to repeat. Requests under way are cut."""
-        if not self._closed:
-            self._closed = True
-            self._thread.run(self._stop())
-            self._thread.close()
-
-    async def _start(self, port: int) -> int:
+    async def _listen(self) -> int:
+        self._routes_lock = asyncio.Lock()
         self._pooled = self._session(keepalive_timeout=_POOL_SECONDS)
         self._fresh = self._session(force_close=True)
         server = web.Server(
@@ -128,10 +132,10 @@ class LoadBalancer:
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port, backlog=1024).start()
+        await web.TCPSite(self._runner, self.host, self.port, backlog=1024).start()
         return int(self._runner.addresses[0][1])
 
-    async def _stop(self) -> None:
+    async def _close(self) -> None:
         await self._runner.cleanup()
         await self._pooled.close()
         await self._fresh.close()
@@ -256,7 +260,7 @@ class LoadBalancer:
 
 
 class _Counts:
-    """Touched by the load balancer's own thread only."""
+    """Written by the load balancer's thread; a reader may miss the request just being counted."""
 
     def __init__(self) -> None:
         self.in_flight = 0
@@ -275,7 +279,7 @@ class _Counts:
         if route is not None:
             self._targets[route.instance_id][status] += 1
 
-    async def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         return {
             "requests": self._codes.total(),
             "in_flight": self.in_flight,
@@ -284,10 +288,10 @@ class _Counts:
             "generated": _text_keys(self._generated),
             "targets": {
                 instance_id: {"requests": codes.total(), "codes": _text_keys(codes)}
-                for instance_id, codes in sorted(self._targets.items())
+                for instance_id, codes in sorted(self._targets.copy().items())
             },
         }
 
 
 def _text_keys(codes: Counter[int]) -> dict[str, int]:
-    return {str(code): count for code, count in sorted(codes.items())}
+    return {str(code): count for code, count in sorted(codes.copy().items())}

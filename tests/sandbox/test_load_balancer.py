@@ -116,9 +116,8 @@ class Balanced:
 
     def __init__(self) -> None:
         self.routes: list[TargetRoute] = []
-        self.balancer = LoadBalancer(
-            "test", lambda: list(self.routes), connect_seconds=1, idle_seconds=1
-        )
+        self.balancer = LoadBalancer(lambda: list(self.routes), connect_seconds=1, idle_seconds=1)
+        self.balancer.start()
         self.client = httpx.Client(base_url=self.balancer.address, timeout=15)
 
     def set(self, *routes: TargetRoute) -> None:
@@ -131,7 +130,7 @@ def balanced() -> Iterator[Balanced]:
     made = Balanced()
     yield made
     made.client.close()
-    made.balancer.close()
+    made.balancer.stop()
 
 
 @pytest.fixture
@@ -363,15 +362,18 @@ def test_a_stopped_target_costs_no_request_once_it_is_drained(
     assert set(codes) == {200}
 
 
-def test_closing_frees_the_port_and_can_be_repeated(targets: list[Target]) -> None:
-    balancer = LoadBalancer("test", lambda: [route("i-a", "healthy", targets[0].port)])
+def test_stopping_frees_the_port_and_can_be_repeated(targets: list[Target]) -> None:
+    balancer = LoadBalancer(lambda: [route("i-a", "healthy", targets[0].port)])
+    balancer.start()
     assert httpx.get(balancer.address).status_code == 200
-    balancer.close()
-    balancer.close()
+    balancer.stop()
+    balancer.stop()
     with pytest.raises(httpx.ConnectError):
         httpx.get(balancer.address)
 
 
 def test_a_port_in_use_is_an_error_at_once() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
-        LoadBalancer("test", list, taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        balancer = LoadBalancer(list, "127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            balancer.start()
