@@ -4,6 +4,8 @@
 # Exits with 10 when the build command fails, 30 when the units are not valid.
 set -euo pipefail
 
+# As systemd gives it to the units, whatever this login's is.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 readonly DEPENDENCIES=10 UNIT=30
 readonly app=$SPOTKILN_APP user=$SPOTKILN_USER folder=/srv/$SPOTKILN_APP etc=/etc/$SPOTKILN_APP
 

@@ -6,6 +6,8 @@
 # could not be installed, 20 tests failed, 30 the unit did not answer.
 set -euo pipefail
 
+# As systemd gives it to the units, whatever this login's is.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 readonly DEPENDENCIES=10 TESTS=20 UNIT=30
 readonly app=$SPOTKILN_APP user=$SPOTKILN_USER report=$SPOTKILN_REPORT
 readonly copy=/var/tmp/spotkiln-test
