@@ -1,5 +1,6 @@
 """Image: a baked application, from candidate to tested or rejected."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -38,7 +39,8 @@ class Image(Noun):
 
     @property
     def release(self) -> str:
-        return self.tags.get(t.RELEASE, "")
+        """From its tag; else from its name: a kill can leave an image that was never tagged."""
+        return self.tags.get(t.RELEASE, "") or release_of(self.name)
 
     @property
     def recipe(self) -> str:
@@ -64,6 +66,12 @@ def image_name(app: str, commit: str, release: str) -> str:
     At most 128 of the characters that EC2 allows.
     """
     return f"{app}/{commit[:12]}/{release}"[:128]
+
+
+def release_of(name: str) -> str:
+    """The release in a name that `image_name` made; empty for other names."""
+    match = re.fullmatch(r"([a-z][a-z0-9-]*)/[0-9a-f]{12}/(\1-[0-9a-f]{12})", name)
+    return match[2] if match else ""
 
 
 def newest(images: list[Image]) -> Image | None:

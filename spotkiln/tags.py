@@ -16,6 +16,8 @@ RECIPE = f"{PREFIX}recipe"
 INPUTS = f"{PREFIX}inputs"
 STATE = f"{PREFIX}state"
 RELEASED = f"{PREFIX}released"
+# A rejected image that somebody wants to look at.
+KEEP = f"{PREFIX}keep"
 
 # Fleets only.
 PHASE = f"{PREFIX}phase"

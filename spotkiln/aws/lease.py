@@ -1,0 +1,33 @@
+"""Leases as tags of a target group."""
+
+from collections.abc import Iterable, Sequence
+
+from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.session import Aws
+from spotkiln.lease import Lease, from_tags
+
+
+def read(aws: Aws, target_groups: Sequence[str]) -> list[Lease]:
+    """All leases on these target groups (ARNs). Source: ELBv2 DescribeTags, 20 a call."""
+    found: list[Lease] = []
+    for start in range(0, len(target_groups), 20):
+        with aws_errors("leases"):
+            answer = aws.elbv2.describe_tags(ResourceArns=list(target_groups[start : start + 20]))
+        for description in answer["TagDescriptions"]:
+            tags = {tag["Key"]: tag.get("Value", "") for tag in description.get("Tags", [])}
+            found += from_tags(tags)
+    return found
+
+
+def write(aws: Aws, target_group: str, lease: Lease) -> None:
+    with aws_errors(f"lease of {lease.release}"):
+        aws.elbv2.add_tags(
+            ResourceArns=[target_group], Tags=[{"Key": lease.key, "Value": lease.to_tag()}]
+        )
+
+
+def remove(aws: Aws, target_group: str, leases: Iterable[Lease]) -> None:
+    keys = sorted(lease.key for lease in leases)
+    if keys:
+        with aws_errors(f"giving back {', '.join(keys)}"):
+            aws.elbv2.remove_tags(ResourceArns=[target_group], TagKeys=keys)

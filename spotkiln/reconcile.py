@@ -1,0 +1,229 @@
+"""What to do about what nobody owns: a pure function from facts to actions.
+
+A resource is owned by the living release whose tag it carries, by a fleet that serves, or by a
+kept version. Whatever else carries our tags is finished (retiring) or undone (pending,
+candidates, builders). What does not carry them is never touched.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from spotkiln import tags as t
+from spotkiln.fleet import Fleet, Phase
+from spotkiln.image import Image, ImageState
+from spotkiln.noun import Noun
+from spotkiln.target import Instance
+
+
+class Owned(Noun):
+    """A resource of which only its id and its release matter."""
+
+    id: str
+    release: str
+
+
+class Snapshot(Noun):
+    """`image` is the AMI that its description says it was made for."""
+
+    id: str
+    release: str = ""
+    image: str = ""
+
+
+class Facts(Noun):
+    """Everything with our tags, or a name that we chose, and who lives.
+
+    `living` are releases. `images` include those that only their name tells to be ours: their
+    release is then read from it.
+    """
+
+    living: frozenset[str] = frozenset()
+    fleets: tuple[Fleet, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    images: tuple[Image, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    templates: tuple[Owned, ...] = ()
+    security_groups: tuple[Owned, ...] = ()
+    key_pairs: tuple[Owned, ...] = ()
+
+
+class Do(StrEnum):
+    MARK_RELEASED = "mark as released"
+    RETIRE_FLEETS = "retire"
+    DRAIN_INSTANCES = "drain and terminate"
+    TERMINATE_BUILDERS = "terminate"
+    DELETE_TEMPLATE = "delete launch template"
+    DELETE_KEY_PAIR = "delete key pair"
+    DELETE_SECURITY_GROUP = "delete security group"
+    DISCARD_IMAGE = "discard image"
+    DELETE_SNAPSHOT = "delete snapshot"
+
+
+class Action(Noun):
+    """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it."""
+
+    do: Do
+    ids: tuple[str, ...]
+    why: str
+    target_group: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.do} {', '.join(self.ids)}: {self.why}"
+
+
+def newest_serving(fleets: Iterable[Fleet]) -> dict[str, Fleet]:
+    """Per target group the fleet that serves: the newest of those that were promoted."""
+    serving: dict[str, Fleet] = {}
+    for fleet in fleets:
+        if fleet.phase is not Phase.SERVING or not fleet.live:
+            continue
+        for group in fleet.target_groups:
+            best = serving.get(group)
+            if best is None or (fleet.created, fleet.id) > (best.created, best.id):
+                serving[group] = fleet
+    return serving
+
+
+def decide(facts: Facts) -> list[Action]:
+    """What to do, in the order in which to do it: servers first, then what they were made of."""
+    return [
+        *_promoted(facts),
+        *_fleets(facts),
+        *_orphans(facts),
+        *_builders(facts),
+        *_templates(facts),
+        *_helpers(facts),
+        *_images(facts),
+        *_snapshots(facts),
+    ]
+
+
+def _promoted(facts: Facts) -> list[Action]:
+    """Killed between promoting the fleet and marking its image."""
+    images = {image.id: image for image in facts.images}
+    serving = {fleet.image: fleet for fleet in newest_serving(facts.fleets).values()}
+    return [
+        Action(do=Do.MARK_RELEASED, ids=(name,), why=f"{fleet.id} serves it")
+        for name, fleet in sorted(serving.items())
+        if name in images
+        and t.RELEASED not in images[name].tags
+        and fleet.release not in facts.living
+    ]
+
+
+def doomed_fleets(facts: Facts) -> dict[str, tuple[Fleet, str]]:
+    """Fleets to retire, by id, and why."""
+    serving = {fleet.id for fleet in newest_serving(facts.fleets).values()}
+    doomed = {}
+    for fleet in facts.fleets:
+        if fleet.gone or fleet.phase is None or fleet.id in serving:
+            continue
+        if fleet.phase is Phase.PENDING and fleet.release not in facts.living:
+            doomed[fleet.id] = (fleet, f"pending, and {fleet.release} lives no more")
+        elif fleet.phase is Phase.RETIRING and not _being_retired(facts, fleet):
+            doomed[fleet.id] = (fleet, "its retirement was not finished")
+        elif fleet.phase is Phase.SERVING and fleet.live and not _being_retired(facts, fleet):
+            doomed[fleet.id] = (fleet, "a newer fleet serves in its place")
+    return doomed
+
+
+def _being_retired(facts: Facts, fleet: Fleet) -> bool:
+    """Whether the living release of the fleet that serves in its place does it."""
+    serving = newest_serving(facts.fleets)
+    return any(
+        group in serving and serving[group].release in facts.living for group in fleet.target_groups
+    )
+
+
+def _fleets(facts: Facts) -> list[Action]:
+    return [
+        Action(do=Do.RETIRE_FLEETS, ids=(name,), why=why, target_group=fleet.target_groups[0])
+        for name, (fleet, why) in sorted(doomed_fleets(facts).items())
+        if fleet.target_groups
+    ]
+
+
+def _orphans(facts: Facts) -> list[Action]:
+    """Instances that outlived their fleet: they arrived after its cancellation."""
+    fleets = {fleet.id: fleet for fleet in facts.fleets}
+    actions = []
+    for one in sorted(facts.instances, key=lambda x: x.id):
+        fleet = fleets.get(one.fleet)
+        # A fleet that somebody cancelled while it served is not ours to take away.
+        if not one.fleet or not one.live or fleet is None or not fleet.gone:
+            continue
+        if fleet.phase is Phase.SERVING or fleet.release in facts.living:
+            continue
+        group = fleet.target_groups[0] if fleet.target_groups else ""
+        actions.append(
+            Action(
+                do=Do.DRAIN_INSTANCES,
+                ids=(one.id,),
+                why=f"its fleet {fleet.id} is {fleet.state}",
+                target_group=group,
+            )
+        )
+    return actions
+
+
+def _builders(facts: Facts) -> list[Action]:
+    return [
+        Action(
+            do=Do.TERMINATE_BUILDERS,
+            ids=(one.id,),
+            why=f"a builder of {one.tags.get(t.RELEASE, '')}, which lives no more",
+        )
+        for one in sorted(facts.instances, key=lambda x: x.id)
+        if not one.fleet
+        and one.state not in {"shutting-down", "terminated"}
+        and one.tags.get(t.RELEASE, "") not in facts.living
+    ]
+
+
+def _templates(facts: Facts) -> list[Action]:
+    used = {name for fleet in facts.fleets if not fleet.gone for name in fleet.launch_templates}
+    return [
+        Action(do=Do.DELETE_TEMPLATE, ids=(one.id,), why="no fleet uses it")
+        for one in sorted(facts.templates, key=lambda x: x.id)
+        if one.id not in used and one.release not in facts.living
+    ]
+
+
+def _helpers(facts: Facts) -> list[Action]:
+    """Key pairs and security groups of builders."""
+    kinds = (
+        (Do.DELETE_KEY_PAIR, facts.key_pairs),
+        (Do.DELETE_SECURITY_GROUP, facts.security_groups),
+    )
+    return [
+        Action(do=do, ids=(one.id,), why=f"{one.release} lives no more")
+        for do, owned in kinds
+        for one in sorted(owned, key=lambda x: x.id)
+        if one.release not in facts.living
+    ]
+
+
+def _images(facts: Facts) -> list[Action]:
+    used = {fleet.image for fleet in facts.fleets if not fleet.gone}
+    actions = []
+    for image in sorted(facts.images, key=lambda x: x.id):
+        if image.release in facts.living or image.id in used or t.KEEP in image.tags:
+            continue
+        if image.state is ImageState.REJECTED:
+            why = "rejected"
+        elif t.RELEASED not in image.tags:
+            why = f"never released, and {image.release} lives no more"
+        else:
+            continue
+        actions.append(Action(do=Do.DISCARD_IMAGE, ids=(image.id,), why=why))
+    return actions
+
+
+def _snapshots(facts: Facts) -> list[Action]:
+    images = {image.id for image in facts.images}
+    held = {snapshot for image in facts.images for snapshot in image.snapshots}
+    return [
+        Action(do=Do.DELETE_SNAPSHOT, ids=(one.id,), why="its image is gone")
+        for one in sorted(facts.snapshots, key=lambda x: x.id)
+        if one.id not in held and one.image not in images and one.release not in facts.living
+    ]
