@@ -1,8 +1,4 @@
-"""What the load balancer and the metadata service are told of the account's state.
-
-Expected of the load balancer: `LoadBalancer(routes, host, port)` with start() (returns once it
-listens), stop(), and `port`, the real one after start(). See balancers.py.
-"""
+"""What the load balancer and the metadata service are told of the account's state."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,0 +1,147 @@
+"""python -m sandbox: an EC2 on this machine, brought up, looked at, disturbed and taken down."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sandbox.directory import AlreadyRunningError, Directory
+from sandbox.say import complain, say
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        return command(options)
+    except AlreadyRunningError as error:
+        complain(str(error))
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=text, description=text)
+        one.set_defaults(command=command)
+        one.add_argument("--dir", type=Path, default=Path("build/sandbox"))
+        return one
+
+    up = add("up", _up, "start a sandbox and serve until Ctrl-C")
+    up.add_argument("--machines", choices=("docker", "simulated"), default="docker")
+    up.add_argument("--speed", type=float, default=1.0, help="sandbox seconds per real second")
+    up.add_argument("--region", default="eu-west-1")
+    up.add_argument(
+        "--name", help="told apart from other sandboxes by; default: from the directory"
+    )
+    up.add_argument("--detach", action="store_true", help="return once it is ready")
+    up.add_argument("--port", type=int, default=0, help="of the AWS API; 0: a free one")
+    up.add_argument("--kept", action="append", default=[], metavar="KEY", help="a kept image")
+    up.add_argument("--account", default="{}", help="JSON: target_groups, zones")
+    add("down", _down, "end the sandbox and remove all that it or a killed one left")
+    status = add("status", _status, "what runs; exit code 3 if nothing does")
+    status.add_argument("--json", action="store_true")
+    interrupt = add("interrupt", _interrupt, "interrupt a spot instance, with notice")
+    interrupt.add_argument("instance_id")
+    interrupt.add_argument("--notice-seconds", type=float, default=120)
+    fault = add("fault", _fault, "set a fault: OPERATION KIND [NAME=VALUE ...]; see faults.py")
+    fault.add_argument("fault", nargs="*", metavar="OPERATION KIND NAME=VALUE")
+    fault.add_argument("--clear", action="store_true", help="remove all faults")
+    keep = add("keep", _keep, "keep an image for later sandboxes: `up --kept KEY`")
+    keep.add_argument("image_id")
+    keep.add_argument("--key", required=True)
+    add("forget", _forget, "drop all kept images")
+    return parser
+
+
+def _up(options: argparse.Namespace) -> int:
+    from sandbox import process
+
+    if options.detach:
+        return process.detach(options)
+    return process.serve(options)
+
+
+def _down(options: argparse.Namespace) -> int:
+    from sandbox import process
+
+    return process.down(Directory(options.dir))
+
+
+def _status(options: argparse.Namespace) -> int:
+    directory = Directory(options.dir)
+    description = directory.read()
+    if description is None or not directory.running():
+        say("null" if options.json else f"no sandbox runs in {directory.path}")
+        return 3
+    inventory = _client(options).inventory()
+    if options.json:
+        say(json.dumps({**description, "inventory": inventory}, indent=2))
+        return 0
+    say(f"{description['name']}: {description['machines']} machines, pid {description['pid']}")
+    say(f"AWS API {description['endpoint']}")
+    for name, address in description["load_balancers"].items():
+        say(f"load balancer {name} {address}")
+    for kind, ids in inventory.items():
+        say(f"{kind}: {len(ids)} {' '.join(ids)}".rstrip())
+    return 0
+
+
+def _interrupt(options: argparse.Namespace) -> int:
+    _client(options).interrupt(options.instance_id, options.notice_seconds)
+    return 0
+
+
+def _fault(options: argparse.Namespace) -> int:
+    client = _client(options)
+    if options.clear:
+        client.clear_faults()
+    elif options.fault:
+        operation, kind, *rest = [*options.fault, ""] if len(options.fault) == 1 else options.fault
+        arguments = dict(one.split("=", 1) for one in rest if one)
+        client.fault(operation, kind, **{key: _value(text) for key, text in arguments.items()})
+    for fault in client.faults():
+        say(json.dumps(fault))
+    return 0
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _keep(options: argparse.Namespace) -> int:
+    _client(options).keep(options.image_id, options.key)
+    return 0
+
+
+def _forget(options: argparse.Namespace) -> int:
+    from sandbox import process
+
+    directory = Directory(options.dir)
+    keys = _client(options).forget() if directory.running() else process.forget(directory)
+    say(f"forgot {len(keys)} kept images {' '.join(keys)}".rstrip())
+    return 0
+
+
+def _client(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+    from sandbox.client import Sandbox
+
+    return Sandbox.attach(options.dir)
+
+
+if __name__ == "__main__":
+    from sandbox.client import SandboxError
+
+    try:
+        sys.exit(main())
+    except SandboxError as error:
+        complain(str(error))
+        sys.exit(1)

@@ -1,0 +1,85 @@
+"""The operations on images and snapshots that moto gets wrong or has not got."""
+
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError
+from moto.ec2.responses.amis import AmisResponse
+
+from sandbox.api_base import SandboxApi
+from sandbox.state import utcnow
+
+
+class ImageApi(SandboxApi, AmisResponse):
+    def create_image(self) -> ActionResult:
+        self.error_on_dryrun()
+        tags: dict[str, dict[str, str]] = {}
+        for spec in self.value("TagSpecifications", []):
+            pairs = {tag["Key"]: tag["Value"] for tag in spec.get("Tags") or []}
+            tags.setdefault(spec["ResourceType"], {}).update(pairs)
+        image = self.engine.images.create(
+            self.value("InstanceId", ""),
+            self.value("Name", ""),
+            self.value("Description", ""),
+            tags,
+            reboot=not self.value("NoReboot", default=False),
+        )
+        return ActionResult({"ImageId": image.id})
+
+    def deregister_image(self) -> ActionResult:
+        self.error_on_dryrun()
+        deleted = self.engine.images.deregister(
+            self.value("ImageId", ""),
+            delete_snapshots=bool(self.value("DeleteAssociatedSnapshots", default=False)),
+        )
+        return ActionResult({"Return": True, "DeleteSnapshotResults": deleted})
+
+    def describe_images(self) -> ActionResult:
+        self.error_on_dryrun()
+        ids = self.value("ImageIds", [])
+        gone = [one for one in ids if one.startswith("ami-") and one not in self.ec2_backend.amis]
+        if missing := [one for one in gone if not self.engine.images.recently_deregistered(one)]:
+            raise InvalidAMIIdError(missing)
+        if ids and len(gone) == len(ids):
+            return ActionResult({"Images": []})
+        self.params["ImageIds"] = [one for one in ids if one not in gone]
+        images: Any = super().describe_images().result
+        return self.paged("Images", list(images["Images"]))
+
+    def modify_image_attribute(self) -> ActionResult:
+        image = self.engine.images.own(self.value("ImageId", ""))
+        attribute = self.value("Attribute")
+        support = self.value("ImdsSupport.Value") or (
+            self.value("Value") if attribute == "imdsSupport" else None
+        )
+        description = self.value("Description.Value") or (
+            self.value("Value") if attribute == "description" else None
+        )
+        if support is None and description is None:
+            return super().modify_image_attribute()
+        self.error_on_dryrun()
+        if support is not None:
+            if support != "v2.0":
+                raise EC2ClientError(
+                    "InvalidParameterValue", f"Value ({support}) for imdsSupport is invalid."
+                )
+            image.imds_support = support
+        if description is not None:
+            image.description = description
+        return EmptyResult()
+
+    def enable_image_deprecation(self) -> ActionResult:
+        self.error_on_dryrun()
+        image = self.engine.images.own(self.value("ImageId", ""))
+        when = self.value("DeprecateAt")
+        if when is None or when <= utcnow():
+            raise EC2ClientError(
+                "InvalidParameterValue", "The date and time to deprecate the AMI must be later"
+            )
+        image.deprecation_time = when.strftime("%Y-%m-%dT%H:%M:00.000Z")
+        return ActionResult({"Return": True})
+
+    def disable_image_deprecation(self) -> ActionResult:
+        self.error_on_dryrun()
+        self.engine.images.own(self.value("ImageId", "")).deprecation_time = None
+        return ActionResult({"Return": True})

@@ -1,0 +1,97 @@
+"""The record of every AWS call that came in."""
+
+import re
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.utils import get_service_model
+from werkzeug.datastructures import Headers, MultiDict
+
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+_READS = ("Describe", "Get", "List", "Head", "Lookup", "Decode", "Search")
+_MOST = 50_000
+
+
+@dataclass
+class Call:
+    n: int
+    service: str
+    operation: str
+    parameters: dict[str, Any]
+    agent: str
+    time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+    status: int | None = None  # None: not answered (yet)
+    error: str | None = None
+    fault: str | None = None  # kind of the fault that was applied
+
+    @property
+    def mutating(self) -> bool:
+        return not self.operation.startswith(_READS)
+
+    def as_json(self) -> dict[str, Any]:
+        return {**vars(self), "mutating": self.mutating}
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: list[Call] = []
+        self._count = 0
+
+    def record(self, environ: dict[str, Any], body: bytes) -> Call:
+        service, operation, parameters = _what(environ, body)
+        with self._lock:
+            self._count += 1
+            call = Call(
+                self._count,
+                service,
+                operation,
+                parameters,
+                str(environ.get("HTTP_USER_AGENT", "")),
+            )
+            self._calls.append(call)
+            del self._calls[:-_MOST]
+        return call
+
+    def calls(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return [call.as_json() for call in self._calls]
+
+    def clear(self) -> None:
+        """The numbers go on."""
+        with self._lock:
+            self._calls.clear()
+
+
+def _what(environ: dict[str, Any], body: bytes) -> tuple[str, str, dict[str, Any]]:
+    scope = _SCOPE.search(str(environ.get("HTTP_AUTHORIZATION", "")))
+    service = scope.group(1) if scope else "unsigned"
+    if target := environ.get("HTTP_X_AMZ_TARGET"):
+        return service, str(target).rpartition(".")[2], {"body": body.decode(errors="replace")}
+    values = MultiDict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+    operation = str(values.get("Action", environ.get("PATH_INFO", "")))
+    return service, operation, _parameters(service, operation, values)
+
+
+def _parameters(service: str, operation: str, values: MultiDict[str, str]) -> dict[str, Any]:
+    """In botocore's shape; as they came, where botocore knows no such operation."""
+    try:
+        model = get_service_model("elbv2" if service == "elasticloadbalancing" else service)
+        parser = PROTOCOL_PARSERS[model.protocol](model.operation_model(operation), map_type=dict)
+        parsed = parser.parse(
+            {
+                "method": "POST",
+                "values": values,
+                "headers": Headers(),
+                "body": b"",
+                "url_path": "/",
+                "url_params": {},
+            }
+        )
+    except Exception:  # noqa: BLE001 - a call that can't be read is recorded all the same
+        return dict(values.items())
+    return dict(parsed or {})

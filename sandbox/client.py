@@ -1,0 +1,235 @@
+"""Starts a sandbox, or attaches to one, and speaks to its control API. For tests and the demo."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sandbox.directory import Directory
+
+_ROOT = Path(__file__).parent.parent
+
+
+class SandboxError(Exception):
+    """What was asked of the sandbox, what it answered, and what to do next."""
+
+
+class Sandbox:
+    def __init__(self, directory: Path, description: Mapping[str, Any]) -> None:
+        self.directory = directory
+        self.description = dict(description)
+        self._http = httpx.Client(base_url=self.control, timeout=30, trust_env=False)
+
+    # -- life --
+
+    @classmethod
+    def start(
+        cls,
+        directory: Path,
+        *,
+        machines: str = "simulated",
+        speed: float = 1.0,
+        account: Mapping[str, Any] | None = None,
+        kept: tuple[str, ...] = (),
+        region: str = "eu-west-1",
+        name: str | None = None,
+    ) -> "Sandbox":
+        """Start the process and wait until it is ready. account: see account.AccountSettings."""
+        command = [sys.executable, "-m", "sandbox", "up", "--detach", "--dir", str(directory)]
+        command += ["--machines", machines, "--speed", str(speed), "--region", region]
+        command += ["--account", json.dumps(dict(account or {}))]
+        command += ["--name", name] if name else []
+        for key in kept:
+            command += ["--kept", key]
+        done = subprocess.run(
+            command,
+            cwd=_ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        if done.returncode != 0:
+            raise SandboxError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
+        return cls.attach(directory)
+
+    @classmethod
+    def attach(cls, directory: Path) -> "Sandbox":
+        found = Directory(directory)
+        description = found.read()
+        if description is None or not found.running():
+            raise SandboxError(
+                f"no sandbox runs in {found.path}; start one with "
+                f"`python -m sandbox up --detach --dir {directory}`"
+            )
+        return cls(found.path, description)
+
+    def stop(self) -> None:
+        """Safe to repeat. Raises SandboxError if something could not be removed."""
+        self._http.close()
+        done = subprocess.run(
+            [sys.executable, "-m", "sandbox", "down", "--dir", str(self.directory)],
+            cwd=_ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        if done.returncode != 0:
+            raise SandboxError(
+                f"the sandbox in {self.directory} did not end: {done.stderr.strip()}"
+            )
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # -- what it is --
+
+    @property
+    def control(self) -> str:
+        return str(self.description["control"])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to use the sandbox as its AWS; add it to os.environ's."""
+        return dict(self.description["environment"])
+
+    @property
+    def speed(self) -> float:
+        return float(self.description["speed"])
+
+    def process_environment(self) -> dict[str, str]:
+        """This process's environment with the sandbox in it, and nobody's AWS profile."""
+        ours = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        return {**ours, **self.environment}
+
+    def load_balancer(self, target_group: str) -> str:
+        """The address of the listener in front of that target group."""
+        addresses = self._call("GET", "/status")["load_balancers"]
+        if target_group not in addresses:
+            raise SandboxError(
+                f"no load balancer {target_group!r}; there are {sorted(addresses) or 'none'}"
+            )
+        return str(addresses[target_group])
+
+    def load_balancer_counters(self, target_group: str) -> dict[str, Any]:
+        """requests, in_flight, codes, generated and targets, since the start."""
+        return dict(self._call("GET", f"/load_balancers/{target_group}"))
+
+    def inventory(self) -> dict[str, list[str]]:
+        """Ids by kind: instances (not terminated), fleets (not cancelled), images (own),
+        snapshots, key_pairs, security_groups, volumes, launch_templates, containers; key pairs
+        and security groups without those the account began with."""
+        return {kind: list(ids) for kind, ids in self._call("GET", "/inventory").items()}
+
+    # -- calls --
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Every AWS call: n, service, operation, mutating, time, parameters, status, error,
+        agent, fault."""
+        return list(self._call("GET", "/calls"))
+
+    def clear_calls(self) -> None:
+        self._call("DELETE", "/calls")
+
+    # -- faults --
+
+    def fault(
+        self, operation: str, kind: str, nth: int = 1, count: int = 1, **arguments: Any
+    ) -> str:
+        """Set a fault (see faults.py for kinds and arguments); returns its id."""
+        body = {"operation": operation, "kind": kind, "nth": nth, "count": count, **arguments}
+        return str(self._call("POST", "/faults", body)["id"])
+
+    def faults(self) -> list[dict[str, Any]]:
+        return list(self._call("GET", "/faults"))
+
+    def clear_faults(self) -> None:
+        """Also lets go of every call that is paused or hangs."""
+        self._call("DELETE", "/faults")
+
+    def wait_paused(self, fault_id: str, timeout: float = 30.0) -> None:
+        """Until a call stands at this pause."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if any(fault["id"] == fault_id and fault["waiting"] for fault in self.faults()):
+                return
+            time.sleep(0.02)
+        raise SandboxError(f"no call reached the pause {fault_id} within {timeout} s")
+
+    def release(self, fault_id: str, *, drop: bool = False) -> None:
+        """Let a paused call go on. drop: one that has not been carried out yet never is, and
+        gets no answer."""
+        self._call("POST", f"/faults/{fault_id}/release", {"drop": drop})
+
+    def limit_requests(self, operation: str, rate: float, burst: float) -> None:
+        """A token bucket for each operation that matches; `rate` tokens a sandbox second."""
+        self._call("POST", "/limits", {"operation": operation, "rate": rate, "burst": burst})
+
+    def clear_limits(self) -> None:
+        self._call("DELETE", "/limits")
+
+    # -- machines and capacity --
+
+    def interrupt(self, instance_id: str, notice_seconds: float = 120) -> None:
+        """A spot interruption, with its notice."""
+        body = {"notice_seconds": notice_seconds}
+        self._call("POST", f"/instances/{instance_id}/interrupt", body)
+
+    def kill_machine(self, instance_id: str) -> None:
+        """The machine vanishes without notice."""
+        self._call("POST", f"/instances/{instance_id}/kill")
+
+    def capacity(
+        self, limit: int | None, *, market: str = "spot", instance_type: str = "*", zone: str = "*"
+    ) -> None:
+        """At most so many instances of that type in that zone; None takes the limit away."""
+        body = {"market": market, "type": instance_type, "zone": zone, "limit": limit}
+        self._call("POST", "/capacity", body)
+
+    def spot_instance_limit(self, limit: int | None) -> None:
+        """The account's quota of spot instances."""
+        self._call("POST", "/capacity", {"account": limit})
+
+    def clear_capacity(self) -> None:
+        self._call("DELETE", "/capacity")
+
+    def late_launches(self, seconds: float | None) -> None:
+        """What a fleet had not launched when it was cancelled arrives so much later all the
+        same; None: never (the default)."""
+        self._call("POST", "/late", {"seconds": seconds})
+
+    def script(self, **rule: Any) -> None:
+        """How simulated machines behave; see scripts.py. match={...} names the images."""
+        self._call("POST", "/scripts", rule)
+
+    def clear_scripts(self) -> None:
+        self._call("DELETE", "/scripts")
+
+    def keep(self, image_id: str, key: str) -> None:
+        self._call("POST", f"/images/{image_id}/keep", {"key": key})
+
+    def forget(self) -> list[str]:
+        return list(self._call("POST", "/forget"))
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        try:
+            response = self._http.request(method, f"{self.control}{path}", json=body)
+        except httpx.TransportError as error:
+            raise SandboxError(
+                f"{method} {path}: the sandbox in {self.directory} does not answer ({error}); "
+                f"its log is {self.directory / 'sandbox.log'}"
+            ) from error
+        answer = response.json()
+        if response.is_error:
+            raise SandboxError(f"{method} {path}: {answer.get('error', response.text)}")
+        return answer

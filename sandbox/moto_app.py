@@ -1,0 +1,46 @@
+"""moto's server with our operations in place of its own."""
+
+import os
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+# Read when moto is imported: the account has just the images that it is given.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+
+from moto.core import responses as core_responses
+from moto.core.common_models import BaseModel
+from moto.core.utils import method_names_from_class
+from moto.ec2 import urls as ec2_urls
+from moto.ec2.responses import EC2Response
+from moto.elb import urls as elb_urls
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from sandbox.api_fleets import FleetApi
+from sandbox.api_images import ImageApi
+from sandbox.api_instances import InstanceApi
+from sandbox.api_targets import SandboxElbv2
+from sandbox.engine import Engine
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class SandboxEc2(FleetApi, ImageApi, InstanceApi, EC2Response):
+    """EC2, ours before moto's."""
+
+
+def application(engine: Engine) -> WsgiApp:
+    """Not thread-safe: call it under the engine's lock."""
+    BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
+    SandboxEc2.engine = SandboxElbv2.engine = engine
+    ec2_urls.url_paths["{0}/"] = SandboxEc2.dispatch
+    vars(elb_urls)["ELBV2Response"] = SandboxElbv2
+    # Looked up anew for every call, among hundreds of methods.
+    vars(core_responses)["method_names_from_class"] = lru_cache(method_names_from_class)
+    return DomainDispatcherApplication(create_backend_app)
+
+
+def _untracked(cls: type, *_args: Any, **_kwargs: Any) -> Any:
+    """moto remembers every model it ever made; a sandbox that lives long must not."""
+    return object.__new__(cls)

@@ -1,0 +1,157 @@
+"""The sandbox as a process of this machine: in the foreground, detached, ended, cleaned up."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from sandbox.directory import Directory
+from sandbox.say import complain, say
+
+log = logging.getLogger(__name__)
+
+# The first start with docker machines makes the base image, which takes minutes.
+READY_SECONDS = {"simulated": 60.0, "docker": 1800.0}
+# Time to end machines politely before the process is killed.
+_DOWN_SECONDS = 90.0
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Until SIGINT or SIGTERM."""
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, _frame: FrameType | None) -> None:
+        log.info("ending, as %s asked", signal.Signals(number).name)
+        stop.set()
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, ask_to_stop)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    for noisy in ("werkzeug", "aiohttp.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    directory = Directory(options.dir)
+    with directory.hold():
+        directory.forget()
+        from sandbox.account import AccountSettings  # moto takes seconds to import
+        from sandbox.server import Options, Server
+
+        server = Server(
+            Options(
+                directory=directory,
+                name=options.name or directory.default_name,
+                machines=options.machines,
+                speed=options.speed,
+                region=options.region,
+                port=options.port,
+                kept=tuple(options.kept),
+                account=AccountSettings.from_json(json.loads(options.account)),
+            )
+        )
+        try:
+            if not stop.is_set():
+                description = server.start()
+                say(f"ready: {description['endpoint']} ({directory.description})")
+                stop.wait()
+        finally:
+            server.stop()
+    return 0
+
+
+def detach(options: argparse.Namespace) -> int:
+    """Start another process that serves, and wait until it is ready."""
+    directory = Directory(options.dir)
+    with directory.hold():
+        directory.forget()  # so that what appears now is the new one's
+    command = [sys.executable, "-m", "sandbox", "up", "--dir", str(directory.path)]
+    for name in ("machines", "speed", "region", "port", "account"):
+        command += [f"--{name}", str(getattr(options, name))]
+    command += ["--name", options.name] if options.name else []
+    for key in options.kept:
+        command += ["--kept", key]
+    with directory.log.open("ab") as out:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": _python_path()},
+        )
+    deadline = time.monotonic() + READY_SECONDS[options.machines]
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            return _failed(directory, f"it ended with {process.returncode}")
+        description = directory.read()
+        if description is not None and description["pid"] == process.pid:
+            say(f"ready: {description['endpoint']} ({directory.description})")
+            return 0
+        time.sleep(0.05)
+    process.terminate()
+    return _failed(directory, f"it was not ready after {READY_SECONDS[options.machines]:.0f} s")
+
+
+def _python_path() -> str:
+    """So that the module is found from wherever this one was started."""
+    root = str(Path(__file__).parent.parent)
+    return os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def _failed(directory: Directory, reason: str) -> int:
+    lines = directory.log.read_text(errors="replace").splitlines()[-15:]
+    complain(f"the sandbox did not start: {reason}. Last lines of {directory.log}:")
+    complain("\n".join(lines))
+    return 1
+
+
+def down(directory: Directory) -> int:
+    description = directory.read()
+    if directory.running() and description is not None:
+        _end(directory, int(description["pid"]))
+    elif directory.running():
+        complain(f"a sandbox is just starting in {directory.path}; try again")
+        return 1
+    if description is not None and description["machines"] == "docker":
+        sweep(str(description["name"]))
+    directory.forget()
+    return 0
+
+
+def _end(directory: Directory, pid: int) -> None:
+    """Politely first. The lock tells when it has ended, so a recycled pid does no harm."""
+    for number, seconds in ((signal.SIGTERM, _DOWN_SECONDS), (signal.SIGKILL, 10.0)):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not directory.running():
+                return
+            time.sleep(0.05)
+    raise SystemExit(f"the sandbox in {directory.path} (pid {pid}) can't be ended")
+
+
+def sweep(name: str) -> None:
+    """Remove what a sandbox of that name left behind, if there is a Docker to ask."""
+    from sandbox.docker_machines import connect
+    from sandbox.docker_machines_sweep import sweep as sweep_docker
+
+    sweep_docker(connect(), name)
+
+
+def forget(directory: Directory) -> list[str]:
+    """Without a sandbox running."""
+    from sandbox.docker_machines import DockerMachines
+
+    machines = DockerMachines(directory.default_name)
+    try:
+        return machines.forget_images()
+    finally:
+        machines.close()

@@ -1,0 +1,155 @@
+"""The sandbox's process: everything put together, started, served and taken down again."""
+
+import logging
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from sandbox import account, moto_app
+from sandbox.account import AccountSettings
+from sandbox.balancers import Balancers
+from sandbox.calls import Recorder
+from sandbox.clock import Clock
+from sandbox.control import Control
+from sandbox.directory import Directory
+from sandbox.engine import Engine
+from sandbox.faults import Faults
+from sandbox.gateway import Gateway
+from sandbox.inventory import Inventory
+from sandbox.limits import Limits
+from sandbox.machines import Machines
+from sandbox.say import say
+from sandbox.scripts import Scripts
+from sandbox.simulated_machines import SimulatedMachines
+
+log = logging.getLogger(__name__)
+
+STANDIN = Path(__file__).parent / "packer_standin"
+
+
+@dataclass(frozen=True)
+class Options:
+    directory: Directory
+    name: str
+    machines: str = "docker"
+    speed: float = 1.0
+    region: str = "eu-west-1"
+    port: int = 0
+    kept: tuple[str, ...] = ()
+    account: AccountSettings = field(default_factory=AccountSettings)
+
+
+class _Quiet(WSGIRequestHandler):
+    """Calls are recorded; the server's own lines would only hide what matters in the log."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+class Server:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._scripts = Scripts()
+        clock = Clock(options.speed)
+        self._machines = _machines(options, clock, self._scripts)
+        self._engine = Engine(options.region, self._machines, clock, self._scripts)
+        self._balancers = Balancers(self._engine, self._describe)
+        self._http: BaseWSGIServer | None = None
+
+    def start(self) -> dict[str, Any]:
+        """Returns the description once everything answers."""
+        directory, options = self.options.directory, self.options
+        old_key = directory.key.read_text() if directory.key.exists() else None
+        images = self._machines.initial_images(options.kept)
+        with self._engine.lock:
+            key = account.create(self._engine, images, options.account, old_key)
+        directory.write_key(key)
+        recorder, faults, limits = Recorder(), Faults(), Limits(self._engine.clock)
+        inventory = Inventory(self._engine)
+        control = Control(
+            self._engine, recorder, faults, limits, inventory, self._balancers, self.description
+        )
+        gateway = Gateway(
+            self._engine, moto_app.application(self._engine), control, recorder, faults, limits
+        )
+        self._http = make_server(
+            "127.0.0.1", options.port, gateway, threaded=True, request_handler=_Quiet
+        )
+        threading.Thread(target=self._http.serve_forever, name="http", daemon=True).start()
+        self._engine.start()
+        self._balancers.start()
+        return self._describe()
+
+    def _describe(self) -> dict[str, Any]:
+        described = self.description()
+        self.options.directory.write(described)
+        return described
+
+    def description(self) -> dict[str, Any]:
+        assert self._http is not None, "start() first"
+        endpoint = f"http://127.0.0.1:{self._http.server_port}"
+        return {
+            "name": self.options.name,
+            "pid": os.getpid(),
+            "machines": self.options.machines,
+            "region": self.options.region,
+            "speed": self.options.speed,
+            "endpoint": endpoint,
+            "control": f"{endpoint}/_sandbox",
+            "load_balancers": self._balancers.addresses(),
+            "key": str(self.options.directory.key),
+            "environment": self._environment(endpoint),
+        }
+
+    def _environment(self, endpoint: str) -> dict[str, str]:
+        environment = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_DEFAULT_REGION": self.options.region,
+            "AWS_REGION": self.options.region,
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            # Packer's polling. Its AWS_MAX_ATTEMPTS is botocore's retry limit as well, so the
+            # number of polls is given by the timeout instead, which botocore does not read.
+            "AWS_POLL_DELAY_SECONDS": "1",
+            "AWS_TIMEOUT_SECONDS": "1800",
+            "NO_PROXY": _no_proxy(),
+            "no_proxy": _no_proxy(),
+        }
+        if self.options.machines == "simulated":
+            environment["PATH"] = f"{STANDIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        return environment
+
+    def stop(self) -> None:
+        """Leave nothing; every step is tried, whatever became of the one before."""
+        for step in (self._stop_http, self._balancers.stop, self._engine.stop):
+            try:
+                step()
+            except Exception:
+                log.exception("while stopping")
+        self._machines.close()
+        self.options.directory.forget()
+
+    def _stop_http(self) -> None:
+        if self._http is not None:
+            self._http.shutdown()
+            self._http.server_close()
+
+
+def _machines(options: Options, clock: Clock, scripts: Scripts) -> Machines:
+    if options.machines == "simulated":
+        return SimulatedMachines(clock, scripts)
+    from sandbox.docker_machines import DockerMachines  # needs Docker from here on
+
+    return DockerMachines(options.name, say)
+
+
+def _no_proxy() -> str:
+    present = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    return ",".join([*filter(None, present.split(",")), "127.0.0.1", "localhost"])
