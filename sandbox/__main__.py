@@ -87,8 +87,8 @@ def _status(options: argparse.Namespace) -> int:
     say(f"AWS API {description['endpoint']}")
     for name, address in description["load_balancers"].items():
         say(f"load balancer {name} {address}")
-    for kind, ids in inventory.items():
-        say(f"{kind}: {len(ids)} {' '.join(ids)}".rstrip())
+    for kind, found in inventory.items():
+        say(f"{kind}: {found['count']} {' '.join(found['ids'])}".rstrip())
     return 0
 
 

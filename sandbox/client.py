@@ -125,11 +125,11 @@ class Sandbox:
         """requests, in_flight, codes, generated and targets, since the start."""
         return dict(self._call("GET", f"/load_balancers/{target_group}"))
 
-    def inventory(self) -> dict[str, list[str]]:
-        """Ids by kind: instances (not terminated), fleets (not cancelled), images (own),
+    def inventory(self) -> dict[str, dict[str, Any]]:
+        """{"count", "ids"} by kind: instances (not terminated), fleets (not cancelled), images (own),
         snapshots, key_pairs, security_groups, volumes, launch_templates, containers; key pairs
         and security groups without those the account began with."""
-        return {kind: list(ids) for kind, ids in self._call("GET", "/inventory").items()}
+        return dict(self._call("GET", "/inventory"))
 
     # -- calls --
 

@@ -17,8 +17,8 @@ class Inventory:
         groups: Any = self._engine.ec2.groups
         return [group_id for by_id in groups.values() for group_id in by_id]
 
-    def take(self) -> dict[str, list[str]]:
-        """Ids by kind; instances that have not ended, fleets that are not cancelled, the
+    def take(self) -> dict[str, dict[str, Any]]:
+        """{"count", "ids"} by kind; instances that have not ended, fleets that are not cancelled, the
         account's own images and snapshots."""
         with self._engine.lock:
             state, ec2 = self._engine.state, self._engine.ec2
@@ -32,4 +32,5 @@ class Inventory:
                 "volumes": list(ec2.volumes),
                 "launch_templates": list(ec2.launch_templates),
             }
-        return {"containers": [], **found, **self._engine.machines.leftovers()}
+        outside = {"containers": [], **self._engine.machines.leftovers()}
+        return {kind: {"count": len(ids), "ids": ids} for kind, ids in {**found, **outside}.items()}

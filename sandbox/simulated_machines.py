@@ -8,7 +8,6 @@ from sandbox.clock import Clock
 from sandbox.machines import (
     ImageStatus,
     InitialImage,
-    MachineError,
     MachineSpec,
     MachineState,
     MachineStatus,
@@ -34,6 +33,7 @@ class _Machine:
     terminated: bool = False
     lost: str = ""  # why it vanished, if it did
     gone_at: float | None = None
+    health_path: str = ""  # the one that health checks ask for; others answer 200
 
 
 @dataclass
@@ -81,11 +81,7 @@ class SimulatedMachines:
             self._images.pop(image_id, None)
 
     def keep_image(self, image_id: str, key: str, name: str, tags: Mapping[str, str]) -> None:
-        del tags
-        raise MachineError(
-            f"{image_id} ({name}) can't be kept as {key}: simulated images have no content; "
-            "use --machines docker"
-        )
+        """A simulated image has no content, and is made again in no time: nothing is kept."""
 
     def forget_images(self) -> list[str]:
         return []
@@ -166,7 +162,10 @@ class SimulatedMachines:
     # -- what it answers --
 
     def probe(self, instance_id: str, port: int, path: str, timeout_seconds: float) -> ProbeResult:
-        del port, path  # the application listens wherever it is asked
+        del port  # the application listens wherever it is asked
+        with self._lock:
+            if machine := self._machines.get(instance_id):
+                machine.health_path = path
         answer, latency = self.answer(instance_id)
         if answer == "timeout" or latency > timeout_seconds:
             self._clock.sleep(timeout_seconds)
@@ -190,15 +189,19 @@ class SimulatedMachines:
                 behaviour.latency_seconds
             )
 
-    def page(self, instance_id: str) -> tuple[Answer, float, str, str]:
+    def page(self, instance_id: str, path: str) -> tuple[Answer, float, str, str]:
         """What a request through the load balancer gets: answer, real seconds until then,
-        revision and text."""
+        revision and text. A sick health path says nothing about the other pages."""
         answer, latency = self.answer(instance_id)
         with self._lock:
             machine = self._machines.get(instance_id)
-        tags = {**machine.spec.image_tags, **machine.spec.tags} if machine else {}
-        revision = tags.get("spotkiln:commit", machine.spec.image_id if machine else "")
-        body = self._behaviour(machine).body if machine else None
+        if machine is None:
+            return "refused", 0.0, "", ""
+        if isinstance(answer, int) and path != machine.health_path:
+            answer = 200
+        tags = {**machine.spec.image_tags, **machine.spec.tags}
+        revision = tags.get("spotkiln:commit", machine.spec.image_id)
+        body = self._behaviour(machine).body
         text = body if body is not None else f"revision {revision}\nhost {instance_id}\n"
         return answer, self._clock.real(latency), revision, text
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-Page = Callable[[str], tuple[int | str, float, str, str]]
+Page = Callable[[str, str], tuple[int | str, float, str, str]]
 
 
 class WebFront:
@@ -63,7 +63,7 @@ class WebFront:
         transport = request.transport
         port = transport.get_extra_info("sockname")[1] if transport else 0
         instance_id = self._by_port.get(port, "")
-        answer, seconds, revision, text = self._page(instance_id)
+        answer, seconds, revision, text = self._page(instance_id, request.path)
         if answer == "timeout":
             seconds = 120.0
         if seconds:
