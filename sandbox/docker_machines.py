@@ -18,7 +18,7 @@ from docker.models.containers import Container
 from sandbox import docker_machines_container as containers
 from sandbox.docker_machines_images import ImageStore, forget_kept
 from sandbox.docker_machines_network import SandboxNetwork
-from sandbox.docker_machines_probe import probe
+from sandbox.docker_machines_probe import probe, wait_for_port
 from sandbox.docker_machines_sweep import leftovers, sweep
 from sandbox.docker_machines_work import SerialWork
 from sandbox.machines import (
@@ -36,6 +36,10 @@ from sandbox.views import InstanceAction
 _WORKERS = 8
 _STOP_SECONDS = 60  # EC2 cuts the power after some minutes
 _TERMINATE_SECONDS = 5
+# EC2 says `running` some seconds after the power went on. Here that is when sshd answers, so that
+# clients which try at once (Packer does, and then waits 5 s) find it; at the latest after this.
+_SSH_PORT = 22
+_BOOT_SECONDS = 3.0
 _REMEMBER_SECONDS = 3600  # as long as EC2 shows a terminated instance
 
 
@@ -213,6 +217,7 @@ class DockerMachines:
             self._say(f"{machine.spec.instance_id}: {machine.reason}")
             self._remove(machine, 0)
             return
+        wait_for_port(machine.address, _SSH_PORT, _BOOT_SECONDS)
         if machine.status == "booting":
             machine.status = "running"
 
@@ -224,7 +229,9 @@ class DockerMachines:
     def _start(self, machine: _Machine) -> None:
         if machine.container is not None and machine.status == "booting":
             machine.container.start()
-            machine.status = "running"
+            wait_for_port(machine.address, _SSH_PORT, _BOOT_SECONDS)
+            if machine.status == "booting":
+                machine.status = "running"
 
     def _restart(self, machine: _Machine) -> None:
         if machine.container is not None and machine.status == "running":

@@ -45,23 +45,23 @@ class ImageStore:
         self._client = client
         self._repository = repository(sandbox)
         self._say = say
-        self._references: dict[str, str] = {}  # of initial images, by image id
         self._states: dict[str, ImageStatus] = {}
         self._doomed: set[str] = set()  # to be removed once no machine uses them
         self._lock = threading.Lock()
 
     def initial(self, kept: Sequence[str]) -> list[InitialImage]:
         base = self._client.images.get(ensure_base_image(self._client, self._say))
-        found = [_debian(base)]
-        self._add_initial(found[0].image_id, base.tags[0])
-        for image in kept_images(self._client):
-            if _kept_key(image) in kept:
-                found.append(_kept(image))
-                self._add_initial(found[-1].image_id, kept_reference(_kept_key(image)))
-        return found
+        found = [(base, _debian(base))]
+        wanted = [image for image in kept_images(self._client) if _kept_key(image) in kept]
+        found += [(image, _kept(image)) for image in wanted]
+        for image, initial in found:
+            # A tag of our own, so that it stays when another sandbox forgets or rebuilds it.
+            image.tag(self._repository, initial.image_id)
+            self._states[initial.image_id] = "available"
+        return [initial for _, initial in found]
 
     def reference(self, image_id: str) -> str:
-        return self._references.get(image_id) or f"{self._repository}:{image_id}"
+        return f"{self._repository}:{image_id}"
 
     def state(self, image_id: str) -> ImageStatus:
         return self._states.get(image_id, "absent")
@@ -81,7 +81,7 @@ class ImageStore:
             else:
                 changes = [_COMMAND, _NOT_KEPT]
                 container.commit(self._repository, image_id, changes=changes)
-            self._client.images.get(f"{self._repository}:{image_id}")
+            self._client.images.get(self.reference(image_id))
         except (APIError, ImageNotFound) as error:
             self._say(f"making {image_id} failed: {error}")
             self._states[image_id] = "failed"
@@ -94,14 +94,13 @@ class ImageStore:
         """At once if no machine uses it, else at a later `remove_doomed`."""
         with self._lock:
             self._states.pop(image_id, None)
-            if self._references.get(image_id) is None:
-                self._doomed.add(image_id)
+            self._doomed.add(image_id)
         self.remove_doomed(used)
 
     def remove_doomed(self, used: Callable[[str], bool]) -> None:
         for image_id in sorted(self._doomed):
             if not used(image_id):
-                _remove_tag(self._client, f"{self._repository}:{image_id}")
+                _remove_tag(self._client, self.reference(image_id))
                 self._doomed.discard(image_id)
 
     def keep(self, image_id: str, key: str, name: str, tags: Mapping[str, str]) -> None:
@@ -119,10 +118,6 @@ class ImageStore:
         self._client.images.build(
             fileobj=dockerfile, tag=kept_reference(key), labels=labels, rm=True, forcerm=True
         )
-
-    def _add_initial(self, image_id: str, reference: str) -> None:
-        self._references[image_id] = reference
-        self._states[image_id] = "available"
 
     def _squash(self, container: Container, image_id: str) -> None:
         self._client.api.import_image(

@@ -1,4 +1,7 @@
-"""A load balancer's health check, as one blocking request with one deadline for all of it."""
+"""Requests to machines: a load balancer's health check, and whether a port is open.
+
+Each blocks, with one deadline for all of it.
+"""
 
 import http.client
 import socket
@@ -31,6 +34,19 @@ def probe(address: str, port: int, path: str, timeout_seconds: float) -> ProbeRe
     finally:
         connection.close()
     return ProbeResult(code=response.status)
+
+
+def wait_for_port(address: str, port: int, seconds: float) -> bool:
+    """Whether something listens there before the time is over."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            socket.create_connection((address, port), timeout=left).close()
+        except OSError:
+            time.sleep(min(0.05, left))
+        else:
+            return True
+    return False
 
 
 def _limit(stream: socket.socket, deadline: float) -> None:
