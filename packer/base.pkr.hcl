@@ -47,6 +47,18 @@ variable "ssh_source_cidrs" {
   description = "Address ranges that may reach the builder's SSH port while it runs."
 }
 
+variable "security_group_id" {
+  type        = string
+  default     = ""
+  description = "Security group of the builder; empty lets Packer make one that is open to ssh_source_cidrs."
+}
+
+variable "key_pair_name" {
+  type        = string
+  default     = ""
+  description = "Name of the builder's temporary key pair, chosen beforehand so that it can be found; empty lets Packer choose."
+}
+
 variable "iam_instance_profile" {
   type        = string
   default     = ""
@@ -120,7 +132,9 @@ source "amazon-ebs" "base" {
   ssh_username                          = var.ssh_username
   ssh_interface                         = var.ssh_interface
   ssh_timeout                           = "5m"
-  temporary_security_group_source_cidrs = var.ssh_source_cidrs
+  temporary_security_group_source_cidrs = var.security_group_id == "" ? var.ssh_source_cidrs : null
+  security_group_id                     = var.security_group_id
+  temporary_key_pair_name               = var.key_pair_name
 
   tags            = var.tags
   snapshot_tags   = var.tags

@@ -48,6 +48,18 @@ variable "ssh_source_cidrs" {
   description = "Address ranges that may reach the builder's SSH port while it runs."
 }
 
+variable "security_group_id" {
+  type        = string
+  default     = ""
+  description = "Security group of the builder; empty lets Packer make one that is open to ssh_source_cidrs."
+}
+
+variable "key_pair_name" {
+  type        = string
+  default     = ""
+  description = "Name of the builder's temporary key pair, chosen beforehand so that it can be found; empty lets Packer choose."
+}
+
 variable "iam_instance_profile" {
   type        = string
   default     = ""
@@ -155,7 +167,9 @@ source "amazon-ebsvolume" "test" {
   ssh_username                          = var.ssh_username
   ssh_interface                         = var.ssh_interface
   ssh_timeout                           = "5m"
-  temporary_security_group_source_cidrs = var.ssh_source_cidrs
+  temporary_security_group_source_cidrs = var.security_group_id == "" ? var.ssh_source_cidrs : null
+  security_group_id                     = var.security_group_id
+  temporary_key_pair_name               = var.key_pair_name
 
   run_tags        = var.tags
   run_volume_tags = var.tags
@@ -184,10 +198,29 @@ build {
     scripts = ["${path.root}/scripts/test.sh"]
   }
 
+  # One by one: of several sources Packer 1.6.6 writes all into the first one's file.
   provisioner "file" {
     direction   = "download"
-    sources     = formatlist("/var/tmp/spotkiln-report/%s", ["junit.xml", "test.log", "journal.log", "exit-code"])
-    destination = "${var.report_dir}/"
+    source      = "/var/tmp/spotkiln-report/junit.xml"
+    destination = "${var.report_dir}/junit.xml"
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "/var/tmp/spotkiln-report/test.log"
+    destination = "${var.report_dir}/test.log"
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "/var/tmp/spotkiln-report/journal.log"
+    destination = "${var.report_dir}/journal.log"
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "/var/tmp/spotkiln-report/exit-code"
+    destination = "${var.report_dir}/exit-code"
   }
 
   # 20 tests, 30 unit; 10 dependencies.
