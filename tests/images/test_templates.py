@@ -71,7 +71,9 @@ def test_plugins_stand_alone() -> None:
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_ssh_is_open_to_the_given_addresses_only(template: str) -> None:
-    lines = re.findall(r"^ *temporary_security_group_source_cidrs.*", directives(template), re.M)
+    lines = re.findall(
+        r"^ *temporary_security_group_source_cidrs.*", directives(template), re.MULTILINE
+    )
     assert len(lines) == 1
     assert lines[0].split("=", 1)[1].strip() == (
         'var.security_group_id == "" ? var.ssh_source_cidrs : null'
