@@ -26,7 +26,8 @@ def probe(address: str, port: int, path: str, timeout_seconds: float) -> ProbeRe
         response = connection.getresponse()
         while not response.isclosed():
             _limit(stream, deadline)
-            response.read1(_READ_BYTES)
+            if not response.read1(_READ_BYTES):
+                break
     except TimeoutError:
         return ProbeResult(error="timeout")
     except (OSError, http.client.HTTPException):
