@@ -8,7 +8,7 @@ from spotkiln.errors import ImageRejected
 from spotkiln.fleet import FleetSpec
 from spotkiln.gate import GatePolicy
 from spotkiln.infra import InfraNames
-from spotkiln.release import BuildSettings, Outcome, Release, ReleaseSpec
+from spotkiln.release import BuildSettings, Release, ReleaseSpec
 from spotkiln.undo import UndoStack
 from tasks.fleet import (
     cancel_fleet,
@@ -30,6 +30,8 @@ from tasks.image import (
     test_in_image,
 )
 from tasks.infra import look_up_infra
+from tasks.lock import one_at_a_time
+from tasks.reconcile import settle
 from tasks.record import recorded
 from tasks.source import check_out
 from tasks.step import report_failed_undo
@@ -69,18 +71,19 @@ def release(
         with record.phase("look up"):
             found = record.infra = look_up_infra(spec)
             source = record.source = check_out(app, record.folder / "source")
-            current = find_serving(found)
+        with record.phase("wait"):
+            turn = record.enter(one_at_a_time(found, record.id, record.run))
+            settle(found.region, infra.target_group)
         job = Job(
             release=record.id, spec=spec, infra=found, source=source,
             recipe=recipe_of(source, app, found), tags=record.tags, folder=record.folder,
         )  # fmt: skip
-        reuse = find_image(job)
+        reuse, current = find_image(job), find_serving(found)
         image, record.image, record.reused = reuse.image, reuse.image, reuse.why
         if image and current and not force and is_unchanged(found, fleet, image, current[0]):
-            record.fleet, record.outcome = current[0], Outcome.UNCHANGED
-            return record.to_release(())
+            return record.unchanged(current[0])
         with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:
-            undo.later("discard image", discard_image, job, keep_rejected=keep_rejected)
+            undo.later("discard image", discard_image, job)
             if image is None:
                 record.reused = ""
                 with record.phase("bake"):
@@ -94,12 +97,12 @@ def release(
                 try:
                     pass_health_gate(new, found, gate)
                 except ImageRejected:
-                    reject_image(image)
+                    reject_image(image, keep=keep_rejected)
                     raise
-            mark_released(image, record.started.isoformat(timespec="seconds"))
+            turn.check()
             new = record.fleet = promote_fleet(new, found)
-        record.outcome = Outcome.RELEASED
         with record.phase("retire"):
+            mark_released(image, record.started.isoformat(timespec="seconds"))
             record.retired = retire_fleets(found, new)
             prune_versions(found.region, app.name, keep_versions)
-        return record.to_release(())
+        return record.released()

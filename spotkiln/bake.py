@@ -72,8 +72,11 @@ def image_tags(base: dict[str, str], recipe: Recipe) -> dict[str, str]:
     }
 
 
-def _builder(infra: Infra, build: BuildSettings, endpoint: str) -> dict[str, Any]:
+def _builder(
+    infra: Infra, build: BuildSettings, endpoint: str, access: dict[str, str]
+) -> dict[str, Any]:
     return {
+        **access,
         "region": infra.region,
         "endpoint": endpoint,
         "instance_type": build.instance_type,
@@ -95,10 +98,12 @@ def bake_variables(
     tags: dict[str, str],
     manifest: Path,
     endpoint: str,
+    access: dict[str, str],
 ) -> dict[str, Any]:
-    """Variables of packer/app.pkr.hcl. `endpoint` is empty for AWS itself."""
+    """Variables of packer/app.pkr.hcl. `endpoint` is empty for AWS itself; `access` is how the
+    builder is reached."""
     return {
-        **_builder(infra, build, endpoint),
+        **_builder(infra, build, endpoint, access),
         **app_variables(app),
         "source_ami": infra.base_image.id,
         "image_name": name,
@@ -118,10 +123,11 @@ def test_variables(
     tags: dict[str, str],
     report: Path,
     endpoint: str,
+    access: dict[str, str],
 ) -> dict[str, Any]:
     """Variables of packer/test.pkr.hcl; `report` is the folder that the report comes home to."""
     return {
-        **_builder(infra, build, endpoint),
+        **_builder(infra, build, endpoint, access),
         **test_settings(app),
         "health_matcher": infra.target_group.health_check.matcher,
         "source_ami": image.id,

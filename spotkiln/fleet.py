@@ -144,7 +144,6 @@ def fleet_tags(
         t.PHASE: Phase.PENDING,
         t.IMAGE: image.id,
         t.SETTINGS: settings_digest(spec, infra),
-        t.TARGET_GROUP: infra.target_group.name,
     }
 
 

@@ -132,6 +132,12 @@ class Limits(Noun):
     losses: int
     flaps: int
 
+    @property
+    def ceiling(self) -> float:
+        """However often instances are replaced, the gate ends after this. The looks that must
+        find all healthy have their own part of it: watching, they are 1 to 5 seconds apart."""
+        return self.fulfilment + 2 * self.health + 5 * self.polls
+
 
 def limits(policy: GatePolicy, check: HealthCheck) -> Limits:
     """What the policy leaves open, from the target group's own settings."""
@@ -210,7 +216,10 @@ def _misconfigured(seen: Sequence[Observation]) -> Verdict | None:
 
 
 def _crashing(limits: Limits, now: Observation) -> Verdict | None:
-    lost = [x for x in now.instances if not x.live and x.lost_by and not x.interrupted]
+    # Reasons that begin with `Server.` are EC2's own: interrupted, no capacity, failed hardware.
+    lost = [
+        x for x in now.instances if not x.live and x.lost_by and not x.lost_by.startswith("Server.")
+    ]
     if len(lost) <= limits.losses:
         return None
     listed = ", ".join(f"{x.id} ({x.lost_by})" for x in lost)
@@ -252,15 +261,30 @@ def _unhealthy(limits: Limits, seen: Sequence[Observation]) -> Verdict | None:
         age = now.at - first[target.instance]
         if target.health is Health.UNHEALTHY and age > limits.grace:
             return _failed(
-                Cause.FAILING_CHECK,
+                _cause_of(target),
                 f"{target} after {age:.0f} s, {limits.grace:.0f} s of grace",
                 advice_for(target),
             )
     return None
 
 
+def _cause_of(target: Target) -> Cause:
+    """Who is to blame for a target that is not healthy: only an application that was asked and
+    failed to answer speaks against its image."""
+    if target.health is Health.UNHEALTHY and not target.reason.startswith("Elb."):
+        return Cause.FAILING_CHECK
+    if target.health is Health.INITIAL:
+        return Cause.BOOTING
+    return Cause.MISCONFIGURED
+
+
 def advice_for(target: Target) -> str:
-    """What to do about a failing check, by the load balancer's reason code."""
+    """What to do about a target that is not healthy, by the load balancer's reason code."""
+    if target.health in {Health.UNUSED, Health.UNREGISTERED}:
+        return (
+            "The load balancer does not know or use it: may the fleet's role register targets, "
+            "is its zone enabled?"
+        )
     return {
         "Target.ResponseCodeMismatch": "The application answers, but with the wrong code: ask its "
         "health path on one machine and read its log in the evidence.",
@@ -276,7 +300,8 @@ def _proved(limits: Limits, capacity: int, seen: Sequence[Observation]) -> Verdi
     if len(recent) < limits.polls:
         return None
     steady = frozenset.intersection(*(look.healthy for look in recent))
-    if len(steady) < capacity:
+    # Nothing is never proved, not even for a capacity of nothing.
+    if not steady or len(steady) < capacity:
         return None
     return Verdict(
         outcome=Outcome.HEALTHY,
@@ -285,45 +310,62 @@ def _proved(limits: Limits, capacity: int, seen: Sequence[Observation]) -> Verdi
     )
 
 
-def _restarted_at(capacity: int, seen: Sequence[Observation]) -> float | None:
-    """When the whole capacity was last complete after having been short; None if never.
+def _complete_since(capacity: int, seen: Sequence[Observation]) -> float | None:
+    """When the last of the instances that make up the capacity now was first seen; None while
+    some are missing.
 
     A replaced instance starts the health clock anew: it has to boot as well.
     """
-    since: float | None = None
+    first: dict[str, float] = {}
     for look in seen:
-        complete = sum(x.live for x in look.instances) >= capacity
-        if not complete:
-            since = None
-        elif since is None:
-            since = look.at
-    return since
+        for one in look.instances:
+            if one.live:
+                first.setdefault(one.id, look.at)
+    joined = sorted(first[one.id] for one in seen[-1].instances if one.live)
+    return joined[capacity - 1] if len(joined) >= max(capacity, 1) else None
+
+
+def _short_for(capacity: int, seen: Sequence[Observation]) -> float:
+    """For how long instances have been missing: since it was last complete, or since the start."""
+    complete = (x.at for x in seen if sum(one.live for one in x.instances) >= capacity)
+    return seen[-1].at - max(complete, default=0.0)
 
 
 def _late(limits: Limits, capacity: int, seen: Sequence[Observation]) -> Verdict | None:
     now = seen[-1]
-    complete_at = _restarted_at(capacity, seen)
-    live = sum(x.live for x in now.instances)
-    # However often instances are replaced, the gate ends.
-    if complete_at is None and now.at > limits.fulfilment:
+    short = _short_for(capacity, seen)
+    if short > limits.fulfilment:
+        live = sum(one.live for one in now.instances)
         reasons = "; ".join(now.errors) or "EC2 gave no reason"
         return _failed(
             Cause.CAPACITY,
-            f"{live} of {capacity} instances after {now.at:.0f} s: {reasons}",
+            f"{live} of {capacity} instances after {short:.0f} s: {reasons}",
             "Allow more instance types or zones, or set on_demand_fallback.",
         )
-    waited = now.at - (complete_at or 0.0)
-    ceiling = limits.fulfilment + 2 * limits.health
-    if (complete_at is not None and waited > limits.health) or now.at > ceiling:
+    healthy = f"{len(now.healthy)} of {capacity} healthy"
+    since = _complete_since(capacity, seen)
+    # All healthy in time may settle: the ceiling holds nevertheless.
+    if since is not None and now.at - since > limits.health and len(now.healthy) < capacity:
         bad = [x for x in now.targets if x.health is not Health.HEALTHY]
-        listed = ", ".join(map(str, bad)) or "replaced again and again"
-        advice = advice_for(bad[0]) if bad else "See the fleet's history in the evidence."
+        text = f"{healthy} {now.at - since:.0f} s after launch"
+        return _not_healthy(text, bad, now.errors)
+    if now.at > limits.ceiling:
         return _failed(
-            Cause.FAILING_CHECK if bad else Cause.INTERRUPTED,
-            f"{len(now.healthy)} of {capacity} healthy {waited:.0f} s after launch: {listed}",
-            advice,
+            Cause.INTERRUPTED,
+            f"{healthy} after {now.at:.0f} s: instances were replaced again and again",
+            "See the fleet's history in the evidence.",
         )
     return None
+
+
+def _not_healthy(text: str, bad: Sequence[Target], errors: Sequence[str]) -> Verdict:
+    """The health deadline is over: the most telling of the bad targets gives the cause."""
+    telling = [Cause.FAILING_CHECK, Cause.MISCONFIGURED, Cause.BOOTING]
+    worst = min(bad, key=lambda x: telling.index(_cause_of(x)), default=None)
+    if worst is None:
+        return _failed(Cause.MISCONFIGURED, f"{text}: no target", "See the evidence.")
+    listed = "; ".join([", ".join(map(str, bad)), *errors])
+    return _failed(_cause_of(worst), f"{text}: {listed}", advice_for(worst))
 
 
 def _waiting(capacity: int, seen: Sequence[Observation]) -> Verdict:

@@ -20,6 +20,7 @@ class Owned(Noun):
 
     id: str
     release: str
+    target_group: str = ""
 
 
 class Snapshot(Noun):
@@ -28,6 +29,7 @@ class Snapshot(Noun):
     id: str
     release: str = ""
     image: str = ""
+    target_group: str = ""
 
 
 class Facts(Noun):
@@ -69,6 +71,33 @@ class Action(Noun):
 
     def __str__(self) -> str:
         return f"{self.do} {', '.join(self.ids)}: {self.why}"
+
+
+def within(facts: Facts, target_group: str) -> Facts:
+    """Only what the tags say to be for one target group (its name), and what tags cannot say.
+
+    Fleets all stay: they tell which images and templates are in use.
+    """
+
+    def ours(name: str) -> bool:
+        return name in {"", target_group}
+
+    return facts.model_copy(
+        update={
+            "fleets": tuple(
+                fleet
+                if ours(fleet.tags.get(t.TARGET_GROUP, ""))
+                # Seen as one that a living release looks after.
+                else fleet.model_copy(update={"tags": {**fleet.tags, t.PHASE: "elsewhere"}})
+                for fleet in facts.fleets
+            ),
+            "instances": tuple(x for x in facts.instances if ours(x.tags.get(t.TARGET_GROUP, ""))),
+            "images": tuple(x for x in facts.images if ours(x.tags.get(t.TARGET_GROUP, ""))),
+            "snapshots": tuple(x for x in facts.snapshots if ours(x.target_group)),
+            "templates": tuple(x for x in facts.templates if ours(x.target_group)),
+            "security_groups": tuple(x for x in facts.security_groups if ours(x.target_group)),
+        }
+    )
 
 
 def newest_serving(fleets: Iterable[Fleet]) -> dict[str, Fleet]:

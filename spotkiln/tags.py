@@ -10,6 +10,8 @@ APP = f"{PREFIX}app"
 RELEASE = f"{PREFIX}release"
 RUN = f"{PREFIX}run"
 COMMIT = f"{PREFIX}commit"
+# The name of the target group that the release is for.
+TARGET_GROUP = f"{PREFIX}target-group"
 
 # Images only.
 RECIPE = f"{PREFIX}recipe"
@@ -23,7 +25,6 @@ KEEP = f"{PREFIX}keep"
 PHASE = f"{PREFIX}phase"
 IMAGE = f"{PREFIX}image"
 SETTINGS = f"{PREFIX}settings"
-TARGET_GROUP = f"{PREFIX}target-group"
 
 # What AWS itself puts on the instances of a fleet.
 FLEET_REQUEST = "aws:ec2spot:fleet-request-id"
@@ -31,9 +32,16 @@ FLEET_REQUEST = "aws:ec2spot:fleet-request-id"
 Tags = dict[str, str]
 
 
-def release_tags(*, app: str, release: str, run: str, commit: str) -> Tags:
+def release_tags(*, app: str, release: str, run: str, commit: str, target_group: str) -> Tags:
     """What everything carries from the moment it exists."""
-    return {"Name": app, APP: app, RELEASE: release, RUN: run, COMMIT: commit}
+    return {
+        "Name": app,
+        APP: app,
+        RELEASE: release,
+        RUN: run,
+        COMMIT: commit,
+        TARGET_GROUP: target_group,
+    }
 
 
 def to_aws(tags: Mapping[str, str]) -> list[dict[str, str]]:

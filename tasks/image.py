@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from prefect import task
@@ -9,8 +10,9 @@ from prefect import task
 from spotkiln import tags as t
 from spotkiln.aws import fleet as aws_fleets
 from spotkiln.aws import image as images
+from spotkiln.aws.builder import builder_access, remove_access
 from spotkiln.aws.discard import discard, discard_builders, discard_release, discard_snapshots
-from spotkiln.aws.session import connect
+from spotkiln.aws.session import Aws, connect
 from spotkiln.bake import TEMPLATES, bake_variables, image_tags, test_variables
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.image import Image, ImageState, image_name, newest, superseded
@@ -46,6 +48,11 @@ class Job(Noun):
     @property
     def image_name(self) -> str:
         return image_name(self.spec.app.name, self.source.commit, self.release)
+
+    def access(self, aws: Aws) -> AbstractContextManager[dict[str, str]]:
+        """How the builders of this release are reached, for as long as the block runs."""
+        cidrs = self.spec.build.ssh_source_cidrs
+        return builder_access(aws, self.release, self.infra.vpc, cidrs, self.tags, CLOCK)
 
 
 class Found(Noun):
@@ -116,19 +123,21 @@ def packer_build(job: Job) -> Image:
         image_id: str | None = done[0].id
     else:
         discard_release(aws, job.release, name, CLOCK, say)
-        variables = bake_variables(
-            app=job.spec.app,
-            infra=job.infra,
-            build=job.spec.build,
-            source=job.source,
-            name=name,
-            tags=tags,
-            manifest=manifest,
-            endpoint=_endpoint(),
-        )
-        run = _packer("app.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
-        if run.exit_code != 0:
-            raise run.failure()
+        with job.access(aws) as access:
+            variables = bake_variables(
+                app=job.spec.app,
+                infra=job.infra,
+                build=job.spec.build,
+                source=job.source,
+                name=name,
+                tags=tags,
+                manifest=manifest,
+                endpoint=_endpoint(),
+                access=access,
+            )
+            run = _packer("app.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+            if run.exit_code != 0:
+                raise run.failure()
         image_id = artifact_of(manifest)
     if image_id is None:
         raise InfrastructureError(
@@ -156,19 +165,21 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     report = job.folder / "report"
     shutil.rmtree(report, ignore_errors=True)
     report.mkdir(parents=True)
-    variables = test_variables(
-        app=job.spec.app,
-        infra=job.infra,
-        build=job.spec.build,
-        image=image,
-        tags=job.tags,
-        report=report,
-        endpoint=_endpoint(),
-    )
-    run = _packer("test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+    with job.access(aws) as access:
+        variables = test_variables(
+            app=job.spec.app,
+            infra=job.infra,
+            build=job.spec.build,
+            image=image,
+            tags=job.tags,
+            report=report,
+            endpoint=_endpoint(),
+            access=access,
+        )
+        run = _packer("test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+        if run.exit_code != 0:
+            raise _test_failure(run, report)
     code = report / "exit-code"
-    if run.exit_code != 0:
-        raise _test_failure(run, report)
     # Packer also exits with 0 when it has done nothing.
     if not code.is_file() or code.read_text().strip() != "0":
         raise InfrastructureError("Packer ended well but the tests' exit code did not come home")
@@ -199,19 +210,19 @@ def mark_released(image: Image, when: str) -> None:
 
 
 @task(name="discard image", **STEP)
-def discard_image(job: Job, *, keep_rejected: bool) -> list[str]:
+def discard_image(job: Job) -> list[str]:
     """Undo the image steps at whatever point they were: builders, a candidate, a tested image
-    that was never released. One that was reused stays, unless it has been rejected.
-
-    `keep_rejected` leaves a rejected image for whoever wants to look at it.
+    that was never released. One that was reused stays, unless it has been rejected; a rejected
+    one stays if it shall be kept to be looked at.
     """
     aws = connect(job.infra.region)
     gone = discard_builders(aws, job.release, say)
+    remove_access(aws, job.release, job.infra.vpc, CLOCK)
     baked = images.of_release(aws, job.release, job.image_name)
     reused = images.of_recipe(aws, job.recipe.digest)
     for image in {one.id: one for one in (*baked, *reused)}.values():
         rejected = image.state is ImageState.REJECTED
-        if rejected and keep_rejected:
+        if rejected and t.KEEP in image.tags:
             say(f"image {image.id} is rejected and kept, as asked")
         elif rejected or image.release == job.release or image.name == job.image_name:
             gone += discard(aws, image, CLOCK, say)
@@ -219,9 +230,10 @@ def discard_image(job: Job, *, keep_rejected: bool) -> list[str]:
 
 
 @task(name="reject image", **STEP)
-def reject_image(image: Image) -> None:
-    """A verdict on its health: it is never used again. Undoing removes it."""
-    images.tag(connect(image.region), [image.id, *image.snapshots], {t.STATE: ImageState.REJECTED})
+def reject_image(image: Image, *, keep: bool) -> None:
+    """A verdict on its health: it is never used again. Undoing removes it, unless `keep`."""
+    marks = {t.STATE: str(ImageState.REJECTED)} | ({t.KEEP: "rejected"} if keep else {})
+    images.tag(connect(image.region), [image.id, *image.snapshots], marks)
 
 
 @task(name="prune versions", **STEP)

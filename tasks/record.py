@@ -4,10 +4,10 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from prefect import task
@@ -30,6 +30,7 @@ from spotkiln.workdir import run_folder
 from tasks.step import say
 
 HISTORY_ROWS = 50
+T = TypeVar("T")
 
 
 class Record:
@@ -53,11 +54,33 @@ class Record:
         self.outcome: Outcome | None = None
         self.cause = ""
         self.seen: dict[tuple[str, str], bool] = {}
+        self._held = ExitStack()
+
+    def enter(self, held: AbstractContextManager[T]) -> T:
+        """Hold something until the release has ended and its ledger has been read back."""
+        return self._held.enter_context(held)
+
+    def let_go(self) -> None:
+        self._held.close()
+
+    def unchanged(self, serving: Fleet) -> Release:
+        self.fleet, self.outcome = serving, Outcome.UNCHANGED
+        return self.to_release(())
+
+    def released(self) -> Release:
+        self.outcome = Outcome.RELEASED
+        return self.to_release(())
 
     @property
     def tags(self) -> t.Tags:
         commit = self.source.commit if self.source else ""
-        return t.release_tags(app=self.spec.app.name, release=self.id, run=self.run, commit=commit)
+        return t.release_tags(
+            app=self.spec.app.name,
+            release=self.id,
+            run=self.run,
+            commit=commit,
+            target_group=self.spec.infra.target_group,
+        )
 
     @property
     def image_name(self) -> str:
@@ -83,12 +106,11 @@ class Record:
             self.seen |= read_back(aws, self.id, self.image_name)
 
     def failed(self, error: BaseException) -> None:
-        if self.outcome is None:
-            self.outcome = (
-                Outcome.ROLLED_BACK
-                if any(phase.name == "launch" for phase in self.phases)
-                else Outcome.FAILED
-            )
+        steps = {phase.name for phase in self.phases}
+        if "retire" in steps:  # It serves; what it replaced is not all gone yet.
+            self.outcome = Outcome.RELEASED
+        else:
+            self.outcome = Outcome.ROLLED_BACK if "launch" in steps else Outcome.FAILED
         text = str(error) or type(error).__name__
         self.cause = text if isinstance(error, SpotkilnError) else f"{type(error).__name__}: {text}"
 
@@ -195,4 +217,5 @@ def recorded(spec: ReleaseSpec) -> Iterator[Record]:
             raise LeftBehind(f"{record.id} left behind: {', '.join(lost)}; run reconcile")
         say(f"{spec.app.name} {spec.app.ref}: {record.outcome}")
     finally:
+        record.let_go()
         shutil.rmtree(record.folder, ignore_errors=True)

@@ -1,12 +1,13 @@
 """Reads everything that carries our tags, or a name that we chose."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spotkiln import tags as t
 from spotkiln.aws import fleet as fleets
 from spotkiln.aws import image as images
 from spotkiln.aws import instance as instances
+from spotkiln.aws.builder import PREFIX
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws
 from spotkiln.reconcile import Facts, Owned, Snapshot
@@ -18,15 +19,18 @@ MADE_FOR = re.compile(r"\bfor (ami-[0-9a-f]+)")
 OURS: "list[FilterTypeDef]" = [{"Name": "tag-key", "Values": [t.RELEASE]}]
 
 
-def _release(tags: object) -> str:
-    return t.from_aws(tags).get(t.RELEASE, "")  # type: ignore[arg-type]
+def _owned(name: str, tags: Any) -> Owned:
+    found = t.from_aws(tags)
+    return Owned(
+        id=name, release=found.get(t.RELEASE, ""), target_group=found.get(t.TARGET_GROUP, "")
+    )
 
 
 def templates(aws: Aws) -> tuple[Owned, ...]:
     with aws_errors("our launch templates"):
         pages = aws.ec2.get_paginator("describe_launch_templates").paginate(Filters=OURS)
         return tuple(
-            Owned(id=one["LaunchTemplateId"], release=_release(one.get("Tags")))
+            _owned(one["LaunchTemplateId"], one.get("Tags"))
             for page in pages
             for one in page["LaunchTemplates"]
         )
@@ -36,7 +40,7 @@ def security_groups(aws: Aws) -> tuple[Owned, ...]:
     with aws_errors("our security groups"):
         pages = aws.ec2.get_paginator("describe_security_groups").paginate(Filters=OURS)
         return tuple(
-            Owned(id=one["GroupId"], release=_release(one.get("Tags")))
+            _owned(one["GroupId"], one.get("Tags"))
             for page in pages
             for one in page["SecurityGroups"]
         )
@@ -46,15 +50,12 @@ def key_pairs(aws: Aws) -> tuple[Owned, ...]:
     """By the name that a release chose for its builder: Packer 1.6.6 does not tag them."""
     with aws_errors("our key pairs"):
         found = aws.ec2.describe_key_pairs(
-            Filters=[{"Name": "key-name", "Values": [f"{KEY_PAIR}*"]}]
+            Filters=[{"Name": "key-name", "Values": [f"{PREFIX}*"]}]
         )["KeyPairs"]
     return tuple(
-        Owned(id=name, release=name.removeprefix(KEY_PAIR))
+        Owned(id=name, release=name.removeprefix(PREFIX))
         for name in (one.get("KeyName", "") for one in found)
     )
-
-
-KEY_PAIR = "spotkiln-builder-"
 
 
 def snapshots(aws: Aws, ours: set[str]) -> tuple[Snapshot, ...]:
@@ -64,11 +65,11 @@ def snapshots(aws: Aws, ours: set[str]) -> tuple[Snapshot, ...]:
         everything = [one for page in pages for one in page["Snapshots"]]
     found = []
     for one in everything:
-        release = _release(one.get("Tags"))
+        owned = _owned(one["SnapshotId"], one.get("Tags"))
         made_for = MADE_FOR.search(one.get("Description", ""))
         image = made_for[1] if made_for else ""
-        if release or image in ours:
-            found.append(Snapshot(id=one["SnapshotId"], release=release, image=image))
+        if owned.release or image in ours:
+            found.append(Snapshot(**owned.model_dump(), image=image))
     return tuple(found)
 
 

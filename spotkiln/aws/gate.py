@@ -96,7 +96,7 @@ def watch(
     return poll(
         probe,
         what=f"the gate's verdict on {fleet.id}",
-        deadline_seconds=2 * (limits.fulfilment + 2 * limits.health) + 60,
+        deadline_seconds=limits.ceiling + 60,
         clock=clock,
         backoff=Backoff(first=1.0, factor=1.2, maximum=5.0),
     )

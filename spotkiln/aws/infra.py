@@ -70,6 +70,14 @@ def target_group(aws: Aws, name: str) -> TargetGroup:
     return _target_group(aws, exactly_one("target group", aws.region, name, found, known))
 
 
+def target_groups(aws: Aws) -> list[TargetGroup]:
+    """All of the region that hold instances."""
+    with aws_errors("target groups"):
+        pages = aws.elbv2.get_paginator("describe_target_groups").paginate()
+        everything = [group for page in pages for group in page["TargetGroups"]]
+    return [_target_group(aws, x) for x in everything if x.get("TargetType") == "instance"]
+
+
 def _group_names(group: "SecurityGroupTypeDef") -> set[str]:
     tags = {tag.get("Key", ""): tag.get("Value", "") for tag in group.get("Tags", [])}
     return {group.get("GroupName", ""), tags.get("Name", "")} - {""}
@@ -232,7 +240,8 @@ def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> 
         ][0]
     zones = balancer.get("AvailabilityZones", [])
     base = base_image(aws, names.base_image)
-    check_instance_types(aws, [*spec.instance_types, builder_type], base.architecture)
+    wanted = list(dict.fromkeys([*spec.instance_types, builder_type]))
+    check_instance_types(aws, wanted, base.architecture)
     infra = Infra(
         region=aws.region,
         account=who,

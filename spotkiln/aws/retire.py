@@ -35,9 +35,10 @@ def _members(aws: Aws, retiring: Sequence[Fleet]) -> list[Instance]:
     return [one for fleet in retiring for one in instances.of_fleet(aws, fleet.id)]
 
 
-def _drain(
+def drain(
     aws: Aws, target_group: str, ids: set[str], delay: int, clock: Clock, say: Callable[[str], None]
 ) -> None:
+    """Deregister, and wait until the load balancer has let go of all of them."""
     held = still_held(targets.health(aws, target_group), ids)
     draining = [one for one in held if one.health is Health.DRAINING]
     targets.deregister(
@@ -119,7 +120,7 @@ def retire(
     fleets.cancel(aws, (fleet.id for fleet in retiring if fleet.live), terminate=False)
     members = [one for one in _members(aws, retiring) if not one.gone]
     ids = {one.id for one in members}
-    _drain(aws, target_group, ids, delay, clock, say)
+    drain(aws, target_group, ids, delay, clock, say)
     say(f"terminating {len(ids)} instances")
     instances.terminate(aws, (one.id for one in members if one.state != "shutting-down"))
     _confirm(aws, retiring, target_group, clock)

@@ -1,0 +1,25 @@
+"""Reconcile: nothing is left behind, whatever was killed."""
+
+from prefect import flow
+
+from spotkiln.aws.session import resolve_region
+from spotkiln.reconcile import Action
+from tasks.reconcile import find_unowned, settle
+
+
+@flow(name="reconcile", retries=0)
+def reconcile(region: str = "", target_group: str = "", dry_run: bool = False) -> list[Action]:
+    """Finish what was being retired, undo what was never promoted, discard what nobody owns.
+
+    Reads only AWS and the Prefect API. Never touches what a living release owns, nor anything
+    without our tags. May run at any time, and twice at once.
+
+    Args:
+        region: AWS region. Empty: as for a release.
+        target_group: Only what belongs to this target group, by name. Empty: everything.
+        dry_run: Say what there is to do, and do nothing.
+    """
+    where = resolve_region(region)
+    if dry_run:
+        return find_unowned(where, target_group, clean=False)
+    return settle(where, target_group)

@@ -1,0 +1,142 @@
+"""Find what nobody owns and finish or undo it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from prefect import task
+
+from spotkiln import tags as t
+from spotkiln.aws import fleet as fleets
+from spotkiln.aws import image as images
+from spotkiln.aws import infra as aws_infra
+from spotkiln.aws import instance as instances
+from spotkiln.aws import lease as leases
+from spotkiln.aws.builder import delete_group, delete_key_pair
+from spotkiln.aws.discard import discard
+from spotkiln.aws.facts import gather
+from spotkiln.aws.retire import drain, retire
+from spotkiln.aws.session import Aws, connect
+from spotkiln.errors import InfrastructureError, SpotkilnError
+from spotkiln.fleet import Phase
+from spotkiln.infra import TargetGroup
+from spotkiln.lease import queue
+from spotkiln.reconcile import Action, Do, decide, within
+from tasks.runs import ended_runs
+from tasks.step import CLOCK, STEP, say
+
+DEFAULT_DELAY = 300
+
+
+def _living(aws: Aws, groups: list[TargetGroup], *, clean: bool) -> frozenset[str]:
+    """The releases that hold or wait for a target group and renew their lease; leases of dead
+    ones are removed if `clean`."""
+    living: set[str] = set()
+    for group in groups:
+        found = leases.read(aws, [group.arn])
+        ended = ended_runs(one.run for one in found)
+        alive = queue(found, datetime.now(UTC), ended)
+        living |= {one.release for one in alive}
+        if clean:
+            leases.remove(aws, group.arn, [one for one in found if one not in alive])
+    return frozenset(living)
+
+
+@task(name="find what nobody owns", **STEP)
+def find_unowned(region: str, target_group: str = "", *, clean: bool = True) -> list[Action]:
+    """What there is to do, in order; `target_group` (its name) narrows it to that one's."""
+    aws = connect(region)
+    groups = aws_infra.target_groups(aws)
+    # Whoever lived before or after the look may have made what was seen.
+    before = _living(aws, groups, clean=clean)
+    facts = gather(aws, frozenset())
+    living = before | _living(aws, groups, clean=False)
+    facts = facts.model_copy(update={"living": living})
+    actions = decide(within(facts, target_group) if target_group else facts)
+    for action in actions:
+        say(f"to do: {action}")
+    return actions
+
+
+def _delay(aws: Aws, arn: str) -> int:
+    found = [one for one in aws_infra.target_groups(aws) if one.arn == arn]
+    return found[0].deregistration_delay if found else DEFAULT_DELAY
+
+
+def _retire(aws: Aws, action: Action) -> None:
+    """Look again first: a fleet that was promoted meanwhile is not to be touched."""
+    doomed = [fleet for name in action.ids if (fleet := fleets.describe(aws, name))]
+    for fleet in doomed:
+        if fleet.phase is Phase.SERVING:
+            fleets.set_phase(aws, fleet.id, Phase.RETIRING)
+    retire(
+        aws,
+        [fleet for fleet in doomed if not fleet.gone],
+        target_group=action.target_group,
+        delay=_delay(aws, action.target_group),
+        clock=CLOCK,
+        say=say,
+    )
+
+
+def _drain(aws: Aws, action: Action) -> None:
+    if action.target_group:
+        delay = _delay(aws, action.target_group)
+        drain(aws, action.target_group, set(action.ids), delay, CLOCK, say)
+    instances.terminate(aws, action.ids)
+
+
+def _each(step: Callable[[Aws, str], object]) -> Callable[[Aws, Action], None]:
+    def run(aws: Aws, action: Action) -> None:
+        for name in action.ids:
+            step(aws, name)
+
+    return run
+
+
+def _discard(aws: Aws, name: str) -> None:
+    image = images.describe(aws, name)
+    if image:
+        discard(aws, image, CLOCK, say)
+
+
+def _mark_released(aws: Aws, name: str) -> None:
+    images.tag(aws, [name], {t.RELEASED: datetime.now(UTC).isoformat(timespec="seconds")})
+
+
+HOW: dict[Do, Callable[[Aws, Action], None]] = {
+    Do.MARK_RELEASED: _each(_mark_released),
+    Do.RETIRE_FLEETS: _retire,
+    Do.DRAIN_INSTANCES: _drain,
+    Do.TERMINATE_BUILDERS: lambda aws, action: instances.terminate(aws, action.ids),
+    Do.DELETE_TEMPLATE: _each(fleets.delete_template),
+    Do.DELETE_KEY_PAIR: _each(delete_key_pair),
+    Do.DELETE_SECURITY_GROUP: _each(lambda aws, name: delete_group(aws, name, CLOCK)),
+    Do.DISCARD_IMAGE: _each(_discard),
+    Do.DELETE_SNAPSHOT: _each(images.delete_snapshot),
+}
+
+
+@task(name="carry out", task_run_name="{action.do}", **STEP)
+def carry_out(region: str, action: Action) -> None:
+    """One action. All of them can be repeated, and done by two at once."""
+    HOW[action.do](connect(region), action)
+    say(f"done: {action}")
+
+
+def settle(region: str, target_group: str = "") -> list[Action]:
+    """Find and carry out, one after the other; one that fails does not stop the others.
+
+    Raises:
+        InfrastructureError: some failed, with what each said.
+    """
+    done, failed = [], []
+    for action in find_unowned(region, target_group):
+        try:
+            carry_out(region, action)
+        except SpotkilnError as error:
+            failed.append(f"{action}: {error}")
+        else:
+            done.append(action)
+    if failed:
+        raise InfrastructureError("not everything could be settled: " + "; ".join(failed))
+    return done
