@@ -126,9 +126,9 @@ class Sandbox:
         return dict(self._call("GET", f"/load_balancers/{target_group}"))
 
     def inventory(self) -> dict[str, dict[str, Any]]:
-        """{"count", "ids"} by kind: instances (not terminated), fleets (not cancelled), images (own),
-        snapshots, key_pairs, security_groups, volumes, launch_templates, containers; key pairs
-        and security groups without those the account began with."""
+        """{"count", "ids"} by kind: instances (not terminated), fleets (not cancelled), images
+        (own), snapshots, key_pairs, security_groups, volumes, launch_templates, containers; key
+        pairs and security groups without those the account began with."""
         return dict(self._call("GET", "/inventory"))
 
     # -- calls --

@@ -18,8 +18,8 @@ class Inventory:
         return [group_id for by_id in groups.values() for group_id in by_id]
 
     def take(self) -> dict[str, dict[str, Any]]:
-        """{"count", "ids"} by kind; instances that have not ended, fleets that are not cancelled, the
-        account's own images and snapshots."""
+        """{"count", "ids"} by kind; instances that have not ended, fleets that are not
+        cancelled, the account's own images and snapshots."""
         with self._engine.lock:
             state, ec2 = self._engine.state, self._engine.ec2
             found = {

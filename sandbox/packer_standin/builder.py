@@ -1,0 +1,254 @@
+"""A bake's sequence of EC2 calls, as Packer 1.6.6 makes it, with its clean-up."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.packer_standin.ec2 import Ec2, Ec2Error, deadline_in, tag_specification, text
+from sandbox.packer_standin.template import Template
+from sandbox.packer_standin.ui import Ui
+
+_PATIENCE = 1800.0
+
+
+class BuildError(Exception):
+    """Ends the build; the text is what Packer would print."""
+
+
+class Builder:
+    def __init__(self, template: Template, ec2: Ec2, ui: Ui, pause: Callable[[], None]) -> None:
+        """`pause` waits for one poll, and raises when the build is cancelled."""
+        self.template = template
+        self._ec2 = ec2
+        self._ui = ui
+        self._pause = pause
+        self._undo: list[Callable[[], None]] = []
+
+    # -- before and after --
+
+    def prepare(self) -> None:
+        """Until the machine runs. What it makes is removed by clean_up."""
+        if self.template.builder == "amazon-ebs":
+            self._check_name()
+        self._find_source()
+        vpc_id, zone = self._network()
+        key, group = self._key_pair(), self._security_group(vpc_id)
+        self._instance_id = self._run(key, group, zone)
+        self._ui.step(f"Waiting for instance ({self._instance_id}) to become ready...")
+        self._wait_instance("running")
+
+    def clean_up(self) -> None:
+        """In reverse order; one failure does not stop the rest."""
+        for undo in reversed(self._undo):
+            try:
+                undo()
+            except Ec2Error as error:
+                self._ui.step_error(f"Error while cleaning up: {error}")
+        self._undo.clear()
+
+    def stop(self) -> None:
+        self._ui.step("Stopping the source instance...")
+        self._ui.detail("Stopping instance")
+        self._ec2.call("StopInstances", {"InstanceId": [self._instance_id]})
+        self._ui.step("Waiting for the instance to stop...")
+        self._wait_instance("stopped")
+
+    def create_image(self, made: Callable[[str], None]) -> str:
+        """Returns the image's id once it is available and tagged; `made` is told it at once."""
+        name = self.template.text("image_name")
+        self._ui.step(f"Creating AMI {name} from instance {self._instance_id}")
+        answer = self._ec2.call("CreateImage", {"InstanceId": self._instance_id, "Name": name})
+        image_id = text(answer, "imageId")
+        self._undo.append(lambda: self._deregister(image_id))
+        made(image_id)
+        self._ui.detail(f"AMI: {image_id}")
+        self._ui.step("Waiting for AMI to become ready...")
+        snapshots = self._wait_image(image_id)
+        self._tag(image_id, snapshots)
+        self._undo.pop()
+        return image_id
+
+    # -- steps --
+
+    def _check_name(self) -> None:
+        name = self.template.text("image_name")
+        self._ui.step("Prevalidating any provided VPC information")
+        self._ui.step(f"Prevalidating AMI Name: {name}")
+        answer = self._ec2.call("DescribeImages", {"Filter": [{"Name": "name", "Value": [name]}]})
+        if taken := answer.findtext("imagesSet/item/imageId"):
+            raise BuildError(f"Error: AMI Name: '{name}' is used by an existing AMI: {taken}")
+
+    def _find_source(self) -> None:
+        source = self.template.text("source_ami")
+        try:
+            answer = self._ec2.call("DescribeImages", {"ImageId": [source]})
+        except Ec2Error as error:
+            raise BuildError(f"Error querying AMI: {error}") from None
+        image = answer.find("imagesSet/item")
+        if image is None:
+            raise BuildError(f"No AMI was found matching filters: {source}")
+        if text(image, "rootDeviceType") != "ebs":
+            raise BuildError("The root device type of the source AMI must be ebs")
+        self._ui.detail(f"Found Image ID: {source}")
+
+    def _network(self) -> tuple[str, str]:
+        subnet_id = self.template.text("subnet_id")
+        if not subnet_id:
+            return self.template.text("vpc_id"), ""
+        subnet = self._ec2.call("DescribeSubnets", {"SubnetId": [subnet_id]}).find("subnetSet/item")
+        if subnet is None:
+            raise BuildError(f"The subnet {subnet_id} was not found")
+        return text(subnet, "vpcId"), text(subnet, "availabilityZone")
+
+    def _key_pair(self) -> str:
+        name = f"packer_{uuid.uuid4()}"
+        self._ui.step(f"Creating temporary keypair: {name}")
+        self._ec2.call("CreateKeyPair", {"KeyName": name})
+
+        def remove() -> None:
+            self._ui.step("Deleting temporary keypair...")
+            self._ec2.call("DeleteKeyPair", {"KeyName": name})
+
+        self._undo.append(remove)
+        return name
+
+    def _security_group(self, vpc_id: str) -> str:
+        name = f"packer_{uuid.uuid4()}"
+        self._ui.step(f"Creating temporary security group for this instance: {name}")
+        answer = self._ec2.call(
+            "CreateSecurityGroup",
+            {"GroupName": name, "GroupDescription": "Temporary group for Packer", "VpcId": vpc_id},
+        )
+        group_id = text(answer, "groupId")
+
+        def remove() -> None:
+            self._ui.step("Deleting temporary security group...")
+            self._ec2.call("DeleteSecurityGroup", {"GroupId": group_id})
+
+        self._undo.append(remove)
+        cidrs = list(self.template.value("ssh_source_cidrs") or ["0.0.0.0/0"])
+        self._ui.step(
+            f"Authorizing access to port 22 from [{' '.join(cidrs)}] in the temporary security "
+            "groups..."
+        )
+        permission = {
+            "IpProtocol": "tcp",
+            "FromPort": 22,
+            "ToPort": 22,
+            "IpRanges": [{"CidrIp": cidr} for cidr in cidrs],
+        }
+        self._ec2.call(
+            "AuthorizeSecurityGroupIngress", {"GroupId": group_id, "IpPermissions": [permission]}
+        )
+        return group_id
+
+    def _run(self, key: str, group: str, zone: str) -> str:
+        self._ui.step("Launching a source AWS instance...")
+        tags = dict(self.template.value("tags") or {})
+        self._ui.step("Adding tags to source instance")
+        request: dict[str, Any] = {
+            "ImageId": self.template.text("source_ami"),
+            "InstanceType": self.template.text("instance_type", "t3.small"),
+            "KeyName": key,
+            "MinCount": 1,
+            "MaxCount": 1,
+            "SecurityGroupId": [group],
+            "SubnetId": self.template.text("subnet_id"),
+            "Placement": {"AvailabilityZone": zone},
+            "InstanceInitiatedShutdownBehavior": "terminate",
+            "ClientToken": str(uuid.uuid4()).upper(),
+            "IamInstanceProfile": {"Name": self.template.text("iam_instance_profile")},
+            "TagSpecification": [
+                tag_specification("instance", {"Name": "Packer Builder", **tags}),
+                *([tag_specification("volume", tags)] if tags else []),
+            ],
+        }
+        try:
+            answer = self._ec2.call("RunInstances", request)
+        except Ec2Error as error:
+            raise BuildError(f"Error launching source instance: {error}") from None
+        instance_id = text(answer, "instancesSet/item/instanceId")
+        self._undo.append(lambda: self._terminate(instance_id))
+        self._ui.detail(f"Instance ID: {instance_id}")
+        return instance_id
+
+    def _terminate(self, instance_id: str) -> None:
+        self._ui.step("Terminating the source AWS instance...")
+        self._ec2.call("TerminateInstances", {"InstanceId": [instance_id]})
+        deadline = deadline_in(_PATIENCE)
+        while self._state(instance_id) != "terminated" and deadline > deadline_in(0):
+            self.unhurried()
+
+    # Waits while cleaning up are not cancelled; the caller says how.
+    unhurried: Callable[[], None]
+
+    def _deregister(self, image_id: str) -> None:
+        self._ui.step(
+            "Deregistering the AMI and deleting associated snapshots because of cancellation, or "
+            "error..."
+        )
+        answer = self._ec2.call("DescribeImages", {"ImageId": [image_id]})
+        self._ec2.call("DeregisterImage", {"ImageId": image_id})
+        for snapshot in answer.findall("imagesSet/item/blockDeviceMapping/item/ebs/snapshotId"):
+            self._ec2.call("DeleteSnapshot", {"SnapshotId": snapshot.text or ""})
+
+    def _tag(self, image_id: str, snapshots: list[str]) -> None:
+        tags = dict(self.template.value("tags") or {})
+        if not tags:
+            return
+        self._ui.step(f"Adding tags to AMI ({image_id})...")
+        for snapshot in snapshots:
+            self._ui.step(f"Tagging snapshot: {snapshot}")
+        self._ui.step("Creating AMI tags")
+        for key, value in tags.items():
+            self._ui.detail(f'Adding tag: "{key}": "{value}"')
+        self._ec2.call(
+            "CreateTags",
+            {
+                "ResourceId": [image_id, *snapshots],
+                "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
+            },
+        )
+
+    # -- waits --
+
+    def _state(self, instance_id: str) -> str:
+        answer = self._ec2.call("DescribeInstances", {"InstanceId": [instance_id]})
+        return text(answer, ".//instanceState/name")
+
+    def _wait_instance(self, wanted: str) -> None:
+        deadline, state = deadline_in(_PATIENCE), ""
+        while deadline > deadline_in(0):
+            try:
+                state = self._state(self._instance_id)
+            except Ec2Error as error:
+                if error.code != "InvalidInstanceID.NotFound":  # not to be seen yet
+                    raise
+            if state == wanted:
+                return
+            if state == "terminated" or (wanted == "running" and state == "shutting-down"):
+                raise BuildError(
+                    f"Error waiting for instance ({self._instance_id}) to become "
+                    f"{'ready' if wanted == 'running' else wanted}: unexpected state {state}"
+                )
+            self._pause()
+        raise BuildError(f"Timeout waiting for instance ({self._instance_id}): it is {state}")
+
+    def _wait_image(self, image_id: str) -> list[str]:
+        """Returns its snapshots."""
+        deadline, state = deadline_in(_PATIENCE), ""
+        while deadline > deadline_in(0):
+            try:
+                answer = self._ec2.call("DescribeImages", {"ImageId": [image_id]})
+            except Ec2Error as error:
+                if error.code != "InvalidAMIID.NotFound":
+                    raise
+            else:
+                state = text(answer, "imagesSet/item/imageState")
+                if state == "available":
+                    found = answer.findall(".//blockDeviceMapping/item/ebs/snapshotId")
+                    return [one.text or "" for one in found]
+                if state == "failed":
+                    raise BuildError(f"Error waiting for AMI: the image {image_id} is {state}")
+            self._pause()
+        raise BuildError(f"Timeout waiting for AMI {image_id}: it is {state}")

@@ -1,0 +1,56 @@
+"""The report that the test template brings home, for tests that were never run."""
+
+from pathlib import Path
+from typing import Any
+
+DEPENDENCIES, TESTS, UNIT = 10, 20, 30
+
+_EXAMPLES = ("Note is valid with a text", "Notes page shows its revision", "Health check answers")
+
+
+def write(folder: Path, properties: dict[str, Any]) -> int:
+    """junit.xml, test.log, journal.log and exit-code, as packer/scripts/test.sh leaves them.
+    `tests`: "green" (the default), "red" or "dependencies"; `unit`: "failed" if the application
+    does not answer in the booted image. Returns the exit code."""
+    tests, unit = properties.get("tests", "green"), properties.get("unit", "ok")
+    log = ["[stand-in] nothing was run: this machine is simulated"]
+    code, junit = 0, ""
+    if unit == "failed":
+        code = UNIT
+        log.append("[stand-in] .sandbox.json says that the unit does not answer")
+    elif tests == "dependencies":
+        code = DEPENDENCIES
+        log.append("[stand-in] .sandbox.json says that the tests' dependencies are missing")
+    else:
+        code = TESTS if tests == "red" else 0
+        junit = _junit(failing=tests == "red")
+        log.append(f"[stand-in] .sandbox.json says that the tests are {tests}")
+        log += [f"  {name}" for name in _EXAMPLES]
+    (folder / "junit.xml").write_text(junit)
+    (folder / "test.log").write_text("\n".join(log) + "\n")
+    (folder / "journal.log").write_text("[stand-in] no journal: this machine is simulated\n")
+    (folder / "exit-code").write_text(f"{code}\n")
+    return code
+
+
+def _junit(*, failing: bool) -> str:
+    cases = []
+    for number, name in enumerate(_EXAMPLES):
+        body = ""
+        if failing and number == 0:
+            body = (
+                '<failure message="expected it not to be valid" '
+                'type="RSpec::Expectations::ExpectationNotMetError">'
+                "[stand-in] spec/models/note_spec.rb:5: expected it not to be valid</failure>"
+            )
+        cases.append(
+            f'  <testcase classname="spec.models.note_spec" name="{name}" '
+            f'file="./spec/models/note_spec.rb" time="0.010000">{body}</testcase>'
+        )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<testsuite name="rspec (stand-in)" tests="{len(cases)}" skipped="0" '
+        f'failures="{int(failing)}" errors="0" time="0.030000">\n'
+        + "\n".join(cases)
+        + "\n</testsuite>\n"
+    )
