@@ -1,0 +1,293 @@
+"""What EC2 is asked for, and which fleets a release replaces."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from spotkiln import tags as t
+from spotkiln.fleet import (
+    AllocationStrategy,
+    Fleet,
+    FleetSpec,
+    Phase,
+    client_token,
+    fleet_tags,
+    launch_template_request,
+    retirees,
+    serving,
+    settings_digest,
+    spot_fleet_request,
+    template_name,
+)
+from tests.unit import nouns
+from tests.unit.nouns import COMMIT, GROUP, OTHER_GROUP, PROFILE, RELEASE, ROLE, START, TAGS
+from tests.unit.shapes import problems
+
+AWS_TAGS = [
+    {"Key": "Name", "Value": "demo-web-app"},
+    {"Key": "spotkiln:app", "Value": "demo-web-app"},
+    {"Key": "spotkiln:commit", "Value": COMMIT},
+    {"Key": "spotkiln:release", "Value": RELEASE},
+    {"Key": "spotkiln:run", "Value": "run-1"},
+    {"Key": "spotkiln:target-group", "Value": "website"},
+]
+
+
+def request(spec: FleetSpec | None = None, **infra: Any) -> dict[str, Any]:
+    return spot_fleet_request(spec or FleetSpec(), nouns.infra(**infra), "lt-1", TAGS)
+
+
+def test_spot_fleet_request() -> None:
+    found = request(FleetSpec(instance_types=["t3.micro", "t3a.micro"], capacity=3, on_demand=1))
+    token = found.pop("ClientToken")
+    assert found == {
+        "AllocationStrategy": "priceCapacityOptimized",
+        "IamFleetRole": ROLE,
+        "TargetCapacity": 3,
+        "OnDemandTargetCapacity": 1,
+        "Type": "maintain",
+        "TerminateInstancesWithExpiration": False,
+        "InstanceInterruptionBehavior": "terminate",
+        "LaunchTemplateConfigs": [
+            {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-1", "Version": "1"},
+                "Overrides": [
+                    {"InstanceType": "t3.micro", "SubnetId": "subnet-a"},
+                    {"InstanceType": "t3.micro", "SubnetId": "subnet-b"},
+                    {"InstanceType": "t3a.micro", "SubnetId": "subnet-a"},
+                    {"InstanceType": "t3a.micro", "SubnetId": "subnet-b"},
+                ],
+            }
+        ],
+        "LoadBalancersConfig": {"TargetGroupsConfig": {"TargetGroups": [{"Arn": GROUP}]}},
+        "TagSpecifications": [{"ResourceType": "spot-fleet-request", "Tags": AWS_TAGS}],
+    }
+    assert token == client_token(RELEASE, found)
+
+
+def test_capacity_rebalancing_launches_before_it_loses() -> None:
+    plain, found = request(), request(FleetSpec(capacity_rebalance=True))
+    assert found.pop("SpotMaintenanceStrategies") == {
+        "CapacityRebalance": {"ReplacementStrategy": "launch"}
+    }
+    assert found.pop("ClientToken") != plain.pop("ClientToken")
+    assert found == plain
+
+
+@pytest.mark.parametrize("strategy", AllocationStrategy)
+def test_ec2s_own_model_accepts_the_request(strategy: AllocationStrategy) -> None:
+    config = request(FleetSpec(allocation_strategy=strategy, capacity_rebalance=True))
+    assert problems("ec2", "RequestSpotFleet", {"SpotFleetRequestConfig": config}) == []
+
+
+def test_launch_template_request() -> None:
+    assert launch_template_request("spotkiln-r", nouns.image(), nouns.infra(), TAGS) == {
+        "LaunchTemplateName": "spotkiln-r",
+        "LaunchTemplateData": {
+            "ImageId": "ami-1",
+            "SecurityGroupIds": ["sg-default", "sg-rails"],
+            "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+            "TagSpecifications": [
+                {"ResourceType": "instance", "Tags": AWS_TAGS},
+                {"ResourceType": "volume", "Tags": AWS_TAGS},
+            ],
+            "IamInstanceProfile": {"Arn": PROFILE},
+            "KeyName": "demo",
+        },
+        "TagSpecifications": [{"ResourceType": "launch-template", "Tags": AWS_TAGS}],
+    }
+
+
+def test_neither_profile_nor_key_is_asked_for_when_there_is_none() -> None:
+    bare = nouns.infra(instance_profile="", key_pair="")
+    data = launch_template_request("x", nouns.image(), bare, TAGS)["LaunchTemplateData"]
+    assert {"IamInstanceProfile", "KeyName"}.isdisjoint(data)
+
+
+def test_ec2s_own_model_accepts_the_template() -> None:
+    wanted = launch_template_request(template_name(RELEASE), nouns.image(), nouns.infra(), TAGS)
+    assert problems("ec2", "CreateLaunchTemplate", wanted) == []
+
+
+def test_template_names_fit_ec2() -> None:
+    longest = "a" * 32 + "-0123456789ab"
+    assert template_name(RELEASE) == f"spotkiln-{RELEASE}"
+    assert template_name(RELEASE, 2) == f"spotkiln-{RELEASE}-2"
+    assert 3 <= len(template_name(longest, 99)) <= 128
+
+
+# The client token: the same request is one fleet, another is another.
+
+
+def test_the_client_token_is_stable_and_fits() -> None:
+    assert request()["ClientToken"] == request()["ClientToken"]
+    assert len(request()["ClientToken"]) == 64
+    assert request()["ClientToken"].isascii()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        spot_fleet_request(FleetSpec(capacity=3), nouns.infra(), "lt-1", TAGS),
+        spot_fleet_request(FleetSpec(), nouns.infra(subnets=("subnet-a",)), "lt-1", TAGS),
+        spot_fleet_request(FleetSpec(), nouns.infra(), "lt-2", TAGS),
+        spot_fleet_request(FleetSpec(), nouns.infra(), "lt-1", {**TAGS, t.RELEASE: "another"}),
+    ],
+)
+def test_another_request_has_another_token(other: dict[str, Any]) -> None:
+    assert other["ClientToken"] != request()["ClientToken"]
+
+
+# Tags and settings.
+
+
+def test_fleet_tags() -> None:
+    spec, infra = FleetSpec(), nouns.infra()
+    assert fleet_tags(TAGS, nouns.image("ami-7"), infra, spec) == {
+        **TAGS,
+        "spotkiln:phase": "pending",
+        "spotkiln:image": "ami-7",
+        "spotkiln:settings": settings_digest(spec, infra),
+    }
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"subnets": ("subnet-a",)},
+        {"security_groups": ("sg-default",)},
+        {"fleet_role": "arn:other"},
+        {"instance_profile": ""},
+        {"key_pair": ""},
+    ],
+)
+def test_settings_differ_with_whatever_decides_the_servers(changed: dict[str, Any]) -> None:
+    same = settings_digest(FleetSpec(), nouns.infra())
+    assert settings_digest(FleetSpec(), nouns.infra()) == same
+    assert settings_digest(FleetSpec(), nouns.infra(**changed)) != same
+    assert settings_digest(FleetSpec(capacity=7), nouns.infra()) != same
+
+
+def test_settings_do_not_differ_with_the_base_image() -> None:
+    """That is the image's matter."""
+    other = {"id": "ami-b2", "name": "rails-base 2", "architecture": "x86_64"}
+    assert settings_digest(FleetSpec(), nouns.infra(base_image=other)) == settings_digest(
+        FleetSpec(), nouns.infra()
+    )
+
+
+# What people ask for.
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"capacity": 0}, "greater than or equal to 1"),
+        ({"capacity": 1001}, "less than or equal to 1000"),
+        ({"capacity": 2, "on_demand": 3}, "on_demand is 3, more than the whole capacity of 2"),
+        ({"on_demand": -1}, "greater than or equal to 0"),
+        ({"instance_types": []}, "at least 1 item"),
+        ({"instance_types": ["t3.micro", "t3.micro"]}, "names a type twice"),
+        ({"allocation_strategy": "cheapest"}, "priceCapacityOptimized"),
+        ({"capacty": 3}, "Extra inputs are not permitted"),
+    ],
+)
+def test_a_bad_fleet_is_refused(bad: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        FleetSpec.model_validate(bad)
+
+
+# Which fleets count.
+
+
+def test_a_fleets_own_words() -> None:
+    ours, foreign = nouns.fleet(), nouns.fleet(phase=None)
+    assert (ours.release, ours.run, ours.image, ours.commit) == (RELEASE, "run-1", "ami-1", COMMIT)
+    assert (ours.phase, foreign.phase) == (Phase.SERVING, None)
+    assert nouns.fleet(tags={t.PHASE: "something else"}).phase is None
+
+
+@pytest.mark.parametrize(
+    ("state", "live", "gone"),
+    [
+        ("submitted", True, False),
+        ("active", True, False),
+        ("modifying", True, False),
+        ("cancelled_running", False, False),
+        ("cancelled_terminating", False, False),
+        ("cancelled", False, True),
+        ("failed", False, True),
+    ],
+)
+def test_fleet_states(state: str, live: bool, gone: bool) -> None:
+    fleet = nouns.fleet(state=state)
+    assert (fleet.live, fleet.gone) == (live, gone)
+
+
+def test_serving_is_ours_live_and_of_the_group_newest_first() -> None:
+    old = nouns.fleet("sfr-old", created=START - timedelta(days=1))
+    new = nouns.fleet("sfr-new")
+    others = [
+        nouns.fleet("sfr-foreign", phase=None),
+        nouns.fleet("sfr-pending", phase=Phase.PENDING),
+        nouns.fleet("sfr-retiring", phase=Phase.RETIRING),
+        nouns.fleet("sfr-other", target_groups=(OTHER_GROUP,)),
+        nouns.fleet("sfr-cancelled", state="cancelled_running"),
+    ]
+    assert serving([old, *others, new], GROUP) == [new, old]
+
+
+def test_retirees_are_what_serves_and_what_was_on_its_way_out() -> None:
+    new = nouns.fleet("sfr-new")
+    wanted = [
+        nouns.fleet("sfr-old"),
+        nouns.fleet("sfr-retiring", phase=Phase.RETIRING),
+        nouns.fleet("sfr-half-way", phase=Phase.RETIRING, state="cancelled_running"),
+    ]
+    others = [
+        nouns.fleet("sfr-foreign", phase=None),
+        nouns.fleet("sfr-pending", phase=Phase.PENDING),
+        nouns.fleet("sfr-other", target_groups=(OTHER_GROUP,)),
+        nouns.fleet("sfr-gone", state="cancelled", phase=Phase.RETIRING),
+    ]
+    assert retirees([*others, new, *wanted], GROUP, new) == wanted
+
+
+STATES = ["submitted", "active", "modifying", "cancelled_running", "cancelled", "failed"]
+any_fleet = st.builds(
+    lambda n, state, phase, groups: nouns.fleet(
+        f"sfr-{n}", state=state, phase=phase, target_groups=tuple(groups)
+    ),
+    st.integers(0, 6),
+    st.sampled_from(STATES),
+    st.sampled_from([None, *Phase]),
+    st.lists(st.sampled_from([GROUP, OTHER_GROUP]), unique=True),
+)
+
+
+@given(st.lists(any_fleet), any_fleet)
+def test_retirees_never_hold_the_new_a_foreign_or_another_groups_fleet(
+    fleets: list[Fleet], new: Fleet
+) -> None:
+    for one in retirees([*fleets, new], GROUP, new):
+        assert one.id != new.id
+        assert any(name.startswith("spotkiln:") for name in one.tags)
+        assert GROUP in one.target_groups
+        assert one.phase is not Phase.PENDING
+
+
+@given(st.lists(any_fleet), any_fleet)
+def test_nothing_that_serves_is_forgotten(fleets: list[Fleet], new: Fleet) -> None:
+    retired = retirees(fleets, GROUP, new)
+    assert all(one in retired for one in serving(fleets, GROUP) if one.id != new.id)
+
+
+def test_a_fleet_is_one_page_of_json() -> None:
+    """It is handed from task to task."""
+    fleet = nouns.fleet()
+    assert Fleet.model_validate(json.loads(fleet.model_dump_json())) == fleet
