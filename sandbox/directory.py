@@ -22,6 +22,7 @@ class Directory:
         self.log = self.path / "sandbox.log"
         self.key = self.path / "demo.pem"
         self._lock = self.path / "lock"
+        self._claim = self.path / "claim.json"
 
     @property
     def default_name(self) -> str:
@@ -30,21 +31,22 @@ class Directory:
         return f"{stem[:24]}-{hashlib.sha256(str(self.path).encode()).hexdigest()[:8]}"
 
     def read(self) -> dict[str, Any] | None:
-        """The description of the sandbox that runs or ran here."""
-        try:
-            found: dict[str, Any] = json.loads(self.description.read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        return found
+        """The description of the sandbox that is ready here."""
+        return _read(self.description)
 
     def write(self, description: dict[str, Any]) -> None:
-        """Whoever reads it sees all of it or nothing."""
-        temporary = self.description.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(description, indent=2) + "\n")
-        temporary.replace(self.description)
+        _write(self.description, description)
+
+    def claim(self, name: str, machines: str) -> None:
+        """Before anything is made: what is to be cleaned up if this process gets killed."""
+        _write(self._claim, {"name": name, "machines": machines, "pid": os.getpid()})
+
+    def claimed(self) -> dict[str, Any] | None:
+        return _read(self._claim) or self.read()
 
     def forget(self) -> None:
         self.description.unlink(missing_ok=True)
+        self._claim.unlink(missing_ok=True)
 
     def write_key(self, pem: str) -> None:
         self.key.unlink(missing_ok=True)
@@ -74,3 +76,18 @@ class Directory:
                     f"`python -m sandbox down --dir {self.path}`"
                 ) from None
             yield
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return found
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Whoever reads it sees all of it or nothing."""
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    temporary.replace(path)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from sandbox.directory import Directory
+from sandbox.machines import MachineError
 from sandbox.say import complain, say
 
 log = logging.getLogger(__name__)
@@ -23,52 +24,85 @@ READY_SECONDS = {"simulated": 60.0, "docker": 1800.0}
 _DOWN_SECONDS = 90.0
 
 
+class _Stop:
+    """SIGINT and SIGTERM: while the sandbox starts they end it at once, afterwards politely."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._ready = False
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, self._ask)
+
+    def wait(self) -> None:
+        self._ready = True
+        self._asked.wait()
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        log.info("ending, as %s asked", signal.Signals(number).name)
+        already = self._asked.is_set()
+        self._asked.set()
+        if not self._ready and not already:
+            raise SystemExit(128 + number)
+
+
 def serve(options: argparse.Namespace) -> int:
     """Until SIGINT or SIGTERM."""
-    stop = threading.Event()
-
-    def ask_to_stop(number: int, _frame: FrameType | None) -> None:
-        log.info("ending, as %s asked", signal.Signals(number).name)
-        stop.set()
-
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, ask_to_stop)
+    stop = _Stop()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     for noisy in ("werkzeug", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     directory = Directory(options.dir)
+    name = options.name or directory.default_name
     with directory.hold():
-        directory.forget()
-        from sandbox.account import AccountSettings  # moto takes seconds to import
-        from sandbox.server import Options, Server
-
-        server = Server(
-            Options(
-                directory=directory,
-                name=options.name or directory.default_name,
-                machines=options.machines,
-                speed=options.speed,
-                region=options.region,
-                port=options.port,
-                kept=tuple(options.kept),
-                account=AccountSettings.from_json(json.loads(options.account)),
-            )
-        )
+        clean_up(directory)  # after one that was killed
+        directory.claim(name, options.machines)
         try:
-            if not stop.is_set():
-                description = server.start()
-                say(f"ready: {description['endpoint']} ({directory.description})")
-                stop.wait()
+            _serve(options, directory, name, stop)
+        except MachineError as error:
+            complain(f"the sandbox can't start: {error}")
+            return 1
         finally:
-            server.stop()
+            clean_up(directory)
     return 0
+
+
+def _serve(options: argparse.Namespace, directory: Directory, name: str, stop: _Stop) -> None:
+    from sandbox.account import AccountSettings  # moto takes seconds to import
+    from sandbox.server import Options, Server
+
+    server = Server(
+        Options(
+            directory=directory,
+            name=name,
+            machines=options.machines,
+            speed=options.speed,
+            region=options.region,
+            port=options.port,
+            kept=tuple(options.kept),
+            account=AccountSettings.from_json(json.loads(options.account)),
+        )
+    )
+    try:
+        description = server.start()
+        say(f"ready: {description['endpoint']} ({directory.description})")
+        stop.wait()
+    finally:
+        server.stop()
+
+
+def clean_up(directory: Directory) -> None:
+    """Remove what a sandbox of this directory left, however it ended. Nobody else may run there."""
+    claim = directory.claimed()
+    if claim is not None and claim["machines"] == "docker":
+        sweep(str(claim["name"]))
+    directory.forget()
 
 
 def detach(options: argparse.Namespace) -> int:
     """Start another process that serves, and wait until it is ready."""
     directory = Directory(options.dir)
     with directory.hold():
-        directory.forget()  # so that what appears now is the new one's
+        clean_up(directory)  # so that what appears now is the new one's
     command = [sys.executable, "-m", "sandbox", "up", "--dir", str(directory.path)]
     for name in ("machines", "speed", "region", "port", "account"):
         command += [f"--{name}", str(getattr(options, name))]
@@ -111,15 +145,14 @@ def _failed(directory: Directory, reason: str) -> int:
 
 
 def down(directory: Directory) -> int:
-    description = directory.read()
-    if directory.running() and description is not None:
-        _end(directory, int(description["pid"]))
-    elif directory.running():
-        complain(f"a sandbox is just starting in {directory.path}; try again")
-        return 1
-    if description is not None and description["machines"] == "docker":
-        sweep(str(description["name"]))
-    directory.forget()
+    claim = directory.claimed()
+    if directory.running():
+        if claim is None:
+            complain(f"a sandbox is just starting in {directory.path}; try again")
+            return 1
+        _end(directory, int(claim["pid"]))
+    with directory.hold():
+        clean_up(directory)
     return 0
 
 

@@ -134,7 +134,6 @@ class Server:
             except Exception:
                 log.exception("while stopping")
         self._machines.close()
-        self.options.directory.forget()
 
     def _stop_http(self) -> None:
         if self._http is not None:

@@ -185,6 +185,8 @@ class Targets:
         target.next_check = max(target.next_check + check.interval, now)
         state, _ = self.state_of(group, target)
         if state in ("unused", "unavailable"):
+            target.state, target.passed, target.failed = "initial", 0, 0
+            target.reason, target.description = health.INITIAL
             return
         if target.reason == "Elb.RegistrationInProgress":
             target.reason, target.description = health.INITIAL
