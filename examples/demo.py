@@ -20,7 +20,7 @@ from typing import Any
 
 from sandbox.client import Sandbox
 
-from examples.account import ensure_base_image, left_behind, serving
+from examples.account import base_key, ensure_base_image, left_behind, serving
 from examples.prefect_local import LocalPrefect
 from examples.runs import Runs
 
@@ -89,7 +89,7 @@ def parameters(ref: str) -> dict[str, Any]:
     return {
         "app": {"name": "demo-web-app", "repository": str(REPOSITORY), "ref": ref},
         # The sandbox's machines boot in seconds: a sick one need not be given minutes.
-        "gate": {"boot_seconds": 20},
+        "gate": {"boot_seconds": 30},
     }
 
 
@@ -181,7 +181,9 @@ def main() -> int:
     begin = time.monotonic()
     with ExitStack() as stack:
         log("starting the sandbox (its own EC2) and a Prefect server ...")
-        box = stack.enter_context(Sandbox.start(BUILD / "demo-sandbox", machines=options.machines))
+        box = stack.enter_context(
+            Sandbox.start(BUILD / "demo-sandbox", machines=options.machines, kept=(base_key(),))
+        )
         prefect = stack.enter_context(
             LocalPrefect(
                 BUILD / "demo-prefect",

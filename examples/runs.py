@@ -15,7 +15,12 @@ class Runs:
         self._http = httpx.Client(base_url=f"{address}/api", timeout=30)
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
-        answer = self._http.post(path, json=body)
+        # SQLite is busy for moments at a time; Prefect then answers 503 and has done nothing.
+        for _ in range(10):
+            answer = self._http.post(path, json=body)
+            if answer.status_code != 503:
+                break
+            time.sleep(1)
         if answer.status_code >= 400:
             raise RuntimeError(f"Prefect refused {path}: {answer.status_code} {answer.text}")
         return answer.json()
