@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.client import Sandbox
-
 from examples.account import base_key, ensure_base_image, left_behind, serving
 from examples.prefect_local import LocalPrefect
 from examples.runs import Runs
+from sandbox.client import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
