@@ -39,7 +39,7 @@ _TERMINATE_SECONDS = 5
 # EC2 says `running` some seconds after the power went on. Here that is when sshd answers, so that
 # clients which try at once (Packer does, and then waits 5 s) find it; at the latest after this.
 _SSH_PORT = 22
-_BOOT_SECONDS = 3.0
+_BOOT_SECONDS = 20.0
 _REMEMBER_SECONDS = 3600  # as long as EC2 shows a terminated instance
 
 
@@ -55,6 +55,7 @@ class _Machine:
         self.status: MachineStatus = "booting"
         self.reason = ""
         self.console = ""
+        self.exited = False  # seen by the watcher, not yet looked into
         self.ended = 0.0
 
 
@@ -217,7 +218,13 @@ class DockerMachines:
             self._say(f"{machine.spec.instance_id}: {machine.reason}")
             self._remove(machine, 0)
             return
-        wait_for_port(machine.address, _SSH_PORT, _BOOT_SECONDS)
+        self._boot(machine)
+
+    def _boot(self, machine: _Machine) -> None:
+        def booting() -> bool:
+            return machine.status == "booting" and not machine.exited
+
+        wait_for_port(machine.address, _SSH_PORT, _BOOT_SECONDS, booting)
         if machine.status == "booting":
             machine.status = "running"
 
@@ -229,9 +236,7 @@ class DockerMachines:
     def _start(self, machine: _Machine) -> None:
         if machine.container is not None and machine.status == "booting":
             machine.container.start()
-            wait_for_port(machine.address, _SSH_PORT, _BOOT_SECONDS)
-            if machine.status == "booting":
-                machine.status = "running"
+            self._boot(machine)
 
     def _restart(self, machine: _Machine) -> None:
         if machine.container is not None and machine.status == "running":
@@ -261,10 +266,12 @@ class DockerMachines:
     def _on_exit(self, instance_id: str) -> None:
         machine = self._machines.get(instance_id)
         if machine is not None and machine.status in ("booting", "running"):
+            machine.exited = True
             machine.work.add(lambda: self._settle(machine))
 
     def _settle(self, machine: _Machine) -> None:
         """A machine ended that nobody had asked to: rebooted, shut down, or died."""
+        machine.exited = False
         if machine.container is None or machine.status not in ("booting", "running"):
             return
         end = containers.how_it_ended(machine.container)

@@ -144,11 +144,19 @@ def kept_images(client: docker.DockerClient) -> list[Image]:
 
 def forget_kept(client: docker.DockerClient) -> list[str]:
     """Remove all kept images; returns their keys."""
-    keys = [_kept_key(image) for image in kept_images(client)]
+    keys = kept_keys(client)
     for key in keys:
-        _remove_tag(client, kept_reference(key))
+        forget_one(client, key)
+    return keys
+
+
+def forget_one(client: docker.DockerClient, key: str) -> None:
+    _remove_tag(client, kept_reference(key))
     _remove_untagged(client, _KEPT_OWNER)
-    return sorted(keys)
+
+
+def kept_keys(client: docker.DockerClient) -> list[str]:
+    return sorted(_kept_key(image) for image in kept_images(client))
 
 
 def remove_images(client: docker.DockerClient, sandbox: str) -> None:

@@ -6,6 +6,7 @@ Each blocks, with one deadline for all of it.
 import http.client
 import socket
 import time
+from collections.abc import Callable
 
 from sandbox.machines import ProbeResult
 
@@ -37,12 +38,14 @@ def probe(address: str, port: int, path: str, timeout_seconds: float) -> ProbeRe
     return ProbeResult(code=response.status)
 
 
-def wait_for_port(address: str, port: int, seconds: float) -> bool:
-    """Whether something listens there before the time is over."""
+def wait_for_port(
+    address: str, port: int, seconds: float, worth_waiting: Callable[[], bool]
+) -> bool:
+    """Whether something listens there before the time is over, or waiting has lost its point."""
     deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
+    while worth_waiting() and (left := deadline - time.monotonic()) > 0:
         try:
-            socket.create_connection((address, port), timeout=left).close()
+            socket.create_connection((address, port), timeout=min(1, left)).close()
         except OSError:
             time.sleep(min(0.05, left))
         else:

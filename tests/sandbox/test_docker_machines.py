@@ -1,0 +1,559 @@
+"""Machines that are containers: what is decided about them, then real ones."""
+
+import ipaddress
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from docker import DockerClient
+
+from sandbox import docker_machines_images
+from sandbox.base_image import build_context, recipe_digest
+from sandbox.base_image_apt import HostApt, Source, parse_settings, parse_sources
+from sandbox.docker_machines import DockerMachines, connect
+from sandbox.docker_machines_network import (
+    Addresses,
+    bridge_name,
+    candidate_subnets,
+    free_subnets,
+)
+from sandbox.docker_machines_probe import probe
+from sandbox.docker_machines_sweep import leftovers, sweep
+from sandbox.docker_machines_work import SerialWork
+from sandbox.machines import MachineError, MachineSpec, MachineState, ProbeResult
+
+NOTHING: dict[str, list[str]] = {
+    "containers": [],
+    "docker_images": [],
+    "networks": [],
+    "routing_rules": [],
+}
+IMAGE = "ami-11111111111111111"
+
+
+def until(question: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+
+
+# What is read of the host's apt
+
+
+def test_sources_are_debians_own_of_this_suite() -> None:
+    listing = (
+        "http://mirror.test/debian/|bookworm|main|Debian\n"
+        "http://mirror.test/debian/|bookworm|contrib|Debian\n"
+        "http://mirror.test/debian/|bookworm|main|Debian\n"
+        "http://mirror.test/debian-security/|bookworm-security|main|Debian\n"
+        "http://mirror.test/debian/|trixie|main|Debian\n"
+        "https://other.test/repository|bookworm|main|Somebody\n"
+        "file:/srv/mirror|bookworm-updates|main|Debian\n"
+        "cut off"
+    )
+    assert parse_sources(listing) == (
+        Source("http://mirror.test/debian/", "bookworm", ("main", "contrib")),
+        Source("http://mirror.test/debian-security/", "bookworm-security", ("main",)),
+    )
+
+
+def test_sources_before_the_first_update() -> None:
+    listing = (
+        "http://mirror.test/debian/|bookworm|main|$(ORIGIN)\n"
+        "http://other.test/tools/|bookworm|main|$(ORIGIN)\n"
+    )
+    assert [source.uri for source in parse_sources(listing)] == ["http://mirror.test/debian/"]
+
+
+def test_settings_are_those_that_reach_a_mirror() -> None:
+    dump = (
+        'APT::Architecture "amd64";\n'
+        'Acquire::http "";\n'
+        'Acquire::http::Proxy "http://proxy.test:3142";\n'
+        'Acquire::https::SslKey "/root/key.pem";\n'
+        'Acquire::Check-Date "false";\n'
+        'Acquire::Languages:: "none";\n'
+    )
+    assert parse_settings(dump) == (
+        'Acquire::http::Proxy "http://proxy.test:3142";\nAcquire::Check-Date "false";\n'
+    )
+
+
+def test_the_recipe_changes_with_a_file_its_mode_and_the_hosts_apt() -> None:
+    apt = HostApt((Source("http://mirror.test/debian", "bookworm", ("main",)),), "", ())
+    context = build_context(apt)
+    script = "root/usr/lib/sandbox/cloud-init"
+    content, mode = context[script]
+    digests = {
+        recipe_digest(context),
+        recipe_digest(build_context(replace(apt, settings="x"))),
+        recipe_digest({**context, script: (content + b"#", mode)}),
+        recipe_digest({**context, script: (content, 0o644)}),
+    }
+    assert len(digests) == 4
+    assert mode == 0o755
+    assert recipe_digest(build_context(apt)) in digests
+
+
+# Addresses
+
+
+def test_a_subnet_in_use_is_passed_over() -> None:
+    candidates = list(candidate_subnets("a"))
+    assert len(candidates) == len(set(candidates)) > 2000
+    taken = [ipaddress.IPv4Network("10.0.0.0/8"), ipaddress.IPv4Network("172.24.0.0/15")]
+    first = next(free_subnets(candidates, taken))
+    assert first.subnet_of(ipaddress.IPv4Network("172.26.0.0/15"))
+
+
+def test_two_sandboxes_start_looking_in_different_places() -> None:
+    assert next(candidate_subnets("a")) != next(candidate_subnets("b"))
+    assert bridge_name("a") != bridge_name("b")
+    assert len(bridge_name("a" * 100)) <= 15
+
+
+def test_a_freed_address_rests_until_the_others_were_used() -> None:
+    addresses = Addresses(ipaddress.IPv4Network("10.0.0.0/29"))
+    taken = [addresses.take() for _ in range(5)]
+    assert taken == [f"10.0.0.{n}" for n in (2, 3, 4, 5, 6)]
+    with pytest.raises(MachineError, match="All 5 addresses"):
+        addresses.take()
+    addresses.give_back("10.0.0.4")
+    addresses.give_back("10.0.0.3")
+    assert [addresses.take(), addresses.take()] == ["10.0.0.3", "10.0.0.4"]
+
+
+# Work in order
+
+
+def test_work_is_done_in_order_and_goes_on_after_a_failure() -> None:
+    said: list[str] = []
+    done: list[int] = []
+    with ThreadPoolExecutor(4) as pool:
+        work = SerialWork(pool, said.append)
+
+        def piece(number: int) -> None:
+            time.sleep(0.01 * (3 - number % 3))
+            if number == 3:
+                raise ValueError("broken")
+            done.append(number)
+
+        for number in range(6):
+            work.add(lambda number=number: piece(number))  # type: ignore[misc]
+        until(lambda: len(done) == 5, "the work")
+    assert done == [0, 1, 2, 4, 5]
+    assert said == ["machine work failed: ValueError: broken"]
+
+
+# Health checks
+
+
+class Answering(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/slow":
+            time.sleep(1)
+        self.send_response(302 if self.path == "/moved" else 200)
+        self.send_header("Location", "/elsewhere")
+        self.end_headers()
+        with suppress(BrokenPipeError):  # the other side has lost patience
+            for _ in range(20 if self.path == "/trickle" else 1):
+                self.wfile.write(self.headers["User-Agent"].encode())
+                if self.path == "/trickle":
+                    time.sleep(0.1)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+        pass
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", ProbeResult(200)),
+        ("/moved", ProbeResult(302)),
+        ("/slow", ProbeResult(error="timeout")),
+        ("/trickle", ProbeResult(error="timeout")),
+    ],
+)
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+def test_probe(
+    path: str, expected: ProbeResult, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Answering, "protocol_version", version)
+    monkeypatch.setattr(Answering, "close_connection", True, raising=False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        began = time.monotonic()
+        assert probe("127.0.0.1", int(server.server_address[1]), path, 0.5) == expected
+        assert time.monotonic() - began < 0.8
+        server.shutdown()
+    assert probe("127.0.0.1", int(server.server_address[1]), path, 0.5).error == "refused"
+
+
+# Real machines
+
+
+@dataclass(frozen=True)
+class Key:
+    path: Path
+    public: str
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
+    path = tmp_path_factory.mktemp("ssh") / "key"
+    command = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", str(path)]
+    subprocess.run(command, check=True, timeout=60)
+    return Key(path, path.with_suffix(".pub").read_text())
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[DockerClient]:
+    try:
+        made = connect()
+    except MachineError as error:
+        pytest.skip(str(error))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def name() -> str:
+    return f"test-{os.getpid()}"
+
+
+@pytest.fixture(scope="module")
+def machines(client: DockerClient, name: str) -> Iterator[DockerMachines]:
+    made = DockerMachines(name, print)
+    yield made
+    made.close()
+    made.close()
+    assert leftovers(client, name) == NOTHING
+
+
+@pytest.fixture(scope="module")
+def debian(machines: DockerMachines) -> str:
+    (image,) = machines.initial_images([])
+    assert image.owner_id == "136693071363"
+    assert image.name.startswith("debian-12-amd64-")
+    assert machines.image_state(image.image_id) == "available"
+    return image.image_id
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Launches machines, and ends those of one test."""
+
+    machines: DockerMachines
+    debian: str
+    key: Key
+    launched: list[str]
+
+    def launch(self, image: str = "", user_data: bytes = b"") -> str:
+        instance_id = f"i-{len(self.launched)}-{time.monotonic_ns():x}"
+        self.launched.append(instance_id)
+        self.machines.launch(
+            MachineSpec(
+                instance_id=instance_id,
+                image_id=image or self.debian,
+                image_name="test",
+                instance_type="t3.micro",
+                region="eu-west-1",
+                zone="eu-west-1a",
+                zone_id="euw1-az1",
+                account_id="123456789012",
+                vpc_id="vpc-1",
+                subnet_id="subnet-1",
+                spot=True,
+                private_ip="10.0.0.1",
+                public_ip=None,
+                key_name="demo",
+                public_key=self.key.public,
+                user_data=user_data,
+            )
+        )
+        return instance_id
+
+    def running(self, image: str = "", user_data: bytes = b"") -> str:
+        instance_id = self.launch(image, user_data)
+        self.until(instance_id, "running")
+        return instance_id
+
+    def until(self, instance_id: str, status: str) -> MachineState:
+        observe = self.machines.observe
+        until(lambda: observe(instance_id).status == status, f"{instance_id} {status}")
+        return observe(instance_id)
+
+    def ssh(self, instance_id: str, command: str, *options: str) -> str:
+        """Logs in with a SHA-1 signature, which is all that Packer 1.6.6 can do."""
+        address = self.machines.observe(instance_id).address
+        ssh = ["ssh", "-i", str(self.key.path), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"]
+        ssh += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+        ssh += ["-o", "PubkeyAcceptedAlgorithms=ssh-rsa", "-o", "LogLevel=ERROR", *options]
+        done = subprocess.run(
+            [*ssh, f"admin@{address}", command], capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def image_of(self, instance_id: str, image_id: str) -> None:
+        self.machines.create_image(instance_id, image_id, "test", {})
+        assert self.machines.image_state(image_id) == "pending"
+        until(lambda: self.machines.image_state(image_id) != "pending", f"{image_id} made")
+        assert self.machines.image_state(image_id) == "available"
+
+
+@pytest.fixture
+def fleet(machines: DockerMachines, debian: str, key: Key) -> Iterator[Fleet]:
+    made = Fleet(machines, debian, key, [])
+    yield made
+    for instance_id in made.launched:
+        machines.terminate(instance_id)
+    for instance_id in made.launched:
+        made.until(instance_id, "gone")
+
+
+def metadata(path: str) -> str:
+    """A shell command, run on a machine."""
+    base = "http://169.254.169.254/latest"
+    token = f"$(curl -sf -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' {base}/api/token)"
+    return f'curl -sf -H "X-aws-ec2-metadata-token: {token}" {base}/{path}'
+
+
+@pytest.mark.docker
+def test_a_machine_boots_as_an_ec2_instance_does(fleet: Fleet) -> None:
+    one = fleet.running(user_data=b"#!/bin/sh\necho ran >> /root/user-data\n")
+    address = fleet.machines.observe(one).address
+    assert address
+    assert fleet.ssh(one, "id -un; sudo -n id -un") == "admin\nroot\n"
+    assert fleet.ssh(one, "hostname") == f"ip-{address.replace('.', '-')}\n"
+    assert fleet.ssh(one, "cloud-init status --wait") == "status: done\n"
+    assert fleet.ssh(one, "systemctl is-system-running --wait") == "running\n"
+    assert fleet.ssh(one, "sudo cat /root/user-data") == "ran\n"
+    assert fleet.ssh(one, metadata("meta-data/instance-id")) == one
+    refused = "curl -s -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/"
+    assert fleet.ssh(one, refused) == "401"
+    assert "Started ssh.service" in fleet.machines.console(one)
+    assert fleet.machines.endpoint(one, 80) == (address, 80)
+    assert fleet.machines.probe(one, 80, "/", 2).error == "refused"
+
+
+@pytest.mark.docker
+def test_systemd_of_one_machine_does_not_see_anothers(fleet: Fleet) -> None:
+    """With a shared control group tree they would, and would stop each other's services."""
+    first, second = fleet.launch(), fleet.launch()
+    fleet.until(first, "running")
+    fleet.until(second, "running")
+    pids = "cat /sys/fs/cgroup/*/system.slice/ssh.service/cgroup.procs /dev/null | sort -u"
+    for one in (first, second):
+        assert "0" not in fleet.ssh(one, f"sudo sh -c '{pids}'").split()
+    fleet.ssh(second, "sudo systemctl stop dbus.socket dbus.service systemd-logind.service")
+    assert fleet.ssh(first, "systemctl is-active systemd-logind.service") == "active\n"
+
+
+@pytest.mark.docker
+def test_a_host_name_can_be_set_and_kept(fleet: Fleet) -> None:
+    one = fleet.running()
+    fleet.ssh(one, "sudo hostnamectl set-hostname mine")
+    fleet.ssh(one, "echo preserve_hostname: true | sudo tee /etc/cloud/cloud.cfg.d/mine.cfg")
+    fleet.machines.stop(one)
+    fleet.until(one, "stopped")
+    fleet.machines.start(one)
+    fleet.until(one, "running")
+    assert fleet.ssh(one, "hostname") == "mine\n"
+
+
+@pytest.mark.docker
+def test_an_image_carries_the_disk_to_new_machines(
+    fleet: Fleet, client: DockerClient, name: str
+) -> None:
+    first = fleet.running(user_data=b"#!/bin/sh\necho ran >> /root/user-data\n")
+    fleet.ssh(
+        first, "cloud-init status --wait; echo kept > kept; sudo truncate -s 0 /etc/machine-id"
+    )
+    host_key = fleet.ssh(first, "cat /etc/ssh/ssh_host_ed25519_key.pub")
+    fleet.machines.stop(first)
+    fleet.until(first, "stopped")
+    assert fleet.machines.endpoint(first, 22) is None
+    fleet.image_of(first, IMAGE)
+    second = fleet.running(IMAGE, user_data=b"#!/bin/sh\necho again >> /root/user-data\n")
+    assert fleet.ssh(second, "cat kept") == "kept\n"
+    assert fleet.ssh(second, "cloud-init status --wait && sudo cat /root/user-data").endswith(
+        "ran\nagain\n"
+    )
+    assert fleet.ssh(second, "cat /etc/ssh/ssh_host_ed25519_key.pub") != host_key
+    assert len(fleet.ssh(second, "cat /etc/machine-id").strip()) == 32
+    assert fleet.ssh(second, "wc -l < .ssh/authorized_keys") == "1\n"
+    # Deregistered while a machine uses it: it lives on with the machine, and then goes.
+    fleet.machines.remove_image(IMAGE)
+    until(lambda: fleet.machines.image_state(IMAGE) == "absent", "the image absent")
+    tag = f"spotkiln-sandbox-{name}:{IMAGE}"
+    assert tag in leftovers(client, name)["docker_images"]
+    fleet.machines.reboot(second)
+    fleet.machines.terminate(second)
+    fleet.until(second, "gone")
+    until(lambda: tag not in leftovers(client, name)["docker_images"], "the image removed")
+
+
+@pytest.mark.docker
+def test_a_machine_can_be_rebooted_and_shut_down_from_inside(fleet: Fleet) -> None:
+    one = fleet.running()
+    boot = "cat /proc/1/stat | cut -d' ' -f22"
+    began = fleet.ssh(one, boot)
+    fleet.ssh(one, "sudo systemd-run sh -c 'sleep 0.3; systemctl reboot'")
+    until(lambda: "ebooting" in fleet.machines.console(one), "the reboot")
+    until(lambda: _answers(fleet, one), "the machine back")
+    assert fleet.machines.observe(one).status == "running"
+    assert fleet.ssh(one, boot) != began
+    fleet.ssh(one, "sudo systemd-run sh -c 'sleep 0.3; systemctl poweroff'")
+    assert fleet.until(one, "stopped").reason == "shut down from inside"
+    fleet.machines.start(one)
+    fleet.until(one, "running")
+    assert _answers(fleet, one)
+
+
+def _answers(fleet: Fleet, instance_id: str) -> bool:
+    address = fleet.machines.observe(instance_id).address
+    options = ["-o", "ConnectTimeout=1", "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR"]
+    options += ["-o", "UserKnownHostsFile=/dev/null", "-i", str(fleet.key.path)]
+    ssh = ["ssh", *options, f"admin@{address}", "true"]
+    return subprocess.run(ssh, capture_output=True, timeout=30).returncode == 0
+
+
+@pytest.mark.docker
+def test_a_terminated_machine_leaves_its_console_and_nothing_else(
+    fleet: Fleet, client: DockerClient, name: str
+) -> None:
+    one = fleet.running()
+    fleet.machines.terminate(one)
+    assert fleet.machines.observe(one).status == "stopping"
+    fleet.machines.terminate(one)
+    assert fleet.until(one, "gone") == MachineState("gone")
+    assert leftovers(client, name)["containers"] == []
+    assert "Stopped ssh.service" in fleet.machines.console(one)
+    assert fleet.machines.probe(one, 80, "/", 1) == ProbeResult(error="timeout")
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("by", ["kill", "docker"])
+def test_a_machine_that_vanishes_is_gone(
+    fleet: Fleet, client: DockerClient, name: str, by: str
+) -> None:
+    one = fleet.running()
+    if by == "kill":
+        fleet.machines.kill(one)
+    else:
+        client.containers.get(f"spotkiln-sandbox-{name}-{one}").kill()
+    state = fleet.until(one, "gone")
+    assert state.reason in ("the machine was killed", "the machine vanished")
+    until(lambda: leftovers(client, name)["containers"] == [], "its container removed")
+    assert "Started ssh.service" in fleet.machines.console(one)
+
+
+@pytest.mark.docker
+def test_a_launch_that_fails_says_why(fleet: Fleet) -> None:
+    one = fleet.launch("ami-unknown")
+    assert "No such image" in fleet.until(one, "gone").reason
+    fleet.machines.create_image(one, "ami-2", "test", {})
+    until(lambda: fleet.machines.image_state("ami-2") == "failed", "the image failed")
+
+
+@pytest.mark.docker
+def test_a_machine_ended_while_it_starts_is_gone(
+    fleet: Fleet, client: DockerClient, name: str
+) -> None:
+    for end in (fleet.machines.terminate, fleet.machines.kill):
+        end(fleet.launch())
+    for one in fleet.launched:
+        fleet.until(one, "gone")
+    until(lambda: leftovers(client, name)["containers"] == [], "their containers removed")
+
+
+@pytest.mark.docker
+def test_a_spot_notice_reaches_the_machine(fleet: Fleet) -> None:
+    one = fleet.running()
+    fleet.machines.notice(one, "terminate", "2026-01-31T12:02:00Z")
+    seen = fleet.ssh(one, metadata("meta-data/spot/instance-action"))
+    assert seen == '{"action": "terminate", "time": "2026-01-31T12:02:00Z"}'
+
+
+@pytest.mark.docker
+def test_many_generations_are_squashed(
+    fleet: Fleet, client: DockerClient, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_machines_images, "SQUASH_ABOVE_LAYERS", 1)
+    first = fleet.running()
+    fleet.ssh(first, "echo kept > kept")
+    fleet.image_of(first, "ami-3")
+    image = client.images.get(f"spotkiln-sandbox-{name}:ami-3")
+    assert len(image.attrs["RootFS"]["Layers"]) == 1
+    second = fleet.running("ami-3")
+    assert fleet.ssh(second, "cat kept; sudo -n id -un") == "kept\nroot\n"
+    fleet.machines.remove_image("ami-3")
+
+
+@pytest.mark.docker
+def test_two_sandboxes_side_by_side_and_one_that_was_killed(
+    fleet: Fleet, client: DockerClient, name: str, key: Key
+) -> None:
+    """The second one runs in a process that is killed: its name is enough to sweep it."""
+    other = f"{name}-other"
+    mine = fleet.running()
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.sandbox.abandoned", other, str(key.path)]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            answer = process.stdout.readline()
+            assert answer == "i-abandoned\n"  # what the other machine's metadata said
+            assert fleet.ssh(mine, metadata("meta-data/instance-id")) == mine
+        finally:
+            process.send_signal(signal.SIGKILL)
+    left = leftovers(client, other)
+    assert [len(left[kind]) for kind in ("containers", "networks", "routing_rules")] == [1, 1, 1]
+    sweep(client, other)
+    assert leftovers(client, other) == NOTHING
+    assert fleet.ssh(mine, metadata("meta-data/instance-id")) == mine
+
+
+@pytest.mark.docker
+def test_a_kept_image_is_there_in_a_later_sandbox(
+    fleet: Fleet, client: DockerClient, name: str, key: Key
+) -> None:
+    kept_key = f"recipe of {name}"
+    first = fleet.running()
+    fleet.ssh(first, "echo kept > kept")
+    fleet.image_of(first, "ami-4")
+    with pytest.raises(MachineError, match="ami-nothing cannot be kept: it is absent"):
+        fleet.machines.keep_image("ami-nothing", kept_key, "x", {})
+    tags = {"Name": 'with "quotes" and $signs'}
+    fleet.machines.keep_image("ami-4", kept_key, "rails-base 1", tags)
+    fleet.machines.remove_image("ami-4")
+    later = DockerMachines(f"{name}-later")
+    try:
+        assert len(later.initial_images(["another key"])) == 1
+        _, kept = later.initial_images([kept_key])
+        assert (kept.image_id, kept.name, kept.owner_id) == (
+            "ami-4",
+            "rails-base 1",
+            "123456789012",
+        )
+        assert kept.tags == tags
+        second = Fleet(later, fleet.debian, key, [])
+        assert second.ssh(second.running("ami-4"), "cat kept") == "kept\n"
+    finally:
+        later.close()
+        docker_machines_images.forget_one(client, kept_key)
+    assert leftovers(client, f"{name}-later") == NOTHING
+    assert kept_key not in docker_machines_images.kept_keys(client)
