@@ -20,13 +20,14 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from sandbox.api_fleets import FleetApi
 from sandbox.api_images import ImageApi
 from sandbox.api_instances import InstanceApi
+from sandbox.api_network import NetworkApi
 from sandbox.api_targets import SandboxElbv2
 from sandbox.engine import Engine
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class SandboxEc2(FleetApi, ImageApi, InstanceApi, EC2Response):
+class SandboxEc2(FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response):
     """EC2, ours before moto's."""
 
 

@@ -1,0 +1,197 @@
+"""boto3 against the sandbox, and what most tests begin with."""
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from sandbox.client import Sandbox
+
+DEBIAN = "136693071363"
+
+
+def eventually(look: Callable[[], Any], timeout: float = 10.0, what: str = "") -> Any:
+    """The first true value that `look` returns."""
+    deadline, seen = time.monotonic() + timeout, None
+    while time.monotonic() < deadline:
+        seen = look()
+        if seen:
+            return seen
+        time.sleep(0.02)
+    raise AssertionError(f"not within {timeout} s: {what or look}; last seen {seen!r}")
+
+
+class Account:
+    def __init__(self, box: Sandbox) -> None:
+        self.box = box
+        self._session = boto3.Session(
+            aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1"
+        )
+        self.ec2: Any = self.client("ec2")
+        self.elbv2: Any = self.client("elbv2")
+        self.iam: Any = self.client("iam")
+
+    def client(self, service: str, agent: str = "", timeout: float = 20) -> Any:
+        """It tries once: the tests want to see what is answered."""
+        config = Config(
+            retries={"total_max_attempts": 1},
+            user_agent_extra=agent,
+            read_timeout=timeout,
+            proxies={},
+        )
+        endpoint = self.box.environment["AWS_ENDPOINT_URL"]
+        return self._session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+
+    # -- the furniture --
+
+    @property
+    def debian(self) -> str:
+        return str(self.ec2.describe_images(Owners=[DEBIAN])["Images"][0]["ImageId"])
+
+    def subnets(self) -> dict[str, str]:
+        """By zone."""
+        found = self.ec2.describe_subnets()["Subnets"]
+        return {one["AvailabilityZone"]: one["SubnetId"] for one in found}
+
+    @property
+    def target_group(self) -> str:
+        groups = self.elbv2.describe_target_groups(Names=["website"])["TargetGroups"]
+        return str(groups[0]["TargetGroupArn"])
+
+    @property
+    def fleet_role(self) -> str:
+        role = self.iam.get_role(RoleName="aws-ec2-spot-fleet-tagging-role")
+        return str(role["Role"]["Arn"])
+
+    # -- instances and images --
+
+    def run(self, image: str | None = None, **parameters: Any) -> str:
+        request = {
+            "ImageId": image or self.debian,
+            "InstanceType": "t3.micro",
+            "MinCount": 1,
+            "MaxCount": 1,
+            **parameters,
+        }
+        return str(self.ec2.run_instances(**request)["Instances"][0]["InstanceId"])
+
+    def instance(self, instance_id: str) -> dict[str, Any]:
+        reservations = self.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"]
+        return dict(reservations[0]["Instances"][0])
+
+    def state(self, instance_id: str) -> str:
+        return str(self.instance(instance_id)["State"]["Name"])
+
+    def until(self, instance_id: str, state: str) -> None:
+        eventually(lambda: self.state(instance_id) == state, what=f"{instance_id} becomes {state}")
+
+    def image(self, image_id: str) -> dict[str, Any]:
+        return dict(self.ec2.describe_images(ImageIds=[image_id])["Images"][0])
+
+    def make_image(self, instance_id: str, **parameters: Any) -> str:
+        name = parameters.pop("Name", f"test {uuid.uuid4()}")
+        answer = self.ec2.create_image(InstanceId=instance_id, Name=name, **parameters)
+        return str(answer["ImageId"])
+
+    # -- fleets --
+
+    def fleet_config(self, **changes: Any) -> dict[str, Any]:
+        """Two t3.micro in any zone, registered with the target group."""
+        spec = {
+            "ImageId": changes.pop("ImageId", None) or self.debian,
+            "InstanceType": changes.pop("InstanceType", "t3.micro"),
+            **changes.pop("spec", {}),
+        }
+        groups = {"TargetGroups": [{"Arn": self.target_group}]}
+        return {
+            "IamFleetRole": self.fleet_role,
+            "TargetCapacity": 2,
+            "LaunchSpecifications": [spec],
+            "LoadBalancersConfig": {"TargetGroupsConfig": groups},
+            **changes,
+        }
+
+    def request(self, **changes: Any) -> str:
+        config = self.fleet_config(**changes)
+        answer = self.ec2.request_spot_fleet(SpotFleetRequestConfig=config)
+        return str(answer["SpotFleetRequestId"])
+
+    def fleet(self, fleet_id: str) -> dict[str, Any]:
+        found = self.ec2.describe_spot_fleet_requests(SpotFleetRequestIds=[fleet_id])
+        return dict(found["SpotFleetRequestConfigs"][0])
+
+    def until_fleet(self, fleet_id: str, state: str, activity: str | None = None) -> None:
+        def reached() -> bool:
+            fleet = self.fleet(fleet_id)
+            return fleet["SpotFleetRequestState"] == state and (
+                activity is None or fleet.get("ActivityStatus") == activity
+            )
+
+        eventually(reached, what=f"{fleet_id} becomes {state} {activity or ''}")
+
+    def members(self, fleet_id: str, *states: str) -> list[dict[str, Any]]:
+        """Its instances by their tag, oldest first."""
+        filters = [{"Name": "tag:aws:ec2spot:fleet-request-id", "Values": [fleet_id]}]
+        if states:
+            filters.append({"Name": "instance-state-name", "Values": list(states)})
+        reservations = self.ec2.describe_instances(Filters=filters)["Reservations"]
+        return [one for reservation in reservations for one in reservation["Instances"]]
+
+    def running_members(self, fleet_id: str, count: int = 2) -> list[str]:
+        found = eventually(
+            lambda: [m] if len(m := self.members(fleet_id, "running")) == count else None,
+            what=f"{count} running instances of {fleet_id}",
+        )
+        return [one["InstanceId"] for one in found[0]]
+
+    def history(self, fleet_id: str, kind: str | None = None) -> list[tuple[str, str]]:
+        """Types and sub types."""
+        return [
+            (one["EventType"], one["EventInformation"]["EventSubType"])
+            for one in self.events(fleet_id, kind)
+        ]
+
+    def events(self, fleet_id: str, kind: str | None = None) -> list[dict[str, Any]]:
+        more = {"EventType": kind} if kind else {}
+        start = datetime.now(UTC) - timedelta(minutes=30)
+        found = self.ec2.describe_spot_fleet_request_history(
+            SpotFleetRequestId=fleet_id, StartTime=start, **more
+        )
+        return list(found["HistoryRecords"])
+
+    # -- targets --
+
+    def health(self, group: str | None = None) -> dict[str, dict[str, Any]]:
+        found = self.elbv2.describe_target_health(TargetGroupArn=group or self.target_group)
+        return {
+            one["Target"]["Id"]: one["TargetHealth"] for one in found["TargetHealthDescriptions"]
+        }
+
+    def until_health(
+        self, instance_id: str, state: str, group: str | None = None
+    ) -> dict[str, Any]:
+        def reached() -> Any:
+            health = self.health(group).get(instance_id)
+            return health if health and health["State"] == state else None
+
+        return dict(eventually(reached, what=f"{instance_id} becomes {state}"))
+
+    # -- the end --
+
+    def remove_everything(self) -> None:
+        fleets = self.box.inventory()["fleets"]["ids"]
+        if fleets:
+            self.ec2.cancel_spot_fleet_requests(SpotFleetRequestIds=fleets, TerminateInstances=True)
+        instances = self.box.inventory()["instances"]["ids"]
+        if instances:
+            self.ec2.terminate_instances(InstanceIds=instances)
+        eventually(lambda: not self.box.inventory()["instances"]["count"], what="no instance")
+        eventually(lambda: not self.health(), what="no target")
+        for image in self.box.inventory()["images"]["ids"]:
+            self.ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
+        for template in self.box.inventory()["launch_templates"]["ids"]:
+            self.ec2.delete_launch_template(LaunchTemplateId=template)
