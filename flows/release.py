@@ -8,7 +8,7 @@ from spotkiln.errors import ImageRejected
 from spotkiln.fleet import FleetSpec
 from spotkiln.gate import GatePolicy
 from spotkiln.infra import InfraNames
-from spotkiln.release import BuildSettings, Release, ReleaseSpec
+from spotkiln.release import BuildSettings, Release, ReleaseSpec, Versions
 from spotkiln.undo import UndoStack
 from tasks.fleet import (
     cancel_fleet,
@@ -46,7 +46,7 @@ def release(
     gate: GatePolicy = GatePolicy(),
     force: bool = False,
     keep_rejected: bool = False,
-    keep_versions: int = 5,
+    keep_versions: Versions = 5,
 ) -> Release:
     """Turns a commit into servers: bake, test the very image, launch, gate, retire the old.
 

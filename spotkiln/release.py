@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
@@ -61,6 +62,10 @@ class BuildSettings(Noun):
     )
 
 
+# With none there would be nothing to go back to, and nothing to reuse.
+Versions = Annotated[int, Field(ge=1, le=100)]
+
+
 class ReleaseSpec(Noun):
     """All that a person asks for."""
 
@@ -71,7 +76,7 @@ class ReleaseSpec(Noun):
     gate: GatePolicy = GatePolicy()
     force: bool = False
     keep_rejected: bool = False
-    keep_versions: int = 5
+    keep_versions: Versions = 5
 
 
 class Outcome(StrEnum):
