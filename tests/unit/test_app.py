@@ -1,0 +1,111 @@
+"""What people ask for, and how a mistake is answered."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from spotkiln.app import App
+from spotkiln.release import BuildSettings, ReleaseSpec
+from tests.unit.nouns import app
+
+
+def test_only_the_repository_must_be_given() -> None:
+    demo = App(repository="/srv/git/demo")
+    assert (demo.name, demo.ref, demo.port, demo.health_path) == (
+        "demo-web-app",
+        "main",
+        3000,
+        "/up",
+    )
+    assert demo.environment == {"RAILS_ENV": "production"}
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        "https://git.example/team/app.git",
+        "ssh://git@git.example/team/app.git",
+        "git@git.example:team/app.git",
+        "file:///srv/git/demo",
+        "../demo",
+    ],
+)
+def test_repositories(repository: str) -> None:
+    assert app(repository=repository).repository == repository
+
+
+@pytest.mark.parametrize("ref", ["main", "v1.2-rc3", "feature/a+b", "refs/tags/v1", "c0ffee1"])
+def test_refs(ref: str) -> None:
+    assert app(ref=ref).ref == ref
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"repository": "https://ann:secret@git.example/app"}, "a password in the URL"),
+        ({"repository": "https://:secret@git.example/app"}, "a password in the URL"),
+        ({"repository": "--upload-pack=touch /tmp/x"}, "expected a URL or a path"),
+        ({"repository": ""}, "at least 1 character"),
+        ({"ref": "--upload-pack=touch /tmp/x"}, "expected the name of a branch or tag"),
+        ({"ref": "a..b"}, "git does not allow such names"),
+        ({"ref": "HEAD~1"}, "git does not allow such names"),
+        ({"ref": "main:other"}, "git does not allow such names"),
+        ({"ref": "a b"}, "git does not allow such names"),
+        ({"ref": "*"}, "git does not allow such names"),
+        ({"ref": "@{-1}"}, "git does not allow such names"),
+        ({"ref": ""}, "at least 1 character"),
+        ({"name": "Demo"}, "should match pattern"),
+        ({"name": "-demo"}, "should match pattern"),
+        ({"name": "a/../b"}, "should match pattern"),
+        ({"name": "demo\n"}, "should match pattern"),
+        ({"port": 80}, "greater than or equal to 1024"),
+        ({"port": 70000}, "less than or equal to 65535"),
+        ({"health_path": "up"}, "should match pattern"),
+        ({"health_path": "/up here"}, "should match pattern"),
+        ({"user": "root;"}, "should match pattern"),
+        ({"start": ""}, "at least 1 character"),
+        ({"test": ""}, "at least 1 character"),
+        ({"environment": {"A-B": "1"}}, "expected an environment variable's name, got 'A-B'"),
+        ({"environment": {"A": "1\n2"}}, "the value of A must be a single line"),
+        ({"test_environment": {"1A": "x"}}, "expected an environment variable's name"),
+        ({"helth_path": "/up"}, "Extra inputs are not permitted"),
+    ],
+)
+def test_a_mistake_is_named(bad: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said) as caught:
+        app(**bad)
+    assert caught.value.error_count() == 1
+    assert caught.value.errors()[0]["loc"] == tuple(bad)
+
+
+@pytest.mark.parametrize(
+    ("bad", "where"),
+    [
+        ({"app": {"repository": "x", "port": 1}}, ("app", "port")),
+        ({"fleet": {"capacity": 0}}, ("fleet", "capacity")),
+        ({"infra": {"region": "Ireland"}}, ("infra", "region")),
+        ({"infra": {"security_groups": []}}, ("infra", "security_groups")),
+        ({"build": {"ssh_interface": "pigeon"}}, ("build", "ssh_interface")),
+        ({"build": {"subnet": "10.0.0.0/24"}}, ("build", "subnet")),
+        ({"gate": {"polls": 0}}, ("gate", "polls")),
+        ({"keep_versions": 0}, ("keep_versions",)),
+        ({"keep_versions": -1}, ("keep_versions",)),
+        ({"dry_run": True}, ("dry_run",)),
+    ],
+)
+def test_a_release_says_where_the_mistake_is(bad: dict[str, Any], where: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ReleaseSpec.model_validate({"app": {"repository": "x"}, **bad})
+    assert [error["loc"] for error in caught.value.errors()] == [where]
+
+
+@pytest.mark.parametrize("region", ["", "eu-west-1", "us-gov-west-1", "ap-southeast-4"])
+def test_regions(region: str) -> None:
+    spec = ReleaseSpec.model_validate({"app": {"repository": "x"}, "infra": {"region": region}})
+    assert spec.infra.region == region
+
+
+def test_what_was_asked_for_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        BuildSettings().instance_type = "t3.large"  # type: ignore[misc]

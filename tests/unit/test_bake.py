@@ -1,0 +1,203 @@
+"""What Packer is given, and that the templates take exactly that."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spotkiln import bake
+from spotkiln.release import BuildSettings
+from tests.unit import nouns
+from tests.unit.nouns import COMMIT, ROOT, TAGS
+
+ACCESS = {"security_group_id": "sg-builder", "key_pair_name": "spotkiln-builder-1"}
+BUILDER = {
+    **ACCESS,
+    "region": "eu-west-1",
+    "endpoint": "",
+    "instance_type": "t3.small",
+    "vpc_id": "vpc-1",
+    "subnet_id": "subnet-a",
+    "ssh_interface": "public_ip",
+    "ssh_username": "admin",
+    "ssh_source_cidrs": ["0.0.0.0/0"],
+}
+
+
+def bake_variables(build: BuildSettings | None = None, **app: Any) -> dict[str, Any]:
+    return bake.bake_variables(
+        app=nouns.app(**app),
+        infra=nouns.infra(),
+        build=build or BuildSettings(),
+        source=nouns.source(),
+        name="demo/1",
+        tags=TAGS,
+        manifest=Path("/runs/1/manifest.json"),
+        endpoint="",
+        access=ACCESS,
+    )
+
+
+def test_test_variables() -> None:
+    found = variables_of_a_test()
+    assert found == {
+        **BUILDER,
+        "source_ami": "ami-1",
+        "tags": TAGS,
+        "app_name": "demo-web-app",
+        "app_user": "webapp",
+        "app_port": 3000,
+        "health_path": "/up",
+        "health_matcher": "200-299",
+        "health_timeout_seconds": 120,
+        "test_setup_command": nouns.app().test_setup,
+        "test_command": nouns.app().test,
+        "test_environment": {"RAILS_ENV": "test"},
+        "report_dir": "/runs/1/report",
+    }
+
+
+def variables_of_a_test(**app: Any) -> dict[str, Any]:
+    group = nouns.target_group(health_check=nouns.health_check(matcher="200-299"))
+    return bake.test_variables(
+        app=nouns.app(**app),
+        infra=nouns.infra(target_group=group),
+        build=BuildSettings(),
+        image=nouns.image(),
+        tags=TAGS,
+        report=Path("/runs/1/report"),
+        endpoint="",
+        access=ACCESS,
+    )
+
+
+def test_bake_variables() -> None:
+    app = nouns.app()
+    assert bake_variables() == {
+        **BUILDER,
+        "source_ami": "ami-base",
+        "image_name": "demo/1",
+        "tags": TAGS,
+        "manifest": "/runs/1/manifest.json",
+        "app_archive": "/runs/1/source.tar.gz",
+        "commit": COMMIT,
+        "app_name": "demo-web-app",
+        "app_user": "webapp",
+        "app_port": 3000,
+        "app_environment": {"RAILS_ENV": "production"},
+        "build_command": app.build,
+        "migrate_command": app.migrate,
+        "start_command": app.start,
+        "notify": True,
+    }
+
+
+def test_an_empty_command_does_nothing_well() -> None:
+    assert bake_variables(migrate="")["migrate_command"] == "true"
+    assert variables_of_a_test(test_setup="")["test_setup_command"] == "true"
+
+
+def test_a_subnet_of_its_own() -> None:
+    assert bake_variables(BuildSettings(subnet="subnet-0c"))["subnet_id"] == "subnet-0c"
+
+
+@pytest.mark.parametrize(
+    ("template", "given"),
+    [("app.pkr.hcl", bake_variables()), ("test.pkr.hcl", variables_of_a_test())],
+)
+def test_the_template_declares_what_it_is_given(template: str, given: dict[str, Any]) -> None:
+    """Packer refuses an undeclared variable as well as one that has no value."""
+    text = (bake.TEMPLATES / template).read_text()
+    blocks = dict(re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL))
+    required = {name for name, body in blocks.items() if "\n  default " not in body}
+    assert given.keys() <= blocks.keys()
+    assert required <= given.keys()
+
+
+# The recipe.
+
+
+def digest(**changes: Any) -> str:
+    source = nouns.source(**changes.pop("source", {}))
+    infra = nouns.infra(**changes.pop("infra", {}))
+    return bake.recipe_of(source, nouns.app(**changes), infra).digest
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"source": {"tree": "7ef" * 13 + "7"}},
+        {"infra": {"base_image": {"id": "ami-b2", "name": "b", "architecture": "x86_64"}}},
+        {"name": "other"},
+        {"build": "make"},
+        {"migrate": ""},
+        {"start": "bin/serve"},
+        {"notify": False},
+        {"port": 8080},
+        {"user": "other"},
+        {"environment": {"RAILS_ENV": "staging"}},
+        {"health_path": "/health"},
+        {"test": "make test"},
+        {"test_setup": ""},
+        {"test_environment": {}},
+    ],
+)
+def test_whatever_decides_an_image_is_in_its_recipe(changed: dict[str, Any]) -> None:
+    assert digest(**changed) != digest()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"source": {"ref": "v2", "commit": "0" * 40, "subject": "Another with the same files"}},
+        {"source": {"archive": Path("/elsewhere/source.tar.gz")}},
+        {"infra": {"subnets": ("subnet-z",), "key_pair": ""}},
+        {"repository": "/srv/git/copy"},
+        {"ref": "v2"},
+    ],
+)
+def test_what_does_not_decide_it_is_not(changed: dict[str, Any]) -> None:
+    assert digest(**changed) == digest()
+
+
+def test_its_inputs_fit_into_a_tag() -> None:
+    longest = {"id": "ami-0123456789abcdef0", "name": "b", "architecture": "x86_64"}
+    recipe = bake.recipe_of(nouns.source(), nouns.app(), nouns.infra(base_image=longest))
+    assert len(recipe.to_tag()) <= 256
+    assert recipe.differences(recipe.to_tag()) == []
+
+
+def test_every_file_that_goes_into_an_image_is_in_its_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Change each file that the templates name, one by one: the digest must change."""
+    named = [ROOT / "packer" / "app.pkr.hcl", ROOT / "packer" / "test.pkr.hcl"]
+    for template in list(named):
+        paths = re.findall(r"\$\{path\.root\}/([\w./-]+)", template.read_text())
+        found = [(ROOT / "packer" / path).resolve() for path in paths]
+        named += [file for path in found for file in ([path] if path.is_file() else path.iterdir())]
+    assert {"app.sh", "clean.sh", "test.sh", "app.service", "render.sh"} <= {x.name for x in named}
+    for file in (ROOT / "packer").rglob("*"), (ROOT / "systemd").iterdir():
+        for path in file:
+            copy = tmp_path / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_file():
+                copy.write_bytes(path.read_bytes())
+    monkeypatch.setattr(bake, "ROOT", tmp_path)
+    seen = {digest()}
+    for path in named:
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.write_bytes(copy.read_bytes() + b"\n# changed\n")
+        seen.add(digest())
+    assert len(seen) == 1 + len(named)
+
+
+def test_a_new_image_is_a_candidate() -> None:
+    recipe = bake.recipe_of(nouns.source(), nouns.app(), nouns.infra())
+    assert bake.image_tags(TAGS, recipe) == {
+        **TAGS,
+        "spotkiln:recipe": recipe.digest,
+        "spotkiln:inputs": recipe.to_tag(),
+        "spotkiln:state": "candidate",
+    }

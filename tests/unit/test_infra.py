@@ -1,0 +1,74 @@
+"""What is found by name, and whether it fits."""
+
+from typing import Any
+
+import pytest
+
+from spotkiln.errors import InputError
+from spotkiln.infra import check_fit, exactly_one
+from tests.unit import nouns
+
+
+def test_exactly_one() -> None:
+    assert exactly_one("role", "here", "a", {"arn:a": 7}, ["a", "b"]) == 7
+
+
+def test_none_lists_what_there_is() -> None:
+    with pytest.raises(InputError) as caught:
+        exactly_one("target group", "eu-west-1", "web", {}, ["website", "api"])
+    assert str(caught.value) == (
+        "no target group 'web' in eu-west-1; there are: api, website. Create it or name another"
+    )
+
+
+def test_none_among_none() -> None:
+    with pytest.raises(InputError, match="there are: none"):
+        exactly_one("key pair", "eu-west-1", "demo", {}, [])
+
+
+def test_several_lists_all() -> None:
+    with pytest.raises(InputError) as caught:
+        exactly_one("security group", "vpc-1", "Rails App", {"sg-2": 2, "sg-1": 1}, ["Rails App"])
+    assert str(caught.value) == (
+        "expected exactly one security group 'Rails App' in vpc-1, found 2: sg-1, sg-2; "
+        "rename all but one, or name another"
+    )
+
+
+def test_a_thousand_names_are_not_all_listed() -> None:
+    with pytest.raises(InputError) as caught:
+        exactly_one("key pair", "here", "x", {}, [f"key-{n}" for n in range(1000)])
+    assert str(caught.value).count("key-") == 20
+
+
+def test_what_fits() -> None:
+    check_fit(nouns.app(), nouns.target_group())
+    explicit = nouns.health_check(port="3000", path="/up?full=1")
+    check_fit(nouns.app(), nouns.target_group(health_check=explicit))
+
+
+@pytest.mark.parametrize(
+    ("group", "check", "said"),
+    [
+        ({"target_type": "ip"}, {}, "its target type is 'ip'; a Spot Fleet registers instances"),
+        ({"protocol": "TCP"}, {}, "its protocol is TCP; expected HTTP"),
+        ({"load_balancers": ()}, {}, "no load balancer forwards to it"),
+        ({"port": 80}, {}, "it sends requests to port 80, demo-web-app listens on 3000"),
+        ({}, {"port": "81"}, "it checks health on port 81, demo-web-app answers on 3000"),
+        ({}, {"enabled": False}, "its health checks are disabled"),
+        ({}, {"path": "/"}, "it asks for /, demo-web-app's health path is /up"),
+    ],
+)
+def test_what_does_not_fit(group: dict[str, Any], check: dict[str, Any], said: str) -> None:
+    odd = nouns.target_group(health_check=nouns.health_check(**check), **group)
+    with pytest.raises(InputError) as caught:
+        check_fit(nouns.app(), odd)
+    assert str(caught.value).startswith("target group 'website' does not fit demo-web-app: ")
+    assert said in str(caught.value)
+
+
+def test_all_that_does_not_fit_is_told_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        check_fit(nouns.app(port=8080, health_path="/health"), nouns.target_group())
+    assert "listens on 8080" in str(caught.value)
+    assert "health path is /health" in str(caught.value)
