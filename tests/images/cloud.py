@@ -1,0 +1,133 @@
+"""A sandbox with real machines, real Packer against it, and what it makes."""
+
+import hashlib
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+
+from sandbox.client import Sandbox
+from tests.images.units import ROOT
+
+BASE_FILES = ["packer/base.pkr.hcl", "packer/scripts/base.sh", "packer/scripts/clean.sh"]
+
+
+def base_key() -> str:
+    """Changes with whatever decides the base image, so that a kept one is never out of date."""
+    digest = hashlib.sha256()
+    for name in BASE_FILES:
+        digest.update((ROOT / name).read_bytes())
+    return f"tests-images-{digest.hexdigest()[:12]}"
+
+
+class Machine:
+    """An instance of an image, as it can be looked at from outside and from inside."""
+
+    def __init__(self, container: str, instance_id: str, address: str) -> None:
+        self._container = container
+        self.instance_id = instance_id
+        self.address = address
+
+    def run(self, command: str) -> str:
+        """What a shell command, run as root on it, prints; CalledProcessError if it fails."""
+        return subprocess.run(
+            ["docker", "exec", self._container, "bash", "-euo", "pipefail", "-c", command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=True,
+        ).stdout
+
+    def get(self, path: str, port: int = 3000) -> httpx.Response:
+        return httpx.get(f"http://{self.address}:{port}{path}", timeout=10, trust_env=False)
+
+    def wait_for(self, path: str, port: int = 3000, seconds: float = 60) -> httpx.Response:
+        """The first answer, whatever its status."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.get(path, port)
+            except httpx.TransportError as error:
+                if time.monotonic() > deadline:
+                    journal = self.run("journalctl --boot --no-pager --lines=60")
+                    raise AssertionError(
+                        f"nothing answered on port {port} within {seconds} s ({error})\n{journal}"
+                    ) from error
+            time.sleep(0.3)
+
+
+class Cloud:
+    """One sandbox and a folder for Packer's files."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self.sandbox = sandbox
+        self.folder = folder
+        environment = sandbox.environment
+        self.ec2 = boto3.client(
+            "ec2",
+            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            region_name=environment["AWS_DEFAULT_REGION"],
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def packer(
+        self, template: str, variables: Mapping[str, Any]
+    ) -> subprocess.CompletedProcess[str]:
+        file = self.folder / f"{template}.pkrvars.json"
+        builder = {
+            "region": self.sandbox.environment["AWS_DEFAULT_REGION"],
+            "endpoint": self.sandbox.environment["AWS_ENDPOINT_URL"],
+            "ssh_interface": "private_ip",
+            "ssh_source_cidrs": ["10.0.0.0/8"],
+        }
+        file.write_text(json.dumps({**builder, **variables}))
+        return subprocess.run(
+            ["packer", "build", "-color=false", f"-var-file={file}", f"packer/{template}.pkr.hcl"],
+            cwd=ROOT,
+            env=self.sandbox.process_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+
+    def bake(self, template: str, name: str, variables: Mapping[str, Any]) -> str:
+        """The id of the image that a template makes."""
+        manifest = self.folder / f"{name.replace(' ', '-')}.json"
+        done = self.packer(template, {**variables, "image_name": name, "manifest": str(manifest)})
+        assert done.returncode == 0, done.stdout
+        (build,) = json.loads(manifest.read_text())["builds"]
+        return str(build["artifact_id"]).split(":")[1]
+
+    def base_image(self) -> str:
+        """The kept one, or a new one, which is kept for the next time."""
+        own = self.ec2.describe_images(
+            Owners=["self"], Filters=[{"Name": "name", "Values": ["rails-base *"]}]
+        )["Images"]
+        if own:
+            return own[0]["ImageId"]
+        (debian,) = self.ec2.describe_images(Owners=["136693071363"])["Images"]
+        made = self.bake("base", "rails-base tests", {"source_ami": debian["ImageId"]})
+        self.sandbox.keep(made, base_key())
+        return made
+
+    def boot(self, image: str) -> Machine:
+        (made,) = self.ec2.run_instances(
+            ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1
+        )["Instances"]
+        instance = made["InstanceId"]
+        self.ec2.get_waiter("instance_running").wait(
+            InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+        (reservation,) = self.ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+        address = reservation["Instances"][0]["PrivateIpAddress"]
+        name = self.sandbox.description["name"]
+        return Machine(f"spotkiln-sandbox-{name}-{instance}", instance, address)

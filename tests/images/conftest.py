@@ -1,0 +1,26 @@
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.client import Sandbox
+from tests.images.cloud import Cloud, base_key
+
+
+def _docker_answers() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    done = subprocess.run(["docker", "info"], capture_output=True, timeout=30, check=False)
+    return done.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    if not _docker_answers():
+        pytest.skip("Docker does not answer: no real machines")
+    if shutil.which("packer") is None:
+        pytest.skip("Packer is not installed")
+    folder = tmp_path_factory.mktemp("images")
+    with Sandbox.start(folder / "sandbox", machines="docker", kept=(base_key(),)) as sandbox:
+        yield Cloud(sandbox, folder)
