@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from spotkiln.errors import DeadlineExceeded
 
 T = TypeVar("T")
+TICK_SECONDS = 0.001
 
 
 class Clock(Protocol):
@@ -76,7 +77,8 @@ def poll(
             return answer.value
         waited = clock.now() - start
         left = deadline_seconds - waited
-        if left <= 0:
+        # Less than a clock tells apart would be slept, and left, for ever.
+        if left < TICK_SECONDS:
             raise DeadlineExceeded(what, waited, answer.seen)
         wanted = backoff.first if answer.soon else max(next(intervals), answer.not_before)
         # The last look falls on the deadline itself.
