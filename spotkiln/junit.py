@@ -1,5 +1,6 @@
 """Reads a JUnit report: how many tests, which failed and with what."""
 
+import math
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -40,7 +41,8 @@ def read_report(path: Path) -> TestReport:
         )
     try:
         root = ElementTree.parse(path).getroot()  # noqa: S314 - our own machine wrote it
-    except ElementTree.ParseError as error:
+    # An unknown encoding is a LookupError, one that is not the file's a ValueError.
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise TestsFailed(
             f"the tests' report is not XML ({error}): expected a JUnit file; "
             "did the test command end in the middle?"
@@ -52,13 +54,22 @@ def read_report(path: Path) -> TestReport:
         if bad is not None:
             lines = (bad.get("message") or bad.text or "").strip().splitlines()
             name = " ".join(filter(None, [case.get("classname"), case.get("name")]))
-            failures.append(Failure(name=name, message=" ".join(lines[:3])[:300]))
+            failures.append(Failure(name=name, message=" ".join(" ".join(lines[:3]).split())[:300]))
     return TestReport(
         tests=len(cases),
         skipped=sum(case.find("skipped") is not None for case in cases),
         failures=tuple(failures),
-        seconds=sum(float(case.get("time") or 0) for case in cases),
+        seconds=sum(map(_seconds, cases)),
     )
+
+
+def _seconds(case: ElementTree.Element) -> float:
+    """Some write `1,234.5`; whatever cannot be read is no reason to fail."""
+    try:
+        seconds = float((case.get("time") or "0").replace(",", ""))
+    except ValueError:
+        return 0.0
+    return seconds if math.isfinite(seconds) else 0.0
 
 
 def require_green(report: TestReport) -> None:
