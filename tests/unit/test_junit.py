@@ -1,0 +1,115 @@
+"""The report of the tests."""
+
+from pathlib import Path
+
+import pytest
+
+from spotkiln.errors import TestsFailed
+from spotkiln.junit import Failure, TestReport, read_report, require_green
+
+# As RspecJunitFormatter writes it.
+RSPEC = """<?xml version="1.0" encoding="UTF-8"?>
+<testsuite name="rspec" tests="4" skipped="1" failures="1" errors="0" time="0.75" hostname="h">
+<properties><property name="seed" value="1"/></properties>
+<testcase classname="spec.models.post_spec" name="Post is valid" time="0.25"></testcase>
+<testcase classname="spec.requests.up_spec" name="GET /up answers" time="0.5">
+<failure message="expected: 200
+     got: 500" type="RSpec::Expectations::ExpectationNotMetError">
+  Failure/Error: expect(response)</failure>
+</testcase>
+<testcase classname="spec.a" name="pending" time="0"><skipped/></testcase>
+<testcase classname="spec.b" name="fine" time="0.0"></testcase>
+</testsuite>
+"""
+# As pytest writes it: suites in suites, and an error that is no failure.
+PYTEST = """<testsuites><testsuite name="a"><testcase name="one" time="1.5"/></testsuite>
+<testsuite name="b"><testsuite name="c"><testcase classname="c" name="two"><error>
+E   ImportError: nothing
+</error></testcase></testsuite></testsuite></testsuites>"""
+
+
+def report_of(folder: Path, text: str) -> TestReport:
+    file = folder / "junit.xml"
+    file.write_text(text)
+    return read_report(file)
+
+
+def test_rspec(tmp_path: Path) -> None:
+    report = report_of(tmp_path, RSPEC)
+    assert report == TestReport(
+        tests=4,
+        skipped=1,
+        failures=(
+            Failure(
+                name="spec.requests.up_spec GET /up answers",
+                message="expected: 200 got: 500",
+            ),
+        ),
+        seconds=0.75,
+    )
+    assert str(report) == "4 tests, 1 failed, 1 skipped"
+
+
+def test_nested_suites_and_errors(tmp_path: Path) -> None:
+    report = report_of(tmp_path, PYTEST)
+    assert report.tests == 2
+    assert report.failures == (Failure(name="c two", message="E ImportError: nothing"),)
+    assert str(report) == "2 tests, 1 failed"
+
+
+@pytest.mark.parametrize("time", ["1,234.5", "", "fast", "NaN", "inf"])
+def test_an_odd_time_is_no_reason_to_fail(tmp_path: Path, time: str) -> None:
+    text = f'<testsuite><testcase name="a" time="{time}"/><testcase name="b" time="2"/></testsuite>'
+    assert report_of(tmp_path, text).tests == 2
+    assert 2 <= report_of(tmp_path, text).seconds <= 1236.5
+
+
+def test_a_long_message_is_cut(tmp_path: Path) -> None:
+    text = f'<testsuite><testcase name="a"><failure message="{"x" * 9999}"/></testcase></testsuite>'
+    assert len(report_of(tmp_path, text).failures[0].message) == 300
+
+
+def test_no_report_is_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(TestsFailed, match=r"left no report: expected a JUnit file at \$JUNIT"):
+        read_report(tmp_path / "junit.xml")
+    with pytest.raises(TestsFailed, match="left no report"):
+        report_of(tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RSPEC[:300],
+        "4 examples, 0 failures",
+        "<a>\0</a>",
+        '<?xml version="1.0" encoding="no-such"?><testsuite/>',
+    ],
+)
+def test_a_report_that_is_no_xml_is_a_failure(tmp_path: Path, text: str) -> None:
+    with pytest.raises(TestsFailed, match="report is not XML"):
+        report_of(tmp_path, text)
+
+
+def test_green_passes() -> None:
+    require_green(TestReport(tests=2, skipped=1))
+
+
+@pytest.mark.parametrize(("tests", "skipped"), [(0, 0), (3, 3)])
+def test_no_test_ran_is_a_failure(tests: int, skipped: int) -> None:
+    with pytest.raises(TestsFailed, match="no test ran"):
+        require_green(TestReport(tests=tests, skipped=skipped))
+
+
+def test_any_xml_without_tests_is_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(TestsFailed, match="no test ran"):
+        require_green(report_of(tmp_path, "<html><body/></html>"))
+
+
+def test_red_names_the_failing() -> None:
+    failures = tuple(Failure(name=f"spec {n}", message="no") for n in range(7))
+    with pytest.raises(TestsFailed) as caught:
+        require_green(TestReport(tests=9, skipped=0, failures=failures))
+    assert caught.value.failing == tuple(f"spec {n}" for n in range(7))
+    assert str(caught.value) == (
+        "7 of 9 tests failed: spec 0: no; spec 1: no; spec 2: no; spec 3: no; spec 4: no and 2 more"
+    )
