@@ -1,6 +1,5 @@
 """A sandbox with real machines, real Packer against it, and what it makes."""
 
-import hashlib
 import json
 import subprocess
 import time
@@ -11,18 +10,9 @@ from typing import Any
 import boto3
 import httpx
 
+from examples.account import ensure_base_image
 from sandbox.client import Sandbox
 from tests.images.units import ROOT
-
-BASE_FILES = ["packer/base.pkr.hcl", "packer/scripts/base.sh", "packer/scripts/clean.sh"]
-
-
-def base_key() -> str:
-    """Changes with whatever decides the base image, so that a kept one is never out of date."""
-    digest = hashlib.sha256()
-    for name in BASE_FILES:
-        digest.update((ROOT / name).read_bytes())
-    return f"tests-images-{digest.hexdigest()[:12]}"
 
 
 class Machine:
@@ -108,16 +98,12 @@ class Cloud:
         return str(build["artifact_id"]).split(":")[1]
 
     def base_image(self) -> str:
-        """The kept one, or a new one, which is kept for the next time."""
-        own = self.ec2.describe_images(
+        """The one that the demo keeps for the next time, or a new one, which is kept too."""
+        ensure_base_image(self.sandbox, print)
+        (base,) = self.ec2.describe_images(
             Owners=["self"], Filters=[{"Name": "name", "Values": ["rails-base *"]}]
         )["Images"]
-        if own:
-            return own[0]["ImageId"]
-        (debian,) = self.ec2.describe_images(Owners=["136693071363"])["Images"]
-        made = self.bake("base", "rails-base tests", {"source_ami": debian["ImageId"]})
-        self.sandbox.keep(made, base_key())
-        return made
+        return base["ImageId"]
 
     def boot(self, image: str) -> Machine:
         (made,) = self.ec2.run_instances(

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from examples.account import base_key
 from sandbox.client import Sandbox
-from tests.images.cloud import Cloud, base_key
+from tests.images.cloud import Cloud
 
 
 def _docker_answers() -> bool:
