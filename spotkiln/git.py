@@ -12,6 +12,25 @@ from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.source import Source
 
 TIMEOUT_SECONDS = 300
+# Set in git's own hooks (`git rev-parse --local-env-vars`): a release that a push starts must not
+# work in the repository that was pushed to.
+ANOTHER_REPOSITORY = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+}
 
 
 def without_password(url: str) -> str:
@@ -29,8 +48,10 @@ def address(repository: str) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """Run git, never asking for a password. Raises CalledProcessError with git's own words."""
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    """Run git, never asking for a password. Raises CalledProcessError with git's own words, and
+    TimeoutExpired."""
+    environment = {k: v for k, v in os.environ.items() if k not in ANOTHER_REPOSITORY}
+    environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=15")
     result = subprocess.run(
         ["git", *arguments],
@@ -53,16 +74,14 @@ def _refs(folder: Path, app: App) -> list[str]:
     """
     where = without_password(app.repository)
     try:
-        lines = _git(folder, "ls-remote", "--heads", "--tags", address(app.repository)).splitlines()
+        lines = _git(
+            folder, "ls-remote", "--refs", "--heads", "--tags", address(app.repository)
+        ).splitlines()
     except subprocess.CalledProcessError as error:
-        said = error.stderr.strip().splitlines()
+        reason = (error.stderr.strip().splitlines() or ["nothing"])[-1]
         raise InputError(
-            f"cannot reach the repository {where}: git says: {said[-1] if said else 'nothing'}; "
+            f"cannot reach the repository {where}: git says: {reason}; "
             "check the address and this machine's rights to it"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise InfrastructureError(
-            f"the repository {where} did not answer in {TIMEOUT_SECONDS} s"
         ) from error
     return [line.split("\t", 1)[1] for line in lines if "\t" in line]
 
@@ -85,7 +104,7 @@ def _fetch(folder: Path, app: App) -> str:
         _git(folder, "fetch", "--quiet", address(app.repository), "+refs/*:refs/*")
         return _git(folder, "rev-parse", "--verify", "--quiet", f"{app.ref}^{{commit}}")
     except subprocess.CalledProcessError as error:
-        known = ", ".join(name.split("/", 2)[-1] for name in names[:20]) or "none"
+        known = ", ".join(dict.fromkeys(name.split("/", 2)[-1] for name in names[:20])) or "none"
         raise InputError(
             f"no branch, tag or commit {app.ref!r} in {where}; branches and tags: {known}"
         ) from error
@@ -95,9 +114,21 @@ def check_out(app: App, folder: Path) -> Source:
     """Fetch, resolve and archive; `folder` is made anew and holds the archive afterwards.
 
     Raises:
-        InputError: the repository cannot be reached or has no such ref.
+        InputError: there is no git, the repository cannot be reached or has no such ref.
         InfrastructureError: it did not answer in time.
     """
+    if shutil.which("git") is None:
+        raise InputError("expected git, found no git on PATH; on Debian: apt-get install git")
+    try:
+        return _check_out(app, folder)
+    except subprocess.TimeoutExpired as error:
+        where = without_password(app.repository)
+        raise InfrastructureError(
+            f"the repository {where} did not answer in {error.timeout:g} s"
+        ) from error
+
+
+def _check_out(app: App, folder: Path) -> Source:
     shutil.rmtree(folder, ignore_errors=True)
     bare = folder / "repository"
     bare.mkdir(parents=True)
