@@ -39,7 +39,9 @@ def application(engine: Engine) -> WsgiApp:
     vars(elb_urls)["ELBV2Response"] = SandboxElbv2
     # Looked up anew for every call, among hundreds of methods.
     vars(core_responses)["method_names_from_class"] = lru_cache(method_names_from_class)
-    return DomainDispatcherApplication(create_backend_app)
+    dispatcher = DomainDispatcherApplication(create_backend_app)
+    vars(dispatcher)["get_backend_for_host"] = lru_cache(dispatcher.get_backend_for_host)
+    return dispatcher
 
 
 def _untracked(cls: type, *_args: Any, **_kwargs: Any) -> Any:
