@@ -21,7 +21,13 @@ class InfraNames(Noun):
         "instance this runs on.",
         pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$",
     )
-    target_group: str = Field(default="website", title="Target group", min_length=1)
+    target_group: str = Field(
+        default="website",
+        title="Target group",
+        description="Where the load balancer sends its requests: the servers of a release "
+        "register here.",
+        min_length=1,
+    )
     security_groups: list[str] = Field(
         default=["default", "Rails App"],
         title="Security groups",

@@ -30,13 +30,14 @@ def fenced(text: str) -> str:
 
 def phase_bars(phases: Sequence[Phase]) -> str:
     """Times as a picture: one bar a phase, each beginning where the one before it ended."""
-    total = sum(phase.seconds for phase in phases) or 1.0
-    width = max((len(phase.name) for phase in phases), default=0)
+    total = sum(phase.seconds for phase in phases)
+    scale = BAR / total if total else 0.0
+    width = max(len(name) for name in ("total", *(phase.name for phase in phases)))
     lines = []
     start = 0.0
     for phase in phases:
-        before = round(BAR * start / total)
-        length = max(1, round(BAR * (start + phase.seconds) / total) - before)
+        before = round(start * scale)
+        length = max(1, round((start + phase.seconds) * scale) - before)
         mark = "░" if phase.failed else "█"
         bar = (" " * before + mark * length)[: BAR + 1].ljust(BAR + 1)
         lines.append(f"{phase.name:<{width}} {bar} {phase.seconds:7.1f} s")

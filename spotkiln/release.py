@@ -26,7 +26,12 @@ class SshInterface(StrEnum):
 class BuildSettings(Noun):
     """The machine that bakes and tests."""
 
-    instance_type: str = Field(default="t3.small", title="Builder's instance type", min_length=1)
+    instance_type: str = Field(
+        default="t3.small",
+        title="Builder's instance type",
+        description="Must run the base image's architecture. A quicker one bakes sooner.",
+        min_length=1,
+    )
     ssh_username: str = Field(
         default="admin",
         title="SSH user",
