@@ -1,0 +1,97 @@
+"""The form that people fill in: the release flow's parameters as Prefect shows them."""
+
+from typing import Any
+
+import pytest
+from prefect.exceptions import ParameterTypeError
+from prefect.utilities.callables import parameter_schema
+from pydantic import BaseModel
+
+from flows.release import release
+from spotkiln.app import App
+from spotkiln.fleet import FleetSpec
+from spotkiln.gate import GatePolicy
+from spotkiln.infra import InfraNames
+from spotkiln.release import BuildSettings
+
+SCHEMA = parameter_schema(release).model_dump()
+MODELS = {name: one for name, one in SCHEMA["definitions"].items() if one["type"] == "object"}
+CLASSES: dict[str, type[BaseModel]] = {
+    one.__name__: one for one in (App, FleetSpec, InfraNames, BuildSettings, GatePolicy)
+}
+FIELDS = [(model, name) for model, one in MODELS.items() for name in one["properties"]]
+
+
+def test_one_thing_must_be_given() -> None:
+    assert SCHEMA["required"] == ["app"]
+    assert MODELS["App"]["required"] == ["repository"]
+    assert {n for n, one in MODELS.items() if one.get("required")} == {"App"}
+    assert MODELS.keys() == CLASSES.keys()
+
+
+@pytest.mark.parametrize("name", SCHEMA["properties"])
+def test_every_parameter_is_described(name: str) -> None:
+    one = SCHEMA["properties"][name]
+    if "$ref" in one and "description" not in one:
+        one = MODELS[one["$ref"].rpartition("/")[2]]
+    assert one["description"].endswith(".")
+
+
+@pytest.mark.parametrize(("model", "name"), FIELDS)
+def test_every_field_has_a_title_and_a_description(model: str, name: str) -> None:
+    field = MODELS[model]["properties"][name]
+    # Not one that pydantic has derived from the name: `Fulfilment Seconds`.
+    assert CLASSES[model].model_fields[name].title == field["title"]
+    assert field["description"].endswith(".")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_unknown_fields_are_refused(model: str) -> None:
+    assert MODELS[model]["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [
+        (
+            "AllocationStrategy",
+            ["priceCapacityOptimized", "capacityOptimized", "diversified", "lowestPrice"],
+        ),
+        (
+            "SshInterface",
+            ["public_ip", "private_ip", "public_dns", "private_dns", "session_manager"],
+        ),
+    ],
+)
+def test_choices_are_choices(model: str, values: list[str]) -> None:
+    assert SCHEMA["definitions"][model]["enum"] == values
+
+
+def test_every_number_has_bounds() -> None:
+    for model, name in FIELDS:
+        field = MODELS[model]["properties"][name]
+        kinds = [field, *field.get("anyOf", [])]
+        number = next((kind for kind in kinds if kind.get("type") == "integer"), None)
+        if number and (model, name) != ("FleetSpec", "on_demand"):
+            assert {"minimum", "maximum"} <= number.keys(), f"{model}.{name}"
+    assert SCHEMA["properties"]["keep_versions"]["minimum"] == 1
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"app": {}}, "app.repository"),
+        ({"app": {"repository": "x", "ref": "-x"}}, "app.ref"),
+        ({"fleet": {"capacity": 0}}, "fleet.capacity"),
+        ({"fleet": {"capcity": 1}}, "fleet.capcity"),
+        ({"keep_versions": 0}, "keep_versions"),
+    ],
+)
+def test_prefect_says_which_parameter_is_wrong(bad: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterTypeError, match=said):
+        release.validate_parameters({"app": {"repository": "x"}, **bad})
+
+
+def test_the_flow_itself_is_never_tried_again() -> None:
+    """Its steps are; a second run of the whole would bake and launch twice."""
+    assert release.retries == 0

@@ -1,0 +1,110 @@
+"""Who may import whom: decisions need neither Prefect nor AWS, and only one place knows AWS."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.nouns import ROOT
+
+AWS = {"boto3", "botocore", "s3transfer"}
+FRAMEWORK = {"prefect"}
+# What stands in for AWS, here and in tests.
+STAND_INS = {"sandbox", "moto", "docker", "aiohttp", "tests", "examples", "benchmarks"}
+
+
+def modules(*folders: str, but: str = "") -> list[Path]:
+    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert found
+    return [path for path in found if not but or (ROOT / but) not in path.parents]
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """All that a file imports, inside functions and for type checkers too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively: the layers are hard to see"
+            yield node.module or ""
+
+
+def tops(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imported(path)}
+
+
+def loaded_by(names: list[str]) -> set[str]:
+    """The top-level modules that importing these loads, in a fresh process."""
+    program = "import sys\n" + "".join(f"import {name}\n" for name in names)
+    program += "print('\\n'.join({name.partition('.')[0] for name in sys.modules}))"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(result.stdout.split())
+
+
+def test_nouns_and_decisions_load_neither_prefect_nor_boto3() -> None:
+    names = [name_of(path) for path in modules("spotkiln", but="spotkiln/aws")]
+    assert "spotkiln.gate" in names
+    loaded = loaded_by(names)
+    assert "pydantic" in loaded
+    assert loaded.isdisjoint({*AWS, *FRAMEWORK, *STAND_INS, "httpx", "requests"})
+
+
+def test_the_boundary_to_aws_does_not_load_prefect() -> None:
+    loaded = loaded_by([name_of(path) for path in modules("spotkiln/aws")])
+    assert loaded >= {"boto3", "spotkiln"}
+    assert loaded.isdisjoint({*FRAMEWORK, *STAND_INS, "tasks", "flows"})
+
+
+@pytest.mark.parametrize(
+    "path", modules("spotkiln", "tasks", "flows", but="spotkiln/aws"), ids=name_of
+)
+def test_only_the_boundary_knows_aws(path: Path) -> None:
+    assert tops(path).isdisjoint({*AWS, "mypy_boto3_ec2", "mypy_boto3_elbv2"})
+
+
+@pytest.mark.parametrize("path", modules("spotkiln", "tasks", "flows"), ids=name_of)
+def test_the_product_does_not_know_what_stands_in_for_aws(path: Path) -> None:
+    assert tops(path).isdisjoint(STAND_INS)
+    assert "AWS_ENDPOINT_URL" not in path.read_text() or path.parent.name in {"aws", "tasks"}
+
+
+@pytest.mark.parametrize("path", modules("spotkiln", but="spotkiln/aws"), ids=name_of)
+def test_decisions_use_pydantic_and_the_standard_library(path: Path) -> None:
+    allowed = {*sys.stdlib_module_names, "pydantic", "spotkiln"}
+    assert tops(path) <= allowed
+    assert not [name for name in imported(path) if name.startswith("spotkiln.aws")]
+
+
+@pytest.mark.parametrize("path", modules("spotkiln"), ids=name_of)
+def test_nothing_below_knows_the_steps(path: Path) -> None:
+    assert tops(path).isdisjoint({"tasks", "flows", "prefect"})
+
+
+@pytest.mark.parametrize("path", modules("tasks"), ids=name_of)
+def test_steps_do_not_know_the_flows(path: Path) -> None:
+    assert "flows" not in tops(path)
+
+
+@pytest.mark.parametrize("path", modules("flows"), ids=name_of)
+def test_flows_are_the_order_of_things_and_nothing_else(path: Path) -> None:
+    assert tops(path) <= {"collections", "datetime", "prefect", "spotkiln", "tasks", "typing"}
+
+
+@pytest.mark.parametrize("path", modules("sandbox"), ids=name_of)
+def test_the_sandbox_does_not_know_the_product(path: Path) -> None:
+    assert tops(path).isdisjoint({"spotkiln", "tasks", "flows", "prefect"})
