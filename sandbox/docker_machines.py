@@ -112,9 +112,14 @@ class DockerMachines:
     def launch(self, spec: MachineSpec) -> None:
         self._forget_old()
         work = SerialWork(self._pool, self._say)
-        machine = _Machine(spec, self._network.addresses.take(), work)
+        try:
+            machine = _Machine(spec, self._network.addresses.take(), work)
+            machine.work.add(lambda: self._launch(machine))
+        except MachineError as error:
+            machine = _Machine(spec, "", work)
+            machine.status, machine.reason = "gone", str(error)
+            machine.ended = time.monotonic()
         self._machines[spec.instance_id] = machine
-        machine.work.add(lambda: self._launch(machine))
 
     def observe(self, instance_id: str) -> MachineState:
         machine = self._machines.get(instance_id)

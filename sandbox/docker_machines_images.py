@@ -118,6 +118,7 @@ class ImageStore:
         self._client.images.build(
             fileobj=dockerfile, tag=kept_reference(key), labels=labels, rm=True, forcerm=True
         )
+        _remove_untagged(self._client, _KEPT_OWNER)  # the older one of this key
 
     def _squash(self, container: Container, image_id: str) -> None:
         self._client.api.import_image(
@@ -164,7 +165,6 @@ def remove_images(client: docker.DockerClient, sandbox: str) -> None:
     for reference in own_images(client, sandbox):
         _remove_tag(client, reference)
     _remove_untagged(client, sandbox)
-    _remove_untagged(client, _KEPT_OWNER)
 
 
 def own_images(client: docker.DockerClient, sandbox: str) -> list[str]:

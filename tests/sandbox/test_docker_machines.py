@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
-from sandbox import docker_machines_images
+from sandbox import base_image, docker_machines_images
 from sandbox.base_image import build_context, recipe_digest
 from sandbox.base_image_apt import HostApt, Source, parse_settings, parse_sources
 from sandbox.docker_machines import DockerMachines, connect
 from sandbox.docker_machines_network import (
+    OWNER_LABEL,
     Addresses,
     bridge_name,
     candidate_subnets,
@@ -202,6 +203,32 @@ def test_probe(
 
 
 # Real machines
+
+
+@pytest.mark.docker
+def test_without_debootstrap_the_next_step_is_named(
+    client: DockerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    apt = HostApt((Source("http://mirror.test/never", "bookworm", ("main",)),), "", ())
+    monkeypatch.setattr(base_image, "read_host_apt", lambda: apt)
+    with pytest.raises(MachineError, match="apt-get install debootstrap"):
+        base_image.ensure_base_image(client, print)
+
+
+@pytest.mark.docker
+def test_a_debootstrap_that_fails_shows_its_last_lines(
+    client: DockerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "debootstrap"
+    broken.write_text("#!/bin/sh\necho E: the mirror is away\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    apt = HostApt((Source("http://mirror.test/never", "bookworm", ("main",)),), "", ())
+    monkeypatch.setattr(base_image, "read_host_apt", lambda: apt)
+    with pytest.raises(MachineError, match="E: the mirror is away"):
+        base_image.ensure_base_image(client, print)
+    assert not list(Path("/var/tmp").glob("spotkiln-bootstrap-*"))
 
 
 @dataclass(frozen=True)
@@ -470,6 +497,17 @@ def test_a_launch_that_fails_says_why(fleet: Fleet) -> None:
 
 
 @pytest.mark.docker
+def test_a_launch_without_a_free_address_says_so(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(self: Addresses) -> str:
+        raise MachineError("All 0 addresses")
+
+    monkeypatch.setattr(Addresses, "take", none_left)
+    assert fleet.machines.observe(fleet.launch()) == MachineState("gone", None, "All 0 addresses")
+
+
+@pytest.mark.docker
 def test_a_machine_ended_while_it_starts_is_gone(
     fleet: Fleet, client: DockerClient, name: str
 ) -> None:
@@ -552,8 +590,13 @@ def test_a_kept_image_is_there_in_a_later_sandbox(
         assert kept.tags == tags
         second = Fleet(later, fleet.debian, key, [])
         assert second.ssh(second.running("ami-4"), "cat kept") == "kept\n"
+        later.keep_image("ami-4", kept_key, "rails-base 2", {})
+        assert later.initial_images([kept_key])[1].name == "rails-base 2"
     finally:
         later.close()
         docker_machines_images.forget_one(client, kept_key)
     assert leftovers(client, f"{name}-later") == NOTHING
     assert kept_key not in docker_machines_images.kept_keys(client)
+    labels = f"{OWNER_LABEL}=kept"
+    untagged = client.images.list(filters={"dangling": True, "label": labels})
+    assert not [image for image in untagged if kept_key in str(image.labels)]
