@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -48,7 +49,7 @@ class Account:
 
     # -- the furniture --
 
-    @property
+    @cached_property
     def debian(self) -> str:
         return str(self.ec2.describe_images(Owners=[DEBIAN])["Images"][0]["ImageId"])
 
@@ -57,12 +58,12 @@ class Account:
         found = self.ec2.describe_subnets()["Subnets"]
         return {one["AvailabilityZone"]: one["SubnetId"] for one in found}
 
-    @property
+    @cached_property
     def target_group(self) -> str:
         groups = self.elbv2.describe_target_groups(Names=["website"])["TargetGroups"]
         return str(groups[0]["TargetGroupArn"])
 
-    @property
+    @cached_property
     def fleet_role(self) -> str:
         role = self.iam.get_role(RoleName="aws-ec2-spot-fleet-tagging-role")
         return str(role["Role"]["Arn"])
@@ -183,15 +184,16 @@ class Account:
     # -- the end --
 
     def remove_everything(self) -> None:
-        fleets = self.box.inventory()["fleets"]["ids"]
-        if fleets:
-            self.ec2.cancel_spot_fleet_requests(SpotFleetRequestIds=fleets, TerminateInstances=True)
-        instances = self.box.inventory()["instances"]["ids"]
-        if instances:
-            self.ec2.terminate_instances(InstanceIds=instances)
-        eventually(lambda: not self.box.inventory()["instances"]["count"], what="no instance")
-        eventually(lambda: not self.health(), what="no target")
-        for image in self.box.inventory()["images"]["ids"]:
+        found = {kind: one["ids"] for kind, one in self.box.inventory().items()}
+        if found["fleets"]:
+            self.ec2.cancel_spot_fleet_requests(
+                SpotFleetRequestIds=found["fleets"], TerminateInstances=True
+            )
+        if left := self.box.inventory()["instances"]["ids"] if found["instances"] else []:
+            self.ec2.terminate_instances(InstanceIds=left)
+            eventually(lambda: not self.box.inventory()["instances"]["count"], what="no instance")
+            eventually(lambda: not self.health(), what="no target")
+        for image in found["images"]:
             self.ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
-        for template in self.box.inventory()["launch_templates"]["ids"]:
+        for template in found["launch_templates"]:
             self.ec2.delete_launch_template(LaunchTemplateId=template)

@@ -1,4 +1,4 @@
-"""A sandbox with simulated machines, one process for the whole run, fifty times as fast."""
+"""A sandbox with simulated machines, one process for the whole run, a hundred times as fast."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from sandbox.client import Sandbox
 from tests.sandbox.account import Account
 
-SPEED = 50
+SPEED = 100
 
 
 @pytest.fixture(scope="session")
