@@ -31,6 +31,11 @@ OLDEST = (1, 6, 6)
 DEPENDENCIES, TESTS, UNIT = 10, 20, 30
 EXIT_STATUS = re.compile(r"non-zero exit status: (\d+)")
 PR_SET_PDEATHSIG = 1
+# Output comes in whatever size: this much is read at once, a longer line is cut into several,
+# and only the end of it all is kept.
+CHUNK_BYTES = 64 * 1024
+KEEP_LINES = 200
+KEEP_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
@@ -44,17 +49,20 @@ class Event:
 
 @dataclass
 class PackerRun:
-    """How a run of Packer ended, with what it said on the way."""
+    """How a run of Packer ended, with what it said on the way: `causes` by build, `errors` as
+    they were shown, and the end of its output."""
 
     exit_code: int
+    causes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     artifacts: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
 
     def failure(self) -> SpotkilnError:
         """Our error for a failed run: the application's own fault, or infrastructure's."""
-        said = "; ".join(self.errors) or "; ".join(self.output[-3:]) or "nothing"
-        statuses = [int(code) for text in self.errors for code in EXIT_STATUS.findall(text)]
+        said = "; ".join(self.causes or self.errors or self.output[-3:]) or "nothing"
+        told = [*self.errors, *self.causes]
+        statuses = [int(code) for text in told for code in EXIT_STATUS.findall(text)]
         status = statuses[-1] if statuses else 0
         tail = "\n".join(self.output[-15:])
         if status == DEPENDENCIES:
@@ -103,8 +111,14 @@ def find_packer() -> tuple[str, tuple[int, int, int]]:
     if path is None:
         raise InputError(f"{expected}, found none; on Debian: apt-get install packer")
     try:
+        # The other program of that name, cracklib's, would wait for words to pack.
         result = subprocess.run(
-            [path, "version"], capture_output=True, text=True, timeout=30, check=False
+            [path, "version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InputError(f"{expected}, {path} does not run: {error}") from error
@@ -121,8 +135,9 @@ def find_packer() -> tuple[str, tuple[int, int, int]]:
 
 def write_variables(path: Path, variables: Mapping[str, Any]) -> None:
     """A variable file keeps values off the command line, where every process could read them."""
-    path.write_text(json.dumps(variables, indent=1, sort_keys=True))
+    path.touch(mode=0o600)
     path.chmod(0o600)
+    path.write_text(json.dumps(variables, indent=1, sort_keys=True))
 
 
 def artifact_of(manifest: Path) -> str | None:
@@ -141,10 +156,15 @@ def _die_with_parent() -> Callable[[], None] | None:
     """What makes a child get SIGTERM when its parent dies, even by SIGKILL; Linux only."""
     if not sys.platform.startswith("linux"):
         return None
-    libc = ctypes.CDLL(None)
+    # Looked up here: between fork and exec another thread may hold the loader's lock for ever.
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
 
     def arrange() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        # It died before the call.
+        if os.getppid() != parent:
+            os._exit(1)
 
     return arrange
 
@@ -170,15 +190,21 @@ class _Reader:
         self._say = say
 
     def read(self) -> bool:
-        """Take what has come; whether that was anything."""
-        chunk = self._file.read()
+        """Take what has come, at most a chunk; whether that was anything."""
+        chunk = self._file.read(CHUNK_BYTES)
         *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > CHUNK_BYTES:
+            lines, self._rest = [*lines, self._rest], b""
         for line in lines:
             self._take(line.decode(errors="replace"))
         return bool(chunk)
 
     def close(self) -> None:
-        self._file.close()
+        """Take all that is left, a last line that nothing ended too."""
+        with self._file:
+            while self.read():
+                pass
+            self._take(self._rest.decode(errors="replace"))
 
     def _take(self, line: str) -> None:
         event = parse_line(line)
@@ -191,12 +217,13 @@ class _Reader:
         else:
             texts = []
             if event.kind == "error":
-                self.run.errors.append(event.data[-1] if event.data else "")
+                self.run.causes.append(event.data[-1].strip() if event.data else "")
             elif event.kind == "artifact" and event.data[1:2] == ("id",):
                 self.run.artifacts.append(event.data[-1])
         for text in texts:
             if text.strip():
-                self.run.output.append(text.rstrip())
+                self.run.output.append(text.rstrip()[:KEEP_CHARACTERS])
+                del self.run.output[:-KEEP_LINES]
                 self._say(text.rstrip())
 
 
@@ -247,8 +274,9 @@ def run_packer(
             if not reader.read():
                 time.sleep(0.1)
     finally:
-        _stop(process, patience_seconds)
-        reader.read()
-        reader.close()
+        try:
+            _stop(process, patience_seconds)
+        finally:
+            reader.close()
     reader.run.exit_code = process.returncode
     return reader.run
