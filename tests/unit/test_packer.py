@@ -1,0 +1,211 @@
+"""What Packer is told, and what its words mean."""
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spotkiln.errors import (
+    BuildFailed,
+    InfrastructureError,
+    InputError,
+    SpotkilnError,
+    TestsFailed,
+    UnitFailed,
+    may_be_tried_again,
+)
+from spotkiln.packer import (
+    Event,
+    PackerRun,
+    artifact_of,
+    find_packer,
+    packer_command,
+    parse_line,
+    write_variables,
+)
+
+Program = Callable[[str], Path]
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Puts a shell script named packer first on PATH."""
+
+    def write(script: str) -> Path:
+        path = tmp_path / "bin" / "packer"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+        return path
+
+    return write
+
+
+def test_the_command() -> None:
+    assert packer_command("/bin/packer", Path("app.pkr.hcl"), Path("/run/v.json")) == [
+        "/bin/packer",
+        "build",
+        "-color=false",
+        "-machine-readable",
+        "-on-error=cleanup",
+        "-var-file=/run/v.json",
+        "app.pkr.hcl",
+    ]
+
+
+# Which Packer.
+
+
+@pytest.mark.parametrize(
+    ("says", "version"),
+    [
+        ("Packer v1.6.6", (1, 6, 6)),
+        (
+            "Packer v1.11.2\n\nYour version of Packer is out of date! The latest version is 1.16.0.",
+            (1, 11, 2),
+        ),
+        ("Packer v2.0.0-dev (abc)", (2, 0, 0)),
+    ],
+)
+def test_the_program_and_its_version(
+    program: Program, says: str, version: tuple[int, int, int]
+) -> None:
+    path = program(f"cat <<'EOF'\n{says}\nEOF")
+    assert find_packer() == (str(path), version)
+
+
+def test_none_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError) as caught:
+        find_packer()
+    assert str(caught.value) == (
+        "expected Packer 1.6.6 or newer on PATH, found none; on Debian: apt-get install packer"
+    )
+
+
+def test_one_too_old(program: Program) -> None:
+    program("echo Packer v1.5.9")
+    with pytest.raises(InputError, match=r"packer is 1\.5\.9; install a newer"):
+        find_packer()
+
+
+@pytest.mark.parametrize("script", ["cat; echo 12 words", "exit 1", "echo Packer"])
+def test_another_program_of_that_name(program: Program, script: str) -> None:
+    """cracklib's reads words from its standard input."""
+    program(script)
+    with pytest.raises(InputError, match="is another program of that name"):
+        find_packer()
+
+
+def test_one_that_does_not_run(program: Program) -> None:
+    program("").write_bytes(b"\x7fELF, but not really")
+    with pytest.raises(InputError, match="packer does not run: "):
+        find_packer()
+
+
+# Its words.
+
+
+@pytest.mark.parametrize(
+    ("line", "event"),
+    [
+        (
+            "1795454751,,ui,message,    null.x: a%!(PACKER_COMMA) b\n",
+            Event("", "ui", ("message", "    null.x: a, b")),
+        ),
+        (
+            "1795454751,,ui,say,\\n==> Builds finished.\r\n",
+            Event("", "ui", ("say", "\n==> Builds finished.")),
+        ),
+        ("1795454751,amazon-ebs.app,error,boom", Event("amazon-ebs.app", "error", ("boom",))),
+        ("1795454751,x,artifact,0,end", Event("x", "artifact", ("0", "end"))),
+        ("1795454751,,error-count", Event("", "error-count", ())),
+        ("panic: runtime error, index, out of range", None),
+        ("2024/05/01 12:00:00 [INFO] a, b, c", None),
+        ("1795454751,,", Event("", "", ())),
+        ("1795454751,x", None),
+        ("", None),
+    ],
+)
+def test_lines(line: str, event: Event | None) -> None:
+    assert parse_line(line) == event
+
+
+STATUS = "Script exited with non-zero exit status: {}.Allowed exit codes are: [0]"
+
+
+@pytest.mark.parametrize(
+    ("errors", "kind"),
+    [
+        ([STATUS.format(10)], BuildFailed),
+        ([STATUS.format(20)], TestsFailed),
+        ([STATUS.format(30)], UnitFailed),
+        ([STATUS.format(1)], InfrastructureError),
+        ([STATUS.format(2300218)], InfrastructureError),
+        (["Timeout waiting for SSH."], InfrastructureError),
+        (["Error launching source instance: InsufficientInstanceCapacity"], InfrastructureError),
+        ([STATUS.format(1), STATUS.format(20)], TestsFailed),
+        ([], InfrastructureError),
+    ],
+)
+def test_failures_are_sorted(errors: list[str], kind: type[SpotkilnError]) -> None:
+    found = PackerRun(exit_code=1, errors=errors, output=["one", "two"]).failure()
+    assert type(found) is kind
+    assert may_be_tried_again(found) is (kind is InfrastructureError)
+
+
+def test_a_verdict_shows_the_end_of_the_output() -> None:
+    output = [f"line {n}" for n in range(99)]
+    found = PackerRun(exit_code=1, causes=[STATUS.format(10)], output=output).failure()
+    assert str(found) == "dependencies or assets could not be built:\n" + "\n".join(output[-15:])
+
+
+def test_infrastructures_failure_says_why_as_short_as_it_can() -> None:
+    shown = ["Build 'x' errored after 5 minutes: Timeout waiting for SSH.", "==> Some builds ..."]
+    run = PackerRun(exit_code=1, causes=["Timeout waiting for SSH."], errors=shown)
+    assert str(run.failure()) == "Packer failed (exit code 1): Timeout waiting for SSH."
+    crash = PackerRun(exit_code=-9, output=["a", "b", "c", "d"])
+    assert str(crash.failure()) == "Packer failed (exit code -9): b; c; d"
+    assert str(PackerRun(exit_code=2).failure()) == "Packer failed (exit code 2): nothing"
+
+
+# Its files.
+
+
+def test_variables_are_for_us_alone(tmp_path: Path) -> None:
+    path = tmp_path / "v.json"
+    write_variables(path, {"b": ["x"], "a": 'quotes " and ${vars}'})
+    assert json.loads(path.read_text()) == {"a": 'quotes " and ${vars}', "b": ["x"]}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def manifest(folder: Path, last: str, *builds: tuple[str, str]) -> Path:
+    content = {
+        "builds": [{"packer_run_uuid": run, "artifact_id": image} for run, image in builds],
+        "last_run_uuid": last,
+    }
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_the_artifact_is_the_newest_runs(tmp_path: Path) -> None:
+    path = manifest(
+        tmp_path, "run-2", ("run-1", "eu-west-1:ami-old"), ("run-2", "eu-west-1:ami-new")
+    )
+    assert artifact_of(path) == "ami-new"
+
+
+def test_the_first_of_several_regions(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "run-1", ("run-1", "eu-west-1:ami-1,us-east-1:ami-2"))
+    assert artifact_of(path) == "ami-1"
+
+
+def test_an_earlier_runs_artifact_is_none_of_ours(tmp_path: Path) -> None:
+    assert artifact_of(manifest(tmp_path, "run-2", ("run-1", "eu-west-1:ami-old"))) is None
+    assert artifact_of(manifest(tmp_path, "run-2", ("run-2", ""))) is None
+    assert artifact_of(tmp_path / "none.json") is None
