@@ -10,8 +10,11 @@ forget_identity() {
   if [[ -e /var/lib/dbus/machine-id ]]; then
     ln -sf /etc/machine-id /var/lib/dbus/machine-id
   fi
+  : >/etc/hostname
   rm -f /var/lib/systemd/random-seed /etc/ssh/ssh_host_*
   if command -v cloud-init >/dev/null; then
+    # Or it would write anew what is removed here.
+    timeout 180 cloud-init status --wait >/dev/null || true
     cloud-init clean --logs
   fi
 }

@@ -94,6 +94,7 @@ def test_nothing_of_the_builder_is_left(cloud: Cloud, image: str, machine: Machi
     assert machine.run(secret) != other.run(secret)
     assert "packer" not in other.run("cat /home/*/.ssh/authorized_keys 2>/dev/null || true")
     assert other.run("find /var/lib/apt/lists /var/cache/apt/archives -type f -size +0") == ""
+    assert "ip-" not in other.run("journalctl --boot --no-pager --output=short --unit=demo-web-app")
     # systemd's own private folders are of this boot.
     left = other.run(
         "find /tmp /var/tmp -mindepth 1 -maxdepth 1 -not -name '.*' -not -name 'systemd-private-*'"
