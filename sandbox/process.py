@@ -67,6 +67,9 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace, directory: Directory, name: str, stop: _Stop) -> None:
+    from sandbox import quick_start
+
+    quick_start.apply()
     from sandbox.account import AccountSettings  # moto takes seconds to import
     from sandbox.server import Options, Server
 
@@ -165,10 +168,18 @@ def _end(directory: Directory, pid: int) -> None:
             return
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if not directory.running():
+            if not directory.running() and not _lives(pid):
                 return
             time.sleep(0.05)
     raise SystemExit(f"the sandbox in {directory.path} (pid {pid}) can't be ended")
+
+
+def _lives(pid: int) -> bool:
+    """A zombie, whose parent has not looked yet, does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def sweep(name: str) -> None:

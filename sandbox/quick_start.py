@@ -1,0 +1,32 @@
+"""Makes moto's import faster.
+
+Half of it is botocore reading its endpoints again and again, into ordered dictionaries.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from botocore.loaders import JSONFileLoader
+
+_endpoints: dict[str, Any] = {}
+
+
+def _load_file(_loader: JSONFileLoader, path: str, open_method: Callable[..., Any]) -> Any:
+    """botocore's own, but with plain dictionaries (which keep their order) and with the list of
+    all endpoints, which nobody changes, read once."""
+    if path in _endpoints:
+        return _endpoints[path]
+    if not Path(path).is_file():
+        return None
+    with open_method(path, "rb") as file:
+        content = json.loads(file.read())
+    if path.endswith("/endpoints.json"):
+        _endpoints[path] = content
+    return content
+
+
+def apply() -> None:
+    """Before moto is imported."""
+    JSONFileLoader._load_file = _load_file  # type: ignore[attr-defined]

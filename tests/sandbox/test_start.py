@@ -1,0 +1,93 @@
+"""The account as it is at the start, and prices."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sandbox.client import Sandbox
+from tests.sandbox.account import DEBIAN, Account
+
+pytestmark = pytest.mark.sandbox
+
+
+def test_the_account_is_as_a_release_expects_it(account: Account, box: Sandbox) -> None:
+    assert account.client("sts").get_caller_identity()["Account"] == "123456789012"
+    assert list(account.subnets()) == ["eu-west-1a", "eu-west-1b", "eu-west-1c"]
+    (vpc,) = account.ec2.describe_vpcs()["Vpcs"]
+    group = account.elbv2.describe_target_groups(Names=["website"])["TargetGroups"][0]
+    settings = {
+        "Protocol": "HTTP",
+        "Port": 3000,
+        "VpcId": vpc["VpcId"],
+        "HealthCheckPath": "/up",
+        "HealthCheckIntervalSeconds": 5,
+        "HealthCheckTimeoutSeconds": 2,
+        "HealthyThresholdCount": 2,
+        "UnhealthyThresholdCount": 2,
+        "Matcher": {"HttpCode": "200"},
+        "TargetType": "instance",
+    }
+    assert {key: group[key] for key in settings} == settings
+    attributes = account.elbv2.describe_target_group_attributes(
+        TargetGroupArn=group["TargetGroupArn"]
+    )["Attributes"]
+    assert {"Key": "deregistration_delay.timeout_seconds", "Value": "5"} in attributes
+    (balancer,) = account.elbv2.describe_load_balancers()["LoadBalancers"]
+    assert balancer["LoadBalancerName"] == "website"
+    assert balancer["Scheme"] == "internet-facing"
+    assert balancer["State"]["Code"] == "active"
+    assert group["LoadBalancerArns"] == [balancer["LoadBalancerArn"]]
+    (listener,) = account.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])[
+        "Listeners"
+    ]
+    assert listener["DefaultActions"][0]["TargetGroupArn"] == group["TargetGroupArn"]
+    names = {
+        one["GroupName"]: {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
+        for one in account.ec2.describe_security_groups()["SecurityGroups"]
+    }
+    assert "default" in names
+    assert [name for name, tags in names.items() if tags.get("Name") == "Rails App"] == [
+        "rails-app"
+    ]
+    trust = account.iam.get_role(RoleName="aws-ec2-spot-fleet-tagging-role")["Role"][
+        "AssumeRolePolicyDocument"
+    ]
+    assert trust["Statement"][0]["Principal"] == {"Service": "spotfleet.amazonaws.com"}
+    profile = account.iam.get_instance_profile(InstanceProfileName="website")["InstanceProfile"]
+    assert [role["RoleName"] for role in profile["Roles"]] == ["website"]
+    assert [key["KeyName"] for key in account.ec2.describe_key_pairs()["KeyPairs"]] == ["demo"]
+    assert (box.directory / "demo.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_there_is_one_image_and_it_is_debians(account: Account) -> None:
+    (image,) = account.ec2.describe_images()["Images"]
+    assert image["OwnerId"] == DEBIAN
+    assert image["Name"].startswith("debian-12-amd64-")
+    assert image["RootDeviceType"] == "ebs"
+    assert account.ec2.describe_images(Owners=["self"])["Images"] == []
+
+
+def test_prices_are_plausible_stable_and_by_zone(account: Account) -> None:
+    def prices(**more: object) -> dict[tuple[str, str], list[float]]:
+        start = datetime.now(UTC) - timedelta(days=2)
+        rows = account.ec2.describe_spot_price_history(
+            InstanceTypes=["t3.micro", "t3.small"],
+            ProductDescriptions=["Linux/UNIX"],
+            StartTime=start,
+            **more,
+        )["SpotPriceHistory"]
+        found: dict[tuple[str, str], list[float]] = {}
+        for row in rows:
+            found.setdefault((row["InstanceType"], row["AvailabilityZone"]), []).append(
+                float(row["SpotPrice"])
+            )
+        return found
+
+    found = prices()
+    assert found == prices()
+    assert len(found) == 6
+    assert all(len(changes) == 3 for changes in found.values())  # one of before the start
+    assert all(0.002 < price < 0.0114 for price in found["t3.micro", "eu-west-1a"])
+    assert len({tuple(changes) for changes in found.values()}) == 6
+    zone = [{"Name": "availability-zone", "Values": ["eu-west-1b"]}]
+    assert set(prices(Filters=zone)) == {("t3.micro", "eu-west-1b"), ("t3.small", "eu-west-1b")}
