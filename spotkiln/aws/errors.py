@@ -6,12 +6,17 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    HTTPClientError,
+    ConfigNotFound,
+    ConfigParseError,
+    CredentialRetrievalError,
+    InvalidRegionError,
     NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
     PartialCredentialsError,
-    ReadTimeoutError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
 )
 
 from spotkiln.errors import InfrastructureError, InputError, PermissionDenied, SpotkilnError
@@ -27,19 +32,33 @@ BAD_CREDENTIALS = {
     "RequestExpired",
 }
 TRY_AGAIN = {
+    "EC2ThrottledException",
     "RequestLimitExceeded",
+    "RequestThrottled",
     "Throttling",
     "ThrottlingException",
+    "TooManyRequestsException",
     "InternalError",
     "InternalFailure",
     "ServiceUnavailable",
     "Unavailable",
 }
-NETWORK = (
-    HTTPClientError,
-    EndpointConnectionError,
-    ConnectTimeoutError,
-    ReadTimeoutError,
+# What botocore itself raises: a person must mend the credentials, or the call. All else is the
+# network's fault.
+NO_CREDENTIALS = (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+WRONG_CALL = (
+    ConfigNotFound,
+    ConfigParseError,
+    InvalidRegionError,
+    NoRegionError,
+    ParamValidationError,
 )
 
 
@@ -65,25 +84,27 @@ def code_of(error: ClientError) -> str:
 
 def is_not_found(error: ClientError) -> bool:
     code = code_of(error)
-    return code.endswith((".NotFound", "NotFoundException", ".Unknown")) or code in {
+    return code.endswith(("NotFound", "NotFoundException", ".Unknown")) or code in {
         "NoSuchEntity",
         "InvalidAMIID.Unavailable",
-        "InvalidSpotFleetRequestConfig.NotFound",
     }
 
 
 def translate(error: BotoCoreError | ClientError, resource: str) -> SpotkilnError:
     """Our error for theirs; `resource` says in words what the call was about."""
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+    if isinstance(error, NO_CREDENTIALS):
+        said = str(error).rstrip(".")
         return InputError(
-            f"no AWS credentials found for {resource}: set AWS_PROFILE or run on an instance "
-            "with a role; `aws sts get-caller-identity` shows who you are"
+            f"no AWS credentials found for {resource}: {said}; set AWS_PROFILE, log in, or run on "
+            "an instance with a role; `aws sts get-caller-identity` shows who you are"
         )
+    if isinstance(error, WRONG_CALL):
+        return AwsRefused(f"{resource}: {error}", type(error).__name__)
     if not isinstance(error, ClientError):
         return AwsError(f"{resource}: cannot reach AWS: {error}", type(error).__name__)
     code = code_of(error)
     call = error.operation_name
-    message = error.response.get("Error", {}).get("Message", "")
+    message = error.response.get("Error", {}).get("Message", "").rstrip(".")
     if code in DENIED:
         return PermissionDenied(
             f"no right to {call} ({resource}): AWS says: {message}. "

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.utils import InstanceMetadataRegionFetcher
 
 from spotkiln import __version__
+from spotkiln.aws.errors import aws_errors
 from spotkiln.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,14 +36,18 @@ def resolve_region(wanted: str = "") -> str:
     """Parameter, AWS_REGION, AWS_DEFAULT_REGION, the config file, instance metadata (v2).
 
     Raises:
-        InputError: none of these names a region. There is no silent default.
+        InputError: none of these names a region, or the configuration cannot be read. There is
+            no silent default.
     """
     region = wanted or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if not region:
-        region = boto3.session.Session().region_name
+        with aws_errors("the region"):
+            region = boto3.session.Session().region_name
     if not region and os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true":
         try:
-            region = InstanceMetadataRegionFetcher(timeout=1, num_attempts=1).retrieve_region()
+            region = InstanceMetadataRegionFetcher(
+                timeout=1, num_attempts=1, config=_metadata()
+            ).retrieve_region()
         except BotoCoreError:
             region = None
     if not region:
@@ -53,12 +58,21 @@ def resolve_region(wanted: str = "") -> str:
     return region
 
 
+def _metadata() -> dict[str, str]:
+    """Where instance metadata is, if not where it always is. The fetcher does not look itself."""
+    endpoint = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+    return {"ec2_metadata_service_endpoint": endpoint} if endpoint else {}
+
+
 @lru_cache(maxsize=8)
 def connect(region: str) -> Aws:
     """The clients of a region, one set a process.
 
     botocore's standard retry mode handles throttling and lost connections; every call that
     changes something can be repeated safely.
+
+    Raises:
+        InputError: the profile is not there, or the configuration cannot be read.
     """
     config = Config(
         region_name=region,
@@ -67,11 +81,12 @@ def connect(region: str) -> Aws:
         read_timeout=30,
         user_agent_extra=f"spotkiln/{__version__}",
     )
-    session = boto3.session.Session(region_name=region)
-    return Aws(
-        region=region,
-        ec2=session.client("ec2", config=config),
-        elbv2=session.client("elbv2", config=config),
-        iam=session.client("iam", config=config),
-        sts=session.client("sts", config=config),
-    )
+    with aws_errors(f"clients for {region}"):
+        session = boto3.session.Session(region_name=region)
+        return Aws(
+            region=region,
+            ec2=session.client("ec2", config=config),
+            elbv2=session.client("elbv2", config=config),
+            iam=session.client("iam", config=config),
+            sts=session.client("sts", config=config),
+        )
