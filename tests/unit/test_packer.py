@@ -65,7 +65,7 @@ def test_the_command() -> None:
     [
         ("Packer v1.6.6", (1, 6, 6)),
         (
-            "Packer v1.11.2\n\nYour version of Packer is out of date! The latest version is 1.16.0.",
+            "Packer v1.11.2\n\nYour version of Packer is out of date! The latest is 1.16.0.",
             (1, 11, 2),
         ),
         ("Packer v2.0.0-dev (abc)", (2, 0, 0)),
