@@ -70,6 +70,10 @@ class AwsError(InfrastructureError):
         super().__init__(message)
 
 
+class AwsMissing(AwsError):
+    """AWS does not know something that we name: what has just been made may not be seen yet."""
+
+
 class AwsRefused(InputError):
     """AWS says that the request is wrong; `code` is its error code."""
 
@@ -118,6 +122,8 @@ def translate(error: BotoCoreError | ClientError, resource: str) -> SpotkilnErro
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in TRY_AGAIN or status >= 500:
         return AwsError(f"{call} failed ({resource}): {code}: {message}", code)
+    if is_not_found(error):
+        return AwsMissing(f"{call} did not find it ({resource}): {code}: {message}", code)
     return AwsRefused(f"AWS refused {call} ({resource}): {code}: {message}", code)
 
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
 from spotkiln.aws import image as images
-from spotkiln.aws.errors import AwsRefused, aws_errors, code_of, is_not_found
+from spotkiln.aws.errors import AwsMissing, AwsRefused, aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
 from spotkiln.errors import InputError
 from spotkiln.fleet import FleetSpec
@@ -212,13 +213,9 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
         lambda: aws.ec2.request_spot_fleet(DryRun=True, SpotFleetRequestConfig=config),  # type: ignore[arg-type]
     ]
     for call in calls:
-        try:
-            with aws_errors("asked as a dry run"):
-                call()
-        except AwsRefused as refusal:
-            # DryRunOperation says yes. Other refusals are about the made-up request.
-            if refusal.code == "DryRunOperation":
-                continue
+        # DryRunOperation says yes. Other refusals are about the made-up request.
+        with suppress(AwsRefused, AwsMissing), aws_errors("asked as a dry run"):
+            call()
 
 
 def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> Infra:
