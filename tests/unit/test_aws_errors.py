@@ -6,7 +6,15 @@ import pytest
 from botocore import exceptions as b
 from botocore.exceptions import BotoCoreError, ClientError
 
-from spotkiln.aws.errors import AwsError, AwsRefused, aws_errors, code_of, is_not_found, translate
+from spotkiln.aws.errors import (
+    AwsError,
+    AwsMissing,
+    AwsRefused,
+    aws_errors,
+    code_of,
+    is_not_found,
+    translate,
+)
 from spotkiln.errors import InputError, PermissionDenied, SpotkilnError, may_be_tried_again
 
 URL = "https://ec2.eu-west-1.amazonaws.com"
@@ -46,10 +54,13 @@ def client_error(code: str, message: str = "says AWS", status: int = 400) -> Cli
         ("Unavailable", 503, AwsError, True),
         ("WhoKnows", 502, AwsError, True),
         ("503", 503, AwsError, True),
+        # What has just been made may not be seen yet.
+        ("InvalidLaunchTemplateId.NotFound", 400, AwsMissing, True),
+        ("InvalidSpotFleetRequestId.NotFound", 400, AwsMissing, True),
+        ("TargetGroupNotFound", 400, AwsMissing, True),
         # The request is wrong.
         ("InvalidParameterValue", 400, AwsRefused, False),
         ("IdempotentParameterMismatch", 400, AwsRefused, False),
-        ("InvalidAMIID.NotFound", 400, AwsRefused, False),
         ("DryRunOperation", 412, AwsRefused, False),
         ("MaxSpotInstanceCountExceeded", 400, AwsRefused, False),
         ("", 400, AwsRefused, False),
