@@ -79,7 +79,9 @@ class Server:
         self._http = make_server(
             "127.0.0.1", options.port, gateway, threaded=True, request_handler=_Quiet
         )
-        threading.Thread(target=self._http.serve_forever, name="http", daemon=True).start()
+        threading.Thread(
+            target=self._http.serve_forever, args=(0.1,), name="http", daemon=True
+        ).start()
         self._engine.start()
         self._balancers.start()
         return self._describe()

@@ -199,16 +199,12 @@ class Builder:
         self._ui.step(f"Adding tags to AMI ({image_id})...")
         for snapshot in snapshots:
             self._ui.step(f"Tagging snapshot: {snapshot}")
-        self._ui.step("Creating AMI tags")
-        for key, value in tags.items():
-            self._ui.detail(f'Adding tag: "{key}": "{value}"')
-        self._ec2.call(
-            "CreateTags",
-            {
-                "ResourceId": [image_id, *snapshots],
-                "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
-            },
-        )
+        pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+        for kind, resources in (("AMI", [image_id, *snapshots]), ("snapshot", snapshots)):
+            self._ui.step(f"Creating {kind} tags")
+            for key, value in tags.items():
+                self._ui.detail(f'Adding tag: "{key}": "{value}"')
+            self._ec2.call("CreateTags", {"ResourceId": resources, "Tag": pairs})
 
     # -- waits --
 
