@@ -10,7 +10,7 @@ help: ## this list
 	@scripts/setup.sh venv git
 	@test -x $(PYTHON) || python3 -m venv .venv
 	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r tools.lock
-	@.venv/bin/uv pip install -q --require-hashes -r requirements.lock
+	@.venv/bin/uv pip install -q --compile-bytecode --require-hashes -r requirements.lock
 	@.venv/bin/uv pip install -q --no-deps -e .
 	@touch $@
 

@@ -6,6 +6,7 @@ expected: outcomes, causes, no failed request, nothing left behind.
 
 import argparse
 import json
+import os
 import re
 import shutil
 import signal
@@ -28,6 +29,8 @@ BUILD = ROOT / "build"
 REPOSITORY = BUILD / "demo-web-app"
 DEPLOYMENT = "release/demo-web-app"
 RATE = 60.0
+# Simulated machines take as long as AWS's: let their clock run faster.
+SIMULATED_SPEED = 8.0
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,11 @@ def perform(runs: Runs, box: Sandbox, commits: dict[str, str]) -> dict[str, Any]
     }
 
 
+def interrupted(number: int, _: object) -> None:
+    """End as for Ctrl-C: everything that was started is cleaned up on the way out."""
+    raise SystemExit(128 + number)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--machines", choices=["docker", "simulated"], default="docker")
@@ -178,11 +186,14 @@ def main() -> int:
     BUILD.mkdir(exist_ok=True)
     shutil.rmtree(BUILD / "demo-prefect", ignore_errors=True)
     begin = time.monotonic()
+    signal.signal(signal.SIGTERM, interrupted)
     with ExitStack() as stack:
         log("starting the sandbox (its own EC2) and a Prefect server ...")
         box = stack.enter_context(
             Sandbox.start(BUILD / "demo-sandbox", machines=options.machines, kept=(base_key(),))
         )
+        # From here on this process, too, finds the sandbox's EC2 and the Packer that fits it.
+        os.environ.update(box.environment)
         prefect = stack.enter_context(
             LocalPrefect(
                 BUILD / "demo-prefect",
