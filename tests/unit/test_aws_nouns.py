@@ -1,0 +1,219 @@
+"""AWS's answers become our nouns; what is decided from them before AWS is asked again."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from spotkiln.aws import fleet, image, instance
+from spotkiln.aws.gate import with_health
+from spotkiln.aws.ledger import settle
+from spotkiln.aws.retire import still_held
+from spotkiln.fleet import Fleet, Phase
+from spotkiln.image import Image, ImageState
+from spotkiln.release import Entry, Fate
+from spotkiln.target import Health, Instance, Target
+from tests.unit import nouns
+from tests.unit.nouns import GROUP, START
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import (
+        ImageTypeDef,
+        InstanceTypeDef,
+        SpotFleetRequestConfigTypeDef,
+    )
+
+
+def test_a_spot_fleet_request() -> None:
+    answer: SpotFleetRequestConfigTypeDef = {
+        "SpotFleetRequestId": "sfr-1",
+        "SpotFleetRequestState": "active",
+        "ActivityStatus": "fulfilled",
+        "CreateTime": START,
+        "SpotFleetRequestConfig": {
+            "IamFleetRole": "arn",
+            "TargetCapacity": 3,
+            "LoadBalancersConfig": {"TargetGroupsConfig": {"TargetGroups": [{"Arn": GROUP}]}},
+            "LaunchTemplateConfigs": [
+                {"LaunchTemplateSpecification": {"LaunchTemplateId": "lt-1", "Version": "1"}},
+                {"LaunchTemplateSpecification": {"LaunchTemplateName": "by-name"}},
+            ],
+        },
+        "Tags": [{"Key": "spotkiln:phase", "Value": "serving"}],
+    }
+    found = fleet.from_aws(answer)
+    assert found == Fleet(
+        id="sfr-1",
+        state="active",
+        activity="fulfilled",
+        capacity=3,
+        created=START,
+        target_groups=(GROUP,),
+        launch_templates=("lt-1",),
+        tags={"spotkiln:phase": "serving"},
+    )
+    assert found.phase is Phase.SERVING
+
+
+def test_a_foreign_spot_fleet_request_has_hardly_anything() -> None:
+    found = fleet.from_aws(
+        {
+            "SpotFleetRequestId": "sfr-2",
+            "SpotFleetRequestState": "submitted",
+            "CreateTime": START,
+            "SpotFleetRequestConfig": {"IamFleetRole": "arn", "TargetCapacity": 1},
+        }
+    )
+    assert (found.phase, found.target_groups, found.launch_templates) == (None, (), ())
+
+
+INSTANCE: dict[str, Any] = {
+    "InstanceId": "i-1",
+    "InstanceType": "t3.micro",
+    "ImageId": "ami-1",
+    "LaunchTime": START,
+    "PrivateIpAddress": "10.0.0.7",
+    "Placement": {"AvailabilityZone": "eu-west-1a"},
+    "InstanceLifecycle": "spot",
+    "State": {"Name": "running", "Code": 16},
+    "Tags": [{"Key": "aws:ec2spot:fleet-request-id", "Value": "sfr-1"}],
+}
+
+
+def from_instance(**changes: Any) -> Instance:
+    answer: InstanceTypeDef = {**INSTANCE, **changes}  # type: ignore[typeddict-item]
+    return instance.from_aws(answer)
+
+
+def test_an_instance() -> None:
+    assert from_instance() == Instance(
+        id="i-1",
+        state="running",
+        type="t3.micro",
+        zone="eu-west-1a",
+        address="10.0.0.7",
+        image="ami-1",
+        spot=True,
+        launched=START,
+        fleet="sfr-1",
+        tags={"aws:ec2spot:fleet-request-id": "sfr-1"},
+    )
+
+
+def test_an_instance_tells_why_it_ended_only_when_it_ended() -> None:
+    reason = {"Code": "Server.SpotInstanceTermination", "Message": "..."}
+    assert from_instance(StateReason=reason).lost_by == ""
+    ended = from_instance(StateReason=reason, State={"Name": "shutting-down", "Code": 32})
+    assert ended.lost_by == "Server.SpotInstanceTermination"
+    assert ended.interrupted
+
+
+def test_an_instance_of_nobody() -> None:
+    bare = from_instance(Tags=[], InstanceLifecycle="scheduled")
+    assert (bare.fleet, bare.spot, bare.tags) == ("", False, {})
+
+
+def test_an_image() -> None:
+    answer: ImageTypeDef = {
+        "ImageId": "ami-1",
+        "Name": "demo/1",
+        "State": "available",
+        "CreationDate": "2024-05-01T12:00:00.000Z",
+        "Architecture": "arm64",
+        "BlockDeviceMappings": [
+            {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "snap-1"}},
+            {"DeviceName": "/dev/xvdb", "VirtualName": "ephemeral0"},
+            {"DeviceName": "/dev/xvdc", "Ebs": {"VolumeSize": 1}},
+        ],
+        "Tags": [{"Key": "spotkiln:state", "Value": "tested"}],
+    }
+    found = image.from_aws(answer, "eu-west-1")
+    assert found == Image(
+        id="ami-1",
+        name="demo/1",
+        region="eu-west-1",
+        created=START,
+        available=True,
+        architecture="arm64",
+        snapshots=("snap-1",),
+        tags={"spotkiln:state": "tested"},
+    )
+    assert found.state is ImageState.TESTED
+
+
+def test_an_image_under_way() -> None:
+    found = image.from_aws({"ImageId": "ami-1", "State": "pending"}, "eu-west-1")
+    assert (found.available, found.snapshots, found.name) == (False, (), "")
+    assert found.created == datetime.fromtimestamp(0, UTC)
+
+
+# A fleet's history.
+
+
+def rows(*events: tuple[str, str, str]) -> list[tuple[datetime, str, str, str]]:
+    return [(START + timedelta(seconds=n), *event) for n, event in enumerate(events)]
+
+
+def test_problems_are_errors_and_telling_information_each_once() -> None:
+    assert fleet.problems(
+        rows(
+            ("fleetRequestChange", "submitted", ""),
+            ("instanceChange", "launched", "i-1"),
+            ("information", "launchSpecUnusable", "t3.micro in eu-west-1a: price"),
+            ("information", "launchSpecUnusable", "t3.micro in eu-west-1a: price"),
+            ("information", "registerWithLoadBalancersFailed", "no rights"),
+            ("information", "fleetProgressHalted", "nothing can be launched"),
+            ("error", "iamFleetRoleInvalid", ""),
+        )
+    ) == [
+        "launchSpecUnusable: t3.micro in eu-west-1a: price",
+        "registerWithLoadBalancersFailed: no rights",
+        "iamFleetRoleInvalid",
+    ]
+    assert fleet.problems([]) == []
+
+
+# Which targets are looked at.
+
+
+def test_the_gate_sees_only_the_new_fleets_own() -> None:
+    """Whatever else is registered in the target group is none of its business."""
+    live = [nouns.instance("i-new"), nouns.instance("i-late", "pending")]
+    registered = {
+        "i-old": nouns.target("i-old", "unhealthy"),
+        "i-new": nouns.target("i-new", "initial"),
+        "i-foreign": nouns.target("i-foreign", "draining"),
+    }
+    assert with_health(live, registered) == (
+        Target(instance="i-new", health=Health.INITIAL),
+        Target(instance="i-late", health=Health.UNREGISTERED),
+    )
+    assert with_health([], registered) == ()
+
+
+def test_draining_is_over_when_the_load_balancer_has_let_go() -> None:
+    registered = {f"i-{health}": nouns.target(f"i-{health}", health) for health in Health}
+    mine = {name for name in registered if name != "i-healthy"}
+    assert [one.instance for one in still_held(registered, {*mine, "i-unknown"})] == [
+        "i-draining",
+        "i-initial",
+        "i-unavailable",
+        "i-unhealthy",
+        "i-unhealthy.draining",
+    ]
+
+
+# The ledger.
+
+
+def test_created_is_kept_and_destroyed_and_left_behind() -> None:
+    created = {("snapshot", "s"): True, ("instance", "i"): False, ("image", "a"): True}
+    assert settle(created, kept=None) == (
+        Entry(kind="image", id="a", fate=Fate.KEPT),
+        Entry(kind="instance", id="i", fate=Fate.DESTROYED),
+        Entry(kind="snapshot", id="s", fate=Fate.KEPT),
+    )
+    assert [one.fate for one in settle(created, kept={("image", "a")})] == [
+        Fate.KEPT,
+        Fate.DESTROYED,
+        Fate.LEFT_BEHIND,
+    ]
+    assert settle({}, kept=set()) == ()

@@ -1,0 +1,133 @@
+"""The steps: who may try again, and what a failed test run says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import TaskRun
+from prefect.states import Completed, Failed
+
+from spotkiln.aws.errors import AwsError, AwsRefused
+from spotkiln.errors import (
+    CapacityError,
+    DeadlineExceeded,
+    InfrastructureError,
+    InputError,
+    SpotkilnError,
+    TestsFailed,
+    UnitFailed,
+)
+from spotkiln.packer import PackerRun
+from tasks import fleet, gate, image, infra, source
+from tasks.image import _test_failure
+from tasks.step import only_infrastructure
+
+TASKS: list[Task[..., Any]] = [
+    found
+    for module in (fleet, gate, image, infra, source)
+    for found in vars(module).values()
+    if isinstance(found, Task)
+]
+
+
+def is_tried_again(error: BaseException) -> bool:
+    run = TaskRun(task_key="t", dynamic_key="0")
+    return only_infrastructure(infra.look_up_infra, run, Failed(data=error))
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (InfrastructureError("Timeout waiting for SSH."), True),
+        (AwsError("RequestLimitExceeded"), True),
+        (AwsRefused("InvalidParameterValue"), False),
+        (InputError("unknown ref"), False),
+        (TestsFailed("2 of 9"), False),
+        (CapacityError("none"), False),
+        (DeadlineExceeded("it", 1, ""), False),
+        (ValueError("a bug"), False),
+    ],
+)
+def test_prefect_tries_only_infrastructure_again(error: Exception, again: bool) -> None:
+    assert is_tried_again(error) is again
+
+
+def test_a_result_is_no_failure() -> None:
+    run = TaskRun(task_key="t", dynamic_key="0")
+    assert not only_infrastructure(infra.look_up_infra, run, Completed(data=7))
+
+
+def test_the_steps_of_a_release_are_there() -> None:
+    assert {one.fn.__name__ for one in TASKS} >= {
+        "check_out",
+        "look_up_infra",
+        "find_image",
+        "packer_build",
+        "test_in_image",
+        "request_fleet",
+        "pass_health_gate",
+        "retire_fleets",
+        "discard_image",
+        "cancel_fleet",
+    }
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda one: one.name)
+def test_no_step_takes_an_answer_from_prefects_cache(task: Task[..., Any]) -> None:
+    """The truth about what exists is in AWS."""
+    assert task.cache_policy == NO_CACHE
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda one: one.name)
+def test_steps_that_are_tried_again_have_the_condition(task: Task[..., Any]) -> None:
+    """Without it a red test would be baked three times. The gate has had all its time."""
+    if task is gate.pass_health_gate:
+        assert task.retries == 0
+    else:
+        assert task.retries == 2
+        assert task.retry_condition_fn is only_infrastructure
+
+
+# What a failed test run says.
+
+RED = """<testsuite><testcase name="GET /up answers"><failure message="expected 200"/></testcase>
+<testcase name="fine"/></testsuite>"""
+GREEN = '<testsuite><testcase name="fine"/></testsuite>'
+
+
+def failed(folder: Path, status: int | None, report: str | None) -> SpotkilnError:
+    if report is not None:
+        (folder / "junit.xml").write_text(report)
+    causes = ["Timeout waiting for SSH."]
+    if status is not None:
+        causes = [f"Script exited with non-zero exit status: {status}.Allowed exit codes are: [0]"]
+    return _test_failure(PackerRun(exit_code=1, causes=causes, output=["the log"]), folder)
+
+
+def test_red_examples_are_named(tmp_path: Path) -> None:
+    error = failed(tmp_path, 20, RED)
+    assert isinstance(error, TestsFailed)
+    assert error.failing == ("GET /up answers",)
+    assert str(error) == "1 of 2 tests failed: GET /up answers: expected 200"
+
+
+@pytest.mark.parametrize("report", [None, "", GREEN])
+def test_without_red_examples_the_log_must_do(tmp_path: Path, report: str | None) -> None:
+    """The test command failed outside of any example: a file that cannot be loaded."""
+    error = failed(tmp_path, 20, report)
+    assert isinstance(error, TestsFailed)
+    assert str(error) == "the tests failed:\nthe log"
+
+
+def test_a_half_written_report_does_not_hide_the_failure(tmp_path: Path) -> None:
+    assert isinstance(failed(tmp_path, 20, RED[:40]), TestsFailed)
+
+
+def test_a_unit_that_does_not_serve_is_no_red_test(tmp_path: Path) -> None:
+    assert isinstance(failed(tmp_path, 30, ""), UnitFailed)
+
+
+def test_infrastructures_failure_stays_one(tmp_path: Path) -> None:
+    assert type(failed(tmp_path, None, RED)) is InfrastructureError
