@@ -20,6 +20,8 @@ forget_identity() {
 }
 
 forget_people() {
+  # What the templates' user data wrote for Packer's own login.
+  rm -f /etc/ssh/sshd_config.d/10-packer.conf
   rm -f /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys
   rm -f /root/.bash_history /home/*/.bash_history
 }

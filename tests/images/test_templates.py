@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.images.units import ROOT
 
@@ -29,8 +30,12 @@ TOO_NEW = [
 needs_packer = pytest.mark.skipif(shutil.which("packer") is None, reason="Packer is not installed")
 
 
+def source(template: str) -> str:
+    return (PACKER / f"{template}.pkr.hcl").read_text()
+
+
 def directives(template: str) -> str:
-    lines = (PACKER / f"{template}.pkr.hcl").read_text().splitlines()
+    lines = source(template).splitlines()
     return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
@@ -88,3 +93,13 @@ def test_no_credentials_are_taken(template: str) -> None:
 @pytest.mark.parametrize("script", sorted((PACKER / "scripts").glob("*.sh")), ids=lambda p: p.name)
 def test_scripts_stop_at_the_first_failure(script: Path) -> None:
     assert "\nset -euo pipefail\n" in script.read_text()
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_what_lets_old_packer_log_in_stays_on_the_builder(template: str) -> None:
+    found = re.search(r"user_data = <<EOF\n(.*?)\nEOF", source(template), re.DOTALL)
+    assert found
+    assert found[1].startswith("#cloud-config\n")
+    (file,) = yaml.safe_load(found[1])["write_files"]
+    assert file["content"] == "PubkeyAcceptedAlgorithms +ssh-rsa\n"
+    assert f"rm -f {file['path']}\n" in (PACKER / "scripts" / "clean.sh").read_text()
