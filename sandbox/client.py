@@ -41,6 +41,7 @@ class Sandbox:
         name: str | None = None,
     ) -> "Sandbox":
         """Start the process and wait until it is ready. account: see account.AccountSettings."""
+        directory = directory.resolve()
         command = [sys.executable, "-m", "sandbox", "up", "--detach", "--dir", str(directory)]
         command += ["--machines", machines, "--speed", str(speed), "--region", region]
         command += ["--account", json.dumps(dict(account or {}))]

@@ -19,6 +19,7 @@ from sandbox.inventory import Inventory
 from sandbox.limits import Limits
 from sandbox.machines import MachineError
 from sandbox.scripts import Subject
+from sandbox.stale import StaleReads
 
 Handler = Callable[..., Any]
 
@@ -32,6 +33,7 @@ class Control:
         recorder: Recorder,
         faults: Faults,
         limits: Limits,
+        stale: StaleReads,
         inventory: Inventory,
         balancers: Balancers,
         status: Callable[[], dict[str, Any]],
@@ -40,6 +42,7 @@ class Control:
         self._recorder = recorder
         self._faults = faults
         self._limits = limits
+        self._stale = stale
         self._inventory = inventory
         self._balancers = balancers
         self._status = status
@@ -101,6 +104,8 @@ class Control:
 
     def _clear_faults(self) -> None:
         self._faults.clear()
+        with self._engine.lock:
+            self._stale.clear()
 
     def _release(self, request: Request, fault_id: str) -> dict[str, Any]:
         fault = self._faults.get(fault_id)

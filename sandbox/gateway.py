@@ -36,6 +36,7 @@ class Gateway:
         recorder: Recorder,
         faults: Faults,
         limits: Limits,
+        stale: StaleReads,
     ) -> None:
         self._engine = engine
         self._aws = aws
@@ -43,7 +44,7 @@ class Gateway:
         self._recorder = recorder
         self._faults = faults
         self._limits = limits
-        self.stale = StaleReads(engine)
+        self._stale_reads = stale
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -102,10 +103,10 @@ class Gateway:
     def _stale(self, call: Call, fault: Fault, carry_out: Callable[..., Response]) -> Response:
         with self._engine.lock:
             if not call.mutating:
-                return carry_out(self.stale.for_read(fault.arguments))
-            copy = self.stale.before_change()
-            response = carry_out()
-            self.stale.open_window(copy, fault.arguments, fault.agent)
+                return carry_out(self._stale_reads.for_read(fault.arguments))
+            copy = self._stale_reads.before_change()
+            response = carry_out(copy)
+            self._stale_reads.open_window(copy, fault.arguments, fault.agent)
             return response
 
     def _pause(
@@ -123,9 +124,9 @@ class Gateway:
         with self._engine.lock, ExitStack() as stack:
             if call.mutating:
                 if copy is None and self._faults.wants_copies():
-                    self.stale.before_change()
+                    self._stale_reads.before_change()
             else:
-                copy = copy or self.stale.from_window(call.agent)
+                copy = copy or self._stale_reads.from_window(call.agent)
                 if copy is not None:
                     stack.enter_context(self._engine.as_of(copy))
             try:

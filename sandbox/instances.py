@@ -111,6 +111,7 @@ class Instances:
         self._must_be(instance, "started", {"pending", "running", "stopped"})
         if instance.state == "stopped":
             record.intent, record.reason, record.running_since = "run", ("", ""), None
+            record.starting = True
             self._describe(instance, "pending", ("", ""))
             self._engine.machines.start(instance_id)
             self._engine.wake()
@@ -187,6 +188,9 @@ class Instances:
         instance = self.get(record.instance_id)
         if machine.address:
             _set_address(instance, machine.address)
+        record.starting = record.starting and machine.status in ("stopping", "stopped")
+        if record.starting:
+            return
         if machine.status == "gone":
             self._end(record, instance, machine)
         elif machine.status == "running" and record.intent == "run":

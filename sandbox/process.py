@@ -121,7 +121,15 @@ def detach(options: argparse.Namespace) -> int:
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": _python_path()},
         )
-    deadline = time.monotonic() + READY_SECONDS[options.machines]
+    try:
+        return _until_ready(directory, process, READY_SECONDS[options.machines])
+    except BaseException:
+        process.terminate()
+        raise
+
+
+def _until_ready(directory: Directory, process: "subprocess.Popen[bytes]", patience: float) -> int:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if process.poll() is not None:
             return _failed(directory, f"it ended with {process.returncode}")
@@ -131,7 +139,7 @@ def detach(options: argparse.Namespace) -> int:
             return 0
         time.sleep(0.05)
     process.terminate()
-    return _failed(directory, f"it was not ready after {READY_SECONDS[options.machines]:.0f} s")
+    return _failed(directory, f"it was not ready after {patience:.0f} s")
 
 
 def _python_path() -> str:

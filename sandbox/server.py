@@ -25,6 +25,7 @@ from sandbox.machines import Machines
 from sandbox.say import say
 from sandbox.scripts import Scripts
 from sandbox.simulated_machines import SimulatedMachines
+from sandbox.stale import StaleReads
 
 log = logging.getLogger(__name__)
 
@@ -69,13 +70,20 @@ class Server:
             key = account.create(self._engine, images, options.account, old_key)
         directory.write_key(key)
         recorder, faults, limits = Recorder(), Faults(), Limits(self._engine.clock)
+        stale = StaleReads(self._engine)
         inventory = Inventory(self._engine)
         control = Control(
-            self._engine, recorder, faults, limits, inventory, self._balancers, self.description
+            self._engine,
+            recorder,
+            faults,
+            limits,
+            stale,
+            inventory,
+            self._balancers,
+            self.description,
         )
-        gateway = Gateway(
-            self._engine, moto_app.application(self._engine), control, recorder, faults, limits
-        )
+        aws = moto_app.application(self._engine)
+        gateway = Gateway(self._engine, aws, control, recorder, faults, limits, stale)
         self._http = make_server(
             "127.0.0.1", options.port, gateway, threaded=True, request_handler=_Quiet
         )

@@ -29,6 +29,7 @@ class InstanceRecord:
     spot_request_id: str | None = None
     intent: Intent = "run"
     reason: tuple[str, str] = ("", "")  # state reason code and message once it leaves `running`
+    starting: bool = False  # a stopped machine was told to start, and has not begun to
     running_since: float | None = None
     interrupt_at: float | None = None  # a spot notice was given; it ends then
     ended_at: float | None = None

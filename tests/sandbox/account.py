@@ -22,7 +22,7 @@ def eventually(look: Callable[[], Any], timeout: float = 10.0, what: str = "") -
         seen = look()
         if seen:
             return seen
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise AssertionError(f"not within {timeout} s: {what or look}; last seen {seen!r}")
 
 
@@ -195,5 +195,7 @@ class Account:
             eventually(lambda: not self.health(), what="no target")
         for image in found["images"]:
             self.ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
+        for snapshot in set(found["snapshots"]) & set(self.box.inventory()["snapshots"]["ids"]):
+            self.ec2.delete_snapshot(SnapshotId=snapshot)
         for template in found["launch_templates"]:
             self.ec2.delete_launch_template(LaunchTemplateId=template)

@@ -163,6 +163,14 @@ def test_after_a_change_reads_can_be_stale_for_a_while(account: Account, box: Sa
     assert account.fleet(fleet)["SpotFleetRequestId"] == fleet
 
 
+def test_clearing_faults_ends_stale_reads(account: Account, box: Sandbox) -> None:
+    box.fault("CreateKeyPair", "stale", reads=100, seconds=10_000)
+    create_key(account, "a")
+    assert len(account.ec2.describe_key_pairs()["KeyPairs"]) == 1
+    box.clear_faults()
+    assert len(account.ec2.describe_key_pairs()["KeyPairs"]) == 2
+
+
 def test_target_health_can_be_stale_too(account: Account, box: Sandbox) -> None:
     box.script(boot_seconds=1)
     instance = account.run()
