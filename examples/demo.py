@@ -190,7 +190,12 @@ def main() -> int:
     with ExitStack() as stack:
         log("starting the sandbox (its own EC2) and a Prefect server ...")
         box = stack.enter_context(
-            Sandbox.start(BUILD / "demo-sandbox", machines=options.machines, kept=(base_key(),))
+            Sandbox.start(
+                BUILD / "demo-sandbox",
+                machines=options.machines,
+                speed=SIMULATED_SPEED if options.machines == "simulated" else 1.0,
+                kept=(base_key(),),
+            )
         )
         # From here on this process, too, finds the sandbox's EC2 and the Packer that fits it.
         os.environ.update(box.environment)
