@@ -9,6 +9,7 @@ import docker
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from docker.types import EndpointConfig, LogConfig
+from urllib3.exceptions import HTTPError
 
 from sandbox.base_image import KEEP_LABEL
 from sandbox.docker_machines_network import OWNER_LABEL
@@ -107,6 +108,7 @@ class Watcher:
         self._client = client
         self._label = f"{OWNER_LABEL}={sandbox}"
         self._on_exit = on_exit
+        self._since = int(time.time())
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="docker-events", daemon=True)
         self._thread.start()
@@ -116,23 +118,22 @@ class Watcher:
         self._closed.set()
 
     def _watch(self) -> None:
-        since = int(time.time())
         while not self._closed.is_set():
             try:
-                since = self._follow(since)
-            except DockerException:
+                self._follow()
+            except (DockerException, OSError, HTTPError):  # docker was restarted
                 self._closed.wait(_RETRY_SECONDS)
 
-    def _follow(self, since: int) -> int:
-        """Until docker ends the stream, which it does when it restarts."""
+    def _follow(self) -> None:
+        """Until the connection ends. What happens before there is a new one is told then; that
+        some is told twice does no harm."""
         events = self._client.events(
             decode=True,
-            since=since,
+            since=self._since,
             filters={"type": "container", "event": "die", "label": self._label},
         )
         for event in events:
-            since = int(event["time"])
+            self._since = int(event["time"])
             if self._closed.is_set():
-                break
+                return
             self._on_exit(event["Actor"]["Attributes"][INSTANCE_LABEL])
-        return since

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import docker
 import pytest
 from docker import DockerClient
 
@@ -21,6 +23,7 @@ from sandbox import base_image, docker_machines_images
 from sandbox.base_image import build_context, recipe_digest
 from sandbox.base_image_apt import HostApt, Source, parse_settings, parse_sources
 from sandbox.docker_machines import DockerMachines, connect
+from sandbox.docker_machines_container import Watcher
 from sandbox.docker_machines_network import (
     OWNER_LABEL,
     Addresses,
@@ -486,6 +489,64 @@ def test_a_machine_that_vanishes_is_gone(
     assert state.reason in ("the machine was killed", "the machine vanished")
     until(lambda: leftovers(client, name)["containers"] == [], "its container removed")
     assert "Started ssh.service" in fleet.machines.console(one)
+
+
+class Cut:
+    """A way to docker's socket that can be cut, as when docker restarts."""
+
+    def __init__(self, path: Path) -> None:
+        self.url = f"unix://{path}"
+        self.opened = 0
+        self._open: list[socket.socket] = []
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(path))
+        self._listening.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        while self._open:
+            with suppress(OSError):
+                self._open.pop().shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listening.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect("/var/run/docker.sock")
+                self.opened += 1
+                self._open += [near, far]
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _copy(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+
+
+@pytest.mark.docker
+def test_the_watcher_outlives_the_loss_of_its_connection(
+    fleet: Fleet, name: str, tmp_path: Path
+) -> None:
+    one = fleet.running()
+    seen: list[str] = []
+    way = Cut(tmp_path / "docker.sock")
+    client = docker.DockerClient(base_url=way.url)
+    watcher = Watcher(client, name, seen.append)
+    until(lambda: way.opened == 1, "the watcher connected")
+    time.sleep(0.5)
+    way.cut()
+    fleet.machines.kill(one)  # while nobody listens
+    until(lambda: one in seen, "the end of the machine seen")
+    watcher.close()
+    way.close()
+    client.close()
 
 
 @pytest.mark.docker
