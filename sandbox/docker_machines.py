@@ -13,10 +13,10 @@ from dataclasses import replace
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
-from docker.models.containers import Container
 
 from sandbox import docker_machines_container as containers
 from sandbox.docker_machines_images import ImageStore, forget_kept
+from sandbox.docker_machines_machine import Machine
 from sandbox.docker_machines_network import SandboxNetwork
 from sandbox.docker_machines_probe import probe, wait_for_port
 from sandbox.docker_machines_sweep import leftovers, sweep
@@ -27,10 +27,9 @@ from sandbox.machines import (
     MachineError,
     MachineSpec,
     MachineState,
-    MachineStatus,
     ProbeResult,
 )
-from sandbox.metadata import MetadataInstance, MetadataServer
+from sandbox.metadata import MetadataServer
 from sandbox.views import InstanceAction
 
 _WORKERS = 8
@@ -41,22 +40,6 @@ _TERMINATE_SECONDS = 5
 _SSH_PORT = 22
 _BOOT_SECONDS = 20.0
 _REMEMBER_SECONDS = 3600  # as long as EC2 shows a terminated instance
-
-
-class _Machine:
-    """What is known of one machine. `status` is set by whoever asks, then by its queue."""
-
-    def __init__(self, spec: MachineSpec, address: str, work: SerialWork) -> None:
-        self.spec = spec
-        self.work = work
-        self.metadata = MetadataInstance(replace(spec, private_ip=address), address)
-        self.address = address
-        self.container: Container | None = None
-        self.status: MachineStatus = "booting"
-        self.reason = ""
-        self.console = ""
-        self.exited = False  # seen by the watcher, not yet looked into
-        self.ended = 0.0
 
 
 class DockerMachines:
@@ -74,7 +57,7 @@ class DockerMachines:
         self._network = SandboxNetwork(self._client, name)
         self._metadata = MetadataServer(self._network.metadata_socket())
         self._images = ImageStore(self._client, name, say)
-        self._machines: dict[str, _Machine] = {}
+        self._machines: dict[str, Machine] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="machines")
         self._closing = threading.Event()
         self._watcher = containers.Watcher(self._client, name, self._on_exit)
@@ -113,10 +96,10 @@ class DockerMachines:
         self._forget_old()
         work = SerialWork(self._pool, self._say)
         try:
-            machine = _Machine(spec, self._network.addresses.take(), work)
+            machine = Machine(spec, self._network.addresses.take(), work)
             machine.work.add(lambda: self._launch(machine))
         except MachineError as error:
-            machine = _Machine(spec, "", work)
+            machine = Machine(spec, "", work)
             machine.status, machine.reason = "gone", str(error)
             machine.ended = time.monotonic()
         self._machines[spec.instance_id] = machine
@@ -204,7 +187,7 @@ class DockerMachines:
 
     # Work, done by a machine's queue
 
-    def _launch(self, machine: _Machine) -> None:
+    def _launch(self, machine: Machine) -> None:
         if self._closing.is_set() or machine.status != "booting":
             return
         self._metadata.put(machine.metadata)
@@ -225,7 +208,7 @@ class DockerMachines:
             return
         self._boot(machine)
 
-    def _boot(self, machine: _Machine) -> None:
+    def _boot(self, machine: Machine) -> None:
         def booting() -> bool:
             return machine.status == "booting" and not machine.exited
 
@@ -233,28 +216,28 @@ class DockerMachines:
         if machine.status == "booting":
             machine.status = "running"
 
-    def _stop(self, machine: _Machine) -> None:
+    def _stop(self, machine: Machine) -> None:
         if machine.container is not None and machine.status == "stopping":
             machine.container.stop(timeout=_STOP_SECONDS)
             machine.status = "stopped"
 
-    def _start(self, machine: _Machine) -> None:
+    def _start(self, machine: Machine) -> None:
         if machine.container is not None and machine.status == "booting":
             machine.container.start()
             self._boot(machine)
 
-    def _restart(self, machine: _Machine) -> None:
+    def _restart(self, machine: Machine) -> None:
         if machine.container is not None and machine.status == "running":
             machine.container.restart(timeout=_STOP_SECONDS)
 
-    def _commit(self, machine: _Machine, image_id: str) -> None:
+    def _commit(self, machine: Machine, image_id: str) -> None:
         if machine.container is None:
             self._images.fail(image_id)
             return
         self._images.make(machine.container, image_id)
         self._images.remove_doomed(self._uses)  # deregistered meanwhile
 
-    def _remove(self, machine: _Machine, seconds: int) -> None:
+    def _remove(self, machine: Machine, seconds: int) -> None:
         """Safe to repeat; whatever happens the machine ends as gone."""
         try:
             if machine.container is not None:
@@ -274,7 +257,7 @@ class DockerMachines:
             machine.exited = True
             machine.work.add(lambda: self._settle(machine))
 
-    def _settle(self, machine: _Machine) -> None:
+    def _settle(self, machine: Machine) -> None:
         """A machine ended that nobody had asked to: rebooted, shut down, or died."""
         machine.exited = False
         if machine.container is None or machine.status not in ("booting", "running"):
