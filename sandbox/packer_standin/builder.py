@@ -101,7 +101,7 @@ class Builder:
         return text(subnet, "vpcId"), text(subnet, "availabilityZone")
 
     def _key_pair(self) -> str:
-        name = f"packer_{uuid.uuid4()}"
+        name = self.template.text("key_pair_name") or f"packer_{uuid.uuid4()}"
         self._ui.step(f"Creating temporary keypair: {name}")
         self._ec2.call("CreateKeyPair", {"KeyName": name})
 
@@ -113,6 +113,8 @@ class Builder:
         return name
 
     def _security_group(self, vpc_id: str) -> str:
+        if given := self.template.text("security_group_id"):
+            return given
         name = f"packer_{uuid.uuid4()}"
         self._ui.step(f"Creating temporary security group for this instance: {name}")
         answer = self._ec2.call(
