@@ -28,7 +28,7 @@ class Balancers:
     def __init__(self, engine: Engine, changed: Callable[[], object]) -> None:
         self._engine = engine
         self._changed = changed
-        self._running: dict[str, tuple[str, Balancer]] = {}  # ARN -> name, balancer
+        self._running: dict[str, Balancer] = {}  # by the target group's name
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="balancers", daemon=True)
 
@@ -39,18 +39,18 @@ class Balancers:
     def stop(self) -> None:
         self._stopping.set()
         self._thread.join(timeout=10)
-        for _, balancer in self._running.values():
+        for balancer in self._running.values():
             balancer.stop()
         self._running.clear()
 
     def addresses(self) -> dict[str, str]:
         return {
-            name: f"http://127.0.0.1:{balancer.port}" for name, balancer in self._running.values()
+            name: f"http://127.0.0.1:{balancer.port}" for name, balancer in self._running.items()
         }
 
     def counters(self, name: str) -> dict[str, Any]:
         """What has gone through it; KeyError if there is none of that name."""
-        return dict(self._running.values())[name].counters()
+        return self._running[name].counters()
 
     def _follow(self) -> None:
         while not self._stopping.wait(1.0):
@@ -63,26 +63,26 @@ class Balancers:
     def sync(self) -> bool:
         """Start and stop what the listeners ask for; True if anything changed."""
         wanted = self._forwarded()
-        for arn in set(self._running) - set(wanted):
-            self._running.pop(arn)[1].stop()
-        started = [arn for arn in wanted if arn not in self._running]
-        for arn in started:
-            balancer = self._make(arn)
+        ended, begun = set(self._running) - wanted, wanted - set(self._running)
+        for name in ended:
+            self._running.pop(name).stop()
+        for name in sorted(begun):
+            balancer = self._make(name)
             balancer.start()
-            self._running[arn] = wanted[arn], balancer
-        return bool(started) or len(self._running) != len(wanted)
+            self._running[name] = balancer
+        return bool(ended or begun)
 
-    def _make(self, arn: str) -> Balancer:
+    def _make(self, name: str) -> Balancer:
         from sandbox.load_balancer import LoadBalancer  # aiohttp is only needed from here on
 
-        return LoadBalancer(lambda: self._engine.targets.routes(arn), "127.0.0.1", 0)
+        return LoadBalancer(lambda: self._engine.targets.routes(name), "127.0.0.1", 0)
 
-    def _forwarded(self) -> dict[str, str]:
-        """Target groups behind an HTTP listener: ARN -> name."""
+    def _forwarded(self) -> set[str]:
+        """Names of the target groups behind a listener."""
         with self._engine.lock:
             groups = self._engine.elbv2.target_groups
             return {
-                arn: groups[arn].name
+                groups[arn].name
                 for balancer in self._engine.elbv2.load_balancers.values()
                 for listener in balancer.listeners.values()
                 for arn in _target_groups(listener)

@@ -93,6 +93,11 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def reset(self) -> None:
+        """The account as it was at the start, in milliseconds: no instance, fleet or image, no
+        fault, script or recorded call. Addresses stay. Clients must not be at work meanwhile."""
+        self._call("POST", "/reset")
+
     # -- what it is --
 
     @property

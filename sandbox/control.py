@@ -25,7 +25,7 @@ Handler = Callable[..., Any]
 
 
 class Control:
-    """`status` returns what sandbox.json holds."""
+    """`status` returns what sandbox.json holds; `furnish` fills an empty account."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Control:
         inventory: Inventory,
         balancers: Balancers,
         status: Callable[[], dict[str, Any]],
+        furnish: Callable[[], object],
     ) -> None:
         self._engine = engine
         self._recorder = recorder
@@ -46,6 +47,7 @@ class Control:
         self._inventory = inventory
         self._balancers = balancers
         self._status = status
+        self._furnish = furnish
         self._routes = Map(
             [
                 Rule(f"/_sandbox{path}", methods=[method], endpoint=handler)
@@ -57,6 +59,7 @@ class Control:
     def _table(self) -> list[tuple[str, str, Handler]]:
         return [
             ("GET", "/status", lambda _: self._status()),
+            ("POST", "/reset", lambda _: self._reset()),
             ("GET", "/inventory", lambda _: self._inventory.take()),
             ("GET", "/load_balancers/<name>", lambda _, name: self._balancers.counters(name)),
             ("GET", "/calls", lambda _: self._recorder.calls()),
@@ -94,6 +97,18 @@ class Control:
             return _json({"error": str(error)}, 400)
         except ServiceException as error:
             return _json({"error": error.message, "code": error.code}, 404)
+
+    def _reset(self) -> None:
+        """The account as it was at the start, without starting anew."""
+        self._clear_faults()
+        self._limits.clear()
+        with self._engine.lock:
+            self._engine.scripts.clear()
+            self._engine.empty()
+            self._furnish()
+            self._inventory.begin()
+        self._recorder.clear()
+        self._engine.wake()
 
     # -- faults, limits, capacity --
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
+from moto.iam.models import iam_backends
 
 from sandbox.clock import Clock
 from sandbox.fleets import Fleets
@@ -90,6 +91,19 @@ class Engine:
         self.instances.tick()
         self.fleets.tick()
         self.targets.tick()
+
+    def empty(self) -> None:
+        """An account with nothing in it, not even its furniture; machines and images go at once."""
+        for instance_id in self.state.instances:
+            self.machines.kill(instance_id)
+            self.machines.observe(instance_id)
+        for image_id, image in self.ec2.amis.items():
+            if getattr(image, "source_image_id", None):  # made here
+                self.machines.remove_image(image_id)
+        self.state = State()
+        self.late_launch_seconds = None
+        for backend in (self.ec2, self.elbv2, iam_backends[ACCOUNT_ID]["aws"]):
+            backend.reset()
 
     # -- copies, for stale reads --
 

@@ -8,9 +8,12 @@ from sandbox.state import ACCOUNT_ID
 
 class Inventory:
     def __init__(self, engine: Engine) -> None:
-        """Key pairs and security groups that exist now belong to the account's furniture."""
         self._engine = engine
-        self._key_pairs = set(engine.ec2.key_pairs)
+        self.begin()
+
+    def begin(self) -> None:
+        """Key pairs and security groups that exist now belong to the account's furniture."""
+        self._key_pairs = set(self._engine.ec2.key_pairs)
         self._groups = set(self._security_groups())
 
     def _security_groups(self) -> list[str]:

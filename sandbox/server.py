@@ -21,7 +21,7 @@ from sandbox.faults import Faults
 from sandbox.gateway import Gateway
 from sandbox.inventory import Inventory
 from sandbox.limits import Limits
-from sandbox.machines import Machines
+from sandbox.machines import InitialImage, Machines
 from sandbox.say import say
 from sandbox.scripts import Scripts
 from sandbox.simulated_machines import SimulatedMachines
@@ -59,16 +59,14 @@ class Server:
         self._machines = _machines(options, clock, self._scripts)
         self._engine = Engine(options.region, self._machines, clock, self._scripts)
         self._balancers = Balancers(self._engine, self._describe)
+        self._images: list[InitialImage] = []
         self._http: BaseWSGIServer | None = None
 
     def start(self) -> dict[str, Any]:
         """Returns the description once everything answers."""
-        directory, options = self.options.directory, self.options
-        old_key = directory.key.read_text() if directory.key.exists() else None
-        images = self._machines.initial_images(options.kept)
+        self._images = self._machines.initial_images(self.options.kept)
         with self._engine.lock:
-            key = account.create(self._engine, images, options.account, old_key)
-        directory.write_key(key)
+            self._furnish()
         recorder, faults, limits = Recorder(), Faults(), Limits(self._engine.clock)
         stale = StaleReads(self._engine)
         inventory = Inventory(self._engine)
@@ -81,11 +79,12 @@ class Server:
             inventory,
             self._balancers,
             self.description,
+            self._furnish,
         )
         aws = moto_app.application(self._engine)
         gateway = Gateway(self._engine, aws, control, recorder, faults, limits, stale)
         self._http = make_server(
-            "127.0.0.1", options.port, gateway, threaded=True, request_handler=_Quiet
+            "127.0.0.1", self.options.port, gateway, threaded=True, request_handler=_Quiet
         )
         threading.Thread(
             target=self._http.serve_forever, args=(0.1,), name="http", daemon=True
@@ -93,6 +92,12 @@ class Server:
         self._engine.start()
         self._balancers.start()
         return self._describe()
+
+    def _furnish(self) -> None:
+        directory = self.options.directory
+        old_key = directory.key.read_text() if directory.key.exists() else None
+        key = account.create(self._engine, self._images, self.options.account, old_key)
+        directory.write_key(key)
 
     def _describe(self) -> dict[str, Any]:
         described = self.description()

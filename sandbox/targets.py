@@ -145,14 +145,16 @@ class Targets:
 
     # -- what the load balancer asks for --
 
-    def routes(self, arn: str) -> list[TargetRoute]:
+    def routes(self, name: str) -> list[TargetRoute]:
+        """Of the target group of that name; none if there is no such group."""
         with self._engine.lock:
-            group = self._engine.elbv2.target_groups.get(arn)
+            groups = self._engine.elbv2.target_groups.values()
+            group = next((one for one in groups if one.name == name), None)
             if group is None:
                 return []
             found = [
                 (target.instance_id, target.port, self.state_of(group, target)[0])
-                for target in self._engine.state.targets.get(arn, {}).values()
+                for target in self._engine.state.targets.get(group.arn, {}).values()
             ]
         return [
             TargetRoute(

@@ -112,31 +112,29 @@ def test_in_the_foreground_a_signal_ends_it(tmp_path: Path) -> None:
     assert not directory.running()
 
 
-def test_after_a_kill_the_next_one_starts_as_if_nothing_had_been(tmp_path: Path) -> None:
-    first = Sandbox.start(tmp_path / "box", machines="simulated")
-    key = (tmp_path / "box" / "demo.pem").read_text()
-    os.kill(first.description["pid"], signal.SIGKILL)
-    eventually(lambda: not Directory(tmp_path / "box").running(), what="killed")
-    with pytest.raises(SandboxError, match="no sandbox runs"):
-        Sandbox.attach(tmp_path / "box")
-    with Sandbox.start(tmp_path / "box", machines="simulated") as second:
-        assert second.description["pid"] != first.description["pid"]
-        assert (tmp_path / "box" / "demo.pem").read_text() == key
-
-
-def test_two_side_by_side_know_nothing_of_each_other(
+def test_side_by_side_killed_and_started_again(
     tmp_path: Path, account: Account, box: Sandbox
 ) -> None:
+    """Two know nothing of each other; after a kill the next one starts as if nothing had been."""
     groups = {"target_groups": ["website", {"name": "blog", "interval": 30}], "zones": ["a", "b"]}
-    with Sandbox.start(tmp_path, machines="simulated", account=groups, region="eu-west-2") as other:
-        assert other.description["name"] != box.description["name"]
-        theirs = Account(other)
-        theirs.ec2 = boto3_in(other, "eu-west-2")
-        theirs.ec2.create_key_pair(KeyName="theirs")
-        assert other.inventory()["key_pairs"]["ids"] == ["theirs"]
-        assert box.inventory()["key_pairs"]["ids"] == []
-        assert list(theirs.subnets()) == ["eu-west-2a", "eu-west-2b"]
-        assert set(other.description["load_balancers"]) == {"website", "blog"}
+    first = Sandbox.start(tmp_path, machines="simulated", account=groups, region="eu-west-2")
+    assert first.description["name"] != box.description["name"]
+    assert set(first.description["load_balancers"]) == {"website", "blog"}
+    ec2 = boto3_in(first, "eu-west-2")
+    ec2.create_key_pair(KeyName="theirs")
+    assert first.inventory()["key_pairs"]["ids"] == ["theirs"]
+    assert box.inventory()["key_pairs"]["ids"] == []
+    zones = {one["AvailabilityZone"] for one in ec2.describe_subnets()["Subnets"]}
+    assert zones == {"eu-west-2a", "eu-west-2b"}
+    key = (tmp_path / "demo.pem").read_text()
+    os.kill(first.description["pid"], signal.SIGKILL)
+    eventually(lambda: not Directory(tmp_path).running(), what="killed")
+    with pytest.raises(SandboxError, match="no sandbox runs"):
+        Sandbox.attach(tmp_path)
+    with Sandbox.start(tmp_path, machines="simulated") as second:
+        assert second.description["pid"] != first.description["pid"]
+        assert second.inventory()["key_pairs"]["ids"] == []
+        assert (tmp_path / "demo.pem").read_text() == key
 
 
 def boto3_in(box: Sandbox, region: str) -> Any:

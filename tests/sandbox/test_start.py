@@ -91,3 +91,26 @@ def test_prices_are_plausible_stable_and_by_zone(account: Account) -> None:
     assert len({tuple(changes) for changes in found.values()}) == 6
     zone = [{"Name": "availability-zone", "Values": ["eu-west-1b"]}]
     assert set(prices(Filters=zone)) == {("t3.micro", "eu-west-1b"), ("t3.small", "eu-west-1b")}
+
+
+def test_a_reset_brings_the_start_back(account: Account, box: Sandbox) -> None:
+    box.script(boot_seconds=1)
+    fleet = account.request()
+    account.running_members(fleet)
+    account.ec2.create_key_pair(KeyName="mine")
+    box.fault("Describe*", "throttle", count=1000)
+    address = box.load_balancer("website")
+    before = account.target_group
+    box.reset()
+    del account.target_group  # the group is another one now
+    assert all(one["count"] == 0 for one in box.inventory().values())
+    assert box.calls() == []
+    assert account.ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"] == []
+    assert [key["KeyName"] for key in account.ec2.describe_key_pairs()["KeyPairs"]] == ["demo"]
+    assert account.target_group != before
+    assert account.health() == {}
+    assert box.load_balancer("website") == address
+    again = account.request()
+    (first, _) = account.running_members(again)
+    account.until_health(first, "healthy")
+    assert account.iam.get_role(RoleName="website")
