@@ -1,0 +1,175 @@
+"""What exists in the account, and what of it somebody owns: with plain boto3 and the sandbox's own
+inventory, for the product's eyes would not do."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from sandbox.client import Sandbox
+
+from examples.account import tags_of
+
+ENDED = {"cancelled", "failed"}
+BASE = "rails-base"
+# What EC2 itself adds for a volume of each instance is the instance's.
+UNCOUNTED = {"volumes"}
+
+
+def client(box: Sandbox, service: str) -> Any:
+    environment = box.environment
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        config=Config(user_agent_extra="truth", retries={"total_max_attempts": 3}),
+    )
+
+
+@dataclass
+class Truth:
+    """One look at one target group: its serving fleet, its targets, and whatever has no owner,
+    as `kind id`."""
+
+    fleet: str = ""
+    commit: str = ""
+    image: str = ""
+    capacity: int = 0
+    members: list[str] = field(default_factory=list)
+    healthy: list[str] = field(default_factory=list)
+    other_targets: list[str] = field(default_factory=list)
+    stray: list[str] = field(default_factory=list)
+
+    def problems(self) -> list[str]:
+        """Everything that must not be, in words."""
+        found = [f"left: {one}" for one in self.stray]
+        if not self.fleet:
+            found.append("no fleet serves")
+        if len(self.members) != self.capacity or sorted(self.members) != sorted(self.healthy):
+            found.append(
+                f"of {self.capacity} servers {len(self.members)} live, {len(self.healthy)} healthy"
+            )
+        found += [f"target {one}" for one in self.other_targets]
+        return found
+
+
+class Account:
+    def __init__(self, box: Sandbox) -> None:
+        self.box = box
+        self.ec2 = client(box, "ec2")
+        self.elbv2 = client(box, "elbv2")
+
+    def group_arn(self, name: str) -> str:
+        found = self.elbv2.describe_target_groups(Names=[name])["TargetGroups"]
+        return str(found[0]["TargetGroupArn"])
+
+    def leases(self, name: str = "website") -> list[str]:
+        answer = self.elbv2.describe_tags(ResourceArns=[self.group_arn(name)])
+        tags = answer["TagDescriptions"][0].get("Tags", [])
+        return [tag["Key"] for tag in tags if tag["Key"].startswith("spotkiln:lease/")]
+
+    def base_image(self) -> str:
+        """Made of the Debian image as quickly as can be: a machine, and its image."""
+        debian = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])
+        source = max(debian["Images"], key=lambda one: one["CreationDate"])["ImageId"]
+        made = self.ec2.run_instances(ImageId=source, MinCount=1, MaxCount=1)
+        machine = made["Instances"][0]["InstanceId"]
+        quick: Any = {"Delay": 0.2, "MaxAttempts": 300}
+        self.ec2.get_waiter("instance_running").wait(InstanceIds=[machine], WaiterConfig=quick)
+        image = self.ec2.create_image(InstanceId=machine, Name=f"{BASE} for tests")["ImageId"]
+        self.ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig=quick)
+        self.ec2.terminate_instances(InstanceIds=[machine])
+        self.ec2.get_waiter("instance_terminated").wait(InstanceIds=[machine], WaiterConfig=quick)
+        return str(image)
+
+    def fleets(self) -> list[dict[str, Any]]:
+        """Those that have not ended."""
+        found = self.ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"]
+        return [one for one in found if one["SpotFleetRequestState"] not in ENDED]
+
+    def instances(self, fleet: str = "") -> list[dict[str, Any]]:
+        """Those that have not ended; of one fleet, or all."""
+        wanted = [{"Name": "tag:aws:ec2spot:fleet-request-id", "Values": [fleet]}] if fleet else []
+        pages = self.ec2.describe_instances(Filters=wanted)["Reservations"]
+        every = [one for page in pages for one in page["Instances"]]
+        return [one for one in every if one["State"]["Name"] != "terminated"]
+
+    def targets(self, name: str) -> dict[str, str]:
+        """State by instance."""
+        arn = self.group_arn(name)
+        found = self.elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        return {one["Target"]["Id"]: one["TargetHealth"]["State"] for one in found}
+
+    def released_images(self) -> list[dict[str, Any]]:
+        own = self.ec2.describe_images(Owners=["self"])["Images"]
+        return [one for one in own if "spotkiln:released" in tags_of(one)]
+
+    def serving(self, group: str = "website") -> list[dict[str, Any]]:
+        arn = self.group_arn(group)
+        return [
+            one
+            for one in self.fleets()
+            if tags_of(one).get("spotkiln:phase") == "serving" and arn in _groups(one)
+        ]
+
+    def look(self, group: str = "website", also: tuple[str, ...] = ()) -> Truth:
+        """`also`: other target groups whose serving fleets own what is theirs."""
+        truth = Truth()
+        serving = self.serving(group)
+        owned = {one["SpotFleetRequestId"] for one in serving}
+        if serving:
+            first = serving[0]
+            marks = tags_of(first)
+            truth.fleet = first["SpotFleetRequestId"]
+            truth.commit = marks.get("spotkiln:commit", "")
+            truth.image = marks.get("spotkiln:image", "")
+            truth.capacity = first["SpotFleetRequestConfig"]["TargetCapacity"]
+            truth.members = [one["InstanceId"] for one in self.instances(truth.fleet)]
+            truth.stray += [f"second serving fleet {x['SpotFleetRequestId']}" for x in serving[1:]]
+        health = self.targets(group)
+        truth.healthy = [name for name, state in health.items() if state == "healthy"]
+        truth.other_targets = [
+            f"{name} is {state}" for name, state in health.items() if name not in truth.members
+        ]
+        for other in also:
+            owned |= {one["SpotFleetRequestId"] for one in self.serving(other)}
+        truth.stray += self._strays(owned)
+        truth.stray += [f"lease {key}" for name in (group, *also) for key in self.leases(name)]
+        return truth
+
+    def _strays(self, owned: set[str]) -> list[str]:
+        """Whatever exists and neither these fleets nor a kept version own, as `kind id`."""
+        keep: dict[str, set[str]] = {"fleets": set(owned)}
+        keep["instances"] = {one["InstanceId"] for x in owned for one in self.instances(x)}
+        fleets = [one for one in self.fleets() if one["SpotFleetRequestId"] in owned]
+        keep["launch_templates"] = {
+            part["LaunchTemplateSpecification"]["LaunchTemplateId"]
+            for one in fleets
+            for part in one["SpotFleetRequestConfig"].get("LaunchTemplateConfigs", [])
+        }
+        own = self.ec2.describe_images(Owners=["self"])["Images"]
+        kept = [
+            one for one in own if "spotkiln:released" in tags_of(one) or one["Name"].startswith(BASE)
+        ]
+        keep["images"] = {one["ImageId"] for one in kept}
+        keep["snapshots"] = {
+            mapping["Ebs"]["SnapshotId"]
+            for one in kept
+            for mapping in one["BlockDeviceMappings"]
+            if "Ebs" in mapping
+        }
+        return [
+            f"{kind} {name}"
+            for kind, found in self.box.inventory().items()
+            if kind not in UNCOUNTED
+            for name in found["ids"]
+            if name not in keep.get(kind, set())
+        ]
+
+
+def _groups(fleet: dict[str, Any]) -> set[str]:
+    balancers = fleet["SpotFleetRequestConfig"].get("LoadBalancersConfig", {})
+    groups = balancers.get("TargetGroupsConfig", {}).get("TargetGroups", [])
+    return {one["Arn"] for one in groups}

@@ -1,0 +1,140 @@
+"""All that a case needs: a sandbox, a Prefect server, a repository, and flows as processes."""
+
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from examples.prefect_local import LocalPrefect
+from sandbox.client import Sandbox
+from tests.reliability.flow_process import ROOT, FlowProcess, Zygote
+from tests.reliability.truth import Account, Truth
+
+SPEED = 20.0
+# In the sandbox's seconds: quick machines, for it is not they that are on trial.
+MACHINES = {"boot_seconds": 4, "serve_seconds": 3, "stop_seconds": 2, "image_seconds": 4}
+STAND_IN = {"bake_seconds": 1, "test_seconds": 1}
+CLEAN_SECONDS = 10.0
+
+
+def make_refs(repository: Path) -> None:
+    subprocess.run(
+        ["bash", str(ROOT / "examples" / "make_refs.sh"), str(repository)],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+
+
+class World:
+    """Start it once, and play every case in it. A server given is used and left running."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        speed: float = SPEED,
+        prefect: LocalPrefect | None = None,
+        account: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.home = home
+        self._stack = ExitStack()
+        self.repository = home / "repository"
+        self._prefect = prefect
+        self._speed = speed
+        self._settings = account
+        self._environment = dict(environment or {})
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.prefect = self._prefect or stack.enter_context(
+                LocalPrefect(self.home / "prefect", {}, 0)
+            )
+            if self._prefect is None:
+                self.prefect.start_server()
+            self.box = stack.enter_context(
+                Sandbox.start(
+                    self.home / "sandbox",
+                    machines="simulated",
+                    speed=self._speed,
+                    account=self._settings,
+                )
+            )
+            environment = {
+                **self.prefect.environment,
+                **self.box.environment,
+                "SPOTKILN_HOME": str(self.home / "spotkiln"),
+                # They are for a person, and there are thousands.
+                "PREFECT_LOGGING_TO_API_ENABLED": "false",
+                **self._environment,
+            }
+            self.zygote = stack.enter_context(
+                Zygote(self.home / "runs", environment, self._speed)
+            )
+            make_refs(self.repository)
+            self.account = Account(self.box)
+            self.box.script(**MACHINES, **STAND_IN)
+            self.account.base_image()
+            self.prefect.wait_for_server()
+            self.zygote.wait_until_ready()
+            self.api = stack.enter_context(
+                httpx.Client(base_url=f"{self.prefect.address}/api", timeout=30)
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    # -- flows --
+
+    def parameters(self, ref: str = "v1", variant: str = "", **changes: Any) -> dict[str, Any]:
+        """Of a release. Another `variant` of the same commit is another image."""
+        app: dict[str, Any] = {
+            "name": "demo-web-app",
+            "repository": str(self.repository),
+            "ref": ref,
+        }
+        if variant:
+            app["environment"] = {"VARIANT": variant}
+        given: dict[str, Any] = {
+            "app": app,
+            "gate": {"polls": 1, "boot_seconds": 20},
+            "keep_versions": 2,
+            "force": True,
+        }
+        return {**given, **changes}
+
+    def start(self, ref: str = "v1", variant: str = "", **changes: Any) -> FlowProcess:
+        return self.zygote.start("release", self.parameters(ref, variant, **changes))
+
+    def release(self, ref: str = "v1", variant: str = "", **changes: Any) -> dict[str, Any]:
+        """Start one and wait for what comes of it."""
+        return self.start(ref, variant, **changes).result()
+
+    def reconcile(self, **parameters: Any) -> dict[str, Any]:
+        return self.zygote.start("reconcile", parameters).result()
+
+    def report_crashed(self, process: FlowProcess) -> None:
+        """What a worker tells Prefect within a second of its flow process's death."""
+        if process.run:
+            self.api.post(
+                f"/flow_runs/{process.run}/set_state",
+                json={"state": {"type": "CRASHED", "name": "Crashed"}, "force": True},
+            ).raise_for_status()
+
+    # -- what is there --
+
+    def settled(self, group: str = "website", also: tuple[str, ...] = ()) -> Truth:
+        """A look once machines that were told to end have done so, or after a deadline."""
+        deadline = time.monotonic() + CLEAN_SECONDS
+        while True:
+            truth = self.account.look(group, also)
+            if not truth.problems() or time.monotonic() > deadline:
+                return truth
+            time.sleep(0.2)

@@ -1,0 +1,118 @@
+"""Runs flows as processes of their own, forked from one that has imported everything already.
+
+Importing Prefect takes seconds, a matrix has hundreds of cases. The parent has no threads and no
+connections, so a fork of it is as good as a fresh process; each gets a session of its own and can
+be killed as a group, as a worker's flow process can.
+
+Reads a JSON order a line on stdin: {"id", "flow", "parameters", "folder", "speed"}; answers
+{"id", "pid"} and, when the process has ended, {"id", "code"}. The process leaves `run` (the flow
+run's id), `log` and `result.json` in its folder.
+"""
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+POLL_SECONDS = 0.02
+# In the sandbox's seconds, as all of the product's waits.
+RETRY_DELAYS = [2.0, 10.0]
+
+
+def main() -> int:
+    speed = float(sys.argv[1])
+    import tasks.step
+
+    # Prefect sleeps itself between tries, by its own clock.
+    tasks.step.STEP["retry_delay_seconds"] = [seconds / speed for seconds in RETRY_DELAYS]
+    import flows.reconcile
+    import flows.release
+
+    flows_by_name = {"release": flows.release.release, "reconcile": flows.reconcile.reconcile}
+    _hasten(speed)
+    _say({"ready": True})
+    children: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
+        if ready:
+            line = sys.stdin.readline()
+            if not line:
+                return 0
+            order = json.loads(line)
+            pid = os.fork()
+            if pid == 0:
+                _run(flows_by_name[order["flow"]], order)
+            children[pid] = order["id"]
+            _say({"id": order["id"], "pid": pid})
+        while children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            _say({"id": children.pop(pid), "code": os.waitstatus_to_exitcode(status)})
+
+
+def _say(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def _hasten(speed: float) -> None:
+    """The product's clock runs as fast as the sandbox's."""
+    from spotkiln.poll import RealClock
+
+    def now(_: RealClock) -> float:
+        return time.monotonic() * speed
+
+    def sleep(_: RealClock, seconds: float) -> None:
+        time.sleep(seconds / speed)
+
+    RealClock.now = now  # type: ignore[method-assign]
+    RealClock.sleep = sleep  # type: ignore[method-assign]
+
+
+def _run(flow: Any, order: dict[str, Any]) -> None:
+    """In the child; never returns to the loop. Ends as a script does, so that Prefect's logs and
+    events are sent."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder = Path(order["folder"])
+    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    code = 0
+    try:
+        result = _as_flow_run(flow, order["parameters"], folder)
+    except BaseException as error:  # noqa: BLE001 - it is written down, whatever it is
+        traceback.print_exc()
+        result, code = {"error": f"{type(error).__name__}: {error}"}, 1
+    (folder / "result.json").write_text(json.dumps(result))
+    raise SystemExit(code)
+
+
+def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[str, Any]:
+    from prefect.client.orchestration import get_client
+    from prefect.flow_engine import run_flow
+
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(flow, parameters=parameters)
+    (folder / "run").write_text(str(run.id))
+    result = run_flow(flow, flow_run=run, parameters=parameters)
+    if isinstance(result, list):
+        return {"actions": [str(one) for one in result]}
+    return {
+        "outcome": str(result.outcome),
+        "cause": result.cause,
+        "image": result.image.id if result.image else "",
+        "fleet": result.fleet.id if result.fleet else "",
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
