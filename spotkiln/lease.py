@@ -65,6 +65,9 @@ def from_tags(tags: Mapping[str, str]) -> list[Lease]:
             ticket, until = datetime.fromisoformat(parts[2]), datetime.fromisoformat(parts[3])
         except ValueError:
             continue
+        # A time of nowhere cannot be compared with ours.
+        if ticket.tzinfo is None or until.tzinfo is None:
+            continue
         found.append(
             Lease(
                 release=key.removeprefix(PREFIX),
