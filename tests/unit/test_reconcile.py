@@ -1,0 +1,135 @@
+"""What nobody owns, and what is done about it."""
+
+from typing import Any
+
+from spotkiln import tags as t
+from spotkiln.fleet import Phase
+from spotkiln.image import ImageState
+from spotkiln.reconcile import Action, Do, Facts, Owned, Snapshot, decide, newest_serving, within
+from tests.unit import nouns
+from tests.unit.leftovers import LIVING, fleet, image, machine
+from tests.unit.nouns import GROUP, OTHER_GROUP, START
+
+
+def todo(**facts: Any) -> list[tuple[str, tuple[str, ...]]]:
+    return [(one.do, one.ids) for one in decide(Facts(living=LIVING, **facts))]
+
+
+SERVING = fleet("sfr-serving", Phase.SERVING, "old")
+OLD_IMAGE = image("ami-old", "old", ImageState.TESTED, released="2024-04-01")
+
+
+def test_a_quiet_account_needs_nothing() -> None:
+    assert todo() == []
+    assert (
+        todo(
+            fleets=(SERVING,),
+            images=(OLD_IMAGE,),
+            instances=(machine("i-1", "old", of=SERVING.id),),
+            snapshots=(Snapshot(id="snap-ami-old", release="old", image="ami-old"),),
+            templates=(Owned(id="lt-sfr-serving", release="old"),),
+        )
+        == []
+    )
+
+
+def test_a_living_releases_things_are_left_alone() -> None:
+    release = "living"
+    pending = fleet("sfr-new", Phase.PENDING, release)
+    assert (
+        todo(
+            fleets=(SERVING, pending),
+            instances=(machine("i-builder", release), machine("i-2", release, of="sfr-new")),
+            images=(OLD_IMAGE, image("ami-new", release, ImageState.CANDIDATE)),
+            snapshots=(Snapshot(id="snap-new", release=release),),
+            templates=(Owned(id="lt-sfr-new", release=release), Owned(id="lt-x", release=release)),
+            security_groups=(Owned(id="sg-1", release=release),),
+            key_pairs=(Owned(id="spotkiln-builder-living", release=release),),
+        )
+        == []
+    )
+
+
+def test_a_dead_releases_things_go_servers_first() -> None:
+    pending = fleet("sfr-new", Phase.PENDING, "dead")
+    assert todo(
+        fleets=(SERVING, pending),
+        instances=(machine("i-builder", "dead"), machine("i-2", "dead", of="sfr-new")),
+        images=(OLD_IMAGE, image("ami-new", "dead", ImageState.CANDIDATE)),
+        snapshots=(Snapshot(id="snap-stray", release="dead"),),
+        templates=(Owned(id="lt-stray", release="dead"),),
+        security_groups=(Owned(id="sg-1", release="dead"),),
+        key_pairs=(Owned(id="key-1", release="dead"),),
+    ) == [
+        (Do.RETIRE_FLEETS, ("sfr-new",)),
+        (Do.TERMINATE_BUILDERS, ("i-builder",)),
+        (Do.DELETE_TEMPLATE, ("lt-stray",)),
+        (Do.DELETE_KEY_PAIR, ("key-1",)),
+        (Do.DELETE_SECURITY_GROUP, ("sg-1",)),
+        (Do.DISCARD_IMAGE, ("ami-new",)),
+        (Do.DELETE_SNAPSHOT, ("snap-stray",)),
+    ]
+
+
+def test_killed_after_promoting_it_finishes_the_release() -> None:
+    new = fleet("sfr-new", Phase.SERVING, "dead", created=START.replace(hour=13))
+    tested = image("ami-dead", "dead", ImageState.TESTED)
+    assert todo(fleets=(SERVING, new), images=(OLD_IMAGE, tested)) == [
+        (Do.MARK_RELEASED, ("ami-dead",)),
+        (Do.RETIRE_FLEETS, ("sfr-serving",)),
+    ]
+
+
+def test_a_retirement_is_finished_unless_its_release_lives() -> None:
+    leaving = fleet("sfr-leaving", Phase.RETIRING, "older", state="cancelled_running")
+    assert todo(fleets=(SERVING, leaving)) == [(Do.RETIRE_FLEETS, ("sfr-leaving",))]
+    new = fleet("sfr-new", Phase.SERVING, "living", created=START.replace(hour=13))
+    assert todo(fleets=(SERVING, leaving, new)) == []
+
+
+def test_instances_that_arrived_after_the_cancel_are_drained() -> None:
+    gone = fleet("sfr-gone", Phase.PENDING, "dead", state="cancelled")
+    late = machine("i-late", "dead", of="sfr-gone", state="pending")
+    found = decide(Facts(fleets=(SERVING, gone), instances=(late,)))
+    assert found == [
+        Action(
+            do=Do.DRAIN_INSTANCES,
+            ids=("i-late",),
+            why="its fleet sfr-gone is cancelled",
+            target_group=GROUP,
+        )
+    ]
+    assert str(found[0]) == "drain and terminate i-late: its fleet sfr-gone is cancelled"
+
+
+def test_a_serving_fleet_that_somebody_cancelled_is_not_ours_to_take() -> None:
+    cancelled = fleet("sfr-serving", Phase.SERVING, "old", state="cancelled")
+    assert todo(fleets=(cancelled,), instances=(machine("i-1", "old", of="sfr-serving"),)) == []
+
+
+def test_rejected_images_go_and_kept_ones_stay() -> None:
+    rejected = image("ami-bad", "dead", ImageState.REJECTED, released="2024-04-01")
+    kept = image("ami-kept", "dead", ImageState.REJECTED, keep="rejected")
+    assert todo(images=(rejected, kept)) == [(Do.DISCARD_IMAGE, ("ami-bad",))]
+
+
+def test_the_newest_that_serves_is_one_a_target_group() -> None:
+    newer = fleet("sfr-2", Phase.SERVING, "new", created=START.replace(hour=13))
+    other = fleet("sfr-3", Phase.SERVING, "new", target_groups=(OTHER_GROUP,))
+    lost = fleet("sfr-4", Phase.SERVING, "new", state="cancelled", created=START.replace(hour=14))
+    assert newest_serving([newer, SERVING, other, lost]) == {GROUP: newer, OTHER_GROUP: other}
+
+
+def test_within_one_target_group_others_are_out_of_sight() -> None:
+    elsewhere = {t.RELEASE: "dead", t.TARGET_GROUP: "other"}
+    pending = fleet("sfr-o", Phase.PENDING, "dead", target_groups=(OTHER_GROUP,))
+    facts = Facts(
+        fleets=(pending.model_copy(update={"tags": {**pending.tags, **elsewhere}}),),
+        instances=(nouns.instance("i-o", "running", tags=elsewhere),),
+        templates=(Owned(id="lt-o", release="dead", target_group="other"),),
+        snapshots=(Snapshot(id="snap-o", release="dead", target_group="other"),),
+        security_groups=(Owned(id="sg-o", release="dead", target_group="other"),),
+    )
+    assert len(decide(facts)) == 5
+    assert decide(within(facts, "website")) == []
+    assert decide(within(facts, "other")) == decide(facts)

@@ -1,0 +1,163 @@
+"""For any set of facts: reconciling comes to rest, and touches nothing that is owned."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotkiln import tags as t
+from spotkiln.fleet import Phase
+from spotkiln.image import ImageState
+from spotkiln.reconcile import Action, Do, Facts, Owned, Snapshot, decide, newest_serving
+from tests.unit.leftovers import LIVING, fleet, image, machine
+from tests.unit.nouns import GROUP, OTHER_GROUP, START
+
+RELEASES = ["living", "dead", "older"]
+releases = st.sampled_from(RELEASES)
+fleets = st.builds(
+    lambda n, phase, release, state, group, hour: fleet(
+        f"sfr-{n}",
+        phase,
+        release,
+        state=state,
+        target_groups=(group,),
+        created=START.replace(hour=hour),
+    ),
+    st.integers(0, 5),
+    st.sampled_from([None, *Phase]),
+    releases,
+    st.sampled_from(["active", "active", "submitted", "cancelled_running", "cancelled", "failed"]),
+    st.sampled_from([GROUP, OTHER_GROUP]),
+    st.integers(0, 23),
+)
+images = st.builds(
+    lambda release, n, state, tags: image(f"ami-{n or release}", release, state, **tags),
+    releases,
+    st.sampled_from(["", "x"]),
+    st.sampled_from(ImageState),
+    st.sampled_from([{}, {"released": "2024-04-01"}, {"keep": "rejected"}]),
+)
+machines = st.builds(
+    lambda n, release, of, state: machine(f"i-{n}", release, of, state),
+    st.integers(0, 9),
+    releases,
+    st.sampled_from(["", *(f"sfr-{n}" for n in range(6))]),
+    st.sampled_from(["running", "running", "pending", "shutting-down", "terminated", "stopped"]),
+)
+owned = st.builds(
+    lambda n, release: Owned(id=f"x-{n}", release=release), st.integers(0, 5), releases
+)
+
+
+def many(one: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(one, max_size=5, unique_by=lambda x: x.id).map(tuple)
+
+
+any_facts = st.builds(
+    Facts,
+    living=st.just(LIVING),
+    fleets=many(fleets),
+    images=many(images),
+    instances=many(machines),
+    snapshots=many(
+        st.builds(
+            lambda n, release, of: Snapshot(id=f"snap-{n}", release=release, image=f"ami-{of}"),
+            st.integers(0, 5),
+            releases,
+            st.sampled_from(["x", "none", *RELEASES]),
+        )
+    ),
+    templates=many(owned),
+    security_groups=many(owned),
+    key_pairs=many(owned),
+)
+
+
+def apply(facts: Facts, actions: list[Action]) -> Facts:
+    """Does to the facts what the actions do to an account."""
+    gone: dict[Do, set[str]] = {do: set() for do in Do}
+    for action in actions:
+        gone[action.do] |= set(action.ids)
+    ended = gone[Do.DRAIN_INSTANCES] | gone[Do.TERMINATE_BUILDERS]
+    ended |= {x.id for x in facts.instances if x.fleet in gone[Do.RETIRE_FLEETS]}
+    discarded = gone[Do.DISCARD_IMAGE]
+    held = {s for x in facts.images if x.id in discarded for s in x.snapshots}
+
+    def without(things: tuple[Any, ...], names: set[str]) -> tuple[Any, ...]:
+        return tuple(one for one in things if one.id not in names)
+
+    return facts.model_copy(
+        update={
+            "fleets": tuple(
+                x.model_copy(update={"state": "cancelled"}) if x.id in gone[Do.RETIRE_FLEETS] else x
+                for x in facts.fleets
+            ),
+            "instances": tuple(
+                x.model_copy(update={"state": "terminated"}) if x.id in ended else x
+                for x in facts.instances
+            ),
+            "images": tuple(
+                x.with_tags(**{t.RELEASED: "now"}) if x.id in gone[Do.MARK_RELEASED] else x
+                for x in without(facts.images, discarded)
+            ),
+            "snapshots": without(facts.snapshots, gone[Do.DELETE_SNAPSHOT] | held),
+            "templates": without(facts.templates, gone[Do.DELETE_TEMPLATE]),
+            "security_groups": without(facts.security_groups, gone[Do.DELETE_SECURITY_GROUP]),
+            "key_pairs": without(facts.key_pairs, gone[Do.DELETE_KEY_PAIR]),
+        }
+    )
+
+
+def settled(facts: Facts) -> Facts:
+    """Reconciled until nothing changes, which must not take long."""
+    for _ in range(4):
+        actions = decide(facts)
+        if not actions:
+            return facts
+        facts = apply(facts, actions)
+    raise AssertionError(f"still to do: {decide(facts)}")
+
+
+@given(any_facts)
+def test_it_comes_to_rest_and_leaves_what_is_owned(facts: Facts) -> None:
+    left = settled(facts)
+    used = {x.image for x in left.fleets if not x.gone}
+    for one in left.fleets:
+        if one.phase is Phase.PENDING:
+            assert one.gone or one.release in LIVING
+    for machine_ in left.instances:
+        if not machine_.fleet:
+            ended = machine_.state in {"terminated", "shutting-down"}
+            assert ended or machine_.tags[t.RELEASE] in LIVING
+    for image_ in left.images:
+        owned_ = image_.release in LIVING or image_.id in used or t.KEEP in image_.tags
+        assert owned_ or (t.RELEASED in image_.tags and image_.state is not ImageState.REJECTED)
+    for group in (*left.security_groups, *left.key_pairs):
+        assert group.release in LIVING
+
+
+@given(any_facts)
+def test_it_never_touches_what_serves_what_is_foreign_and_what_lives(facts: Facts) -> None:
+    serving = {x.id for x in newest_serving(facts.fleets).values()}
+    untouchable = serving | {x.id for x in facts.fleets if x.phase is None}
+    pending = {x.id for x in facts.fleets if x.phase is Phase.PENDING and x.release in LIVING}
+    images_ = {x.image for x in facts.fleets if not x.gone}
+    living = {x.id for x in facts.images if x.release in LIVING}
+    machines_ = {x.id for x in facts.instances if x.fleet in serving | pending}
+    machines_ |= {x.id for x in facts.instances if not x.fleet and x.tags[t.RELEASE] in LIVING}
+    for one in decide(facts):
+        if one.do is Do.RETIRE_FLEETS:
+            assert not {*one.ids} & (untouchable | pending)
+        if one.do is Do.DISCARD_IMAGE:
+            assert not {*one.ids} & (images_ | living)
+        if one.do in {Do.TERMINATE_BUILDERS, Do.DRAIN_INSTANCES}:
+            assert not {*one.ids} & machines_
+        assert one.why
+
+
+@given(any_facts)
+def test_what_it_does_helps_only_once(facts: Facts) -> None:
+    """Done twice at once, or again, there is nothing more to do for the same things."""
+    actions = decide(facts)
+    again = {(one.do, one.ids) for one in decide(apply(facts, actions))}
+    assert again.isdisjoint((one.do, one.ids) for one in actions)
