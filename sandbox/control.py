@@ -1,6 +1,5 @@
 """The control API under /_sandbox: JSON in, JSON out; for tests, the demo and the command line."""
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -175,11 +174,10 @@ class Control:
             tags = self._engine.instances.tags(image_id)
         return self._engine.scripts.properties(Subject(image_id, name, tags))
 
-    def _interrupt(self, request: Request, instance_id: str) -> dict[str, Any]:
+    def _interrupt(self, request: Request, instance_id: str) -> None:
         seconds = float(_body(request).get("notice_seconds", 120))
         with self._engine.lock:
             self._engine.instances.interrupt(instance_id, seconds)
-            return dataclasses.asdict(self._engine.instances.record(instance_id))
 
     def _kill(self, request: Request, instance_id: str) -> None:
         del request

@@ -62,6 +62,7 @@ class Instances:
         for instance in reservation.instances:
             record = InstanceRecord(
                 instance.id,
+                moto=instance,
                 spot=spot,
                 fleet_id=fleet.fleet_id if fleet else None,
                 weight=weight,
@@ -135,7 +136,8 @@ class Instances:
     # -- lookups --
 
     def get(self, instance_id: str) -> Instance:
-        return self._engine.ec2.get_instance(instance_id)
+        instance: Instance = self.record(instance_id).moto
+        return instance
 
     def record(self, instance_id: str) -> InstanceRecord:
         record = self._engine.state.instances.get(instance_id)

@@ -72,14 +72,19 @@ class Behaviour:
 
 def behaviour(properties: Mapping[str, Any]) -> Behaviour:
     """Raises ValueError if a property has a value that means nothing."""
-    known = {f.name for f in fields(Behaviour)} & set(properties)
-    values: dict[str, Any] = {key: properties[key] for key in known}
+    values = {key: value for key, value in properties.items() if key in _KNOWN}
     if "health" in values:
         values["health"] = _health(values["health"])
-    for key in known - {"health", "console", "body"}:
-        if values[key] is not None and not isinstance(values[key], int | float):
-            raise ValueError(f"{key}: expected seconds, got {values[key]!r}")
+    for key, value in values.items():
+        if key in _TEXTS or value is None:
+            continue
+        if not isinstance(value, int | float) and key != "health":
+            raise ValueError(f"{key}: expected seconds, got {value!r}")
     return Behaviour(**values)
+
+
+_KNOWN = frozenset(field.name for field in fields(Behaviour))
+_TEXTS = frozenset(("console", "body"))
 
 
 def _health(value: Any) -> tuple[tuple[float, Answer], ...]:

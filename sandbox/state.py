@@ -19,9 +19,11 @@ def utcnow() -> datetime:
 
 @dataclass
 class InstanceRecord:
-    """One instance until it is forgotten, an hour after its end. Times in sandbox seconds."""
+    """One instance until it is forgotten, an hour after its end. Times in sandbox seconds.
+    `moto` is moto's own model of it."""
 
     instance_id: str
+    moto: Any = field(default=None, repr=False)
     spot: bool = False
     fleet_id: str | None = None
     weight: float = 1.0

@@ -26,6 +26,7 @@ _REGISTRATION = 1.0
 class Targets:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._routes: dict[str, list[tuple[Target, str]]] = {}
         self._probes = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
 
     def stop(self) -> None:
@@ -146,24 +147,33 @@ class Targets:
     # -- what the load balancer asks for --
 
     def routes(self, name: str) -> list[TargetRoute]:
-        """Of the target group of that name; none if there is no such group."""
-        with self._engine.lock:
-            groups = self._engine.elbv2.target_groups.values()
-            group = next((one for one in groups if one.name == name), None)
-            if group is None:
-                return []
-            found = [
-                (target.instance_id, target.port, self.state_of(group, target)[0])
-                for target in self._engine.state.targets.get(group.arn, {}).values()
-            ]
+        """Of the target group of that name; none if there is no such group. While the API is
+        busy, what it was a moment ago: traffic does not wait for it."""
+        if self._engine.lock.acquire(timeout=0.05 if name in self._routes else -1):
+            try:
+                self._routes[name] = self._states(name)
+            finally:
+                self._engine.lock.release()
+        return self._reachable(self._routes[name])
+
+    def _states(self, name: str) -> list[tuple[Target, str]]:
+        groups = self._engine.elbv2.target_groups.values()
+        group = next((one for one in groups if one.name == name), None)
+        if group is None:
+            return []
+        members = self._engine.state.targets.get(group.arn, {}).values()
+        return [(target, self.state_of(group, target)[0]) for target in members]
+
+    def _reachable(self, found: list[tuple[Target, str]]) -> list[TargetRoute]:
+        machines = self._engine.machines
         return [
             TargetRoute(
-                instance_id,
-                port,
+                target.instance_id,
+                target.port,
                 state if state != "unavailable" else "healthy",  # type: ignore[arg-type]
-                None if state == "unused" else self._engine.machines.endpoint(instance_id, port),
+                None if state == "unused" else machines.endpoint(target.instance_id, target.port),
             )
-            for instance_id, port, state in found
+            for target, state in found
         ]
 
     # -- as time passes --
