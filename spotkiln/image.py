@@ -1,6 +1,7 @@
 """Image: a baked application, from candidate to tested or rejected."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -86,3 +87,18 @@ def superseded(images: list[Image], keep: int, in_use: set[str]) -> list[Image]:
         reverse=True,
     )
     return [image for image in released[keep:] if image.id not in in_use]
+
+
+def discardable(images: Iterable[Image], release: str, in_use: set[str]) -> list[Image]:
+    """What undoing a release takes away: images that it baked, and rejected ones.
+
+    None that shall be kept, and none that a fleet uses, a rejected one neither: the fleet that
+    serves could replace nothing without its image.
+    """
+    return [
+        image
+        for image in images
+        if (image.release == release or image.state is ImageState.REJECTED)
+        and t.KEEP not in image.tags
+        and image.id not in in_use
+    ]

@@ -89,7 +89,10 @@ def cancel_fleet(infra: Infra, release: str) -> list[str]:
     """
     aws = connect(infra.region)
     before = serving(fleets.listing(aws), infra.target_group.arn)
-    ours = [one for one in fleets.of_release(aws, release) if one.phase is not Phase.SERVING]
+    # One that has been promoted serves: what comes after that does not undo it.
+    made = fleets.of_release(aws, release)
+    ours = [one for one in made if one.phase is not Phase.SERVING]
+    used = {name for one in made if one not in ours for name in one.launch_templates}
     gone = retire(
         aws,
         [one for one in ours if not one.gone],
@@ -98,7 +101,7 @@ def cancel_fleet(infra: Infra, release: str) -> list[str]:
         clock=CLOCK,
         say=say,
     )
-    for template in fleets.templates_of_release(aws, release):
+    for template in set(fleets.templates_of_release(aws, release)) - used:
         fleets.delete_template(aws, template)
     after = serving(fleets.listing(aws), infra.target_group.arn)
     if [one.id for one in after] != [one.id for one in before]:

@@ -15,7 +15,7 @@ from spotkiln.aws.discard import discard, discard_builders, discard_release, dis
 from spotkiln.aws.session import Aws, connect
 from spotkiln.bake import TEMPLATES, bake_variables, image_tags, test_variables
 from spotkiln.errors import InfrastructureError, SpotkilnError
-from spotkiln.image import Image, ImageState, image_name, newest, superseded
+from spotkiln.image import Image, ImageState, discardable, image_name, newest, superseded
 from spotkiln.infra import Infra
 from spotkiln.junit import TestReport, read_report, require_green
 from spotkiln.noun import Noun
@@ -213,19 +213,15 @@ def mark_released(image: Image, when: str) -> None:
 def discard_image(job: Job) -> list[str]:
     """Undo the image steps at whatever point they were: builders, a candidate, a tested image
     that was never released. One that was reused stays, unless it has been rejected; a rejected
-    one stays if it shall be kept to be looked at.
+    one stays if it shall be kept to be looked at, or if what serves was made of it.
     """
     aws = connect(job.infra.region)
     gone = discard_builders(aws, job.release, say)
     remove_access(aws, job.release, job.infra.vpc, CLOCK)
     baked = images.of_release(aws, job.release, job.image_name)
     reused = images.of_recipe(aws, job.recipe.digest)
-    for image in {one.id: one for one in (*baked, *reused)}.values():
-        rejected = image.state is ImageState.REJECTED
-        if rejected and t.KEEP in image.tags:
-            say(f"image {image.id} is rejected and kept, as asked")
-        elif rejected or image.release == job.release or image.name == job.image_name:
-            gone += discard(aws, image, CLOCK, say)
+    for image in discardable({x.id: x for x in (*baked, *reused)}.values(), job.release, used(aws)):
+        gone += discard(aws, image, CLOCK, say)
     return gone + discard_snapshots(aws, job.release)
 
 
@@ -236,13 +232,17 @@ def reject_image(image: Image, *, keep: bool) -> None:
     images.tag(connect(image.region), [image.id, *image.snapshots], marks)
 
 
+def used(aws: Aws) -> set[str]:
+    """The images of fleets that are still there."""
+    return {fleet.image for fleet in aws_fleets.listing(aws) if not fleet.gone}
+
+
 @task(name="prune versions", **STEP)
 def prune_versions(region: str, app: str, keep: int) -> list[str]:
     """Discard released images beyond the newest `keep`, but none that a fleet still uses:
     without its image a fleet could replace nothing."""
     aws = connect(region)
-    in_use = {fleet.image for fleet in aws_fleets.listing(aws) if not fleet.gone}
     gone: list[str] = []
-    for image in superseded(images.of_app(aws, app), keep, in_use):
+    for image in superseded(images.of_app(aws, app), keep, used(aws)):
         gone += discard(aws, image, CLOCK, say)
     return gone
