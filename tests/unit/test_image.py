@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkiln.image import Image, ImageState, image_name, newest, release_of, superseded
+from spotkiln.image import (
+    Image,
+    ImageState,
+    discardable,
+    image_name,
+    newest,
+    release_of,
+    superseded,
+)
 from tests.unit.nouns import COMMIT, RELEASE, START, image
 
 
@@ -80,6 +88,18 @@ def test_superseded_spares_what_is_in_use_and_what_was_never_released() -> None:
     one, two, three = (released(f"ami-{n}", n) for n in range(3))
     candidate = image("ami-candidate", state="candidate")
     assert superseded([candidate, one, two, three], 1, {"ami-0"}) == [two]
+
+
+def test_undoing_a_release_takes_what_it_baked_and_what_was_rejected() -> None:
+    baked = image("ami-baked", state="candidate")
+    rejected = image("ami-rejected", release="another", state="rejected")
+    stays = [
+        image("ami-reused", release="another", state="tested"),
+        image("ami-kept", state="rejected", keep="rejected"),
+        image("ami-serving", state="rejected"),
+    ]
+    found = discardable([baked, *stays, rejected], RELEASE, {"ami-serving"})
+    assert found == [baked, rejected]
 
 
 @given(
