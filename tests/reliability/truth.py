@@ -6,9 +6,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from sandbox.client import Sandbox
 
 from examples.account import tags_of
+from sandbox.client import Sandbox
 
 ENDED = {"cancelled", "failed"}
 BASE = "rails-base"
@@ -151,7 +151,9 @@ class Account:
         }
         own = self.ec2.describe_images(Owners=["self"])["Images"]
         kept = [
-            one for one in own if "spotkiln:released" in tags_of(one) or one["Name"].startswith(BASE)
+            one
+            for one in own
+            if "spotkiln:released" in tags_of(one) or one["Name"].startswith(BASE)
         ]
         keep["images"] = {one["ImageId"] for one in kept}
         keep["snapshots"] = {

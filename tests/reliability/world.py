@@ -19,6 +19,8 @@ SPEED = 20.0
 MACHINES = {"boot_seconds": 4, "serve_seconds": 3, "stop_seconds": 2, "image_seconds": 4}
 STAND_IN = {"bake_seconds": 1, "test_seconds": 1}
 CLEAN_SECONDS = 10.0
+# Long enough for a machine that was told to end to do so.
+QUIET_SECONDS = 1.0
 
 
 def make_refs(repository: Path) -> None:
@@ -73,9 +75,7 @@ class World:
                 "PREFECT_LOGGING_TO_API_ENABLED": "false",
                 **self._environment,
             }
-            self.zygote = stack.enter_context(
-                Zygote(self.home / "runs", environment, self._speed)
-            )
+            self.zygote = stack.enter_context(Zygote(self.home / "runs", environment, self._speed))
             make_refs(self.repository)
             self.account = Account(self.box)
             self.box.script(**MACHINES, **STAND_IN)
@@ -130,9 +130,18 @@ class World:
 
     # -- what is there --
 
-    def settled(self, group: str = "website", also: tuple[str, ...] = ()) -> Truth:
+    def look_once_quiet(self) -> Truth:
+        """Nobody is expected to mend anything any more."""
+        return self.settled(patience_seconds=QUIET_SECONDS)
+
+    def settled(
+        self,
+        group: str = "website",
+        also: tuple[str, ...] = (),
+        patience_seconds: float = CLEAN_SECONDS,
+    ) -> Truth:
         """A look once machines that were told to end have done so, or after a deadline."""
-        deadline = time.monotonic() + CLEAN_SECONDS
+        deadline = time.monotonic() + patience_seconds
         while True:
             truth = self.account.look(group, also)
             if not truth.problems() or time.monotonic() > deadline:

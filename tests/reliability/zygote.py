@@ -34,6 +34,10 @@ def main() -> int:
     import flows.release
 
     flows_by_name = {"release": flows.release.release, "reconcile": flows.reconcile.reconcile}
+    from spotkiln.aws.session import connect
+
+    # Reading botocore's models takes longer than all of a release's calls; nothing is opened yet.
+    connect(os.environ["AWS_REGION"])
     _hasten(speed)
     _say({"ready": True})
     children: dict[int, int] = {}
@@ -103,7 +107,7 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
     with get_client(sync_client=True) as client:
         run = client.create_flow_run(flow, parameters=parameters)
     (folder / "run").write_text(str(run.id))
-    result = run_flow(flow, flow_run=run, parameters=parameters)
+    result: Any = run_flow(flow, flow_run=run, parameters=parameters)
     if isinstance(result, list):
         return {"actions": [str(one) for one in result]}
     return {

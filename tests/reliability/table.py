@@ -1,0 +1,74 @@
+"""The fault matrix as a page."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.reliability.matrix import PACKER, SCENARIOS, Call, Case, Fault, Outcome
+
+HEAD = """# The fault matrix
+
+Every AWS call that changes something, as recorded from a release over a serving fleet, a release
+with red tests, and one whose servers are sick (of these two only where they go another way), and
+what became of it. Written by `make torture`; nothing here is written by hand.
+
+After each case, and one reconcile if anything was left, it was checked that the serving fleet is
+whole with every target healthy, that nothing exists which neither it nor a kept version owns, that
+the next release succeeds, and that no request through the load balancer failed meanwhile.
+
+- **released**: the release went on and succeeded
+- **undone**: it failed and undid everything itself
+- **nothing left**: it was killed, and had left nothing
+- **reconciled**: something was left, and one reconcile finished or undid it
+
+*Killed*: SIGKILL to the flow's process group before the call was carried out, or after it; at
+Packer's calls Packer is killed too, as when the host is lost. *Flow killed*: the flow alone, and
+Packer cleans up. *Error*: `UnauthorizedOperation` once. *Throttled*: twice in a row. *Stale*: the
+three reads after it answer as before it. Packer here is the sandbox's stand-in, which makes the
+same calls.
+"""
+
+
+def write_table(path: Path, cases: Sequence[Case], done: Mapping[str, Outcome]) -> None:
+    lines = [HEAD, _summary(cases, done)]
+    for scenario in SCENARIOS:
+        calls = list(dict.fromkeys(x.call for x in cases if x.call.scenario == scenario.name))
+        lines += ["", f"## {scenario.name.capitalize()}", "", *_rows(calls, done)]
+    lines += _details(done)
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _summary(cases: Sequence[Case], done: Mapping[str, Outcome]) -> str:
+    played = [done[str(one)] for one in cases if str(one) in done]
+    failed = sum(not one.passed for one in played)
+    words = f"{len(played)} of {len(cases)} cases were played, {failed} failed."
+    counts: dict[str, int] = {}
+    for one in played:
+        counts[one.word] = counts.get(one.word, 0) + 1
+    return f"{words} " + ", ".join(f"{n} {word}" for word, n in sorted(counts.items())) + "."
+
+
+def _rows(calls: Sequence[Call], done: Mapping[str, Outcome]) -> list[str]:
+    rows = [
+        "| # | by | call | " + " | ".join(Fault) + " |",
+        "|---" * (3 + len(Fault)) + "|",
+    ]
+    for call in calls:
+        cells = []
+        for fault in Fault:
+            if fault is Fault.KILL_FLOW and call.agent != PACKER:
+                cells.append("–")
+                continue
+            outcome = done.get(str(Case(call, fault)))
+            cells.append(outcome.word if outcome else "not played")
+        rows.append(f"| {call.index} | {call.who} | {call.operation} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def _details(done: Mapping[str, Outcome]) -> list[str]:
+    failed = [one for one in done.values() if not one.passed]
+    if not failed:
+        return []
+    lines = ["", "## What failed", ""]
+    for one in failed:
+        lines += [f"- {one.case}", *(f"  - {problem}" for problem in one.problems)]
+    return lines
