@@ -51,8 +51,8 @@ async def run(url: str, rate: float, seconds: float, out: Path) -> None:
     """Requests at a steady rate until SIGTERM or for `seconds`; the tally goes to `out`."""
     tally = Tally()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(ending, stop.set)
     start = time.monotonic()
     timeout = aiohttp.ClientTimeout(total=30)
     async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as group:

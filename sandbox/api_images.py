@@ -5,12 +5,13 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError
 from moto.ec2.responses.amis import AmisResponse
+from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 
 from sandbox.api_base import SandboxApi
 from sandbox.state import utcnow
 
 
-class ImageApi(SandboxApi, AmisResponse):
+class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
     def create_image(self) -> ActionResult:
         self.error_on_dryrun()
         tags: dict[str, dict[str, str]] = {}
@@ -45,6 +46,16 @@ class ImageApi(SandboxApi, AmisResponse):
         self.params["ImageIds"] = [one for one in ids if one not in gone]
         images: Any = super().describe_images().result
         return self.paged("Images", list(images["Images"]))
+
+    def describe_snapshots(self) -> ActionResult:
+        """With the owners that were asked for: moto gives everybody's."""
+        found: Any = ElasticBlockStore.describe_snapshots(self).result
+        wanted = {
+            self.current_account if owner == "self" else owner
+            for owner in self.value("OwnerIds", [])
+        }
+        snapshots = [one for one in found["Snapshots"] if not wanted or one.owner_id in wanted]
+        return self.paged("Snapshots", snapshots)
 
     def modify_image_attribute(self) -> ActionResult:
         image = self.engine.images.own(self.value("ImageId", ""))
