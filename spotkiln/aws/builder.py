@@ -40,13 +40,19 @@ def open_group(
     group = _find_group(aws, name, vpc)
     specifications: Any = [{"ResourceType": "security-group", "Tags": t.to_aws(tags)}]
     if group is None:
-        with aws_errors(f"security group {name}"):
+        try:
             group = aws.ec2.create_security_group(
                 GroupName=name,
                 Description="SSH into a Spotkiln builder, for as long as it runs",
                 VpcId=vpc,
                 TagSpecifications=specifications,
             )["GroupId"]
+        except ClientError as error:
+            # A repeated call whose first answer was lost: it is there after all.
+            group = _find_group(aws, name, vpc) if "Duplicate" in code_of(error) else None
+            if group is None:
+                with aws_errors(f"security group {name}"):
+                    raise
     ranges: Any = [{"CidrIp": cidr, "Description": "SSH from Spotkiln"} for cidr in cidrs]
     try:
         aws.ec2.authorize_security_group_ingress(
