@@ -167,6 +167,7 @@ def test_what_waiting_does_not_mend_fails_at_the_second_look(reason: str) -> Non
 
 def test_a_failing_check_names_instance_code_and_what_to_do() -> None:
     bad = look(0, {"i-1": ("unhealthy", MISMATCH)})
+    assert in_short([bad, bad.model_copy(update={"at": 60.0})], 1) == WAIT
     found = verdict([bad, bad.model_copy(update={"at": 61.0})], 1)
     assert found.detail == "i-1 unhealthy (Target.ResponseCodeMismatch) after 61 s, 60 s of grace"
     assert found.advice.startswith("The application answers, but with the wrong code")
