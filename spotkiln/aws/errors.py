@@ -108,7 +108,8 @@ def translate(error: BotoCoreError | ClientError, resource: str) -> SpotkilnErro
         return AwsError(f"{resource}: cannot reach AWS: {error}", type(error).__name__)
     code = code_of(error)
     call = error.operation_name
-    message = error.response.get("Error", {}).get("Message", "").rstrip(".")
+    # An empty element is None to botocore.
+    message = (error.response.get("Error", {}).get("Message") or "").rstrip(".")
     if code in DENIED:
         return PermissionDenied(
             f"no right to {call} ({resource}): AWS says: {message}. "

@@ -1,0 +1,26 @@
+"""One world for all of this folder: a sandbox with simulated machines, a Prefect server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.reliability.world import MACHINES, STAND_IN, World
+
+
+@pytest.fixture(scope="session")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    home: Path = tmp_path_factory.mktemp("release")
+    with World(home) as world:
+        yield world
+
+
+@pytest.fixture
+def world(started: World) -> Iterator[World]:
+    """Quiet again after each test: no faults, no limits, machines as they were."""
+    started.box.clear_calls()
+    yield started
+    started.box.clear_faults()
+    started.box.clear_capacity()
+    started.box.clear_scripts()
+    started.box.script(**MACHINES, **STAND_IN)

@@ -1,0 +1,99 @@
+"""Releases that fail: what served before serves on, nothing is left, and the reason is told."""
+
+import pytest
+
+from tests.release.pages import last_row, page
+from tests.reliability.world import World
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
+
+
+@pytest.fixture
+def serving(world: World) -> str:
+    """A fleet that serves; its id."""
+    made = world.release("v1", "serving", force=False)
+    assert made["outcome"] in {"released", "unchanged"}, made
+    world.box.clear_calls()
+    return str(made["fleet"])
+
+
+def untouched(world: World, fleet: str) -> None:
+    truth = world.settled()
+    assert truth.problems() == []
+    assert truth.fleet == fleet
+
+
+def test_red_tests_discard_the_image_and_name_the_examples(world: World, serving: str) -> None:
+    failed = world.release("red")
+    assert "Note is valid with a text" in failed["error"]
+    untouched(world, serving)
+    assert last_row(world)["outcome"] == "failed"
+    assert not [
+        x for x in world.box.calls() if x["operation"] == "RequestSpotFleet" and not x["error"]
+    ]
+
+
+def test_a_sick_release_is_rolled_back_with_evidence(world: World, serving: str) -> None:
+    failed = world.release("sick")
+    assert "ImageRejected" in failed["error"]
+    assert "500" in failed["error"]
+    untouched(world, serving)
+    row = last_row(world)
+    assert row["outcome"] == "rolled_back"
+    evidence = page(world, "evidence-")
+    assert "Target.ResponseCodeMismatch" in evidence
+    assert "instanceChange launched" in evidence
+    assert "## Console of i-" in evidence
+    own = world.account.ec2.describe_images(Owners=["self"])["Images"]
+    assert row["image"] not in [one["ImageId"] for one in own]
+
+
+def test_a_rejected_image_can_be_kept_and_is_never_used_again(world: World, serving: str) -> None:
+    first = world.release("sick", "kept", keep_rejected=True)
+    assert "ImageRejected" in first["error"]
+    kept = last_row(world)["image"]
+    found = world.account.ec2.describe_images(ImageIds=[kept])["Images"][0]
+    assert {"Key": "spotkiln:state", "Value": "rejected"} in found["Tags"]
+    world.reconcile()
+    assert world.account.ec2.describe_images(ImageIds=[kept])["Images"]
+    second = world.release("sick", "kept")
+    assert "ImageRejected" in second["error"]
+    assert last_row(world)["image"] != kept
+    truth = world.settled()
+    assert truth.fleet == serving
+    world.account.ec2.deregister_image(ImageId=kept)
+    for mapping in found["BlockDeviceMappings"]:
+        world.account.ec2.delete_snapshot(SnapshotId=mapping["Ebs"]["SnapshotId"])
+
+
+def test_no_capacity_names_the_cause_and_leaves_nothing(world: World, serving: str) -> None:
+    world.box.capacity(0)
+    failed = world.release("v2", "nothing to be had", gate={"polls": 1, "fulfilment_seconds": 60})
+    assert "CapacityError" in failed["error"], failed
+    assert "0 of 2 instances" in failed["error"]
+    world.box.clear_capacity()
+    untouched(world, serving)
+
+
+def test_a_crash_loop_fails_and_says_so(world: World, serving: str) -> None:
+    world.box.script(match={"aws:ec2spot:fleet-request-id": "sfr-*"}, vanish_after=2)
+    failed = world.release("v2", "crashing")
+    world.box.clear_scripts()
+    assert "crashing" in failed["error"] or "ended by themselves" in failed["error"], failed
+    world.box.script(boot_seconds=4, serve_seconds=3)
+    world.box.clear_calls()
+
+
+def test_an_interruption_in_the_gate_is_waited_out(world: World, serving: str) -> None:
+    world.box.script(match={"spotkiln:phase": "*"}, serve_seconds=3)
+    world.box.script(
+        match={"aws:ec2spot:fleet-request-id": "sfr-*"},
+        serve_seconds=15,
+        interrupt_after=4,
+        times=1,
+    )
+    made = world.release("v2", "interrupted")
+    assert made["outcome"] == "released", made
+    truth = world.settled()
+    assert truth.problems() == []
+    assert truth.fleet == made["fleet"] != serving
