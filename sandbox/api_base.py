@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses._base_response import EC2BaseResponse
 
 from sandbox.engine import Engine
@@ -27,3 +28,10 @@ class SandboxApi(EC2BaseResponse):
         if end < len(items):
             result["NextToken"] = str(end)
         return ActionResult(result)
+
+
+def unsupported(operation: str, instead: str) -> EC2ClientError:
+    """moto would make something that has no machine."""
+    return EC2ClientError(
+        "UnsupportedOperation", f"the sandbox has no {operation}; it knows {instead}"
+    )

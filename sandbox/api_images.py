@@ -7,7 +7,7 @@ from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError
 from moto.ec2.responses.amis import AmisResponse
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 
-from sandbox.api_base import SandboxApi
+from sandbox.api_base import SandboxApi, unsupported
 from sandbox.state import utcnow
 
 
@@ -26,6 +26,12 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
             reboot=not self.value("NoReboot", default=False),
         )
         return ActionResult({"ImageId": image.id})
+
+    def copy_image(self) -> ActionResult:
+        raise unsupported("CopyImage", "CreateImage")
+
+    def register_image(self) -> ActionResult:
+        raise unsupported("RegisterImage", "CreateImage")
 
     def deregister_image(self) -> ActionResult:
         self.error_on_dryrun()

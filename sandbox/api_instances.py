@@ -11,7 +11,7 @@ from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.responses.instances import InstanceResponse
 
 from sandbox import capacity, fleet_config, prices
-from sandbox.api_base import SandboxApi
+from sandbox.api_base import SandboxApi, unsupported
 from sandbox.fleet_rounds import no_capacity
 from sandbox.instances import CODES
 from sandbox.launching import check_key, set_profile
@@ -26,7 +26,7 @@ class InstanceApi(SandboxApi, InstanceResponse):
     def run_instances(self) -> ActionResult:
         token, content = self.value("ClientToken"), self._content()
         known = self.engine.state.tokens.get(f"run-instances/{token}") if token else None
-        if known is not None:
+        if known is not None and known[1] in self.ec2_backend.reservations:
             if known[0] != content:
                 raise EC2ClientError(
                     "IdempotentParameterMismatch",
@@ -136,6 +136,12 @@ class InstanceApi(SandboxApi, InstanceResponse):
                 ]
             }
         )
+
+    def request_spot_instances(self) -> ActionResult:
+        raise unsupported("RequestSpotInstances", "RunInstances with InstanceMarketOptions")
+
+    def create_fleet(self) -> ActionResult:
+        raise unsupported("CreateFleet", "RequestSpotFleet")
 
     def get_console_output(self) -> ActionResult:
         instance = self.ec2_backend.get_instance(self.value("InstanceId", ""))

@@ -12,7 +12,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from sandbox import aws_errors
+from sandbox import aws_errors, pricing
 from sandbox.calls import Call, Recorder
 from sandbox.engine import Engine
 from sandbox.faults import Fault, Faults
@@ -55,6 +55,8 @@ class Gateway:
         call = self._recorder.record(environ, body)
 
         def carry_out(copy: bytes | None = None) -> Response:
+            if call.service == "pricing":
+                return pricing.answer(call.operation, body, self._engine.region)
             environ["wsgi.input"] = io.BytesIO(body)
             return self._carry_out(call, environ, copy)
 

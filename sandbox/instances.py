@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance, Reservation, StateReason
 from moto.ec2.utils import random_spot_request_id
 
-from sandbox.machines import MachineSpec, MachineState
+from sandbox.instance_details import give_root_volume, machine_spec, set_address
+from sandbox.machines import MachineState
 from sandbox.scripts import Subject
-from sandbox.state import ACCOUNT_ID, Fleet, InstanceRecord, utcnow
+from sandbox.state import Fleet, InstanceRecord, utcnow
 
 if TYPE_CHECKING:
     from sandbox.engine import Engine
@@ -72,9 +72,9 @@ class Instances:
             instance.lifecycle = "spot" if spot else None
             instance.spot_instance_request_id = record.spot_request_id  # type: ignore[attr-defined]
             _set_state(instance, "pending")
-            self._give_root_volume(instance)
+            give_root_volume(self._engine, instance)
             self._engine.state.instances[instance.id] = record
-            self._engine.machines.launch(self._spec(instance, record))
+            self._engine.machines.launch(machine_spec(self._engine, instance, record))
             ids.append(instance.id)
         self._engine.wake()
         return ids
@@ -189,7 +189,7 @@ class Instances:
     def _follow(self, record: InstanceRecord, machine: MachineState) -> None:
         instance = self.get(record.instance_id)
         if machine.address:
-            _set_address(instance, machine.address)
+            set_address(instance, machine.address)
         record.starting = record.starting and machine.status in ("stopping", "stopped")
         if record.starting:
             return
@@ -238,22 +238,6 @@ class Instances:
 
     # -- details --
 
-    def _give_root_volume(self, instance: Instance) -> None:
-        """moto's default is at /dev/sda1, whatever the image says; with mappings given that
-        leave the root device out, it makes none at all."""
-        mapping, root = instance.block_device_mapping, instance.root_device_name
-        if root in mapping:
-            return
-        if "/dev/sda1" in mapping:
-            mapping[root] = mapping.pop("/dev/sda1")
-            volume = self._engine.ec2.get_volume(mapping[root].volume_id)
-            assert volume.attachment is not None
-            volume.attachment.device = root
-        else:
-            zone = str(instance.placement.zone)
-            volume = self._engine.ec2.create_volume(size=8, zone_name=zone)
-            self._engine.ec2.attach_volume(volume.id, instance.id, root, True)
-
     def subject(self, instance: Instance) -> Subject:
         image = self._engine.ec2.amis.get(instance.image_id)
         tags = {**self.tags(instance.image_id), **self.tags(instance.id)}
@@ -261,36 +245,6 @@ class Instances:
 
     def tags(self, resource_id: str) -> dict[str, str]:
         return dict(self._engine.ec2.tags.get(resource_id, {}))
-
-    def _spec(self, instance: Instance, record: InstanceRecord) -> MachineSpec:
-        ec2: Any = self._engine.ec2
-        subnet = ec2.get_subnet(instance.subnet_id)
-        image = ec2.amis.get(instance.image_id)
-        key = ec2.key_pairs.get(instance.key_name)
-        profile: Any = instance.iam_instance_profile
-        user_data: Any = instance.user_data
-        return MachineSpec(
-            instance_id=instance.id,
-            image_id=instance.image_id,
-            image_name=(image.name if image else "") or "",
-            instance_type=instance.instance_type,
-            region=self._engine.region,
-            zone=subnet.availability_zone,
-            zone_id=subnet.availability_zone_id,
-            account_id=ACCOUNT_ID,
-            vpc_id=subnet.vpc_id,
-            subnet_id=subnet.id,
-            spot=record.spot,
-            private_ip=instance.private_ip or "",
-            public_ip=instance.public_ip,
-            key_name=instance.key_name,
-            public_key=key.public_key.strip() if key else None,
-            security_groups=tuple(group.name for group in instance.nics[0].group_set),
-            instance_profile_arn=profile["Arn"] if profile else None,
-            user_data=base64.b64decode(str(user_data)) if user_data else b"",
-            tags=self.tags(instance.id),
-            image_tags=self.tags(instance.image_id),
-        )
 
     def _describe(self, instance: Instance, state: str, reason: tuple[str, str]) -> None:
         _set_state(instance, state)
@@ -310,12 +264,3 @@ class Instances:
 
 def _set_state(instance: Instance, name: str) -> None:
     instance._state.name, instance._state.code = name, CODES[name]
-
-
-def _set_address(instance: Instance, address: str) -> None:
-    nic = instance.nics.get(0)
-    if nic is None or nic.private_ip_address == address:
-        return
-    nic.private_ip_address = address
-    nic.private_ip_addresses = [{"Primary": True, "PrivateIpAddress": address}]
-    nic.public_ip = address

@@ -16,12 +16,20 @@ class BuildError(Exception):
 
 
 class Builder:
-    def __init__(self, template: Template, ec2: Ec2, ui: Ui, pause: Callable[[], None]) -> None:
-        """`pause` waits for one poll, and raises when the build is cancelled."""
+    def __init__(
+        self,
+        template: Template,
+        ec2: Ec2,
+        ui: Ui,
+        pause: Callable[[], None],
+        pause_in_clean_up: Callable[[], None],
+    ) -> None:
+        """Both wait for one poll; `pause` raises when the build is cancelled."""
         self.template = template
         self._ec2 = ec2
         self._ui = ui
         self._pause = pause
+        self._pause_in_clean_up = pause_in_clean_up
         self._undo: list[Callable[[], None]] = []
 
     # -- before and after --
@@ -179,10 +187,7 @@ class Builder:
         self._ec2.call("TerminateInstances", {"InstanceId": [instance_id]})
         deadline = deadline_in(_PATIENCE)
         while self._state(instance_id) != "terminated" and deadline > deadline_in(0):
-            self.unhurried()
-
-    # Waits while cleaning up are not cancelled; the caller says how.
-    unhurried: Callable[[], None]
+            self._pause_in_clean_up()
 
     def _deregister(self, image_id: str) -> None:
         self._ui.step(

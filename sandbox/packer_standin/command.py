@@ -110,9 +110,9 @@ class _Build:
             self._template,
             Ec2(endpoint, region, time.sleep),
             self._ui,
-            lambda: self._wait(self._poll),
+            pause=lambda: self._wait(self._poll),
+            pause_in_clean_up=lambda: time.sleep(self._poll),
         )
-        builder.unhurried = lambda: time.sleep(self._poll)
         try:
             return self._steps(builder, control, speed)
         finally:

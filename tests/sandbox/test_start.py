@@ -1,11 +1,14 @@
 """The account as it is at the start, and prices."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from sandbox.client import Sandbox
 from tests.sandbox.account import DEBIAN, Account
+from tests.sandbox.test_instances import refused
 
 pytestmark = pytest.mark.sandbox
 
@@ -91,6 +94,46 @@ def test_prices_are_plausible_stable_and_by_zone(account: Account) -> None:
     assert len({tuple(changes) for changes in found.values()}) == 6
     zone = [{"Name": "availability-zone", "Values": ["eu-west-1b"]}]
     assert set(prices(Filters=zone)) == {("t3.micro", "eu-west-1b"), ("t3.small", "eu-west-1b")}
+
+
+def test_on_demand_prices_are_above_spot(account: Account) -> None:
+    client = account.client("pricing")
+
+    def products(**filters: str) -> list[dict[str, Any]]:
+        pages = client.get_paginator("get_products").paginate(
+            ServiceCode="AmazonEC2",
+            Filters=[
+                {"Type": "TERM_MATCH", "Field": field, "Value": value}
+                for field, value in filters.items()
+            ],
+        )
+        return [json.loads(one) for page in pages for one in page["PriceList"]]
+
+    (product,) = products(
+        instanceType="t3.micro",
+        regionCode="eu-west-1",
+        operatingSystem="Linux",
+        tenancy="Shared",
+        preInstalledSw="NA",
+        capacitystatus="Used",
+    )
+    (term,) = product["terms"]["OnDemand"].values()
+    (rate,) = term["priceDimensions"].values()
+    assert (rate["unit"], float(rate["pricePerUnit"]["USD"])) == ("Hrs", 0.0114)
+    assert products(instanceType="t3.micro", operatingSystem="Windows") == []
+    assert products(instanceType="t9.huge") == []
+    assert len(products(regionCode="eu-west-1", vcpu="2")) > 100
+
+
+def test_what_would_have_no_machine_is_refused(account: Account) -> None:
+    refused(account.ec2.register_image, "UnsupportedOperation", Name="mine")
+    refused(
+        account.ec2.copy_image,
+        "UnsupportedOperation",
+        Name="copy",
+        SourceImageId=account.debian,
+        SourceRegion="eu-west-1",
+    )
 
 
 def test_a_reset_brings_the_start_back(account: Account, box: Sandbox) -> None:
