@@ -25,6 +25,8 @@ from tasks.runs import ended_runs
 from tasks.step import CLOCK, STEP, say
 
 DEFAULT_DELAY = 300
+# Fleets, then what they were made of, then to see that it is done; one to spare.
+ROUNDS = 4
 
 
 def _living(aws: Aws, groups: list[TargetGroup], *, clean: bool) -> frozenset[str]:
@@ -124,19 +126,25 @@ def carry_out(region: str, action: Action) -> None:
 
 
 def settle(region: str, target_group: str = "") -> list[Action]:
-    """Find and carry out, one after the other; one that fails does not stop the others.
+    """Find and carry out, one after the other, until nothing is left to do: what a fleet was
+    made of can go only once it has gone. An action that fails does not stop the others.
 
     Raises:
         InfrastructureError: some failed, with what each said.
     """
-    done, failed = [], []
-    for action in find_unowned(region, target_group):
-        try:
-            carry_out(region, action)
-        except SpotkilnError as error:
-            failed.append(f"{action}: {error}")
-        else:
-            done.append(action)
+    done: list[Action] = []
+    failed: list[str] = []
+    for _ in range(ROUNDS):
+        todo = [one for one in find_unowned(region, target_group) if one not in done]
+        for action in todo:
+            try:
+                carry_out(region, action)
+            except SpotkilnError as error:
+                failed.append(f"{action}: {error}")
+            else:
+                done.append(action)
+        if not todo or failed:
+            break
     if failed:
         raise InfrastructureError("not everything could be settled: " + "; ".join(failed))
     return done
