@@ -20,13 +20,15 @@ CASE_SECONDS = 120.0
 
 
 class Fault(StrEnum):
-    KILL_BEFORE = "killed before"
+    """The worst first."""
+
     KILL_AFTER = "killed after"
-    KILL_FLOW = "flow killed"
     LOST = "answer lost"
-    ERROR = "error"
-    THROTTLE = "throttled"
     STALE = "stale reads after"
+    KILL_BEFORE = "killed before"
+    ERROR = "error"
+    KILL_FLOW = "flow killed"
+    THROTTLE = "throttled"
 
 
 KILLS = {Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.KILL_FLOW}

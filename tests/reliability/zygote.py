@@ -9,6 +9,7 @@ Reads a JSON order a line on stdin: {"id", "flow", "parameters", "folder", "spee
 run's id), `log` and `result.json` in its folder.
 """
 
+import gc
 import json
 import os
 import select
@@ -39,6 +40,8 @@ def main() -> int:
     # Reading botocore's models takes longer than all of a release's calls; nothing is opened yet.
     connect(os.environ["AWS_REGION"])
     _hasten(speed)
+    # What is collected no more is shared with every fork instead of copied.
+    gc.freeze()
     _say({"ready": True})
     children: dict[int, int] = {}
     while True:

@@ -1,0 +1,31 @@
+"""A selection of the fault matrix; all of it is `python -m benchmarks.torture`."""
+
+import pytest
+
+from tests.reliability.load import Load
+from tests.reliability.matrix import Fault, Matrix, spread
+from tests.reliability.world import World
+
+CASES = 14
+
+
+@pytest.mark.timeout(600)
+def test_whatever_happens_at_a_call_nothing_is_left_and_the_servers_serve(
+    world: World, load: Load
+) -> None:
+    matrix = Matrix(world, load)
+    every = matrix.record_all()
+    operations = {(case.call.who, case.call.operation) for case in every}
+    # The record is of real releases, with all that they change.
+    assert ("Packer", "RunInstances") in operations
+    assert ("Spotkiln", "RequestSpotFleet") in operations
+    assert ("Spotkiln", "DeregisterTargets") in operations
+    chosen = spread(every, CASES)
+    assert {case.fault for case in chosen} == set(Fault)
+    failed = {}
+    for case in chosen:
+        outcome = matrix.play(case)
+        print(f"{outcome.seconds:5.1f} s  {case}: {outcome.word}")
+        if not outcome.passed:
+            failed[outcome.case] = outcome.problems
+    assert failed == {}

@@ -1,0 +1,114 @@
+"""Two releases at once, and a release that reconcile meets while it lives."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.reliability.conftest import takes_minutes
+from tests.reliability.flow_process import FlowProcess
+from tests.reliability.load import Load
+from tests.reliability.world import World
+
+BLOG: dict[str, Any] = {"infra": {"target_group": "blog"}}
+
+
+def paused_at(world: World, process_of: Any, operation: str, when: str = "after") -> Any:
+    """Start a release and let it stand at its first such call; the process and the fault."""
+    # A trial of the call comes before it, when the infrastructure is looked up.
+    nth = 2 if operation in {"RequestSpotFleet", "CreateLaunchTemplate", "RunInstances"} else 1
+    fault = world.box.fault(operation, "pause", nth=nth, agent="spotkiln/", when=when)
+    process = process_of()
+    world.box.wait_paused(fault, timeout=90)
+    return process, fault
+
+
+def wait_for(text: str, process: FlowProcess, timeout: float = 60) -> None:
+    deadline = time.monotonic() + timeout
+    while text not in process.log():
+        assert time.monotonic() < deadline, f"{text!r} was never said:\n{process.tail()}"
+        time.sleep(0.1)
+
+
+def test_the_second_of_two_waits_and_then_sees_the_firsts_result(world: World, load: Load) -> None:
+    first, fault = paused_at(
+        world, lambda: world.start("v2", "two", force=False), "RequestSpotFleet"
+    )
+    second = world.start("v2", "two", force=False)
+    wait_for("waiting: ", second)
+    assert len(world.account.fleets()) == 2  # the serving one, and the first's
+    world.box.release(fault)
+    assert first.result()["outcome"] == "released"
+    seen = second.result()
+    assert seen["outcome"] == "unchanged"
+    assert seen["fleet"] == first.result()["fleet"]
+    assert load.failures == []
+
+
+def test_different_target_groups_are_released_side_by_side(world: World) -> None:
+    first, fault = paused_at(world, lambda: world.start("v2", "side"), "RequestSpotFleet")
+    second = world.start("v2", "side", **BLOG)
+    assert second.result()["outcome"] == "released"
+    assert not first.ended.is_set()
+    world.box.release(fault)
+    assert first.result()["outcome"] == "released"
+    assert world.settled("blog", also=("website",)).problems() == []
+
+
+def test_reconcile_leaves_a_living_release_alone(world: World) -> None:
+    process, fault = paused_at(world, lambda: world.start("v2", "alive"), "RequestSpotFleet")
+    assert world.reconcile() == {"actions": []}
+    world.box.release(fault)
+    assert process.result()["outcome"] == "released"
+
+
+def test_two_reconciles_at_once_settle_everything(world: World) -> None:
+    process, _ = paused_at(world, lambda: world.start("v2", "twice"), "RequestSpotFleet")
+    process.kill(packer_too=True)
+    world.box.clear_faults()
+    world.report_crashed(process)
+    told = world.reconcile(dry_run=True)["actions"]
+    assert any("retire" in one for one in told)
+    both = [world.zygote.start("reconcile", {}) for _ in range(2)]
+    assert all("error" not in one.result() for one in both), [one.result() for one in both]
+    assert world.settled(also=("blog",)).problems() == []
+
+
+def test_who_waits_goes_on_when_the_holder_is_reported_dead(world: World, load: Load) -> None:
+    first, _ = paused_at(world, lambda: world.start("v2", "dead"), "RequestSpotFleet")
+    second = world.start("v2", "heir")
+    wait_for("waiting: ", second)
+    first.kill(packer_too=True)
+    world.box.clear_faults()
+    world.report_crashed(first)
+    assert second.result()["outcome"] == "released"
+    assert world.settled(also=("blog",)).problems() == []
+    assert load.failures == []
+
+
+@pytest.mark.skipif(takes_minutes(), reason="waits for a lease to end: set LONG=1")
+@pytest.mark.timeout(400)
+def test_a_host_that_nobody_reports_lost_blocks_until_its_lease_ends(world: World) -> None:
+    """Prefect still takes the run for running."""
+    process, _ = paused_at(world, lambda: world.start("v2", "lost"), "RequestSpotFleet")
+    process.kill(packer_too=True)
+    world.box.clear_faults()
+    lost = time.monotonic()
+    assert world.reconcile() == {"actions": []}
+    assert world.release("v2", "found")["outcome"] == "released"
+    waited = time.monotonic() - lost
+    print(f"a lost host blocked the next release for {waited:.0f} s")
+    assert waited < 180
+    assert world.settled(also=("blog",)).problems() == []
+
+
+def test_a_release_that_is_told_to_end_undoes_itself(world: World) -> None:
+    """As a worker cancels: SIGTERM, and SIGKILL after 30 s."""
+    process, fault = paused_at(world, lambda: world.start("v2", "term"), "RequestSpotFleet")
+    process.terminate()
+    begin = time.monotonic()
+    world.box.release(fault)
+    result = process.result(40)
+    print(f"unwound in {time.monotonic() - begin:.1f} s: {result}")
+    assert "error" in result
+    assert world.settled(also=("blog",)).problems() == []
