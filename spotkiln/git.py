@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -66,6 +67,14 @@ def _git(folder: Path, *arguments: str) -> str:
     return result.stdout.strip()
 
 
+def _reason(said: str) -> str:
+    """The first line that tells what is wrong: advice comes after it, warnings before. Without
+    the user in an address, who may be a token."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.lower().startswith("warning")]
+    return re.sub(r"://[^/@\s]+@", "://", (telling or lines or ["nothing"])[0]).rstrip(".")
+
+
 def _refs(folder: Path, app: App) -> list[str]:
     """The repository's branches and tags.
 
@@ -78,9 +87,8 @@ def _refs(folder: Path, app: App) -> list[str]:
             folder, "ls-remote", "--refs", "--heads", "--tags", address(app.repository)
         ).splitlines()
     except subprocess.CalledProcessError as error:
-        reason = (error.stderr.strip().splitlines() or ["nothing"])[-1]
         raise InputError(
-            f"cannot reach the repository {where}: git says: {reason}; "
+            f"cannot reach the repository {where}: git says: {_reason(error.stderr)}; "
             "check the address and this machine's rights to it"
         ) from error
     return [line.split("\t", 1)[1] for line in lines if "\t" in line]
