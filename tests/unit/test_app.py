@@ -68,6 +68,7 @@ def test_refs(ref: str) -> None:
         ({"test": ""}, "at least 1 character"),
         ({"environment": {"A-B": "1"}}, "expected an environment variable's name, got 'A-B'"),
         ({"environment": {"A": "1\n2"}}, "the value of A must be a single line"),
+        ({"environment": {"A": "1\0"}}, "the value of A must be a single line"),
         ({"test_environment": {"1A": "x"}}, "expected an environment variable's name"),
         ({"helth_path": "/up"}, "Extra inputs are not permitted"),
     ],

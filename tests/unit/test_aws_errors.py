@@ -52,6 +52,7 @@ def client_error(code: str, message: str = "says AWS", status: int = 400) -> Cli
         ("InternalFailure", 500, AwsError, True),
         ("ServiceUnavailable", 503, AwsError, True),
         ("Unavailable", 503, AwsError, True),
+        ("WhoKnows", 500, AwsError, True),
         ("WhoKnows", 502, AwsError, True),
         ("503", 503, AwsError, True),
         # What has just been made may not be seen yet.

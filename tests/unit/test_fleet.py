@@ -202,6 +202,10 @@ def test_a_bad_fleet_is_refused(bad: dict[str, Any], said: str) -> None:
         FleetSpec.model_validate(bad)
 
 
+def test_all_of_it_may_be_on_demand() -> None:
+    assert request(FleetSpec(capacity=2, on_demand=2))["OnDemandTargetCapacity"] == 2
+
+
 # Which fleets count.
 
 

@@ -171,15 +171,53 @@ def test_an_empty_repository_has_no_refs(tmp_path: Path) -> None:
 def test_what_is_no_repository_cannot_be_reached(missing: str, tmp_path: Path) -> None:
     if missing == ".":
         missing = str(tmp_path)
-    with pytest.raises(InputError, match=r"cannot reach the repository .*: git says: \w") as caught:
+    with pytest.raises(
+        InputError, match=r"cannot reach the repository .*: git says: fatal: '"
+    ) as caught:
         check_out(app(repository=missing), tmp_path / "source")
     assert "check the address and this machine's rights to it" in str(caught.value)
 
 
 def test_a_server_that_refuses_is_named_without_its_user(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        check_out(app(repository="http://ann@127.0.0.1:1/demo.git"), tmp_path / "source")
-    assert "cannot reach the repository http://127.0.0.1:1/demo.git" in str(caught.value)
+        check_out(app(repository="http://token@127.0.0.1:1/demo.git"), tmp_path / "source")
+    assert "cannot reach the repository http://127.0.0.1:1/demo.git: git says: " in str(
+        caught.value
+    )
+    assert "token" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "fatal: '/x' does not appear to be a git repository\nfatal: Could not read.\n\n.",
+            "fatal: '/x' does not appear to be a git repository",
+        ),
+        (
+            "Warning: Permanently added 'h'.\nann@h: Permission denied (publickey).\nfatal: No.\n",
+            "ann@h: Permission denied (publickey)",
+        ),
+        (
+            "fatal: unable to access 'https://ghp_token@h/x/': Could not resolve host: h",
+            "fatal: unable to access 'https://h/x/': Could not resolve host: h",
+        ),
+        ("warning: only this\n", "warning: only this"),
+        ("", "nothing"),
+    ],
+)
+def test_gits_own_words_are_told_where_they_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, reason: str
+) -> None:
+    talker = tmp_path / "bin" / "git"
+    talker.parent.mkdir()
+    (tmp_path / "said").write_text(said)
+    talker.write_text(f'#!/bin/sh\n[ "$1" = init ] || {{ cat {tmp_path}/said >&2; exit 128; }}\n')
+    talker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{talker.parent}:{os.environ['PATH']}")
+    with pytest.raises(InputError) as caught:
+        check_out(app(repository="h:x"), tmp_path / "source")
+    assert f"git says: {reason}; check the address" in str(caught.value)
 
 
 @pytest.mark.parametrize(

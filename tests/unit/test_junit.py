@@ -105,6 +105,12 @@ def test_any_xml_without_tests_is_a_failure(tmp_path: Path) -> None:
         require_green(report_of(tmp_path, "<html><body/></html>"))
 
 
+def test_five_are_all_told() -> None:
+    failures = tuple(Failure(name=f"spec {n}", message="no") for n in range(5))
+    with pytest.raises(TestsFailed, match=r"spec 4: no$"):
+        require_green(TestReport(tests=9, skipped=0, failures=failures))
+
+
 def test_red_names_the_failing() -> None:
     failures = tuple(Failure(name=f"spec {n}", message="no") for n in range(7))
     with pytest.raises(TestsFailed) as caught:

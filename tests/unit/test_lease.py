@@ -49,6 +49,7 @@ def test_its_tag_is_one_that_elb_takes() -> None:
         "holds run-1 yesterday tomorrow",
         "holds run-1 2024-05-01T12:00:00.000+00:00",
         "holds run-1 2024-05-01T12:00:00 2024-05-01T12:01:00",
+        "holds run-1 2024-05-01T12:00:00+00:00 2024-05-01T12:01:00",
     ],
 )
 def test_what_cannot_be_read_is_no_lease(value: str) -> None:
