@@ -1,5 +1,6 @@
 """The health gate: watch the new fleet until there is a verdict, and keep the evidence."""
 
+import logging
 from typing import cast
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from spotkiln.aws.evidence import collect
 from spotkiln.aws.gate import watch
 from spotkiln.aws.session import connect
 from spotkiln.errors import CapacityError, GateFailed, ImageRejected
-from spotkiln.fleet import Fleet
+from spotkiln.fleet import Fleet, FleetSpec
 from spotkiln.gate import (
     BLAMES_CAPACITY,
     BLAMES_IMAGE,
@@ -24,8 +25,10 @@ from spotkiln.gate import (
     Verdict,
     limits,
 )
+from spotkiln.image import Image
 from spotkiln.infra import Infra
 from spotkiln.page import evidence_page
+from tasks.fleet import fall_back
 from tasks.step import CLOCK, STEP, say
 
 
@@ -61,7 +64,7 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> Verdict:
 
     Raises:
         ImageRejected: it did not, and the image is to blame; the evidence is kept as an artifact.
-        GateFailed: it did not, because the load balancer is not set up for it.
+        GateFailed: it did not, because of the load balancer: it does not use, check or know them.
         CapacityError: EC2 had no machines for it in time.
     """
     aws = connect(infra.region)
@@ -83,3 +86,24 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> Verdict:
     if verdict.cause in BLAMES_IMAGE:
         raise ImageRejected(text, verdict.cause)
     raise GateFailed(text, verdict.cause)
+
+
+def prove(
+    fleet: Fleet,
+    spec: FleetSpec,
+    image: Image,
+    infra: Infra,
+    policy: GatePolicy,
+    tags: dict[str, str],
+) -> Fleet:
+    """The fleet that passed the gate: this one, or one with On-Demand in its place if Spot had no
+    capacity and that is wanted. Raises as `pass_health_gate`."""
+    try:
+        pass_health_gate(fleet, infra, policy)
+    except CapacityError as error:
+        if not spec.on_demand_fallback or spec.on_demand == spec.capacity:
+            raise
+        say(f"{error}: falling back to On-Demand for the missing part", logging.WARNING)
+        fleet = fall_back(spec, image, infra, tags, fleet)
+        pass_health_gate(fleet, infra, policy)
+    return fleet
