@@ -18,7 +18,7 @@ from tasks.fleet import (
     request_fleet,
     retire_fleets,
 )
-from tasks.gate import pass_health_gate
+from tasks.gate import prove
 from tasks.image import (
     Job,
     discard_image,
@@ -95,7 +95,7 @@ def release(
                 new = record.fleet = request_fleet(fleet, image, found, record.tags)
             with record.phase("gate"):
                 try:
-                    pass_health_gate(new, found, gate)
+                    new = record.fleet = prove(new, fleet, image, found, gate, record.tags)
                 except ImageRejected:
                     reject_image(image, keep=keep_rejected)
                     raise

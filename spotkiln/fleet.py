@@ -226,6 +226,13 @@ def client_token(release: str, config: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def with_on_demand(spec: FleetSpec, live: int) -> FleetSpec:
+    """The same servers, with more of them On-Demand: what Spot had no capacity for, all but the
+    `live` ones."""
+    missing = max(spec.capacity - live, 1)
+    return spec.model_copy(update={"on_demand": min(spec.on_demand + missing, spec.capacity)})
+
+
 def serving(fleets: Iterable[Fleet], target_group: str) -> list[Fleet]:
     """Our fleets that serve a target group (by ARN), newest first. Foreign fleets are not ours
     to judge: only those with our tags count."""

@@ -19,6 +19,7 @@ from spotkiln.fleet import (
     settings_digest,
     spot_fleet_request,
     template_name,
+    with_on_demand,
 )
 from spotkiln.image import Image
 from spotkiln.infra import Infra
@@ -51,23 +52,44 @@ def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) ->
     return len(healthy) >= spec.capacity
 
 
-@task(name="request fleet", **STEP)
-def request_fleet(spec: FleetSpec, image: Image, infra: Infra, tags: dict[str, str]) -> Fleet:
-    """Ask for the fleet, pending until the gate has passed. Repeated, it is the same fleet."""
+def _request(
+    wanted: FleetSpec, marks: dict[str, str], image: Image, infra: Infra, tags: dict[str, str]
+) -> Fleet:
+    """Repeated, it is the same fleet; for anything else wanted it is another."""
     aws = connect(infra.region)
-    marks = fleet_tags(tags, image, infra, spec)
-    name = template_name(tags["spotkiln:release"])
+    attempt = wanted.on_demand if wanted.on_demand_fallback else 0
+    name = template_name(tags["spotkiln:release"], attempt)
     template = fleets.create_template(aws, launch_template_request(name, image, infra, tags))
-    fleet_id = fleets.request(aws, spot_fleet_request(spec, infra, template, marks))
-    say(f"requested {fleet_id}: {spec.capacity} of {', '.join(spec.instance_types)}")
+    fleet_id = fleets.request(aws, spot_fleet_request(wanted, infra, template, marks))
+    part = f", {wanted.on_demand} of them On-Demand" if wanted.on_demand else ""
+    say(f"requested {fleet_id}: {wanted.capacity} of {', '.join(wanted.instance_types)}{part}")
     return Fleet(
         id=fleet_id,
         state="submitted",
-        capacity=spec.capacity,
+        capacity=wanted.capacity,
         target_groups=(infra.target_group.arn,),
         launch_templates=(template,),
         tags=marks,
     )
+
+
+@task(name="request fleet", **STEP)
+def request_fleet(spec: FleetSpec, image: Image, infra: Infra, tags: dict[str, str]) -> Fleet:
+    """Ask for the fleet, pending until the gate has passed. Repeated, it is the same fleet."""
+    return _request(spec, fleet_tags(tags, image, infra, spec), image, infra, tags)
+
+
+@task(name="fall back to On-Demand", **STEP)
+def fall_back(
+    spec: FleetSpec, image: Image, infra: Infra, tags: dict[str, str], short: Fleet
+) -> Fleet:
+    """In the place of a fleet that Spot had no capacity for: as much of it as there was, and
+    On-Demand for the missing part. It counts as what was asked for."""
+    aws = connect(infra.region)
+    live = sum(one.live for one in instances.of_fleet(aws, short.id))
+    cancel_fleet.fn(infra, short.release)
+    marks = fleet_tags(tags, image, infra, spec)
+    return _request(with_on_demand(spec, live), marks, image, infra, tags)
 
 
 @task(name="promote fleet", **STEP)
