@@ -17,7 +17,10 @@
 Every message says what was expected, what was seen and what to do next.
 """
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spotkiln.junit import TestReport
 
 
 class SpotkilnError(Exception):
@@ -61,12 +64,12 @@ class BuildFailed(VerdictError):
 
 
 class TestsFailed(VerdictError):
-    """Tests are red, or the report holds none."""
+    """Tests are red, or the report holds none; `report` is what there was of it."""
 
     __test__ = False  # pytest would collect a class of this name
 
-    def __init__(self, message: str, failing: Sequence[str] = ()) -> None:
-        self.failing = tuple(failing)
+    def __init__(self, message: str, report: "TestReport | None" = None) -> None:
+        self.report = report
         super().__init__(message)
 
 

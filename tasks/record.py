@@ -18,7 +18,7 @@ from prefect.runtime import flow_run
 from spotkiln import tags as t
 from spotkiln.aws.ledger import read_back, settle
 from spotkiln.aws.session import connect
-from spotkiln.errors import LeftBehind, SpotkilnError
+from spotkiln.errors import LeftBehind, SpotkilnError, TestsFailed
 from spotkiln.fleet import Fleet
 from spotkiln.image import Image, image_name
 from spotkiln.infra import Infra
@@ -111,6 +111,8 @@ class Record:
             self.outcome = Outcome.RELEASED
         else:
             self.outcome = Outcome.ROLLED_BACK if "launch" in steps else Outcome.FAILED
+        if isinstance(error, TestsFailed):
+            self.tests = error.report
         text = str(error) or type(error).__name__
         self.cause = text if isinstance(error, SpotkilnError) else f"{type(error).__name__}: {text}"
 

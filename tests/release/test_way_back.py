@@ -97,3 +97,15 @@ def test_an_interruption_in_the_gate_is_waited_out(world: World, serving: str) -
     truth = world.settled()
     assert truth.problems() == []
     assert truth.fleet == made["fleet"] != serving
+
+
+def test_the_page_of_a_red_release_begins_with_the_failing_tests(
+    world: World, serving: str
+) -> None:
+    world.release("red", "page")
+    text = page(world, "release-demo-web-app")
+    assert text.startswith("# demo-web-app: failed before any server was asked for")
+    assert text.index("## Failing tests") < text.index("## Where the time went")
+    assert "**spec.models.note_spec Note is valid with a text**" in text
+    assert "destroyed" in text
+    untouched(world, serving)

@@ -109,7 +109,8 @@ def failed(folder: Path, status: int | None, report: str | None) -> SpotkilnErro
 def test_red_examples_are_named(tmp_path: Path) -> None:
     error = failed(tmp_path, 20, RED)
     assert isinstance(error, TestsFailed)
-    assert error.failing == ("GET /up answers",)
+    assert error.report is not None
+    assert [one.name for one in error.report.failures] == ["GET /up answers"]
     assert str(error) == "1 of 2 tests failed: GET /up answers: expected 200"
 
 
