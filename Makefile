@@ -55,3 +55,7 @@ clean: ## remove what the other targets made, kept machine images too
 	    if test -d $$box; then $(PYTHON) -m sandbox down --dir $$box; fi; done; \
 	  $(PYTHON) -m sandbox forget || true; fi
 	@rm -rf build .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: bench
+bench: .venv/.done ## what a release costs beyond the cloud's own time (about eight minutes)
+	@$(PYTHON) -m benchmarks.release
