@@ -9,7 +9,9 @@ from tests.reliability.world import World
 def artifacts(world: World, prefix: str) -> list[dict[str, Any]]:
     """Newest first."""
     answer = world.api.post("/artifacts/filter", json={"sort": "CREATED_DESC"})
-    return [one for one in answer.raise_for_status().json() if (one["key"] or "").startswith(prefix)]
+    return [
+        one for one in answer.raise_for_status().json() if (one["key"] or "").startswith(prefix)
+    ]
 
 
 def page(world: World, prefix: str) -> str:

@@ -75,13 +75,36 @@ def test_no_capacity_names_the_cause_and_leaves_nothing(world: World, serving: s
     untouched(world, serving)
 
 
-def test_a_crash_loop_fails_and_says_so(world: World, serving: str) -> None:
-    world.box.script(match={"aws:ec2spot:fleet-request-id": "sfr-*"}, vanish_after=2)
-    failed = world.release("v2", "crashing")
+@pytest.mark.parametrize(
+    ("behaviour", "cause"),
+    [
+        # It serves, falls over, is restarted, serves ...
+        (
+            [
+                {"after": 30 * turn + start, "code": code}
+                for turn in range(12)
+                for start, code in ((0, 200), (15, "refused"))
+            ],
+            "flapping",
+        ),
+        # ... until systemd gives up.
+        ([{"after": 0, "code": 200}, {"after": 6, "code": "refused"}], "failing check"),
+    ],
+)
+def test_a_crash_loop_fails_and_says_so(
+    world: World, serving: str, behaviour: list[dict[str, object]], cause: str
+) -> None:
+    world.box.script(match={"aws:ec2spot:fleet-request-id": "sfr-*"}, health=behaviour)
+    gate = {"polls": 60, "boot_seconds": 20} | (
+        {"grace_seconds": 900} if cause == "flapping" else {}
+    )
+    failed = world.release("v2", cause, gate=gate)
+    assert cause in failed["error"], failed
+    assert "ImageRejected" in failed["error"]
     world.box.clear_scripts()
-    assert "crashing" in failed["error"] or "ended by themselves" in failed["error"], failed
-    world.box.script(boot_seconds=4, serve_seconds=3)
-    world.box.clear_calls()
+    truth = world.settled()
+    assert truth.fleet == serving
+    assert truth.stray == []
 
 
 def test_an_interruption_in_the_gate_is_waited_out(world: World, serving: str) -> None:

@@ -1,0 +1,89 @@
+"""The demo itself, as `make demo` runs it: its report, its exit code, and what it leaves."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEADLINE_SECONDS = 1200
+
+
+def docker_answers() -> bool:
+    try:
+        done = subprocess.run(["docker", "info"], capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def containers() -> set[str]:
+    done = subprocess.run(
+        ["docker", "ps", "--all", "--format", "{{.Names}}", "--filter", "name=demo-sandbox"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(done.stdout.split())
+
+
+def perform(machines: str) -> dict[str, Any]:
+    """Run it to its end; its report."""
+    report = ROOT / "build" / "demo.json"
+    report.unlink(missing_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.demo", "--machines", machines, "--leave"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=DEADLINE_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "as expected" in done.stdout
+    return dict(json.loads(report.read_text()))
+
+
+def as_promised(report: dict[str, Any]) -> None:
+    rows = [(one["ref"], one["outcome"]) for one in report["releases"]]
+    assert rows == [
+        ("v1", "released"),
+        ("v2", "released"),
+        ("v2", "unchanged"),
+        ("red", "failed"),
+        ("sick", "rolled_back"),
+    ]
+    v1, v2, again, red, sick = report["releases"]
+    assert v1["image"] != v2["image"] == again["image"]
+    assert v1["fleet"] != v2["fleet"] == again["fleet"]
+    assert again["seconds"] < v2["seconds"] / 3
+    assert "Note" in red["cause"]
+    assert re.search(r"\b500\b", sick["cause"])
+    load = report["load"]
+    assert load["failed"] == 0
+    assert load["sent"] / load["seconds"] >= 50
+    assert len(load["revisions_seen"]) == 2
+    assert set(report["left_behind"].values()) == {0}
+    assert report["serving"] == {"ref": "v2", "healthy": 2}
+
+
+@pytest.mark.docker
+@pytest.mark.prefect
+@pytest.mark.timeout(DEADLINE_SECONDS + 60)
+@pytest.mark.skipif(not docker_answers(), reason="Docker does not answer: no real machines here")
+def test_with_real_machines() -> None:
+    as_promised(perform("docker"))
+    assert containers() == set()
+
+
+@pytest.mark.sandbox
+@pytest.mark.prefect
+@pytest.mark.timeout(DEADLINE_SECONDS + 60)
+def test_with_simulated_machines() -> None:
+    as_promised(perform("simulated"))
