@@ -22,13 +22,15 @@ from tests.reliability.world import World
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "build" / "torture"
+OUTCOMES = "outcomes.json"
 PAGE = ROOT / "docs" / "fault-matrix.md"
 
 
 class Torture:
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, home: Path) -> None:
         self._stack = stack
-        self.prefect = stack.enter_context(LocalPrefect(HOME / "prefect", {}, 0))
+        self._home = home
+        self.prefect = stack.enter_context(LocalPrefect(home / "prefect", {}, 0))
         self.prefect.start_server()
         self._worlds = 0
         self.sent = 0
@@ -37,7 +39,9 @@ class Torture:
         """A fresh account; the Prefect server stays."""
         self._worlds += 1
         inner = self._stack.enter_context(ExitStack())
-        world = inner.enter_context(World(HOME / f"world-{self._worlds}", prefect=self.prefect))
+        world = inner.enter_context(
+            World(self._home / f"world-{self._worlds}", prefect=self.prefect)
+        )
         load = inner.enter_context(Load(world.box.load_balancer("website")))
         return inner, Matrix(world, load)
 
@@ -60,7 +64,7 @@ class Torture:
             say(f"{number:4d}/{len(todo)} {outcome.seconds:5.1f} s  {case}: {outcome.word}")
             for problem in outcome.problems:
                 say(f"             {problem}")
-            save(done)
+            save(self._home, done)
             if not outcome.passed:
                 self.sent += matrix.load.sent
                 inner.close()
@@ -75,13 +79,13 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def save(done: dict[str, Outcome]) -> None:
+def save(home: Path, done: dict[str, Outcome]) -> None:
     rows = [one.as_json() for one in done.values()]
-    (HOME / "outcomes.json").write_text(json.dumps(rows, indent=1))
+    (home / OUTCOMES).write_text(json.dumps(rows, indent=1))
 
 
-def load_done() -> dict[str, Outcome]:
-    file = HOME / "outcomes.json"
+def load_done(home: Path) -> dict[str, Outcome]:
+    file = home / OUTCOMES
     rows = json.loads(file.read_text()) if file.is_file() else []
     return {row["case"]: Outcome(**row) for row in rows}
 
@@ -97,14 +101,16 @@ def main() -> int:
     parser.add_argument("--faults", nargs="*", default=[], help=f"of: {', '.join(Fault)}")
     parser.add_argument("--minutes", type=float, default=120, help="stop after so long")
     parser.add_argument("--resume", action="store_true", help="keep what passed the last time")
+    parser.add_argument("--home", type=Path, default=HOME, help="where outcomes are kept")
     options = parser.parse_args()
-    done = {name: x for name, x in load_done().items() if x.passed} if options.resume else {}
-    shutil.rmtree(HOME, ignore_errors=True)
-    HOME.mkdir(parents=True)
-    save(done)
+    home: Path = options.home.resolve()
+    done = {name: x for name, x in load_done(home).items() if x.passed} if options.resume else {}
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    save(home, done)
     begin = time.monotonic()
     with ExitStack() as stack:
-        torture = Torture(stack)
+        torture = Torture(stack, home)
         every = torture.run(options.faults, done, options.minutes)
         sent = torture.sent
     write_table(PAGE, every, done)
