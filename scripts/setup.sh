@@ -6,13 +6,12 @@ set -euo pipefail
 declare -A package=(
   [docker]=docker.io [dockerd]=docker.io [packer]=packer [debootstrap]=debootstrap
   [shellcheck]=shellcheck [git]=git [curl]=curl [iptables]=iptables [ip]=iproute2
-  [systemd-analyze]=systemd [chromium]=chromium [postgres]=postgresql
+  [systemd-analyze]=systemd
 )
 
 has() {
   case "$1" in
     venv) python3 -c 'import ensurepip' 2>/dev/null ;;
-    postgres) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ;;
     dockerd) command -v dockerd >/dev/null || docker info >/dev/null 2>&1 ;;
     packer) packer version 2>/dev/null | grep -q '^Packer v' ;;  # cracklib ships another "packer"
     *) command -v "$1" >/dev/null ;;
