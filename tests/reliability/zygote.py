@@ -33,8 +33,13 @@ def main() -> int:
     tasks.step.STEP["retry_delay_seconds"] = [seconds / speed for seconds in RETRY_DELAYS]
     import flows.reconcile
     import flows.release
+    import flows.rollback
 
-    flows_by_name = {"release": flows.release.release, "reconcile": flows.reconcile.reconcile}
+    flows_by_name = {
+        "release": flows.release.release,
+        "rollback": flows.rollback.rollback,
+        "reconcile": flows.reconcile.reconcile,
+    }
     from spotkiln.aws.session import connect
 
     # Reading botocore's models takes longer than all of a release's calls; nothing is opened yet.
