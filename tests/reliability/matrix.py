@@ -219,7 +219,7 @@ class Matrix:
             self.prepare()
         scenario = next(one for one in SCENARIOS if one.name == call.scenario)
         try:
-            self._provoke(case, scenario, outcome)
+            self.provoke(case, scenario, outcome, self._variant())
             self._verify(outcome)
         except (SandboxError, TimeoutError) as error:
             outcome.problems.append(f"{type(error).__name__}: {error}")
@@ -231,7 +231,8 @@ class Matrix:
         outcome.seconds = time.monotonic() - begin
         return outcome
 
-    def _provoke(self, case: Case, scenario: Scenario, outcome: Outcome) -> None:
+    def provoke(self, case: Case, scenario: Scenario, outcome: Outcome, variant: str) -> None:
+        """The release with its fault, to its end."""
         call, box = case.call, self.world.box
         where = {"nth": call.nth, "agent": call.agent}
         kind, arguments = {
@@ -244,7 +245,7 @@ class Matrix:
             Fault.STALE: ("stale", {"reads": 3}),
         }[case.fault]
         fault = box.fault(call.operation, kind, **where, **arguments)  # type: ignore[arg-type]
-        process = self.world.start(scenario.ref, self._variant())
+        process = self.world.start(scenario.ref, variant)
         if case.fault in KILLS:
             if not self._until_paused(process, fault):
                 result = process.result()
