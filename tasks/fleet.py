@@ -94,8 +94,18 @@ def fall_back(
 
 @task(name="promote fleet", **STEP)
 def promote_fleet(fleet: Fleet, infra: Infra) -> Fleet:
-    """It has proved itself: from now on it is what serves."""
-    fleets.set_phase(connect(infra.region), fleet.id, Phase.SERVING)
+    """It has proved itself: from now on it is what serves.
+
+    Raises:
+        InfrastructureError: it was cancelled meanwhile. What served goes on serving.
+    """
+    aws = connect(infra.region)
+    found = fleets.describe(aws, fleet.id)
+    if found and not found.live:
+        raise InfrastructureError(
+            f"{fleet.id} passed the gate, but is {found.state} now; was it cancelled by somebody?"
+        )
+    fleets.set_phase(aws, fleet.id, Phase.SERVING)
     return fleet.model_copy(
         update={"state": "active", "tags": {**fleet.tags, "spotkiln:phase": Phase.SERVING}}
     )

@@ -1,5 +1,6 @@
 """One release at a time for a target group."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from tasks.step import CLOCK, STEP, say
 
 # A release before us may bake, wait for capacity and drain; several may be before us.
 WAIT_SECONDS = 6 * 3600
+NONE: frozenset[str] = frozenset()
 
 
 class Turn:
@@ -50,17 +52,42 @@ class Turn:
                 self._write(holds=self._lease.holds)
 
     def check(self) -> None:
-        """Raises InfrastructureError when the lease has ended: another may hold the group now."""
+        """That nobody else can take the group for theirs.
+
+        Raises:
+            InfrastructureError: the lease has ended, another holds one, or Prefect took this run
+                for dead: what it made may have been undone already.
+        """
+        why = ""
         if not self._lease.fresh(datetime.now(UTC)):
+            why = (
+                f"its lease ended at {self._lease.until:%H:%M:%S} UTC without renewal (was this "
+                "machine asleep, or AWS out of reach?)"
+            )
+        elif ended_runs([self._lease.run]):
+            why = f"Prefect says that its run {self._lease.run} has ended"
+        else:
+            found = leases.read(self._aws, [self._group])
+            others = [one for one in found if one.holds and one.release != self._lease.release]
+            holders = queue(
+                others, datetime.now(UTC), ended_runs(one.run for one in others) if others else NONE
+            )
+            if holders:
+                why = f"{holders[0].release} holds it too"
+        if why:
             raise InfrastructureError(
-                f"the lease on {self._group} ended at {self._lease.until:%H:%M:%S} UTC without "
-                "renewal (was this machine asleep, or AWS out of reach?): nothing more is changed"
+                f"{self._lease.release} no longer holds {self._group}: {why}; nothing more is "
+                "changed"
             )
 
     def end(self) -> None:
         self._done.set()
         self._thread.join(RENEW.total_seconds())
-        leases.remove(self._aws, self._group, [self._lease])
+        try:
+            leases.remove(self._aws, self._group, [self._lease])
+        except SpotkilnError as error:
+            # How the release ended is not changed by it.
+            say(f"could not give back the lease: {error}; it ends by itself", logging.WARNING)
 
 
 @task(name="wait for the turn", cache_policy=STEP["cache_policy"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from spotkiln import tags as t
 from spotkiln.aws import image as images
 from spotkiln.aws import instance as instances
 from spotkiln.aws.session import Aws
@@ -16,6 +17,9 @@ def discard(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) ->
         DeadlineExceeded: a snapshot stayed in use.
     """
     snapshots = images.snapshots_of(aws, image)
+    if image.release and t.RELEASE not in image.tags and snapshots:
+        # Once the image is gone, nothing else would tell whose they are.
+        images.tag(aws, snapshots, {t.RELEASE: image.release})
     images.deregister(aws, image.id)
     left = set(snapshots)
 

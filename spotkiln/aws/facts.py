@@ -15,6 +15,8 @@ from spotkiln.reconcile import Facts, Owned, Snapshot
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef
 
+# A release ends with a part of its run's id: others may have keys that begin as ours do.
+CHOSEN = re.compile(r"-[0-9a-f]{12}$")
 MADE_FOR = re.compile(r"\bfor (ami-[0-9a-f]+)")
 OURS: "list[FilterTypeDef]" = [{"Name": "tag-key", "Values": [t.RELEASE]}]
 
@@ -52,9 +54,9 @@ def key_pairs(aws: Aws) -> tuple[Owned, ...]:
         found = aws.ec2.describe_key_pairs(
             Filters=[{"Name": "key-name", "Values": [f"{PREFIX}*"]}]
         )["KeyPairs"]
+    names = (one.get("KeyName", "") for one in found)
     return tuple(
-        Owned(id=name, release=name.removeprefix(PREFIX))
-        for name in (one.get("KeyName", "") for one in found)
+        Owned(id=name, release=name.removeprefix(PREFIX)) for name in names if CHOSEN.search(name)
     )
 
 
