@@ -4,35 +4,18 @@ from prefect import flow
 
 from spotkiln.app import App
 from spotkiln.bake import recipe_of
-from spotkiln.errors import ImageRejected
 from spotkiln.fleet import FleetSpec
 from spotkiln.gate import GatePolicy
 from spotkiln.infra import InfraNames
 from spotkiln.release import BuildSettings, Release, ReleaseSpec, Versions
 from spotkiln.undo import UndoStack
-from tasks.fleet import (
-    cancel_fleet,
-    find_serving,
-    is_unchanged,
-    promote_fleet,
-    request_fleet,
-    retire_fleets,
-)
-from tasks.gate import prove
-from tasks.image import (
-    Job,
-    discard_image,
-    find_image,
-    mark_released,
-    packer_build,
-    prune_versions,
-    reject_image,
-    test_in_image,
-)
+from tasks.fleet import find_serving, is_unchanged
+from tasks.image import Job, discard_image, find_image, packer_build, test_in_image
 from tasks.infra import look_up_infra
 from tasks.lock import one_at_a_time
 from tasks.reconcile import settle
 from tasks.record import recorded
+from tasks.serve import serve
 from tasks.source import check_out
 from tasks.step import report_failed_undo
 
@@ -90,19 +73,4 @@ def release(
                     image = record.image = packer_build(job)
                 with record.phase("test"):
                     record.tests = test_in_image(job, image)
-            undo.later("cancel fleet", cancel_fleet, found, record.id)
-            with record.phase("launch"):
-                new = record.fleet = request_fleet(fleet, image, found, record.tags)
-            with record.phase("gate"):
-                try:
-                    new = record.fleet = prove(new, fleet, image, found, gate, record.tags)
-                except ImageRejected:
-                    reject_image(image, keep=keep_rejected)
-                    raise
-            turn.check()
-            new = record.fleet = promote_fleet(new, found)
-        with record.phase("retire"):
-            mark_released(image, record.started.isoformat(timespec="seconds"))
-            record.retired = retire_fleets(found, new)
-            prune_versions(found.region, app.name, keep_versions)
-        return record.released()
+            return serve(record, undo, turn, image, found)

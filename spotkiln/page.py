@@ -55,7 +55,8 @@ HEADLINE = {
 
 def release_page(release: Release) -> str:
     """One release at a glance: what was made, kept, destroyed, and where the time went."""
-    parts = [f"# {release.app}: {HEADLINE[release.outcome]}"]
+    what = f"rollback to {release.commit[:12]}: " if release.back_to else ""
+    parts = [f"# {release.app}: {what}{HEADLINE[release.outcome]}"]
     if release.cause:
         parts.append(fenced(release.cause))
     if release.tests and release.tests.failures:
@@ -93,6 +94,8 @@ def _facts(release: Release) -> list[tuple[str, str]]:
     facts = [("ref", f"{release.ref} (`{release.commit[:12]}`) {release.subject}")]
     if release.image:
         how = f"reused: {release.reused}" if release.reused else "baked by this release"
+        if release.back_to:
+            how = f"a rollback to what was released {release.back_to}"
         facts.append(("image", f"`{release.image.id}` {release.image.name}, {how}"))
     if release.fleet:
         facts.append(("fleet", _fleet(release.fleet)))

@@ -114,7 +114,10 @@ class Phase(Noun):
 
 
 class Release(Noun):
-    """How a release ended. `started` and `ended` are UTC."""
+    """How a release ended. `started` and `ended` are UTC.
+
+    `back_to` is set when it was a rollback: when that version was released before, in UTC.
+    """
 
     id: str
     app: str
@@ -130,6 +133,7 @@ class Release(Noun):
     region: str = ""
     image: Image | None = None
     reused: str = ""
+    back_to: str = ""
     tests: TestReport | None = None
     fleet: Fleet | None = None
     retired: tuple[Fleet, ...] = ()

@@ -225,6 +225,21 @@ def discard_image(job: Job) -> list[str]:
     return gone + discard_snapshots(aws, job.release)
 
 
+@task(name="discard image", **STEP)
+def discard_rejected(image: Image) -> list[str]:
+    """Undo the use of an image that an earlier release made: it stays, unless it has been
+    rejected and shall not be kept to be looked at."""
+    aws = connect(image.region)
+    now = images.describe(aws, image.id)
+    if now is None or now.state is not ImageState.REJECTED:
+        return []
+    return [
+        gone
+        for one in discardable([now], now.release, used(aws))
+        for gone in discard(aws, one, CLOCK, say)
+    ]
+
+
 @task(name="reject image", **STEP)
 def reject_image(image: Image, *, keep: bool) -> None:
     """A verdict on its health: it is never used again. Undoing removes it, unless `keep`."""

@@ -4,6 +4,7 @@ from prefect import task
 
 from spotkiln.aws import infra as aws_infra
 from spotkiln.aws.session import connect, resolve_region
+from spotkiln.image import Image
 from spotkiln.infra import Infra, check_fit
 from spotkiln.packer import find_packer
 from spotkiln.release import ReleaseSpec
@@ -11,19 +12,28 @@ from tasks.step import STEP, say
 
 
 @task(name="look up infrastructure", **STEP)
-def look_up_infra(spec: ReleaseSpec) -> Infra:
-    """Find everything by name and check that it fits together.
+def look_up_infra(spec: ReleaseSpec, image: Image | None = None) -> Infra:
+    """Find everything by name and check that it fits together. For an `image` that is there
+    already neither Packer nor a base image nor a builder is needed.
 
     Raises:
         InputError: with what was expected, what was found and what to do.
     """
-    _, version = find_packer()
-    aws = connect(resolve_region(spec.infra.region))
-    infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build.instance_type)
+    names, builder, packer = spec.infra, spec.build.instance_type, ""
+    if image:
+        # It stands in the base image's place: for its architecture, and in the dry runs.
+        names = names.model_copy(update={"base_image": image.name})
+        builder = spec.fleet.instance_types[0]
+    else:
+        _, version = find_packer()
+        packer = f"; Packer {'.'.join(map(str, version))}"
+    aws = connect(resolve_region(names.region))
+    infra = aws_infra.look_up(aws, names, spec.fleet, builder)
     check_fit(spec.app, infra.target_group)
     say(
         f"{infra.region}, account {infra.account}: target group {infra.target_group.name} behind "
-        f"{infra.load_balancer} in {', '.join(infra.zones)}; base image {infra.base_image.name} "
-        f"({infra.base_image.id}); Packer {'.'.join(map(str, version))}"
+        f"{infra.load_balancer} in {', '.join(infra.zones)}; "
+        f"{'image' if image else 'base image'} {infra.base_image.name} "
+        f"({infra.base_image.id}){packer}"
     )
     return infra

@@ -45,6 +45,7 @@ class Record:
         self.phases: list[Phase] = []
         self.infra: Infra | None = None
         self.source: Source | None = None
+        self.back_to: Image | None = None
         self.image: Image | None = None
         self.reused = ""
         self.tests: TestReport | None = None
@@ -63,6 +64,22 @@ class Record:
     def let_go(self) -> None:
         self._held.close()
 
+    def go_back_to(self, version: Image) -> Image:
+        """It is a rollback: no source, an image that was released before."""
+        self.back_to = self.image = version
+        return version
+
+    @property
+    def ref(self) -> str:
+        return self.commit[:12] if self.back_to else self.spec.app.ref
+
+    @property
+    def commit(self) -> str:
+        """Empty until it is known what is released."""
+        if self.back_to:
+            return self.back_to.commit
+        return self.source.commit if self.source else ""
+
     def unchanged(self, serving: Fleet) -> Release:
         self.fleet, self.outcome = serving, Outcome.UNCHANGED
         return self.to_release(())
@@ -73,19 +90,17 @@ class Record:
 
     @property
     def tags(self) -> t.Tags:
-        commit = self.source.commit if self.source else ""
         return t.release_tags(
             app=self.spec.app.name,
             release=self.id,
             run=self.run,
-            commit=commit,
+            commit=self.commit,
             target_group=self.spec.infra.target_group,
         )
 
     @property
     def image_name(self) -> str:
-        commit = self.source.commit if self.source else ""
-        return image_name(self.spec.app.name, commit, self.id)
+        return image_name(self.spec.app.name, self.commit, self.id)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -101,7 +116,7 @@ class Record:
 
     def note_created(self) -> None:
         """Look at what exists now, so that the ledger knows it after it is gone."""
-        if self.infra and self.source:
+        if self.infra and self.commit:
             aws = connect(self.infra.region)
             self.seen |= read_back(aws, self.id, self.image_name)
 
@@ -118,7 +133,7 @@ class Record:
 
     def ledger(self) -> tuple[Entry, ...]:
         """Created = kept + destroyed, read back from AWS."""
-        if not (self.infra and self.source):
+        if not (self.infra and self.commit):
             return ()
         now = read_back(connect(self.infra.region), self.id, self.image_name)
         created = {**dict.fromkeys(self.seen, False), **now}
@@ -134,8 +149,8 @@ class Record:
         return Release(
             id=self.id,
             app=self.spec.app.name,
-            ref=self.spec.app.ref,
-            commit=self.source.commit if self.source else "",
+            ref=self.ref,
+            commit=self.commit,
             subject=self.source.subject if self.source else "",
             run=self.run,
             outcome=self.outcome or Outcome.FAILED,
@@ -146,6 +161,7 @@ class Record:
             region=self.infra.region if self.infra else self.spec.infra.region,
             image=self.image,
             reused=self.reused,
+            back_to=self.back_to.tags.get(t.RELEASED, "") if self.back_to else "",
             tests=self.tests,
             fleet=self.fleet,
             retired=tuple(self.retired),
@@ -217,7 +233,7 @@ def recorded(spec: ReleaseSpec) -> Iterator[Record]:
         lost = [f"{x.kind} {x.id}" for x in ledger if x.fate is Fate.LEFT_BEHIND]
         if lost:
             raise LeftBehind(f"{record.id} left behind: {', '.join(lost)}; run reconcile")
-        say(f"{spec.app.name} {spec.app.ref}: {record.outcome}")
+        say(f"{spec.app.name} {record.ref}: {record.outcome}")
     finally:
         record.let_go()
         shutil.rmtree(record.folder, ignore_errors=True)

@@ -1,0 +1,63 @@
+"""Rollback: back to an image that served before, without a build."""
+
+from prefect import flow
+
+from spotkiln.app import App
+from spotkiln.fleet import FleetSpec
+from spotkiln.gate import GatePolicy
+from spotkiln.infra import InfraNames
+from spotkiln.release import Release, ReleaseSpec, Versions
+from spotkiln.undo import UndoStack
+from spotkiln.versions import PREVIOUS
+from tasks.fleet import find_serving, is_unchanged
+from tasks.image import discard_rejected
+from tasks.infra import look_up_infra
+from tasks.lock import one_at_a_time
+from tasks.reconcile import settle
+from tasks.record import recorded
+from tasks.serve import serve
+from tasks.step import report_failed_undo
+from tasks.versions import find_version
+
+
+@flow(name="rollback", flow_run_name="{app.name} back to {version}", retries=0)
+def rollback(
+    app: App,
+    version: str = PREVIOUS,
+    fleet: FleetSpec = FleetSpec(),
+    infra: InfraNames = InfraNames(),
+    gate: GatePolicy = GatePolicy(),
+    keep_rejected: bool = False,
+    keep_versions: Versions = 5,
+) -> Release:
+    """Puts a released image into service again: no build, no test, the same gate.
+
+    What serves is not touched before the old version has proved itself again.
+
+    Args:
+        app: What to go back with.
+        version: An image's id, a commit or the beginning of one, or `previous` (or nothing).
+        fleet: How many servers, of which kind.
+        infra: Names to look up; each must match exactly one thing.
+        gate: When the new fleet counts as proved.
+        keep_rejected: Keep the image of a fleet that did not pass the gate, to look at it.
+        keep_versions: How many released images stay, to go back to.
+    """
+    spec = ReleaseSpec(
+        app=app, infra=infra, fleet=fleet, gate=gate,
+        keep_rejected=keep_rejected, keep_versions=keep_versions,
+    )  # fmt: skip
+    with recorded(spec) as record:
+        with record.phase("look up"):
+            image = record.go_back_to(find_version(spec, version))
+            found = record.infra = look_up_infra(spec, image)
+        with record.phase("wait"):
+            turn = record.enter(one_at_a_time(found, record.id, record.run))
+            settle(found.region, infra.target_group)
+        # Whoever was before us may have pruned or rejected it.
+        image, current = find_version(spec, image.id), find_serving(found)
+        if current and is_unchanged(found, fleet, image, current[0]):
+            return record.unchanged(current[0])
+        with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:
+            undo.later("discard image", discard_rejected, image)
+            return serve(record, undo, turn, image, found)

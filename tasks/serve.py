@@ -1,0 +1,35 @@
+"""From a chosen image to what serves: the part that a release and a rollback share."""
+
+from spotkiln.errors import ImageRejected
+from spotkiln.image import Image
+from spotkiln.infra import Infra
+from spotkiln.release import Release
+from spotkiln.undo import UndoStack
+from tasks.fleet import cancel_fleet, promote_fleet, request_fleet, retire_fleets
+from tasks.gate import prove
+from tasks.image import mark_released, prune_versions, reject_image
+from tasks.lock import Turn
+from tasks.record import Record
+
+
+def serve(record: Record, undo: UndoStack, turn: Turn, image: Image, found: Infra) -> Release:
+    """Launch, gate, promote; then retire what the new fleet replaces. Nothing of what serves is
+    touched before the new fleet has proved itself, and nothing is undone after."""
+    spec = record.spec
+    undo.later("cancel fleet", cancel_fleet, found, record.id)
+    with record.phase("launch"):
+        new = record.fleet = request_fleet(spec.fleet, image, found, record.tags)
+    with record.phase("gate"):
+        try:
+            new = record.fleet = prove(new, spec.fleet, image, found, spec.gate, record.tags)
+        except ImageRejected:
+            reject_image(image, keep=spec.keep_rejected)
+            raise
+    turn.check()
+    new = record.fleet = promote_fleet(new, found)
+    undo.keep()
+    with record.phase("retire"):
+        mark_released(image, record.started.isoformat(timespec="seconds"))
+        record.retired = retire_fleets(found, new)
+        prune_versions(found.region, spec.app.name, spec.keep_versions)
+    return record.released()
