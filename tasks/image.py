@@ -56,10 +56,12 @@ class Job(Noun):
 
 
 class Found(Noun):
-    """The image to reuse, if there is one, and why or why not."""
+    """The image to reuse, if there is one, and why or why not: `differ` are the inputs that differ
+    from those of the newest released one."""
 
     image: Image | None
     why: str
+    differ: tuple[str, ...] = ()
 
 
 @task(name="find image", **STEP)
@@ -70,19 +72,20 @@ def find_image(job: Job) -> Found:
     """
     aws = connect(job.infra.region)
     known = [one for one in images.tested(aws, job.recipe.digest) if t.RELEASED in one.tags]
-    found = newest(known)
+    found, inputs = newest(known), list[str]()
     if found:
         why = f"image {found.id} has the same recipe {job.recipe.digest[:12]} and was released"
     else:
         released = [one for one in images.of_app(aws, job.spec.app.name) if t.RELEASED in one.tags]
         last = newest(released)
         if last:
-            differ = ", ".join(job.recipe.differences(last.inputs)) or "nothing that its tag names"
+            inputs = job.recipe.differences(last.inputs)
+            differ = ", ".join(inputs) or "nothing that its tag names"
             why = f"compared with {last.id}, the newest released, these inputs differ: {differ}"
         else:
             why = f"no image of {job.spec.app.name} was released before"
     say(("reusing: " if found else "baking anew: ") + why)
-    return Found(image=found, why=why)
+    return Found(image=found, why=why, differ=tuple(inputs))
 
 
 def _packer(template: str, variables: dict[str, object], folder: Path, timeout: float) -> PackerRun:
