@@ -2,8 +2,9 @@
 
 Three contestants at the same time, each with a simulated sandbox of its own whose machines take
 minutes, as EC2's do: the cloud alone (a client that asks ten times a second and wastes nothing),
-this project's flow as a process of its own, and the loop that it replaces, which sleeps ten
-seconds between looks. Prints ratios of this one run; exits with 1 if ours is more than 5 % over
+this project's flow as a process of its own, and the loop that it replaces, which looks every ten
+seconds (its gate passes before the new targets are registered and it does not drain; it is given
+both here, or it would be faster and an outage). Prints ratios of this one run; exits with 1 if ours is more than 5 % over
 the cloud alone, makes more than 100 AWS calls of its own, or needs more than 150 MB.
 """
 
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,26 +130,17 @@ class Cloud:
         health, members = self.health(), self.members(fleet)
         return len(members) == 2 and all(health.get(one) == "healthy" for one in members)
 
-    def alone(self, old: str) -> None:
-        """The cloud's own time: every step at the moment at which it becomes possible."""
-        new = self.fleet(self.bake_and_test(0.1))
-        wait_until(lambda: self.serves(new), 0.1)
+    def loop(self, old: str, pause: float) -> None:
+        """Every step as soon as a look, one in `pause` seconds, shows that it is possible."""
+        new = self.fleet(self.bake_and_test(pause))
+        wait_until(lambda: self.serves(new), pause)
         members = self.members(old)
         self.ec2.cancel_spot_fleet_requests(SpotFleetRequestIds=[old], TerminateInstances=False)
         self.elbv2.deregister_targets(
             TargetGroupArn=self.group, Targets=[{"Id": one} for one in members]
         )
-        wait_until(lambda: not set(members) & set(self.health()), 0.1)
-        self.remove(members, 0.1)
-
-    def original(self, old: str) -> None:
-        """Ten seconds between looks; cancels the old fleet without draining it."""
-        new = self.fleet(self.bake_and_test(10))
-        wait_until(lambda: len(self.members(new)) == 2, 10)
-        wait_until(lambda: set(self.health().values()) == {"healthy"}, 10)
-        members = self.members(old)
-        self.ec2.cancel_spot_fleet_requests(SpotFleetRequestIds=[old], TerminateInstances=True)
-        wait_until(lambda: all(self.state(one) == "terminated" for one in members), 10)
+        wait_until(lambda: not set(members) & set(self.health()), pause)
+        self.remove(members, pause)
 
 
 def flow(cloud: Cloud, prefect: LocalPrefect, repository: Path, ref: str) -> dict[str, float]:
@@ -225,8 +218,8 @@ def contest(
     results: dict[str, float] = {}
     ours: dict[str, float] = {}
     runs = [
-        timed(results, "alone", lambda: clouds["alone"].alone(old["alone"])),
-        timed(results, "original", lambda: clouds["original"].original(old["original"])),
+        timed(results, "alone", lambda: clouds["alone"].loop(old["alone"], 0.1)),
+        timed(results, "original", lambda: clouds["original"].loop(old["original"], 10)),
         timed(
             results, "ours", lambda: ours.update(flow(clouds["ours"], prefect, repository, "v2"))
         ),
@@ -239,10 +232,12 @@ def contest(
     ratios = {name: seconds / results["alone"] for name, seconds in results.items()}
     out = sys.stdout.write
     out(f"{'':<34}{'seconds':>9}{'of the cloud alone':>22}\n")
-    out(f"{'the cloud alone, draining':<34}{results['alone']:9.1f}{1:22.3f}\n")
-    out(f"{'this flow, draining':<34}{results['ours']:9.1f}{ratios['ours']:22.3f}\n")
-    out(f"{'the original loop, not draining':<34}{results['original']:9.1f}")
+    out(f"{'the cloud alone':<34}{results['alone']:9.1f}{1:22.3f}\n")
+    out(f"{'this flow':<34}{results['ours']:9.1f}{ratios['ours']:22.3f}\n")
+    out(f"{'the original loop, 10 s a look':<34}{results['original']:9.1f}")
     out(f"{ratios['original']:22.3f}\n")
+    counts = Counter(call["operation"] for call in own).most_common(8)
+    out(f"most called: {', '.join(f'{name} {number}' for name, number in counts)}\n")
     out(f"AWS calls of its own: {len(own)}; peak memory of the flow: {ours['megabytes']:.0f} MB\n")
     limits = (
         (ratios["ours"], MOST_OVER, "of the cloud's time"),

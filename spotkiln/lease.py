@@ -13,8 +13,8 @@ from spotkiln.noun import Noun
 
 PREFIX = "spotkiln:lease/"
 # Renewed every RENEW; gone after DURATION without it.
-RENEW = timedelta(seconds=20)
-DURATION = timedelta(seconds=90)
+RENEW = timedelta(seconds=45)
+DURATION = timedelta(seconds=150)
 # A tag written by another may take this long to be seen by all.
 SETTLE_SECONDS = 1.0
 

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from prefect import task
+from prefect.runtime import task_run
 
 from spotkiln import tags as t
 from spotkiln.aws import fleet as aws_fleets
@@ -49,10 +50,11 @@ class Job(Noun):
     def image_name(self) -> str:
         return image_name(self.spec.app.name, self.source.commit, self.release)
 
-    def access(self, aws: Aws) -> AbstractContextManager[dict[str, str]]:
-        """How the builders of this release are reached, for as long as the block runs."""
+    def access(self, aws: Aws, *, last: bool) -> AbstractContextManager[dict[str, str]]:
+        """How the builders of this release are reached, until the block of the last one ends."""
         cidrs = self.spec.build.ssh_source_cidrs
-        return builder_access(aws, self.release, self.infra.vpc, cidrs, self.tags, CLOCK)
+        vpc = self.infra.vpc
+        return builder_access(aws, self.release, vpc, cidrs, self.tags, CLOCK, last=last)
 
 
 class Found(Noun):
@@ -107,6 +109,17 @@ def _endpoint() -> str:
     return os.environ.get("AWS_ENDPOINT_URL_EC2") or os.environ.get("AWS_ENDPOINT_URL") or ""
 
 
+def _of_earlier_try(aws: Aws, job: Job) -> str | None:
+    """The image that an earlier try completed; what it left half done is cleared away."""
+    made = images.of_release(aws, job.release, job.image_name)
+    done = next((one.id for one in made if one.available and one.recipe), None)
+    if done:
+        say(f"image {done} was baked by an earlier try")
+    else:
+        discard_release(aws, job.release, job.image_name, CLOCK, say)
+    return done
+
+
 @task(name="bake image", **STEP)
 def packer_build(job: Job) -> Image:
     """Bake the candidate. Tried again, it takes what an earlier try completed, or clears it away.
@@ -120,13 +133,9 @@ def packer_build(job: Job) -> Image:
     folder = job.folder / "bake"
     manifest = folder / "manifest.json"
     tags = image_tags(job.tags, job.recipe)
-    done = [x for x in images.of_release(aws, job.release, name) if x.available and x.recipe]
-    if done:
-        say(f"image {done[0].id} was baked by an earlier try")
-        image_id: str | None = done[0].id
-    else:
-        discard_release(aws, job.release, name, CLOCK, say)
-        with job.access(aws) as access:
+    image_id = _of_earlier_try(aws, job) if (task_run.run_count or 1) > 1 else None
+    if image_id is None:
+        with job.access(aws, last=False) as access:
             variables = bake_variables(
                 app=job.spec.app,
                 infra=job.infra,
@@ -168,7 +177,7 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     report = job.folder / "report"
     shutil.rmtree(report, ignore_errors=True)
     report.mkdir(parents=True)
-    with job.access(aws) as access:
+    with job.access(aws, last=True) as access:
         variables = test_variables(
             app=job.spec.app,
             infra=job.infra,
@@ -260,7 +269,10 @@ def prune_versions(region: str, app: str, keep: int) -> list[str]:
     """Discard released images beyond the newest `keep`, but none that a fleet still uses:
     without its image a fleet could replace nothing."""
     aws = connect(region)
+    versions = images.of_app(aws, app)
+    if not superseded(versions, keep, set()):
+        return []
     gone: list[str] = []
-    for image in superseded(images.of_app(aws, app), keep, used(aws)):
+    for image in superseded(versions, keep, used(aws)):
         gone += discard(aws, image, CLOCK, say)
     return gone

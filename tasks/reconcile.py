@@ -18,7 +18,6 @@ from spotkiln.aws.retire import drain, retire
 from spotkiln.aws.session import Aws, connect
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.fleet import Phase
-from spotkiln.infra import TargetGroup
 from spotkiln.lease import queue
 from spotkiln.reconcile import Action, Do, decide, within
 from tasks.runs import ended_runs
@@ -29,17 +28,17 @@ DEFAULT_DELAY = 300
 ROUNDS = 4
 
 
-def _living(aws: Aws, groups: list[TargetGroup], *, clean: bool) -> frozenset[str]:
+def _living(aws: Aws, groups: list[str], *, clean: bool) -> frozenset[str]:
     """The releases that hold or wait for a target group and renew their lease; leases of dead
     ones are removed if `clean`."""
     living: set[str] = set()
     for group in groups:
-        found = leases.read(aws, [group.arn])
+        found = leases.read(aws, [group])
         ended = ended_runs(one.run for one in found)
         alive = queue(found, datetime.now(UTC), ended)
         living |= {one.release for one in alive}
         if clean:
-            leases.remove(aws, group.arn, [one for one in found if one not in alive])
+            leases.remove(aws, group, [one for one in found if one not in alive])
     return frozenset(living)
 
 
@@ -47,7 +46,7 @@ def _living(aws: Aws, groups: list[TargetGroup], *, clean: bool) -> frozenset[st
 def find_unowned(region: str, target_group: str = "", *, clean: bool = True) -> list[Action]:
     """What there is to do, in order; `target_group` (its name) narrows it to that one's."""
     aws = connect(region)
-    groups = aws_infra.target_groups(aws)
+    groups = aws_infra.target_group_arns(aws)
     # Whoever lived before or after the look may have made what was seen.
     before = _living(aws, groups, clean=clean)
     facts = gather(aws, frozenset())

@@ -24,12 +24,15 @@ def builder_name(release: str) -> str:
     return f"{PREFIX}{release}"
 
 
-def _find_group(aws: Aws, name: str, vpc: str) -> str | None:
+def _find_group(aws: Aws, name: str, vpc: str) -> tuple[str, bool] | None:
+    """Its id, and whether it has been opened yet."""
     with aws_errors(f"security group {name}"):
         found = aws.ec2.describe_security_groups(
             Filters=[{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [vpc]}]
         )["SecurityGroups"]
-    return found[0]["GroupId"] if found else None
+    if not found:
+        return None
+    return found[0]["GroupId"], bool(found[0].get("IpPermissions"))
 
 
 def open_group(
@@ -37,7 +40,10 @@ def open_group(
 ) -> str:
     """Find, else create; open to SSH from `cidrs`. Its id."""
     name = builder_name(release)
-    group = _find_group(aws, name, vpc)
+    found = _find_group(aws, name, vpc)
+    if found and found[1]:
+        return found[0]
+    group = found[0] if found else None
     specifications: Any = [{"ResourceType": "security-group", "Tags": t.to_aws(tags)}]
     if group is None:
         try:
@@ -49,10 +55,11 @@ def open_group(
             )["GroupId"]
         except ClientError as error:
             # A repeated call whose first answer was lost: it is there after all.
-            group = _find_group(aws, name, vpc) if "Duplicate" in code_of(error) else None
-            if group is None:
+            found = _find_group(aws, name, vpc) if "Duplicate" in code_of(error) else None
+            if found is None:
                 with aws_errors(f"security group {name}"):
                     raise
+            group = found[0]
     ranges: Any = [{"CidrIp": cidr, "Description": "SSH from Spotkiln"} for cidr in cidrs]
     try:
         aws.ec2.authorize_security_group_ingress(
@@ -102,22 +109,26 @@ def builder_access(
     cidrs: Sequence[str],
     tags: Mapping[str, str],
     clock: Clock,
+    *,
+    last: bool,
 ) -> Iterator[dict[str, str]]:
-    """Packer's variables for reaching a builder; all of it is removed when the block ends well.
+    """Packer's variables for reaching a builder. Packer removes its key pair itself; the security
+    group goes when the block of the `last` builder ends well.
 
-    Otherwise undoing removes it: the builder may need it until it is gone.
+    Otherwise undoing removes both: the builder may need them until it is gone.
     """
     name = builder_name(release)
     # What an earlier try that was cut off has left would be refused as a duplicate.
     delete_key_pair(aws, name)
     group = open_group(aws, release, vpc, cidrs, tags)
     yield {"security_group_id": group, "key_pair_name": name}
-    remove_access(aws, release, vpc, clock)
+    if last:
+        delete_group(aws, group, clock)
 
 
 def remove_access(aws: Aws, release: str, vpc: str, clock: Clock) -> None:
     """Key pair and security group of a release's builders. Repeatable."""
     delete_key_pair(aws, builder_name(release))
-    group = _find_group(aws, builder_name(release), vpc)
-    if group:
-        delete_group(aws, group, clock)
+    found = _find_group(aws, builder_name(release), vpc)
+    if found:
+        delete_group(aws, found[0], clock)

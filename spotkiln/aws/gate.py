@@ -12,7 +12,7 @@ from spotkiln.infra import Infra
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
 from spotkiln.target import Health, Instance, Target
 
-# DescribeSpotFleetRequests tells little that the instances don't: ask it every so often.
+# Fleet and instances tell little that the load balancer does not: they are asked every so often.
 FLEET_EVERY = 4
 
 
@@ -37,20 +37,29 @@ class Watch:
         self._state = "submitted"
         self._activity = ""
         self._errors: tuple[str, ...] = ()
+        self._instances: list[Instance] = []
         self.seen: list[Observation] = []
 
+    def _all_run(self) -> bool:
+        """Then the load balancer tells sooner than EC2 when one is in trouble."""
+        return sum(one.state == "running" for one in self._instances) >= self._fleet.capacity
+
     def look(self) -> Observation:
-        all_instances = instances.of_fleet(self._aws, self._fleet.id)
-        live = [one for one in all_instances if one.live]
+        due = len(self.seen) % FLEET_EVERY == 0
+        if due or not self._all_run():
+            self._instances = instances.of_fleet(self._aws, self._fleet.id)
+        live = [one for one in self._instances if one.live]
         short = len(live) < self._fleet.capacity
-        if short or len(self.seen) % FLEET_EVERY == 0:
+        if short or due:
             self._ask_the_fleet(short=short)
-        registered = targets.health(self._aws, self._group) if live else {}
+        # None is registered before it runs.
+        running = any(one.state == "running" for one in live)
+        registered = targets.health(self._aws, self._group) if running else {}
         observation = Observation(
             at=self._clock.now() - self._start,
             fleet_state=self._state,
             activity=self._activity,
-            instances=tuple(all_instances),
+            instances=tuple(self._instances),
             targets=with_health(live, registered),
             errors=self._errors,
         )
@@ -98,5 +107,5 @@ def watch(
         what=f"the gate's verdict on {fleet.id}",
         deadline_seconds=limits.ceiling + 60,
         clock=clock,
-        backoff=Backoff(first=1.0, factor=1.2, maximum=5.0),
+        backoff=Backoff(first=1.0, factor=1.3, maximum=5.0),
     )

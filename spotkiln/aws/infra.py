@@ -71,6 +71,13 @@ def target_group(aws: Aws, name: str) -> TargetGroup:
     return _target_group(aws, exactly_one("target group", aws.region, name, found, known))
 
 
+def target_group_arns(aws: Aws) -> list[str]:
+    """Of all target groups of the region."""
+    with aws_errors("target groups"):
+        pages = aws.elbv2.get_paginator("describe_target_groups").paginate()
+        return [group["TargetGroupArn"] for page in pages for group in page["TargetGroups"]]
+
+
 def target_groups(aws: Aws) -> list[TargetGroup]:
     """All of the region that hold instances."""
     with aws_errors("target groups"):
