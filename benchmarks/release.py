@@ -4,8 +4,9 @@ Three contestants at the same time, each with a simulated sandbox of its own who
 minutes, as EC2's do: the cloud alone (a client that asks ten times a second and wastes nothing),
 this project's flow as a process of its own, and the loop that it replaces, which looks every ten
 seconds (its gate passes before the new targets are registered and it does not drain; it is given
-both here, or it would be faster and an outage). Prints ratios of this one run; exits with 1 if ours is more than 5 % over
-the cloud alone, makes more than 100 AWS calls of its own, or needs more than 150 MB.
+both here, or it would be faster and an outage). Prints ratios of this one run; exits with 1 if
+ours is more than 5 % over the cloud alone, makes more than 100 AWS calls of its own, or needs more
+than 150 MB.
 """
 
 import json
