@@ -21,8 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.prefect)
 
 
-def takes_minutes() -> bool:
-    return not os.environ.get("LONG")
+long = pytest.mark.skipif(not os.environ.get("LONG"), reason="takes minutes: set LONG=1")
 
 
 @pytest.fixture(scope="session")

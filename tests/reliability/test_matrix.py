@@ -6,7 +6,7 @@ from tests.reliability.load import Load
 from tests.reliability.matrix import Fault, Matrix, spread
 from tests.reliability.world import World
 
-CASES = 14
+CASES = len(Fault)
 
 
 @pytest.mark.timeout(600)

@@ -13,15 +13,12 @@ import pytest
 
 from examples.prefect_local import ROOT, LocalPrefect
 from examples.runs import FINAL, Runs
-from tests.reliability.conftest import takes_minutes
+from tests.reliability.conftest import long
 from tests.reliability.load import Load
 from tests.reliability.world import World
 
 DEPLOYMENT = "release/demo-web-app"
-pytestmark = [
-    pytest.mark.skipif(takes_minutes(), reason="real heartbeats and workers: set LONG=1"),
-    pytest.mark.timeout(600),
-]
+pytestmark = [long, pytest.mark.timeout(600)]
 
 
 def eventually(look: Callable[[], Any], timeout: float, what: str) -> Any:

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from tests.reliability.conftest import long
 from tests.reliability.load import Load
 from tests.reliability.test_together import paused_at
 from tests.reliability.world import World
@@ -31,6 +32,7 @@ def first_instance_of_a_second_fleet(world: World, timeout: float = 60) -> str:
     raise AssertionError("no second fleet launched anything")
 
 
+@long
 def test_without_capacity_the_cause_is_named_and_all_is_undone(world: World, load: Load) -> None:
     world.box.capacity(0)
     result = world.release("v1", fleet=ONE_POOL, **SHORT)
@@ -43,8 +45,11 @@ def test_without_capacity_the_cause_is_named_and_all_is_undone(world: World, loa
 
 
 def test_on_demand_takes_the_part_that_spot_has_no_capacity_for(world: World, load: Load) -> None:
-    for zone, limit in (("a", 1), ("b", 0), ("c", 0)):
-        world.box.capacity(limit, zone=f"eu-west-1{zone}")
+    # Room for one more in the first zone, beside what serves there.
+    zones = [one["Placement"]["AvailabilityZone"] for one in world.account.instances()]
+    for zone, room in (("a", 1), ("b", 0), ("c", 0)):
+        name = f"eu-west-1{zone}"
+        world.box.capacity(zones.count(name) + room, zone=name)
     fleet = {**ONE_POOL, "on_demand_fallback": True}
     assert world.release("v1", fleet=fleet, **SHORT)["outcome"] == "released"
     assert lifecycles(world) == ["on-demand", "spot"]
@@ -66,6 +71,7 @@ def test_an_interruption_in_the_gate_is_waited_out(world: World, load: Load) -> 
     assert load.failures == []
 
 
+@long
 def test_an_interruption_while_retiring_does_no_harm(world: World, load: Load) -> None:
     old = world.account.look(also=("blog",)).members
     process, fault = paused_at(world, lambda: world.start("v1"), "DeregisterTargets", when="before")
@@ -76,6 +82,7 @@ def test_an_interruption_while_retiring_does_no_harm(world: World, load: Load) -
     assert load.failures == []
 
 
+@long
 def test_what_a_cancelled_fleet_launches_late_is_taken_away(world: World, load: Load) -> None:
     world.box.late_launches(20)
     world.box.capacity(0)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.reliability.conftest import takes_minutes
+from tests.reliability.conftest import long
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.load import Load
 from tests.reliability.world import World
@@ -62,6 +62,7 @@ def test_reconcile_leaves_a_living_release_alone(world: World) -> None:
     assert process.result()["outcome"] == "released"
 
 
+@long
 def test_two_reconciles_at_once_settle_everything(world: World) -> None:
     process, _ = paused_at(world, lambda: world.start("v2", "twice"), "RequestSpotFleet")
     process.kill(packer_too=True)
@@ -86,7 +87,7 @@ def test_who_waits_goes_on_when_the_holder_is_reported_dead(world: World, load: 
     assert load.failures == []
 
 
-@pytest.mark.skipif(takes_minutes(), reason="waits for a lease to end: set LONG=1")
+@long
 @pytest.mark.timeout(400)
 def test_a_host_that_nobody_reports_lost_blocks_until_its_lease_ends(world: World) -> None:
     """Prefect still takes the run for running."""
@@ -102,6 +103,7 @@ def test_a_host_that_nobody_reports_lost_blocks_until_its_lease_ends(world: Worl
     assert world.settled(also=("blog",)).problems() == []
 
 
+@long
 def test_a_release_that_is_told_to_end_undoes_itself(world: World) -> None:
     """As a worker cancels: SIGTERM, and SIGKILL after 30 s."""
     process, fault = paused_at(world, lambda: world.start("v2", "term"), "RequestSpotFleet")
@@ -112,3 +114,19 @@ def test_a_release_that_is_told_to_end_undoes_itself(world: World) -> None:
     print(f"unwound in {time.monotonic() - begin:.1f} s: {result}")
     assert "error" in result
     assert world.settled(also=("blog",)).problems() == []
+
+
+def test_a_run_taken_for_dead_promotes_nothing(world: World, load: Load) -> None:
+    """Prefect was wrong: it lives, in the gate, while reconcile undoes what it made."""
+    old = world.account.look(also=("blog",)).fleet
+    process, fault = paused_at(
+        world, lambda: world.start("v2", "undead"), "DescribeTargetHealth", when="before"
+    )
+    world.report_crashed(process)
+    assert "error" not in world.reconcile()
+    world.box.release(fault)
+    assert "error" in process.result()
+    truth = world.settled(also=("blog",))
+    assert truth.problems() == []
+    assert truth.fleet == old
+    assert load.failures == []
