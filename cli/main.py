@@ -1,0 +1,162 @@
+"""The command `spotkiln`.
+
+Ends with 0 if all is well, 1 if something failed, 2 for bad input or usage, 130 when interrupted;
+3 where `--detailed-exit-code` asks to tell an unchanged release from a released one.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from cli import doctor as doctoring
+from cli import plan as planning
+from cli import runs
+from cli import status as seeing
+from cli.deployment import RELEASE, ROLLBACK, find, spec_of
+from cli.output import Exit, columns, moment, show, tell
+from spotkiln import __version__
+from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.versions import PREVIOUS
+from tasks.versions import list_versions
+
+app = App(
+    name="spotkiln",
+    help="Turns a commit into servers. An application is named by its deployment in Prefect; "
+    "its settings are that deployment's parameters.",
+    version=__version__,
+    result_action="return_value",
+)
+
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="Answer in JSON.")]
+Follow = Annotated[bool, Parameter(help="Follow the run to its end.")]
+Detailed = Annotated[
+    bool, Parameter(negative=(), help="End with 3, not 0, when nothing had to be done.")
+]
+
+
+@app.command
+def versions(name: str, /, *, as_json: Json = False) -> int:
+    """The released versions that NAME can go back to, the one released last first."""
+    found = list_versions(spec_of(name))
+    rows = ((x.image, x.commit[:12], moment(x.released), x.serving or "") for x in found)
+    header = ["IMAGE", "COMMIT", "RELEASED", "SERVING"]
+    show(found, columns(header, rows), as_json=as_json)
+    return Exit.OK
+
+
+@app.command
+def status(name: str, /, *, as_json: Json = False) -> int:
+    """What serves NAME, since when, the health of every target, who waits for its turn.
+
+    Ends with 1 unless the whole capacity is healthy.
+    """
+    found = seeing.look(spec_of(name))
+    show(found, seeing.text(found), as_json=as_json)
+    return Exit.OK if found.well else Exit.FAILED
+
+
+@app.command
+def plan(name: str, /, *, ref: str = "", as_json: Json = False) -> int:
+    """What a release of NAME would do: bake or reuse, launch, retire. Changes nothing."""
+    found = planning.look(find(RELEASE, name).at_ref(ref).spec())
+    show(found, planning.text(found), as_json=as_json)
+    return Exit.OK
+
+
+@app.command
+def doctor(name: str = "", /, *, as_json: Json = False) -> int:
+    """Is everything there that a release needs, as seen from this machine; of all applications,
+    or of NAME. Ends with 1 unless all is ok."""
+    found = doctoring.examine(name)
+    show(found, doctoring.text(found), as_json=as_json)
+    return Exit.OK if all(one.ok for one in found) else Exit.FAILED
+
+
+@app.command
+def release(
+    name: str,
+    /,
+    *,
+    ref: str = "",
+    force: Annotated[bool, Parameter(negative=())] = False,
+    follow: Follow = True,
+    detailed_exit_code: Detailed = False,
+    as_json: Json = False,
+) -> int:
+    """Start a run of the deployment release/NAME, and follow it to its end."""
+    given: dict[str, Any] = {"force": True} if force else {}
+    deployment = find(RELEASE, name).at_ref(ref)
+    if ref:
+        # What is wrong with it is better said now.
+        given["app"] = deployment.spec().app.model_dump(mode="json")
+    run = runs.start(deployment, given)
+    return _until_the_end(run, follow=follow, detailed=detailed_exit_code, as_json=as_json)
+
+
+@app.command
+def rollback(
+    name: str,
+    version: str = PREVIOUS,
+    /,
+    *,
+    follow: Follow = True,
+    detailed_exit_code: Detailed = False,
+    as_json: Json = False,
+) -> int:
+    """Start a run of the deployment rollback/NAME, and follow it to its end.
+
+    VERSION is an image's id, a commit or the beginning of one; `spotkiln versions` lists them.
+    """
+    run = runs.start(find(ROLLBACK, name), {"version": version})
+    return _until_the_end(run, follow=follow, detailed=detailed_exit_code, as_json=as_json)
+
+
+@app.command
+def logs(run: str, /, *, as_json: Json = False) -> int:
+    """What RUN has logged so far: its id, or its name for the newest run of that name."""
+    found = runs.lines(runs.find(run))
+    show(found, "\n".join(map(str, found)), as_json=as_json)
+    return Exit.OK
+
+
+def _until_the_end(run: Any, *, follow: bool, detailed: bool, as_json: bool) -> int:
+    where = runs.url(run)
+    tell(f"run {run} {where}".rstrip(), aside=as_json)
+    if not follow:
+        if as_json:
+            show({"run": str(run), "url": where}, "", as_json=True)
+        return Exit.OK
+    end = runs.follow(run, lambda text: tell(text, aside=as_json))
+    show(end, str(end), as_json=as_json)
+    if end.ok and end.outcome == "unchanged" and detailed:
+        return Exit.UNCHANGED
+    return Exit.OK if end.ok else Exit.FAILED
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code."""
+    try:
+        code = app(arguments, exit_on_error=False, print_error=True)
+    except CycloptsError:
+        return Exit.USAGE
+    except InputError as error:
+        tell(f"spotkiln: {error}", aside=True)
+        return Exit.USAGE
+    except SpotkilnError as error:
+        tell(f"spotkiln: {error}", aside=True)
+        return Exit.FAILED
+    except KeyboardInterrupt:
+        tell("interrupted; a run that was started goes on", aside=True)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has seen enough; Python would try to flush once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    return int(code or 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,156 @@
+"""What serves an application, since when, how healthy, and who waits for its turn."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from cli.output import columns, moment
+from spotkiln.aws import fleet as fleets
+from spotkiln.aws import infra as aws_infra
+from spotkiln.aws import instance as instances
+from spotkiln.aws import lease as leases
+from spotkiln.aws import target as targets
+from spotkiln.aws.session import connect, resolve_region
+from spotkiln.fleet import Fleet, serving
+from spotkiln.infra import TargetGroup
+from spotkiln.lease import Lease, queue
+from spotkiln.noun import Noun
+from spotkiln.release import ReleaseSpec
+from spotkiln.target import Health, Instance, Target
+from tasks.runs import ended_runs
+
+
+class Server(Noun):
+    """One target, or one instance that should be. `fleet` is empty for foreign targets."""
+
+    instance: str
+    health: Health
+    reason: str = ""
+    type: str = ""
+    zone: str = ""
+    spot: bool = False
+    fleet: str = ""
+
+
+class Turn(Noun):
+    """Who holds the target group, or waits for it. `since` is UTC."""
+
+    release: str
+    run: str
+    holds: bool
+    since: datetime
+
+
+class Status(Noun):
+    """`since` is when the fleet that serves was asked for, in UTC."""
+
+    app: str
+    region: str
+    target_group: str
+    fleet: str = ""
+    release: str = ""
+    image: str = ""
+    commit: str = ""
+    since: datetime | None = None
+    capacity: int = 0
+    servers: tuple[Server, ...] = ()
+    turns: tuple[Turn, ...] = ()
+
+    @property
+    def healthy(self) -> int:
+        """Of the fleet that serves."""
+        return sum(one.health is Health.HEALTHY and one.fleet == self.fleet for one in self.servers)
+
+    @property
+    def well(self) -> bool:
+        return bool(self.fleet) and self.healthy >= self.capacity
+
+
+def servers(
+    registered: Mapping[str, Target], members: Iterable[Instance], fleet: str
+) -> tuple[Server, ...]:
+    """Every target of the group, and every live instance of the fleet that is not yet one."""
+    known = {one.id: one for one in members}
+    missing = {
+        one.id: Target(instance=one.id, health=Health.UNREGISTERED)
+        for one in known.values()
+        if one.live and one.fleet == fleet and one.id not in registered
+    }
+    found = []
+    for name, target in sorted({**registered, **missing}.items()):
+        one = known.get(name)
+        found.append(
+            Server(
+                instance=name,
+                health=target.health,
+                reason=target.reason,
+                type=one.type if one else "",
+                zone=one.zone if one else "",
+                spot=one.spot if one else False,
+                fleet=one.fleet if one else "",
+            )
+        )
+    return tuple(found)
+
+
+def assess(
+    spec: ReleaseSpec,
+    region: str,
+    group: TargetGroup,
+    current: Fleet | None,
+    found: tuple[Server, ...],
+    line: Iterable[Lease],
+) -> Status:
+    turns = tuple(
+        Turn(release=one.release, run=one.run, holds=one.holds, since=one.ticket) for one in line
+    )
+    status = Status(
+        app=spec.app.name, region=region, target_group=group.name, servers=found, turns=turns
+    )
+    if current is None:
+        return status
+    return status.model_copy(
+        update={
+            "fleet": current.id,
+            "release": current.release,
+            "image": current.image,
+            "commit": current.commit,
+            "since": current.created,
+            "capacity": current.capacity,
+        }
+    )
+
+
+def look(spec: ReleaseSpec) -> Status:
+    """As AWS tells it now. Reads only."""
+    aws = connect(resolve_region(spec.infra.region))
+    group = aws_infra.target_group(aws, spec.infra.target_group)
+    current = next(iter(serving(fleets.listing(aws), group.arn)), None)
+    found = servers(
+        targets.health(aws, group.arn), instances.ours(aws), current.id if current else ""
+    )
+    claims = leases.read(aws, [group.arn])
+    ended = ended_runs(one.run for one in claims) if claims else frozenset()
+    return assess(spec, aws.region, group, current, found, queue(claims, datetime.now(UTC), ended))
+
+
+def text(status: Status) -> str:
+    where = f"target group {status.target_group} in {status.region}"
+    if status.fleet and status.since:
+        parts = [
+            f"{status.app}: {status.fleet} serves {where} since {moment(status.since)}",
+            f"commit {status.commit[:12]}, image {status.image}, release {status.release}",
+            f"{status.healthy} of {status.capacity} healthy",
+        ]
+    else:
+        parts = [f"{status.app}: nothing of ours serves {where}"]
+    if status.servers:
+        rows = (
+            (x.instance, x.health, x.reason, x.type, x.zone, "spot" if x.spot else "", x.fleet)
+            for x in status.servers
+        )
+        header = ["INSTANCE", "HEALTH", "REASON", "TYPE", "ZONE", "SPOT", "FLEET"]
+        parts += ["", columns(header, rows)]
+    if status.turns:
+        lines = ((x.release, "holds" if x.holds else "waits", x.run) for x in status.turns)
+        parts += ["", columns(["RELEASE", "TURN", "RUN"], lines)]
+    return "\n".join(parts)

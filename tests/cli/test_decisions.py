@@ -1,0 +1,129 @@
+"""The command's own decisions: no Prefect server, no AWS."""
+
+from uuid import uuid4
+
+import pytest
+
+from cli import doctor, output, plan, runs, status
+from cli.deployment import Deployment
+from cli.main import main
+from spotkiln.errors import InputError
+from spotkiln.gate import GatePolicy
+from spotkiln.lease import Lease
+from spotkiln.release import ReleaseSpec
+from spotkiln.target import Health
+from tasks.image import Found
+from tests.unit import nouns
+from tests.unit.nouns import COMMIT, RELEASE, START
+
+PARAMETERS = {"app": {"repository": "/srv/git/demo"}, "keep_versions": 3, "later": True}
+
+
+def deployment(**parameters: object) -> Deployment:
+    return Deployment(id=uuid4(), name="release/demo", parameters={**PARAMETERS, **parameters})
+
+
+def test_settings_come_from_the_deployment() -> None:
+    spec = deployment().spec()
+    assert (spec.app.repository, spec.keep_versions) == ("/srv/git/demo", 3)
+    assert deployment().at_ref("v2").spec().app.ref == "v2"
+    assert deployment().at_ref("").spec() == spec
+
+
+def test_settings_that_are_none() -> None:
+    with pytest.raises(InputError, match="release/demo"):
+        deployment(fleet={"capcity": 3}).spec()
+    with pytest.raises(InputError, match="git does not allow"):
+        deployment().at_ref("a b").spec()
+
+
+def test_columns_can_be_cut() -> None:
+    assert output.columns(["A", "BB"], [("long", ""), (1, "x")]) == "A     BB\nlong  -\n1     x"
+
+
+def test_servers_are_targets_and_what_should_be() -> None:
+    registered = {"i-1": nouns.target("i-1"), "i-9": nouns.target("i-9", "unhealthy", "T.Timeout")}
+    members = [
+        nouns.instance("i-1", fleet="sfr-2", spot=True, type="t3.micro"),
+        nouns.instance("i-2", "pending", fleet="sfr-2"),
+        nouns.instance("i-3", "terminated", fleet="sfr-2"),
+        nouns.instance("i-4", fleet="sfr-1"),
+    ]
+    found = status.servers(registered, members, "sfr-2")
+    assert [(x.instance, x.health, x.fleet) for x in found] == [
+        ("i-1", Health.HEALTHY, "sfr-2"),
+        ("i-2", Health.UNREGISTERED, "sfr-2"),
+        ("i-9", Health.UNHEALTHY, ""),
+    ]
+    group = nouns.target_group()
+    seen = status.assess(
+        ReleaseSpec(app=nouns.app()), "eu-west-1", group, nouns.fleet("sfr-2"), found,
+        [Lease(release=RELEASE, run="run-1", ticket=START, until=START, holds=True)],
+    )  # fmt: skip
+    assert (seen.healthy, seen.capacity, seen.well) == (1, 2, False)
+    text = status.text(seen)
+    assert "sfr-2 serves target group website in eu-west-1 since 2024-05-01T12:00:00Z" in text
+    assert f"commit {COMMIT[:12]}, image ami-1" in text
+    assert "1 of 2 healthy" in text
+    assert f"{RELEASE}  holds  run-1" in text
+    assert seen.model_copy(update={"capacity": 1}).well
+
+
+def test_nothing_serves() -> None:
+    seen = status.assess(
+        ReleaseSpec(app=nouns.app()), "eu-west-1", nouns.target_group(), None, (), []
+    )
+    assert not seen.well
+    assert "nothing of ours serves" in status.text(seen)
+
+
+def test_how_long_capacity_is_doubled() -> None:
+    group = nouns.target_group()  # 2 checks 5 s apart, 5 s of delay
+    policy = GatePolicy(polls=1, fulfilment_seconds=60, grace_seconds=30, health_seconds=100)
+    assert plan.doubled(policy, group) == (15.0, 60 + 2 * 100 + 5 + 5 + 120)
+
+
+@pytest.mark.parametrize("unchanged", [True, False])
+def test_plan(unchanged: bool) -> None:
+    spec, infra = ReleaseSpec(app=nouns.app()), nouns.infra()
+    found = Found(image=None, why="these inputs differ: source", differ=("source",))
+    made = plan.make_plan(
+        spec, infra, nouns.source(), "12ab", found, [nouns.fleet("sfr-1")], unchanged=unchanged
+    )
+    text = plan.text(made)
+    assert "bake and test anew: these inputs differ: source" in text
+    assert ("nothing to do" in text) is unchanged
+    assert ("retire: sfr-1 (2 instances)" in text) is not unchanged
+    assert ("side by side: 15 s at least" in text) is not unchanged
+
+
+def test_a_check_that_fails_says_what_to_do() -> None:
+    def probe() -> str:
+        raise InputError("no key pair 'demo'. Create it")
+
+    made = doctor.check("release/demo", "key pair", probe)
+    assert not made.ok
+    assert doctor.text([made]).splitlines()[1].startswith("NOT OK  release/demo  key pair  no key")
+
+
+def test_how_a_run_ended_is_told() -> None:
+    good = runs.Ending(run="r", state="COMPLETED", outcome="released", image="ami-1", seconds=61)
+    assert good.ok
+    assert str(good) == "released in 61 s: image ami-1"
+    bad = runs.Ending(run="r", state="CRASHED", cause="killed")
+    assert not bad.ok
+    assert str(bad) == "crashed in 0 s\nkilled"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["versions"], ["relaese", "demo"], ["status", "demo", "--jsn"]]
+)
+def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
+    assert main(arguments) == 2
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for name in ("versions", "status", "plan", "doctor", "release", "rollback", "logs"):
+        assert f" {name} " in text
