@@ -39,7 +39,7 @@ def world(running_world: World) -> Iterator[World]:
     running_world.box.clear_faults()
     running_world.box.clear_capacity()
     running_world.box.late_launches(None)
-    assert running_world.settled(also=("blog",)).problems() == []
+    assert running_world.settled().problems() == []
 
 
 @pytest.fixture

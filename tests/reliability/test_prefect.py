@@ -82,7 +82,7 @@ def reconciled(world: World, host: LocalPrefect, timeout: float) -> float:
     begin = time.monotonic()
 
     def clean() -> bool:
-        return not world.account.look(also=("blog",)).problems()
+        return not world.account.look().problems()
 
     eventually(clean, timeout, "a triggered reconcile that leaves nothing")
     return time.monotonic() - begin
@@ -129,7 +129,7 @@ def test_a_restart_of_the_server_in_the_gate_does_not_end_a_release(
     host.start_server()
     host.wait_for_server()
     assert process.result(180)["outcome"] == "released", process.tail()
-    assert world.settled(also=("blog",)).problems() == []
+    assert world.settled().problems() == []
     assert load.failures == []
 
 

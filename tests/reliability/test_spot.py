@@ -14,7 +14,7 @@ ONE_POOL = {"capacity": 2, "instance_types": ["t3.micro"]}
 
 def lifecycles(world: World) -> list[str]:
     """Of the servers that serve."""
-    fleet = world.account.look(also=("blog",)).fleet
+    fleet = world.account.look().fleet
     members = world.account.instances(fleet)
     return sorted(one.get("InstanceLifecycle", "on-demand") for one in members)
 
@@ -40,7 +40,7 @@ def test_without_capacity_the_cause_is_named_and_all_is_undone(world: World, loa
     # AWS's own words, from the fleet's history.
     assert "apacity" in result["error"].split("CapacityError", 1)[1]
     assert "launchSpec" in result["error"] or "allLaunchSpecs" in result["error"], result
-    assert world.settled(also=("blog",)).problems() == []
+    assert world.settled().problems() == []
     assert load.failures == []
 
 
@@ -53,7 +53,7 @@ def test_on_demand_takes_the_part_that_spot_has_no_capacity_for(world: World, lo
     fleet = {**ONE_POOL, "on_demand_fallback": True}
     assert world.release("v1", fleet=fleet, **SHORT)["outcome"] == "released"
     assert lifecycles(world) == ["on-demand", "spot"]
-    assert world.settled(also=("blog",)).problems() == []
+    assert world.settled().problems() == []
     # What serves is what was asked for.
     again = world.release("v1", fleet=fleet, force=False, **SHORT)
     assert again["outcome"] == "unchanged"
@@ -65,7 +65,7 @@ def test_an_interruption_in_the_gate_is_waited_out(world: World, load: Load) -> 
     lost = first_instance_of_a_second_fleet(world)
     world.box.interrupt(lost, notice_seconds=2)
     assert process.result()["outcome"] == "released"
-    truth = world.settled(also=("blog",))
+    truth = world.settled()
     assert truth.problems() == []
     assert lost not in truth.members
     assert load.failures == []
@@ -73,12 +73,12 @@ def test_an_interruption_in_the_gate_is_waited_out(world: World, load: Load) -> 
 
 @long
 def test_an_interruption_while_retiring_does_no_harm(world: World, load: Load) -> None:
-    old = world.account.look(also=("blog",)).members
+    old = world.account.look().members
     process, fault = paused_at(world, lambda: world.start("v1"), "DeregisterTargets", when="before")
     world.box.interrupt(old[0], notice_seconds=10)
     world.box.release(fault)
     assert process.result()["outcome"] == "released"
-    assert world.settled(also=("blog",)).problems() == []
+    assert world.settled().problems() == []
     assert load.failures == []
 
 
@@ -91,5 +91,5 @@ def test_what_a_cancelled_fleet_launches_late_is_taken_away(world: World, load: 
     world.box.clear_capacity()
     time.sleep(2)
     assert "error" not in world.reconcile()
-    assert world.settled(also=("blog",)).problems() == []
+    assert world.settled().problems() == []
     assert load.failures == []

@@ -52,7 +52,7 @@ def test_different_target_groups_are_released_side_by_side(world: World) -> None
     assert not first.ended.is_set()
     world.box.release(fault)
     assert first.result()["outcome"] == "released"
-    assert world.settled("blog", also=("website",)).problems() == []
+    assert world.settled("blog").problems() == []
 
 
 def test_reconcile_leaves_a_living_release_alone(world: World) -> None:
@@ -72,7 +72,7 @@ def test_two_reconciles_at_once_settle_everything(world: World) -> None:
     assert any("retire" in one for one in told)
     both = [world.zygote.start("reconcile", {}) for _ in range(2)]
     assert all("error" not in one.result() for one in both), [one.result() for one in both]
-    assert world.settled(also=("blog",)).problems() == []
+    assert world.settled().problems() == []
 
 
 def test_who_waits_goes_on_when_the_holder_is_reported_dead(world: World, load: Load) -> None:
@@ -83,7 +83,7 @@ def test_who_waits_goes_on_when_the_holder_is_reported_dead(world: World, load: 
     world.box.clear_faults()
     world.report_crashed(first)
     assert second.result()["outcome"] == "released"
-    assert world.settled(also=("blog",)).problems() == []
+    assert world.settled().problems() == []
     assert load.failures == []
 
 
@@ -100,7 +100,7 @@ def test_a_host_that_nobody_reports_lost_blocks_until_its_lease_ends(world: Worl
     waited = time.monotonic() - lost
     print(f"a lost host blocked the next release for {waited:.0f} s")
     assert waited < 180
-    assert world.settled(also=("blog",)).problems() == []
+    assert world.settled().problems() == []
 
 
 @long
@@ -113,12 +113,12 @@ def test_a_release_that_is_told_to_end_undoes_itself(world: World) -> None:
     result = process.result(40)
     print(f"unwound in {time.monotonic() - begin:.1f} s: {result}")
     assert "error" in result
-    assert world.settled(also=("blog",)).problems() == []
+    assert world.settled().problems() == []
 
 
 def test_a_run_taken_for_dead_promotes_nothing(world: World, load: Load) -> None:
     """Prefect was wrong: it lives, in the gate, while reconcile undoes what it made."""
-    old = world.account.look(also=("blog",)).fleet
+    old = world.account.look().fleet
     process, fault = paused_at(
         world, lambda: world.start("v2", "undead"), "DescribeTargetHealth", when="before"
     )
@@ -126,7 +126,7 @@ def test_a_run_taken_for_dead_promotes_nothing(world: World, load: Load) -> None
     assert "error" not in world.reconcile()
     world.box.release(fault)
     assert "error" in process.result()
-    truth = world.settled(also=("blog",))
+    truth = world.settled()
     assert truth.problems() == []
     assert truth.fleet == old
     assert load.failures == []

@@ -114,8 +114,8 @@ class Account:
             if tags_of(one).get("spotkiln:phase") == "serving" and arn in _groups(one)
         ]
 
-    def look(self, group: str = "website", also: tuple[str, ...] = ()) -> Truth:
-        """`also`: other target groups whose serving fleets own what is theirs."""
+    def look(self, group: str = "website") -> Truth:
+        """At one target group; what serves the others owns what is theirs."""
         truth = Truth()
         serving = self.serving(group)
         owned = {one["SpotFleetRequestId"] for one in serving}
@@ -133,10 +133,14 @@ class Account:
         truth.other_targets = [
             f"{name} is {state}" for name, state in health.items() if name not in truth.members
         ]
-        for other in also:
+        every = [
+            str(one["TargetGroupName"])
+            for one in self.elbv2.describe_target_groups()["TargetGroups"]
+        ]
+        for other in every:
             owned |= {one["SpotFleetRequestId"] for one in self.serving(other)}
         truth.stray += self._strays(owned)
-        truth.stray += [f"lease {key}" for name in (group, *also) for key in self.leases(name)]
+        truth.stray += [f"lease {key}" for name in every for key in self.leases(name)]
         return truth
 
     def _strays(self, owned: set[str]) -> list[str]:

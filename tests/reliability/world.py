@@ -137,13 +137,12 @@ class World:
     def settled(
         self,
         group: str = "website",
-        also: tuple[str, ...] = (),
         patience_seconds: float = CLEAN_SECONDS,
     ) -> Truth:
         """A look once machines that were told to end have done so, or after a deadline."""
         deadline = time.monotonic() + patience_seconds
         while True:
-            truth = self.account.look(group, also)
+            truth = self.account.look(group)
             if not truth.problems() or time.monotonic() > deadline:
                 return truth
             time.sleep(0.2)

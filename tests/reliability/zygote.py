@@ -77,10 +77,10 @@ def _hasten(speed: float) -> None:
     """The product's clock runs as fast as the sandbox's."""
     from spotkiln.poll import RealClock
 
-    def now(_: RealClock) -> float:
+    def now(self: RealClock) -> float:
         return time.monotonic() * speed
 
-    def sleep(_: RealClock, seconds: float) -> None:
+    def sleep(self: RealClock, seconds: float) -> None:
         time.sleep(seconds / speed)
 
     RealClock.now = now  # type: ignore[method-assign]
