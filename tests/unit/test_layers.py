@@ -74,13 +74,13 @@ def test_the_boundary_to_aws_does_not_load_prefect() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", modules("spotkiln", "tasks", "flows", but="spotkiln/aws"), ids=name_of
+    "path", modules("spotkiln", "tasks", "flows", "cli", but="spotkiln/aws"), ids=name_of
 )
 def test_only_the_boundary_knows_aws(path: Path) -> None:
     assert tops(path).isdisjoint({*AWS, "mypy_boto3_ec2", "mypy_boto3_elbv2"})
 
 
-@pytest.mark.parametrize("path", modules("spotkiln", "tasks", "flows"), ids=name_of)
+@pytest.mark.parametrize("path", modules("spotkiln", "tasks", "flows", "cli"), ids=name_of)
 def test_the_product_does_not_know_what_stands_in_for_aws(path: Path) -> None:
     assert tops(path).isdisjoint(STAND_INS)
     assert "AWS_ENDPOINT_URL" not in path.read_text() or path.parent.name in {"aws", "tasks"}
@@ -111,3 +111,14 @@ def test_flows_are_the_order_of_things_and_nothing_else(path: Path) -> None:
 @pytest.mark.parametrize("path", modules("sandbox"), ids=name_of)
 def test_the_sandbox_does_not_know_the_product(path: Path) -> None:
     assert tops(path).isdisjoint({"spotkiln", "tasks", "flows", "prefect"})
+
+
+@pytest.mark.parametrize("path", modules("cli"), ids=name_of)
+def test_the_command_does_not_run_flows_itself(path: Path) -> None:
+    """It starts them through Prefect, as everyone does."""
+    assert "flows" not in tops(path)
+
+
+@pytest.mark.parametrize("path", modules("spotkiln", "tasks", "flows"), ids=name_of)
+def test_nothing_needs_the_command(path: Path) -> None:
+    assert "cli" not in tops(path)
