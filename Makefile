@@ -59,3 +59,7 @@ clean: ## remove what the other targets made, kept machine images too
 .PHONY: bench
 bench: .venv/.done ## what a release costs beyond the cloud's own time (about eight minutes)
 	@$(PYTHON) -m benchmarks.release
+
+.PHONY: torture
+torture: .venv/.done ## the whole fault matrix: every changing call with every fault (hours)
+	@$(PYTHON) -m benchmarks.torture
