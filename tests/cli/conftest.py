@@ -1,0 +1,80 @@
+"""A world with what the command needs: deployments and a worker."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
+
+from cli.main import main
+from examples.prefect_local import POOL
+from spotkiln.aws.session import connect
+from tests.reliability.flow_process import ROOT
+from tests.reliability.world import World
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def deploy(world: World, flow: str, parameters: dict[str, Any], name: str = "demo") -> None:
+    """As `prefect deploy` does it, with the settings of a test."""
+    flow_id = world.api.post("/flows/", json={"name": flow}).raise_for_status().json()["id"]
+    world.api.post(
+        "/deployments/",
+        json={
+            "name": name,
+            "flow_id": flow_id,
+            "entrypoint": f"flows/{flow}.py:{flow}",
+            "path": str(ROOT),
+            "work_pool_name": POOL,
+            "parameters": parameters,
+        },
+    ).raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """v1 was released, and then v2, which serves."""
+    home: Path = tmp_path_factory.mktemp("cli")
+    with World(home) as world:
+        world.api.post("/work_pools/", json={"name": POOL, "type": "process"}).raise_for_status()
+        settings = {**world.parameters("v2"), "keep_versions": 5, "force": False}
+        deploy(world, "release", settings)
+        settings.pop("force")
+        deploy(world, "rollback", settings)
+        for ref in ("v1", "v2"):
+            made = world.release(ref, keep_versions=5)
+            assert made["outcome"] == "released", made
+        # The worker's runs release in the sandbox's account.
+        world.prefect.environment.update(
+            world.box.environment, SPOTKILN_HOME=str(home / "spotkiln")
+        )
+        yield world
+
+
+@contextmanager
+def settings_of(world: World) -> Iterator[None]:
+    changes = {PREFECT_API_URL: f"{world.prefect.address}/api", PREFECT_UI_URL: "http://ui.test"}
+    with temporary_settings(changes):
+        connect.cache_clear()
+        yield
+        connect.cache_clear()
+
+
+@pytest.fixture
+def command(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """Run it as a person would; (exit code, stdout, stderr)."""
+    for name, value in world.box.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(arguments)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    with settings_of(world):
+        yield run

@@ -1,0 +1,133 @@
+"""The command against a real Prefect server, a worker, and the sandbox's account."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.reliability.flow_process import ROOT
+from tests.reliability.world import World
+
+PIPE = '"$0" -m cli.main versions demo | head -n 1'
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(900)]
+
+
+def test_versions_and_status(command: Command, world: World) -> None:
+    code, out, _ = command("versions", "demo", "--json")
+    new, old = json.loads(out)
+    assert (code, new["serving"], old["serving"]) == (0, True, False)
+    assert new["image"] == world.settled().image
+    code, out, _ = command("versions", "demo")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["IMAGE", new["image"], old["image"]]
+
+    code, out, _ = command("status", "demo", "--json")
+    seen = json.loads(out)
+    assert code == 0, out
+    assert (seen["fleet"], seen["commit"]) == (world.settled().fleet, new["commit"])
+    assert [one["health"] for one in seen["servers"]] == ["healthy", "healthy"]
+    code, out, _ = command("status", "demo")
+    assert "2 of 2 healthy" in out
+
+
+def test_plan_changes_nothing(command: Command, world: World) -> None:
+    world.box.clear_calls()
+    code, out, _ = command("plan", "demo")
+    assert code == 0
+    assert "nothing to do: it serves already" in out
+    code, out, _ = command("plan", "demo", "--ref", "red", "--json")
+    made = json.loads(out)
+    assert (code, made["image"], made["differ"]) == (0, "", ["source"])
+    assert [one["id"] for one in made["retire"]] == [world.settled().fleet]
+    assert not [x for x in world.box.calls() if x["mutating"] and not x["error"]]
+
+
+def test_doctor_tells_all_that_is_wrong(command: Command, world: World) -> None:
+    key = world.account.ec2.describe_key_pairs()["KeyPairs"][0]
+    world.account.ec2.delete_key_pair(KeyName=key["KeyName"])
+    try:
+        code, out, _ = command("doctor", "demo", "--json")
+    finally:
+        world.account.ec2.import_key_pair(KeyName="demo", PublicKeyMaterial=_public_key())
+    wrong = {one["name"]: one["detail"] for one in json.loads(out) if not one["ok"]}
+    assert code == 1
+    # No worker was started yet.
+    assert wrong.keys() == {"worker", "key pair"}, wrong
+    assert "prefect worker start --pool spotkiln" in wrong["worker"]
+    assert "no key pair 'demo'" in wrong["key pair"]
+
+
+def _public_key() -> bytes:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+
+    return (
+        ed25519.Ed25519PrivateKey.generate()
+        .public_key()
+        .public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    )
+
+
+def test_what_is_not_there_ends_with_2(command: Command) -> None:
+    code, _, err = command("status", "shop")
+    assert code == 2
+    assert "no deployment release/shop; there are: release/demo" in err
+    code, _, err = command("release", "demo", "--ref", "a b")
+    assert code == 2
+    assert "git does not allow such names" in err
+    code, _, err = command("logs", "nobody")
+    assert code == 2
+    assert "no run named 'nobody'" in err
+
+
+def test_in_a_pipe(world: World) -> None:
+    environment = {
+        **world.prefect.environment,
+        **world.box.environment,
+        "PREFECT_API_URL": f"{world.prefect.address}/api",
+    }
+    result = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", PIPE, sys.executable],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.split() == ["IMAGE", "COMMIT", "RELEASED", "SERVING"]
+
+
+def test_runs_are_started_and_followed(command: Command, world: World) -> None:
+    """The last one: from here on there is a worker."""
+    _, out, _ = command("versions", "demo", "--json")
+    new, old = json.loads(out)
+    world.prefect.start_worker()
+
+    code, out, err = command("rollback", "demo", "--json")
+    end = json.loads(out)
+    assert code == 0, err
+    assert (end["outcome"], end["image"], end["commit"]) == (
+        "released", old["image"], old["commit"][:12],
+    )  # fmt: skip
+    assert end["url"].startswith("http://ui.test/")
+    assert "health gate: 100 %" in err
+    assert f"going back to {old['image']}" in err
+    assert world.settled().image == old["image"]
+
+    code, out, _ = command("rollback", "demo", "ffff0000")
+    assert code == 1
+    assert "demo-web-app has no version 'ffff0000'" in out
+
+    code, out, _ = command("release", "demo", "--ref", "v1", "--detailed-exit-code")
+    assert code == 3, out
+    run = out.split()[1]
+    assert out.splitlines()[-1].startswith("unchanged in ")
+    code, out, _ = command("logs", run)
+    assert code == 0
+    assert "v1 is " in out
+    assert new["image"] != old["image"]
