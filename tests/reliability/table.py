@@ -13,7 +13,8 @@ what became of it. Written by `make torture`; nothing here is written by hand.
 
 After each case, and one reconcile if anything was left, it was checked that the serving fleet is
 whole with every target healthy, that nothing exists which neither it nor a kept version owns, that
-the next release succeeds, and that no request through the load balancer failed meanwhile.
+the next release succeeds, and that no request through the load balancer failed meanwhile. (Where
+the release went on and left nothing, the next one is that of the case after it.)
 
 - **released**: the release went on and succeeded
 - **undone**: it failed and undid everything itself
