@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from sandbox.client import Sandbox
 
+from sandbox.client import Sandbox
 from spotkiln.packer import (
     artifact_of,
     find_packer,
