@@ -61,5 +61,7 @@ bench: .venv/.done ## what a release costs beyond the cloud's own time (about ei
 	@$(PYTHON) -m benchmarks.release
 
 .PHONY: torture
-torture: .venv/.done ## the whole fault matrix: every changing call with every fault (hours)
+torture: .venv/.done ## every changing call with every fault, and the soak (hours)
+	@LONG=1 $(PYTHON) -m pytest -q -s tests/reliability
 	@$(PYTHON) -m benchmarks.torture
+	@$(PYTHON) -m benchmarks.soak
