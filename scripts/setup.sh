@@ -47,6 +47,11 @@ if [[ " $* " == *" dockerd "* ]] && ! docker info >/dev/null 2>&1; then
   mkdir -p build
   if [[ -d /run/systemd/system ]] && systemctl start docker 2>/dev/null; then :; else
     echo "starting dockerd (log: build/dockerd.log)"
+    # Left by one that was killed; dockerd refuses to start if another process has its number now.
+    pid=$(cat /var/run/docker.pid 2>/dev/null || true)
+    if [[ -n $pid && $(cat "/proc/$pid/comm" 2>/dev/null || true) != dockerd ]]; then
+      rm -f /var/run/docker.pid
+    fi
     setsid nohup dockerd >build/dockerd.log 2>&1 </dev/null &
   fi
   for _ in $(seq 60); do
