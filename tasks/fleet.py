@@ -2,6 +2,7 @@
 
 from prefect import task
 
+from spotkiln import tags as t
 from spotkiln.aws import fleet as fleets
 from spotkiln.aws import instance as instances
 from spotkiln.aws import target as targets
@@ -41,9 +42,7 @@ def find_serving(infra: Infra) -> list[Fleet]:
 @task(name="compare with what serves", **STEP)
 def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) -> bool:
     """Whether this image already serves with these settings, its whole capacity healthy."""
-    if current.image != image.id or current.tags.get("spotkiln:settings") != settings_digest(
-        spec, infra
-    ):
+    if current.image != image.id or current.tags.get(t.SETTINGS) != settings_digest(spec, infra):
         return False
     aws = connect(infra.region)
     registered = targets.health(aws, infra.target_group.arn)
@@ -58,7 +57,7 @@ def _request(
     """Repeated, it is the same fleet; for anything else wanted it is another."""
     aws = connect(infra.region)
     attempt = wanted.on_demand if wanted.on_demand_fallback else 0
-    name = template_name(tags["spotkiln:release"], attempt)
+    name = template_name(tags[t.RELEASE], attempt)
     template = fleets.create_template(aws, launch_template_request(name, image, infra, tags))
     fleet_id = fleets.request(aws, spot_fleet_request(wanted, infra, template, marks))
     part = f", {wanted.on_demand} of them On-Demand" if wanted.on_demand else ""
@@ -107,7 +106,7 @@ def promote_fleet(fleet: Fleet, infra: Infra) -> Fleet:
         )
     fleets.set_phase(aws, fleet.id, Phase.SERVING)
     return fleet.model_copy(
-        update={"state": "active", "tags": {**fleet.tags, "spotkiln:phase": Phase.SERVING}}
+        update={"state": "active", "tags": {**fleet.tags, t.PHASE: Phase.SERVING}}
     )
 
 

@@ -30,7 +30,6 @@ class Turn:
         self._group = target_group
         self._lease = lease
         self._done = threading.Event()
-        self._lost = ""
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
     def start(self) -> None:
