@@ -44,6 +44,12 @@ class FleetSpec(Noun):
         min_length=1,
         max_length=20,
     )
+    more_instance_types: list[str] = Field(
+        default_factory=list,
+        title="More instance types",
+        description="Allowed as well once the others have had no Spot capacity in time.",
+        max_length=20,
+    )
     allocation_strategy: AllocationStrategy = Field(
         default=AllocationStrategy.PRICE_CAPACITY_OPTIMIZED,
         title="Allocation strategy",
@@ -72,9 +78,19 @@ class FleetSpec(Noun):
             raise ValueError(
                 f"on_demand is {self.on_demand}, more than the whole capacity of {self.capacity}"
             )
-        if len(set(self.instance_types)) != len(self.instance_types):
-            raise ValueError(f"instance_types names a type twice: {self.instance_types}")
+        if len(set(self.every_type)) != len(self.every_type):
+            raise ValueError(f"the instance types name one twice: {self.every_type}")
         return self
+
+    @property
+    def every_type(self) -> list[str]:
+        return [*self.instance_types, *self.more_instance_types]
+
+    @property
+    def in_words(self) -> str:
+        """What is asked for: `2 of t3.micro, t3.small, 1 of them On-Demand`."""
+        part = f", {self.on_demand} of them On-Demand" if self.on_demand else ""
+        return f"{self.capacity} of {', '.join(self.instance_types)}{part}"
 
 
 class Fleet(Noun):
@@ -147,9 +163,10 @@ def fleet_tags(
     }
 
 
-def template_name(release: str, attempt: int = 0) -> str:
-    """A launch template's name, chosen before it is made: 3 to 128 characters."""
-    return f"spotkiln-{release}" + (f"-{attempt}" if attempt else "")
+def template_name(release: str, digest: str) -> str:
+    """A launch template's name, chosen before it is made: 3 to 128 characters. `digest` stands
+    for what is asked for: another request of the same release has a template of its own."""
+    return f"spotkiln-{release}-{digest[:8]}"
 
 
 def launch_template_request(
@@ -226,9 +243,18 @@ def client_token(release: str, config: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def with_on_demand(spec: FleetSpec, live: int) -> FleetSpec:
-    """The same servers, with more of them On-Demand: what Spot had no capacity for, all but the
-    `live` ones."""
+def next_attempt(spec: FleetSpec, live: int) -> FleetSpec | None:
+    """What to ask for after `spec` got no more than `live` instances in time: first the other
+    types too, then On-Demand for the missing part, if that is wanted. None: nothing is left."""
+    if spec.more_instance_types:
+        return spec.model_copy(
+            update={
+                "instance_types": spec.every_type,
+                "more_instance_types": [],
+            }
+        )
+    if not spec.on_demand_fallback or spec.on_demand == spec.capacity:
+        return None
     missing = max(spec.capacity - live, 1)
     return spec.model_copy(update={"on_demand": min(spec.on_demand + missing, spec.capacity)})
 

@@ -20,10 +20,10 @@ from spotkiln.fleet import (
     settings_digest,
     spot_fleet_request,
     template_name,
-    with_on_demand,
 )
 from spotkiln.image import Image
 from spotkiln.infra import Infra
+from spotkiln.recipe import digest_of
 from spotkiln.target import Health
 from tasks.step import CLOCK, STEP, say
 
@@ -51,17 +51,18 @@ def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) ->
     return len(healthy) >= spec.capacity
 
 
-def _request(
-    wanted: FleetSpec, marks: dict[str, str], image: Image, infra: Infra, tags: dict[str, str]
+@task(name="request fleet", **STEP)
+def request_fleet(
+    wanted: FleetSpec, asked: FleetSpec, image: Image, infra: Infra, tags: dict[str, str]
 ) -> Fleet:
-    """Repeated, it is the same fleet; for anything else wanted it is another."""
+    """Ask for the fleet, pending until the gate has passed. Repeated, it is the same fleet; for
+    anything else `wanted` it is another. It counts as what was `asked` for."""
     aws = connect(infra.region)
-    attempt = wanted.on_demand if wanted.on_demand_fallback else 0
-    name = template_name(tags[t.RELEASE], attempt)
+    marks = fleet_tags(tags, image, infra, asked)
+    name = template_name(tags[t.RELEASE], digest_of(wanted.model_dump(mode="json")))
     template = fleets.create_template(aws, launch_template_request(name, image, infra, tags))
     fleet_id = fleets.request(aws, spot_fleet_request(wanted, infra, template, marks))
-    part = f", {wanted.on_demand} of them On-Demand" if wanted.on_demand else ""
-    say(f"requested {fleet_id}: {wanted.capacity} of {', '.join(wanted.instance_types)}{part}")
+    say(f"requested {fleet_id}: {wanted.in_words}")
     return Fleet(
         id=fleet_id,
         state="submitted",
@@ -72,23 +73,10 @@ def _request(
     )
 
 
-@task(name="request fleet", **STEP)
-def request_fleet(spec: FleetSpec, image: Image, infra: Infra, tags: dict[str, str]) -> Fleet:
-    """Ask for the fleet, pending until the gate has passed. Repeated, it is the same fleet."""
-    return _request(spec, fleet_tags(tags, image, infra, spec), image, infra, tags)
-
-
-@task(name="fall back to On-Demand", **STEP)
-def fall_back(
-    spec: FleetSpec, image: Image, infra: Infra, tags: dict[str, str], short: Fleet
-) -> Fleet:
-    """In the place of a fleet that Spot had no capacity for: as much of it as there was, and
-    On-Demand for the missing part. It counts as what was asked for."""
-    aws = connect(infra.region)
-    live = sum(one.live for one in instances.of_fleet(aws, short.id))
-    cancel_fleet.fn(infra, short.release)
-    marks = fleet_tags(tags, image, infra, spec)
-    return _request(with_on_demand(spec, live), marks, image, infra, tags)
+@task(name="see what was launched", **STEP)
+def count_live(infra: Infra, fleet: Fleet) -> int:
+    """How many instances a fleet has now."""
+    return sum(one.live for one in instances.of_fleet(connect(infra.region), fleet.id))
 
 
 @task(name="promote fleet", **STEP)

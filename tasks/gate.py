@@ -15,7 +15,7 @@ from spotkiln.aws.evidence import collect
 from spotkiln.aws.gate import watch
 from spotkiln.aws.session import connect
 from spotkiln.errors import CapacityError, GateFailed, ImageRejected
-from spotkiln.fleet import Fleet, FleetSpec
+from spotkiln.fleet import Fleet, FleetSpec, next_attempt
 from spotkiln.gate import (
     BLAMES_CAPACITY,
     BLAMES_IMAGE,
@@ -28,7 +28,7 @@ from spotkiln.gate import (
 from spotkiln.image import Image
 from spotkiln.infra import Infra
 from spotkiln.page import evidence_page
-from tasks.fleet import fall_back
+from tasks.fleet import cancel_fleet, count_live, request_fleet
 from tasks.step import CLOCK, STEP, say
 
 
@@ -96,14 +96,19 @@ def prove(
     policy: GatePolicy,
     tags: dict[str, str],
 ) -> Fleet:
-    """The fleet that passed the gate: this one, or one with On-Demand in its place if Spot had no
-    capacity and that is wanted. Raises as `pass_health_gate`."""
-    try:
-        pass_health_gate(fleet, infra, policy)
-    except CapacityError as error:
-        if not spec.on_demand_fallback or spec.on_demand == spec.capacity:
-            raise
-        say(f"{error}: falling back to On-Demand for the missing part", logging.WARNING)
-        fleet = fall_back(spec, image, infra, tags, fleet)
-        pass_health_gate(fleet, infra, policy)
-    return fleet
+    """The fleet that passed the gate: this one, or one with more pools, then with On-Demand, in
+    its place if Spot had no capacity and that is wanted. Raises as `pass_health_gate`."""
+    wanted = spec
+    while True:
+        try:
+            pass_health_gate(fleet, infra, policy)
+        except CapacityError as error:
+            following = next_attempt(wanted, count_live(infra, fleet))
+            if following is None:
+                raise
+            say(f"{error}: trying {following.in_words}", logging.WARNING)
+            cancel_fleet(infra, fleet.release)
+            fleet = request_fleet(following, spec, image, infra, tags)
+            wanted = following
+        else:
+            return fleet

@@ -18,7 +18,7 @@ def serve(record: Record, undo: UndoStack, turn: Turn, image: Image, found: Infr
     spec = record.spec
     undo.later("cancel fleet", cancel_fleet, found, record.id)
     with record.phase("launch"):
-        new = record.fleet = request_fleet(spec.fleet, image, found, record.tags)
+        new = record.fleet = request_fleet(spec.fleet, spec.fleet, image, found, record.tags)
     with record.phase("gate"):
         try:
             new = record.fleet = prove(new, spec.fleet, image, found, spec.gate, record.tags)

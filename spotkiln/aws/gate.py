@@ -7,8 +7,9 @@ from spotkiln.aws import instance as instances
 from spotkiln.aws import target as targets
 from spotkiln.aws.session import Aws
 from spotkiln.fleet import Fleet
-from spotkiln.gate import Limits, Observation, Outcome, Verdict, judge
+from spotkiln.gate import Limits, Observation, Outcome, Verdict
 from spotkiln.infra import Infra
+from spotkiln.judge import judge
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
 from spotkiln.target import Health, Instance, Target
 
@@ -44,8 +45,13 @@ class Watch:
         """Then the load balancer tells sooner than EC2 when one is in trouble."""
         return sum(one.state == "running" for one in self._instances) >= self._fleet.capacity
 
+    def _in_doubt(self) -> bool:
+        """The load balancer knows of an instance's end what EC2 was not asked for yet."""
+        last = self.seen[-1].targets if self.seen else ()
+        return any(target.reason == "Target.InvalidState" for target in last)
+
     def look(self) -> Observation:
-        due = len(self.seen) % FLEET_EVERY == 0
+        due = len(self.seen) % FLEET_EVERY == 0 or self._in_doubt()
         if due or not self._all_run():
             self._instances = instances.of_fleet(self._aws, self._fleet.id)
         live = [one for one in self._instances if one.live]

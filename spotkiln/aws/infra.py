@@ -244,7 +244,7 @@ def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> 
         ][0]
     zones = balancer.get("AvailabilityZones", [])
     base = base_image(aws, names.base_image)
-    wanted = list(dict.fromkeys([*spec.instance_types, builder_type]))
+    wanted = list(dict.fromkeys([*spec.every_type, builder_type]))
     check_instance_types(aws, wanted, base.architecture)
     infra = Infra(
         region=aws.region,

@@ -6,7 +6,7 @@ from typing import Any
 from tests.reliability.conftest import long
 from tests.reliability.load import Load
 from tests.reliability.test_together import paused_at
-from tests.reliability.world import World
+from tests.reliability.world import SPEED, World
 
 SHORT: dict[str, Any] = {"gate": {"polls": 1, "boot_seconds": 20, "fulfilment_seconds": 60}}
 ONE_POOL = {"capacity": 2, "instance_types": ["t3.micro"]}
@@ -57,6 +57,29 @@ def test_on_demand_takes_the_part_that_spot_has_no_capacity_for(world: World, lo
     # What serves is what was asked for.
     again = world.release("v1", fleet=fleet, force=False, **SHORT)
     assert again["outcome"] == "unchanged"
+    assert load.failures == []
+
+
+def test_more_pools_are_tried_before_on_demand(world: World, load: Load) -> None:
+    world.box.capacity(0, instance_type="t3.micro")
+    fleet = {**ONE_POOL, "more_instance_types": ["t3.small"], "on_demand_fallback": True}
+    assert world.release("v1", fleet=fleet, **SHORT)["outcome"] == "released"
+    assert lifecycles(world) == ["spot", "spot"]
+    members = world.account.instances(world.account.look().fleet)
+    assert {one["InstanceType"] for one in members} == {"t3.small"}
+    assert world.settled().problems() == []
+    assert load.failures == []
+
+
+@long
+def test_a_quota_is_named_and_not_waited_for(world: World, load: Load) -> None:
+    world.box.spot_instance_limit(2)
+    begin = time.monotonic()
+    forever = {"gate": {"polls": 1, "fulfilment_seconds": 7200}}
+    result = world.release("v1", fleet=ONE_POOL, **forever)
+    assert "spotInstanceCountLimitExceeded" in result["error"], result
+    assert time.monotonic() - begin < 7200 / SPEED
+    assert world.settled().problems() == []
     assert load.failures == []
 
 

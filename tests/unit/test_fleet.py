@@ -18,6 +18,7 @@ from spotkiln.fleet import (
     client_token,
     fleet_tags,
     launch_template_request,
+    next_attempt,
     retirees,
     serving,
     settings_digest,
@@ -110,15 +111,17 @@ def test_neither_profile_nor_key_is_asked_for_when_there_is_none() -> None:
 
 
 def test_ec2s_own_model_accepts_the_template() -> None:
-    wanted = launch_template_request(template_name(RELEASE), nouns.image(), nouns.infra(), TAGS)
+    wanted = launch_template_request(
+        template_name(RELEASE, "0a" * 32), nouns.image(), nouns.infra(), TAGS
+    )
     assert problems("ec2", "CreateLaunchTemplate", wanted) == []
 
 
-def test_template_names_fit_ec2() -> None:
+def test_template_names_fit_ec2_and_tell_requests_apart() -> None:
     longest = "a" * 32 + "-0123456789ab"
-    assert template_name(RELEASE) == f"spotkiln-{RELEASE}"
-    assert template_name(RELEASE, 2) == f"spotkiln-{RELEASE}-2"
-    assert 3 <= len(template_name(longest, 99)) <= 128
+    assert template_name(RELEASE, "0a" * 32) == f"spotkiln-{RELEASE}-0a0a0a0a"
+    assert template_name(RELEASE, "0a" * 32) != template_name(RELEASE, "0b" * 32)
+    assert 3 <= len(template_name(longest, "0a" * 32)) <= 128
 
 
 # The client token: the same request is one fleet, another is another.
@@ -192,7 +195,7 @@ def test_settings_do_not_differ_with_the_base_image() -> None:
         ({"capacity": 2, "on_demand": 3}, "on_demand is 3, more than the whole capacity of 2"),
         ({"on_demand": -1}, "greater than or equal to 0"),
         ({"instance_types": []}, "at least 1 item"),
-        ({"instance_types": ["t3.micro", "t3.micro"]}, "names a type twice"),
+        ({"instance_types": ["t3.micro", "t3.micro"]}, "name one twice"),
         ({"allocation_strategy": "cheapest"}, "priceCapacityOptimized"),
         ({"capacty": 3}, "Extra inputs are not permitted"),
     ],
@@ -200,6 +203,51 @@ def test_settings_do_not_differ_with_the_base_image() -> None:
 def test_a_bad_fleet_is_refused(bad: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         FleetSpec.model_validate(bad)
+
+
+# What is asked for after Spot had no capacity in time.
+
+
+def test_first_the_other_types_are_allowed_too_then_on_demand() -> None:
+    first = FleetSpec(
+        instance_types=["t3.micro"],
+        more_instance_types=["t3.small", "m5.large"],
+        capacity=3,
+        on_demand_fallback=True,
+    )
+    second = next_attempt(first, 1)
+    assert second is not None
+    assert second.instance_types == ["t3.micro", "t3.small", "m5.large"]
+    assert (second.on_demand, second.capacity) == (0, 3)
+    third = next_attempt(second, 1)
+    assert third is not None
+    assert (third.on_demand, third.instance_types) == (2, second.instance_types)
+    assert third.in_words == "3 of t3.micro, t3.small, m5.large, 2 of them On-Demand"
+
+
+@pytest.mark.parametrize(("live", "on_demand"), [(0, 3), (2, 1), (3, 1)])
+def test_on_demand_is_for_the_missing_part(live: int, on_demand: int) -> None:
+    """Of a fleet that was complete for a moment, and late all the same, at least one."""
+    found = next_attempt(FleetSpec(capacity=3, on_demand_fallback=True), live)
+    assert found is not None
+    assert found.on_demand == on_demand
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [FleetSpec(), FleetSpec(capacity=2, on_demand=2, on_demand_fallback=True)],
+)
+def test_nothing_is_left_to_try(spec: FleetSpec) -> None:
+    assert next_attempt(spec, 0) is None
+
+
+def test_each_attempt_has_a_client_token_of_its_own() -> None:
+    first = FleetSpec(capacity=2, more_instance_types=["m5.large"], on_demand_fallback=True)
+    second = next_attempt(first, 0)
+    assert second is not None
+    third = next_attempt(second, 0)
+    assert third is not None
+    assert len({request(one)["ClientToken"] for one in (first, second, third)}) == 3
 
 
 def test_all_of_it_may_be_on_demand() -> None:

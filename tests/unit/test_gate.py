@@ -12,9 +12,9 @@ from spotkiln.gate import (
     Observation,
     Outcome,
     Verdict,
-    judge,
     limits,
 )
+from spotkiln.judge import judge
 from tests.unit.looks import (
     INTERRUPTED,
     LIMITS,
@@ -197,6 +197,26 @@ def test_a_fleet_that_ended_fails_with_the_reasons_of_its_history(state: str) ->
     found = verdict([look(0, ALL_UP, state=state, errors=("iamFleetRoleInvalid: no",))] * 3)
     assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.CAPACITY)
     assert found.detail == f"the fleet is {state}: iamFleetRoleInvalid: no"
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        ("iamFleetRoleInvalid", Cause.MISCONFIGURED),
+        ("spotFleetRequestConfigurationInvalid", Cause.MISCONFIGURED),
+        ("spotInstanceCountLimitExceeded", Cause.CAPACITY),
+    ],
+)
+def test_a_fleet_that_can_launch_nothing_is_not_waited_for(error: str, cause: Cause) -> None:
+    found = verdict([look(0), look(5, errors=(f"{error}: no",))])
+    assert (found.outcome, found.cause) == (Outcome.FAILED, cause)
+    assert f"{error}: no" in found.detail
+    assert found.advice
+
+
+def test_a_pool_that_is_short_for_a_while_is_waited_for() -> None:
+    seen = [look(0), look(5, errors=("allLaunchSpecsTemporarilyBlacklisted: all of them",))]
+    assert in_short(seen) == "waiting: capacity"
 
 
 @pytest.mark.parametrize("state", ["submitted", "active", "modifying"])

@@ -2,7 +2,8 @@
 
 import pytest
 
-from spotkiln.gate import Cause, Observation, Outcome, Verdict, judge
+from spotkiln.gate import Cause, Observation, Outcome, Verdict
+from spotkiln.judge import judge
 from tests.unit.looks import (
     INTERRUPTED,
     LIMITS,
