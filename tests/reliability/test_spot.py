@@ -75,7 +75,7 @@ def test_more_pools_are_tried_before_on_demand(world: World, load: Load) -> None
 def test_a_quota_is_named_and_not_waited_for(world: World, load: Load) -> None:
     world.box.spot_instance_limit(2)
     begin = time.monotonic()
-    forever = {"gate": {"polls": 1, "fulfilment_seconds": 7200}}
+    forever: dict[str, Any] = {"gate": {"polls": 1, "fulfilment_seconds": 7200}}
     result = world.release("v1", fleet=ONE_POOL, **forever)
     assert "spotInstanceCountLimitExceeded" in result["error"], result
     assert time.monotonic() - begin < 7200 / SPEED
