@@ -100,10 +100,12 @@ class App(Noun):
 
     @field_validator("repository")
     @classmethod
-    def _no_password(cls, repository: str) -> str:
-        if "://" in repository and urlsplit(repository).password:
+    def _no_secret(cls, repository: str) -> str:
+        parts = urlsplit(repository) if "://" in repository else None
+        # Over HTTP a user without a password is how hosts take tokens.
+        if parts and (parts.password or (parts.username and parts.scheme in {"http", "https"})):
             raise ValueError(
-                "a password in the URL would end up in logs and in the UI: "
+                "a password or token in the URL would end up in logs and in the UI: "
                 "remove it and let git's credential helper or an SSH key supply it"
             )
         if repository.startswith("-"):

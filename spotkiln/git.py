@@ -122,7 +122,8 @@ def check_out(app: App, folder: Path) -> Source:
     """Fetch, resolve and archive; `folder` is made anew and holds the archive afterwards.
 
     Raises:
-        InputError: there is no git, the repository cannot be reached or has no such ref.
+        InputError: there is no git, the repository cannot be reached or has no such ref, or the
+            commit is not whole without what it points to.
         InfrastructureError: it did not answer in time.
     """
     if shutil.which("git") is None:
@@ -136,11 +137,35 @@ def check_out(app: App, folder: Path) -> Source:
         ) from error
 
 
+def _require_whole(bare: Path, commit: str) -> None:
+    """What an archive of the commit would leave empty is refused: a release without it would
+    fail later, and say something else.
+
+    Raises:
+        InputError: the commit has submodules, or files in Git LFS.
+    """
+    entries = _git(bare, "ls-tree", "-r", "--full-tree", commit).splitlines()
+    modules = [line.partition("\t")[2] for line in entries if line.startswith("160000 ")]
+    if modules:
+        raise InputError(
+            f"{commit[:12]} has submodules ({', '.join(modules[:5])}), whose files are not part of "
+            "the commit: put them into the repository, or let the build command fetch them"
+        )
+    names = [line.partition("\t")[2] for line in entries]
+    for name in (name for name in names if Path(name).name == ".gitattributes"):
+        if "filter=lfs" in _git(bare, "show", f"{commit}:{name}"):
+            raise InputError(
+                f"{commit[:12]} keeps files in Git LFS ({name}), which are not part of the commit: "
+                "put them into the repository, or let the build command fetch them"
+            )
+
+
 def _check_out(app: App, folder: Path) -> Source:
     shutil.rmtree(folder, ignore_errors=True)
     bare = folder / "repository"
     bare.mkdir(parents=True)
     commit = _fetch(bare, app)
+    _require_whole(bare, commit)
     tree = _git(bare, "rev-parse", f"{commit}^{{tree}}")
     tar = folder / "source.tar"
     _git(bare, "archive", "--format=tar", f"--output={tar}", commit)

@@ -43,8 +43,9 @@ def test_refs(ref: str) -> None:
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        ({"repository": "https://ann:secret@git.example/app"}, "a password in the URL"),
-        ({"repository": "https://:secret@git.example/app"}, "a password in the URL"),
+        ({"repository": "https://ann:secret@git.example/app"}, "a password or token in the URL"),
+        ({"repository": "https://:secret@git.example/app"}, "a password or token in the URL"),
+        ({"repository": "https://a-token@git.example/app"}, "a password or token in the URL"),
         ({"repository": "--upload-pack=touch /tmp/x"}, "expected a URL or a path"),
         ({"repository": ""}, "at least 1 character"),
         ({"ref": "--upload-pack=touch /tmp/x"}, "expected the name of a branch or tag"),

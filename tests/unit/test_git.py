@@ -180,10 +180,8 @@ def test_what_is_no_repository_cannot_be_reached(missing: str, tmp_path: Path) -
 
 def test_a_server_that_refuses_is_named_without_its_user(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        check_out(app(repository="http://token@127.0.0.1:1/demo.git"), tmp_path / "source")
-    assert "cannot reach the repository http://127.0.0.1:1/demo.git: git says: " in str(
-        caught.value
-    )
+        check_out(app(repository="ssh://token@127.0.0.1:1/demo.git"), tmp_path / "source")
+    assert "cannot reach the repository ssh://127.0.0.1:1/demo.git: git says: " in str(caught.value)
     assert "token" not in str(caught.value)
 
 
@@ -271,3 +269,29 @@ def test_without_git_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="found no git on PATH"):
         check_out(app(), tmp_path / "source")
+
+
+def branch_with(folder: Path, name: str) -> None:
+    run_git(folder, "checkout", "--quiet", "-B", name, "main")
+
+
+def test_a_commit_with_submodules_is_refused(commits: dict[str, str], tmp_path: Path) -> None:
+    folder = Path(commits["folder"])
+    branch_with(folder, "modules")
+    run_git(folder, "update-index", "--add", "--cacheinfo", f"160000,{commits['one']},vendor/lib")
+    run_git(folder, "commit", "--quiet", "--message", "Point to a library")
+    with pytest.raises(InputError, match=r"has submodules \(vendor/lib\)"):
+        check_out(app(repository=str(folder), ref="modules"), tmp_path / "source")
+    run_git(folder, "checkout", "--quiet", "--force", "main")
+
+
+def test_a_commit_with_files_in_lfs_is_refused(commits: dict[str, str], tmp_path: Path) -> None:
+    folder = Path(commits["folder"])
+    branch_with(folder, "lfs")
+    (folder / "art").mkdir()
+    (folder / "art" / ".gitattributes").write_text("*.png filter=lfs diff=lfs merge=lfs -text\n")
+    run_git(folder, "add", "art")
+    run_git(folder, "commit", "--quiet", "--message", "Keep pictures elsewhere")
+    with pytest.raises(InputError, match=r"Git LFS \(art/.gitattributes\)"):
+        check_out(app(repository=str(folder), ref="lfs"), tmp_path / "source")
+    run_git(folder, "checkout", "--quiet", "main")
