@@ -13,9 +13,10 @@ from spotkiln.gate import GatePolicy, limits
 from spotkiln.infra import Infra, TargetGroup
 from spotkiln.noun import Noun
 from spotkiln.release import ReleaseSpec
+from spotkiln.reuse import Reuse
 from spotkiln.source import Source
 from tasks.fleet import find_serving, is_unchanged
-from tasks.image import Found, Job, find_image
+from tasks.image import Job, find_image
 from tasks.infra import look_up_infra
 from tasks.source import check_out
 
@@ -54,7 +55,7 @@ def make_plan(
     infra: Infra,
     source: Source,
     recipe: str,
-    found: Found,
+    found: Reuse,
     retire: list[Fleet],
     *,
     unchanged: bool,

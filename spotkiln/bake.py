@@ -53,9 +53,8 @@ def recipe_of(source: Source, app: App, infra: Infra) -> Recipe:
             "tests": digest_of(
                 {
                     **test_settings(app),
-                    "files": digest_of_files(
-                        ROOT, ["packer/test.pkr.hcl", "packer/scripts/test.sh"]
-                    ),
+                    "health_matcher": infra.target_group.health_check.matcher,
+                    "files": digest_of_files(ROOT, TEST_FILES),
                 }
             ),
         }

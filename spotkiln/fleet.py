@@ -151,6 +151,13 @@ def settings_digest(spec: FleetSpec, infra: Infra) -> str:
     )
 
 
+def made_alike(current: Fleet, spec: FleetSpec, image: Image, infra: Infra) -> bool:
+    """Whether a fleet is what would be asked for: this image, with these settings."""
+    return current.image == image.id and current.tags.get(t.SETTINGS) == settings_digest(
+        spec, infra
+    )
+
+
 def fleet_tags(
     base: Mapping[str, str], image: Image, infra: Infra, spec: FleetSpec
 ) -> dict[str, str]:

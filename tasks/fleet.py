@@ -6,6 +6,7 @@ from spotkiln import tags as t
 from spotkiln.aws import fleet as fleets
 from spotkiln.aws import instance as instances
 from spotkiln.aws import target as targets
+from spotkiln.aws.gate import with_health
 from spotkiln.aws.retire import retire
 from spotkiln.aws.session import connect
 from spotkiln.errors import InfrastructureError
@@ -15,9 +16,9 @@ from spotkiln.fleet import (
     Phase,
     fleet_tags,
     launch_template_request,
+    made_alike,
     retirees,
     serving,
-    settings_digest,
     spot_fleet_request,
     template_name,
 )
@@ -42,13 +43,12 @@ def find_serving(infra: Infra) -> list[Fleet]:
 @task(name="compare with what serves", **STEP)
 def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) -> bool:
     """Whether this image already serves with these settings, its whole capacity healthy."""
-    if current.image != image.id or current.tags.get(t.SETTINGS) != settings_digest(spec, infra):
+    if not made_alike(current, spec, image, infra):
         return False
     aws = connect(infra.region)
-    registered = targets.health(aws, infra.target_group.arn)
-    members = [one.id for one in instances.of_fleet(aws, current.id) if one.live]
-    healthy = [x for x in members if x in registered and registered[x].health is Health.HEALTHY]
-    return len(healthy) >= spec.capacity
+    live = [one for one in instances.of_fleet(aws, current.id) if one.live]
+    health = with_health(live, targets.health(aws, infra.target_group.arn))
+    return sum(one.health is Health.HEALTHY for one in health) >= spec.capacity
 
 
 @task(name="request fleet", **STEP)

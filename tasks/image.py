@@ -16,7 +16,7 @@ from spotkiln.aws.discard import discard, discard_builders, discard_release, dis
 from spotkiln.aws.session import Aws, connect
 from spotkiln.bake import TEMPLATES, bake_variables, image_tags, test_variables
 from spotkiln.errors import InfrastructureError, SpotkilnError
-from spotkiln.image import Image, ImageState, discardable, image_name, newest, superseded
+from spotkiln.image import Image, ImageState, discardable, image_name, superseded
 from spotkiln.infra import Infra
 from spotkiln.junit import TestReport, read_report, require_green
 from spotkiln.noun import Noun
@@ -30,6 +30,7 @@ from spotkiln.packer import (
 )
 from spotkiln.recipe import Recipe
 from spotkiln.release import ReleaseSpec
+from spotkiln.reuse import Reuse, reuse
 from spotkiln.source import Source
 from tasks.step import CLOCK, STEP, say
 
@@ -57,37 +58,13 @@ class Job(Noun):
         return builder_access(aws, self.release, vpc, cidrs, self.tags, CLOCK, last=last)
 
 
-class Found(Noun):
-    """The image to reuse, if there is one, and why or why not: `differ` are the inputs that differ
-    from those of the newest released one."""
-
-    image: Image | None
-    why: str
-    differ: tuple[str, ...] = ()
-
-
 @task(name="find image", **STEP)
-def find_image(job: Job) -> Found:
-    """A released image of the same recipe that is still there.
-
-    One that was tested but never released belongs to a run that may yet discard it.
-    """
-    aws = connect(job.infra.region)
-    known = [one for one in images.tested(aws, job.recipe.digest) if t.RELEASED in one.tags]
-    found, inputs = newest(known), list[str]()
-    if found:
-        why = f"image {found.id} has the same recipe {job.recipe.digest[:12]} and was released"
-    else:
-        released = [one for one in images.of_app(aws, job.spec.app.name) if t.RELEASED in one.tags]
-        last = newest(released)
-        if last:
-            inputs = job.recipe.differences(last.inputs)
-            differ = ", ".join(inputs) or "nothing that its tag names"
-            why = f"compared with {last.id}, the newest released, these inputs differ: {differ}"
-        else:
-            why = f"no image of {job.spec.app.name} was released before"
-    say(("reusing: " if found else "baking anew: ") + why)
-    return Found(image=found, why=why, differ=tuple(inputs))
+def find_image(job: Job) -> Reuse:
+    """A released image of the same recipe that is still there, or why there is none."""
+    app = job.spec.app.name
+    found = reuse(job.recipe, app, images.of_app(connect(job.infra.region), app))
+    say(str(found))
+    return found
 
 
 def _packer(template: str, variables: dict[str, object], folder: Path, timeout: float) -> PackerRun:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from spotkiln import tags as t
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
-from spotkiln.image import Image, ImageState
+from spotkiln.image import Image
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef, ImageTypeDef
@@ -50,15 +50,6 @@ def of_recipe(aws: Aws, recipe: str) -> list[Image]:
     return _own(
         aws, [{"Name": f"tag:{t.RECIPE}", "Values": [recipe]}], f"images of recipe {recipe}"
     )
-
-
-def tested(aws: Aws, recipe: str) -> list[Image]:
-    """Tested images of a recipe that are still there."""
-    return [
-        image
-        for image in of_recipe(aws, recipe)
-        if image.available and image.state is ImageState.TESTED
-    ]
 
 
 def of_app(aws: Aws, app: str) -> list[Image]:

@@ -11,8 +11,8 @@ from spotkiln.errors import InputError
 from spotkiln.gate import GatePolicy
 from spotkiln.lease import Lease
 from spotkiln.release import ReleaseSpec
+from spotkiln.reuse import Reuse
 from spotkiln.target import Health
-from tasks.image import Found
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
 
@@ -86,7 +86,7 @@ def test_how_long_capacity_is_doubled() -> None:
 @pytest.mark.parametrize("unchanged", [True, False])
 def test_plan(unchanged: bool) -> None:
     spec, infra = ReleaseSpec(app=nouns.app()), nouns.infra()
-    found = Found(image=None, why="these inputs differ: source", differ=("source",))
+    found = Reuse(image=None, why="these inputs differ: source", differ=("source",))
     made = plan.make_plan(
         spec, infra, nouns.source(), "12ab", found, [nouns.fleet("sfr-1")], unchanged=unchanged
     )

@@ -18,6 +18,7 @@ from spotkiln.fleet import (
     client_token,
     fleet_tags,
     launch_template_request,
+    made_alike,
     next_attempt,
     retirees,
     serving,
@@ -343,3 +344,15 @@ def test_a_fleet_is_one_page_of_json() -> None:
     """It is handed from task to task."""
     fleet = nouns.fleet()
     assert Fleet.model_validate(json.loads(fleet.model_dump_json())) == fleet
+
+
+# Whether a release would change anything.
+
+
+def test_a_fleet_of_this_image_with_these_settings_is_made_alike() -> None:
+    spec, infra, image = FleetSpec(), nouns.infra(), nouns.image()
+    current = nouns.fleet(tags=fleet_tags(TAGS, image, infra, spec))
+    assert made_alike(current, spec, image, infra)
+    assert not made_alike(current, FleetSpec(capacity=3), image, infra)
+    assert not made_alike(current, spec, nouns.image("ami-other"), infra)
+    assert not made_alike(current, spec, image, nouns.infra(key_pair=""))
