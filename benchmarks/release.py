@@ -28,7 +28,9 @@ from sandbox.client import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = {"boot_seconds": 1, "serve_seconds": 1, "stop_seconds": 1, "image_seconds": 1}
-CLOUD = {"boot_seconds": 35, "serve_seconds": 25, "stop_seconds": 15, "image_seconds": 45}
+# What the builder itself works, whoever drives it.
+WORK = {"bake_seconds": 5, "test_seconds": 5}
+CLOUD = {**WORK, "boot_seconds": 35, "serve_seconds": 25, "stop_seconds": 15, "image_seconds": 45}
 GROUP = {
     "name": "website",
     "interval": 10,
@@ -77,7 +79,7 @@ class Cloud:
 
     def image(self, machine: str, name: str, pause: float) -> str:
         """Wait for the machine, stop it, take its image, remove it: what any bake must."""
-        wait_until(lambda: self.state(machine) == "running", pause)
+        self.work(machine, "bake_seconds", pause)
         self.ec2.stop_instances(InstanceIds=[machine])
         wait_until(lambda: self.state(machine) == "stopped", pause)
         made = self.ec2.create_image(InstanceId=machine, Name=name)["ImageId"]
@@ -90,6 +92,11 @@ class Cloud:
         self.remove([machine], pause)
         return str(made)
 
+    def work(self, machine: str, what: str, pause: float) -> None:
+        """The machine's own part, from when it runs."""
+        wait_until(lambda: self.state(machine) == "running", pause)
+        time.sleep(WORK[what])
+
     def remove(self, machines: list[str], pause: float) -> None:
         self.ec2.terminate_instances(InstanceIds=machines)
         wait_until(lambda: all(self.state(one) == "terminated" for one in machines), pause)
@@ -97,7 +104,7 @@ class Cloud:
     def bake_and_test(self, pause: float) -> str:
         image = self.image(self.launch(self.base), f"candidate {time.time()}", pause)
         machine = self.launch(image)
-        wait_until(lambda: self.state(machine) == "running", pause)
+        self.work(machine, "test_seconds", pause)
         self.remove([machine], pause)
         return image
 

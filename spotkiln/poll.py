@@ -48,10 +48,9 @@ class Done(Generic[T]):
 
 @dataclass(frozen=True)
 class Waiting:
-    """No answer yet: what there is, seconds before which none can come, or that one is near."""
+    """No answer yet: what there is, and whether an answer is near."""
 
     seen: str
-    not_before: float = 0.0
     soon: bool = False
 
 
@@ -62,8 +61,10 @@ def poll(
     deadline_seconds: float,
     clock: Clock,
     backoff: Backoff | None = None,
+    not_before: float = 0.0,
 ) -> T:
-    """Ask `probe` until it is done.
+    """Ask `probe` until it is done; for the first time after `not_before` seconds, before which
+    there can be no answer.
 
     Raises:
         DeadlineExceeded: after `deadline_seconds`, with what was waited for and last seen.
@@ -71,6 +72,8 @@ def poll(
     backoff = backoff or Backoff()
     start = clock.now()
     intervals = backoff.intervals()
+    if not_before > 0:
+        clock.sleep(min(not_before, deadline_seconds))
     while True:
         answer = probe()
         if isinstance(answer, Done):
@@ -80,6 +83,6 @@ def poll(
         # Less than a clock tells apart would be slept, and left, for ever.
         if left < TICK_SECONDS:
             raise DeadlineExceeded(what, waited, answer.seen)
-        wanted = backoff.first if answer.soon else max(next(intervals), answer.not_before)
+        wanted = backoff.first if answer.soon else next(intervals)
         # The last look falls on the deadline itself.
         clock.sleep(min(wanted, left))

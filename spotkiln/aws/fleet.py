@@ -159,18 +159,14 @@ def find_template(aws: Aws, name: str) -> str | None:
 
 
 def create_template(aws: Aws, wanted: dict[str, Any]) -> str:
-    """Find by the name, else create; the id."""
+    """Create, or find by the name what an earlier call made; the id."""
     name = wanted["LaunchTemplateName"]
-    found = find_template(aws, name)
-    if found:
-        return found
     try:
         answer = aws.ec2.create_launch_template(**wanted)
     except ClientError as error:
-        # A repeated call whose first answer was lost: it is there after all.
-        again = find_template(aws, name) if "AlreadyExists" in code_of(error) else None
-        if again:
-            return again
+        found = find_template(aws, name) if "AlreadyExists" in code_of(error) else None
+        if found:
+            return found
         with aws_errors(f"launch template {name}"):
             raise
     return answer["LaunchTemplate"]["LaunchTemplateId"]

@@ -14,7 +14,7 @@ from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
 from spotkiln.target import Health, Instance, Target
 
 # Fleet and instances tell little that the load balancer does not: they are asked every so often.
-FLEET_EVERY = 4
+FLEET_EVERY = 6
 
 
 def with_health(live: list[Instance], registered: dict[str, Target]) -> tuple[Target, ...]:
@@ -114,4 +114,5 @@ def watch(
         deadline_seconds=limits.ceiling + 60,
         clock=clock,
         backoff=Backoff(first=1.0, factor=1.3, maximum=5.0),
+        not_before=1.0,
     )

@@ -65,8 +65,8 @@ def of_release(aws: Aws, release: str, name: str) -> list[Image]:
     """What a release baked: by its tag, and by the name it chose, should it never have got so
     far as to be tagged."""
     tagged = _own(aws, [{"Name": f"tag:{t.RELEASE}", "Values": [release]}], f"images of {release}")
-    named = by_name(aws, name)
-    return list({image.id: image for image in (*tagged, *named)}.values())
+    # Names are unique, and a release has one: where it is tagged there is no other.
+    return tagged or by_name(aws, name)
 
 
 def describe(aws: Aws, image: str) -> Image | None:

@@ -47,22 +47,18 @@ def drain(
     if not held:
         return
     say(f"draining {len(held)} targets, {delay} s of deregistration delay")
-    started = clock.now()
-    # Those that drain already may be done any time; the others not before the whole delay.
-    earliest = 0.0 if draining else max(0.0, delay - 0.5)
 
     def let_go() -> Done[None] | Waiting:
         left = still_held(targets.health(aws, target_group), ids)
-        if not left:
-            return Done(None)
-        not_before = max(0.0, earliest - (clock.now() - started))
-        return Waiting(", ".join(map(str, left)), not_before=not_before)
+        return Waiting(", ".join(map(str, left))) if left else Done(None)
 
     poll(
         let_go,
         what=f"targets to drain: {', '.join(sorted(one.instance for one in held))}",
         deadline_seconds=delay + DRAIN_SLACK_SECONDS,
         clock=clock,
+        # Those that drain already may be done any time; the others not before the whole delay.
+        not_before=0.0 if draining else float(delay),
     )
 
 
@@ -93,7 +89,9 @@ def _confirm(aws: Aws, retiring: Sequence[Fleet], target_group: str, clock: Cloc
         what=f"fleets to be gone: {', '.join(fleet.id for fleet in retiring)}",
         deadline_seconds=TERMINATION_SECONDS,
         clock=clock,
-        backoff=Backoff(first=1.0, factor=1.3, maximum=6.0),
+        # Machines take seconds to stop, and some of them minutes.
+        backoff=Backoff(first=2.0, factor=1.05, maximum=6.0),
+        not_before=1.0,
     )
 
 

@@ -18,6 +18,8 @@ from tests.unit.nouns import ROOT
 # Removes its builder when it is told to stop, which takes a moment.
 CLEAN = """trap 'sleep 0.3; echo removing the builder; echo done > cleaned; exit 1' TERM
 echo $$ > pid
+# From here on it listens.
+echo begin
 while :; do sleep 0.05; done
 """
 # Does not listen, and has a child that does not either.
@@ -180,7 +182,7 @@ def test_whatever_happens_to_us_it_may_clean_up(tmp_path: Path, error: BaseExcep
             raise error
 
     with pytest.raises(type(error)):
-        run(tmp_path, f"echo begin\n{CLEAN}", say)
+        run(tmp_path, CLEAN, say)
     assert (tmp_path / "cleaned").read_text() == "done\n"
     assert not running(number_in(tmp_path / "pid"))
 
