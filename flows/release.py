@@ -53,7 +53,7 @@ def release(
     with recorded(spec) as record:
         with record.phase("look up"):
             found = record.infra = look_up_infra(spec)
-            source = record.source = check_out(app, record.folder / "source")
+            source = record.take(check_out(app, record.folder / "source"))
         with record.phase("wait"):
             turn = record.enter(one_at_a_time(found, record.id, record.run))
             settle(found.region, infra.target_group)

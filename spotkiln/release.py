@@ -13,6 +13,9 @@ from spotkiln.image import Image
 from spotkiln.infra import InfraNames
 from spotkiln.junit import TestReport
 from spotkiln.noun import Noun
+from spotkiln.price import Cost
+from spotkiln.target import Server
+from spotkiln.trigger import Trigger
 
 
 class SshInterface(StrEnum):
@@ -117,6 +120,8 @@ class Release(Noun):
     """How a release ended. `started` and `ended` are UTC.
 
     `back_to` is set when it was a rollback: when that version was released before, in UTC.
+    `url` is the run's page and `commit_url` the commit's, where they are known; `servers` are the
+    fleet's when it passed the gate, `cost` is theirs.
     """
 
     id: str
@@ -124,7 +129,10 @@ class Release(Noun):
     ref: str
     commit: str = ""
     subject: str = ""
+    commit_url: str = ""
+    trigger: Trigger = Trigger()
     run: str = ""
+    url: str = ""
     outcome: Outcome
     cause: str = ""
     started: datetime
@@ -136,6 +144,8 @@ class Release(Noun):
     back_to: str = ""
     tests: TestReport | None = None
     fleet: Fleet | None = None
+    servers: tuple[Server, ...] = ()
+    cost: Cost | None = None
     retired: tuple[Fleet, ...] = ()
     undone: tuple[str, ...] = ()
     ledger: tuple[Entry, ...] = ()

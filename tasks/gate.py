@@ -28,6 +28,7 @@ from spotkiln.gate import (
 from spotkiln.image import Image
 from spotkiln.infra import Infra
 from spotkiln.page import evidence_page
+from spotkiln.target import Server
 from tasks.fleet import cancel_fleet, count_live, request_fleet
 from tasks.step import CLOCK, STEP, say
 
@@ -39,12 +40,14 @@ class Progress:
         self._capacity = fleet.capacity
         self._said = ""
         self._percent = 0.0
+        self.last: Observation | None = None
         # Prefect's own types allow for an awaitable, which it never is in a sync task.
         self._artifact = cast(
             UUID, create_progress_artifact(progress=0.0, description=f"Health of {fleet.id}")
         )
 
     def __call__(self, observation: Observation, verdict: Verdict) -> None:
+        self.last = observation
         words = f"{verdict.cause}: {verdict.detail}"
         if words != self._said:
             say(f"{observation.at:.0f} s: {words}")
@@ -59,8 +62,8 @@ class Progress:
 
 # A verdict is final, and infrastructure has had the whole deadline: no retries here.
 @task(name="health gate", cache_policy=STEP["cache_policy"])
-def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> Verdict:
-    """Wait until the new fleet, and nothing else, has proved itself.
+def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Server, ...]:
+    """Wait until the new fleet, and nothing else, has proved itself; its servers as last seen.
 
     Raises:
         ImageRejected: it did not, and the image is to blame; the evidence is kept as an artifact.
@@ -73,9 +76,10 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> Verdict:
         f"deadlines: {bounds.fulfilment:.0f} s to launch, {bounds.grace:.0f} s of grace, "
         f"{bounds.health:.0f} s to be healthy, {bounds.polls} polls in a row"
     )
-    verdict = watch(aws, fleet, infra, bounds, CLOCK, Progress(fleet))
+    progress = Progress(fleet)
+    verdict = watch(aws, fleet, infra, bounds, CLOCK, progress)
     if verdict.outcome is Outcome.HEALTHY:
-        return verdict
+        return progress.last.servers if progress.last else ()
     evidence = collect(aws, fleet, infra)
     create_markdown_artifact(
         key=f"evidence-{fleet.release}", markdown=evidence_page(fleet, verdict, evidence)
@@ -95,13 +99,14 @@ def prove(
     infra: Infra,
     policy: GatePolicy,
     tags: dict[str, str],
-) -> Fleet:
-    """The fleet that passed the gate: this one, or one with more pools, then with On-Demand, in
-    its place if Spot had no capacity and that is wanted. Raises as `pass_health_gate`."""
+) -> tuple[Fleet, tuple[Server, ...]]:
+    """The fleet that passed the gate, and its servers: this one, or one with more pools, then with
+    On-Demand, in its place if Spot had no capacity and that is wanted. Raises as
+    `pass_health_gate`."""
     wanted = spec
     while True:
         try:
-            pass_health_gate(fleet, infra, policy)
+            return fleet, pass_health_gate(fleet, infra, policy)
         except CapacityError as error:
             following = next_attempt(wanted, count_live(infra, fleet))
             if following is None:
@@ -110,5 +115,3 @@ def prove(
             cancel_fleet(infra, fleet.release)
             fleet = request_fleet(following, spec, image, infra, tags)
             wanted = following
-        else:
-            return fleet
