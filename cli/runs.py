@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from getpass import getuser
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from prefect.utilities.urls import url_for
 from cli.deployment import Deployment, prefect
 from spotkiln.errors import DeadlineExceeded, InputError
 from spotkiln.noun import Noun
+from spotkiln.trigger import Trigger, tags_of
 
 POLL_SECONDS = 1.0
 # A flow's last lines can come after its last state.
@@ -61,7 +63,8 @@ class Ending(Noun):
 
     @property
     def ok(self) -> bool:
-        return self.state == "COMPLETED"
+        """Whether it serves: a run that was declined has ended well, and released nothing."""
+        return self.state == "COMPLETED" and self.outcome != "declined"
 
     def __str__(self) -> str:
         facts = [
@@ -77,9 +80,20 @@ class Ending(Noun):
 
 
 def start(deployment: Deployment, parameters: dict[str, Any]) -> UUID:
-    """A run of it, with these parameters in the place of its own."""
+    """A run of it, with these parameters in the place of its own. It says who started it."""
+    tags = tags_of(Trigger(kind="command", by=user()))
     with prefect() as client:
-        return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
+        return client.create_flow_run_from_deployment(
+            deployment.id, parameters=parameters, tags=tags
+        ).id
+
+
+def user() -> str:
+    """Who runs the command; empty for an account without a name."""
+    try:
+        return getuser()
+    except (OSError, KeyError):
+        return ""
 
 
 def url(run: UUID) -> str:

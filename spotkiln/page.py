@@ -32,6 +32,7 @@ HEADLINE = {
     Outcome.UNCHANGED: "unchanged: it serves already",
     Outcome.ROLLED_BACK: "rolled back: what served before serves on",
     Outcome.FAILED: "failed before any server was asked for",
+    Outcome.DECLINED: "declined: nothing was changed",
 }
 
 
@@ -100,6 +101,8 @@ def _facts(release: Release) -> list[tuple[str, str]]:
         if release.commit_url:
             commit = f"[{commit}]({release.commit_url})"
         facts.insert(0, ("commit", f"{commit} {release.subject}".rstrip()))
+    if release.approval:
+        facts.append(("approval", release.approval))
     if release.image:
         how = f"reused: {release.reused}" if release.reused else "baked by this release"
         if release.back_to:

@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from spotkiln.noun import Noun
 
+# Beyond the target group's own delay, for connections that end late and for AWS's bookkeeping.
+DRAIN_SLACK_SECONDS = 120
+
 
 class Health(StrEnum):
     """The load balancer's states; `unregistered` is ours for one that it does not know."""

@@ -61,7 +61,7 @@ class Progress:
 
 
 # A verdict is final, and infrastructure has had the whole deadline: no retries here.
-@task(name="health gate", cache_policy=STEP["cache_policy"])
+@task(name="health gate", task_run_name="4 launch: health gate", cache_policy=STEP["cache_policy"])
 def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Server, ...]:
     """Wait until the new fleet, and nothing else, has proved itself; its servers as last seen.
 

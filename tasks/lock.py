@@ -89,7 +89,11 @@ class Turn:
             say(f"could not give back the lease: {error}; it ends by itself", logging.WARNING)
 
 
-@task(name="wait for the turn", cache_policy=STEP["cache_policy"])
+@task(
+    name="wait for the turn",
+    task_run_name="1 look up: wait for the turn",
+    cache_policy=STEP["cache_policy"],
+)
 def wait_for_turn(infra: Infra, release: str) -> None:
     """Until no other living release is before this one.
 

@@ -24,6 +24,7 @@ from spotkiln.image import Image, image_name
 from spotkiln.infra import Infra
 from spotkiln.junit import TestReport
 from spotkiln.page import release_page
+from spotkiln.plan import Plan
 from spotkiln.price import Cost
 from spotkiln.release import Entry, Fate, Outcome, Phase, Release, ReleaseSpec
 from spotkiln.source import Source, commit_url
@@ -52,6 +53,8 @@ class Record:
         self.infra: Infra | None = None
         self.source: Source | None = None
         self.back_to: Image | None = None
+        self.approved: Plan | None = None
+        self.approval = ""
         self.image: Image | None = None
         self.reused = ""
         self.tests: TestReport | None = None
@@ -103,6 +106,11 @@ class Record:
 
     def unchanged(self, serving: Fleet) -> Release:
         self.fleet, self.outcome = serving, Outcome.UNCHANGED
+        return self.to_release(())
+
+    def declined(self, why: str) -> Release:
+        """A person said no, or did not say yes: nothing was spent."""
+        self.outcome, self.cause = Outcome.DECLINED, why
         return self.to_release(())
 
     def released(self) -> Release:
@@ -175,6 +183,7 @@ class Record:
             subject=self.source.subject if self.source else "",
             commit_url=commit_url(self.spec.app.repository, self.commit),
             trigger=self.trigger,
+            approval=self.approval,
             run=self.run,
             url=page_of(self.run),
             outcome=self.outcome or Outcome.FAILED,
@@ -224,7 +233,13 @@ def history(app: str) -> list[dict[str, Any]]:
     return list(rows) if isinstance(rows, list) else []
 
 
-@task(name="publish release page", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
+@task(
+    name="publish release page",
+    task_run_name="publish release page",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=1,
+)
 def publish(release: Release) -> None:
     """The release's page, and its row in the application's history; the oldest rows go."""
     create_markdown_artifact(
@@ -268,7 +283,8 @@ def recorded(spec: ReleaseSpec) -> Iterator[Record]:
         lost = [f"{x.kind} {x.id}" for x in ledger if x.fate is Fate.LEFT_BEHIND]
         if lost:
             raise LeftBehind(f"{record.id} left behind: {', '.join(lost)}; run reconcile")
-        say(f"{spec.app.name} {record.ref}: {record.outcome}")
+        cause = f": {record.cause}" if record.cause else ""
+        say(f"{spec.app.name} {record.ref}: {record.outcome}{cause}")
     finally:
         record.let_go()
         shutil.rmtree(record.folder, ignore_errors=True)

@@ -30,6 +30,13 @@ def events(world: World, run: str, count: int) -> list[dict[str, Any]]:
         time.sleep(0.2)
 
 
+def steps(world: World, run: str) -> list[str]:
+    """The names of its task runs, in the order in which they began."""
+    wanted = {"flow_runs": {"id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"}
+    found = world.api.post("/task_runs/filter", json=wanted).raise_for_status().json()
+    return [one["name"] for one in found]
+
+
 def commit_of(world: World, ref: str) -> str:
     return subprocess.run(
         ["git", "-C", str(world.repository), "rev-parse", f"{ref}^{{commit}}"],
@@ -58,6 +65,10 @@ def test_a_release_is_told_from_its_start_to_its_end(world: World) -> None:
     assert (payload["image"], payload["fleet"]) == (made["image"], made["fleet"])
     assert payload["seconds"] > 0
     assert 0 < payload["usd_per_hour"] < 1
+
+    stages = [one[0] for one in steps(world, process.run) if one[0].isdigit()]
+    assert stages == sorted(stages)
+    assert set(stages) == set("12345")
 
     text = page(world, "release-demo-web-app")
     assert "| started by | script |" in text
@@ -92,6 +103,10 @@ def test_each_way_to_end_has_its_event(world: World) -> None:
     for run, names in ends.items():
         found = events(world, run, len(names))
         assert [one["event"].rpartition(".")[2] for one in found] == names
+    assert [one for one in steps(world, sick.run) if one.startswith("undo")] == [
+        "undo: cancel fleet",
+        "undo: discard image",
+    ]
     assert "500" in events(world, sick.run, 2)[-1]["payload"]["cause"]
 
 
