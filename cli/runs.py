@@ -215,6 +215,9 @@ def follow(
                 said = name
                 pool = found.work_pool_name
                 say(f"{name}: does a worker run? `prefect worker start --pool {pool}`")
+            if found.state and found.state.is_paused() and name != said:
+                said = name
+                say(f"waits for an approval: {url(run)}".rstrip(": "))
             if waited > deadline_seconds:
                 raise DeadlineExceeded(f"run {run} to end (it goes on)", waited, name)
             time.sleep(POLL_SECONDS)

@@ -43,7 +43,9 @@ def state(world: World, run: str) -> str:
 
 def form(world: World, run: str) -> str:
     """The text above the form; empty while there is none."""
-    answer = world.api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "paused-"})
+    answer = world.api.post(
+        f"/flow_runs/{run}/input/filter", json={"prefix": "paused-", "limit": 10}
+    )
     found = {
         one["key"].rpartition("-")[2]: one["value"] for one in answer.raise_for_status().json()
     }
