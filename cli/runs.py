@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import (
     LogFilter,
     LogFilterFlowRunId,
 )
-from prefect.client.schemas.objects import FlowRun, Log
+from prefect.client.schemas.objects import Artifact, FlowRun, Log
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, LogSort
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.urls import url_for
@@ -155,14 +155,14 @@ def lines(run: UUID) -> list[Line]:
         return list(_logs(client, run, set()))
 
 
-def _artifacts(client: SyncPrefectClient, run: UUID, kind: str) -> list[Any]:
-    found = client.read_artifacts(
+def _artifacts(client: SyncPrefectClient, run: UUID, kind: str) -> list[Artifact]:
+    """The run's own of this kind, newest first."""
+    return client.read_artifacts(
         artifact_filter=ArtifactFilter(
             flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=[kind])
         ),
         sort=ArtifactSort.CREATED_DESC,
     )
-    return [one.data for one in found]
 
 
 def ended(client: SyncPrefectClient, run: FlowRun) -> Ending:
@@ -175,7 +175,8 @@ def ended(client: SyncPrefectClient, run: FlowRun) -> Ending:
         seconds=run.total_run_time.total_seconds(),
     )
     row: dict[str, Any] = {}
-    for data in _artifacts(client, run.id, "table"):
+    for one in _artifacts(client, run.id, "table"):
+        data: Any = one.data
         rows = json.loads(data) if isinstance(data, str) else data
         row = next((x for x in rows if str(x.get("release", "")).endswith(run.id.hex[:12])), row)
     known = {name: row[name] for name in Ending.model_fields.keys() & row.keys()}
@@ -205,10 +206,11 @@ def follow(
                 say(str(line))
             if final:
                 return ended(client, found)
-            percent = next((f"{x:.0f} %" for x in _artifacts(client, run, "progress")), "")
+            bars = _artifacts(client, run, "progress")
+            percent = next((f"{one.description}: {one.data:.0f} %" for one in bars), "")
             if percent not in {"", progress}:
                 progress = percent
-                say(f"health gate: {percent}")
+                say(percent)
             waited = time.monotonic() - started
             name = (found.state and found.state.name) or "unknown"
             if found.start_time is None and waited > NO_WORKER_SECONDS and name != said:

@@ -1,15 +1,9 @@
 """The health gate: watch the new fleet until there is a verdict, and keep the evidence."""
 
 import logging
-from typing import cast
-from uuid import UUID
 
 from prefect import task
-from prefect.artifacts import (
-    create_markdown_artifact,
-    create_progress_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_markdown_artifact
 
 from spotkiln.aws.evidence import collect
 from spotkiln.aws.gate import watch
@@ -30,6 +24,7 @@ from spotkiln.infra import Infra
 from spotkiln.page import evidence_page
 from spotkiln.target import Server
 from tasks.fleet import cancel_fleet, count_live, request_fleet
+from tasks.progress import Bar
 from tasks.step import CLOCK, STEP, say
 
 
@@ -39,12 +34,8 @@ class Progress:
     def __init__(self, fleet: Fleet) -> None:
         self._capacity = fleet.capacity
         self._said = ""
-        self._percent = 0.0
+        self._bar = Bar("health gate")
         self.last: Observation | None = None
-        # Prefect's own types allow for an awaitable, which it never is in a sync task.
-        self._artifact = cast(
-            UUID, create_progress_artifact(progress=0.0, description=f"Health of {fleet.id}")
-        )
 
     def __call__(self, observation: Observation, verdict: Verdict) -> None:
         self.last = observation
@@ -54,10 +45,7 @@ class Progress:
             self._said = words
         live = sum(one.live for one in observation.instances)
         percent = 100 * (live + 2 * len(observation.healthy)) / (3 * self._capacity)
-        percent = min(percent, 100.0)
-        if percent != self._percent:
-            self._percent = percent
-            update_progress_artifact(self._artifact, progress=percent)
+        self._bar.to(percent)
 
 
 # A verdict is final, and infrastructure has had the whole deadline: no retries here.

@@ -25,6 +25,7 @@ from spotkiln.packer import (
     artifact_of,
     find_packer,
     packer_command,
+    reached,
     run_packer,
     write_variables,
 )
@@ -32,6 +33,7 @@ from spotkiln.recipe import Recipe
 from spotkiln.release import ReleaseSpec
 from spotkiln.reuse import Reuse, reuse
 from spotkiln.source import Source
+from tasks.progress import Bar
 from tasks.step import CLOCK, STEP, say
 
 
@@ -67,18 +69,32 @@ def find_image(job: Job) -> Reuse:
     return found
 
 
-def _packer(template: str, variables: dict[str, object], folder: Path, timeout: float) -> PackerRun:
+def _packer(
+    what: str, template: str, variables: dict[str, object], folder: Path, timeout: float
+) -> PackerRun:
+    """Run it, with its output in the log and `what` it is for as a progress artifact."""
+    bar = Bar(what)
+
+    def heard(text: str) -> None:
+        say(text)
+        percent = reached(text)
+        if percent is not None:
+            bar.to(percent)
+
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     file = folder / "variables.pkrvars.json"
     write_variables(file, variables)
     program, _ = find_packer()
-    return run_packer(
+    run = run_packer(
         packer_command(program, TEMPLATES / template, file),
         folder=folder,
-        say=say,
+        say=heard,
         timeout_seconds=timeout,
     )
+    if run.exit_code == 0:
+        bar.to(100)
+    return run
 
 
 def _endpoint() -> str:
@@ -124,7 +140,7 @@ def packer_build(job: Job) -> Image:
                 endpoint=_endpoint(),
                 access=access,
             )
-            run = _packer("app.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+            run = _packer("bake", "app.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
             if run.exit_code != 0:
                 raise run.failure()
         image_id = artifact_of(manifest)
@@ -165,7 +181,7 @@ def test_in_image(job: Job, image: Image) -> TestReport:
             endpoint=_endpoint(),
             access=access,
         )
-        run = _packer("test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+        run = _packer("test", "test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
         if run.exit_code != 0:
             raise _test_failure(run, report)
     code = report / "exit-code"

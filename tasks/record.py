@@ -213,13 +213,14 @@ def _row(release: Release) -> dict[str, Any]:
         "commit": release.commit[:12],
         "trigger": str(release.trigger),
         "outcome": str(release.outcome),
-        "cause": release.cause,
         "seconds": round(release.seconds, 1),
         "usd_per_hour": release.cost.per_hour if release.cost else None,
+        "page": f"[{release.run[:8]}]({release.url})" if release.url else release.run,
         "image": release.image.id if release.image else "",
         "fleet": release.fleet.id if release.fleet else "",
         "release": release.id,
-        "page": f"[{release.run[:8]}]({release.url})" if release.url else release.run,
+        # The longest comes last, where it hides nothing.
+        "cause": release.cause,
     }
 
 

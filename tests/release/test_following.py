@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.release.pages import last_row, page
+from tests.release.pages import artifacts, last_row, page
 from tests.reliability.world import World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
@@ -69,6 +69,14 @@ def test_a_release_is_told_from_its_start_to_its_end(world: World) -> None:
     stages = [one[0] for one in steps(world, process.run) if one[0].isdigit()]
     assert stages == sorted(stages)
     assert set(stages) == set("12345")
+
+    bars = [one for one in artifacts(world, "") if one["flow_run_id"] == process.run]
+    bars = [one for one in bars if one["type"] == "progress"]
+    assert {one["description"]: float(one["data"]) for one in bars} == {
+        "bake": 100.0,
+        "test": 100.0,
+        "health gate": 100.0,
+    }
 
     text = page(world, "release-demo-web-app")
     assert "| started by | script |" in text
