@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from getpass import getuser
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from prefect.client.schemas.filters import (
     LogFilter,
     LogFilterFlowRunId,
 )
-from prefect.client.schemas.objects import FlowRun, Log
+from prefect.client.schemas.objects import Artifact, FlowRun, Log
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, LogSort
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.urls import url_for
@@ -25,6 +26,7 @@ from prefect.utilities.urls import url_for
 from cli.deployment import Deployment, prefect
 from spotkiln.errors import DeadlineExceeded, InputError
 from spotkiln.noun import Noun
+from spotkiln.trigger import Trigger, tags_of
 
 POLL_SECONDS = 1.0
 # A flow's last lines can come after its last state.
@@ -61,7 +63,8 @@ class Ending(Noun):
 
     @property
     def ok(self) -> bool:
-        return self.state == "COMPLETED"
+        """Whether it serves: a run that was declined has ended well, and released nothing."""
+        return self.state == "COMPLETED" and self.outcome != "declined"
 
     def __str__(self) -> str:
         facts = [
@@ -77,9 +80,20 @@ class Ending(Noun):
 
 
 def start(deployment: Deployment, parameters: dict[str, Any]) -> UUID:
-    """A run of it, with these parameters in the place of its own."""
+    """A run of it, with these parameters in the place of its own. It says who started it."""
+    tags = tags_of(Trigger(kind="command", by=user()))
     with prefect() as client:
-        return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
+        return client.create_flow_run_from_deployment(
+            deployment.id, parameters=parameters, tags=tags
+        ).id
+
+
+def user() -> str:
+    """Who runs the command; empty for an account without a name."""
+    try:
+        return getuser()
+    except (OSError, KeyError):
+        return ""
 
 
 def url(run: UUID) -> str:
@@ -141,14 +155,14 @@ def lines(run: UUID) -> list[Line]:
         return list(_logs(client, run, set()))
 
 
-def _artifacts(client: SyncPrefectClient, run: UUID, kind: str) -> list[Any]:
-    found = client.read_artifacts(
+def _artifacts(client: SyncPrefectClient, run: UUID, kind: str) -> list[Artifact]:
+    """The run's own of this kind, newest first."""
+    return client.read_artifacts(
         artifact_filter=ArtifactFilter(
             flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=[kind])
         ),
         sort=ArtifactSort.CREATED_DESC,
     )
-    return [one.data for one in found]
 
 
 def ended(client: SyncPrefectClient, run: FlowRun) -> Ending:
@@ -161,7 +175,8 @@ def ended(client: SyncPrefectClient, run: FlowRun) -> Ending:
         seconds=run.total_run_time.total_seconds(),
     )
     row: dict[str, Any] = {}
-    for data in _artifacts(client, run.id, "table"):
+    for one in _artifacts(client, run.id, "table"):
+        data: Any = one.data
         rows = json.loads(data) if isinstance(data, str) else data
         row = next((x for x in rows if str(x.get("release", "")).endswith(run.id.hex[:12])), row)
     known = {name: row[name] for name in Ending.model_fields.keys() & row.keys()}
@@ -191,16 +206,20 @@ def follow(
                 say(str(line))
             if final:
                 return ended(client, found)
-            percent = next((f"{x:.0f} %" for x in _artifacts(client, run, "progress")), "")
+            bars = _artifacts(client, run, "progress")
+            percent = next((f"{one.description}: {one.data:.0f} %" for one in bars), "")
             if percent not in {"", progress}:
                 progress = percent
-                say(f"health gate: {percent}")
+                say(percent)
             waited = time.monotonic() - started
             name = (found.state and found.state.name) or "unknown"
             if found.start_time is None and waited > NO_WORKER_SECONDS and name != said:
                 said = name
                 pool = found.work_pool_name
                 say(f"{name}: does a worker run? `prefect worker start --pool {pool}`")
+            if found.state and found.state.is_paused() and name != said:
+                said = name
+                say(f"waits for an approval: {url(run)}".rstrip(": "))
             if waited > deadline_seconds:
                 raise DeadlineExceeded(f"run {run} to end (it goes on)", waited, name)
             time.sleep(POLL_SECONDS)

@@ -15,20 +15,8 @@ from spotkiln.infra import TargetGroup
 from spotkiln.lease import Lease, queue
 from spotkiln.noun import Noun
 from spotkiln.release import ReleaseSpec
-from spotkiln.target import Health, Instance, Target
+from spotkiln.target import Health, Instance, Server, Target, server_of
 from tasks.runs import ended_runs
-
-
-class Server(Noun):
-    """One target, or one instance that should be. `fleet` is empty for foreign targets."""
-
-    instance: str
-    health: Health
-    reason: str = ""
-    type: str = ""
-    zone: str = ""
-    spot: bool = False
-    fleet: str = ""
 
 
 class Turn(Noun):
@@ -75,21 +63,10 @@ def servers(
         for one in known.values()
         if one.live and one.fleet == fleet and one.id not in registered
     }
-    found = []
-    for name, target in sorted({**registered, **missing}.items()):
-        one = known.get(name)
-        found.append(
-            Server(
-                instance=name,
-                health=target.health,
-                reason=target.reason,
-                type=one.type if one else "",
-                zone=one.zone if one else "",
-                spot=one.spot if one else False,
-                fleet=one.fleet if one else "",
-            )
-        )
-    return tuple(found)
+    return tuple(
+        server_of(target, known.get(name))
+        for name, target in sorted({**registered, **missing}.items())
+    )
 
 
 def assess(

@@ -46,7 +46,7 @@ class Runs:
             for task in self._tasks(run):
                 if task["id"] not in seen:
                     seen.add(task["id"])
-                    yield task["name"].rsplit("-", 1)[0]
+                    yield task["name"]
             if kind in FINAL:
                 return
             if time.monotonic() > deadline:

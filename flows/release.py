@@ -3,12 +3,14 @@
 from prefect import flow
 
 from spotkiln.app import App
+from spotkiln.approval import outdated
 from spotkiln.bake import recipe_of
 from spotkiln.fleet import FleetSpec
 from spotkiln.gate import GatePolicy
 from spotkiln.infra import InfraNames
-from spotkiln.release import BuildSettings, Release, ReleaseSpec, Versions
+from spotkiln.release import Approval, BuildSettings, Release, ReleaseSpec, Versions
 from spotkiln.undo import UndoStack
+from tasks.approval import ask_approval
 from tasks.fleet import find_serving, is_unchanged
 from tasks.image import Job, discard_image, find_image, packer_build, test_in_image
 from tasks.infra import look_up_infra
@@ -27,6 +29,7 @@ def release(
     infra: InfraNames = InfraNames(),
     build: BuildSettings = BuildSettings(),
     gate: GatePolicy = GatePolicy(),
+    approval: Approval = Approval(),
     force: bool = False,
     keep_rejected: bool = False,
     keep_versions: Versions = 5,
@@ -42,29 +45,34 @@ def release(
         infra: Names to look up; each must match exactly one thing.
         build: The machine that bakes and tests.
         gate: When the new fleet counts as proved.
+        approval: Whether a person is asked first.
         force: Release even if this very image serves already with these settings.
         keep_rejected: Keep the image of a fleet that did not pass the gate, to look at it.
         keep_versions: How many released images stay, to go back to.
     """
     spec = ReleaseSpec(
-        app=app, infra=infra, build=build, fleet=fleet, gate=gate,
+        app=app, infra=infra, build=build, fleet=fleet, gate=gate, approval=approval,
         force=force, keep_rejected=keep_rejected, keep_versions=keep_versions,
     )  # fmt: skip
     with recorded(spec) as record:
         with record.phase("look up"):
             found = record.infra = look_up_infra(spec)
-            source = record.source = check_out(app, record.folder / "source")
-        with record.phase("wait"):
-            turn = record.enter(one_at_a_time(found, record.id, record.run))
-            settle(found.region, infra.target_group)
+            source = record.take(check_out(app, record.folder / "source"))
         job = Job(
             release=record.id, spec=spec, infra=found, source=source,
             recipe=recipe_of(source, app, found), tags=record.tags, folder=record.folder,
         )  # fmt: skip
+        if no := ask_approval(record, job):
+            return record.declined(no)
+        with record.phase("wait"):
+            turn = record.enter(one_at_a_time(found, record.id, record.run))
+            settle(found.region, infra.target_group)
         reuse, current = find_image(job), find_serving(found)
         image, record.image, record.reused = reuse.image, reuse.image, reuse.why
         if image and current and not force and is_unchanged(found, fleet, image, current[0]):
             return record.unchanged(current[0])
+        if no := outdated(record.approved, image, current):
+            return record.declined(no)
         with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:
             undo.later("discard image", discard_image, job)
             if image is None:

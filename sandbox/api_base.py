@@ -19,14 +19,24 @@ class SandboxApi(EC2BaseResponse):
         found = self._get_param(name, default)
         return default if found is None else found
 
-    def paged(self, name: str, items: list[Any], most: int = 1000, **more: Any) -> ActionResult:
-        """One page of `items` under `name`, with NextToken while there are more."""
+    def paged(
+        self,
+        name: str,
+        items: list[Any],
+        most: int = 1000,
+        last_token: str | None = None,
+        **more: Any,
+    ) -> ActionResult:
+        """One page of `items` under `name`, with NextToken while there are more; `last_token` is
+        what stands there when there are no more."""
         start = int(self.value("NextToken") or 0)
         size = int(self.value("MaxResults", most))
         end = start + size
         result = {name: items[start:end], **more}
         if end < len(items):
             result["NextToken"] = str(end)
+        elif last_token is not None:
+            result["NextToken"] = last_token
         return ActionResult(result)
 
 

@@ -188,4 +188,5 @@ class InstanceApi(SandboxApi, InstanceResponse):
             for when, price in prices.history(one, zone.name, start, end)
         ]
         rows.sort(key=lambda row: row["Timestamp"], reverse=True)
-        return self.paged("SpotPriceHistory", rows)
+        # EC2's last page of this call has a token too, an empty one.
+        return self.paged("SpotPriceHistory", rows, last_token="")

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from spotkiln.infra import HealthCheck
 from spotkiln.noun import Noun
-from spotkiln.target import Health, Instance, Target
+from spotkiln.target import Health, Instance, Server, Target, server_of
 
 
 class GatePolicy(Noun):
@@ -107,6 +107,12 @@ class Observation(Noun):
     @property
     def healthy(self) -> frozenset[str]:
         return frozenset(x.instance for x in self.targets if x.health is Health.HEALTHY)
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """The targets, with what EC2 tells of them."""
+        known = {one.id: one for one in self.instances}
+        return tuple(server_of(one, known.get(one.instance)) for one in self.targets)
 
 
 class Verdict(Noun):

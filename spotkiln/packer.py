@@ -37,6 +37,18 @@ CHUNK_BYTES = 64 * 1024
 KEEP_LINES = 200
 KEEP_CHARACTERS = 2000
 
+# What Packer's builders for EC2 say on their way, and how far that is, in percent of a bake whose
+# machine, provisioning and image take about as long as each other.
+MILESTONES = {
+    "Launching a source AWS instance": 5,
+    "Waiting for SSH to become available": 15,
+    "Connected to SSH": 30,
+    "Provisioning with shell script": 40,
+    "Stopping the source instance": 65,
+    "Waiting for AMI to become ready": 70,
+    "Terminating the source AWS instance": 95,
+}
+
 
 @dataclass(frozen=True)
 class Event:
@@ -72,6 +84,11 @@ class PackerRun:
         if status == UNIT:
             return UnitFailed(f"the application's unit does not serve:\n{tail}")
         return InfrastructureError(f"Packer failed (exit code {self.exit_code}): {said}")
+
+
+def reached(text: str) -> int | None:
+    """How far a build is when Packer says this, in percent; None for what tells nothing."""
+    return next((percent for words, percent in MILESTONES.items() if words in text), None)
 
 
 def parse_line(line: str) -> Event | None:

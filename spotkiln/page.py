@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 from spotkiln.evidence import Evidence
 from spotkiln.fleet import Fleet
 from spotkiln.gate import Verdict
-from spotkiln.release import Fate, Outcome, Phase, Release
-
-BAR = 30
+from spotkiln.picture import embedded, timeline
+from spotkiln.release import Fate, Outcome, Release
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -28,28 +27,12 @@ def fenced(text: str) -> str:
     return f"{fence}\n{text.rstrip()}\n{fence}"
 
 
-def phase_bars(phases: Sequence[Phase]) -> str:
-    """Times as a picture: one bar a phase, each beginning where the one before it ended."""
-    total = sum(phase.seconds for phase in phases)
-    scale = BAR / total if total else 0.0
-    width = max(len(name) for name in ("total", *(phase.name for phase in phases)))
-    lines = []
-    start = 0.0
-    for phase in phases:
-        before = round(start * scale)
-        length = max(1, round((start + phase.seconds) * scale) - before)
-        mark = "░" if phase.failed else "█"
-        bar = (" " * before + mark * length)[: BAR + 1].ljust(BAR + 1)
-        lines.append(f"{phase.name:<{width}} {bar} {phase.seconds:7.1f} s")
-        start += phase.seconds
-    return fenced("\n".join([*lines, f"{'total':<{width}} {' ' * (BAR + 1)} {total:7.1f} s"]))
-
-
 HEADLINE = {
     Outcome.RELEASED: "released",
     Outcome.UNCHANGED: "unchanged: it serves already",
     Outcome.ROLLED_BACK: "rolled back: what served before serves on",
     Outcome.FAILED: "failed before any server was asked for",
+    Outcome.DECLINED: "declined: nothing was changed",
 }
 
 
@@ -62,9 +45,9 @@ def release_page(release: Release) -> str:
     if release.tests and release.tests.failures:
         parts += ["## Failing tests", _failures(release)]
     parts.append(table(["", ""], _facts(release)))
-    if release.tests:
-        parts.append(f"Tests: {release.tests} in {release.tests.seconds:.1f} s")
-    parts += ["## Where the time went", phase_bars(release.phases)]
+    if release.servers:
+        parts += ["## Targets", _targets(release)]
+    parts += ["## Where the time went", _times(release)]
     if release.undone:
         parts += ["## Undone", "\n".join(f"- {what}" for what in release.undone)]
     if release.retired:
@@ -73,6 +56,27 @@ def release_page(release: Release) -> str:
         rows = [(entry.kind, f"`{entry.id}`", entry.fate) for entry in release.ledger]
         parts += [f"## Ledger: {_sums(release)}", table(["resource", "id", "fate"], rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def _targets(release: Release) -> str:
+    return table(
+        ["instance", "type", "zone", "capacity", "health"],
+        (
+            (f"`{x.instance}`", x.type, x.zone, "Spot" if x.spot else "On-Demand", x.health)
+            for x in release.servers
+        ),
+    )
+
+
+def _times(release: Release) -> str:
+    """As a picture, and in words for where pictures are not shown."""
+    words = ", ".join(
+        f"{one.name} {one.seconds:.1f} s{' (failed)' if one.failed else ''}"
+        for one in release.phases
+    )
+    if not words:
+        return "It ended before its first step."
+    return f"{embedded(timeline(release.phases), words)}\n\n{words}"
 
 
 def _failures(release: Release) -> str:
@@ -91,18 +95,30 @@ def _sums(release: Release) -> str:
 
 
 def _facts(release: Release) -> list[tuple[str, str]]:
-    facts = [("ref", f"{release.ref} (`{release.commit[:12]}`) {release.subject}")]
+    facts = [("ref", release.ref), ("started by", str(release.trigger))]
+    if release.commit:
+        commit = f"`{release.commit[:12]}`"
+        if release.commit_url:
+            commit = f"[{commit}]({release.commit_url})"
+        facts.insert(0, ("commit", f"{commit} {release.subject}".rstrip()))
+    if release.approval:
+        facts.append(("approval", release.approval))
     if release.image:
         how = f"reused: {release.reused}" if release.reused else "baked by this release"
         if release.back_to:
             how = f"a rollback to what was released {release.back_to}"
         facts.append(("image", f"`{release.image.id}` {release.image.name}, {how}"))
+    if release.tests:
+        facts.append(("tests", f"{release.tests} in {release.tests.seconds:.1f} s"))
     if release.fleet:
         facts.append(("fleet", _fleet(release.fleet)))
+    if release.cost:
+        facts.append(("cost", str(release.cost)))
     facts += [
         ("target group", f"{release.target_group} in {release.region}"),
         ("started", f"{release.started:%Y-%m-%d %H:%M:%S} UTC, took {release.seconds:.0f} s"),
         ("release", f"`{release.id}`"),
+        ("run", f"[{release.run}]({release.url})" if release.url else release.run),
     ]
     return facts
 

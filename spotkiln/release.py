@@ -13,6 +13,9 @@ from spotkiln.image import Image
 from spotkiln.infra import InfraNames
 from spotkiln.junit import TestReport
 from spotkiln.noun import Noun
+from spotkiln.price import Cost
+from spotkiln.target import Server
+from spotkiln.trigger import Trigger
 
 
 class SshInterface(StrEnum):
@@ -67,6 +70,23 @@ class BuildSettings(Noun):
     )
 
 
+class Approval(Noun):
+    """Whether a person is asked, and for how long."""
+
+    required: bool = Field(
+        default=False,
+        title="Ask for approval",
+        description="Pause before anything is spent, and show what would change.",
+    )
+    seconds: int = Field(
+        default=3600,
+        ge=10,
+        le=7 * 86400,
+        title="Deadline (s)",
+        description="Without an answer in time the release is declined.",
+    )
+
+
 # With none there would be nothing to go back to, and nothing to reuse.
 Versions = Annotated[int, Field(ge=1, le=100)]
 
@@ -79,6 +99,7 @@ class ReleaseSpec(Noun):
     build: BuildSettings = BuildSettings()
     fleet: FleetSpec = FleetSpec()
     gate: GatePolicy = GatePolicy()
+    approval: Approval = Approval()
     force: bool = False
     keep_rejected: bool = False
     keep_versions: Versions = 5
@@ -89,6 +110,7 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     ROLLED_BACK = "rolled_back"
     FAILED = "failed"
+    DECLINED = "declined"
 
 
 class Fate(StrEnum):
@@ -117,6 +139,9 @@ class Release(Noun):
     """How a release ended. `started` and `ended` are UTC.
 
     `back_to` is set when it was a rollback: when that version was released before, in UTC.
+    `url` is the run's page and `commit_url` the commit's, where they are known; `servers` are the
+    fleet's when it passed the gate, `cost` is theirs. `approval` is what a person who was asked
+    has answered.
     """
 
     id: str
@@ -124,7 +149,11 @@ class Release(Noun):
     ref: str
     commit: str = ""
     subject: str = ""
+    commit_url: str = ""
+    approval: str = ""
+    trigger: Trigger = Trigger()
     run: str = ""
+    url: str = ""
     outcome: Outcome
     cause: str = ""
     started: datetime
@@ -136,6 +165,8 @@ class Release(Noun):
     back_to: str = ""
     tests: TestReport | None = None
     fleet: Fleet | None = None
+    servers: tuple[Server, ...] = ()
+    cost: Cost | None = None
     retired: tuple[Fleet, ...] = ()
     undone: tuple[str, ...] = ()
     ledger: tuple[Entry, ...] = ()

@@ -1,8 +1,23 @@
 """Source: one commit of one application, as a clean archive."""
 
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from spotkiln.noun import Noun
+
+# What comes between a repository's page and a commit's name, by a word of the host's name: those
+# who run these programs themselves tend to call them so.
+FORGES = {
+    "github": "commit",
+    "gitlab": "-/commit",
+    "gitea": "commit",
+    "forgejo": "commit",
+    "codeberg": "commit",
+    "bitbucket": "commits",
+}
+# git@host:owner/name.git
+SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^@/:]+):(?P<path>[^/].*)")
 
 
 class Source(Noun):
@@ -18,3 +33,25 @@ class Source(Noun):
     tree: str
     subject: str = ""
     archive: Path
+
+
+def commit_url(repository: str, commit: str) -> str:
+    """The commit's page on the web, without what may be secret in the repository's address; empty
+    where it is not known: for a path, or a host that does not tell its kind."""
+    if not commit:
+        return ""
+    scheme, host, port, path = "https", "", "", ""
+    if "://" in repository:
+        parts = urlsplit(repository)
+        host, path = parts.hostname or "", parts.path
+        # An SSH address's port is not the web's.
+        if parts.scheme in {"http", "https"}:
+            scheme, port = parts.scheme, f":{parts.port}" if parts.port else ""
+    elif found := SCP.fullmatch(repository):
+        host, path = found["host"].lower(), found["path"]
+    words = set(re.split(r"[.-]", host))
+    between = next((part for word, part in FORGES.items() if word in words), "")
+    page = path.strip("/").removesuffix(".git")
+    if not between or not page:
+        return ""
+    return f"{scheme}://{host}{port}/{page}/{between}/{commit}"

@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from spotkiln.noun import Noun
 
+# Beyond the target group's own delay, for connections that end late and for AWS's bookkeeping.
+DRAIN_SLACK_SECONDS = 120
+
 
 class Health(StrEnum):
     """The load balancer's states; `unregistered` is ours for one that it does not know."""
@@ -61,3 +64,28 @@ class Target(Noun):
             text += f" ({self.reason}"
             text += f": {self.description})" if self.description else ")"
         return text
+
+
+class Server(Noun):
+    """One target, or one instance that should be. `fleet` is empty for foreign targets."""
+
+    instance: str
+    health: Health
+    reason: str = ""
+    type: str = ""
+    zone: str = ""
+    spot: bool = False
+    fleet: str = ""
+
+
+def server_of(target: Target, instance: Instance | None) -> Server:
+    """A target together with what EC2 tells of it, if it does."""
+    return Server(
+        instance=target.instance,
+        health=target.health,
+        reason=target.reason,
+        type=instance.type if instance else "",
+        zone=instance.zone if instance else "",
+        spot=instance.spot if instance else False,
+        fleet=instance.fleet if instance else "",
+    )

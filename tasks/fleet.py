@@ -29,7 +29,7 @@ from spotkiln.target import Health
 from tasks.step import CLOCK, STEP, say
 
 
-@task(name="find serving fleets", **STEP)
+@task(name="find serving fleets", task_run_name="1 look up: what serves", **STEP)
 def find_serving(infra: Infra) -> list[Fleet]:
     """Our fleets that serve the target group, newest first."""
     every = fleets.listing(connect(infra.region))
@@ -40,7 +40,7 @@ def find_serving(infra: Infra) -> list[Fleet]:
     return serving(every, arn)
 
 
-@task(name="compare with what serves", **STEP)
+@task(name="compare with what serves", task_run_name="1 look up: compare with what serves", **STEP)
 def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) -> bool:
     """Whether this image already serves with these settings, its whole capacity healthy."""
     if not made_alike(current, spec, image, infra):
@@ -51,7 +51,7 @@ def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) ->
     return sum(one.health is Health.HEALTHY for one in health) >= spec.capacity
 
 
-@task(name="request fleet", **STEP)
+@task(name="request fleet", task_run_name="4 launch: request fleet", **STEP)
 def request_fleet(
     wanted: FleetSpec, asked: FleetSpec, image: Image, infra: Infra, tags: dict[str, str]
 ) -> Fleet:
@@ -73,13 +73,13 @@ def request_fleet(
     )
 
 
-@task(name="see what was launched", **STEP)
+@task(name="see what was launched", task_run_name="4 launch: see what was launched", **STEP)
 def count_live(infra: Infra, fleet: Fleet) -> int:
     """How many instances a fleet has now."""
     return sum(one.live for one in instances.of_fleet(connect(infra.region), fleet.id))
 
 
-@task(name="promote fleet", **STEP)
+@task(name="promote fleet", task_run_name="4 launch: promote fleet", **STEP)
 def promote_fleet(fleet: Fleet, infra: Infra) -> Fleet:
     """It has proved itself: from now on it is what serves.
 
@@ -98,7 +98,7 @@ def promote_fleet(fleet: Fleet, infra: Infra) -> Fleet:
     )
 
 
-@task(name="cancel fleet", **STEP)
+@task(name="cancel fleet", task_run_name="undo: cancel fleet", **STEP)
 def cancel_fleet(infra: Infra, release: str) -> list[str]:
     """Undo a request at whatever point it was: without loss, for some of its instances may
     serve already; then compare what serves with what should.
@@ -133,7 +133,7 @@ def cancel_fleet(infra: Infra, release: str) -> list[str]:
     return [*(fleet.id for fleet in ours), *(one.id for one in gone)]
 
 
-@task(name="retire fleets", **STEP)
+@task(name="retire fleets", task_run_name="5 retire: old fleets", **STEP)
 def retire_fleets(infra: Infra, new: Fleet) -> list[Fleet]:
     """Take away, without loss, all that the new fleet replaces; verified to the end."""
     aws = connect(infra.region)

@@ -1,15 +1,9 @@
 """The health gate: watch the new fleet until there is a verdict, and keep the evidence."""
 
 import logging
-from typing import cast
-from uuid import UUID
 
 from prefect import task
-from prefect.artifacts import (
-    create_markdown_artifact,
-    create_progress_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_markdown_artifact
 
 from spotkiln.aws.evidence import collect
 from spotkiln.aws.gate import watch
@@ -28,7 +22,9 @@ from spotkiln.gate import (
 from spotkiln.image import Image
 from spotkiln.infra import Infra
 from spotkiln.page import evidence_page
+from spotkiln.target import Server
 from tasks.fleet import cancel_fleet, count_live, request_fleet
+from tasks.progress import Bar
 from tasks.step import CLOCK, STEP, say
 
 
@@ -38,29 +34,24 @@ class Progress:
     def __init__(self, fleet: Fleet) -> None:
         self._capacity = fleet.capacity
         self._said = ""
-        self._percent = 0.0
-        # Prefect's own types allow for an awaitable, which it never is in a sync task.
-        self._artifact = cast(
-            UUID, create_progress_artifact(progress=0.0, description=f"Health of {fleet.id}")
-        )
+        self._bar = Bar("health gate")
+        self.last: Observation | None = None
 
     def __call__(self, observation: Observation, verdict: Verdict) -> None:
+        self.last = observation
         words = f"{verdict.cause}: {verdict.detail}"
         if words != self._said:
             say(f"{observation.at:.0f} s: {words}")
             self._said = words
         live = sum(one.live for one in observation.instances)
         percent = 100 * (live + 2 * len(observation.healthy)) / (3 * self._capacity)
-        percent = min(percent, 100.0)
-        if percent != self._percent:
-            self._percent = percent
-            update_progress_artifact(self._artifact, progress=percent)
+        self._bar.to(percent)
 
 
 # A verdict is final, and infrastructure has had the whole deadline: no retries here.
-@task(name="health gate", cache_policy=STEP["cache_policy"])
-def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> Verdict:
-    """Wait until the new fleet, and nothing else, has proved itself.
+@task(name="health gate", task_run_name="4 launch: health gate", cache_policy=STEP["cache_policy"])
+def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Server, ...]:
+    """Wait until the new fleet, and nothing else, has proved itself; its servers as last seen.
 
     Raises:
         ImageRejected: it did not, and the image is to blame; the evidence is kept as an artifact.
@@ -73,9 +64,10 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> Verdict:
         f"deadlines: {bounds.fulfilment:.0f} s to launch, {bounds.grace:.0f} s of grace, "
         f"{bounds.health:.0f} s to be healthy, {bounds.polls} polls in a row"
     )
-    verdict = watch(aws, fleet, infra, bounds, CLOCK, Progress(fleet))
+    progress = Progress(fleet)
+    verdict = watch(aws, fleet, infra, bounds, CLOCK, progress)
     if verdict.outcome is Outcome.HEALTHY:
-        return verdict
+        return progress.last.servers if progress.last else ()
     evidence = collect(aws, fleet, infra)
     create_markdown_artifact(
         key=f"evidence-{fleet.release}", markdown=evidence_page(fleet, verdict, evidence)
@@ -95,13 +87,14 @@ def prove(
     infra: Infra,
     policy: GatePolicy,
     tags: dict[str, str],
-) -> Fleet:
-    """The fleet that passed the gate: this one, or one with more pools, then with On-Demand, in
-    its place if Spot had no capacity and that is wanted. Raises as `pass_health_gate`."""
+) -> tuple[Fleet, tuple[Server, ...]]:
+    """The fleet that passed the gate, and its servers: this one, or one with more pools, then with
+    On-Demand, in its place if Spot had no capacity and that is wanted. Raises as
+    `pass_health_gate`."""
     wanted = spec
     while True:
         try:
-            pass_health_gate(fleet, infra, policy)
+            return fleet, pass_health_gate(fleet, infra, policy)
         except CapacityError as error:
             following = next_attempt(wanted, count_live(infra, fleet))
             if following is None:
@@ -110,5 +103,3 @@ def prove(
             cancel_fleet(infra, fleet.release)
             fleet = request_fleet(following, spec, image, infra, tags)
             wanted = following
-        else:
-            return fleet

@@ -25,6 +25,7 @@ from spotkiln.packer import (
     artifact_of,
     find_packer,
     packer_command,
+    reached,
     run_packer,
     write_variables,
 )
@@ -32,6 +33,7 @@ from spotkiln.recipe import Recipe
 from spotkiln.release import ReleaseSpec
 from spotkiln.reuse import Reuse, reuse
 from spotkiln.source import Source
+from tasks.progress import Bar
 from tasks.step import CLOCK, STEP, say
 
 
@@ -58,7 +60,7 @@ class Job(Noun):
         return builder_access(aws, self.release, vpc, cidrs, self.tags, CLOCK, last=last)
 
 
-@task(name="find image", **STEP)
+@task(name="find image", task_run_name="1 look up: image", **STEP)
 def find_image(job: Job) -> Reuse:
     """A released image of the same recipe that is still there, or why there is none."""
     app = job.spec.app.name
@@ -67,18 +69,32 @@ def find_image(job: Job) -> Reuse:
     return found
 
 
-def _packer(template: str, variables: dict[str, object], folder: Path, timeout: float) -> PackerRun:
+def _packer(
+    what: str, template: str, variables: dict[str, object], folder: Path, timeout: float
+) -> PackerRun:
+    """Run it, with its output in the log and `what` it is for as a progress artifact."""
+    bar = Bar(what)
+
+    def heard(text: str) -> None:
+        say(text)
+        percent = reached(text)
+        if percent is not None:
+            bar.to(percent)
+
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     file = folder / "variables.pkrvars.json"
     write_variables(file, variables)
     program, _ = find_packer()
-    return run_packer(
+    run = run_packer(
         packer_command(program, TEMPLATES / template, file),
         folder=folder,
-        say=say,
+        say=heard,
         timeout_seconds=timeout,
     )
+    if run.exit_code == 0:
+        bar.to(100)
+    return run
 
 
 def _endpoint() -> str:
@@ -97,7 +113,7 @@ def _of_earlier_try(aws: Aws, job: Job) -> str | None:
     return done
 
 
-@task(name="bake image", **STEP)
+@task(name="bake image", task_run_name="2 bake: image", **STEP)
 def packer_build(job: Job) -> Image:
     """Bake the candidate. Tried again, it takes what an earlier try completed, or clears it away.
 
@@ -124,7 +140,7 @@ def packer_build(job: Job) -> Image:
                 endpoint=_endpoint(),
                 access=access,
             )
-            run = _packer("app.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+            run = _packer("bake", "app.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
             if run.exit_code != 0:
                 raise run.failure()
         image_id = artifact_of(manifest)
@@ -140,7 +156,7 @@ def packer_build(job: Job) -> Image:
     return image.with_tags(**{**tags, **image.tags})
 
 
-@task(name="test in image", **STEP)
+@task(name="test in image", task_run_name="3 test: in the image", **STEP)
 def test_in_image(job: Job, image: Image) -> TestReport:
     """Boot that very image, wait for its unit, run the tests in it, keep nothing of the machine.
 
@@ -165,7 +181,7 @@ def test_in_image(job: Job, image: Image) -> TestReport:
             endpoint=_endpoint(),
             access=access,
         )
-        run = _packer("test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+        run = _packer("test", "test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
         if run.exit_code != 0:
             raise _test_failure(run, report)
     code = report / "exit-code"
@@ -192,13 +208,13 @@ def _test_failure(run: PackerRun, report: Path) -> SpotkilnError:
     return failure
 
 
-@task(name="promote image", **STEP)
+@task(name="promote image", task_run_name="5 retire: keep image as a version", **STEP)
 def mark_released(image: Image, when: str) -> None:
     """From now on it is a kept version."""
     images.tag(connect(image.region), [image.id, *image.snapshots], {t.RELEASED: when})
 
 
-@task(name="discard image", **STEP)
+@task(name="discard image", task_run_name="undo: discard image", **STEP)
 def discard_image(job: Job) -> list[str]:
     """Undo the image steps at whatever point they were: builders, a candidate, a tested image
     that was never released. One that was reused stays, unless it has been rejected; a rejected
@@ -214,7 +230,7 @@ def discard_image(job: Job) -> list[str]:
     return gone + discard_snapshots(aws, job.release)
 
 
-@task(name="discard image", **STEP)
+@task(name="discard image", task_run_name="undo: discard image", **STEP)
 def discard_rejected(image: Image) -> list[str]:
     """Undo the use of an image that an earlier release made: it stays, unless it has been
     rejected and shall not be kept to be looked at."""
@@ -229,7 +245,7 @@ def discard_rejected(image: Image) -> list[str]:
     ]
 
 
-@task(name="reject image", **STEP)
+@task(name="reject image", task_run_name="4 launch: reject image", **STEP)
 def reject_image(image: Image, *, keep: bool) -> None:
     """A verdict on its health: it is never used again. Undoing removes it, unless `keep`."""
     marks = {t.STATE: str(ImageState.REJECTED)} | ({t.KEEP: "rejected"} if keep else {})
@@ -241,7 +257,7 @@ def used(aws: Aws) -> set[str]:
     return {fleet.image for fleet in aws_fleets.listing(aws) if not fleet.gone}
 
 
-@task(name="prune versions", **STEP)
+@task(name="prune versions", task_run_name="5 retire: prune versions", **STEP)
 def prune_versions(region: str, app: str, keep: int) -> list[str]:
     """Discard released images beyond the newest `keep`, but none that a fleet still uses:
     without its image a fleet could replace nothing."""

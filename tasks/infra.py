@@ -11,7 +11,7 @@ from spotkiln.release import ReleaseSpec
 from tasks.step import STEP, say
 
 
-@task(name="look up infrastructure", **STEP)
+@task(name="look up infrastructure", task_run_name="1 look up: infrastructure", **STEP)
 def look_up_infra(spec: ReleaseSpec, image: Image | None = None) -> Infra:
     """Find everything by name and check that it fits together. For an `image` that is there
     already neither Packer nor a base image nor a builder is needed.

@@ -14,6 +14,7 @@ from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.infra import Infra
 from spotkiln.lease import RENEW, SETTLE_SECONDS, Lease, queue
 from spotkiln.poll import Backoff, Done, Waiting, poll
+from tasks.progress import Bar
 from tasks.runs import ended_runs
 from tasks.step import CLOCK, STEP, say
 
@@ -89,7 +90,11 @@ class Turn:
             say(f"could not give back the lease: {error}; it ends by itself", logging.WARNING)
 
 
-@task(name="wait for the turn", cache_policy=STEP["cache_policy"])
+@task(
+    name="wait for the turn",
+    task_run_name="1 look up: wait for the turn",
+    cache_policy=STEP["cache_policy"],
+)
 def wait_for_turn(infra: Infra, release: str) -> None:
     """Until no other living release is before this one.
 
@@ -97,19 +102,26 @@ def wait_for_turn(infra: Infra, release: str) -> None:
         DeadlineExceeded: others held the target group for six hours.
     """
     aws = connect(infra.region)
-    said = ""
+    said, most = "", 0
+    bar = Bar(f"turn at {infra.target_group.name}")
 
     def first() -> Done[None] | Waiting:
-        nonlocal said
+        nonlocal said, most
         found = leases.read(aws, [infra.target_group.arn])
         others = {one.run for one in found if one.release != release}
         line = queue(found, datetime.now(UTC), ended_runs(others) if others else frozenset())
         if line and line[0].release == release:
+            # Without others there was nothing to wait for, and there is nothing to show.
+            if said:
+                bar.to(100)
             return Done(None)
-        before = ", ".join(one.release for one in line if one.release != release)
+        ahead = [one.release for one in line if one.release != release]
+        before = ", ".join(ahead)
+        most = max(most, len(ahead))
         if before != said:
             say(f"waiting: {before} is before us at {infra.target_group.name}")
             said = before
+            bar.to(100 * (1 - len(ahead) / most) if most else 0)
         return Waiting(before)
 
     # Everyone who writes before us must be seen by us, and we by everyone after.

@@ -42,7 +42,7 @@ def _living(aws: Aws, groups: list[str], *, clean: bool) -> frozenset[str]:
     return frozenset(living)
 
 
-@task(name="find what nobody owns", **STEP)
+@task(name="find what nobody owns", task_run_name="1 look up: what nobody owns", **STEP)
 def find_unowned(region: str, target_group: str = "", *, clean: bool = True) -> list[Action]:
     """What there is to do, in order; `target_group` (its name) narrows it to that one's."""
     aws = connect(region)

@@ -24,9 +24,15 @@ from spotkiln.image import Image, image_name
 from spotkiln.infra import Infra
 from spotkiln.junit import TestReport
 from spotkiln.page import release_page
+from spotkiln.plan import Plan
+from spotkiln.price import Cost
 from spotkiln.release import Entry, Fate, Outcome, Phase, Release, ReleaseSpec
-from spotkiln.source import Source
+from spotkiln.source import Source, commit_url
+from spotkiln.target import Server
+from spotkiln.trigger import run_name
 from spotkiln.workdir import run_folder
+from tasks.events import announce
+from tasks.runs import page_of, rename, started_by
 from tasks.step import say
 
 HISTORY_ROWS = 50
@@ -38,6 +44,7 @@ class Record:
 
     def __init__(self, spec: ReleaseSpec) -> None:
         self.run = str(flow_run.id or uuid4())
+        self.trigger = started_by()
         self.id = f"{spec.app.name}-{self.run.replace('-', '')[:12]}"
         self.folder: Path = run_folder(self.id)
         self.spec = spec
@@ -46,10 +53,14 @@ class Record:
         self.infra: Infra | None = None
         self.source: Source | None = None
         self.back_to: Image | None = None
+        self.approved: Plan | None = None
+        self.approval = ""
         self.image: Image | None = None
         self.reused = ""
         self.tests: TestReport | None = None
         self.fleet: Fleet | None = None
+        self.servers: tuple[Server, ...] = ()
+        self.cost: Cost | None = None
         self.retired: list[Fleet] = []
         self.undone: list[str] = []
         self.outcome: Outcome | None = None
@@ -67,7 +78,20 @@ class Record:
     def go_back_to(self, version: Image) -> Image:
         """It is a rollback: no source, an image that was released before."""
         self.back_to = self.image = version
+        self._begin()
         return version
+
+    def take(self, source: Source) -> Source:
+        """It is a release of this commit."""
+        self.source = source
+        self._begin()
+        return source
+
+    def _begin(self) -> None:
+        """The commit is known: the run gets its name, and who follows it is told."""
+        back = self.back_to is not None
+        rename(run_name(self.spec.app.name, self.commit, self.trigger, back=back))
+        announce(self.to_release(()), started=True)
 
     @property
     def ref(self) -> str:
@@ -82,6 +106,11 @@ class Record:
 
     def unchanged(self, serving: Fleet) -> Release:
         self.fleet, self.outcome = serving, Outcome.UNCHANGED
+        return self.to_release(())
+
+    def declined(self, why: str) -> Release:
+        """A person said no, or did not say yes: nothing was spent."""
+        self.outcome, self.cause = Outcome.DECLINED, why
         return self.to_release(())
 
     def released(self) -> Release:
@@ -152,7 +181,11 @@ class Record:
             ref=self.ref,
             commit=self.commit,
             subject=self.source.subject if self.source else "",
+            commit_url=commit_url(self.spec.app.repository, self.commit),
+            trigger=self.trigger,
+            approval=self.approval,
             run=self.run,
+            url=page_of(self.run),
             outcome=self.outcome or Outcome.FAILED,
             cause=self.cause,
             started=self.started,
@@ -164,6 +197,8 @@ class Record:
             back_to=self.back_to.tags.get(t.RELEASED, "") if self.back_to else "",
             tests=self.tests,
             fleet=self.fleet,
+            servers=self.servers,
+            cost=self.cost,
             retired=tuple(self.retired),
             undone=tuple(self.undone),
             ledger=ledger,
@@ -176,12 +211,16 @@ def _row(release: Release) -> dict[str, Any]:
         "started": f"{release.started:%Y-%m-%d %H:%M:%S}",
         "ref": release.ref,
         "commit": release.commit[:12],
+        "trigger": str(release.trigger),
         "outcome": str(release.outcome),
-        "cause": release.cause,
         "seconds": round(release.seconds, 1),
+        "usd_per_hour": release.cost.per_hour if release.cost else None,
+        "page": f"[{release.run[:8]}]({release.url})" if release.url else release.run,
         "image": release.image.id if release.image else "",
         "fleet": release.fleet.id if release.fleet else "",
         "release": release.id,
+        # The longest comes last, where it hides nothing.
+        "cause": release.cause,
     }
 
 
@@ -195,9 +234,15 @@ def history(app: str) -> list[dict[str, Any]]:
     return list(rows) if isinstance(rows, list) else []
 
 
-@task(name="publish release page", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
+@task(
+    name="publish release page",
+    task_run_name="publish release page",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=1,
+)
 def publish(release: Release) -> None:
-    """The release's page, and its row in the application's history."""
+    """The release's page, and its row in the application's history; the oldest rows go."""
     create_markdown_artifact(
         key=f"release-{release.id}",
         markdown=release_page(release),
@@ -209,6 +254,12 @@ def publish(release: Release) -> None:
         table=rows,
         description=f"The latest releases of {release.app}, newest first",
     )
+
+
+def _tell(release: Release) -> None:
+    """First the event: who is called by it finds the page when he has come."""
+    announce(release)
+    publish(release)
 
 
 @contextmanager
@@ -225,15 +276,16 @@ def recorded(spec: ReleaseSpec) -> Iterator[Record]:
         record.failed(error)
         # The first error is the one to report.
         with suppress(Exception):
-            publish(record.to_release(record.ledger()))
+            _tell(record.to_release(record.ledger()))
         raise
     else:
         ledger = record.ledger()
-        publish(record.to_release(ledger))
+        _tell(record.to_release(ledger))
         lost = [f"{x.kind} {x.id}" for x in ledger if x.fate is Fate.LEFT_BEHIND]
         if lost:
             raise LeftBehind(f"{record.id} left behind: {', '.join(lost)}; run reconcile")
-        say(f"{spec.app.name} {record.ref}: {record.outcome}")
+        cause = f": {record.cause}" if record.cause else ""
+        say(f"{spec.app.name} {record.ref}: {record.outcome}{cause}")
     finally:
         record.let_go()
         shutil.rmtree(record.folder, ignore_errors=True)

@@ -1,12 +1,18 @@
-"""What Prefect knows of other runs."""
+"""What Prefect knows of this run, and of others."""
 
+import logging
 from collections.abc import Iterable
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
+from prefect.utilities.urls import url_for
+
+from spotkiln.trigger import Trigger, trigger_of
+from tasks.step import say
 
 
 def _ids(runs: Iterable[str]) -> list[UUID]:
@@ -33,3 +39,49 @@ def ended_runs(runs: Iterable[str]) -> frozenset[str]:
     except (PrefectException, httpx.HTTPError, OSError):
         return frozenset()
     return frozenset(str(run.id) for run in known if run.state and run.state.is_final())
+
+
+def page_of(run: str) -> str:
+    """A run's page in the UI; empty if Prefect knows of no UI."""
+    try:
+        return url_for("flow-run", obj_id=UUID(run)) or ""
+    except ValueError:
+        return ""
+
+
+def started_by() -> Trigger:
+    """Who or what started this run; `unknown` where Prefect does not tell."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None:
+        return Trigger()
+    creator = run.created_by
+    found = trigger_of(
+        tags=run.tags,
+        creator=(creator and creator.type) or "",
+        creator_name=(creator and creator.display_value) or "",
+        parent=run.parent_task_run_id is not None,
+        deployed=run.deployment_id is not None,
+    )
+    # Only the first state's words tell a form that was filled in from a program's request.
+    if found.kind != "api":
+        return found
+    try:
+        with get_client(sync_client=True) as client:
+            states = client.read_flow_run_states(run.id)
+    except (PrefectException, httpx.HTTPError, OSError):
+        return Trigger()
+    first = min(states, key=lambda one: one.timestamp, default=None)
+    return trigger_of(tags=run.tags, first_message=(first and first.message) or "", deployed=True)
+
+
+def rename(name: str) -> None:
+    """Give this run another name. A run that keeps its old one is no failure."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(context.flow_run.id, name=name)
+    except (PrefectException, httpx.HTTPError, OSError) as error:
+        say(f"could not rename this run to {name!r}: {error}", logging.WARNING)

@@ -9,6 +9,7 @@ from tasks.fleet import cancel_fleet, promote_fleet, request_fleet, retire_fleet
 from tasks.gate import prove
 from tasks.image import mark_released, prune_versions, reject_image
 from tasks.lock import Turn
+from tasks.price import price
 from tasks.record import Record
 
 
@@ -21,7 +22,8 @@ def serve(record: Record, undo: UndoStack, turn: Turn, image: Image, found: Infr
         new = record.fleet = request_fleet(spec.fleet, spec.fleet, image, found, record.tags)
     with record.phase("gate"):
         try:
-            new = record.fleet = prove(new, spec.fleet, image, found, spec.gate, record.tags)
+            new, record.servers = prove(new, spec.fleet, image, found, spec.gate, record.tags)
+            record.fleet = new
         except ImageRejected:
             reject_image(image, keep=spec.keep_rejected)
             raise
@@ -30,6 +32,7 @@ def serve(record: Record, undo: UndoStack, turn: Turn, image: Image, found: Infr
     undo.keep()
     with record.phase("retire"):
         mark_released(image, record.started.isoformat(timespec="seconds"))
+        record.cost = price(found.region, record.servers)
         record.retired = retire_fleets(found, new)
         prune_versions(found.region, spec.app.name, spec.keep_versions)
     return record.released()

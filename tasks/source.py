@@ -10,7 +10,7 @@ from spotkiln.source import Source
 from tasks.step import STEP, say
 
 
-@task(name="check out", **STEP)
+@task(name="check out", task_run_name="1 look up: check out", **STEP)
 def check_out(app: App, folder: Path) -> Source:
     """A clean archive of the commit that the ref names now."""
     source = git.check_out(app, folder)

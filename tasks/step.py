@@ -1,4 +1,8 @@
-"""What all steps share: who may try again, where words go, and the clients of a region."""
+"""What all steps share: who may try again, and where words go.
+
+A step's runs are called by the stage of a release that they belong to, so that the run's graph
+shows the stages: 1 look up, 2 bake, 3 test, 4 launch, 5 retire; and `undo` what goes back.
+"""
 
 import logging
 from collections.abc import Callable

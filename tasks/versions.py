@@ -24,7 +24,7 @@ def list_versions(spec: ReleaseSpec) -> list[Version]:
     return listing(images.of_app(aws, spec.app.name), {one.image for one in fleet})
 
 
-@task(name="find version", **STEP)
+@task(name="find version", task_run_name="1 look up: version", **STEP)
 def find_version(spec: ReleaseSpec, wanted: str) -> Image:
     """The released image that is meant by its id, a commit, or `previous`.
 

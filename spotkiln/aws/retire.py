@@ -14,11 +14,9 @@ from spotkiln.aws import target as targets
 from spotkiln.aws.session import Aws
 from spotkiln.fleet import Fleet
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
-from spotkiln.target import Health, Instance, Target
+from spotkiln.target import DRAIN_SLACK_SECONDS, Health, Instance, Target
 
 LET_GO = {Health.UNUSED, Health.UNREGISTERED}
-# Beyond the group's own delay, for connections that end late and for AWS's bookkeeping.
-DRAIN_SLACK_SECONDS = 120
 TERMINATION_SECONDS = 900
 
 

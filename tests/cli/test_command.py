@@ -118,6 +118,8 @@ def test_runs_are_started_and_followed(command: Command, world: World) -> None:
     assert "health gate: 100 %" in err
     assert f"going back to {old['image']}" in err
     assert world.settled().image == old["image"]
+    name = world.api.get(f"/flow_runs/{end['run']}").raise_for_status().json()["name"]
+    assert name == f"demo-web-app back to {old['commit'][:7]} command"
 
     code, out, _ = command("rollback", "demo", "ffff0000")
     assert code == 1

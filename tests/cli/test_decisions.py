@@ -4,14 +4,12 @@ from uuid import uuid4
 
 import pytest
 
-from cli import doctor, output, plan, runs, status
+from cli import doctor, output, runs, status
 from cli.deployment import Deployment
 from cli.main import main
 from spotkiln.errors import InputError
-from spotkiln.gate import GatePolicy
 from spotkiln.lease import Lease
 from spotkiln.release import ReleaseSpec
-from spotkiln.reuse import Reuse
 from spotkiln.target import Health
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
@@ -77,26 +75,6 @@ def test_nothing_serves() -> None:
     assert "nothing of ours serves" in status.text(seen)
 
 
-def test_how_long_capacity_is_doubled() -> None:
-    group = nouns.target_group()  # 2 checks 5 s apart, 5 s of delay
-    policy = GatePolicy(polls=1, fulfilment_seconds=60, grace_seconds=30, health_seconds=100)
-    assert plan.doubled(policy, group) == (15.0, 60 + 2 * 100 + 5 + 5 + 120)
-
-
-@pytest.mark.parametrize("unchanged", [True, False])
-def test_plan(unchanged: bool) -> None:
-    spec, infra = ReleaseSpec(app=nouns.app()), nouns.infra()
-    found = Reuse(image=None, why="these inputs differ: source", differ=("source",))
-    made = plan.make_plan(
-        spec, infra, nouns.source(), "12ab", found, [nouns.fleet("sfr-1")], unchanged=unchanged
-    )
-    text = plan.text(made)
-    assert "bake and test anew: these inputs differ: source" in text
-    assert ("nothing to do" in text) is unchanged
-    assert ("retire: sfr-1 (2 instances)" in text) is not unchanged
-    assert ("side by side: 15 s at least" in text) is not unchanged
-
-
 def test_a_check_that_fails_says_what_to_do() -> None:
     def probe() -> str:
         raise InputError("no key pair 'demo'. Create it")
@@ -110,6 +88,8 @@ def test_how_a_run_ended_is_told() -> None:
     good = runs.Ending(run="r", state="COMPLETED", outcome="released", image="ami-1", seconds=61)
     assert good.ok
     assert str(good) == "released in 61 s: image ami-1"
+    # It ended as it should, and yet it does not serve.
+    assert not runs.Ending(run="r", state="COMPLETED", outcome="declined").ok
     bad = runs.Ending(run="r", state="CRASHED", cause="killed")
     assert not bad.ok
     assert str(bad) == "crashed in 0 s\nkilled"

@@ -10,7 +10,7 @@ from spotkiln.fleet import Fleet, Phase
 from spotkiln.image import Image
 from spotkiln.infra import BaseImage, HealthCheck, Infra, TargetGroup
 from spotkiln.source import Source
-from spotkiln.target import Health, Instance, Target
+from spotkiln.target import Health, Instance, Server, Target
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -124,3 +124,15 @@ def instance(name: str, state: str = "running", lost_by: str = "", **changes: An
 
 def target(name: str, health: Health | str = Health.HEALTHY, reason: str = "") -> Target:
     return Target(instance=name, health=Health(health), reason=reason)
+
+
+def server(name: str, **changes: Any) -> Server:
+    """A healthy Spot instance, unless changed."""
+    settings = {
+        "instance": name,
+        "health": Health.HEALTHY,
+        "type": "t3.micro",
+        "zone": "eu-west-1a",
+        "spot": True,
+    }
+    return Server.model_validate({**settings, **changes})

@@ -12,12 +12,12 @@ from spotkiln.app import App
 from spotkiln.fleet import FleetSpec
 from spotkiln.gate import GatePolicy
 from spotkiln.infra import InfraNames
-from spotkiln.release import BuildSettings
+from spotkiln.release import Approval, BuildSettings
 
 SCHEMA = parameter_schema(release).model_dump()
 MODELS = {name: one for name, one in SCHEMA["definitions"].items() if one["type"] == "object"}
 CLASSES: dict[str, type[BaseModel]] = {
-    one.__name__: one for one in (App, FleetSpec, InfraNames, BuildSettings, GatePolicy)
+    one.__name__: one for one in (App, Approval, FleetSpec, InfraNames, BuildSettings, GatePolicy)
 }
 FIELDS = [(model, name) for model, one in MODELS.items() for name in one["properties"]]
 

@@ -24,6 +24,7 @@ from spotkiln.packer import (
     find_packer,
     packer_command,
     parse_line,
+    reached,
     write_variables,
 )
 
@@ -209,3 +210,17 @@ def test_an_earlier_runs_artifact_is_none_of_ours(tmp_path: Path) -> None:
     assert artifact_of(manifest(tmp_path, "run-2", ("run-1", "eu-west-1:ami-old"))) is None
     assert artifact_of(manifest(tmp_path, "run-2", ("run-2", ""))) is None
     assert artifact_of(tmp_path / "none.json") is None
+
+
+def test_how_far_a_build_is() -> None:
+    said = [
+        "==> amazon-ebs.app: Launching a source AWS instance...",
+        "==> amazon-ebs.app: Waiting for SSH to become available...",
+        "==> amazon-ebs.app: Connected to SSH!",
+        "==> amazon-ebs.app: Provisioning with shell script: packer/scripts/app.sh",
+        "==> amazon-ebs.app: Waiting for AMI to become ready...",
+    ]
+    percents = [reached(text) or 0 for text in said]
+    assert percents == sorted(percents)
+    assert 0 < percents[0] < percents[-1] < 100
+    assert reached("    amazon-ebs.app: Fetching rack 3.1") is None

@@ -6,8 +6,10 @@ from spotkiln.evidence import Evidence
 from spotkiln.gate import Cause, Verdict
 from spotkiln.gate import Outcome as GateOutcome
 from spotkiln.junit import Failure, TestReport
-from spotkiln.page import evidence_page, fenced, phase_bars, release_page, table
+from spotkiln.page import evidence_page, fenced, release_page, table
+from spotkiln.price import Cost
 from spotkiln.release import Entry, Fate, Outcome, Phase, Release
+from spotkiln.trigger import Trigger
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
 
@@ -22,31 +24,6 @@ def test_a_code_block_cannot_be_ended_by_its_content() -> None:
     assert fenced("plain\n") == "```\nplain\n```"
     assert fenced("a\n```\nb") == "````\na\n```\nb\n````"
     assert fenced("`````") == "``````\n`````\n``````"
-
-
-def test_bars_begin_where_the_one_before_ended() -> None:
-    phases = [
-        Phase(name="bake", seconds=20),
-        Phase(name="test", seconds=10),
-        Phase(name="gate", seconds=0.1, failed=True),
-    ]
-    assert phase_bars(phases).splitlines() == [
-        "```",
-        "bake  ████████████████████               20.0 s",
-        "test                      ██████████     10.0 s",
-        "gate                                ░     0.1 s",
-        "total                                    30.1 s",
-        "```",
-    ]
-
-
-def test_bars_without_time() -> None:
-    assert phase_bars([]).splitlines()[1].split() == ["total", "0.0", "s"]
-    assert phase_bars([Phase(name="look up", seconds=0)]).splitlines()[-2].split() == [
-        "total",
-        "0.0",
-        "s",
-    ]
 
 
 def release(**changes: object) -> Release:
@@ -70,6 +47,12 @@ def test_a_release_that_went_well() -> None:
         release(
             image=nouns.image("ami-1"),
             fleet=nouns.fleet("sfr-2"),
+            commit_url=f"https://github.com/o/n/commit/{COMMIT}",
+            trigger=Trigger(kind="push", by="alice"),
+            run="run-1",
+            url="http://ui/runs/run-1",
+            servers=(nouns.server("i-1"),),
+            cost=Cost(per_hour=0.01, on_demand=0.04),
             retired=(nouns.fleet("sfr-1", capacity=3),),
             tests=TestReport(tests=9, skipped=1, seconds=4.25),
             phases=(Phase(name="bake", seconds=40), Phase(name="gate", seconds=20)),
@@ -82,18 +65,34 @@ def test_a_release_that_went_well() -> None:
     )
     assert page.startswith("# demo-web-app: released\n")
     for line in (
-        "| ref | v2 (`c0ffeec0ffee`) Say hello |",
+        f"| commit | [`c0ffeec0ffee`](https://github.com/o/n/commit/{COMMIT}) Say hello |",
+        "| ref | v2 |",
+        "| started by | push (alice) |",
+        "| tests | 9 tests, 0 failed, 1 skipped in 4.2 s |",
+        "| cost | 0.0100 USD per hour, On-Demand 0.0400 USD: 75 % saved |",
+        "| `i-1` | t3.micro | eu-west-1a | Spot | healthy |",
+        "| run | [run-1](http://ui/runs/run-1) |",
+        "bake 40.0 s, gate 20.0 s",
         "| target group | website in eu-west-1 |",
         "| started | 2024-05-01 12:00:00 UTC, took 61 s |",
         "| fleet | `sfr-2` with 2 instances of commit `c0ffeec0ffee` |",
         "- `sfr-1` with 3 instances of commit `c0ffeec0ffee`",
-        "Tests: 9 tests, 0 failed, 1 skipped in 4.2 s",
         "## Ledger: 3 created = 2 kept, 1 destroyed",
         "| instance | `i-1` | destroyed |",
     ):
         assert line in page.splitlines()
+    assert "![bake 40.0 s, gate 20.0 s](data:image/svg+xml;base64," in page
     assert ", baked by this release |" in page
     assert "## Undone" not in page
+
+
+def test_what_is_not_known_is_not_made_up() -> None:
+    page = release_page(release(commit="", subject="", ref="main"))
+    assert "| started by | unknown |" in page
+    assert "It ended before its first step." in page
+    for unknown in ("| commit |", "| cost |", "## Targets", "| tests |"):
+        assert unknown not in page
+    assert "| commit | `c0ffeec0ffee` Say hello |" in release_page(release())
 
 
 def test_a_reused_image_says_why() -> None:

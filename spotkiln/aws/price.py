@@ -1,0 +1,100 @@
+"""Prices: Spot from EC2 itself, On-Demand from the Price List service."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.session import Aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_pricing import PricingClient
+
+LINUX = "Linux/UNIX"
+
+
+def pricing_region(region: str) -> str:
+    """The nearest of the three regions that have the Price List service."""
+    near = {"eu": "eu-central-1", "ap": "ap-south-1"}
+    return near.get(region.partition("-")[0], "us-east-1")
+
+
+@lru_cache(maxsize=4)
+def _pricing(region: str) -> "PricingClient":
+    """A price is worth no wait: where the service cannot be reached it is soon given up."""
+    config = Config(
+        region_name=pricing_region(region),
+        retries={"mode": "standard", "total_max_attempts": 2},
+        connect_timeout=2,
+        read_timeout=5,
+    )
+    return boto3.session.Session(region_name=region).client("pricing", config=config)
+
+
+def spot_prices(
+    aws: Aws, types: Iterable[str], zones: Iterable[str]
+) -> dict[str, dict[str, float]]:
+    """USD per hour now, by type and zone; what EC2 does not tell is not in it.
+
+    Source: EC2 DescribeSpotPriceHistory: from now on means the price in force. One call.
+    """
+    found: dict[str, dict[str, float]] = {}
+    with aws_errors("spot prices"):
+        pages = aws.ec2.get_paginator("describe_spot_price_history").paginate(
+            InstanceTypes=sorted(set(types)),  # type: ignore[arg-type]
+            ProductDescriptions=[LINUX],
+            StartTime=datetime.now(UTC),
+            Filters=[{"Name": "availability-zone", "Values": sorted(set(zones))}],
+        )
+        rows = [row for page in pages for row in page["SpotPriceHistory"]]
+    for row in sorted(rows, key=lambda one: one["Timestamp"]):
+        found.setdefault(row["InstanceType"], {})[row["AvailabilityZone"]] = float(row["SpotPrice"])
+    return found
+
+
+def on_demand_prices(region: str, types: Iterable[str]) -> dict[str, float]:
+    """USD per hour of Linux on shared hardware, by type; unknown types are not in it.
+
+    Source: Pricing GetProducts, one call a type: its filters name one value each.
+    """
+    found = {}
+    for kind in sorted(set(types)):
+        with aws_errors(f"the On-Demand price of {kind}"):
+            answer = _pricing(region).get_products(
+                ServiceCode="AmazonEC2",
+                Filters=[
+                    {"Type": "TERM_MATCH", "Field": field, "Value": value}
+                    for field, value in _wanted(kind, region)
+                ],
+            )
+        prices = list(hourly(answer["PriceList"]))
+        if prices:
+            found[kind] = max(prices)
+    return found
+
+
+def _wanted(kind: str, region: str) -> list[tuple[str, str]]:
+    return [
+        ("instanceType", kind),
+        ("regionCode", region),
+        ("operatingSystem", "Linux"),
+        ("preInstalledSw", "NA"),
+        ("tenancy", "Shared"),
+        ("capacitystatus", "Used"),
+    ]
+
+
+def hourly(price_list: Sequence[str]) -> Iterator[float]:
+    """The hourly On-Demand prices in USD in a price list; there may be none."""
+    for text in price_list:
+        product: dict[str, Any] = json.loads(text)
+        for term in product.get("terms", {}).get("OnDemand", {}).values():
+            for rate in term.get("priceDimensions", {}).values():
+                price = float(rate.get("pricePerUnit", {}).get("USD") or 0)
+                if rate.get("unit") == "Hrs" and price:
+                    yield price

@@ -1,0 +1,111 @@
+"""Plan: what a release would do."""
+
+from collections.abc import Sequence
+
+from spotkiln.fleet import Fleet, FleetSpec
+from spotkiln.gate import GatePolicy, limits
+from spotkiln.infra import Infra, TargetGroup
+from spotkiln.noun import Noun
+from spotkiln.price import Estimate, Range
+from spotkiln.release import ReleaseSpec
+from spotkiln.reuse import Reuse
+from spotkiln.source import Source
+from spotkiln.target import DRAIN_SLACK_SECONDS
+
+
+class Plan(Noun):
+    """`image` is the one to reuse, empty when it would be baked; `why` names the inputs that
+    differ. Seconds are from the launch until the old servers have drained; `serving` is the fleet
+    that serves now. Prices are in USD per hour, `both` while old and new run side by side, reckoned
+    as if the old servers were of the same types."""
+
+    app: str
+    ref: str
+    commit: str
+    subject: str
+    infra: Infra
+    recipe: str
+    image: str
+    why: str
+    differ: tuple[str, ...]
+    unchanged: bool
+    capacity: int
+    serving: Fleet | None = None
+    retire: tuple[Fleet, ...]
+    at_least_seconds: float
+    at_most_seconds: float
+    price: Estimate = Estimate()
+    both: Range = Range()
+
+
+def doubled(policy: GatePolicy, group: TargetGroup) -> tuple[float, float]:
+    """For how long old and new servers run side by side: no less than the load balancer's own
+    checks and draining take, no more than the deadlines allow."""
+    check = group.health_check
+    least = check.healthy_threshold * check.interval + group.deregistration_delay
+    most = limits(policy, check).ceiling + group.deregistration_delay + DRAIN_SLACK_SECONDS
+    return float(least), float(most)
+
+
+def side_by_side(price: Estimate, spec: FleetSpec, old: Sequence[Fleet]) -> Range:
+    """The price of the new fleet and the old ones together."""
+    servers = spec.capacity + sum(fleet.capacity for fleet in old)
+    return price.asked.times(servers / spec.capacity)
+
+
+def make_plan(
+    spec: ReleaseSpec,
+    infra: Infra,
+    source: Source,
+    recipe: str,
+    *,
+    found: Reuse,
+    serving: Sequence[Fleet],
+    retire: Sequence[Fleet],
+    unchanged: bool,
+    price: Estimate,
+) -> Plan:
+    least, most = doubled(spec.gate, infra.target_group)
+    old = () if unchanged else tuple(retire)
+    return Plan(
+        app=spec.app.name,
+        ref=spec.app.ref,
+        commit=source.commit,
+        subject=source.subject,
+        infra=infra,
+        recipe=recipe,
+        image=found.image.id if found.image else "",
+        why=found.why,
+        differ=found.differ,
+        unchanged=unchanged,
+        capacity=spec.fleet.capacity,
+        serving=serving[0] if serving else None,
+        retire=old,
+        at_least_seconds=least,
+        at_most_seconds=most,
+        price=price,
+        both=side_by_side(price, spec.fleet, old),
+    )
+
+
+def changes(plan: Plan) -> list[str]:
+    """What would change, a line each."""
+    now = plan.serving
+    lines = [
+        f"{plan.app} {plan.ref} is {plan.commit[:12]}: {plan.subject}",
+        f"serves now: {now.id} with commit {now.commit[:12]}" if now else "serves now: nothing",
+        f"image: {'reuse ' + plan.image if plan.image else 'bake and test anew'}: {plan.why}",
+    ]
+    if plan.unchanged:
+        return [*lines, "nothing to do: it serves already"]
+    price = f"{plan.price.asked} per hour (all On-Demand: {plan.price.on_demand})"
+    lines.append(f"launch: {plan.capacity} instances, {price}")
+    if not plan.retire:
+        return [*lines, "retire: nothing, for nothing of ours serves"]
+    old = ", ".join(f"{one.id} ({one.capacity} instances)" for one in plan.retire)
+    least, most = f"{plan.at_least_seconds:.0f} s", f"{plan.at_most_seconds:.0f} s"
+    return [
+        *lines,
+        f"retire: {old}",
+        f"old and new side by side: {least} at least, {most} at most, {plan.both} per hour",
+    ]

@@ -1,0 +1,39 @@
+"""What a release would do, by the very steps that it would take; nothing is changed."""
+
+from prefect import task
+
+from spotkiln.aws import fleet as fleets
+from spotkiln.aws.session import connect
+from spotkiln.fleet import Fleet, retirees
+from spotkiln.plan import Plan, make_plan
+from spotkiln.price import estimate
+from tasks.fleet import find_serving, is_unchanged
+from tasks.image import Job, find_image
+from tasks.price import prices
+from tasks.step import STEP
+
+
+@task(name="plan", task_run_name="1 look up: what would change", **STEP)
+def plan_release(job: Job) -> Plan:
+    """Everything that the release would find, as it is now."""
+    spec, infra = job.spec, job.infra
+    found, serving = find_image.fn(job), find_serving.fn(infra)
+    unchanged = bool(
+        found.image
+        and serving
+        and not spec.force
+        and is_unchanged.fn(infra, spec.fleet, found.image, serving[0])
+    )
+    new = Fleet(id="", state="planned", capacity=spec.fleet.capacity)
+    known = prices(infra.region, spec.fleet.instance_types, infra.zones)
+    return make_plan(
+        spec,
+        infra,
+        job.source,
+        job.recipe.digest,
+        found=found,
+        serving=serving,
+        retire=retirees(fleets.listing(connect(infra.region)), infra.target_group.arn, new),
+        unchanged=unchanged,
+        price=estimate(spec.fleet, known),
+    )

@@ -1,0 +1,56 @@
+"""What an approval is worth."""
+
+import pytest
+
+from spotkiln.approval import Answer, Decision, outdated, refusal
+from spotkiln.fleet import Fleet
+from spotkiln.image import Image
+from spotkiln.release import Approval
+from tests.unit import nouns
+from tests.unit.test_plan import again, plan
+
+YES = Answer(decision=Decision.APPROVE, by="alice", comment="after lunch")
+NO = Answer(decision=Decision.REJECT, by="bob")
+
+
+def test_only_a_yes_is_one() -> None:
+    asked = Approval(required=True, seconds=60)
+    assert refusal(YES, asked) == ""
+    assert refusal(NO, asked) == "rejected by bob"
+    assert refusal(None, asked).startswith("nobody approved it within 60 s")
+
+
+def test_an_answer_is_told() -> None:
+    assert str(YES) == "approved by alice: after lunch"
+    assert str(Answer(decision=Decision.REJECT)) == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("image", "serving", "said"),
+    [
+        (None, [nouns.fleet("sfr-1")], ""),
+        # Others of ours that are on their way out do not matter.
+        (None, [nouns.fleet("sfr-1"), nouns.fleet("sfr-0")], ""),
+        (None, [nouns.fleet("sfr-2")], "it was sfr-1 with commit c0ffeec0ffee, now it is sfr-2"),
+        (None, [], "it was sfr-1 with commit c0ffeec0ffee, now it is nothing"),
+        (nouns.image("ami-9"), [nouns.fleet("sfr-1")], "a new bake was approved"),
+    ],
+)
+def test_what_was_approved_is_what_is_done(
+    image: Image | None, serving: list[Fleet], said: str
+) -> None:
+    found = outdated(plan(), image, serving)
+    assert said in found
+    assert bool(found) is bool(said)
+
+
+def test_an_image_that_went_meanwhile() -> None:
+    approved = plan(found=again("ami-7"))
+    assert outdated(approved, nouns.image("ami-7"), [nouns.fleet("sfr-1")]) == ""
+    assert "ami-7 was approved, now it would be a new bake" in outdated(
+        approved, None, [nouns.fleet("sfr-1")]
+    )
+
+
+def test_nobody_was_asked() -> None:
+    assert outdated(None, nouns.image(), []) == ""

@@ -1,0 +1,55 @@
+"""The picture of a release's times."""
+
+import base64
+from xml.etree import ElementTree
+
+from spotkiln.picture import FAILED, embedded, timeline
+from spotkiln.release import Phase
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def bars(svg: str) -> list[dict[str, str]]:
+    """The rectangles but for the ground."""
+    return [dict(one.attrib) for one in ElementTree.fromstring(svg).iter(f"{SVG}rect")][1:]
+
+
+def words(svg: str) -> list[str]:
+    return [one.text or "" for one in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+def test_bars_begin_where_the_one_before_ended() -> None:
+    svg = timeline(
+        [
+            Phase(name="bake", seconds=20),
+            Phase(name="test", seconds=10),
+            Phase(name="gate", seconds=0.1, failed=True),
+        ]
+    )
+    bake, test, gate = bars(svg)
+    assert abs(float(bake["width"]) - 2 * float(test["width"])) < 0.2
+    assert abs(float(bake["x"]) + float(bake["width"]) - float(test["x"])) < 0.2
+    assert float(gate["width"]) >= 2
+    assert gate["fill"] == FAILED not in {bake["fill"], test["fill"]}
+    assert words(svg) == ["bake", "20.0 s", "test", "10.0 s", "gate", "0.1 s", "total 30.1 s"]
+
+
+def test_it_stays_inside() -> None:
+    svg = timeline([Phase(name=f"phase {n}", seconds=1000 * n) for n in range(12)])
+    width = float(ElementTree.fromstring(svg).attrib["width"])
+    assert all(float(one["x"]) + float(one["width"]) < width for one in bars(svg))
+
+
+def test_without_time() -> None:
+    assert words(timeline([])) == ["total 0.0 s"]
+    assert words(timeline([Phase(name="look up", seconds=0)]))[-1] == "total 0.0 s"
+
+
+def test_names_are_text_and_no_markup() -> None:
+    assert words(timeline([Phase(name='<a> & "b"', seconds=1)]))[0] == '<a> & "b"'
+
+
+def test_embedded() -> None:
+    markdown = embedded("<svg/>", "a [b]\nc")
+    assert markdown.startswith("![a (b) c](data:image/svg+xml;base64,")
+    assert base64.b64decode(markdown.partition("base64,")[2].rstrip(")")) == b"<svg/>"

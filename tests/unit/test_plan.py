@@ -1,0 +1,69 @@
+"""What a release would do."""
+
+from typing import Any
+
+import pytest
+
+from spotkiln.fleet import FleetSpec
+from spotkiln.gate import GatePolicy
+from spotkiln.plan import Plan, changes, doubled, make_plan, side_by_side
+from spotkiln.price import Estimate, Range
+from spotkiln.release import ReleaseSpec
+from spotkiln.reuse import Reuse
+from tests.unit import nouns
+
+ANEW = Reuse(image=None, why="these inputs differ: source", differ=("source",))
+PRICE = Estimate(asked=Range(least=0.01, most=0.02), on_demand=Range(least=0.04, most=0.04))
+
+
+def again(image: str) -> Reuse:
+    return Reuse(image=nouns.image(image), why="the same recipe")
+
+
+def plan(**given: Any) -> Plan:
+    settings: dict[str, Any] = {
+        "found": ANEW,
+        "serving": [nouns.fleet("sfr-1")],
+        "retire": [nouns.fleet("sfr-1")],
+        "unchanged": False,
+        "price": PRICE,
+    }
+    return make_plan(
+        ReleaseSpec(app=nouns.app()),
+        nouns.infra(),
+        nouns.source(),
+        "12ab",
+        **{**settings, **given},
+    )
+
+
+def test_how_long_capacity_is_doubled() -> None:
+    group = nouns.target_group()  # 2 checks 5 s apart, 5 s of delay
+    policy = GatePolicy(polls=1, fulfilment_seconds=60, grace_seconds=30, health_seconds=100)
+    assert doubled(policy, group) == (15.0, 60 + 2 * 100 + 5 + 5 + 120)
+
+
+def test_what_both_cost_together() -> None:
+    old = [nouns.fleet("sfr-1", capacity=4), nouns.fleet("sfr-0", capacity=2)]
+    assert side_by_side(PRICE, FleetSpec(capacity=2), old) == Range(least=0.04, most=0.08)
+    assert side_by_side(PRICE, FleetSpec(capacity=2), []) == PRICE.asked
+    assert side_by_side(Estimate(), FleetSpec(), old) == Range()
+
+
+@pytest.mark.parametrize("unchanged", [True, False])
+def test_changes(unchanged: bool) -> None:
+    text = "\n".join(changes(plan(unchanged=unchanged)))
+    assert "bake and test anew: these inputs differ: source" in text
+    assert "serves now: sfr-1 with commit c0ffeec0ffee" in text
+    assert ("nothing to do" in text) is unchanged
+    assert ("retire: sfr-1 (2 instances)" in text) is not unchanged
+    assert ("side by side: 15 s at least" in text) is not unchanged
+    assert ("0.0200 to 0.0400 USD per hour" in text) is not unchanged
+
+
+def test_the_first_release_retires_nothing() -> None:
+    lines = changes(plan(serving=[], retire=[], found=again("ami-7"), price=Estimate()))
+    assert "serves now: nothing" in lines
+    assert any(line.startswith("image: reuse ami-7: ") for line in lines)
+    assert "launch: 2 instances, unknown per hour (all On-Demand: unknown)" in lines
+    assert lines[-1] == "retire: nothing, for nothing of ours serves"
