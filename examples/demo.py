@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from examples import repositories
 from examples.account import base_key, ensure_base_image, left_behind, serving
 from examples.prefect_local import LocalPrefect
 from examples.runs import Runs
 from sandbox.client import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build"
-REPOSITORY = BUILD / "demo-web-app"
+BUILD = repositories.BUILD
 DEPLOYMENT = "release/demo-web-app"
 RATE = 60.0
 # Simulated machines take as long as AWS's: let their clock run faster.
@@ -71,27 +71,11 @@ def load(address: str, out: Path) -> Iterator[None]:
         child.wait(60)
 
 
-def make_refs() -> dict[str, str]:
-    """The demo's repository, made anew; commit by ref."""
-    shutil.rmtree(REPOSITORY, ignore_errors=True)
-    subprocess.run(["bash", "examples/make_refs.sh", str(REPOSITORY)], cwd=ROOT, check=True)
-    refs = {one.ref for one in PLAN}
-    return {
-        ref: subprocess.run(
-            ["git", "-C", str(REPOSITORY), "rev-parse", ref],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        for ref in refs
-    }
-
-
 def parameters(ref: str) -> dict[str, Any]:
     # A sick one is known to be sick: it need not be given the minutes that a boot may take.
     gate = {"boot_seconds": 30} if ref == "sick" else {}
     return {
-        "app": {"name": "demo-web-app", "repository": str(REPOSITORY), "ref": ref},
+        "app": {"name": "demo-web-app", "repository": str(repositories.DEMO), "ref": ref},
         "gate": gate,
     }
 
@@ -208,7 +192,8 @@ def main() -> int:
             )
         )
         prefect.start_server()
-        commits = make_refs()
+        commits = repositories.commits(repositories.make_demo(), {one.ref for one in PLAN})
+        repositories.make_dice()
         ensure_base_image(box, log)
         prefect.wait_for_server()
         prefect.deploy()
