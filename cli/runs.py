@@ -200,7 +200,7 @@ def follow(
             if found.start_time is None and waited > NO_WORKER_SECONDS and name != said:
                 said = name
                 pool = found.work_pool_name
-                say(f"{name}: does a worker run? `prefect worker start --pool {pool}`")
+                say(f"{name}: does a worker run? `spotkiln worker --pool {pool}`")
             if waited > deadline_seconds:
                 raise DeadlineExceeded(f"run {run} to end (it goes on)", waited, name)
             time.sleep(POLL_SECONDS)

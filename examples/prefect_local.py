@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -74,9 +75,9 @@ class LocalPrefect:
         self._children.append(child)
         return child
 
-    def _run(self, *arguments: str) -> str:
+    def _run(self, program: str, *arguments: str) -> str:
         result = subprocess.run(
-            [str(Path(sys.executable).parent / "prefect"), "--no-prompt", *arguments],
+            [str(Path(sys.executable).parent / program), *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -86,7 +87,7 @@ class LocalPrefect:
         )
         if result.returncode:
             raise RuntimeError(
-                f"prefect {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}"
+                f"{program} {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}"
             )
         return result.stdout
 
@@ -115,28 +116,30 @@ class LocalPrefect:
         )
 
     def deploy(self) -> None:
-        """Work pool and deployments, from prefect.yaml."""
-        self._run("work-pool", "create", POOL, "--type", "process", "--overwrite")
-        self._run("deploy", "--all")
+        """Work pool, deployments from prefect.yaml, automations from automations.yaml."""
+        self._run("prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
+        self._run("prefect", "--no-prompt", "deploy", "--all")
+        self._run("spotkiln", "automations")
 
-    def start_worker(self, limit: int = 4) -> "subprocess.Popen[bytes]":
+    def start_worker(self, limit: int = 4, name: str = "worker") -> "subprocess.Popen[bytes]":
         self.worker = self._program(
-            "prefect",
-            *("worker", "start", "--pool", POOL, "--type", "process", "--limit", str(limit)),
-            log="worker.log",
+            *("spotkiln", "worker", "--pool", POOL, "--limit", str(limit), "--name", name),
+            log=f"{name}.log",
         )
         return self.worker
 
     def stop(self) -> None:
-        """End what was started, by process group, newest first."""
+        """End what was started, newest first. Runs that a worker still has are ended too."""
         for child in reversed(self._children):
+            # A worker waits for its runs the first time, and ends them the second.
+            for patience in (5, 15):
+                if child.poll() is None:
+                    child.send_signal(signal.SIGTERM)
+                    with suppress(subprocess.TimeoutExpired):
+                        child.wait(patience)
             if child.poll() is None:
-                child.send_signal(signal.SIGTERM)
-                try:
-                    child.wait(15)
-                except subprocess.TimeoutExpired:
-                    os.killpg(child.pid, signal.SIGKILL)
-                    child.wait(10)
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait(10)
         self._children.clear()
 
     def __enter__(self) -> Self:
