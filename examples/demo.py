@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from examples import repositories
-from examples.account import base_key, ensure_base_image, left_behind, serving
+from examples.account import ensure_base_image, left_behind, serving, start_sandbox
 from examples.prefect_local import LocalPrefect
 from examples.runs import Runs
 from sandbox.client import Sandbox
@@ -29,8 +29,6 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = repositories.BUILD
 DEPLOYMENT = "release/demo-web-app"
 RATE = 60.0
-# Simulated machines take as long as AWS's: let their clock run faster.
-SIMULATED_SPEED = 8.0
 
 
 @dataclass(frozen=True)
@@ -174,14 +172,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, interrupted)
     with ExitStack() as stack:
         log("starting the sandbox (its own EC2) and a Prefect server ...")
-        box = stack.enter_context(
-            Sandbox.start(
-                BUILD / "demo-sandbox",
-                machines=options.machines,
-                speed=SIMULATED_SPEED if options.machines == "simulated" else 1.0,
-                kept=(base_key(),),
-            )
-        )
+        box = stack.enter_context(start_sandbox(BUILD / "demo-sandbox", options.machines))
         # From here on this process, too, finds the sandbox's EC2 and the Packer that fits it.
         os.environ.update(box.environment)
         prefect = stack.enter_context(

@@ -41,7 +41,7 @@ class LocalPrefect:
         self.home = home
         self.port = free_port(port)
         self.address = f"http://127.0.0.1:{self.port}"
-        self._children: list[subprocess.Popen[bytes]] = []
+        self.children: list[subprocess.Popen[bytes]] = []
         own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         self.environment = {
             **own,
@@ -61,10 +61,11 @@ class LocalPrefect:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def _program(self, name: str, *arguments: str, log: str) -> "subprocess.Popen[bytes]":
+    def start(self, program: str, *arguments: str, log: str) -> "subprocess.Popen[bytes]":
+        """A program beside this Python, ended by `stop`; what it says goes to `log` in `home`."""
         with (self.home / log).open("ab") as output:
             child = subprocess.Popen(
-                [str(Path(sys.executable).parent / name), *arguments],
+                [str(Path(sys.executable).parent / program), *arguments],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -72,7 +73,7 @@ class LocalPrefect:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._children.append(child)
+        self.children.append(child)
         return child
 
     def _run(self, program: str, *arguments: str) -> str:
@@ -93,7 +94,7 @@ class LocalPrefect:
 
     def start_server(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        self.server = self._program(
+        self.server = self.start(
             "prefect",
             *("server", "start", "--host", "127.0.0.1", "--port", str(self.port)),
             log="server.log",
@@ -122,7 +123,7 @@ class LocalPrefect:
         self._run("spotkiln", "automations")
 
     def start_worker(self, limit: int = 4, name: str = "worker") -> "subprocess.Popen[bytes]":
-        self.worker = self._program(
+        self.worker = self.start(
             *("spotkiln", "worker", "--pool", POOL, "--limit", str(limit), "--name", name),
             log=f"{name}.log",
         )
@@ -130,7 +131,7 @@ class LocalPrefect:
 
     def stop(self) -> None:
         """End what was started, newest first. Runs that a worker still has are ended too."""
-        for child in reversed(self._children):
+        for child in reversed(self.children):
             # A worker waits for its runs the first time, and ends them the second.
             for patience in (5, 15):
                 if child.poll() is None:
@@ -140,7 +141,7 @@ class LocalPrefect:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait(10)
-        self._children.clear()
+        self.children.clear()
 
     def __enter__(self) -> Self:
         return self
