@@ -29,6 +29,14 @@ demo: .venv/.done ## five releases of a real Rails application, on this machine
 	  machines=simulated; fi; \
 	$(PYTHON) -m examples.demo --machines $$machines
 
+.PHONY: up
+up: .venv/.done ## Prefect, worker, applications, push receiver until Ctrl-C (ACCOUNT=1: on AWS)
+	@if test -n "$(ACCOUNT)"; then $(PACKER) && exec $(PYTHON) -m examples.up --account; fi; \
+	if $(DOCKER) && $(PACKER); then machines=docker; else \
+	  echo "Docker cannot run here: with simulated machines and a stand-in for Packer"; \
+	  machines=simulated; fi; \
+	exec $(PYTHON) -m examples.up --machines $$machines
+
 .PHONY: sandbox
 sandbox: .venv/.done ## an EC2 on this machine, until Ctrl-C
 	@if $(DOCKER); then machines=docker; else machines=simulated; fi; \
@@ -38,6 +46,7 @@ sandbox: .venv/.done ## an EC2 on this machine, until Ctrl-C
 test: .venv/.done ## all tests that this machine can run; says what it skipped and why
 	@$(DOCKER) && $(PACKER) || echo "tests with real machines will be skipped"
 	@scripts/setup.sh shellcheck systemd-analyze || true
+	@scripts/setup.sh postgres || echo "the test of a team's set-up will be skipped"
 	@$(PYTHON) -m pytest -q --durations=10
 
 .PHONY: check

@@ -68,8 +68,7 @@ def _deployments(wanted: str, known: list[Deployment], chosen: list[Deployment])
 def _worker(deployment: Deployment) -> str:
     if deployment.ready is False:
         raise InputError(
-            f"no worker polls pool {deployment.pool!r}: "
-            f"`prefect worker start --pool {deployment.pool}`"
+            f"no worker polls pool {deployment.pool!r}: `spotkiln worker --pool {deployment.pool}`"
         )
     return f"pool {deployment.pool or 'none: it is served'}"
 

@@ -7,16 +7,21 @@ Ends with 0 if all is well, 1 if something failed, 2 for bad input or usage, 130
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
+import anyio
 from cyclopts import App, CycloptsError, Parameter
 
+from cli import automations as automating
 from cli import doctor as doctoring
 from cli import plan as planning
 from cli import runs
 from cli import status as seeing
+from cli import worker as working
 from cli.deployment import RELEASE, ROLLBACK, find, spec_of
 from cli.output import Exit, columns, moment, show, tell
+from cli.worker import POOL
 from spotkiln import __version__
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.versions import PREVIOUS
@@ -119,6 +124,28 @@ def logs(run: str, /, *, as_json: Json = False) -> int:
     """What RUN has logged so far: its id, or its name for the newest run of that name."""
     found = runs.lines(runs.find(run))
     show(found, "\n".join(map(str, found)), as_json=as_json)
+    return Exit.OK
+
+
+@app.command
+def automations(file: Path = Path("automations.yaml"), /, *, as_json: Json = False) -> int:
+    """Make Prefect's automations those of FILE, by name. Safe to repeat.
+
+    One that needs a notification block which is not there is left out.
+    """
+    found = automating.apply(file)
+    show(found, automating.text(found), as_json=as_json)
+    return Exit.OK
+
+
+@app.command
+def worker(*, pool: str = POOL, limit: int = 4, name: str = "") -> int:
+    """Run the flows of a work pool on this machine, at most LIMIT at once.
+
+    SIGTERM or Ctrl-C: it takes no more runs and ends when those it has have ended; a second one
+    ends it and them.
+    """
+    anyio.run(working.work, pool, limit, name)
     return Exit.OK
 
 

@@ -35,6 +35,8 @@ LAST_LINES_SECONDS = 3.0
 FOLLOW_SECONDS = 8 * 3600
 NO_WORKER_SECONDS = 20.0
 PAGE = 200
+# Prefect says it after every task, without the task's name.
+TOLD_OTHERWISE = "Finished in state Completed"
 
 
 class Line(Noun):
@@ -203,7 +205,8 @@ def follow(
             if final:
                 time.sleep(LAST_LINES_SECONDS)
             for line in _logs(client, run, seen):
-                say(str(line))
+                if not line.text.startswith(TOLD_OTHERWISE):
+                    say(str(line))
             if final:
                 return ended(client, found)
             bars = _artifacts(client, run, "progress")
@@ -213,10 +216,11 @@ def follow(
                 say(percent)
             waited = time.monotonic() - started
             name = (found.state and found.state.name) or "unknown"
-            if found.start_time is None and waited > NO_WORKER_SECONDS and name != said:
+            untaken = bool(found.state and found.state.is_scheduled())
+            if untaken and waited > NO_WORKER_SECONDS and name != said:
                 said = name
                 pool = found.work_pool_name
-                say(f"{name}: does a worker run? `prefect worker start --pool {pool}`")
+                say(f"{name}: does a worker run? `spotkiln worker --pool {pool}`")
             if found.state and found.state.is_paused() and name != said:
                 said = name
                 say(f"waits for an approval: {url(run)}".rstrip(": "))

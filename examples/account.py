@@ -1,4 +1,5 @@
-"""What the demo looks at in the account, with plain boto3: the product's own eyes would not do."""
+"""The account that the examples release to in the sandbox, and what is looked at in it, with plain
+boto3: the product's own eyes would not do."""
 
 import re
 from collections.abc import Callable
@@ -19,6 +20,10 @@ from spotkiln.packer import (
 from spotkiln.recipe import digest_of_files
 
 ROOT = Path(__file__).resolve().parent.parent
+# Simulated machines take as long as AWS's: let their clock run faster.
+SIMULATED_SPEED = 8.0
+# Those of the applications in prefect.yaml.
+TARGET_GROUPS = ["website", {"name": "dice", "port": 8080, "path": "/health"}]
 BASE_FILES = ["packer/base.pkr.hcl", "packer/scripts/base.sh", "packer/scripts/clean.sh"]
 
 
@@ -40,6 +45,17 @@ def tags_of(resource: dict[str, Any]) -> dict[str, str]:
 def base_key() -> str:
     """Stands for what a base image is made from."""
     return digest_of_files(ROOT, BASE_FILES)
+
+
+def start_sandbox(directory: Path, machines: str) -> Sandbox:
+    """With a target group for each example application, and the base image if one was kept."""
+    return Sandbox.start(
+        directory,
+        machines=machines,
+        speed=SIMULATED_SPEED if machines == "simulated" else 1.0,
+        account={"target_groups": TARGET_GROUPS},
+        kept=(base_key(),),
+    )
 
 
 def ensure_base_image(box: Sandbox, say: Callable[[str], None]) -> None:

@@ -19,18 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from examples.account import base_key, ensure_base_image, left_behind, serving
+from examples import repositories
+from examples.account import ensure_base_image, left_behind, serving, start_sandbox
 from examples.prefect_local import LocalPrefect
 from examples.runs import Runs
 from sandbox.client import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build"
-REPOSITORY = BUILD / "demo-web-app"
+BUILD = repositories.BUILD
 DEPLOYMENT = "release/demo-web-app"
 RATE = 60.0
-# Simulated machines take as long as AWS's: let their clock run faster.
-SIMULATED_SPEED = 8.0
 
 
 @dataclass(frozen=True)
@@ -71,27 +69,11 @@ def load(address: str, out: Path) -> Iterator[None]:
         child.wait(60)
 
 
-def make_refs() -> dict[str, str]:
-    """The demo's repository, made anew; commit by ref."""
-    shutil.rmtree(REPOSITORY, ignore_errors=True)
-    subprocess.run(["bash", "examples/make_refs.sh", str(REPOSITORY)], cwd=ROOT, check=True)
-    refs = {one.ref for one in PLAN}
-    return {
-        ref: subprocess.run(
-            ["git", "-C", str(REPOSITORY), "rev-parse", ref],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        for ref in refs
-    }
-
-
 def parameters(ref: str) -> dict[str, Any]:
     # A sick one is known to be sick: it need not be given the minutes that a boot may take.
     gate = {"boot_seconds": 30} if ref == "sick" else {}
     return {
-        "app": {"name": "demo-web-app", "repository": str(REPOSITORY), "ref": ref},
+        "app": {"name": "demo-web-app", "repository": str(repositories.DEMO), "ref": ref},
         "gate": gate,
     }
 
@@ -190,14 +172,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, interrupted)
     with ExitStack() as stack:
         log("starting the sandbox (its own EC2) and a Prefect server ...")
-        box = stack.enter_context(
-            Sandbox.start(
-                BUILD / "demo-sandbox",
-                machines=options.machines,
-                speed=SIMULATED_SPEED if options.machines == "simulated" else 1.0,
-                kept=(base_key(),),
-            )
-        )
+        box = stack.enter_context(start_sandbox(BUILD / "demo-sandbox", options.machines))
         # From here on this process, too, finds the sandbox's EC2 and the Packer that fits it.
         os.environ.update(box.environment)
         prefect = stack.enter_context(
@@ -208,7 +183,8 @@ def main() -> int:
             )
         )
         prefect.start_server()
-        commits = make_refs()
+        commits = repositories.commits(repositories.make_demo(), {one.ref for one in PLAN})
+        repositories.make_dice()
         ensure_base_image(box, log)
         prefect.wait_for_server()
         prefect.deploy()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -40,7 +41,7 @@ class LocalPrefect:
         self.home = home
         self.port = free_port(port)
         self.address = f"http://127.0.0.1:{self.port}"
-        self._children: list[subprocess.Popen[bytes]] = []
+        self.children: list[subprocess.Popen[bytes]] = []
         own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         self.environment = {
             **own,
@@ -60,10 +61,11 @@ class LocalPrefect:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def _program(self, name: str, *arguments: str, log: str) -> "subprocess.Popen[bytes]":
+    def start(self, program: str, *arguments: str, log: str) -> "subprocess.Popen[bytes]":
+        """A program beside this Python, ended by `stop`; what it says goes to `log` in `home`."""
         with (self.home / log).open("ab") as output:
             child = subprocess.Popen(
-                [str(Path(sys.executable).parent / name), *arguments],
+                [str(Path(sys.executable).parent / program), *arguments],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -71,12 +73,12 @@ class LocalPrefect:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._children.append(child)
+        self.children.append(child)
         return child
 
-    def _run(self, *arguments: str) -> str:
+    def _run(self, program: str, *arguments: str) -> str:
         result = subprocess.run(
-            [str(Path(sys.executable).parent / "prefect"), "--no-prompt", *arguments],
+            [str(Path(sys.executable).parent / program), *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -86,13 +88,13 @@ class LocalPrefect:
         )
         if result.returncode:
             raise RuntimeError(
-                f"prefect {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}"
+                f"{program} {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}"
             )
         return result.stdout
 
     def start_server(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        self.server = self._program(
+        self.server = self.start(
             "prefect",
             *("server", "start", "--host", "127.0.0.1", "--port", str(self.port)),
             log="server.log",
@@ -115,29 +117,31 @@ class LocalPrefect:
         )
 
     def deploy(self) -> None:
-        """Work pool and deployments, from prefect.yaml."""
-        self._run("work-pool", "create", POOL, "--type", "process", "--overwrite")
-        self._run("deploy", "--all")
+        """Work pool, deployments from prefect.yaml, automations from automations.yaml."""
+        self._run("prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
+        self._run("prefect", "--no-prompt", "deploy", "--all")
+        self._run("spotkiln", "automations")
 
-    def start_worker(self, limit: int = 4) -> "subprocess.Popen[bytes]":
-        self.worker = self._program(
-            "prefect",
-            *("worker", "start", "--pool", POOL, "--type", "process", "--limit", str(limit)),
-            log="worker.log",
+    def start_worker(self, limit: int = 4, name: str = "worker") -> "subprocess.Popen[bytes]":
+        self.worker = self.start(
+            *("spotkiln", "worker", "--pool", POOL, "--limit", str(limit), "--name", name),
+            log=f"{name}.log",
         )
         return self.worker
 
     def stop(self) -> None:
-        """End what was started, by process group, newest first."""
-        for child in reversed(self._children):
+        """End what was started, newest first. Runs that a worker still has are ended too."""
+        for child in reversed(self.children):
+            # A worker waits for its runs the first time, and ends them the second.
+            for patience in (5, 15):
+                if child.poll() is None:
+                    child.send_signal(signal.SIGTERM)
+                    with suppress(subprocess.TimeoutExpired):
+                        child.wait(patience)
             if child.poll() is None:
-                child.send_signal(signal.SIGTERM)
-                try:
-                    child.wait(15)
-                except subprocess.TimeoutExpired:
-                    os.killpg(child.pid, signal.SIGKILL)
-                    child.wait(10)
-        self._children.clear()
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait(10)
+        self.children.clear()
 
     def __enter__(self) -> Self:
         return self

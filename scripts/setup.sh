@@ -6,7 +6,7 @@ set -euo pipefail
 declare -A package=(
   [docker]=docker.io [dockerd]=docker.io [packer]=packer [debootstrap]=debootstrap
   [shellcheck]=shellcheck [git]=git [curl]=curl [iptables]=iptables [ip]=iproute2
-  [systemd-analyze]=systemd
+  [systemd-analyze]=systemd [postgres]=postgresql
 )
 
 has() {
@@ -14,6 +14,9 @@ has() {
     venv) python3 -c 'import ensurepip' 2>/dev/null ;;
     dockerd) command -v dockerd >/dev/null || docker info >/dev/null 2>&1 ;;
     packer) packer version 2>/dev/null | grep -q '^Packer v' ;;  # cracklib ships another "packer"
+    # Debian keeps its programs out of PATH.
+    postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
+      command -v initdb >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }

@@ -56,7 +56,7 @@ def test_doctor_tells_all_that_is_wrong(command: Command, world: World) -> None:
     assert code == 1
     # No worker was started yet.
     assert wrong.keys() == {"worker", "key pair"}, wrong
-    assert "prefect worker start --pool spotkiln" in wrong["worker"]
+    assert "spotkiln worker --pool spotkiln" in wrong["worker"]
     assert "no key pair 'demo'" in wrong["key pair"]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from examples.prefect_local import ROOT, LocalPrefect
+from examples.prefect_local import LocalPrefect
 from examples.runs import FINAL, Runs
 from tests.reliability.conftest import long
 from tests.reliability.load import Load
@@ -60,7 +60,6 @@ def host(running_world: World) -> Iterator[LocalPrefect]:
     prefect.environment.update(running_world.box.environment)
     prefect.environment["SPOTKILN_HOME"] = str(running_world.home / "spotkiln-of-worker")
     prefect.deploy()
-    prefect._run("automation", "create", "--from-file", str(ROOT / "automations.yaml"))
     prefect.start_worker()
     yield prefect
     for child in (prefect.worker,):

@@ -1,6 +1,5 @@
 """All that a case needs: a sandbox, a Prefect server, a repository, and flows as processes."""
 
-import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -10,8 +9,9 @@ from typing import Any, Self
 import httpx
 
 from examples.prefect_local import LocalPrefect
+from examples.repositories import make_demo
 from sandbox.client import Sandbox
-from tests.reliability.flow_process import ROOT, FlowProcess, Zygote
+from tests.reliability.flow_process import FlowProcess, Zygote
 from tests.reliability.truth import Account, Truth
 
 SPEED = 20.0
@@ -21,15 +21,6 @@ STAND_IN = {"bake_seconds": 1, "test_seconds": 1}
 CLEAN_SECONDS = 10.0
 # Long enough for a machine that was told to end to do so.
 QUIET_SECONDS = 1.0
-
-
-def make_refs(repository: Path) -> None:
-    subprocess.run(
-        ["bash", str(ROOT / "examples" / "make_refs.sh"), str(repository)],
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
 
 
 class World:
@@ -76,7 +67,7 @@ class World:
                 **self._environment,
             }
             self.zygote = stack.enter_context(Zygote(self.home / "runs", environment, self._speed))
-            make_refs(self.repository)
+            make_demo(self.repository)
             self.account = Account(self.box)
             self.box.script(**MACHINES, **STAND_IN)
             self.account.base_image()

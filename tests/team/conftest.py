@@ -1,0 +1,127 @@
+"""A team's set-up on one machine: Prefect's server on Postgres behind a password, and a sandbox
+with ten applications, each with a target group of its own."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from examples.prefect_local import POOL, ROOT, LocalPrefect
+from examples.repositories import make_demo
+from sandbox.client import Sandbox
+from tests.reliability.truth import Account
+from tests.reliability.world import MACHINES, STAND_IN
+from tests.team.postgres import postgres, programs
+
+GROUPS = [f"app-{number}" for number in range(10)]
+SPEED = 20.0
+PASSWORD = "team:not-a-secret"
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+HEARTBEATS = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+
+
+class Team:
+    def __init__(self, prefect: LocalPrefect, box: Sandbox, repository: Path) -> None:
+        self.prefect = prefect
+        self.box = box
+        self.repository = repository
+        self.account = Account(box)
+        user, _, password = PASSWORD.partition(":")
+        self.api = httpx.Client(
+            base_url=f"{prefect.address}/api", timeout=60, auth=(user, password)
+        )
+        self.deployments: dict[str, str] = {}
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        return self.api.post(path, json=body).raise_for_status().json()
+
+    def deploy(self) -> None:
+        """reconcile and the automations as they are shipped; a release for each application."""
+        self.prefect._run("prefect", "work-pool", "create", POOL, "--type", "process")
+        self.prefect._run("prefect", "--no-prompt", "deploy", "--name", "reconcile")
+        self.prefect._run("spotkiln", "automations")
+        flow = self._post("/flows/", {"name": "release"})["id"]
+        for group in GROUPS:
+            made = self._post(
+                "/deployments/",
+                {
+                    "name": group,
+                    "flow_id": flow,
+                    "entrypoint": "flows/release.py:release",
+                    "path": str(ROOT),
+                    "work_pool_name": POOL,
+                    "job_variables": {"env": HEARTBEATS},
+                    "parameters": self.parameters(group),
+                },
+            )
+            self.deployments[group] = made["id"]
+
+    def parameters(self, group: str) -> dict[str, Any]:
+        return {
+            "app": {"name": group, "repository": str(self.repository), "ref": "v1"},
+            "infra": {"target_group": group},
+            "gate": {"polls": 1, "boot_seconds": 60},
+            "keep_versions": 2,
+            "force": True,
+        }
+
+    def start(self, group: str) -> str:
+        """A release; its run's id."""
+        path = f"/deployments/{self.deployments[group]}/create_flow_run"
+        return str(self._post(path, {})["id"])
+
+    def runs(self, flow: str = "release") -> list[dict[str, Any]]:
+        return list(
+            self._post(
+                "/flow_runs/filter",
+                {"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_ASC"},
+            )
+        )
+
+    def tasks(self, run: str) -> list[dict[str, Any]]:
+        return list(self._post("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}}))
+
+    def worker_of(self, run: dict[str, Any]) -> str:
+        return str(run.get("labels", {}).get("prefect.worker.name", ""))
+
+    def problems(self) -> dict[str, list[str]]:
+        """All that must not be, by target group."""
+        looks = {group: self.account.look(group).problems() for group in GROUPS}
+        return {group: found for group, found in looks.items() if found}
+
+    def settled(self, seconds: float) -> dict[str, list[str]]:
+        deadline = time.monotonic() + seconds
+        while (found := self.problems()) and time.monotonic() < deadline:
+            time.sleep(1)
+        return found
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    if programs() is None:
+        pytest.skip("no Postgres: apt-get install postgresql")
+    home = tmp_path_factory.mktemp("team")
+    with ExitStack() as stack:
+        environment = {
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": stack.enter_context(postgres()),
+            "PREFECT_SERVER_API_AUTH_STRING": PASSWORD,
+            "PREFECT_API_AUTH_STRING": PASSWORD,
+            "SPOTKILN_HOME": str(home / "spotkiln"),
+        }
+        prefect = stack.enter_context(LocalPrefect(home / "prefect", environment, 0))
+        prefect.start_server()
+        settings = {"target_groups": GROUPS}
+        box = stack.enter_context(
+            Sandbox.start(home / "sandbox", machines="simulated", speed=SPEED, account=settings)
+        )
+        prefect.environment.update(box.environment)
+        team = Team(prefect, box, make_demo(home / "repository"))
+        box.script(**MACHINES, **STAND_IN)
+        team.account.base_image()
+        prefect.wait_for_server()
+        team.deploy()
+        yield team
