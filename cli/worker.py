@@ -5,13 +5,16 @@ undone, and Prefect shows them as running (seen with 3.8.8).
 """
 
 import os
+import shlex
 import signal
 import socket
+import sys
 from abc import ABC
 
 import anyio
 from prefect.client.schemas.objects import FlowRun
-from prefect.workers.process import ProcessWorker
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
+from pydantic import field_validator
 
 from cli.output import tell
 
@@ -22,9 +25,23 @@ LOOK_SECONDS = 0.2
 PATIENCE_SECONDS = 8 * 3600
 
 
+class Configuration(ProcessJobConfiguration):
+    """How a run is started: its process at once, unless the deployment names another command.
+
+    Prefect's default starts one process to prepare a folder, and that one a second: what a
+    deployment with its folder on this machine does not need, for as much memory and time again.
+    """
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _directly(cls, command: str | None) -> str | None:
+        return command or shlex.join([sys.executable, "-m", "prefect.engine"])
+
+
 class PatientWorker(ProcessWorker, ABC):  # ABC: not registered in the place of Prefect's own
     """Prefect's process worker, with an end that loses nothing."""
 
+    job_configuration = Configuration
     leaving = False
     _asking = False
 
