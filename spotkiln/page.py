@@ -1,11 +1,13 @@
 """The pages that people read in the Prefect UI: markdown, from nouns."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from spotkiln.evidence import Evidence
 from spotkiln.fleet import Fleet
 from spotkiln.gate import Verdict
 from spotkiln.picture import embedded, timeline
+from spotkiln.plan import Plan, changes
 from spotkiln.release import Fate, Outcome, Release
 
 
@@ -25,6 +27,11 @@ def fenced(text: str) -> str:
     while fence in text:
         fence += "`"
     return f"{fence}\n{text.rstrip()}\n{fence}"
+
+
+def plain(text: str) -> str:
+    """Words of others, a commit's subject or a comment, as words: no links, images or markup."""
+    return re.sub(r"([\\`*_~\[\]<>])", r"\\\1", text)
 
 
 HEADLINE = {
@@ -95,14 +102,14 @@ def _sums(release: Release) -> str:
 
 
 def _facts(release: Release) -> list[tuple[str, str]]:
-    facts = [("ref", release.ref), ("started by", str(release.trigger))]
+    facts = [("ref", release.ref), ("started by", plain(str(release.trigger)))]
     if release.commit:
         commit = f"`{release.commit[:12]}`"
         if release.commit_url:
             commit = f"[{commit}]({release.commit_url})"
-        facts.insert(0, ("commit", f"{commit} {release.subject}".rstrip()))
+        facts.insert(0, ("commit", f"{commit} {plain(release.subject)}".rstrip()))
     if release.approval:
-        facts.append(("approval", release.approval))
+        facts.append(("approval", plain(release.approval)))
     if release.image:
         how = f"reused: {release.reused}" if release.reused else "baked by this release"
         if release.back_to:
@@ -121,6 +128,12 @@ def _facts(release: Release) -> list[tuple[str, str]]:
         ("run", f"[{release.run}]({release.url})" if release.url else release.run),
     ]
     return facts
+
+
+def approval_text(plan: Plan) -> str:
+    """What a person is asked to approve."""
+    lines = "\n".join(f"- {plain(line)}" for line in changes(plan))
+    return f"## What would change\n\n{lines}\n"
 
 
 def evidence_page(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> str:

@@ -13,7 +13,8 @@ from prefect.states import Running
 from pydantic import Field
 
 from spotkiln.approval import Answer, Decision, refusal
-from spotkiln.plan import Plan, changes
+from spotkiln.page import approval_text
+from spotkiln.plan import Plan
 from spotkiln.release import Approval
 from tasks.image import Job
 from tasks.plan import plan_release
@@ -31,8 +32,7 @@ class ApprovalForm(RunInput):
 
 def _ask(plan: Plan, approval: Approval) -> Answer | None:
     """None: nobody answered in time."""
-    text = "\n".join(f"- {line}" for line in changes(plan))
-    form = ApprovalForm.with_initial_data(description=f"## What would change\n\n{text}")
+    form = ApprovalForm.with_initial_data(description=approval_text(plan))
     try:
         given = pause_flow_run(
             wait_for_input=form, timeout=approval.seconds, poll_interval=POLL_SECONDS

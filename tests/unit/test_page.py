@@ -6,12 +6,13 @@ from spotkiln.evidence import Evidence
 from spotkiln.gate import Cause, Verdict
 from spotkiln.gate import Outcome as GateOutcome
 from spotkiln.junit import Failure, TestReport
-from spotkiln.page import evidence_page, fenced, release_page, table
+from spotkiln.page import approval_text, evidence_page, fenced, release_page, table
 from spotkiln.price import Cost
 from spotkiln.release import Entry, Fate, Outcome, Phase, Release
 from spotkiln.trigger import Trigger
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
+from tests.unit.test_plan import plan
 
 
 def test_table() -> None:
@@ -93,6 +94,27 @@ def test_what_is_not_known_is_not_made_up() -> None:
     for unknown in ("| commit |", "| cost |", "## Targets", "| tests |"):
         assert unknown not in page
     assert "| commit | `c0ffeec0ffee` Say hello |" in release_page(release())
+
+
+def test_words_of_others_are_no_markup() -> None:
+    page = release_page(
+        release(
+            subject="![x](http://evil) <b>",
+            trigger=Trigger(kind="push", by="[a](http://evil)"),
+            approval="approved by *b*",
+        )
+    )
+    assert r"!\[x\](http://evil) \<b\>" in page
+    assert r"| started by | push (\[a\](http://evil)) |" in page
+    assert r"| approval | approved by \*b\* |" in page
+
+
+def test_what_is_to_be_approved() -> None:
+    text = approval_text(plan())
+    assert text.startswith(
+        "## What would change\n\n- demo-web-app main is c0ffeec0ffee: Say hello\n"
+    )
+    assert all(line.startswith("- ") for line in text.splitlines()[2:])
 
 
 def test_a_reused_image_says_why() -> None:
