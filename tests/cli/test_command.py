@@ -42,6 +42,10 @@ def test_plan_changes_nothing(command: Command, world: World) -> None:
     made = json.loads(out)
     assert (code, made["image"], made["differ"]) == (0, "", ["source"])
     assert [one["id"] for one in made["retire"]] == [world.settled().fleet]
+    price, alone = made["price"]["asked"], made["price"]["on_demand"]
+    assert 0 < price["least"] < price["most"] < alone["most"]
+    # As many old servers as new ones.
+    assert made["both"] == {name: pytest.approx(2 * usd) for name, usd in price.items()}
     assert not [x for x in world.box.calls() if x["mutating"] and not x["error"]]
 
 

@@ -96,6 +96,26 @@ def test_prices_are_plausible_stable_and_by_zone(account: Account) -> None:
     assert set(prices(Filters=zone)) == {("t3.micro", "eu-west-1b"), ("t3.small", "eu-west-1b")}
 
 
+def test_the_last_page_of_spot_prices_has_an_empty_token(account: Account) -> None:
+    """As AWS's own has: whoever asks on while there is a token must not do so for ever."""
+    asked = {
+        "InstanceTypes": ["t3.micro"],
+        "ProductDescriptions": ["Linux/UNIX"],
+        "StartTime": datetime.now(UTC),
+    }
+    first = account.ec2.describe_spot_price_history(**asked, MaxResults=2)
+    assert (len(first["SpotPriceHistory"]), bool(first["NextToken"])) == (2, True)
+    last = account.ec2.describe_spot_price_history(
+        **asked, MaxResults=2, NextToken=first["NextToken"]
+    )
+    # The price in force in each of three zones.
+    assert (len(last["SpotPriceHistory"]), last["NextToken"]) == (1, "")
+    pages = account.ec2.get_paginator("describe_spot_price_history").paginate(
+        **asked, PaginationConfig={"PageSize": 2}
+    )
+    assert [len(page["SpotPriceHistory"]) for page in pages] == [2, 1]
+
+
 def test_on_demand_prices_are_above_spot(account: Account) -> None:
     client = account.client("pricing")
 
