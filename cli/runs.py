@@ -36,7 +36,7 @@ FOLLOW_SECONDS = 8 * 3600
 NO_WORKER_SECONDS = 20.0
 PAGE = 200
 # Prefect says it after every task, without the task's name.
-TOLD_OTHERWISE = "Finished in state Completed"
+NAMELESS = "Finished in state Completed"
 
 
 class Line(Noun):
@@ -205,7 +205,7 @@ def follow(
             if final:
                 time.sleep(LAST_LINES_SECONDS)
             for line in _logs(client, run, seen):
-                if not line.text.startswith(TOLD_OTHERWISE):
+                if not line.text.startswith(NAMELESS):
                     say(str(line))
             if final:
                 return ended(client, found)

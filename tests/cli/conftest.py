@@ -26,7 +26,10 @@ def deploy(world: World, flow: str, parameters: dict[str, Any], name: str = "dem
             "name": name,
             "flow_id": flow_id,
             "entrypoint": f"flows/{flow}.py:{flow}",
-            "path": str(ROOT),
+            # A `path` instead would have each run work in a copy of it.
+            "pull_steps": [
+                {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}
+            ],
             "work_pool_name": POOL,
             "parameters": parameters,
         },

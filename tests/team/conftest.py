@@ -21,6 +21,8 @@ GROUPS = [f"app-{number}" for number in range(10)]
 SPEED = 20.0
 PASSWORD = "team:not-a-secret"
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+# As `prefect deploy` writes it. With a `path` instead each run would work in a copy of it.
+IN_PLACE = [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}]
 HEARTBEATS = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
 
 
@@ -52,7 +54,7 @@ class Team:
                     "name": group,
                     "flow_id": flow,
                     "entrypoint": "flows/release.py:release",
-                    "path": str(ROOT),
+                    "pull_steps": IN_PLACE,
                     "work_pool_name": POOL,
                     "job_variables": {"env": HEARTBEATS},
                     "parameters": self.parameters(group),

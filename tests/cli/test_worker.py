@@ -1,0 +1,65 @@
+"""`spotkiln worker`: told to leave, it takes no more runs and ends when those it has have ended."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from examples.runs import Runs
+from tests.reliability.world import World
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)]
+DEPLOYMENT = "release/demo"
+
+
+@pytest.fixture
+def worker(world: World) -> Iterator["subprocess.Popen[bytes]"]:
+    """The only one."""
+    for other in world.prefect.children:
+        if other is not world.prefect.server and other.poll() is None:
+            other.terminate()
+            other.wait(60)
+    process = world.prefect.start_worker(name="leaving")
+    yield process
+    if process.poll() is None:
+        process.kill()
+        process.wait(10)
+
+
+def test_it_waits_for_its_run_and_takes_no_other(
+    world: World, worker: "subprocess.Popen[bytes]"
+) -> None:
+    runs = Runs(world.prefect.address)
+    fault = world.box.fault("RequestSpotFleet", "pause", nth=2, agent="spotkiln/", when="after")
+    mine = runs.start(DEPLOYMENT, world.parameters("v1", "leaving"))
+    world.box.wait_paused(fault, timeout=180)
+    worker.send_signal(signal.SIGTERM)
+    # What it had asked for when it was told may still come.
+    time.sleep(3)
+    later = runs.start(DEPLOYMENT, world.parameters("v2", "later"))
+    time.sleep(3)
+    assert worker.poll() is None
+    assert runs.state(mine)[0] == "RUNNING"
+    world.box.release(fault)
+    assert worker.wait(180) == 0
+    assert runs.state(mine)[0] == "COMPLETED"
+    assert runs.state(later)[0] == "SCHEDULED"
+    # Nobody is to take it later.
+    runs._post(f"/flow_runs/{later}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
+
+
+def test_told_twice_it_ends_at_once(world: World, worker: "subprocess.Popen[bytes]") -> None:
+    runs = Runs(world.prefect.address)
+    fault = world.box.fault("RequestSpotFleet", "pause", nth=2, agent="spotkiln/", when="after")
+    runs.start(DEPLOYMENT, world.parameters("v1", "twice"))
+    world.box.wait_paused(fault, timeout=180)
+    worker.send_signal(signal.SIGTERM)
+    time.sleep(1)
+    assert worker.poll() is None
+    worker.send_signal(signal.SIGTERM)
+    # Its flow is told to end, stands at the pause, and is killed half a minute later.
+    worker.wait(90)
+    world.box.clear_faults()
+    assert "error" not in world.reconcile()
