@@ -1,7 +1,6 @@
 """Hands pushes to Prefect: reads what listens, creates the runs, cancels those made needless."""
 
 import logging
-from collections.abc import Iterable
 from uuid import UUID
 
 import httpx
@@ -24,7 +23,6 @@ from prefect.utilities.urls import url_for
 from receiver.spool import Outcome, Run
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.push import (
-    WAITING,
     Ignored,
     Listener,
     Place,
@@ -83,14 +81,12 @@ def _push_run(run: FlowRun) -> PushRun:
     return PushRun(id=str(run.id), created=run.created, state=run.state.type.value)
 
 
-async def _runs_of(client: PrefectClient, start: Start, states: Iterable[str]) -> list[PushRun]:
+async def _scheduled(client: PrefectClient, start: Start) -> list[PushRun]:
     found = await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(
             tags=FlowRunFilterTags(all_=list(start.tags)),
             deployment_id=FlowRunFilterDeploymentId(any_=[UUID(start.deployment)]),
-            state=FlowRunFilterState(
-                type=FlowRunFilterStateType(any_=[StateType(one) for one in states])
-            ),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
         ),
         limit=PAGE,
     )
@@ -108,7 +104,7 @@ async def _begin(client: PrefectClient, start: Start) -> Run:
         idempotency_key=start.idempotency_key,
         tags=start.tags,
     )
-    for one in needless(_push_run(run), await _runs_of(client, start, sorted(WAITING))):
+    for one in needless(_push_run(run), await _scheduled(client, start)):
         state: State[None] = Cancelled(name=SUPERSEDED, message=f"a newer push came: run {run.id}")
         await client.set_flow_run_state(UUID(one.id), state)
         log.info("cancelled run %s of %s: run %s is of a newer push", one.id, start.name, run.id)

@@ -232,13 +232,13 @@ class PushRun(Noun):
     state: str
 
 
-WAITING = {"SCHEDULED", "PENDING"}
 WITHOUT_SUCCESS = {"FAILED", "CRASHED", "CANCELLED", "CANCELLING"}
 
 
 def needless(newest: PushRun, others: Iterable[PushRun]) -> list[PushRun]:
-    """Of the same ref's runs, those that a newer one makes needless before they have begun."""
-    return [one for one in others if one.created < newest.created and one.state in WAITING]
+    """Of the same ref's runs, those that a newer one makes needless before they have begun. One
+    whose process is being started, Pending, is past being called back: it gives way itself."""
+    return [one for one in others if one.created < newest.created and one.state == "SCHEDULED"]
 
 
 def superseded_by(own: PushRun, others: Iterable[PushRun]) -> PushRun | None:

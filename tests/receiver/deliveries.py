@@ -53,7 +53,9 @@ def digest(body: bytes, secret: str = SECRET) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def standard(body: bytes, at: float, secret: str = SIGNING, number: str = "msg_1") -> dict[str, str]:
+def standard(
+    body: bytes, at: float, secret: str = SIGNING, number: str = "msg_1"
+) -> dict[str, str]:
     """GitLab's headers when the hook has a signing token."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     text = f"{number}.{int(at)}.".encode() + body

@@ -101,9 +101,7 @@ class Service:
                 repository={"clone_url": repository},
             )
         )
-        return self.send(
-            Host.GITHUB, body, {**headers("github-push"), **signed(Host.GITHUB, body)}
-        )
+        return self.send(Host.GITHUB, body, {**headers("github-push"), **signed(Host.GITHUB, body)})
 
     def waiting(self) -> int:
         return int(self.http.get("/ready").json()["waiting"])
@@ -136,7 +134,14 @@ class Server:
         self.api.close()
         self.prefect.stop()
 
-    def deploy(self, name: str, repository: str, *tags: str, **app: Any) -> str:
+    def deploy(
+        self,
+        name: str,
+        repository: str,
+        *tags: str,
+        schema: dict[str, Any] | None = None,
+        **app: Any,
+    ) -> str:
         """A deployment of the flow `release`, as `prefect deploy` makes it; its id."""
         flow = self.api.post("/flows/", json={"name": "release"}).raise_for_status().json()["id"]
         settings = {"name": name, "repository": repository, "ref": "main", **app}
@@ -148,6 +153,7 @@ class Server:
                 "entrypoint": "flows/release.py:release",
                 "path": str(ROOT),
                 "parameters": {"app": settings},
+                "parameter_openapi_schema": schema or {},
                 "tags": [name, *tags],
             },
         )
