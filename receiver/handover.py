@@ -23,13 +23,14 @@ from prefect.utilities.urls import url_for
 from receiver.spool import Outcome, Run
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.push import (
+    PUSHED,
     Ignored,
     Listener,
     Place,
     Push,
     PushRun,
     Start,
-    Trigger,
+    Subscription,
     needless,
     place,
     starts,
@@ -52,13 +53,13 @@ def _listener(deployment: DeploymentResponse) -> Listener | None:
     name = f"{FLOW}/{deployment.name}"
     app = deployment.parameters.get("app")
     try:
-        trigger = Trigger.from_tags(deployment.tags)
+        to = Subscription.from_tags(deployment.tags)
     except InputError as error:
         log.warning("%s does not listen: %s", name, error)
         return None
-    if not trigger.listens or not isinstance(app, dict):
+    if not to.listens or not isinstance(app, dict):
         return None
-    return Listener(id=str(deployment.id), name=name, trigger=trigger, app=app)
+    return Listener(id=str(deployment.id), name=name, to=to, app=app)
 
 
 async def listeners(client: PrefectClient) -> list[Listener]:
@@ -84,7 +85,7 @@ def _push_run(run: FlowRun) -> PushRun:
 async def _scheduled(client: PrefectClient, start: Start) -> list[PushRun]:
     found = await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(
-            tags=FlowRunFilterTags(all_=list(start.tags)),
+            tags=FlowRunFilterTags(all_=[x for x in start.tags if x.startswith(PUSHED)]),
             deployment_id=FlowRunFilterDeploymentId(any_=[UUID(start.deployment)]),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
         ),

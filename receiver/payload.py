@@ -1,5 +1,6 @@
 """What the hosts send, turned into a push. Only the fields that are needed are looked at."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -16,7 +17,8 @@ EVENT = {
 }
 GITLAB_PUSHES = {"Push Hook", "Tag Push Hook", "System Hook"}
 M = TypeVar("M", bound=BaseModel)
-# Hosts whose clock is wrong shall not decide the order.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# The last that Python's dates reach.
 LAST_SECOND = 253402300799
 
 
@@ -58,6 +60,11 @@ class _Commit(BaseModel):
     id: str = Field(pattern=COMMIT)
 
 
+class _Pusher(BaseModel):
+    name: str = ""
+    login: str = ""
+
+
 class _Payload(BaseModel):
     ref: str
     before: str = Field(pattern=COMMIT)
@@ -66,6 +73,14 @@ class _Payload(BaseModel):
     head_commit: _Commit | None = None
     repository: _Addresses = _Addresses()
     project: _Addresses = _Addresses()
+    pusher: _Pusher = _Pusher()
+    user_username: str = ""
+
+    @property
+    def by(self) -> str:
+        """Who pushed, if the host tells it by a name as hosts have them."""
+        name = self.pusher.name or self.pusher.login or self.user_username
+        return name if NAME.fullmatch(name) else ""
 
 
 class _Kind(BaseModel):
@@ -131,6 +146,7 @@ def push_of(
             after=given.after,
             commit=commit,
             pushed=given.repository.pushed(),
+            by=given.by,
             secret=secret,
         )
     except ValidationError as error:

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
+from spotkiln.trigger import Trigger, tags_of
 
 LISTENS = "push:"
 # On flow runs, so that those of one repository and branch are found.
@@ -59,7 +60,8 @@ class Push(Noun):
     """A branch or tag that names another commit than before.
 
     `after` is what the ref names: for an annotated tag the tag's own object, not the `commit`.
-    `pushed` is when, if the host tells; `secret` names the secret that the delivery was signed by.
+    `pushed` is when, and `by` the name of who did, if the host tells; `secret` names the secret
+    that the delivery was signed by.
     """
 
     host: Host
@@ -69,6 +71,7 @@ class Push(Noun):
     after: str = Field(pattern=COMMIT)
     commit: str = Field(pattern=COMMIT)
     pushed: datetime | None = None
+    by: str = ""
     secret: str = ""
 
     @property
@@ -94,7 +97,7 @@ class Ignored(Noun):
     reason: str
 
 
-class Trigger(Noun):
+class Subscription(Noun):
     """What a deployment listens to: patterns of branches and tags, and whose signature it takes
     (empty: any)."""
 
@@ -103,7 +106,7 @@ class Trigger(Noun):
     secret: str = ""
 
     @classmethod
-    def from_tags(cls, tags: Iterable[str]) -> "Trigger":
+    def from_tags(cls, tags: Iterable[str]) -> "Subscription":
         """From a deployment's tags.
 
         Raises:
@@ -144,7 +147,7 @@ class Listener(Noun):
 
     id: str
     name: str
-    trigger: Trigger
+    to: Subscription
     app: dict[str, Any]
 
     @property
@@ -170,7 +173,10 @@ def _start(push: Push, listener: Listener, *, goes_back: bool) -> Start:
         # The pushed commit, not the branch: that may have moved on when the run begins.
         parameters={"app": {**listener.app, "ref": push.commit}},
         idempotency_key=f"{key}:after:{push.before}" if goes_back else key,
-        tags=(f"{PUSHED}{listener.repository}@{push.short}",),
+        tags=(
+            f"{PUSHED}{listener.repository}@{push.short}",
+            *tags_of(Trigger(kind="push", by=push.by)),
+        ),
     )
 
 
@@ -183,11 +189,11 @@ def starts(
         return Ignored(
             reason=f"no deployment with push: tags has the repository {push.repositories[0]}"
         )
-    wanting = [one for one in ours if one.trigger.wants(push.ref)]
+    wanting = [one for one in ours if one.to.wants(push.ref)]
     if not wanting:
         names = ", ".join(sorted(one.name for one in ours))
         return Ignored(reason=f"{names} does not listen to {push.what}")
-    trusting = [one for one in wanting if one.trigger.secret in {"", push.secret}]
+    trusting = [one for one in wanting if one.to.secret in {"", push.secret}]
     if not trusting:
         return Ignored(reason=f"{wanting[0].name} takes pushes that another secret signed")
     return tuple(_start(push, one, goes_back=goes_back) for one in trusting)

@@ -1,21 +1,17 @@
-"""The units of a host: valid, hardened, and a worker that lets its runs end."""
+"""The units of a host: valid, hardened, and no part of an image."""
 
-import os
+import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from examples.prefect_local import ROOT
 from spotkiln.recipe import digest_of_files
-from tests.receiver.service import Server
 
 HOST = ROOT / "systemd" / "host"
 SERVICES = ["spotkiln-server", "spotkiln-worker", "spotkiln-receiver"]
-POOL = "drained"
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
 )
@@ -76,69 +72,11 @@ def test_they_are_no_part_of_any_image(tmp_path: Path) -> None:
 
 
 def test_what_the_units_start_is_there() -> None:
-    text = "".join(unit.read_text() for unit in HOST.glob("*.service"))
-    for program in ("/opt/spotkiln/.venv/bin/prefect", "/opt/spotkiln/.venv/bin/spotkiln-receiver"):
-        assert program in text
-        assert (ROOT / program.removeprefix("/opt/spotkiln/")).is_file()
-    assert str(HOST.relative_to(ROOT) / "drain-worker.sh") in text
-
-
-def pool(server: Server) -> dict[str, Any]:
-    return dict(server.api.get(f"/work_pools/{POOL}").raise_for_status().json())
-
-
-def wait_until(what: Any, seconds: float, text: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, text
-        time.sleep(0.2)
-
-
-def state_of(server: Server, run: str) -> str:
-    found = server.api.get(f"/flow_runs/{run}").raise_for_status().json()
-    return str(found["state"]["type"])
-
-
-def test_a_worker_that_is_stopped_lets_its_run_end(server: Server, tmp_path: Path) -> None:
-    """What systemd does: ExecStop beside the worker, then SIGTERM, then ExecStopPost."""
-    server.api.post("/work_pools/", json={"name": POOL, "type": "process"}).raise_for_status()
-    flow = server.api.post("/flows/", json={"name": "slow"}).raise_for_status().json()["id"]
-    deployment = server.api.post(
-        "/deployments/",
-        json={
-            "name": "slow",
-            "flow_id": flow,
-            "entrypoint": "slow_flow.py:slow",
-            "path": str(tmp_path / "code"),
-            "work_pool_name": POOL,
-            "parameters": {"seconds": 12},
-        },
-    ).json()["id"]
-    (tmp_path / "code").mkdir()
-    shutil.copy(ROOT / "tests" / "receiver" / "slow_flow.py", tmp_path / "code")
-    prefect = str(ROOT / ".venv" / "bin" / "prefect")
-    environment = {**os.environ, **server.prefect.environment}
-    with (tmp_path / "log").open("wb") as log:
-        worker = subprocess.Popen(
-            [prefect, "worker", "start", "--pool", POOL, "--type", "process"],
-            cwd=tmp_path, env=environment, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        start = f"/deployments/{deployment}/create_flow_run"
-        run, late = (server.api.post(start, json={}).json()["id"], "")
-        wait_until(lambda: state_of(server, run) == "RUNNING", 90, "the run did not begin")
-        stopping = subprocess.Popen(
-            ["bash", str(HOST / "drain-worker.sh"), prefect, POOL],
-            env={**environment, "MAINPID": str(worker.pid)},
-            stdout=subprocess.DEVNULL,
-        )
-        wait_until(lambda: pool(server)["is_paused"], 60, "the pool was not paused")
-        late = server.api.post(start, json={}).json()["id"]
-        assert stopping.wait(120) == 0
-        assert state_of(server, run) == "COMPLETED"
-        assert worker.poll() is None
-    finally:
-        worker.terminate()
-        worker.wait(60)
-    # It was not given out to a worker that is about to end.
-    assert state_of(server, late) == "SCHEDULED"
+    """Of programs that this repository installs, and with settings that these have."""
+    text = "".join(unit.read_text() for unit in sorted(HOST.glob("*.service")))
+    started = re.findall(r"^ExecStart=/opt/spotkiln/(\S+)", text, re.MULTILINE)
+    assert sorted(started) == [
+        ".venv/bin/prefect", ".venv/bin/spotkiln", ".venv/bin/spotkiln-receiver",
+    ]  # fmt: skip
+    for program in started:
+        assert (ROOT / program).is_file()

@@ -44,6 +44,7 @@ def test_a_push_to_a_branch(host: Host) -> None:
         after=COMMIT,
         commit=COMMIT,
         pushed=PUSHED.get(host),
+        by="ada",
         secret="hooks",
     )
 

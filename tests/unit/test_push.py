@@ -17,7 +17,7 @@ from spotkiln.push import (
     Push,
     PushRun,
     Start,
-    Trigger,
+    Subscription,
     identity,
     needless,
     place,
@@ -45,7 +45,7 @@ def push(before: str = A, after: str = B, **changes: object) -> Push:
 
 def listener(*tags: str, name: str = "release/shop", repository: str = SHOP) -> Listener:
     app = {"name": "shop", "repository": f"https://{repository}.git", "ref": "main", "port": 3000}
-    return Listener(id="id-1", name=name, trigger=Trigger.from_tags(tags), app=app)
+    return Listener(id="id-1", name=name, to=Subscription.from_tags(tags), app=app)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_any_address_has_an_identity(address: str) -> None:
 
 
 def test_the_pushed_commit_is_released_and_not_the_branch() -> None:
-    assert starts(push(), [listener("shop", "push:branch=main")]) == (
+    assert starts(push(by="ada"), [listener("shop", "push:branch=main")]) == (
         Start(
             deployment="id-1",
             name="release/shop",
@@ -91,7 +91,7 @@ def test_the_pushed_commit_is_released_and_not_the_branch() -> None:
                 }
             },
             idempotency_key=f"push:{SHOP}:{B}:release/shop",
-            tags=(f"pushed:{SHOP}@main",),
+            tags=(f"pushed:{SHOP}@main", "trigger:push", "by:ada"),
         ),
     )
 
@@ -171,9 +171,9 @@ def test_a_deployment_can_insist_on_a_secret() -> None:
 
 
 def test_a_triggers_tags() -> None:
-    found = Trigger.from_tags(["shop", "push:tag=v*", "push:branch=main", "push:secret=mine"])
-    assert found == Trigger(branches=("main",), tags=("v*",), secret="mine")
-    assert Trigger.from_tags(["shop", "pushed:x@main"]).listens is False
+    found = Subscription.from_tags(["shop", "push:tag=v*", "push:branch=main", "push:secret=mine"])
+    assert found == Subscription(branches=("main",), tags=("v*",), secret="mine")
+    assert Subscription.from_tags(["shop", "pushed:x@main"]).listens is False
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_triggers_tags() -> None:
 )
 def test_tags_that_nobody_knows_are_told(tags: list[str]) -> None:
     with pytest.raises(InputError, match=r"expected .*push:"):
-        Trigger.from_tags(tags)
+        Subscription.from_tags(tags)
 
 
 @pytest.mark.parametrize(
