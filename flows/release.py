@@ -17,6 +17,7 @@ from tasks.infra import look_up_infra
 from tasks.lock import one_at_a_time
 from tasks.reconcile import settle
 from tasks.record import recorded
+from tasks.runs import newer_push
 from tasks.serve import serve
 from tasks.source import check_out
 from tasks.step import report_failed_undo
@@ -66,6 +67,8 @@ def release(
             return record.declined(no)
         with record.phase("wait"):
             turn = record.enter(one_at_a_time(found, record.id, record.run))
+            if newer := newer_push(record.run):
+                return record.superseded(newer)
             settle(found.region, infra.target_group)
         reuse, current = find_image(job), find_serving(found)
         image, record.image, record.reused = reuse.image, reuse.image, reuse.why

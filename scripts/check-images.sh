@@ -22,12 +22,21 @@ packer validate "${variables[@]}" "${app[@]}" -var "report_dir=$scratch/report" 
 mkdir -p "$scratch/units"
 APP=demo-web-app APP_USER=daemon PORT=3000 TYPE=notify START_TIMEOUT=90 STOP_TIMEOUT=70 \
   START_COMMAND=true MIGRATE_COMMAND=true bash systemd/render.sh "$scratch/units"
-complaints=$(systemd-analyze verify "$scratch"/units/*.service 2>&1 |
+cp systemd/host/*.service systemd/host/*.socket "$scratch/units"
+for unit in systemd/host/*.service; do
+  install -D -m 0644 systemd/hardening.conf "$scratch/units/$(basename "$unit").d/hardening.conf"
+done
+complaints=$(systemd-analyze verify "$scratch"/units/*.service "$scratch"/units/*.socket 2>&1 |
   grep -v 'is not executable: No such file or directory' || true)
 if [[ -n $complaints ]]; then
   echo "$complaints" >&2
   exit 1
 fi
+
+for unit in "$scratch"/units/spotkiln-*.service; do
+  systemd-analyze security --offline=true --threshold=19 --no-pager "$unit" >"$scratch/exposure" ||
+    { cat "$scratch/exposure" >&2; exit 1; }
+done
 
 git ls-files -z | while IFS= read -r -d '' file; do
   if [[ $file == *.sh ]] || head -n 1 "$file" | grep -Eaq '^#!.*\b(ba)?sh$'; then

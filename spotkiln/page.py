@@ -37,6 +37,7 @@ def plain(text: str) -> str:
 HEADLINE = {
     Outcome.RELEASED: "released",
     Outcome.UNCHANGED: "unchanged: it serves already",
+    Outcome.SUPERSEDED: "superseded: a newer push is released in its place",
     Outcome.ROLLED_BACK: "rolled back: what served before serves on",
     Outcome.FAILED: "failed before any server was asked for",
     Outcome.DECLINED: "declined: nothing was changed",

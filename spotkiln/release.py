@@ -108,6 +108,7 @@ class ReleaseSpec(Noun):
 class Outcome(StrEnum):
     RELEASED = "released"
     UNCHANGED = "unchanged"
+    SUPERSEDED = "superseded"
     ROLLED_BACK = "rolled_back"
     FAILED = "failed"
     DECLINED = "declined"

@@ -113,6 +113,10 @@ class Record:
         self.outcome, self.cause = Outcome.DECLINED, why
         return self.to_release(())
 
+    def superseded(self, why: str) -> Release:
+        self.outcome, self.cause = Outcome.SUPERSEDED, why
+        return self.to_release(())
+
     def released(self) -> Release:
         self.outcome = Outcome.RELEASED
         return self.to_release(())

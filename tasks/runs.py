@@ -6,11 +6,19 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterId,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 from prefect.utilities.urls import url_for
 
+from spotkiln.push import PUSHED, PushRun, superseded_by
 from spotkiln.trigger import Trigger, trigger_of
 from tasks.step import say
 
@@ -85,3 +93,35 @@ def rename(name: str) -> None:
             client.update_flow_run(context.flow_run.id, name=name)
     except (PrefectException, httpx.HTTPError, OSError) as error:
         say(f"could not rename this run to {name!r}: {error}", logging.WARNING)
+
+
+def _push_runs(runs: Iterable[FlowRun]) -> list[PushRun]:
+    return [
+        PushRun(id=str(run.id), created=run.created, state=run.state.type.value)
+        for run in runs
+        if run.created and run.state
+    ]
+
+
+def newer_push(run: str) -> str:
+    """Why this run gives way: a newer push of the same repository and branch to the same deployment
+    is released in its place. Empty if there is none, or if Prefect cannot say now."""
+    try:
+        with get_client(sync_client=True) as client:
+            own = client.read_flow_run(UUID(run))
+            pushed = [tag for tag in own.tags if tag.startswith(PUSHED)]
+            if not pushed or own.deployment_id is None:
+                return ""
+            found = client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(
+                    tags=FlowRunFilterTags(all_=pushed),
+                    deployment_id=FlowRunFilterDeploymentId(any_=[own.deployment_id]),
+                ),
+                sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+                limit=200,
+            )
+    except (PrefectException, httpx.HTTPError, OSError, ValueError):
+        return ""
+    mine = _push_runs([own])
+    newer = superseded_by(mine[0], _push_runs(found)) if mine else None
+    return f"gave way to run {newer.id} of a newer push" if newer else ""

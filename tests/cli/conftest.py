@@ -1,6 +1,6 @@
 """A world with what the command needs: deployments and a worker."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,13 @@ from tests.reliability.world import World
 Command = Callable[..., tuple[int, str, str]]
 
 
-def deploy(world: World, flow: str, parameters: dict[str, Any], name: str = "demo") -> None:
+def deploy(
+    world: World,
+    flow: str,
+    parameters: dict[str, Any],
+    tags: Sequence[str] = (),
+    name: str = "demo",
+) -> None:
     """As `prefect deploy` does it, with the settings of a test."""
     flow_id = world.api.post("/flows/", json={"name": flow}).raise_for_status().json()["id"]
     world.api.post(
@@ -32,6 +38,7 @@ def deploy(world: World, flow: str, parameters: dict[str, Any], name: str = "dem
             ],
             "work_pool_name": POOL,
             "parameters": parameters,
+            "tags": list(tags),
         },
     ).raise_for_status()
 

@@ -74,13 +74,17 @@ def test_the_boundary_to_aws_does_not_load_prefect() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", modules("spotkiln", "tasks", "flows", "cli", but="spotkiln/aws"), ids=name_of
+    "path",
+    modules("spotkiln", "tasks", "flows", "cli", "receiver", but="spotkiln/aws"),
+    ids=name_of,
 )
 def test_only_the_boundary_knows_aws(path: Path) -> None:
     assert tops(path).isdisjoint({*AWS, "mypy_boto3_ec2", "mypy_boto3_elbv2"})
 
 
-@pytest.mark.parametrize("path", modules("spotkiln", "tasks", "flows", "cli"), ids=name_of)
+@pytest.mark.parametrize(
+    "path", modules("spotkiln", "tasks", "flows", "cli", "receiver"), ids=name_of
+)
 def test_the_product_does_not_know_what_stands_in_for_aws(path: Path) -> None:
     assert tops(path).isdisjoint(STAND_INS)
     assert "AWS_ENDPOINT_URL" not in path.read_text() or path.parent.name in {"aws", "tasks"}
@@ -122,3 +126,15 @@ def test_the_command_does_not_run_flows_itself(path: Path) -> None:
 @pytest.mark.parametrize("path", modules("spotkiln", "tasks", "flows"), ids=name_of)
 def test_nothing_needs_the_command(path: Path) -> None:
     assert "cli" not in tops(path)
+
+
+@pytest.mark.parametrize("path", modules("receiver"), ids=name_of)
+def test_the_receiver_only_starts_runs(path: Path) -> None:
+    """It faces the network: nothing that releases is within its reach."""
+    assert tops(path).isdisjoint({"tasks", "flows", "cli", "subprocess"})
+    assert not [name for name in imported(path) if name.startswith("spotkiln.aws")]
+
+
+@pytest.mark.parametrize("path", modules("spotkiln", "tasks", "flows", "cli"), ids=name_of)
+def test_nothing_needs_the_receiver(path: Path) -> None:
+    assert "receiver" not in tops(path)

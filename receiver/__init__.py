@@ -1,0 +1,1 @@
+"""The push receiver: a small HTTP service that turns push events into flow runs."""

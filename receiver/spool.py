@@ -1,0 +1,149 @@
+"""Deliveries on disk: those that wait for Prefect, and what became of the latest of the others.
+
+SQLite, one table, every change on the disk before it counts. A queue library hands out items; here
+it must also be seen what became of one, that one came before, and how those of a branch followed
+each other.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+from pydantic import BaseModel
+
+from spotkiln.noun import Noun
+from spotkiln.push import Push
+
+KEEP = 1000
+TABLE = """
+CREATE TABLE IF NOT EXISTS deliveries (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    push TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    ref TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    waits INTEGER NOT NULL DEFAULT 1,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL DEFAULT 0,
+    answer TEXT NOT NULL DEFAULT '',
+    UNIQUE (repository, ref, before, after)
+)
+"""
+
+
+class Run(Noun):
+    """A flow run that a delivery asked for."""
+
+    deployment: str
+    id: str
+    url: str
+
+
+class Outcome(Noun):
+    """What became of a delivery."""
+
+    runs: tuple[Run, ...] = ()
+    ignored: str = ""
+    refused: str = ""
+
+
+class Delivery(BaseModel):
+    """A push as it was accepted. `outcome` is None while it waits."""
+
+    number: int
+    id: str
+    push: Push
+    tries: int = 0
+    outcome: Outcome | None = None
+
+
+class Spool:
+    """One process uses it at a time. Times are seconds since 1970."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._db = sqlite3.connect(folder / "deliveries.sqlite", isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        # Each commit is flushed to the disk before it returns.
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute(TABLE)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _select(self, where: str, *values: object) -> Iterator[Delivery]:
+        with closing(self._db.execute(f"SELECT * FROM deliveries WHERE {where}", values)) as rows:  # noqa: S608 - our own words
+            for row in rows.fetchall():
+                yield Delivery(
+                    number=row["number"],
+                    id=row["id"],
+                    push=Push.model_validate_json(row["push"]),
+                    tries=row["tries"],
+                    outcome=None if row["waits"] else Outcome.model_validate_json(row["answer"]),
+                )
+
+    def accept(self, push: Push) -> Delivery:
+        """Keep it; on return it is on the disk. A push that came before is that delivery again:
+        if it started something, that stands; if not, it is decided anew."""
+        key = (push.repositories[0], push.ref, push.before, push.after)
+        where = "repository = ? AND ref = ? AND before = ? AND after = ?"
+        known = next(self._select(where, *key), None)
+        if known is None:
+            self._db.execute(
+                "INSERT INTO deliveries (id, push, repository, ref, before, after) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (uuid4().hex, push.model_dump_json(), *key),
+            )
+        elif known.outcome and not known.outcome.runs:
+            # Signed by another secret perhaps: as it came last.
+            self._db.execute(
+                "UPDATE deliveries SET waits = 1, due = 0, push = ?, answer = '' WHERE number = ?",
+                (push.model_dump_json(), known.number),
+            )
+        return next(self._select(where, *key))
+
+    def find(self, delivery: str) -> Delivery | None:
+        return next(self._select("id = ?", delivery), None)
+
+    def waiting(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM deliveries WHERE waits").fetchone()[0])
+
+    def due(self, now: float, limit: int = 50) -> list[Delivery]:
+        """Those to be tried now, in the order in which they came."""
+        return list(self._select("waits AND due <= ? ORDER BY number LIMIT ?", now, limit))
+
+    def next_due(self) -> float | None:
+        found = self._db.execute("SELECT min(due) FROM deliveries WHERE waits").fetchone()[0]
+        return None if found is None else float(found)
+
+    def before(self, delivery: Delivery) -> list[Push]:
+        """The pushes of the same ref that came before it and started, or may start, something;
+        oldest first."""
+        found = self._select(
+            "repository = ? AND ref = ? AND number < ? ORDER BY number",
+            *(delivery.push.repositories[0], delivery.push.ref, delivery.number),
+        )
+        return [x.push for x in found if x.outcome is None or x.outcome.runs]
+
+    def put_off(self, delivery: Delivery, until: float) -> None:
+        self._db.execute(
+            "UPDATE deliveries SET tries = tries + 1, due = ? WHERE number = ?",
+            (until, delivery.number),
+        )
+
+    def settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        """It waits no more. Of those that do not, the latest are kept, to know them again."""
+        self._db.execute(
+            "UPDATE deliveries SET waits = 0, answer = ? WHERE number = ?",
+            (outcome.model_dump_json(), delivery.number),
+        )
+        self._db.execute(
+            "DELETE FROM deliveries WHERE NOT waits AND number <= "
+            "(SELECT max(number) FROM deliveries) - ?",
+            (KEEP,),
+        )

@@ -1,0 +1,82 @@
+"""The units of a host: valid, hardened, and no part of an image."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from examples.prefect_local import ROOT
+from spotkiln.recipe import digest_of_files
+
+HOST = ROOT / "systemd" / "host"
+SERVICES = ["spotkiln-server", "spotkiln-worker", "spotkiln-receiver"]
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
+)
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """As docs/push.md installs them."""
+    for unit in [*HOST.glob("*.service"), *HOST.glob("*.socket")]:
+        shutil.copy(unit, tmp_path)
+    for service in SERVICES:
+        drop_in = tmp_path / f"{service}.service.d"
+        drop_in.mkdir()
+        shutil.copy(ROOT / "systemd" / "hardening.conf", drop_in)
+    return tmp_path
+
+
+def verify(units: Path) -> list[str]:
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *map(str, sorted(units.glob("spotkiln-*.s[eo]*[et]")))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # It exits with 0 on keys that it does not know; the programs are the host's.
+    return [
+        line
+        for line in done.stderr.splitlines()
+        if "spotkiln" in line and "is not executable" not in line
+    ]
+
+
+@needs_systemd
+def test_systemd_accepts_them(units: Path) -> None:
+    assert sorted(unit.stem for unit in units.glob("*.service")) == sorted(SERVICES)
+    assert verify(units) == []
+    unit = units / "spotkiln-receiver.service"
+    unit.write_text(unit.read_text().replace("DynamicUser=", "DynamiteUser="))
+    assert any("DynamiteUser" in line for line in verify(units))
+
+
+@needs_systemd
+@pytest.mark.parametrize("service", SERVICES)
+def test_exposure_is_below_two(units: Path, service: str) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=19", "--no-pager"]
+    done = subprocess.run(
+        [*command, str(units / f"{service}.service")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_they_are_no_part_of_any_image(tmp_path: Path) -> None:
+    """The recipe's digest is over the units of the application, and not over these."""
+    shutil.copytree(ROOT / "systemd", tmp_path / "systemd")
+    with_them = digest_of_files(tmp_path, ["systemd/*"])
+    shutil.rmtree(tmp_path / "systemd" / "host")
+    assert digest_of_files(tmp_path, ["systemd/*"]) == with_them
+
+
+def test_what_the_units_start_is_there() -> None:
+    """Of programs that this repository installs, and with settings that these have."""
+    text = "".join(unit.read_text() for unit in sorted(HOST.glob("*.service")))
+    started = re.findall(r"^ExecStart=/opt/spotkiln/(\S+)", text, re.MULTILINE)
+    assert sorted(started) == [
+        ".venv/bin/prefect", ".venv/bin/spotkiln", ".venv/bin/spotkiln-receiver",
+    ]  # fmt: skip
+    for program in started:
+        assert (ROOT / program).is_file()
