@@ -13,6 +13,7 @@ from spotkiln.errors import InputError
 from spotkiln.image import Image
 from spotkiln.infra import InfraNames
 from spotkiln.noun import Noun
+from spotkiln.page import plain, table
 from spotkiln.quiet import QuietHours, QuietText
 from spotkiln.release import Builder, Outcome
 
@@ -136,22 +137,22 @@ def _builds_on(parameters: Mapping[str, Any], base: str) -> bool:
     return fnmatchcase(base, _base_pattern(parameters))
 
 
+def _run(one: Rebuilt) -> str:
+    return f"[{one.run[:8]}]({one.url})" if one.url else one.run[:8]
+
+
 def night_page(night: Night) -> str:
     """The markdown of a nightly run's page."""
     lines = [f"# Nightly rebuild: {night.outcome}", ""]
     if night.why:
-        lines += [night.why, ""]
+        lines += [plain(night.why), ""]
     if night.base:
         lines += [f"Base image: `{night.base.id}` ({night.base.name})", ""]
     if night.changed:
         lines += [f"What differs from the one before: {night.changed}", ""]
     if night.applications:
-        lines += ["| application | outcome | run | cause |", "|---|---|---|---|"]
-        for one in night.applications:
-            cause = " ".join(one.cause.split()).replace("|", "\\|")
-            run = f"[{one.run[:8]}]({one.url})" if one.url else one.run[:8]
-            lines.append(f"| {one.application} | {one.outcome} | {run} | {cause} |")
-        lines.append("")
+        rows = [(x.application, x.outcome, _run(x), plain(x.cause)) for x in night.applications]
+        lines += [table(("application", "outcome", "run", "cause"), rows), ""]
     if night.pruned:
         lines += [f"Removed, for nothing needs them any more: {', '.join(night.pruned)}", ""]
     lines.append(f"{(night.ended - night.started).total_seconds():.0f} s, run {night.run}")
