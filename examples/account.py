@@ -3,20 +3,12 @@ boto3: the product's own eyes would not do."""
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 
 from sandbox.client import Sandbox
-from spotkiln.packer import (
-    artifact_of,
-    find_packer,
-    packer_command,
-    run_packer,
-    write_variables,
-)
 from spotkiln.recipe import digest_of_files
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,40 +52,14 @@ def start_sandbox(directory: Path, machines: str) -> Sandbox:
 
 def ensure_base_image(box: Sandbox, say: Callable[[str], None]) -> None:
     """Bake `rails-base` from the Debian image, unless there is one; keep it for next time."""
-    ec2 = client(box, "ec2")
-    own = ec2.describe_images(Owners=["self"])["Images"]
+    own = client(box, "ec2").describe_images(Owners=["self"])["Images"]
     if any(image["Name"].startswith("rails-base") for image in own):
         return
-    debian = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])["Images"]
-    newest = max(debian, key=lambda image: image["CreationDate"])
     say("baking the base image once: Debian's updates, Ruby, Rails, puma ... (a minute or two)")
-    folder = ROOT / "build" / "base"
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest = folder / "manifest.json"
-    variables = folder / "variables.pkrvars.json"
-    write_variables(
-        variables,
-        {
-            "region": box.environment["AWS_DEFAULT_REGION"],
-            "endpoint": box.environment["AWS_ENDPOINT_URL"],
-            "source_ami": newest["ImageId"],
-            "image_name": f"rails-base {datetime.now(UTC):%Y-%m-%d %H-%M-%S}",
-            "ssh_source_cidrs": ["0.0.0.0/0"],
-            "manifest": str(manifest),
-            "tags": {"Name": "rails-base"},
-        },
-    )
-    program, _ = find_packer()
-    run = run_packer(
-        packer_command(program, ROOT / "packer" / "base.pkr.hcl", variables),
-        folder=folder,
-        say=lambda _: None,
-        environment=box.environment,
-    )
-    image = artifact_of(manifest)
-    if run.exit_code or image is None:
-        raise run.failure()
-    box.keep(image, base_key())
+    # It imports Prefect, which takes seconds: only when it is needed.
+    from examples.base import bake_first_base
+
+    box.keep(bake_first_base(box), base_key())
 
 
 def serving(box: Sandbox, commits: dict[str, str]) -> dict[str, Any]:

@@ -86,6 +86,11 @@ variable "manifest" {
   description = "File that Packer's manifest post-processor writes the image's id to."
 }
 
+variable "package_list" {
+  type        = string
+  description = "File that the list of all installed packages with their versions is downloaded to."
+}
+
 variable "app_user" {
   type        = string
   default     = "webapp"
@@ -163,7 +168,18 @@ build {
       "SPOTKILN_PACKAGES=${join(" ", var.packages)}",
       "SPOTKILN_USER=${var.app_user}",
     ]
-    scripts = ["${path.root}/scripts/base.sh", "${path.root}/scripts/clean.sh"]
+    scripts = ["${path.root}/scripts/base.sh"]
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "/etc/spotkiln/packages"
+    destination = var.package_list
+  }
+
+  provisioner "shell" {
+    execute_command = "sudo env {{ .Vars }} bash '{{ .Path }}'"
+    scripts         = ["${path.root}/scripts/clean.sh"]
   }
 
   post-processor "manifest" {

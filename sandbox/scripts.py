@@ -18,7 +18,7 @@ in sandbox seconds:
     console         text shown at the end of the console                            ""
     body            what `GET /` answers                              a page with the revision
 
-Other keys are kept and given back (`tests` is one the Packer stand-in understands). Later
+Other keys are kept and given back (the Packer stand-in understands `tests` and `packages`). Later
 rules win over earlier ones, property by property.
 """
 

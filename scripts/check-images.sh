@@ -12,7 +12,8 @@ mkdir "$scratch/report"
 variables=(-var region=eu-west-1 -var source_ami=ami-00000000000000000 -var 'ssh_source_cidrs=["10.0.0.0/8"]')
 made=(-var image_name=check -var "manifest=$scratch/manifest.json")
 app=(-var app_name=demo-web-app)
-packer validate "${variables[@]}" "${made[@]}" packer/base.pkr.hcl
+packer validate "${variables[@]}" "${made[@]}" -var "package_list=$scratch/packages" \
+  packer/base.pkr.hcl
 packer validate "${variables[@]}" "${made[@]}" "${app[@]}" \
   -var "app_archive=$scratch/source.tar.gz" -var commit=0000000000000000000000000000000000000000 \
   packer/app.pkr.hcl

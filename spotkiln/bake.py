@@ -5,13 +5,13 @@ from typing import Any
 
 from spotkiln import tags as t
 from spotkiln.app import App
+from spotkiln.base import BaseSpec, base_variables
 from spotkiln.image import Image, ImageState
 from spotkiln.infra import Infra
-from spotkiln.recipe import Recipe, digest_of, digest_of_files
-from spotkiln.release import BuildSettings
+from spotkiln.recipe import ROOT, Recipe, digest_of, digest_of_files
+from spotkiln.release import Builder, BuildSettings
 from spotkiln.source import Source
 
-ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "packer"
 TEST_FILES = ["packer/test.pkr.hcl", "packer/scripts/test.sh"]
 
@@ -71,20 +71,27 @@ def image_tags(base: dict[str, str], recipe: Recipe) -> dict[str, str]:
     }
 
 
-def _builder(
-    infra: Infra, build: BuildSettings, endpoint: str, access: dict[str, str]
+def _machine(
+    builder: Builder, region: str, vpc: str, subnet: str, endpoint: str, access: dict[str, str]
 ) -> dict[str, Any]:
     return {
         **access,
-        "region": infra.region,
+        "region": region,
         "endpoint": endpoint,
-        "instance_type": build.instance_type,
-        "vpc_id": infra.vpc,
-        "subnet_id": build.subnet or infra.subnets[0],
-        "ssh_interface": str(build.ssh_interface),
-        "ssh_username": build.ssh_username,
-        "ssh_source_cidrs": build.ssh_source_cidrs,
+        "instance_type": builder.instance_type,
+        "vpc_id": vpc,
+        "subnet_id": subnet,
+        "ssh_interface": str(builder.ssh_interface),
+        "ssh_username": builder.ssh_username,
+        "ssh_source_cidrs": builder.ssh_source_cidrs,
     }
+
+
+def _builder(
+    infra: Infra, build: BuildSettings, endpoint: str, access: dict[str, str]
+) -> dict[str, Any]:
+    subnet = build.subnet or infra.subnets[0]
+    return _machine(build, infra.region, infra.vpc, subnet, endpoint, access)
 
 
 def bake_variables(
@@ -136,4 +143,32 @@ def test_variables(
         "app_port": app.port,
         "health_timeout_seconds": build.health_seconds,
         "report_dir": str(report),
+    }
+
+
+def base_bake_variables(
+    *,
+    spec: BaseSpec,
+    builder: Builder,
+    region: str,
+    vpc: str,
+    subnet: str,
+    source: str,
+    name: str,
+    tags: dict[str, str],
+    manifest: Path,
+    packages: Path,
+    endpoint: str,
+    access: dict[str, str],
+) -> dict[str, Any]:
+    """Variables of packer/base.pkr.hcl; `packages` is the file that the list of packages comes
+    home to."""
+    return {
+        **_machine(builder, region, vpc, subnet, endpoint, access),
+        **base_variables(spec),
+        "source_ami": source,
+        "image_name": name,
+        "tags": tags,
+        "manifest": str(manifest),
+        "package_list": str(packages),
     }

@@ -12,7 +12,8 @@
     │   ├── UnitFailed          the booted image did not answer on its health path
     │   └── GateFailed          its new servers did not become healthy
     │       └── ImageRejected   and the image is to blame
-    └── LeftBehind              something created is neither kept nor destroyed
+    ├── LeftBehind              something created is neither kept nor destroyed
+    └── RebuildFailed           a nightly run could not rebuild some applications
 
 Every message says what was expected, what was seen and what to do next.
 """
@@ -91,6 +92,10 @@ class ImageRejected(GateFailed):
 
 class LeftBehind(SpotkilnError):
     """Something that the release created is neither kept nor destroyed."""
+
+
+class RebuildFailed(SpotkilnError):
+    """Some applications could not be rebuilt on the new base image; the others were."""
 
 
 def may_be_tried_again(error: BaseException) -> bool:

@@ -11,11 +11,16 @@ from pydantic import Field
 from spotkiln import tags as t
 from spotkiln.noun import Noun
 
+# What `base_name` makes.
+BASE_NAME = re.compile(r"[a-z][a-z0-9-]* \d{4}-\d\d-\d\d \d\d-\d\d (base-[0-9a-f]{12})")
+
 
 class ImageState(StrEnum):
     CANDIDATE = "candidate"
     TESTED = "tested"
     REJECTED = "rejected"
+    # Applications may be built upon it.
+    BASE = "base"
 
 
 class Image(Noun):
@@ -53,9 +58,20 @@ class Image(Noun):
 
     @property
     def state(self) -> ImageState | None:
-        """None for images that are not ours: bases, foreign ones."""
+        """None for images that are not ours: bases that somebody made by hand, foreign ones."""
         value = self.tags.get(t.STATE)
         return ImageState(value) if value in set(ImageState) else None
+
+    @property
+    def base(self) -> str:
+        """The id of the base image that it was baked on; empty for what is no application's."""
+        inputs = dict(part.split("=", 1) for part in self.inputs.split() if "=" in part)
+        return inputs.get("base", "")
+
+    @property
+    def is_base(self) -> bool:
+        """Baked by a nightly run: from its tag, or from its name if a kill left it untagged."""
+        return t.BASE in self.tags or bool(BASE_NAME.fullmatch(self.name))
 
     def with_tags(self, **changes: str) -> Self:
         return self.model_copy(update={"tags": {**self.tags, **changes}})
@@ -69,8 +85,16 @@ def image_name(app: str, commit: str, release: str) -> str:
     return f"{app}/{commit[:12]}/{release}"[:128]
 
 
+def base_name(name: str, when: str, owner: str) -> str:
+    """As `image_name`, for a base image: `when` is how the time is written in it."""
+    return f"{name} {when} {owner}"
+
+
 def release_of(name: str) -> str:
-    """The release in a name that `image_name` made; empty for other names."""
+    """The release in a name that `image_name` made, or the owner in one that `base_name` made;
+    empty for other names."""
+    if base := BASE_NAME.fullmatch(name):
+        return base[1]
     match = re.fullmatch(r"([a-z][a-z0-9-]*)/[0-9a-f]{12}/(\1-[0-9a-f]{12})", name)
     return match[2] if match else ""
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from spotkiln.noun import Noun
 
+# Where packer/ and systemd/ are.
+ROOT = Path(__file__).resolve().parent.parent
+
 
 class Recipe(Noun):
     """The inputs of an image, each by a name and the digest (or id) that stands for it."""

@@ -1,8 +1,9 @@
 """What to do about what nobody owns: a pure function from facts to actions.
 
-A resource is owned by the living release whose tag it carries, by a fleet that serves, or by a
-kept version. Whatever else carries our tags is finished (retiring) or undone (pending,
-candidates, builders). What does not carry them is never touched.
+A resource is owned by the living release whose tag it carries, by a fleet that serves, by a kept
+version, or it is a base image that was promoted. Whatever else carries our tags is finished
+(retiring) or undone (pending, candidates, builders). What does not carry them is never touched.
+A nightly run's bake is a release here: it has an id, and lives as long as it renews its lease.
 """
 
 from collections.abc import Iterable
@@ -237,6 +238,8 @@ def _images(facts: Facts) -> list[Action]:
     actions = []
     for image in sorted(facts.images, key=lambda x: x.id):
         if image.release in facts.living or image.id in used or t.KEEP in image.tags:
+            continue
+        if image.state is ImageState.BASE:
             continue
         if image.state is ImageState.REJECTED:
             why = "rejected"

@@ -26,8 +26,8 @@ class SshInterface(StrEnum):
     SESSION_MANAGER = "session_manager"
 
 
-class BuildSettings(Noun):
-    """The machine that bakes and tests."""
+class Builder(Noun):
+    """The machine that bakes."""
 
     instance_type: str = Field(
         default="t3.small",
@@ -55,18 +55,24 @@ class BuildSettings(Noun):
     subnet: str = Field(
         default="",
         title="Builder's subnet",
-        description="A subnet's id. Empty: the load balancer's first.",
+        description="A subnet's id. Empty: the load balancer's first; for a base image the first "
+        "of the default VPC.",
         pattern=r"^(subnet-[0-9a-f]+)?$",
     )
+    timeout_seconds: int = Field(
+        default=3600, ge=60, le=4 * 3600, title="Bake deadline (s)", description="For each bake."
+    )
+
+
+class BuildSettings(Builder):
+    """The machine that bakes and tests."""
+
     health_seconds: int = Field(
         default=120,
         ge=5,
         le=3600,
         title="Boot deadline in the test (s)",
         description="How long the booted image may take to answer on its health path.",
-    )
-    timeout_seconds: int = Field(
-        default=3600, ge=60, le=4 * 3600, title="Bake deadline (s)", description="For each bake."
     )
 
 

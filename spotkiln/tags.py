@@ -21,6 +21,10 @@ RELEASED = f"{PREFIX}released"
 # A rejected image that somebody wants to look at.
 KEEP = f"{PREFIX}keep"
 
+# Base images only: the name of their line, and what they hold.
+BASE = f"{PREFIX}base"
+FINGERPRINT = f"{PREFIX}fingerprint"
+
 # Fleets only.
 PHASE = f"{PREFIX}phase"
 IMAGE = f"{PREFIX}image"

@@ -1,6 +1,5 @@
 """Find, bake, test, promote and discard images."""
 
-import os
 import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,26 +13,18 @@ from spotkiln.aws import image as images
 from spotkiln.aws.builder import builder_access, remove_access
 from spotkiln.aws.discard import discard, discard_builders, discard_release, discard_snapshots
 from spotkiln.aws.session import Aws, connect
-from spotkiln.bake import TEMPLATES, bake_variables, image_tags, test_variables
+from spotkiln.bake import bake_variables, image_tags, test_variables
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.image import Image, ImageState, discardable, image_name, superseded
 from spotkiln.infra import Infra
 from spotkiln.junit import TestReport, read_report, require_green
 from spotkiln.noun import Noun
-from spotkiln.packer import (
-    PackerRun,
-    artifact_of,
-    find_packer,
-    packer_command,
-    reached,
-    run_packer,
-    write_variables,
-)
+from spotkiln.packer import PackerRun, artifact_of
 from spotkiln.recipe import Recipe
 from spotkiln.release import ReleaseSpec
 from spotkiln.reuse import Reuse, reuse
 from spotkiln.source import Source
-from tasks.progress import Bar
+from tasks.packer import endpoint, run_template
 from tasks.step import CLOCK, STEP, say
 
 
@@ -67,39 +58,6 @@ def find_image(job: Job) -> Reuse:
     found = reuse(job.recipe, app, images.of_app(connect(job.infra.region), app))
     say(str(found))
     return found
-
-
-def _packer(
-    what: str, template: str, variables: dict[str, object], folder: Path, timeout: float
-) -> PackerRun:
-    """Run it, with its output in the log and `what` it is for as a progress artifact."""
-    bar = Bar(what)
-
-    def heard(text: str) -> None:
-        say(text)
-        percent = reached(text)
-        if percent is not None:
-            bar.to(percent)
-
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    file = folder / "variables.pkrvars.json"
-    write_variables(file, variables)
-    program, _ = find_packer()
-    run = run_packer(
-        packer_command(program, TEMPLATES / template, file),
-        folder=folder,
-        say=heard,
-        timeout_seconds=timeout,
-    )
-    if run.exit_code == 0:
-        bar.to(100)
-    return run
-
-
-def _endpoint() -> str:
-    """Where Packer finds EC2, when botocore has been told of another place than AWS."""
-    return os.environ.get("AWS_ENDPOINT_URL_EC2") or os.environ.get("AWS_ENDPOINT_URL") or ""
 
 
 def _of_earlier_try(aws: Aws, job: Job) -> str | None:
@@ -137,10 +95,11 @@ def packer_build(job: Job) -> Image:
                 name=name,
                 tags=tags,
                 manifest=manifest,
-                endpoint=_endpoint(),
+                endpoint=endpoint(),
                 access=access,
             )
-            run = _packer("bake", "app.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+            timeout = job.spec.build.timeout_seconds
+            run = run_template("bake", "app.pkr.hcl", variables, folder, timeout)
             if run.exit_code != 0:
                 raise run.failure()
         image_id = artifact_of(manifest)
@@ -178,10 +137,11 @@ def test_in_image(job: Job, image: Image) -> TestReport:
             image=image,
             tags=job.tags,
             report=report,
-            endpoint=_endpoint(),
+            endpoint=endpoint(),
             access=access,
         )
-        run = _packer("test", "test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+        timeout = job.spec.build.timeout_seconds
+        run = run_template("test", "test.pkr.hcl", variables, folder, timeout)
         if run.exit_code != 0:
             raise _test_failure(run, report)
     code = report / "exit-code"

@@ -18,6 +18,7 @@ from spotkiln.aws.retire import drain, retire
 from spotkiln.aws.session import Aws, connect
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.fleet import Phase
+from spotkiln.image import ImageState
 from spotkiln.lease import queue
 from spotkiln.reconcile import Action, Do, decide, within
 from tasks.runs import ended_runs
@@ -28,10 +29,12 @@ DEFAULT_DELAY = 300
 ROUNDS = 4
 
 
-def _living(aws: Aws, groups: list[str], *, clean: bool) -> frozenset[str]:
-    """The releases that hold or wait for a target group and renew their lease; leases of dead
-    ones are removed if `clean`."""
-    living: set[str] = set()
+def _alive(aws: Aws, groups: list[str], *, clean: bool) -> frozenset[str]:
+    """The releases that hold or wait for a target group, and the bakes for none, that renew their
+    lease; leases of dead ones are removed from target groups if `clean`."""
+    baking = leases.of_builders(aws)
+    ended = ended_runs(one.run for one in baking)
+    living = {one.release for one in queue(baking, datetime.now(UTC), ended)}
     for group in groups:
         found = leases.read(aws, [group])
         ended = ended_runs(one.run for one in found)
@@ -42,15 +45,20 @@ def _living(aws: Aws, groups: list[str], *, clean: bool) -> frozenset[str]:
     return frozenset(living)
 
 
+def living(aws: Aws) -> frozenset[str]:
+    """All releases that live now, and all bakes of base images."""
+    return _alive(aws, aws_infra.target_group_arns(aws), clean=False)
+
+
 @task(name="find what nobody owns", task_run_name="1 look up: what nobody owns", **STEP)
 def find_unowned(region: str, target_group: str = "", *, clean: bool = True) -> list[Action]:
     """What there is to do, in order; `target_group` (its name) narrows it to that one's."""
     aws = connect(region)
     groups = aws_infra.target_group_arns(aws)
     # Whoever lived before or after the look may have made what was seen.
-    before = _living(aws, groups, clean=clean)
+    before = _alive(aws, groups, clean=clean)
     facts = gather(aws, frozenset())
-    living = before | _living(aws, groups, clean=False)
+    living = before | _alive(aws, groups, clean=False)
     facts = facts.model_copy(update={"living": living})
     actions = decide(within(facts, target_group) if target_group else facts)
     for action in actions:
@@ -95,8 +103,9 @@ def _each(step: Callable[[Aws, str], object]) -> Callable[[Aws, Action], None]:
 
 
 def _discard(aws: Aws, name: str) -> None:
+    """Look again first, here too: a base image may have been promoted meanwhile."""
     image = images.describe(aws, name)
-    if image:
+    if image and image.state is not ImageState.BASE:
         discard(aws, image, CLOCK, say)
 
 

@@ -52,13 +52,19 @@ exec env BUNDLER_VERSION="\${BUNDLER_VERSION:-${version%%-*}}" /usr/bin/bundle "
 EOF
 }
 
-write_fingerprint() {
-  # The packages are what an application's dependencies come from, so their versions are part of
-  # what decides an image.
+list_packages() {
+  # One line for each thing whose version decides what this machine is, in an order that depends
+  # on nothing else: two bases with equal lists are equal. Gems count that did not come as packages.
   install -d /etc/spotkiln
-  dpkg-query --show --showformat='${Package} ${Version} ${Architecture}\n' |
-    LC_ALL=C sort >/etc/spotkiln/packages
-  echo "spotkiln:packages-sha256=$(sha256sum </etc/spotkiln/packages | cut -d' ' -f1)"
+  {
+    dpkg-query --show \
+      --showformat='${db:Status-Abbrev}${Package}=${Version} ${Architecture}\n' |
+      sed -n 's/^ii *//p'
+    find /var/lib/gems /usr/local/lib -path '*/specifications/*' -name '*.gemspec' \
+      -printf 'gem %f\n' 2>/dev/null || true
+  } | LC_ALL=C sort -u >/etc/spotkiln/packages
+  chmod 0644 /etc/spotkiln/packages
+  echo "$(wc -l </etc/spotkiln/packages) packages"
 }
 
 wait_for_first_boot
@@ -69,4 +75,4 @@ install_packages || {
 }
 make_user
 prefer_debians_bundler
-write_fingerprint
+list_packages

@@ -121,12 +121,18 @@ class _Build:
     def _steps(self, builder: Builder, control: Control, speed: float) -> str:
         builder.prepare()
         if self._template.builder == "amazon-ebs":
-            properties = self._application()
+            list_of_packages = self._template.text("package_list")
+            application = self._application()
+            # A base image's behaviour is what the rules for its source image say.
+            source = control.properties(self._template.text("source_ami"))
+            properties = source if list_of_packages else application
             self._provision(properties, "bake_seconds", speed)
             if properties.get("build") == "broken":
                 raise _exit_status(report.DEPENDENCIES)
+            if list_of_packages:
+                report.write_packages(Path(list_of_packages), properties)
             builder.stop()
-            image_id = builder.create_image(lambda one: control.describe_image(one, properties))
+            image_id = builder.create_image(lambda one: control.describe_image(one, application))
             return f"{builder.template.text('region')}:{image_id}"
         properties = control.properties(self._template.text("source_ami"))
         self._provision(properties, "test_seconds", speed)

@@ -1,4 +1,5 @@
-"""The report that the test template brings home, for tests that were never run."""
+"""What templates bring home: the report of tests that were never run, the list of packages that
+were never installed."""
 
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,13 @@ def write(folder: Path, properties: dict[str, Any]) -> int:
     (folder / "journal.log").write_text("[stand-in] no journal: this machine is simulated\n")
     (folder / "exit-code").write_text(f"{code}\n")
     return code
+
+
+def write_packages(file: Path, properties: dict[str, Any]) -> None:
+    """The list that packer/scripts/base.sh makes. `packages`, a list of `name=version`: what the
+    rules for the source image say, so that a test can change it from one bake to the next."""
+    packages = properties.get("packages", ["ruby=1:3.1", "stand-in=1"])
+    file.write_text("".join(f"{one}\n" for one in packages))
 
 
 def _junit(*, failing: bool) -> str:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from spotkiln.aws import image as images
 from spotkiln.aws.errors import AwsMissing, AwsRefused, aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
+from spotkiln.base import usable
 from spotkiln.errors import InputError
 from spotkiln.fleet import FleetSpec
 from spotkiln.image import newest
@@ -149,13 +150,12 @@ def key_pair(aws: Aws, name: str) -> str:
 
 
 def base_image(aws: Aws, pattern: str) -> BaseImage:
-    """The newest of the account's own images that match and are available."""
-    available = [image for image in images.by_name(aws, pattern) if image.available]
-    found = newest(available)
+    """The newest of the account's own images that match and may be built upon."""
+    found = newest(usable(images.by_name(aws, pattern)))
     if found is None:
         raise InputError(
             f"the account owns no available image named {pattern!r} in {aws.region}: "
-            "bake one with packer/base.pkr.hcl (docs/aws.md) or name another"
+            "bake one with the flow nightly (docs/nightly.md) or name another"
         )
     return BaseImage(id=found.id, name=found.name, architecture=found.architecture)
 

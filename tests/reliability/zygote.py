@@ -31,6 +31,7 @@ def main() -> int:
 
     # Prefect sleeps itself between tries, by its own clock.
     tasks.step.STEP["retry_delay_seconds"] = [seconds / speed for seconds in RETRY_DELAYS]
+    import flows.nightly
     import flows.reconcile
     import flows.release
     import flows.rollback
@@ -39,6 +40,7 @@ def main() -> int:
         "release": flows.release.release,
         "rollback": flows.rollback.rollback,
         "reconcile": flows.reconcile.reconcile,
+        "nightly": flows.nightly.nightly,
     }
     from spotkiln.aws.session import connect
 
@@ -112,12 +114,16 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
     from prefect.client.orchestration import get_client
     from prefect.flow_engine import run_flow
 
+    from spotkiln.night import Night
+
     with get_client(sync_client=True) as client:
         run = client.create_flow_run(flow, parameters=parameters)
     (folder / "run").write_text(str(run.id))
     result: Any = run_flow(flow, flow_run=run, parameters=parameters)
     if isinstance(result, list):
         return {"actions": [str(one) for one in result]}
+    if isinstance(result, Night):
+        return dict(result.model_dump(mode="json"))
     return {
         "outcome": str(result.outcome),
         "cause": result.cause,

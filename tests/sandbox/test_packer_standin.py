@@ -189,6 +189,24 @@ def test_the_report_of_the_tests_comes_home(
     nothing_left(box)
 
 
+def test_a_base_brings_home_the_packages_that_the_rules_name(
+    bakery: Bakery, account: Account, box: Sandbox
+) -> None:
+    for number, rule in enumerate([{}, {"packages": ["ruby=3.1", "openssl=3.0"]}]):
+        box.script(match={"image_id": account.debian}, **rule)
+        code, lines = bakery.run(
+            "base.pkr.hcl",
+            image_name=f"base {number}",
+            manifest=str(bakery.folder / "manifest.json"),
+            package_list=str(bakery.folder / f"packages-{number}"),
+        )
+        assert code == 0, lines
+        assert account.image(bakery.image())["State"] == "available"
+    assert (bakery.folder / "packages-0").read_text().splitlines()
+    assert (bakery.folder / "packages-1").read_text() == "ruby=3.1\nopenssl=3.0\n"
+    nothing_left(box)
+
+
 def test_a_sick_application_is_sick_wherever_its_image_runs(
     bakery: Bakery, account: Account
 ) -> None:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from spotkiln import tags as t
+from spotkiln.base import BaseSpec, base_tags, new_base_name
 from spotkiln.fleet import Phase
-from spotkiln.image import ImageState
+from spotkiln.image import Image, ImageState
 from spotkiln.reconcile import Action, Do, Facts, Owned, Snapshot, decide, newest_serving, within
 from tests.unit import nouns
 from tests.unit.leftovers import LIVING, fleet, image, machine
@@ -133,3 +134,42 @@ def test_within_one_target_group_others_are_out_of_sight() -> None:
     assert len(decide(facts)) == 5
     assert decide(within(facts, "website")) == []
     assert decide(within(facts, "other")) == decide(facts)
+
+
+def base(name: str, owner: str, state: ImageState | None) -> Image:
+    """As a nightly run bakes it; without a state it was killed before it could tag it."""
+    tags = {**base_tags("rails-base", owner, "run-1"), t.STATE: str(state)} if state else {}
+    named = new_base_name(BaseSpec(), owner, START)
+    return nouns.image(name).model_copy(update={"name": named, "tags": tags})
+
+
+def test_a_killed_nightlys_candidate_goes_with_its_builder() -> None:
+    dead = "base-0123456789ab"
+    assert todo(
+        images=(base("ami-tagged", dead, ImageState.CANDIDATE), base("ami-untagged", dead, None)),
+        instances=(machine("i-builder", dead),),
+        security_groups=(Owned(id="sg-1", release=dead),),
+        key_pairs=(Owned(id=f"spotkiln-builder-{dead}", release=dead),),
+    ) == [
+        (Do.TERMINATE_BUILDERS, ("i-builder",)),
+        (Do.DELETE_KEY_PAIR, (f"spotkiln-builder-{dead}",)),
+        (Do.DELETE_SECURITY_GROUP, ("sg-1",)),
+        (Do.DISCARD_IMAGE, ("ami-tagged",)),
+        (Do.DISCARD_IMAGE, ("ami-untagged",)),
+    ]
+
+
+def test_a_promoted_base_is_nobodys_to_take_away() -> None:
+    """The current one and every older one: what nothing needs is pruned by the next night."""
+    assert todo(images=(base("ami-base", "base-0123456789ab", ImageState.BASE),)) == []
+
+
+def test_a_living_nightlys_candidate_is_left_alone() -> None:
+    owner = "base-0123456789ab"
+    facts = Facts(
+        living=frozenset({owner}),
+        images=(base("ami-1", owner, ImageState.CANDIDATE), base("ami-2", owner, None)),
+        instances=(machine("i-builder", owner),),
+    )
+    assert decide(facts) == []
+    assert decide(within(facts, "website")) == []

@@ -131,6 +131,7 @@ def test_it_comes_to_rest_and_leaves_what_is_owned(facts: Facts) -> None:
             assert ended or machine_.tags[t.RELEASE] in LIVING
     for image_ in left.images:
         owned_ = image_.release in LIVING or image_.id in used or t.KEEP in image_.tags
+        owned_ = owned_ or image_.state is ImageState.BASE
         assert owned_ or (t.RELEASED in image_.tags and image_.state is not ImageState.REJECTED)
     for group in (*left.security_groups, *left.key_pairs):
         assert group.release in LIVING
@@ -143,6 +144,7 @@ def test_it_never_touches_what_serves_what_is_foreign_and_what_lives(facts: Fact
     pending = {x.id for x in facts.fleets if x.phase is Phase.PENDING and x.release in LIVING}
     images_ = {x.image for x in facts.fleets if not x.gone}
     living = {x.id for x in facts.images if x.release in LIVING}
+    living |= {x.id for x in facts.images if x.state is ImageState.BASE}
     machines_ = {x.id for x in facts.instances if x.fleet in serving | pending}
     machines_ |= {x.id for x in facts.instances if not x.fleet and x.tags[t.RELEASE] in LIVING}
     for one in decide(facts):

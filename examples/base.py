@@ -1,0 +1,40 @@
+"""A first base image for a sandbox, by the product's own steps but without a Prefect server."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from sandbox.client import Sandbox
+from spotkiln.aws.session import connect
+from spotkiln.base import BaseSpec
+from spotkiln.release import Builder
+from tasks.base import alive, bake_base, discard_base, look_up_source, promote_base
+
+
+@contextmanager
+def account_of(box: Sandbox) -> Iterator[None]:
+    """This process's AWS is the sandbox for as long as the block runs."""
+    before = dict(os.environ)
+    os.environ.update(box.environment)
+    connect.cache_clear()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        connect.cache_clear()
+
+
+def bake_first_base(box: Sandbox) -> str:
+    """As flows/nightly.py does it where there is none to compare with. Its id."""
+    with account_of(box), tempfile.TemporaryDirectory() as folder:
+        job = look_up_source.fn(BaseSpec(), Builder(), str(uuid4()), Path(folder))
+        with alive(job):
+            try:
+                return promote_base.fn(job, bake_base.fn(job)).id
+            except BaseException:
+                discard_base.fn(job)
+                raise

@@ -1,0 +1,69 @@
+"""Nightly: the base image with all updates, and if it differs, every application on it."""
+
+from prefect import State, flow
+
+from spotkiln.base import BaseSpec
+from spotkiln.night import EVERY, Night, NightSpec, SideBySide
+from spotkiln.quiet import QuietText
+from spotkiln.release import Builder
+from spotkiln.undo import UndoStack
+from tasks.base import (
+    alive,
+    bake_base,
+    discard_base,
+    find_current_base,
+    look_up_source,
+    promote_base,
+    prune_bases,
+)
+from tasks.nightly import find_applications, night_recorded, rebuild_all, require_all
+from tasks.step import report_failed_undo
+
+
+@flow(name="nightly", retries=0)
+def nightly(
+    base: BaseSpec = BaseSpec(),
+    builder: Builder = Builder(),
+    applications: tuple[str, ...] = (EVERY,),
+    side_by_side: SideBySide = 1,
+    quiet_hours: QuietText = "",
+    switch: str = "spotkiln_nightly",
+    even_if_unchanged: bool = False,
+) -> State[Night]:
+    """Bakes the base image with all updates; if it differs, releases every application on it.
+
+    A base image that holds what the current one holds is discarded, and nothing else happens.
+    One application that fails does not stop the others.
+
+    Args:
+        base: The base image, and what it is made from.
+        builder: The machine that bakes it.
+        applications: Names of the deployments of `release`, or shell patterns. None at all: the
+            base image alone, as for an account that has none yet.
+        side_by_side: So many applications are released at a time.
+        quiet_hours: No release is started in them, such as `22:00-06:00 Europe/Berlin`.
+        switch: A Prefect variable: as long as it is `off`, nothing is done.
+        even_if_unchanged: Release the applications on the current base image even so.
+    """
+    spec = NightSpec(
+        base=base, builder=builder, applications=applications, side_by_side=side_by_side,
+        quiet_hours=quiet_hours, switch=switch, even_if_unchanged=even_if_unchanged,
+    )  # fmt: skip
+    with night_recorded(spec) as night:
+        if night.is_off() or night.is_quiet("nothing was done"):
+            return night.end()
+        job = look_up_source(base, builder, night.run, night.folder)
+        names = find_applications(spec, job.image_name)
+        with alive(job) as life, UndoStack(night.undoing, report_failed_undo, night.undone) as undo:
+            undo.later("discard base image", discard_base, job)
+            baked, current = bake_base(job), find_current_base(job)
+            if night.is_unchanged(baked, current) or night.is_quiet("the new base is discarded"):
+                discard_base(job)
+            else:
+                life.check()
+                night.promoted(promote_base(job, baked))
+        if night.may_release():
+            rebuild_all(night, names)
+            night.pruned += prune_bases(job)
+            require_all(night)
+        return night.end()

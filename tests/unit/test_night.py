@@ -1,0 +1,100 @@
+"""What a nightly run is asked for, which applications it means, and its page."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from spotkiln.errors import InputError
+from spotkiln.night import Night, NightOutcome, NightSpec, Rebuilt, chosen, is_on, night_page
+from tests.unit.nouns import START, image
+
+BASE = "rails-base 2024-05-01 03-07 base-0123456789ab"
+DEPLOYED: dict[str, dict[str, Any]] = {
+    "shop": {"app": {"name": "shop"}},
+    "shop-staging": {"infra": {"target_group": "staging"}},
+    "blog": {"infra": {"base_image": "rails-base*"}},
+    "api": {"infra": {"base_image": "python-base*"}},
+}
+
+
+@pytest.mark.parametrize("value", [None, "", "on", "On ", True, "true", "yes", 1])
+def test_it_is_on_unless_somebody_says_otherwise(value: object) -> None:
+    assert is_on(value)
+
+
+@pytest.mark.parametrize("value", ["off", "OFF", False, "false", "no", 0])
+def test_it_is_off(value: object) -> None:
+    assert not is_on(value)
+
+
+@pytest.mark.parametrize("value", ["of", "maybe", 2, ["off"]])
+def test_a_switch_that_says_neither_is_an_error(value: object) -> None:
+    with pytest.raises(InputError, match="`on` or `off`"):
+        is_on(value)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        ([], []),
+        (["*"], ["blog", "shop", "shop-staging"]),
+        (["shop"], ["shop"]),
+        (["release/shop", "blog"], ["blog", "shop"]),
+        (["shop*"], ["shop", "shop-staging"]),
+        (["shop", "shop", "*"], ["blog", "shop", "shop-staging"]),
+    ],
+)
+def test_applications_are_those_named_that_build_on_it(wanted: list[str], names: list[str]) -> None:
+    assert chosen(DEPLOYED, wanted, BASE) == names
+
+
+def test_every_one_may_be_none() -> None:
+    assert chosen({}, ["*"], BASE) == []
+
+
+def test_a_name_that_means_nothing_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"no deployment release/shpo; there are: api, blog"):
+        chosen(DEPLOYED, ["shop", "shpo"], BASE)
+    with pytest.raises(InputError, match="'python-base\\*'"):
+        chosen(DEPLOYED, ["api"], BASE)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"side_by_side": 0}, {"quiet_hours": "at night"}, {"base": {"source_owner": "debian"}}],
+)
+def test_what_is_wrong_is_said_before_anything_is_done(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        NightSpec.model_validate(bad)
+
+
+def test_what_failed_is_what_went_wrong() -> None:
+    outcomes = ["released", "unchanged", "quiet", "declined", "failed", "rolled_back"]
+    failed = [x for x in outcomes if Rebuilt(application="shop", outcome=x).failed]
+    assert failed == ["failed", "rolled_back"]
+
+
+def test_its_page_names_what_failed_with_its_run() -> None:
+    night = Night(
+        id="base-0123456789ab",
+        run="r-1",
+        outcome=NightOutcome.FAILED,
+        why="1 of 2 applications could not be rebuilt",
+        base=image("ami-base"),
+        changed="packages",
+        applications=(
+            Rebuilt(application="shop", outcome="released", run="11111111-1", url="http://ui/1"),
+            Rebuilt(application="blog", outcome="failed", run="22222222-2", cause="red | a\nb"),
+        ),
+        pruned=("ami-old", "snap-old"),
+        started=START,
+        ended=START + timedelta(seconds=90),
+    )
+    page = night_page(night)
+    assert "# Nightly rebuild: failed" in page
+    assert "| shop | released | [11111111](http://ui/1) |  |" in page
+    assert "| blog | failed | 22222222 | red \\| a b |" in page
+    assert "ami-old, snap-old" in page
+    assert "90 s" in page
