@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,19 +53,24 @@ def kill_all(pids: list[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-@pytest.fixture(scope="module")
-def host(running_world: World) -> Iterator[LocalPrefect]:
+@contextmanager
+def shipped_prefect(world: World) -> Iterator[LocalPrefect]:
     """The world's server with the shipped deployments, and a worker as in the README."""
-    prefect = running_world.prefect
-    prefect.environment.update(running_world.box.environment)
-    prefect.environment["SPOTKILN_HOME"] = str(running_world.home / "spotkiln-of-worker")
+    prefect = world.prefect
+    prefect.environment.update(world.box.environment)
+    prefect.environment["SPOTKILN_HOME"] = str(world.home / "spotkiln-of-worker")
     prefect.deploy()
     prefect.start_worker()
     yield prefect
-    for child in (prefect.worker,):
-        if child.poll() is None:
-            child.terminate()
-            child.wait(30)
+    if prefect.worker.poll() is None:
+        prefect.worker.terminate()
+        prefect.worker.wait(30)
+
+
+@pytest.fixture(scope="module")
+def host(running_world: World) -> Iterator[LocalPrefect]:
+    with shipped_prefect(running_world) as prefect:
+        yield prefect
 
 
 def started_through_the_worker(world: World, host: LocalPrefect, variant: str) -> tuple[str, str]:
@@ -102,7 +107,7 @@ def test_a_run_killed_under_a_worker_is_reconciled_by_the_trigger(
 def test_a_cancelled_run_leaves_nothing(world: World, host: LocalPrefect, load: Load) -> None:
     run, fault = started_through_the_worker(world, host, "cancel")
     runs = Runs(host.address)
-    runs._post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+    runs.set_state(run, "CANCELLING")
     begin = time.monotonic()
     time.sleep(1)
     world.box.release(fault)

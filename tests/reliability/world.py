@@ -8,8 +8,10 @@ from typing import Any, Self
 
 import httpx
 
+from examples.account import base_key, ensure_base_image
 from examples.prefect_local import LocalPrefect
 from examples.repositories import make_demo
+from examples.runs import Runs
 from sandbox.client import Sandbox
 from tests.reliability.flow_process import FlowProcess, Zygote
 from tests.reliability.truth import Account, Truth
@@ -20,7 +22,7 @@ MACHINES = {"boot_seconds": 4, "serve_seconds": 3, "stop_seconds": 2, "image_sec
 STAND_IN = {"bake_seconds": 1, "test_seconds": 1}
 CLEAN_SECONDS = 10.0
 # Long enough for a machine that was told to end to do so.
-QUIET_SECONDS = 1.0
+QUIET_SECONDS = 0.6
 
 
 class World:
@@ -30,7 +32,7 @@ class World:
         self,
         home: Path,
         *,
-        speed: float = SPEED,
+        machines: str = "simulated",
         prefect: LocalPrefect | None = None,
         account: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
@@ -39,7 +41,9 @@ class World:
         self._stack = ExitStack()
         self.repository = home / "repository"
         self._prefect = prefect
-        self._speed = speed
+        self._machines = machines
+        # Real machines and real Packer have no clock that could run faster.
+        self._speed = SPEED if machines == "simulated" else 1.0
         self._settings = account
         self._environment = dict(environment or {})
 
@@ -53,9 +57,10 @@ class World:
             self.box = stack.enter_context(
                 Sandbox.start(
                     self.home / "sandbox",
-                    machines="simulated",
+                    machines=self._machines,
                     speed=self._speed,
                     account=self._settings,
+                    kept=(base_key(),),
                 )
             )
             environment = {
@@ -69,8 +74,7 @@ class World:
             self.zygote = stack.enter_context(Zygote(self.home / "runs", environment, self._speed))
             make_demo(self.repository)
             self.account = Account(self.box)
-            self.box.script(**MACHINES, **STAND_IN)
-            self.account.base_image()
+            self._make_base_image()
             self.prefect.wait_for_server()
             self.zygote.wait_until_ready()
             self.api = stack.enter_context(
@@ -82,6 +86,13 @@ class World:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def _make_base_image(self) -> None:
+        if self._machines == "docker":
+            ensure_base_image(self.box, print)
+        else:
+            self.box.script(**MACHINES, **STAND_IN)
+            self.account.base_image()
+
     # -- flows --
 
     def parameters(self, ref: str = "v1", variant: str = "", **changes: Any) -> dict[str, Any]:
@@ -92,7 +103,7 @@ class World:
             "ref": ref,
         }
         if variant:
-            app["environment"] = {"VARIANT": variant}
+            app["environment"] = {"RAILS_ENV": "production", "VARIANT": variant}
         given: dict[str, Any] = {
             "app": app,
             "gate": {"polls": 1, "boot_seconds": 20},
@@ -108,16 +119,22 @@ class World:
         """Start one and wait for what comes of it."""
         return self.start(ref, variant, **changes).result()
 
+    def play(self, flow: str, ref: str, variant: str = "") -> FlowProcess:
+        """Start any flow with what it needs of these; a rollback goes to the previous version."""
+        if flow == "reconcile":
+            return self.zygote.start(flow, {})
+        parameters = self.parameters(ref, variant)
+        if flow == "rollback":
+            del parameters["force"]
+        return self.zygote.start(flow, parameters)
+
     def reconcile(self, **parameters: Any) -> dict[str, Any]:
         return self.zygote.start("reconcile", parameters).result()
 
     def report_crashed(self, process: FlowProcess) -> None:
         """What a worker tells Prefect within a second of its flow process's death."""
         if process.run:
-            self.api.post(
-                f"/flow_runs/{process.run}/set_state",
-                json={"state": {"type": "CRASHED", "name": "Crashed"}, "force": True},
-            ).raise_for_status()
+            Runs(self.prefect.address).set_state(process.run, "CRASHED", force=True)
 
     # -- what is there --
 

@@ -1,0 +1,346 @@
+"""Faults at chosen moments with everything real: Packer, machines that boot systemd, a Prefect
+server, flows under a worker; a steady load through the load balancer all along.
+
+Two of them in `make test`; LONG=1 plays them all (`make torture`).
+"""
+
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.prefect_local import LocalPrefect
+from examples.runs import FINAL, Runs
+from tests.reliability.conftest import long
+from tests.reliability.load import Load
+from tests.reliability.test_prefect import (
+    DEPLOYMENT,
+    descendants,
+    eventually,
+    kill_all,
+    shipped_prefect,
+)
+from tests.reliability.test_spot import first_instance_of_a_second_fleet
+from tests.reliability.world import World
+
+
+def docker_answers() -> bool:
+    if shutil.which("docker") is None or shutil.which("packer") is None:
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.prefect,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not docker_answers(), reason="no Docker or no Packer: no real machines"),
+]
+
+# As quick as AWS allows.
+GROUPS = {"target_groups": [{"name": "website", "interval": 5, "deregistration_delay": 3}]}
+GATE = {"polls": 1}
+# Something that can be seen from outside, and that does not end by itself.
+ENDLESS = "touch /tmp/provisioning && sleep 900"
+PRODUCT, PACKER = "spotkiln/", "Packer"
+CLEAN_SECONDS = 120.0
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """v1 serves, baked by real Packer."""
+    home = tmp_path_factory.mktemp("real")
+    with World(home, machines="docker", account=GROUPS) as world:
+        process = world.start("v1", gate=GATE)
+        assert process.result(600)["outcome"] == "released", process.tail()
+        yield world
+
+
+@pytest.fixture
+def world(real: World) -> Iterator[World]:
+    yield real
+    real.box.clear_faults()
+
+
+@pytest.fixture
+def load(real: World) -> Iterator[Load]:
+    with Load(real.box.load_balancer("website")) as load:
+        yield load
+    assert load.failures == []
+    assert load.sent
+
+
+@pytest.fixture(scope="module")
+def host(real: World) -> Iterator[LocalPrefect]:
+    with shipped_prefect(real) as prefect:
+        yield prefect
+
+
+# -- moments --
+
+
+def pause(world: World, operation: str, when: str, *, agent: str = PRODUCT, nth: int = 1) -> str:
+    """Whoever makes this call next is left standing at it."""
+    return world.box.fault(operation, "pause", nth=nth, agent=agent, when=when)
+
+
+def start(world: World, variant: str = "", **app: Any) -> str:
+    """A release through the worker, of the image that serves unless told otherwise; its run."""
+    parameters = world.parameters("v1", variant, gate=GATE)
+    parameters["app"] |= app
+    return Runs(world.prefect.address).start(DEPLOYMENT, parameters)
+
+
+def start_in_gate(world: World) -> tuple[str, str]:
+    """A release that stands at the gate's first look; its run and the pause."""
+    fault = pause(world, "DescribeTargetHealth", "before")
+    run = start(world)
+    world.box.wait_paused(fault, 120)
+    return run, fault
+
+
+def wait_for_provisioning(world: World) -> None:
+    """Until Packer runs the build in its machine."""
+
+    def builds() -> bool:
+        names = world.box.inventory()["containers"]["ids"]
+        look = ["test", "-e", "/tmp/provisioning"]
+        commands = [["docker", "exec", name, *look] for name in names]
+        return any(
+            subprocess.run(one, capture_output=True, check=False).returncode == 0
+            for one in commands
+        )
+
+    eventually(builds, 180, "Packer's provisioning")
+
+
+# -- faults --
+
+
+def kill_flow(world: World, host: LocalPrefect, run: str, *, packer_too: bool = True) -> None:
+    """SIGKILL to all that the worker started; without `packer_too` Packer is spared. What stands
+    at a call is dropped with it."""
+    doomed = descendants(host.worker.pid)
+    spared = [pid for pid in doomed if comm(pid) == "packer"]
+    kill_all([pid for pid in doomed if packer_too or pid not in spared])
+    for fault in world.box.faults():
+        world.box.release(fault["id"], drop=True)
+    world.box.clear_faults()
+    state = Runs(host.address).state
+    eventually(lambda: state(run)[0] == "CRASHED", 60, "the worker to say Crashed")
+
+
+def comm(pid: int) -> str:
+    try:
+        return (Path("/proc") / str(pid) / "comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def ends(host: LocalPrefect, run: str, timeout: float = 240) -> str:
+    state = Runs(host.address).state
+    eventually(lambda: state(run)[0] in FINAL, timeout, f"the end of run {run}")
+    return state(run)[0]
+
+
+# -- what must be so --
+
+
+def nothing_left(world: World, fleet: str) -> None:
+    """Once the reconcile that the trigger started has ended: all is as it was, and this serves."""
+    begin = time.monotonic()
+    seen: list[str] = []
+
+    def clean() -> bool:
+        seen[:] = world.account.look().problems()
+        return not seen
+
+    try:
+        eventually(clean, CLEAN_SECONDS, "that nothing is left")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {seen}") from None
+    assert world.account.look().fleet == fleet
+    print(f"nothing left {time.monotonic() - begin:.0f} s later")
+
+
+# -- in `make test`: without a worker, one reconcile by hand --
+
+
+def test_a_host_lost_in_packers_provisioning(world: World, load: Load) -> None:
+    serving = world.account.look().fleet
+    parameters = world.parameters("v1", gate=GATE)
+    parameters["app"]["build"] = ENDLESS
+    process = world.zygote.start("release", parameters)
+    wait_for_provisioning(world)
+    process.kill(packer_too=True)
+    world.report_crashed(process)
+    assert any("container" in one for one in world.account.look().problems())
+    assert "error" not in world.reconcile()
+    nothing_left(world, serving)
+
+
+def test_a_machine_killed_in_the_gate_is_replaced(world: World, load: Load) -> None:
+    fault = pause(world, "DescribeTargetHealth", "before")
+    process = world.start("v1", gate=GATE)
+    world.box.wait_paused(fault, 120)
+    lost = first_instance_of_a_second_fleet(world)
+    world.box.kill_machine(lost)
+    world.box.release(fault)
+    result = process.result(300)
+    assert result["outcome"] == "released", process.tail()
+    assert lost not in world.account.look().members
+    nothing_left(world, result["fleet"])
+
+
+# -- in `make torture`: under a worker, reconciled by the shipped trigger --
+
+
+@long
+def test_packers_flow_killed_in_the_provisioning(
+    world: World, host: LocalPrefect, load: Load
+) -> None:
+    """The flow alone: Packer hears of it and removes its machine itself."""
+    serving = world.account.look().fleet
+    run = start(world, build=ENDLESS)
+    wait_for_provisioning(world)
+    kill_flow(world, host, run, packer_too=False)
+    nothing_left(world, serving)
+
+
+@long
+def test_killed_in_the_provisioning(world: World, host: LocalPrefect, load: Load) -> None:
+    serving = world.account.look().fleet
+    run = start(world, build=ENDLESS)
+    wait_for_provisioning(world)
+    kill_flow(world, host, run)
+    nothing_left(world, serving)
+
+
+@long
+def test_killed_while_the_image_is_being_made(world: World, host: LocalPrefect, load: Load) -> None:
+    serving = world.account.look().fleet
+    fault = pause(world, "CreateImage", "after", agent=PACKER)
+    run = start(world, build="true")
+    world.box.wait_paused(fault, 240)
+    kill_flow(world, host, run)
+    nothing_left(world, serving)
+
+
+@long
+def test_killed_between_the_fleets_request_and_its_answer(
+    world: World, host: LocalPrefect, load: Load
+) -> None:
+    serving = world.account.look().fleet
+    # A trial of the call comes before it.
+    fault = pause(world, "RequestSpotFleet", "after", nth=2)
+    run = start(world)
+    world.box.wait_paused(fault, 120)
+    assert len(world.account.fleets()) == 2
+    kill_flow(world, host, run)
+    nothing_left(world, serving)
+
+
+@long
+def test_killed_in_the_gate(world: World, host: LocalPrefect, load: Load) -> None:
+    serving = world.account.look().fleet
+    run, _ = start_in_gate(world)
+    kill_flow(world, host, run)
+    nothing_left(world, serving)
+
+
+@long
+def test_killed_between_deregistering_and_terminating(
+    world: World, host: LocalPrefect, load: Load
+) -> None:
+    """The new fleet serves already: it stays, and the old one's retirement is finished."""
+    old = world.account.look().fleet
+    fault = pause(world, "TerminateInstances", "before")
+    run = start(world)
+    world.box.wait_paused(fault, 240)
+    new = [x["SpotFleetRequestId"] for x in world.account.serving()]
+    assert old not in new
+    kill_flow(world, host, run)
+    nothing_left(world, new[0])
+
+
+@long
+def test_killed_in_the_roll_back(world: World, host: LocalPrefect, load: Load) -> None:
+    """Of a release that AWS refuses the gate's looks."""
+    serving = world.account.look().fleet
+    world.box.fault(
+        "DescribeTargetHealth", "error", agent=PRODUCT, code="UnauthorizedOperation", status=403
+    )
+    fault = pause(world, "CancelSpotFleetRequests", "after")
+    run = start(world)
+    world.box.wait_paused(fault, 180)
+    kill_flow(world, host, run)
+    nothing_left(world, serving)
+
+
+@long
+def test_the_worker_is_told_to_end_in_the_gate(
+    world: World, host: LocalPrefect, load: Load
+) -> None:
+    """Its flow ends with it, not unwound, and Prefect still takes the run for running."""
+    serving = world.account.look().fleet
+    run, _ = start_in_gate(world)
+    host.worker.send_signal(signal.SIGTERM)
+    host.worker.wait(60)
+    world.box.clear_faults()
+    host.start_worker()
+    # As the shipped automation does for want of heartbeats (test_prefect.py waits for it).
+    Runs(host.address).set_state(run, "CRASHED", force=True)
+    nothing_left(world, serving)
+
+
+@long
+def test_cancelled_while_packer_provisions(world: World, host: LocalPrefect, load: Load) -> None:
+    serving = world.account.look().fleet
+    run = start(world, build=ENDLESS)
+    wait_for_provisioning(world)
+    Runs(host.address).set_state(run, "CANCELLING")
+    assert ends(host, run) == "CANCELLED"
+    nothing_left(world, serving)
+
+
+@long
+def test_cancelled_in_the_gate(world: World, host: LocalPrefect, load: Load) -> None:
+    serving = world.account.look().fleet
+    run, fault = start_in_gate(world)
+    Runs(host.address).set_state(run, "CANCELLING")
+    time.sleep(1)
+    world.box.release(fault)
+    assert ends(host, run) == "CANCELLED"
+    nothing_left(world, serving)
+
+
+@long
+def test_the_server_killed_and_restarted_in_the_gate(
+    world: World, host: LocalPrefect, load: Load
+) -> None:
+    run, fault = start_in_gate(world)
+    host.server.send_signal(signal.SIGKILL)
+    host.server.wait(10)
+    world.box.release(fault)
+    time.sleep(3)
+    host.start_server()
+    host.wait_for_server()
+    assert ends(host, run) == "COMPLETED"
+    nothing_left(world, world.account.look().fleet)
+
+
+@long
+def test_after_all_of_it_the_next_release_succeeds(
+    world: World, host: LocalPrefect, load: Load
+) -> None:
+    """Baked anew."""
+    old = world.account.look().fleet
+    assert ends(host, start(world, "next"), 600) == "COMPLETED"
+    new = world.account.look().fleet
+    assert new != old
+    nothing_left(world, new)
