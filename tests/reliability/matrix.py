@@ -160,7 +160,7 @@ class Matrix:
                 return True
             if process.ended.is_set():
                 return False
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise TimeoutError(f"neither the call nor the end came:\n{process.tail()}")
 
     def _kill(self, process: FlowProcess, fault: str, *, soft: bool = False) -> None:
