@@ -17,14 +17,14 @@ import pytest
 from examples.prefect_local import LocalPrefect
 from examples.runs import FINAL, Runs
 from tests.reliability.conftest import long
-from tests.reliability.load import Load
-from tests.reliability.test_prefect import (
+from tests.reliability.host import (
     DEPLOYMENT,
     descendants,
     eventually,
     kill_all,
     shipped_prefect,
 )
+from tests.reliability.load import Load
 from tests.reliability.test_spot import first_instance_of_a_second_fleet
 from tests.reliability.world import World
 
@@ -47,7 +47,8 @@ GROUPS = {"target_groups": [{"name": "website", "interval": 5, "deregistration_d
 GATE = {"polls": 1}
 # Something that can be seen from outside, and that does not end by itself.
 ENDLESS = "touch /tmp/provisioning && sleep 900"
-PRODUCT, PACKER = "spotkiln/", "Packer"
+# As they call themselves to AWS.
+PRODUCT, PACKER = "spotkiln/", "aws-sdk-go/"
 CLEAN_SECONDS = 120.0
 
 
