@@ -49,7 +49,8 @@ GATE = {"polls": 1}
 ENDLESS = "touch /tmp/provisioning && sleep 900"
 # As they call themselves to AWS.
 PRODUCT, PACKER = "spotkiln/", "aws-sdk-go/"
-CLEAN_SECONDS = 120.0
+# A busy server may tell the trigger late.
+CLEAN_SECONDS = 240.0
 
 
 @pytest.fixture(scope="module")
