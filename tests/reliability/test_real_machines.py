@@ -285,13 +285,28 @@ def test_killed_in_the_roll_back(world: World, host: LocalPrefect, load: Load) -
 
 
 @long
-def test_the_worker_is_told_to_end_in_the_gate(
+def test_a_worker_told_to_end_in_the_gate_lets_the_release_end(
+    world: World, host: LocalPrefect, load: Load
+) -> None:
+    run, fault = start_in_gate(world)
+    host.worker.send_signal(signal.SIGTERM)
+    world.box.release(fault)
+    assert ends(host, run) == "COMPLETED"
+    host.worker.wait(60)
+    host.start_worker()
+    nothing_left(world, world.account.look().fleet)
+
+
+@long
+def test_a_worker_told_twice_to_end_in_the_gate_ends_at_once(
     world: World, host: LocalPrefect, load: Load
 ) -> None:
     """Its flow ends with it, not unwound, and Prefect still takes the run for running."""
     serving = world.account.look().fleet
     run, _ = start_in_gate(world)
-    host.worker.send_signal(signal.SIGTERM)
+    for _ in range(2):
+        host.worker.send_signal(signal.SIGTERM)
+        time.sleep(1)
     host.worker.wait(60)
     world.box.clear_faults()
     host.start_worker()
