@@ -20,9 +20,18 @@ from pathlib import Path
 
 from examples.prefect_local import LocalPrefect
 from spotkiln.recipe import digest_of_files
-from tests.reliability.cases import Case, Fault, Outcome
+from tests.reliability.cases import (
+    SCENARIOS,
+    Call,
+    Case,
+    Fault,
+    Outcome,
+    Recorded,
+    Scenario,
+    recorded_of,
+)
 from tests.reliability.load import Load
-from tests.reliability.matrix import Matrix, Recorded
+from tests.reliability.matrix import Matrix
 from tests.reliability.table import page
 from tests.reliability.world import World
 
@@ -30,10 +39,11 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "build" / "torture"
 OUTCOMES = "outcomes.json"
 PAGE = ROOT / "docs" / "fault-matrix.md"
+HARNESS = ("cases", "flow_process", "matrix", "truth", "world", "zygote")
 # What decides an outcome.
 CODE = [
     *(f"{folder}/**/*.py" for folder in ("spotkiln", "tasks", "flows", "sandbox")),
-    *(f"tests/reliability/{name}.py" for name in ("cases", "matrix", "truth", "world", "zygote")),
+    *(f"tests/reliability/{name}.py" for name in HARNESS),
     "packer/**/*.hcl",
     "examples/make_refs.sh",
 ]
@@ -50,6 +60,8 @@ class Torture:
         self.code = digest_of_files(ROOT, CODE)
         self.recorded: Recorded | None = None
         self.sent = 0
+        self._scenarios = list(SCENARIOS)
+        self._records: dict[str, list[Call]] = {}
         self._todo: list[Case] = []
         self._played = 0
         self._worlds = 0
@@ -63,7 +75,7 @@ class Torture:
         begin = time.monotonic()
         self._end = begin + minutes * 60
         with ThreadPoolExecutor(side_by_side) as pool:
-            players = [pool.submit(self._play, number) for number in range(side_by_side)]
+            players = [pool.submit(self._play) for _ in range(side_by_side)]
             try:
                 self._wait_for_record(faults, begin, players)
                 for player in players:
@@ -76,13 +88,14 @@ class Torture:
         self, faults: list[str], begin: float, players: "list[Future[None]]"
     ) -> None:
         deadline = begin + RECORD_SECONDS
-        while self.recorded is None:
+        while len(self._records) < len(SCENARIOS):
             for player in players:
                 if player.done():
                     player.result()
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the calls were not recorded in {RECORD_SECONDS:.0f} s")
             time.sleep(0.2)
+        self.recorded = recorded_of([self._records[one.name] for one in SCENARIOS])
         # The worst first; within it, whatever the time allows is a sample of all.
         every = self.recorded.cases
         todo = random.Random(0).sample(every, len(every))
@@ -110,12 +123,12 @@ class Torture:
         with self._lock:
             self.sent += load.sent
 
-    def _play(self, number: int) -> None:
+    def _play(self) -> None:
         """A fresh world, and another after a case that failed, until there is nothing to play."""
         while True:
             with self._world() as matrix:
-                if number == 0 and self.recorded is None:
-                    self.recorded = matrix.record_all()
+                while scenario := self._next_scenario():
+                    self._records[scenario.name] = matrix.record_over_v1(scenario)
                 self._known.wait()
                 if self._play_in(matrix):
                     return
@@ -128,6 +141,10 @@ class Torture:
             if not outcome.passed:
                 return False
         return True
+
+    def _next_scenario(self) -> Scenario | None:
+        with self._lock:
+            return self._scenarios.pop(0) if self._scenarios else None
 
     def _next(self) -> Case | None:
         with self._lock:

@@ -174,6 +174,24 @@ def cases_of(calls: Sequence[Call]) -> list[Case]:
     ]
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """All cases, and from which call on each scenario prunes versions."""
+
+    cases: list[Case]
+    first_prune: dict[str, int] = field(default_factory=dict)
+
+
+def recorded_of(records: Sequence[Sequence[Call]]) -> Recorded:
+    """From the record of each scenario; of all but the first only where they go another way."""
+    calls = [*records[0], *(x for one in records[1:] for x in beyond(one, records[0]))]
+    first_prune = {}
+    for one in records:
+        prunes = [x.index for x in one if (x.operation, x.agent) == ("DeregisterImage", PRODUCT)]
+        first_prune[one[0].scenario] = prunes[0] if prunes else len(one) + 1
+    return Recorded(cases_of(calls), first_prune)
+
+
 def spread(cases: Sequence[Case], number: int) -> list[Case]:
     """So many of them, from the first to the last, every kind of fault among them."""
     by_fault = [[case for case in cases if case.fault is fault] for fault in Fault]

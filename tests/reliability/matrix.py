@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.client import SandboxError
@@ -15,11 +14,11 @@ from tests.reliability.cases import (
     Fault,
     Killed,
     Outcome,
+    Recorded,
     Scenario,
-    beyond,
-    cases_of,
     changes,
     ending,
+    recorded_of,
     scenario_of,
 )
 from tests.reliability.flow_process import FlowProcess
@@ -29,14 +28,6 @@ from tests.reliability.world import World
 CASE_SECONDS = 180.0
 # A rollback needs one to go back to, pruning one too many.
 VERSIONS = 2
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """All cases, and from which call on each scenario prunes versions."""
-
-    cases: list[Case]
-    first_prune: dict[str, int] = field(default_factory=dict)
 
 
 class Matrix:
@@ -54,21 +45,15 @@ class Matrix:
         self.load.take_failures()
 
     def record_all(self, scenarios: Sequence[Scenario] = SCENARIOS) -> Recorded:
-        """All cases of these scenarios; after `prepare`. Of all but the first only where they go
-        another way than that."""
-        calls: list[Call] = []
-        first_prune = {}
-        for scenario in scenarios:
-            mine = self.record(scenario)
-            prunes = [
-                x.index for x in mine if (x.operation, x.agent) == ("DeregisterImage", PRODUCT)
-            ]
-            first_prune[scenario.name] = prunes[0] if prunes else len(mine) + 1
-            first = [x for x in calls if x.scenario == scenarios[0].name]
-            calls += beyond(mine, first)
-            if scenario.ends == "released":
-                self._release("v1")
-        return Recorded(cases_of(calls), first_prune)
+        """All cases of these scenarios; after `prepare`."""
+        return recorded_of([self.record_over_v1(one) for one in scenarios])
+
+    def record_over_v1(self, scenario: Scenario) -> list[Call]:
+        """The changing calls of a scenario without faults; v1 serves before and after."""
+        calls = self.record(scenario)
+        if scenario.ends == "released":
+            self._release("v1")
+        return calls
 
     def record(self, scenario: Scenario, variant: str | None = None) -> list[Call]:
         """The changing calls of a scenario without faults."""
