@@ -215,11 +215,14 @@ def main() -> int:
         prefect.wait_for_server()
         torture = Torture(home, prefect, done)
         save(home, torture.code, done)
-        torture.run(options.faults, options.minutes, options.side_by_side)
-    assert torture.recorded is not None
-    every = torture.recorded.cases
-    table = page(every, done)
-    options.page.write_text(table)
+        try:
+            torture.run(options.faults, options.minutes, options.side_by_side)
+        finally:
+            # Of a run that was broken off too.
+            every = torture.recorded.cases if torture.recorded else []
+            table = page(every, done)
+            if every:
+                options.page.write_text(table)
     say(f"\n{table}")
     missing = [one for one in every if str(one) not in done]
     failed = [one for one in every if one not in missing and not done[str(one)].passed]
