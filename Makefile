@@ -70,7 +70,8 @@ bench: .venv/.done ## what a release costs beyond the cloud's own time (about ei
 	@$(PYTHON) -m benchmarks.release
 
 .PHONY: torture
-torture: .venv/.done ## every changing call with every fault, and the soak (hours)
+torture: .venv/.done ## every changing call with every fault, real machines, and the soak (two hours)
+	@$(DOCKER) && $(PACKER) || echo "faults with real machines will be skipped"
 	@LONG=1 $(PYTHON) -m pytest -q -s tests/reliability
 	@$(PYTHON) -m benchmarks.torture
 	@$(PYTHON) -m benchmarks.soak

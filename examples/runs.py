@@ -31,6 +31,11 @@ class Runs:
         run = self._post(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})
         return str(run["id"])
 
+    def set_state(self, run: str, kind: str, *, force: bool = False) -> None:
+        """Such as CANCELLING; by force also what the run's own state would not allow."""
+        state = {"type": kind, "name": kind.capitalize()}
+        self._post(f"/flow_runs/{run}/set_state", {"state": state, "force": force})
+
     def state(self, run: str) -> tuple[str, str]:
         """Type and message."""
         found = self._http.get(f"/flow_runs/{run}").raise_for_status().json()

@@ -1,8 +1,9 @@
-"""Makes moto's import faster.
+"""Makes moto faster.
 
-Half of it is botocore reading its endpoints again and again, into ordered dictionaries.
+Half of its import is botocore reading its endpoints again and again, into ordered dictionaries.
 """
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -30,3 +31,12 @@ def _load_file(_loader: JSONFileLoader, path: str, open_method: Callable[..., An
 def apply() -> None:
     """Before moto is imported."""
     JSONFileLoader._load_file = _load_file  # type: ignore[attr-defined]
+
+
+def share_one_key() -> None:
+    """For machines that nobody logs in to: all new key pairs have the same key, made once."""
+    from moto.ec2.models import key_pairs
+    from moto.ec2.utils import random_rsa_key_pair
+
+    made = functools.cache(random_rsa_key_pair)
+    key_pairs.random_rsa_key_pair = made  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from sandbox import account, moto_app
+from sandbox import account, moto_app, quick_start
 from sandbox.account import AccountSettings
 from sandbox.balancers import Balancers
 from sandbox.calls import Recorder
@@ -138,7 +139,9 @@ class Server:
             "no_proxy": _no_proxy(),
         }
         if self.options.machines == "simulated":
-            environment["PATH"] = f"{STANDIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+            # The stand-in runs with the interpreter that runs this.
+            own = [str(STANDIN), str(Path(sys.executable).parent)]
+            environment["PATH"] = os.pathsep.join([*own, os.environ.get("PATH", os.defpath)])
         return environment
 
     def stop(self) -> None:
@@ -158,6 +161,7 @@ class Server:
 
 def _machines(options: Options, clock: Clock, scripts: Scripts) -> Machines:
     if options.machines == "simulated":
+        quick_start.share_one_key()
         return SimulatedMachines(clock, scripts)
     from sandbox.docker_machines import DockerMachines  # needs Docker from here on
 

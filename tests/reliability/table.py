@@ -1,15 +1,15 @@
 """The fault matrix as a page."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from tests.reliability.matrix import PACKER, SCENARIOS, Call, Case, Fault, Outcome
+from tests.reliability.cases import PACKER, SCENARIOS, Call, Case, Fault, Outcome
 
 HEAD = """# The fault matrix
 
-Every AWS call that changes something, as recorded from a release over a serving fleet, a release
-with red tests, and one whose servers are sick (of these two only where they go another way), and
-what became of it. Written by `make torture`; nothing here is written by hand.
+Every AWS call that changes something, as recorded from a release over a serving fleet; from one
+with red tests, one whose servers are sick, and a rollback (of these only where they go another
+way); from a reconcile that undoes a killed release, and one that finishes a killed retirement. And
+what became of each call with each fault. Written by `make torture`, nothing of it by hand.
 
 After each case, and one reconcile if anything was left, it was checked that the serving fleet is
 whole with every target healthy, that nothing exists which neither it nor a kept version owns, that
@@ -19,7 +19,8 @@ the release went on and left nothing, the next one is that of the case after it.
 - **released**: the release went on and succeeded
 - **undone**: it failed and undid everything itself
 - **nothing left**: it was killed, and had left nothing
-- **reconciled**: something was left, and one reconcile finished or undid it
+- **settled**: the reconcile went on and left nothing
+- **reconciled**: something was left, and one (more) reconcile finished or undid it
 
 *Killed*: SIGKILL to the flow's process group before the call was carried out, or after it; at
 Packer's calls Packer is killed too, as when the host is lost. *Flow killed*: the flow alone, and
@@ -29,19 +30,23 @@ same calls.
 """
 
 
-def write_table(path: Path, cases: Sequence[Case], done: Mapping[str, Outcome]) -> None:
+def page(cases: Sequence[Case], done: Mapping[str, Outcome]) -> str:
     lines = [HEAD, _summary(cases, done)]
     for scenario in SCENARIOS:
         calls = list(dict.fromkeys(x.call for x in cases if x.call.scenario == scenario.name))
-        lines += ["", f"## {scenario.name.capitalize()}", "", *_rows(calls, done)]
-    lines += _details(done)
-    path.write_text("\n".join(lines) + "\n")
+        if calls:
+            lines += ["", f"## {scenario.name.capitalize()}", "", *_rows(calls, done)]
+    lines += _details([done[str(one)] for one in cases if str(one) in done])
+    return "\n".join(lines) + "\n"
 
 
 def _summary(cases: Sequence[Case], done: Mapping[str, Outcome]) -> str:
     played = [done[str(one)] for one in cases if str(one) in done]
     failed = sum(not one.passed for one in played)
-    words = f"{len(played)} of {len(cases)} cases were played, {failed} failed."
+    words = (
+        f"{len(cases)} cases of {len({one.call for one in cases})} calls: {len(played)} played, "
+        f"{failed} failed, {len(cases) - len(played)} not played."
+    )
     counts: dict[str, int] = {}
     for one in played:
         counts[one.word] = counts.get(one.word, 0) + 1
@@ -65,11 +70,12 @@ def _rows(calls: Sequence[Call], done: Mapping[str, Outcome]) -> list[str]:
     return rows
 
 
-def _details(done: Mapping[str, Outcome]) -> list[str]:
-    failed = [one for one in done.values() if not one.passed]
+def _details(played: Sequence[Outcome]) -> list[str]:
+    failed = [one for one in played if not one.passed]
     if not failed:
         return []
     lines = ["", "## What failed", ""]
     for one in failed:
-        lines += [f"- {one.case}", *(f"  - {problem}" for problem in one.problems)]
+        lines += [f"- {one.case}: {one.word}, ended: {one.ended}"]
+        lines += [f"  - {problem}" for problem in one.problems]
     return lines

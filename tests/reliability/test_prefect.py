@@ -1,71 +1,32 @@
 """What happens to Prefect itself: its server restarted, a run cancelled or killed under a worker, a
 host lost. With the shipped deployments, triggers and automations."""
 
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from examples.prefect_local import LocalPrefect
 from examples.runs import FINAL, Runs
 from tests.reliability.conftest import long
+from tests.reliability.host import (
+    DEPLOYMENT,
+    descendants,
+    eventually,
+    kill_all,
+    shipped_prefect,
+)
 from tests.reliability.load import Load
 from tests.reliability.world import World
 
-DEPLOYMENT = "release/demo-web-app"
 pytestmark = [long, pytest.mark.timeout(600)]
-
-
-def eventually(look: Callable[[], Any], timeout: float, what: str) -> Any:
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        seen = look()
-        if seen:
-            return seen
-        time.sleep(0.3)
-    raise AssertionError(f"not within {timeout:.0f} s: {what}")
-
-
-def descendants(pid: int) -> list[int]:
-    """Pids of all that this process started, the youngest last."""
-    parents: dict[int, list[int]] = {}
-    for one in Path("/proc").iterdir():
-        if one.name.isdigit():
-            with suppress(OSError):
-                parent = int((one / "stat").read_text().rpartition(")")[2].split()[1])
-                parents.setdefault(parent, []).append(int(one.name))
-    found, todo = [], [pid]
-    while todo:
-        children = parents.get(todo.pop(), [])
-        found += children
-        todo += children
-    return found
-
-
-def kill_all(pids: list[int]) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
 def host(running_world: World) -> Iterator[LocalPrefect]:
-    """The world's server with the shipped deployments, and a worker as in the README."""
-    prefect = running_world.prefect
-    prefect.environment.update(running_world.box.environment)
-    prefect.environment["SPOTKILN_HOME"] = str(running_world.home / "spotkiln-of-worker")
-    prefect.deploy()
-    prefect.start_worker()
-    yield prefect
-    for child in (prefect.worker,):
-        if child.poll() is None:
-            child.terminate()
-            child.wait(30)
+    with shipped_prefect(running_world) as prefect:
+        yield prefect
 
 
 def started_through_the_worker(world: World, host: LocalPrefect, variant: str) -> tuple[str, str]:
@@ -102,7 +63,7 @@ def test_a_run_killed_under_a_worker_is_reconciled_by_the_trigger(
 def test_a_cancelled_run_leaves_nothing(world: World, host: LocalPrefect, load: Load) -> None:
     run, fault = started_through_the_worker(world, host, "cancel")
     runs = Runs(host.address)
-    runs._post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+    runs.set_state(run, "CANCELLING")
     begin = time.monotonic()
     time.sleep(1)
     world.box.release(fault)

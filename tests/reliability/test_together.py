@@ -7,6 +7,7 @@ import pytest
 
 from tests.reliability.conftest import long
 from tests.reliability.flow_process import FlowProcess
+from tests.reliability.host import eventually
 from tests.reliability.load import Load
 from tests.reliability.world import World
 
@@ -100,6 +101,21 @@ def test_a_host_that_nobody_reports_lost_blocks_until_its_lease_ends(world: Worl
     waited = time.monotonic() - lost
     print(f"a lost host blocked the next release for {waited:.0f} s")
     assert waited < 180
+    assert world.settled().problems() == []
+
+
+@long
+@pytest.mark.timeout(400)
+def test_of_a_run_that_prefect_does_not_know_the_lease_decides(world: World) -> None:
+    """Host and Prefect's database are lost, and no other release comes."""
+    process, _ = paused_at(world, lambda: world.start("v2", "unknown"), "RequestSpotFleet")
+    process.kill(packer_too=True)
+    world.box.clear_faults()
+    world.api.delete(f"/flow_runs/{process.run}").raise_for_status()
+    lost = time.monotonic()
+    assert world.reconcile() == {"actions": []}
+    eventually(lambda: world.reconcile()["actions"], 240, "a reconcile that finds it dead")
+    print(f"undone {time.monotonic() - lost:.0f} s after the host was lost")
     assert world.settled().problems() == []
 
 

@@ -12,8 +12,10 @@ from sandbox.client import Sandbox
 
 ENDED = {"cancelled", "failed"}
 BASE = "rails-base"
-# What EC2 itself adds for a volume of each instance is the instance's.
-UNCOUNTED = {"volumes"}
+# What EC2 itself adds for a volume of each instance is the instance's; the rest the sandbox's own.
+UNCOUNTED = {"volumes", "networks", "routing_rules"}
+# Real machines' containers and images are named after what they are for.
+NAMED_AFTER = {"containers": "instances", "docker_images": "images"}
 
 
 def client(box: Sandbox, service: str) -> Any:
@@ -159,7 +161,8 @@ class Account:
             for one in own
             if "spotkiln:released" in tags_of(one) or one["Name"].startswith(BASE)
         ]
-        keep["images"] = {one["ImageId"] for one in kept}
+        foreign = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])
+        keep["images"] = {one["ImageId"] for one in [*kept, *foreign["Images"]]}
         keep["snapshots"] = {
             mapping["Ebs"]["SnapshotId"]
             for one in kept
@@ -172,6 +175,7 @@ class Account:
             if kind not in UNCOUNTED
             for name in found["ids"]
             if name not in keep.get(kind, set())
+            and not any(x in name for x in keep.get(NAMED_AFTER.get(kind, ""), set()))
         ]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.reliability.test_prefect import descendants
+from tests.reliability.host import descendants
 from tests.team.conftest import FINAL, GROUPS, Team
 from tests.team.record import (
     FleetLife,

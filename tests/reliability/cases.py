@@ -1,0 +1,209 @@
+"""What the fault matrix is made of: scenarios, their calls, and a case for each fault at each call.
+
+The calls come from a record of each scenario, so a new call is covered as soon as it is made.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+PACKER, PRODUCT = "Packer", "spotkiln/"
+
+
+class Fault(StrEnum):
+    """The worst first."""
+
+    KILL_AFTER = "killed after"
+    LOST = "answer lost"
+    STALE = "stale reads after"
+    KILL_BEFORE = "killed before"
+    ERROR = "error"
+    KILL_FLOW = "flow killed"
+    THROTTLE = "throttled"
+
+
+KILLS = {Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.KILL_FLOW}
+
+
+@dataclass(frozen=True)
+class Killed:
+    """A release of this ref that was killed at the nth such call, and reported dead."""
+
+    ref: str
+    operation: str
+    nth: int
+    when: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A flow over a serving fleet, and how it ends without faults; `after` is what came before."""
+
+    name: str
+    ref: str
+    ends: str
+    flow: str = "release"
+    after: Killed | None = None
+
+
+SCENARIOS = (
+    Scenario("release", "v2", "released"),
+    Scenario("red tests", "red", "TestsFailed"),
+    Scenario("sick servers", "sick", "ImageRejected"),
+    Scenario("rollback", "v1", "released", flow="rollback"),
+    Scenario(
+        "reconcile of a killed release",
+        "v1",
+        "settled",
+        flow="reconcile",
+        # A trial of the call comes before it.
+        after=Killed("v2", "RequestSpotFleet", 2, "after"),
+    ),
+    Scenario(
+        "reconcile of a killed retirement",
+        "v1",
+        "settled",
+        flow="reconcile",
+        after=Killed("v1", "CancelSpotFleetRequests", 1, "before"),
+    ),
+)
+
+
+def scenario_of(name: str) -> Scenario:
+    return next(one for one in SCENARIOS if one.name == name)
+
+
+@dataclass(frozen=True)
+class Call:
+    """The nth call of this operation by this agent, the index-th of the whole record."""
+
+    scenario: str
+    index: int
+    operation: str
+    agent: str
+    nth: int
+
+    @property
+    def who(self) -> str:
+        return "Packer" if self.agent == PACKER else "Spotkiln"
+
+
+@dataclass(frozen=True)
+class Case:
+    call: Call
+    fault: Fault
+
+    def __str__(self) -> str:
+        call = self.call
+        return f"{call.scenario} #{call.index} {call.who} {call.operation}: {self.fault}"
+
+
+@dataclass
+class Outcome:
+    """`ended`: how the flow ended; `left`: what there was before reconcile; `problems`: what
+    must not be, at any later point. Not `provoked`: the call was never made, nothing was tried."""
+
+    case: str
+    provoked: bool = True
+    ended: str = ""
+    left: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        return self.provoked and not self.problems
+
+    @property
+    def word(self) -> str:
+        """For the table."""
+        if not self.provoked:
+            return "**not provoked**"
+        if self.problems:
+            return "**FAILED**"
+        if self.left:
+            return "reconciled"
+        words = {"released": "released", "settled": "settled", "killed": "nothing left"}
+        return words.get(self.ended, "undone")
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def changes(calls: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Each call of ours that changes something, with its `nth`; trials, and leases that are only
+    renewed by the clock, change nothing."""
+    counts: dict[tuple[str, str], int] = {}
+    leases: dict[str, str] = {}
+    for call in calls:
+        agent = next((one for one in (PACKER, PRODUCT) if one in call["agent"]), None)
+        if agent is None or not call["mutating"]:
+            continue
+        key = (call["operation"], agent)
+        counts[key] = counts.get(key, 0) + 1
+        if str(call["parameters"].get("DryRun", "")).lower() == "true":
+            continue
+        if call["operation"] == "AddTags":
+            tag = call["parameters"]["Tags"][0]
+            state = tag["Value"].split()[0]
+            if leases.get(tag["Key"]) == state:
+                continue
+            leases[tag["Key"]] = state
+        yield {**call, "agent": agent, "nth": counts[key]}
+
+
+def beyond(calls: Sequence[Call], first: Sequence[Call]) -> list[Call]:
+    """Where a scenario goes another way than the first one: the rest is the same."""
+
+    def what(call: Call) -> tuple[str, str]:
+        return call.operation, call.agent
+
+    same = 0
+    while same < min(len(calls), len(first)) and what(calls[same]) == what(first[same]):
+        same += 1
+    return list(calls[same:])
+
+
+def cases_of(calls: Sequence[Call]) -> list[Case]:
+    return [
+        Case(call, fault)
+        for call in calls
+        for fault in Fault
+        if fault is not Fault.KILL_FLOW or call.agent == PACKER
+    ]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """All cases, and from which call on each scenario prunes versions."""
+
+    cases: list[Case]
+    first_prune: dict[str, int] = field(default_factory=dict)
+
+
+def recorded_of(records: Sequence[Sequence[Call]]) -> Recorded:
+    """From the record of each scenario; of all but the first only where they go another way."""
+    calls = [*records[0], *(x for one in records[1:] for x in beyond(one, records[0]))]
+    first_prune = {}
+    for one in records:
+        prunes = [x.index for x in one if (x.operation, x.agent) == ("DeregisterImage", PRODUCT)]
+        first_prune[one[0].scenario] = prunes[0] if prunes else len(one) + 1
+    return Recorded(cases_of(calls), first_prune)
+
+
+def spread(cases: Sequence[Case], number: int) -> list[Case]:
+    """So many of them, from the first to the last, every kind of fault among them."""
+    by_fault = [[case for case in cases if case.fault is fault] for fault in Fault]
+    chosen = []
+    for position in range(number):
+        mine = by_fault[position % len(by_fault)]
+        chosen.append(mine[position * len(mine) // number])
+    return chosen
+
+
+def ending(result: dict[str, Any]) -> str:
+    """How a flow ended, in a word or by its error."""
+    if "actions" in result:
+        return "settled"
+    return str(result.get("outcome") or result.get("error"))
