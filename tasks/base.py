@@ -36,7 +36,7 @@ from spotkiln.recipe import Recipe
 from spotkiln.release import Builder
 from tasks.packer import endpoint, run_template
 from tasks.reconcile import living
-from tasks.step import CLOCK, STEP, say
+from tasks.step import CLOCK, STEP, say, tried_before
 
 
 class BaseJob(Noun):
@@ -159,9 +159,13 @@ def bake_base(job: BaseJob) -> Baked:
     aws = connect(job.region)
     folder = job.folder / "bake"
     manifest, packages = folder / "manifest.json", folder / "packages"
-    discard_release(aws, job.id, job.image_name, CLOCK, say)
     tags, cidrs = job.tags, job.builder.ssh_source_cidrs
-    with builder_access(aws, job.id, job.vpc, cidrs, tags, CLOCK, last=False) as access:
+    again = tried_before()
+    if again:
+        discard_release(aws, job.id, job.image_name, CLOCK, say)
+    with builder_access(
+        aws, job.id, job.vpc, cidrs, tags, CLOCK, again=again, last=False
+    ) as access:
         variables = base_bake_variables(
             spec=job.spec,
             builder=job.builder,

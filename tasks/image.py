@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from prefect import task
-from prefect.runtime import task_run
 
 from spotkiln import tags as t
 from spotkiln.aws import fleet as aws_fleets
@@ -25,7 +24,7 @@ from spotkiln.release import ReleaseSpec
 from spotkiln.reuse import Reuse, reuse
 from spotkiln.source import Source
 from tasks.packer import endpoint, run_template
-from tasks.step import CLOCK, STEP, say
+from tasks.step import CLOCK, STEP, say, tried_before
 
 
 class Job(Noun):
@@ -48,7 +47,9 @@ class Job(Noun):
         """How the builders of this release are reached, until the block of the last one ends."""
         cidrs = self.spec.build.ssh_source_cidrs
         vpc = self.infra.vpc
-        return builder_access(aws, self.release, vpc, cidrs, self.tags, CLOCK, last=last)
+        return builder_access(
+            aws, self.release, vpc, cidrs, self.tags, CLOCK, again=tried_before(), last=last
+        )
 
 
 @task(name="find image", task_run_name="1 look up: image", **STEP)
@@ -84,7 +85,7 @@ def packer_build(job: Job) -> Image:
     folder = job.folder / "bake"
     manifest = folder / "manifest.json"
     tags = image_tags(job.tags, job.recipe)
-    image_id = _of_earlier_try(aws, job) if (task_run.run_count or 1) > 1 else None
+    image_id = _of_earlier_try(aws, job) if tried_before() else None
     if image_id is None:
         with job.access(aws, last=False) as access:
             variables = bake_variables(

@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
+from prefect.runtime import task_run
 
 from spotkiln.errors import may_be_tried_again
 from spotkiln.poll import RealClock
@@ -41,6 +42,11 @@ STEP: Options = {
     "retry_condition_fn": only_infrastructure,
     "cache_policy": NO_CACHE,
 }
+
+
+def tried_before() -> bool:
+    """Whether the step that is running is tried again: an earlier try may have left something."""
+    return (task_run.run_count or 1) > 1
 
 
 def say(text: str, level: int = logging.INFO) -> None:

@@ -110,16 +110,18 @@ def builder_access(
     tags: Mapping[str, str],
     clock: Clock,
     *,
+    again: bool,
     last: bool,
 ) -> Iterator[dict[str, str]]:
     """Packer's variables for reaching a builder. Packer removes its key pair itself; the security
-    group goes when the block of the `last` builder ends well.
+    group goes when the block of the `last` builder ends well. `again`: it has been tried before.
 
     Otherwise undoing removes both: the builder may need them until it is gone.
     """
     name = builder_name(release)
-    # What an earlier try that was cut off has left would be refused as a duplicate.
-    delete_key_pair(aws, name)
+    if again:
+        # What an earlier try that was cut off has left would be refused as a duplicate.
+        delete_key_pair(aws, name)
     group = open_group(aws, release, vpc, cidrs, tags)
     yield {"security_group_id": group, "key_pair_name": name}
     if last:
