@@ -35,7 +35,7 @@ class Nights:
         return self.world.zygote.start("nightly", parameters)
 
     def run(self, **parameters: Any) -> dict[str, Any]:
-        return self.start(**parameters).result(timeout=240)
+        return self.start(**parameters).result(timeout=600)
 
     def own(self) -> dict[str, dict[str, Any]]:
         """The account's images by id."""

@@ -10,7 +10,7 @@ from sandbox.simulated_machines import DEBIAN
 from tests.nightly.conftest import NEW, OLD, Nights
 from tests.sandbox.account import eventually
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(1200)]
 
 
 def test_the_first_base_of_an_account(nights: Nights) -> None:

@@ -78,7 +78,20 @@ class Account(RuleBasedStateMachine):
     @precondition(lambda self: self.step)
     @rule(data=st.data())
     def go_on(self, data: st.DataObject) -> None:
-        owner = data.draw(st.sampled_from(sorted(self.step)))
+        self._next(data.draw(st.sampled_from(sorted(self.step))))
+
+    @rule(steps=st.one_of(st.just(len(STEPS)), st.integers(1, len(STEPS))), updates=st.booleans())
+    def a_night(self, steps: int, updates: bool) -> None:
+        """As far as that, at once; what is left of it is killed."""
+        self.version += updates
+        self.count += 1
+        owner = f"base-{self.count:012x}"
+        self.step[owner] = 0
+        for _ in range(steps):
+            self._next(owner)
+        self.step.pop(owner, None)
+
+    def _next(self, owner: str) -> None:
         getattr(self, "_" + STEPS[self.step[owner]].replace(" ", "_"))(owner)
         self.step[owner] += 1
         if self.step[owner] == len(STEPS):
@@ -186,4 +199,4 @@ class Account(RuleBasedStateMachine):
 
 
 TestAccount = Account.TestCase
-TestAccount.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAccount.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
