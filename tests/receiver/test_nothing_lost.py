@@ -1,6 +1,10 @@
 """Bursts, a Prefect server that is away, a receiver that is killed: one run for each commit."""
 
 import os
+import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from examples.prefect_local import ROOT
 from tests.receiver.service import Server, Service, commit, commits, environment_of
 
 AWAY_SECONDS = 60.0 if os.environ.get("LONG") else 3.0
@@ -110,3 +115,30 @@ def test_killed_while_it_hands_over(server: Server, tmp_path: Path, repository: 
         assert sorted(commits(server.runs(deployment))) == sorted(
             x for one in sent.values() for _, x in one
         )
+
+
+def test_systemds_socket_refuses_nobody_during_a_restart(server: Server, tmp_path: Path) -> None:
+    """It listens on before the receiver does, and between two of them."""
+    service = Service(tmp_path, environment_of(server))
+    with socket.create_server(("127.0.0.1", service.port)) as listening:
+        handle = listening.fileno()
+        passed = f"exec 3<&{handle}; LISTEN_PID=$$ LISTEN_FDS=1 exec '{sys.executable}' -m receiver"
+
+        def start() -> "subprocess.Popen[bytes]":
+            return subprocess.Popen(
+                ["bash", "-c", passed], cwd=ROOT, env=service.environment, pass_fds=[handle]
+            )
+
+        def asked() -> int:
+            return service.http.get("/health", timeout=90).status_code
+
+        with ThreadPoolExecutor(1) as pool:
+            for _ in range(2):
+                early = pool.submit(asked)
+                receiver = start()
+                try:
+                    assert early.result() == 200
+                finally:
+                    receiver.terminate()
+                    # What had begun is answered before it ends as it was told to.
+                    assert receiver.wait(30) == -signal.SIGTERM
