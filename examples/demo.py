@@ -5,6 +5,7 @@ expected: outcomes, causes, no failed request, nothing left behind.
 """
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -69,30 +70,42 @@ def load(address: str, out: Path) -> Iterator[None]:
         child.wait(60)
 
 
-def parameters(ref: str) -> dict[str, Any]:
-    # A sick one is known to be sick: it need not be given the minutes that a boot may take.
-    gate = {"boot_seconds": 30} if ref == "sick" else {}
+def parameters(ref: str, healthy_after: float) -> dict[str, Any]:
+    """`healthy_after`: how many seconds the servers of the one before it took."""
+    # It is known to be sick, and how soon it would answer if it were not.
+    gate = {"grace_seconds": round(2 * healthy_after) + 5} if ref == "sick" else {}
     return {
         "app": {"name": "demo-web-app", "repository": str(repositories.DEMO), "ref": ref},
         "gate": gate,
     }
 
 
-def release(runs: Runs, expected: Expected) -> dict[str, Any]:
-    """One release through the deployment, followed to its end; its row for the report."""
-    run = runs.start(DEPLOYMENT, parameters(expected.ref))
-    start = time.monotonic()
-    for words in runs.follow(run, timeout_seconds=900):
-        log(f"      {time.monotonic() - start:5.0f} s  {words}")
+class Stages:
+    """Tells the stages of a run as they begin, and how long those of that name took."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+        self._at: list[tuple[str, float]] = []
+
+    def begin(self, name: str) -> None:
+        self._at.append((name, time.monotonic() - self.start))
+        log(f"      {self._at[-1][1]:5.0f} s  {name}")
+
+    def seconds(self, part: str) -> float:
+        pairs = itertools.pairwise([*self._at, ("end", time.monotonic() - self.start)])
+        return sum(after - at for (name, at), (_, after) in pairs if part in name)
+
+
+def release(runs: Runs, expected: Expected, healthy_after: float) -> tuple[dict[str, Any], float]:
+    """One release through the deployment, followed to its end; its row for the report, and the
+    seconds that its health gate took."""
+    run = runs.start(DEPLOYMENT, parameters(expected.ref, healthy_after))
+    stages = Stages()
+    for name in runs.follow(run, timeout_seconds=900):
+        stages.begin(name)
     row = runs.latest_row("releases-demo-web-app", run)
-    return {
-        "ref": expected.ref,
-        "outcome": row["outcome"],
-        "cause": row["cause"],
-        "seconds": row["seconds"],
-        "image": row["image"],
-        "fleet": row["fleet"],
-    }
+    kept = ("outcome", "cause", "seconds", "image", "fleet")
+    return {"ref": expected.ref, **{key: row[key] for key in kept}}, stages.seconds("health gate")
 
 
 def judge(report: dict[str, Any], commits: dict[str, str], sick: str) -> list[str]:
@@ -133,6 +146,7 @@ def show(expected: Expected, row: dict[str, Any]) -> None:
 def perform(runs: Runs, box: Sandbox, commits: dict[str, str]) -> dict[str, Any]:
     """All releases; what they came to."""
     rows: list[dict[str, Any]] = []
+    healthy_after = 0.0
     tally = BUILD / "load.json"
     tally.unlink(missing_ok=True)
     address = box.load_balancer("website")
@@ -140,7 +154,9 @@ def perform(runs: Runs, box: Sandbox, commits: dict[str, str]) -> dict[str, Any]
     with ExitStack() as under_load:
         for expected in PLAN:
             log(f"  {expected.ref}: {expected.text}")
-            rows.append(release(runs, expected))
+            row, gated = release(runs, expected, healthy_after)
+            rows.append(row)
+            healthy_after = gated or healthy_after
             show(expected, rows[-1])
             if len(rows) == 1:
                 log(f"        from now on {RATE:.0f} requests a second to {address}")

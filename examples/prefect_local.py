@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -120,9 +121,16 @@ class LocalPrefect:
 
     def deploy(self) -> None:
         """Work pool, deployments from prefect.yaml, automations from automations.yaml."""
-        self._run("prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
-        self._run("prefect", "--no-prompt", "deploy", "--all")
-        self._run("spotkiln", "automations")
+        pool = {"name": POOL, "type": "process"}
+        answer = httpx.post(f"{self.address}/api/work_pools/", json=pool, timeout=30)
+        if answer.status_code != httpx.codes.CONFLICT:  # it is there already
+            answer.raise_for_status()
+        # Each takes seconds to import Prefect; neither needs the other.
+        with ThreadPoolExecutor() as both:
+            deployed = both.submit(self._run, "prefect", "--no-prompt", "deploy", "--all")
+            automated = both.submit(self._run, "spotkiln", "automations")
+        deployed.result()
+        automated.result()
 
     def start_worker(self, limit: int = 4, name: str = "worker") -> "subprocess.Popen[bytes]":
         self.worker = self.start(
