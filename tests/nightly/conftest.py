@@ -99,12 +99,12 @@ def nights(world: World) -> Nights:
     nights.blog_turns("v1")
     nights.packages(*OLD)
     settings = {**world.parameters("v1"), "keep_versions": 1, "force": False}
-    deploy(world, "release", settings, "shop")
+    deploy(world, "release", settings, name="shop")
     app = {"name": "blog", "repository": str(nights.blog), "ref": "nightly"}
     infra = {"target_group": "blog"}
-    deploy(world, "release", {**settings, "app": app, "infra": infra}, "blog")
+    deploy(world, "release", {**settings, "app": app, "infra": infra}, name="blog")
     other = {"base_image": "python-base*"}
-    deploy(world, "release", {**settings, "infra": other}, "elsewhere")
+    deploy(world, "release", {**settings, "infra": other}, name="elsewhere")
     return nights
 
 
