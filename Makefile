@@ -47,6 +47,7 @@ test: .venv/.done ## all tests that this machine can run; says what it skipped a
 	@$(DOCKER) && $(PACKER) || echo "tests with real machines will be skipped"
 	@scripts/setup.sh shellcheck systemd-analyze || true
 	@scripts/setup.sh postgres || echo "the test of a team's set-up will be skipped"
+	@scripts/setup.sh chromium || echo "tests in the Prefect UI will be skipped"
 	@$(PYTHON) -m pytest -q --durations=10
 
 .PHONY: check

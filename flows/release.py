@@ -2,13 +2,13 @@
 
 from prefect import flow
 
-from spotkiln.app import App
+from spotkiln import form
 from spotkiln.approval import outdated
 from spotkiln.bake import recipe_of
 from spotkiln.fleet import FleetSpec
 from spotkiln.gate import GatePolicy
 from spotkiln.infra import InfraNames
-from spotkiln.release import Approval, BuildSettings, Release, ReleaseSpec, Versions
+from spotkiln.release import Approval, BuildSettings, Release, ReleaseSpec
 from spotkiln.undo import UndoStack
 from tasks.approval import ask_approval
 from tasks.fleet import find_serving, is_unchanged
@@ -25,15 +25,15 @@ from tasks.step import report_failed_undo
 
 @flow(name="release", flow_run_name="{app.name} {app.ref}", retries=0)
 def release(
-    app: App,
-    fleet: FleetSpec = FleetSpec(),
-    infra: InfraNames = InfraNames(),
-    build: BuildSettings = BuildSettings(),
-    gate: GatePolicy = GatePolicy(),
-    approval: Approval = Approval(),
-    force: bool = False,
-    keep_rejected: bool = False,
-    keep_versions: Versions = 5,
+    app: form.Application,
+    fleet: form.Fleet = FleetSpec(),
+    infra: form.Infrastructure = InfraNames(),
+    build: form.Build = BuildSettings(),
+    gate: form.Gate = GatePolicy(),
+    approval: form.Approval = Approval(),
+    force: form.Force = False,
+    keep_rejected: form.KeepRejected = False,
+    keep_versions: form.Versions = 5,
 ) -> Release:
     """Turns a commit into servers: bake, test the very image, launch, gate, retire the old.
 

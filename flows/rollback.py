@@ -2,11 +2,12 @@
 
 from prefect import flow
 
-from spotkiln.app import App
+from spotkiln import form
+from spotkiln.app import DEMO
 from spotkiln.fleet import FleetSpec
 from spotkiln.gate import GatePolicy
 from spotkiln.infra import InfraNames
-from spotkiln.release import Release, ReleaseSpec, Versions
+from spotkiln.release import Release, ReleaseSpec
 from spotkiln.undo import UndoStack
 from spotkiln.versions import PREVIOUS
 from tasks.fleet import find_serving, is_unchanged
@@ -22,13 +23,13 @@ from tasks.versions import find_version
 
 @flow(name="rollback", flow_run_name="{app.name} back to {version}", retries=0)
 def rollback(
-    app: App,
-    version: str = PREVIOUS,
-    fleet: FleetSpec = FleetSpec(),
-    infra: InfraNames = InfraNames(),
-    gate: GatePolicy = GatePolicy(),
-    keep_rejected: bool = False,
-    keep_versions: Versions = 5,
+    app: form.Application = DEMO,  # the UI's quick run wants no parameter to be required
+    version: form.Version = PREVIOUS,
+    fleet: form.Fleet = FleetSpec(),
+    infra: form.Infrastructure = InfraNames(),
+    gate: form.Gate = GatePolicy(),
+    keep_rejected: form.KeepRejected = False,
+    keep_versions: form.Versions = 5,
 ) -> Release:
     """Puts a released image into service again: no build, no test, the same gate.
 

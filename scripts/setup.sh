@@ -6,7 +6,7 @@ set -euo pipefail
 declare -A package=(
   [docker]=docker.io [dockerd]=docker.io [packer]=packer [debootstrap]=debootstrap
   [shellcheck]=shellcheck [git]=git [curl]=curl [iptables]=iptables [ip]=iproute2
-  [systemd-analyze]=systemd [postgres]=postgresql
+  [systemd-analyze]=systemd [postgres]=postgresql [chromium]=chromium
 )
 
 has() {

@@ -7,6 +7,10 @@ from pydantic import Field, field_validator
 
 from spotkiln.noun import Noun
 
+# What the form in the Prefect UI refuses before anything is stored; the validators below say it
+# in words. No secret in a URL: neither a password nor, over HTTP, a user.
+REPOSITORY = r"^(?!-)(?!\w[\w+.-]*://[^/?#]*:[^/?#]+@)(?!https?://[^/?#]+@)"
+REF = r"^(?!-)(?!.*(\.\.|@\{))[^\s~^:?*\[\\]+$"
 HEALTH_PATH = r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$"
 
 
@@ -24,6 +28,7 @@ class App(Noun):
         title="Git repository",
         description="What `git clone` takes: a URL without a password, or a path.",
         min_length=1,
+        json_schema_extra={"pattern": REPOSITORY},
     )
     ref: str = Field(
         default="main",
@@ -31,6 +36,7 @@ class App(Noun):
         description="A branch, a tag or a commit. Only what is committed is released.",
         min_length=1,
         max_length=250,
+        json_schema_extra={"pattern": REF},
     )
     build: str = Field(
         default="bundle config set --local without development:test"
@@ -88,12 +94,12 @@ class App(Noun):
         pattern=r"^[a-z_][a-z0-9_-]{0,30}$",
     )
     environment: dict[str, str] = Field(
-        default_factory=lambda: {"RAILS_ENV": "production"},
+        default={"RAILS_ENV": "production"},
         title="Environment",
         description="Baked into the image, readable by all who may read the image: no secrets.",
     )
     test_environment: dict[str, str] = Field(
-        default_factory=lambda: {"RAILS_ENV": "test"},
+        default={"RAILS_ENV": "test"},
         title="Test environment",
         description="Added to the environment while the tests run.",
     )
@@ -131,3 +137,7 @@ class App(Noun):
             if "\n" in value or "\0" in value:
                 raise ValueError(f"the value of {name} must be a single line")
         return variables
+
+
+# What examples/ releases, as all defaults have it.
+DEMO = App(repository="build/demo-web-app")

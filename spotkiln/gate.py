@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from spotkiln.infra import HealthCheck
-from spotkiln.noun import Noun
+from spotkiln.noun import Noun, number_or_empty
 from spotkiln.target import Health, Instance, Server, Target, server_of
 
 
@@ -40,6 +40,7 @@ class GatePolicy(Noun):
         title="Grace period (s)",
         description="How long a new instance may be unhealthy. Empty: expected boot + unhealthy "
         "threshold x interval.",
+        json_schema_extra=number_or_empty,
     )
     health_seconds: int | None = Field(
         default=None,
@@ -48,6 +49,7 @@ class GatePolicy(Noun):
         title="Health deadline (s)",
         description="From fulfilment until all are healthy. Empty: grace + (unhealthy + healthy "
         "thresholds) x interval + 60.",
+        json_schema_extra=number_or_empty,
     )
     losses: int = Field(
         default=2,

@@ -1,9 +1,23 @@
 """What all of our nouns have in common."""
 
+from typing import cast
+
 from pydantic import BaseModel, ConfigDict
+from pydantic.config import JsonDict
 
 
 class Noun(BaseModel):
     """A frozen record. Unknown fields are refused: a misspelt one must not be silently ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def number_or_empty(schema: JsonDict) -> None:
+    """Makes the schema of `int | None` one of a number that may be left out.
+
+    The form in the Prefect UI then has one field, empty; for a choice of types it has two tabs,
+    and for a default of null the tab on which nothing can be entered.
+    """
+    number, _ = cast(list[JsonDict], schema.pop("anyOf"))
+    schema.pop("default")
+    schema.update(number)

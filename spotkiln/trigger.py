@@ -12,7 +12,7 @@ from spotkiln.noun import Noun
 KIND_TAG = "trigger:"
 BY_TAG = "by:"
 KIND = re.compile(r"[a-z][a-z0-9-]{0,19}")
-# How the UI's form explains the first state of a run that it creates.
+# How the UI explains the first state of a run that it creates.
 OF_THE_UI = "Run from the Prefect UI"
 
 
@@ -37,13 +37,16 @@ def trigger_of(
     tags: Iterable[str] = (),
     creator: str = "",
     creator_name: str = "",
-    first_message: str = "",
+    first_message: str | None = None,
     parent: bool = False,
     deployed: bool = False,
 ) -> Trigger:
     """From what Prefect keeps of a run: `creator` is the type and `creator_name` the value of
     its `created_by`, `first_message` its first state's message, `parent` whether another run
     started it, `deployed` whether it is a deployment's. What is said by tags goes first.
+
+    The UI's form for a custom run sends what its field for a message holds, and so an empty one;
+    a program sends none.
     """
     named = sorted(tags)
     kind = next((x.removeprefix(KIND_TAG) for x in named if x.startswith(KIND_TAG)), "")
@@ -54,7 +57,7 @@ def trigger_of(
         return Trigger(kind=creator.lower(), by=creator_name)
     if parent:
         return Trigger(kind="flow", by=by)
-    if first_message.startswith(OF_THE_UI):
+    if first_message is not None and (not first_message or first_message.startswith(OF_THE_UI)):
         return Trigger(kind="ui", by=by)
     # Without a deployment somebody has called the flow in a program of theirs.
     return Trigger(kind="api" if deployed else "script", by=by)

@@ -80,7 +80,8 @@ def started_by() -> Trigger:
     except (PrefectException, httpx.HTTPError, OSError):
         return Trigger()
     first = min(states, key=lambda one: one.timestamp, default=None)
-    return trigger_of(tags=run.tags, first_message=(first and first.message) or "", deployed=True)
+    message = first.message if first else None
+    return trigger_of(tags=run.tags, first_message=message, deployed=True)
 
 
 def rename(name: str) -> None:

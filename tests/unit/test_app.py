@@ -1,5 +1,6 @@
 """What people ask for, and how a mistake is answered."""
 
+import re
 from typing import Any
 
 import pytest
@@ -21,6 +22,12 @@ def test_only_the_repository_must_be_given() -> None:
     assert demo.environment == {"RAILS_ENV": "production"}
 
 
+def form(field: str) -> dict[str, Any]:
+    """What the form in the Prefect UI knows of a field."""
+    properties: dict[str, dict[str, Any]] = App.model_json_schema()["properties"]
+    return properties[field]
+
+
 @pytest.mark.parametrize(
     "repository",
     [
@@ -33,11 +40,13 @@ def test_only_the_repository_must_be_given() -> None:
 )
 def test_repositories(repository: str) -> None:
     assert app(repository=repository).repository == repository
+    assert re.search(form("repository")["pattern"], repository)
 
 
 @pytest.mark.parametrize("ref", ["main", "v1.2-rc3", "feature/a+b", "refs/tags/v1", "c0ffee1"])
 def test_refs(ref: str) -> None:
     assert app(ref=ref).ref == ref
+    assert re.search(form("ref")["pattern"], ref)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +88,10 @@ def test_a_mistake_is_named(bad: dict[str, Any], said: str) -> None:
         app(**bad)
     assert caught.value.error_count() == 1
     assert caught.value.errors()[0]["loc"] == tuple(bad)
+    field, value = next(iter(bad.items()))
+    if field in {"repository", "ref"} and value:
+        # The form refuses it too: it would be stored before the run could say no.
+        assert not re.search(form(field)["pattern"], value)
 
 
 @pytest.mark.parametrize(

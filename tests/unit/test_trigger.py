@@ -18,6 +18,8 @@ from spotkiln.trigger import Trigger, run_name, tags_of, trigger_of
         ({"parent": True, "deployed": True}, "flow"),
         ({"first_message": "Run from the Prefect UI", "deployed": True}, "ui"),
         ({"first_message": "Run from the Prefect UI with defaults", "deployed": True}, "ui"),
+        ({"first_message": "", "deployed": True}, "ui"),
+        ({"first_message": "Because of the holidays", "deployed": True}, "api"),
         ({"deployed": True, "tags": ["by:bob"]}, "api (bob)"),
         ({}, "script"),
         # No word: not believed.

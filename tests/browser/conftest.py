@@ -1,0 +1,101 @@
+"""Chromium, and a world to look at: deployments as prefect.yaml has them, a worker, the sandbox."""
+
+import os
+import shutil
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
+
+from tests.browser.prefect_ui import PrefectUI
+from tests.reliability.truth import Truth
+from tests.reliability.world import MACHINES, STAND_IN, World
+
+PATIENCE_MS = 60_000
+SIZE = ViewportSize(width=1280, height=900)
+FLAGS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+]
+# A folder, as SCREENSHOTS=docs: take the pictures of the documentation anew. The machines then take
+# their time (the sandbox's seconds, of which 20 go by in one), so that the pictures show where.
+SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
+UNHURRIED = {"bake_seconds": 240, "test_seconds": 160, "boot_seconds": 160, "serve_seconds": 60}
+
+Picture = Callable[[str], None]
+UI = pytest.StashKey[PrefectUI]()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Debian's, for nothing is downloaded. It ends with this folder's tests: its event loop would
+    be in the way of others'."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("needs Chromium; as root `scripts/setup.sh chromium` installs it")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=program, args=FLAGS)
+
+
+@pytest.fixture(scope="package")
+def world(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    home: Path = tmp_path_factory.mktemp("browser")
+    with World(home) as world:
+        # The worker's runs release in the sandbox's account.
+        world.prefect.environment.update(
+            world.box.environment, SPOTKILN_HOME=str(home / "spotkiln")
+        )
+        world.prefect.deploy()
+        world.prefect.start_worker()
+        yield world
+
+
+@pytest.fixture
+def serving(world: World) -> Truth:
+    """v1 serves."""
+    world.box.script(**MACHINES, **STAND_IN)
+    made = world.release("v1", keep_versions=5)
+    assert made["outcome"] == "released", made
+    if SCREENSHOTS:
+        world.box.script(**UNHURRIED)
+    return world.settled()
+
+
+@pytest.fixture
+def ui(
+    world: World, browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[PrefectUI]:
+    context = browser.new_context(viewport=SIZE, locale="en-GB", timezone_id="UTC")
+    context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    request.node.stash[UI] = ui = PrefectUI(context.new_page(), world.prefect.address, tmp_path)
+    yield ui
+    context.close()
+
+
+@pytest.fixture
+def picture(ui: PrefectUI, tmp_path: Path) -> Picture:
+    """Takes one of what is seen, under a name."""
+    folder = Path(SCREENSHOTS) if SCREENSHOTS else tmp_path
+
+    def take(name: str) -> None:
+        ui.page.screenshot(path=folder / f"{name}.png", animations="disabled")
+
+    return take
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what was to be seen when a test failed, and say where."""
+    report = yield
+    ui = item.stash.get(UI, None)
+    if report.when == "call" and report.failed and ui:
+        report.sections.append(("Chromium", ui.keep_what_is_seen()))
+    return report

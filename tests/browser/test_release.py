@@ -1,0 +1,108 @@
+"""A release started by filling in the form, and followed to its page."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import Picture
+from tests.browser.prefect_ui import APPLICATION, RUN_MS, PrefectUI, commit_of, fill_in
+from tests.reliability.truth import Truth
+from tests.reliability.world import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.sandbox]
+
+STAGES = [
+    *("1 look up: infrastructure", "1 look up: check out", "2 bake: image", "3 test: in the image"),
+    *("4 launch: request fleet", "4 launch: health gate", "5 retire: old fleets"),
+]
+PHASES = ["look up", "wait", "bake", "test", "launch", "gate", "retire"]
+
+
+def headings(shown: Locator) -> list[str]:
+    return [one.strip() for one in shown.get_by_role("heading").all_inner_texts()]
+
+
+def test_green(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
+    fill_in(ui, world, "v2")
+    ui.submit()
+    ui.follow("Completed")
+    commit = commit_of(world, "v2")
+    expect(ui.page.locator("header")).to_contain_text(f"{APPLICATION} {commit[:7]} ui")
+    tasks = ui.tasks()
+    assert [tasks.get(stage) for stage in STAGES] == ["Completed"] * len(STAGES)
+    expect(ui.page.locator(".flow-run-graphs canvas")).to_be_visible()
+    ui.show_whole_graph()
+    picture("release")
+
+    truth = world.settled()
+    assert truth.problems() == []
+    assert truth.commit == commit
+
+    run = ui.page.url
+    shown = ui.open_artifact(f"release-{APPLICATION}-")
+    assert headings(shown)[0] == f"{APPLICATION}: released"
+    for fact in (commit[:12], truth.image, truth.fleet, "website in eu-west-1", "0 failed"):
+        expect(shown).to_contain_text(fact)
+    expect_picture(shown)
+    assert "Retired" in headings(shown)
+    picture("release-page")
+
+    ui.page.goto(run)
+    table = ui.open_artifact(f"releases-{APPLICATION}").get_by_role("row")
+    expect(table.nth(1)).to_contain_text(commit[:12])
+    expect(table.nth(1)).to_contain_text("released")
+    expect(table.nth(2)).to_contain_text(serving.commit[:12])
+
+
+def expect_picture(shown: Locator) -> None:
+    """Of all phases, and it is drawn."""
+    image = shown.get_by_role("img")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.complete && image.naturalWidth") > 0
+    words = image.get_attribute("alt") or ""
+    assert re.search(".*".join(rf"{phase} [0-9.]+ s" for phase in PHASES), words)
+
+
+def test_red(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
+    fill_in(ui, world, "red")
+    ui.submit()
+    ui.follow("Failed")
+    assert ui.tasks()["3 test: in the image"] == "Failed"
+    shown = ui.open_artifact(f"release-{APPLICATION}-")
+    assert headings(shown)[:2] == [
+        f"{APPLICATION}: failed before any server was asked for",
+        "Failing tests",
+    ]
+    examples = shown.get_by_role("listitem")
+    expect(examples.first).to_be_visible()
+    # They are what is seen without scrolling.
+    expect(examples.first).to_be_in_viewport()
+    picture("red")
+    assert world.settled() == serving
+
+
+def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
+    fill_in(ui, world, "v2")
+    ui.field("Ask for approval").get_by_role("switch").click()
+    ui.submit()
+    expect(ui.state).to_have_text("Paused", timeout=RUN_MS)
+    assert world.settled() == serving
+
+    ui.page.get_by_role("button", name="Resume").click()
+    asked = ui.page.locator(".p-modal__card")
+    for change in (
+        f"serves now: {serving.fleet}",
+        "bake and test anew",
+        f"retire: {serving.fleet}",
+    ):
+        expect(asked).to_contain_text(change)
+    ui.offered("Decision").get_by_text("approve").click()
+    ui.entry("Who").fill("Ada")
+    ui.entry("Comment").fill("Looks good")
+    picture("approval")
+    ui.answer()
+    ui.follow("Completed")
+    assert world.settled().commit == commit_of(world, "v2")
+    shown = ui.open_artifact(f"release-{APPLICATION}-")
+    expect(shown).to_contain_text("approved by Ada: Looks good")

@@ -1,0 +1,35 @@
+"""A rollback by one click."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Picture
+from tests.browser.prefect_ui import APPLICATION, PrefectUI, commit_of
+from tests.reliability.truth import Truth
+from tests.reliability.world import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.sandbox]
+
+
+def test_one_click(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
+    made = world.release("v2", keep_versions=5)
+    assert made["outcome"] == "released", made
+    assert world.settled().commit == commit_of(world, "v2")
+
+    ui.open_deployment("rollback")
+    ui.quick_run()
+    ui.follow("Completed")
+    tasks = ui.tasks()
+    assert tasks["4 launch: health gate"] == "Completed"
+    assert not [name for name in tasks if "bake" in name]
+    ui.show_whole_graph()
+    picture("rollback")
+
+    truth = world.settled()
+    assert truth.problems() == []
+    assert (truth.commit, truth.image) == (serving.commit, serving.image)
+    shown = ui.open_artifact(f"release-{APPLICATION}-")
+    expect(shown.get_by_role("heading").first).to_have_text(
+        f"{APPLICATION}: rollback to {truth.commit[:12]}: released"
+    )
+    expect(shown).to_contain_text(truth.image)
