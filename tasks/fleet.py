@@ -9,7 +9,7 @@ from spotkiln.aws import target as targets
 from spotkiln.aws.gate import with_health
 from spotkiln.aws.retire import retire
 from spotkiln.aws.session import connect
-from spotkiln.errors import InfrastructureError
+from spotkiln.errors import DeadlineExceeded, InfrastructureError
 from spotkiln.fleet import (
     Fleet,
     FleetSpec,
@@ -24,9 +24,13 @@ from spotkiln.fleet import (
 )
 from spotkiln.image import Image
 from spotkiln.infra import Infra
+from spotkiln.poll import Done, Waiting, poll
 from spotkiln.recipe import digest_of
 from spotkiln.target import Health
 from tasks.step import CLOCK, STEP, say
+
+# Longer than this nobody waits to hear that nothing is to be done.
+RECOVERY_SECONDS = 60
 
 
 @task(name="find serving fleets", task_run_name="1 look up: what serves", **STEP)
@@ -42,13 +46,29 @@ def find_serving(infra: Infra) -> list[Fleet]:
 
 @task(name="compare with what serves", task_run_name="1 look up: compare with what serves", **STEP)
 def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) -> bool:
-    """Whether this image already serves with these settings, its whole capacity healthy."""
+    """Whether this image already serves with these settings, its whole capacity healthy: now, or
+    as soon as the load balancer can find one healthy again that it has just missed."""
     if not made_alike(current, spec, image, infra):
         return False
     aws = connect(infra.region)
-    live = [one for one in instances.of_fleet(aws, current.id) if one.live]
-    health = with_health(live, targets.health(aws, infra.target_group.arn))
-    return sum(one.health is Health.HEALTHY for one in health) >= spec.capacity
+
+    def whole() -> Done[bool] | Waiting:
+        live = [one for one in instances.of_fleet(aws, current.id) if one.live]
+        health = with_health(live, targets.health(aws, infra.target_group.arn))
+        good = sum(one.health is Health.HEALTHY for one in health)
+        return Done(True) if good >= spec.capacity else Waiting(f"{good} healthy")
+
+    check = infra.target_group.health_check
+    try:
+        return poll(
+            whole,
+            what=f"{current.id} to be healthy",
+            deadline_seconds=min(check.healthy_threshold * check.interval + 5, RECOVERY_SECONDS),
+            clock=CLOCK,
+        )
+    except DeadlineExceeded as error:
+        say(f"{current.id} serves this image already, but not whole: {error}")
+        return False
 
 
 @task(name="request fleet", task_run_name="4 launch: request fleet", **STEP)
