@@ -2,9 +2,9 @@
 
 from prefect import State, flow
 
+from spotkiln import form
 from spotkiln.base import BaseSpec
-from spotkiln.night import EVERY, Night, NightSpec, SideBySide
-from spotkiln.quiet import QuietText
+from spotkiln.night import EVERY, Night, NightSpec
 from spotkiln.release import Builder
 from spotkiln.undo import UndoStack
 from tasks.base import (
@@ -22,13 +22,13 @@ from tasks.step import report_failed_undo
 
 @flow(name="nightly", retries=0)
 def nightly(
-    base: BaseSpec = BaseSpec(),
-    builder: Builder = Builder(),
-    applications: tuple[str, ...] = (EVERY,),
-    side_by_side: SideBySide = 1,
-    quiet_hours: QuietText = "",
-    switch: str = "spotkiln_nightly",
-    even_if_unchanged: bool = False,
+    base: form.Base = BaseSpec(),
+    builder: form.Builder = Builder(),
+    applications: form.Applications = (EVERY,),
+    side_by_side: form.SideBySide = 1,
+    quiet_hours: form.QuietHours = "",
+    switch: form.Switch = "spotkiln_nightly",
+    even_if_unchanged: form.EvenIfUnchanged = False,
 ) -> State[Night]:
     """Bakes the base image with all updates; if it differs, releases every application on it.
 

@@ -2,13 +2,18 @@
 
 from prefect import flow
 
+from spotkiln import form
 from spotkiln.aws.session import resolve_region
 from spotkiln.reconcile import Action
 from tasks.reconcile import find_unowned, settle
 
 
 @flow(name="reconcile", retries=0)
-def reconcile(region: str = "", target_group: str = "", dry_run: bool = False) -> list[Action]:
+def reconcile(
+    region: form.Region = "",
+    target_group: form.TargetGroup = "",
+    dry_run: form.DryRun = False,
+) -> list[Action]:
     """Finish what was being retired, undo what was never promoted, discard what nobody owns.
 
     Reads only AWS and the Prefect API. Never touches what a living release owns, nor anything

@@ -8,11 +8,13 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
-from spotkiln import release
+from spotkiln import night, release
 from spotkiln.app import App
+from spotkiln.base import BaseSpec
 from spotkiln.fleet import FleetSpec
 from spotkiln.gate import GatePolicy
 from spotkiln.infra import InfraNames
+from spotkiln.quiet import QuietText
 
 
 def _titled(title: str) -> FieldInfo:
@@ -31,3 +33,15 @@ Force = Annotated[bool, _titled("Release again")]
 KeepRejected = Annotated[bool, _titled("Keep a rejected image")]
 Versions = Annotated[release.Versions, _titled("Versions kept")]
 Version = Annotated[str, _titled("Version")]
+
+Base = Annotated[BaseSpec, _titled("Base image")]
+Builder = Annotated[release.Builder, _titled("The machine that bakes")]
+Applications = Annotated[tuple[str, ...], _titled("Applications")]
+SideBySide = Annotated[night.SideBySide, _titled("Side by side")]
+QuietHours = Annotated[QuietText, _titled("Quiet hours")]
+Switch = Annotated[str, _titled("Off switch")]
+EvenIfUnchanged = Annotated[bool, _titled("Release even if nothing has changed")]
+
+Region = Annotated[str, _titled("Region")]
+TargetGroup = Annotated[str, _titled("Target group")]
+DryRun = Annotated[bool, _titled("Dry run")]

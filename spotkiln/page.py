@@ -115,7 +115,7 @@ def _facts(release: Release) -> list[tuple[str, str]]:
         how = f"reused: {release.reused}" if release.reused else "baked by this release"
         if release.back_to:
             how = f"a rollback to what was released {release.back_to}"
-        facts.append(("image", f"`{release.image.id}` {release.image.name}, {how}"))
+        facts += [("image", f"`{release.image.id}` {release.image.name}"), ("which is", how)]
     if release.tests:
         facts.append(("tests", f"{release.tests} in {release.tests.seconds:.1f} s"))
     if release.fleet:

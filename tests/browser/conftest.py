@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
@@ -27,7 +28,11 @@ FLAGS = [
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
 UNHURRIED = {"bake_seconds": 240, "test_seconds": 160, "boot_seconds": 160, "serve_seconds": 60}
 
-Picture = Callable[[str], None]
+
+class Picture(Protocol):
+    def __call__(self, name: str, height: int = ...) -> None: ...
+
+
 UI = pytest.StashKey[PrefectUI]()
 
 
@@ -55,15 +60,27 @@ def world(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield world
 
 
-@pytest.fixture
-def serving(world: World) -> Truth:
-    """v1 serves."""
+def serve(world: World, ref: str) -> Truth:
+    """Released quickly, and not by a click."""
     world.box.script(**MACHINES, **STAND_IN)
-    made = world.release("v1", keep_versions=5)
-    assert made["outcome"] == "released", made
+    made = world.release(ref, keep_versions=5)
+    assert made.get("outcome") == "released", made
     if SCREENSHOTS:
         world.box.script(**UNHURRIED)
     return world.settled()
+
+
+@pytest.fixture
+def serving(world: World) -> Truth:
+    """v1 serves."""
+    return serve(world, "v1")
+
+
+@pytest.fixture
+def replaced(world: World, serving: Truth) -> Truth:
+    """v1, in whose place v2 serves by now."""
+    serve(world, "v2")
+    return serving
 
 
 @pytest.fixture
@@ -83,8 +100,10 @@ def picture(ui: PrefectUI, tmp_path: Path) -> Picture:
     """Takes one of what is seen, under a name."""
     folder = Path(SCREENSHOTS) if SCREENSHOTS else tmp_path
 
-    def take(name: str) -> None:
+    def take(name: str, height: int = SIZE["height"]) -> None:
+        ui.page.set_viewport_size({**SIZE, "height": height})
         ui.page.screenshot(path=folder / f"{name}.png", animations="disabled")
+        ui.page.set_viewport_size(SIZE)
 
     return take
 

@@ -49,7 +49,6 @@ def runs(world: World) -> int:
 
 
 def test_every_field_says_what_it_is(form: PrefectUI, picture: Picture) -> None:
-    picture("form")
     for title in SECTIONS:
         expect(form.field(title)).to_have_count(1)
     for title, description in texts():
@@ -57,6 +56,7 @@ def test_every_field_says_what_it_is(form: PrefectUI, picture: Picture) -> None:
         expect(field).to_have_count(1)
         # The form takes it for markdown.
         expect(field).to_contain_text(description.replace("`", ""))
+    picture("form")
 
 
 def test_what_is_taken_when_a_field_is_left_alone(form: PrefectUI) -> None:
@@ -85,6 +85,7 @@ def test_a_choice_offers_what_there_is(form: PrefectUI) -> None:
         ("Git ref", "v2 new", "'app.ref'. Failure reason: 'v2 new' does not match"),
         ("Git repository", "https://me:hush@git.test/x.git", "'app.repository'. Failure reason"),
     ],
+    ids=["number", "optional number", "ref", "password"],
 )
 def test_what_does_not_fit_starts_nothing(
     form: PrefectUI, world: World, title: str, wrong: str, said: str

@@ -6,6 +6,8 @@ import pytest
 from prefect import Flow
 from prefect.utilities.callables import parameter_schema
 
+from flows.nightly import nightly
+from flows.reconcile import reconcile
 from flows.release import release
 from flows.rollback import rollback
 
@@ -15,7 +17,7 @@ def schema(flow: Flow[..., Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("flow", [release, rollback])
+@pytest.mark.parametrize("flow", [release, rollback, nightly, reconcile])
 def test_every_parameter_has_a_title(flow: Flow[..., Any]) -> None:
     titles = {name: one.get("title", name) for name, one in schema(flow)["properties"].items()}
     assert [name for name, title in titles.items() if title == name] == []

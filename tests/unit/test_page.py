@@ -83,7 +83,7 @@ def test_a_release_that_went_well() -> None:
     ):
         assert line in page.splitlines()
     assert "![bake 40.0 s, gate 20.0 s](data:image/svg+xml;base64," in page
-    assert ", baked by this release |" in page
+    assert "| which is | baked by this release |" in page
     assert "## Undone" not in page
 
 
@@ -119,7 +119,7 @@ def test_what_is_to_be_approved() -> None:
 
 def test_a_reused_image_says_why() -> None:
     page = release_page(release(image=nouns.image(), reused="the same recipe 12ab"))
-    assert ", reused: the same recipe 12ab |" in page
+    assert "| which is | reused: the same recipe 12ab |" in page
 
 
 def test_red_tests_are_named() -> None:
