@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "spotkiln"
@@ -29,6 +30,19 @@ def free_port(wanted: int) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise RuntimeError("no free port on 127.0.0.1")
+
+
+def shipped() -> dict[str, Any]:
+    """What each deployment of prefect.yaml has, for those that are made without it."""
+    pool = yaml.safe_load((ROOT / "prefect.yaml").read_text())["definitions"]["work_pool"]
+    return {
+        "work_pool_name": POOL,
+        "job_variables": pool["job_variables"],
+        # As `prefect deploy` writes it. With a `path` instead each run would work in a copy of it.
+        "pull_steps": [
+            {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}
+        ],
+    }
 
 
 class LocalPrefect:

@@ -9,9 +9,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
 from cli.main import main
-from examples.prefect_local import POOL
+from examples.prefect_local import POOL, shipped
 from spotkiln.aws.session import connect
-from tests.reliability.flow_process import ROOT
 from tests.reliability.world import World
 
 Command = Callable[..., tuple[int, str, str]]
@@ -32,11 +31,7 @@ def deploy(
             "name": name,
             "flow_id": flow_id,
             "entrypoint": f"flows/{flow}.py:{flow}",
-            # A `path` instead would have each run work in a copy of it.
-            "pull_steps": [
-                {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}
-            ],
-            "work_pool_name": POOL,
+            **shipped(),
             "parameters": parameters,
             "tags": list(tags),
         },

@@ -7,11 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from examples.runs import Runs
+from examples.runs import FINAL, Runs
 from tests.reliability.world import World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)]
 DEPLOYMENT = "release/demo"
+
+
+def until_ended(runs: Runs, run: str, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while runs.state(run)[0] not in FINAL:
+        assert time.monotonic() < deadline, runs.state(run)
+        time.sleep(0.5)
 
 
 @pytest.fixture
@@ -63,3 +70,16 @@ def test_told_twice_it_ends_at_once(world: World, worker: "subprocess.Popen[byte
     worker.wait(90)
     world.box.clear_faults()
     assert "error" not in world.reconcile()
+
+
+def test_killed_alone_its_run_goes_on(world: World, worker: "subprocess.Popen[bytes]") -> None:
+    runs = Runs(world.prefect.address)
+    fault = world.box.fault("RequestSpotFleet", "pause", nth=2, agent="spotkiln/", when="after")
+    orphan = runs.start(DEPLOYMENT, world.parameters("v1", "orphan"))
+    world.box.wait_paused(fault, timeout=180)
+    worker.kill()
+    worker.wait(10)
+    time.sleep(3)
+    world.box.release(fault)
+    until_ended(runs, orphan)
+    assert runs.state(orphan)[0] == "COMPLETED", runs.state(orphan)

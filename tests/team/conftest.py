@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from examples.prefect_local import POOL, ROOT, LocalPrefect
+from examples.prefect_local import POOL, LocalPrefect, shipped
 from examples.repositories import make_demo
 from sandbox.client import Sandbox
 from tests.reliability.truth import Account
@@ -21,9 +21,6 @@ GROUPS = [f"app-{number}" for number in range(10)]
 SPEED = 20.0
 PASSWORD = "team:not-a-secret"
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-# As `prefect deploy` writes it. With a `path` instead each run would work in a copy of it.
-IN_PLACE = [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}]
-HEARTBEATS = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
 
 
 class Team:
@@ -54,9 +51,7 @@ class Team:
                     "name": group,
                     "flow_id": flow,
                     "entrypoint": "flows/release.py:release",
-                    "pull_steps": IN_PLACE,
-                    "work_pool_name": POOL,
-                    "job_variables": {"env": HEARTBEATS},
+                    **shipped(),
                     "parameters": self.parameters(group),
                 },
             )
