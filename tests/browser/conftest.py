@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -9,11 +10,13 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
+from examples.prefect_local import POOL
 from tests.browser.prefect_ui import PrefectUI
 from tests.reliability.truth import Truth
 from tests.reliability.world import MACHINES, STAND_IN, World
 
 PATIENCE_MS = 60_000
+WORKER_SECONDS = 120.0
 SIZE = ViewportSize(width=1280, height=900)
 FLAGS = [
     "--disable-background-networking",
@@ -57,7 +60,18 @@ def world(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         )
         world.prefect.deploy()
         world.prefect.start_worker()
+        wait_for_worker(world)
         yield world
+
+
+def wait_for_worker(world: World) -> None:
+    """Until it has asked for work: before that the UI marks its queue with a red sign."""
+    deadline = time.monotonic() + WORKER_SECONDS
+    queue = f"/work_pools/{POOL}/queues/default"
+    while world.api.get(queue).raise_for_status().json()["status"] != "READY":
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the worker asks for no work after {WORKER_SECONDS:.0f} s")
+        time.sleep(0.5)
 
 
 def serve(world: World, ref: str) -> Truth:

@@ -92,7 +92,7 @@ def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, pictur
     asked = ui.page.locator(".p-modal__card")
     for change in (
         f"serves now: {serving.fleet}",
-        "bake and test anew",
+        "launch: 2 instances",
         f"retire: {serving.fleet}",
     ):
         expect(asked).to_contain_text(change)
