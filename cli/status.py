@@ -105,7 +105,7 @@ def look(spec: ReleaseSpec) -> Status:
     found = servers(
         targets.health(aws, group.arn), instances.ours(aws), current.id if current else ""
     )
-    claims = leases.read(aws, [group.arn])
+    claims = leases.read(aws, group.arn)
     ended = ended_runs(one.run for one in claims) if claims else frozenset()
     return assess(spec, aws.region, group, current, found, queue(claims, datetime.now(UTC), ended))
 

@@ -67,7 +67,7 @@ class Turn:
         elif ended_runs([self._lease.run]):
             why = f"Prefect says that its run {self._lease.run} has ended"
         else:
-            found = leases.read(self._aws, [self._group])
+            found = leases.read(self._aws, self._group)
             others = [one for one in found if one.holds and one.release != self._lease.release]
             holders = queue(
                 others, datetime.now(UTC), ended_runs(one.run for one in others) if others else NONE
@@ -107,7 +107,7 @@ def wait_for_turn(infra: Infra, release: str) -> None:
 
     def first() -> Done[None] | Waiting:
         nonlocal said, most
-        found = leases.read(aws, [infra.target_group.arn])
+        found = leases.read(aws, infra.target_group.arn)
         others = {one.run for one in found if one.release != release}
         line = queue(found, datetime.now(UTC), ended_runs(others) if others else frozenset())
         if line and line[0].release == release:

@@ -23,7 +23,7 @@ def prices(region: str, types: Iterable[str], zones: Iterable[str]) -> Prices:
     except Exception as error:  # noqa: BLE001 - a missing price is no failure
         say(f"Spot prices are unknown: {error}", logging.WARNING)
     try:
-        on_demand = on_demand_prices(region, kinds)
+        on_demand = on_demand_prices(connect(region), kinds)
     except Exception as error:  # noqa: BLE001
         say(f"On-Demand prices are unknown: {error}", logging.WARNING)
     return Prices(spot=spot, on_demand=on_demand)

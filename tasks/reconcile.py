@@ -32,12 +32,10 @@ ROUNDS = 4
 def _alive(aws: Aws, groups: list[str], *, clean: bool) -> frozenset[str]:
     """The releases that hold or wait for a target group, and the bakes for none, that renew their
     lease; leases of dead ones are removed from target groups if `clean`."""
-    baking = leases.of_builders(aws)
-    ended = ended_runs(one.run for one in baking)
+    baking, held = leases.of_builders(aws), leases.by_group(aws, groups)
+    ended = ended_runs(one.run for found in (baking, *held.values()) for one in found)
     living = {one.release for one in queue(baking, datetime.now(UTC), ended)}
-    for group in groups:
-        found = leases.read(aws, [group])
-        ended = ended_runs(one.run for one in found)
+    for group, found in held.items():
         alive = queue(found, datetime.now(UTC), ended)
         living |= {one.release for one in alive}
         if clean:
@@ -55,12 +53,15 @@ def find_unowned(region: str, target_group: str = "", *, clean: bool = True) -> 
     """What there is to do, in order; `target_group` (its name) narrows it to that one's."""
     aws = connect(region)
     groups = aws_infra.target_group_arns(aws)
-    # Whoever lived before or after the look may have made what was seen.
-    before = _alive(aws, groups, clean=clean)
-    facts = gather(aws, frozenset())
-    living = before | _alive(aws, groups, clean=False)
-    facts = facts.model_copy(update={"living": living})
-    actions = decide(within(facts, target_group) if target_group else facts)
+    facts = gather(aws, _alive(aws, groups, clean=clean))
+    if target_group:
+        facts = within(facts, target_group)
+    actions = decide(facts)
+    if actions:
+        # Who began to live during the look may have made what was seen. More of the living never
+        # means more to do, so where there was nothing it need not be asked.
+        living = facts.living | _alive(aws, groups, clean=False)
+        actions = decide(facts.model_copy(update={"living": living}))
     for action in actions:
         say(f"to do: {action}")
     return actions

@@ -8,15 +8,20 @@ from spotkiln.aws.session import Aws
 from spotkiln.lease import Lease, from_tags
 
 
-def read(aws: Aws, target_groups: Sequence[str]) -> list[Lease]:
-    """All leases on these target groups (ARNs). Source: ELBv2 DescribeTags, 20 a call."""
-    found: list[Lease] = []
+def read(aws: Aws, target_group: str) -> list[Lease]:
+    """All leases on a target group (ARN)."""
+    return by_group(aws, [target_group]).get(target_group, [])
+
+
+def by_group(aws: Aws, target_groups: Sequence[str]) -> dict[str, list[Lease]]:
+    """All leases on these target groups (ARNs), by group. Source: ELBv2 DescribeTags, 20 a call."""
+    found: dict[str, list[Lease]] = {}
     for start in range(0, len(target_groups), 20):
         with aws_errors("leases"):
             answer = aws.elbv2.describe_tags(ResourceArns=list(target_groups[start : start + 20]))
         for description in answer["TagDescriptions"]:
             tags = {tag["Key"]: tag.get("Value", "") for tag in description.get("Tags", [])}
-            found += from_tags(tags)
+            found[description["ResourceArn"]] = from_tags(tags)
     return found
 
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 
 from spotkiln.aws.errors import aws_errors
@@ -25,15 +24,15 @@ def pricing_region(region: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _pricing(region: str) -> "PricingClient":
+def _pricing(aws: Aws) -> "PricingClient":
     """A price is worth no wait: where the service cannot be reached it is soon given up."""
     config = Config(
-        region_name=pricing_region(region),
+        region_name=pricing_region(aws.region),
         retries={"mode": "standard", "total_max_attempts": 2},
         connect_timeout=2,
         read_timeout=5,
     )
-    return boto3.session.Session(region_name=region).client("pricing", config=config)
+    return aws.session.client("pricing", config=config)
 
 
 def spot_prices(
@@ -57,7 +56,7 @@ def spot_prices(
     return found
 
 
-def on_demand_prices(region: str, types: Iterable[str]) -> dict[str, float]:
+def on_demand_prices(aws: Aws, types: Iterable[str]) -> dict[str, float]:
     """USD per hour of Linux on shared hardware, by type; unknown types are not in it.
 
     Source: Pricing GetProducts, one call a type: its filters name one value each.
@@ -65,11 +64,11 @@ def on_demand_prices(region: str, types: Iterable[str]) -> dict[str, float]:
     found = {}
     for kind in sorted(set(types)):
         with aws_errors(f"the On-Demand price of {kind}"):
-            answer = _pricing(region).get_products(
+            answer = _pricing(aws).get_products(
                 ServiceCode="AmazonEC2",
                 Filters=[
                     {"Type": "TERM_MATCH", "Field": field, "Value": value}
-                    for field, value in _wanted(kind, region)
+                    for field, value in _wanted(kind, aws.region)
                 ],
             )
         prices = list(hourly(answer["PriceList"]))

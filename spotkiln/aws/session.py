@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Aws:
-    """The clients of one region. botocore's clients are safe to share between threads."""
+    """The clients of one region. botocore's clients are safe to share between threads.
+
+    For any other client there is the `session`: each holds megabytes of botocore's data.
+    """
 
     region: str
+    session: boto3.session.Session
     ec2: "EC2Client"
     elbv2: "ElasticLoadBalancingv2Client"
     iam: "IAMClient"
@@ -85,6 +89,7 @@ def connect(region: str) -> Aws:
         session = boto3.session.Session(region_name=region)
         return Aws(
             region=region,
+            session=session,
             ec2=session.client("ec2", config=config),
             elbv2=session.client("elbv2", config=config),
             iam=session.client("iam", config=config),

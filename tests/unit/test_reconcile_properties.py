@@ -118,6 +118,13 @@ def settled(facts: Facts) -> Facts:
     raise AssertionError(f"still to do: {decide(facts)}")
 
 
+@given(any_facts, st.sets(st.sampled_from(RELEASES)))
+def test_more_of_the_living_is_never_more_to_do(facts: Facts, more: set[str]) -> None:
+    """Where nothing is to be done, nobody need be asked whether others have come to life."""
+    later = facts.model_copy(update={"living": facts.living | more})
+    assert {(x.do, x.ids) for x in decide(later)} <= {(x.do, x.ids) for x in decide(facts)}
+
+
 @given(any_facts)
 def test_it_comes_to_rest_and_leaves_what_is_owned(facts: Facts) -> None:
     left = settled(facts)
