@@ -17,6 +17,25 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "spotkiln"
+TRIES = 10
+
+
+class Patient(httpx.HTTPTransport):
+    """SQLite is busy for moments at a time; Prefect then answers 503 and has done nothing."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(TRIES):
+            answer = super().handle_request(request)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+            answer.close()
+            time.sleep(1)
+        return super().handle_request(request)
+
+
+def client_of(address: str) -> httpx.Client:
+    """Of the API of the Prefect server at that address."""
+    return httpx.Client(base_url=f"{address}/api", timeout=30, transport=Patient())
 
 
 def free_port(wanted: int) -> int:

@@ -5,22 +5,17 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+from examples.prefect_local import client_of
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 class Runs:
     def __init__(self, address: str) -> None:
-        self._http = httpx.Client(base_url=f"{address}/api", timeout=30)
+        self._http = client_of(address)
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
-        # SQLite is busy for moments at a time; Prefect then answers 503 and has done nothing.
-        for _ in range(10):
-            answer = self._http.post(path, json=body)
-            if answer.status_code != 503:
-                break
-            time.sleep(1)
+        answer = self._http.post(path, json=body)
         if answer.status_code >= 400:
             raise RuntimeError(f"Prefect refused {path}: {answer.status_code} {answer.text}")
         return answer.json()

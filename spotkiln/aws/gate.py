@@ -14,7 +14,7 @@ from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
 from spotkiln.target import Health, Instance, Target
 
 # Fleet and instances tell little that the load balancer does not: they are asked every so often.
-FLEET_EVERY = 6
+FLEET_EVERY = 8
 
 
 def with_health(live: list[Instance], registered: dict[str, Target]) -> tuple[Target, ...]:
@@ -51,7 +51,8 @@ class Watch:
         return any(target.reason == "Target.InvalidState" for target in last)
 
     def look(self) -> Observation:
-        due = len(self.seen) % FLEET_EVERY == 0 or self._in_doubt()
+        # Not at the first look: the fleet has only just been asked for.
+        due = (len(self.seen) + 1) % FLEET_EVERY == 0 or self._in_doubt()
         if due or not self._all_run():
             self._instances = instances.of_fleet(self._aws, self._fleet.id)
         live = [one for one in self._instances if one.live]

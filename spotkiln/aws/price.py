@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 
 from spotkiln.aws.errors import aws_errors
-from spotkiln.aws.session import Aws
+from spotkiln.aws.session import USER_AGENT, Aws
 
 if TYPE_CHECKING:
     from mypy_boto3_pricing import PricingClient
@@ -31,6 +31,7 @@ def _pricing(aws: Aws) -> "PricingClient":
         retries={"mode": "standard", "total_max_attempts": 2},
         connect_timeout=2,
         read_timeout=5,
+        user_agent_extra=USER_AGENT,
     )
     return aws.session.client("pricing", config=config)
 

@@ -55,8 +55,9 @@ def drain(
         what=f"targets to drain: {', '.join(sorted(one.instance for one in held))}",
         deadline_seconds=delay + DRAIN_SLACK_SECONDS,
         clock=clock,
-        # Those that drain already may be done any time; the others not before the whole delay.
-        not_before=0.0 if draining else float(delay),
+        # Those that drain already may be done any time; the others not before the whole delay,
+        # of which AWS tells a moment later.
+        not_before=0.0 if draining else delay + 0.5,
     )
 
 

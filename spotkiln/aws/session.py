@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 
+USER_AGENT = f"spotkiln/{__version__}"
+
+
 @dataclass(frozen=True)
 class Aws:
     """The clients of one region. botocore's clients are safe to share between threads.
@@ -83,7 +86,7 @@ def connect(region: str) -> Aws:
         retries={"mode": "standard", "total_max_attempts": 6},
         connect_timeout=5,
         read_timeout=30,
-        user_agent_extra=f"spotkiln/{__version__}",
+        user_agent_extra=USER_AGENT,
     )
     with aws_errors(f"clients for {region}"):
         session = boto3.session.Session(region_name=region)

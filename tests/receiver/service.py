@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 
-from examples.prefect_local import ROOT, LocalPrefect, free_port
+from examples.prefect_local import ROOT, LocalPrefect, client_of, free_port
 from spotkiln.push import Host
 from tests.receiver.deliveries import SECRET, encoded, headers, payload, signed
 
@@ -128,7 +128,7 @@ class Server:
         self.prefect.start_server()
         self._port = self.prefect.port
         self.prefect.wait_for_server()
-        self.api = httpx.Client(base_url=f"{self.prefect.address}/api", timeout=30)
+        self.api = client_of(self.prefect.address)
 
     def stop(self) -> None:
         self.api.close()

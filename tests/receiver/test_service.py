@@ -19,7 +19,7 @@ def states(runs: list[dict[str, Any]]) -> list[str]:
 def test_a_push_starts_the_pushed_commit(
     server: Server, receiver: Service, repository: str
 ) -> None:
-    deployment = server.deploy("shop", repository, "push:branch=main", port=3100)
+    deployment = server.deploy("store", repository, "push:branch=main", port=3100)
     pushed = commit()
     answer = receiver.push(repository, "main", commit(), pushed)
     assert answer.status_code == 202, answer.text
@@ -27,7 +27,7 @@ def test_a_push_starts_the_pushed_commit(
     (run,) = server.runs(deployment)
     # The rest of the application's settings are the deployment's.
     assert run["parameters"]["app"] == {
-        "name": "shop",
+        "name": "store",
         "repository": repository,
         "ref": pushed,
         "port": 3100,

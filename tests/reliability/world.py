@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import certifi
-import httpx
 
 from examples.account import base_key, ensure_base_image
-from examples.prefect_local import LocalPrefect
+from examples.prefect_local import LocalPrefect, client_of
 from examples.repositories import make_demo
 from examples.runs import Runs
 from sandbox.client import Sandbox
@@ -90,9 +89,7 @@ class World:
             self._make_base_image()
             self.prefect.wait_for_server()
             self.zygote.wait_until_ready()
-            self.api = stack.enter_context(
-                httpx.Client(base_url=f"{self.prefect.address}/api", timeout=30)
-            )
+            self.api = stack.enter_context(client_of(self.prefect.address))
             self._stack = stack.pop_all()
         return self
 
