@@ -75,7 +75,7 @@ def write_environment(file: Path, environment: Mapping[str, str]) -> None:
 
 def start(stack: ExitStack, options: argparse.Namespace) -> tuple[LocalPrefect, Sandbox | None]:
     """Everything; it ends with the stack, the newest first."""
-    home = BUILD / ("up-account" if options.account else "up")
+    home = options.home or BUILD / ("up-account" if options.account else "up")
     if not options.account:
         # What its history tells of is gone with the last sandbox.
         shutil.rmtree(home / "prefect", ignore_errors=True)
@@ -105,14 +105,14 @@ def start(stack: ExitStack, options: argparse.Namespace) -> tuple[LocalPrefect, 
 
 
 def tell(prefect: LocalPrefect, box: Sandbox | None) -> None:
-    home = prefect.home.parent.relative_to(repositories.ROOT)
+    home = Path(os.path.relpath(prefect.home.parent))
     log(f"\n  Prefect UI   {prefect.address}")
     if port := prefect.environment.get(f"{RECEIVER}PORT"):
         log(f"  receiver     http://127.0.0.1:{port}, its secret in {home / 'push-secret'}")
     if box:
         for group in GROUPS:
             log(f"  {group:<12} {box.load_balancer(group)}")
-    log(f"  logs         {prefect.home.relative_to(repositories.ROOT)}/*.log")
+    log(f"  logs         {home / prefect.home.name}/*.log")
     log(
         f"\n  in another terminal:  . {home / 'environment'}\n"
         "                        .venv/bin/spotkiln doctor\n"
@@ -144,6 +144,7 @@ def main() -> int:
     parser.add_argument("--account", action="store_true", help="AWS, with this machine's rights")
     parser.add_argument("--machines", choices=["docker", "simulated"], default="docker")
     parser.add_argument("--port", type=int, default=SERVER_PORT, help="of the UI, if it is free")
+    parser.add_argument("--home", type=Path, help="its database, secret and logs")
     options = parser.parse_args()
     if options.account and (endpoint := os.environ.get("AWS_ENDPOINT_URL")):
         log(f"AWS_ENDPOINT_URL is {endpoint}, which is no account: unset it")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ import httpx
 import pytest
 
 from examples import repositories
+from examples.account import ensure_base_image, start_sandbox
 from examples.repositories import BUILD, ROOT
+from examples.runs import Runs
 from sandbox.client import Sandbox, SandboxError
 from tests.demo.test_demo import docker_answers
 
@@ -131,3 +133,50 @@ def test_up_releases_an_application_that_is_not_rails(machines: str) -> None:
         Sandbox.attach(BUILD / "up-sandbox")
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{environment['PREFECT_API_URL']}/health")
+
+
+def test_an_address_that_is_no_account_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.up", "--account"],
+        cwd=ROOT,
+        env={**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "AWS_ENDPOINT_URL is http://127.0.0.1:9, which is no account: unset it" in done.stdout
+
+
+@pytest.mark.prefect
+@pytest.mark.sandbox
+@pytest.mark.timeout(900)
+def test_on_an_account_ctrl_c_waits_for_the_release(tmp_path: Path) -> None:
+    """A sandbox of its own stands for the account: one that it is not told of as such."""
+    with start_sandbox(tmp_path / "sandbox", "simulated") as box:
+        ensure_base_image(box, print)
+        repositories.make_dice()
+        own = box.process_environment()
+        address = own.pop("AWS_ENDPOINT_URL")
+        services = ("EC2", "ELASTIC_LOAD_BALANCING_V2", "IAM", "STS", "PRICING")
+        own |= {f"AWS_ENDPOINT_URL_{service}": address for service in services}
+        home = tmp_path / "home"
+        with up("--account", "--home", str(home), kind="account", environment=own) as process:
+            environment = environment_of(home)
+            assert "AWS_ENDPOINT_URL" not in environment
+            runs = Runs(environment["PREFECT_API_URL"].removesuffix("/api"))
+            run = runs.start("release/dice", {})
+            deadline = time.monotonic() + 120
+            while runs.state(run)[0] != "RUNNING":
+                assert time.monotonic() < deadline, runs.state(run)
+                time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            ends = []
+            while process.poll() is None:
+                with suppress(httpx.HTTPError):
+                    ends.append(runs.state(run)[0])
+                time.sleep(0.2)
+            assert process.returncode == 0, log_of("account").read_text()
+            assert ends[-1] == "COMPLETED"
