@@ -29,7 +29,7 @@ from sandbox.client import Sandbox
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = repositories.BUILD
 DEPLOYMENT = "release/demo-web-app"
-RATE = 60.0
+RATE = 54.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def load(address: str, out: Path) -> Iterator[None]:
 def parameters(ref: str, healthy_after: float) -> dict[str, Any]:
     """`healthy_after`: how many seconds the servers of the one before it took."""
     # It is known to be sick, and how soon it would answer if it were not.
-    gate = {"grace_seconds": round(2 * healthy_after) + 5} if ref == "sick" else {}
+    gate = {"grace_seconds": round(1.5 * healthy_after) + 3} if ref == "sick" else {}
     return {
         "app": {"name": "demo-web-app", "repository": str(repositories.DEMO), "ref": ref},
         "gate": gate,
