@@ -14,8 +14,9 @@ from spotkiln.recipe import digest_of_files
 ROOT = Path(__file__).resolve().parent.parent
 # Simulated machines take as long as AWS's: let their clock run faster.
 SIMULATED_SPEED = 8.0
-# Patient with machines that share this one's processors with a bake and with the load.
-PATIENT = {"timeout": 4, "unhealthy": 3}
+# Patient with machines that share this one's processors with a bake and with the load. Requests
+# take milliseconds, so draining need not last.
+PATIENT = {"timeout": 4, "unhealthy": 3, "deregistration_delay": 3}
 # Those of the applications in prefect.yaml.
 TARGET_GROUPS = [
     {"name": "website", **PATIENT},
