@@ -56,11 +56,6 @@ def of_app(aws: Aws, app: str) -> list[Image]:
     return _own(aws, [{"Name": f"tag:{t.APP}", "Values": [app]}], f"images of {app}")
 
 
-def ours(aws: Aws) -> list[Image]:
-    """All images that carry a release's tag."""
-    return _own(aws, [{"Name": "tag-key", "Values": [t.RELEASE]}], "our images")
-
-
 def of_release(aws: Aws, release: str, name: str) -> list[Image]:
     """What a release baked: by its tag, and by the name it chose, should it never have got so
     far as to be tagged."""

@@ -29,15 +29,6 @@ def health(aws: Aws, target_group: str) -> dict[str, Target]:
     return targets
 
 
-def register(aws: Aws, target_group: str, instances: Iterable[str]) -> None:
-    wanted = sorted(instances)
-    if wanted:
-        with aws_errors(f"registering {', '.join(wanted)}"):
-            aws.elbv2.register_targets(
-                TargetGroupArn=target_group, Targets=[{"Id": one} for one in wanted]
-            )
-
-
 def deregister(aws: Aws, target_group: str, instances: Iterable[str]) -> None:
     """Start draining; targets that the group does not know are no error."""
     wanted = sorted(instances)
