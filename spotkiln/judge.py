@@ -1,6 +1,7 @@
 """The gate's verdict on a new fleet: a pure function of what was observed."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 from spotkiln.gate import Cause, Limits, Observation, Outcome, Verdict
@@ -132,13 +133,20 @@ def _unhealthy(limits: Limits, seen: Sequence[Observation]) -> Verdict | None:
     first = _first_seen(seen)
     for target in now.targets:
         age = now.at - first[target.instance]
-        if target.health is Health.UNHEALTHY and age > limits.grace:
+        if target.health is Health.UNHEALTHY and age >= limits.grace:
             return _failed(
                 _cause_of(target),
                 f"{target} after {age:.0f} s, {limits.grace:.0f} s of grace",
                 advice_for(target),
             )
     return None
+
+
+def grace_left(limits: Limits, seen: Sequence[Observation]) -> float:
+    """How many seconds more a target that is unhealthy now is borne with; infinite if none is."""
+    now, first = seen[-1], _first_seen(seen)
+    bad = (x for x in now.targets if x.health is Health.UNHEALTHY)
+    return min((limits.grace - now.at + first[x.instance] for x in bad), default=math.inf)
 
 
 def _cause_of(target: Target) -> Cause:

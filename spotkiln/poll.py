@@ -1,5 +1,6 @@
 """The one poller. Every wait of a release goes through it."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -48,10 +49,11 @@ class Done(Generic[T]):
 
 @dataclass(frozen=True)
 class Waiting:
-    """No answer yet: what there is, and whether an answer is near."""
+    """No answer yet: what there is, and after how many seconds an answer may be there, if that is
+    sooner than one would look again."""
 
     seen: str
-    soon: bool = False
+    within: float = math.inf
 
 
 def poll(
@@ -83,6 +85,8 @@ def poll(
         # Less than a clock tells apart would be slept, and left, for ever.
         if left < TICK_SECONDS:
             raise DeadlineExceeded(what, waited, answer.seen)
-        wanted = backoff.first if answer.soon else next(intervals)
+        wanted = next(intervals)
+        if answer.within < wanted:
+            wanted = max(answer.within, backoff.first)
         # The last look falls on the deadline itself.
         clock.sleep(min(wanted, left))

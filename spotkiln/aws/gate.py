@@ -9,7 +9,7 @@ from spotkiln.aws.session import Aws
 from spotkiln.fleet import Fleet
 from spotkiln.gate import Limits, Observation, Outcome, Verdict
 from spotkiln.infra import Infra
-from spotkiln.judge import judge
+from spotkiln.judge import grace_left, judge
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
 from spotkiln.target import Health, Instance, Target
 
@@ -107,7 +107,9 @@ def watch(
         if verdict.outcome is not Outcome.WAITING:
             return Done(verdict)
         # Once all are healthy, the remaining looks come at short intervals.
-        return Waiting(verdict.detail, soon=len(observation.healthy) >= fleet.capacity)
+        proving = len(observation.healthy) >= fleet.capacity
+        within = 0.0 if proving else grace_left(limits, watching.seen)
+        return Waiting(verdict.detail, within)
 
     return poll(
         probe,

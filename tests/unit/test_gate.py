@@ -1,5 +1,7 @@
 """The gate's truth table: every cause, and what must not be one."""
 
+import math
+
 import pytest
 from pydantic import ValidationError
 
@@ -14,7 +16,7 @@ from spotkiln.gate import (
     Verdict,
     limits,
 )
-from spotkiln.judge import judge
+from spotkiln.judge import grace_left, judge
 from tests.unit.looks import (
     INTERRUPTED,
     LIMITS,
@@ -167,7 +169,7 @@ def test_what_waiting_does_not_mend_fails_at_the_second_look(reason: str) -> Non
 
 def test_a_failing_check_names_instance_code_and_what_to_do() -> None:
     bad = look(0, {"i-1": ("unhealthy", MISMATCH)})
-    assert in_short([bad, bad.model_copy(update={"at": 60.0})], 1) == WAIT
+    assert in_short([bad, bad.model_copy(update={"at": 59.0})], 1) == WAIT
     found = verdict([bad, bad.model_copy(update={"at": 61.0})], 1)
     assert found.detail == "i-1 unhealthy (Target.ResponseCodeMismatch) after 61 s, 60 s of grace"
     assert found.advice.startswith("The application answers, but with the wrong code")
@@ -185,6 +187,8 @@ def test_grace_is_each_instances_own() -> None:
     ]
     assert in_short(seen) == WAIT
     assert in_short([*seen, look(171, {"i-1": "healthy", "i-3": sick})]) == "failed: failing check"
+    assert grace_left(LIMITS, seen) == 5
+    assert grace_left(LIMITS, seen[:1]) == math.inf
 
 
 # Fleets.
