@@ -17,6 +17,7 @@ from cli import automations as automating
 from cli import doctor as doctoring
 from cli import plan as planning
 from cli import runs
+from cli import server as serving
 from cli import status as seeing
 from cli import worker as working
 from cli.deployment import RELEASE, ROLLBACK, find, spec_of
@@ -135,6 +136,18 @@ def automations(file: Path = Path("automations.yaml"), /, *, as_json: Json = Fal
     """
     found = automating.apply(file)
     show(found, automating.text(found), as_json=as_json)
+    return Exit.OK
+
+
+@app.command
+def server(
+    *arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
+) -> int:
+    """Prefect's server: `prefect server start` with ARGUMENTS, such as `--port 4200`.
+
+    On SQLite it does not stand still for a minute now and then, as the other does.
+    """
+    serving.serve(*arguments)
     return Exit.OK
 
 

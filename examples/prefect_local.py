@@ -1,14 +1,17 @@
 """A Prefect server and a worker on this machine, with a home of their own."""
 
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +21,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "spotkiln"
 TRIES = 10
+# An empty database, its tables made: making them is most of what a first start takes.
+EMPTY = ROOT / "build" / f"prefect-{version('prefect')}.db"
 
 
 class Patient(httpx.HTTPTransport):
@@ -128,11 +133,28 @@ class LocalPrefect:
             )
         return result.stdout
 
+    @property
+    def database(self) -> Path:
+        return self.home / "prefect.db"
+
+    def _keep_empty_database(self) -> None:
+        unfinished = EMPTY.with_suffix(f".{os.getpid()}")
+        EMPTY.parent.mkdir(exist_ok=True)
+        with (
+            closing(sqlite3.connect(self.database)) as own,
+            closing(sqlite3.connect(unfinished)) as copy,
+        ):
+            own.backup(copy)
+        unfinished.replace(EMPTY)
+
     def start_server(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
+        self._fresh = not self.database.exists()
+        if self._fresh and EMPTY.exists():
+            shutil.copyfile(EMPTY, self.database)
         self.server = self.start(
-            "prefect",
-            *("server", "start", "--host", "127.0.0.1", "--port", str(self.port)),
+            Path(sys.executable).name,
+            *("-m", "cli.server", "--host", "127.0.0.1", "--port", str(self.port)),
             log="server.log",
         )
 
@@ -143,21 +165,30 @@ class LocalPrefect:
                 raise RuntimeError(f"the Prefect server ended; see {self.home / 'server.log'}")
             try:
                 if httpx.get(f"{self.address}/api/health", timeout=2).status_code == 200:
-                    return
+                    break
             except httpx.HTTPError:
                 pass
             time.sleep(0.3)
-        raise RuntimeError(
-            f"the Prefect server did not answer in {timeout_seconds:.0f} s; "
-            f"see {self.home / 'server.log'}"
-        )
+        else:
+            raise RuntimeError(
+                f"the Prefect server did not answer in {timeout_seconds:.0f} s; "
+                f"see {self.home / 'server.log'}"
+            )
+        # Its tables are elsewhere when it was told to use another database.
+        if self._fresh and not EMPTY.exists() and self.database.exists():
+            self._keep_empty_database()
 
-    def deploy(self) -> None:
-        """Work pool, deployments from prefect.yaml, automations from automations.yaml."""
+    def make_pool(self) -> None:
+        """The work pool, unless it is there already."""
         pool = {"name": POOL, "type": "process"}
         answer = httpx.post(f"{self.address}/api/work_pools/", json=pool, timeout=30)
-        if answer.status_code != httpx.codes.CONFLICT:  # it is there already
+        if answer.status_code != httpx.codes.CONFLICT:
             answer.raise_for_status()
+
+    def deploy(self) -> None:
+        """Deployments from prefect.yaml, automations from automations.yaml; the work pool before
+        them."""
+        self.make_pool()
         # Each takes seconds to import Prefect; neither needs the other.
         with ThreadPoolExecutor() as both:
             deployed = both.submit(self._run, "prefect", "--no-prompt", "deploy", "--all")

@@ -1,0 +1,54 @@
+"""The garbage collector beside SQLite, as in Prefect's server: see cli/server.py."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+# One thread waits for a lock, in the connection that some garbage belongs to; the other can end
+# the wait, unless the collector makes it wait for that connection.
+SCENE = """
+import gc, sqlite3, sys, threading, time
+from cli.server import collect_aside
+if sys.argv[1] == "aside":
+    collect_aside()
+BUSY = 6
+holder = sqlite3.connect(sys.argv[2], isolation_level=None)
+holder.execute("CREATE TABLE t (x)")
+waiter = sqlite3.connect(
+    sys.argv[2], timeout=BUSY, isolation_level=None, check_same_thread=False
+)
+cycle = [waiter.execute("SELECT 1 UNION SELECT 2")]
+cycle.append(cycle)
+del cycle
+holder.execute("BEGIN IMMEDIATE")
+thread = threading.Thread(target=lambda: waiter.execute("INSERT INTO t VALUES (1)"))
+thread.start()
+time.sleep(0.5)
+begin, kept = time.monotonic(), []
+while time.monotonic() < begin + 2:
+    kept.append([len(kept)])  # what makes the collector run
+    time.sleep(0.0005 if len(kept) % 100 == 0 else 0)
+took = time.monotonic() - begin
+holder.execute("COMMIT")
+thread.join()
+print(took)
+"""
+
+
+def seconds(how: str, database: object) -> float:
+    done = subprocess.run(
+        [sys.executable, "-c", SCENE, how, str(database)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    # Without its cure the waiting thread gives up, and says so.
+    assert done.stdout, done.stderr
+    return float(done.stdout)
+
+
+def test_the_collector_does_not_make_the_event_loop_wait_for_sqlite(tmp_path: Path) -> None:
+    alone, aside = seconds("alone", tmp_path / "alone"), seconds("aside", tmp_path / "aside")
+    assert alone > 4, f"the scene does not show the trouble: {alone:.1f} s"
+    assert aside < 4, f"{aside:.1f} s"
