@@ -73,7 +73,7 @@ def load(address: str, out: Path) -> Iterator[None]:
 def parameters(ref: str, healthy_after: float) -> dict[str, Any]:
     """`healthy_after`: how many seconds the servers of the one before it took."""
     # It is known to be sick, and how soon it would answer if it were not.
-    gate = {"grace_seconds": round(1.5 * healthy_after) + 3} if ref == "sick" else {}
+    gate = {"grace_seconds": round(1.25 * healthy_after) + 2} if ref == "sick" else {}
     return {
         "app": {"name": "demo-web-app", "repository": str(repositories.DEMO), "ref": ref},
         "gate": gate,
@@ -161,7 +161,7 @@ def perform(runs: Runs, box: Sandbox, commits: dict[str, str]) -> dict[str, Any]
             if len(rows) == 1:
                 log(f"        from now on {RATE:.0f} requests a second to {address}")
                 under_load.enter_context(load(address, tally))
-        time.sleep(2)
+        time.sleep(1)
     seen = json.loads(tally.read_text())
     return {
         "releases": rows,
@@ -188,23 +188,23 @@ def main() -> int:
     signal.signal(signal.SIGTERM, interrupted)
     with ExitStack() as stack:
         log("starting the sandbox (its own EC2) and a Prefect server ...")
+        own = {"SPOTKILN_HOME": str(BUILD / "demo-spotkiln")}
+        prefect = LocalPrefect(BUILD / "demo-prefect", own, options.port)
+        stack.enter_context(prefect)
+        prefect.start_server()
         box = stack.enter_context(start_sandbox(BUILD / "demo-sandbox", options.machines))
+        # What runs must end before its cloud does.
+        stack.callback(prefect.stop)
         # From here on this process, too, finds the sandbox's EC2 and the Packer that fits it.
         os.environ.update(box.environment)
-        prefect = stack.enter_context(
-            LocalPrefect(
-                BUILD / "demo-prefect",
-                {**box.environment, "SPOTKILN_HOME": str(BUILD / "demo-spotkiln")},
-                options.port,
-            )
-        )
-        prefect.start_server()
+        prefect.environment.update(box.environment)
         commits = repositories.commits(repositories.make_demo(), {one.ref for one in PLAN})
         repositories.make_dice()
         ensure_base_image(box, log)
         prefect.wait_for_server()
-        prefect.deploy()
+        prefect.make_pool()
         prefect.start_worker()
+        prefect.deploy()
         log(f"ready after {time.monotonic() - begin:.0f} s; Prefect UI: {prefect.address}")
         report = perform(Runs(prefect.address), box, commits)
         (BUILD / "demo.json").write_text(json.dumps(report, indent=2) + "\n")

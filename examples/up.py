@@ -95,8 +95,9 @@ def start(stack: ExitStack, options: argparse.Namespace) -> tuple[LocalPrefect, 
         repositories.make_dice()
         ensure_base_image(box, log)
     prefect.wait_for_server()
-    prefect.deploy()
+    prefect.make_pool()
     prefect.start_worker()
+    prefect.deploy()
     if receiver:
         prefect.start(Path(sys.executable).name, "-m", "receiver", log="receiver.log")
     shared = {"PREFECT_API_URL": prefect.environment["PREFECT_API_URL"], **environment}
