@@ -27,8 +27,8 @@ def pause(backoff: Backoff, tries: int) -> float:
 
 
 class Drain:
-    """One at a time, in the order in which they came. One that Prefect fails at lets the others
-    pass."""
+    """One at a time, those of a ref in the order in which they came. One that Prefect fails at lets
+    those of other refs pass, and in the end those of its own: then it is needless."""
 
     def __init__(self, spool: Spool, hand_over: HandOver) -> None:
         self._spool = spool
@@ -46,7 +46,12 @@ class Drain:
         return self._spool.find(delivery.id) or delivery
 
     async def _one(self, delivery: Delivery) -> None:
-        outcome = await self._hand_over(delivery.push, self._spool.before(delivery))
+        if self._spool.passed(delivery):
+            outcome = Outcome(
+                ignored=f"a newer push of {delivery.push.what} was handed over before"
+            )
+        else:
+            outcome = await self._hand_over(delivery.push, self._spool.before(delivery))
         self._spool.settle(delivery, outcome)
         log.info("%s: %s", delivery.push.what, outcome.model_dump_json(exclude_defaults=True))
         if done := self._settled.pop(delivery.id, None):

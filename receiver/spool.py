@@ -17,6 +17,8 @@ from spotkiln.noun import Noun
 from spotkiln.push import Push
 
 KEEP = 1000
+# So often one is tried, for about a minute, before newer ones of its ref may pass it.
+TRIES = 6
 TABLE = """
 CREATE TABLE IF NOT EXISTS deliveries (
     number INTEGER PRIMARY KEY,
@@ -33,6 +35,14 @@ CREATE TABLE IF NOT EXISTS deliveries (
     UNIQUE (repository, ref, before, after)
 )
 """
+# Waits, and for no other of its ref: a run of an older push, made later, would count as the newer.
+FIRST = f"""
+waits AND NOT EXISTS (
+    SELECT 1 FROM deliveries AS older
+    WHERE older.repository = deliveries.repository AND older.ref = deliveries.ref
+    AND older.waits AND older.number < deliveries.number AND older.tries < {TRIES}
+)
+"""  # noqa: S608 - our own words
 
 
 class Run(Noun):
@@ -102,7 +112,8 @@ class Spool:
         elif known.outcome and not known.outcome.runs:
             # Signed by another secret perhaps: as it came last.
             self._db.execute(
-                "UPDATE deliveries SET waits = 1, due = 0, push = ?, answer = '' WHERE number = ?",
+                "UPDATE deliveries SET waits = 1, tries = 0, due = 0, push = ?, answer = '' "
+                "WHERE number = ?",
                 (push.model_dump_json(), known.number),
             )
         return next(self._select(where, *key))
@@ -114,11 +125,11 @@ class Spool:
         return int(self._db.execute("SELECT count(*) FROM deliveries WHERE waits").fetchone()[0])
 
     def due(self, now: float, limit: int = 50) -> list[Delivery]:
-        """Those to be tried now, in the order in which they came."""
-        return list(self._select("waits AND due <= ? ORDER BY number LIMIT ?", now, limit))
+        """Those to be tried now, one of each ref, in the order in which they came."""
+        return list(self._select(f"{FIRST} AND due <= ? ORDER BY number LIMIT ?", now, limit))
 
     def next_due(self) -> float | None:
-        found = self._db.execute("SELECT min(due) FROM deliveries WHERE waits").fetchone()[0]
+        found = self._db.execute(f"SELECT min(due) FROM deliveries WHERE {FIRST}").fetchone()[0]  # noqa: S608
         return None if found is None else float(found)
 
     def before(self, delivery: Delivery) -> list[Push]:
@@ -129,6 +140,16 @@ class Spool:
             *(delivery.push.repositories[0], delivery.push.ref, delivery.number),
         )
         return [x.push for x in found if x.outcome is None or x.outcome.runs]
+
+    def passed(self, delivery: Delivery) -> bool:
+        """Was it tried for so long that a newer push of the same ref started something before?"""
+        if delivery.tries < TRIES:
+            return False
+        found = self._select(
+            "repository = ? AND ref = ? AND number > ? AND NOT waits",
+            *(delivery.push.repositories[0], delivery.push.ref, delivery.number),
+        )
+        return any(x.outcome and x.outcome.runs for x in found)
 
     def put_off(self, delivery: Delivery, until: float) -> None:
         self._db.execute(

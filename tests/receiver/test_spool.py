@@ -9,8 +9,9 @@ import pytest
 
 from receiver.drain import AWAY, BACKOFF, Drain, pause
 from receiver.handover import PrefectAway
-from receiver.spool import KEEP, Delivery, Outcome, Run, Spool
+from receiver.spool import KEEP, TRIES, Delivery, Outcome, Run, Spool
 from spotkiln.errors import InfrastructureError
+from spotkiln.poll import Backoff
 from spotkiln.push import Host, Push
 from tests.receiver.service import commit
 
@@ -142,10 +143,10 @@ def test_while_prefect_is_away_they_wait_in_order(spool: Spool) -> None:
     assert tries == [sent[0], sent[0], *sent]
 
 
-def test_one_that_prefect_fails_at_lets_the_others_pass(spool: Spool) -> None:
-    bad, good = push(), push()
-    spool.accept(bad)
-    spool.accept(good)
+def test_one_that_prefect_fails_at_lets_those_of_other_refs_pass(spool: Spool) -> None:
+    bad, newer, other = push(), push(), push(repository="example.com/other")
+    for one in (bad, newer, other):
+        spool.accept(one)
     tries: list[Push] = []
 
     async def hand_over(one: Push, _: list[Push]) -> Outcome:
@@ -155,7 +156,26 @@ def test_one_that_prefect_fails_at_lets_the_others_pass(spool: Spool) -> None:
         return STARTED
 
     asyncio.run(emptied(spool, hand_over))
-    assert tries == [bad, good, bad]
+    assert tries == [bad, other, bad, newer]
+
+
+def test_one_that_prefect_always_fails_at_does_not_hold_its_branch(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receiver.drain.BACKOFF", Backoff(first=0.01, factor=1, maximum=0.01))
+    bad, newer = (spool.accept(push()) for _ in range(2))
+    tries: list[Push] = []
+
+    async def hand_over(one: Push, _: list[Push]) -> Outcome:
+        tries.append(one)
+        if one == bad.push:
+            raise InfrastructureError("500")
+        return STARTED
+
+    asyncio.run(emptied(spool, hand_over))
+    assert tries == [bad.push] * TRIES + [newer.push]
+    settled = spool.find(bad.id)
+    assert settled and settled.outcome and "newer push" in settled.outcome.ignored
 
 
 def test_what_nobody_foresaw_does_not_end_it(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
