@@ -21,9 +21,14 @@ SHORTEST = 8
 
 
 def _local(name: str, environment: Mapping[str, str]) -> str:
-    folder = environment.get("CREDENTIALS_DIRECTORY")
-    if folder and (Path(folder) / name).is_file():
-        return (Path(folder) / name).read_text().strip()
+    if folder := environment.get("CREDENTIALS_DIRECTORY"):
+        file = Path(folder) / name
+        try:
+            if file.is_file():
+                return file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not text"
+            raise InputError(f"the secret {name} cannot be read from {file}: {why}") from None
     return environment.get(name, "").strip()
 
 
@@ -51,7 +56,7 @@ class Secrets:
         """Those that are there, by name.
 
         Raises:
-            InputError: one is too short to be one.
+            InputError: one is too short to be one, or its file cannot be read.
         """
         found = {}
         for name in names:

@@ -64,6 +64,13 @@ def test_secrets_by_name(tmp_path: Path) -> None:
     }
 
 
+def test_a_secret_that_cannot_be_read_is_told_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "push_github").write_bytes(b"\xff\xfe\xff\xfe\xff\xfe")
+    secrets = Secrets({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    with pytest.raises(InputError, match=r"push_github cannot be read from .*: it is not text"):
+        asyncio.run(secrets.find(("push_github",)))
+
+
 def test_a_secret_that_anybody_could_guess_is_refused() -> None:
     with pytest.raises(InputError, match="PUSH is shorter than 8") as caught:
         asyncio.run(Secrets({"PUSH": "qwert"}).find(("PUSH",)))
