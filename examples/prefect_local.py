@@ -88,6 +88,8 @@ class LocalPrefect:
             "PREFECT_HOME": str(home),
             "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
             "PREFECT_API_URL": f"{self.address}/api",
+            # For links in notifications.
+            "PREFECT_UI_URL": self.address,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             # In memory, the default, a restart of the server would crash whoever holds a lease.
