@@ -81,15 +81,19 @@ def test_red(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> N
     assert world.settled() == serving
 
 
-def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
+def ask_first(ui: PrefectUI, world: World) -> Locator:
+    """The form that asks, before a release of v2."""
     fill_in(ui, world, "v2")
     ui.field("Ask for approval").get_by_role("switch").click()
     ui.submit()
     expect(ui.state).to_have_text("Paused", timeout=RUN_MS)
-    assert world.settled() == serving
-
     ui.page.get_by_role("button", name="Resume").click()
-    asked = ui.page.locator(".p-modal__card")
+    return ui.page.locator(".p-modal__card")
+
+
+def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
+    asked = ask_first(ui, world)
+    assert world.settled() == serving
     for change in (
         f"serves now: {serving.fleet}",
         "launch: 2 instances",
@@ -105,3 +109,16 @@ def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, pictur
     assert world.settled().commit == commit_of(world, "v2")
     shown = ui.open_artifact(f"release-{APPLICATION}-")
     expect(shown).to_contain_text("approved by Ada: Looks good")
+
+
+def test_one_that_is_rejected(ui: PrefectUI, world: World, serving: Truth) -> None:
+    ask_first(ui, world)
+    ui.offered("Decision").get_by_text("reject").click()
+    ui.entry("Who").fill("Bob")
+    ui.entry("Comment").fill("not on a Friday")
+    ui.answer()
+    ui.follow("Completed")
+    assert world.settled() == serving
+    shown = ui.open_artifact(f"release-{APPLICATION}-")
+    assert headings(shown)[0] == f"{APPLICATION}: declined: nothing was changed"
+    expect(shown).to_contain_text("rejected by Bob: not on a Friday")
