@@ -42,13 +42,19 @@ sandbox: .venv/.done ## an EC2 on this machine, until Ctrl-C
 	@if $(DOCKER); then machines=docker; else machines=simulated; fi; \
 	$(PYTHON) -m sandbox up --machines $$machines
 
+# Tests mostly wait, so more of them at once than a small machine has cores.
+SIDE_BY_SIDE ?= 3
+
 .PHONY: test
 test: .venv/.done ## all tests that this machine can run; says what it skipped and why
 	@$(DOCKER) && $(PACKER) || echo "tests with real machines will be skipped"
 	@scripts/setup.sh shellcheck systemd-analyze || true
 	@scripts/setup.sh postgres || echo "the test of a team's set-up will be skipped"
 	@scripts/setup.sh chromium || echo "tests in the Prefect UI will be skipped"
-	@$(PYTHON) -m pytest -q --durations=10
+	@failed=0; \
+	$(PYTHON) -m pytest -q --durations=10 -m "not alone" --numprocesses $(SIDE_BY_SIDE) --no-loadscope-reorder || failed=1; \
+	$(PYTHON) -m pytest -q --durations=10 -m alone || failed=1; \
+	exit $$failed
 
 .PHONY: check
 check: .venv/.done ## format, lint, types, templates, units, shell scripts

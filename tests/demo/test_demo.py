@@ -74,6 +74,7 @@ def as_promised(report: dict[str, Any]) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.alone
 @pytest.mark.prefect
 @pytest.mark.timeout(DEADLINE_SECONDS + 60)
 @pytest.mark.skipif(not docker_answers(), reason="Docker does not answer: no real machines here")
