@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-LONGEST_FIRST = ("release", "demo", "browser", "reliability", "team", "machines", "nightly", "cli")
+LONGEST_FIRST = ("release", "demo", "machines", "team", "browser", "reliability", "nightly", "cli")
 
 
 def group_of(file: str) -> str:

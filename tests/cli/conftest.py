@@ -38,7 +38,7 @@ def deploy(
     ).raise_for_status()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """v1 was released, and then v2, which serves."""
     home: Path = tmp_path_factory.mktemp("cli")

@@ -16,7 +16,7 @@ def _docker_answers() -> bool:
     return done.returncode == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     if not _docker_answers():
         pytest.skip("Docker does not answer: no real machines")

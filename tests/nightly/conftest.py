@@ -76,7 +76,7 @@ class Nights:
         return found["state"]["type"], found["state"]["name"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home: Path = tmp_path_factory.mktemp("nightly")
     with World(home, account={"target_groups": ["website", "blog"]}) as world:
@@ -91,7 +91,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nights(world: World) -> Nights:
     """No base image, no release; deployments, and nobody who runs them."""
     nights = Nights(world)
@@ -108,7 +108,7 @@ def nights(world: World) -> Nights:
     return nights
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(world: World, nights: Nights) -> Nights:
     """A base image of old packages; both applications serve on it; a worker."""
     if not nights.bases():

@@ -8,7 +8,7 @@ import pytest
 from tests.reliability.world import MACHINES, STAND_IN, World
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home: Path = tmp_path_factory.mktemp("release")
     with World(home) as world:

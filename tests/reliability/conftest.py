@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 long = pytest.mark.skipif(not os.environ.get("LONG"), reason="takes minutes: set LONG=1")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with World(tmp_path_factory.mktemp("world"), account=GROUPS) as world:
         yield world

@@ -11,7 +11,7 @@ from tests.sandbox.account import Account
 SPEED = 100
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     directory: Path = tmp_path_factory.mktemp("sandbox")
     with Sandbox.start(directory, machines="simulated", speed=SPEED) as box:
@@ -30,7 +30,7 @@ def box(running_box: Sandbox) -> Iterator[Sandbox]:
     running_box.clear_scripts()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_account(running_box: Sandbox) -> Account:
     return Account(running_box)
 

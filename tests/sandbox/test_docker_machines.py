@@ -539,7 +539,8 @@ def test_the_watcher_outlives_the_loss_of_its_connection(
     way = Cut(tmp_path / "docker.sock")
     client = docker.DockerClient(base_url=way.url)
     watcher = Watcher(client, name, seen.append)
-    until(lambda: way.opened == 1, "the watcher connected")
+    # The client asks for the version first, with a connection that the watcher may or may not get.
+    until(lambda: way.opened >= 1, "the watcher connected")
     time.sleep(0.5)
     way.cut()
     fleet.machines.kill(one)  # while nobody listens
