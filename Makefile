@@ -51,7 +51,7 @@ test: .venv/.done ## all tests that this machine can run; says what it skipped a
 	@scripts/setup.sh shellcheck systemd-analyze || true
 	@scripts/setup.sh postgres || echo "the test of a team's set-up will be skipped"
 	@scripts/setup.sh chromium || echo "tests in the Prefect UI will be skipped"
-	@failed=0; \
+	@trap 'exit 130' INT; failed=0; \
 	$(PYTHON) -m pytest -q --durations=10 -m "not alone" --numprocesses $(SIDE_BY_SIDE) --no-loadscope-reorder || failed=1; \
 	$(PYTHON) -m pytest -q --durations=10 -m alone || failed=1; \
 	exit $$failed
