@@ -1,4 +1,4 @@
-"""A Prefect server and a receiver for the whole run; tests use repositories of their own."""
+"""A Prefect server and a receiver for all of this folder; tests use repositories of their own."""
 
 from collections.abc import Iterator
 from pathlib import Path

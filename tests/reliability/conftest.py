@@ -1,4 +1,4 @@
-"""One world for the whole run: a Prefect server, a sandbox with simulated machines, two target
+"""One world for all of this folder: a Prefect server, a sandbox with simulated machines, two target
 groups. LONG=1 in the environment also plays what takes minutes."""
 
 import os

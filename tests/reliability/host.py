@@ -49,13 +49,16 @@ def kill_all(pids: list[int]) -> None:
 
 @contextmanager
 def shipped_prefect(world: World) -> Iterator[LocalPrefect]:
-    """The world's server with the shipped deployments, and a worker as in the README."""
+    """The world's server with the shipped deployments, and a worker as in the README. Afterwards
+    nobody acts on what happens to a run there: other tests are about just that."""
     prefect = world.prefect
     prefect.environment.update(world.box.environment)
     prefect.environment["SPOTKILN_HOME"] = str(world.home / "spotkiln-of-worker")
     prefect.deploy()
     prefect.start_worker()
     yield prefect
+    for one in world.api.post("/automations/filter", json={}).raise_for_status().json():
+        world.api.delete(f"/automations/{one['id']}").raise_for_status()
     if prefect.worker.poll() is None:
         prefect.worker.terminate()
         prefect.worker.wait(30)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from examples.runs import Runs
 from tests.reliability.conftest import long
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.host import eventually
@@ -97,10 +98,11 @@ def test_a_host_that_nobody_reports_lost_blocks_until_its_lease_ends(world: Worl
     world.box.clear_faults()
     lost = time.monotonic()
     assert world.reconcile() == {"actions": []}
-    assert world.release("v2", "found")["outcome"] == "released"
+    assert world.start("v2", "found").result(timeout=240)["outcome"] == "released"
     waited = time.monotonic() - lost
     print(f"a lost host blocked the next release for {waited:.0f} s")
     assert waited < 180
+    assert Runs(world.prefect.address).state(str(process.run))[0] == "RUNNING"
     assert world.settled().problems() == []
 
 

@@ -1,4 +1,4 @@
-"""A sandbox with simulated machines, one process for the whole run, a hundred times as fast."""
+"""A sandbox with simulated machines, one process for this folder, a hundred times as fast."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -534,17 +534,18 @@ class Cut:
 def test_the_watcher_outlives_the_loss_of_its_connection(
     fleet: Fleet, name: str, tmp_path: Path
 ) -> None:
-    one = fleet.running()
+    first, second = fleet.running(), fleet.running()
     seen: list[str] = []
     way = Cut(tmp_path / "docker.sock")
     client = docker.DockerClient(base_url=way.url)
     watcher = Watcher(client, name, seen.append)
-    # The client asks for the version first, with a connection that the watcher may or may not get.
-    until(lambda: way.opened >= 1, "the watcher connected")
-    time.sleep(0.5)
+    fleet.machines.kill(first)
+    until(lambda: first in seen, "the watcher connected")
+    opened = way.opened
     way.cut()
-    fleet.machines.kill(one)  # while nobody listens
-    until(lambda: one in seen, "the end of the machine seen")
+    fleet.machines.kill(second)  # while nobody listens
+    until(lambda: second in seen, "the end of the machine seen")
+    assert way.opened > opened
     watcher.close()
     way.close()
     client.close()
