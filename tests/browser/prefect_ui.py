@@ -27,6 +27,10 @@ class PrefectUI:
         self.page = page
         self.address = address
         self.folder = folder
+        # That an answer was 503. It stays, over what is to be clicked, until somebody closes it.
+        complaint = page.locator(".p-toast__card", has_text="Something went wrong")
+        close = "notes => notes.forEach(note => note.querySelector('.p-toast__close-btn').click())"
+        page.add_locator_handler(complaint.first, lambda: complaint.evaluate_all(close))
 
     def keep_what_is_seen(self) -> str:
         """Where it is kept."""
