@@ -10,11 +10,11 @@ import signal
 import socket
 import sys
 from abc import ABC
+from typing import Any
 
 import anyio
 from prefect.client.schemas.objects import FlowRun
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
-from pydantic import field_validator
 
 from cli.output import tell
 
@@ -28,14 +28,13 @@ PATIENCE_SECONDS = 8 * 3600
 class Configuration(ProcessJobConfiguration):
     """How a run is started: its process at once, unless the deployment names another command.
 
-    Prefect's default starts one process to prepare a folder, and that one a second: what a
-    deployment with its folder on this machine does not need, for as much memory and time again.
+    Prefect's default imports all of Prefect to prepare a folder, and then all of it again to run
+    the flow: what a deployment with its folder on this machine does not need, for a second more.
     """
 
-    @field_validator("command", mode="before")
-    @classmethod
-    def _directly(cls, command: str | None) -> str | None:
-        return command or shlex.join([sys.executable, "-m", "prefect.engine"])
+    def prepare_for_flow_run(self, *args: Any, **kwargs: Any) -> None:
+        self.command = self.command or shlex.join([sys.executable, "-m", "cli.engine"])
+        super().prepare_for_flow_run(*args, **kwargs)
 
 
 class PatientWorker(ProcessWorker, ABC):  # ABC: not registered in the place of Prefect's own

@@ -1,9 +1,11 @@
 """`spotkiln worker`: told to leave, it takes no more runs and ends when those it has have ended."""
 
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,13 @@ def until_ended(runs: Runs, run: str, seconds: float = 120) -> None:
     while runs.state(run)[0] not in FINAL:
         assert time.monotonic() < deadline, runs.state(run)
         time.sleep(0.5)
+
+
+def programs_of(worker: "subprocess.Popen[bytes]") -> list[str]:
+    """The Python modules that its processes run."""
+    pids = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+    commands = [Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in pids]
+    return [command[command.index("-m") + 1] for command in commands]
 
 
 @pytest.fixture
@@ -42,7 +51,9 @@ def test_it_waits_for_its_run_and_takes_no_other(
     fault = world.box.fault("RequestSpotFleet", "pause", nth=2, agent="spotkiln/", when="after")
     mine = runs.start(DEPLOYMENT, world.parameters("v1", "leaving"))
     world.box.wait_paused(fault, timeout=180)
-    worker.send_signal(signal.SIGTERM)
+    assert programs_of(worker) == ["cli.engine"]
+    # As Ctrl-C in a terminal, which all processes get that the terminal knows.
+    os.killpg(worker.pid, signal.SIGINT)
     # What it had asked for when it was told may still come.
     time.sleep(3)
     later = runs.start(DEPLOYMENT, world.parameters("v2", "later"))

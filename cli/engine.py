@@ -1,0 +1,10 @@
+"""A run's process: Prefect's engine, in a session of its own.
+
+So Ctrl-C in the worker's terminal is for the worker alone, which lets its runs end.
+"""
+
+import os
+import runpy
+
+os.setsid()
+runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
