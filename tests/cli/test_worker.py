@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from examples.runs import FINAL, Runs
+from tests.reliability.host import descendants
 from tests.reliability.world import World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)]
@@ -25,7 +26,7 @@ def until_ended(runs: Runs, run: str, seconds: float = 120) -> None:
 
 def programs_of(worker: "subprocess.Popen[bytes]") -> list[str]:
     """The Python modules that its processes run."""
-    pids = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+    pids = descendants(worker.pid)
     commands = [Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in pids]
     return [command[command.index("-m") + 1] for command in commands]
 
