@@ -27,7 +27,8 @@ class PrefectUI:
         self.page = page
         self.address = address
         self.folder = folder
-        # That an answer was 503. It stays, over what is to be clicked, until somebody closes it.
+        # That Prefect answered with an error, such as 503. It stays, over what is to be clicked,
+        # until somebody closes it; a test goes by what the page shows then.
         complaint = page.locator(".p-toast__card", has_text="Something went wrong")
         close = "notes => notes.forEach(note => note.querySelector('.p-toast__close-btn').click())"
         page.add_locator_handler(complaint.first, lambda: complaint.evaluate_all(close))

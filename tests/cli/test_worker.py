@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from tests.reliability.world import World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)]
 DEPLOYMENT = "release/demo"
+Tell = Callable[["subprocess.Popen[bytes]"], None]
 
 
 def until_ended(runs: Runs, run: str, seconds: float = 120) -> None:
@@ -45,16 +46,25 @@ def worker(world: World) -> Iterator["subprocess.Popen[bytes]"]:
         process.wait(10)
 
 
+def as_systemd(worker: "subprocess.Popen[bytes]") -> None:
+    worker.send_signal(signal.SIGTERM)
+
+
+def by_ctrl_c(worker: "subprocess.Popen[bytes]") -> None:
+    """All processes get it that the terminal knows."""
+    os.killpg(worker.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("tell", [as_systemd, by_ctrl_c])
 def test_it_waits_for_its_run_and_takes_no_other(
-    world: World, worker: "subprocess.Popen[bytes]"
+    world: World, worker: "subprocess.Popen[bytes]", tell: Tell
 ) -> None:
     runs = Runs(world.prefect.address)
     fault = world.box.fault("RequestSpotFleet", "pause", nth=2, agent="spotkiln/", when="after")
     mine = runs.start(DEPLOYMENT, world.parameters("v1", "leaving"))
     world.box.wait_paused(fault, timeout=180)
     assert programs_of(worker) == ["cli.engine"]
-    # As Ctrl-C in a terminal, which all processes get that the terminal knows.
-    os.killpg(worker.pid, signal.SIGINT)
+    tell(worker)
     # What it had asked for when it was told may still come.
     time.sleep(3)
     later = runs.start(DEPLOYMENT, world.parameters("v2", "later"))

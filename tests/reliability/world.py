@@ -61,10 +61,10 @@ class World:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            certificate = {"PREFECT_API_SSL_CERT_FILE": str(one_certificate(self.home))}
             self.prefect = self._prefect or stack.enter_context(
-                LocalPrefect(self.home / "prefect", {}, 0)
+                LocalPrefect(self.home / "prefect", certificate, 0)
             )
-            self.prefect.environment["PREFECT_API_SSL_CERT_FILE"] = str(one_certificate(self.home))
             if self._prefect is None:
                 self.prefect.start_server()
             self.box = stack.enter_context(
@@ -79,6 +79,7 @@ class World:
             environment = {
                 **self.prefect.environment,
                 **self.box.environment,
+                **certificate,
                 "SPOTKILN_HOME": str(self.home / "spotkiln"),
                 # They are for a person, and there are thousands.
                 "PREFECT_LOGGING_TO_API_ENABLED": "false",
