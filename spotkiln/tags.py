@@ -18,8 +18,12 @@ RECIPE = f"{PREFIX}recipe"
 INPUTS = f"{PREFIX}inputs"
 STATE = f"{PREFIX}state"
 RELEASED = f"{PREFIX}released"
-# A rejected image that somebody wants to look at.
+# An image that somebody wants to keep: nothing of ours discards it.
 KEEP = f"{PREFIX}keep"
+# Which target group it served, from when to when: the group's name follows.
+SERVED = f"{PREFIX}served/"
+# A verdict blamed it after it had been released: when, where and why.
+SUSPECT = f"{PREFIX}suspect"
 
 # Base images only: the name of their line, and what they hold.
 BASE = f"{PREFIX}base"
@@ -29,6 +33,13 @@ FINGERPRINT = f"{PREFIX}fingerprint"
 PHASE = f"{PREFIX}phase"
 IMAGE = f"{PREFIX}image"
 SETTINGS = f"{PREFIX}settings"
+# When it was promoted, by AWS's clock.
+PROMOTED = f"{PREFIX}promoted"
+# The commits that a rollback left: they are not released again unasked.
+HELD = f"{PREFIX}held"
+
+# Instances: what it was launched for.
+ROLE = f"{PREFIX}role"
 
 # What AWS itself puts on the instances of a fleet.
 FLEET_REQUEST = "aws:ec2spot:fleet-request-id"
