@@ -1,7 +1,7 @@
 """What serves an application, since when, how healthy, and who waits for its turn."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cli.output import columns, moment
 from spotkiln.aws import fleet as fleets
@@ -107,7 +107,7 @@ def look(spec: ReleaseSpec) -> Status:
     )
     claims = leases.read(aws, group.arn)
     ended = ended_runs(one.run for one in claims) if claims else frozenset()
-    return assess(spec, aws.region, group, current, found, queue(claims, datetime.now(UTC), ended))
+    return assess(spec, aws.region, group, current, found, queue(claims, aws.now(), ended))
 
 
 def text(status: Status) -> str:

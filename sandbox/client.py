@@ -181,6 +181,11 @@ class Sandbox:
         """A token bucket for each operation that matches; `rate` tokens a sandbox second."""
         self._call("POST", "/limits", {"operation": operation, "rate": rate, "burst": burst})
 
+    def date_ahead(self, seconds: float) -> None:
+        """AWS's time, as its answers date themselves, is so far ahead of this host's clock; below
+        0: behind it."""
+        self._call("POST", "/date", {"ahead_seconds": seconds})
+
     def clear_limits(self) -> None:
         self._call("DELETE", "/limits")
 

@@ -15,6 +15,8 @@ class Clock:
         if not speed > 0:
             raise ValueError(f"speed must be above 0, got {speed}")
         self.speed = speed
+        # How far the dates of AWS's answers are ahead of this host's clock; below 0: behind.
+        self.ahead_seconds = 0.0
         self._start = time.monotonic()
 
     def now(self) -> float:

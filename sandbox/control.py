@@ -72,6 +72,7 @@ class Control:
             ("POST", "/capacity", self._set_capacity),
             ("DELETE", "/capacity", lambda _: self._clear_capacity()),
             ("POST", "/late", self._set_late),
+            ("POST", "/date", self._set_date),
             ("POST", "/scripts", self._add_script),
             ("DELETE", "/scripts", lambda _: self._engine.scripts.clear()),
             ("GET", "/scripts/<image_id>", self._properties),
@@ -101,6 +102,7 @@ class Control:
         """The account as it was at the start, without starting anew."""
         self._clear_faults()
         self._limits.clear()
+        self._engine.clock.ahead_seconds = 0.0
         with self._engine.lock:
             self._engine.scripts.clear()
             self._engine.empty()
@@ -159,6 +161,9 @@ class Control:
     def _set_late(self, request: Request) -> None:
         seconds = _body(request).get("seconds")
         self._engine.late_launch_seconds = None if seconds is None else float(seconds)
+
+    def _set_date(self, request: Request) -> None:
+        self._engine.clock.ahead_seconds = float(_body(request).get("ahead_seconds", 0))
 
     # -- machines --
 

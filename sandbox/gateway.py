@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any
 
+from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 
 from sandbox import aws_errors, pricing
@@ -62,6 +63,7 @@ class Gateway:
 
         response = self._answer(call, environ, carry_out)
         call.status, call.error = response.status_code, _error_code(response)
+        response.headers["Date"] = http_date(time.time() + self._engine.clock.ahead_seconds)
         return response(environ, start_response)
 
     def _answer(

@@ -51,6 +51,10 @@ class _Quiet(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
 
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Without a Server and a Date of this host's: AWS's answers have their own."""
+        self.send_response_only(code, message)
+
 
 class Server:
     def __init__(self, options: Options) -> None:

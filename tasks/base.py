@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import task
@@ -87,7 +86,7 @@ def look_up_source(spec: BaseSpec, builder: Builder, run: str, folder: Path) -> 
         source=source,
         vpc=vpc,
         subnet=subnet,
-        image_name=new_base_name(spec, owner, datetime.now(UTC)),
+        image_name=new_base_name(spec, owner, aws.now()),
         folder=folder,
     )
 
@@ -97,7 +96,7 @@ class Life:
     group, the first thing that it makes and the last that goes."""
 
     def __init__(self, aws: Aws, job: BaseJob) -> None:
-        now = datetime.now(UTC)
+        now = aws.now()
         lease = Lease(release=job.id, run=job.run, ticket=now, until=now).renewed(now, holds=True)
         self._aws, self._lease = aws, lease
         tags = {**job.tags, lease.key: lease.to_tag()}
@@ -110,7 +109,7 @@ class Life:
         while not self._done.wait(RENEW.total_seconds()):
             # Tried again until it ends: only then is it lost.
             with suppress(SpotkilnError):
-                lease = self._lease.renewed(datetime.now(UTC))
+                lease = self._lease.renewed(self._aws.now())
                 leases.write_on_builder(self._aws, self._group, lease)
                 self._lease = lease
 
@@ -120,7 +119,7 @@ class Life:
         Raises:
             InfrastructureError: what it made may have been discarded already.
         """
-        if not self._lease.fresh(datetime.now(UTC)):
+        if not self._lease.fresh(self._aws.now()):
             raise InfrastructureError(
                 f"the lease of {self._lease.release} ended at {self._lease.until:%H:%M:%S} UTC "
                 "without renewal (was this machine asleep, or AWS out of reach?); the new base "

@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 
 from prefect import task
 
@@ -38,7 +37,7 @@ class Turn:
         self._thread.start()
 
     def _write(self, *, holds: bool) -> None:
-        lease = self._lease.renewed(datetime.now(UTC), holds=holds)
+        lease = self._lease.renewed(self._aws.now(), holds=holds)
         leases.write(self._aws, self._group, lease)
         self._lease = lease
 
@@ -59,7 +58,7 @@ class Turn:
                 for dead: what it made may have been undone already.
         """
         why = ""
-        if not self._lease.fresh(datetime.now(UTC)):
+        if not self._lease.fresh(self._aws.now()):
             why = (
                 f"its lease ended at {self._lease.until:%H:%M:%S} UTC without renewal (was this "
                 "machine asleep, or AWS out of reach?)"
@@ -70,7 +69,7 @@ class Turn:
             found = leases.read(self._aws, self._group)
             others = [one for one in found if one.holds and one.release != self._lease.release]
             holders = queue(
-                others, datetime.now(UTC), ended_runs(one.run for one in others) if others else NONE
+                others, self._aws.now(), ended_runs(one.run for one in others) if others else NONE
             )
             if holders:
                 why = f"{holders[0].release} holds it too"
@@ -109,7 +108,7 @@ def wait_for_turn(infra: Infra, release: str) -> None:
         nonlocal said, most
         found = leases.read(aws, infra.target_group.arn)
         others = {one.run for one in found if one.release != release}
-        line = queue(found, datetime.now(UTC), ended_runs(others) if others else frozenset())
+        line = queue(found, aws.now(), ended_runs(others) if others else frozenset())
         if line and line[0].release == release:
             # Without others there was nothing to wait for, and there is nothing to show.
             if said:
@@ -138,9 +137,10 @@ def wait_for_turn(infra: Infra, release: str) -> None:
 @contextmanager
 def one_at_a_time(infra: Infra, release: str, run: str) -> Iterator[Turn]:
     """Hold the target group: waits for those before us, renews while the block runs."""
-    now = datetime.now(UTC)
+    aws = connect(infra.region)
+    now = aws.now()
     turn = Turn(
-        connect(infra.region),
+        aws,
         infra.target_group.arn,
         Lease(release=release, run=run, ticket=now, until=now),
     )

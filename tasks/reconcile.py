@@ -1,7 +1,6 @@
 """Find what nobody owns and finish or undo it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from prefect import task
 
@@ -34,9 +33,9 @@ def _alive(aws: Aws, groups: list[str], *, clean: bool) -> frozenset[str]:
     lease; leases of dead ones are removed from target groups if `clean`."""
     baking, held = leases.of_builders(aws), leases.by_group(aws, groups)
     ended = ended_runs(one.run for found in (baking, *held.values()) for one in found)
-    living = {one.release for one in queue(baking, datetime.now(UTC), ended)}
+    living = {one.release for one in queue(baking, aws.now(), ended)}
     for group, found in held.items():
-        alive = queue(found, datetime.now(UTC), ended)
+        alive = queue(found, aws.now(), ended)
         living |= {one.release for one in alive}
         if clean:
             leases.remove(aws, group, [one for one in found if one not in alive])
@@ -111,7 +110,7 @@ def _discard(aws: Aws, name: str) -> None:
 
 
 def _mark_released(aws: Aws, name: str) -> None:
-    images.tag(aws, [name], {t.RELEASED: datetime.now(UTC).isoformat(timespec="seconds")})
+    images.tag(aws, [name], {t.RELEASED: aws.now().isoformat(timespec="seconds")})
 
 
 HOW: dict[Do, Callable[[Aws, Action], None]] = {

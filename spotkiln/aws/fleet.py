@@ -115,7 +115,7 @@ def history(aws: Aws, fleet: str) -> list[tuple[datetime, str, str, str]]:
         while True:
             more: dict[str, Any] = {"NextToken": token} if token else {}
             answer = aws.ec2.describe_spot_fleet_request_history(
-                SpotFleetRequestId=fleet, StartTime=datetime.now(UTC) - HISTORY, **more
+                SpotFleetRequestId=fleet, StartTime=aws.now() - HISTORY, **more
             )
             for record in answer.get("HistoryRecords", []):
                 information = record.get("EventInformation", {})

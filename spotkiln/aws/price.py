@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +47,7 @@ def spot_prices(
         pages = aws.ec2.get_paginator("describe_spot_price_history").paginate(
             InstanceTypes=sorted(set(types)),  # type: ignore[arg-type]
             ProductDescriptions=[LINUX],
-            StartTime=datetime.now(UTC),
+            StartTime=aws.now(),
             Filters=[{"Name": "availability-zone", "Values": sorted(set(zones))}],
         )
         rows = [row for page in pages for row in page["SpotPriceHistory"]]

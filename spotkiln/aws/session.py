@@ -1,7 +1,8 @@
 """Clients for one region, by the default credential chain."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from botocore.utils import InstanceMetadataRegionFetcher
 
 from spotkiln import __version__
 from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.time import AwsTime
 from spotkiln.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +39,19 @@ class Aws:
     elbv2: "ElasticLoadBalancingv2Client"
     iam: "IAMClient"
     sts: "STSClient"
+    time: AwsTime = field(default_factory=AwsTime)
+
+    def now(self) -> datetime:
+        """AWS's time, in UTC. Whatever is decided by a time is decided by this one.
+
+        Raises:
+            SpotkilnError: there was no answer from AWS yet, and now there is none either.
+        """
+        return self.time.now(self._ask)
+
+    def _ask(self) -> None:
+        with aws_errors("AWS's time"):
+            self.sts.get_caller_identity()
 
 
 def resolve_region(wanted: str = "") -> str:
@@ -90,6 +105,9 @@ def connect(region: str) -> Aws:
     )
     with aws_errors(f"clients for {region}"):
         session = boto3.session.Session(region_name=region)
+        time = AwsTime()
+        # All clients of this session, those made later too, tell it the time.
+        session.events.register("after-call", time.on_answer)
         return Aws(
             region=region,
             session=session,
@@ -97,4 +115,5 @@ def connect(region: str) -> Aws:
             elbv2=session.client("elbv2", config=config),
             iam=session.client("iam", config=config),
             sts=session.client("sts", config=config),
+            time=time,
         )

@@ -25,6 +25,7 @@ def box(running_box: Sandbox) -> Iterator[Sandbox]:
     yield running_box
     running_box.clear_faults()
     running_box.clear_limits()
+    running_box.date_ahead(0)
     running_box.clear_capacity()
     running_box.late_launches(None)
     running_box.clear_scripts()

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -264,3 +265,16 @@ def test_a_held_call_is_in_the_record_before_its_answer(account: Account, box: S
         box.release(pause)
         answer.result(10)
     eventually(lambda: box.calls()[-1]["status"] == 200, what="its answer in the record")
+
+
+def test_answers_are_dated_and_the_date_can_be_put_off(account: Account, box: Sandbox) -> None:
+    def ahead(client: Any, operation: str) -> float:
+        headers = getattr(client, operation)()["ResponseMetadata"]["HTTPHeaders"]
+        return parsedate_to_datetime(headers["date"]).timestamp() - time.time()
+
+    calls = ((account.ec2, "describe_regions"), (account.elbv2, "describe_load_balancers"))
+    for client, operation in calls:
+        assert -2 < ahead(client, operation) <= 0
+        box.date_ahead(-600)
+        assert -602 < ahead(client, operation) <= -600
+        box.date_ahead(0)
