@@ -35,7 +35,18 @@ class FleetSpec(Noun):
     """How many servers, of which kind."""
 
     capacity: int = Field(
-        default=2, ge=1, le=1000, title="Capacity", description="How many instances serve."
+        default=2,
+        ge=1,
+        le=1000,
+        title="Capacity",
+        description="How many instances serve, at least: what serves now may have been scaled.",
+    )
+    most: int = Field(
+        default=1000,
+        ge=1,
+        le=1000,
+        title="At most",
+        description="A fleet that was scaled out is replaced by one of its size, up to this many.",
     )
     instance_types: list[str] = Field(
         default=["t3.micro", "t3a.micro", "t3.small"],
@@ -77,6 +88,10 @@ class FleetSpec(Noun):
         if self.on_demand > self.capacity:
             raise ValueError(
                 f"on_demand is {self.on_demand}, more than the whole capacity of {self.capacity}"
+            )
+        if self.most < self.capacity:
+            raise ValueError(
+                f"most is {self.most}, less than the capacity of {self.capacity} that is asked for"
             )
         if len(set(self.every_type)) != len(self.every_type):
             raise ValueError(f"the instance types name one twice: {self.every_type}")
@@ -138,10 +153,11 @@ class Fleet(Noun):
 
 
 def settings_digest(spec: FleetSpec, infra: Infra) -> str:
-    """Stands for all that decides the servers besides the image."""
+    """Stands for all that decides the servers besides the image and their number: that may be
+    scaled at any time (capacity.py)."""
     return digest_of(
         {
-            "spec": spec.model_dump(mode="json"),
+            "spec": spec.model_dump(mode="json", exclude={"capacity", "most"}),
             "subnets": infra.subnets,
             "security_groups": infra.security_groups,
             "role": infra.fleet_role,
@@ -152,7 +168,7 @@ def settings_digest(spec: FleetSpec, infra: Infra) -> str:
 
 
 def made_alike(current: Fleet, spec: FleetSpec, image: Image, infra: Infra) -> bool:
-    """Whether a fleet is what would be asked for: this image, with these settings."""
+    """Whether a fleet is what would be asked for, but for its size: this image, these settings."""
     return current.image == image.id and current.tags.get(t.SETTINGS) == settings_digest(
         spec, infra
     )
@@ -161,12 +177,13 @@ def made_alike(current: Fleet, spec: FleetSpec, image: Image, infra: Infra) -> b
 def fleet_tags(
     base: Mapping[str, str], image: Image, infra: Infra, spec: FleetSpec
 ) -> dict[str, str]:
-    """A fleet's tags at the moment of its creation."""
+    """A fleet's tags at the moment of its creation; `spec` is what the deployment asks for."""
     return {
         **base,
         t.PHASE: Phase.PENDING,
         t.IMAGE: image.id,
         t.SETTINGS: settings_digest(spec, infra),
+        t.CAPACITY: str(spec.capacity),
     }
 
 

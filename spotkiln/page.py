@@ -120,6 +120,8 @@ def _facts(release: Release) -> list[tuple[str, str]]:
         facts.append(("tests", f"{release.tests} in {release.tests.seconds:.1f} s"))
     if release.fleet:
         facts.append(("fleet", _fleet(release.fleet)))
+    if release.size:
+        facts.append(("asked for", release.size))
     if release.cost:
         facts.append(("cost", str(release.cost)))
     facts += [

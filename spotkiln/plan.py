@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from spotkiln.capacity import Size
 from spotkiln.fleet import Fleet, FleetSpec
 from spotkiln.gate import GatePolicy, limits
 from spotkiln.infra import Infra, TargetGroup
@@ -17,7 +18,7 @@ class Plan(Noun):
     """`image` is the one to reuse, empty when it would be baked; `why` names the inputs that
     differ. Seconds are from the launch until the old servers have drained; `serving` is the fleet
     that serves now. Prices are in USD per hour, `both` while old and new run side by side, reckoned
-    as if the old servers were of the same types."""
+    as if the old servers were of the same types. `launch` is what is asked for, in words."""
 
     app: str
     ref: str
@@ -30,6 +31,7 @@ class Plan(Noun):
     differ: tuple[str, ...]
     unchanged: bool
     capacity: int
+    launch: str
     serving: Fleet | None = None
     retire: tuple[Fleet, ...]
     at_least_seconds: float
@@ -63,6 +65,7 @@ def make_plan(
     serving: Sequence[Fleet],
     retire: Sequence[Fleet],
     unchanged: bool,
+    size: Size,
     price: Estimate,
 ) -> Plan:
     least, most = doubled(spec.gate, infra.target_group)
@@ -78,13 +81,14 @@ def make_plan(
         why=found.why,
         differ=found.differ,
         unchanged=unchanged,
-        capacity=spec.fleet.capacity,
+        capacity=size.spec.capacity,
+        launch=size.in_words,
         serving=serving[0] if serving else None,
         retire=old,
         at_least_seconds=least,
         at_most_seconds=most,
         price=price,
-        both=side_by_side(price, spec.fleet, old),
+        both=side_by_side(price, size.spec, old),
     )
 
 
@@ -99,7 +103,7 @@ def changes(plan: Plan) -> list[str]:
     if plan.unchanged:
         return [*lines, "nothing to do: it serves already"]
     price = f"{plan.price.asked} per hour (all On-Demand: {plan.price.on_demand})"
-    lines.append(f"launch: {plan.capacity} instances, {price}")
+    lines.append(f"launch: {plan.launch}; {price}")
     if not plan.retire:
         return [*lines, "retire: nothing, for nothing of ours serves"]
     old = ", ".join(f"{one.id} ({one.capacity} instances)" for one in plan.retire)

@@ -146,9 +146,9 @@ class Release(Noun):
     """How a release ended. `started` and `ended` are UTC.
 
     `back_to` is set when it was a rollback: when that version was released before, in UTC.
-    `url` is the run's page and `commit_url` the commit's, where they are known; `servers` are the
-    fleet's when it passed the gate, `cost` is theirs. `approval` is what a person who was asked
-    has answered.
+    `url` is the run's page and `commit_url` the commit's, where they are known; `size` is how
+    many servers were asked for and why; `servers` are the fleet's when it passed the gate, `cost`
+    is theirs. `approval` is what a person who was asked has answered.
     """
 
     id: str
@@ -172,6 +172,7 @@ class Release(Noun):
     back_to: str = ""
     tests: TestReport | None = None
     fleet: Fleet | None = None
+    size: str = ""
     servers: tuple[Server, ...] = ()
     cost: Cost | None = None
     retired: tuple[Fleet, ...] = ()

@@ -33,6 +33,8 @@ FINGERPRINT = f"{PREFIX}fingerprint"
 PHASE = f"{PREFIX}phase"
 IMAGE = f"{PREFIX}image"
 SETTINGS = f"{PREFIX}settings"
+# How many instances the deployment asked for: another target capacity is somebody's scaling.
+CAPACITY = f"{PREFIX}capacity"
 # When it was promoted, by AWS's clock.
 PROMOTED = f"{PREFIX}promoted"
 # The commits that a rollback left: they are not released again unasked.

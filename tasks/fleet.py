@@ -9,6 +9,7 @@ from spotkiln.aws import target as targets
 from spotkiln.aws.gate import with_health
 from spotkiln.aws.retire import retire
 from spotkiln.aws.session import connect
+from spotkiln.capacity import Size, size
 from spotkiln.errors import DeadlineExceeded, InfrastructureError
 from spotkiln.fleet import (
     Fleet,
@@ -46,9 +47,11 @@ def find_serving(infra: Infra) -> list[Fleet]:
 
 @task(name="compare with what serves", task_run_name="1 look up: compare with what serves", **STEP)
 def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) -> bool:
-    """Whether this image already serves with these settings, its whole capacity healthy: now, or
-    as soon as the load balancer can find one healthy again that it has just missed."""
-    if not made_alike(current, spec, image, infra):
+    """Whether this image already serves with these settings, its whole capacity healthy, also
+    what it was scaled to: now, or as soon as the load balancer can find one healthy again that it
+    has just missed."""
+    wanted = size(spec, [current]).spec.capacity
+    if not made_alike(current, spec, image, infra) or current.capacity != wanted:
         return False
     aws = connect(infra.region)
 
@@ -56,7 +59,7 @@ def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) ->
         live = [one for one in instances.of_fleet(aws, current.id) if one.live]
         health = with_health(live, targets.health(aws, infra.target_group.arn))
         good = sum(one.health is Health.HEALTHY for one in health)
-        return Done(True) if good >= spec.capacity else Waiting(f"{good} healthy")
+        return Done(True) if good >= wanted else Waiting(f"{good} healthy")
 
     check = infra.target_group.health_check
     try:
@@ -69,6 +72,16 @@ def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) ->
     except DeadlineExceeded as error:
         say(f"{current.id} serves this image already, but not whole: {error}")
         return False
+
+
+@task(name="choose the capacity", task_run_name="4 launch: choose the capacity", **STEP)
+def choose_size(infra: Infra, spec: FleetSpec) -> Size:
+    """How many to ask for: looked up when it is asked, for what serves may be scaled meanwhile."""
+    current = serving(fleets.listing(connect(infra.region)), infra.target_group.arn)
+    chosen = size(spec, current[:1])
+    if chosen.why:
+        say(chosen.in_words)
+    return chosen
 
 
 @task(name="request fleet", task_run_name="4 launch: request fleet", **STEP)

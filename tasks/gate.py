@@ -82,16 +82,16 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Se
 
 def prove(
     fleet: Fleet,
-    spec: FleetSpec,
+    wanted: FleetSpec,
+    asked: FleetSpec,
     image: Image,
     infra: Infra,
     policy: GatePolicy,
     tags: dict[str, str],
 ) -> tuple[Fleet, tuple[Server, ...]]:
-    """The fleet that passed the gate, and its servers: this one, or one with more pools, then with
-    On-Demand, in its place if Spot had no capacity and that is wanted. Raises as
-    `pass_health_gate`."""
-    wanted = spec
+    """The fleet that passed the gate, and its servers: this one, which was `wanted`, or one with
+    more pools, then with On-Demand, in its place if Spot had no capacity and that is wanted.
+    Raises as `pass_health_gate`."""
     while True:
         try:
             return fleet, pass_health_gate(fleet, infra, policy)
@@ -101,5 +101,5 @@ def prove(
                 raise
             say(f"{error}: trying {following.in_words}", logging.WARNING)
             cancel_fleet(infra, fleet.release)
-            fleet = request_fleet(following, spec, image, infra, tags)
+            fleet = request_fleet(following, asked, image, infra, tags)
             wanted = following

@@ -4,6 +4,7 @@ from prefect import task
 
 from spotkiln.aws import fleet as fleets
 from spotkiln.aws.session import connect
+from spotkiln.capacity import size
 from spotkiln.fleet import Fleet, retirees
 from spotkiln.plan import Plan, make_plan
 from spotkiln.price import estimate
@@ -24,7 +25,8 @@ def plan_release(job: Job) -> Plan:
         and not spec.force
         and is_unchanged.fn(infra, spec.fleet, found.image, serving[0])
     )
-    new = Fleet(id="", state="planned", capacity=spec.fleet.capacity)
+    wanted = size(spec.fleet, serving[:1])
+    new = Fleet(id="", state="planned", capacity=wanted.spec.capacity)
     known = prices(infra.region, spec.fleet.instance_types, infra.zones)
     return make_plan(
         spec,
@@ -35,5 +37,6 @@ def plan_release(job: Job) -> Plan:
         serving=serving,
         retire=retirees(fleets.listing(connect(infra.region)), infra.target_group.arn, new),
         unchanged=unchanged,
-        price=estimate(spec.fleet, known),
+        size=wanted,
+        price=estimate(wanted.spec, known),
     )

@@ -18,6 +18,7 @@ from prefect.runtime import flow_run
 from spotkiln import tags as t
 from spotkiln.aws.ledger import read_back, settle
 from spotkiln.aws.session import connect
+from spotkiln.capacity import Size
 from spotkiln.errors import LeftBehind, SpotkilnError, TestsFailed
 from spotkiln.fleet import Fleet
 from spotkiln.image import Image, image_name
@@ -59,6 +60,7 @@ class Record:
         self.reused = ""
         self.tests: TestReport | None = None
         self.fleet: Fleet | None = None
+        self.size: Size | None = None
         self.servers: tuple[Server, ...] = ()
         self.cost: Cost | None = None
         self.retired: list[Fleet] = []
@@ -201,6 +203,7 @@ class Record:
             back_to=self.back_to.tags.get(t.RELEASED, "") if self.back_to else "",
             tests=self.tests,
             fleet=self.fleet,
+            size=self.size.in_words if self.size else "",
             servers=self.servers,
             cost=self.cost,
             retired=tuple(self.retired),

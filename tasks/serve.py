@@ -5,7 +5,7 @@ from spotkiln.image import Image
 from spotkiln.infra import Infra
 from spotkiln.release import Release
 from spotkiln.undo import UndoStack
-from tasks.fleet import cancel_fleet, promote_fleet, request_fleet, retire_fleets
+from tasks.fleet import cancel_fleet, choose_size, promote_fleet, request_fleet, retire_fleets
 from tasks.gate import prove
 from tasks.image import mark_released, prune_versions, reject_image
 from tasks.lock import Turn
@@ -19,10 +19,14 @@ def serve(record: Record, undo: UndoStack, turn: Turn, image: Image, found: Infr
     spec = record.spec
     undo.later("cancel fleet", cancel_fleet, found, record.id)
     with record.phase("launch"):
-        new = record.fleet = request_fleet(spec.fleet, spec.fleet, image, found, record.tags)
+        record.size = choose_size(found, spec.fleet)
+        wanted = record.size.spec
+        new = record.fleet = request_fleet(wanted, spec.fleet, image, found, record.tags)
     with record.phase("gate"):
         try:
-            new, record.servers = prove(new, spec.fleet, image, found, spec.gate, record.tags)
+            new, record.servers = prove(
+                new, wanted, spec.fleet, image, found, spec.gate, record.tags
+            )
             record.fleet = new
         except ImageRejected:
             reject_image(image, keep=spec.keep_rejected)

@@ -96,7 +96,7 @@ def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, pictur
     assert world.settled() == serving
     for change in (
         f"serves now: {serving.fleet}",
-        "launch: 2 instances",
+        "launch: 2 of t3.micro",
         f"retire: {serving.fleet}",
     ):
         expect(asked).to_contain_text(change)

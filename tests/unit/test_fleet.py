@@ -157,6 +157,7 @@ def test_fleet_tags() -> None:
         "spotkiln:phase": "pending",
         "spotkiln:image": "ami-7",
         "spotkiln:settings": settings_digest(spec, infra),
+        "spotkiln:capacity": "2",
     }
 
 
@@ -174,7 +175,9 @@ def test_settings_differ_with_whatever_decides_the_servers(changed: dict[str, An
     same = settings_digest(FleetSpec(), nouns.infra())
     assert settings_digest(FleetSpec(), nouns.infra()) == same
     assert settings_digest(FleetSpec(), nouns.infra(**changed)) != same
-    assert settings_digest(FleetSpec(capacity=7), nouns.infra()) != same
+    assert settings_digest(FleetSpec(on_demand=1), nouns.infra()) != same
+    # How many there are is no setting: that may be scaled at any time.
+    assert settings_digest(FleetSpec(capacity=7, most=9), nouns.infra()) == same
 
 
 def test_settings_do_not_differ_with_the_base_image() -> None:
@@ -193,6 +196,7 @@ def test_settings_do_not_differ_with_the_base_image() -> None:
     [
         ({"capacity": 0}, "greater than or equal to 1"),
         ({"capacity": 1001}, "less than or equal to 1000"),
+        ({"capacity": 3, "most": 2}, "most is 2, less than the capacity of 3"),
         ({"capacity": 2, "on_demand": 3}, "on_demand is 3, more than the whole capacity of 2"),
         ({"on_demand": -1}, "greater than or equal to 0"),
         ({"instance_types": []}, "at least 1 item"),
@@ -353,6 +357,6 @@ def test_a_fleet_of_this_image_with_these_settings_is_made_alike() -> None:
     spec, infra, image = FleetSpec(), nouns.infra(), nouns.image()
     current = nouns.fleet(tags=fleet_tags(TAGS, image, infra, spec))
     assert made_alike(current, spec, image, infra)
-    assert not made_alike(current, FleetSpec(capacity=3), image, infra)
+    assert not made_alike(current, FleetSpec(on_demand=1), image, infra)
     assert not made_alike(current, spec, nouns.image("ami-other"), infra)
     assert not made_alike(current, spec, image, nouns.infra(key_pair=""))

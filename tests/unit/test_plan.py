@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from spotkiln.capacity import Size, size
 from spotkiln.fleet import FleetSpec
 from spotkiln.gate import GatePolicy
 from spotkiln.plan import Plan, changes, doubled, make_plan, side_by_side
@@ -26,6 +27,7 @@ def plan(**given: Any) -> Plan:
         "serving": [nouns.fleet("sfr-1")],
         "retire": [nouns.fleet("sfr-1")],
         "unchanged": False,
+        "size": Size(spec=FleetSpec()),
         "price": PRICE,
     }
     return make_plan(
@@ -65,5 +67,20 @@ def test_the_first_release_retires_nothing() -> None:
     lines = changes(plan(serving=[], retire=[], found=again("ami-7"), price=Estimate()))
     assert "serves now: nothing" in lines
     assert any(line.startswith("image: reuse ami-7: ") for line in lines)
-    assert "launch: 2 instances, unknown per hour (all On-Demand: unknown)" in lines
+    assert (
+        "launch: 2 of t3.micro, t3a.micro, t3.small; unknown per hour (all On-Demand: unknown)"
+        in lines
+    )
     assert lines[-1] == "retire: nothing, for nothing of ours serves"
+
+
+def test_a_fleet_that_was_scaled_is_replaced_by_one_of_its_size() -> None:
+    now = nouns.fleet("sfr-1", capacity=6)
+    found = plan(serving=[now], retire=[now], size=size(FleetSpec(), [now]))
+    assert found.capacity == 6
+    # Twelve of them, at a price that is given for the six.
+    assert found.both == Range(least=0.02, most=0.04)
+    assert (
+        "launch: 6 of t3.micro, t3a.micro, t3.small: as many as serve now; 2 are asked for; "
+        "0.0100 to 0.0200 USD per hour (all On-Demand: 0.0400 USD)"
+    ) in changes(found)
