@@ -19,6 +19,8 @@ from spotkiln.release import ReleaseSpec
 
 RELEASE = "release"
 ROLLBACK = "rollback"
+# The work queue of what must not wait for a slot: rollbacks and reconcile (prefect.yaml).
+URGENT = "urgent"
 
 
 class Deployment(Noun):
@@ -27,6 +29,7 @@ class Deployment(Noun):
     id: UUID
     name: str
     pool: str = ""
+    queue: str = ""
     ready: bool | None = None
     parameters: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies defaults
 
@@ -93,6 +96,7 @@ def _of(flow: str, found: DeploymentResponse) -> Deployment:
         id=found.id,
         name=f"{flow}/{found.name}",
         pool=found.work_pool_name or "",
+        queue=found.work_queue_name or "",
         ready=None if found.status is None else found.status.value == "READY",
         parameters=found.parameters,
     )

@@ -1,8 +1,9 @@
 """Is everything there that a release needs: each ok, or what to do about it."""
 
 from collections.abc import Callable
+from functools import partial
 
-from cli.deployment import RELEASE, Deployment, address, listing, prefect
+from cli.deployment import RELEASE, ROLLBACK, URGENT, Deployment, address, listing, prefect
 from cli.output import columns
 from spotkiln.aws import infra as aws_infra
 from spotkiln.aws.session import Aws, connect, resolve_region
@@ -42,6 +43,9 @@ def examine(wanted: str = "") -> list[Check]:
     checks.append(check("Prefect", "deployments", lambda: _deployments(wanted, known, chosen)))
     for one in chosen:
         checks += examine_deployment(one)
+    for one in listing(ROLLBACK):
+        if not wanted or one.name == f"{ROLLBACK}/{wanted}":
+            checks.append(check(one.name, "queue", partial(_queue, one)))
     return checks
 
 
@@ -71,6 +75,16 @@ def _worker(deployment: Deployment) -> str:
             f"no worker polls pool {deployment.pool!r}: `spotkiln worker --pool {deployment.pool}`"
         )
     return f"pool {deployment.pool or 'none: it is served'}"
+
+
+def _queue(deployment: Deployment) -> str:
+    """That a rollback never waits for a slot that releases hold."""
+    if deployment.pool and deployment.queue != URGENT:
+        raise InputError(
+            f"it waits for a slot behind releases, in queue {deployment.queue!r}: give it "
+            f"`work_queue_name: {URGENT}` in prefect.yaml, as the others have, and deploy again"
+        )
+    return deployment.queue or "none: it is served"
 
 
 def examine_deployment(deployment: Deployment) -> list[Check]:

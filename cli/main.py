@@ -153,7 +153,8 @@ def server(
 
 @app.command
 def worker(*, pool: str = POOL, limit: int = 4, name: str = "") -> int:
-    """Run the flows of a work pool on this machine, at most LIMIT at once.
+    """Run the flows of a work pool on this machine: at most LIMIT releases at once, and what is
+    urgent (rollbacks, reconcile) besides.
 
     SIGTERM or Ctrl-C: it takes no more runs and ends when those it has have ended; a second one
     ends it and them.

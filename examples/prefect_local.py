@@ -56,11 +56,15 @@ def free_port(wanted: int) -> int:
     raise RuntimeError("no free port on 127.0.0.1")
 
 
-def shipped() -> dict[str, Any]:
-    """What each deployment of prefect.yaml has, for those that are made without it."""
-    pool = yaml.safe_load((ROOT / "prefect.yaml").read_text())["definitions"]["work_pool"]
+def shipped(flow: str) -> dict[str, Any]:
+    """What each deployment of that flow has in prefect.yaml, for those that are made without it."""
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    start = f"flows/{flow}.py:"
+    pool = next(x["work_pool"] for x in deployments if x["entrypoint"].startswith(start))
+    queue = pool.get("work_queue_name")
     return {
         "work_pool_name": POOL,
+        **({"work_queue_name": queue} if queue else {}),
         "job_variables": pool["job_variables"],
         # As `prefect deploy` writes it. With a `path` instead each run would work in a copy of it.
         "pull_steps": [

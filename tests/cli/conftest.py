@@ -31,7 +31,7 @@ def deploy(
             "name": name,
             "flow_id": flow_id,
             "entrypoint": f"flows/{flow}.py:{flow}",
-            **shipped(),
+            **shipped(flow),
             "parameters": parameters,
             "tags": list(tags),
         },

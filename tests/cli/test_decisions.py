@@ -107,3 +107,13 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for name in ("versions", "status", "plan", "doctor", "release", "rollback", "logs"):
         assert f" {name} " in text
+
+
+def test_a_rollback_behind_the_releases_is_told() -> None:
+    urgent = deployment().model_copy(update={"pool": "spotkiln", "queue": "urgent"})
+    behind = urgent.model_copy(update={"queue": "default"})
+    served = urgent.model_copy(update={"pool": "", "queue": ""})
+    assert doctor._queue(urgent) == "urgent"
+    assert "served" in doctor._queue(served)
+    with pytest.raises(InputError, match="work_queue_name: urgent"):
+        doctor._queue(behind)

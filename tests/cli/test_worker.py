@@ -15,6 +15,8 @@ from tests.reliability.world import World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)]
 DEPLOYMENT = "release/demo"
+# From the request of a run to its first line, on a machine that has other things to do: imports.
+STARTS_SECONDS = 45
 Tell = Callable[["subprocess.Popen[bytes]"], None]
 
 
@@ -23,6 +25,13 @@ def until_ended(runs: Runs, run: str, seconds: float = 120) -> None:
     while runs.state(run)[0] not in FINAL:
         assert time.monotonic() < deadline, runs.state(run)
         time.sleep(0.5)
+
+
+def until(look: Callable[[], bool], seconds: float, what: object) -> None:
+    deadline = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
 
 
 def programs_of(worker: "subprocess.Popen[bytes]") -> list[str]:
@@ -107,3 +116,35 @@ def test_killed_alone_its_run_goes_on(world: World, worker: "subprocess.Popen[by
     world.box.release(fault)
     until_ended(runs, orphan)
     assert runs.state(orphan)[0] == "COMPLETED", runs.state(orphan)
+
+
+def test_a_rollback_waits_for_no_slot(world: World, worker: "subprocess.Popen[bytes]") -> None:
+    """Releases hold all slots and others wait for one; a rollback starts, and only has to wait for
+    its turn."""
+    runs = Runs(world.prefect.address)
+    fault = world.box.fault("RequestSpotFleet", "pause", nth=2, agent="spotkiln/", when="after")
+    # The image to go back to must still be there once it is the rollback's turn.
+    kept = world.parameters("v1", "first", keep_versions=9)
+    first = runs.start(DEPLOYMENT, kept)
+    world.box.wait_paused(fault, timeout=180)
+    slots = [runs.start(DEPLOYMENT, world.parameters("v1", f"slot {n}")) for n in range(3)]
+    until(lambda: all(runs.state(run)[0] == "RUNNING" for run in slots), 120, slots)
+    waiting = runs.start(DEPLOYMENT, world.parameters("v1", "no slot"))
+    time.sleep(5)
+    assert runs.state(waiting)[0] == "SCHEDULED"
+    back = runs.start("rollback/demo", {"version": "previous"})
+    started = time.monotonic()
+    until(lambda: runs.state(back)[0] == "RUNNING", STARTS_SECONDS, runs.state(back))
+    print(f"the rollback runs {time.monotonic() - started:.1f} s after it was asked for")
+    assert runs.state(waiting)[0] == "SCHEDULED"
+    assert runs.state(first)[0] == "RUNNING"
+    # The polite leave waits for both kinds.
+    worker.send_signal(signal.SIGTERM)
+    time.sleep(2)
+    assert worker.poll() is None
+    for run in (waiting, *slots):
+        runs.set_state(run, "CANCELLED" if run == waiting else "CANCELLING", force=True)
+    world.box.release(fault)
+    assert worker.wait(300) == 0
+    assert runs.state(first)[0] == "COMPLETED"
+    assert runs.state(back)[0] == "COMPLETED", runs.state(back)

@@ -51,7 +51,7 @@ class Team:
                     "name": group,
                     "flow_id": flow,
                     "entrypoint": "flows/release.py:release",
-                    **shipped(),
+                    **shipped("release"),
                     "parameters": self.parameters(group),
                 },
             )
