@@ -49,6 +49,7 @@ SIDE_BY_SIDE ?= 3
 test: .venv/.done ## all tests that this machine can run; says what it skipped and why
 	@$(DOCKER) && $(PACKER) || echo "tests with real machines will be skipped"
 	@scripts/setup.sh shellcheck systemd-analyze || true
+	@scripts/setup.sh git-lfs || echo "tests of files in Git LFS will be skipped"
 	@scripts/setup.sh postgres || echo "the test of a team's set-up will be skipped"
 	@scripts/setup.sh chromium || echo "tests in the Prefect UI will be skipped"
 	@trap 'exit 130' INT; failed=0; \

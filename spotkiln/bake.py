@@ -44,7 +44,7 @@ def recipe_of(source: Source, app: App, infra: Infra) -> Recipe:
     """Every input of the image, the tests it has passed among them."""
     return Recipe(
         inputs={
-            "source": source.tree[:12],
+            "source": source.digest[:12],
             "base": infra.base_image.id,
             "template": digest_of_files(ROOT, ["packer/app.pkr.hcl"]),
             "scripts": digest_of_files(ROOT, ["packer/scripts/app.sh", "packer/scripts/clean.sh"]),

@@ -23,14 +23,16 @@ SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^@/:]+):(?P<path>[^/].*)")
 class Source(Noun):
     """What was checked out.
 
-    `commit` and `tree` are git's object names in hex; `archive` is a .tar.gz of exactly that
-    commit, made by `git archive`: no working folder, no `.git`.
+    `commit` is git's object name in hex. `archive` is a .tar.gz of the files that a fresh checkout
+    of that commit has, those of submodules and of Git LFS among them, without `.git`. `digest`
+    stands for their names, modes and contents, in 40 hex characters: the same files, the same
+    digest, in whichever commit.
     """
 
     repository: str
     ref: str
     commit: str
-    tree: str
+    digest: str
     subject: str = ""
     archive: Path
 

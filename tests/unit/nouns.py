@@ -20,7 +20,7 @@ OTHER_GROUP = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/o
 ROLE = "arn:aws:iam::123456789012:role/aws-ec2-spot-fleet-tagging-role"
 PROFILE = "arn:aws:iam::123456789012:instance-profile/website"
 COMMIT = "c0ffee" * 6 + "c0ff"
-TREE = "7ee" * 13 + "7"
+DIGEST = "7ee" * 13 + "7"
 TAGS = t.release_tags(
     app="demo-web-app", release=RELEASE, run="run-1", commit=COMMIT, target_group="website"
 )
@@ -83,7 +83,7 @@ def source(**changes: Any) -> Source:
         "repository": "/srv/git/demo",
         "ref": "v1",
         "commit": COMMIT,
-        "tree": TREE,
+        "digest": DIGEST,
         "subject": "Say hello",
         "archive": Path("/runs/1/source.tar.gz"),
     }

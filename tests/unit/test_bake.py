@@ -127,7 +127,7 @@ def digest(**changes: Any) -> str:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"source": {"tree": "7ef" * 13 + "7"}},
+        {"source": {"digest": "7ef" * 13 + "7"}},
         {"infra": {"base_image": {"id": "ami-b2", "name": "b", "architecture": "x86_64"}}},
         {"name": "other"},
         {"build": "make"},
