@@ -145,9 +145,10 @@ def server(
 ) -> int:
     """Prefect's server: `prefect server start` with ARGUMENTS, such as `--port 4200`.
 
-    On SQLite it does not stand still for a minute now and then, as the other does.
+    It does not start without a password, takes requests of no other web page, and on SQLite does
+    not stand still for a minute now and then.
     """
-    serving.serve(*arguments)
+    serving.replace_this_process(*arguments)
     return Exit.OK
 
 

@@ -9,10 +9,15 @@ Prefect 3.8.8). In a thread of its own the collector waits alone.
 
 import gc
 import itertools
+import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 
+from spotkiln.errors import InputError
+
+AUTH_STRING = "PREFECT_SERVER_API_AUTH_STRING"
 EVERY_SECONDS = 1.0
 # One collection of so many looks at everything, the others at what is young.
 WHOLE = 30
@@ -28,6 +33,39 @@ def collect_aside() -> None:
     """From now on garbage is collected by a thread that does nothing else."""
     gc.disable()
     threading.Thread(target=_collect, name="garbage collector", daemon=True).start()
+
+
+def guarded(environment: Mapping[str, str]) -> dict[str, str]:
+    """What keeps all but those who know the password from using the API. What is set already stays.
+
+    Whoever may call the API may run code on the workers. Without a password that is every user of
+    this machine, and every web page that one of them opens.
+
+    Raises:
+        InputError: there is no password.
+    """
+    name, colon, password = environment.get(AUTH_STRING, "").partition(":")
+    if not (name and colon and password):
+        raise InputError(
+            f"the API would be open to everyone who reaches it: set {AUTH_STRING} to "
+            "name:password, and PREFECT_API_AUTH_STRING to the same for workers and people; "
+            "docs/team.md says how"
+        )
+    defaults = {
+        # The UI comes from the same origin and needs none.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": environment.get(
+            "PREFECT_UI_URL", "http://127.0.0.1:4200"
+        ).rstrip("/"),
+        # Prefect's own clients and its UI send the token by themselves.
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+    }
+    return {**defaults, **environment}
+
+
+def replace_this_process(*arguments: str) -> None:
+    """By the server, guarded: Prefect has read the environment of this one already."""
+    command = [sys.executable, "-m", "cli.server", *arguments]
+    os.execve(sys.executable, command, guarded(os.environ))  # noqa: S606 - no shell is wanted
 
 
 def serve(*arguments: str) -> None:

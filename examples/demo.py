@@ -22,7 +22,7 @@ from typing import Any
 
 from examples import repositories
 from examples.account import ensure_base_image, left_behind, serving, start_sandbox
-from examples.prefect_local import LocalPrefect
+from examples.prefect_local import LocalPrefect, kept_secret
 from examples.runs import Runs
 from sandbox.client import Sandbox
 
@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = repositories.BUILD
 DEPLOYMENT = "release/demo-web-app"
 RATE = 54.0
+PASSWORD = BUILD / "demo-password"
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,9 @@ def main() -> int:
     with ExitStack() as stack:
         log("starting the sandbox (its own EC2) and a Prefect server ...")
         own = {"SPOTKILN_HOME": str(BUILD / "demo-spotkiln")}
-        prefect = LocalPrefect(BUILD / "demo-prefect", own, options.port)
+        prefect = LocalPrefect(
+            BUILD / "demo-prefect", own, options.port, kept_secret(PASSWORD, "spotkiln:")
+        )
         stack.enter_context(prefect)
         prefect.start_server()
         box = stack.enter_context(start_sandbox(BUILD / "demo-sandbox", options.machines))
@@ -206,7 +209,8 @@ def main() -> int:
         prefect.start_worker()
         prefect.deploy()
         log(f"ready after {time.monotonic() - begin:.0f} s; Prefect UI: {prefect.address}")
-        report = perform(Runs(prefect.address), box, commits)
+        log(f"  (it asks for a password: the whole line in {Path(os.path.relpath(PASSWORD))})")
+        report = perform(Runs(prefect.address, prefect.password), box, commits)
         (BUILD / "demo.json").write_text(json.dumps(report, indent=2) + "\n")
         problems = judge(report, commits, commits["sick"])
         tally = report["load"]

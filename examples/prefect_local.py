@@ -1,6 +1,8 @@
 """A Prefect server and a worker on this machine, with a home of their own."""
 
+import base64
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -8,15 +10,18 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 import yaml
+
+from cli.server import AUTH_STRING, guarded
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "spotkiln"
@@ -38,9 +43,45 @@ class Patient(httpx.HTTPTransport):
         return super().handle_request(request)
 
 
-def client_of(address: str) -> httpx.Client:
-    """Of the API of the Prefect server at that address."""
-    return httpx.Client(base_url=f"{address}/api", timeout=30, transport=Patient())
+class Known(httpx.Auth):
+    """The password, and for what changes something a token, as Prefect's own clients send them."""
+
+    requires_response_body = True
+
+    def __init__(self, address: str, password: str) -> None:
+        self._basic = f"Basic {base64.b64encode(password.encode()).decode()}"
+        self._client = uuid4().hex
+        self._tokens = f"{address}/api/csrf-token?client={self._client}"
+        self._token = ""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = self._basic
+        request.headers["Prefect-Csrf-Client"] = self._client
+        request.headers["Prefect-Csrf-Token"] = self._token
+        answer = yield request
+        # There is none yet, or it is older than an hour.
+        if answer.status_code == httpx.codes.FORBIDDEN:
+            asked = httpx.Request("GET", self._tokens, headers={"Authorization": self._basic})
+            answer = yield asked
+            self._token = str(answer.raise_for_status().json()["token"])
+            request.headers["Prefect-Csrf-Token"] = self._token
+            yield request
+
+
+def client_of(address: str, password: str = "") -> httpx.Client:
+    """Of the API of the Prefect server at that address; `password` as name:password."""
+    auth = Known(address, password) if password else None
+    return httpx.Client(base_url=f"{address}/api", timeout=30, transport=Patient(), auth=auth)
+
+
+def kept_secret(file: Path, prefix: str = "") -> str:
+    """What the file holds; made if there is none. Nobody else may read it."""
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(prefix + secrets.token_urlsafe(32))
+    file.chmod(0o600)
+    return file.read_text().strip()
 
 
 def free_port(wanted: int) -> int:
@@ -77,10 +118,12 @@ class LocalPrefect:
     """Start the server, a process worker and the deployments; stop them without leftovers.
 
     Nothing of the user's own Prefect is read or written: profiles, database and settings are in
-    `home`.
+    `home`. With a `password` (name:password) nobody else uses its API.
     """
 
-    def __init__(self, home: Path, environment: Mapping[str, str], port: int = 4200) -> None:
+    def __init__(
+        self, home: Path, environment: Mapping[str, str], port: int = 4200, password: str = ""
+    ) -> None:
         self.home = home
         self.port = free_port(port)
         self.address = f"http://127.0.0.1:{self.port}"
@@ -107,6 +150,10 @@ class LocalPrefect:
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
         }
+        self.password = password
+        if password:
+            known = {AUTH_STRING: password, "PREFECT_API_AUTH_STRING": password}
+            self.environment = guarded({**self.environment, **known})
 
     def start(self, program: str, *arguments: str, log: str) -> "subprocess.Popen[bytes]":
         """A program beside this Python, ended by `stop`; what it says goes to `log` in `home`."""
@@ -155,6 +202,8 @@ class LocalPrefect:
 
     def start_server(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
+        # The key that the database's secrets are encrypted with is in there.
+        self.home.chmod(0o700)
         self._fresh = not self.database.exists()
         if self._fresh and EMPTY.exists():
             shutil.copyfile(EMPTY, self.database)
@@ -187,7 +236,8 @@ class LocalPrefect:
     def make_pool(self) -> None:
         """The work pool, unless it is there already."""
         pool = {"name": POOL, "type": "process"}
-        answer = httpx.post(f"{self.address}/api/work_pools/", json=pool, timeout=30)
+        with client_of(self.address, self.password) as client:
+            answer = client.post("/work_pools/", json=pool)
         if answer.status_code != httpx.codes.CONFLICT:
             answer.raise_for_status()
 

@@ -11,8 +11,8 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 class Runs:
-    def __init__(self, address: str) -> None:
-        self._http = client_of(address)
+    def __init__(self, address: str, password: str = "") -> None:
+        self._http = client_of(address, password)
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         answer = self._http.post(path, json=body)

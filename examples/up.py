@@ -5,7 +5,6 @@ that this machine's AWS credentials belong to; then nothing of the sandbox is st
 
 import argparse
 import os
-import secrets
 import shlex
 import shutil
 import signal
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from examples import repositories
 from examples.account import ensure_base_image, start_sandbox
-from examples.prefect_local import LocalPrefect, free_port
+from examples.prefect_local import LocalPrefect, free_port, kept_secret
 from sandbox.client import Sandbox
 
 BUILD = repositories.BUILD
@@ -46,14 +45,6 @@ class Stop:
         (self.twice if self.once.is_set() else self.once).set()
 
 
-def push_secret(file: Path) -> str:
-    """What the hooks sign with: the same from one start to the next, readable by nobody else."""
-    if not file.is_file():
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-            out.write(secrets.token_urlsafe(32))
-    return file.read_text()
-
-
 def receiver_settings(home: Path, given: Mapping[str, str]) -> dict[str, str]:
     """The receiver's environment; the user's own settings of it come first."""
     if any(name.startswith(RECEIVER) and name.endswith("_SECRETS") for name in given):
@@ -61,16 +52,18 @@ def receiver_settings(home: Path, given: Mapping[str, str]) -> dict[str, str]:
     else:
         settings = {
             f"{RECEIVER}GITHUB_SECRETS": "SPOTKILN_PUSH_SECRET",
-            "SPOTKILN_PUSH_SECRET": push_secret(home / "push-secret"),
+            "SPOTKILN_PUSH_SECRET": kept_secret(home / "push-secret"),
         }
     wanted = int(given.get(f"{RECEIVER}PORT", RECEIVER_PORT))
     return {**settings, f"{RECEIVER}PORT": str(free_port(wanted))}
 
 
 def write_environment(file: Path, environment: Mapping[str, str]) -> None:
-    """What another terminal needs to use the command `spotkiln`."""
+    """What another terminal needs to use the command `spotkiln`; the password is among it."""
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()]
-    file.write_text("".join(lines))
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write("".join(lines))
 
 
 def start(stack: ExitStack, options: argparse.Namespace) -> tuple[LocalPrefect, Sandbox | None]:
@@ -80,6 +73,8 @@ def start(stack: ExitStack, options: argparse.Namespace) -> tuple[LocalPrefect, 
         # What its history tells of is gone with the last sandbox.
         shutil.rmtree(home / "prefect", ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    password = kept_secret(home / "password", "spotkiln:")
     box, environment = None, {"SPOTKILN_HOME": str(home / "spotkiln")}
     if not options.account:
         log("starting the sandbox (its own EC2) and a Prefect server ...")
@@ -87,7 +82,8 @@ def start(stack: ExitStack, options: argparse.Namespace) -> tuple[LocalPrefect, 
         os.environ.update(box.environment)
         environment |= box.environment
     receiver = receiver_settings(home, os.environ) if find_spec("receiver") else {}
-    prefect = LocalPrefect(home / "prefect", {**environment, **receiver}, options.port)
+    settings = {**environment, **receiver}
+    prefect = LocalPrefect(home / "prefect", settings, options.port, password)
     stack.enter_context(prefect)
     prefect.start_server()
     if box:
@@ -100,7 +96,8 @@ def start(stack: ExitStack, options: argparse.Namespace) -> tuple[LocalPrefect, 
     prefect.deploy()
     if receiver:
         prefect.start(Path(sys.executable).name, "-m", "receiver", log="receiver.log")
-    shared = {"PREFECT_API_URL": prefect.environment["PREFECT_API_URL"], **environment}
+    names = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING")
+    shared = {**{name: prefect.environment[name] for name in names}, **environment}
     write_environment(home / "environment", shared)
     return prefect, box
 
@@ -108,6 +105,7 @@ def start(stack: ExitStack, options: argparse.Namespace) -> tuple[LocalPrefect, 
 def tell(prefect: LocalPrefect, box: Sandbox | None) -> None:
     home = Path(os.path.relpath(prefect.home.parent))
     log(f"\n  Prefect UI   {prefect.address}")
+    log(f"               it asks for a password: the whole line in {home / 'password'}")
     if port := prefect.environment.get(f"{RECEIVER}PORT"):
         log(f"  receiver     http://127.0.0.1:{port}, its secret in {home / 'push-secret'}")
     if box:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, StorageState, ViewportSize, expect, sync_playwright
 
 from examples.prefect_local import POOL
-from tests.browser.prefect_ui import PrefectUI
+from tests.browser.prefect_ui import PrefectUI, sign_in
 from tests.reliability.truth import Truth
 from tests.reliability.world import MACHINES, STAND_IN, World
 
@@ -35,6 +35,7 @@ window.cancelAnimationFrame = clearTimeout
 # A folder, as SCREENSHOTS=docs: take the pictures of the documentation anew. The machines then take
 # their time (the sandbox's seconds, of which 20 go by in one), so that the pictures show where.
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
+PASSWORD = "spotkiln:not-a-secret"
 UNHURRIED = {"bake_seconds": 240, "test_seconds": 160, "boot_seconds": 160, "serve_seconds": 60}
 
 
@@ -59,7 +60,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def world(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home: Path = tmp_path_factory.mktemp("browser")
-    with World(home) as world:
+    # As `make up` and a host have it.
+    with World(home, password=PASSWORD) as world:
         # The worker's runs release in the sandbox's account.
         world.prefect.environment.update(
             world.box.environment, SPOTKILN_HOME=str(home / "spotkiln")
@@ -103,11 +105,28 @@ def replaced(world: World, serving: Truth) -> Truth:
     return serving
 
 
+@pytest.fixture(scope="package")
+def signed_in(world: World, browser: Browser) -> StorageState:
+    """What a browser keeps once somebody has entered the password."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    sign_in(context.new_page(), world.prefect.address, PASSWORD)
+    state = context.storage_state()
+    context.close()
+    return state
+
+
 @pytest.fixture
 def ui(
-    world: World, browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
+    world: World,
+    browser: Browser,
+    signed_in: StorageState,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> Iterator[PrefectUI]:
-    context = browser.new_context(viewport=SIZE, locale="en-GB", timezone_id="UTC")
+    context = browser.new_context(
+        viewport=SIZE, locale="en-GB", timezone_id="UTC", storage_state=signed_in
+    )
     if not SCREENSHOTS:
         context.add_init_script(FRAMES)
     context.set_default_timeout(PATIENCE_MS)

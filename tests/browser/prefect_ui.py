@@ -21,6 +21,14 @@ PRESSES = 20
 DRAWN = 40
 
 
+def sign_in(page: Page, address: str, password: str) -> None:
+    """As somebody does who opens the UI for the first time; password: name:password."""
+    page.goto(address)
+    page.locator("input[type=password]").fill(password)
+    page.get_by_role("button", name="Login").click()
+    expect(page).to_have_url(re.compile("/dashboard"))
+
+
 class PrefectUI:
     def __init__(self, page: Page, address: str, folder: Path) -> None:
         """folder: where to keep what was to be seen when a test failed."""

@@ -92,6 +92,21 @@ def released(environment: dict[str, str], name: str) -> dict[str, Any]:
     return end
 
 
+def assert_private(home: Path, address: str) -> None:
+    """Nobody but this user may start runs: nor read what is needed for it."""
+    body: dict[str, object] = {}
+    assert httpx.post(f"{address}/deployments/filter", json=body).status_code in {401, 403}
+    assert httpx.get(f"{address}/csrf-token", params={"client": "x"}).status_code == 401
+    for file in (home, home / "password", home / "environment", home / "push-secret"):
+        assert file.stat().st_mode & 0o077 == 0, file
+    password = (home / "password").read_text().strip()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            assert password.encode() not in (process / "cmdline").read_bytes()
+    for log in (home / "prefect").glob("*.log"):
+        assert password not in log.read_text()
+
+
 @pytest.mark.prefect
 @pytest.mark.sandbox
 @pytest.mark.timeout(1200)
@@ -112,6 +127,7 @@ def test_up_releases_an_application_that_is_not_rails(machines: str) -> None:
     with up("--machines", machines, kind=machines, environment=dict(os.environ)) as process:
         box = Sandbox.attach(BUILD / "up-sandbox")
         environment = environment_of(BUILD / "up")
+        assert_private(BUILD / "up", environment["PREFECT_API_URL"])
         end = released(environment, "dice")
         commit = repositories.commits(repositories.DICE, {"v1"})["v1"]
         assert commit.startswith(end["commit"])
@@ -125,6 +141,7 @@ def test_up_releases_an_application_that_is_not_rails(machines: str) -> None:
         status = json.loads(spotkiln(environment, "status", "dice", "--json").stdout)
         assert [one["health"] for one in status["servers"]] == ["healthy", "healthy"]
         said = log_of(machines).read_text()
+        assert environment["PREFECT_API_AUTH_STRING"] not in said
         if receiver := re.search(r"receiver +(\S+),", said):
             assert httpx.get(f"{receiver[1]}/health").status_code == 200
         process.send_signal(signal.SIGINT)
@@ -166,7 +183,8 @@ def test_on_an_account_ctrl_c_waits_for_the_release(tmp_path: Path) -> None:
         with up("--account", "--home", str(home), kind="account", environment=own) as process:
             environment = environment_of(home)
             assert "AWS_ENDPOINT_URL" not in environment
-            runs = Runs(environment["PREFECT_API_URL"].removesuffix("/api"))
+            address = environment["PREFECT_API_URL"].removesuffix("/api")
+            runs = Runs(address, environment["PREFECT_API_AUTH_STRING"])
             run = runs.start("release/dice", {})
             deadline = time.monotonic() + 120
             while runs.state(run)[0] != "RUNNING":

@@ -48,6 +48,7 @@ class World:
         prefect: LocalPrefect | None = None,
         account: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
+        password: str = "",
     ) -> None:
         self.home = home
         self._stack = ExitStack()
@@ -58,12 +59,13 @@ class World:
         self._speed = SPEED if machines == "simulated" else 1.0
         self._settings = account
         self._environment = dict(environment or {})
+        self._password = password
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             certificate = {"PREFECT_API_SSL_CERT_FILE": str(one_certificate(self.home))}
             self.prefect = self._prefect or stack.enter_context(
-                LocalPrefect(self.home / "prefect", certificate, 0)
+                LocalPrefect(self.home / "prefect", certificate, 0, self._password)
             )
             if self._prefect is None:
                 self.prefect.start_server()
@@ -91,7 +93,7 @@ class World:
             self._make_base_image()
             self.prefect.wait_for_server()
             self.zygote.wait_until_ready()
-            self.api = stack.enter_context(client_of(self.prefect.address))
+            self.api = stack.enter_context(client_of(self.prefect.address, self.prefect.password))
             self._stack = stack.pop_all()
         return self
 

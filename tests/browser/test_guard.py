@@ -1,0 +1,106 @@
+"""Nobody starts a run who does not know the password: no web page, no other user of this machine.
+
+Each attack is first tried at a server that anybody may use, where it succeeds.
+"""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from examples.prefect_local import LocalPrefect, client_of
+from tests.browser.conftest import PASSWORD
+
+pytestmark = [pytest.mark.browser, pytest.mark.prefect]
+# Requests that a browser sends without asking first; Prefect takes one without a type for JSON.
+ATTACKS = {
+    "a body without a type": "{method: 'POST', mode: 'no-cors', body: new Blob([body])}",
+    "JSON": "{method: 'POST', headers: {'content-type': 'application/json'}, body}",
+    "with all that the browser keeps": (
+        "{method: 'POST', mode: 'no-cors', credentials: 'include', body: new Blob([body])}"
+    ),
+}
+
+
+class Guarded:
+    def __init__(self, home: Path, password: str) -> None:
+        self.prefect = LocalPrefect(home, {}, 0, password)
+        self.prefect.start_server()
+        self.prefect.wait_for_server()
+        self.api = client_of(self.prefect.address, password)
+        flow = self._post("/flows/", {"name": "release"})
+        self.deployment = self._post("/deployments/", {"name": "shop", "flow_id": flow})
+
+    def _post(self, path: str, body: dict[str, str]) -> str:
+        return str(self.api.post(path, json=body).raise_for_status().json()["id"])
+
+    @property
+    def start(self) -> str:
+        """The address at which a run is started."""
+        return f"{self.prefect.address}/api/deployments/{self.deployment}/create_flow_run"
+
+    def runs(self) -> int:
+        return int(self.api.post("/flow_runs/count", json={}).raise_for_status().json())
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Guarded]]:
+    home = tmp_path_factory.mktemp("guard")
+    made = {name: Guarded(home / name, word) for name, word in (("open", ""), ("own", PASSWORD))}
+    yield made
+    for one in made.values():
+        one.api.close()
+        one.prefect.stop()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[str]:
+    """The address of a web page of another origin."""
+    (tmp_path / "index.html").write_text("<!doctype html><title>elsewhere</title>")
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+def test_no_web_page_starts_a_run(
+    servers: dict[str, Guarded], elsewhere: str, browser: Browser, attack: str
+) -> None:
+    page = browser.new_page()
+    page.goto(elsewhere)
+    for server, started in ((servers["open"], 1), (servers["own"], 0)):
+        before = server.runs()
+        sent = f"([to, body]) => fetch(to, {attack}).then(x => x.status, x => -1)"
+        page.evaluate(sent, [server.start, "{}"])
+        assert server.runs() - before == started
+    page.close()
+
+
+def test_no_other_user_of_the_machine_does(servers: dict[str, Guarded]) -> None:
+    assert httpx.post(servers["open"].start, json={}).status_code == 201
+    own = servers["own"]
+    # Without a token, with one that was made up, and without the right to get one.
+    made_up = {"Prefect-Csrf-Token": "x", "Prefect-Csrf-Client": "x"}
+    assert httpx.post(own.start, json={}).status_code == 403
+    assert httpx.post(own.start, json={}, headers=made_up).status_code == 403
+    tokens = f"{own.prefect.address}/api/csrf-token?client=x"
+    assert httpx.get(tokens).status_code == 401
+    assert httpx.get(tokens, auth=("spotkiln", "guessed")).status_code == 401
+    # A token is no password.
+    token = own.api.get("/csrf-token?client=x").raise_for_status().json()["token"]
+    stolen = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "x"}
+    assert httpx.post(own.start, json={}, headers=stolen).status_code == 401
+    assert own.runs() == 0
+    assert own.api.post(own.start, json={}).status_code == 201
+    assert own.runs() == 1
+
+
+def test_nobody_else_reads_what_the_server_keeps(servers: dict[str, Guarded]) -> None:
+    assert servers["own"].prefect.home.stat().st_mode & 0o077 == 0
