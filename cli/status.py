@@ -10,11 +10,12 @@ from spotkiln.aws import instance as instances
 from spotkiln.aws import lease as leases
 from spotkiln.aws import target as targets
 from spotkiln.aws.session import connect, resolve_region
-from spotkiln.fleet import Fleet, serving
+from spotkiln.fleet import Fleet
 from spotkiln.infra import TargetGroup
 from spotkiln.lease import Lease, queue
 from spotkiln.noun import Noun
 from spotkiln.release import ReleaseSpec
+from spotkiln.serving import serving
 from spotkiln.target import Health, Instance, Server, Target, server_of
 from tasks.runs import ended_runs
 

@@ -84,4 +84,4 @@ def release(
                     image = record.image = packer_build(job)
                 with record.phase("test"):
                     record.tests = test_in_image(job, image)
-            return serve(record, undo, turn, image, found)
+            return serve(record, undo, turn, image, found, current)

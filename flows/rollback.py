@@ -61,4 +61,4 @@ def rollback(
             return record.unchanged(current[0])
         with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:
             undo.later("discard image", discard_rejected, image)
-            return serve(record, undo, turn, image, found)
+            return serve(record, undo, turn, image, found, current)

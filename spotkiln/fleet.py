@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -143,6 +143,21 @@ class Fleet(Noun):
         return Phase(value) if value in set(Phase) else None
 
     @property
+    def promoted(self) -> datetime | None:
+        """When it became what serves; None if it never did, or before there was such a tag."""
+        try:
+            moment = datetime.fromisoformat(self.tags.get(t.PROMOTED, ""))
+        except ValueError:
+            return None
+        return moment if moment.tzinfo else None
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """Fleets follow each other as they were promoted, those without a date as they were
+        created."""
+        return (self.promoted or self.created, self.id)
+
+    @property
     def live(self) -> bool:
         """Whether EC2 still keeps it at its capacity."""
         return self.state in {"submitted", "active", "modifying"}
@@ -281,27 +296,3 @@ def next_attempt(spec: FleetSpec, live: int) -> FleetSpec | None:
         return None
     missing = max(spec.capacity - live, 1)
     return spec.model_copy(update={"on_demand": min(spec.on_demand + missing, spec.capacity)})
-
-
-def serving(fleets: Iterable[Fleet], target_group: str) -> list[Fleet]:
-    """Our fleets that serve a target group (by ARN), newest first. Foreign fleets are not ours
-    to judge: only those with our tags count."""
-    ours = [
-        fleet
-        for fleet in fleets
-        if fleet.live and fleet.phase is Phase.SERVING and target_group in fleet.target_groups
-    ]
-    return sorted(ours, key=lambda fleet: (fleet.created, fleet.id), reverse=True)
-
-
-def retirees(fleets: Iterable[Fleet], target_group: str, new: Fleet) -> list[Fleet]:
-    """The fleets that a released one replaces: all others of ours that serve, or were on
-    their way out, in the same target group."""
-    return [
-        fleet
-        for fleet in fleets
-        if fleet.id != new.id
-        and target_group in fleet.target_groups
-        and fleet.phase in {Phase.SERVING, Phase.RETIRING}
-        and not fleet.gone
-    ]

@@ -6,13 +6,13 @@ version, or it is a base image that was promoted. Whatever else carries our tags
 A nightly run's bake is a release here: it has an id, and lives as long as it renews its lease.
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 from spotkiln import tags as t
 from spotkiln.fleet import Fleet, Phase
 from spotkiln.image import Image, ImageState
 from spotkiln.noun import Noun
+from spotkiln.serving import newest_serving, outdone
 from spotkiln.target import Instance
 
 
@@ -101,19 +101,6 @@ def within(facts: Facts, target_group: str) -> Facts:
     )
 
 
-def newest_serving(fleets: Iterable[Fleet]) -> dict[str, Fleet]:
-    """Per target group the fleet that serves: the newest of those that were promoted."""
-    serving: dict[str, Fleet] = {}
-    for fleet in fleets:
-        if fleet.phase is not Phase.SERVING or not fleet.live:
-            continue
-        for group in fleet.target_groups:
-            best = serving.get(group)
-            if best is None or (fleet.created, fleet.id) > (best.created, best.id):
-                serving[group] = fleet
-    return serving
-
-
 def decide(facts: Facts) -> list[Action]:
     """What to do, in the order in which to do it: servers first, then what they were made of."""
     return [
@@ -142,18 +129,19 @@ def _promoted(facts: Facts) -> list[Action]:
 
 
 def doomed_fleets(facts: Facts) -> dict[str, tuple[Fleet, str]]:
-    """Fleets to retire, by id, and why."""
-    serving = {fleet.id for fleet in newest_serving(facts.fleets).values()}
+    """Fleets to retire, by id, and why. What was promoted goes only where something newer serves
+    in its place: a retirement that was begun is not finished at the price of what serves."""
     doomed = {}
     for fleet in facts.fleets:
-        if fleet.gone or fleet.phase is None or fleet.id in serving:
+        if fleet.gone or fleet.phase is None or fleet.release in facts.living:
             continue
-        if fleet.phase is Phase.PENDING and fleet.release not in facts.living:
+        if fleet.phase is Phase.PENDING:
             doomed[fleet.id] = (fleet, f"pending, and {fleet.release} lives no more")
-        elif fleet.phase is Phase.RETIRING and not _being_retired(facts, fleet):
-            doomed[fleet.id] = (fleet, "its retirement was not finished")
-        elif fleet.phase is Phase.SERVING and fleet.live and not _being_retired(facts, fleet):
-            doomed[fleet.id] = (fleet, "a newer fleet serves in its place")
+        elif outdone(fleet, facts.fleets) and not _being_retired(facts, fleet):
+            why = "a newer fleet serves in its place"
+            if fleet.phase is Phase.RETIRING:
+                why = "its retirement was not finished"
+            doomed[fleet.id] = (fleet, why)
     return doomed
 
 

@@ -18,8 +18,6 @@ from spotkiln.fleet import (
     fleet_tags,
     launch_template_request,
     made_alike,
-    retirees,
-    serving,
     spot_fleet_request,
     template_name,
 )
@@ -27,6 +25,7 @@ from spotkiln.image import Image
 from spotkiln.infra import Infra
 from spotkiln.poll import Done, Waiting, poll
 from spotkiln.recipe import digest_of
+from spotkiln.serving import may_not_retire, promoted_meanwhile, promotion_time, retirees, serving
 from spotkiln.target import Health
 from tasks.step import CLOCK, STEP, say
 
@@ -112,23 +111,41 @@ def count_live(infra: Infra, fleet: Fleet) -> int:
     return sum(one.live for one in instances.of_fleet(connect(infra.region), fleet.id))
 
 
-@task(name="promote fleet", task_run_name="4 launch: promote fleet", **STEP)
-def promote_fleet(fleet: Fleet, infra: Infra) -> Fleet:
-    """It has proved itself: from now on it is what serves.
-
-    Raises:
-        InfrastructureError: it was cancelled meanwhile. What served goes on serving.
-    """
-    aws = connect(infra.region)
-    found = fleets.describe(aws, fleet.id)
+def _may_be_promoted(fleet: Fleet, infra: Infra, before: list[Fleet], every: list[Fleet]) -> None:
+    found = next((one for one in every if one.id == fleet.id), None)
     if found and not found.live:
         raise InfrastructureError(
             f"{fleet.id} passed the gate, but is {found.state} now; was it cancelled by somebody?"
         )
-    fleets.set_phase(aws, fleet.id, Phase.SERVING)
-    return fleet.model_copy(
-        update={"state": "active", "tags": {**fleet.tags, t.PHASE: Phase.SERVING}}
-    )
+    others = promoted_meanwhile(every, infra.target_group.arn, fleet, before)
+    if others:
+        raise InfrastructureError(
+            f"{fleet.id} passed the gate, but {others[0].id} of {others[0].release} was promoted "
+            "meanwhile: the turn was another's"
+        )
+
+
+@task(name="promote fleet", task_run_name="4 launch: promote fleet", **STEP)
+def promote_fleet(fleet: Fleet, infra: Infra, before: list[Fleet]) -> Fleet:
+    """It has proved itself: from now on it is what serves, in place of what did `before`.
+
+    Looks before and after: between its last look and its write this worker may have slept.
+
+    Raises:
+        InfrastructureError: it was cancelled, or another one promoted, meanwhile; it is pending
+            again. What served goes on serving.
+    """
+    aws, arn = connect(infra.region), infra.target_group.arn
+    every = fleets.listing(aws)
+    _may_be_promoted(fleet, infra, before, every)
+    moment = promotion_time(aws.now(), (one for one in every if one.id != fleet.id), arn)
+    marks = fleets.promote(aws, fleet.id, moment)
+    try:
+        _may_be_promoted(fleet, infra, before, fleets.listing(aws))
+    except InfrastructureError:
+        fleets.set_phase(aws, fleet.id, Phase.PENDING)
+        raise
+    return fleet.model_copy(update={"state": "active", "tags": {**fleet.tags, **marks}})
 
 
 @task(name="cancel fleet", task_run_name="undo: cancel fleet", **STEP)
@@ -168,9 +185,15 @@ def cancel_fleet(infra: Infra, release: str) -> list[str]:
 
 @task(name="retire fleets", task_run_name="5 retire: old fleets", **STEP)
 def retire_fleets(infra: Infra, new: Fleet) -> list[Fleet]:
-    """Take away, without loss, all that the new fleet replaces; verified to the end."""
-    aws = connect(infra.region)
-    old = retirees(fleets.listing(aws), infra.target_group.arn, new)
+    """Take away, without loss, all that the new fleet replaces; verified to the end.
+
+    Raises:
+        InfrastructureError: it is not the newest that serves; nothing is taken away.
+    """
+    aws, every = connect(infra.region), fleets.listing(connect(infra.region))
+    if why := may_not_retire(every, infra.target_group.arn, new):
+        raise InfrastructureError(f"nothing is retired for {new.id}: {why}")
+    old = retirees(every, infra.target_group.arn, new)
     for fleet in old:
         fleets.set_phase(aws, fleet.id, Phase.RETIRING)
     gone = retire(

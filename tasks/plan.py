@@ -5,9 +5,9 @@ from prefect import task
 from spotkiln.aws import fleet as fleets
 from spotkiln.aws.session import connect
 from spotkiln.capacity import size
-from spotkiln.fleet import Fleet, retirees
 from spotkiln.plan import Plan, make_plan
 from spotkiln.price import estimate
+from spotkiln.serving import replaceable
 from tasks.fleet import find_serving, is_unchanged
 from tasks.image import Job, find_image
 from tasks.price import prices
@@ -26,7 +26,6 @@ def plan_release(job: Job) -> Plan:
         and is_unchanged.fn(infra, spec.fleet, found.image, serving[0])
     )
     wanted = size(spec.fleet, serving[:1])
-    new = Fleet(id="", state="planned", capacity=wanted.spec.capacity)
     known = prices(infra.region, spec.fleet.instance_types, infra.zones)
     return make_plan(
         spec,
@@ -35,7 +34,7 @@ def plan_release(job: Job) -> Plan:
         job.recipe.digest,
         found=found,
         serving=serving,
-        retire=retirees(fleets.listing(connect(infra.region)), infra.target_group.arn, new),
+        retire=replaceable(fleets.listing(connect(infra.region)), infra.target_group.arn),
         unchanged=unchanged,
         size=wanted,
         price=estimate(wanted.spec, known),

@@ -20,6 +20,7 @@ from spotkiln.fleet import Phase
 from spotkiln.image import ImageState
 from spotkiln.lease import queue
 from spotkiln.reconcile import Action, Do, decide, within
+from spotkiln.serving import still_doomed
 from tasks.runs import ended_runs
 from tasks.step import CLOCK, STEP, say
 
@@ -72,14 +73,17 @@ def _delay(aws: Aws, arn: str) -> int:
 
 
 def _retire(aws: Aws, action: Action) -> None:
-    """Look again first: a fleet that was promoted meanwhile is not to be touched."""
-    doomed = [fleet for name in action.ids if (fleet := fleets.describe(aws, name))]
+    """Look again first: a fleet that was promoted meanwhile is not to be touched, unless something
+    newer serves."""
+    doomed = still_doomed(fleets.listing(aws), action.ids)
     for fleet in doomed:
         if fleet.phase is Phase.SERVING:
             fleets.set_phase(aws, fleet.id, Phase.RETIRING)
+    if spared := sorted({*action.ids} - {fleet.id for fleet in doomed}):
+        say(f"left alone at a second look, gone or serving now: {', '.join(spared)}")
     retire(
         aws,
-        [fleet for fleet in doomed if not fleet.gone],
+        doomed,
         target_group=action.target_group,
         delay=_delay(aws, action.target_group),
         clock=CLOCK,

@@ -1,6 +1,7 @@
 """From a chosen image to what serves: the part that a release and a rollback share."""
 
 from spotkiln.errors import ImageRejected
+from spotkiln.fleet import Fleet
 from spotkiln.image import Image
 from spotkiln.infra import Infra
 from spotkiln.release import Release
@@ -13,11 +14,17 @@ from tasks.price import price
 from tasks.record import Record
 
 
-def serve(record: Record, undo: UndoStack, turn: Turn, image: Image, found: Infra) -> Release:
+def serve(
+    record: Record, undo: UndoStack, turn: Turn, image: Image, found: Infra, before: list[Fleet]
+) -> Release:
     """Launch, gate, promote; then retire what the new fleet replaces. Nothing of what serves is
-    touched before the new fleet has proved itself, and nothing is undone after."""
+    touched before the new fleet has proved itself, and nothing is undone after.
+
+    `before` is what serves since the turn began. The turn is checked before each step that changes
+    what serves: this worker may have slept, and another have gone on in its place."""
     spec = record.spec
     undo.later("cancel fleet", cancel_fleet, found, record.id)
+    turn.check()
     with record.phase("launch"):
         record.size = choose_size(found, spec.fleet)
         wanted = record.size.spec
@@ -32,11 +39,12 @@ def serve(record: Record, undo: UndoStack, turn: Turn, image: Image, found: Infr
             reject_image(image, keep=spec.keep_rejected)
             raise
     turn.check()
-    new = record.fleet = promote_fleet(new, found)
+    new = record.fleet = promote_fleet(new, found, before)
     undo.keep()
     with record.phase("retire"):
         mark_released(image, record.started.isoformat(timespec="seconds"))
         record.cost = price(found.region, record.servers)
+        turn.check()
         record.retired = retire_fleets(found, new)
         prune_versions(found.region, spec.app.name, spec.keep_versions)
     return record.released()

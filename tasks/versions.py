@@ -7,9 +7,9 @@ from spotkiln.aws import image as images
 from spotkiln.aws import infra as aws_infra
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.errors import InputError
-from spotkiln.fleet import serving
 from spotkiln.image import Image
 from spotkiln.release import ReleaseSpec
+from spotkiln.serving import serving
 from spotkiln.versions import Version, choose, listing
 from tasks.step import STEP, say
 

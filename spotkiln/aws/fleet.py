@@ -85,6 +85,14 @@ def set_phase(aws: Aws, fleet: str, phase: Phase) -> None:
         aws.ec2.create_tags(Resources=[fleet], Tags=[{"Key": t.PHASE, "Value": str(phase)}])
 
 
+def promote(aws: Aws, fleet: str, moment: datetime) -> dict[str, str]:
+    """From now on it is what serves. One call: who sees the phase sees the time. The tags."""
+    marks = {t.PHASE: str(Phase.SERVING), t.PROMOTED: moment.isoformat(timespec="milliseconds")}
+    with aws_errors(f"promotion of fleet {fleet}"):
+        aws.ec2.create_tags(Resources=[fleet], Tags=t.to_aws(marks))  # type: ignore[arg-type]
+    return marks
+
+
 def cancel(aws: Aws, fleets: Iterable[str], *, terminate: bool) -> None:
     """Cancel; what is cancelled already is no error.
 

@@ -1,12 +1,10 @@
 """What EC2 is asked for, and which fleets a release replaces."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from spotkiln import tags as t
@@ -20,14 +18,12 @@ from spotkiln.fleet import (
     launch_template_request,
     made_alike,
     next_attempt,
-    retirees,
-    serving,
     settings_digest,
     spot_fleet_request,
     template_name,
 )
 from tests.unit import nouns
-from tests.unit.nouns import COMMIT, GROUP, OTHER_GROUP, PROFILE, RELEASE, ROLE, START, TAGS
+from tests.unit.nouns import COMMIT, GROUP, PROFILE, RELEASE, ROLE, START, TAGS
 from tests.unit.shapes import problems
 
 AWS_TAGS = [
@@ -286,62 +282,18 @@ def test_fleet_states(state: str, live: bool, gone: bool) -> None:
     assert (fleet.live, fleet.gone) == (live, gone)
 
 
-def test_serving_is_ours_live_and_of_the_group_newest_first() -> None:
-    old = nouns.fleet("sfr-old", created=START - timedelta(days=1))
-    new = nouns.fleet("sfr-new")
-    others = [
-        nouns.fleet("sfr-foreign", phase=None),
-        nouns.fleet("sfr-pending", phase=Phase.PENDING),
-        nouns.fleet("sfr-retiring", phase=Phase.RETIRING),
-        nouns.fleet("sfr-other", target_groups=(OTHER_GROUP,)),
-        nouns.fleet("sfr-cancelled", state="cancelled_running"),
-    ]
-    assert serving([old, *others, new], GROUP) == [new, old]
+def test_fleets_follow_each_other_as_they_were_promoted() -> None:
+    early = nouns.fleet("sfr-1", created=START)
+    assert early.promoted is None
+    assert early.order == (START, "sfr-1")
+    late = early.model_copy(update={"tags": {**early.tags, t.PROMOTED: "2024-05-03T08:00:00.250Z"}})
+    assert late.promoted == datetime(2024, 5, 3, 8, 0, 0, 250_000, tzinfo=UTC)
+    assert late.order > nouns.fleet("sfr-2", created=START + timedelta(days=1)).order
 
 
-def test_retirees_are_what_serves_and_what_was_on_its_way_out() -> None:
-    new = nouns.fleet("sfr-new")
-    wanted = [
-        nouns.fleet("sfr-old"),
-        nouns.fleet("sfr-retiring", phase=Phase.RETIRING),
-        nouns.fleet("sfr-half-way", phase=Phase.RETIRING, state="cancelled_running"),
-    ]
-    others = [
-        nouns.fleet("sfr-foreign", phase=None),
-        nouns.fleet("sfr-pending", phase=Phase.PENDING),
-        nouns.fleet("sfr-other", target_groups=(OTHER_GROUP,)),
-        nouns.fleet("sfr-gone", state="cancelled", phase=Phase.RETIRING),
-    ]
-    assert retirees([*others, new, *wanted], GROUP, new) == wanted
-
-
-STATES = ["submitted", "active", "modifying", "cancelled_running", "cancelled", "failed"]
-any_fleet = st.builds(
-    lambda n, state, phase, groups: nouns.fleet(
-        f"sfr-{n}", state=state, phase=phase, target_groups=tuple(groups)
-    ),
-    st.integers(0, 6),
-    st.sampled_from(STATES),
-    st.sampled_from([None, *Phase]),
-    st.lists(st.sampled_from([GROUP, OTHER_GROUP]), unique=True),
-)
-
-
-@given(st.lists(any_fleet), any_fleet)
-def test_retirees_never_hold_the_new_a_foreign_or_another_groups_fleet(
-    fleets: list[Fleet], new: Fleet
-) -> None:
-    for one in retirees([*fleets, new], GROUP, new):
-        assert one.id != new.id
-        assert any(name.startswith("spotkiln:") for name in one.tags)
-        assert GROUP in one.target_groups
-        assert one.phase is not Phase.PENDING
-
-
-@given(st.lists(any_fleet), any_fleet)
-def test_nothing_that_serves_is_forgotten(fleets: list[Fleet], new: Fleet) -> None:
-    retired = retirees(fleets, GROUP, new)
-    assert all(one in retired for one in serving(fleets, GROUP) if one.id != new.id)
+@pytest.mark.parametrize("value", ["", "yesterday", "2024-05-03T08:00:00"])
+def test_what_is_no_time_is_no_promotion(value: str) -> None:
+    assert nouns.fleet(tags={t.PROMOTED: value}).promoted is None
 
 
 def test_a_fleet_is_one_page_of_json() -> None:

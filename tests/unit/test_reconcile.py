@@ -6,7 +6,7 @@ from spotkiln import tags as t
 from spotkiln.base import BaseSpec, base_tags, new_base_name
 from spotkiln.fleet import Phase
 from spotkiln.image import Image, ImageState
-from spotkiln.reconcile import Action, Do, Facts, Owned, Snapshot, decide, newest_serving, within
+from spotkiln.reconcile import Action, Do, Facts, Owned, Snapshot, decide, within
 from tests.unit import nouns
 from tests.unit.leftovers import LIVING, fleet, image, machine
 from tests.unit.nouns import GROUP, OTHER_GROUP, START
@@ -114,11 +114,24 @@ def test_rejected_images_go_and_kept_ones_stay() -> None:
     assert todo(images=(rejected, kept)) == [(Do.DISCARD_IMAGE, ("ami-bad",))]
 
 
-def test_the_newest_that_serves_is_one_a_target_group() -> None:
-    newer = fleet("sfr-2", Phase.SERVING, "new", created=START.replace(hour=13))
-    other = fleet("sfr-3", Phase.SERVING, "new", target_groups=(OTHER_GROUP,))
-    lost = fleet("sfr-4", Phase.SERVING, "new", state="cancelled", created=START.replace(hour=14))
-    assert newest_serving([newer, SERVING, other, lost]) == {GROUP: newer, OTHER_GROUP: other}
+def test_what_serves_is_no_price_for_a_retirement_that_was_begun() -> None:
+    """Its successor was cancelled by hand: it is all that serves."""
+    leaving = fleet("sfr-leaving", Phase.RETIRING, "old")
+    lost = fleet("sfr-new", Phase.SERVING, "new", state="cancelled", created=START.replace(hour=14))
+    assert todo(fleets=(leaving, lost)) == []
+
+
+def test_the_fleet_of_a_living_release_is_its_own_to_retire() -> None:
+    mine = fleet("sfr-mine", Phase.SERVING, "living")
+    newer = fleet("sfr-newer", Phase.SERVING, "new", created=START.replace(hour=14))
+    assert todo(fleets=(mine, newer)) == []
+
+
+def test_what_was_cancelled_by_hand_goes_once_something_newer_serves() -> None:
+    cancelled = fleet("sfr-serving", Phase.SERVING, "old", state="cancelled_running")
+    assert todo(fleets=(cancelled,)) == []
+    newer = fleet("sfr-newer", Phase.SERVING, "new", created=START.replace(hour=14))
+    assert todo(fleets=(cancelled, newer)) == [(Do.RETIRE_FLEETS, ("sfr-serving",))]
 
 
 def test_within_one_target_group_others_are_out_of_sight() -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from spotkiln import tags as t
 from spotkiln.fleet import Phase
 from spotkiln.image import ImageState
-from spotkiln.reconcile import Action, Do, Facts, Owned, Snapshot, decide, newest_serving
+from spotkiln.reconcile import Action, Do, Facts, Owned, Snapshot, decide
+from spotkiln.serving import newest_serving
 from tests.unit.leftovers import LIVING, fleet, image, machine
 from tests.unit.nouns import GROUP, OTHER_GROUP, START
 
