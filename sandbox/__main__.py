@@ -49,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     interrupt = add("interrupt", _interrupt, "interrupt a spot instance, with notice")
     interrupt.add_argument("instance_id")
     interrupt.add_argument("--notice-seconds", type=float, default=120)
+    rebalance = add("rebalance", _rebalance, "recommend to rebalance a spot instance")
+    rebalance.add_argument("instance_id")
     fault = add("fault", _fault, "set a fault: OPERATION KIND [NAME=VALUE ...]; see faults.py")
     fault.add_argument("fault", nargs="*", metavar="OPERATION KIND NAME=VALUE")
     fault.add_argument("--clear", action="store_true", help="remove all faults")
@@ -94,6 +96,11 @@ def _status(options: argparse.Namespace) -> int:
 
 def _interrupt(options: argparse.Namespace) -> int:
     _client(options).interrupt(options.instance_id, options.notice_seconds)
+    return 0
+
+
+def _rebalance(options: argparse.Namespace) -> int:
+    _client(options).recommend_rebalance(options.instance_id)
     return 0
 
 

@@ -196,6 +196,10 @@ class Sandbox:
         body = {"notice_seconds": notice_seconds}
         self._call("POST", f"/instances/{instance_id}/interrupt", body)
 
+    def recommend_rebalance(self, instance_id: str) -> None:
+        """EC2 sees an elevated risk of interruption; the notice itself may never come."""
+        self._call("POST", f"/instances/{instance_id}/rebalance")
+
     def kill_machine(self, instance_id: str) -> None:
         """The machine vanishes without notice."""
         self._call("POST", f"/instances/{instance_id}/kill")

@@ -77,6 +77,7 @@ class Control:
             ("DELETE", "/scripts", lambda _: self._engine.scripts.clear()),
             ("GET", "/scripts/<image_id>", self._properties),
             ("POST", "/instances/<instance_id>/interrupt", self._interrupt),
+            ("POST", "/instances/<instance_id>/rebalance", self._rebalance),
             ("POST", "/instances/<instance_id>/kill", self._kill),
             ("POST", "/images/<image_id>/keep", self._keep),
             ("POST", "/forget", lambda _: self._engine.machines.forget_images()),
@@ -183,6 +184,11 @@ class Control:
         seconds = float(_body(request).get("notice_seconds", 120))
         with self._engine.lock:
             self._engine.instances.interrupt(instance_id, seconds)
+
+    def _rebalance(self, request: Request, instance_id: str) -> None:
+        del request
+        with self._engine.lock:
+            self._engine.instances.recommend_rebalance(instance_id)
 
     def _kill(self, request: Request, instance_id: str) -> None:
         del request

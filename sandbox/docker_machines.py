@@ -5,6 +5,7 @@ of threads; what the API half asks for is answered from memory. A watcher follow
 for machines that end on their own.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -56,6 +57,7 @@ class DockerMachines:
         sweep(self._client, name)
         self._network = SandboxNetwork(self._client, name)
         self._metadata = MetadataServer(self._network.metadata_socket())
+        self._api = self._network.api_socket()
         self._images = ImageStore(self._client, name, say)
         self._machines: dict[str, Machine] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="machines")
@@ -155,6 +157,15 @@ class DockerMachines:
             machine.metadata = replace(machine.metadata, notice=InstanceAction(action, time))
             self._metadata.put(machine.metadata)
 
+    def recommend_rebalance(self, instance_id: str, time: str) -> None:
+        machine = self._machines.get(instance_id)
+        if machine and machine.status != "gone":
+            machine.metadata = replace(machine.metadata, rebalance=time)
+            self._metadata.put(machine.metadata)
+
+    def api_socket(self) -> socket.socket:
+        return self._api
+
     # Requests to machines
 
     def probe(self, instance_id: str, port: int, path: str, timeout_seconds: float) -> ProbeResult:
@@ -182,6 +193,7 @@ class DockerMachines:
         sweep(self._client, self._name)
         self._pool.shutdown(wait=True)
         self._metadata.close()
+        self._api.close()
         sweep(self._client, self._name)  # what was being made in the meantime
         self._client.close()
 
@@ -199,6 +211,7 @@ class DockerMachines:
                 address=machine.address,
                 image=self._images.reference(machine.spec.image_id),
                 instance_id=machine.spec.instance_id,
+                environment={"AWS_ENDPOINT_URL": self._network.api_address(self._api)},
             )
             machine.container.start()
         except DockerException as error:

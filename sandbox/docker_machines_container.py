@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import docker
@@ -17,6 +17,7 @@ from sandbox.docker_machines_network import OWNER_LABEL
 INSTANCE_LABEL = "spotkiln-sandbox.instance"
 CONSOLE_BYTES = 64 * 1024
 
+_INIT = "/usr/lib/sandbox/init"
 _CONSOLE_LINES = 1000
 _MEMORY = "2g"
 _RETRY_SECONDS = 0.5
@@ -32,10 +33,14 @@ def create(
     address: str,
     image: str,
     instance_id: str,
+    environment: Mapping[str, str],
 ) -> Container:
-    """A container that boots systemd when started. Its disk is its own layer, no volumes."""
+    """A container that boots systemd when started. Its disk is its own layer, no volumes. All
+    its units have the `environment`."""
     return client.containers.create(
         image,
+        # systemd reads its arguments as a machine's reads the kernel's command line.
+        [_INIT, *(f"systemd.setenv={name}={value}" for name, value in environment.items())],
         name=f"spotkiln-sandbox-{sandbox}-{instance_id}",
         labels={OWNER_LABEL: sandbox, INSTANCE_LABEL: instance_id, KEEP_LABEL: "0"},
         hostname=f"ip-{address.replace('.', '-')}",

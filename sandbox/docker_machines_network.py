@@ -115,6 +115,20 @@ class SandboxNetwork:
         bound.setblocking(False)
         return bound
 
+    def api_socket(self) -> socket.socket:
+        """Listens at the bridge's own address, for callers on this bridge alone."""
+        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.bridge.encode() + b"\0")
+        bound.bind((str(self.subnet[1]), 0))
+        bound.listen(64)
+        return bound
+
+    @staticmethod
+    def api_address(bound: socket.socket) -> str:
+        host, port = bound.getsockname()
+        return f"http://{host}:{port}"
+
     def _create(self, client: docker.DockerClient, sandbox: str) -> ipaddress.IPv4Network:
         refused = ""
         options = {

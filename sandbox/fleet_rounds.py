@@ -64,7 +64,9 @@ class Rounds:
             self._fail(fleet, "iamFleetRoleInvalid", f"{fleet.config['IamFleetRole']} is invalid")
             return
         rebalances = "CapacityRebalance" in (fleet.config.get("SpotMaintenanceStrategies") or {})
-        counted = [m for m in members if not (rebalances and m.interrupt_at is not None)]
+        counted = [
+            m for m in members if not (rebalances and (m.rebalance or m.interrupt_at is not None))
+        ]
         self._shrink(fleet, counted)
         if fleet.config.get("Type", "maintain") == "maintain" or not fleet.placed:
             self._fill(fleet, counted)

@@ -52,6 +52,10 @@ class Gateway:
     ) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith("/_sandbox"):
             return self._control(environ, start_response)
+        return self.aws(environ, start_response)
+
+    def aws(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The AWS API alone."""
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         call = self._recorder.record(environ, body)
 

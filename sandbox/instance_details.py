@@ -41,6 +41,7 @@ def machine_spec(engine: Engine, instance: Instance, record: InstanceRecord) -> 
         instance_profile_arn=profile["Arn"] if profile else None,
         user_data=base64.b64decode(str(user_data)) if user_data else b"",
         tags=engine.instances.tags(instance.id),
+        tags_in_metadata=instance.metadata_options.instance_metadata_tags == "enabled",
         image_tags=engine.instances.tags(instance.image_id),
     )
 

@@ -133,6 +133,15 @@ class Instances:
         self._engine.machines.notice(instance_id, "terminate", when.strftime("%Y-%m-%dT%H:%M:%SZ"))
         self._engine.wake()
 
+    def recommend_rebalance(self, instance_id: str) -> None:
+        """An elevated risk of interruption, which may never come."""
+        record = self.record(instance_id)
+        if not record.spot:
+            raise EC2ClientError("InvalidInstanceID.NotFound", f"{instance_id} is no spot instance")
+        record.rebalance = True
+        self._engine.machines.recommend_rebalance(instance_id, f"{utcnow():%Y-%m-%dT%H:%M:%SZ}")
+        self._engine.wake()
+
     # -- lookups --
 
     def get(self, instance_id: str) -> Instance:

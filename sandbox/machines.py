@@ -9,6 +9,7 @@ All methods may be called from several threads; the ones marked "returns at once
 in a thread of their own and never raise for what goes wrong later: that shows in the state.
 """
 
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -41,6 +42,7 @@ class MachineSpec:
     instance_profile_arn: str | None = None
     user_data: bytes = b""
     tags: Mapping[str, str] = field(default_factory=dict)
+    tags_in_metadata: bool = False  # InstanceMetadataTags
     image_tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -162,6 +164,15 @@ class Machines(Protocol):
     def notice(self, instance_id: str, action: str, time: str) -> None:
         """Spot interruption notice for the instance's metadata (`spot/instance-action`).
         action: terminate|stop|hibernate, time: "2026-01-31T12:00:00Z"."""
+        ...
+
+    def recommend_rebalance(self, instance_id: str, time: str) -> None:
+        """A rebalance recommendation in its metadata (`events/recommendations/rebalance`)."""
+        ...
+
+    def api_socket(self) -> socket.socket | None:
+        """Where the AWS API is to be served for the machines themselves: it listens already. None
+        where no machine can ask."""
         ...
 
     def leftovers(self) -> dict[str, list[str]]:

@@ -31,15 +31,13 @@ _SERVER_HEADER = {"Server": "EC2ws"}
 @dataclass(frozen=True)
 class MetadataInstance:
     """`address`: the machine's own IP, by which it is known. `notice`: of a spot interruption.
-
-    `tags_enabled`: InstanceMetadataTags, which is off unless asked for, as on EC2.
-    """
+    `rebalance`: the time of a recommendation, empty while there is none."""
 
     spec: MachineSpec
     address: str
     launched: datetime = field(default_factory=lambda: datetime.now(UTC))
     notice: InstanceAction | None = None
-    tags_enabled: bool = False
+    rebalance: str = ""
 
 
 def values(instance: MetadataInstance) -> dict[str, str]:
@@ -67,7 +65,9 @@ def values(instance: MetadataInstance) -> dict[str, str]:
         "services/partition": "aws",
     }
     meta |= _key(spec) | _role(instance) | _spot(instance.notice)
-    if instance.tags_enabled:
+    if instance.rebalance:
+        meta["events/recommendations/rebalance"] = json.dumps({"noticeTime": instance.rebalance})
+    if spec.tags_in_metadata:
         meta |= {f"tags/instance/{key}": value for key, value in spec.tags.items()}
     tree = {f"meta-data/{path}": text for path, text in meta.items()}
     tree["dynamic/instance-identity/document"] = json.dumps(_identity(instance), indent=2)

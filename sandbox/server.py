@@ -66,6 +66,7 @@ class Server:
         self._balancers = Balancers(self._engine, self._describe)
         self._images: list[InitialImage] = []
         self._http: BaseWSGIServer | None = None
+        self._inside: BaseWSGIServer | None = None
 
     def start(self) -> dict[str, Any]:
         """Returns the description once everything answers."""
@@ -91,9 +92,19 @@ class Server:
         self._http = make_server(
             "127.0.0.1", self.options.port, gateway, threaded=True, request_handler=_Quiet
         )
-        threading.Thread(
-            target=self._http.serve_forever, args=(0.1,), name="http", daemon=True
-        ).start()
+        _serve(self._http, "http")
+        if bound := self._machines.api_socket():
+            # For the machines themselves; what controls the sandbox is not for them.
+            host, port = bound.getsockname()
+            self._inside = make_server(
+                host,
+                port,
+                gateway.aws,
+                threaded=True,
+                request_handler=_Quiet,
+                fd=bound.fileno(),
+            )
+            _serve(self._inside, "http for machines")
         self._engine.start()
         self._balancers.start()
         return self._describe()
@@ -158,9 +169,14 @@ class Server:
         self._machines.close()
 
     def _stop_http(self) -> None:
-        if self._http is not None:
-            self._http.shutdown()
-            self._http.server_close()
+        for server in (self._http, self._inside):
+            if server is not None:
+                server.shutdown()
+                server.server_close()
+
+
+def _serve(server: BaseWSGIServer, name: str) -> None:
+    threading.Thread(target=server.serve_forever, args=(0.1,), name=name, daemon=True).start()
 
 
 def _machines(options: Options, clock: Clock, scripts: Scripts) -> Machines:

@@ -227,6 +227,12 @@ class SimulatedMachines:
     def notice(self, instance_id: str, action: str, time: str) -> None:
         """Nobody reads metadata inside a simulated machine."""
 
+    def recommend_rebalance(self, instance_id: str, time: str) -> None:
+        """Nor here."""
+
+    def api_socket(self) -> None:
+        """Nobody asks the API from inside one, either."""
+
     def leftovers(self) -> dict[str, list[str]]:
         return {"containers": []}
 

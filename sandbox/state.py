@@ -34,6 +34,7 @@ class InstanceRecord:
     starting: bool = False  # a stopped machine was told to start, and has not begun to
     running_since: float | None = None
     interrupt_at: float | None = None  # a spot notice was given; it ends then
+    rebalance: bool = False  # a recommendation to rebalance was given
     ended_at: float | None = None
     registered: bool = False  # its fleet has registered it with the target groups
 

@@ -209,18 +209,27 @@ def template_name(release: str, digest: str) -> str:
 
 
 def launch_template_request(
-    name: str, image: Image, infra: Infra, tags: Mapping[str, str]
+    name: str, image: Image, infra: Infra, spec: FleetSpec, tags: Mapping[str, str]
 ) -> dict[str, Any]:
     """CreateLaunchTemplate's parameters: everything but type and subnet, which are overrides.
 
-    Metadata version 2 only: a launch specification could not say so.
+    Metadata version 2 only: a launch specification could not say so. An instance reads its tags
+    there, to know what it must leave before it ends (systemd/watch-interruption.sh).
     """
+    leaving = {t.TARGET_GROUP_ARN: infra.target_group.arn}
+    if spec.capacity_rebalance:
+        leaving[t.REBALANCE] = "on"
+    marks = {"instance": {**tags, **leaving}, "volume": tags}
     data: dict[str, Any] = {
         "ImageId": image.id,
         "SecurityGroupIds": list(infra.security_groups),
-        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+        "MetadataOptions": {
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": 1,
+            "InstanceMetadataTags": "enabled",
+        },
         "TagSpecifications": [
-            {"ResourceType": kind, "Tags": t.to_aws(tags)} for kind in ("instance", "volume")
+            {"ResourceType": kind, "Tags": t.to_aws(own)} for kind, own in marks.items()
         ],
     }
     if infra.instance_profile:

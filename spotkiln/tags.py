@@ -43,6 +43,12 @@ HELD = f"{PREFIX}held"
 # Instances: what it was launched for.
 ROLE = f"{PREFIX}role"
 
+# Instances of a fleet: the ARNs of the target groups that a machine must leave before its end, with
+# blanks between them, and `on` if another is launched at the recommendation to rebalance. A
+# machine reads them from its metadata.
+TARGET_GROUP_ARN = f"{PREFIX}target-group-arn"
+REBALANCE = f"{PREFIX}capacity-rebalance"
+
 # What AWS itself puts on the instances of a fleet.
 FLEET_REQUEST = "aws:ec2spot:fleet-request-id"
 

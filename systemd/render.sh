@@ -56,5 +56,6 @@ expect MIGRATE_COMMAND $'[^\n]*[^ \t\n][^\n]*'
 render app.service "$APP.service"
 render app-migrate.service "$APP-migrate.service"
 render app-hostname.service "$APP-hostname.service"
+render app-interruption.service "$APP-interruption.service"
 render hardening.conf "$APP.service.d/hardening.conf"
 render hardening.conf "$APP-migrate.service.d/hardening.conf"

@@ -92,7 +92,9 @@ def request_fleet(
     aws = connect(infra.region)
     marks = fleet_tags(tags, image, infra, asked)
     name = template_name(tags[t.RELEASE], digest_of(wanted.model_dump(mode="json")))
-    template = fleets.create_template(aws, launch_template_request(name, image, infra, tags))
+    template = fleets.create_template(
+        aws, launch_template_request(name, image, infra, wanted, tags)
+    )
     fleet_id = fleets.request(aws, spot_fleet_request(wanted, infra, template, marks))
     say(f"requested {fleet_id}: {wanted.in_words}")
     return Fleet(

@@ -57,10 +57,13 @@ install_units() {
   cp -r "$units"/. /etc/systemd/system/
   rm -rf "$units"
   install -D -m 0755 "$SPOTKILN_UNITS/set-hostname.sh" /usr/local/lib/spotkiln/set-hostname
+  install -D -m 0755 "$SPOTKILN_UNITS/watch-interruption.sh" \
+    /usr/local/lib/spotkiln/watch-interruption
   keep_hostname
   verify_units
   # Linked by hand: at the next boot they start; on the builder nothing must.
-  systemctl --quiet enable "$app.service" "$app-migrate.service" "$app-hostname.service"
+  systemctl --quiet enable "$app.service" "$app-migrate.service" "$app-hostname.service" \
+    "$app-interruption.service"
 }
 
 keep_hostname() {
@@ -75,7 +78,8 @@ verify_units() {
   # It exits with 0 even for keys it does not know: what it says decides.
   local complaints
   complaints=$(systemd-analyze verify "/etc/systemd/system/$app.service" \
-    "/etc/systemd/system/$app-migrate.service" "/etc/systemd/system/$app-hostname.service" 2>&1 |
+    "/etc/systemd/system/$app-migrate.service" "/etc/systemd/system/$app-hostname.service" \
+    "/etc/systemd/system/$app-interruption.service" 2>&1 |
     grep --fixed-strings "$app" || true)
   if [[ -n $complaints ]]; then
     echo "app: systemd does not accept the units:" >&2

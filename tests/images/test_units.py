@@ -12,7 +12,12 @@ from tests.images.units import render
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
 )
-SERVICES = ["demo-web-app", "demo-web-app-migrate", "demo-web-app-hostname"]
+SERVICES = [
+    "demo-web-app",
+    "demo-web-app-migrate",
+    "demo-web-app-hostname",
+    "demo-web-app-interruption",
+]
 
 
 @pytest.fixture

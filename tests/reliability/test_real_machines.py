@@ -9,13 +9,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from examples.prefect_local import LocalPrefect
 from examples.runs import Runs
 from tests.reliability.conftest import long
-from tests.reliability.host import shipped_prefect
+from tests.reliability.host import eventually, shipped_prefect
 from tests.reliability.load import Load
 from tests.reliability.moments import (
     ENDLESS,
@@ -109,6 +110,28 @@ def test_a_machine_killed_in_the_gate_is_replaced(world: World, load: Load) -> N
     assert result["outcome"] == "released", process.tail()
     assert lost not in world.account.look().members
     nothing_left(world, result["fleet"])
+
+
+def test_each_serving_machine_interrupted_in_turn(world: World, load: Load) -> None:
+    """It leaves the target group by itself, within its notice: no request fails."""
+    before = world.account.look()
+    for one in before.members:
+        world.box.interrupt(one, notice_seconds=30)
+        eventually(partial(has_left, world, one), 20, "it to leave")
+        assert one in world.account.look().members, "it left because it had ended"
+        eventually(partial(replaced, world, one), 150, "a replacement")
+    truth = world.account.look()
+    assert truth.fleet == before.fleet
+    assert not {*truth.members} & {*before.members}
+
+
+def has_left(world: World, machine: str) -> bool:
+    return machine not in world.account.targets("website")
+
+
+def replaced(world: World, lost: str) -> bool:
+    truth = world.account.look()
+    return lost not in truth.members and not truth.problems()
 
 
 # -- in `make torture`: under a worker, reconciled by the shipped trigger --

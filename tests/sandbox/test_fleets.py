@@ -321,6 +321,29 @@ def test_with_rebalancing_the_replacement_comes_with_the_notice(
     assert account.state(instance) == "running"
 
 
+def test_with_rebalancing_it_comes_with_the_recommendation(account: Account, box: Sandbox) -> None:
+    rebalance = {"CapacityRebalance": {"ReplacementStrategy": "launch"}}
+    fleet = account.request(TargetCapacity=1, SpotMaintenanceStrategies=rebalance)
+    (instance,) = account.running_members(fleet, 1)
+    box.recommend_rebalance(instance)
+    members = account.running_members(fleet, 2)
+    # EC2 leaves both; who ends the first is no reason for a third.
+    account.ec2.terminate_instances(InstanceIds=[instance])
+    account.until(instance, "terminated")
+    assert account.running_members(fleet, 1) == [one for one in members if one != instance]
+
+
+def test_without_rebalancing_a_recommendation_changes_nothing(
+    account: Account, box: Sandbox
+) -> None:
+    fleet = account.request(TargetCapacity=1)
+    (instance,) = account.running_members(fleet, 1)
+    box.recommend_rebalance(instance)
+    box.interrupt(instance, notice_seconds=40)
+    account.until(instance, "terminated")
+    assert account.running_members(fleet, 1) != [instance]
+
+
 def test_a_fleet_of_type_request_replaces_nothing(account: Account, box: Sandbox) -> None:
     fleet = account.request(Type="request", TargetCapacity=1)
     (instance,) = account.running_members(fleet, 1)

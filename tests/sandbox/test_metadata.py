@@ -223,6 +223,13 @@ def test_an_on_demand_machine_without_key_and_role() -> None:
 
 
 def test_tags_where_they_are_enabled() -> None:
-    tree = values(replace(INSTANCE, tags_enabled=True))
+    tree = values(replace(INSTANCE, spec=replace(SPEC, tags_in_metadata=True)))
     assert look_up(tree, "meta-data/tags/instance/") == "Name"
     assert look_up(tree, "meta-data/tags/instance/Name") == "demo"
+
+
+def test_a_recommendation_to_rebalance() -> None:
+    path = "meta-data/events/recommendations/rebalance"
+    assert look_up(values(INSTANCE), path) is None
+    tree = values(replace(INSTANCE, rebalance="2026-01-31T12:00:00Z"))
+    assert json.loads(look_up(tree, path) or "") == {"noticeTime": "2026-01-31T12:00:00Z"}

@@ -84,14 +84,23 @@ def test_ec2s_own_model_accepts_the_request(strategy: AllocationStrategy) -> Non
 
 
 def test_launch_template_request() -> None:
-    assert launch_template_request("spotkiln-r", nouns.image(), nouns.infra(), TAGS) == {
+    assert launch_template_request(
+        "spotkiln-r", nouns.image(), nouns.infra(), FleetSpec(), TAGS
+    ) == {
         "LaunchTemplateName": "spotkiln-r",
         "LaunchTemplateData": {
             "ImageId": "ami-1",
             "SecurityGroupIds": ["sg-default", "sg-rails"],
-            "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+            "MetadataOptions": {
+                "HttpTokens": "required",
+                "HttpPutResponseHopLimit": 1,
+                "InstanceMetadataTags": "enabled",
+            },
             "TagSpecifications": [
-                {"ResourceType": "instance", "Tags": AWS_TAGS},
+                {
+                    "ResourceType": "instance",
+                    "Tags": [*AWS_TAGS, {"Key": "spotkiln:target-group-arn", "Value": GROUP}],
+                },
                 {"ResourceType": "volume", "Tags": AWS_TAGS},
             ],
             "IamInstanceProfile": {"Arn": PROFILE},
@@ -103,13 +112,24 @@ def test_launch_template_request() -> None:
 
 def test_neither_profile_nor_key_is_asked_for_when_there_is_none() -> None:
     bare = nouns.infra(instance_profile="", key_pair="")
-    data = launch_template_request("x", nouns.image(), bare, TAGS)["LaunchTemplateData"]
+    data = launch_template_request("x", nouns.image(), bare, FleetSpec(), TAGS)[
+        "LaunchTemplateData"
+    ]
     assert {"IamInstanceProfile", "KeyName"}.isdisjoint(data)
+
+
+def test_a_machine_knows_whether_it_is_replaced_before_it_ends() -> None:
+    wanted = launch_template_request(
+        "x", nouns.image(), nouns.infra(), FleetSpec(capacity_rebalance=True), TAGS
+    )
+    [instance, volume] = wanted["LaunchTemplateData"]["TagSpecifications"]
+    assert {"Key": "spotkiln:capacity-rebalance", "Value": "on"} in instance["Tags"]
+    assert volume["Tags"] == AWS_TAGS
 
 
 def test_ec2s_own_model_accepts_the_template() -> None:
     wanted = launch_template_request(
-        template_name(RELEASE, "0a" * 32), nouns.image(), nouns.infra(), TAGS
+        template_name(RELEASE, "0a" * 32), nouns.image(), nouns.infra(), FleetSpec(), TAGS
     )
     assert problems("ec2", "CreateLaunchTemplate", wanted) == []
 
