@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.noun import Noun
 from spotkiln.release import ReleaseSpec
+from spotkiln.source import without_credentials
 
 RELEASE = "release"
 ROLLBACK = "rollback"
@@ -82,7 +83,7 @@ def prefect() -> Iterator[SyncPrefectClient]:
         # Not Prefect's: whoever reads our output has gone.
         raise
     except PrefectHTTPStatusError as error:
-        said = error.response.text[:500]
+        said = without_credentials(error.response.text)[:500]
         code = error.response.status_code
         if code in {409, 422}:
             raise InputError(f"Prefect refused it ({code}): {said}") from error

@@ -35,6 +35,7 @@ from spotkiln.push import (
     place,
     starts,
 )
+from spotkiln.source import without_credentials
 
 FLOW = "release"
 PAGE = 200
@@ -136,7 +137,8 @@ async def hand_over(push: Push, known: list[Push]) -> Outcome:
         async with get_client() as client:
             return await _hand_over(client, push, known)
     except PrefectHTTPStatusError as error:
-        code, said = error.response.status_code, error.response.text[:300]
+        code = error.response.status_code
+        said = without_credentials(error.response.text)[:300]
         if code in REFUSED:
             return Outcome(refused=f"Prefect refused the run ({code}): {said}")
         raise InfrastructureError(f"Prefect answered {code}: {said}") from error

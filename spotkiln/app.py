@@ -1,15 +1,20 @@
 """App: what to release and how it is built, tested and started. The defaults are Rails'."""
 
 import re
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from spotkiln.noun import Noun
+from spotkiln.shell import ONE_LINE, START, why_not_one_command
 
 # What the form in the Prefect UI refuses before anything is stored; the validators below say it
-# in words. No secret in a URL: neither a password nor, over HTTP, a user.
-REPOSITORY = r"^(?!-)(?!\w[\w+.-]*://[^/?#]*:[^/?#]+@)(?!https?://[^/?#]+@)"
+# in words. No secret in a URL: neither a password nor, over HTTP, a user or a query. An @ behind
+# a slash counts, because a password may hold the slash.
+HTTP = "[Hh][Tt][Tt][Pp][Ss]?"
+REPOSITORY = (
+    r"^(?!-)(?![\s\S]*[\x00-\x1f\x7f])(?!.*://[^/?#@]*:(?!\d+/)[^@]*@)"
+    rf"(?!.*{HTTP}://.*[@?#])"
+)
 REF = r"^(?!-)(?!.*(\.\.|@\{))[^\s~^:?*\[\\]+$"
 HEALTH_PATH = r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$"
 
@@ -42,32 +47,37 @@ class App(Noun):
         default="bundle config set --local without development:test"
         " && bundle install --local --quiet && bundle exec rails assets:precompile",
         title="Build command",
-        description="Run once, in the image, as the application's user.",
+        description="Lines of shell. Run once, in the image, as the application's user.",
     )
     test_setup: str = Field(
         default="bundle config unset --local without && bundle install --local --quiet"
         " && bundle exec rails db:migrate",
         title="Test set-up command",
-        description="Run in the booted image before the tests. Nothing of it is kept.",
+        description="Lines of shell. Run in the booted image before the tests. Nothing of it is "
+        "kept.",
     )
     test: str = Field(
         default="bundle exec rspec --format documentation"
         ' --format RspecJunitFormatter --out "$JUNIT"',
         title="Test command",
-        description="Run in the booted image. Must write a JUnit report to $JUNIT; a report "
-        "without tests is a failure.",
+        description="Lines of shell. Run in the booted image. Must write a JUnit report to $JUNIT; "
+        "a report without tests is a failure.",
         min_length=1,
     )
     migrate: str = Field(
         default="bundle exec rails db:migrate",
         title="Migration command",
-        description="Run on every machine before the application starts. Empty for none.",
+        description="One line of shell. Run on every machine before the application starts. Empty "
+        "for none.",
+        json_schema_extra={"pattern": ONE_LINE},
     )
     start: str = Field(
         default="bundle exec puma -C config/puma.rb",
         title="Start command",
-        description="Run under systemd as the application's user.",
+        description="One command, run under systemd as the application's user; NAME=value may come "
+        "before it. No second command: no `cd`, `&&`, `;`, `|` or `&`; put those into a script.",
         min_length=1,
+        json_schema_extra={"pattern": START},
     )
     notify: bool = Field(
         default=True,
@@ -107,15 +117,16 @@ class App(Noun):
     @field_validator("repository")
     @classmethod
     def _no_secret(cls, repository: str) -> str:
-        parts = urlsplit(repository) if "://" in repository else None
-        # Over HTTP a user without a password is how hosts take tokens.
-        if parts and (parts.password or (parts.username and parts.scheme in {"http", "https"})):
-            raise ValueError(
-                "a password or token in the URL would end up in logs and in the UI: "
-                "remove it and let git's credential helper or an SSH key supply it"
-            )
         if repository.startswith("-"):
             raise ValueError(f"expected a URL or a path, got the option-like {repository!r}")
+        if re.search(r"[\x00-\x1f\x7f]", repository):
+            raise ValueError("expected a URL or a path in one line, got control characters")
+        if not re.search(REPOSITORY, repository):
+            raise ValueError(
+                "a password or token in the URL would end up in logs and in the UI: remove what "
+                "stands before an @ or after a ?, and let git's credential helper or an SSH key "
+                "supply it"
+            )
         return repository
 
     @field_validator("ref")
@@ -127,6 +138,38 @@ class App(Noun):
                 "git does not allow such names"
             )
         return ref
+
+    @field_validator("build", "test_setup", "test", "migrate", "start")
+    @classmethod
+    def _is_text(cls, command: str) -> str:
+        """Without the line end that YAML's blocks have."""
+        if "\0" in command:
+            raise ValueError("expected text, got a NUL character")
+        return command.strip()
+
+    @field_validator("test", "start")
+    @classmethod
+    def _is_something(cls, command: str) -> str:
+        if not command:
+            raise ValueError("expected a command, got blanks")
+        return command
+
+    @field_validator("migrate")
+    @classmethod
+    def _is_one_line(cls, command: str) -> str:
+        if not re.search(ONE_LINE, command):
+            raise ValueError("expected one line, got several: join its commands with &&")
+        return command
+
+    @field_validator("start")
+    @classmethod
+    def _is_one_command(cls, command: str) -> str:
+        if command and (why := why_not_one_command(command)):
+            raise ValueError(
+                f"expected one command, for systemd runs it as the main process: {why}; "
+                "put it into a script of the repository and start that"
+            )
+        return command
 
     @field_validator("environment", "test_environment")
     @classmethod

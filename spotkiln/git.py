@@ -2,22 +2,13 @@
 
 import shutil
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from spotkiln.app import App
 from spotkiln.archive import pack
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.gitcommand import GitFailed, git_says, run_git
-from spotkiln.source import Source
+from spotkiln.source import Source, without_password
 from spotkiln.worktree import fill
-
-
-def without_password(url: str) -> str:
-    """A repository's address fit for a log."""
-    if "://" not in url:
-        return url
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def address(repository: str) -> str:

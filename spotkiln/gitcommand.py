@@ -8,6 +8,7 @@ from pathlib import Path
 
 from spotkiln import process
 from spotkiln.errors import InfrastructureError, InputError, SpotkilnError
+from spotkiln.source import without_credentials
 
 TIMEOUT_SECONDS = 300
 # Set in git's own hooks (`git rev-parse --local-env-vars`): a release that a push starts must not
@@ -103,12 +104,6 @@ def reason(said: str) -> str:
     trouble = [line for line in telling if TROUBLE.search(line)]
     line = (trouble or telling or lines or ["nothing"])[0]
     return without_credentials(line).strip().rstrip(".")
-
-
-def without_credentials(text: str) -> str:
-    """Without the user in an address, who may be a token, and a password that holds a slash."""
-    text = re.sub(r"://[^/@\s'\":]+:[^\s'\"]*@", "://", text)
-    return re.sub(r"://[^/@\s'\"]+@", "://", text)
 
 
 def text_of(raw: bytes) -> str:

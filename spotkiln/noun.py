@@ -7,9 +7,12 @@ from pydantic.config import JsonDict
 
 
 class Noun(BaseModel):
-    """A frozen record. Unknown fields are refused: a misspelt one must not be silently ignored."""
+    """A frozen record. Unknown fields are refused: a misspelt one must not be silently ignored.
+    An error does not repeat what came: it may be a secret in the wrong place."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
+    )
 
 
 def number_or_empty(schema: JsonDict) -> None:

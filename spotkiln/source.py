@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from spotkiln.noun import Noun
 
@@ -35,6 +35,22 @@ class Source(Noun):
     digest: str
     subject: str = ""
     archive: Path
+
+
+def without_password(url: str) -> str:
+    """A repository's address fit for a log."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def without_credentials(text: str) -> str:
+    """Words of others without what is secret in the addresses among them: a password, even one
+    that holds a slash; the user, who may be a token; what a query calls a secret."""
+    text = re.sub(r"://[^/@\s'\":]+:[^\s'\"]*@", "://", text)
+    text = re.sub(r"://[^/@\s'\"]+@", "://", text)
+    return re.sub(r"(?i)([?&][\w-]*(?:token|key|secret|password)[\w-]*=)[^&\s'\"]+", r"\1...", text)
 
 
 def commit_url(repository: str, commit: str) -> str:

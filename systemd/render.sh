@@ -18,6 +18,18 @@ expect() {
   fi
 }
 
+# The start command as the shell replaces itself with it: `exec` stands behind the variables that
+# are set for it. spotkiln/shell.py says what a start command may be, and takes values alike.
+replacing() {
+  local name='[A-Za-z_][A-Za-z0-9_]*' quoted substituted plain
+  quoted="'[^']*'"'|"([^"\\]|\\.)*"|\\.'
+  # shellcheck disable=SC2016 # a regular expression
+  substituted='\$\(([^()]|\([^()]*\))*\)|`[^`]*`'
+  plain="[^[:space:]'"'"\\`;&|<>()]'
+  [[ $1 =~ ^[[:space:]]*(($name=($quoted|$substituted|$plain)*[[:blank:]]+)*)(.*)$ ]]
+  printf '%sexec %s' "${BASH_REMATCH[1]}" "${BASH_REMATCH[-1]}"
+}
+
 # A command as it must stand inside double quotes in a unit's ExecStart.
 quote() {
   local text=$1
@@ -39,7 +51,7 @@ render() {
   text=${text//@STOP_TIMEOUT@/$STOP_TIMEOUT}
   # Four starts, each with its pause, and a little.
   text=${text//@START_LIMIT_INTERVAL@/$((4 * START_TIMEOUT + 30))}
-  text=${text//@START_COMMAND@/$(quote "$START_COMMAND")}
+  text=${text//@START_COMMAND@/$(quote "$(replacing "$START_COMMAND")")}
   text=${text//@MIGRATE_COMMAND@/$(quote "$MIGRATE_COMMAND")}
   install -D -m 0644 /dev/stdin "$target/$2" <<<"$text"
 }

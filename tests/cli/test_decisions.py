@@ -2,10 +2,13 @@
 
 from uuid import uuid4
 
+import httpx
 import pytest
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from cli import doctor, output, runs, status
-from cli.deployment import Deployment
+from cli.deployment import Deployment, prefect
 from cli.main import main
 from spotkiln.errors import InputError
 from spotkiln.lease import Lease
@@ -33,6 +36,23 @@ def test_settings_that_are_none() -> None:
         deployment(fleet={"capcity": 3}).spec()
     with pytest.raises(InputError, match="git does not allow"):
         deployment().at_ref("a b").spec()
+
+
+def test_a_secret_in_an_address_is_not_repeated() -> None:
+    """Neither where the settings are read, nor when Prefect refuses them and quotes them."""
+    url = "https://me:hush@git.example/app.git"
+    with pytest.raises(InputError, match="would end up in logs") as caught:
+        deployment(app={"repository": url}).spec()
+    assert "hush" not in str(caught.value)
+    request = httpx.Request("POST", "http://127.0.0.1:1/api/x")
+    answer = httpx.Response(409, text=f"'{url}' does not match", request=request)
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}),
+        pytest.raises(InputError, match=r"'https://git\.example/app\.git' does not") as caught,
+        prefect(),
+    ):
+        raise PrefectHTTPStatusError("refused", request=request, response=answer)
+    assert "hush" not in str(caught.value)
 
 
 def test_columns_can_be_cut() -> None:

@@ -183,7 +183,10 @@ require "webrick"
 
 server = WEBrick::HTTPServer.new(Port: ENV.fetch("PORT"))
 server.mount_proc("/") do |_, response|
-  response.body = JSON.generate(arguments: ARGV, greeting: ENV.fetch("GREETING"))
+  response.body = JSON.generate(
+    arguments: ARGV, greeting: ENV.fetch("GREETING"), mode: ENV.fetch("MODE"),
+    main: Process.pid.to_s == `systemctl show --property MainPID --value hello`.strip
+  )
 end
 trap("TERM") { server.shutdown }
 server.start
@@ -211,7 +214,7 @@ def test_any_application_and_any_command(cloud: Cloud, tmp_path: Path) -> None:
             "app_environment": {"GREETING": greeting},
             "build_command": 'test "$GREETING" = "$(printenv GREETING)" && touch built',
             "migrate_command": 'test -e "$HOME/tried" || { touch "$HOME/tried"; false; }',
-            "start_command": f"ruby serve.rb {arguments}",
+            "start_command": f"""MODE="so 'fine' $PORT" ruby serve.rb {arguments}""",
             "notify": False,
         },
     )
@@ -220,6 +223,8 @@ def test_any_application_and_any_command(cloud: Cloud, tmp_path: Path) -> None:
     assert seen == {
         "arguments": ["two words", "100%", "8080", "a\\b", "{{ c }}", "&d"],
         "greeting": greeting,
+        "mode": "so 'fine' 8080",
+        "main": True,
     }
     assert machine.run("ls /srv/hello/built /var/lib/hello/tried").count("\n") == 2
     assert machine.run("hostname").strip() == f"hello-{machine.instance_id}"

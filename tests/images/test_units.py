@@ -1,12 +1,14 @@
 """The units as they are rendered: valid, hardened, and saying what the contract says."""
 
 import configparser
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from spotkiln.shell import why_not_one_command
 from tests.images.units import render
 
 needs_systemd = pytest.mark.skipif(
@@ -135,6 +137,49 @@ def test_start_command_is_quoted_for_systemd(tmp_path: Path, command: str, writt
     assert render(tmp_path, START_COMMAND=command).returncode == 0
     service = read(tmp_path / "demo-web-app.service")["Service"]
     assert service["ExecStart"] == f'/bin/bash -euo pipefail -c "exec {written}"'
+
+
+def run_as_systemd(unit: Path, folder: Path) -> list[str]:
+    """What the start command becomes when its shell runs: the environment and the arguments of
+    the program `server`, which must have replaced the shell."""
+    server = folder / "server"
+    server.write_text('#!/bin/bash\nprintf "%s\\n" "$$" "${MODE-}" "${OTHER-}" "$@"\n')
+    server.chmod(0o755)
+    line = re.fullmatch(r'/bin/bash -euo pipefail -c "(.*)"', read(unit)["Service"]["ExecStart"])
+    assert line
+    # What systemd makes of a quoted argument.
+    text = re.sub(r"\\(.)", r"\1", line[1]).replace("$$", "$").replace("%%", "%")
+    process = subprocess.Popen(
+        ["/bin/bash", "-euo", "pipefail", "-c", text],
+        env={"PATH": f"{folder}:/usr/bin:/bin", "PORT": "3000"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    pid, *rest = said.splitlines()
+    assert pid == str(process.pid)
+    return rest
+
+
+@pytest.mark.parametrize(
+    ("command", "seen"),
+    [
+        ("server one", ["", "", "one"]),
+        ("MODE=production server", ["production", ""]),
+        ("MODE='a  b' OTHER=\"c $PORT\" server d", ["a  b", "c 3000", "d"]),
+        ("MODE=a\\ b OTHER= server c=d", ["a b", "", "c=d"]),
+        ("MODE=$(echo 5; echo 6) OTHER=`echo 7` server", ["5", "6", "7"]),
+        ("  MODE=100%  server 'MODE=x y'", ["100%", "", "MODE=x y"]),
+        ("server MODE=x 2>&1 </dev/null", ["", "", "MODE=x"]),
+    ],
+)
+def test_a_value_before_the_start_command_is_set_for_it(
+    tmp_path: Path, command: str, seen: list[str]
+) -> None:
+    assert not why_not_one_command(command)
+    assert render(tmp_path, START_COMMAND=command).returncode == 0
+    assert run_as_systemd(tmp_path / "demo-web-app.service", tmp_path) == seen
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spotkiln.errors import InfrastructureError, InputError
-from spotkiln.git import check_out, without_password
+from spotkiln.git import check_out
 from spotkiln.source import Source
 from tests.unit.nouns import app
 from tests.unit.repository import commit, run_git
@@ -144,20 +144,6 @@ def test_a_server_that_is_not_there_is_named_without_its_user(tmp_path: Path) ->
         check_out(app(repository="ssh://token@127.0.0.1:1/demo.git"), tmp_path / "source")
     assert "cannot reach the repository ssh://127.0.0.1:1/demo.git: git says: " in str(caught.value)
     assert "token" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://ann:secret@git.example/app.git", "https://git.example/app.git"),
-        ("https://token@git.example:8443/app.git", "https://git.example:8443/app.git"),
-        ("ssh://git@git.example/app", "ssh://git.example/app"),
-        ("git@git.example:team/app.git", "git@git.example:team/app.git"),
-        ("/srv/git/demo", "/srv/git/demo"),
-    ],
-)
-def test_addresses_fit_for_a_log(url: str, shown: str) -> None:
-    assert without_password(url) == shown
 
 
 def test_another_repository_in_the_environment_is_left_alone(

@@ -1,8 +1,8 @@
-"""Where a commit is to be seen."""
+"""Where a commit is to be seen, and what of an address is told."""
 
 import pytest
 
-from spotkiln.source import commit_url
+from spotkiln.source import commit_url, without_credentials, without_password
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,35 @@ def test_commit_url(repository: str, expected: str) -> None:
 
 def test_no_commit_no_page() -> None:
     assert commit_url("https://github.com/o/shop.git", "") == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://ann:secret@git.example/app.git", "https://git.example/app.git"),
+        ("https://token@git.example:8443/app.git", "https://git.example:8443/app.git"),
+        ("ssh://git@git.example/app", "ssh://git.example/app"),
+        ("git@git.example:team/app.git", "git@git.example:team/app.git"),
+        ("/srv/git/demo", "/srv/git/demo"),
+    ],
+)
+def test_addresses_fit_for_a_log(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("cannot read 'https://tok@h/x/': 403", "cannot read 'https://h/x/': 403"),
+        ("cannot read https://ann:se/cr@et@h/x", "cannot read https://h/x"),
+        (
+            "'https://me:hush@git.test/x.git' does not match '^(?!-)'",
+            "'https://git.test/x.git' does not match '^(?!-)'",
+        ),
+        ("no https://h/x?Private_Token=abc&a=b", "no https://h/x?Private_Token=...&a=b"),
+        ("git@git.example:app is as it was", "git@git.example:app is as it was"),
+        ("http://h:8080/a/b", "http://h:8080/a/b"),
+    ],
+)
+def test_no_credentials_of_an_address_among_words(said: str, told: str) -> None:
+    assert without_credentials(said) == told

@@ -1,0 +1,61 @@
+"""What of the shell's language a start command may be: one command, that a unit can replace its
+shell with.
+
+The patterns are what the form in the Prefect UI checks, so they are written in what Python's and
+JavaScript's regular expressions have in common. systemd/render.sh splits a command alike.
+"""
+
+import re
+
+_QUOTED = r"""'[^'\n]*'|"(?:[^"\\\n]|\\.)*"|\\."""
+_SUBSTITUTED = r"\$\((?:[^()\n]|\([^()\n]*\))*\)|`[^`\n]*`"
+_PLAIN = r"""[^\s'"\\`;&|<>()$]|\$(?!\()"""
+_WORD = f"(?:{_QUOTED}|{_SUBSTITUTED}|{_PLAIN})"
+_REDIRECTION = r"&>>?|[<>]&|>>|>\||[<>](?![<>(])"
+_PART = rf"(?:{_WORD}|{_REDIRECTION}|[ \t])"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_ASSIGNMENTS = rf"(?:{_NAME}={_WORD}*[ \t]+)*"
+
+# Words at the beginning that no program has: the shell's grammar, and what only the shell itself
+# can do.
+_GRAMMAR = (
+    r"!|\{|\}|\[\[|case|coproc|do|done|elif|else|esac|fi|for|function|if|in|select|then|time|until"
+    "|while"
+)
+_BUILTIN = (
+    r"\.|alias|bg|builtin|cd|command|declare|eval|exec|exit|export|fg|jobs|let|local|popd|pushd|read"
+    "|readonly|return|set|shift|shopt|source|trap|typeset|ulimit|umask|unalias|unset|wait"
+)
+_RESERVED = f"{_GRAMMAR}|{_BUILTIN}"
+
+START = (
+    rf"^\s*{_ASSIGNMENTS}(?!(?:{_RESERVED})(?:[\s;&|<>()]|$))(?!{_NAME}\+?=)(?![#\s]){_PART}+\s*$"
+)
+ONE_LINE = r"^\s*[^\n\r]*\s*$"
+
+# What stands between two commands.
+_BETWEEN = {"&&", "||", ";", "|", "&", "|&", ";;"}
+
+
+def why_not_one_command(line: str) -> str:
+    """Why a unit cannot start with this; empty if it can."""
+    line = line.strip()
+    if re.search(START, line):
+        return ""
+    if "\n" in line or "\r" in line:
+        return "it has several lines"
+    command = re.sub(f"^{_ASSIGNMENTS}", "", line)
+    first = re.match(rf"\(|(?:{_RESERVED})(?=[\s;&|<>()]|$)", command)
+    if first and first[0] == "exec":
+        return "leave out `exec`, which is added"
+    if first:
+        return f"`{first[0]}` is the shell's own, no program"
+    if re.match(rf"{_NAME}\+?=|#|$", command):
+        return "it names no program"
+    rest = re.sub(f"^{_PART}*", "", command)
+    operator = re.match(r"[;&|]+", rest)
+    if operator and operator[0] in _BETWEEN:
+        return f"`{operator[0]}` is followed by another command, or by nothing"
+    if rest[:1] in {"'", '"', "`", "\\"}:
+        return f"what {rest[0]} begins does not end"
+    return f"`{rest[:1]}` is more than a command and its arguments"
