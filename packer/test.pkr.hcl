@@ -1,5 +1,6 @@
-# Boots a candidate image as production would, waits until its own unit answers, runs the
-# application's tests in it and brings the report home, whatever they say. The amazon-ebsvolume
+# Boots a candidate image, waits until its own unit answers, runs the application's tests in it and
+# brings the report home, whatever they say. The machine is told that it tests: its units run with
+# the tests' environment from the first boot on, its migration too, and with nothing of production's. The amazon-ebsvolume
 # builder without volumes keeps nothing of the machine.
 
 variable "region" {
@@ -129,7 +130,7 @@ variable "test_environment" {
   default = {
     RAILS_ENV = "test"
   }
-  description = "Environment of the two commands above; nothing of the application's own is handed on."
+  description = "The whole environment of the candidate's units and of the two commands above; nothing of the application's own is handed on."
 }
 
 variable "test_timeout_seconds" {
@@ -154,8 +155,11 @@ locals {
 locals {
   # Packer before 1.8.1 signs its login with SHA-1 only, which Debian 12's sshd refuses unless it
   # is told otherwise. On this machine only: no image keeps it (scripts/clean.sh).
+  # The two comments are for the image's own role unit (systemd/role.sh).
   user_data = <<EOF
 #cloud-config
+# spotkiln-role: tester
+# spotkiln-environment: ${base64encode(join("", local.environment))}
 write_files:
   - path: /etc/ssh/sshd_config.d/10-packer.conf
     content: "PubkeyAcceptedAlgorithms +ssh-rsa\n"

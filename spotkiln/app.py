@@ -111,7 +111,8 @@ class App(Noun):
     test_environment: dict[str, str] = Field(
         default={"RAILS_ENV": "test"},
         title="Test environment",
-        description="Added to the environment while the tests run.",
+        description="The whole environment of the candidate's units, its migration and the tests: "
+        "on the machine that tests, nothing of the environment above is there.",
     )
 
     @field_validator("repository")

@@ -14,6 +14,7 @@ from spotkiln.image import Image
 from spotkiln.infra import Infra
 from spotkiln.noun import Noun
 from spotkiln.recipe import digest_of
+from spotkiln.role import server_user_data
 
 
 class AllocationStrategy(StrEnum):
@@ -222,6 +223,7 @@ def launch_template_request(
     marks = {"instance": {**tags, **leaving}, "volume": tags}
     data: dict[str, Any] = {
         "ImageId": image.id,
+        "UserData": server_user_data(),
         "SecurityGroupIds": list(infra.security_groups),
         "MetadataOptions": {
             "HttpTokens": "required",

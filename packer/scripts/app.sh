@@ -8,6 +8,7 @@ set -euo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 readonly DEPENDENCIES=10 UNIT=30
 readonly app=$SPOTKILN_APP user=$SPOTKILN_USER folder=/srv/$SPOTKILN_APP etc=/etc/$SPOTKILN_APP
+readonly services=("$app.service" "$app"-{migrate,hostname,role,console,interruption}.service)
 
 decode() {
   base64 --decode <<<"$1"
@@ -56,14 +57,14 @@ install_units() {
     bash "$SPOTKILN_UNITS/render.sh" "$units"
   cp -r "$units"/. /etc/systemd/system/
   rm -rf "$units"
-  install -D -m 0755 "$SPOTKILN_UNITS/set-hostname.sh" /usr/local/lib/spotkiln/set-hostname
-  install -D -m 0755 "$SPOTKILN_UNITS/watch-interruption.sh" \
-    /usr/local/lib/spotkiln/watch-interruption
+  local script
+  for script in set-hostname role console watch-interruption; do
+    install -D -m 0755 "$SPOTKILN_UNITS/$script.sh" "/usr/local/lib/spotkiln/$script"
+  done
   keep_hostname
   verify_units
   # Linked by hand: at the next boot they start; on the builder nothing must.
-  systemctl --quiet enable "$app.service" "$app-migrate.service" "$app-hostname.service" \
-    "$app-interruption.service"
+  systemctl --quiet enable "${services[@]}"
 }
 
 keep_hostname() {
@@ -77,9 +78,7 @@ keep_hostname() {
 verify_units() {
   # It exits with 0 even for keys it does not know: what it says decides.
   local complaints
-  complaints=$(systemd-analyze verify "/etc/systemd/system/$app.service" \
-    "/etc/systemd/system/$app-migrate.service" "/etc/systemd/system/$app-hostname.service" \
-    "/etc/systemd/system/$app-interruption.service" 2>&1 |
+  complaints=$(systemd-analyze verify "${services[@]/#//etc/systemd/system/}" 2>&1 |
     grep --fixed-strings "$app" || true)
   if [[ -n $complaints ]]; then
     echo "app: systemd does not accept the units:" >&2

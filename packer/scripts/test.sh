@@ -41,14 +41,28 @@ matches() {
   return 1
 }
 
+# The application is not even tried when one of the others has failed.
+failed_unit() {
+  local unit
+  for unit in "$app-role.service" "$app-migrate.service" "$app.service"; do
+    if systemctl --quiet is-failed "$unit"; then
+      echo "$unit"
+      return 0
+    fi
+  done
+  return 1
+}
+
 wait_for_unit() {
-  local deadline=$((SECONDS + SPOTKILN_HEALTH_TIMEOUT)) state='' status=''
+  local deadline=$((SECONDS + SPOTKILN_HEALTH_TIMEOUT)) state='' status='' failed
   while ((SECONDS < deadline)); do
-    state=$(systemctl is-active "$app.service" || true)
-    if [[ $state == failed ]]; then
-      echo "test: $app.service has failed; its journal is in journal.log"
+    if failed=$(failed_unit); then
+      echo "test: $failed has failed; its journal is in journal.log. On this machine the units" \
+        "have the test environment, all of it and nothing else; what they write must be under" \
+        "/var/lib/$app, a test database too"
       return 1
     fi
+    state=$(systemctl is-active "$app.service" || true)
     if [[ $state == active ]]; then
       status=$(health_status)
       if matches "$status"; then
@@ -102,7 +116,7 @@ set +e
 ) 2>&1 | tee "$report/test.log"
 code=${PIPESTATUS[0]}
 set -e
-journalctl --boot --no-pager --output=short-iso --unit="$app.service" \
+journalctl --boot --no-pager --output=short-iso --unit="$app.service" --unit="$app-role.service" \
   --unit="$app-migrate.service" --unit="$app-hostname.service" >"$report/journal.log" 2>&1 || true
 echo "$code" >"$report/exit-code"
 chmod -R a+rX "$report"

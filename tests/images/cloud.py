@@ -12,6 +12,7 @@ import httpx
 
 from examples.account import ensure_base_image
 from sandbox.client import Sandbox
+from spotkiln.role import SERVER
 from tests.images.units import ROOT
 
 
@@ -97,6 +98,16 @@ class Cloud:
         (build,) = json.loads(manifest.read_text())["builds"]
         return str(build["artifact_id"]).split(":")[1]
 
+    @property
+    def gateway(self) -> str:
+        """The address by which machines reach this host."""
+        name = f"spotkiln-sandbox-{self.sandbox.description['name']}"
+        shown = subprocess.run(
+            ["docker", "network", "inspect", name], capture_output=True, text=True, check=True
+        )
+        (network,) = json.loads(shown.stdout)
+        return str(network["IPAM"]["Config"][0]["Gateway"])
+
     def base_image(self) -> str:
         """The one that the demo keeps for the next time, or a new one, which is kept too."""
         ensure_base_image(self.sandbox, print)
@@ -105,9 +116,10 @@ class Cloud:
         )["Images"]
         return base["ImageId"]
 
-    def boot(self, image: str) -> Machine:
+    def boot(self, image: str, user_data: str = SERVER) -> Machine:
+        """A machine that is told what it is, as a fleet's launch template does it."""
         (made,) = self.ec2.run_instances(
-            ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1
+            ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, UserData=user_data
         )["Instances"]
         instance = made["InstanceId"]
         self.ec2.get_waiter("instance_running").wait(

@@ -102,4 +102,7 @@ def test_what_lets_old_packer_log_in_stays_on_the_builder(template: str) -> None
     assert found[1].startswith("#cloud-config\n")
     (file,) = yaml.safe_load(found[1])["write_files"]
     assert file["content"] == "PubkeyAcceptedAlgorithms +ssh-rsa\n"
+    # Only who tests is told that it does; a builder is told nothing, and starts nothing.
+    roles = re.findall(r"^# spotkiln-role: (.*)$", found[1], re.MULTILINE)
+    assert roles == (["tester"] if template == "test" else [])
     assert f"rm -f {file['path']}\n" in (PACKER / "scripts" / "clean.sh").read_text()

@@ -14,12 +14,9 @@ from tests.images.units import render
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
 )
-SERVICES = [
-    "demo-web-app",
-    "demo-web-app-migrate",
-    "demo-web-app-hostname",
-    "demo-web-app-interruption",
-]
+APP = "demo-web-app"
+PARTS = ["migrate", "hostname", "role", "console", "interruption"]
+SERVICES = [APP, *(f"{APP}-{part}" for part in PARTS)]
 
 
 @pytest.fixture
@@ -92,8 +89,20 @@ def test_exposure_comes_from_the_drop_in(folder: Path) -> None:
 
 def test_application_starts_after_its_migration_and_needs_it(folder: Path) -> None:
     unit = read(folder / "demo-web-app.service")["Unit"]
-    assert unit["Requires"] == "demo-web-app-migrate.service"
+    assert "demo-web-app-migrate.service" in unit["Requires"].split()
     assert "demo-web-app-migrate.service" in unit["After"].split()
+
+
+@pytest.mark.parametrize("service", [APP, f"{APP}-migrate"])
+def test_nothing_starts_before_the_machine_knows_what_it_is(folder: Path, service: str) -> None:
+    """The only environment is that of the role: without one there is no such file."""
+    unit = read(folder / f"{service}.service")
+    assert f"{APP}-role.service" in unit["Unit"]["Requires"].split()
+    assert f"{APP}-role.service" in unit["Unit"]["After"].split()
+    assert unit["Service"]["EnvironmentFile"] == f"/run/spotkiln/{APP}/environment"
+    assert read(folder / f"{APP}-role.service")["Service"]["RuntimeDirectory"] == f"spotkiln/{APP}"
+    for file in folder.rglob(f"{service}.service*"):
+        assert not file.is_file() or f"/etc/{APP}" not in file.read_text()
 
 
 def test_application_waits_for_the_name_but_serves_without(folder: Path) -> None:

@@ -90,6 +90,8 @@ def test_launch_template_request() -> None:
         "LaunchTemplateName": "spotkiln-r",
         "LaunchTemplateData": {
             "ImageId": "ami-1",
+            # "#cloud-config\n# spotkiln-role: server\n": without it nothing starts there.
+            "UserData": "I2Nsb3VkLWNvbmZpZwojIHNwb3RraWxuLXJvbGU6IHNlcnZlcgo=",
             "SecurityGroupIds": ["sg-default", "sg-rails"],
             "MetadataOptions": {
                 "HttpTokens": "required",

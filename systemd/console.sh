@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Brings the last lines of the application and its units to the machine's console, where EC2 shows
+# them (GetConsoleOutput) while the machine lives and for an hour after. Not all lines: a console
+# takes about 11 kB a second, and journald, were it to write there itself, would make an application
+# wait that logs more.
+# usage: console APPLICATION
+set -euo pipefail
+
+readonly app=${1:?usage: console APPLICATION}
+readonly EVERY_SECONDS=5 LINES=40 CHARACTERS=300 cursor=/run/spotkiln-console/$app
+
+# Not by the pattern "$app-*": another application may begin with the same name.
+units=("--unit=$app.service")
+for part in role hostname migrate interruption; do
+  units+=("--unit=$app-$part.service")
+done
+
+# What is new since the last time; of much that is new, the end.
+tell() {
+  journalctl --boot --quiet --no-pager --output=short-iso --cursor-file="$cursor" "${units[@]}" |
+    tail --lines="$LINES" | cut --characters="-$CHARACTERS"
+}
+
+while true; do
+  tell >/dev/console || echo "console: could not write the last lines to the console" >&2
+  sleep "$EVERY_SECONDS"
+done

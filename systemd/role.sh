@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Decides what this machine is, by what its user data says, and lays the environment of the
+# application's units where they look for it. Until it has, and on a machine that was told nothing,
+# they do not start: so no machine can migrate or serve with production's environment that was not
+# launched to serve.
+#
+# A line of the user data names the role:
+#   # spotkiln-role: server    the environment is the image's own
+#   # spotkiln-role: tester    it is what the line "# spotkiln-environment: <base64>" holds, and the
+#                              image's own goes from this machine
+# usage: role APPLICATION
+set -euo pipefail
+umask 077
+
+readonly app=${1:?usage: role APPLICATION}
+readonly metadata=http://169.254.169.254/latest run=/run/spotkiln/$app own=/etc/$app/environment
+# Until the metadata service answers at all, and until it answers other than "there is none".
+readonly PATIENCE=540 CERTAINTY=5
+
+refuse() {
+  echo "role: $*; nothing of $app starts here" >&2
+  exit 1
+}
+
+# By IMDSv2 only. The first argument: for how many seconds a failure may be tried again.
+ask() {
+  local seconds=$1
+  shift
+  curl --silent --show-error --fail --connect-timeout 1 --max-time 3 \
+    --retry 1000 --retry-delay 1 --retry-max-time "$seconds" --retry-all-errors "$@"
+}
+
+# The values of all lines of that name.
+lines() {
+  sed --quiet "s/^# spotkiln-$1: *//p" "$run/user-data"
+}
+
+rm -f "$run"/*
+token=$(ask "$PATIENCE" --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 600' \
+  "$metadata/api/token") || refuse "the metadata service does not answer"
+# From standard input: a token on the command line could be read by anybody here.
+ask "$CERTAINTY" --header @- --output "$run/user-data" "$metadata/user-data" \
+  <<<"X-aws-ec2-metadata-token: $token" || refuse "this machine has no user data that names its role"
+
+role=$(lines role)
+case $role in
+  server)
+    [[ -f $own ]] || refuse "a server needs $own, which is gone"
+    ln -s "$own" "$run/environment"
+    ;;
+  tester)
+    rm -f "$own"
+    lines environment | base64 --decode >"$run/environment.new" ||
+      refuse "the environment in the user data is not base64"
+    mv "$run/environment.new" "$run/environment"
+    ;;
+  *) refuse "expected one line \"# spotkiln-role: server\" or \"tester\" in its user data, got \"$role\"" ;;
+esac
+rm "$run/user-data"
+echo "$role" >"$run/role"
+echo "role: this machine is a $role"
