@@ -103,9 +103,8 @@ def look(spec: ReleaseSpec) -> Status:
     aws = connect(resolve_region(spec.infra.region))
     group = aws_infra.target_group(aws, spec.infra.target_group)
     current = next(iter(serving(fleets.listing(aws), group.arn)), None)
-    found = servers(
-        targets.health(aws, group.arn), instances.ours(aws), current.id if current else ""
-    )
+    members = [*instances.tagged(aws), *(instances.of_fleet(aws, current.id) if current else ())]
+    found = servers(targets.health(aws, group.arn), members, current.id if current else "")
     claims = leases.read(aws, group.arn)
     ended = ended_runs(one.run for one in claims) if claims else frozenset()
     return assess(spec, aws.region, group, current, found, queue(claims, aws.now(), ended))

@@ -99,11 +99,12 @@ def left_behind(box: Sandbox) -> dict[str, int]:
         for instance in page["Instances"]
         if instance["State"]["Name"] != "terminated"
     ]
+    # As the fleet tells them: EC2's tag is on Spot instances alone.
     of_serving = {
         one["InstanceId"]
-        for one in instances
-        if tags_of(one).get("aws:ec2spot:fleet-request-id") in owned
-    }
+        for fleet in owned
+        for one in ec2.describe_spot_fleet_instances(SpotFleetRequestId=fleet)["ActiveInstances"]
+    } & {one["InstanceId"] for one in instances}
     images = ec2.describe_images(Owners=["self"])["Images"]
     kept = [
         image

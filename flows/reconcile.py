@@ -16,8 +16,8 @@ def reconcile(
 ) -> list[Action]:
     """Finish what was being retired, undo what was never promoted, discard what nobody owns.
 
-    Reads only AWS and the Prefect API. Never touches what a living release owns, nor anything
-    without our tags. May run at any time, and twice at once.
+    Reads only AWS and the Prefect API. Never touches what a living release owns, nor what
+    only looks like ours. May run at any time, and twice at once.
 
     Args:
         region: AWS region. Empty: as for a release.

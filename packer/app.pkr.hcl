@@ -79,7 +79,13 @@ variable "image_name" {
 variable "tags" {
   type        = map(string)
   default     = {}
-  description = "Tags of the image and its snapshots, and of the builder and its volumes."
+  description = "Tags of the image and its snapshots."
+}
+
+variable "run_tags" {
+  type        = map(string)
+  default     = {}
+  description = "Tags of the machine that is launched, and of its volumes."
 }
 
 variable "manifest" {
@@ -202,8 +208,8 @@ source "amazon-ebs" "app" {
 
   tags            = var.tags
   snapshot_tags   = var.tags
-  run_tags        = var.tags
-  run_volume_tags = var.tags
+  run_tags        = var.run_tags
+  run_volume_tags = var.run_tags
 }
 
 build {

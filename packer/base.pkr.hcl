@@ -78,7 +78,13 @@ variable "image_name" {
 variable "tags" {
   type        = map(string)
   default     = {}
-  description = "Tags of the image and its snapshots, and of the builder and its volumes."
+  description = "Tags of the image and its snapshots."
+}
+
+variable "run_tags" {
+  type        = map(string)
+  default     = {}
+  description = "Tags of the machine that is launched, and of its volumes."
 }
 
 variable "manifest" {
@@ -155,8 +161,8 @@ source "amazon-ebs" "base" {
 
   tags            = var.tags
   snapshot_tags   = var.tags
-  run_tags        = var.tags
-  run_volume_tags = var.tags
+  run_tags        = var.run_tags
+  run_volume_tags = var.run_tags
 }
 
 build {

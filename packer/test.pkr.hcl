@@ -72,10 +72,10 @@ variable "source_ami" {
   description = "Id of the candidate image."
 }
 
-variable "tags" {
+variable "run_tags" {
   type        = map(string)
   default     = {}
-  description = "Tags of the machine that the tests run on, and of its volumes."
+  description = "Tags of the machine that is launched, and of its volumes."
 }
 
 variable "app_name" {
@@ -187,8 +187,8 @@ source "amazon-ebsvolume" "test" {
   security_group_id                     = var.security_group_id
   temporary_key_pair_name               = var.key_pair_name
 
-  run_tags        = var.tags
-  run_volume_tags = var.tags
+  run_tags        = var.run_tags
+  run_volume_tags = var.run_tags
 }
 
 build {

@@ -12,12 +12,17 @@ from sandbox.state import utcnow
 
 
 class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
-    def create_image(self) -> ActionResult:
-        self.error_on_dryrun()
+    def _specified_tags(self) -> dict[str, dict[str, str]]:
+        """By resource type."""
         tags: dict[str, dict[str, str]] = {}
         for spec in self.value("TagSpecifications", []):
             pairs = {tag["Key"]: tag["Value"] for tag in spec.get("Tags") or []}
             tags.setdefault(spec["ResourceType"], {}).update(pairs)
+        return tags
+
+    def create_image(self) -> ActionResult:
+        self.error_on_dryrun()
+        tags = self._specified_tags()
         image = self.engine.images.create(
             self.value("InstanceId", ""),
             self.value("Name", ""),
@@ -28,7 +33,22 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
         return ActionResult({"ImageId": image.id})
 
     def copy_image(self) -> ActionResult:
-        raise unsupported("CopyImage", "CreateImage")
+        """Within the region."""
+        self.error_on_dryrun()
+        if self.value("SourceRegion") != self.engine.region:
+            raise unsupported("CopyImage between regions", "CopyImage within its region")
+        source, tags = self.value("SourceImageId", ""), self._specified_tags()
+        if self.value("CopyImageTags", default=False):
+            copied = {
+                key: value
+                for key, value in self.engine.instances.tags(source).items()
+                if not key.startswith("aws:")
+            }
+            tags["image"] = {**copied, **tags.get("image", {})}
+        image = self.engine.images.copy(
+            source, self.value("Name", ""), self.value("Description", ""), tags
+        )
+        return ActionResult({"ImageId": image.id})
 
     def register_image(self) -> ActionResult:
         raise unsupported("RegisterImage", "CreateImage")
@@ -84,6 +104,41 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
         if description is not None:
             image.description = description
         return EmptyResult()
+
+    def enable_image_deregistration_protection(self) -> ActionResult:
+        self.error_on_dryrun()
+        image = self.engine.images.own(self.value("ImageId", ""))
+        cooldown = self.value("WithCooldown", default=False)
+        image.deregistration_protection = (
+            "enabled-with-cooldown" if cooldown else "enabled-without-cooldown"
+        )
+        return ActionResult({"Return": "true"})
+
+    def disable_image_deregistration_protection(self) -> ActionResult:
+        """Without the day that a cooldown lasts."""
+        self.error_on_dryrun()
+        self.engine.images.own(self.value("ImageId", "")).deregistration_protection = "disabled"
+        return ActionResult({"Return": "true"})
+
+    def lock_snapshot(self) -> ActionResult:
+        self.error_on_dryrun()
+        snapshot = self.ec2_backend.get_snapshot(self.value("SnapshotId", ""))
+        self.engine.state.locked_snapshots.add(snapshot.id)
+        return ActionResult({"SnapshotId": snapshot.id, "LockState": self.value("LockMode")})
+
+    def unlock_snapshot(self) -> ActionResult:
+        self.error_on_dryrun()
+        snapshot = self.ec2_backend.get_snapshot(self.value("SnapshotId", ""))
+        self.engine.state.locked_snapshots.discard(snapshot.id)
+        return ActionResult({"SnapshotId": snapshot.id})
+
+    def delete_snapshot(self) -> ActionResult:
+        name = self.value("SnapshotId", "")
+        if name in self.engine.state.locked_snapshots:
+            raise EC2ClientError(
+                "OperationNotPermitted", f"The snapshot '{name}' is locked and cannot be deleted."
+            )
+        return ElasticBlockStore.delete_snapshot(self)
 
     def enable_image_deprecation(self) -> ActionResult:
         self.error_on_dryrun()

@@ -80,6 +80,10 @@ class DockerMachines:
         self._images.begin(image_id)
         machine.work.add(lambda: self._commit(machine, image_id))
 
+    def copy_image(self, source_id: str, image_id: str, name: str, tags: Mapping[str, str]) -> None:
+        del name, tags
+        self._images.copy(source_id, image_id)
+
     def image_state(self, image_id: str) -> ImageStatus:
         return self._images.state(image_id)
 

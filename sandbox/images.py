@@ -27,6 +27,8 @@ class SandboxAmi(Ami):
     deprecation_time: str | None = None
     ena_support = True
     source_image_id: str | None = None
+    source_image_region: str | None = None
+    deregistration_protection = "disabled"
     state_reason: dict[str, str] | None = None
 
     @property
@@ -90,6 +92,27 @@ class Images:
         self._engine.wake()
         return ami
 
+    def copy(
+        self, source_id: str, name: str, description: str, tags: dict[str, dict[str, str]]
+    ) -> SandboxAmi:
+        """CopyImage within the region; `tags` by resource type. Its source may be anybody's."""
+        self._check_name(name)
+        self.must_be_usable(source_id)
+        source = self._engine.ec2.amis[source_id]
+        ami = self._make(random_ami_id(), name, description, source=source_id)
+        ami.state = "pending"
+        ami.ebs_snapshot.status = "pending"
+        ami.ebs_snapshot.description = (
+            f"Copied for DestinationAmi {ami.id} from SourceAmi {source_id} "
+            f"for SourceSnapshot {source.ebs_snapshot.id}. "
+            f"Task created on {round(utcnow().timestamp() * 1000)}."
+        )
+        self._tag(ami.id, tags.get("image", {}))
+        self._tag(ami.ebs_snapshot.id, tags.get("snapshot", {}))
+        self._engine.machines.copy_image(source_id, ami.id, name, tags.get("image", {}))
+        self._engine.wake()
+        return ami
+
     def _check_name(self, name: str) -> None:
         if not _NAME.fullmatch(name):
             raise EC2ClientError(
@@ -131,6 +154,7 @@ class Images:
             boot_mode="uefi-preferred",
         )
         ami.source_image_id = source
+        ami.source_image_region = self._engine.region if source else None
         self._engine.ec2.amis[image_id] = ami
         return ami
 
@@ -166,6 +190,12 @@ class Images:
     def deregister(self, image_id: str, *, delete_snapshots: bool) -> list[dict[str, str]]:
         """Returns what became of the snapshots, if they were to go too."""
         ami = self.own(image_id)
+        if ami.deregistration_protection != "disabled":
+            raise EC2ClientError(
+                "OperationNotPermitted",
+                f"The image '{image_id}' cannot be deregistered because deregistration protection "
+                "is enabled for it.",
+            )
         del self._engine.ec2.amis[image_id]
         self._engine.ec2.tags.pop(image_id, None)
         self._engine.state.deregistered[image_id] = self._engine.clock.now()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sandbox.engine import Engine
 
 FLEET_TAG = "aws:ec2spot:fleet-request-id"
+# The account of the service that launches on somebody's behalf.
+REQUESTER = "226008221399"
 
 
 def launch_from_pool(engine: Engine, fleet: Fleet, pool: Pool, *, spot: bool) -> str:
@@ -24,7 +26,9 @@ def launch_from_pool(engine: Engine, fleet: Fleet, pool: Pool, *, spot: bool) ->
     interface: dict[str, Any] = next(iter(launch.get("NetworkInterfaces") or []), {})
     groups = _groups(launch) + list(interface.get("Groups") or [])
     tags = convert_tag_spec(_with_types(launch.get("TagSpecifications") or []))
-    instance_tags = {**tags.get("instance", {}), FLEET_TAG: fleet.fleet_id}
+    instance_tags = dict(tags.get("instance", {}))
+    if spot:  # AWS nowhere promises its tag on On-Demand members
+        instance_tags[FLEET_TAG] = fleet.fleet_id
     if pool.template:
         instance_tags["aws:ec2launchtemplate:id"] = pool.template[0]
         instance_tags["aws:ec2launchtemplate:version"] = pool.template[1]
@@ -44,6 +48,7 @@ def launch_from_pool(engine: Engine, fleet: Fleet, pool: Pool, *, spot: bool) ->
         metadata_options=launch.get("MetadataOptions") or {},
         tags={**tags, "instance": instance_tags},
     )
+    reservation.requester_id = REQUESTER  # type: ignore[attr-defined]
     set_profile(engine, reservation, launch.get("IamInstanceProfile") or {})
     return engine.instances.adopt(reservation, spot=spot, fleet=fleet, weight=pool.weight)[0]
 

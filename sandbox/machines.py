@@ -132,6 +132,10 @@ class Machines(Protocol):
         """Make an image of the machine's disk, running or stopped. Returns at once."""
         ...
 
+    def copy_image(self, source_id: str, image_id: str, name: str, tags: Mapping[str, str]) -> None:
+        """Make an image with the contents of another. Returns at once."""
+        ...
+
     def image_state(self, image_id: str) -> ImageStatus: ...
 
     def remove_image(self, image_id: str) -> None:

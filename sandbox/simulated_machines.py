@@ -69,6 +69,11 @@ class SimulatedMachines:
             seconds = self._behaviour(machine).image_seconds if machine else 0.0
             self._images[image_id] = _Image(name, dict(tags), self._clock.now() + seconds)
 
+    def copy_image(self, source_id: str, image_id: str, name: str, tags: Mapping[str, str]) -> None:
+        del source_id  # its content is what scripts say of its name and tags
+        with self._lock:
+            self._images[image_id] = _Image(name, dict(tags), self._clock.now())
+
     def image_state(self, image_id: str) -> ImageStatus:
         with self._lock:
             image = self._images.get(image_id)

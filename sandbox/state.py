@@ -120,5 +120,6 @@ class State:
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
     # images that were there once, and when they were deregistered
     deregistered: dict[str, float] = field(default_factory=dict)
+    locked_snapshots: set[str] = field(default_factory=set)
     # "type/zone" with "*" for any -> at most so many instances
     capacity: dict[str, int] = field(default_factory=dict)

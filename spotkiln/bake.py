@@ -8,6 +8,7 @@ from spotkiln.app import App
 from spotkiln.base import BaseSpec, base_variables
 from spotkiln.image import Image, ImageState
 from spotkiln.infra import Infra
+from spotkiln.own import BUILDER, TESTER
 from spotkiln.recipe import ROOT, Recipe, digest_of, digest_of_files
 from spotkiln.release import Builder, BuildSettings
 from spotkiln.source import Source
@@ -114,6 +115,7 @@ def bake_variables(
         "source_ami": infra.base_image.id,
         "image_name": name,
         "tags": tags,
+        "run_tags": {**tags, t.ROLE: BUILDER},
         "manifest": str(manifest),
         "app_archive": str(source.archive),
         "commit": source.commit,
@@ -137,7 +139,7 @@ def test_variables(
         **test_settings(app),
         "health_matcher": infra.target_group.health_check.matcher,
         "source_ami": image.id,
-        "tags": tags,
+        "run_tags": {**tags, t.ROLE: TESTER},
         "app_name": app.name,
         "app_user": app.user,
         "app_port": app.port,
@@ -169,6 +171,7 @@ def base_bake_variables(
         "source_ami": source,
         "image_name": name,
         "tags": tags,
+        "run_tags": {**tags, t.ROLE: BUILDER},
         "manifest": str(manifest),
         "package_list": str(packages),
     }

@@ -94,8 +94,14 @@ def fingerprint_of(packages: str, spec: BaseSpec) -> Recipe:
 
 
 def usable(images: Iterable[Image]) -> list[Image]:
-    """Those that may be built upon: available, and no base of ours that was never promoted."""
-    return [x for x in images if x.available and not (x.is_base and x.state is not ImageState.BASE)]
+    """Those that may be built upon: available, made by hand or a promoted base of ours. No copy
+    of a base that inherited its tags: it would be the newest, with old contents."""
+    return [
+        image
+        for image in images
+        if image.available
+        and (not image.is_base or (image.ours and image.state is ImageState.BASE))
+    ]
 
 
 def changes(fingerprint: Recipe, current: Image | None) -> str:
@@ -126,7 +132,7 @@ def outdated(own: Iterable[Image], name: str) -> list[Image]:
     bases = [
         image
         for image in everything
-        if image.tags.get(t.BASE) == name and image.state is ImageState.BASE
+        if image.ours and image.tags.get(t.BASE) == name and image.state is ImageState.BASE
     ]
     current = newest([image for image in bases if image.available])
     return [

@@ -13,6 +13,7 @@ from spotkiln import tags as t
 from spotkiln.image import Image
 from spotkiln.infra import Infra
 from spotkiln.noun import Noun
+from spotkiln.own import SERVER
 from spotkiln.recipe import digest_of
 from spotkiln.role import server_user_data
 
@@ -220,7 +221,8 @@ def launch_template_request(
     leaving = {t.TARGET_GROUP_ARN: infra.target_group.arn}
     if spec.capacity_rebalance:
         leaving[t.REBALANCE] = "on"
-    marks = {"instance": {**tags, **leaving}, "volume": tags}
+    own = {**tags, t.ROLE: SERVER}
+    marks = {"instance": {**own, **leaving}, "volume": own}
     data: dict[str, Any] = {
         "ImageId": image.id,
         "UserData": server_user_data(),
@@ -231,7 +233,7 @@ def launch_template_request(
             "InstanceMetadataTags": "enabled",
         },
         "TagSpecifications": [
-            {"ResourceType": kind, "Tags": t.to_aws(own)} for kind, own in marks.items()
+            {"ResourceType": kind, "Tags": t.to_aws(mine)} for kind, mine in marks.items()
         ],
     }
     if infra.instance_profile:

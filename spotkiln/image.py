@@ -24,7 +24,7 @@ class ImageState(StrEnum):
 
 
 class Image(Noun):
-    """An AMI with our tags. Times are UTC."""
+    """An AMI. Times are UTC. `copied`: CopyImage made it, of another AMI."""
 
     id: str
     name: str
@@ -33,6 +33,7 @@ class Image(Noun):
     available: bool
     architecture: str = "x86_64"
     snapshots: tuple[str, ...] = ()
+    copied: bool = False
     tags: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -47,6 +48,13 @@ class Image(Noun):
     def release(self) -> str:
         """From its tag; else from its name: a kill can leave an image that was never tagged."""
         return self.tags.get(t.RELEASE, "") or release_of(self.name)
+
+    @property
+    def ours(self) -> bool:
+        """A release or a nightly run chose its name. Its tags alone prove nothing: copies and
+        backups may carry them."""
+        chosen = release_of(self.name)
+        return bool(chosen) and not self.copied and chosen == self.release
 
     @property
     def recipe(self) -> str:

@@ -1,8 +1,8 @@
 """What to do about what nobody owns: a pure function from facts to actions.
 
 A resource is owned by the living release whose tag it carries, by a fleet that serves, by a kept
-version, or it is a base image that was promoted. Whatever else carries our tags is finished
-(retiring) or undone (pending, candidates, builders). What does not carry them is never touched.
+version, or it is a base image that was promoted. Whatever else is ours (`spotkiln.own`) is finished
+(retiring) or undone (pending, candidates, builders). What is not ours is never touched.
 A nightly run's bake is a release here: it has an id, and lives as long as it renews its lease.
 """
 
@@ -12,6 +12,7 @@ from spotkiln import tags as t
 from spotkiln.fleet import Fleet, Phase
 from spotkiln.image import Image, ImageState
 from spotkiln.noun import Noun
+from spotkiln.own import LeftAlone
 from spotkiln.serving import newest_serving, outdone
 from spotkiln.target import Instance
 
@@ -34,10 +35,11 @@ class Snapshot(Noun):
 
 
 class Facts(Noun):
-    """Everything with our tags, or a name that we chose, and who lives.
+    """Everything that is ours, and who lives.
 
     `living` are releases. `images` include those that only their name tells to be ours: their
-    release is then read from it.
+    release is then read from it. `instances` are builders, and members of fleets. `left_alone`
+    is what only inherited a tag of ours.
     """
 
     living: frozenset[str] = frozenset()
@@ -48,6 +50,7 @@ class Facts(Noun):
     templates: tuple[Owned, ...] = ()
     security_groups: tuple[Owned, ...] = ()
     key_pairs: tuple[Owned, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
 
 
 class Do(StrEnum):
@@ -192,9 +195,7 @@ def _builders(facts: Facts) -> list[Action]:
             why=f"a builder of {one.tags.get(t.RELEASE, '')}, which lives no more",
         )
         for one in sorted(facts.instances, key=lambda x: x.id)
-        if not one.fleet
-        and one.state not in {"shutting-down", "terminated"}
-        and one.tags.get(t.RELEASE, "") not in facts.living
+        if not one.fleet and one.stays and one.tags.get(t.RELEASE, "") not in facts.living
     ]
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Self
 
 from spotkiln.noun import Noun
 
@@ -23,7 +24,8 @@ class Health(StrEnum):
 
 
 class Instance(Noun):
-    """An EC2 instance. `lost_by` is its state reason's code once it stops or terminates."""
+    """An EC2 instance. `lost_by` is its state reason's code once it stops or terminates, `key` its
+    key pair's name, `requester` the service that launched it on somebody's behalf."""
 
     id: str
     state: str
@@ -35,7 +37,19 @@ class Instance(Noun):
     launched: datetime = datetime.fromtimestamp(0, UTC)
     lost_by: str = ""
     fleet: str = ""
+    key: str = ""
+    requester: str = ""
+    volumes: tuple[str, ...] = ()
     tags: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
+
+    def of(self, fleet: str) -> Self:
+        """The same one, known to be this fleet's."""
+        return self.model_copy(update={"fleet": fleet})
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is there until somebody ends it, stopped ones too."""
+        return self.state not in {"shutting-down", "terminated"}
 
     @property
     def live(self) -> bool:

@@ -154,7 +154,7 @@ class Builder:
 
     def _run(self, key: str, group: str, zone: str) -> str:
         self._ui.step("Launching a source AWS instance...")
-        tags = dict(self.template.value("tags") or {})
+        tags = dict(self.template.value("run_tags") or {})
         self._ui.step("Adding tags to source instance")
         request: dict[str, Any] = {
             "ImageId": self.template.text("source_ami"),

@@ -13,15 +13,10 @@ from botocore.exceptions import ClientError
 from spotkiln import tags as t
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
+from spotkiln.own import builder_name
 from spotkiln.poll import Clock, Done, Waiting, poll
 
-PREFIX = "spotkiln-builder-"
 DELETE_SECONDS = 180
-
-
-def builder_name(release: str) -> str:
-    """Of the builder's security group and of its key pair."""
-    return f"{PREFIX}{release}"
 
 
 def _find_group(aws: Aws, name: str, vpc: str) -> tuple[str, bool] | None:

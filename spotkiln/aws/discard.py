@@ -40,8 +40,9 @@ def discard(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) ->
 
 
 def discard_builders(aws: Aws, release: str, say: Callable[[str], None]) -> list[str]:
-    """Terminate the machines that a release's bakes and tests left running."""
-    builders = [one for one in instances.of_release(aws, release) if one.live and not one.fleet]
+    """Terminate the machines that a release's bakes and tests left, stopped ones too: Packer
+    stops a builder before it makes its image."""
+    builders = [one for one in instances.builders_of(aws, release) if one.stays]
     if builders:
         instances.terminate(aws, (one.id for one in builders))
         say(f"terminating {len(builders)} builders")

@@ -10,6 +10,7 @@ from spotkiln import tags as t
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
 from spotkiln.image import Image
+from spotkiln.own import made_for
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef, ImageTypeDef
@@ -30,6 +31,8 @@ def from_aws(image: "ImageTypeDef", region: str) -> Image:
         available=image.get("State") == "available",
         architecture=image.get("Architecture", "x86_64"),
         snapshots=tuple(snapshot for snapshot in snapshots if snapshot),
+        # What CreateImage made tells of its instance, too.
+        copied="SourceImageId" in image and "SourceInstanceId" not in image,
         tags=t.from_aws(image.get("Tags")),  # type: ignore[arg-type]
     )
 
@@ -45,23 +48,28 @@ def by_name(aws: Aws, pattern: str) -> list[Image]:
     return _own(aws, [{"Name": "name", "Values": [pattern]}], f"images named {pattern}")
 
 
+def _ours(aws: Aws, tag: str, value: str, what: str) -> list[Image]:
+    """Those with this tag that are ours: a copy carries it, too."""
+    found = _own(aws, [{"Name": f"tag:{tag}", "Values": [value]}], what)
+    return [image for image in found if image.ours]
+
+
 def of_recipe(aws: Aws, recipe: str) -> list[Image]:
-    """All images of a recipe, in whatever state."""
-    return _own(
-        aws, [{"Name": f"tag:{t.RECIPE}", "Values": [recipe]}], f"images of recipe {recipe}"
-    )
+    """All our images of a recipe, in whatever state."""
+    return _ours(aws, t.RECIPE, recipe, f"images of recipe {recipe}")
 
 
 def of_app(aws: Aws, app: str) -> list[Image]:
-    return _own(aws, [{"Name": f"tag:{t.APP}", "Values": [app]}], f"images of {app}")
+    """All our images of an application."""
+    return _ours(aws, t.APP, app, f"images of {app}")
 
 
 def of_release(aws: Aws, release: str, name: str) -> list[Image]:
     """What a release baked: by its tag, and by the name it chose, should it never have got so
     far as to be tagged."""
-    tagged = _own(aws, [{"Name": f"tag:{t.RELEASE}", "Values": [release]}], f"images of {release}")
+    tagged = _ours(aws, t.RELEASE, release, f"images of {release}")
     # Names are unique, and a release has one: where it is tagged there is no other.
-    return tagged or by_name(aws, name)
+    return tagged or [image for image in by_name(aws, name) if image.ours]
 
 
 def describe(aws: Aws, image: str) -> Image | None:
@@ -88,24 +96,41 @@ def require_token(aws: Aws, image: str) -> None:
         aws.ec2.modify_image_attribute(ImageId=image, ImdsSupport={"Value": "v2.0"})
 
 
-def snapshots_of(aws: Aws, image: Image) -> list[str]:
-    """Those that its mapping names, and those whose description says they were made for it:
-    an image that was still pending names none."""
-    with aws_errors(f"snapshots of image {image.id}"):
+def _made(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> dict[str, str]:
+    """Of the account's snapshots those that CreateImage made, and for which image: no copies,
+    no backups."""
+    with aws_errors(what):
         pages = aws.ec2.get_paginator("describe_snapshots").paginate(
-            OwnerIds=["self"], Filters=[{"Name": "description", "Values": [f"*{image.id}*"]}]
+            OwnerIds=["self"], Filters=filters
         )
-        described = [one["SnapshotId"] for page in pages for one in page["Snapshots"]]
-    return sorted({*image.snapshots, *described})
+        found = [one for page in pages for one in page["Snapshots"]]
+    made = {
+        one["SnapshotId"]: made_for(one.get("Description", ""), t.from_aws(one.get("Tags")))  # type: ignore[arg-type]
+        for one in found
+    }
+    return {snapshot: image for snapshot, image in made.items() if image}
+
+
+def snapshots_of(aws: Aws, image: Image) -> list[str]:
+    """Those that its mapping names, and those that CreateImage says it made for it: an image
+    that was still pending names none."""
+    described = _made(
+        aws,
+        [{"Name": "description", "Values": [f"*{image.id}*"]}],
+        f"snapshots of image {image.id}",
+    )
+    return sorted({*image.snapshots, *(x for x, made in described.items() if made == image.id)})
 
 
 def snapshots_of_release(aws: Aws, release: str) -> list[str]:
-    """Ids, found by tag."""
-    with aws_errors(f"snapshots of {release}"):
-        pages = aws.ec2.get_paginator("describe_snapshots").paginate(
-            OwnerIds=["self"], Filters=[{"Name": f"tag:{t.RELEASE}", "Values": [release]}]
+    """Ids of those that CreateImage made and that carry the release's tag."""
+    return list(
+        _made(
+            aws,
+            [{"Name": f"tag:{t.RELEASE}", "Values": [release]}],
+            f"snapshots of {release}",
         )
-        return [one["SnapshotId"] for page in pages for one in page["Snapshots"]]
+    )
 
 
 def deregister(aws: Aws, image: str) -> None:

@@ -16,6 +16,7 @@ from spotkiln.errors import InputError
 from spotkiln.fleet import FleetSpec
 from spotkiln.image import newest
 from spotkiln.infra import BaseImage, HealthCheck, Infra, InfraNames, TargetGroup, exactly_one
+from spotkiln.own import inherited_images
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SecurityGroupTypeDef
@@ -151,11 +152,14 @@ def key_pair(aws: Aws, name: str) -> str:
 
 def base_image(aws: Aws, pattern: str) -> BaseImage:
     """The newest of the account's own images that match and may be built upon."""
-    found = newest(usable(images.by_name(aws, pattern)))
+    matching = images.by_name(aws, pattern)
+    found = newest(usable(matching))
     if found is None:
+        copies = ", ".join(one.id for one in inherited_images(matching))
         raise InputError(
             f"the account owns no available image named {pattern!r} in {aws.region}: "
             "bake one with the flow nightly (docs/nightly.md) or name another"
+            + (f". To build upon the copies {copies}, remove their spotkiln: tags" * bool(copies))
         )
     return BaseImage(id=found.id, name=found.name, architecture=found.architecture)
 

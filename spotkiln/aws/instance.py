@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from spotkiln import tags as t
-from spotkiln.aws.errors import aws_errors, is_not_found
+from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
+from spotkiln.own import is_builder
 from spotkiln.target import Instance
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
 
 
-def from_aws(instance: "InstanceTypeDef") -> Instance:
-    """Source: EC2 DescribeInstances."""
+def from_aws(instance: "InstanceTypeDef", requester: str = "") -> Instance:
+    """Source: EC2 DescribeInstances. `requester` is its reservation's."""
     tags = t.from_aws(instance.get("Tags"))  # type: ignore[arg-type]
     state = instance["State"]["Name"]
     code = instance.get("StateReason", {}).get("Code", "")
@@ -31,6 +32,13 @@ def from_aws(instance: "InstanceTypeDef") -> Instance:
         launched=instance["LaunchTime"],
         lost_by=code if state not in {"pending", "running"} else "",
         fleet=tags.get(t.FLEET_REQUEST, ""),
+        key=instance.get("KeyName", ""),
+        requester=requester,
+        volumes=tuple(
+            mapping["Ebs"]["VolumeId"]
+            for mapping in instance.get("BlockDeviceMappings", [])
+            if mapping.get("Ebs", {}).get("VolumeId")
+        ),
         tags=tags,
     )
 
@@ -39,35 +47,70 @@ def _describe(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[I
     with aws_errors(what):
         pages = aws.ec2.get_paginator("describe_instances").paginate(Filters=filters)
         return [
-            from_aws(instance)
+            from_aws(instance, reservation.get("RequesterId", ""))
             for page in pages
             for reservation in page["Reservations"]
             for instance in reservation["Instances"]
         ]
 
 
+def members(aws: Aws, fleet: str) -> list[str]:
+    """Ids of the running instances of a fleet as it tells them itself, late at times."""
+    try:
+        pages = aws.ec2.get_paginator("describe_spot_fleet_instances").paginate(
+            SpotFleetRequestId=fleet
+        )
+        return [one.get("InstanceId", "") for page in pages for one in page["ActiveInstances"]]
+    except ClientError as error:
+        # A fleet that has just been asked for, or that ended two days ago.
+        if is_not_found(error) or code_of(error).startswith("InvalidSpotFleetRequestId"):
+            return []
+        with aws_errors(f"members of fleet {fleet}"):
+            raise
+
+
 def of_fleet(aws: Aws, fleet: str) -> list[Instance]:
     """All that a fleet launched and EC2 still tells of, the terminated of the last hour too.
 
-    By AWS's own tag: DescribeSpotFleetInstances can be out of date.
+    By AWS's own tag, and as its members: what a fleet tells can be out of date, and On-Demand
+    members may be without the tag.
     """
-    return _describe(
+    tagged = _describe(
         aws,
         [{"Name": f"tag:{t.FLEET_REQUEST}", "Values": [fleet]}],
         f"instances of fleet {fleet}",
     )
+    known = {one.id for one in tagged}
+    more = [name for name in members(aws, fleet) if name not in known]
+    return tagged + [one.of(fleet) for one in by_id(aws, more)]
 
 
-def of_release(aws: Aws, release: str) -> list[Instance]:
-    """All instances of a release: its fleet's and its builders'."""
-    return _describe(
-        aws, [{"Name": f"tag:{t.RELEASE}", "Values": [release]}], f"instances of {release}"
+def by_id(aws: Aws, ids: Iterable[str]) -> list[Instance]:
+    """Those of these that EC2 still tells of."""
+    wanted = sorted(ids)
+    # By a filter: an unknown id is no error then, and 200 are allowed.
+    return [
+        one
+        for start in range(0, len(wanted), 200)
+        for one in _describe(
+            aws,
+            [{"Name": "instance-id", "Values": wanted[start : start + 200]}],
+            f"instances {', '.join(wanted[start : start + 200])}",
+        )
+    ]
+
+
+def builders_of(aws: Aws, release: str) -> list[Instance]:
+    """A release's builders and testers, in whatever state."""
+    tagged = _describe(
+        aws, [{"Name": f"tag:{t.RELEASE}", "Values": [release]}], f"builders of {release}"
     )
+    return [one for one in tagged if is_builder(one)]
 
 
-def ours(aws: Aws) -> list[Instance]:
-    """All instances that carry a release's tag, whosever it was."""
-    return _describe(aws, [{"Name": "tag-key", "Values": [t.RELEASE]}], "our instances")
+def tagged(aws: Aws) -> list[Instance]:
+    """All instances that carry a release's tag, whoever launched them."""
+    return _describe(aws, [{"Name": "tag-key", "Values": [t.RELEASE]}], "instances with our tags")
 
 
 def terminate(aws: Aws, ids: Iterable[str]) -> None:

@@ -20,9 +20,11 @@ def read_back(aws: Aws, release: str, name: str) -> dict[tuple[str, str], bool]:
         found["snapshot", snapshot] = True
     for fleet in fleets.of_release(aws, release):
         found["spot-fleet-request", fleet.id] = not fleet.gone
+        for one in instances.of_fleet(aws, fleet.id):
+            found["instance", one.id] = not one.gone
     for template in fleets.templates_of_release(aws, release):
         found["launch-template", template] = True
-    for one in instances.of_release(aws, release):
+    for one in instances.builders_of(aws, release):
         found["instance", one.id] = not one.gone
     return found
 

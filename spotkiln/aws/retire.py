@@ -61,12 +61,17 @@ def drain(
     )
 
 
-def _confirm(aws: Aws, retiring: Sequence[Fleet], target_group: str, clock: Clock) -> None:
+def _confirm(
+    aws: Aws, retiring: Sequence[Fleet], known: set[str], target_group: str, clock: Clock
+) -> None:
     """Until every fleet is cancelled and every instance terminated, late ones too: a fleet that
-    is cancelled before it was fulfilled can still launch."""
+    is cancelled before it was fulfilled can still launch. `known` are looked at by their ids:
+    a fleet does not tell of members that are about to end."""
 
     def gone() -> Done[None] | Waiting:
-        left = [one for one in _members(aws, retiring) if not one.gone]
+        members = {one.id: one for one in _members(aws, retiring)}
+        members |= {one.id: one for one in instances.by_id(aws, known - members.keys())}
+        left = [one for one in members.values() if not one.gone]
         late = {one.id for one in left if one.live}
         if late:
             targets.deregister(
@@ -120,7 +125,7 @@ def retire(
     drain(aws, target_group, ids, delay, clock, say)
     say(f"terminating {len(ids)} instances")
     instances.terminate(aws, (one.id for one in members if one.state != "shutting-down"))
-    _confirm(aws, retiring, target_group, clock)
+    _confirm(aws, retiring, ids, target_group, clock)
     for template in {name for fleet in retiring for name in fleet.launch_templates}:
         fleets.delete_template(aws, template)
     return members

@@ -93,9 +93,17 @@ class Account:
 
     def instances(self, fleet: str = "") -> list[dict[str, Any]]:
         """Those that have not ended; of one fleet, or all."""
-        wanted = [{"Name": "tag:aws:ec2spot:fleet-request-id", "Values": [fleet]}] if fleet else []
-        pages = self.ec2.describe_instances(Filters=wanted)["Reservations"]
+        pages = self.ec2.describe_instances()["Reservations"]
         every = [one for page in pages for one in page["Instances"]]
+        if fleet:
+            told = self.ec2.describe_spot_fleet_instances(SpotFleetRequestId=fleet)
+            active = {one["InstanceId"] for one in told["ActiveInstances"]}
+            every = [
+                one
+                for one in every
+                if one["InstanceId"] in active
+                or tags_of(one).get("aws:ec2spot:fleet-request-id") == fleet
+            ]
         return [one for one in every if one["State"]["Name"] != "terminated"]
 
     def targets(self, name: str) -> dict[str, str]:

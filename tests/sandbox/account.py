@@ -135,12 +135,18 @@ class Account:
         eventually(reached, what=f"{fleet_id} becomes {state} {activity or ''}")
 
     def members(self, fleet_id: str, *states: str) -> list[dict[str, Any]]:
-        """Its instances by their tag, oldest first."""
-        filters = [{"Name": "tag:aws:ec2spot:fleet-request-id", "Values": [fleet_id]}]
-        if states:
-            filters.append({"Name": "instance-state-name", "Values": list(states)})
-        reservations = self.ec2.describe_instances(Filters=filters)["Reservations"]
-        return [one for reservation in reservations for one in reservation["Instances"]]
+        """Its instances, oldest first: Spot ones by EC2's tag, On-Demand ones as it tells them."""
+        active = self.ec2.describe_spot_fleet_instances(SpotFleetRequestId=fleet_id)
+        ids = {one["InstanceId"] for one in active["ActiveInstances"]}
+        reservations = self.ec2.describe_instances()["Reservations"]
+        found = [one for reservation in reservations for one in reservation["Instances"]]
+        tag = {"Key": "aws:ec2spot:fleet-request-id", "Value": fleet_id}
+        return [
+            one
+            for one in found
+            if (one["InstanceId"] in ids or tag in one.get("Tags", []))
+            and (not states or one["State"]["Name"] in states)
+        ]
 
     def running_members(self, fleet_id: str, count: int = 2) -> list[str]:
         found = eventually(

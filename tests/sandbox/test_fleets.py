@@ -266,6 +266,10 @@ def test_a_part_can_be_on_demand(account: Account, box: Sandbox) -> None:
     account.until_fleet(fleet, "active", "error")
     assert [one.get("InstanceLifecycle") for one in account.members(fleet)] == [None]
     assert account.fleet(fleet)["SpotFleetRequestConfig"]["OnDemandFulfilledCapacity"] == 1.0
+    (on_demand,) = account.members(fleet)
+    # AWS promises its tag nowhere but on Spot instances.
+    keys = {tag["Key"] for tag in on_demand.get("Tags", [])}
+    assert "aws:ec2spot:fleet-request-id" not in keys
     box.clear_capacity()
     account.until_fleet(fleet, "active", "fulfilled")
     assert sorted(str(one.get("InstanceLifecycle")) for one in account.members(fleet)) == [

@@ -36,6 +36,7 @@ class Bakery:
             "subnet_id": self._account.subnets()["eu-west-1b"],
             "ssh_source_cidrs": ["127.0.0.0/8"],
             "tags": {"spotkiln:app": "demo"},
+            "run_tags": {"spotkiln:app": "demo", "spotkiln:role": "builder"},
             "app_name": "demo",
             **more,
         }
@@ -144,8 +145,9 @@ def test_its_builder_is_named_and_tagged_as_packers(bakery: Bakery, box: Sandbox
         spec["ResourceType"]: {tag["Key"]: tag["Value"] for tag in spec["Tags"]}
         for spec in calls["RunInstances"]["TagSpecifications"]
     }
-    assert tags["instance"] == {"Name": "Packer Builder", "spotkiln:app": "demo"}
-    assert tags["volume"] == {"spotkiln:app": "demo"}
+    given = {"spotkiln:app": "demo", "spotkiln:role": "builder"}
+    assert tags["instance"] == {"Name": "Packer Builder", **given}
+    assert tags["volume"] == given
 
 
 def test_the_manifest_grows(bakery: Bakery) -> None:

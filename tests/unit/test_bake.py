@@ -44,7 +44,7 @@ def test_test_variables() -> None:
     assert found == {
         **BUILDER,
         "source_ami": "ami-1",
-        "tags": TAGS,
+        "run_tags": {**TAGS, "spotkiln:role": "tester"},
         "app_name": "demo-web-app",
         "app_user": "webapp",
         "app_port": 3000,
@@ -79,6 +79,7 @@ def test_bake_variables() -> None:
         "source_ami": "ami-base",
         "image_name": "demo/1",
         "tags": TAGS,
+        "run_tags": {**TAGS, "spotkiln:role": "builder"},
         "manifest": "/runs/1/manifest.json",
         "app_archive": "/runs/1/source.tar.gz",
         "commit": COMMIT,

@@ -34,6 +34,7 @@ AWS_TAGS = [
     {"Key": "spotkiln:run", "Value": "run-1"},
     {"Key": "spotkiln:target-group", "Value": "website"},
 ]
+AWS_SERVER_TAGS = t.to_aws({**TAGS, t.ROLE: "server"})
 
 
 def request(spec: FleetSpec | None = None, **infra: Any) -> dict[str, Any]:
@@ -101,9 +102,11 @@ def test_launch_template_request() -> None:
             "TagSpecifications": [
                 {
                     "ResourceType": "instance",
-                    "Tags": [*AWS_TAGS, {"Key": "spotkiln:target-group-arn", "Value": GROUP}],
+                    "Tags": t.to_aws(
+                        {**TAGS, t.ROLE: "server", "spotkiln:target-group-arn": GROUP}
+                    ),
                 },
-                {"ResourceType": "volume", "Tags": AWS_TAGS},
+                {"ResourceType": "volume", "Tags": AWS_SERVER_TAGS},
             ],
             "IamInstanceProfile": {"Arn": PROFILE},
             "KeyName": "demo",
@@ -126,7 +129,7 @@ def test_a_machine_knows_whether_it_is_replaced_before_it_ends() -> None:
     )
     [instance, volume] = wanted["LaunchTemplateData"]["TagSpecifications"]
     assert {"Key": "spotkiln:capacity-rebalance", "Value": "on"} in instance["Tags"]
-    assert volume["Tags"] == AWS_TAGS
+    assert volume["Tags"] == AWS_SERVER_TAGS
 
 
 def test_ec2s_own_model_accepts_the_template() -> None:

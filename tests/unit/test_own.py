@@ -1,0 +1,119 @@
+"""What is ours, and what only looks like it."""
+
+import pytest
+
+from spotkiln import tags as t
+from spotkiln.image import image_name
+from spotkiln.own import (
+    LeftAlone,
+    builder_name,
+    inherited_images,
+    is_builder,
+    made_for,
+    not_a_builder,
+    template_is_ours,
+    with_fleets,
+)
+from spotkiln.target import Instance
+from tests.unit import nouns
+from tests.unit.nouns import COMMIT, RELEASE, TAGS
+
+
+def builder(**changes: object) -> Instance:
+    marks = {**TAGS, t.ROLE: "builder"}
+    given = {"tags": marks, "key": builder_name(RELEASE), **changes}
+    return nouns.instance("i-1", **given)  # type: ignore[arg-type]
+
+
+def test_a_builder_is_known_by_role_key_and_launch() -> None:
+    assert is_builder(builder())
+    assert is_builder(builder(tags={**TAGS, t.ROLE: "tester"}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"tags": TAGS}, "spotkiln:role is not there"),
+        ({"tags": {**TAGS, t.ROLE: "server"}}, "spotkiln:role is server"),
+        ({"key": ""}, "key pair is none"),
+        ({"key": "demo"}, "key pair is demo"),
+        ({"key": builder_name("other-0123456789ab")}, "key pair is spotkiln-builder-other"),
+        ({"requester": "226008221399"}, "226008221399 launched it"),
+        (
+            {"tags": {**TAGS, t.ROLE: "builder", "aws:autoscaling:groupName": "x"}},
+            "aws:autoscaling:groupName",
+        ),
+    ],
+)
+def test_what_is_no_builder_and_why(changes: dict[str, object], why: str) -> None:
+    one = builder(**changes)
+    assert not is_builder(one)
+    assert why in not_a_builder(one)
+
+
+def test_a_fleets_member_is_no_builder() -> None:
+    assert not is_builder(builder(fleet="sfr-1"))
+
+
+@pytest.mark.parametrize(
+    ("description", "tags", "image"),
+    [
+        ("Created by CreateImage(i-0a1) for ami-0b2", {}, "ami-0b2"),
+        ("Created by CreateImage(i-0a1) for ami-0b2 from vol-0c3", {}, "ami-0b2"),
+        ("Created by CreateImage(i-0a1) for ami-0b2", {"aws:dlm:lifecycle-policy-id": "p"}, ""),
+        ("Created by CreateImage(i-0a1) for ami-0b2", {"aws:backup:source-resource": "i"}, ""),
+        ("Created by CreateImage(i-0a1) for ami-0b2", {"dlm:managed": "true"}, ""),
+        (
+            "Copied for DestinationAmi ami-0c3 from SourceAmi ami-0b2 for SourceSnapshot snap-0d4.",
+            {},
+            "",
+        ),
+        ("[Copied snap-1 from eu-west-1] Created by CreateImage(i-0a1) for ami-0b2", {}, ""),
+        ("Created for policy: policy-1 schedule: for ami-0b2", {}, ""),
+        ("", {}, ""),
+    ],
+)
+def test_which_image_a_snapshot_was_made_for(
+    description: str, tags: dict[str, str], image: str
+) -> None:
+    assert made_for(description, tags) == image
+
+
+@pytest.mark.parametrize(
+    ("changes", "ours"),
+    [
+        ({}, True),
+        ({"tags": {}}, True),  # killed before it was tagged
+        ({"copied": True}, False),
+        ({"name": "copy of it"}, False),
+        ({"name": image_name("demo-web-app", COMMIT, "demo-web-app-ffffffffffff")}, False),
+        ({"name": "AwsBackup_i-0a1_0b2"}, False),
+    ],
+)
+def test_an_image_is_known_by_the_name_that_its_release_chose(
+    changes: dict[str, object], ours: bool
+) -> None:
+    image = nouns.image().model_copy(update=changes)
+    assert image.ours is ours
+    told = inherited_images([image])
+    assert [one.id for one in told] == ([] if ours else ["ami-1"])
+
+
+def test_what_is_told_of_a_copy() -> None:
+    (told,) = inherited_images([nouns.image().model_copy(update={"name": "a copy"})])
+    assert str(told) == "image ami-1: a copy: no release chose its name 'a copy'"
+    assert isinstance(told, LeftAlone)
+
+
+def test_launch_templates_by_name() -> None:
+    assert template_is_ours(f"spotkiln-{RELEASE}-0a1b2c3d", RELEASE)
+    assert not template_is_ours(f"spotkiln-{RELEASE}-0a1b2c3d-copy", RELEASE)
+    assert not template_is_ours("website", RELEASE)
+    assert not template_is_ours("spotkiln--0a1b2c3d", "")
+
+
+def test_a_fleet_tells_its_members() -> None:
+    tagged, told, other = (nouns.instance(f"i-{n}") for n in range(3))
+    tagged = tagged.of("sfr-2")
+    found = with_fleets([tagged, told, other], {"sfr-1": ["i-0", "i-1", "i-9"]})
+    assert [one.fleet for one in found] == ["sfr-2", "sfr-1", ""]
