@@ -12,6 +12,7 @@ from spotkiln.release import Approval, BuildSettings, Release, ReleaseSpec
 from spotkiln.undo import UndoStack
 from tasks.approval import ask_approval
 from tasks.fleet import find_serving, is_unchanged
+from tasks.foreign import find_foreign
 from tasks.image import Job, discard_image, find_image, packer_build, test_in_image
 from tasks.infra import look_up_infra
 from tasks.lock import one_at_a_time
@@ -72,6 +73,7 @@ def release(
             settle(found.region, infra.target_group)
         reuse, current = find_image(job), find_serving(found)
         image, record.image, record.reused = reuse.image, reuse.image, reuse.why
+        record.foreign = find_foreign(found)
         if image and current and not force and is_unchanged(found, fleet, image, current[0]):
             return record.unchanged(current[0])
         if no := outdated(record.approved, image, current):

@@ -11,6 +11,7 @@ from spotkiln.release import Release, ReleaseSpec
 from spotkiln.undo import UndoStack
 from spotkiln.versions import PREVIOUS
 from tasks.fleet import find_serving, is_unchanged
+from tasks.foreign import find_foreign
 from tasks.image import discard_rejected
 from tasks.infra import look_up_infra
 from tasks.lock import one_at_a_time
@@ -57,6 +58,7 @@ def rollback(
             settle(found.region, infra.target_group)
         # Whoever was before us may have pruned or rejected it.
         image, current = find_version(spec, image.id), find_serving(found)
+        record.foreign = find_foreign(found)
         if current and is_unchanged(found, fleet, image, current[0]):
             return record.unchanged(current[0])
         with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:

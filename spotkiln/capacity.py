@@ -29,13 +29,13 @@ def scaled_to(fleet: Fleet) -> int:
 
 
 def size(spec: FleetSpec, replaced: Sequence[Fleet]) -> Size:
-    """What to ask for in place of these fleets, of which the first is the one that serves.
+    """What to ask for in place of all of these fleets.
 
-    At least what they were scaled to, within the deployment's bounds. What scaling added is Spot,
-    as with AWS's own scaling: the On-Demand part is the deployment's number, and one that was only
-    a fallback does not stay.
+    At least what they were scaled to, or what the deployment asks for, within its bounds. What
+    scaling added is Spot, as with AWS's own scaling: the On-Demand part is the deployment's number,
+    and one that was only a fallback does not stay.
     """
-    serve = sum(scaled_to(fleet) for fleet in replaced)
+    serve = sum(scaled_to(fleet) or spec.capacity for fleet in replaced)
     capacity = min(max(spec.capacity, serve), spec.most)
     if serve <= spec.capacity:
         return Size(spec=spec)

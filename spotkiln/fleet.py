@@ -111,7 +111,8 @@ class FleetSpec(Noun):
 
 
 class Fleet(Noun):
-    """A spot fleet request as AWS tells it. `created` is UTC."""
+    """A spot fleet request as AWS tells it. `created` is UTC. A `weighted` one's capacity is not
+    in instances."""
 
     id: str
     state: str
@@ -120,6 +121,8 @@ class Fleet(Noun):
     created: datetime = datetime.fromtimestamp(0, UTC)
     target_groups: tuple[str, ...] = ()
     launch_templates: tuple[str, ...] = ()
+    classic_load_balancers: tuple[str, ...] = ()
+    weighted: bool = False
     tags: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -137,6 +140,11 @@ class Fleet(Noun):
     @property
     def commit(self) -> str:
         return self.tags.get(t.COMMIT, "")
+
+    @property
+    def adopted(self) -> bool:
+        """Somebody else asked for it; we only retire it."""
+        return t.ADOPTED in self.tags
 
     @property
     def phase(self) -> Phase | None:

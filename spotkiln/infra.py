@@ -28,6 +28,12 @@ class InfraNames(Noun):
         "register here.",
         min_length=1,
     )
+    adopt: bool = Field(
+        default=False,
+        title="Adopt what serves",
+        description="Spot Fleets without our tags that serve this target group, and no other, are "
+        "retired after the promotion, without losing a request. Off: both serve.",
+    )
     security_groups: list[str] = Field(
         default=["default", "Rails App"],
         title="Security groups",
@@ -108,6 +114,7 @@ class Infra(Noun):
     instance_profile: str = ""
     key_pair: str = ""
     base_image: BaseImage
+    adopt: bool = False
 
 
 def exactly_one(what: str, where: str, name: str, found: dict[str, T], known: list[str]) -> T:

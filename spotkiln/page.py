@@ -56,6 +56,8 @@ def release_page(release: Release) -> str:
     if release.servers:
         parts += ["## Targets", _targets(release)]
     parts += ["## Where the time went", _times(release)]
+    if release.foreign:
+        parts += ["## Not ours", "\n".join(f"- {line}" for line in release.foreign)]
     if release.undone:
         parts += ["## Undone", "\n".join(f"- {what}" for what in release.undone)]
     if release.retired:
@@ -93,7 +95,8 @@ def _failures(release: Release) -> str:
 
 
 def _fleet(fleet: Fleet) -> str:
-    return f"`{fleet.id}` with {fleet.capacity} instances of commit `{fleet.commit[:12]}`"
+    whose = "that was adopted" if fleet.adopted else f"of commit `{fleet.commit[:12]}`"
+    return f"`{fleet.id}` with {fleet.capacity} instances {whose}"
 
 
 def _sums(release: Release) -> str:

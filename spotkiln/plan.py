@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from spotkiln.capacity import Size
 from spotkiln.fleet import Fleet, FleetSpec
+from spotkiln.foreign import Foreign, in_words
 from spotkiln.gate import GatePolicy, limits
 from spotkiln.infra import Infra, TargetGroup
 from spotkiln.noun import Noun
@@ -18,7 +19,8 @@ class Plan(Noun):
     """`image` is the one to reuse, empty when it would be baked; `why` names the inputs that
     differ. Seconds are from the launch until the old servers have drained; `serving` is the fleet
     that serves now. Prices are in USD per hour, `both` while old and new run side by side, reckoned
-    as if the old servers were of the same types. `launch` is what is asked for, in words."""
+    as if the old servers were of the same types. In words, `launch` is what is asked for, `foreign`
+    what serves and is not ours."""
 
     app: str
     ref: str
@@ -32,6 +34,7 @@ class Plan(Noun):
     unchanged: bool
     capacity: int
     launch: str
+    foreign: tuple[str, ...] = ()
     serving: Fleet | None = None
     retire: tuple[Fleet, ...]
     at_least_seconds: float
@@ -66,10 +69,12 @@ def make_plan(
     retire: Sequence[Fleet],
     unchanged: bool,
     size: Size,
+    foreign: Foreign,
     price: Estimate,
 ) -> Plan:
     least, most = doubled(spec.gate, infra.target_group)
-    old = () if unchanged else tuple(retire)
+    adopted = foreign.adoptable if infra.adopt else []
+    old = () if unchanged else (*retire, *adopted)
     return Plan(
         app=spec.app.name,
         ref=spec.app.ref,
@@ -83,6 +88,7 @@ def make_plan(
         unchanged=unchanged,
         capacity=size.spec.capacity,
         launch=size.in_words,
+        foreign=tuple(in_words(foreign, adopt=infra.adopt)),
         serving=serving[0] if serving else None,
         retire=old,
         at_least_seconds=least,
@@ -100,6 +106,7 @@ def changes(plan: Plan) -> list[str]:
         f"serves now: {now.id} with commit {now.commit[:12]}" if now else "serves now: nothing",
         f"image: {'reuse ' + plan.image if plan.image else 'bake and test anew'}: {plan.why}",
     ]
+    lines += [f"not ours: {line}" for line in plan.foreign]
     if plan.unchanged:
         return [*lines, "nothing to do: it serves already"]
     price = f"{plan.price.asked} per hour (all On-Demand: {plan.price.on_demand})"

@@ -147,8 +147,9 @@ class Release(Noun):
 
     `back_to` is set when it was a rollback: when that version was released before, in UTC.
     `url` is the run's page and `commit_url` the commit's, where they are known; `size` is how
-    many servers were asked for and why; `servers` are the fleet's when it passed the gate, `cost`
-    is theirs. `approval` is what a person who was asked has answered.
+    many servers were asked for and why, `foreign` what served and was not ours; `servers` are the
+    fleet's when it passed the gate, `cost` is theirs. `approval` is what a person who was asked
+    has answered.
     """
 
     id: str
@@ -173,6 +174,7 @@ class Release(Noun):
     tests: TestReport | None = None
     fleet: Fleet | None = None
     size: str = ""
+    foreign: tuple[str, ...] = ()
     servers: tuple[Server, ...] = ()
     cost: Cost | None = None
     retired: tuple[Fleet, ...] = ()

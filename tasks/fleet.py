@@ -6,9 +6,10 @@ from spotkiln import tags as t
 from spotkiln.aws import fleet as fleets
 from spotkiln.aws import instance as instances
 from spotkiln.aws import target as targets
+from spotkiln.aws.foreign import adopt, look
 from spotkiln.aws.gate import with_health
 from spotkiln.aws.retire import retire
-from spotkiln.aws.session import connect
+from spotkiln.aws.session import Aws, connect
 from spotkiln.capacity import Size, size
 from spotkiln.errors import DeadlineExceeded, InfrastructureError
 from spotkiln.fleet import (
@@ -33,26 +34,28 @@ from tasks.step import CLOCK, STEP, say
 RECOVERY_SECONDS = 60
 
 
+def _to_adopt(aws: Aws, infra: Infra) -> list[Fleet]:
+    """Fleets that are not ours, and that a person said are to be retired."""
+    return look(aws, infra.target_group).adoptable if infra.adopt else []
+
+
 @task(name="find serving fleets", task_run_name="1 look up: what serves", **STEP)
 def find_serving(infra: Infra) -> list[Fleet]:
     """Our fleets that serve the target group, newest first."""
-    every = fleets.listing(connect(infra.region))
-    arn = infra.target_group.arn
-    foreign = [x.id for x in every if x.live and x.phase is None and arn in x.target_groups]
-    if foreign:
-        say(f"not ours, left alone: {', '.join(foreign)} (no spotkiln tags)")
-    return serving(every, arn)
+    return serving(fleets.listing(connect(infra.region)), infra.target_group.arn)
 
 
 @task(name="compare with what serves", task_run_name="1 look up: compare with what serves", **STEP)
 def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) -> bool:
     """Whether this image already serves with these settings, its whole capacity healthy, also
     what it was scaled to: now, or as soon as the load balancer can find one healthy again that it
-    has just missed."""
+    has just missed. Not while there is a fleet to adopt."""
     wanted = size(spec, [current]).spec.capacity
     if not made_alike(current, spec, image, infra) or current.capacity != wanted:
         return False
     aws = connect(infra.region)
+    if _to_adopt(aws, infra):
+        return False
 
     def whole() -> Done[bool] | Waiting:
         live = [one for one in instances.of_fleet(aws, current.id) if one.live]
@@ -76,8 +79,9 @@ def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) ->
 @task(name="choose the capacity", task_run_name="4 launch: choose the capacity", **STEP)
 def choose_size(infra: Infra, spec: FleetSpec) -> Size:
     """How many to ask for: looked up when it is asked, for what serves may be scaled meanwhile."""
-    current = serving(fleets.listing(connect(infra.region)), infra.target_group.arn)
-    chosen = size(spec, current[:1])
+    aws = connect(infra.region)
+    current = serving(fleets.listing(aws), infra.target_group.arn)
+    chosen = size(spec, [*current[:1], *_to_adopt(aws, infra)])
     if chosen.why:
         say(chosen.in_words)
     return chosen
@@ -198,6 +202,9 @@ def retire_fleets(infra: Infra, new: Fleet) -> list[Fleet]:
     old = retirees(every, infra.target_group.arn, new)
     for fleet in old:
         fleets.set_phase(aws, fleet.id, Phase.RETIRING)
+    for fleet in _to_adopt(aws, infra):
+        adopt(aws, fleet.id, new.release, infra.target_group.name)
+        old.append(fleet.model_copy(update={"tags": {**fleet.tags, t.ADOPTED: new.release}}))
     gone = retire(
         aws,
         old,

@@ -9,6 +9,7 @@ from spotkiln.plan import Plan, make_plan
 from spotkiln.price import estimate
 from spotkiln.serving import replaceable
 from tasks.fleet import find_serving, is_unchanged
+from tasks.foreign import find_foreign
 from tasks.image import Job, find_image
 from tasks.price import prices
 from tasks.step import STEP
@@ -25,7 +26,9 @@ def plan_release(job: Job) -> Plan:
         and not spec.force
         and is_unchanged.fn(infra, spec.fleet, found.image, serving[0])
     )
-    wanted = size(spec.fleet, serving[:1])
+    foreign = find_foreign.fn(infra)
+    adopted = foreign.adoptable if infra.adopt else []
+    wanted = size(spec.fleet, [*serving[:1], *adopted])
     known = prices(infra.region, spec.fleet.instance_types, infra.zones)
     return make_plan(
         spec,
@@ -37,5 +40,6 @@ def plan_release(job: Job) -> Plan:
         retire=replaceable(fleets.listing(connect(infra.region)), infra.target_group.arn),
         unchanged=unchanged,
         size=wanted,
+        foreign=foreign,
         price=estimate(wanted.spec, known),
     )

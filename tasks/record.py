@@ -21,6 +21,7 @@ from spotkiln.aws.session import connect
 from spotkiln.capacity import Size
 from spotkiln.errors import LeftBehind, SpotkilnError, TestsFailed
 from spotkiln.fleet import Fleet
+from spotkiln.foreign import Foreign, in_words
 from spotkiln.image import Image, image_name
 from spotkiln.infra import Infra
 from spotkiln.junit import TestReport
@@ -60,6 +61,7 @@ class Record:
         self.reused = ""
         self.tests: TestReport | None = None
         self.fleet: Fleet | None = None
+        self.foreign = Foreign()
         self.size: Size | None = None
         self.servers: tuple[Server, ...] = ()
         self.cost: Cost | None = None
@@ -180,6 +182,9 @@ class Record:
             kept |= {("snapshot", snapshot) for snapshot in self.image.snapshots}
         return settle(created, kept=kept)
 
+    def _not_ours(self) -> tuple[str, ...]:
+        return tuple(in_words(self.foreign, adopt=self.spec.infra.adopt))
+
     def to_release(self, ledger: tuple[Entry, ...]) -> Release:
         return Release(
             id=self.id,
@@ -203,6 +208,7 @@ class Record:
             back_to=self.back_to.tags.get(t.RELEASED, "") if self.back_to else "",
             tests=self.tests,
             fleet=self.fleet,
+            foreign=self._not_ours(),
             size=self.size.in_words if self.size else "",
             servers=self.servers,
             cost=self.cost,

@@ -128,7 +128,7 @@ def gather(aws: Aws, living: frozenset[str]) -> Facts:
     """The facts of a region. `living` must have been read before: a release that starts in
     between then owns nothing yet that could be taken for an orphan."""
     everything = images.by_name(aws, "*")
-    own_fleets = [fleet for fleet in fleets.listing(aws) if fleet.release]
+    own_fleets = [fleet for fleet in fleets.listing(aws) if fleet.release or fleet.adopted]
     own_snapshots, other_snapshots = snapshots(aws, everything)
     own_machines, other_machines = machines(aws, own_fleets)
     own_templates, other_templates = templates(aws)

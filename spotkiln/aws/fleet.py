@@ -29,6 +29,15 @@ def from_aws(request: "SpotFleetRequestConfigTypeDef") -> Fleet:
     groups = (
         config.get("LoadBalancersConfig", {}).get("TargetGroupsConfig", {}).get("TargetGroups", [])
     )
+    classic = (
+        config.get("LoadBalancersConfig", {})
+        .get("ClassicLoadBalancersConfig", {})
+        .get("ClassicLoadBalancers", [])
+    )
+    pools = [
+        *config.get("LaunchSpecifications", []),
+        *(x for part in config.get("LaunchTemplateConfigs", []) for x in part.get("Overrides", [])),
+    ]
     templates = [
         part.get("LaunchTemplateSpecification", {}).get("LaunchTemplateId", "")
         for part in config.get("LaunchTemplateConfigs", [])
@@ -41,6 +50,8 @@ def from_aws(request: "SpotFleetRequestConfigTypeDef") -> Fleet:
         created=request["CreateTime"],
         target_groups=tuple(group.get("Arn", "") for group in groups),
         launch_templates=tuple(template for template in templates if template),
+        classic_load_balancers=tuple(one.get("Name", "") for one in classic),
+        weighted=any(pool.get("WeightedCapacity") not in {None, 1.0} for pool in pools),
         tags=t.from_aws(request.get("Tags")),  # type: ignore[arg-type]
     )
 

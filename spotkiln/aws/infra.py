@@ -266,6 +266,7 @@ def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> 
         ),
         key_pair=key_pair(aws, names.key_pair) if names.key_pair else "",
         base_image=base,
+        adopt=names.adopt,
     )
     check_rights(aws, infra, spec)
     return infra

@@ -126,6 +126,8 @@ def retire(
     say(f"terminating {len(ids)} instances")
     instances.terminate(aws, (one.id for one in members if one.state != "shutting-down"))
     _confirm(aws, retiring, ids, target_group, clock)
-    for template in {name for fleet in retiring for name in fleet.launch_templates}:
+    # An adopted fleet's template was made by somebody else, who may have others made of it.
+    own = [fleet for fleet in retiring if not fleet.adopted]
+    for template in {name for fleet in own for name in fleet.launch_templates}:
         fleets.delete_template(aws, template)
     return members

@@ -37,7 +37,7 @@ def test_scaled_is_what_nobody_deployed(fleet: Fleet, scaled: int) -> None:
         # The least is the least.
         ([serving(1, 2)], 2, ""),
         # Of several that are replaced all count.
-        ([serving(2, 2), serving(3)], 3, "as many as serve now; 2 are asked for"),
+        ([serving(2, 2), serving(3)], 5, "as many as serve now; 2 are asked for"),
         ([serving(4, 2), serving(3)], 7, "as many as serve now; 2 are asked for"),
     ],
 )

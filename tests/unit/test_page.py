@@ -48,6 +48,7 @@ def test_a_release_that_went_well() -> None:
         release(
             image=nouns.image("ami-1"),
             fleet=nouns.fleet("sfr-2"),
+            foreign=("instance i-9: left alone",),
             size="6 of t3.micro: as many as serve now; 2 are asked for",
             commit_url=f"https://github.com/o/n/commit/{COMMIT}",
             trigger=Trigger(kind="push", by="alice"),
@@ -71,6 +72,7 @@ def test_a_release_that_went_well() -> None:
         "| ref | v2 |",
         "| started by | push (alice) |",
         "| asked for | 6 of t3.micro: as many as serve now; 2 are asked for |",
+        "- instance i-9: left alone",
         "| tests | 9 tests, 0 failed, 1 skipped in 4.2 s |",
         "| cost | 0.0100 USD per hour, On-Demand 0.0400 USD: 75 % saved |",
         "| `i-1` | t3.micro | eu-west-1a | Spot | healthy |",

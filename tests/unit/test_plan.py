@@ -6,6 +6,7 @@ import pytest
 
 from spotkiln.capacity import Size, size
 from spotkiln.fleet import FleetSpec
+from spotkiln.foreign import Foreign, ForeignFleet
 from spotkiln.gate import GatePolicy
 from spotkiln.plan import Plan, changes, doubled, make_plan, side_by_side
 from spotkiln.price import Estimate, Range
@@ -28,11 +29,12 @@ def plan(**given: Any) -> Plan:
         "retire": [nouns.fleet("sfr-1")],
         "unchanged": False,
         "size": Size(spec=FleetSpec()),
+        "foreign": Foreign(),
         "price": PRICE,
     }
     return make_plan(
         ReleaseSpec(app=nouns.app()),
-        nouns.infra(),
+        given.pop("infra", nouns.infra()),
         nouns.source(),
         "12ab",
         **{**settings, **given},
@@ -72,6 +74,21 @@ def test_the_first_release_retires_nothing() -> None:
         in lines
     )
     assert lines[-1] == "retire: nothing, for nothing of ours serves"
+
+
+@pytest.mark.parametrize("adopt", [True, False])
+def test_a_foreign_fleet_is_named_and_retired_if_it_is_to_be(adopt: bool) -> None:
+    old = nouns.fleet("sfr-theirs", capacity=6, phase=None)
+    found = plan(
+        infra=nouns.infra(adopt=adopt),
+        serving=[],
+        retire=[],
+        foreign=Foreign(fleets=(ForeignFleet(fleet=old),)),
+    )
+    text = "\n".join(changes(found))
+    assert "not ours: Spot Fleet sfr-theirs (6 instances): " in text
+    assert ("retire: sfr-theirs (6 instances)" in text) is adopt
+    assert ("both serve" in text) is not adopt
 
 
 def test_a_fleet_that_was_scaled_is_replaced_by_one_of_its_size() -> None:
