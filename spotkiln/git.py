@@ -7,6 +7,7 @@ from spotkiln.app import App
 from spotkiln.archive import pack
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.gitcommand import GitFailed, git_says, run_git
+from spotkiln.markup import visible
 from spotkiln.source import Source, without_password
 from spotkiln.worktree import fill
 
@@ -93,7 +94,7 @@ def _check_out(app: App, folder: Path, where: str) -> Source:
     seconds = int(git_says(repository, "log", "-1", "--format=%ct", commit))
     archive = folder / "source.tar.gz"
     digest = pack(repository, entries, seconds, archive)
-    subject = git_says(repository, "log", "-1", "--format=%s", commit)
+    subject = visible(git_says(repository, "log", "-1", "--format=%s", commit))
     shutil.rmtree(repository)
     return Source(
         repository=where,

@@ -12,8 +12,8 @@ from spotkiln.base import BaseSpec
 from spotkiln.errors import InputError
 from spotkiln.image import Image
 from spotkiln.infra import InfraNames
+from spotkiln.markup import plain, table
 from spotkiln.noun import Noun
-from spotkiln.page import plain, table
 from spotkiln.quiet import QuietHours, QuietText
 from spotkiln.release import Builder, Outcome
 
@@ -147,11 +147,13 @@ def night_page(night: Night) -> str:
     if night.why:
         lines += [plain(night.why), ""]
     if night.base:
-        lines += [f"Base image: `{night.base.id}` ({night.base.name})", ""]
+        lines += [f"Base image: `{night.base.id}` ({plain(night.base.name)})", ""]
     if night.changed:
-        lines += [f"What differs from the one before: {night.changed}", ""]
+        lines += [f"What differs from the one before: {plain(night.changed)}", ""]
     if night.applications:
-        rows = [(x.application, x.outcome, _run(x), plain(x.cause)) for x in night.applications]
+        rows = [
+            (plain(x.application), x.outcome, _run(x), plain(x.cause)) for x in night.applications
+        ]
         lines += [table(("application", "outcome", "run", "cause"), rows), ""]
     if night.pruned:
         lines += [f"Removed, for nothing needs them any more: {', '.join(night.pruned)}", ""]

@@ -25,6 +25,7 @@ from spotkiln.errors import (
     TestsFailed,
     UnitFailed,
 )
+from spotkiln.markup import visible
 
 OLDEST = (1, 6, 6)
 # The exit codes of our provisioning scripts.
@@ -213,7 +214,7 @@ class _Reader:
         if len(self._rest) > CHUNK_BYTES:
             lines, self._rest = [*lines, self._rest], b""
         for line in lines:
-            self._take(line.decode(errors="replace"))
+            self._take(visible(line.decode(errors="replace")))
         return bool(chunk)
 
     def close(self) -> None:
@@ -221,12 +222,12 @@ class _Reader:
         with self._file:
             while self.read():
                 pass
-            self._take(self._rest.decode(errors="replace"))
+            self._take(visible(self._rest.decode(errors="replace")))
 
     def _take(self, line: str) -> None:
         event = parse_line(line)
         if event is None:
-            texts = [line] if line.strip() else []
+            texts = line.splitlines()
         elif event.kind == "ui":
             texts = event.data[-1].splitlines() if event.data else []
             if event.data[:1] == ("error",):

@@ -1,38 +1,15 @@
 """The pages that people read in the Prefect UI: markdown, from nouns."""
 
-import re
-from collections.abc import Iterable, Sequence
-
 from spotkiln.evidence import Evidence
 from spotkiln.fleet import Fleet
 from spotkiln.gate import Verdict
+from spotkiln.markup import fenced, plain, table
 from spotkiln.picture import embedded, timeline
 from spotkiln.plan import Plan, changes
 from spotkiln.release import Fate, Outcome, Release
 
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A markdown table; pipes and line breaks in cells are made harmless."""
-
-    def line(cells: Iterable[object]) -> str:
-        texts = (str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells)
-        return f"| {' | '.join(texts)} |"
-
-    return "\n".join([line(header), line("---" for _ in header), *(line(row) for row in rows)])
-
-
-def fenced(text: str) -> str:
-    """A code block that its content cannot end."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}\n{text.rstrip()}\n{fence}"
-
-
-def plain(text: str) -> str:
-    """Words of others, a commit's subject or a comment, as words: no links, images or markup."""
-    return re.sub(r"([\\`*_~\[\]<>])", r"\\\1", text)
-
+# A suite that cannot even load fails a thousand times; the page is to be read.
+FAILURES_SHOWN = 50
 
 HEADLINE = {
     Outcome.RELEASED: "released",
@@ -59,7 +36,7 @@ def release_page(release: Release) -> str:
     if release.foreign:
         parts += ["## Not ours", "\n".join(f"- {line}" for line in release.foreign)]
     if release.undone:
-        parts += ["## Undone", "\n".join(f"- {what}" for what in release.undone)]
+        parts += ["## Undone", "\n".join(f"- {plain(what)}" for what in release.undone)]
     if release.retired:
         parts += ["## Retired", "\n".join(f"- {_fleet(fleet)}" for fleet in release.retired)]
     if release.ledger:
@@ -91,7 +68,10 @@ def _times(release: Release) -> str:
 
 def _failures(release: Release) -> str:
     failures = release.tests.failures if release.tests else ()
-    return "\n".join(f"- **{one.name}**: {one.message}" for one in failures)
+    shown = [f"- **{plain(x.name)}**: {plain(x.message)}" for x in failures[:FAILURES_SHOWN]]
+    if len(failures) > len(shown):
+        shown.append(f"- and {len(failures) - len(shown)} more")
+    return "\n".join(shown)
 
 
 def _fleet(fleet: Fleet) -> str:
@@ -106,7 +86,7 @@ def _sums(release: Release) -> str:
 
 
 def _facts(release: Release) -> list[tuple[str, str]]:
-    facts = [("ref", release.ref), ("started by", plain(str(release.trigger)))]
+    facts = [("ref", plain(release.ref)), ("started by", plain(str(release.trigger)))]
     if release.commit:
         commit = f"`{release.commit[:12]}`"
         if release.commit_url:
@@ -115,10 +95,10 @@ def _facts(release: Release) -> list[tuple[str, str]]:
     if release.approval:
         facts.append(("approval", plain(release.approval)))
     if release.image:
-        how = f"reused: {release.reused}" if release.reused else "baked by this release"
+        how = f"reused: {plain(release.reused)}" if release.reused else "baked by this release"
         if release.back_to:
             how = f"a rollback to what was released {release.back_to}"
-        facts += [("image", f"`{release.image.id}` {release.image.name}"), ("which is", how)]
+        facts += [("image", f"`{release.image.id}` {plain(release.image.name)}"), ("which is", how)]
     if release.tests:
         facts.append(("tests", f"{release.tests} in {release.tests.seconds:.1f} s"))
     if release.fleet:
@@ -150,12 +130,15 @@ def evidence_page(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> str:
         "## Targets",
         table(
             ["instance", "health", "reason", "description"],
-            ((x.instance, x.health, x.reason, x.description) for x in evidence.targets),
+            (
+                (x.instance, x.health, plain(x.reason), plain(x.description))
+                for x in evidence.targets
+            ),
         ),
         "## Instances",
         table(
             ["instance", "state", "type", "zone", "ended by"],
-            ((x.id, x.state, x.type, x.zone, x.lost_by) for x in evidence.instances),
+            ((x.id, x.state, x.type, x.zone, plain(x.lost_by)) for x in evidence.instances),
         ),
         "## Fleet history",
         fenced("\n".join(evidence.history) or "none"),

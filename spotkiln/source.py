@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from spotkiln.noun import Noun
 
@@ -72,4 +72,5 @@ def commit_url(repository: str, commit: str) -> str:
     page = path.strip("/").removesuffix(".git")
     if not between or not page:
         return ""
-    return f"{scheme}://{host}{port}/{page}/{between}/{commit}"
+    # Quoted, for the address of a link in markdown ends at a bracket or a blank.
+    return f"{scheme}://{host}{port}/{quote(page, safe='/~@+%')}/{between}/{commit}"

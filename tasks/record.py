@@ -25,6 +25,7 @@ from spotkiln.foreign import Foreign, in_words
 from spotkiln.image import Image, image_name
 from spotkiln.infra import Infra
 from spotkiln.junit import TestReport
+from spotkiln.markup import harmless
 from spotkiln.page import release_page
 from spotkiln.plan import Plan
 from spotkiln.price import Cost
@@ -222,9 +223,9 @@ class Record:
 def _row(release: Release) -> dict[str, Any]:
     return {
         "started": f"{release.started:%Y-%m-%d %H:%M:%S}",
-        "ref": release.ref,
+        "ref": harmless(release.ref),
         "commit": release.commit[:12],
-        "trigger": str(release.trigger),
+        "trigger": harmless(str(release.trigger)),
         "outcome": str(release.outcome),
         "seconds": round(release.seconds, 1),
         "usd_per_hour": release.cost.per_hour if release.cost else None,
@@ -233,7 +234,7 @@ def _row(release: Release) -> dict[str, Any]:
         "fleet": release.fleet.id if release.fleet else "",
         "release": release.id,
         # The longest comes last, where it hides nothing.
-        "cause": release.cause,
+        "cause": harmless(release.cause),
     }
 
 
@@ -259,7 +260,7 @@ def publish(release: Release) -> None:
     create_markdown_artifact(
         key=f"release-{release.id}",
         markdown=release_page(release),
-        description=f"{release.app} {release.ref}: {release.outcome}",
+        description=f"{release.app} {harmless(release.ref)}: {release.outcome}",
     )
     rows = [_row(release), *history(release.app)][:HISTORY_ROWS]
     create_table_artifact(

@@ -149,6 +149,13 @@ def test_bytes_that_are_no_text_are_heard_somehow(tmp_path: Path) -> None:
     assert run(tmp_path, "printf 'caf\\351\\n'").output == ["caf\N{REPLACEMENT CHARACTER}"]
 
 
+def test_control_characters_of_a_test_run_reach_no_log(tmp_path: Path) -> None:
+    """Postgres, below Prefect, refuses a whole batch of lines for one NUL."""
+    heard: list[str] = []
+    found = run(tmp_path, "printf 'a\\0b\\033[31mred\\033[0m\\r 1 %%\\r 2 %%\\n'", heard.append)
+    assert found.output == heard == ["abred", " 1 %", " 2 %"]
+
+
 # How it is started.
 
 

@@ -6,25 +6,13 @@ from spotkiln.evidence import Evidence
 from spotkiln.gate import Cause, Verdict
 from spotkiln.gate import Outcome as GateOutcome
 from spotkiln.junit import Failure, TestReport
-from spotkiln.page import approval_text, evidence_page, fenced, release_page, table
+from spotkiln.page import approval_text, evidence_page, release_page
 from spotkiln.price import Cost
 from spotkiln.release import Entry, Fate, Outcome, Phase, Release
 from spotkiln.trigger import Trigger
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
 from tests.unit.test_plan import plan
-
-
-def test_table() -> None:
-    assert table(["a", "b"], [(1, "x|y"), ("two\nlines", None)]) == (
-        "| a | b |\n| --- | --- |\n| 1 | x\\|y |\n| two lines | None |"
-    )
-
-
-def test_a_code_block_cannot_be_ended_by_its_content() -> None:
-    assert fenced("plain\n") == "```\nplain\n```"
-    assert fenced("a\n```\nb") == "````\na\n```\nb\n````"
-    assert fenced("`````") == "``````\n`````\n``````"
 
 
 def release(**changes: object) -> Release:
@@ -103,6 +91,7 @@ def test_what_is_not_known_is_not_made_up() -> None:
 def test_words_of_others_are_no_markup() -> None:
     page = release_page(
         release(
+            ref="<img/src=x>|`b`",
             subject="![x](http://evil) <b>",
             trigger=Trigger(kind="push", by="[a](http://evil)"),
             approval="approved by *b*",
@@ -111,6 +100,7 @@ def test_words_of_others_are_no_markup() -> None:
     assert r"!\[x\](http://evil) \<b\>" in page
     assert r"| started by | push (\[a\](http://evil)) |" in page
     assert r"| approval | approved by \*b\* |" in page
+    assert r"| ref | \<img/src=x\>\|\`b\` |" in page
 
 
 def test_what_is_to_be_approved() -> None:
@@ -141,6 +131,27 @@ def test_red_tests_are_named() -> None:
     )
     assert "## Failing tests\n\n- **GET /up answers**: expected 200\n" in page
     assert "## Undone\n\n- discard image\n" in page
+
+
+def test_a_tests_words_are_no_markup() -> None:
+    """Anybody may send a pull request with a test whose name is one."""
+    bad = Failure(
+        name="<script>a</script>\n\n# Released **b** | c",
+        message="![x](http://evil/?)\n- [ ] \x1b[31mred\x1b[0m `d`\x00 \u202eback",
+    )
+    page = release_page(release(tests=TestReport(tests=1, skipped=0, failures=(bad,))))
+    line = next(line for line in page.splitlines() if "script" in line)
+    assert line == (
+        r"- **\<script\>a\</script\> # Released \*\*b\*\* | c**: "
+        r"!\[x\](http://evil/?) - \[ \] red \`d\` back"
+    )
+
+
+def test_a_thousand_failures_are_counted() -> None:
+    failures = tuple(Failure(name=f"spec {n}", message="no") for n in range(1000))
+    page = release_page(release(tests=TestReport(tests=1000, skipped=0, failures=failures)))
+    assert page.count("- **spec ") == 50
+    assert "- and 950 more\n" in page
 
 
 def test_each_outcome_has_a_headline() -> None:

@@ -17,6 +17,10 @@ from spotkiln.source import commit_url, without_credentials, without_password
         ("https://codeberg.org/o/shop.git/", "https://codeberg.org/o/shop/commit/c1"),
         ("http://gitea.lan:3000/o/shop.git", "http://gitea.lan:3000/o/shop/commit/c1"),
         ("https://bitbucket.org/o/shop", "https://bitbucket.org/o/shop/commits/c1"),
+        (
+            "git@github.com:o/x)![a](//evil y",
+            "https://github.com/o/x%29%21%5Ba%5D%28//evil%20y/commit/c1",
+        ),
         # Not known, or on no web: no link rather than a wrong one.
         ("https://git.example.com/o/shop.git", ""),
         ("https://github.com/", ""),

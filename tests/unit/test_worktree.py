@@ -174,7 +174,7 @@ def test_a_subject_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:
     raw = subprocess.run(
         ["git", "cat-file", "commit", "HEAD"], cwd=made, capture_output=True, check=True
     ).stdout
-    (tmp_path / "commit").write_bytes(raw.replace(b"Change", b"Open the caf\xe9"))
+    (tmp_path / "commit").write_bytes(raw.replace(b"Change", b"Open \x1b[1mthe caf\xe9"))
     name = run_git(made, "hash-object", "-t", "commit", "-w", "--literally", f"{tmp_path}/commit")
     run_git(made, "update-ref", "refs/heads/main", name)
     assert released(made, tmp_path).subject == "Open the caf\ufffd"

@@ -1,0 +1,55 @@
+"""Words of others in markdown: a commit's subject, a test's name, a person's comment, a console.
+
+They are shown as they are and do nothing: no link, no image, no heading, no HTML.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+# Colours and titles that programs send to a terminal.
+TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+# What nobody sees: other control characters (Postgres stores no NUL), and those that turn the
+# direction of writing, so that a text reads as another one.
+UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+HALVES = re.compile(r"[\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Only what can be seen, with tabs and line ends; half of a character becomes the replacement
+    character, for no database takes it."""
+    text = TERMINAL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return HALVES.sub("\ufffd", UNSEEN.sub("", text))
+
+
+def plain(text: str) -> str:
+    """Words in one line, without any markup of their own."""
+    words = " ".join(visible(text).split())
+    words = re.sub(r"([\\`*_~\[\]<>&])", r"\\\1", words)
+    # What at the beginning of a line makes a heading, a list or a rule.
+    return re.sub(r"^(\d*)([#+=.)-])", r"\1\\\2", words)
+
+
+def harmless(text: str) -> str:
+    """Words for where Prefect's two interfaces differ: the older takes a table's cells for
+    markdown, the newer shows each backslash. A blank takes links, images and HTML apart."""
+    words = " ".join(visible(text).split())
+    return re.sub(r"<(?=[A-Za-z/!?])", "< ", re.sub(r"\](?=[(\[:])", "] ", words))
+
+
+def fenced(text: str) -> str:
+    """A code block that its content cannot end."""
+    text = visible(text)
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}\n{text.rstrip()}\n{fence}"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A markdown table; pipes and line breaks in cells are made harmless."""
+
+    def line(cells: Iterable[object]) -> str:
+        texts = (" ".join(str(cell).replace("|", "\\|").splitlines()) for cell in cells)
+        return f"| {' | '.join(texts)} |"
+
+    return "\n".join([line(header), line("---" for _ in header), *(line(row) for row in rows)])
