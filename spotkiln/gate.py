@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from spotkiln.infra import HealthCheck
+from spotkiln.infra import TargetGroup
 from spotkiln.noun import Noun, number_or_empty
 from spotkiln.target import Health, Instance, Server, Target, server_of
 
@@ -13,11 +13,12 @@ class GatePolicy(Noun):
     """When a fleet counts as proved. Whatever is empty is derived from the target group."""
 
     polls: int = Field(
-        default=3,
+        default=2,
         ge=1,
         le=100,
-        title="Consecutive healthy polls",
-        description="How many looks in a row must find the whole capacity healthy.",
+        title="Consecutive health checks",
+        description="For how many intervals of the target group's own health check the whole "
+        "capacity must be found healthy, without a break.",
     )
     boot_seconds: int = Field(
         default=120,
@@ -76,13 +77,16 @@ class Cause(StrEnum):
     FLAPPING = "flapping"
     CRASHING = "crashing"
     INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+    OUTSIDE = "outside"
     MISCONFIGURED = "misconfigured"
     SETTLING = "settling"
 
 
 # Causes for which the image is to blame, and not EC2 or the load balancer.
 BLAMES_IMAGE = {Cause.FAILING_CHECK, Cause.FLAPPING, Cause.CRASHING}
-# Causes for which EC2 is.
+# Causes for which EC2 is. All others blame nobody: a person must mend something, in the account or
+# in what the application depends on.
 BLAMES_CAPACITY = {Cause.CAPACITY, Cause.INTERRUPTED}
 
 
@@ -96,7 +100,9 @@ class Observation(Noun):
     """One look at the new fleet, `at` seconds after the gate was entered.
 
     `instances` are all that the fleet ever launched and EC2 still tells of; `targets` are the
-    live ones with their health.
+    live ones with their health. `control` are the target group's other targets, at the same
+    moment: what serves, to compare with; their zones only if zones matter. `errors` are what
+    the fleet's history says since its last launch.
     """
 
     at: float
@@ -104,6 +110,7 @@ class Observation(Noun):
     activity: str = ""
     instances: tuple[Instance, ...] = ()
     targets: tuple[Target, ...] = ()
+    control: tuple[Server, ...] = ()
     errors: tuple[str, ...] = ()
 
     @property
@@ -129,24 +136,33 @@ class Verdict(Noun):
 
 
 class Limits(Noun):
-    """A policy with all its seconds resolved."""
+    """A policy with all its seconds resolved, and what the target group asks for.
+
+    `settle`: for how long all must be healthy without a break. `recovery`: how long one that was
+    healthy may be unhealthy. `slow_start`: how long the load balancer takes to give a new target
+    its full share. `every_zone`: it sends no request to another zone's targets.
+    """
 
     polls: int
+    settle: float
     fulfilment: float
     grace: float
+    recovery: float
     health: float
     losses: int
     flaps: int
+    slow_start: float = 0.0
+    every_zone: bool = False
 
     @property
     def ceiling(self) -> float:
-        """However often instances are replaced, the gate ends after this. The looks that must
-        find all healthy have their own part of it: watching, they are 1 to 5 seconds apart."""
-        return self.fulfilment + 2 * self.health + 5 * self.polls
+        """However often instances are replaced, the gate ends after this."""
+        return self.fulfilment + 2 * (self.health + max(self.settle, self.slow_start))
 
 
-def limits(policy: GatePolicy, check: HealthCheck) -> Limits:
+def limits(policy: GatePolicy, group: TargetGroup) -> Limits:
     """What the policy leaves open, from the target group's own settings."""
+    check = group.health_check
     to_unhealthy = check.unhealthy_threshold * check.interval
     to_healthy = check.healthy_threshold * check.interval
     grace = policy.grace_seconds
@@ -157,9 +173,14 @@ def limits(policy: GatePolicy, check: HealthCheck) -> Limits:
         health = grace + to_unhealthy + to_healthy + 60
     return Limits(
         polls=policy.polls,
+        settle=policy.polls * check.interval,
         fulfilment=policy.fulfilment_seconds,
         grace=grace,
+        # Until it is seen to be unhealthy no more; or for a restart, if that may take longer.
+        recovery=max(grace, to_unhealthy + to_healthy),
         health=health,
         losses=policy.losses,
         flaps=policy.flaps,
+        slow_start=group.slow_start,
+        every_zone=not group.cross_zone,
     )

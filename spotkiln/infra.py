@@ -79,7 +79,8 @@ class HealthCheck(Noun):
 
 
 class TargetGroup(Noun):
-    """`deregistration_delay` in seconds; `load_balancers` are ARNs."""
+    """`deregistration_delay` and `slow_start` in seconds, the latter 0 for none; `cross_zone`:
+    requests of one zone may go to another's targets; `load_balancers` are ARNs."""
 
     arn: str
     name: str
@@ -90,6 +91,8 @@ class TargetGroup(Noun):
     load_balancers: tuple[str, ...]
     health_check: HealthCheck
     deregistration_delay: int = 300
+    slow_start: int = 0
+    cross_zone: bool = True
 
 
 class BaseImage(Noun):

@@ -44,12 +44,12 @@ class Plan(Noun):
 
 
 def doubled(policy: GatePolicy, group: TargetGroup) -> tuple[float, float]:
-    """For how long old and new servers run side by side: no less than the load balancer's own
-    checks and draining take, no more than the deadlines allow."""
-    check = group.health_check
-    least = check.healthy_threshold * check.interval + group.deregistration_delay
-    most = limits(policy, check).ceiling + group.deregistration_delay + DRAIN_SLACK_SECONDS
-    return float(least), float(most)
+    """For how long old and new servers run side by side: no less than the health checks that are
+    asked for, a slow start and draining take, no more than the deadlines allow."""
+    bounds = limits(policy, group)
+    least = max(bounds.settle, bounds.slow_start) + group.deregistration_delay
+    most = bounds.ceiling + group.deregistration_delay + DRAIN_SLACK_SECONDS
+    return least, most
 
 
 def side_by_side(price: Estimate, spec: FleetSpec, old: Sequence[Fleet]) -> Range:

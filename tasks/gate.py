@@ -55,14 +55,15 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Se
 
     Raises:
         ImageRejected: it did not, and the image is to blame; the evidence is kept as an artifact.
-        GateFailed: it did not, because of the load balancer: it does not use, check or know them.
-        CapacityError: EC2 had no machines for it in time.
+        GateFailed: it did not, and nobody is to blame: the load balancer or the account needs
+            mending, what serves was unhealthy as well, or somebody cancelled the fleet.
+        CapacityError: EC2 had no machines for it in time, or the account's quota is used up.
     """
     aws = connect(infra.region)
-    bounds = limits(policy, infra.target_group.health_check)
+    bounds = limits(policy, infra.target_group)
     say(
         f"deadlines: {bounds.fulfilment:.0f} s to launch, {bounds.grace:.0f} s of grace, "
-        f"{bounds.health:.0f} s to be healthy, {bounds.polls} polls in a row"
+        f"{bounds.health:.0f} s to be healthy, and then {bounds.settle:.0f} s without a break"
     )
     progress = Progress(fleet)
     verdict = watch(aws, fleet, infra, bounds, CLOCK, progress)

@@ -149,16 +149,21 @@ def history(aws: Aws, fleet: str) -> list[tuple[datetime, str, str, str]]:
                 )
             token = answer.get("NextToken", "")
             if not token:
-                return sorted(rows)
+                # By time alone: what happened in the same moment stays in AWS's order.
+                return sorted(rows, key=lambda row: row[0])
 
 
 def problems(rows: Sequence[tuple[datetime, str, str, str]]) -> list[str]:
-    """What a history says went wrong, each once, newest last."""
+    """What a history says went wrong since the last launch, each once, newest last: what came
+    before did not hinder it."""
     seen: dict[str, None] = {}
+    launched = max((when for when, _, sub_type, _ in rows if sub_type == "launched"), default=None)
     harmless = {"fleetProgressHalted"}
     telling = {"launchSpecUnusable", "launchSpecTemporarilyBlacklisted"}
     telling |= {"registerWithLoadBalancersFailed"}
-    for _, kind, sub_type, text in rows:
+    for when, kind, sub_type, text in rows:
+        if launched and when < launched:
+            continue
         if (kind == "error" or sub_type in telling) and sub_type not in harmless:
             seen[f"{sub_type}: {text}" if text else sub_type] = None
     return list(seen)

@@ -9,12 +9,14 @@ from spotkiln.aws.session import Aws
 from spotkiln.fleet import Fleet
 from spotkiln.gate import Limits, Observation, Outcome, Verdict
 from spotkiln.infra import Infra
-from spotkiln.judge import grace_left, judge
+from spotkiln.judge import judge, verdict_within
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
-from spotkiln.target import Health, Instance, Target
+from spotkiln.target import Health, Instance, Server, Target, server_of
 
-# Fleet and instances tell little that the load balancer does not: they are asked every so often.
+# While nothing is missing, the fleet itself tells little: it is asked every so often.
 FLEET_EVERY = 8
+# A fleet's history is up to 30 s late: no use in asking sooner.
+HISTORY_LATE_SECONDS = 30
 
 
 def with_health(live: list[Instance], registered: dict[str, Target]) -> tuple[Target, ...]:
@@ -27,47 +29,40 @@ def with_health(live: list[Instance], registered: dict[str, Target]) -> tuple[Ta
 
 
 class Watch:
-    """Everything seen of one fleet since the gate was entered."""
+    """Everything seen of one fleet since the gate was entered, and of what serves beside it."""
 
     def __init__(self, aws: Aws, fleet: Fleet, infra: Infra, clock: Clock) -> None:
         self._aws = aws
         self._fleet = fleet
-        self._group = infra.target_group.arn
+        self._group = infra.target_group
         self._clock = clock
         self._start = clock.now()
+        self._history_at = self._start
         self._state = "submitted"
         self._activity = ""
         self._errors: tuple[str, ...] = ()
-        self._instances: list[Instance] = []
+        self._zones: dict[str, str] = {}
         self.seen: list[Observation] = []
 
-    def _all_run(self) -> bool:
-        """Then the load balancer tells sooner than EC2 when one is in trouble."""
-        return sum(one.state == "running" for one in self._instances) >= self._fleet.capacity
-
-    def _in_doubt(self) -> bool:
-        """The load balancer knows of an instance's end what EC2 was not asked for yet."""
-        last = self.seen[-1].targets if self.seen else ()
-        return any(target.reason == "Target.InvalidState" for target in last)
-
     def look(self) -> Observation:
-        # Not at the first look: the fleet has only just been asked for.
-        due = (len(self.seen) + 1) % FLEET_EVERY == 0 or self._in_doubt()
-        if due or not self._all_run():
-            self._instances = instances.of_fleet(self._aws, self._fleet.id)
-        live = [one for one in self._instances if one.live]
+        members = instances.of_fleet(self._aws, self._fleet.id)
+        live = [one for one in members if one.live]
         short = len(live) < self._fleet.capacity
-        if short or due:
+        # Not at the first look if all is there: the fleet has only just been asked for.
+        if short or (len(self.seen) + 1) % FLEET_EVERY == 0:
             self._ask_the_fleet(short=short)
-        # None is registered before it runs.
+        # None is registered before it runs, and what serves is only compared with what runs.
         running = any(one.state == "running" for one in live)
-        registered = targets.health(self._aws, self._group) if running else {}
+        registered = targets.health(self._aws, self._group.arn) if running else {}
+        known = {one.id for one in members}
+        others = [target for name, target in registered.items() if name not in known]
         observation = Observation(
             at=self._clock.now() - self._start,
             fleet_state=self._state,
             activity=self._activity,
-            instances=tuple(self._instances),
+            instances=tuple(members),
             targets=with_health(live, registered),
+            control=self._with_zones(others),
             errors=self._errors,
         )
         self.seen.append(observation)
@@ -78,11 +73,21 @@ class Watch:
         # Right after the request it may not be seen yet: that is no verdict.
         if found:
             self._state, self._activity = found.state, found.activity
-        # The history is up to 30 s late: no use in asking sooner, or when all is there.
-        late = self._clock.now() - self._start > 30 and len(self.seen) % FLEET_EVERY == 0
+        late = self._clock.now() - self._history_at > HISTORY_LATE_SECONDS
         if (short and late) or self._activity == "error":
+            self._history_at = self._clock.now()
             rows = fleets.history(self._aws, self._fleet.id)
             self._errors = tuple(fleets.problems(rows))
+
+    def _with_zones(self, others: list[Target]) -> tuple[Server, ...]:
+        """What serves; with its zones, if the load balancer keeps requests inside a zone."""
+        new = {one.instance for one in others} - set(self._zones)
+        if new and not self._group.cross_zone:
+            self._zones |= {one.id: one.zone for one in instances.by_id(self._aws, new)}
+        return tuple(
+            server_of(one, None).model_copy(update={"zone": self._zones.get(one.instance, "")})
+            for one in others
+        )
 
 
 def watch(
@@ -106,10 +111,7 @@ def watch(
         progress(observation, verdict)
         if verdict.outcome is not Outcome.WAITING:
             return Done(verdict)
-        # Once all are healthy, the remaining looks come at short intervals.
-        proving = len(observation.healthy) >= fleet.capacity
-        within = 0.0 if proving else grace_left(limits, watching.seen)
-        return Waiting(verdict.detail, within)
+        return Waiting(verdict.detail, verdict_within(limits, fleet.capacity, watching.seen))
 
     return poll(
         probe,

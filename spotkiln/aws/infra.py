@@ -56,6 +56,10 @@ def _target_group(aws: Aws, found: "TargetGroupTypeDef") -> TargetGroup:
             enabled=found.get("HealthCheckEnabled", True),
         ),
         deregistration_delay=int(attributes.get("deregistration_delay.timeout_seconds") or 300),
+        slow_start=int(attributes.get("slow_start.duration_seconds") or 0),
+        # The other values are "true" and "use_load_balancer_configuration", and an application
+        # load balancer's own setting is on and cannot be changed.
+        cross_zone=attributes.get("load_balancing.cross_zone.enabled") != "false",
     )
 
 

@@ -16,11 +16,19 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
 
 
+def ended_by(code: str, message: str) -> str:
+    """A state reason's code, or the one that its message begins with, if that says more: where a
+    KMS key stops a launch, "Server.InternalError" comes with "Client.InternalError: …"."""
+    said, colon, _ = message.partition(":")
+    return said if colon and said.startswith("Client.") else code
+
+
 def from_aws(instance: "InstanceTypeDef", requester: str = "") -> Instance:
     """Source: EC2 DescribeInstances. `requester` is its reservation's."""
     tags = t.from_aws(instance.get("Tags"))  # type: ignore[arg-type]
     state = instance["State"]["Name"]
-    code = instance.get("StateReason", {}).get("Code", "")
+    reason = instance.get("StateReason", {})
+    code, message = reason.get("Code", ""), reason.get("Message", "")
     return Instance(
         id=instance["InstanceId"],
         state=state,
@@ -30,7 +38,7 @@ def from_aws(instance: "InstanceTypeDef", requester: str = "") -> Instance:
         image=instance.get("ImageId", ""),
         spot=instance.get("InstanceLifecycle") == "spot",
         launched=instance["LaunchTime"],
-        lost_by=code if state not in {"pending", "running"} else "",
+        lost_by=ended_by(code, message) if state not in {"pending", "running"} else "",
         fleet=tags.get(t.FLEET_REQUEST, ""),
         key=instance.get("KeyName", ""),
         requester=requester,

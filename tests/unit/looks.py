@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from spotkiln.gate import Limits, Observation
 from spotkiln.target import Health, Instance
-from tests.unit.nouns import instance, target
+from tests.unit.nouns import instance, server, target
 
 # Live instances with their health, or with health and reason.
 Healths = Mapping[str, str | tuple[str, str]]
@@ -12,7 +12,9 @@ Healths = Mapping[str, str | tuple[str, str]]
 INTERRUPTED = "Server.SpotInstanceTermination"
 OWN_END = "Client.InstanceInitiatedShutdown"
 MISMATCH = "Target.ResponseCodeMismatch"
-LIMITS = Limits(polls=3, fulfilment=600, grace=60, health=300, losses=2, flaps=2)
+LIMITS = Limits(
+    polls=2, settle=10, fulfilment=600, grace=60, recovery=60, health=300, losses=2, flaps=2
+)
 
 
 def look(
@@ -21,17 +23,26 @@ def look(
     *,
     ended: Iterable[Instance] = (),
     state: str = "active",
+    serving: Healths | None = None,
     errors: tuple[str, ...] = (),
 ) -> Observation:
-    """One look; `ended` are instances that live no more."""
-    pairs = {k: (v, "") if isinstance(v, str) else v for k, v in (healths or {}).items()}
+    """One look; `ended` are instances that live no more, `serving` what serves beside."""
+    pairs, others = _pairs(healths), _pairs(serving)
     return Observation(
         at=at,
         fleet_state=state,
         instances=(*(instance(name) for name in pairs), *ended),
         targets=tuple(target(name, Health(h), reason) for name, (h, reason) in pairs.items()),
+        control=tuple(
+            server(name, health=Health(h), reason=reason, zone="")
+            for name, (h, reason) in others.items()
+        ),
         errors=errors,
     )
+
+
+def _pairs(healths: Healths | None) -> dict[str, tuple[str, str]]:
+    return {k: (v, "") if isinstance(v, str) else v for k, v in (healths or {}).items()}
 
 
 def looks(*healths: Healths, every: float = 5) -> list[Observation]:

@@ -171,6 +171,18 @@ def test_problems_are_errors_and_telling_information_each_once() -> None:
     assert fleet.problems([]) == []
 
 
+def test_problems_before_the_last_launch_are_over() -> None:
+    error = (START, "error", "spotInstanceCountLimitExceeded", "no")
+    launched = (START + timedelta(seconds=1), "instanceChange", "launched", "i-1")
+    later = (START + timedelta(seconds=2), "information", "launchSpecUnusable", "dear")
+    at_once = (launched[0], "error", "iamFleetRoleInvalid", "")
+    assert fleet.problems([error, launched]) == []
+    assert fleet.problems([error, launched, at_once, later]) == [
+        "iamFleetRoleInvalid",
+        "launchSpecUnusable: dear",
+    ]
+
+
 # Which targets are looked at.
 
 

@@ -75,8 +75,8 @@ def test_replaced_again_and_again_ends_at_the_ceiling() -> None:
         look(100.0 * n, {f"i-{n}": "initial"}, ended=[ended(f"i-{n - 1}", INTERRUPTED)])
         for n in range(14)
     ]
-    assert LIMITS.ceiling == 1215
-    assert in_short([*seen[:13], seen[13].model_copy(update={"at": 1215.0})], 1) == WAIT
+    assert LIMITS.ceiling == 1220
+    assert in_short([*seen[:13], seen[13].model_copy(update={"at": 1220.0})], 1) == WAIT
     found = verdict(seen, 1)
     assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.INTERRUPTED)
     assert found.detail == "0 of 1 healthy after 1300 s: instances were replaced again and again"

@@ -42,9 +42,11 @@ def plan(**given: Any) -> Plan:
 
 
 def test_how_long_capacity_is_doubled() -> None:
-    group = nouns.target_group()  # 2 checks 5 s apart, 5 s of delay
-    policy = GatePolicy(polls=1, fulfilment_seconds=60, grace_seconds=30, health_seconds=100)
-    assert doubled(policy, group) == (15.0, 60 + 2 * 100 + 5 + 5 + 120)
+    group = nouns.target_group()  # checks 5 s apart, 5 s of delay
+    policy = GatePolicy(polls=3, fulfilment_seconds=60, grace_seconds=30, health_seconds=100)
+    assert doubled(policy, group) == (15 + 5, 60 + 2 * (100 + 15) + 5 + 120)
+    slow = nouns.target_group(slow_start=30)
+    assert doubled(policy, slow) == (30 + 5, 60 + 2 * (100 + 30) + 5 + 120)
 
 
 def test_what_both_cost_together() -> None:
