@@ -4,7 +4,8 @@ Three contestants at the same time, each with a simulated sandbox of its own who
 minutes, as EC2's do: the cloud alone (a client that asks ten times a second and wastes nothing),
 this project's flow as a process of its own, and the loop that it replaces, which looks every ten
 seconds (its gate passes before the new targets are registered and it does not drain; it is given
-both here, or it would be faster and an outage). Prints ratios of this one run; exits with 1 if
+both here, or it would be faster and an outage). All three have the same gate: the whole capacity
+healthy for two of the target group's health checks. Prints ratios of this one run; exits with 1 if
 ours is more than 5 % over the cloud alone, makes more than 100 AWS calls of its own, or needs more
 than 150 MB.
 """
@@ -31,14 +32,17 @@ QUICK = {"boot_seconds": 1, "serve_seconds": 1, "stop_seconds": 1, "image_second
 # What the builder itself works, whoever drives it.
 WORK = {"bake_seconds": 5, "test_seconds": 5}
 CLOUD = {**WORK, "boot_seconds": 35, "serve_seconds": 25, "stop_seconds": 15, "image_seconds": 45}
+INTERVAL = 10
 GROUP = {
     "name": "website",
-    "interval": 10,
+    "interval": INTERVAL,
     "timeout": 5,
     "healthy": 2,
     "unhealthy": 6,
     "deregistration_delay": 60,
 }
+# The policy's own time, whoever waits for it; ours has it by default.
+GATE_SECONDS = 2 * INTERVAL
 MOST_OVER, MOST_CALLS, MOST_MEGABYTES = 1.05, 100, 150
 DEADLINE_SECONDS = 1800
 
@@ -138,10 +142,22 @@ class Cloud:
         health, members = self.health(), self.members(fleet)
         return len(members) == 2 and all(health.get(one) == "healthy" for one in members)
 
+    def prove(self, fleet: str, pause: float) -> None:
+        """Until it has served without a break for as long as the gate asks for."""
+        since = time.monotonic()
+
+        def proved() -> bool:
+            nonlocal since
+            if not self.serves(fleet):
+                since = time.monotonic()
+            return time.monotonic() - since >= GATE_SECONDS
+
+        wait_until(proved, pause)
+
     def loop(self, old: str, pause: float) -> None:
         """Every step as soon as a look, one in `pause` seconds, shows that it is possible."""
         new = self.fleet(self.bake_and_test(pause))
-        wait_until(lambda: self.serves(new), pause)
+        self.prove(new, pause)
         members = self.members(old)
         self.ec2.cancel_spot_fleet_requests(SpotFleetRequestIds=[old], TerminateInstances=False)
         self.elbv2.deregister_targets(

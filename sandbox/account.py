@@ -36,6 +36,8 @@ class GroupSettings:
     unhealthy: int = 2
     matcher: str = "200"
     deregistration_delay: int = 5
+    slow_start: int = 0
+    cross_zone: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ def create(
     group = engine.ec2.create_security_group("rails-app", "Application servers", vpc_id)
     engine.ec2.create_tags([group.id], {"Name": APP_GROUP})
     balancer_group = engine.ec2.create_security_group("load-balancer", "Load balancer", vpc_id)
+    for port in sorted({one.port for one in settings.target_groups}):
+        source = [{"GroupId": balancer_group.id}]
+        engine.ec2.authorize_security_group_ingress(
+            group.id, "tcp", str(port), str(port), [], source_groups=source
+        )
     for one in settings.target_groups:
         _target_group(engine, one, vpc_id, subnets, balancer_group.id)
     return key
@@ -134,7 +141,14 @@ def _target_group(
         tags=None,
     )
     elbv2.modify_target_group_attributes(
-        group.arn, {"deregistration_delay.timeout_seconds": str(settings.deregistration_delay)}
+        group.arn,
+        {
+            "deregistration_delay.timeout_seconds": str(settings.deregistration_delay),
+            "slow_start.duration_seconds": str(settings.slow_start),
+            "load_balancing.cross_zone.enabled": (
+                "use_load_balancer_configuration" if settings.cross_zone else "false"
+            ),
+        },
     )
     balancer = elbv2.create_load_balancer(
         name=settings.name,

@@ -7,6 +7,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.exceptions import EC2ClientError, InvalidInstanceTypeError
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.responses.instances import InstanceResponse
 
@@ -145,7 +146,15 @@ class InstanceApi(SandboxApi, InstanceResponse):
 
     def get_console_output(self) -> ActionResult:
         instance = self.ec2_backend.get_instance(self.value("InstanceId", ""))
-        text = self.engine.machines.console(instance.id)
+        latest = str(self.value("Latest", "")).lower() == "true"
+        if latest and INSTANCE_TYPES[instance.instance_type].get("Hypervisor") != "nitro":
+            raise EC2ClientError(
+                "UnsupportedOperation",
+                f"The instance type {instance.instance_type} does not support the latest console "
+                "output.",
+            )
+        record = self.engine.instances.record(instance.id)
+        text = self.engine.machines.console(instance.id) if latest else record.posted
         return ActionResult(
             {
                 "InstanceId": instance.id,

@@ -23,7 +23,7 @@ def free(state: State, pool: str, *, spot: bool) -> int | None:
     room = [
         max(limit - _used(state, key), 0)
         for key, limit in state.capacity.items()
-        if key != ACCOUNT and _covers(key, pool, spot=spot)
+        if key != ACCOUNT and covers(key, pool, spot=spot)
     ]
     return min(room, default=None)
 
@@ -38,12 +38,13 @@ def account_free(state: State) -> int | None:
 
 def _used(state: State, key: str) -> int:
     return sum(
-        record.alive and _covers(key, record.pool, spot=record.spot)
+        record.alive and covers(key, record.pool, spot=record.spot)
         for record in state.instances.values()
     )
 
 
-def _covers(key: str, pool: str, *, spot: bool) -> bool:
+def covers(key: str, pool: str, *, spot: bool) -> bool:
+    """Whether a limit of that name is about this pool ("type/zone")."""
     market, _, rest = key.partition(":")
     if market not in ("*", "spot" if spot else "on-demand"):
         return False

@@ -211,11 +211,27 @@ class Sandbox:
         body = {"market": market, "type": instance_type, "zone": zone, "limit": limit}
         self._call("POST", "/capacity", body)
 
-    def spot_instance_limit(self, limit: int | None) -> None:
-        """The account's quota of spot instances."""
-        self._call("POST", "/capacity", {"account": limit})
+    def spot_instance_limit(self, limit: int | None, *, inside: bool = False) -> None:
+        """The account's quota of spot instances. inside: a fleet is told of it inside
+        launchSpecTemporarilyBlacklisted, and not by spotInstanceCountLimitExceeded."""
+        self._call("POST", "/capacity", {"account": limit, "inside": inside})
+
+    def refuse_launches(
+        self,
+        code: str,
+        envelope: str = "blacklisted",
+        *,
+        market: str = "*",
+        instance_type: str = "*",
+        zone: str = "*",
+    ) -> None:
+        """Fleets launch nothing there, for this reason: told inside
+        launchSpecTemporarilyBlacklisted, or (envelope="error") as an error of the fleet."""
+        body = {"market": market, "type": instance_type, "zone": zone}
+        self._call("POST", "/refusals", {"code": code, "envelope": envelope, **body})
 
     def clear_capacity(self) -> None:
+        """No limits and no refusals any more."""
         self._call("DELETE", "/capacity")
 
     def late_launches(self, seconds: float | None) -> None:

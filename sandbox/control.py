@@ -9,7 +9,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from sandbox import capacity
+from sandbox import capacity, refusals
 from sandbox.balancers import Balancers
 from sandbox.calls import Recorder
 from sandbox.engine import Engine
@@ -71,6 +71,7 @@ class Control:
             ("DELETE", "/limits", lambda _: self._limits.clear()),
             ("POST", "/capacity", self._set_capacity),
             ("DELETE", "/capacity", lambda _: self._clear_capacity()),
+            ("POST", "/refusals", self._refuse),
             ("POST", "/late", self._set_late),
             ("POST", "/date", self._set_date),
             ("POST", "/scripts", self._add_script),
@@ -143,11 +144,9 @@ class Control:
         if capacity.ACCOUNT in body:
             key, limit = capacity.ACCOUNT, body[capacity.ACCOUNT]
         else:
-            market, one, zone = (str(body.get(k, "*")) for k in ("market", "type", "zone"))
-            if market not in ("spot", "on-demand", "*"):
-                raise BadRequest(f"market: expected spot, on-demand or *, got {market}")
-            key, limit = capacity.name(market, one, zone), body.get("limit")
+            key, limit = _pool_name(body), body.get("limit")
         with self._engine.lock:
+            self._engine.state.quota_inside = bool(body.get("inside"))
             self._engine.state.capacity.pop(key, None)
             if limit is not None:
                 self._engine.state.capacity[key] = int(limit)
@@ -157,6 +156,19 @@ class Control:
     def _clear_capacity(self) -> None:
         with self._engine.lock:
             self._engine.state.capacity.clear()
+            self._engine.state.refusals.clear()
+            self._engine.state.quota_inside = False
+            self._engine.fleets.look_again()
+
+    def _refuse(self, request: Request) -> None:
+        """{"code": "VcpuLimitExceeded", "envelope": "error", "market": "spot", "type": "*",
+        "zone": "*"}; gone with the capacity limits."""
+        body = _body(request)
+        refused = refusals.refusal(
+            str(body.get("code", "")), str(body.get("envelope", "blacklisted"))
+        )
+        with self._engine.lock:
+            self._engine.state.refusals[_pool_name(body)] = refused
             self._engine.fleets.look_again()
 
     def _set_late(self, request: Request) -> None:
@@ -202,6 +214,13 @@ class Control:
             image = self._engine.images.own(image_id)
             name, tags = image.name or "", self._engine.instances.tags(image_id)
         self._engine.machines.keep_image(image_id, str(_body(request)["key"]), name, tags)
+
+
+def _pool_name(body: dict[str, Any]) -> str:
+    market, one, zone = (str(body.get(k, "*")) for k in ("market", "type", "zone"))
+    if market not in ("spot", "on-demand", "*"):
+        raise BadRequest(f"market: expected spot, on-demand or *, got {market}")
+    return capacity.name(market, one, zone)
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from moto.core.exceptions import ServiceException
 from moto.ec2.exceptions import EC2ClientError
 from moto.iam.models import iam_backends
 
-from sandbox import capacity, fleet_config
+from sandbox import capacity, fleet_config, refusals
 from sandbox.fleet_pools import Launches, Pool, allocate
 from sandbox.launching import launch_from_pool
+from sandbox.refusals import Refusal
 from sandbox.state import ACCOUNT_ID, Fleet, InstanceRecord
 
 if TYPE_CHECKING:
@@ -125,6 +126,9 @@ class Rounds:
         now, config = self._engine.clock.now(), fleet.config
         market = "spot" if spot else "on-demand"
         free = {pool.key: capacity.free(self._engine.state, pool.key, spot=spot) for pool in pools}
+        for pool in pools:
+            if refusals.of(self._engine.state, pool, spot=spot):
+                free[pool.key] = 0
         for key in free:
             if fleet.blacklisted_until.get(f"{market}:{key}", 0.0) > now:
                 free[key] = 0
@@ -138,16 +142,14 @@ class Rounds:
             pools_to_use=int(config.get("InstancePoolsToUseCount") or 1) if spot else 1,
         )
         limited = not self._launch(fleet, launches, spot=spot)
-        self._blacklist(fleet, pools, launches, market)
+        self._leave_out(fleet, pools, launches, spot=spot)
         return launches.missing <= 0 and not limited
 
     def _launch(self, fleet: Fleet, launches: Launches, *, spot: bool) -> bool:
         """False if the account's limit of spot instances was reached."""
         for pool in launches.pools:
             if spot and capacity.account_free(self._engine.state) == 0:
-                self._fail(
-                    fleet, "spotInstanceCountLimitExceeded", "Max spot instance count exceeded"
-                )
+                self._over_the_quota(fleet, pool)
                 return False
             instance_id = launch_from_pool(self._engine, fleet, pool, spot=spot)
             description = {
@@ -159,32 +161,51 @@ class Rounds:
             fleet.event("instanceChange", "launched", json.dumps(description), instance_id)
         return True
 
-    def _blacklist(self, fleet: Fleet, pools: list[Pool], launches: Launches, market: str) -> None:
+    def _over_the_quota(self, fleet: Fleet, pool: Pool) -> None:
+        if self._engine.state.quota_inside:
+            quota = Refusal(refusals.QUOTA, "blacklisted")
+            if not fleet.error:
+                self._tell_left_out(fleet, pool, quota.text(pool))
+            self._all_left_out(fleet, quota.code)
+        else:
+            self._fail(fleet, "spotInstanceCountLimitExceeded", "Max spot instance count exceeded")
+
+    def _leave_out(
+        self, fleet: Fleet, pools: list[Pool], launches: Launches, *, spot: bool
+    ) -> None:
+        """Pools that could not give what is missing are not tried again for a while."""
         if launches.missing <= 0:
             return
         now = self._engine.clock.now()
+        code = "InsufficientInstanceCapacity"
         for pool in launches.exhausted:
-            key = f"{market}:{pool.key}"
+            key = f"{'spot' if spot else 'on-demand'}:{pool.key}"
+            refused = refusals.of(self._engine.state, pool, spot=spot)
+            code = refused.code if refused else code
             if fleet.blacklisted_until.get(key, 0.0) > now:
                 continue
+            if refused and refused.envelope == "error":
+                self._fail(fleet, refused.sub_type, f"{pool}: {refused.text(pool)}")
+                return
             fleet.blacklisted_until[key] = now + _BLACKLISTED
-            fleet.event(
-                "information",
-                "launchSpecTemporarilyBlacklisted",
-                f"{pool}: Repeated errors have occurred processing the launch specification "
-                f'"{pool}". It will not be retried for at least 13 minutes. Error message: '
-                f"{no_capacity(pool.instance_type, pool.zone)} (Service: AmazonEC2; Status Code: "
-                "500; Error Code: InsufficientInstanceCapacity)",
-            )
+            self._tell_left_out(fleet, pool, refused.text(pool) if refused else no_room(pool))
         if {pool.key for pool in launches.exhausted} == {pool.key for pool in pools}:
-            self._fail(
-                fleet,
-                "allLaunchSpecsTemporarilyBlacklisted",
-                "Several attempts to launch instances have failed. Either the request could not "
-                "be satisfied or the configuration is not valid. We will retry the request again "
-                "later. For more information, see the description of the event. "
-                "(Error Code: InsufficientInstanceCapacity)",
-            )
+            self._all_left_out(fleet, code)
+
+    def _tell_left_out(self, fleet: Fleet, pool: Pool, text: str) -> None:
+        fleet.event(
+            "information", "launchSpecTemporarilyBlacklisted", refusals.left_out(pool, text)
+        )
+
+    def _all_left_out(self, fleet: Fleet, code: str) -> None:
+        self._fail(
+            fleet,
+            "allLaunchSpecsTemporarilyBlacklisted",
+            "Several attempts to launch instances have failed. Either the request could not "
+            "be satisfied or the configuration is not valid. We will retry the request again "
+            "later. For more information, see the description of the event. "
+            f"(Error Code: {code})",
+        )
 
     def _fail(self, fleet: Fleet, sub_type: str, description: str) -> None:
         """The same error is told once, until the fleet has recovered."""
@@ -209,6 +230,13 @@ class Rounds:
                         "registerWithLoadBalancersFailed",
                         f"{arn}: {error.message} ({error.code})",
                     )
+
+
+def no_room(pool: Pool) -> str:
+    return (
+        f"{no_capacity(pool.instance_type, pool.zone)} (Service: AmazonEC2; Status Code: 500; "
+        "Error Code: InsufficientInstanceCapacity)"
+    )
 
 
 def no_capacity(instance_type: str, zone: str) -> str:

@@ -68,6 +68,7 @@ class Instances:
                 weight=weight,
                 pool=f"{instance.instance_type}/{instance.placement.zone}",
                 spot_request_id=random_spot_request_id() if spot else None,
+                launched_at=self._engine.clock.now(),
             )
             instance.lifecycle = "spot" if spot else None
             instance.spot_instance_request_id = record.spot_request_id  # type: ignore[attr-defined]
@@ -187,12 +188,15 @@ class Instances:
                 self._forget(record)
 
     def _script(self, record: InstanceRecord, now: float) -> None:
-        """A script may ask for an interruption so long after `running`."""
-        if not record.spot or record.running_since is None or record.interrupt_at is not None:
+        """A script may ask for an end so long after the launch, or for an interruption so long
+        after `running`."""
+        behaviour = self._engine.scripts.behaviour(self.subject(self.get(record.instance_id)))
+        if behaviour.ends_by and now - record.launched_at >= behaviour.ends_after:
+            self.terminate([record.instance_id], _reason(behaviour.ends_by, "as the script says"))
+        after = behaviour.interrupt_after
+        if after is None or not record.spot or record.interrupt_at is not None:
             return
-        instance = self.get(record.instance_id)
-        after = self._engine.scripts.behaviour(self.subject(instance)).interrupt_after
-        if after is not None and now - record.running_since >= after:
+        if record.running_since is not None and now - record.running_since >= after:
             self.interrupt(record.instance_id, 120.0)
 
     def _follow(self, record: InstanceRecord, machine: MachineState) -> None:
@@ -207,6 +211,7 @@ class Instances:
         elif machine.status == "running" and record.intent == "run":
             if record.running_since is None:
                 record.running_since = self._engine.clock.now()
+                record.posted = self._engine.machines.console(record.instance_id)
             _set_state(instance, "running")
         elif machine.status in ("stopping", "stopped"):
             self._shut_down(record, instance, machine)
@@ -227,6 +232,7 @@ class Instances:
             record.reason = SPOT_TERMINATION if record.spot else INTERNAL_ERROR
             log.info("%s is gone by itself: %s", record.instance_id, machine.reason)
         record.intent, record.ended_at = "terminate", self._engine.clock.now()
+        record.posted = self._engine.machines.console(record.instance_id)
         self._engine.targets.instance_leaves(record.instance_id)
         Instance.terminate(instance)  # volumes and associations go with it
         for nic in instance.nics.values():

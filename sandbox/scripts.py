@@ -15,7 +15,10 @@ in sandbox seconds:
     crash_after     seconds since it serves; from then on nothing listens            never
     vanish_after    seconds since `running`; then the machine is gone                never
     interrupt_after seconds since `running`; then a spot interruption is noticed     never
-    console         text shown at the end of the console                            ""
+    ends_by         EC2 ends the instance for this state reason, such as
+                    Client.InternalError or Client.VolumeLimitExceeded           never
+    ends_after      seconds since its launch until then                              1
+    console         text at the end of the console, once the application is started  ""
     body            what `GET /` answers                              a page with the revision
 
 Other keys are kept and given back (the Packer stand-in understands `tests` and `packages`). Later
@@ -56,6 +59,8 @@ class Behaviour:
     crash_after: float | None = None
     vanish_after: float | None = None
     interrupt_after: float | None = None
+    ends_by: str = ""
+    ends_after: float = 1.0
     console: str = ""
     body: str | None = None
 
@@ -84,7 +89,7 @@ def behaviour(properties: Mapping[str, Any]) -> Behaviour:
 
 
 _KNOWN = frozenset(field.name for field in fields(Behaviour))
-_TEXTS = frozenset(("console", "body"))
+_TEXTS = frozenset(("console", "body", "ends_by"))
 
 
 def _health(value: Any) -> tuple[tuple[float, Answer], ...]:

@@ -222,10 +222,12 @@ class SimulatedMachines:
         if machine is None:
             return ""
         answer, _ = self.answer(instance_id)
+        behaviour = self._behaviour(machine)
+        started = machine.booted_from + behaviour.boot_seconds + behaviour.serve_seconds
         lines = [
             f"[simulated] {instance_id} booted from {machine.spec.image_id}",
             f"[simulated] the application's answer now: {answer}",
-            self._behaviour(machine).console,
+            behaviour.console if self._clock.now() >= started else "",
         ]
         return "\n".join(line for line in lines if line) + "\n"
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from sandbox.refusals import Refusal
+
 ACCOUNT_ID = "123456789012"
 DEBIAN_ACCOUNT_ID = "136693071363"
 
@@ -32,7 +34,9 @@ class InstanceRecord:
     intent: Intent = "run"
     reason: tuple[str, str] = ("", "")  # state reason code and message once it leaves `running`
     starting: bool = False  # a stopped machine was told to start, and has not begun to
+    launched_at: float = 0.0
     running_since: float | None = None
+    posted: str = ""  # its console as it was shortly after its last change of state
     interrupt_at: float | None = None  # a spot notice was given; it ends then
     rebalance: bool = False  # a recommendation to rebalance was given
     ended_at: float | None = None
@@ -123,3 +127,7 @@ class State:
     locked_snapshots: set[str] = field(default_factory=set)
     # "type/zone" with "*" for any -> at most so many instances
     capacity: dict[str, int] = field(default_factory=dict)
+    # named as capacity limits are -> what EC2 says of launches there
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    # the quota of spot instances is told inside launchSpecTemporarilyBlacklisted
+    quota_inside: bool = False

@@ -123,7 +123,7 @@ def approval_text(plan: Plan) -> str:
 
 
 def evidence_page(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> str:
-    """What a failed fleet showed before it was taken away."""
+    """What a failed fleet showed before it was taken away: the cause, then what failed."""
     parts = [
         f"# {fleet.id} did not pass the gate",
         fenced(str(verdict)),
@@ -140,9 +140,8 @@ def evidence_page(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> str:
             ["instance", "state", "type", "zone", "ended by"],
             ((x.id, x.state, x.type, x.zone, plain(x.lost_by)) for x in evidence.instances),
         ),
-        "## Fleet history",
-        fenced("\n".join(evidence.history) or "none"),
     ]
     for instance, text in evidence.consoles.items():
         parts += [f"## Console of {instance}", fenced(text or "none yet")]
+    parts += ["## Fleet history", fenced("\n".join(evidence.history) or "none")]
     return "\n\n".join(parts) + "\n"

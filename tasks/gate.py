@@ -7,6 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from spotkiln.aws.evidence import collect
 from spotkiln.aws.gate import watch
+from spotkiln.aws.ingress import explained
 from spotkiln.aws.session import connect
 from spotkiln.errors import CapacityError, GateFailed, ImageRejected
 from spotkiln.fleet import Fleet, FleetSpec, next_attempt
@@ -69,6 +70,7 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Se
     verdict = watch(aws, fleet, infra, bounds, CLOCK, progress)
     if verdict.outcome is Outcome.HEALTHY:
         return progress.last.servers if progress.last else ()
+    verdict = explained(aws, infra, verdict, progress.last)
     evidence = collect(aws, fleet, infra)
     create_markdown_artifact(
         key=f"evidence-{fleet.release}", markdown=evidence_page(fleet, verdict, evidence)

@@ -8,19 +8,15 @@ from spotkiln.aws import target as targets
 from spotkiln.aws.gate import with_health
 from spotkiln.aws.session import Aws
 from spotkiln.errors import SpotkilnError
-from spotkiln.evidence import Evidence
+from spotkiln.evidence import CONSOLES, Evidence, failing_first, last_lines
 from spotkiln.fleet import Fleet
 from spotkiln.infra import Infra
 from spotkiln.target import Instance, Target
 
-# Console output is the most telling part, and the longest.
-CONSOLES = 3
-CONSOLE_CHARACTERS = 6000
-
 
 def collect(aws: Aws, fleet: Fleet, infra: Infra) -> Evidence:
-    """Target reasons, fleet history, console output. What cannot be had is left out: evidence
-    must not stand in the way of the rollback."""
+    """Target reasons, fleet history, the last lines of the consoles of what failed. What cannot be
+    had is left out: evidence must not stand in the way of the rollback."""
     rows: list[str] = []
     members: list[Instance] = []
     health: tuple[Target, ...] = ()
@@ -34,9 +30,10 @@ def collect(aws: Aws, fleet: Fleet, infra: Infra) -> Evidence:
         members = instances.of_fleet(aws, fleet.id)
         live = [one for one in members if one.live]
         health = with_health(live, targets.health(aws, infra.target_group.arn))
-    for one in members[:CONSOLES]:
+    ordered, targets_ordered = failing_first(members, health)
+    for one in ordered[:CONSOLES]:
         with suppress(SpotkilnError):
-            consoles[one.id] = instances.console(aws, one.id)[-CONSOLE_CHARACTERS:]
+            consoles[one.id] = last_lines(instances.console(aws, one.id))
     return Evidence(
-        targets=health, instances=tuple(members), history=tuple(rows), consoles=consoles
+        targets=targets_ordered, instances=ordered, history=tuple(rows), consoles=consoles
     )

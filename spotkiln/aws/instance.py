@@ -138,12 +138,22 @@ def terminate(aws: Aws, ids: Iterable[str]) -> None:
                 terminate(aws, [one])
 
 
+# What EC2 says of types whose consoles it reads only at boot.
+ONLY_AT_BOOT = {"UnsupportedOperation", "InvalidParameterCombination", "InvalidParameterValue"}
+
+
 def console(aws: Aws, instance: str) -> str:
-    """The newest console output, at most 64 KiB; empty when EC2 has none."""
+    """The console as it is now, at most 64 KiB; where EC2 cannot read it now, as it was shortly
+    after the boot; empty when it has none."""
+    return _console(aws, instance, latest=True) or _console(aws, instance, latest=False)
+
+
+def _console(aws: Aws, instance: str, *, latest: bool) -> str:
     try:
-        answer = aws.ec2.get_console_output(InstanceId=instance)
+        # Without `Latest` it is minutes old, and without a line of the application.
+        answer = aws.ec2.get_console_output(InstanceId=instance, Latest=latest)
     except ClientError as error:
-        if is_not_found(error):
+        if is_not_found(error) or (latest and code_of(error) in ONLY_AT_BOOT):
             return ""
         with aws_errors(f"console output of {instance}"):
             raise

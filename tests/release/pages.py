@@ -1,6 +1,7 @@
 """What a run left in the Prefect UI, read through its API."""
 
 import json
+import subprocess
 from typing import Any
 
 from tests.reliability.world import World
@@ -24,3 +25,12 @@ def last_row(world: World) -> dict[str, Any]:
     data = artifacts(world, "releases-demo-web-app")[0]["data"]
     rows = json.loads(data) if isinstance(data, str) else data
     return dict(rows[0])
+
+
+def commit_of(world: World, ref: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(world.repository), "rev-parse", f"{ref}^{{commit}}"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()

@@ -1,12 +1,11 @@
 """What is seen of a release while it runs and after: names, page, history, events."""
 
-import subprocess
 import time
 from typing import Any
 
 import pytest
 
-from tests.release.pages import artifacts, last_row, page
+from tests.release.pages import artifacts, commit_of, last_row, page
 from tests.reliability.world import World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
@@ -35,15 +34,6 @@ def steps(world: World, run: str) -> list[str]:
     wanted = {"flow_runs": {"id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"}
     found = world.api.post("/task_runs/filter", json=wanted).raise_for_status().json()
     return [one["name"] for one in found]
-
-
-def commit_of(world: World, ref: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(world.repository), "rev-parse", f"{ref}^{{commit}}"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
 
 
 def test_a_release_is_told_from_its_start_to_its_end(world: World) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.release.pages import last_row, page
+from tests.release.pages import commit_of, last_row, page
 from tests.reliability.world import World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
@@ -94,7 +94,9 @@ def test_no_capacity_names_the_cause_and_leaves_nothing(world: World, serving: s
 def test_a_crash_loop_fails_and_says_so(
     world: World, serving: str, behaviour: list[dict[str, object]], cause: str
 ) -> None:
-    world.box.script(match={"aws:ec2spot:fleet-request-id": "sfr-*"}, health=behaviour)
+    # Only the new servers: if those that serve did the same, no image would be blamed.
+    new = {"aws:ec2spot:fleet-request-id": "sfr-*", "spotkiln:commit": commit_of(world, "v2")}
+    world.box.script(match=new, health=behaviour)
     gate = {"polls": 60, "boot_seconds": 20} | (
         {"grace_seconds": 900} if cause == "flapping" else {}
     )

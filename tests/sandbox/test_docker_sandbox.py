@@ -73,7 +73,7 @@ def test_a_real_machine_from_launch_to_image_and_end(account: Account, box: Sand
     address = booted(account, instance)
     assert account.instance(instance)["PrivateIpAddress"] == address
     assert ssh(box, address, "systemctl is-system-running --wait").stdout.strip() != ""
-    assert "systemd" in account.ec2.get_console_output(InstanceId=instance)["Output"]
+    assert "systemd" in account.ec2.get_console_output(InstanceId=instance, Latest=True)["Output"]
     assert ssh(box, address, "echo kept | sudo tee /etc/mark").returncode == 0
     account.ec2.stop_instances(InstanceIds=[instance])
     eventually(lambda: account.state(instance) == "stopped", timeout=60, what="stopped")

@@ -198,6 +198,66 @@ def test_the_account_has_a_quota_of_spot_instances(account: Account, box: Sandbo
     account.until_fleet(fleet, "active", "fulfilled")
 
 
+def test_the_quota_may_be_told_inside_another_error(account: Account, box: Sandbox) -> None:
+    box.spot_instance_limit(1, inside=True)
+    fleet = account.request()
+    account.until_fleet(fleet, "active", "error")
+    told = {
+        one["EventInformation"]["EventSubType"]: one["EventInformation"]["EventDescription"]
+        for one in account.events(fleet)
+        if one["EventType"] in ("error", "information")
+    }
+    assert set(told) == {
+        "launchSpecTemporarilyBlacklisted",
+        "allLaunchSpecsTemporarilyBlacklisted",
+    }
+    assert "Error Code: MaxSpotInstanceCountExceeded" in told["launchSpecTemporarilyBlacklisted"]
+    assert len(account.members(fleet)) == 1
+    box.spot_instance_limit(None)
+    account.until_fleet(fleet, "active", "fulfilled")
+
+
+@pytest.mark.parametrize(
+    ("code", "envelope", "sub_type"),
+    [
+        ("VcpuLimitExceeded", "blacklisted", "launchSpecTemporarilyBlacklisted"),
+        ("VcpuLimitExceeded", "error", "spotFleetRequestConfigurationInvalid"),
+        ("MaxSpotInstanceCountExceeded", "error", "spotInstanceCountLimitExceeded"),
+        ("InsufficientFreeAddressesInSubnet", "error", "spotFleetRequestConfigurationInvalid"),
+        ("UnauthorizedOperation", "blacklisted", "launchSpecTemporarilyBlacklisted"),
+        ("InvalidKMSKey.InvalidState", "blacklisted", "launchSpecTemporarilyBlacklisted"),
+        ("InvalidParameterValue", "error", "spotFleetRequestConfigurationInvalid"),
+    ],
+)
+def test_launches_can_be_refused_for_any_reason_in_either_envelope(
+    account: Account, box: Sandbox, code: str, envelope: str, sub_type: str
+) -> None:
+    box.refuse_launches(code, envelope)
+    fleet = account.request()
+    account.until_fleet(fleet, "active", "error")
+    assert account.members(fleet) == []
+    texts = [
+        one["EventInformation"]["EventDescription"]
+        for one in account.events(fleet)
+        if one["EventInformation"]["EventSubType"] == sub_type
+    ]
+    assert texts
+    assert all(f"Error Code: {code}" in text for text in texts)
+    box.clear_capacity()
+    account.until_fleet(fleet, "active", "fulfilled")
+
+
+def test_a_refusal_may_be_one_zones_alone(account: Account, box: Sandbox) -> None:
+    zones = account.subnets()
+    box.refuse_launches("InsufficientFreeAddressesInSubnet", zone="eu-west-1a")
+    fleet = account.request(
+        spec={"SubnetId": f"{zones['eu-west-1a']},{zones['eu-west-1b']}"},
+    )
+    account.until_fleet(fleet, "active", "fulfilled")
+    placed = {one["Placement"]["AvailabilityZone"] for one in account.members(fleet)}
+    assert placed == {"eu-west-1b"}
+
+
 def test_weights_count_units(account: Account) -> None:
     fleet = account.request(TargetCapacity=5, spec={"WeightedCapacity": 2.0})
     account.until_fleet(fleet, "active", "fulfilled")

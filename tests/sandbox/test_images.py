@@ -155,7 +155,7 @@ def test_a_running_instance_is_rebooted_unless_told_not_to(account: Account, box
     account.until(instance, "running")
 
     def console() -> str:
-        return str(account.ec2.get_console_output(InstanceId=instance)["Output"])
+        return str(account.ec2.get_console_output(InstanceId=instance, Latest=True)["Output"])
 
     eventually(lambda: "answer now: 200" in console(), what="the application serves")
     account.make_image(instance, NoReboot=True)

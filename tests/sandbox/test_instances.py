@@ -86,12 +86,43 @@ def test_a_machine_that_vanishes_ends_its_instance(box: Sandbox, account: Accoun
     assert account.instance(instance)["StateReason"]["Code"] == "Server.InternalError"
 
 
-def test_the_console_is_what_the_machine_wrote(box: Sandbox, account: Account) -> None:
-    box.script(console="rails: could not connect to the database", boot_seconds=0)
+def test_the_latest_console_holds_what_the_application_wrote(
+    box: Sandbox, account: Account
+) -> None:
+    box.script(console="rails: could not connect to the database", boot_seconds=1, serve_seconds=3)
     instance = account.run()
     account.until(instance, "running")
-    output = account.ec2.get_console_output(InstanceId=instance, Latest=True)["Output"]
-    assert "could not connect to the database" in output
+
+    def console(**latest: bool) -> str:
+        return str(account.ec2.get_console_output(InstanceId=instance, **latest)["Output"])
+
+    written = "could not connect to the database"
+    eventually(lambda: written in console(Latest=True), what="the application wrote")
+    # Without Latest it is what was there at the boot, until the instance ends.
+    assert "booted from" in console()
+    assert written not in console()
+    account.ec2.terminate_instances(InstanceIds=[instance])
+    account.until(instance, "terminated")
+    assert written in console()
+
+
+def test_older_types_show_their_console_as_it_was_at_boot(account: Account) -> None:
+    instance = account.run(InstanceType="t2.micro")
+    account.until(instance, "running")
+    refused(
+        account.ec2.get_console_output, "UnsupportedOperation", InstanceId=instance, Latest=True
+    )
+    assert "booted from" in account.ec2.get_console_output(InstanceId=instance)["Output"]
+
+
+@pytest.mark.parametrize("code", ["Client.InternalError", "Client.VolumeLimitExceeded"])
+def test_an_instance_can_end_for_a_reason_of_ec2s(
+    box: Sandbox, account: Account, code: str
+) -> None:
+    box.script(ends_by=code, ends_after=1)
+    instance = account.run()
+    account.until(instance, "terminated")
+    assert account.instance(instance)["StateReason"]["Code"] == code
 
 
 def test_the_same_client_token_launches_once(account: Account) -> None:

@@ -179,6 +179,8 @@ def test_evidence() -> None:
     assert "```\n12:00:01 instanceChange launched i-1\n```" in page
     assert "## Console of i-1\n\n````\nboot\n```\nfailed\n````" in page
     assert "## Console of i-2\n\n```\nnone yet\n```" in page
+    order = ["failing check: i-1", "## Targets", "## Console of i-1", "## Fleet history"]
+    assert [page.index(one) for one in order] == sorted(page.index(one) for one in order)
 
 
 def test_evidence_of_a_fleet_that_left_none() -> None:
