@@ -1,0 +1,90 @@
+"""What a target group's own settings ask of the gate: its interval, a slow start, its zones."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.reliability.world import SPEED, World
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
+
+SLOW, CROSS_ZONE = "slow_start.duration_seconds", "load_balancing.cross_zone.enabled"
+
+
+@pytest.fixture
+def settings(world: World) -> Iterator[Any]:
+    """Changes attributes of the target group; they are as before afterwards."""
+    arn = world.account.group_arn("website")
+
+    def change(key: str, value: str) -> None:
+        world.account.elbv2.modify_target_group_attributes(
+            TargetGroupArn=arn, Attributes=[{"Key": key, "Value": value}]
+        )
+
+    yield change
+    change(SLOW, "0")
+    change(CROSS_ZONE, "use_load_balancer_configuration")
+
+
+@pytest.fixture
+def serving(world: World) -> str:
+    made = world.release("v1", "settings", force=False)
+    assert made["outcome"] in {"released", "unchanged"}, made
+    world.box.clear_calls()
+    return str(made["fleet"])
+
+
+def at(call: dict[str, Any]) -> float:
+    """In the sandbox's seconds."""
+    return datetime.fromisoformat(call["time"]).timestamp() * SPEED
+
+
+def between_request_and_retirement(world: World) -> float:
+    done = [one for one in world.box.calls() if not one["error"]]
+    asked = next(at(x) for x in done if x["operation"] == "RequestSpotFleet")
+    drained = next(at(x) for x in done if x["operation"] == "DeregisterTargets")
+    return drained - asked
+
+
+@pytest.mark.parametrize("polls", [2, 12])
+def test_the_gate_lasts_for_its_health_checks(world: World, serving: str, polls: int) -> None:
+    made = world.release("v1", "settings", gate={"polls": polls, "boot_seconds": 20})
+    assert made["outcome"] == "released", made
+    # One each 5 s.
+    assert between_request_and_retirement(world) >= 5 * polls
+
+
+def test_a_slow_start_is_waited_out_before_anything_is_retired(
+    world: World, serving: str, settings: Any
+) -> None:
+    settings(SLOW, "90")
+    made = world.release("v1", "settings")
+    assert made["outcome"] == "released", made
+    assert between_request_and_retirement(world) >= 90
+    assert world.settled().problems() == []
+
+
+def test_with_cross_zone_off_no_zone_that_serves_is_left_empty(
+    world: World, serving: str, settings: Any
+) -> None:
+    zones = {one["Placement"]["AvailabilityZone"] for one in world.account.instances(serving)}
+    assert len(zones) == 2
+    settings(CROSS_ZONE, "false")
+    given: dict[str, Any] = {"fleet": {"capacity": 2, "instance_types": ["t3.micro"]}}
+    kept = world.release("v1", "settings", **given)
+    assert kept["outcome"] == "released", kept
+    zones = {one["Placement"]["AvailabilityZone"] for one in world.account.instances(kept["fleet"])}
+    left = min(zones)
+    # Full with what serves there.
+    world.box.capacity(1, zone=left)
+    failed = world.release("v1", "settings", **given)
+    assert failed["error"].startswith("GateFailed"), failed
+    assert "cross-zone load balancing is off" in failed["error"]
+    assert left in failed["error"]
+    truth = world.settled()
+    assert truth.problems() == []
+    assert truth.fleet == kept["fleet"]
+    world.box.clear_capacity()
+    assert world.release("v1", "settings", **given)["outcome"] == "released"
