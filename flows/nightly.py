@@ -17,7 +17,7 @@ from tasks.base import (
     prune_bases,
 )
 from tasks.nightly import find_applications, night_recorded, rebuild_all, require_all
-from tasks.step import report_failed_undo
+from tasks.step import not_urgent, report_failed_undo
 
 
 @flow(name="nightly", retries=0)
@@ -58,12 +58,14 @@ def nightly(
             undo.later("discard base image", discard_base, job)
             baked, current = bake_base(job), find_current_base(job)
             if night.is_unchanged(baked, current) or night.is_quiet("the new base is discarded"):
-                discard_base(job)
+                with not_urgent("discard the new base image"):
+                    discard_base(job)
             else:
                 life.check()
                 night.promoted(promote_base(job, baked))
         if night.may_release():
             rebuild_all(night, names)
-            night.pruned += prune_bases(job)
+            with not_urgent("prune base images"):
+                night.pruned += prune_bases(job)
             require_all(night)
         return night.end()

@@ -4,8 +4,8 @@ from prefect import flow
 
 from spotkiln import form
 from spotkiln.aws.session import resolve_region
-from spotkiln.reconcile import Action
-from tasks.reconcile import find_unowned, settle
+from spotkiln.housekeeping import Reconciled
+from tasks.reconcile import find_unowned, publish, settle
 
 
 @flow(name="reconcile", retries=0)
@@ -13,11 +13,12 @@ def reconcile(
     region: form.Region = "",
     target_group: form.TargetGroup = "",
     dry_run: form.DryRun = False,
-) -> list[Action]:
+) -> Reconciled:
     """Finish what was being retired, undo what was never promoted, discard what nobody owns.
 
     Reads only AWS and the Prefect API. Never touches what a living release owns, nor what
-    only looks like ours. May run at any time, and twice at once.
+    only looks like ours: that is listed. What cannot be cleared away (a protected image, say) is
+    told once and tried again later; it stops no release. May run at any time, and twice at once.
 
     Args:
         region: AWS region. Empty: as for a release.
@@ -26,5 +27,8 @@ def reconcile(
     """
     where = resolve_region(region)
     if dry_run:
-        return find_unowned(where, target_group, clean=False)
-    return settle(where, target_group)
+        found = find_unowned(where, target_group, clean=False)
+    else:
+        found = settle(where, target_group)
+    publish(where, found)
+    return found

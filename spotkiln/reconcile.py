@@ -18,11 +18,12 @@ from spotkiln.target import Instance
 
 
 class Owned(Noun):
-    """A resource of which only its id and its release matter."""
+    """A resource of which only its id and its release matter. `tried`: see `Action`."""
 
     id: str
     release: str
     target_group: str = ""
+    tried: str = ""
 
 
 class Snapshot(Noun):
@@ -32,6 +33,7 @@ class Snapshot(Noun):
     release: str = ""
     image: str = ""
     target_group: str = ""
+    tried: str = ""
 
 
 class Facts(Noun):
@@ -66,12 +68,14 @@ class Do(StrEnum):
 
 
 class Action(Noun):
-    """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it."""
+    """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it;
+    `tried` is the tag that an earlier try has left (`housekeeping.PutOff`)."""
 
     do: Do
     ids: tuple[str, ...]
     why: str
     target_group: str = ""
+    tried: str = ""
 
     def __str__(self) -> str:
         return f"{self.do} {', '.join(self.ids)}: {self.why}"
@@ -193,6 +197,7 @@ def _builders(facts: Facts) -> list[Action]:
             do=Do.TERMINATE_BUILDERS,
             ids=(one.id,),
             why=f"a builder of {one.tags.get(t.RELEASE, '')}, which lives no more",
+            tried=one.tags.get(t.PUT_OFF, ""),
         )
         for one in sorted(facts.instances, key=lambda x: x.id)
         if not one.fleet and one.stays and one.tags.get(t.RELEASE, "") not in facts.living
@@ -202,7 +207,7 @@ def _builders(facts: Facts) -> list[Action]:
 def _templates(facts: Facts) -> list[Action]:
     used = {name for fleet in facts.fleets if not fleet.gone for name in fleet.launch_templates}
     return [
-        Action(do=Do.DELETE_TEMPLATE, ids=(one.id,), why="no fleet uses it")
+        Action(do=Do.DELETE_TEMPLATE, ids=(one.id,), why="no fleet uses it", tried=one.tried)
         for one in sorted(facts.templates, key=lambda x: x.id)
         if one.id not in used and one.release not in facts.living
     ]
@@ -215,7 +220,7 @@ def _helpers(facts: Facts) -> list[Action]:
         (Do.DELETE_SECURITY_GROUP, facts.security_groups),
     )
     return [
-        Action(do=do, ids=(one.id,), why=f"{one.release} lives no more")
+        Action(do=do, ids=(one.id,), why=f"{one.release} lives no more", tried=one.tried)
         for do, owned in kinds
         for one in sorted(owned, key=lambda x: x.id)
         if one.release not in facts.living
@@ -236,7 +241,8 @@ def _images(facts: Facts) -> list[Action]:
             why = f"never released, and {image.release} lives no more"
         else:
             continue
-        actions.append(Action(do=Do.DISCARD_IMAGE, ids=(image.id,), why=why))
+        tried = image.tags.get(t.PUT_OFF, "")
+        actions.append(Action(do=Do.DISCARD_IMAGE, ids=(image.id,), why=why, tried=tried))
     return actions
 
 
@@ -244,7 +250,7 @@ def _snapshots(facts: Facts) -> list[Action]:
     images = {image.id for image in facts.images}
     held = {snapshot for image in facts.images for snapshot in image.snapshots}
     return [
-        Action(do=Do.DELETE_SNAPSHOT, ids=(one.id,), why="its image is gone")
+        Action(do=Do.DELETE_SNAPSHOT, ids=(one.id,), why="its image is gone", tried=one.tried)
         for one in sorted(facts.snapshots, key=lambda x: x.id)
         if one.id not in held and one.image not in images and one.release not in facts.living
     ]

@@ -25,6 +25,9 @@ SERVED = f"{PREFIX}served/"
 # A verdict blamed it after it had been released: when, where and why.
 SUSPECT = f"{PREFIX}suspect"
 
+# What could not be cleared away: since when, last tried when, and why.
+PUT_OFF = f"{PREFIX}put-off"
+
 # Base images only: the name of their line, and what they hold.
 BASE = f"{PREFIX}base"
 FINGERPRINT = f"{PREFIX}fingerprint"

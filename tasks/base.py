@@ -13,7 +13,7 @@ from spotkiln.aws import infra as aws_infra
 from spotkiln.aws import lease as leases
 from spotkiln.aws.base import builder_network, source_image
 from spotkiln.aws.builder import builder_access, open_group, remove_access
-from spotkiln.aws.discard import discard, discard_release
+from spotkiln.aws.discard import discard_release, tidy
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake import base_bake_variables
 from spotkiln.base import (
@@ -232,5 +232,5 @@ def prune_bases(job: BaseJob) -> list[str]:
         return []
     gone: list[str] = []
     for base in outdated(images.by_name(aws, "*"), job.spec.name):
-        gone += discard(aws, base, CLOCK, say)
+        gone += tidy(aws, base, CLOCK, say)
     return gone

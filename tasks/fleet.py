@@ -1,5 +1,7 @@
 """Request, watch over, promote, cancel and retire fleets."""
 
+import logging
+
 from prefect import task
 
 from spotkiln import tags as t
@@ -11,7 +13,7 @@ from spotkiln.aws.gate import with_health
 from spotkiln.aws.retire import retire
 from spotkiln.aws.session import Aws, connect
 from spotkiln.capacity import Size, size
-from spotkiln.errors import DeadlineExceeded, InfrastructureError
+from spotkiln.errors import DeadlineExceeded, InfrastructureError, SpotkilnError
 from spotkiln.fleet import (
     Fleet,
     FleetSpec,
@@ -154,16 +156,27 @@ def promote_fleet(fleet: Fleet, infra: Infra, before: list[Fleet]) -> Fleet:
     return fleet.model_copy(update={"state": "active", "tags": {**fleet.tags, **marks}})
 
 
-@task(name="cancel fleet", task_run_name="undo: cancel fleet", **STEP)
 def cancel_fleet(infra: Infra, release: str) -> list[str]:
-    """Undo a request at whatever point it was: without loss, for some of its instances may
-    serve already; then compare what serves with what should.
+    """Undo a request at whatever point it was. What serves is compared with what served before
+    the first try: a try that fails after a loss is not hidden by the next one.
 
     Raises:
         DeadlineExceeded: something did not go.
+        InfrastructureError: what serves has changed.
     """
+    try:
+        before = [one.id for one in find_serving(infra)]
+    except SpotkilnError as error:
+        say(f"what serves cannot be compared: {error}", logging.WARNING)
+        return cancel_request(infra, release, None)
+    return cancel_request(infra, release, before)
+
+
+@task(name="cancel fleet", task_run_name="undo: cancel fleet", **STEP)
+def cancel_request(infra: Infra, release: str, before: list[str] | None) -> list[str]:
+    """Without loss, for some of its instances may serve already; then compare what serves with
+    `before`, if that is known."""
     aws = connect(infra.region)
-    before = serving(fleets.listing(aws), infra.target_group.arn)
     # One that has been promoted serves: what comes after that does not undo it.
     made = fleets.of_release(aws, release)
     ours = [one for one in made if one.phase is not Phase.SERVING]
@@ -178,11 +191,10 @@ def cancel_fleet(infra: Infra, release: str) -> list[str]:
     )
     for template in set(fleets.templates_of_release(aws, release)) - used:
         fleets.delete_template(aws, template)
-    after = serving(fleets.listing(aws), infra.target_group.arn)
-    if [one.id for one in after] != [one.id for one in before]:
+    after = [one.id for one in serving(fleets.listing(aws), infra.target_group.arn)]
+    if before is not None and after != before:
         raise InfrastructureError(
-            f"what serves changed while {release} was undone: before "
-            f"{[one.id for one in before]}, now {[one.id for one in after]}"
+            f"what serves changed while {release} was undone: before {before}, now {after}"
         )
     if ours:
         say(f"undone: {', '.join(one.id for one in ours)} with {len(gone)} instances")

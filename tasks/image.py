@@ -10,7 +10,13 @@ from spotkiln import tags as t
 from spotkiln.aws import fleet as aws_fleets
 from spotkiln.aws import image as images
 from spotkiln.aws.builder import builder_access, remove_access
-from spotkiln.aws.discard import discard, discard_builders, discard_release, discard_snapshots
+from spotkiln.aws.discard import (
+    discard,
+    discard_builders,
+    discard_release,
+    discard_snapshots,
+    tidy,
+)
 from spotkiln.aws.session import Aws, connect
 from spotkiln.bake import bake_variables, image_tags, test_variables
 from spotkiln.errors import InfrastructureError, SpotkilnError
@@ -228,5 +234,5 @@ def prune_versions(region: str, app: str, keep: int) -> list[str]:
         return []
     gone: list[str] = []
     for image in superseded(versions, keep, used(aws)):
-        gone += discard(aws, image, CLOCK, say)
+        gone += tidy(aws, image, CLOCK, say)
     return gone

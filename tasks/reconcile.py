@@ -1,8 +1,12 @@
 """Find what nobody owns and finish or undo it."""
 
+import logging
 from collections.abc import Callable
+from typing import cast
 
 from prefect import task
+from prefect.artifacts import Artifact, create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
 
 from spotkiln import tags as t
 from spotkiln.aws import fleet as fleets
@@ -11,12 +15,13 @@ from spotkiln.aws import infra as aws_infra
 from spotkiln.aws import instance as instances
 from spotkiln.aws import lease as leases
 from spotkiln.aws.builder import delete_group, delete_key_pair
-from spotkiln.aws.discard import discard
+from spotkiln.aws.discard import discard, put_off
 from spotkiln.aws.facts import gather
 from spotkiln.aws.retire import drain, retire
 from spotkiln.aws.session import Aws, connect
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.fleet import Phase
+from spotkiln.housekeeping import NOT_PUT_OFF, Delayed, Reconciled, reconcile_page
 from spotkiln.image import ImageState
 from spotkiln.lease import queue
 from spotkiln.reconcile import Action, Do, decide, within
@@ -49,8 +54,9 @@ def living(aws: Aws) -> frozenset[str]:
 
 
 @task(name="find what nobody owns", task_run_name="1 look up: what nobody owns", **STEP)
-def find_unowned(region: str, target_group: str = "", *, clean: bool = True) -> list[Action]:
-    """What there is to do, in order; `target_group` (its name) narrows it to that one's."""
+def find_unowned(region: str, target_group: str = "", *, clean: bool = True) -> Reconciled:
+    """What there is to do, in order, what is put off, and what only looks like ours;
+    `target_group` (its name) narrows it to that one's."""
     aws = connect(region)
     groups = aws_infra.target_group_arns(aws)
     facts = gather(aws, _alive(aws, groups, clean=clean))
@@ -62,9 +68,14 @@ def find_unowned(region: str, target_group: str = "", *, clean: bool = True) -> 
         # means more to do, so where there was nothing it need not be asked.
         living = facts.living | _alive(aws, groups, clean=False)
         actions = decide(facts.model_copy(update={"living": living}))
-    for action in actions:
+    found = Reconciled.of(actions, facts.left_alone, aws.now())
+    for action in found.todo:
         say(f"to do: {action}")
-    return actions
+    if found.put_off:
+        say(f"put off, not tried again yet: {'; '.join(map(str, found.put_off))}")
+    if found.left_alone:
+        say(f"left alone, only their tags look like ours: {'; '.join(map(str, found.left_alone))}")
+    return found
 
 
 def _delay(aws: Aws, arn: str) -> int:
@@ -113,6 +124,11 @@ def _discard(aws: Aws, name: str) -> None:
         discard(aws, image, CLOCK, say)
 
 
+def _delete_snapshot(aws: Aws, name: str) -> None:
+    if not images.delete_snapshot(aws, name):
+        raise InfrastructureError(f"an image still uses snapshot {name}")
+
+
 def _mark_released(aws: Aws, name: str) -> None:
     images.tag(aws, [name], {t.RELEASED: aws.now().isoformat(timespec="seconds")})
 
@@ -126,7 +142,7 @@ HOW: dict[Do, Callable[[Aws, Action], None]] = {
     Do.DELETE_KEY_PAIR: _each(delete_key_pair),
     Do.DELETE_SECURITY_GROUP: _each(lambda aws, name: delete_group(aws, name, CLOCK)),
     Do.DISCARD_IMAGE: _each(_discard),
-    Do.DELETE_SNAPSHOT: _each(images.delete_snapshot),
+    Do.DELETE_SNAPSHOT: _each(_delete_snapshot),
 }
 
 
@@ -137,26 +153,66 @@ def carry_out(region: str, action: Action) -> None:
     say(f"done: {action}")
 
 
-def settle(region: str, target_group: str = "") -> list[Action]:
+# What can be put off is not tried again at once: a person may wait for the release behind it.
+tidy_up = carry_out.with_options(retries=0)
+
+
+def _put_off(region: str, action: Action, error: SpotkilnError) -> Delayed:
+    """Told loudly the first time alone."""
+    delayed = Delayed(
+        action=action, put_off=put_off(connect(region), action.ids, action.tried, error)
+    )
+    level = logging.INFO if action.tried else logging.WARNING
+    say(f"put off: {delayed}; it is tried again later, and stops nothing", level)
+    return delayed
+
+
+def settle(region: str, target_group: str = "") -> Reconciled:
     """Find and carry out, one after the other, until nothing is left to do: what a fleet was
-    made of can go only once it has gone. An action that fails does not stop the others.
+    made of can go only once it has gone. An action that fails does not stop the others; what
+    does not concern what serves is put off then.
 
     Raises:
-        InfrastructureError: some failed, with what each said.
+        InfrastructureError: something that concerns what serves failed, with what each said.
     """
     done: list[Action] = []
-    failed: list[str] = []
+    failed: dict[Action, str] = {}
+    waits: dict[tuple[Do, tuple[str, ...]], Delayed] = {}
+    found = Reconciled()
     for _ in range(ROUNDS):
-        todo = [one for one in find_unowned(region, target_group) if one not in done]
+        found = find_unowned(region, target_group)
+        tried = {*map(_what, done), *map(_what, failed), *waits}
+        todo = [one for one in found.todo if _what(one) not in tried]
         for action in todo:
+            serves = action.do in NOT_PUT_OFF
             try:
-                carry_out(region, action)
+                (carry_out if serves else tidy_up)(region, action)
             except SpotkilnError as error:
-                failed.append(f"{action}: {error}")
+                if serves:
+                    failed[action] = str(error)
+                else:
+                    waits[_what(action)] = _put_off(region, action, error)
             else:
                 done.append(action)
         if not todo or failed:
             break
     if failed:
-        raise InfrastructureError("not everything could be settled: " + "; ".join(failed))
-    return done
+        told = "; ".join(f"{action}: {text}" for action, text in failed.items())
+        raise InfrastructureError(f"not everything could be settled: {told}")
+    waits = {_what(one.action): one for one in found.put_off} | waits
+    return Reconciled(done=tuple(done), put_off=tuple(waits.values()), left_alone=found.left_alone)
+
+
+def _what(action: Action) -> tuple[Do, tuple[str, ...]]:
+    """The same thing, whatever is said of it meanwhile."""
+    return action.do, action.ids
+
+
+@task(name="publish what was reconciled", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
+def publish(region: str, found: Reconciled) -> None:
+    """As an artifact, when there is anything new to tell: what nobody can clear away, or only
+    looks like ours, is there every ten minutes."""
+    key, page = f"reconcile-{region}", reconcile_page(found)
+    last = cast(Artifact | None, Artifact.get(key=key))
+    if page != (last.data if last else reconcile_page(Reconciled())):
+        create_markdown_artifact(key=key, markdown=page, description=f"Reconcile of {region}")

@@ -12,6 +12,7 @@ from tasks.image import mark_released, prune_versions, reject_image
 from tasks.lock import Turn
 from tasks.price import price
 from tasks.record import Record
+from tasks.step import not_urgent
 
 
 def serve(
@@ -46,5 +47,6 @@ def serve(
         record.cost = price(found.region, record.servers)
         turn.check()
         record.retired = retire_fleets(found, new)
-        prune_versions(found.region, spec.app.name, spec.keep_versions)
+        with not_urgent("prune versions"):
+            prune_versions(found.region, spec.app.name, spec.keep_versions)
     return record.released()

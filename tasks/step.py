@@ -5,7 +5,8 @@ shows the stages: 1 look up, 2 bake, 3 test, 4 launch, 5 retire; and `undo` what
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypedDict
 
 from prefect import Task
@@ -15,7 +16,7 @@ from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.runtime import task_run
 
-from spotkiln.errors import may_be_tried_again
+from spotkiln.errors import SpotkilnError, may_be_tried_again
 from spotkiln.poll import RealClock
 
 CLOCK = RealClock()
@@ -60,3 +61,12 @@ def say(text: str, level: int = logging.INFO) -> None:
 def report_failed_undo(what: str, error: Exception) -> None:
     """A compensation failed: the others run on, reconcile finishes it."""
     say(f"could not {what}: {error}; reconcile finishes it", logging.ERROR)
+
+
+@contextmanager
+def not_urgent(what: str) -> Iterator[None]:
+    """What comes after a release serves does not turn it red: it is told, and done later."""
+    try:
+        yield
+    except SpotkilnError as error:
+        say(f"could not {what}: {error}; it is done later", logging.WARNING)

@@ -1,13 +1,19 @@
 """Takes away what a bake left: the image with its snapshots, the builder with its helpers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from spotkiln import tags as t
 from spotkiln.aws import image as images
 from spotkiln.aws import instance as instances
 from spotkiln.aws.session import Aws
+from spotkiln.errors import SpotkilnError
+from spotkiln.housekeeping import PutOff, again, due
 from spotkiln.image import Image
 from spotkiln.poll import Clock, Done, Waiting, poll
+
+# A deregistered image lets go of its snapshots at once. Another that was made of them does not.
+SNAPSHOT_SECONDS = 30
 
 
 def discard(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) -> list[str]:
@@ -32,11 +38,35 @@ def discard(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) ->
     poll(
         deleted,
         what=f"snapshots of {image.id} to be deleted",
-        deadline_seconds=120,
+        deadline_seconds=SNAPSHOT_SECONDS,
         clock=clock,
     )
     say(f"discarded image {image.id} with {len(snapshots)} snapshots")
     return [image.id, *snapshots]
+
+
+def put_off(aws: Aws, ids: Iterable[str], tried: str, error: SpotkilnError) -> PutOff:
+    """Remember on each of them that it could not be cleared away. `tried`: the tag as it was."""
+    found = again(tried, aws.now(), str(error))
+    for name in ids:
+        # Key pairs are known by their names and cannot be tagged so: they are tried each time.
+        with suppress(SpotkilnError):
+            images.tag(aws, [name], {t.PUT_OFF: found.to_tag()})
+    return found
+
+
+def tidy(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) -> list[str]:
+    """Discard what is only too much: one that cannot go now, a protected one for instance, fails
+    nothing. It is told, and tried again later."""
+    tried = image.tags.get(t.PUT_OFF, "")
+    if not due(tried, aws.now()):
+        return []
+    try:
+        return discard(aws, image, clock, say)
+    except SpotkilnError as error:
+        put_off(aws, [image.id], tried, error)
+        say(f"{image.id} cannot be discarded now, and is tried again later: {error}")
+        return []
 
 
 def discard_builders(aws: Aws, release: str, say: Callable[[str], None]) -> list[str]:

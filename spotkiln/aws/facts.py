@@ -36,7 +36,10 @@ OURS: "list[FilterTypeDef]" = [{"Name": "tag-key", "Values": [t.RELEASE]}]
 def _owned(name: str, tags: Any) -> Owned:
     found = t.from_aws(tags)
     return Owned(
-        id=name, release=found.get(t.RELEASE, ""), target_group=found.get(t.TARGET_GROUP, "")
+        id=name,
+        release=found.get(t.RELEASE, ""),
+        target_group=found.get(t.TARGET_GROUP, ""),
+        tried=found.get(t.PUT_OFF, ""),
     )
 
 

@@ -59,7 +59,7 @@ def test_different_target_groups_are_released_side_by_side(world: World) -> None
 
 def test_reconcile_leaves_a_living_release_alone(world: World) -> None:
     process, fault = paused_at(world, lambda: world.start("v2", "alive"), "RequestSpotFleet")
-    assert world.reconcile() == {"actions": []}
+    assert world.reconcile()["actions"] == []
     world.box.release(fault)
     assert process.result()["outcome"] == "released"
 
@@ -97,7 +97,7 @@ def test_a_host_that_nobody_reports_lost_blocks_until_its_lease_ends(world: Worl
     process.kill(packer_too=True)
     world.box.clear_faults()
     lost = time.monotonic()
-    assert world.reconcile() == {"actions": []}
+    assert world.reconcile()["actions"] == []
     assert world.start("v2", "found").result(timeout=240)["outcome"] == "released"
     waited = time.monotonic() - lost
     print(f"a lost host blocked the next release for {waited:.0f} s")
@@ -115,7 +115,7 @@ def test_of_a_run_that_prefect_does_not_know_the_lease_decides(world: World) -> 
     world.box.clear_faults()
     world.api.delete(f"/flow_runs/{process.run}").raise_for_status()
     lost = time.monotonic()
-    assert world.reconcile() == {"actions": []}
+    assert world.reconcile()["actions"] == []
     eventually(lambda: world.reconcile()["actions"], 240, "a reconcile that finds it dead")
     print(f"undone {time.monotonic() - lost:.0f} s after the host was lost")
     assert world.settled().problems() == []

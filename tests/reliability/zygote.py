@@ -114,14 +114,19 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
     from prefect.client.orchestration import get_client
     from prefect.flow_engine import run_flow
 
+    from spotkiln.housekeeping import Reconciled
     from spotkiln.night import Night
 
     with get_client(sync_client=True) as client:
         run = client.create_flow_run(flow, parameters=parameters)
     (folder / "run").write_text(str(run.id))
     result: Any = run_flow(flow, flow_run=run, parameters=parameters)
-    if isinstance(result, list):
-        return {"actions": [str(one) for one in result]}
+    if isinstance(result, Reconciled):
+        return {
+            "actions": [str(one) for one in (*result.todo, *result.done)],
+            "put_off": [str(one) for one in result.put_off],
+            "left_alone": [one.id for one in result.left_alone],
+        }
     if isinstance(result, Night):
         return dict(result.model_dump(mode="json"))
     return {

@@ -70,7 +70,7 @@ def test_the_steps_of_a_release_are_there() -> None:
         "pass_health_gate",
         "retire_fleets",
         "discard_image",
-        "cancel_fleet",
+        "cancel_request",
     }
 
 
