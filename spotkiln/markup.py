@@ -24,7 +24,8 @@ def visible(text: str) -> str:
 def plain(text: str) -> str:
     """Words in one line, without any markup of their own."""
     words = " ".join(visible(text).split())
-    words = re.sub(r"([\\`*_~\[\]<>&])", r"\\\1", words)
+    # An underline inside a word, as names of tests have, does nothing by itself.
+    words = re.sub(r"([\\`*~\[\]<>&]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", words)
     # What at the beginning of a line makes a heading, a list or a rule.
     return re.sub(r"^(\d*)([#+=.)-])", r"\1\\\2", words)
 

@@ -96,6 +96,11 @@ def test_a_code_block_holds_all_of_it(text: str) -> None:
     assert tokens[0].content.strip() == visible(text).strip()
 
 
+def test_a_name_stays_readable_in_the_source() -> None:
+    assert plain("spec.models.note_spec [x]") == r"spec.models.note_spec \[x\]"
+    assert plain("_a __b_c__") == r"\_a \_\_b_c\_\_"
+
+
 def test_only_what_is_seen() -> None:
     assert visible("a\x00b\x1b[1;31mred\x1b[0m\x1b]0;title\x07\tc\r\nd\re") == "abred\tc\nd\ne"
     assert visible("ab\u202edc\ud83d") == "abdc\ufffd"
