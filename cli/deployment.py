@@ -32,6 +32,7 @@ class Deployment(Noun):
     pool: str = ""
     queue: str = ""
     ready: bool | None = None
+    tags: tuple[str, ...] = ()
     parameters: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies defaults
 
     def at_ref(self, ref: str) -> "Deployment":
@@ -99,6 +100,7 @@ def _of(flow: str, found: DeploymentResponse) -> Deployment:
         pool=found.work_pool_name or "",
         queue=found.work_queue_name or "",
         ready=None if found.status is None else found.status.value == "READY",
+        tags=tuple(found.tags),
         parameters=found.parameters,
     )
 

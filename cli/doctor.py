@@ -5,6 +5,7 @@ from functools import partial
 
 from cli.deployment import RELEASE, ROLLBACK, URGENT, Deployment, address, listing, prefect
 from cli.output import columns
+from cli.pushes import pushes
 from spotkiln.aws import infra as aws_infra
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.errors import InputError, SpotkilnError
@@ -89,7 +90,10 @@ def _queue(deployment: Deployment) -> str:
 
 def examine_deployment(deployment: Deployment) -> list[Check]:
     about = deployment.name
-    checks = [check(about, "worker", lambda: _worker(deployment))]
+    checks = [
+        check(about, "worker", lambda: _worker(deployment)),
+        check(about, "pushes", lambda: pushes(deployment)),
+    ]
     try:
         spec = deployment.spec()
         aws = connect(resolve_region(spec.infra.region))

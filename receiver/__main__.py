@@ -9,10 +9,13 @@ import uvicorn
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
 
 from receiver.app import create
+from receiver.connections import impatient
 from receiver.settings import Settings
 from spotkiln.errors import InputError
-from spotkiln.push import Host
+from spotkiln.hooks import Host
+from spotkiln.ssh import trouble
 
+log = logging.getLogger("spotkiln.receiver")
 # systemd's: the first socket that it passes.
 FIRST_SOCKET = 3
 
@@ -25,6 +28,8 @@ def _inherited() -> list[socket.socket] | None:
 
 
 def serve(settings: Settings) -> None:
+    if why := trouble(settings.ssh_config):
+        log.warning("aliases of hosts in deployments' repositories are not known: %s", why)
     config = uvicorn.Config(
         create(settings, os.environ),
         host=settings.address,
@@ -32,7 +37,9 @@ def serve(settings: Settings) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
-        limit_concurrency=settings.max_connections,
+        http=impatient(settings.head_seconds, settings.max_connections),
+        # For when none of them is silent: all have been read, and are being worked on.
+        limit_concurrency=2 * settings.max_connections,
         timeout_graceful_shutdown=10,
     )
     # Its own backoff is the spool's.
@@ -50,8 +57,8 @@ def _settings() -> Settings:
         raise InputError("no Prefect server is set: set PREFECT_API_URL")
     if not any(settings.secrets(host) for host in Host):
         raise InputError(
-            "no secrets are named: set SPOTKILN_RECEIVER_GITHUB_SECRETS, …GITLAB_SECRETS or "
-            "…GITEA_SECRETS to the names of the hooks' secrets"
+            "no secrets are named: set SPOTKILN_RECEIVER_GITHUB_SECRETS, …GITLAB_SECRETS, "
+            "…GITEA_SECRETS, …BITBUCKET_SECRETS or …CI_SECRETS to the names of the hooks' secrets"
         )
     return settings
 

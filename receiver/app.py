@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -12,22 +12,29 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.requests import ClientDisconnect
 
-from receiver import handover
+from receiver import form, handover
+from receiver.aliases import Aliases
+from receiver.bodies import Bodies
 from receiver.drain import Drain
-from receiver.payload import EVENT, Malformed, NotJson, push_of
+from receiver.payload import EVENT, Malformed, NotJson, pushes_of
 from receiver.secrets import Secrets
 from receiver.settings import Settings
-from receiver.signature import Unsigned, signed_by
+from receiver.signature import HEADERS, Unsigned, require, signed_by
 from receiver.spool import Delivery, Run, Spool
+from receiver.tell import publish
 from spotkiln import __version__
 from spotkiln.errors import InputError
-from spotkiln.push import Host, Ignored
+from spotkiln.hooks import Host
+from spotkiln.push import Ignored, Push
 
 log = logging.getLogger("spotkiln.receiver")
 # The body was not read to its end, and nobody wants the rest.
-UNREAD = {408, 413, 503}
+UNREAD = {401, 408, 413, 415, 503}
+# Of one delivery, for an answer.
+MOST_REFS = 1000
+# Longer ones are looked at one at a time, in a thread: they take a while, and memory.
+LONG_BYTES = 1024 * 1024
 
 
 class Answer(BaseModel):
@@ -67,21 +74,25 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "No such address, or no secret for this host"},
     408: {"model": Problem, "description": "The body took too long"},
     413: {"model": Problem, "description": "The body is too large"},
-    415: {"model": Problem, "description": "The hook must send application/json"},
+    403: {"model": Problem, "description": "Signed, but not for this repository"},
+    415: {"model": Problem, "description": "The hook must send JSON, or a form with it"},
     422: {"model": Problem, "description": "Not the payload of this host's push"},
     503: {"model": Problem, "description": "Not now: try again later"},
 }
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": {"type": "object"}}},
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            form.TYPE: {"schema": {"type": "object", "properties": {"payload": {}}}},
+        },
     },
     "parameters": [
         {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
         for name in (
             *EVENT.values(),
-            *("x-hub-signature-256", "x-gitea-signature", "x-gitlab-token"),
-            *("webhook-id", "webhook-timestamp", "webhook-signature"),
+            *(name for names in HEADERS.values() for name in names if name != "authorization"),
+            *("webhook-id", "webhook-timestamp"),
         )
     ],
 }
@@ -94,33 +105,21 @@ class Receiver:
         self.settings = settings
         self.secrets = Secrets(environment)
         self.spool = Spool(settings.spool)
-        self.drain = Drain(self.spool, handover.hand_over)
-        self._bodies = asyncio.Semaphore(settings.max_bodies)
+        hand_over = handover.HandOver(settings.hooks, Aliases(settings.ssh_config))
+        self.drain = Drain(self.spool, hand_over)
+        self.bodies = Bodies(
+            max_bytes=settings.max_bytes,
+            max_memory=settings.max_memory,
+            seconds=settings.body_seconds,
+        )
+        self._long = asyncio.Semaphore(1)
 
-    async def _read(self, request: Request) -> bytes:
-        """At most `max_bytes`, and not a byte more into memory."""
-        limit = self.settings.max_bytes
-        too_large = HTTPException(413, f"expected at most {limit} bytes")
-        if int(request.headers.get("content-length") or 0) > limit:
-            raise too_large
-        body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > limit:
-                raise too_large
-        return bytes(body)
-
-    async def body(self, request: Request) -> bytes:
-        seconds = self.settings.body_seconds
-        try:
-            async with asyncio.timeout(seconds), self._bodies:
-                return await self._read(request)
-        except TimeoutError:
-            if self._bodies.locked():
-                raise HTTPException(503, "too many deliveries at once: try again") from None
-            raise HTTPException(408, f"the body took more than {seconds:g} s") from None
-        except ClientDisconnect:
-            raise HTTPException(400, "the connection was closed before the body ended") from None
+    async def run(self) -> None:
+        """What goes on beside the requests, for ever."""
+        names = [name for host in Host for name in self.settings.secrets(host)]
+        await asyncio.gather(
+            self.drain.run(), self.secrets.keep_fresh(names), publish(self.settings.hooks)
+        )
 
     async def find_secrets(self, host: Host) -> dict[str, str]:
         names = self.settings.secrets(host)
@@ -131,34 +130,66 @@ class Receiver:
             raise HTTPException(503, f"no secret for {host} could be read: {', '.join(names)}")
         return found
 
+    async def signer(self, host: Host, headers: Mapping[str, str], body: bytes) -> str:
+        """The name of the secret that signed it; a secret may have been replaced just now."""
+        secrets = await self.find_secrets(host)
+        try:
+            return signed_by(host, headers, body, secrets, datetime.now(UTC))
+        except Unsigned:
+            newer = await self.secrets.find_newer(self.settings.secrets(host))
+            if newer == secrets:
+                raise
+            return signed_by(host, headers, body, newer, datetime.now(UTC))
+
+    async def understand(self, host: Host, request: Request) -> tuple[Push, ...] | Ignored:
+        """Signature before parsing."""
+        headers = request.headers
+        require(host, headers)
+        await self.find_secrets(host)
+        kind = form.kind_of(headers.get("content-type", ""))
+        if kind is None:
+            raise HTTPException(415, f"set the hook's content type to {form.JSON}")
+        async with (
+            self.bodies.read(request) as body,
+            self._long if len(body) > LONG_BYTES else nullcontext(),
+        ):
+            signed = await form.signed_part(host, kind, body)
+            signer = await self.signer(host, headers, signed)
+            payload = await form.payload_of(kind, body)
+            return await asyncio.to_thread(pushes_of, host, headers, payload, signer)
+
     async def take(self, host: Host, request: Request) -> Answer:
         """Signature before parsing, and on the disk before the answer."""
-        secrets = await self.find_secrets(host)
-        body = await self.body(request)
-        headers = request.headers
-        signer = signed_by(host, headers, body, secrets, datetime.now(UTC))
-        if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            raise HTTPException(415, "set the hook's content type to application/json")
-        push = push_of(host, headers, body, signer)
-        if isinstance(push, Ignored):
-            return Answer(state="ignored", reason=push.reason)
-        if self.spool.waiting() >= self.settings.max_waiting:
+        pushes = await self.understand(host, request)
+        if isinstance(pushes, Ignored):
+            return Answer(state="ignored", reason=pushes.reason)
+        hooks = self.settings.hooks
+        heard = hooks.heard(host, pushes[0].repositories)
+        if not heard:
+            raise HTTPException(403, hooks.unheard(host, pushes[0].repositories[0]))
+        if self.spool.waiting() + len(pushes) > self.settings.max_waiting:
             raise HTTPException(503, "too many deliveries wait for Prefect: try again later")
-        delivery = self.spool.accept(push)
-        if delivery.outcome is None:
-            delivery = await self.drain.settled(delivery, self.settings.answer_seconds)
-        return self.answer(delivery)
+        kept = self.spool.accept_all(
+            one.model_copy(update={"repositories": heard}) for one in pushes
+        )
+        waiting = [one for one in kept if one.outcome is None]
+        settled = await self.drain.all_settled(waiting, self.settings.answer_seconds)
+        return self.answer([settled.get(one.id, one) for one in kept])
 
-    def answer(self, delivery: Delivery) -> Answer:
-        where = {"delivery": delivery.id, "status": f"{self.settings.url}/deliveries/{delivery.id}"}
-        outcome = delivery.outcome
-        if outcome is None:
+    def answer(self, deliveries: Sequence[Delivery]) -> Answer:
+        """Of one delivery, which may be kept as several: one for each ref."""
+        name = ",".join(one.id for one in deliveries)
+        where = {"delivery": name, "status": f"{self.settings.url}/deliveries/{name}"}
+        outcomes = [one.outcome for one in deliveries if one.outcome]
+        runs = tuple(run for one in outcomes for run in one.runs)
+        refused = "; ".join(one.refused for one in outcomes if one.refused)
+        ignored = "; ".join(one.ignored for one in outcomes if one.ignored)
+        reason = "; ".join(filter(None, (refused, ignored)))
+        if len(outcomes) < len(deliveries):
             return Answer(state="waiting", reason="it is kept until Prefect has it", **where)
-        if outcome.refused:
-            return Answer(state="refused", reason=outcome.refused, **where)
-        if outcome.ignored:
-            return Answer(state="ignored", reason=outcome.ignored, **where)
-        return Answer(state="started", runs=outcome.runs, **where)
+        if runs:
+            return Answer(state="started", reason=reason, runs=runs, **where)
+        return Answer(state="refused" if refused else "ignored", reason=reason, **where)
 
     async def readiness(self) -> Readiness:
         hosts = [host for host in Host if self.settings.secrets(host)]
@@ -188,7 +219,7 @@ async def _refuse(_: Request, error: Exception) -> Response:
     if isinstance(error, Malformed):
         return _problem(422, str(error))
     if isinstance(error, RequestValidationError):
-        return _problem(404, "no such address: POST to /push/github, /push/gitlab or /push/gitea")
+        return _problem(404, f"no such address: POST to {', '.join(f'/push/{x}' for x in Host)}")
     if isinstance(error, StarletteHTTPException):
         return _problem(error.status_code, str(error.detail))
     log.error("%s", error)
@@ -201,12 +232,12 @@ def create(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         receiver = app.state.receiver = Receiver(settings, environment)
-        draining = asyncio.create_task(receiver.drain.run())
+        running = asyncio.create_task(receiver.run())
         try:
             yield
         finally:
-            draining.cancel()
-            await asyncio.wait([draining])
+            running.cancel()
+            await asyncio.wait([running])
             receiver.spool.close()
 
     app = FastAPI(
@@ -240,10 +271,11 @@ def create(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
     async def delivery(delivery: str) -> Answer:
         """What became of a delivery; the latest thousand are known."""
         receiver: Receiver = app.state.receiver
-        found = receiver.spool.find(delivery)
-        if found is None:
+        found = [receiver.spool.find(one) for one in delivery.split(",")[:MOST_REFS]]
+        known = [one for one in found if one]
+        if not known or len(known) < len(found):
             raise HTTPException(404, "no such delivery, or one long ago")
-        return receiver.answer(found)
+        return receiver.answer(known)
 
     @app.get("/health")
     async def health() -> Health:

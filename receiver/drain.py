@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import islice
 
@@ -45,6 +45,13 @@ class Drain:
             await asyncio.wait_for(done.wait(), seconds)
         return self._spool.find(delivery.id) or delivery
 
+    async def all_settled(
+        self, deliveries: Sequence[Delivery], seconds: float
+    ) -> dict[str, Delivery]:
+        """By id, as they are once none waits any more, or after so long."""
+        found = await asyncio.gather(*(self.settled(one, seconds) for one in deliveries))
+        return {one.id: one for one in found}
+
     async def _one(self, delivery: Delivery) -> None:
         if self._spool.passed(delivery):
             outcome = Outcome(
@@ -71,6 +78,10 @@ class Drain:
                     return pause(AWAY, self._failures - 1)
                 except InfrastructureError as error:
                     log.warning("delivery %s: %s", delivery.id, error)
+                    self._spool.put_off(delivery, time.time() + pause(BACKOFF, delivery.tries))
+                except Exception:
+                    # Whatever is wrong with this one, the others do not wait for it.
+                    log.exception("delivery %s could not be handed over", delivery.id)
                     self._spool.put_off(delivery, time.time() + pause(BACKOFF, delivery.tries))
         self._settled.clear()  # whoever still waits has been told, or waits for one put off
         following = self._spool.next_due()

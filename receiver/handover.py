@@ -20,21 +20,13 @@ from prefect.exceptions import PrefectException, PrefectHTTPStatusError
 from prefect.states import Cancelled
 from prefect.utilities.urls import url_for
 
+from receiver.aliases import Aliases
 from receiver.spool import Outcome, Run
+from receiver.tell import tell
 from spotkiln.errors import InfrastructureError, InputError
-from spotkiln.push import (
-    PUSHED,
-    Ignored,
-    Listener,
-    Place,
-    Push,
-    PushRun,
-    Start,
-    Subscription,
-    needless,
-    place,
-    starts,
-)
+from spotkiln.hooks import Hooks
+from spotkiln.order import Place, PushRun, needless, place
+from spotkiln.push import PUSHED, Listener, Push, Start, Subscription, plan
 from spotkiln.source import without_credentials
 
 FLOW = "release"
@@ -114,38 +106,52 @@ async def _begin(client: PrefectClient, start: Start) -> Run:
     return Run(deployment=start.name, id=str(run.id), url=url)
 
 
-async def _hand_over(client: PrefectClient, push: Push, known: list[Push]) -> Outcome:
-    stands = place(push, known)
-    if stands is Place.OLDER:
-        return Outcome(ignored=f"{stands}: a newer push of {push.what} was accepted already")
-    wanted = starts(push, await listeners(client), goes_back=stands is Place.BACK)
-    if isinstance(wanted, Ignored):
-        return Outcome(ignored=wanted.reason)
-    return Outcome(runs=tuple([await _begin(client, one) for one in wanted]))
+class HandOver:
+    """`hooks`: whose word counts for which repository."""
 
+    def __init__(self, hooks: Hooks, aliases: Aliases) -> None:
+        self._hooks = hooks
+        self._aliases = aliases
 
-async def hand_over(push: Push, known: list[Push]) -> Outcome:
-    """What Prefect made of it. `known`: the pushes of the same ref before it.
+    async def _listeners(self, client: PrefectClient) -> list[Listener]:
+        found = await listeners(client)
+        names = await self._aliases.of(str(one.app.get("repository", "")) for one in found)
+        return [one.model_copy(update={"names": names}) for one in found]
 
-    Doing it again is harmless: the runs are found by their idempotency keys.
+    async def _do(self, client: PrefectClient, push: Push, known: list[Push]) -> Outcome:
+        stands = place(push, known)
+        if stands is Place.OLDER:
+            return Outcome(ignored=f"{stands}: a newer push of {push.what} was accepted already")
+        back = stands is Place.BACK
+        wanted = plan(push, await self._listeners(client), self._hooks, goes_back=back)
+        runs = tuple([await _begin(client, one) for one in wanted.starts])
+        await tell(client, push, wanted.concerns)
+        return Outcome(runs=runs, ignored=wanted.ignored, refused=wanted.refused)
 
-    Raises:
-        PrefectAway: it did not answer, or not now.
-        InfrastructureError: it failed at this very push.
-    """
-    try:
-        async with get_client() as client:
-            return await _hand_over(client, push, known)
-    except PrefectHTTPStatusError as error:
-        code = error.response.status_code
-        said = without_credentials(error.response.text)[:300]
-        if code in REFUSED:
-            return Outcome(refused=f"Prefect refused the run ({code}): {said}")
-        raise InfrastructureError(f"Prefect answered {code}: {said}") from error
-    except PrefectException as error:
-        raise InfrastructureError(f"{type(error).__name__}: {error}") from error
-    except (httpx.HTTPError, OSError) as error:
-        raise PrefectAway(f"Prefect does not answer: {type(error).__name__}: {error}") from error
+    async def __call__(self, push: Push, known: list[Push]) -> Outcome:
+        """What Prefect made of it. `known`: the pushes of the same ref before it.
+
+        Doing it again is harmless: the runs are found by their idempotency keys.
+
+        Raises:
+            PrefectAway: it did not answer, or not now.
+            InfrastructureError: it failed at this very push.
+        """
+        try:
+            async with get_client() as client:
+                return await self._do(client, push, known)
+        except PrefectHTTPStatusError as error:
+            code = error.response.status_code
+            said = without_credentials(error.response.text)[:300]
+            if code in REFUSED:
+                return Outcome(refused=f"Prefect refused the run ({code}): {said}")
+            raise InfrastructureError(f"Prefect answered {code}: {said}") from error
+        except PrefectException as error:
+            raise InfrastructureError(f"{type(error).__name__}: {error}") from error
+        except (httpx.HTTPError, OSError) as error:
+            raise PrefectAway(
+                f"Prefect does not answer: {type(error).__name__}: {error}"
+            ) from error
 
 
 async def answers() -> bool:

@@ -1,8 +1,9 @@
 """Secrets by name: from the environment, systemd's credentials, or a Secret block in Prefect."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -13,10 +14,12 @@ from prefect.exceptions import PrefectException
 from spotkiln.errors import InputError
 
 log = logging.getLogger("spotkiln.receiver")
-# A replaced block counts after so long. While Prefect is away the last one known does.
-KEEP_SECONDS = 300.0
-# Nor does everyone who sends something make us ask for one that is not there.
-MISSING_SECONDS = 5.0
+# Blocks are read anew so often, aside. While Prefect is away the last value known counts.
+KEEP_SECONDS = 60.0
+# Nor does everyone who sends something make us ask.
+ASK_SECONDS = 5.0
+# So long a request waits for a block that is not known yet, or that may have been replaced.
+PATIENCE_SECONDS = 1.0
 SHORTEST = 8
 
 
@@ -37,20 +40,54 @@ class Secrets:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._blocks: dict[str, tuple[float, str]] = {}
+        self._blocks: dict[str, str] = {}
+        self._asked: dict[str, float] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
 
-    async def _block(self, name: str) -> str:
-        until, known = self._blocks.get(name, (0.0, ""))
-        if time.monotonic() < until:
-            return known
-        seconds = MISSING_SECONDS
+    async def _load(self, name: str) -> None:
         try:
-            block = cast(Secret[str], await Secret.aload(name))
-            known, seconds = str(block.get()).strip(), KEEP_SECONDS
+            block = cast("Secret[str]", await Secret.aload(name))
+            self._blocks[name] = str(block.get()).strip()
         except (PrefectException, httpx.HTTPError, OSError, ValueError) as error:
             log.warning("no secret block %s: %s", name, type(error).__name__)
-        self._blocks[name] = (time.monotonic() + seconds, known)
-        return known
+
+    def _ask(self, name: str) -> "asyncio.Task[None] | None":
+        """The task that reads the block; None if it was read a moment ago."""
+        task = self._asking.get(name)
+        if task and not task.done():
+            return task
+        if time.monotonic() < self._asked.get(name, -ASK_SECONDS) + ASK_SECONDS:
+            return None
+        self._asked[name] = time.monotonic()
+        self._asking[name] = asyncio.create_task(self._load(name))
+        return self._asking[name]
+
+    async def _patiently(self, names: Iterable[str]) -> None:
+        if tasks := [task for name in names if (task := self._ask(name))]:
+            await asyncio.wait(tasks, timeout=PATIENCE_SECONDS)
+
+    def _blocks_among(self, names: Iterable[str]) -> list[str]:
+        return [name for name in names if not _local(name, self._environment)]
+
+    async def keep_fresh(self, names: Iterable[str]) -> None:
+        """For ever: read the blocks among them anew."""
+        names = tuple(names)
+        while True:
+            try:
+                await self._patiently(self._blocks_among(names))
+            except InputError as error:
+                log.warning("%s", error)
+            await asyncio.sleep(KEEP_SECONDS)
+
+    def _known(self, names: Iterable[str]) -> dict[str, str]:
+        found = {}
+        for name in names:
+            value = _local(name, self._environment) or self._blocks.get(name, "")
+            if value and len(value) < SHORTEST:
+                raise InputError(f"the secret {name} is shorter than {SHORTEST} characters")
+            if value:
+                found[name] = value
+        return found
 
     async def find(self, names: tuple[str, ...]) -> dict[str, str]:
         """Those that are there, by name.
@@ -58,11 +95,13 @@ class Secrets:
         Raises:
             InputError: one is too short to be one, or its file cannot be read.
         """
-        found = {}
-        for name in names:
-            value = _local(name, self._environment) or await self._block(name)
-            if value and len(value) < SHORTEST:
-                raise InputError(f"the secret {name} is shorter than {SHORTEST} characters")
-            if value:
-                found[name] = value
+        found = self._known(names)
+        if len(found) < len(names):
+            await self._patiently(name for name in names if name not in found)
+            found = self._known(names)
         return found
+
+    async def find_newer(self, names: tuple[str, ...]) -> dict[str, str]:
+        """The same, the blocks among them read anew: one may have been replaced just now."""
+        await self._patiently(self._blocks_among(names))
+        return self._known(names)

@@ -3,16 +3,18 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from spotkiln import workdir
 from spotkiln.errors import InputError
+from spotkiln.hooks import Hooks, Host
 from spotkiln.noun import Noun
-from spotkiln.push import Host
 
 PREFIX = "SPOTKILN_RECEIVER_"
+HOST_NAME = re.compile(r"[A-Za-z0-9_.-]+|[0-9a-fA-F:]+")
 SECRET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -29,20 +31,32 @@ class Settings(Noun):
     github_secrets: tuple[str, ...] = ()
     gitlab_secrets: tuple[str, ...] = ()
     gitea_secrets: tuple[str, ...] = ()
+    bitbucket_secrets: tuple[str, ...] = ()
+    ci_secrets: tuple[str, ...] = ()
     """Names of secrets; several while one is replaced, or one a team."""
-    max_bytes: int = Field(default=5 * 1024 * 1024, ge=1024)
-    """Of a body. GitHub's own limit is 25 MB; a push of 2000 commits takes 3."""
+    github_hosts: tuple[str, ...] = ()
+    gitlab_hosts: tuple[str, ...] = ()
+    gitea_hosts: tuple[str, ...] = ()
+    bitbucket_hosts: tuple[str, ...] = ()
+    ci_hosts: tuple[str, ...] = ()
+    """Hosts whose repositories each kind speaks for; the well-known ones if there are none."""
+    ssh_config: Path | None = None
+    """What knows the aliases of hosts in the deployments' repositories; ~/.ssh/config if empty."""
+    max_bytes: int = Field(default=25 * 1024 * 1024, ge=1024)
+    """Of a body: GitHub's own limit."""
+    max_memory: int = Field(default=64 * 1024 * 1024, ge=1024)
+    """Of all bodies together, but for the first 64 KiB of each."""
     body_seconds: float = Field(default=10.0, gt=0, le=300)
     """How long a body may take to come."""
     answer_seconds: float = Field(default=2.0, ge=0, le=8)
     """How long an answer waits for the run's address. Gitea gives up after 5 s."""
-    max_bodies: int = Field(default=32, ge=1)
-    """Bodies in memory at once; others wait for their turn."""
+    head_seconds: float = Field(default=5.0, gt=0, le=60)
+    """How long a connection may take to send a request's headers."""
     max_connections: int = Field(default=512, ge=8)
     max_waiting: int = Field(default=10_000, ge=1)
     """Deliveries that wait for Prefect; more are refused."""
 
-    @field_validator("github_secrets", "gitlab_secrets", "gitea_secrets")
+    @field_validator(*(f"{host}_secrets" for host in Host))
     @classmethod
     def _are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
@@ -50,12 +64,29 @@ class Settings(Noun):
                 raise ValueError("expected names of secrets, letters, digits, dashes and dots")
         return names
 
+    @field_validator(*(f"{host}_hosts" for host in Host))
+    @classmethod
+    def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not HOST_NAME.fullmatch(host):
+                raise ValueError("expected names of hosts, as git.example.com, without a scheme")
+        return tuple(host.lower() for host in hosts)
+
+    @model_validator(mode="after")
+    def _one_fits(self) -> Self:
+        if self.max_memory < self.max_bytes:
+            raise ValueError("MAX_MEMORY must be as much as MAX_BYTES at least")
+        return self
+
     def secrets(self, host: Host) -> tuple[str, ...]:
-        return {
-            Host.GITHUB: self.github_secrets,
-            Host.GITLAB: self.gitlab_secrets,
-            Host.GITEA: self.gitea_secrets,
-        }[host]
+        return self.hooks.secrets.get(host, ())
+
+    @property
+    def hooks(self) -> Hooks:
+        return Hooks(
+            secrets={host: getattr(self, f"{host}_secrets") for host in Host},
+            hosts={host: getattr(self, f"{host}_hosts") for host in Host},
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -67,7 +98,8 @@ class Settings(Noun):
         for name, value in environment.items():
             if name.startswith(PREFIX) and value:
                 field = name.removeprefix(PREFIX).lower()
-                given[field] = tuple(value.split()) if field.endswith("_secrets") else value
+                listed = field.endswith(("_secrets", "_hosts"))
+                given[field] = tuple(value.split()) if listed else value
         # systemd's StateDirectory=
         state = environment.get("STATE_DIRECTORY", "").split(":")[0]
         given.setdefault("spool", state or workdir.home() / "receiver")

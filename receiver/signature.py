@@ -8,9 +8,18 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from spotkiln.errors import InputError
-from spotkiln.push import Host
+from spotkiln.hooks import Host
 
 SIGNING = "whsec_"
+BEARER = "Bearer "
+# One of these is there before anybody looks at the body.
+HEADERS = {
+    Host.GITHUB: ("x-hub-signature-256",),
+    Host.GITLAB: ("x-gitlab-token", "webhook-signature"),
+    Host.GITEA: ("x-gitea-signature",),
+    Host.BITBUCKET: ("x-hub-signature",),
+    Host.CI: ("authorization",),
+}
 # Only GitLab's signature covers a time.
 TOLERANCE = timedelta(minutes=5)
 
@@ -33,6 +42,15 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     if not given:
         raise Unsigned(f"expected a header {name}, got none: give the hook a secret")
     return given
+
+
+def require(host: Host, headers: Mapping[str, str]) -> None:
+    """
+    Raises:
+        Unsigned: whatever the body is, it is not signed.
+    """
+    if not any(headers.get(name) for name in HEADERS[host]):
+        _header(headers, HEADERS[host][0])
 
 
 def _standard(headers: Mapping[str, str], body: bytes, secret: str, now: datetime) -> bool:
@@ -59,13 +77,15 @@ def _standard(headers: Mapping[str, str], body: bytes, secret: str, now: datetim
 def _signed(
     host: Host, headers: Mapping[str, str], body: bytes, secret: str, now: datetime
 ) -> bool:
-    if host is Host.GITHUB:
-        return _same(_header(headers, "x-hub-signature-256"), f"sha256={_hex(secret, body)}")
-    if host is Host.GITEA:
-        return _same(_header(headers, "x-gitea-signature"), _hex(secret, body))
-    if secret.startswith(SIGNING):
+    if host is Host.GITLAB and secret.startswith(SIGNING):
         return _standard(headers, body, secret, now)
-    return _same(_header(headers, "x-gitlab-token"), secret)
+    given = _header(headers, HEADERS[host][0])
+    if host is Host.GITLAB:
+        return _same(given, secret)
+    if host is Host.CI:
+        return _same(given, f"{BEARER}{secret}")
+    prefix = "" if host is Host.GITEA else "sha256="
+    return _same(given, f"{prefix}{_hex(secret, body)}")
 
 
 def signed_by(

@@ -5,17 +5,19 @@ it must also be seen what became of one, that one came before, and how those of 
 each other.
 """
 
+import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from spotkiln.noun import Noun
 from spotkiln.push import Push
 
+log = logging.getLogger("spotkiln.receiver")
 KEEP = 1000
 # So often one is tried, for about a minute, before newer ones of its ref may pass it.
 TRIES = 6
@@ -32,9 +34,27 @@ CREATE TABLE IF NOT EXISTS deliveries (
     tries INTEGER NOT NULL DEFAULT 0,
     due REAL NOT NULL DEFAULT 0,
     answer TEXT NOT NULL DEFAULT '',
-    UNIQUE (repository, ref, before, after)
+    secret TEXT NOT NULL DEFAULT '',
+    moment TEXT NOT NULL DEFAULT '',
+    UNIQUE (repository, ref, before, after, secret, moment)
 )
 """
+# Two hooks may tell of one push, each for other deployments; and a branch may take the same step
+# twice: it is signer and time that tell these apart.
+SAME = "repository = ? AND ref = ? AND before = ? AND after = ? AND secret = ? AND moment = ?"
+COLUMNS = "number, id, push, repository, ref, before, after, waits, tries, due, answer"
+# Of a spool that an earlier version made: its rows, told apart as they are now.
+FIELD = "CASE WHEN json_valid(push) THEN coalesce(json_extract(push, '$.{}'), '') ELSE '' END"
+OLDER = f"""
+ALTER TABLE deliveries RENAME TO older;
+{TABLE};
+INSERT INTO deliveries ({COLUMNS}, secret, moment)
+SELECT {COLUMNS}, {FIELD.format("secret")}, replace({FIELD.format("pushed")}, 'Z', '+00:00')
+FROM older;
+DROP TABLE older;
+"""  # noqa: S608 - our own words
+# What could not be read, for a person to look at.
+ASIDE = "CREATE TABLE IF NOT EXISTS aside (id TEXT PRIMARY KEY, push TEXT, answer TEXT)"
 # Waits, and for no other of its ref: a run of an older push, made later, would count as the newer.
 FIRST = f"""
 waits AND NOT EXISTS (
@@ -71,6 +91,10 @@ class Delivery(BaseModel):
     outcome: Outcome | None = None
 
 
+def _key(push: Push) -> tuple[str, ...]:
+    return (push.repositories[0], push.ref, push.before, push.after, push.secret, push.moment)
+
+
 class Spool:
     """One process uses it at a time. Times are seconds since 1970."""
 
@@ -82,6 +106,9 @@ class Spool:
         # Each commit is flushed to the disk before it returns.
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(TABLE)
+        columns = {row["name"] for row in self._db.execute("PRAGMA table_info(deliveries)")}
+        if "secret" not in columns:
+            self._db.executescript(f"BEGIN IMMEDIATE; {OLDER} COMMIT;")
 
     def close(self) -> None:
         self._db.close()
@@ -89,34 +116,59 @@ class Spool:
     def _select(self, where: str, *values: object) -> Iterator[Delivery]:
         with closing(self._db.execute(f"SELECT * FROM deliveries WHERE {where}", values)) as rows:  # noqa: S608 - our own words
             for row in rows.fetchall():
-                yield Delivery(
-                    number=row["number"],
-                    id=row["id"],
-                    push=Push.model_validate_json(row["push"]),
-                    tries=row["tries"],
-                    outcome=None if row["waits"] else Outcome.model_validate_json(row["answer"]),
-                )
+                if found := self._read(row):
+                    yield found
+
+    def _read(self, row: sqlite3.Row) -> Delivery | None:
+        """None, and set aside, if it cannot be read: the others do not wait for it."""
+        try:
+            return Delivery(
+                number=row["number"],
+                id=row["id"],
+                push=Push.model_validate_json(row["push"]),
+                tries=row["tries"],
+                outcome=None if row["waits"] else Outcome.model_validate_json(row["answer"]),
+            )
+        except ValidationError as error:
+            log.error("delivery %s cannot be read, and is set aside: %s", row["id"], error)  # noqa: TRY400 - no fault of the code
+            self._db.execute("DELETE FROM deliveries WHERE number = ?", (row["number"],))
+            self._db.execute(ASIDE)
+            self._db.execute(
+                "INSERT OR REPLACE INTO aside VALUES (?, ?, ?)",
+                (row["id"], row["push"], row["answer"]),
+            )
+            return None
 
     def accept(self, push: Push) -> Delivery:
         """Keep it; on return it is on the disk. A push that came before is that delivery again:
         if it started something, that stands; if not, it is decided anew."""
-        key = (push.repositories[0], push.ref, push.before, push.after)
-        where = "repository = ? AND ref = ? AND before = ? AND after = ?"
-        known = next(self._select(where, *key), None)
+        key = _key(push)
+        known = next(self._select(SAME, *key), None)
         if known is None:
             self._db.execute(
-                "INSERT INTO deliveries (id, push, repository, ref, before, after) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO deliveries (id, push, repository, ref, before, after, secret, moment) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (uuid4().hex, push.model_dump_json(), *key),
             )
         elif known.outcome and not known.outcome.runs:
-            # Signed by another secret perhaps: as it came last.
+            # It has its place among the others anew: what came after it may have started already.
             self._db.execute(
-                "UPDATE deliveries SET waits = 1, tries = 0, due = 0, push = ?, answer = '' "
-                "WHERE number = ?",
+                "UPDATE deliveries SET number = (SELECT max(number) + 1 FROM deliveries), "
+                "waits = 1, tries = 0, due = 0, push = ?, answer = '' WHERE number = ?",
                 (push.model_dump_json(), known.number),
             )
-        return next(self._select(where, *key))
+        return next(self._select(SAME, *key))
+
+    def accept_all(self, pushes: Iterable[Push]) -> list[Delivery]:
+        """All, or none, and the disk is waited for once."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            kept = [self.accept(one) for one in pushes]
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+        return kept
 
     def find(self, delivery: str) -> Delivery | None:
         return next(self._select("id = ?", delivery), None)

@@ -1,22 +1,20 @@
-"""Push: what was pushed where, which deployments it starts, and which of several is the newest.
+"""Push: what was pushed where, and which deployments it starts.
 
 A deployment listens by its own tags, `push:branch=main` and the like. So an application stays one
 stanza of prefect.yaml, and what listens can be seen, and changed, where the deployment is.
 """
 
-import os
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from spotkiln.errors import InputError
+from spotkiln.hooks import SECRET_TAG, Hooks, Host
 from spotkiln.noun import Noun
+from spotkiln.repository import identity, path_of
 from spotkiln.trigger import Trigger, tags_of
 
 LISTENS = "push:"
@@ -26,42 +24,13 @@ COMMIT = r"^[0-9a-f]{40}([0-9a-f]{24})?$"
 HEADS, TAGS = "refs/heads/", "refs/tags/"
 
 
-class Host(StrEnum):
-    """Of repositories: who sends the push."""
-
-    GITHUB = "github"
-    GITLAB = "gitlab"
-    GITEA = "gitea"
-
-
-def identity(repository: str) -> str:
-    """The same for all addresses of a repository: `example.com/team/shop`, or an absolute path.
-
-    User, port and scheme are left out, and so is the case of all that is not a path: hosts of
-    repositories do not tell `Shop` from `shop` either.
-    """
-    address = repository.strip()
-    scp = re.fullmatch(r"(?:[^@/:]+@)?([^/:]+):(?!//)(.+)", address)
-    if address.startswith("file://") or ("://" not in address and not scp):
-        path = os.path.abspath(address.removeprefix("file://"))  # noqa: PTH100 - no look at the disk
-        return path.removesuffix("/.git").removesuffix(".git")
-    if scp:
-        host, path = scp.groups()
-    else:
-        try:
-            parts = urlsplit(address)
-        except ValueError:
-            return address  # it fits nothing but itself
-        host, path = parts.hostname or "", parts.path
-    return f"{host}/{path.strip('/').removesuffix('.git')}".lower()
-
-
 class Push(Noun):
     """A branch or tag that names another commit than before.
 
     `after` is what the ref names: for an annotated tag the tag's own object, not the `commit`.
     `pushed` is when, and `by` the name of who did, if the host tells; `secret` names the secret
-    that the delivery was signed by.
+    that the delivery was signed by; `skips` says that its commit asks that nothing be done; `event`
+    is the host's own name for the push.
     """
 
     host: Host
@@ -73,6 +42,14 @@ class Push(Noun):
     pushed: datetime | None = None
     by: str = ""
     secret: str = ""
+    skips: bool = False
+    event: str = Field(default="", max_length=100)
+
+    @property
+    def moment(self) -> str:
+        """What tells a step that is taken again from one that is reported again: when it was, or
+        the host's own name for it; empty if the host tells neither."""
+        return self.pushed.isoformat() if self.pushed else self.event
 
     @property
     def short(self) -> str:
@@ -98,12 +75,13 @@ class Ignored(Noun):
 
 
 class Subscription(Noun):
-    """What a deployment listens to: patterns of branches and tags, and whose signature it takes
-    (empty: any)."""
+    """What a deployment listens to: patterns of branches and tags, whose signatures it takes
+    (none: that of the only secret), and whether a commit may ask that nothing be done."""
 
     branches: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    secret: str = ""
+    secrets: tuple[str, ...] = ()
+    skip_ci: bool = False
 
     @classmethod
     def from_tags(cls, tags: Iterable[str]) -> "Subscription":
@@ -112,23 +90,24 @@ class Subscription(Noun):
         Raises:
             InputError: one begins with `push:` and is none of ours.
         """
-        kinds: dict[str, list[str]] = {"branch": [], "tag": [], "secret": []}
+        kinds: dict[str, list[str]] = {"branch": [], "tag": [], "secret": [], "skip-ci": []}
         for tag in sorted(tags):
             if not tag.startswith(LISTENS):
                 continue
             kind, equals, value = tag.removeprefix(LISTENS).partition("=")
             if kind not in kinds or not equals or not value:
                 raise InputError(
-                    f"expected push:branch=PATTERN, push:tag=PATTERN or push:secret=NAME, "
-                    f"got the tag {tag!r}"
+                    f"expected push:branch=PATTERN, push:tag=PATTERN, {SECRET_TAG}NAME or "
+                    f"push:skip-ci=yes, got the tag {tag!r}"
                 )
             kinds[kind].append(value)
-        if len(kinds["secret"]) > 1:
-            raise InputError(f"expected one tag push:secret=NAME, got {', '.join(kinds['secret'])}")
+        if kinds["skip-ci"] not in ([], ["yes"]):
+            raise InputError(f"expected push:skip-ci=yes, got {', '.join(kinds['skip-ci'])}")
         return cls(
             branches=tuple(kinds["branch"]),
             tags=tuple(kinds["tag"]),
-            secret="".join(kinds["secret"]),
+            secrets=tuple(kinds["secret"]),
+            skip_ci=bool(kinds["skip-ci"]),
         )
 
     @property
@@ -143,16 +122,25 @@ class Subscription(Noun):
 
 
 class Listener(Noun):
-    """A deployment that listens: `app` are its application's settings as they stand there."""
+    """A deployment that listens: `app` are its application's settings as they stand there, `names`
+    the hosts that ~/.ssh/config gives another name."""
 
     id: str
     name: str
     to: Subscription
     app: dict[str, Any]
+    names: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
 
     @property
-    def repository(self) -> str:
-        return identity(str(self.app.get("repository", "")))
+    def repositories(self) -> tuple[str, ...]:
+        """What it may be called: as it is written there, and as ssh would reach it."""
+        address = str(self.app.get("repository", ""))
+        return tuple(dict.fromkeys((identity(address), identity(address, self.names))))
+
+    def objection(self, hooks: Hooks) -> str:
+        """Why no push starts it, whatever is pushed; empty if one can."""
+        found = [hooks.objection(one, self.to.secrets) for one in self.repositories]
+        return "" if "" in found else found[-1]
 
 
 class Start(Noun):
@@ -165,8 +153,28 @@ class Start(Noun):
     tags: tuple[str, ...]
 
 
+class Concern(Noun):
+    """Something that the people of a deployment should hear of: it may not be what they meant.
+    `repository` is the deployment's at that time."""
+
+    deployment: str
+    name: str
+    repository: str
+    reason: str
+
+
+class Plan(Noun):
+    """What a push asks for: runs, or the reason why there are none."""
+
+    starts: tuple[Start, ...] = ()
+    ignored: str = ""
+    refused: str = ""
+    concerns: tuple[Concern, ...] = ()
+
+
 def _start(push: Push, listener: Listener, *, goes_back: bool) -> Start:
-    key = f"push:{listener.repository}:{push.commit}:{listener.name}"
+    repository = next(one for one in listener.repositories if one in push.repositories)
+    key = f"push:{repository}:{push.commit}:{listener.name}"
     return Start(
         deployment=listener.id,
         name=listener.name,
@@ -174,81 +182,64 @@ def _start(push: Push, listener: Listener, *, goes_back: bool) -> Start:
         parameters={"app": {**listener.app, "ref": push.commit}},
         idempotency_key=f"{key}:after:{push.before}" if goes_back else key,
         tags=(
-            f"{PUSHED}{listener.repository}@{push.short}",
+            f"{PUSHED}{repository}@{push.short}",
             *tags_of(Trigger(kind="push", by=push.by)),
         ),
     )
 
 
-def starts(
-    push: Push, listeners: Sequence[Listener], *, goes_back: bool = False
-) -> tuple[Start, ...] | Ignored:
-    """The runs that a push asks for, one for each deployment that listens to it."""
-    ours = [one for one in listeners if one.repository in push.repositories]
-    if not ours:
-        return Ignored(
-            reason=f"no deployment with push: tags has the repository {push.repositories[0]}"
+def _elsewhere(push: Push, listeners: Sequence[Listener]) -> Plan:
+    """No deployment has that repository; perhaps one has it under another host's name."""
+    paths = {path_of(one) for one in push.repositories}
+    concerns = tuple(
+        Concern(
+            deployment=one.id,
+            name=one.name,
+            repository=one.repositories[0],
+            reason=(
+                f"the path of {push.what} fits {one.name}, the host does not: there it is "
+                f"{' or '.join(one.repositories)}. If both are one repository, write it there as "
+                "it is here, or tell the receiver of the alias (SPOTKILN_RECEIVER_SSH_CONFIG)"
+            ),
         )
+        for one in listeners
+        if one.to.wants(push.ref) and paths & {path_of(x) for x in one.repositories}
+    )
+    none = f"no deployment with push: tags has the repository {push.repositories[0]}"
+    return Plan(ignored="; ".join((none, *(x.reason for x in concerns))), concerns=concerns)
+
+
+def plan(
+    push: Push, listeners: Sequence[Listener], hooks: Hooks, *, goes_back: bool = False
+) -> Plan:
+    """The runs that a push asks for, one for each deployment that listens to it."""
+    ours = [one for one in listeners if set(one.repositories) & set(push.repositories)]
+    if not ours:
+        return _elsewhere(push, listeners)
     wanting = [one for one in ours if one.to.wants(push.ref)]
     if not wanting:
         names = ", ".join(sorted(one.name for one in ours))
-        return Ignored(reason=f"{names} does not listen to {push.what}")
-    trusting = [one for one in wanting if one.to.secret in {"", push.secret}]
+        return Plan(ignored=f"{names} does not listen to {push.what}")
+    willing = [one for one in wanting if not (push.skips and one.to.skip_ci)]
+    if not willing:
+        return Plan(ignored=f"the commit asks for it: [skip ci] ({wanting[0].name})")
+    objections = {one.id: one.objection(hooks) for one in willing}
+    concerns = tuple(
+        Concern(
+            deployment=one.id,
+            name=one.name,
+            repository=one.repositories[0],
+            reason=f"{one.name}: {objections[one.id]}",
+        )
+        for one in willing
+        if objections[one.id]
+    )
+    bound = [one for one in willing if not objections[one.id]]
+    if not bound:
+        return Plan(refused="; ".join(one.reason for one in concerns), concerns=concerns)
+    trusting = [one for one in bound if not one.to.secrets or push.secret in one.to.secrets]
     if not trusting:
-        return Ignored(reason=f"{wanting[0].name} takes pushes that another secret signed")
-    return tuple(_start(push, one, goes_back=goes_back) for one in trusting)
-
-
-class Place(StrEnum):
-    """Where a push stands among those of its ref."""
-
-    NEWEST = "newest"
-    BACK = "newest, back at a commit that was pushed before"
-    OLDER = "older than one that came before it"
-
-
-def place(push: Push, known: Sequence[Push]) -> Place:
-    """Deliveries may overtake each other. `known`: those of the same ref, as they came.
-
-    What is known of the order: each push says what the ref named before it, and some hosts when
-    it happened. Where neither tells, the order of arrival does.
-    """
-    if not known:
-        return Place.NEWEST
-    newest = known[-1]
-    if push.before == newest.after:
-        back = any(one.commit == push.commit for one in known)
-        return Place.BACK if back else Place.NEWEST
-    passed = {newest.before}
-    for one in reversed(known):
-        if one.after in passed:
-            passed.add(one.before)
-    if push.after in passed:
-        return Place.OLDER
-    if push.pushed and newest.pushed and push.pushed < newest.pushed:
-        return Place.OLDER
-    return Place.NEWEST
-
-
-class PushRun(Noun):
-    """A flow run that a push started; `state` is Prefect's type of it."""
-
-    id: str
-    created: datetime
-    state: str
-
-
-WITHOUT_SUCCESS = {"FAILED", "CRASHED", "CANCELLED", "CANCELLING"}
-
-
-def needless(newest: PushRun, others: Iterable[PushRun]) -> list[PushRun]:
-    """Of the same ref's runs, those that a newer one makes needless before they have begun. One
-    whose process is being started, Pending, is past being called back: it gives way itself."""
-    return [one for one in others if one.created < newest.created and one.state == "SCHEDULED"]
-
-
-def superseded_by(own: PushRun, others: Iterable[PushRun]) -> PushRun | None:
-    """The newest run of the same ref that `own` gives way to: one that will be released, or has
-    been. One that failed is no reason not to release."""
-    newer = [x for x in others if x.created > own.created and x.state not in WITHOUT_SUCCESS]
-    return max(newer, key=lambda one: one.created, default=None)
+        reason = f"{bound[0].name} takes pushes that another secret signed"
+        return Plan(ignored=reason, concerns=concerns)
+    starts = tuple(_start(push, one, goes_back=goes_back) for one in trusting)
+    return Plan(starts=starts, concerns=concerns)

@@ -18,7 +18,8 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 from prefect.utilities.urls import url_for
 
-from spotkiln.push import PUSHED, PushRun, superseded_by
+from spotkiln.order import PushRun, superseded_by
+from spotkiln.push import PUSHED
 from spotkiln.trigger import Trigger, trigger_of
 from tasks.step import say
 

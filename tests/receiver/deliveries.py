@@ -1,4 +1,4 @@
-"""Deliveries as the three hosts send them: recorded shapes, signed as each host signs."""
+"""Deliveries as the hosts send them: recorded shapes, signed as each host signs."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spotkiln.push import Host
+from spotkiln.hooks import Host
 
 PAYLOADS = Path(__file__).parent / "payloads"
 BEFORE = "95790bf891e76fee5e1747ab589903a6a1f80f22"
@@ -29,6 +29,16 @@ EVENTS = {
     "gitea-tag": ("x-gitea-event", "push"),
     "gitea-deleted": ("x-gitea-event", "push"),
     "gitea-issues": ("x-gitea-event", "issues"),
+    "bitbucket-push": ("x-event-key", "repo:push"),
+    "bitbucket-tag": ("x-event-key", "repo:push"),
+    "bitbucket-deleted": ("x-event-key", "repo:push"),
+    "bitbucket-issue": ("x-event-key", "issue:created"),
+    "bitbucket-server-push": ("x-event-key", "repo:refs_changed"),
+    "bitbucket-server-tag": ("x-event-key", "repo:refs_changed"),
+    "bitbucket-server-deleted": ("x-event-key", "repo:refs_changed"),
+    "bitbucket-server-ping": ("x-event-key", "diagnostics:ping"),
+    "ci-push": ("x-ci", "push"),
+    "ci-tag": ("x-ci", "push"),
 }
 
 
@@ -72,4 +82,8 @@ def signed(host: Host, body: bytes, secret: str = SECRET) -> dict[str, str]:
         return {"x-hub-signature-256": f"sha256={digest(body, secret)}"}
     if host is Host.GITEA:
         return {"x-gitea-signature": digest(body, secret)}
+    if host is Host.BITBUCKET:
+        return {"x-hub-signature": f"sha256={digest(body, secret)}"}
+    if host is Host.CI:
+        return {"authorization": f"Bearer {secret}"}
     return {"x-gitlab-token": secret}

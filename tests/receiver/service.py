@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 
 from examples.prefect_local import ROOT, LocalPrefect, client_of, free_port
-from spotkiln.push import Host
+from spotkiln.hooks import Host
 from tests.receiver.deliveries import SECRET, encoded, headers, payload, signed
 
 STARTS_SECONDS = 60.0
@@ -32,6 +32,11 @@ class Service:
             # Others may use this machine: Prefect can take its time.
             "ANSWER_SECONDS": "8",
             **{f"{host.upper()}_SECRETS": "PUSH_SECRET" for host in Host},
+            "GITHUB_HOSTS": "github.com git.example.com localhost",
+            "GITLAB_HOSTS": "gitlab.example.com",
+            "GITEA_HOSTS": "gitea.example.com",
+            "BITBUCKET_HOSTS": "bitbucket.org bitbucket.example.com",
+            "CI_HOSTS": "git.example.com github.com",
             **settings,
         }
         self.environment = {
@@ -90,7 +95,9 @@ class Service:
     def send(self, host: Host, body: bytes, given: Mapping[str, str]) -> httpx.Response:
         return self.http.post(f"/push/{host}", content=body, headers=dict(given))
 
-    def push(self, repository: str, branch: str, before: str, after: str) -> httpx.Response:
+    def push(
+        self, repository: str, branch: str, before: str, after: str, secret: str = SECRET
+    ) -> httpx.Response:
         """As GitHub sends it."""
         body = encoded(
             payload(
@@ -101,7 +108,9 @@ class Service:
                 repository={"clone_url": repository},
             )
         )
-        return self.send(Host.GITHUB, body, {**headers("github-push"), **signed(Host.GITHUB, body)})
+        return self.send(
+            Host.GITHUB, body, {**headers("github-push"), **signed(Host.GITHUB, body, secret)}
+        )
 
     def waiting(self) -> int:
         return int(self.http.get("/ready").json()["waiting"])

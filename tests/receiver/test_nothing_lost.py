@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from examples.prefect_local import ROOT
+from tests.receiver.deliveries import SECRET
 from tests.receiver.service import Server, Service, commit, commits, environment_of
 
 AWAY_SECONDS = 60.0 if os.environ.get("LONG") else 3.0
@@ -98,6 +99,41 @@ def test_nothing_is_lost_while_prefect_is_away_and_the_receiver_is_killed(
         assert sorted(commits(runs)) == sorted(x for one in sent.values() for _, x in one)
         newest = [run for run in runs if run["state"]["name"] != "Superseded"]
         assert sorted(commits(newest)) == sorted(one[-1][1] for one in sent.values())
+
+
+def test_two_hooks_that_tell_of_one_push_lose_nothing_while_prefect_is_away(
+    own_server: Server, tmp_path: Path, repository: str
+) -> None:
+    """Each is for another deployment, and nobody can ask Prefect for which."""
+    other = "another horse, another battery"
+    signers = {"PUSH_SECRET": SECRET, "OTHER": other}
+    deployments = [
+        own_server.deploy(
+            f"by-{name}".lower(), repository, "push:branch=main", f"push:secret={name}"
+        )
+        for name in signers
+    ]
+    service = Service(
+        tmp_path / "receiver",
+        {**environment_of(own_server), "OTHER": other},
+        ANSWER_SECONDS="0.2",
+        GITHUB_SECRETS=" ".join(signers),
+        CI_HOSTS="",
+    )
+    first, second = line(2)
+    with service:
+        own_server.stop()
+        for step in (first, second):
+            for secret in signers.values():
+                answer = service.push(repository, "main", *step, secret)
+                assert answer.json()["state"] == "waiting", answer.text
+        own_server.start()
+        service.wait_until_empty(60)
+        for deployment in deployments:
+            runs = own_server.runs(deployment)
+            # The older one at most beside it, superseded.
+            assert commits(runs)[-1] == second[1]
+            assert runs[-1]["state"]["name"] == "Scheduled"
 
 
 def test_killed_while_it_hands_over(server: Server, tmp_path: Path, repository: str) -> None:

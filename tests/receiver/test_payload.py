@@ -1,14 +1,17 @@
-"""Recorded payloads of the three hosts, and what is no payload of theirs."""
+"""Recorded payloads of the hosts, and what is no payload of theirs."""
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.payload import EVENT, Malformed, NotJson, push_of
-from spotkiln.push import Host, Ignored, Push
+from receiver import form
+from receiver.payload import EVENT, Malformed, NotJson, pushes_of
+from spotkiln.hooks import Host
+from spotkiln.push import Ignored, Push
 from tests.receiver.deliveries import (
     BEFORE,
     COMMIT,
@@ -24,14 +27,23 @@ REPOSITORY = {
     Host.GITHUB: "github.com/acme/shop",
     Host.GITLAB: "gitlab.example.com/acme/shop",
     Host.GITEA: "gitea.example.com/acme/shop",
+    Host.BITBUCKET: "bitbucket.org/acme/shop",
+    Host.CI: "git.example.com/acme/shop",
 }
+# Those whose payloads are of one shape.
+ALIKE = [Host.GITHUB, Host.GITLAB, Host.GITEA]
 PUSHED = {Host.GITHUB: datetime(2024, 5, 1, 12, tzinfo=UTC)}
 ZEROS = "0" * 40
 
 
 def parsed(name: str, **changes: Any) -> Push | Ignored:
+    """The only one."""
     body = encoded(payload(name, **changes))
-    return push_of(host_of(name), headers(name), body, "hooks")
+    found = pushes_of(host_of(name), headers(name), body, "hooks")
+    if isinstance(found, Ignored):
+        return found
+    (push,) = found
+    return push
 
 
 @pytest.mark.parametrize("host", Host)
@@ -49,14 +61,14 @@ def test_a_push_to_a_branch(host: Host) -> None:
     )
 
 
-@pytest.mark.parametrize("host", Host)
+@pytest.mark.parametrize("host", ALIKE)
 def test_an_annotated_tag_is_not_its_commit(host: Host) -> None:
     found = parsed(f"{host}-tag")
     assert isinstance(found, Push)
     assert (found.ref, found.after, found.commit) == ("refs/tags/v1.4.0", TAG_OBJECT, COMMIT)
 
 
-@pytest.mark.parametrize("host", Host)
+@pytest.mark.parametrize("host", ALIKE)
 def test_a_branch_releases_what_it_names_now(host: Host) -> None:
     """Whatever else the payload speaks of."""
     other = "e" * 40
@@ -68,7 +80,7 @@ def test_a_branch_releases_what_it_names_now(host: Host) -> None:
 @pytest.mark.parametrize("name", EVENTS)
 def test_everything_else_is_ignored_with_a_reason(name: str) -> None:
     found = parsed(name)
-    kind = name.partition("-")[2]
+    kind = name.rpartition("-")[2]
     if kind in {"push", "tag"}:
         assert isinstance(found, Push)
     else:
@@ -77,18 +89,118 @@ def test_everything_else_is_ignored_with_a_reason(name: str) -> None:
         assert words.get(kind, "not a push event") in found.reason
 
 
-@pytest.mark.parametrize("host", Host)
+@pytest.mark.parametrize("host", ALIKE)
 def test_what_is_neither_branch_nor_tag_is_ignored(host: Host) -> None:
     found = parsed(f"{host}-push", ref="refs/notes/commits")
     assert found == Ignored(reason="neither a branch nor a tag was pushed")
 
 
+@pytest.mark.parametrize(
+    ("name", "commit", "after"),
+    [
+        ("bitbucket-tag", COMMIT, COMMIT),
+        ("bitbucket-server-tag", COMMIT, TAG_OBJECT),
+        ("ci-tag", COMMIT, COMMIT),
+    ],
+)
+def test_a_tag_of_those_that_tell_the_commit(name: str, commit: str, after: str) -> None:
+    found = parsed(name)
+    assert isinstance(found, Push)
+    assert (found.ref, found.commit, found.after) == ("refs/tags/v1.4.0", commit, after)
+    assert found.before == ZEROS
+
+
+def test_bitbuckets_server() -> None:
+    """Both of its addresses, of which one has another path; and it tells when."""
+    assert parsed("bitbucket-server-push") == Push(
+        host=Host.BITBUCKET,
+        repositories=(
+            "bitbucket.example.com/acme/shop",
+            "bitbucket.example.com/scm/acme/shop",
+        ),
+        ref="refs/heads/main",
+        before=BEFORE,
+        after=COMMIT,
+        commit=COMMIT,
+        pushed=datetime(2024, 5, 1, 12, tzinfo=UTC),
+        by="ada",
+        secret="hooks",
+    )
+
+
+def test_an_annotated_tag_of_an_older_server_is_left_to_git() -> None:
+    found = parsed("bitbucket-server-tag", toCommit=None)
+    assert isinstance(found, Push)
+    assert found.commit == TAG_OBJECT
+
+
+def test_several_refs_in_one_delivery() -> None:
+    """A branch, one that was deleted, and a tag."""
+    body = encoded(payload("bitbucket-several"))
+    found = pushes_of(Host.BITBUCKET, headers("bitbucket-push"), body)
+    assert isinstance(found, tuple)
+    assert [one.ref for one in found] == ["refs/heads/main", "refs/tags/v1.4.0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("bitbucket-push", {"push": {"changes": [{"new": None, "old": None}]}}),
+        ("bitbucket-push", {"push": {"changes": [{"new": {"type": "branch", "name": "x"}}]}}),
+        ("bitbucket-push", {"push": None}),
+        ("bitbucket-push", {"repository": {}}),
+        ("bitbucket-server-push", {"changes": [{"refId": "refs/heads/main"}]}),
+        ("bitbucket-server-push", {"date": "yesterday"}),
+        ("ci-push", {"tag": "v1"}),
+        ("ci-push", {"branch": ""}),
+        ("ci-push", {"commit": "main"}),
+        ("ci-push", {"comit": COMMIT}),
+        ("ci-push", {"branch": "a b"}),
+    ],
+)
+def test_other_shapes_are_refused(name: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(Malformed, match=f"not a push of {host_of(name)}"):
+        parsed(name, **changes)
+
+
+@pytest.mark.parametrize(
+    ("message", "asks"),
+    [
+        ("Fix the shop\n\n[skip ci]", True),
+        ("[CI SKIP] docs", True),
+        ("docs [no ci]", True),
+        ("[skip-ci]", True),
+        ("skip ci", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("name", ["github-push", "gitlab-push", "bitbucket-push"])
+def test_a_commit_may_ask_that_nothing_be_done(name: str, message: str, *, asks: bool) -> None:
+    other = {"id": BEFORE, "message": "[skip ci] an older one"}
+    changes: dict[str, Any] = {"commits": [other, {"id": COMMIT, "message": message}]}
+    if name == "github-push":
+        changes["head_commit"] = {"id": COMMIT, "message": message}
+    if name == "bitbucket-push":
+        changes = {"push": payload(name)["push"]}
+        changes["push"]["changes"][0]["new"]["target"]["message"] = message
+    found = parsed(name, **changes)
+    assert isinstance(found, Push)
+    assert found.skips is asks
+
+
+def test_gitlabs_name_for_a_push() -> None:
+    given_headers = {**headers("gitlab-push"), "x-gitlab-event-uuid": "13792a34"}
+    found = pushes_of(Host.GITLAB, given_headers, encoded(payload("gitlab-push")))
+    assert isinstance(found, tuple)
+    assert found[0].moment == "13792a34"
+
+
 def test_gitlabs_system_hook_is_a_push_if_it_says_so() -> None:
     given_headers = {"x-gitlab-event": "System Hook"}
     body = encoded(payload("gitlab-push"))
-    assert isinstance(push_of(Host.GITLAB, given_headers, body), Push)
+    assert isinstance(pushes_of(Host.GITLAB, given_headers, body), tuple)
     body = encoded({"event_name": "project_create", "name": "Shop"})
-    assert isinstance(push_of(Host.GITLAB, given_headers, body), Ignored)
+    assert isinstance(pushes_of(Host.GITLAB, given_headers, body), Ignored)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +220,7 @@ def test_gitlabs_system_hook_is_a_push_if_it_says_so() -> None:
         ({"repository": "acme/shop"}, "repository"),
     ],
 )
-@pytest.mark.parametrize("host", Host)
+@pytest.mark.parametrize("host", ALIKE)
 def test_what_does_not_fit_is_named_and_not_repeated(
     host: Host, changes: dict[str, Any], where: str
 ) -> None:
@@ -120,19 +232,19 @@ def test_what_does_not_fit_is_named_and_not_repeated(
 @pytest.mark.parametrize("body", [b"", b"{", b"payload=%7B%7D", b"\xff\xfe", b"[" * 100_000])
 def test_what_is_not_json(body: bytes) -> None:
     with pytest.raises(NotJson, match="application/json"):
-        push_of(Host.GITHUB, headers("github-push"), body)
+        pushes_of(Host.GITHUB, headers("github-push"), body)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"7", b'"push"'])
 def test_json_that_is_no_object(body: bytes) -> None:
     with pytest.raises(Malformed):
-        push_of(Host.GITHUB, headers("github-push"), body)
+        pushes_of(Host.GITHUB, headers("github-push"), body)
 
 
-@pytest.mark.parametrize("host", Host)
+@pytest.mark.parametrize("host", EVENT)
 def test_without_an_event_it_is_another_hosts(host: Host) -> None:
     with pytest.raises(Malformed, match=EVENT[host]):
-        push_of(host, {}, encoded(payload(f"{host}-push")))
+        pushes_of(host, {}, encoded(payload(f"{host}-push")))
 
 
 JSON = st.recursive(
@@ -143,7 +255,7 @@ JSON = st.recursive(
 FIELDS = ["ref", "before", "after", "checkout_sha", "head_commit", "repository", "project"]
 
 
-@given(st.sampled_from(Host), st.dictionaries(st.sampled_from(FIELDS), JSON))
+@given(st.sampled_from(ALIKE), st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_any_values_give_an_answer(host: Host, changes: dict[str, Any]) -> None:
     try:
         found = parsed(f"{host}-push", **changes)
@@ -156,6 +268,39 @@ def test_any_values_give_an_answer(host: Host, changes: dict[str, Any]) -> None:
 def test_any_bytes_give_an_answer(name: str, junk: bytes, at: int) -> None:
     body = encoded(payload(name))
     try:
-        push_of(host_of(name), headers(name), body[:at] + junk + body[at:])
+        found = pushes_of(host_of(name), headers(name), body[:at] + junk + body[at:])
     except Malformed:
         return
+    assert isinstance(found, Ignored) or all(isinstance(one, Push) for one in found)
+
+
+# -- as a form --
+
+
+@given(st.binary(max_size=300), st.integers(3, 40))
+def test_a_form_holds_what_was_put_into_it(content: bytes, part: int) -> None:
+    body = urlencode({"a": "1", "payload": content}).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(form, "PART_BYTES", part)
+        assert form.decoded(body) == content
+
+
+@pytest.mark.parametrize("body", [b"", b"payload", b"a=1&b=payload=2", b"{}"])
+def test_a_form_without_a_payload(body: bytes) -> None:
+    with pytest.raises(Malformed, match="expected a field payload"):
+        form.decoded(body)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "kind"),
+    [
+        ("application/json", form.Kind.JSON),
+        ("Application/JSON; charset=utf-8", form.Kind.JSON),
+        ("application/x-www-form-urlencoded", form.Kind.FORM),
+        ("multipart/form-data; boundary=x", None),
+        ("text/plain", None),
+        ("", None),
+    ],
+)
+def test_how_a_body_is_encoded(content_type: str, kind: form.Kind | None) -> None:
+    assert form.kind_of(content_type) is kind

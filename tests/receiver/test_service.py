@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from spotkiln.push import Host
-from tests.receiver.deliveries import SECRET, encoded, headers, payload, signed
+from spotkiln.hooks import Host
+from tests.receiver.deliveries import COMMIT, SECRET, encoded, headers, payload, signed
 from tests.receiver.service import Server, Service, commit, commits
 
 
@@ -45,11 +45,13 @@ def test_each_host_is_understood(server: Server, receiver: Service, host: Host) 
         Host.GITHUB: "git@github.com:acme/shop.git",
         Host.GITLAB: "https://gitlab.example.com/acme/shop",
         Host.GITEA: "ssh://git@gitea.example.com/acme/shop",
+        Host.BITBUCKET: "git@bitbucket.org:acme/shop.git",
+        Host.CI: "https://git.example.com/acme/shop",
     }
     deployment = server.deploy(f"shop-{host}", names[host], "push:branch=main")
     answer = receiver.send(host, body, {**headers(f"{host}-push"), **signed(host, body)})
     assert answer.status_code == 202, answer.text
-    assert commits(server.runs(deployment)) == [payload(f"{host}-push")["after"]]
+    assert commits(server.runs(deployment)) == [COMMIT]
 
 
 def test_a_repeated_delivery_starts_nothing_and_names_the_run(
@@ -155,7 +157,9 @@ def deliver(receiver: Service, host: Host, body: bytes, **changes: str) -> Any:
         ({"x_hub_signature_256": "sha256="}, 401),
         ({"x_hub_signature_256": "sha256=" + "0" * 64}, 401),
         ({"x_github_event": ""}, 422),
-        ({"content_type": "application/x-www-form-urlencoded"}, 415),
+        # As a form: it has no field payload.
+        ({"content_type": "application/x-www-form-urlencoded"}, 422),
+        ({"content_type": "text/plain"}, 415),
         ({"content_type": ""}, 415),
     ],
 )
@@ -186,7 +190,13 @@ def test_no_such_host(receiver: Service) -> None:
 @pytest.fixture(scope="module")
 def strict(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Small and quick limits."""
-    limits = {"MAX_BYTES": "2048", "BODY_SECONDS": "0.5", "GITLAB_SECRETS": ""}
+    limits = {
+        "MAX_BYTES": "2048",
+        "BODY_SECONDS": "0.5",
+        "HEAD_SECONDS": "1",
+        "MAX_CONNECTIONS": "16",
+        "GITLAB_SECRETS": "",
+    }
     home = tmp_path_factory.mktemp("strict")
     with Service(home, {**server.prefect.environment}, **limits) as service:
         yield service
@@ -194,7 +204,7 @@ def strict(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_a_host_without_secrets_is_not_served(strict: Service) -> None:
     assert deliver(strict, Host.GITLAB, b"{}").status_code == 404
-    assert strict.http.get("/ready").json()["secrets"] == ["github", "gitea"]
+    assert strict.http.get("/ready").json()["secrets"] == [*("github", "gitea", "bitbucket", "ci")]
 
 
 def test_a_body_that_says_it_is_too_large(strict: Service) -> None:
@@ -218,7 +228,8 @@ def raw(service: Service, *parts: bytes, pause: float = 0.0) -> bytes:
         return answer
 
 
-HEAD = b"POST /push/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+UNSIGNED = b"POST /push/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = UNSIGNED + b"X-Hub-Signature-256: sha256=00\r\n"
 
 
 def test_a_body_that_does_not_say_how_long_it_is(strict: Service) -> None:

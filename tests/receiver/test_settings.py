@@ -12,7 +12,7 @@ from examples.prefect_local import ROOT
 from receiver.secrets import Secrets
 from receiver.settings import Settings
 from spotkiln.errors import InputError
-from spotkiln.push import Host
+from spotkiln.hooks import Host
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert (settings.address, settings.port) == ("127.0.0.1", 4180)
     assert settings.url == "http://127.0.0.1:4180"
     assert settings.spool == tmp_path
-    assert [settings.secrets(host) for host in Host] == [(), (), ()]
+    assert {settings.secrets(host) for host in Host} == {()}
 
 
 def test_from_the_environment() -> None:
@@ -47,6 +47,7 @@ def test_from_the_environment() -> None:
         ("URL", "push.example.com"),
         ("MAX_BYTES", "0"),
         ("GITHUB_SECRETS", "hunter2$%&"),
+        ("CI_HOSTS", "https://hunter2.example.com"),
     ],
 )
 def test_what_does_not_fit_is_named_and_not_repeated(name: str, value: str) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.signature import Unsigned, signed_by
-from spotkiln.push import Host
+from receiver.signature import Unsigned, require, signed_by
+from spotkiln.hooks import Host
 from tests.receiver.deliveries import SECRET, SIGNING, signed, standard
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -38,8 +38,12 @@ def test_known_signatures() -> None:
 
 @pytest.mark.parametrize("host", Host)
 def test_without_a_signature(host: Host) -> None:
-    with pytest.raises(Unsigned, match="expected a header x-"):
+    with pytest.raises(Unsigned, match="expected a header"):
         verified(host, {})
+    # It is known before the body is.
+    with pytest.raises(Unsigned, match="expected a header"):
+        require(host, {"content-type": "application/json"})
+    require(host, signed(host, BODY))
 
 
 @pytest.mark.parametrize("host", Host)
@@ -68,7 +72,7 @@ def test_anything_but_the_signature_is_refused(host: Host, data: st.DataObject) 
         verified(host, {name: wrong})
 
 
-@pytest.mark.parametrize("host", [Host.GITHUB, Host.GITEA])
+@pytest.mark.parametrize("host", [Host.GITHUB, Host.GITEA, Host.BITBUCKET])
 @given(body=st.binary(max_size=64))
 def test_the_signature_is_of_the_very_body(host: Host, body: bytes) -> None:
     headers = signed(host, BODY)

@@ -9,25 +9,26 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from spotkiln.errors import InputError
-from spotkiln.push import (
-    Host,
-    Ignored,
-    Listener,
-    Place,
-    Push,
-    PushRun,
-    Start,
-    Subscription,
-    identity,
-    needless,
-    place,
-    starts,
-    superseded_by,
-)
+from spotkiln.hooks import Hooks, Host
+from spotkiln.order import Place, PushRun, needless, place, superseded_by
+from spotkiln.push import Listener, Plan, Push, Start, Subscription, plan
+from spotkiln.repository import identity
 from tests.unit.nouns import START
 
 A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
 SHOP = "github.com/acme/shop"
+TWO_SECRETS = Hooks(secrets={Host.GITHUB: ("hooks", "other")})
+ONE_SECRET = Hooks(secrets={Host.GITHUB: ("hooks",)})
+
+
+def starts(
+    push: Push,
+    listeners: list[Listener],
+    hooks: Hooks = ONE_SECRET,
+    *,
+    goes_back: bool = False,
+) -> tuple[Start, ...]:
+    return plan(push, listeners, hooks, goes_back=goes_back).starts
 
 
 def push(before: str = A, after: str = B, **changes: object) -> Push:
@@ -59,6 +60,9 @@ def listener(*tags: str, name: str = "release/shop", repository: str = SHOP) -> 
         "git@github.com:acme/shop.git",
         "github.com:acme/shop",
         "git://github.com/acme/shop.git",
+        "ssh://git@ssh.github.com:443/acme/shop.git",
+        "git+ssh://git@github.com/acme/shop.git",
+        "https://github.com./acme/%73hop.git",
     ],
 )
 def test_all_addresses_of_a_repository_are_one(address: str) -> None:
@@ -109,14 +113,11 @@ def test_the_key_is_of_repository_commit_and_environment() -> None:
             push(repositories=("mirror.example.com/shop", SHOP)),
         )
         for start in starts(sent, one)
-        if isinstance(start, Start)
     }
     assert keys == {f"push:{SHOP}:{B}:release/shop"}
     other = starts(push(), [listener("push:branch=main", name="release/shop-test")])
-    assert isinstance(other, tuple)
     assert other[0].idempotency_key not in keys
     back = starts(push(), one, goes_back=True)
-    assert isinstance(back, tuple)
     assert back[0].idempotency_key == f"push:{SHOP}:{B}:release/shop:after:{A}"
 
 
@@ -128,10 +129,8 @@ def test_one_push_starts_every_deployment_that_listens() -> None:
         listener("push:branch=main", name="release/other", repository="github.com/acme/other"),
     ]
     started = starts(push(), every)
-    assert isinstance(started, tuple)
     assert [one.name for one in started] == ["release/test", "release/blog"]
     started = starts(push(ref="refs/heads/release/2024/5"), every)
-    assert isinstance(started, tuple)
     assert [one.name for one in started] == ["release/live"]
 
 
@@ -156,29 +155,98 @@ def test_one_push_starts_every_deployment_that_listens() -> None:
         ),
         (
             push(),
-            [listener("push:branch=main", "push:secret=shop-hook")],
+            [listener("push:branch=main", "push:secret=other")],
             "release/shop takes pushes that another secret signed",
         ),
     ],
 )
 def test_what_is_ignored_says_why(sent: Push, listening: list[Listener], reason: str) -> None:
-    assert starts(sent, listening) == Ignored(reason=reason)
+    assert plan(sent, listening, TWO_SECRETS) == Plan(ignored=reason)
 
 
-def test_a_deployment_can_insist_on_a_secret() -> None:
-    mine = listener("push:branch=main", "push:secret=shop-hook")
-    assert isinstance(starts(push(secret="shop-hook"), [mine]), tuple)
+def test_a_deployment_says_whose_word_it_takes() -> None:
+    mine = [listener("push:branch=main", "push:secret=other")]
+    assert starts(push(secret="other"), mine, TWO_SECRETS)
+    assert not starts(push(secret="hooks"), mine, TWO_SECRETS)
+    # While one is replaced by another.
+    both = [listener("push:branch=main", "push:secret=other", "push:secret=hooks")]
+    for signer in ("other", "hooks"):
+        assert starts(push(secret=signer), both, TWO_SECRETS)
+
+
+def test_with_several_secrets_a_deployment_must_say_whose() -> None:
+    """Or whoever knows one would release everybody's."""
+    mine = listener("push:branch=main")
+    bound = listener("push:branch=main", "push:secret=hooks", name="release/live")
+    found = plan(push(), [mine], TWO_SECRETS)
+    assert found.starts == ()
+    assert "several secrets may sign" in found.refused
+    assert "push:secret=NAME" in found.refused
+    assert [one.name for one in found.concerns] == ["release/shop"]
+    # It is not in the way of those that do say it.
+    found = plan(push(), [mine, bound.model_copy(update={"id": "id-2"})], TWO_SECRETS)
+    assert [one.name for one in found.starts] == ["release/live"]
+    assert [one.name for one in found.concerns] == ["release/shop"]
+
+
+def test_one_secret_for_each_kind_of_host_needs_no_tag() -> None:
+    hooks = Hooks(secrets={Host.GITHUB: ("hooks",), Host.GITLAB: ("other",)})
+    assert starts(push(), [listener("push:branch=main")], hooks)
+
+
+def test_a_path_that_fits_at_another_host_is_told() -> None:
+    elsewhere = listener("push:branch=main", repository="git.example.com/acme/shop")
+    found = plan(push(), [elsewhere], ONE_SECRET)
+    (concern,) = found.concerns
+    assert (found.starts, found.refused) == ((), "")
+    for part in ("path of branch main", "the host does not", "git.example.com/acme/shop"):
+        assert part in concern.reason
+        assert part in found.ignored
+    # Not of those that would not have listened.
+    assert plan(push(ref="refs/heads/next"), [elsewhere], ONE_SECRET).concerns == ()
+
+
+def test_an_alias_of_a_host_is_the_host() -> None:
+    """As GitHub recommends it for deploy keys."""
+    shop = listener("push:branch=main").model_copy(
+        update={
+            "app": {"repository": "git@github-shop:acme/shop.git"},
+            "names": {"github-shop": "github.com"},
+        }
+    )
+    (start,) = starts(push(), [shop])
+    assert start.idempotency_key == f"push:{SHOP}:{B}:release/shop"
+    assert f"pushed:{SHOP}@main" in start.tags
+    assert start.parameters["app"]["repository"] == "git@github-shop:acme/shop.git"
+    assert starts(push(), [shop.model_copy(update={"names": {}})]) == ()
+
+
+def test_a_host_that_is_reached_by_another_name_keeps_its_own() -> None:
+    shop = listener("push:branch=main").model_copy(
+        update={
+            "app": {"repository": f"git@{SHOP.replace('/', ':', 1)}.git"},
+            "names": {"github.com": "10.0.0.5"},
+        }
+    )
+    assert starts(push(), [shop])
+
+
+def test_a_commit_may_ask_that_nothing_be_done() -> None:
+    plain, heeding = listener("push:branch=main"), listener("push:branch=main", "push:skip-ci=yes")
+    assert starts(push(skips=True), [plain])
+    assert "[skip ci]" in plan(push(skips=True), [heeding], ONE_SECRET).ignored
+    assert starts(push(skips=False), [heeding])
 
 
 def test_a_triggers_tags() -> None:
     found = Subscription.from_tags(["shop", "push:tag=v*", "push:branch=main", "push:secret=mine"])
-    assert found == Subscription(branches=("main",), tags=("v*",), secret="mine")
+    assert found == Subscription(branches=("main",), tags=("v*",), secrets=("mine",))
     assert Subscription.from_tags(["shop", "pushed:x@main"]).listens is False
 
 
 @pytest.mark.parametrize(
     "tags",
-    [["push:brnach=main"], ["push:branch"], ["push:branch="], ["push:secret=a", "push:secret=b"]],
+    [["push:brnach=main"], ["push:branch"], ["push:branch="], ["push:skip-ci=[skip ci]"]],
 )
 def test_tags_that_nobody_knows_are_told(tags: list[str]) -> None:
     with pytest.raises(InputError, match=r"expected .*push:"):
@@ -207,10 +275,21 @@ def test_refs_that_git_does_not_have_are_refused(ref: str) -> None:
         (push(D, A), [push(A, B), push(B, C)], Place.OLDER),
         (push(A, B), [push(B, C), push(C, D)], Place.OLDER),
         (push(C, D), [push(A, B)], Place.NEWEST),  # one between them is missing
+        # Another hook told of it before.
+        (push(A, B), [push(A, B)], Place.NEWEST),
+        (push(C, B), [push(A, B), push(B, C), push(C, B)], Place.BACK),
+        (push(A, B), [push(A, B), push(B, A)], Place.OLDER),
     ],
 )
 def test_order_by_what_the_ref_was_before(sent: Push, known: list[Push], expected: Place) -> None:
     assert place(sent, known) is expected
+
+
+def test_a_step_that_is_taken_again_is_told_from_one_that_is_reported_again() -> None:
+    """There, back, and there once more: by the host's own name for the push."""
+    known = [push(A, B, event="1"), push(B, A, event="2")]
+    assert place(push(A, B, event="1"), known) is Place.OLDER
+    assert place(push(A, B, event="3"), known) is Place.BACK
 
 
 def test_order_by_the_hosts_time() -> None:

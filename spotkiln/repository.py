@@ -1,0 +1,68 @@
+"""Addresses of repositories: all that git takes for one repository are one here."""
+
+import os
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
+
+# What a path on this machine counts as.
+HERE = "localhost"
+# Where the large hosts take SSH on port 443, for those whose firewall lets nothing else out.
+SSH_OVER_443 = {
+    "ssh.github.com": "github.com",
+    "altssh.gitlab.com": "gitlab.com",
+    "altssh.bitbucket.org": "bitbucket.org",
+}
+SCP = re.compile(r"(?:[^@/:]+@)?([^/:]+):(?!//)(.+)")
+
+
+def _split(address: str) -> tuple[str, str, str] | None:
+    """Scheme, host and path; None for a path on this machine."""
+    scp = SCP.fullmatch(address)
+    if address.startswith("file://") or ("://" not in address and not scp):
+        return None
+    if scp:
+        return "ssh", scp[1], scp[2]
+    try:
+        parts = urlsplit(address)
+        return parts.scheme, parts.hostname or "", unquote(parts.path)
+    except ValueError:
+        return "", "", address
+
+
+def identity(repository: str, names: Mapping[str, str] | None = None) -> str:
+    """The same for all addresses of a repository: `example.com/team/shop`, or an absolute path.
+
+    User, port and scheme are left out, and so is the case of all that is not a path: hosts of
+    repositories do not tell `Shop` from `shop` either. `names`: what SSH calls a host by, for those
+    that ~/.ssh/config gives another name.
+    """
+    address = repository.strip()
+    parts = _split(address)
+    if parts is None:
+        path = os.path.abspath(address.removeprefix("file://"))  # noqa: PTH100 - no look at the disk
+        return path.removesuffix("/.git").removesuffix(".git")
+    scheme, host, path = parts
+    if not host:
+        return address  # it fits nothing but itself
+    if scheme.endswith("ssh"):
+        host = (names or {}).get(host, host)
+    host = host.lower().rstrip(".")
+    host = SSH_OVER_443.get(host, host)
+    return f"{host}/{path.strip('/').removesuffix('.git')}".lower()
+
+
+def ssh_host(repository: str) -> str:
+    """The host as ssh is given it; empty if git does not use ssh for it."""
+    parts = _split(repository.strip())
+    return parts[1] if parts and parts[0].endswith("ssh") else ""
+
+
+def host_of(name: str) -> str:
+    """The host of an identity."""
+    return HERE if name.startswith("/") else name.partition("/")[0]
+
+
+def path_of(name: str) -> str:
+    """Where an identity is on its host."""
+    return name if name.startswith("/") else name.partition("/")[2]

@@ -1,0 +1,46 @@
+"""What ~/.ssh/config makes of a host's name, as ssh itself reads it."""
+
+import re
+import subprocess
+from pathlib import Path
+
+SECONDS = 5.0
+# What it could take for an option is none.
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+ANY_HOST = "localhost"
+
+
+def _settings(host: str, config: Path | None) -> tuple[str, str]:
+    """All settings for a host, and what ssh complained of instead."""
+    command = ["ssh", "-G", *(["-F", str(config)] if config else []), "--", host]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", str(error)
+    if done.returncode:
+        return "", done.stderr.strip() or f"ssh ended with {done.returncode}"
+    return done.stdout, ""
+
+
+def real_name(host: str, config: Path | None = None) -> str:
+    """The HostName of an alias; the host itself if it has none, or there is no ssh to ask.
+
+    `config` is read instead of this user's and the system's files.
+    """
+    if not NAME.fullmatch(host):
+        return host
+    found = re.search(r"^hostname (\S+)$", _settings(host, config)[0], re.MULTILINE)
+    return found[1] if found else host
+
+
+def trouble(config: Path | None = None) -> str:
+    """Why no alias can be known; empty if they can."""
+    return _settings(ANY_HOST, config)[1]
