@@ -79,10 +79,12 @@ class UnitFailed(VerdictError):
 
 
 class GateFailed(VerdictError):
-    """The new servers did not become healthy; `cause` is the verdict's."""
+    """The new servers did not become healthy; `cause` is the verdict's, `last_lines` those of the
+    console of the one that failed first, if there are any."""
 
-    def __init__(self, message: str, cause: str) -> None:
+    def __init__(self, message: str, cause: str, last_lines: str = "") -> None:
         self.cause = cause
+        self.last_lines = last_lines
         super().__init__(message)
 
 

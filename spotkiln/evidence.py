@@ -10,6 +10,7 @@ from spotkiln.target import Health, Instance, Target
 # Console output is the most telling part, and the longest.
 CONSOLES = 3
 CONSOLE_CHARACTERS = 6000
+LAST_LINES = 15
 # Colours and cursor movements of a terminal.
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -22,6 +23,14 @@ class Evidence(Noun):
     instances: tuple[Instance, ...] = ()
     history: tuple[str, ...] = ()
     consoles: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
+
+    @property
+    def last_words(self) -> str:
+        """The last lines of the first console that has any, after the name of its machine."""
+        for instance, text in self.consoles.items():
+            if lines := text.rstrip().splitlines():
+                return "\n".join([f"console of {instance}:", *lines[-LAST_LINES:]])
+        return ""
 
 
 def failing_first(

@@ -27,6 +27,8 @@ def release_page(release: Release) -> str:
     parts = [f"# {release.app}: {what}{HEADLINE[release.outcome]}"]
     if release.cause:
         parts.append(fenced(release.cause))
+    if release.last_lines:
+        parts += ["## Last lines of a server that failed", fenced(release.last_lines)]
     if release.tests and release.tests.failures:
         parts += ["## Failing tests", _failures(release)]
     parts.append(table(["", ""], _facts(release)))

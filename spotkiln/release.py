@@ -146,6 +146,7 @@ class Release(Noun):
     """How a release ended. `started` and `ended` are UTC.
 
     `back_to` is set when it was a rollback: when that version was released before, in UTC.
+    `last_lines` are the console's of the server that failed the gate, if one did.
     `url` is the run's page and `commit_url` the commit's, where they are known; `size` is how
     many servers were asked for and why, `foreign` what served and was not ours; `servers` are the
     fleet's when it passed the gate, `cost` is theirs. `approval` is what a person who was asked
@@ -164,6 +165,7 @@ class Release(Noun):
     url: str = ""
     outcome: Outcome
     cause: str = ""
+    last_lines: str = ""
     started: datetime
     ended: datetime
     target_group: str = ""

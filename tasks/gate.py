@@ -8,7 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from spotkiln.aws.evidence import collect
 from spotkiln.aws.gate import watch
 from spotkiln.aws.ingress import explained
-from spotkiln.aws.session import connect
+from spotkiln.aws.session import Aws, connect
 from spotkiln.errors import CapacityError, GateFailed, ImageRejected
 from spotkiln.fleet import Fleet, FleetSpec, next_attempt
 from spotkiln.gate import (
@@ -71,16 +71,26 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Se
     if verdict.outcome is Outcome.HEALTHY:
         return progress.last.servers if progress.last else ()
     verdict = explained(aws, infra, verdict, progress.last)
-    evidence = collect(aws, fleet, infra)
-    create_markdown_artifact(
-        key=f"evidence-{fleet.release}", markdown=evidence_page(fleet, verdict, evidence)
-    )
+    words = _keep_evidence(aws, fleet, infra, verdict)
     text = f"the new servers did not pass the gate: {verdict}"
     if verdict.cause in BLAMES_CAPACITY:
         raise CapacityError(text)
     if verdict.cause in BLAMES_IMAGE:
-        raise ImageRejected(text, verdict.cause)
-    raise GateFailed(text, verdict.cause)
+        raise ImageRejected(text, verdict.cause, words)
+    raise GateFailed(text, verdict.cause, words)
+
+
+def _keep_evidence(aws: Aws, fleet: Fleet, infra: Infra, verdict: Verdict) -> str:
+    """On a page of its own; the last words of what failed. Whatever goes wrong here does not take
+    the verdict's place."""
+    evidence = collect(aws, fleet, infra)
+    try:
+        create_markdown_artifact(
+            key=f"evidence-{fleet.release}", markdown=evidence_page(fleet, verdict, evidence)
+        )
+    except Exception as error:  # noqa: BLE001 - the rollback must go on
+        say(f"the evidence could not be kept: {error}", logging.WARNING)
+    return evidence.last_words
 
 
 def prove(

@@ -19,7 +19,7 @@ from spotkiln import tags as t
 from spotkiln.aws.ledger import read_back, settle
 from spotkiln.aws.session import connect
 from spotkiln.capacity import Size
-from spotkiln.errors import LeftBehind, SpotkilnError, TestsFailed
+from spotkiln.errors import GateFailed, LeftBehind, SpotkilnError, TestsFailed
 from spotkiln.fleet import Fleet
 from spotkiln.foreign import Foreign, in_words
 from spotkiln.image import Image, image_name
@@ -70,6 +70,7 @@ class Record:
         self.undone: list[str] = []
         self.outcome: Outcome | None = None
         self.cause = ""
+        self.last_lines = ""
         self.seen: dict[tuple[str, str], bool] = {}
         self._held = ExitStack()
 
@@ -166,6 +167,8 @@ class Record:
             self.outcome = Outcome.ROLLED_BACK if "launch" in steps else Outcome.FAILED
         if isinstance(error, TestsFailed):
             self.tests = error.report
+        if isinstance(error, GateFailed):
+            self.last_lines = error.last_lines
         text = str(error) or type(error).__name__
         self.cause = text if isinstance(error, SpotkilnError) else f"{type(error).__name__}: {text}"
 
@@ -200,6 +203,7 @@ class Record:
             url=page_of(self.run),
             outcome=self.outcome or Outcome.FAILED,
             cause=self.cause,
+            last_lines=self.last_lines,
             started=self.started,
             ended=datetime.now(UTC),
             target_group=self.spec.infra.target_group,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.release.pages import commit_of, page
+from tests.reliability.conftest import long
 from tests.reliability.test_spot import first_instance_of_a_second_fleet
 from tests.reliability.world import SPEED, World
 
@@ -108,7 +109,10 @@ def test_a_fleet_that_somebody_cancels_is_not_asked_for_again(
 
 @pytest.mark.parametrize(
     ("code", "advice"),
-    [("Client.InternalError", "KMS key"), ("Client.VolumeLimitExceeded", "EBS volumes")],
+    [
+        ("Client.InternalError", "KMS key"),
+        pytest.param("Client.VolumeLimitExceeded", "EBS volumes", marks=long),
+    ],
 )
 def test_instances_that_cannot_be_launched_blame_no_image(
     world: World, versions: list[dict[str, Any]], code: str, advice: str
@@ -126,7 +130,7 @@ def test_instances_that_cannot_be_launched_blame_no_image(
     serves_on(world, versions[1]["fleet"])
 
 
-@pytest.mark.parametrize("envelope", ["error", "blacklisted"])
+@pytest.mark.parametrize("envelope", [pytest.param("error", marks=long), "blacklisted"])
 def test_a_quota_ends_the_gate_at_once_in_either_envelope(
     world: World, versions: list[dict[str, Any]], envelope: str
 ) -> None:
@@ -187,7 +191,8 @@ def test_the_evidence_has_the_applications_last_lines_failing_servers_first(
     world.box.script(match=new, health=500, console=words, times=1)
     failed = world.release("v1", "half sick", fleet={"capacity": 4})
     assert "ImageRejected" in failed["error"]
-    text = page(world, "evidence-")
+    text, summary = page(world, "evidence-"), page(world, "release-demo-web-app")
+    assert words in summary[: summary.index("## Where the time went")]
     first = text.index("## Console of i-")
     assert words in text[first : text.index("## Console of i-", first + 1)]
     assert text.index("failing check") < first < text.index("## Fleet history")

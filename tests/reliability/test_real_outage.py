@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import pytest
 
+from tests.reliability.conftest import long
 from tests.reliability.load import Load
 from tests.reliability.moments import GATE
 from tests.reliability.test_real_machines import GROUPS, docker_answers
@@ -110,6 +111,7 @@ def wait_for(world: World, healthy: int, seconds: float = 60) -> None:
         time.sleep(0.5)
 
 
+@long
 def test_a_database_down_during_a_release_and_a_rollback(world: World) -> None:
     dependent = commit_dependent(world.repository)
     first = world.start("v1", gate=GATE, keep_versions=5).result(900)

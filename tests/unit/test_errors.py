@@ -65,6 +65,7 @@ def test_only_infrastructure_may_be_tried_again(error: BaseException, again: boo
 
 def test_errors_carry_what_machines_need() -> None:
     assert TestsFailed("red").report is None
-    assert ImageRejected("sick", "failing check").cause == "failing check"
+    rejected = ImageRejected("sick", "failing check", "console of i-1:")
+    assert (rejected.cause, rejected.last_lines) == ("failing check", "console of i-1:")
     late = DeadlineExceeded("the fleet", 61.7, "")
     assert str(late) == "waited 62 s for the fleet; last seen: nothing"

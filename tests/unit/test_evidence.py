@@ -1,6 +1,6 @@
 """What is shown first of a failed fleet, and how much of its consoles."""
 
-from spotkiln.evidence import failing_first, last_lines
+from spotkiln.evidence import Evidence, failing_first, last_lines
 from tests.unit.looks import INTERRUPTED, OWN_END
 from tests.unit.nouns import instance, target
 
@@ -46,3 +46,10 @@ def test_colours_and_returns_of_a_terminal_go() -> None:
     assert last_lines("\x1b[0;32m  OK  \x1b[0m Started web.\r\nboom\rbang") == (
         "  OK   Started web.\nboom\nbang"
     )
+
+
+def test_the_last_words_are_the_first_console_that_has_any() -> None:
+    told = Evidence(consoles={"i-1": "", "i-2": "boot\n" * 20 + "no database\n\n", "i-3": "well"})
+    lines = told.last_words.splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("console of i-2:", "no database", 16)
+    assert Evidence(consoles={"i-1": "\n"}).last_words == ""

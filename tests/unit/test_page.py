@@ -154,6 +154,14 @@ def test_a_thousand_failures_are_counted() -> None:
     assert "- and 950 more\n" in page
 
 
+def test_the_last_lines_of_a_server_that_failed_follow_the_cause() -> None:
+    page = release_page(
+        release(outcome=Outcome.ROLLED_BACK, cause="sick", last_lines="console of i-1:\n``` no")
+    )
+    expected = "```\nsick\n```\n\n## Last lines of a server that failed\n\n````\nconsole of i-1:\n"
+    assert expected in page
+
+
 def test_each_outcome_has_a_headline() -> None:
     headlines = {release_page(release(outcome=one)).splitlines()[0] for one in Outcome}
     assert len(headlines) == len(Outcome)
