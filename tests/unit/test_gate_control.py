@@ -101,6 +101,15 @@ def test_an_unhealthy_look_within_the_allowed_flaps_is_not_fatal() -> None:
     assert of([*seen, *again, look(240, UP)]).outcome is Outcome.HEALTHY
 
 
+def test_without_any_grace_for_booting_a_fall_may_still_be_recovered_from() -> None:
+    limits = LIMITS.model_copy(update={"grace": 0, "recovery": 20})
+    fallen: Healths = {**UP, "i-2": ("unhealthy", "Target.Timeout")}
+    seen = [look(0, UP), look(5, fallen), look(24, fallen)]
+    assert judge(limits, 2, seen).outcome is Outcome.WAITING
+    assert judge(limits, 2, [*seen, look(25, fallen)]).cause is Cause.FAILING_CHECK
+    assert judge(limits, 2, [look(0, fallen)]).cause is Cause.FAILING_CHECK
+
+
 def test_who_does_not_recover_fails_nevertheless() -> None:
     fallen: Healths = {**UP, "i-2": ("unhealthy", "Target.Timeout")}
     seen = [look(0, UP), look(205, fallen), look(264, fallen)]
