@@ -5,6 +5,12 @@ So Ctrl-C in the worker's terminal is for the worker alone, which lets its runs 
 
 import os
 import runpy
+import sys
 
 os.setsid()
-runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+try:
+    runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+finally:
+    # Only a flow that may ask has loaded it.
+    if approval := sys.modules.get("tasks.approval"):
+        approval.tell_suspended()

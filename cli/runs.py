@@ -187,6 +187,31 @@ def ended(client: SyncPrefectClient, run: FlowRun) -> Ending:
     return end.model_copy(update=known)
 
 
+class _Wait:
+    """What a run waits for, told once for each state that it stands in."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self._since = 0.0
+        self._told = False
+
+    def hint(self, run: FlowRun) -> str:
+        """Empty while there is nothing to tell."""
+        state, now = run.state, time.monotonic()
+        name = (state and state.name) or "unknown"
+        if name != self.name:
+            self.name, self._since, self._told = name, now, False
+        if self._told or state is None:
+            return ""
+        text = ""
+        if state.is_paused():
+            text = f"waits for an approval: {url(run.id)}".rstrip(": ")
+        elif state.is_scheduled() and now - self._since > NO_WORKER_SECONDS:
+            text = f"{name}: does a worker run? `spotkiln worker --pool {run.work_pool_name}`"
+        self._told = bool(text)
+        return text
+
+
 def follow(
     run: UUID, say: Callable[[str], None], *, deadline_seconds: float = FOLLOW_SECONDS
 ) -> Ending:
@@ -196,7 +221,8 @@ def follow(
         DeadlineExceeded: it had not ended in time; it goes on.
     """
     seen: set[UUID] = set()
-    said = progress = ""
+    progress = ""
+    wait = _Wait()
     started = time.monotonic()
     with prefect() as client:
         while True:
@@ -214,16 +240,9 @@ def follow(
             if percent not in {"", progress}:
                 progress = percent
                 say(percent)
+            if hint := wait.hint(found):
+                say(hint)
             waited = time.monotonic() - started
-            name = (found.state and found.state.name) or "unknown"
-            untaken = bool(found.state and found.state.is_scheduled())
-            if untaken and waited > NO_WORKER_SECONDS and name != said:
-                said = name
-                pool = found.work_pool_name
-                say(f"{name}: does a worker run? `spotkiln worker --pool {pool}`")
-            if found.state and found.state.is_paused() and name != said:
-                said = name
-                say(f"waits for an approval: {url(run)}".rstrip(": "))
             if waited > deadline_seconds:
-                raise DeadlineExceeded(f"run {run} to end (it goes on)", waited, name)
+                raise DeadlineExceeded(f"run {run} to end (it goes on)", waited, wait.name)
             time.sleep(POLL_SECONDS)

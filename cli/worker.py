@@ -26,6 +26,7 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
 from cli.deployment import URGENT
 from cli.output import tell
+from cli.unanswered import decline_unanswered
 
 POOL = "spotkiln"
 # Prefect gives a queue of this name to each pool, and each deployment that names no other is in it.
@@ -139,5 +140,6 @@ async def work(pool: str, limit: int, name: str = "") -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(_leave_when_told, workers, group.cancel_scope)
         group.start_soon(_end_when_idle, workers, group.cancel_scope)
+        group.start_soon(decline_unanswered, pool)
         for worker in workers:
             group.start_soon(start, worker)

@@ -10,7 +10,7 @@ from spotkiln.gate import GatePolicy
 from spotkiln.infra import InfraNames
 from spotkiln.release import Approval, BuildSettings, Release, ReleaseSpec
 from spotkiln.undo import UndoStack
-from tasks.approval import ask_approval
+from tasks.approval import as_asked, ask_approval
 from tasks.fleet import find_serving, is_unchanged
 from tasks.foreign import find_foreign
 from tasks.image import Job, discard_image, find_image, packer_build, test_in_image
@@ -59,7 +59,8 @@ def release(
     with recorded(spec) as record:
         with record.phase("look up"):
             found = record.infra = look_up_infra(spec)
-            source = record.take(check_out(app, record.folder / "source"))
+            asked = as_asked(record, app, approval)
+            source = record.take(check_out(asked, record.folder / "source"))
         job = Job(
             release=record.id, spec=spec, infra=found, source=source,
             recipe=recipe_of(source, app, found), tags=record.tags, folder=record.folder,

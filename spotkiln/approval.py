@@ -1,5 +1,6 @@
 """Approval: somebody looks at what would change before anything is spent."""
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from spotkiln.fleet import Fleet
@@ -14,6 +15,23 @@ class Decision(StrEnum):
     REJECT = "reject"
 
 
+# Of the pause in Prefect, and of what was asked, beside the answer to it.
+KEY, ASKED = "approval", "approval-asked"
+# What a suspended run is answered with when its time is over. The deadline that Prefect itself
+# knows comes so much later, for it would call the run failed: only if no worker was there.
+NOBODY = "nobody, in time"
+GRACE = timedelta(days=7)
+
+
+class Asked(Noun):
+    """What a person was asked. It outlives the run's process, which ends meanwhile: the one that
+    goes on does what was asked about, or nothing. Times are UTC."""
+
+    plan: Plan
+    started: datetime
+    asked: datetime
+
+
 class Answer(Noun):
     """What was decided. Prefect knows no users: `by` is what somebody wrote."""
 
@@ -25,6 +43,11 @@ class Answer(Noun):
         text = "approved" if self.decision is Decision.APPROVE else "rejected"
         text += f" by {self.by}" if self.by else ""
         return text + (f": {self.comment}" if self.comment else "")
+
+
+def overdue(deadline: datetime | None, now: datetime) -> bool:
+    """Whether a suspended run has waited as long as it was told to. `deadline` is Prefect's."""
+    return deadline is not None and now > deadline - GRACE
 
 
 def refusal(answer: Answer | None, approval: Approval) -> str:

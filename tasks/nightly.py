@@ -203,7 +203,10 @@ def rebuild(application: str, spec: NightSpec, night: str) -> Rebuilt:
         )
     key = f"{night}/{application}"
     tags = tags_of(Trigger(kind="nightly"))
-    started = run_deployment(f"release/{application}", timeout=0, idempotency_key=key, tags=tags)
+    # Not as a subflow: Prefect could not suspend it for an approval, and it would keep its slot.
+    started = run_deployment(
+        f"release/{application}", timeout=0, idempotency_key=key, tags=tags, as_subflow=False
+    )
     run = cast(FlowRun, started)
     rebuilt = _rebuilt(application, _ended(run.id))
     say(str(rebuilt), logging.ERROR if rebuilt.failed else logging.INFO)

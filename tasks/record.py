@@ -13,9 +13,11 @@ from uuid import uuid4
 from prefect import task
 from prefect.artifacts import Artifact, create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
 from spotkiln import tags as t
+from spotkiln.approval import Asked
 from spotkiln.aws.ledger import read_back, settle
 from spotkiln.aws.session import connect
 from spotkiln.capacity import Size
@@ -56,6 +58,7 @@ class Record:
         self.infra: Infra | None = None
         self.source: Source | None = None
         self.back_to: Image | None = None
+        self.asked: Asked | None = None
         self.approved: Plan | None = None
         self.approval = ""
         self.image: Image | None = None
@@ -97,7 +100,9 @@ class Record:
         """The commit is known: the run gets its name, and who follows it is told."""
         back = self.back_to is not None
         rename(run_name(self.spec.app.name, self.commit, self.trigger, back=back))
-        announce(self.to_release(()), started=True)
+        # A run that goes on after its approval was told of before.
+        if self.asked is None:
+            announce(self.to_release(()), started=True)
 
     @property
     def ref(self) -> str:
@@ -290,6 +295,9 @@ def recorded(spec: ReleaseSpec) -> Iterator[Record]:
     record = Record(spec)
     try:
         yield record
+    except Pause:
+        # The run is suspended until it is answered: it has neither failed nor ended.
+        raise
     except BaseException as error:
         record.failed(error)
         # The first error is the one to report.

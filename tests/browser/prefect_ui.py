@@ -102,7 +102,7 @@ class PrefectUI:
     def answer(self) -> None:
         """Press Submit under the question of a run that waits for an answer."""
         submit = self.page.get_by_role("button", name="Submit", exact=True)
-        self._press(submit.click, self.state.filter(has_not_text="Paused"))
+        self._press(submit.click, self.state.filter(has_not_text="Suspended"))
 
     def _start(self, press: Callable[[], None]) -> None:
         started = self.page.get_by_role("button", name="View run")

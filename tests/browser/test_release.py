@@ -86,7 +86,7 @@ def ask_first(ui: PrefectUI, world: World) -> Locator:
     fill_in(ui, world, "v2")
     ui.field("Ask for approval").get_by_role("switch").click()
     ui.submit()
-    expect(ui.state).to_have_text("Paused", timeout=RUN_MS)
+    expect(ui.state).to_have_text("Suspended", timeout=RUN_MS)
     ui.page.get_by_role("button", name="Resume").click()
     return ui.page.locator(".p-modal__card")
 

@@ -4,8 +4,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Running, Scheduled, Suspended
 
 from cli import doctor, output, runs, status
 from cli.deployment import Deployment, prefect
@@ -137,3 +139,26 @@ def test_a_rollback_behind_the_releases_is_told() -> None:
     assert "served" in doctor._queue(served)
     with pytest.raises(InputError, match="work_queue_name: urgent"):
         doctor._queue(behind)
+
+
+def test_what_a_run_waits_for_is_told_once_for_each_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("cli.runs.time.monotonic", lambda: now)
+    monkeypatch.setattr("cli.runs.url", lambda run: "http://ui.test/run")
+    wait = runs._Wait()
+
+    def seen(state: State[object]) -> str:
+        run = FlowRun(flow_id=uuid4(), state=state, work_pool_name="spotkiln")
+        return wait.hint(run)
+
+    assert seen(Scheduled()) == ""
+    now += runs.NO_WORKER_SECONDS + 1
+    assert seen(Scheduled()) == "Scheduled: does a worker run? `spotkiln worker --pool spotkiln`"
+    assert seen(Scheduled()) == ""
+    assert seen(Running()) == ""
+    assert seen(Suspended()) == "waits for an approval: http://ui.test/run"
+    assert seen(Suspended()) == ""
+    # Answered after an hour: a worker takes it within seconds, and nobody is asked for one.
+    now += 3600
+    assert seen(Scheduled(name="Resuming")) == ""
+    assert wait.name == "Resuming"

@@ -1,8 +1,10 @@
 """What an approval is worth."""
 
+from datetime import timedelta
+
 import pytest
 
-from spotkiln.approval import Answer, Decision, outdated, refusal
+from spotkiln.approval import GRACE, Answer, Asked, Decision, outdated, overdue, refusal
 from spotkiln.fleet import Fleet
 from spotkiln.image import Image
 from spotkiln.release import Approval
@@ -50,6 +52,20 @@ def test_an_image_that_went_meanwhile() -> None:
     assert "ami-7 was approved, now it would be a new bake" in outdated(
         approved, None, [nouns.fleet("sfr-1")]
     )
+
+
+def test_what_was_asked_outlives_the_process() -> None:
+    was = plan(found=again("ami-7"))
+    asked = Asked(plan=was, started=nouns.START, asked=nouns.START + timedelta(seconds=5))
+    assert Asked.model_validate_json(asked.model_dump_json()) == asked
+
+
+def test_whose_time_is_over() -> None:
+    asked, told = nouns.START, timedelta(seconds=60)
+    deadline = asked + told + GRACE
+    assert not overdue(deadline, asked + told)
+    assert overdue(deadline, asked + told + timedelta(seconds=1))
+    assert not overdue(None, asked)
 
 
 def test_nobody_was_asked() -> None:

@@ -1,0 +1,196 @@
+"""Approvals of deployments: who waits for an answer has no process and no slot."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from examples.runs import Runs
+from tests.cli.test_worker import programs_of, until, until_ended
+from tests.release.pages import page
+from tests.release.test_approval import answer, changing
+from tests.release.test_following import events
+from tests.reliability.world import World
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(900)]
+
+DEPLOYMENT = "release/demo"
+ASK = {"required": True, "seconds": 600}
+# From the request of a run to its first line, on a machine that has other things to do: imports.
+STARTS_SECONDS = 60.0
+
+
+@pytest.fixture
+def worker(world: World) -> Iterator["subprocess.Popen[bytes]"]:
+    """With two slots, and the only one."""
+    for other in world.prefect.children:
+        if other is not world.prefect.server and other.poll() is None:
+            other.terminate()
+            other.wait(60)
+    world.box.clear_calls()
+    process = world.prefect.start_worker(limit=2, name="asking")
+    yield process
+    world.box.clear_faults()
+    for told in range(2):
+        if process.poll() is None:
+            process.terminate()
+            time.sleep(told)
+    process.wait(90)
+
+
+@pytest.fixture
+def runs(world: World) -> Runs:
+    return Runs(world.prefect.address)
+
+
+def named(world: World, run: str) -> str:
+    found = world.api.get(f"/flow_runs/{run}").raise_for_status().json()
+    return str(found["state"]["name"])
+
+
+def ask(world: World, runs: Runs, variant: str, ref: str = "v2", **approval: Any) -> str:
+    """A release that is suspended until it is answered."""
+    given = world.parameters(ref, variant, approval={**ASK, **approval}, keep_versions=9)
+    return runs.start(DEPLOYMENT, given)
+
+
+def until_suspended(world: World, *asking: str) -> None:
+    until(
+        lambda: all(named(world, run) == "Suspended" for run in asking),
+        STARTS_SECONDS * len(asking),
+        [named(world, run) for run in asking],
+    )
+
+
+def row(world: World, run: str) -> dict[str, Any]:
+    return Runs(world.prefect.address).latest_row("releases-demo-web-app", run)
+
+
+def test_an_approved_one_goes_on_with_what_was_asked(
+    world: World, runs: Runs, worker: "subprocess.Popen[bytes]"
+) -> None:
+    git = ["git", "-C", str(world.repository)]
+    subprocess.run([*git, "branch", "--force", "asked", "v2"], check=True)
+    wanted = subprocess.check_output([*git, "rev-parse", "v2^{commit}"], text=True).strip()
+    asking = ask(world, runs, "suspended", ref="asked")
+    until_suspended(world, asking)
+    until(lambda: programs_of(worker) == [], 20, "its process ends")
+    assert changing(world) == []
+    # The branch moves on while somebody thinks about it.
+    subprocess.run([*git, "branch", "--force", "asked", "v1"], check=True)
+    refused = answer(world, asking, decision="perhaps")
+    assert refused["status"] == "REJECT"
+    assert answer(world, asking, decision="approve", by="alice")["status"] == "ACCEPT"
+    until_ended(runs, asking, 180)
+    assert runs.state(asking)[0] == "COMPLETED", runs.state(asking)
+    made = row(world, asking)
+    assert made["outcome"] == "released", made
+    assert made["commit"] == wanted[:12]
+    assert made["ref"] == "asked"
+    assert "| approval | approved by alice |" in page(world, "release-demo-web-app")
+    told = [one["event"].rpartition(".")[2] for one in events(world, asking, 2)]
+    assert told == ["started", "released"]
+
+
+def test_nobody_answers(world: World, runs: Runs, worker: "subprocess.Popen[bytes]") -> None:
+    asking = ask(world, runs, "unanswered", seconds=10)
+    until_suspended(world, asking)
+    until_ended(runs, asking, 120)
+    assert runs.state(asking)[0] == "COMPLETED", runs.state(asking)
+    made = row(world, asking)
+    assert made["outcome"] == "declined", made
+    assert "nobody approved it within 10 s" in made["cause"]
+    assert changing(world) == []
+    assert worker.poll() is None
+
+
+def test_what_serves_has_changed_meanwhile(
+    world: World, runs: Runs, worker: "subprocess.Popen[bytes]"
+) -> None:
+    asking = ask(world, runs, "overtaken")
+    until_suspended(world, asking)
+    other = world.release("v1", "overtook", keep_versions=9)
+    assert other["outcome"] == "released", other
+    answer(world, asking, decision="approve", by="alice")
+    until_ended(runs, asking, 120)
+    made = row(world, asking)
+    assert made["outcome"] == "declined", made
+    assert f"now it is {other['fleet']}" in made["cause"]
+    assert world.settled().fleet == other["fleet"]
+
+
+def test_cancelled_while_it_waits(
+    world: World, runs: Runs, worker: "subprocess.Popen[bytes]"
+) -> None:
+    asking = ask(world, runs, "unwanted")
+    until_suspended(world, asking)
+    # As the UI and `prefect flow-run cancel` do it.
+    runs.set_state(asking, "CANCELLING")
+    until_ended(runs, asking, 30)
+    assert runs.state(asking)[0] == "CANCELLED", runs.state(asking)
+    assert changing(world) == []
+    assert worker.poll() is None
+
+
+def last_words(world: World, run: str) -> list[str]:
+    """The names of the events of a run, oldest first."""
+    resource = f"prefect.flow-run.{run}"
+    found = world.api.post(
+        "/events/filter",
+        json={"filter": {"resource": {"id": [resource]}, "order": "ASC"}, "limit": 50},
+    )
+    return [one["event"] for one in found.raise_for_status().json()["events"]]
+
+
+def test_its_last_word_comes_after_its_last_heartbeat(
+    world: World, runs: Runs, worker: "subprocess.Popen[bytes]"
+) -> None:
+    """Or it would be taken for dead: the automation waits for what follows a heartbeat."""
+    asking = ask(world, runs, "quiet")
+    until_suspended(world, asking)
+    until(
+        lambda: "spotkiln.run.suspended" in last_words(world, asking),
+        30,
+        last_words(world, asking),
+    )
+    said = last_words(world, asking)
+    assert "prefect.flow-run.heartbeat" in said
+    assert said[-1] == "spotkiln.run.suspended"
+    runs.set_state(asking, "CANCELLING")
+
+
+def test_the_way_back_is_free_whoever_waits(
+    world: World, runs: Runs, worker: "subprocess.Popen[bytes]"
+) -> None:
+    """Two slots; four releases wait for an approval, two for their turn. A rollback starts."""
+    asking = [ask(world, runs, f"asking {n}") for n in range(4)]
+    until_suspended(world, *asking)
+    # Somebody else holds the target group.
+    fault = world.box.fault("RequestSpotFleet", "pause", nth=2, agent="spotkiln/", when="after")
+    holder = world.start("v1", "holder", keep_versions=9)
+    world.box.wait_paused(fault, timeout=60)
+    given = [world.parameters("v1", f"turn {n}", keep_versions=9) for n in range(2)]
+    waiting = [runs.start(DEPLOYMENT, one) for one in given]
+    until(
+        lambda: all(runs.state(run)[0] == "RUNNING" for run in waiting),
+        2 * STARTS_SECONDS,
+        "both slots are taken",
+    )
+    assert len(programs_of(worker)) == 2
+    back = runs.start("rollback/demo", {"version": "previous"})
+    asked = time.monotonic()
+    until(lambda: runs.state(back)[0] == "RUNNING", STARTS_SECONDS, runs.state(back))
+    print(f"the rollback runs {time.monotonic() - asked:.1f} s after it was asked for")
+    assert [runs.state(run)[0] for run in waiting] == ["RUNNING", "RUNNING"]
+    assert [named(world, run) for run in asking] == ["Suspended"] * 4
+    for run in (*asking, *waiting):
+        runs.set_state(run, "CANCELLING")
+    world.box.release(fault)
+    assert holder.result()["outcome"] == "released"
+    until_ended(runs, back, 120)
+    assert runs.state(back)[0] == "COMPLETED", runs.state(back)
+    for run in (*asking, *waiting):
+        until_ended(runs, run, 60)
+        assert runs.state(run)[0] == "CANCELLED"
