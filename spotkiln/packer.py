@@ -73,7 +73,7 @@ class PackerRun:
 
     def failure(self) -> SpotkilnError:
         """Our error for a failed run: the application's own fault, or infrastructure's."""
-        said = "; ".join(self.causes or self.errors or self.output[-3:]) or "nothing"
+        said = "; ".join(self.causes or self.errors[-5:] or self.output[-3:]) or "nothing"
         told = [*self.errors, *self.causes]
         statuses = [int(code) for text in told for code in EXIT_STATUS.findall(text)]
         status = statuses[-1] if statuses else 0
@@ -231,7 +231,9 @@ class _Reader:
         elif event.kind == "ui":
             texts = event.data[-1].splitlines() if event.data else []
             if event.data[:1] == ("error",):
-                self.run.errors.append(event.data[-1].strip())
+                # What a script writes to its standard error comes here too, in any amount.
+                self.run.errors.append(event.data[-1].strip()[:KEEP_CHARACTERS])
+                del self.run.errors[:-KEEP_LINES]
         else:
             texts = []
             if event.kind == "error":

@@ -69,10 +69,12 @@ def _times(release: Release) -> str:
 
 
 def _failures(release: Release) -> str:
-    failures = release.tests.failures if release.tests else ()
-    shown = [f"- **{plain(x.name)}**: {plain(x.message)}" for x in failures[:FAILURES_SHOWN]]
-    if len(failures) > len(shown):
-        shown.append(f"- and {len(failures) - len(shown)} more")
+    tests = release.tests
+    if tests is None:
+        return ""
+    shown = [f"- **{plain(x.name)}**: {plain(x.message)}" for x in tests.failures[:FAILURES_SHOWN]]
+    if tests.failed > len(shown):
+        shown.append(f"- and {tests.failed - len(shown)} more")
     return "\n".join(shown)
 
 

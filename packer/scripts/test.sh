@@ -11,6 +11,9 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 readonly DEPENDENCIES=10 TESTS=20 UNIT=30
 readonly app=$SPOTKILN_APP user=$SPOTKILN_USER report=$SPOTKILN_REPORT
 readonly copy=/var/tmp/spotkiln-test
+# What comes home is bounded, whatever the tests write: their report (spotkiln/junit.py refuses a
+# larger one), the end of each log, and what is shown while they run.
+readonly REPORT_BYTES=$((32 * 1024 * 1024)) LOG_BYTES=$((8 * 1024 * 1024))
 
 decode() {
   base64 --decode <<<"$1"
@@ -108,15 +111,44 @@ judge() {
   run_tests
 }
 
+# Passes on the beginning of what comes, and takes in the rest: a closed pipe would end the tests.
+beginning() {
+  head --bytes="$LOG_BYTES"
+  if [[ $(head --bytes=1 | wc --bytes) == 1 ]]; then
+    echo
+    echo "test: the tests have said more than $LOG_BYTES bytes; the rest is not shown"
+  fi
+  cat >/dev/null
+}
+
+# Keeps the end of a log.
+shorten() {
+  if (($(stat --format=%s "$1") > LOG_BYTES)); then
+    tail --bytes="$LOG_BYTES" "$1" >"$1.end"
+    mv "$1.end" "$1"
+  fi
+}
+
+bring_home() {
+  journalctl --boot --no-pager --output=short-iso --unit="$app.service" \
+    --unit="$app-role.service" --unit="$app-migrate.service" --unit="$app-hostname.service" \
+    >"$report/journal.log" 2>&1 || true
+  shorten "$report/journal.log"
+  shorten "$report/test.log"
+  # A byte more than is read tells that there was more.
+  if (($(stat --format=%s "$report/junit.xml") > REPORT_BYTES)); then
+    truncate --size="$((REPORT_BYTES + 1))" "$report/junit.xml"
+  fi
+  echo "$1" >"$report/exit-code"
+  chmod -R a+rX "$report"
+}
+
 prepare_report
 set +e
 (
   set -e
   judge
-) 2>&1 | tee "$report/test.log"
+) 2>&1 | tee "$report/test.log" | beginning
 code=${PIPESTATUS[0]}
 set -e
-journalctl --boot --no-pager --output=short-iso --unit="$app.service" --unit="$app-role.service" \
-  --unit="$app-migrate.service" --unit="$app-hostname.service" >"$report/journal.log" 2>&1 || true
-echo "$code" >"$report/exit-code"
-chmod -R a+rX "$report"
+bring_home "$code"

@@ -1,9 +1,12 @@
 """The report of the tests."""
 
+import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from spotkiln import junit
 from spotkiln.errors import TestsFailed
 from spotkiln.junit import Failure, TestReport, read_report, require_green
 
@@ -88,6 +91,56 @@ def test_no_report_is_a_failure(tmp_path: Path) -> None:
 def test_a_report_that_is_no_xml_is_a_failure(tmp_path: Path, text: str) -> None:
     with pytest.raises(TestsFailed, match="report is not XML"):
         report_of(tmp_path, text)
+
+
+def test_a_report_that_is_too_large_is_refused_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "junit.xml"
+    file.touch()
+    os.truncate(file, junit.REPORT_BYTES + 1)
+    with pytest.raises(TestsFailed, match="report is larger than 32 MiB: expected results"):
+        read_report(file)
+    monkeypatch.setattr(junit, "REPORT_BYTES", len(PYTEST))
+    assert report_of(tmp_path, PYTEST).tests == 2
+
+
+def test_a_report_is_not_held_in_memory(tmp_path: Path) -> None:
+    """30 MB of what the tests printed, as some write it into their report."""
+    file = tmp_path / "junit.xml"
+    case = f'<testcase name="a"><system-out>{"x" * 30_000}</system-out></testcase>'
+    file.write_text(f"<testsuite>{case * 1000}</testsuite>")
+    tracemalloc.start()
+    report = read_report(file)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert report.tests == 1000
+    assert peak < 5_000_000
+
+
+BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    "entities",
+    [f'<!ENTITY e0 "ha">{BOMB}', '<!ENTITY e11 SYSTEM "file:///etc/passwd">'],
+    ids=["grows", "fetches"],
+)
+def test_entities_neither_grow_nor_fetch(tmp_path: Path, entities: str) -> None:
+    text = f"<!DOCTYPE a [{entities}]><testsuite><testcase name='&e11;'/>&e11;</testsuite>"
+    with pytest.raises(TestsFailed, match="report is not XML"):
+        report_of(tmp_path, text)
+
+
+def test_of_very_many_failures_the_first_are_kept_and_all_are_counted(tmp_path: Path) -> None:
+    cases = "".join(f'<testcase name="{n} {"x" * 999}"><failure/></testcase>' for n in range(1000))
+    report = report_of(tmp_path, f"<testsuite>{cases}</testsuite>")
+    assert [one.name[:3] for one in report.failures[:2]] == ["0 x", "1 x"]
+    assert (len(report.failures), report.failed, report.tests) == (200, 1000, 1000)
+    assert max(len(one.name) for one in report.failures) == 300
+    assert str(report) == "1000 tests, 1000 failed"
+    with pytest.raises(TestsFailed, match=r"^1000 of 1000 tests failed: .* and 995 more$"):
+        require_green(report)
 
 
 def test_green_passes() -> None:

@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from spotkiln.errors import InfrastructureError, TestsFailed
-from spotkiln.packer import KEEP_LINES, PackerRun, artifact_of, packer_command, run_packer
+from spotkiln.packer import (
+    KEEP_CHARACTERS,
+    KEEP_LINES,
+    PackerRun,
+    artifact_of,
+    packer_command,
+    run_packer,
+)
 from tests.unit.nouns import ROOT
 
 # Removes its builder when it is told to stop, which takes a moment.
@@ -143,6 +150,15 @@ def test_of_a_flood_of_lines_only_the_end_is_kept(tmp_path: Path) -> None:
     found = run(tmp_path, "seq 1 30000\n", say)
     assert count == 30000
     assert found.output == [str(n) for n in range(30001 - KEEP_LINES, 30001)]
+
+
+def test_of_a_flood_of_errors_only_the_end_is_told(tmp_path: Path) -> None:
+    """A script's standard error comes as Packer's errors."""
+    line = "1,,ui,error,%d " + "x" * 5000
+    found = run(tmp_path, f"for n in $(seq 300); do printf '{line}\\n' $n; done; exit 1")
+    assert len(found.errors) == KEEP_LINES
+    assert found.errors[-1].startswith("300 x")
+    assert len(str(found.failure())) < 6 * KEEP_CHARACTERS
 
 
 def test_bytes_that_are_no_text_are_heard_somehow(tmp_path: Path) -> None:

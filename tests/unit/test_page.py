@@ -149,9 +149,11 @@ def test_a_tests_words_are_no_markup() -> None:
 
 def test_a_thousand_failures_are_counted() -> None:
     failures = tuple(Failure(name=f"spec {n}", message="no") for n in range(1000))
-    page = release_page(release(tests=TestReport(tests=1000, skipped=0, failures=failures)))
+    tests = TestReport(tests=1200, skipped=0, failures=failures, more_failures=200)
+    page = release_page(release(tests=tests))
     assert page.count("- **spec ") == 50
-    assert "- and 950 more\n" in page
+    assert "- and 1150 more\n" in page
+    assert "| tests | 1200 tests, 1200 failed in 0.0 s |" in page
 
 
 def test_the_last_lines_of_a_server_that_failed_follow_the_cause() -> None:

@@ -1,0 +1,79 @@
+"""What comes home from a test is bounded, whatever the tests write: the script's own functions."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from spotkiln.junit import REPORT_BYTES
+from tests.images.units import ROOT
+
+SCRIPT = ROOT / "packer" / "scripts" / "test.sh"
+LOG_BYTES = 8 * 1024 * 1024
+
+
+def bash(report: Path, script: str) -> str:
+    """Runs `script` with the functions of test.sh, before that does anything; what it said."""
+    functions, ran, _ = SCRIPT.read_text().partition("\nprepare_report\n")
+    assert ran
+    done = subprocess.run(
+        ["bash", "-c", f"{functions}\n{script}"],
+        env={
+            "PATH": os.environ["PATH"],
+            "SPOTKILN_APP": "demo",
+            "SPOTKILN_USER": "demo",
+            "SPOTKILN_REPORT": str(report),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout
+
+
+def fill(report: Path, *, junit: int, log: int) -> None:
+    (report / "junit.xml").write_bytes(b"x" * junit)
+    (report / "test.log").write_bytes(b"x" * log + b"the end\n")
+
+
+def test_both_sides_mean_the_same_size() -> None:
+    found = re.search(r"REPORT_BYTES=\$\(\(([\d *]+)\)\)", SCRIPT.read_text())
+    assert found
+    product = 1
+    for factor in found[1].split("*"):
+        product *= int(factor)
+    assert product == REPORT_BYTES
+
+
+def test_what_is_small_comes_home_as_it_is(tmp_path: Path) -> None:
+    fill(tmp_path, junit=1000, log=2000)
+    bash(tmp_path, "bring_home 20")
+    assert (tmp_path / "junit.xml").read_bytes() == b"x" * 1000
+    assert (tmp_path / "test.log").read_bytes() == b"x" * 2000 + b"the end\n"
+    assert (tmp_path / "exit-code").read_text() == "20\n"
+    assert (tmp_path / "journal.log").exists()
+
+
+def test_what_is_large_is_cut(tmp_path: Path) -> None:
+    fill(tmp_path, junit=REPORT_BYTES + 5000, log=LOG_BYTES + 5000)
+    bash(tmp_path, "bring_home 0")
+    # A byte too many: it is refused as too large, and not as broken.
+    assert (tmp_path / "junit.xml").stat().st_size == REPORT_BYTES + 1
+    assert (tmp_path / "test.log").stat().st_size == LOG_BYTES
+    assert (tmp_path / "test.log").read_bytes().endswith(b"xthe end\n")
+    assert not (tmp_path / "test.log.end").exists()
+
+
+def test_tests_that_flood_are_heard_at_first_and_run_on(tmp_path: Path) -> None:
+    said = bash(
+        tmp_path,
+        f'{{ head --bytes={LOG_BYTES + 3_000_000} /dev/zero | tr "\\0" y; touch "$report/ended"; }}'
+        " | beginning",
+    )
+    assert (tmp_path / "ended").exists()
+    assert said.startswith("y" * 100)
+    assert said[LOG_BYTES:] == (
+        f"\ntest: the tests have said more than {LOG_BYTES} bytes; the rest is not shown\n"
+    )
+    assert bash(tmp_path, "echo short | beginning") == "short\n"
