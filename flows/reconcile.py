@@ -5,13 +5,16 @@ from prefect import flow
 from spotkiln import form
 from spotkiln.aws.session import resolve_region
 from spotkiln.housekeeping import Reconciled
+from spotkiln.unhealthy import DEFAULT_SECONDS
 from tasks.reconcile import find_unowned, publish, settle
+from tasks.unhealthy import replace_unhealthy
 
 
 @flow(name="reconcile", retries=0)
 def reconcile(
     region: form.Region = "",
     target_group: form.TargetGroup = "",
+    unhealthy_seconds: form.Unhealthy = DEFAULT_SECONDS,
     dry_run: form.DryRun = False,
 ) -> Reconciled:
     """Finish what was being retired, undo what was never promoted, discard what nobody owns.
@@ -23,12 +26,15 @@ def reconcile(
     Args:
         region: AWS region. Empty: as for a release.
         target_group: Only what belongs to this target group, by name. Empty: everything.
+        unhealthy_seconds: So long a server of a fleet that serves may be unhealthy before it is
+            replaced, if others are healthy. 0: for ever.
         dry_run: Say what there is to do, and do nothing.
     """
     where = resolve_region(region)
+    sick = replace_unhealthy(where, target_group, unhealthy_seconds, dry_run=dry_run)
     if dry_run:
-        found = find_unowned(where, target_group, clean=False)
+        found = find_unowned(where, target_group, clean=False).also(todo=sick)
     else:
-        found = settle(where, target_group)
+        found = settle(where, target_group).also(done=sick)
     publish(where, found)
     return found

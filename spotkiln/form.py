@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
-from spotkiln import night, release
+from spotkiln import night, release, unhealthy
 from spotkiln.app import App
 from spotkiln.base import BaseSpec
 from spotkiln.fleet import FleetSpec
@@ -44,4 +44,5 @@ EvenIfUnchanged = Annotated[bool, _titled("Release even if nothing has changed")
 
 Region = Annotated[str, _titled("Region")]
 TargetGroup = Annotated[str, _titled("Target group")]
+Unhealthy = Annotated[unhealthy.Patience, _titled("Unhealthy for (s)")]
 DryRun = Annotated[bool, _titled("Dry run")]

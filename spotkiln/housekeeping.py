@@ -2,6 +2,7 @@
 and tried again later and later. Nothing of it stands between a person and a release."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -82,6 +83,10 @@ class Reconciled(Noun):
     done: tuple[Action, ...] = ()
     put_off: tuple[Delayed, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
+
+    def also(self, *, todo: Sequence[Action] = (), done: Sequence[Action] = ()) -> Self:
+        """With what was found before."""
+        return self.model_copy(update={"todo": (*todo, *self.todo), "done": (*done, *self.done)})
 
     @classmethod
     def of(cls, actions: list[Action], left_alone: tuple[LeftAlone, ...], now: datetime) -> Self:

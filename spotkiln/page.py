@@ -7,6 +7,7 @@ from spotkiln.markup import fenced, plain, table
 from spotkiln.picture import embedded, timeline
 from spotkiln.plan import Plan, changes
 from spotkiln.release import Fate, Outcome, Release
+from spotkiln.unhealthy import Sick
 
 # A suite that cannot even load fails a thousand times; the page is to be read.
 FAILURES_SHOWN = 50
@@ -124,6 +125,19 @@ def approval_text(plan: Plan) -> str:
     """What a person is asked to approve."""
     lines = "\n".join(f"- {plain(line)}" for line in changes(plan))
     return f"## What would change\n\n{lines}\n"
+
+
+def unhealthy_page(fleet: Fleet, sick: Sick, console: str) -> str:
+    """A server that was replaced after its fleet had been promoted."""
+    since = f"unhealthy since {sick.since:%Y-%m-%d %H:%M:%S} UTC"
+    parts = [
+        f"# {sick.instance} was replaced",
+        fenced(f"{sick.target}, {since}"),
+        f"A server of {_fleet(fleet)}.",
+        "## Console",
+        fenced(console or "none"),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def evidence_page(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> str:

@@ -59,6 +59,7 @@ class Do(StrEnum):
     MARK_RELEASED = "mark as released"
     RETIRE_FLEETS = "retire"
     DRAIN_INSTANCES = "drain and terminate"
+    REPLACE_SERVER = "replace"
     TERMINATE_BUILDERS = "terminate"
     DELETE_TEMPLATE = "delete launch template"
     DELETE_KEY_PAIR = "delete key pair"

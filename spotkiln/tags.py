@@ -49,6 +49,8 @@ ROLE = f"{PREFIX}role"
 # A fleet that was not ours: the release that retires it.
 ADOPTED = f"{PREFIX}adopted"
 
+# Instances of a fleet: when it was first seen unhealthy, by AWS's clock, while it is.
+UNHEALTHY_SINCE = f"{PREFIX}unhealthy-since"
 # Instances of a fleet: the ARNs of the target groups that a machine must leave before its end, with
 # blanks between them, and `on` if another is launched at the recommendation to rebalance. A
 # machine reads them from its metadata.

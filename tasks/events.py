@@ -4,16 +4,20 @@ import logging
 
 from prefect.events import emit_event
 
-from spotkiln.event import event_of
+from spotkiln.event import Event, event_of
 from spotkiln.release import Release
 from tasks.step import say
 
 
 def announce(release: Release, *, started: bool = False) -> None:
+    """What a release has begun, or how it ended."""
+    emit(event_of(release, started=started))
+
+
+def emit(event: Event) -> None:
     """Hand the event over to be sent from another thread; the flow run is named with it. That
     Prefect cannot be told is no reason to fail."""
     try:
-        event = event_of(release, started=started)
         emit_event(event=event.name, resource=event.resource, payload=dict(event.payload))
     except Exception as error:  # noqa: BLE001
         say(f"could not announce the event: {error}", logging.WARNING)

@@ -121,6 +121,19 @@ def tagged(aws: Aws) -> list[Instance]:
     return _describe(aws, [{"Name": "tag-key", "Values": [t.RELEASE]}], "instances with our tags")
 
 
+def tag(aws: Aws, ids: Sequence[str], tags: t.Tags) -> None:
+    """Add or replace tags."""
+    if ids:
+        with aws_errors(f"tagging {', '.join(ids)}"):
+            aws.ec2.create_tags(Resources=list(ids), Tags=t.to_aws(tags))  # type: ignore[arg-type]
+
+
+def untag(aws: Aws, ids: Sequence[str], key: str) -> None:
+    if ids:
+        with aws_errors(f"untagging {', '.join(ids)}"):
+            aws.ec2.delete_tags(Resources=list(ids), Tags=[{"Key": key}])
+
+
 def terminate(aws: Aws, ids: Iterable[str]) -> None:
     """Terminate by id; instances that are gone already are no error."""
     wanted = sorted(ids)
