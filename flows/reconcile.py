@@ -21,7 +21,9 @@ def reconcile(
 
     Reads only AWS and the Prefect API. Never touches what a living release owns, nor what
     only looks like ours: that is listed. What cannot be cleared away (a protected image, say) is
-    told once and tried again later; it stops no release. May run at any time, and twice at once.
+    told once and tried again later; it stops no release. A server of a fleet that serves is
+    replaced when it has been unhealthy for long, beside healthy ones. May run at any time,
+    and twice at once.
 
     Args:
         region: AWS region. Empty: as for a release.
