@@ -1,7 +1,8 @@
 """The command `spotkiln`.
 
 Ends with 0 if all is well, 1 if something failed, 2 for bad input or usage, 130 when interrupted;
-3 where `--detailed-exit-code` asks to tell an unchanged release from a released one.
+where `--detailed-exit-code` asks for it, 3 for a release that found nothing to do and 4 for one
+that a rollback forbids.
 """
 
 import os
@@ -15,6 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from cli import automations as automating
 from cli import doctor as doctoring
+from cli import hold as holding
 from cli import plan as planning
 from cli import runs
 from cli import server as serving
@@ -25,6 +27,7 @@ from cli.output import Exit, columns, moment, show, tell
 from cli.worker import POOL
 from spotkiln import __version__
 from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.release import Outcome
 from spotkiln.versions import PREVIOUS
 from tasks.versions import list_versions
 
@@ -39,23 +42,29 @@ app = App(
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Answer in JSON.")]
 Follow = Annotated[bool, Parameter(help="Follow the run to its end.")]
 Detailed = Annotated[
-    bool, Parameter(negative=(), help="End with 3, not 0, when nothing had to be done.")
+    bool,
+    Parameter(
+        negative=(),
+        help="End with 3, not 0, when nothing had to be done, and with 4, not 1, when a rollback "
+        "holds the commit.",
+    ),
 ]
 
 
 @app.command
 def versions(name: str, /, *, as_json: Json = False) -> int:
-    """The released versions that NAME can go back to, the one released last first."""
+    """The versions that NAME's target group can go back to, the one released last first."""
     found = list_versions(spec_of(name))
-    rows = ((x.image, x.commit[:12], moment(x.released), x.serving or "") for x in found)
-    header = ["IMAGE", "COMMIT", "RELEASED", "SERVING"]
+    rows = ((x.image, x.commit[:12], moment(x.released), x.serving or "", x.remarks) for x in found)
+    header = ["IMAGE", "COMMIT", "RELEASED", "SERVING", "REMARKS"]
     show(found, columns(header, rows), as_json=as_json)
     return Exit.OK
 
 
 @app.command
 def status(name: str, /, *, as_json: Json = False) -> int:
-    """What serves NAME, since when, the health of every target, who waits for its turn.
+    """What serves NAME, since when, what is held, the health of every target, who waits for its
+    turn.
 
     Ends with 1 unless the whole capacity is healthy.
     """
@@ -88,12 +97,17 @@ def release(
     *,
     ref: str = "",
     force: Annotated[bool, Parameter(negative=())] = False,
+    even_if_held: Annotated[bool, Parameter(negative=())] = False,
     follow: Follow = True,
     detailed_exit_code: Detailed = False,
     as_json: Json = False,
 ) -> int:
-    """Start a run of the deployment release/NAME, and follow it to its end."""
-    given: dict[str, Any] = {"force": True} if force else {}
+    """Start a run of the deployment release/NAME, and follow it to its end.
+
+    A commit that a rollback has left is released only with --even-if-held.
+    """
+    asked = {"force": force, "even_if_held": even_if_held}
+    given: dict[str, Any] = {name: True for name, wanted in asked.items() if wanted}
     deployment = find(RELEASE, name).at_ref(ref)
     if ref:
         # What is wrong with it is better said now.
@@ -118,6 +132,14 @@ def rollback(
     """
     run = runs.start(find(ROLLBACK, name), {"version": version})
     return _until_the_end(run, follow=follow, detailed=detailed_exit_code, as_json=as_json)
+
+
+@app.command
+def unhold(name: str, /, *, as_json: Json = False) -> int:
+    """Lift the hold of NAME: what a rollback has left may be released again."""
+    found = holding.lift(spec_of(name))
+    show(found, holding.text(found), as_json=as_json)
+    return Exit.OK
 
 
 @app.command
@@ -173,8 +195,10 @@ def _until_the_end(run: Any, *, follow: bool, detailed: bool, as_json: bool) -> 
         return Exit.OK
     end = runs.follow(run, lambda text: tell(text, aside=as_json))
     show(end, str(end), as_json=as_json)
-    if end.ok and end.outcome == "unchanged" and detailed:
+    if end.ok and end.outcome == Outcome.UNCHANGED and detailed:
         return Exit.UNCHANGED
+    if end.outcome == Outcome.HELD and detailed:
+        return Exit.HELD
     return Exit.OK if end.ok else Exit.FAILED
 
 

@@ -9,12 +9,14 @@ from pydantic import TypeAdapter
 
 
 class Exit(IntEnum):
-    """What the command ends with. 3 only where it is asked for: nothing to do is no failure."""
+    """What the command ends with. 3 and 4 only where they are asked for: nothing to do is no
+    failure, and what is held is not released."""
 
     OK = 0
     FAILED = 1
     USAGE = 2
     UNCHANGED = 3
+    HELD = 4
     INTERRUPTED = 130
 
 

@@ -26,6 +26,7 @@ from prefect.utilities.urls import url_for
 from cli.deployment import Deployment, prefect
 from spotkiln.errors import DeadlineExceeded, InputError
 from spotkiln.noun import Noun
+from spotkiln.release import Outcome
 from spotkiln.trigger import Trigger, tags_of
 
 POLL_SECONDS = 1.0
@@ -65,8 +66,9 @@ class Ending(Noun):
 
     @property
     def ok(self) -> bool:
-        """Whether it serves: a run that was declined has ended well, and released nothing."""
-        return self.state == "COMPLETED" and self.outcome != "declined"
+        """Whether it serves, or what it gave way to does: a run that was declined or held has ended
+        well, and released nothing."""
+        return self.state == "COMPLETED" and self.outcome not in {Outcome.DECLINED, Outcome.HELD}
 
     def __str__(self) -> str:
         facts = [

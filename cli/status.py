@@ -5,6 +5,7 @@ from datetime import datetime
 
 from cli.output import columns, moment
 from spotkiln.aws import fleet as fleets
+from spotkiln.aws import image as images
 from spotkiln.aws import infra as aws_infra
 from spotkiln.aws import instance as instances
 from spotkiln.aws import lease as leases
@@ -30,7 +31,9 @@ class Turn(Noun):
 
 
 class Status(Noun):
-    """`since` is when the fleet that serves was asked for, in UTC."""
+    """`since` is when the fleet that serves was promoted, in UTC. `held` are the commits that a
+    rollback has left, which no release brings back unasked; `suspect` tells when, where and why a
+    verdict has blamed the image that serves."""
 
     app: str
     region: str
@@ -39,6 +42,8 @@ class Status(Noun):
     release: str = ""
     image: str = ""
     commit: str = ""
+    held: tuple[str, ...] = ()
+    suspect: str = ""
     since: datetime | None = None
     capacity: int = 0
     servers: tuple[Server, ...] = ()
@@ -92,7 +97,8 @@ def assess(
             "release": current.release,
             "image": current.image,
             "commit": current.commit,
-            "since": current.created,
+            "since": current.order[0],
+            "held": current.held,
             "capacity": current.capacity,
         }
     )
@@ -107,7 +113,9 @@ def look(spec: ReleaseSpec) -> Status:
     found = servers(targets.health(aws, group.arn), members, current.id if current else "")
     claims = leases.read(aws, group.arn)
     ended = ended_runs(one.run for one in claims) if claims else frozenset()
-    return assess(spec, aws.region, group, current, found, queue(claims, aws.now(), ended))
+    status = assess(spec, aws.region, group, current, found, queue(claims, aws.now(), ended))
+    image = images.describe(aws, current.image) if current else None
+    return status.model_copy(update={"suspect": image.suspect if image else ""})
 
 
 def text(status: Status) -> str:
@@ -118,6 +126,11 @@ def text(status: Status) -> str:
             f"commit {status.commit[:12]}, image {status.image}, release {status.release}",
             f"{status.healthy} of {status.capacity} healthy",
         ]
+        if status.suspect:
+            parts.append(f"its image is suspect: {status.suspect}")
+        if status.held:
+            commits = ", ".join(status.held)
+            parts.append(f"held, until a newer commit is released: {commits} (spotkiln unhold)")
     else:
         parts = [f"{status.app}: nothing of ours serves {where}"]
     if status.servers:

@@ -33,6 +33,7 @@ def release(
     gate: form.Gate = GatePolicy(),
     approval: form.Approval = Approval(),
     force: form.Force = False,
+    even_if_held: form.EvenIfHeld = False,
     keep_rejected: form.KeepRejected = False,
     keep_versions: form.Versions = 5,
 ) -> Release:
@@ -49,12 +50,14 @@ def release(
         gate: When the new fleet counts as proved.
         approval: Whether a person is asked first.
         force: Release even if this very image serves already with these settings.
+        even_if_held: Release the commit even if a rollback has left it.
         keep_rejected: Keep the image of a fleet that did not pass the gate, to look at it.
-        keep_versions: How many released images stay, to go back to.
+        keep_versions: How many versions of this target group stay, to go back to.
     """
     spec = ReleaseSpec(
         app=app, infra=infra, build=build, fleet=fleet, gate=gate, approval=approval,
-        force=force, keep_rejected=keep_rejected, keep_versions=keep_versions,
+        force=force, even_if_held=even_if_held, keep_rejected=keep_rejected,
+        keep_versions=keep_versions,
     )  # fmt: skip
     with recorded(spec) as record:
         with record.phase("look up"):
@@ -65,6 +68,8 @@ def release(
             release=record.id, spec=spec, infra=found, source=source,
             recipe=recipe_of(source, app, found), tags=record.tags, folder=record.folder,
         )  # fmt: skip
+        if held := record.held_by(find_serving(found)):
+            return record.held(held)
         if no := ask_approval(record, job):
             return record.declined(no)
         with record.phase("wait"):
@@ -72,7 +77,10 @@ def release(
             if newer := newer_push(record.run):
                 return record.superseded(newer)
             settle(found.region, infra.target_group)
-        reuse, current = find_image(job), find_serving(found)
+        current = find_serving(found)
+        if held := record.held_by(current):
+            return record.held(held)
+        reuse = find_image(job, current)
         image, record.image, record.reused = reuse.image, reuse.image, reuse.why
         record.foreign = find_foreign(found)
         if image and current and not force and is_unchanged(found, fleet, image, current[0]):

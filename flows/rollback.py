@@ -12,14 +12,13 @@ from spotkiln.undo import UndoStack
 from spotkiln.versions import PREVIOUS
 from tasks.fleet import find_serving, is_unchanged
 from tasks.foreign import find_foreign
-from tasks.image import discard_rejected
 from tasks.infra import look_up_infra
 from tasks.lock import one_at_a_time
 from tasks.reconcile import settle
 from tasks.record import recorded
 from tasks.serve import serve
 from tasks.step import report_failed_undo
-from tasks.versions import find_version
+from tasks.versions import find_version, find_way_back
 
 
 @flow(name="rollback", flow_run_name="{app.name} back to {version}", retries=0)
@@ -29,38 +28,38 @@ def rollback(
     fleet: form.Fleet = FleetSpec(),
     infra: form.Infrastructure = InfraNames(),
     gate: form.Gate = GatePolicy(),
-    keep_rejected: form.KeepRejected = False,
     keep_versions: form.Versions = 5,
 ) -> Release:
     """Puts a released image into service again: no build, no test, the same gate.
 
-    What serves is not touched before the old version has proved itself again.
+    What serves is not touched before the old version has proved itself again. Afterwards the
+    commits that it left are held: no night, push or plain release brings them back, until a newer
+    commit is released or a person says otherwise.
 
     Args:
         app: What to go back with.
-        version: An image's id, a commit or the beginning of one, or `previous` (or nothing).
+        version: An image's id, a commit or the beginning of one, or `previous` (or nothing):
+            what served this target group before, and no rollback has left.
         fleet: How many servers, of which kind.
         infra: Names to look up; each must match exactly one thing.
         gate: When the new fleet counts as proved.
-        keep_rejected: Keep the image of a fleet that did not pass the gate, to look at it.
-        keep_versions: How many released images stay, to go back to.
+        keep_versions: How many versions of this target group stay, to go back to.
     """
     spec = ReleaseSpec(
-        app=app, infra=infra, fleet=fleet, gate=gate,
-        keep_rejected=keep_rejected, keep_versions=keep_versions,
+        app=app, infra=infra, fleet=fleet, gate=gate, keep_versions=keep_versions,
     )  # fmt: skip
     with recorded(spec) as record:
         with record.phase("look up"):
-            image = record.go_back_to(find_version(spec, version))
-            found = record.infra = look_up_infra(spec, image)
+            found = record.infra = look_up_infra(spec, find_version(spec, version))
         with record.phase("wait"):
             turn = record.enter(one_at_a_time(found, record.id, record.run))
             settle(found.region, infra.target_group)
-        # Whoever was before us may have pruned or rejected it.
-        image, current = find_version(spec, image.id), find_serving(found)
+        # What is previous is known only now: whoever was before us may have changed it.
+        image = record.go_back_to(find_way_back(spec, version))
+        found = record.infra = look_up_infra(spec, image)
+        current = find_serving(found)
         record.foreign = find_foreign(found)
         if current and is_unchanged(found, fleet, image, current[0]):
             return record.unchanged(current[0])
         with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:
-            undo.later("discard image", discard_rejected, image)
             return serve(record, undo, turn, image, found, current)

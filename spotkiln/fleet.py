@@ -17,6 +17,14 @@ from spotkiln.own import SERVER
 from spotkiln.recipe import digest_of
 from spotkiln.role import server_user_data
 
+# Stands before the commits that a rollback left, once a person has lifted their hold.
+LIFTED = "lifted"
+
+
+def short(commit: str) -> str:
+    """As tags and people name a commit."""
+    return commit[:12]
+
 
 class AllocationStrategy(StrEnum):
     PRICE_CAPACITY_OPTIMIZED = "priceCapacityOptimized"
@@ -147,6 +155,21 @@ class Fleet(Noun):
         return t.ADOPTED in self.tags
 
     @property
+    def left(self) -> tuple[str, ...]:
+        """The commits that the rollback which asked for it left, the newest first."""
+        return tuple(x for x in self.tags.get(t.HELD, "").split() if x != LIFTED)
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Those of them that are not to be released again unasked: none, once that is lifted."""
+        return () if LIFTED in self.tags.get(t.HELD, "").split() else self.left
+
+    @property
+    def group_names(self) -> frozenset[str]:
+        """Of its target groups: their ARNs end with `targetgroup/<name>/<id>`."""
+        return frozenset(arn.split("/")[1] for arn in self.target_groups if arn.count("/") == 2)
+
+    @property
     def phase(self) -> Phase | None:
         """None for fleets that are not ours."""
         value = self.tags.get(t.PHASE)
@@ -160,6 +183,12 @@ class Fleet(Noun):
         except ValueError:
             return None
         return moment if moment.tzinfo else None
+
+    @property
+    def has_served(self) -> bool:
+        """Whether it serves, or did before it was retired: a promotion that was taken back, for
+        another came first, is none."""
+        return self.phase in {Phase.SERVING, Phase.RETIRING}
 
     @property
     def order(self) -> tuple[datetime, str]:

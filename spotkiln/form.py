@@ -30,6 +30,7 @@ Gate = Annotated[GatePolicy, _titled("Health gate")]
 # The model's own name, as a title, would be left out of the schema.
 Approval = Annotated[release.Approval, _titled("Approval by a person")]
 Force = Annotated[bool, _titled("Release again")]
+EvenIfHeld = Annotated[bool, _titled("Release even if held")]
 KeepRejected = Annotated[bool, _titled("Keep a rejected image")]
 Versions = Annotated[release.Versions, _titled("Versions kept")]
 Version = Annotated[str, _titled("Version")]

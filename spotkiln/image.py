@@ -10,6 +10,7 @@ from pydantic import Field
 
 from spotkiln import tags as t
 from spotkiln.noun import Noun
+from spotkiln.served import Served, moment_of, text_of
 
 # What `base_name` makes.
 BASE_NAME = re.compile(r"[a-z][a-z0-9-]* \d{4}-\d\d-\d\d \d\d-\d\d (base-[0-9a-f]{12})")
@@ -81,6 +82,39 @@ class Image(Noun):
         """Baked by a nightly run: from its tag, or from its name if a kill left it untagged."""
         return t.BASE in self.tags or bool(BASE_NAME.fullmatch(self.name))
 
+    @property
+    def released(self) -> bool:
+        """Whether it has ever served: then no verdict takes it away."""
+        return t.RELEASED in self.tags or any(key.startswith(t.SERVED) for key in self.tags)
+
+    @property
+    def kept(self) -> bool:
+        """Whether somebody wants to keep it: then nothing of ours takes it away."""
+        return t.KEEP in self.tags
+
+    @property
+    def served(self) -> dict[str, Served]:
+        """By the names of target groups. An image from the time before these tags served the group
+        that it was baked for, when it was last released."""
+        told = {
+            key.removeprefix(t.SERVED): served
+            for key, value in self.tags.items()
+            if key.startswith(t.SERVED) and (served := Served.from_tag(value))
+        }
+        group, since = self.tags.get(t.TARGET_GROUP, ""), moment_of(self.tags.get(t.RELEASED, ""))
+        return told or ({group: Served(since=since)} if group and since else {})
+
+    @property
+    def suspect(self) -> str:
+        """When, where and why a verdict blamed it since it was last promoted; empty if none has."""
+        mark = self.tags.get(t.SUSPECT, "")
+        if self.state is ImageState.REJECTED and self.released:
+            # Rejected when a verdict still condemned released versions.
+            mark = mark or "rejected"
+        blamed = moment_of(mark.split(" ")[0])
+        released = moment_of(self.tags.get(t.RELEASED, ""))
+        return "" if blamed and released and blamed < released else mark
+
     def with_tags(self, **changes: str) -> Self:
         return self.model_copy(update={"tags": {**self.tags, **changes}})
 
@@ -111,26 +145,50 @@ def newest(images: list[Image]) -> Image | None:
     return max(images, key=lambda image: (image.created, image.id), default=None)
 
 
-def superseded(images: list[Image], keep: int, in_use: set[str]) -> list[Image]:
-    """The released images beyond the newest `keep`; none that is in use."""
-    released = sorted(
-        (image for image in images if t.RELEASED in image.tags),
-        key=lambda image: (image.tags[t.RELEASED], image.id),
+class Pruning(Noun):
+    """What goes once a target group keeps only its newest versions: `discard` these images, and
+    `forget` that those served the group, which others keep."""
+
+    discard: tuple[Image, ...] = ()
+    forget: tuple[Image, ...] = ()
+
+
+def superseded(images: Iterable[Image], group: str, keep: int, in_use: set[str]) -> Pruning:
+    """The images beyond the newest `keep` that served a target group (its name).
+
+    None that a fleet uses, and none that somebody wants to keep. Every other target group counts
+    for itself: only with the last that kept an image it is discarded.
+    """
+    served = sorted(
+        (image for image in images if group in image.served),
+        key=lambda image: (image.served[group].since, image.id),
         reverse=True,
     )
-    return [image for image in released[keep:] if image.id not in in_use]
+    over = [x for x in served[keep:] if x.id not in in_use and not x.kept]
+    return Pruning(
+        discard=tuple(image for image in over if image.served.keys() == {group}),
+        forget=tuple(image for image in over if image.served.keys() != {group}),
+    )
 
 
 def discardable(images: Iterable[Image], release: str, in_use: set[str]) -> list[Image]:
-    """What undoing a release takes away: images that it baked, and rejected ones.
+    """What undoing a release takes away: what it baked itself, and never served.
 
-    None that shall be kept, and none that a fleet uses, a rejected one neither: the fleet that
-    serves could replace nothing without its image.
+    None that shall be kept, and none that a fleet uses: it could replace nothing without it.
     """
     return [
         image
         for image in images
-        if (image.release == release or image.state is ImageState.REJECTED)
-        and t.KEEP not in image.tags
+        if image.release == release
+        and not image.released
+        and not image.kept
         and image.id not in in_use
     ]
+
+
+def blame(image: Image, when: datetime, group: str, cause: str, *, keep: bool) -> dict[str, str]:
+    """The tags of an image that a verdict blames. One that has served stays, as suspect: in a
+    tag's value EC2 takes 256 characters. A candidate is rejected, to be discarded unless `keep`."""
+    if image.released:
+        return {t.SUSPECT: " ".join(f"{text_of(when)} {group}: {cause}".split())[:256]}
+    return {t.STATE: str(ImageState.REJECTED)} | ({t.KEEP: "rejected"} if keep else {})

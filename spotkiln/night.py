@@ -45,8 +45,15 @@ class NightOutcome(StrEnum):
     FAILED = "failed"
 
 
-# A release that a person declined is no failure.
-FINE = {Outcome.RELEASED, Outcome.UNCHANGED, Outcome.DECLINED, NightOutcome.QUIET}
+# A release that a person declined, or a rollback forbids, or that gave way, is no failure.
+FINE = {
+    Outcome.RELEASED,
+    Outcome.UNCHANGED,
+    Outcome.DECLINED,
+    Outcome.HELD,
+    Outcome.SUPERSEDED,
+    NightOutcome.QUIET,
+}
 
 
 class Rebuilt(Noun):

@@ -3,6 +3,7 @@
 from spotkiln.evidence import Evidence
 from spotkiln.fleet import Fleet
 from spotkiln.gate import Verdict
+from spotkiln.image import Image
 from spotkiln.markup import fenced, plain, table
 from spotkiln.picture import embedded, timeline
 from spotkiln.plan import Plan, changes
@@ -16,10 +17,15 @@ HEADLINE = {
     Outcome.RELEASED: "released",
     Outcome.UNCHANGED: "unchanged: it serves already",
     Outcome.SUPERSEDED: "superseded: a newer push is released in its place",
+    Outcome.HELD: "held: a rollback has left this commit, and what serves is left alone",
     Outcome.ROLLED_BACK: "rolled back: what served before serves on",
     Outcome.FAILED: "failed before any server was asked for",
     Outcome.DECLINED: "declined: nothing was changed",
 }
+
+
+SUSPECT = "it stays a version, but `previous` prefers others:"
+HELD = "not released again until a newer commit is, or somebody lifts it by `spotkiln unhold`"
 
 
 def release_page(release: Release) -> str:
@@ -90,6 +96,17 @@ def _sums(release: Release) -> str:
     return f"{len(fates)} created = {counted}"
 
 
+def _image_facts(release: Release, image: Image) -> list[tuple[str, str]]:
+    how = f"reused: {plain(release.reused)}" if release.reused else "baked by this release"
+    if release.back_to:
+        how = f"a rollback to what was released {release.back_to}"
+    facts = [("image", f"`{image.id}` {plain(image.name)}"), ("which is", how)]
+    # Whatever it was suspected of, it has just passed the gate.
+    if image.suspect and release.outcome is not Outcome.RELEASED:
+        facts.append(("suspect", f"{SUSPECT} {plain(image.suspect)}"))
+    return facts
+
+
 def _facts(release: Release) -> list[tuple[str, str]]:
     facts = [("ref", plain(release.ref)), ("started by", plain(str(release.trigger)))]
     if release.commit:
@@ -100,14 +117,13 @@ def _facts(release: Release) -> list[tuple[str, str]]:
     if release.approval:
         facts.append(("approval", plain(release.approval)))
     if release.image:
-        how = f"reused: {plain(release.reused)}" if release.reused else "baked by this release"
-        if release.back_to:
-            how = f"a rollback to what was released {release.back_to}"
-        facts += [("image", f"`{release.image.id}` {plain(release.image.name)}"), ("which is", how)]
+        facts += _image_facts(release, release.image)
     if release.tests:
         facts.append(("tests", f"{release.tests} in {release.tests.seconds:.1f} s"))
     if release.fleet:
         facts.append(("fleet", _fleet(release.fleet)))
+        if release.fleet.held and release.outcome in {Outcome.RELEASED, Outcome.UNCHANGED}:
+            facts.append(("held", f"{', '.join(release.fleet.held)}: {HELD}"))
     if release.size:
         facts.append(("asked for", release.size))
     if release.cost:

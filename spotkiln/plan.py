@@ -6,6 +6,7 @@ from spotkiln.capacity import Size
 from spotkiln.fleet import Fleet, FleetSpec
 from spotkiln.foreign import Foreign, in_words
 from spotkiln.gate import GatePolicy, limits
+from spotkiln.hold import reason
 from spotkiln.infra import Infra, TargetGroup
 from spotkiln.noun import Noun
 from spotkiln.price import Estimate, Range
@@ -20,7 +21,7 @@ class Plan(Noun):
     differ. Seconds are from the launch until the old servers have drained; `serving` is the fleet
     that serves now. Prices are in USD per hour, `both` while old and new run side by side, reckoned
     as if the old servers were of the same types. In words, `launch` is what is asked for, `foreign`
-    what serves and is not ours."""
+    what serves and is not ours, `held` why, after a rollback, a release would do nothing."""
 
     app: str
     ref: str
@@ -35,6 +36,7 @@ class Plan(Noun):
     capacity: int
     launch: str
     foreign: tuple[str, ...] = ()
+    held: str = ""
     serving: Fleet | None = None
     retire: tuple[Fleet, ...]
     at_least_seconds: float
@@ -89,6 +91,7 @@ def make_plan(
         capacity=size.spec.capacity,
         launch=size.in_words,
         foreign=tuple(in_words(foreign, adopt=infra.adopt)),
+        held="" if spec.even_if_held else reason(serving[0] if serving else None, source.commit),
         serving=serving[0] if serving else None,
         retire=old,
         at_least_seconds=least,
@@ -107,6 +110,8 @@ def changes(plan: Plan) -> list[str]:
         f"image: {'reuse ' + plan.image if plan.image else 'bake and test anew'}: {plan.why}",
     ]
     lines += [f"not ours: {line}" for line in plan.foreign]
+    if plan.held:
+        return [*lines, f"nothing would be done: {plan.held}"]
     if plan.unchanged:
         return [*lines, "nothing to do: it serves already"]
     price = f"{plan.price.asked} per hour (all On-Demand: {plan.price.on_demand})"

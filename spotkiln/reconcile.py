@@ -13,6 +13,7 @@ from spotkiln.fleet import Fleet, Phase
 from spotkiln.image import Image, ImageState
 from spotkiln.noun import Noun
 from spotkiln.own import LeftAlone
+from spotkiln.promotion import unrecorded
 from spotkiln.serving import newest_serving, outdone
 from spotkiln.target import Instance
 
@@ -91,6 +92,7 @@ def within(facts: Facts, target_group: str) -> Facts:
     def ours(name: str) -> bool:
         return name in {"", target_group}
 
+    serve_here = {x.image for x in facts.fleets if target_group in x.group_names}
     return facts.model_copy(
         update={
             "fleets": tuple(
@@ -101,7 +103,12 @@ def within(facts: Facts, target_group: str) -> Facts:
                 for fleet in facts.fleets
             ),
             "instances": tuple(x for x in facts.instances if ours(x.tags.get(t.TARGET_GROUP, ""))),
-            "images": tuple(x for x in facts.images if ours(x.tags.get(t.TARGET_GROUP, ""))),
+            # An image that was baked for another one may serve here.
+            "images": tuple(
+                x
+                for x in facts.images
+                if ours(x.tags.get(t.TARGET_GROUP, "")) or x.id in serve_here
+            ),
             "snapshots": tuple(x for x in facts.snapshots if ours(x.target_group)),
             "templates": tuple(x for x in facts.templates if ours(x.target_group)),
             "security_groups": tuple(x for x in facts.security_groups if ours(x.target_group)),
@@ -124,15 +131,17 @@ def decide(facts: Facts) -> list[Action]:
 
 
 def _promoted(facts: Facts) -> list[Action]:
-    """Killed between promoting the fleet and marking its image."""
-    images = {image.id: image for image in facts.images}
-    serving = {fleet.image: fleet for fleet in newest_serving(facts.fleets).values()}
+    """Killed between promoting the fleet and writing that on its image."""
+    groups = sorted({name for fleet in facts.fleets for name in fleet.group_names})
     return [
-        Action(do=Do.MARK_RELEASED, ids=(name,), why=f"{fleet.id} serves it")
-        for name, fleet in sorted(serving.items())
-        if name in images
-        and t.RELEASED not in images[name].tags
-        and fleet.release not in facts.living
+        Action(
+            do=Do.MARK_RELEASED,
+            ids=(fleet.id,),
+            why=f"{fleet.image} does not say that it serves {group}",
+        )
+        for group in groups
+        for fleet in sorted(unrecorded(facts.images, facts.fleets, group), key=lambda x: x.id)
+        if fleet.release not in facts.living
     ]
 
 
@@ -229,19 +238,19 @@ def _helpers(facts: Facts) -> list[Action]:
 
 
 def _images(facts: Facts) -> list[Action]:
-    used = {fleet.image for fleet in facts.fleets if not fleet.gone}
+    # What has served is a version, even if its fleet has gone before its image could tell.
+    used = {fleet.image for fleet in facts.fleets if not fleet.gone or fleet.has_served}
     actions = []
     for image in sorted(facts.images, key=lambda x: x.id):
         if image.release in facts.living or image.id in used or t.KEEP in image.tags:
             continue
-        if image.state is ImageState.BASE:
+        # A version goes by being pruned only: no verdict takes it away.
+        if image.state is ImageState.BASE or image.released:
             continue
         if image.state is ImageState.REJECTED:
             why = "rejected"
-        elif t.RELEASED not in image.tags:
-            why = f"never released, and {image.release} lives no more"
         else:
-            continue
+            why = f"never released, and {image.release} lives no more"
         tried = image.tags.get(t.PUT_OFF, "")
         actions.append(Action(do=Do.DISCARD_IMAGE, ids=(image.id,), why=why, tried=tried))
     return actions

@@ -107,6 +107,7 @@ class ReleaseSpec(Noun):
     gate: GatePolicy = GatePolicy()
     approval: Approval = Approval()
     force: bool = False
+    even_if_held: bool = False
     keep_rejected: bool = False
     keep_versions: Versions = 5
 
@@ -115,6 +116,7 @@ class Outcome(StrEnum):
     RELEASED = "released"
     UNCHANGED = "unchanged"
     SUPERSEDED = "superseded"
+    HELD = "held"
     ROLLED_BACK = "rolled_back"
     FAILED = "failed"
     DECLINED = "declined"

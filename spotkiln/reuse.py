@@ -20,21 +20,23 @@ class Reuse(Noun):
         return ("reusing: " if self.image else "baking anew: ") + self.why
 
 
-def reuse(recipe: Recipe, app: str, images: Iterable[Image]) -> Reuse:
+def reuse(recipe: Recipe, app: str, images: Iterable[Image], serves: str = "") -> Reuse:
     """The newest of an application's `images` with this recipe that was released and is there.
 
-    One that was tested but never released belongs to a run that may yet discard it.
+    One that was tested but never released belongs to a run that may yet discard it. A suspect one
+    is baked anew, as a rejected one is: what is wrong may be in the image alone. But not where it
+    serves already (the id of the image that does): it is sound there.
     """
     released = [image for image in images if t.RELEASED in image.tags]
-    same = newest(
-        [
-            image
-            for image in released
-            if image.recipe == recipe.digest
-            and image.available
-            and image.state is ImageState.TESTED
-        ]
-    )
+    fitting = [
+        image
+        for image in released
+        if image.recipe == recipe.digest and image.available and image.state is ImageState.TESTED
+    ]
+    same = newest([image for image in fitting if image.id == serves or not image.suspect])
+    if same is None and (suspect := newest(fitting)):
+        why = f"image {suspect.id} has the same recipe, but is suspect: {suspect.suspect}"
+        return Reuse(image=None, why=why)
     if same:
         why = f"image {same.id} has the same recipe {recipe.digest[:12]} and was released"
         return Reuse(image=same, why=why)

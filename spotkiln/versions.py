@@ -1,10 +1,10 @@
-"""Versions: the released images that an application can go back to."""
+"""Versions: the images that have served a target group, which it can go back to."""
 
-from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import datetime
 
-from spotkiln import tags as t
 from spotkiln.errors import InputError
+from spotkiln.fleet import Fleet
 from spotkiln.image import Image, ImageState
 from spotkiln.noun import Noun
 
@@ -14,65 +14,77 @@ SHORTEST = 4
 
 
 class Version(Noun):
-    """A released image that is still there. `released` is when it last was, in UTC."""
+    """An image that has served the target group and is still there.
+
+    `released` is when it last began to serve it, `until` when that ended, both in UTC. `suspect`
+    says when, where and why a verdict has blamed it since; `left`, that a rollback took it out of
+    service.
+    """
 
     image: str
     commit: str
     released: datetime
+    until: datetime | None = None
     serving: bool = False
+    suspect: str = ""
+    left: bool = False
+
+    @property
+    def remarks(self) -> str:
+        marks = ["left by a rollback"] if self.left else []
+        return "; ".join([*marks, *([f"suspect: {self.suspect}"] if self.suspect else [])])
 
     def __str__(self) -> str:
-        serving = ", serving" if self.serving else ""
-        return (
+        text = (
             f"{self.image} of commit {self.commit[:12]}, "
-            f"released {self.released:%Y-%m-%d %H:%M:%S} UTC{serving}"
+            f"released {self.released:%Y-%m-%d %H:%M:%S} UTC"
         )
+        text += ", serving" if self.serving else ""
+        return text + (f" ({self.remarks})" if self.remarks else "")
 
 
-def listing(images: Iterable[Image], serving: Collection[str]) -> list[Version]:
-    """The versions among an application's images, the one released last first.
+def listing(images: Iterable[Image], group: str, current: Fleet | None) -> list[Version]:
+    """A target group's versions among an application's images, the one released last first.
 
-    `serving` are the images of fleets that serve. Rejected images, and those that were never
-    released or are not available, are no versions.
+    `current` is the fleet that serves it. What is not available, and what never served this group,
+    is no version of it.
     """
     found = []
     for image in images:
-        when = _moment(image.tags.get(t.RELEASED, ""))
-        if when and image.available and image.state is ImageState.TESTED:
+        served = image.served.get(group)
+        if served and image.available and image.state in _PROVED:
+            serving = current is not None and current.image == image.id
             found.append(
                 Version(
                     image=image.id,
                     commit=image.commit,
-                    released=when,
-                    serving=image.id in serving,
+                    released=served.since,
+                    until=None if serving else served.until,
+                    serving=serving,
+                    suspect=image.suspect,
+                    left=served.left,
                 )
             )
     return sorted(found, key=lambda one: (one.released, one.image), reverse=True)
 
 
-def _moment(text: str) -> datetime | None:
-    """None for what is no time: somebody may have edited the tag."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+# Rejected: when a verdict still condemned released versions. It served, so it may be named.
+_PROVED = {ImageState.TESTED, ImageState.REJECTED}
 
 
 def choose(versions: list[Version], wanted: str, app: str) -> Version:
     """The version meant by an image's id, by a commit or the beginning of one, or by `previous`
     (or nothing): the one released last before that which serves.
 
-    Of several images of one commit it is the one released last.
+    Of several images of one commit it is the one released last; of those that will do, one that is
+    not suspect, if there is one. `previous` never is what a rollback left: the next one goes
+    further back.
 
     Raises:
         InputError: there is none such, or several commits begin so; it lists what there is.
     """
     if wanted in {"", PREVIOUS}:
-        found = [one for one in versions if not one.serving]
-        if not found:
-            raise InputError(f"{app} has no earlier version to go back to; {_known(versions)}")
-        return found[0]
+        return _previous(versions, app)
     if wanted.startswith("ami-"):
         found = [one for one in versions if one.image == wanted]
     elif len(wanted) >= SHORTEST:
@@ -86,7 +98,20 @@ def choose(versions: list[Version], wanted: str, app: str) -> Version:
         raise InputError(f"{app} has no version {wanted!r}; {_known(versions)}")
     if len({one.commit for one in found}) > 1:
         raise InputError(f"several commits begin with {wanted!r}; {_known(found)}")
-    return found[0]
+    return _sound(found)
+
+
+def _previous(versions: list[Version], app: str) -> Version:
+    others = [one for one in versions if not one.serving]
+    found = [one for one in others if not one.left]
+    if not found:
+        forth = "; what a rollback left is taken only by its name" if others else ""
+        raise InputError(f"{app} has no earlier version to go back to{forth}; {_known(versions)}")
+    return _sound(found)
+
+
+def _sound(found: list[Version]) -> Version:
+    return next((one for one in found if not one.suspect), found[0])
 
 
 def _known(versions: list[Version]) -> str:

@@ -98,8 +98,10 @@ def request_fleet(
     aws = connect(infra.region)
     marks = fleet_tags(tags, image, infra, asked)
     name = template_name(tags[t.RELEASE], digest_of(wanted.model_dump(mode="json")))
+    # What a fleet holds may be lifted later: that is told in one place only.
+    shared = {key: value for key, value in tags.items() if key != t.HELD}
     template = fleets.create_template(
-        aws, launch_template_request(name, image, infra, wanted, tags)
+        aws, launch_template_request(name, image, infra, wanted, shared)
     )
     fleet_id = fleets.request(aws, spot_fleet_request(wanted, infra, template, marks))
     say(f"requested {fleet_id}: {wanted.in_words}")

@@ -17,10 +17,20 @@ from spotkiln.aws.discard import (
     discard_snapshots,
     tidy,
 )
+from spotkiln.aws.promotion import write_down
 from spotkiln.aws.session import Aws, connect
 from spotkiln.bake import bake_variables, image_tags, test_variables
 from spotkiln.errors import InfrastructureError, SpotkilnError
-from spotkiln.image import Image, ImageState, discardable, image_name, superseded
+from spotkiln.fleet import Fleet
+from spotkiln.image import (
+    Image,
+    ImageState,
+    Pruning,
+    blame,
+    discardable,
+    image_name,
+    superseded,
+)
 from spotkiln.infra import Infra
 from spotkiln.junit import TestReport, read_report, require_green
 from spotkiln.noun import Noun
@@ -59,10 +69,11 @@ class Job(Noun):
 
 
 @task(name="find image", task_run_name="1 look up: image", **STEP)
-def find_image(job: Job) -> Reuse:
-    """A released image of the same recipe that is still there, or why there is none."""
-    app = job.spec.app.name
-    found = reuse(job.recipe, app, images.of_app(connect(job.infra.region), app))
+def find_image(job: Job, current: list[Fleet]) -> Reuse:
+    """A released image of the same recipe that is still there, or why there is none; `current` are
+    the fleets that serve, the newest first."""
+    app, serves = job.spec.app.name, current[0].image if current else ""
+    found = reuse(job.recipe, app, images.of_app(connect(job.infra.region), app), serves)
     say(str(found))
     return found
 
@@ -176,47 +187,37 @@ def _test_failure(run: PackerRun, report: Path) -> SpotkilnError:
 
 
 @task(name="promote image", task_run_name="5 retire: keep image as a version", **STEP)
-def mark_released(image: Image, when: str) -> None:
-    """From now on it is a kept version."""
-    images.tag(connect(image.region), [image.id, *image.snapshots], {t.RELEASED: when})
+def mark_released(infra: Infra, new: Fleet) -> None:
+    """Its image is a version of the target group from its promotion on; what served is one until
+    then."""
+    write_down(connect(infra.region), infra.target_group.name, new)
 
 
 @task(name="discard image", task_run_name="undo: discard image", **STEP)
 def discard_image(job: Job) -> list[str]:
     """Undo the image steps at whatever point they were: builders, a candidate, a tested image
-    that was never released. One that was reused stays, unless it has been rejected; a rejected
-    one stays if it shall be kept to be looked at, or if what serves was made of it.
+    that never served. One that was reused stays, and one that shall be kept to be looked at.
     """
     aws = connect(job.infra.region)
     gone = discard_builders(aws, job.release, say)
     remove_access(aws, job.release, job.infra.vpc, CLOCK)
     baked = images.of_release(aws, job.release, job.image_name)
-    reused = images.of_recipe(aws, job.recipe.digest)
-    for image in discardable({x.id: x for x in (*baked, *reused)}.values(), job.release, used(aws)):
+    for image in discardable(baked, job.release, used(aws)):
         gone += discard(aws, image, CLOCK, say)
     return gone + discard_snapshots(aws, job.release)
 
 
-@task(name="discard image", task_run_name="undo: discard image", **STEP)
-def discard_rejected(image: Image) -> list[str]:
-    """Undo the use of an image that an earlier release made: it stays, unless it has been
-    rejected and shall not be kept to be looked at."""
-    aws = connect(image.region)
-    now = images.describe(aws, image.id)
-    if now is None or now.state is not ImageState.REJECTED:
-        return []
-    return [
-        gone
-        for one in discardable([now], now.release, used(aws))
-        for gone in discard(aws, one, CLOCK, say)
-    ]
-
-
-@task(name="reject image", task_run_name="4 launch: reject image", **STEP)
-def reject_image(image: Image, *, keep: bool) -> None:
-    """A verdict on its health: it is never used again. Undoing removes it, unless `keep`."""
-    marks = {t.STATE: str(ImageState.REJECTED)} | ({t.KEEP: "rejected"} if keep else {})
-    images.tag(connect(image.region), [image.id, *image.snapshots], marks)
+@task(name="blame image", task_run_name="4 launch: blame image", **STEP)
+def blame_image(image: Image, infra: Infra, cause: str, *, keep: bool) -> Image:
+    """A verdict on its health. A candidate is rejected, and undoing removes it, unless `keep`; what
+    has served, also elsewhere or meanwhile, stays as suspect."""
+    aws = connect(infra.region)
+    now = images.describe(aws, image.id) or image
+    marks = blame(now, aws.now(), infra.target_group.name, cause, keep=keep)
+    images.tag(aws, [now.id], marks)
+    blamed = now.with_tags(**marks)
+    say(f"{now.id} is {'suspect, and stays' if now.released else 'rejected'}: {cause}")
+    return blamed
 
 
 def used(aws: Aws) -> set[str]:
@@ -225,14 +226,17 @@ def used(aws: Aws) -> set[str]:
 
 
 @task(name="prune versions", task_run_name="5 retire: prune versions", **STEP)
-def prune_versions(region: str, app: str, keep: int) -> list[str]:
-    """Discard released images beyond the newest `keep`, but none that a fleet still uses:
-    without its image a fleet could replace nothing."""
-    aws = connect(region)
+def prune_versions(infra: Infra, app: str, keep: int) -> list[str]:
+    """Discard what served the target group before its newest `keep` versions, but nothing that
+    another target group keeps, and nothing that a fleet uses: without its image it could replace
+    nothing."""
+    aws, group = connect(infra.region), infra.target_group.name
     versions = images.of_app(aws, app)
-    if not superseded(versions, keep, set()):
+    if superseded(versions, group, keep, set()) == Pruning():
         return []
-    gone: list[str] = []
-    for image in superseded(versions, keep, used(aws)):
-        gone += tidy(aws, image, CLOCK, say)
+    pruning = superseded(versions, group, keep, used(aws))
+    gone = [one for image in pruning.discard for one in tidy(aws, image, CLOCK, say)]
+    for image in pruning.forget:
+        images.untag(aws, image.id, [f"{t.SERVED}{group}"])
+        say(f"{image.id} is no version of {group} any more; others keep it")
     return gone

@@ -28,6 +28,7 @@ from spotkiln.errors import RebuildFailed, SpotkilnError
 from spotkiln.image import Image
 from spotkiln.night import Night, NightOutcome, NightSpec, Rebuilt, chosen, is_on, night_page
 from spotkiln.poll import Backoff, Done, Waiting, poll
+from spotkiln.release import Outcome
 from spotkiln.trigger import Trigger, tags_of
 from spotkiln.workdir import run_folder
 from tasks.base import Baked
@@ -185,7 +186,7 @@ def _rebuilt(application: str, run: FlowRun) -> Rebuilt:
     return Rebuilt(
         application=application,
         outcome=str(outcome) if good else "failed",
-        cause="" if good else said,
+        cause="" if good and outcome != Outcome.HELD else said,
         run=str(run.id),
         url=page_of(str(run.id)),
     )
@@ -230,6 +231,8 @@ def rebuild_all(record: NightRecord, applications: list[str]) -> None:
                 if isinstance(got, Rebuilt)
                 else Rebuilt(application=name, outcome="failed", cause=str(got))
             )
+    if held := [x.application for x in record.applications if x.outcome == Outcome.HELD]:
+        record.why += f"; held since a rollback, left alone: {', '.join(held)}"
     if late := [x.application for x in record.applications if x.outcome == NightOutcome.QUIET]:
         why = f"quiet hours {record.spec.quiet}: not started any more: {', '.join(late)}"
         record.ends(NightOutcome.QUIET, why)

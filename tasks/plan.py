@@ -19,7 +19,8 @@ from tasks.step import STEP
 def plan_release(job: Job) -> Plan:
     """Everything that the release would find, as it is now."""
     spec, infra = job.spec, job.infra
-    found, serving = find_image.fn(job), find_serving.fn(infra)
+    serving = find_serving.fn(infra)
+    found = find_image.fn(job, serving)
     unchanged = bool(
         found.image
         and serving

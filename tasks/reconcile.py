@@ -8,7 +8,6 @@ from prefect import task
 from prefect.artifacts import Artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from spotkiln import tags as t
 from spotkiln.aws import fleet as fleets
 from spotkiln.aws import image as images
 from spotkiln.aws import infra as aws_infra
@@ -17,6 +16,7 @@ from spotkiln.aws import lease as leases
 from spotkiln.aws.builder import delete_group, delete_key_pair
 from spotkiln.aws.discard import discard, put_off
 from spotkiln.aws.facts import gather
+from spotkiln.aws.promotion import write_down
 from spotkiln.aws.retire import drain, retire
 from spotkiln.aws.session import Aws, connect
 from spotkiln.errors import InfrastructureError, SpotkilnError
@@ -118,9 +118,10 @@ def _each(step: Callable[[Aws, str], object]) -> Callable[[Aws, Action], None]:
 
 
 def _discard(aws: Aws, name: str) -> None:
-    """Look again first, here too: a base image may have been promoted meanwhile."""
+    """Look again first, here too: it may have been promoted meanwhile, as a base or to serve, or
+    somebody wants to keep it."""
     image = images.describe(aws, name)
-    if image and image.state is not ImageState.BASE:
+    if image and image.state is not ImageState.BASE and not (image.released or image.kept):
         discard(aws, image, CLOCK, say)
 
 
@@ -130,7 +131,9 @@ def _delete_snapshot(aws: Aws, name: str) -> None:
 
 
 def _mark_released(aws: Aws, name: str) -> None:
-    images.tag(aws, [name], {t.RELEASED: aws.now().isoformat(timespec="seconds")})
+    fleet = fleets.describe(aws, name)
+    for group in sorted(fleet.group_names) if fleet else ():
+        write_down(aws, group)
 
 
 HOW: dict[Do, Callable[[Aws, Action], None]] = {

@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
+from spotkiln import hold
 from spotkiln import tags as t
 from spotkiln.approval import Asked
 from spotkiln.aws.ledger import read_back, settle
@@ -39,6 +40,7 @@ from spotkiln.workdir import run_folder
 from tasks.events import announce
 from tasks.runs import page_of, rename, started_by
 from tasks.step import say
+from tasks.versions import WayBack
 
 HISTORY_ROWS = 50
 T = TypeVar("T")
@@ -57,8 +59,10 @@ class Record:
         self.phases: list[Phase] = []
         self.infra: Infra | None = None
         self.source: Source | None = None
-        self.back_to: Image | None = None
         self.asked: Asked | None = None
+        self.back_to: WayBack | None = None
+        # The commits that the new fleet keeps from being released again unasked.
+        self.holds: tuple[str, ...] = ()
         self.approved: Plan | None = None
         self.approval = ""
         self.image: Image | None = None
@@ -84,11 +88,11 @@ class Record:
     def let_go(self) -> None:
         self._held.close()
 
-    def go_back_to(self, version: Image) -> Image:
-        """It is a rollback: no source, an image that was released before."""
-        self.back_to = self.image = version
+    def go_back_to(self, way: WayBack) -> Image:
+        """It is a rollback: no source, an image that served before."""
+        self.back_to, self.image, self.holds = way, way.image, way.held
         self._begin()
-        return version
+        return way.image
 
     def take(self, source: Source) -> Source:
         """It is a release of this commit."""
@@ -112,7 +116,7 @@ class Record:
     def commit(self) -> str:
         """Empty until it is known what is released."""
         if self.back_to:
-            return self.back_to.commit
+            return self.back_to.image.commit
         return self.source.commit if self.source else ""
 
     def unchanged(self, serving: Fleet) -> Release:
@@ -122,6 +126,17 @@ class Record:
     def declined(self, why: str) -> Release:
         """A person said no, or did not say yes: nothing was spent."""
         self.outcome, self.cause = Outcome.DECLINED, why
+        return self.to_release(())
+
+    def held_by(self, current: list[Fleet]) -> str:
+        """Why what serves is left alone; empty if it need not be. Sets what the new fleet holds."""
+        serves = current[0] if current else None
+        self.holds = hold.after_release(serves, self.commit)
+        return "" if self.spec.even_if_held else hold.reason(serves, self.commit)
+
+    def held(self, why: str) -> Release:
+        """A rollback has left this commit: what serves is left alone."""
+        self.outcome, self.cause = Outcome.HELD, why
         return self.to_release(())
 
     def superseded(self, why: str) -> Release:
@@ -141,6 +156,11 @@ class Record:
             commit=self.commit,
             target_group=self.spec.infra.target_group,
         )
+
+    @property
+    def fleet_tags(self) -> t.Tags:
+        """A fleet's also tell what it holds."""
+        return {**self.tags, **({t.HELD: hold.to_tag(self.holds)} if self.holds else {})}
 
     @property
     def image_name(self) -> str:
@@ -215,7 +235,9 @@ class Record:
             region=self.infra.region if self.infra else self.spec.infra.region,
             image=self.image,
             reused=self.reused,
-            back_to=self.back_to.tags.get(t.RELEASED, "") if self.back_to else "",
+            back_to=f"{self.back_to.version.released:%Y-%m-%d %H:%M:%S} UTC"
+            if self.back_to
+            else "",
             tests=self.tests,
             fleet=self.fleet,
             foreign=self._not_ours(),

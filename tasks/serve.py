@@ -8,7 +8,7 @@ from spotkiln.release import Release
 from spotkiln.undo import UndoStack
 from tasks.fleet import cancel_fleet, choose_size, promote_fleet, request_fleet, retire_fleets
 from tasks.gate import prove
-from tasks.image import mark_released, prune_versions, reject_image
+from tasks.image import blame_image, mark_released, prune_versions
 from tasks.lock import Turn
 from tasks.price import price
 from tasks.record import Record
@@ -29,24 +29,24 @@ def serve(
     with record.phase("launch"):
         record.size = choose_size(found, spec.fleet)
         wanted = record.size.spec
-        new = record.fleet = request_fleet(wanted, spec.fleet, image, found, record.tags)
+        new = record.fleet = request_fleet(wanted, spec.fleet, image, found, record.fleet_tags)
     with record.phase("gate"):
         try:
             new, record.servers = prove(
-                new, wanted, spec.fleet, image, found, spec.gate, record.tags
+                new, wanted, spec.fleet, image, found, spec.gate, record.fleet_tags
             )
             record.fleet = new
-        except ImageRejected:
-            reject_image(image, keep=spec.keep_rejected)
+        except ImageRejected as error:
+            record.image = blame_image(image, found, str(error), keep=spec.keep_rejected)
             raise
     turn.check()
     new = record.fleet = promote_fleet(new, found, before)
     undo.keep()
     with record.phase("retire"):
-        mark_released(image, record.started.isoformat(timespec="seconds"))
+        mark_released(found, new)
         record.cost = price(found.region, record.servers)
         turn.check()
         record.retired = retire_fleets(found, new)
         with not_urgent("prune versions"):
-            prune_versions(found.region, spec.app.name, spec.keep_versions)
+            prune_versions(found, spec.app.name, spec.keep_versions)
     return record.released()

@@ -4,7 +4,7 @@ AWS calls this a legacy API: everything that knows it is here, behind names that
 group could answer to as well.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from spotkiln import tags as t
 from spotkiln.aws.errors import AwsError, aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
 from spotkiln.fleet import Fleet, Phase
+from spotkiln.served import text_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SpotFleetRequestConfigTypeDef
@@ -90,6 +91,12 @@ def request(aws: Aws, config: dict[str, Any]) -> str:
     return answer["SpotFleetRequestId"]
 
 
+def tag(aws: Aws, fleet: str, tags: Mapping[str, str]) -> None:
+    """Add or replace tags of a fleet."""
+    with aws_errors(f"tagging {fleet}"):
+        aws.ec2.create_tags(Resources=[fleet], Tags=t.to_aws(tags))  # type: ignore[arg-type]
+
+
 def set_phase(aws: Aws, fleet: str, phase: Phase) -> None:
     """Written before the step that it announces."""
     with aws_errors(f"phase {phase} of fleet {fleet}"):
@@ -98,7 +105,7 @@ def set_phase(aws: Aws, fleet: str, phase: Phase) -> None:
 
 def promote(aws: Aws, fleet: str, moment: datetime) -> dict[str, str]:
     """From now on it is what serves. One call: who sees the phase sees the time. The tags."""
-    marks = {t.PHASE: str(Phase.SERVING), t.PROMOTED: moment.isoformat(timespec="milliseconds")}
+    marks = {t.PHASE: str(Phase.SERVING), t.PROMOTED: text_of(moment)}
     with aws_errors(f"promotion of fleet {fleet}"):
         aws.ec2.create_tags(Resources=[fleet], Tags=t.to_aws(marks))  # type: ignore[arg-type]
     return marks

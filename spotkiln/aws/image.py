@@ -90,6 +90,12 @@ def tag(aws: Aws, resources: Sequence[str], tags: Mapping[str, str]) -> None:
         aws.ec2.create_tags(Resources=list(resources), Tags=t.to_aws(tags))  # type: ignore[arg-type]
 
 
+def untag(aws: Aws, image: str, keys: Sequence[str]) -> None:
+    """Take these tags away; gone already is no error."""
+    with aws_errors(f"removing tags of image {image}"):
+        aws.ec2.delete_tags(Resources=[image], Tags=[{"Key": key} for key in keys])
+
+
 def require_token(aws: Aws, image: str) -> None:
     """Instances of this image answer metadata requests of version 2 only."""
     with aws_errors(f"metadata support of image {image}"):

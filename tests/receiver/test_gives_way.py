@@ -30,7 +30,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A deployment that listens to the branch `main`."""
     with World(tmp_path_factory.mktemp("waiting")) as world:
         world.api.post("/work_pools/", json={"name": "spotkiln", "type": "process"})
-        deploy(world, "release", {**world.parameters("v1"), "force": False}, ["push:branch=main"])
+        deploy(
+            world,
+            "release",
+            {**world.parameters("v1"), "force": False, "even_if_held": False},
+            ["push:branch=main"],
+        )
         yield world
 
 

@@ -37,6 +37,11 @@ def one_certificate(home: Path) -> Path:
     return file
 
 
+def without_release_only(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a rollback takes of a release's parameters."""
+    return {x: y for x, y in parameters.items() if x not in {"force", "even_if_held"}}
+
+
 class World:
     """Start it once, and play every case in it. A server given is used and left running."""
 
@@ -122,7 +127,9 @@ class World:
             "app": app,
             "gate": {"polls": 1, "boot_seconds": 20},
             "keep_versions": 2,
+            # Worlds go back and forth: what is to be held is the business of its own tests.
             "force": True,
+            "even_if_held": True,
         }
         return {**given, **changes}
 
@@ -139,7 +146,7 @@ class World:
             return self.zygote.start(flow, {})
         parameters = self.parameters(ref, variant)
         if flow == "rollback":
-            del parameters["force"]
+            parameters = without_release_only(parameters)
         return self.zygote.start(flow, parameters)
 
     def reconcile(self, **parameters: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 from spotkiln import tags as t
 from spotkiln.fleet import Fleet, Phase
 from spotkiln.image import Image, ImageState
+from spotkiln.served import text_of
 from spotkiln.target import Instance
 from tests.unit import nouns
 
@@ -12,9 +13,12 @@ LIVING = frozenset({"living"})
 
 
 def fleet(name: str, phase: Phase | None, release: str, **changes: Any) -> Fleet:
-    made = nouns.fleet(name, phase=phase, launch_templates=(f"lt-{name}",), **changes)
     image = changes.pop("image", f"ami-{release}")
-    return made.model_copy(update={"tags": {**made.tags, t.RELEASE: release, t.IMAGE: image}})
+    promoted = changes.pop("promoted", None)
+    made = nouns.fleet(name, phase=phase, launch_templates=(f"lt-{name}",), **changes)
+    tags = {**made.tags, t.RELEASE: release, t.IMAGE: image}
+    tags |= {t.PROMOTED: text_of(promoted)} if promoted else {}
+    return made.model_copy(update={"tags": tags})
 
 
 def image(name: str, release: str, state: ImageState, **tags: str) -> Image:

@@ -76,7 +76,7 @@ def test_killed_after_promoting_it_finishes_the_release() -> None:
     new = fleet("sfr-new", Phase.SERVING, "dead", created=START.replace(hour=13))
     tested = image("ami-dead", "dead", ImageState.TESTED)
     assert todo(fleets=(SERVING, new), images=(OLD_IMAGE, tested)) == [
-        (Do.MARK_RELEASED, ("ami-dead",)),
+        (Do.MARK_RELEASED, ("sfr-new",)),
         (Do.RETIRE_FLEETS, ("sfr-serving",)),
     ]
 
@@ -108,10 +108,29 @@ def test_a_serving_fleet_that_somebody_cancelled_is_not_ours_to_take() -> None:
     assert todo(fleets=(cancelled,), instances=(machine("i-1", "old", of="sfr-serving"),)) == []
 
 
-def test_rejected_images_go_and_kept_ones_stay() -> None:
-    rejected = image("ami-bad", "dead", ImageState.REJECTED, released="2024-04-01")
+def test_what_was_promoted_is_a_version_even_if_its_fleet_has_gone_unrecorded() -> None:
+    gone = fleet("sfr-gone", Phase.RETIRING, "dead", state="cancelled", promoted=START)
+    tested = image("ami-dead", "dead", ImageState.TESTED)
+    assert todo(fleets=(gone,), images=(tested,)) == [(Do.MARK_RELEASED, ("sfr-gone",))]
+
+
+def test_an_image_that_was_baked_for_another_target_group_is_seen_where_it_serves() -> None:
+    """Killed after promoting staging's image in production."""
+    new = fleet("sfr-new", Phase.SERVING, "dead", target_groups=(OTHER_GROUP,), promoted=START)
+    new = new.model_copy(update={"tags": {**new.tags, t.TARGET_GROUP: "other"}})
+    staged = image("ami-dead", "stage", ImageState.TESTED, released="2024-04-01")
+    found = decide(within(Facts(fleets=(new,), images=(staged,)), "other"))
+    assert [str(one) for one in found] == [
+        "mark as released sfr-new: ami-dead does not say that it serves other"
+    ]
+    assert decide(within(Facts(fleets=(new,), images=(staged,)), "website")) == []
+
+
+def test_rejected_candidates_go_and_kept_ones_and_versions_stay() -> None:
+    rejected = image("ami-bad", "dead", ImageState.REJECTED)
+    version = image("ami-version", "dead", ImageState.REJECTED, released="2024-04-01")
     kept = image("ami-kept", "dead", ImageState.REJECTED, keep="rejected")
-    assert todo(images=(rejected, kept)) == [(Do.DISCARD_IMAGE, ("ami-bad",))]
+    assert todo(images=(rejected, version, kept)) == [(Do.DISCARD_IMAGE, ("ami-bad",))]
 
 
 def test_what_serves_is_no_price_for_a_retirement_that_was_begun() -> None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from spotkiln import tags as t
 from spotkiln.fleet import Phase
-from spotkiln.image import ImageState
+from spotkiln.image import Image, ImageState
+from spotkiln.promotion import recorded
 from spotkiln.reconcile import Action, Do, Facts, Owned, Snapshot, decide
 from spotkiln.serving import newest_serving
 from tests.unit.leftovers import LIVING, fleet, image, machine
@@ -16,13 +17,14 @@ from tests.unit.nouns import GROUP, OTHER_GROUP, START
 RELEASES = ["living", "dead", "older"]
 releases = st.sampled_from(RELEASES)
 fleets = st.builds(
-    lambda n, phase, release, state, group, hour: fleet(
+    lambda n, phase, release, state, group, hour, promoted: fleet(
         f"sfr-{n}",
         phase,
         release,
         state=state,
         target_groups=(group,),
         created=START.replace(hour=hour),
+        promoted=promoted and START.replace(hour=promoted),
     ),
     st.integers(0, 5),
     st.sampled_from([None, *Phase]),
@@ -30,13 +32,16 @@ fleets = st.builds(
     st.sampled_from(["active", "active", "submitted", "cancelled_running", "cancelled", "failed"]),
     st.sampled_from([GROUP, OTHER_GROUP]),
     st.integers(0, 23),
+    st.none() | st.integers(1, 23),
 )
 images = st.builds(
     lambda release, n, state, tags: image(f"ami-{n or release}", release, state, **tags),
     releases,
     st.sampled_from(["", "x"]),
     st.sampled_from(ImageState),
-    st.sampled_from([{}, {"released": "2024-04-01"}, {"keep": "rejected"}]),
+    st.sampled_from(
+        [{}, {"released": "2024-04-01"}, {"keep": "rejected"}, {"served/other": "2024-04-01"}]
+    ),
 )
 machines = st.builds(
     lambda n, release, of, state: machine(f"i-{n}", release, of, state),
@@ -74,6 +79,15 @@ any_facts = st.builds(
 )
 
 
+def written(facts: Facts, promoted: set[str]) -> tuple[Image, ...]:
+    """The images, once the promotions of these fleets' target groups are written on them."""
+    found: list[Image] = list(facts.images)
+    for group in sorted({name for one in facts.fleets for name in one.group_names}):
+        if any(x.id in promoted and group in x.group_names for x in facts.fleets):
+            found = recorded(found, facts.fleets, group)
+    return tuple(found)
+
+
 def apply(facts: Facts, actions: list[Action]) -> Facts:
     """Does to the facts what the actions do to an account."""
     gone: dict[Do, set[str]] = {do: set() for do in Do}
@@ -97,10 +111,7 @@ def apply(facts: Facts, actions: list[Action]) -> Facts:
                 x.model_copy(update={"state": "terminated"}) if x.id in ended else x
                 for x in facts.instances
             ),
-            "images": tuple(
-                x.with_tags(**{t.RELEASED: "now"}) if x.id in gone[Do.MARK_RELEASED] else x
-                for x in without(facts.images, discarded)
-            ),
+            "images": without(written(facts, gone[Do.MARK_RELEASED]), discarded),
             "snapshots": without(facts.snapshots, gone[Do.DELETE_SNAPSHOT] | held),
             "templates": without(facts.templates, gone[Do.DELETE_TEMPLATE]),
             "security_groups": without(facts.security_groups, gone[Do.DELETE_SECURITY_GROUP]),
@@ -129,7 +140,7 @@ def test_more_of_the_living_is_never_more_to_do(facts: Facts, more: set[str]) ->
 @given(any_facts)
 def test_it_comes_to_rest_and_leaves_what_is_owned(facts: Facts) -> None:
     left = settled(facts)
-    used = {x.image for x in left.fleets if not x.gone}
+    used = {x.image for x in left.fleets if not x.gone or x.has_served}
     for one in left.fleets:
         if one.phase is Phase.PENDING:
             assert one.gone or one.release in LIVING
@@ -140,7 +151,7 @@ def test_it_comes_to_rest_and_leaves_what_is_owned(facts: Facts) -> None:
     for image_ in left.images:
         owned_ = image_.release in LIVING or image_.id in used or t.KEEP in image_.tags
         owned_ = owned_ or image_.state is ImageState.BASE
-        assert owned_ or (t.RELEASED in image_.tags and image_.state is not ImageState.REJECTED)
+        assert owned_ or image_.released
     for group in (*left.security_groups, *left.key_pairs):
         assert group.release in LIVING
 
@@ -150,7 +161,9 @@ def test_it_never_touches_what_serves_what_is_foreign_and_what_lives(facts: Fact
     serving = {x.id for x in newest_serving(facts.fleets).values()}
     untouchable = serving | {x.id for x in facts.fleets if x.phase is None}
     pending = {x.id for x in facts.fleets if x.phase is Phase.PENDING and x.release in LIVING}
-    images_ = {x.image for x in facts.fleets if not x.gone}
+    images_ = {x.image for x in facts.fleets if not x.gone or x.has_served}
+    # Whatever has ever served: no verdict takes it away, only being pruned.
+    images_ |= {x.id for x in facts.images if x.released}
     living = {x.id for x in facts.images if x.release in LIVING}
     living |= {x.id for x in facts.images if x.state is ImageState.BASE}
     machines_ = {x.id for x in facts.instances if x.fleet in serving | pending}
