@@ -103,7 +103,7 @@ def test_in_a_pipe(world: World) -> None:
         check=False,
     )
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.split() == ["IMAGE", "COMMIT", "RELEASED", "SERVING"]
+    assert result.stdout.split() == ["IMAGE", "COMMIT", "RELEASED", "SERVING", "REMARKS"]
 
 
 def test_runs_are_started_and_followed(command: Command, world: World) -> None:
@@ -137,3 +137,24 @@ def test_runs_are_started_and_followed(command: Command, world: World) -> None:
     assert code == 0
     assert "v1 is " in out
     assert new["image"] != old["image"]
+
+    # v2, which the deployment is to release, was left by the rollback.
+    code, out, _ = command("status", "demo")
+    assert f"held, until a newer commit is released: {new['commit'][:12]}" in out
+    code, out, _ = command("versions", "demo")
+    assert [
+        line for line in out.splitlines() if "left by a rollback" in line and new["image"] in line
+    ]
+    code, out, _ = command("plan", "demo")
+    assert f"nothing would be done: commit {new['commit'][:12]} is held" in out
+    code, out, _ = command("release", "demo", "--detailed-exit-code")
+    assert code == 4, out
+    assert "is held since a rollback" in out.splitlines()[-1]
+    code, out, _ = command("unhold", "demo")
+    assert (code, out.split()[-1]) == (0, new["commit"][:12])
+    code, out, _ = command("unhold", "demo")
+    assert (code, out.strip()) == (0, "demo-web-app at target group website: nothing is held")
+    code, out, _ = command("status", "demo", "--json")
+    assert json.loads(out)["held"] == []
+    code, out, _ = command("release", "demo", "--json")
+    assert (code, json.loads(out)["image"]) == (0, new["image"])

@@ -12,6 +12,7 @@ from prefect.states import Running, Scheduled, Suspended
 from cli import doctor, output, runs, status
 from cli.deployment import Deployment, prefect
 from cli.main import main
+from spotkiln import tags as t
 from spotkiln.errors import InputError
 from spotkiln.lease import Lease
 from spotkiln.release import ReleaseSpec
@@ -89,6 +90,17 @@ def test_servers_are_targets_and_what_should_be() -> None:
     assert seen.model_copy(update={"capacity": 1}).well
 
 
+def test_what_is_held_and_what_is_suspect_is_shown() -> None:
+    held = nouns.fleet().model_copy(update={"tags": {t.HELD: "b" * 12, t.COMMIT: COMMIT}})
+    seen = status.assess(
+        ReleaseSpec(app=nouns.app()), "eu-west-1", nouns.target_group(), held, (), []
+    )
+    assert seen.held == ("b" * 12,)
+    text = status.text(seen.model_copy(update={"suspect": "2024-05-01 website: crashing"}))
+    assert f"held, until a newer commit is released: {'b' * 12} (spotkiln unhold)" in text
+    assert "its image is suspect: 2024-05-01 website: crashing" in text
+
+
 def test_nothing_serves() -> None:
     seen = status.assess(
         ReleaseSpec(app=nouns.app()), "eu-west-1", nouns.target_group(), None, (), []
@@ -112,6 +124,7 @@ def test_how_a_run_ended_is_told() -> None:
     assert str(good) == "released in 61 s: image ami-1"
     # It ended as it should, and yet it does not serve.
     assert not runs.Ending(run="r", state="COMPLETED", outcome="declined").ok
+    assert not runs.Ending(run="r", state="COMPLETED", outcome="held").ok
     bad = runs.Ending(run="r", state="CRASHED", cause="killed")
     assert not bad.ok
     assert str(bad) == "crashed in 0 s\nkilled"
@@ -127,7 +140,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    for name in ("versions", "status", "plan", "doctor", "release", "rollback", "logs"):
+    for name in ("versions", "status", "plan", "doctor", "release", "rollback", "unhold", "logs"):
         assert f" {name} " in text
 
 

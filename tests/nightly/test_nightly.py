@@ -204,3 +204,25 @@ def test_unchanged_can_be_rebuilt_even_so(served: Nights) -> None:
     assert made["outcome"] == "rebuilt", made
     assert [x["outcome"] for x in made["applications"]] == ["unchanged", "unchanged"]
     assert served.inventory() == before
+
+
+def test_what_a_rollback_has_left_is_told_as_held_and_is_no_failure(served: Nights) -> None:
+    world = served.world
+    [fleet] = world.account.serving("blog")
+    commit = tags_of(fleet)["spotkiln:commit"][:12]
+    world.account.ec2.create_tags(
+        Resources=[fleet["SpotFleetRequestId"]],
+        Tags=[{"Key": "spotkiln:held", "Value": commit}],
+    )
+    made = served.run(even_if_unchanged=True)
+    assert made["outcome"] == "rebuilt", made
+    assert {x["application"]: x["outcome"] for x in made["applications"]} == {
+        "blog": "held",
+        "shop": "unchanged",
+    }
+    assert "held since a rollback, left alone: blog" in made["why"]
+    assert "| blog | held |" in served.page()
+    assert f"commit {commit} is held" in served.page()
+    assert [x["SpotFleetRequestId"] for x in world.account.serving("blog")] == [
+        fleet["SpotFleetRequestId"]
+    ]

@@ -71,7 +71,16 @@ def test_what_is_wrong_is_said_before_anything_is_done(bad: dict[str, Any]) -> N
 
 
 def test_what_failed_is_what_went_wrong() -> None:
-    outcomes = ["released", "unchanged", "quiet", "declined", "failed", "rolled_back"]
+    outcomes = [
+        "released",
+        "unchanged",
+        "quiet",
+        "declined",
+        "held",
+        "superseded",
+        "failed",
+        "rolled_back",
+    ]
     failed = [x for x in outcomes if Rebuilt(application="shop", outcome=x).failed]
     assert failed == ["failed", "rolled_back"]
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from spotkiln import tags as t
 from spotkiln.evidence import Evidence
 from spotkiln.gate import Cause, Verdict
 from spotkiln.gate import Outcome as GateOutcome
@@ -114,6 +115,22 @@ def test_what_is_to_be_approved() -> None:
 def test_a_reused_image_says_why() -> None:
     page = release_page(release(image=nouns.image(), reused="the same recipe 12ab"))
     assert "| which is | reused: the same recipe 12ab |" in page
+
+
+def test_a_version_that_is_suspect_is_shown_until_it_has_passed_again() -> None:
+    image = nouns.image("ami-1", suspect="2024-05-01T12:00:00+00:00 website: [x](http://y)")
+    failed = release_page(release(image=image, outcome=Outcome.ROLLED_BACK))
+    assert "| suspect | it stays a version, but `previous` prefers others: " in failed
+    assert "[x](http" not in failed
+    assert "suspect" not in release_page(release(image=image))
+
+
+def test_what_a_rollback_holds_is_shown() -> None:
+    back = nouns.fleet("sfr-2")
+    back = back.model_copy(update={"tags": {**back.tags, t.HELD: "aaaabbbbcccc"}})
+    page = release_page(release(fleet=back, image=nouns.image(), back_to="2024-05-01"))
+    assert "| held | aaaabbbbcccc: not released again until a newer commit is" in page
+    assert "| held |" not in release_page(release(fleet=back, outcome=Outcome.ROLLED_BACK))
 
 
 def test_red_tests_are_named() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from spotkiln import tags as t
 from spotkiln.capacity import Size, size
 from spotkiln.fleet import FleetSpec
 from spotkiln.foreign import Foreign, ForeignFleet
@@ -33,7 +34,7 @@ def plan(**given: Any) -> Plan:
         "price": PRICE,
     }
     return make_plan(
-        ReleaseSpec(app=nouns.app()),
+        given.pop("spec", ReleaseSpec(app=nouns.app())),
         given.pop("infra", nouns.infra()),
         nouns.source(),
         "12ab",
@@ -103,3 +104,14 @@ def test_a_fleet_that_was_scaled_is_replaced_by_one_of_its_size() -> None:
         "launch: 6 of t3.micro, t3a.micro, t3.small: as many as serve now; 2 are asked for; "
         "0.0100 to 0.0200 USD per hour (all On-Demand: 0.0400 USD)"
     ) in changes(found)
+
+
+def test_what_a_rollback_holds_is_planned_as_nothing_unless_a_person_says_otherwise() -> None:
+    back = nouns.fleet("sfr-1")
+    back = back.model_copy(update={"tags": {**back.tags, t.HELD: nouns.COMMIT[:12]}})
+    last = changes(plan(serving=[back]))[-1]
+    assert last.startswith(
+        f"nothing would be done: commit {nouns.COMMIT[:12]} is held since a roll"
+    )
+    spec = ReleaseSpec(app=nouns.app(), even_if_held=True)
+    assert plan(serving=[back], spec=spec).held == ""

@@ -55,3 +55,16 @@ def test_what_differs_from_the_newest_released_is_named() -> None:
     assert str(found) == (
         "baking anew: compared with ami-1, the newest released, these inputs differ: base"
     )
+
+
+def test_a_suspect_one_is_baked_anew_unless_it_serves_there_already() -> None:
+    suspect = made("ami-1", suspect="2024-05-01T13:00:00+00:00 website: crashing")
+    found = reuse(RECIPE, "demo", [suspect])
+    assert found.image is None
+    assert str(found) == (
+        "baking anew: image ami-1 has the same recipe, but is suspect: "
+        "2024-05-01T13:00:00+00:00 website: crashing"
+    )
+    assert reuse(RECIPE, "demo", [suspect], "ami-1").image == suspect
+    sound = made("ami-0", age_hours=1)
+    assert reuse(RECIPE, "demo", [suspect, sound], "ami-9").image == sound
