@@ -122,6 +122,7 @@ def rollback(
     version: str = PREVIOUS,
     /,
     *,
+    take_turn: Annotated[bool, Parameter(negative=())] = False,
     follow: Follow = True,
     detailed_exit_code: Detailed = False,
     as_json: Json = False,
@@ -129,8 +130,11 @@ def rollback(
     """Start a run of the deployment rollback/NAME, and follow it to its end.
 
     VERSION is an image's id, a commit or the beginning of one; `spotkiln versions` lists them.
+    With --take-turn it does not wait for a release that has not launched its servers yet: that one
+    gives way.
     """
-    run = runs.start(find(ROLLBACK, name), {"version": version})
+    given: dict[str, Any] = {"version": version, **({"take_turn": True} if take_turn else {})}
+    run = runs.start(find(ROLLBACK, name), given)
     return _until_the_end(run, follow=follow, detailed=detailed_exit_code, as_json=as_json)
 
 

@@ -13,7 +13,7 @@ from spotkiln.aws import target as targets
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.fleet import Fleet
 from spotkiln.infra import TargetGroup
-from spotkiln.lease import Lease, queue
+from spotkiln.lease import Lease, Stage, queue
 from spotkiln.noun import Noun
 from spotkiln.release import ReleaseSpec
 from spotkiln.serving import serving
@@ -27,6 +27,7 @@ class Turn(Noun):
     release: str
     run: str
     holds: bool
+    stage: str
     since: datetime
 
 
@@ -75,6 +76,11 @@ def servers(
     )
 
 
+def stage_of(lease: Lease) -> str:
+    """`holds` may still be taken by a rollback that is told to, `launched` may not."""
+    return "gives way" if lease.stage is Stage.HOLDS and not lease.acts else str(lease.stage)
+
+
 def assess(
     spec: ReleaseSpec,
     region: str,
@@ -84,7 +90,10 @@ def assess(
     line: Iterable[Lease],
 ) -> Status:
     turns = tuple(
-        Turn(release=one.release, run=one.run, holds=one.holds, since=one.ticket) for one in line
+        Turn(
+            release=one.release, run=one.run, holds=one.acts, stage=stage_of(one), since=one.ticket
+        )
+        for one in line
     )
     status = Status(
         app=spec.app.name, region=region, target_group=group.name, servers=found, turns=turns
@@ -141,6 +150,6 @@ def text(status: Status) -> str:
         header = ["INSTANCE", "HEALTH", "REASON", "TYPE", "ZONE", "SPOT", "FLEET"]
         parts += ["", columns(header, rows)]
     if status.turns:
-        lines = ((x.release, "holds" if x.holds else "waits", x.run) for x in status.turns)
+        lines = ((x.release, x.stage, x.run) for x in status.turns)
         parts += ["", columns(["RELEASE", "TURN", "RUN"], lines)]
     return "\n".join(parts)

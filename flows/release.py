@@ -93,6 +93,8 @@ def release(
                 record.reused = ""
                 with record.phase("bake"):
                     image = record.image = packer_build(job)
+                turn.check()
                 with record.phase("test"):
                     record.tests = test_in_image(job, image)
             return serve(record, undo, turn, image, found, current)
+    return record.to_release(())  # It gave way.

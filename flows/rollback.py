@@ -29,6 +29,7 @@ def rollback(
     infra: form.Infrastructure = InfraNames(),
     gate: form.Gate = GatePolicy(),
     keep_versions: form.Versions = 5,
+    take_turn: form.TakeTurn = False,
 ) -> Release:
     """Puts a released image into service again: no build, no test, the same gate.
 
@@ -44,6 +45,7 @@ def rollback(
         infra: Names to look up; each must match exactly one thing.
         gate: When the new fleet counts as proved.
         keep_versions: How many versions of this target group stay, to go back to.
+        take_turn: Do not wait for a release that has not launched its servers yet: it gives way.
     """
     spec = ReleaseSpec(
         app=app, infra=infra, fleet=fleet, gate=gate, keep_versions=keep_versions,
@@ -52,7 +54,8 @@ def rollback(
         with record.phase("look up"):
             found = record.infra = look_up_infra(spec, find_version(spec, version))
         with record.phase("wait"):
-            turn = record.enter(one_at_a_time(found, record.id, record.run))
+            mine = one_at_a_time(found, record.id, record.run, take_turn=take_turn)
+            turn = record.enter(mine)
             settle(found.region, infra.target_group)
         # What is previous is known only now: whoever was before us may have changed it.
         image = record.go_back_to(find_way_back(spec, version))
@@ -63,3 +66,4 @@ def rollback(
             return record.unchanged(current[0])
         with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:
             return serve(record, undo, turn, image, found, current)
+    return record.to_release(())  # It gave way.

@@ -12,6 +12,7 @@
     │   ├── UnitFailed          the booted image did not answer on its health path
     │   └── GateFailed          its new servers did not become healthy
     │       └── ImageRejected   and the image is to blame
+    ├── GaveWay                 another release took the turn; what was made is undone
     ├── LeftBehind              something created is neither kept nor destroyed
     └── RebuildFailed           a nightly run could not rebuild some applications
 
@@ -90,6 +91,10 @@ class GateFailed(VerdictError):
 
 class ImageRejected(GateFailed):
     """The new servers ran, and did not become healthy: this image is never used again."""
+
+
+class GaveWay(SpotkilnError):
+    """Another release took the turn before this one had launched: this one ends as superseded."""
 
 
 class LeftBehind(SpotkilnError):

@@ -34,6 +34,7 @@ EvenIfHeld = Annotated[bool, _titled("Release even if held")]
 KeepRejected = Annotated[bool, _titled("Keep a rejected image")]
 Versions = Annotated[release.Versions, _titled("Versions kept")]
 Version = Annotated[str, _titled("Version")]
+TakeTurn = Annotated[bool, _titled("Take the turn")]
 
 Base = Annotated[BaseSpec, _titled("Base image")]
 Builder = Annotated[release.Builder, _titled("The machine that bakes")]

@@ -1,86 +1,181 @@
 """Leases: who is alive, and whose turn it is, written on the target group itself.
 
 Every release that wants a target group writes a tag of its own on it and renews it while it
-lives. Nobody writes another's tag, so no compare-and-swap is needed: who holds the group is read
+lives. Nobody writes another's tag, so no compare-and-swap is needed: whose turn it is is read
 from all of them (the bakery's tickets). It needs no Prefect server: a restart or a second server
 neither blocks for ever nor lets two overlap.
+
+Whoever claims the turn writes that it holds it, waits until everybody can see that, and looks for
+another who did the same; so of two at least one sees the other and steps back. A rollback that is
+told to take the turn marks the one who holds it, waits twice as long, and looks whether that one
+has launched meanwhile. The holder writes that it launches, and then looks for such a mark: either
+it sees the mark, or the other sees that it has launched, whoever of them sleeps, and wherever.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from spotkiln.noun import Noun
 
 PREFIX = "spotkiln:lease/"
+# On the group, by who takes the turn from that release.
+TAKEN = "spotkiln:taken/"
 # Renewed every RENEW; gone after DURATION without it.
 RENEW = timedelta(seconds=45)
 DURATION = timedelta(seconds=150)
 # A tag written by another may take this long to be seen by all.
 SETTLE_SECONDS = 1.0
+NEVER = datetime.fromtimestamp(0, UTC)
+
+
+class Stage(StrEnum):
+    """How far a release is. One that `takes` waits too, but for none that has not launched yet."""
+
+    WAITS = "waits"
+    TAKES = "takes"
+    HOLDS = "holds"
+    LAUNCHED = "launched"
+
+
+WAITING = {Stage.WAITS, Stage.TAKES}
 
 
 class Lease(Noun):
     """One release's claim. `ticket` is when it was drawn, `until` when it ends without renewal;
-    both UTC. `holds` is written once the turn has come, so that a skewed clock overtakes nobody."""
+    both are AWS's time, in UTC. `taken_by` is the release that takes the turn from it, if one
+    does; that is a tag of its own."""
 
     release: str
     run: str
     ticket: datetime
     until: datetime
-    holds: bool = False
+    stage: Stage = Stage.WAITS
+    taken_by: str = ""
 
     def fresh(self, now: datetime) -> bool:
         return now < self.until
 
-    def renewed(self, now: datetime, *, holds: bool | None = None) -> "Lease":
-        return self.model_copy(
-            update={
-                "until": now + DURATION,
-                "holds": self.holds if holds is None else holds,
-            }
-        )
+    def renewed(self, now: datetime, stage: Stage | None = None) -> "Lease":
+        return self.model_copy(update={"until": now + DURATION, "stage": stage or self.stage})
+
+    @property
+    def acts(self) -> bool:
+        """Whether it has the turn. Who has launched keeps it to its end."""
+        return self.stage is Stage.LAUNCHED or (self.stage is Stage.HOLDS and not self.taken_by)
 
     @property
     def key(self) -> str:
         return f"{PREFIX}{self.release}"
 
+    @property
+    def keys(self) -> list[str]:
+        """Of all tags that are about it."""
+        return [self.key, f"{TAKEN}{self.release}"]
+
     def to_tag(self) -> str:
         """At most 256 characters of those that ELB allows in a tag's value."""
-        state = "holds" if self.holds else "waits"
-        return " ".join([state, self.run, _text(self.ticket), _text(self.until)])
+        return " ".join([self.stage, self.run, _text(self.ticket), _text(self.until)])
+
+    def marked_by(self, taker: str) -> dict[str, str]:
+        """The tag with which `taker` takes the turn from it."""
+        return {f"{TAKEN}{self.release}": taker}
 
 
 def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
+def _lease(release: str, value: str, taken_by: str) -> Lease | None:
+    parts = value.split()
+    if len(parts) != 4 or parts[0] not in set(Stage):
+        return None
+    try:
+        ticket, until = datetime.fromisoformat(parts[2]), datetime.fromisoformat(parts[3])
+    except ValueError:
+        return None
+    # A time of nowhere cannot be compared with ours.
+    if ticket.tzinfo is None or until.tzinfo is None:
+        return None
+    return Lease(
+        release=release,
+        run=parts[1],
+        ticket=ticket,
+        until=until,
+        stage=Stage(parts[0]),
+        taken_by=taken_by,
+    )
+
+
 def from_tags(tags: Mapping[str, str]) -> list[Lease]:
-    """The leases among a target group's tags; what cannot be read is no lease."""
-    found = []
+    """The leases among a target group's tags; what cannot be read is no lease. A mark whose lease
+    has gone is a dead one's, so that it is cleaned away as those are."""
+    marks = {key.removeprefix(TAKEN): by for key, by in tags.items() if key.startswith(TAKEN)}
+    found = {}
     for key, value in tags.items():
-        parts = value.split()
-        if not key.startswith(PREFIX) or len(parts) != 4:
-            continue
-        try:
-            ticket, until = datetime.fromisoformat(parts[2]), datetime.fromisoformat(parts[3])
-        except ValueError:
-            continue
-        # A time of nowhere cannot be compared with ours.
-        if ticket.tzinfo is None or until.tzinfo is None:
-            continue
-        found.append(
-            Lease(
-                release=key.removeprefix(PREFIX),
-                run=parts[1],
-                ticket=ticket,
-                until=until,
-                holds=parts[0] == "holds",
-            )
-        )
-    return found
+        release = key.removeprefix(PREFIX)
+        if key.startswith(PREFIX) and (one := _lease(release, value, marks.get(release, ""))):
+            found[release] = one
+    orphans = [
+        Lease(release=release, run="", ticket=NEVER, until=NEVER, taken_by=by)
+        for release, by in marks.items()
+        if release not in found
+    ]
+    return [*found.values(), *orphans]
 
 
-def queue(leases: Iterable[Lease], now: datetime, ended_runs: frozenset[str]) -> list[Lease]:
+def _rank(one: Lease) -> tuple[int, datetime, str]:
+    # Nobody waits for one from which the turn was taken.
+    stages = [Stage.LAUNCHED, Stage.HOLDS, Stage.TAKES, Stage.WAITS]
+    given_up = one.stage is Stage.HOLDS and not one.acts
+    return (len(stages) if given_up else stages.index(one.stage), one.ticket, one.release)
+
+
+def queue(leases: Iterable[Lease], now: datetime, ended_runs: Collection[str]) -> list[Lease]:
     """The living claims, the holder first. A run that ended, or that stopped renewing, is dead."""
     living = [one for one in leases if one.fresh(now) and one.run not in ended_runs]
-    return sorted(living, key=lambda one: (not one.holds, one.ticket, one.release))
+    return sorted(living, key=_rank)
+
+
+def ahead(
+    own: Lease, leases: Iterable[Lease], now: datetime, ended_runs: Collection[str]
+) -> list[Lease]:
+    """Whom it waits for, the holder first."""
+    others = [one for one in leases if one.release != own.release]
+    return [one for one in queue(others, now, ended_runs) if _rank(one) < _rank(own)]
+
+
+def to_take(own: Lease, before: Iterable[Lease]) -> list[Lease]:
+    """From whom of those before it a release takes the turn: the holder. From none while one
+    before it has launched, or takes it first."""
+    line = list(before)
+    stages = {one.stage for one in line}
+    return line if own.stage is Stage.TAKES and stages == {Stage.HOLDS} else []
+
+
+def rivals(
+    own: Lease, leases: Iterable[Lease], now: datetime, ended_runs: Collection[str]
+) -> list[Lease]:
+    """Others that live and have the turn as well."""
+    others = [one for one in leases if one.release != own.release and one.acts]
+    return queue(others, now, ended_runs)
+
+
+def missing(own: Lease, written: Collection[str], leases: Iterable[Lease]) -> str:
+    """Why the own lease is not on AWS as it was `written`; empty if it is."""
+    found = next((one for one in leases if one.release == own.release), None)
+    if found is None or not found.run:
+        return "its lease is not there any more: it was taken for dead"
+    if found.to_tag() not in written:
+        return f"its lease is not what it wrote, but {found.to_tag()!r}"
+    return ""
+
+
+def expired(own: Lease, now: datetime) -> str:
+    """Why the own lease is over; empty while it runs."""
+    if own.fresh(now):
+        return ""
+    return (
+        f"its lease ended at {own.until:%H:%M:%S} UTC by AWS's clock without renewal (was this "
+        "machine asleep, or AWS out of reach?)"
+    )

@@ -1,8 +1,7 @@
 """Bake, promote, discard and prune base images."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from prefect import task
@@ -10,10 +9,10 @@ from prefect import task
 from spotkiln import tags as t
 from spotkiln.aws import image as images
 from spotkiln.aws import infra as aws_infra
-from spotkiln.aws import lease as leases
 from spotkiln.aws.base import builder_network, source_image
 from spotkiln.aws.builder import builder_access, open_group, remove_access
 from spotkiln.aws.discard import discard_release, tidy
+from spotkiln.aws.lease import OnBuilder
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake import base_bake_variables
 from spotkiln.base import (
@@ -27,14 +26,16 @@ from spotkiln.base import (
     usable,
 )
 from spotkiln.errors import InfrastructureError, SpotkilnError
+from spotkiln.heartbeat import Heartbeat
 from spotkiln.image import Image, ImageState, newest
-from spotkiln.lease import RENEW, Lease
+from spotkiln.lease import Lease, Stage
 from spotkiln.noun import Noun
 from spotkiln.packer import artifact_of, find_packer
 from spotkiln.recipe import Recipe
 from spotkiln.release import Builder
 from tasks.packer import endpoint, run_template
 from tasks.reconcile import living
+from tasks.runs import ended_runs
 from tasks.step import CLOCK, STEP, say, tried_before
 
 
@@ -91,51 +92,23 @@ def look_up_source(spec: BaseSpec, builder: Builder, run: str, folder: Path) -> 
     )
 
 
-class Life:
+def _first_sign(aws: Aws, job: BaseJob) -> Heartbeat:
     """The sign of life of a bake that is for no target group: a lease on its builder's security
     group, the first thing that it makes and the last that goes."""
-
-    def __init__(self, aws: Aws, job: BaseJob) -> None:
-        now = aws.now()
-        lease = Lease(release=job.id, run=job.run, ticket=now, until=now).renewed(now, holds=True)
-        self._aws, self._lease = aws, lease
-        tags = {**job.tags, lease.key: lease.to_tag()}
-        self._group = open_group(aws, job.id, job.vpc, job.builder.ssh_source_cidrs, tags)
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
-        self._thread.start()
-
-    def _renew(self) -> None:
-        while not self._done.wait(RENEW.total_seconds()):
-            # Tried again until it ends: only then is it lost.
-            with suppress(SpotkilnError):
-                lease = self._lease.renewed(self._aws.now())
-                leases.write_on_builder(self._aws, self._group, lease)
-                self._lease = lease
-
-    def check(self) -> None:
-        """That nobody can have taken this bake for dead.
-
-        Raises:
-            InfrastructureError: what it made may have been discarded already.
-        """
-        if not self._lease.fresh(self._aws.now()):
-            raise InfrastructureError(
-                f"the lease of {self._lease.release} ended at {self._lease.until:%H:%M:%S} UTC "
-                "without renewal (was this machine asleep, or AWS out of reach?); the new base "
-                "image is not used"
-            )
-
-    def end(self) -> None:
-        self._done.set()
-        self._thread.join(RENEW.total_seconds())
+    now = aws.now()
+    waits = Lease(release=job.id, run=job.run, ticket=now, until=now)
+    lease = waits.renewed(now, Stage.HOLDS)
+    tags = {**job.tags, lease.key: lease.to_tag()}
+    group = open_group(aws, job.id, job.vpc, job.builder.ssh_source_cidrs, tags)
+    return Heartbeat(OnBuilder(aws, group), lease, ended=ended_runs, clock=CLOCK, say=say)
 
 
 @contextmanager
-def alive(job: BaseJob) -> Iterator[Life]:
+def alive(job: BaseJob) -> Iterator[Heartbeat]:
     """For as long as the block runs, reconcile leaves alone what this bake makes."""
     aws = connect(job.region)
-    life = Life(aws, job)
+    life = _first_sign(aws, job)
+    life.start()
     try:
         yield life
     finally:

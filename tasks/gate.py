@@ -1,6 +1,7 @@
 """The health gate: watch the new fleet until there is a verdict, and keep the evidence."""
 
 import logging
+from collections.abc import Callable
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
@@ -101,10 +102,11 @@ def prove(
     infra: Infra,
     policy: GatePolicy,
     tags: dict[str, str],
+    check: Callable[[], None],
 ) -> tuple[Fleet, tuple[Server, ...]]:
     """The fleet that passed the gate, and its servers: this one, which was `wanted`, or one with
     more pools, then with On-Demand, in its place if Spot had no capacity and that is wanted.
-    Raises as `pass_health_gate`."""
+    `check` is called before each further request. Raises as it and as `pass_health_gate`."""
     while True:
         try:
             return fleet, pass_health_gate(fleet, infra, policy)
@@ -114,5 +116,6 @@ def prove(
                 raise
             say(f"{error}: trying {following.in_words}", logging.WARNING)
             cancel_fleet(infra, fleet.release)
+            check()
             fleet = request_fleet(following, asked, image, infra, tags)
             wanted = following

@@ -22,7 +22,7 @@ from spotkiln.approval import Asked
 from spotkiln.aws.ledger import read_back, settle
 from spotkiln.aws.session import connect
 from spotkiln.capacity import Size
-from spotkiln.errors import GateFailed, LeftBehind, SpotkilnError, TestsFailed
+from spotkiln.errors import GateFailed, GaveWay, LeftBehind, SpotkilnError, TestsFailed
 from spotkiln.fleet import Fleet
 from spotkiln.foreign import Foreign, in_words
 from spotkiln.image import Image, image_name
@@ -309,14 +309,18 @@ def _tell(release: Release) -> None:
 
 @contextmanager
 def recorded(spec: ReleaseSpec) -> Iterator[Record]:
-    """A record that is published whatever happens; the run's folder goes with it.
+    """A record that is published whatever happens; the run's folder goes with it. A release that
+    gave way to another ends well, as superseded.
 
     Raises:
         LeftBehind: the release succeeded, but something it created is unaccounted for.
     """
     record = Record(spec)
     try:
-        yield record
+        try:
+            yield record
+        except GaveWay as why:
+            record.superseded(str(why))
     except Pause:
         # The run is suspended until it is answered: it has neither failed nor ended.
         raise

@@ -2,6 +2,7 @@
 
 from spotkiln.errors import ImageRejected
 from spotkiln.fleet import Fleet
+from spotkiln.heartbeat import Heartbeat
 from spotkiln.image import Image
 from spotkiln.infra import Infra
 from spotkiln.release import Release
@@ -9,14 +10,18 @@ from spotkiln.undo import UndoStack
 from tasks.fleet import cancel_fleet, choose_size, promote_fleet, request_fleet, retire_fleets
 from tasks.gate import prove
 from tasks.image import blame_image, mark_released, prune_versions
-from tasks.lock import Turn
 from tasks.price import price
 from tasks.record import Record
 from tasks.step import not_urgent
 
 
 def serve(
-    record: Record, undo: UndoStack, turn: Turn, image: Image, found: Infra, before: list[Fleet]
+    record: Record,
+    undo: UndoStack,
+    turn: Heartbeat,
+    image: Image,
+    found: Infra,
+    before: list[Fleet],
 ) -> Release:
     """Launch, gate, promote; then retire what the new fleet replaces. Nothing of what serves is
     touched before the new fleet has proved itself, and nothing is undone after.
@@ -24,8 +29,8 @@ def serve(
     `before` is what serves since the turn began. The turn is checked before each step that changes
     what serves: this worker may have slept, and another have gone on in its place."""
     spec = record.spec
+    turn.launch()
     undo.later("cancel fleet", cancel_fleet, found, record.id)
-    turn.check()
     with record.phase("launch"):
         record.size = choose_size(found, spec.fleet)
         wanted = record.size.spec
@@ -33,7 +38,7 @@ def serve(
     with record.phase("gate"):
         try:
             new, record.servers = prove(
-                new, wanted, spec.fleet, image, found, spec.gate, record.fleet_tags
+                new, wanted, spec.fleet, image, found, spec.gate, record.fleet_tags, turn.check
             )
             record.fleet = new
         except ImageRejected as error:

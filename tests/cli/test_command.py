@@ -112,7 +112,7 @@ def test_runs_are_started_and_followed(command: Command, world: World) -> None:
     new, old = json.loads(out)
     world.prefect.start_worker()
 
-    code, out, err = command("rollback", "demo", "--json")
+    code, out, err = command("rollback", "demo", "--take-turn", "--json")
     end = json.loads(out)
     assert code == 0, err
     assert (end["outcome"], end["image"], end["commit"]) == (

@@ -14,7 +14,7 @@ from cli.deployment import Deployment, prefect
 from cli.main import main
 from spotkiln import tags as t
 from spotkiln.errors import InputError
-from spotkiln.lease import Lease
+from spotkiln.lease import Lease, Stage
 from spotkiln.release import ReleaseSpec
 from spotkiln.target import Health
 from tests.unit import nouns
@@ -79,7 +79,7 @@ def test_servers_are_targets_and_what_should_be() -> None:
     group = nouns.target_group()
     seen = status.assess(
         ReleaseSpec(app=nouns.app()), "eu-west-1", group, nouns.fleet("sfr-2"), found,
-        [Lease(release=RELEASE, run="run-1", ticket=START, until=START, holds=True)],
+        [Lease(release=RELEASE, run="run-1", ticket=START, until=START, stage=Stage.HOLDS)],
     )  # fmt: skip
     assert (seen.healthy, seen.capacity, seen.well) == (1, 2, False)
     text = status.text(seen)

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from spotkiln.lease import DURATION, Lease
+from spotkiln.lease import DURATION, Lease, Stage
 from tests.cli.conftest import deploy
 from tests.receiver.service import Service
 from tests.reliability.flow_process import ROOT
@@ -97,7 +97,8 @@ def pushed(receiver: Service, world: World, before: str, after: str) -> str:
 def held(world: World) -> Iterator[None]:
     """Another release holds the target group."""
     now = datetime.now(UTC)
-    lease = Lease(release="holder", run=str(uuid4()), ticket=now, until=now + DURATION, holds=True)
+    until, stage = now + DURATION, Stage.LAUNCHED
+    lease = Lease(release="holder", run=str(uuid4()), ticket=now, until=until, stage=stage)
     group = world.account.group_arn("website")
     tags = [{"Key": lease.key, "Value": lease.to_tag()}]
     world.account.elbv2.add_tags(ResourceArns=[group], Tags=tags)

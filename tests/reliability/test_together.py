@@ -148,3 +148,41 @@ def test_a_run_taken_for_dead_promotes_nothing(world: World, load: Load) -> None
     assert truth.problems() == []
     assert truth.fleet == old
     assert load.failures == []
+
+
+def test_a_rollback_takes_the_turn_from_one_that_has_not_launched(world: World, load: Load) -> None:
+    """It bakes, on a host whose clock is an hour off; the rollback does not wait for its end."""
+    world.box.date_ahead(-3600)
+    try:
+        assert world.release("v2", "taken from")["outcome"] == "released"
+        process, fault = paused_at(
+            world, lambda: world.start("v1", "taken"), "CreateSecurityGroup", when="after"
+        )
+        parameters = world.parameters("v1", take_turn=True)
+        del parameters["force"]
+        back = world.zygote.start("rollback", parameters)
+        assert back.result()["outcome"] == "released"
+        serving = world.account.look().fleet
+        world.box.release(fault)
+        result = process.result()
+        assert result["outcome"] == "superseded", result
+        assert "which took the turn before this release had launched" in process.log()
+        truth = world.settled()
+        assert (truth.fleet, truth.problems()) == (serving, [])
+    finally:
+        world.box.date_ahead(0)
+    assert load.failures == []
+
+
+def test_a_release_that_launched_is_waited_for_by_who_takes_the_turn(world: World) -> None:
+    process, fault = paused_at(
+        world, lambda: world.start("v2", "launched", keep_versions=9), "RequestSpotFleet"
+    )
+    # The image to go back to must still be there once it is the rollback's turn.
+    parameters = world.parameters("v1", take_turn=True, keep_versions=9)
+    del parameters["force"]
+    back = world.zygote.start("rollback", parameters)
+    wait_for("waiting: ", back)
+    world.box.release(fault)
+    assert process.result()["outcome"] == "released"
+    assert back.result()["outcome"] == "released"

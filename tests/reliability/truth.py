@@ -70,7 +70,8 @@ class Account:
     def leases(self, name: str = "website") -> list[str]:
         answer = self.elbv2.describe_tags(ResourceArns=[self.group_arn(name)])
         tags = answer["TagDescriptions"][0].get("Tags", [])
-        return [tag["Key"] for tag in tags if tag["Key"].startswith("spotkiln:lease/")]
+        ours = ("spotkiln:lease/", "spotkiln:taken/")
+        return [tag["Key"] for tag in tags if tag["Key"].startswith(ours)]
 
     def base_image(self) -> str:
         """Made of the Debian image as quickly as can be: a machine, and its image."""

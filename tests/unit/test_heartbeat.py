@@ -1,0 +1,434 @@
+"""A lease as it is held: renewed, taken, lost for good."""
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+
+import pytest
+
+from spotkiln.errors import GaveWay, InfrastructureError
+from spotkiln.heartbeat import Heartbeat
+from spotkiln.lease import DURATION, NEVER, RENEW, SETTLE_SECONDS, Lease, Stage, from_tags
+from tests.unit.nouns import START
+
+SOON = RENEW.total_seconds()
+LATE = DURATION.total_seconds() + 1
+
+
+class Group:
+    """A target group, or anything with tags; its time is AWS's. Sleeping moves it."""
+
+    name = "target group website"
+
+    def __init__(self) -> None:
+        self.tags: dict[str, str] = {}
+        self.time = 0.0
+        self.slept: list[float] = []
+        self.before: Callable[[str], None] = lambda _: None
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.time)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+
+    def read(self) -> list[Lease]:
+        self.before("read")
+        return from_tags(self.tags)
+
+    def write(self, tags: Mapping[str, str]) -> None:
+        self.before("write")
+        self.tags.update(tags)
+
+    def remove(self, leases: Iterable[Lease]) -> None:
+        self.before("remove")
+        for one in leases:
+            for key in one.keys:
+                self.tags.pop(key, None)
+
+    def stage(self, release: str) -> Stage:
+        return next(one.stage for one in self.read() if one.release == release)
+
+
+class World:
+    """Releases at one group; `ended` are the runs that Prefect says have ended."""
+
+    def __init__(self) -> None:
+        self.group = Group()
+        self.ended: set[str] = set()
+        self.said: list[tuple[str, int]] = []
+
+    def known(self, runs: Iterable[str]) -> Collection[str]:
+        return self.ended & set(runs)
+
+    def come(self, release: str, *, takes: bool = False) -> Heartbeat:
+        lease = Lease(
+            release=release,
+            run=f"run-of-{release}",
+            ticket=self.group.now(),
+            until=NEVER,
+            stage=Stage.TAKES if takes else Stage.WAITS,
+        )
+        clock = Clock(self.group)
+        one = Heartbeat(
+            self.group, lease, ended=self.known, clock=clock, say=lambda *x: self.said.append(x)
+        )
+        one.begin()
+        return one
+
+    def holder(self, release: str = "holder") -> Heartbeat:
+        one = self.come(release)
+        assert one.try_turn() == []
+        return one
+
+
+class Clock:
+    def __init__(self, group: Group) -> None:
+        self._group = group
+
+    def now(self) -> float:
+        return self._group.time
+
+    def sleep(self, seconds: float) -> None:
+        self._group.sleep(seconds)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def waits_for(one: Heartbeat) -> list[str]:
+    return [other.release for other in one.try_turn()]
+
+
+# -- alone --
+
+
+def test_alone_it_holds_at_once_and_has_waited_only_once(world: World) -> None:
+    one = world.holder()
+    one.check()
+    assert world.group.slept == [SETTLE_SECONDS]
+    one.launch()
+    one.check()
+    assert world.group.stage("holder") is Stage.LAUNCHED
+    one.end()
+    assert world.group.tags == {}
+
+
+def test_renewed_in_time_it_lives_on(world: World) -> None:
+    one = world.holder()
+    for _ in range(20):
+        world.group.time += SOON
+        one.renew()
+    one.check()
+    assert world.said == []
+
+
+# -- lost --
+
+
+def test_a_renewal_after_its_end_does_not_revive_it(world: World) -> None:
+    one = world.holder()
+    world.group.time += LATE
+    one.renew()
+    with pytest.raises(InfrastructureError, match=r"no longer holds .* ended at .* AWS's clock"):
+        one.check()
+    assert world.said[0][1] == logging.ERROR
+    (left,) = world.group.read()
+    assert not left.fresh(world.group.now())
+
+
+def test_a_loss_is_final_whatever_it_renews(world: World) -> None:
+    one = world.holder()
+    world.group.time += LATE
+    with pytest.raises(InfrastructureError, match="no longer holds"):
+        one.check()
+    # AWS's clock is put back, the tag made new: this run does not come back to life.
+    world.group.time = 1
+    one.renew()
+    for step in (one.check, one.launch, one.try_turn):
+        with pytest.raises(InfrastructureError, match="no longer holds"):
+            step()
+
+
+def test_a_write_that_comes_after_its_end_revives_nothing(world: World) -> None:
+    """The machine fell asleep between the look at its lease and the call that renews it."""
+    one = world.holder()
+    world.group.time += 100
+
+    def asleep(call: str) -> None:
+        if call == "write":
+            world.group.time += 60
+            world.group.before = lambda _: None
+
+    world.group.before = asleep
+    one.renew()
+    (left,) = world.group.read()
+    assert not left.fresh(world.group.now())
+    with pytest.raises(InfrastructureError, match="ended at"):
+        one.check()
+
+
+def test_without_its_tag_it_was_taken_for_dead(world: World) -> None:
+    one = world.holder()
+    world.group.remove([one.lease])
+    world.group.time += SOON
+    one.renew()
+    assert world.group.tags == {}
+    with pytest.raises(InfrastructureError, match="taken for dead"):
+        one.check()
+
+
+def test_a_tag_that_somebody_changed_is_not_its_own(world: World) -> None:
+    one = world.holder()
+    world.group.write({one.lease.key: one.lease.to_tag().replace("holds", "waits")})
+    with pytest.raises(InfrastructureError, match="not what it wrote"):
+        one.check()
+
+
+def test_a_read_that_is_a_moment_old_is_no_loss(world: World) -> None:
+    one = world.holder()
+    old = world.group.tags.copy()
+    world.group.time += SOON
+    one.renew()
+    new = world.group.tags.copy()
+    world.group.tags = old
+    reads: list[str] = []
+
+    def seen(call: str) -> None:
+        reads.append(call)
+        if len(reads) == 2:
+            world.group.tags = new
+
+    world.group.before = seen
+    one.check()
+    assert reads.count("read") == 2
+
+
+def test_an_answer_that_was_lost_is_no_loss(world: World) -> None:
+    """It was written, or was not: both are this run's."""
+    one = world.holder()
+    world.group.time += SOON
+    real = world.group.write
+
+    def lost(tags: Mapping[str, str]) -> None:
+        real(tags)
+        raise InfrastructureError("AddTags: no answer")
+
+    world.group.write = lost  # type: ignore[method-assign]
+    one.renew()
+    world.group.write = real  # type: ignore[method-assign]
+    text, level = world.said[0]
+    assert level == logging.WARNING
+    assert "not renewed: AddTags: no answer; it ends at 12:02:30 UTC" in text
+    one.check()
+    one.renew()
+    one.check()
+
+
+def test_who_prefect_takes_for_dead_acts_no_more(world: World) -> None:
+    one = world.holder()
+    world.ended = {"run-of-holder"}
+    with pytest.raises(InfrastructureError, match="its run run-of-holder has ended"):
+        one.check()
+    # Prefect may take it back; somebody may have acted on it.
+    world.ended = set()
+    with pytest.raises(InfrastructureError, match="its run run-of-holder has ended"):
+        one.check()
+
+
+def test_who_was_overtaken_in_its_sleep_acts_no_more(world: World) -> None:
+    sleeper = world.holder("sleeper")
+    world.group.time += LATE
+    other = world.holder("other")
+    sleeper.renew()
+    with pytest.raises(InfrastructureError, match="no longer holds"):
+        sleeper.check()
+    other.check()
+    other.launch()
+
+
+def test_ended_it_writes_nothing_more(world: World) -> None:
+    one = world.holder()
+    one.end()
+    one.renew()
+    assert world.group.tags == {}
+
+
+def test_a_lease_that_cannot_be_given_back_is_said(world: World) -> None:
+    one = world.holder()
+
+    def away(call: str) -> None:
+        raise InfrastructureError("AWS is away")
+
+    world.group.before = away
+    one.end()
+    assert world.said[-1][1] == logging.WARNING
+    assert "could not give back the lease: AWS is away" in world.said[-1][0]
+
+
+# -- the thread that renews, and the run --
+
+
+def test_renewing_and_launching_do_not_overwrite_each_other(world: World) -> None:
+    """The thread is in the middle of a renewal when the run launches."""
+    one = world.holder()
+    inside, go_on = threading.Event(), threading.Event()
+    renewing = threading.Thread(target=one.renew)
+
+    def slow(call: str) -> None:
+        if call == "write" and threading.current_thread() is renewing:
+            inside.set()
+            assert go_on.wait(5)
+
+    world.group.before = slow
+    renewing.start()
+    assert inside.wait(5)
+    launching = threading.Thread(target=one.launch)
+    launching.start()
+    launching.join(0.2)
+    assert launching.is_alive()
+    go_on.set()
+    renewing.join(5)
+    launching.join(5)
+    assert world.group.stage("holder") is Stage.LAUNCHED
+    one.renew()
+    assert world.group.stage("holder") is Stage.LAUNCHED
+
+
+# -- several --
+
+
+def test_who_comes_later_waits_and_then_has_the_turn(world: World) -> None:
+    first, second = world.holder("first"), world.come("second")
+    world.group.time += 1
+    third = world.come("third")
+    assert waits_for(third) == ["first", "second"]
+    assert waits_for(second) == ["first"]
+    first.end()
+    assert waits_for(second) == []
+    assert waits_for(third) == ["second"]
+
+
+def test_of_two_that_claim_at_once_both_step_back_and_one_goes_on(world: World) -> None:
+    """Both found nobody, and both wrote that they hold it."""
+    first = world.come("first")
+    tags = world.group.tags
+    world.group.tags = {}
+    second = world.come("second")
+    world.group.tags |= tags
+    assert waits_for(second) == ["first"]
+    assert waits_for(first) == []
+    assert waits_for(second) == ["first"]
+    first.launch()
+
+
+def test_two_holders_both_refuse_to_act(world: World) -> None:
+    """However that came about."""
+    first = world.holder("first")
+    tags = world.group.tags
+    world.group.tags = {}
+    second = world.holder("second")
+    world.group.tags |= tags
+    for one in (first, second):
+        with pytest.raises(InfrastructureError, match="holds it too"):
+            one.launch()
+
+
+# -- taking the turn --
+
+
+def test_the_turn_is_taken_from_one_that_has_not_launched(world: World) -> None:
+    holder, waiting = world.holder("holder"), world.come("waiting")
+    taker = world.come("taker", takes=True)
+    assert waits_for(taker) == []
+    assert waits_for(waiting) == ["taker"]
+    taker.launch()
+    for step in (holder.check, holder.launch):
+        with pytest.raises(GaveWay, match="gave way to taker, which took the turn before"):
+            step()
+    taker.check()
+
+
+def test_the_one_that_gave_way_is_told_long_after_the_taker_has_ended(world: World) -> None:
+    holder, taker = world.holder("holder"), world.come("taker", takes=True)
+    assert waits_for(taker) == []
+    taker.end()
+    with pytest.raises(GaveWay):
+        holder.launch()
+    holder.end()
+    assert world.group.tags == {}
+
+
+def test_nobody_takes_the_turn_from_one_that_has_launched(world: World) -> None:
+    holder = world.holder("holder")
+    holder.launch()
+    taker, waiting = world.come("taker", takes=True), world.come("waiting")
+    assert waits_for(taker) == ["holder"]
+    holder.check()
+    holder.launch()
+    holder.end()
+    assert waits_for(taker) == []
+    assert waits_for(waiting) == ["taker"]
+
+
+def test_one_that_launches_while_the_turn_is_taken_is_waited_for(world: World) -> None:
+    """It looked for the mark just before that was written."""
+    holder, taker = world.holder("holder"), world.come("taker", takes=True)
+    calls: list[str] = []
+
+    def launches(call: str) -> None:
+        calls.append(call)
+        if calls == ["read", "write"]:
+            holder.launch()
+
+    world.group.before = launches
+    assert waits_for(taker) == ["holder"]
+    holder.check()
+    assert world.group.stage("taker") is Stage.TAKES
+
+
+def test_one_that_finds_the_mark_as_it_launches_steps_back(world: World) -> None:
+    holder, taker = world.holder("holder"), world.come("taker", takes=True)
+    calls: list[str] = []
+
+    def marked(call: str) -> None:
+        calls.append(call)
+        if calls == ["read", "write"]:
+            world.group.tags |= holder.lease.marked_by("taker")
+
+    world.group.before = marked
+    with pytest.raises(GaveWay):
+        holder.launch()
+    world.group.before = lambda _: None
+    assert waits_for(taker) == []
+
+
+def test_of_two_that_take_the_turn_the_later_one_has_it(world: World) -> None:
+    world.holder("holder")
+    first = world.come("first", takes=True)
+    assert waits_for(first) == []
+    second = world.come("second", takes=True)
+    assert waits_for(second) == []
+    with pytest.raises(GaveWay, match="gave way to second"):
+        first.launch()
+    second.launch()
+
+
+def test_a_mark_on_one_that_ended_meanwhile_goes_with_the_taker(world: World) -> None:
+    holder, taker = world.holder("holder"), world.come("taker", takes=True)
+    calls: list[str] = []
+
+    def ends(call: str) -> None:
+        calls.append(call)
+        if calls == ["read", "write"]:
+            holder.end()
+
+    world.group.before = ends
+    assert waits_for(taker) == []
+    assert len(world.group.tags) == 2
+    taker.end()
+    assert world.group.tags == {}
