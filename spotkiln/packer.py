@@ -26,10 +26,12 @@ from spotkiln.errors import (
     UnitFailed,
 )
 from spotkiln.markup import visible
+from spotkiln.process import run
 
 OLDEST = (1, 6, 6)
 # The exit codes of our provisioning scripts.
 DEPENDENCIES, TESTS, UNIT = 10, 20, 30
+VERSION_SECONDS = 30.0
 EXIT_STATUS = re.compile(r"non-zero exit status: (\d+)")
 PR_SET_PDEATHSIG = 1
 # Output comes in whatever size: this much is read at once, a longer line is cut into several,
@@ -130,17 +132,10 @@ def find_packer() -> tuple[str, tuple[int, int, int]]:
         raise InputError(f"{expected}, found none; on Debian: apt-get install packer")
     try:
         # The other program of that name, cracklib's, would wait for words to pack.
-        result = subprocess.run(
-            [path, "version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        said = run([path, "version"], timeout_seconds=VERSION_SECONDS).output
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InputError(f"{expected}, {path} does not run: {error}") from error
-    match = re.search(r"Packer v(\d+)\.(\d+)\.(\d+)", result.stdout)
+    match = re.search(r"Packer v(\d+)\.(\d+)\.(\d+)", said.decode(errors="replace"))
     if not match:
         raise InputError(
             f"{expected}, {path} is another program of that name; put Packer's folder first on PATH"

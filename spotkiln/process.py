@@ -22,13 +22,14 @@ class Finished:
 def run(
     command: Sequence[str],
     *,
-    folder: Path,
-    environment: Mapping[str, str],
     timeout_seconds: float,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
     given: bytes = b"",
 ) -> Finished:
-    """Run it in a group of its own, with `given` as its standard input. On any exception here,
-    a cancellation too, the whole group is killed.
+    """Run it in a group of its own, with `given` as its standard input, in `folder` and with
+    `environment`, else in ours. On any exception here, a cancellation too, the whole group is
+    killed.
 
     What it says goes to files and not to pipes: a child that is meant to stay, such as the shared
     connection of ssh, keeps a pipe open, and this would wait for it.
@@ -47,7 +48,7 @@ def run(
         process = subprocess.Popen(
             list(command),
             cwd=folder,
-            env=dict(environment),
+            env=environment,
             stdin=standard_input,
             stdout=output,
             stderr=errors,

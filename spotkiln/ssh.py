@@ -4,6 +4,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from spotkiln import process
+
 SECONDS = 5.0
 # What it could take for an option is none.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -14,20 +16,13 @@ def _settings(host: str, config: Path | None) -> tuple[str, str]:
     """All settings for a host, and what ssh complained of instead."""
     command = ["ssh", "-G", *(["-F", str(config)] if config else []), "--", host]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-        )
+        done = process.run(command, timeout_seconds=SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return "", str(error)
-    if done.returncode:
-        return "", done.stderr.strip() or f"ssh ended with {done.returncode}"
-    return done.stdout, ""
+    if done.code:
+        said = done.errors.decode(errors="replace").strip()
+        return "", said or f"ssh ended with {done.code}"
+    return done.output.decode(errors="replace"), ""
 
 
 def real_name(host: str, config: Path | None = None) -> str:

@@ -84,8 +84,10 @@ def test_a_choice_offers_what_there_is(form: PrefectUI) -> None:
         ("Grace period (s)", "9999", "9999 is greater than the maximum of 7200"),
         ("Git ref", "v2 new", "'app.ref'. Failure reason: 'v2 new' does not match"),
         ("Git repository", "https://me:hush@git.test/x.git", "'app.repository'. Failure reason"),
+        ("Start command", "cd web && node server.js", "'app.start'. Failure reason"),
+        ("Start command", "node a.js & node b.js", "'app.start'. Failure reason"),
     ],
-    ids=["number", "optional number", "ref", "password"],
+    ids=["number", "optional number", "ref", "password", "cd", "two commands"],
 )
 def test_what_does_not_fit_starts_nothing(
     form: PrefectUI, world: World, title: str, wrong: str, said: str

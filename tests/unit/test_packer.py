@@ -3,11 +3,13 @@
 import json
 import os
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from spotkiln import packer
 from spotkiln.errors import (
     BuildFailed,
     InfrastructureError,
@@ -106,6 +108,19 @@ def test_one_that_does_not_run(program: Program) -> None:
     program("").write_bytes(b"\x7fELF, but not really")
     with pytest.raises(InputError, match="packer does not run: "):
         find_packer()
+
+
+def test_one_that_hangs_is_ended_with_its_children(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packer, "VERSION_SECONDS", 0.5)
+    beat = tmp_path / "beat"
+    program(f"(while :; do date +%N >{beat}; sleep 0.05; done) & wait")
+    with pytest.raises(InputError, match="packer does not run: "):
+        find_packer()
+    last = beat.read_text()
+    time.sleep(0.3)
+    assert beat.read_text() == last
 
 
 # Its words.
