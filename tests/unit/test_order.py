@@ -1,0 +1,108 @@
+"""Which of several pushes is the newest, and which runs of them are needless."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotkiln.order import Place, PushRun, needless, place, superseded_by
+from spotkiln.push import Push
+from tests.unit.nouns import START
+from tests.unit.pushes import A, B, C, D, push
+
+
+@pytest.mark.parametrize(
+    ("sent", "known", "expected"),
+    [
+        (push(A, B), [], Place.NEWEST),
+        (push(B, C), [push(A, B)], Place.NEWEST),
+        (push(B, A), [push(A, B)], Place.NEWEST),  # back, but at what never came here
+        (push(C, B), [push(A, B), push(B, C)], Place.BACK),
+        (push(A, B), [push(B, C)], Place.OLDER),
+        (push(D, A), [push(A, B), push(B, C)], Place.OLDER),
+        (push(A, B), [push(B, C), push(C, D)], Place.OLDER),
+        (push(C, D), [push(A, B)], Place.NEWEST),  # one between them is missing
+        # Another hook told of it before.
+        (push(A, B), [push(A, B)], Place.NEWEST),
+        (push(C, B), [push(A, B), push(B, C), push(C, B)], Place.BACK),
+        (push(A, B), [push(A, B), push(B, A)], Place.OLDER),
+    ],
+)
+def test_order_by_what_the_ref_was_before(sent: Push, known: list[Push], expected: Place) -> None:
+    assert place(sent, known) is expected
+
+
+def test_a_step_that_is_taken_again_is_told_from_one_that_is_reported_again() -> None:
+    """There, back, and there once more: by the host's own name for the push."""
+    known = [push(A, B, event="1"), push(B, A, event="2")]
+    assert place(push(A, B, event="1"), known) is Place.OLDER
+    assert place(push(A, B, event="3"), known) is Place.BACK
+
+
+def test_order_by_the_hosts_time() -> None:
+    early, late = START, START + timedelta(seconds=1)
+    assert place(push(A, B, pushed=early), [push(C, D, pushed=late)]) is Place.OLDER
+    assert place(push(A, B, pushed=late), [push(C, D, pushed=early)]) is Place.NEWEST
+    assert place(push(A, B, pushed=early), [push(C, D)]) is Place.NEWEST
+
+
+@given(st.integers(2, 8), st.data())
+def test_with_times_any_order_of_arrival_ends_at_the_newest(size: int, data: st.DataObject) -> None:
+    commits = [f"{n:040x}" for n in range(1, size + 1)]
+    sent = [
+        push(before, after, pushed=START + timedelta(seconds=n))
+        for n, (before, after) in enumerate(pairwise(commits))
+    ]
+    known: list[Push] = []
+    for one in data.draw(st.permutations(sent)):
+        if place(one, known) is not Place.OLDER:
+            known.append(one)
+    assert known[-1] == sent[-1]
+
+
+# -- runs of the same ref --
+
+
+def run(name: str, at: int, state: str) -> PushRun:
+    return PushRun(id=name, created=datetime(2024, 5, 1, 12, at, tzinfo=UTC), state=state)
+
+
+def test_only_older_runs_that_have_not_begun_are_needless() -> None:
+    others = [
+        run("waits", 1, "SCHEDULED"),
+        run("late", 2, "SCHEDULED"),
+        run("about to begin", 2, "PENDING"),
+        run("runs", 3, "RUNNING"),
+        run("asks", 3, "PAUSED"),
+        run("itself", 5, "SCHEDULED"),
+        run("newer", 6, "SCHEDULED"),
+    ]
+    found = needless(run("itself", 5, "SCHEDULED"), others)
+    assert [one.id for one in found] == ["waits", "late"]
+
+
+@pytest.mark.parametrize(
+    ("state", "gives_way"),
+    [
+        ("SCHEDULED", True),
+        ("PENDING", True),
+        ("RUNNING", True),
+        ("PAUSED", True),
+        ("COMPLETED", True),
+        ("FAILED", False),
+        ("CRASHED", False),
+        ("CANCELLED", False),
+        ("CANCELLING", False),
+    ],
+)
+def test_a_run_gives_way_to_a_newer_one_unless_that_failed(state: str, *, gives_way: bool) -> None:
+    own, other = run("own", 5, "RUNNING"), run("other", 6, state)
+    assert superseded_by(own, [own, other]) == (other if gives_way else None)
+    assert superseded_by(other, [own, other]) is None
+
+
+def test_the_newest_of_several_is_named() -> None:
+    runs = [run("own", 1, "RUNNING"), run("third", 3, "RUNNING"), run("second", 2, "RUNNING")]
+    assert superseded_by(runs[0], runs) == runs[1]
