@@ -39,9 +39,10 @@ _BETWEEN = {"&&", "||", ";", "|", "&", "|&", ";;"}
 
 def why_not_one_command(line: str) -> str:
     """Why a unit cannot start with this; empty if it can."""
-    line = line.strip()
     if re.search(START, line):
         return ""
+    # Only now: an escaped space at the end belongs to the command.
+    line = line.strip()
     if "\n" in line or "\r" in line:
         return "it has several lines"
     command = re.sub(f"^{_ASSIGNMENTS}", "", line)

@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spotkiln.shell import START, why_not_one_command
@@ -69,6 +69,7 @@ def test_what_is_refused_says_why(line: str, why: str) -> None:
     assert not re.search(START, line)
 
 
+@example("node \\ ")
 @given(st.text("ab=$()'\"`\\;&|<>{} \n1", max_size=30))
 def test_the_form_and_the_model_refuse_the_same(line: str) -> None:
     assert bool(re.search(START, line)) == (why_not_one_command(line) == "")
