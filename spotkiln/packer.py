@@ -53,6 +53,9 @@ MILESTONES = {
 }
 
 
+MADE = re.compile(r"(?:Instance ID: |instance \()(i-[0-9a-f]+)|\bAMI: (ami-[0-9a-f]+)")
+
+
 @dataclass(frozen=True)
 class Event:
     """One machine-readable line: Packer's `timestamp,target,type,data...`, unescaped."""
@@ -92,6 +95,14 @@ class PackerRun:
 def reached(text: str) -> int | None:
     """How far a build is when Packer says this, in percent; None for what tells nothing."""
     return next((percent for words, percent in MILESTONES.items() if words in text), None)
+
+
+def made(text: str) -> tuple[str, str] | None:
+    """The kind and id of what Packer says that it has asked EC2 for; None for other words."""
+    found = MADE.search(text)
+    if not found:
+        return None
+    return ("instance", found[1]) if found[1] else ("image", found[2])
 
 
 def parse_line(line: str) -> Event | None:

@@ -49,8 +49,13 @@ def release_page(release: Release) -> str:
     if release.retired:
         parts += ["## Retired", "\n".join(f"- {_fleet(fleet)}" for fleet in release.retired)]
     if release.ledger:
-        rows = [(entry.kind, f"`{entry.id}`", entry.fate) for entry in release.ledger]
+        rows = [
+            (entry.kind, f"`{entry.id}`", f"{entry.fate}: {entry.why}" if entry.why else entry.fate)
+            for entry in release.ledger
+        ]
         parts += [f"## Ledger: {_sums(release)}", table(["resource", "id", "fate"], rows)]
+    if release.ledger_unread:
+        parts += ["## Ledger: could not be read", fenced(release.ledger_unread)]
     return "\n\n".join(parts) + "\n"
 
 

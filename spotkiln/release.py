@@ -129,11 +129,12 @@ class Fate(StrEnum):
 
 
 class Entry(Noun):
-    """One resource of the ledger: `kind` is EC2's name for it."""
+    """One resource of the ledger: `kind` is EC2's name for it, `why` says why it was kept."""
 
     kind: str
     id: str
     fate: Fate
+    why: str = ""
 
 
 class Phase(Noun):
@@ -152,7 +153,7 @@ class Release(Noun):
     `url` is the run's page and `commit_url` the commit's, where they are known; `size` is how
     many servers were asked for and why, `foreign` what served and was not ours; `servers` are the
     fleet's when it passed the gate, `cost` is theirs. `approval` is what a person who was asked
-    has answered.
+    has answered. `ledger_unread` says why there is no ledger, or a part of one.
     """
 
     id: str
@@ -184,6 +185,7 @@ class Release(Noun):
     retired: tuple[Fleet, ...] = ()
     undone: tuple[str, ...] = ()
     ledger: tuple[Entry, ...] = ()
+    ledger_unread: str = ""
     phases: tuple[Phase, ...] = ()
 
     @property

@@ -25,7 +25,8 @@ class Health(StrEnum):
 
 class Instance(Noun):
     """An EC2 instance. `lost_by` is its state reason's code once it stops or terminates, `key` its
-    key pair's name, `requester` the service that launched it on somebody's behalf."""
+    key pair's name, `requester` the service that launched it on somebody's behalf. Of its
+    `volumes` the `own_volumes` end with it."""
 
     id: str
     state: str
@@ -40,6 +41,7 @@ class Instance(Noun):
     key: str = ""
     requester: str = ""
     volumes: tuple[str, ...] = ()
+    own_volumes: tuple[str, ...] = ()
     tags: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
 
     def of(self, fleet: str) -> Self:

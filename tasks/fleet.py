@@ -26,6 +26,7 @@ from spotkiln.fleet import (
 )
 from spotkiln.image import Image
 from spotkiln.infra import Infra
+from spotkiln.ledger import BOOK, FLEET, TEMPLATE
 from spotkiln.poll import Done, Waiting, poll
 from spotkiln.recipe import digest_of
 from spotkiln.serving import may_not_retire, promoted_meanwhile, promotion_time, retirees, serving
@@ -103,7 +104,9 @@ def request_fleet(
     template = fleets.create_template(
         aws, launch_template_request(name, image, infra, wanted, shared)
     )
+    BOOK.note(tags[t.RELEASE], TEMPLATE, template)
     fleet_id = fleets.request(aws, spot_fleet_request(wanted, infra, template, marks))
+    BOOK.note(tags[t.RELEASE], FLEET, fleet_id)
     say(f"requested {fleet_id}: {wanted.in_words}")
     return Fleet(
         id=fleet_id,

@@ -1,7 +1,6 @@
 """A nightly run's steps beside the base image: whether, which applications, and their releases."""
 
 import logging
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -30,9 +29,9 @@ from spotkiln.night import Night, NightOutcome, NightSpec, Rebuilt, chosen, is_o
 from spotkiln.poll import Backoff, Done, Waiting, poll
 from spotkiln.release import Outcome
 from spotkiln.trigger import Trigger, tags_of
-from spotkiln.workdir import run_folder
+from spotkiln.workdir import leave_folder, run_folder
 from tasks.base import Baked
-from tasks.record import history
+from tasks.publish import history
 from tasks.runs import page_of
 from tasks.step import CLOCK, STEP, say
 
@@ -277,4 +276,4 @@ def night_recorded(spec: NightSpec) -> Iterator[NightRecord]:
         publish_night(record.to_night())
         say(f"nightly: {record.outcome}" + (f", {record.why}" if record.why else ""))
     finally:
-        shutil.rmtree(record.folder, ignore_errors=True)
+        leave_folder(record.folder)

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from prefect.runtime import task_run
 
+from spotkiln import tags as t
 from spotkiln.bake import TEMPLATES
+from spotkiln.ledger import BOOK
 from spotkiln.packer import (
     PackerRun,
     find_packer,
+    made,
     packer_command,
     reached,
     run_packer,
@@ -24,11 +27,15 @@ def run_template(
 ) -> PackerRun:
     """Run it, with its output in the log and `what` it is for as a progress artifact. `folder` is
     made anew; `timeout` in seconds."""
+    marks = variables.get("run_tags")
+    release = str(marks.get(t.RELEASE, "")) if isinstance(marks, dict) else ""
     # Outside of a run there is no server to show it.
     bar = Bar(what) if task_run.id else None
 
     def heard(text: str) -> None:
         say(text)
+        if release and (one := made(text)):
+            BOOK.note(release, *one)
         percent = reached(text)
         if bar and percent is not None:
             bar.to(percent)

@@ -1,25 +1,21 @@
 """Keeps book of a release: ids, times, what was made; and publishes its page, however it ends."""
 
-import json
-import shutil
+import logging
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 from uuid import uuid4
 
-from prefect import task
-from prefect.artifacts import Artifact, create_markdown_artifact, create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
 from spotkiln import hold
 from spotkiln import tags as t
 from spotkiln.approval import Asked
-from spotkiln.aws.ledger import read_back, settle
+from spotkiln.aws.ledger import read_back
 from spotkiln.aws.session import connect
 from spotkiln.capacity import Size
 from spotkiln.errors import GateFailed, GaveWay, LeftBehind, SpotkilnError, TestsFailed
@@ -28,21 +24,23 @@ from spotkiln.foreign import Foreign, in_words
 from spotkiln.image import Image, image_name
 from spotkiln.infra import Infra
 from spotkiln.junit import TestReport
-from spotkiln.markup import harmless
-from spotkiln.page import release_page
+from spotkiln.ledger import BOOK, Made, fates, left_behind
 from spotkiln.plan import Plan
 from spotkiln.price import Cost
-from spotkiln.release import Entry, Fate, Outcome, Phase, Release, ReleaseSpec
+from spotkiln.release import Entry, Outcome, Phase, Release, ReleaseSpec
 from spotkiln.source import Source, commit_url
 from spotkiln.target import Server
 from spotkiln.trigger import run_name
-from spotkiln.workdir import run_folder
+from spotkiln.workdir import leave_folder, run_folder
 from tasks.events import announce
+from tasks.publish import publish
 from tasks.runs import page_of, rename, started_by
-from tasks.step import say
+from tasks.step import CLOCK, say
 from tasks.versions import WayBack
 
-HISTORY_ROWS = 50
+# AWS may tell for so long of what has gone.
+SEEN_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 3.0
 T = TypeVar("T")
 
 
@@ -78,7 +76,7 @@ class Record:
         self.outcome: Outcome | None = None
         self.cause = ""
         self.last_lines = ""
-        self.seen: dict[tuple[str, str], bool] = {}
+        self.ledger_unread = ""
         self._held = ExitStack()
 
     def enter(self, held: AbstractContextManager[T]) -> T:
@@ -180,9 +178,14 @@ class Record:
 
     def note_created(self) -> None:
         """Look at what exists now, so that the ledger knows it after it is gone."""
-        if self.infra and self.commit:
-            aws = connect(self.infra.region)
-            self.seen |= read_back(aws, self.id, self.image_name)
+        for one in self._read_back():
+            BOOK.note(self.id, one.kind, one.id)
+
+    def _read_back(self) -> list[Made]:
+        if not (self.infra and self.commit):
+            return []
+        aws = connect(self.infra.region)
+        return read_back(aws, self.id, self.image_name, BOOK.asked(self.id))
 
     def failed(self, error: BaseException) -> None:
         steps = {phase.name for phase in self.phases}
@@ -197,19 +200,33 @@ class Record:
         text = str(error) or type(error).__name__
         self.cause = text if isinstance(error, SpotkilnError) else f"{type(error).__name__}: {text}"
 
-    def ledger(self) -> tuple[Entry, ...]:
-        """Created = kept + destroyed, read back from AWS."""
-        if not (self.infra and self.commit):
+    def _kept(self) -> dict[str, str]:
+        """What stays after the release and why, by id."""
+        kept: dict[str, str] = {}
+        if self.outcome is Outcome.RELEASED and self.fleet:
+            kept |= dict.fromkeys(self.fleet.launch_templates, f"of {self.fleet.id}, which serves")
+            kept[self.fleet.id] = "serves"
+            if self.image:
+                kept[self.image.id] = "a version to go back to"
+        elif self.spec.keep_rejected and self.image:
+            kept[self.image.id] = "kept to be looked at"
+        return kept
+
+    def ledger(self, patience_seconds: float = 0.0) -> tuple[Entry, ...]:
+        """Created = kept + destroyed, read back from AWS. What seems to be left behind is looked
+        at again for so long: AWS may tell late of what has gone. One that cannot be read is no
+        reason to fail: why is in `ledger_unread`."""
+        end = CLOCK.now() + patience_seconds
+        try:
+            while True:
+                entries = fates(self._read_back(), self._kept())
+                if not left_behind(entries) or CLOCK.now() >= end:
+                    return entries
+                CLOCK.sleep(LOOK_AGAIN_SECONDS)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the release is what it is
+            say(f"the ledger could not be read: {error}", logging.ERROR)
+            self.ledger_unread = str(error) or type(error).__name__
             return ()
-        now = read_back(connect(self.infra.region), self.id, self.image_name)
-        created = {**dict.fromkeys(self.seen, False), **now}
-        if self.outcome in {Outcome.RELEASED, Outcome.UNCHANGED}:
-            return settle(created, kept=None)
-        kept: set[tuple[str, str]] = set()
-        if self.spec.keep_rejected and self.image:
-            kept |= {("image", self.image.id)}
-            kept |= {("snapshot", snapshot) for snapshot in self.image.snapshots}
-        return settle(created, kept=kept)
 
     def _not_ours(self) -> tuple[str, ...]:
         return tuple(in_words(self.foreign, adopt=self.spec.infra.adopt))
@@ -247,64 +264,23 @@ class Record:
             retired=tuple(self.retired),
             undone=tuple(self.undone),
             ledger=ledger,
+            ledger_unread=self.ledger_unread,
             phases=tuple(self.phases),
         )
 
 
-def _row(release: Release) -> dict[str, Any]:
-    return {
-        "started": f"{release.started:%Y-%m-%d %H:%M:%S}",
-        "ref": harmless(release.ref),
-        "commit": release.commit[:12],
-        "trigger": harmless(str(release.trigger)),
-        "outcome": str(release.outcome),
-        "seconds": round(release.seconds, 1),
-        "usd_per_hour": release.cost.per_hour if release.cost else None,
-        "page": f"[{release.run[:8]}]({release.url})" if release.url else release.run,
-        "image": release.image.id if release.image else "",
-        "fleet": release.fleet.id if release.fleet else "",
-        "release": release.id,
-        # The longest comes last, where it hides nothing.
-        "cause": harmless(release.cause),
-    }
-
-
-def history(app: str) -> list[dict[str, Any]]:
-    """The rows of an application's history of releases, newest first."""
-    found = cast(Artifact | None, Artifact.get(key=f"releases-{app}"))
-    if found is None:
-        return []
-    data = found.data
-    rows = json.loads(data) if isinstance(data, str) else data
-    return list(rows) if isinstance(rows, list) else []
-
-
-@task(
-    name="publish release page",
-    task_run_name="publish release page",
-    cache_policy=NO_CACHE,
-    retries=2,
-    retry_delay_seconds=1,
-)
-def publish(release: Release) -> None:
-    """The release's page, and its row in the application's history; the oldest rows go."""
-    create_markdown_artifact(
-        key=f"release-{release.id}",
-        markdown=release_page(release),
-        description=f"{release.app} {harmless(release.ref)}: {release.outcome}",
-    )
-    rows = [_row(release), *history(release.app)][:HISTORY_ROWS]
-    create_table_artifact(
-        key=f"releases-{release.app}",
-        table=rows,
-        description=f"The latest releases of {release.app}, newest first",
-    )
+def _attempt(what: str, step: Callable[[], object]) -> None:
+    """What is told of a release does not change how it ended."""
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the release is what it is
+        say(f"could not {what}: {error}", logging.ERROR)
 
 
 def _tell(release: Release) -> None:
     """First the event: who is called by it finds the page when he has come."""
-    announce(release)
-    publish(release)
+    _attempt("announce the end", lambda: announce(release))
+    _attempt("publish the page", lambda: publish(release))
 
 
 @contextmanager
@@ -327,17 +303,16 @@ def recorded(spec: ReleaseSpec) -> Iterator[Record]:
     except BaseException as error:
         record.failed(error)
         # The first error is the one to report.
-        with suppress(Exception):
-            _tell(record.to_release(record.ledger()))
+        _tell(record.to_release(record.ledger()))
         raise
     else:
-        ledger = record.ledger()
+        ledger = record.ledger(patience_seconds=SEEN_SECONDS)
         _tell(record.to_release(ledger))
-        lost = [f"{x.kind} {x.id}" for x in ledger if x.fate is Fate.LEFT_BEHIND]
-        if lost:
+        if lost := left_behind(ledger):
             raise LeftBehind(f"{record.id} left behind: {', '.join(lost)}; run reconcile")
         cause = f": {record.cause}" if record.cause else ""
         say(f"{spec.app.name} {record.ref}: {record.outcome}{cause}")
     finally:
         record.let_go()
-        shutil.rmtree(record.folder, ignore_errors=True)
+        BOOK.close(record.id)
+        leave_folder(record.folder)

@@ -14,6 +14,7 @@ from spotkiln import tags as t
 from spotkiln.aws.errors import AwsError, aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
 from spotkiln.fleet import Fleet, Phase
+from spotkiln.own import template_is_ours
 from spotkiln.served import text_of
 
 if TYPE_CHECKING:
@@ -204,12 +205,17 @@ def create_template(aws: Aws, wanted: dict[str, Any]) -> str:
 
 
 def templates_of_release(aws: Aws, release: str) -> list[str]:
-    """Ids, found by tag."""
+    """Ids, found by tag, of those whose name it chose."""
     with aws_errors(f"launch templates of {release}"):
         pages = aws.ec2.get_paginator("describe_launch_templates").paginate(
             Filters=[{"Name": f"tag:{t.RELEASE}", "Values": [release]}]
         )
-        return [one["LaunchTemplateId"] for page in pages for one in page["LaunchTemplates"]]
+        return [
+            one["LaunchTemplateId"]
+            for page in pages
+            for one in page["LaunchTemplates"]
+            if template_is_ours(one.get("LaunchTemplateName", ""), release)
+        ]
 
 
 def delete_template(aws: Aws, template: str) -> None:

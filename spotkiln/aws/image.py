@@ -1,6 +1,6 @@
 """Images and the snapshots behind them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,13 @@ def of_release(aws: Aws, release: str, name: str) -> list[Image]:
     tagged = _ours(aws, t.RELEASE, release, f"images of {release}")
     # Names are unique, and a release has one: where it is tagged there is no other.
     return tagged or [image for image in by_name(aws, name) if image.ours]
+
+
+def by_id(aws: Aws, ids: Iterable[str]) -> list[Image]:
+    """Those of the account's own that are there."""
+    wanted = sorted(ids)
+    filters: list[FilterTypeDef] = [{"Name": "image-id", "Values": wanted}]
+    return _own(aws, filters, f"images {', '.join(wanted)}") if wanted else []
 
 
 def describe(aws: Aws, image: str) -> Image | None:

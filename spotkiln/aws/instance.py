@@ -29,6 +29,8 @@ def from_aws(instance: "InstanceTypeDef", requester: str = "") -> Instance:
     state = instance["State"]["Name"]
     reason = instance.get("StateReason", {})
     code, message = reason.get("Code", ""), reason.get("Message", "")
+    mappings = [one.get("Ebs", {}) for one in instance.get("BlockDeviceMappings", [])]
+    disks = {x.get("VolumeId", ""): x.get("DeleteOnTermination", False) for x in mappings}
     return Instance(
         id=instance["InstanceId"],
         state=state,
@@ -42,11 +44,8 @@ def from_aws(instance: "InstanceTypeDef", requester: str = "") -> Instance:
         fleet=tags.get(t.FLEET_REQUEST, ""),
         key=instance.get("KeyName", ""),
         requester=requester,
-        volumes=tuple(
-            mapping["Ebs"]["VolumeId"]
-            for mapping in instance.get("BlockDeviceMappings", [])
-            if mapping.get("Ebs", {}).get("VolumeId")
-        ),
+        volumes=tuple(disks),
+        own_volumes=tuple(name for name, ends in disks.items() if ends),
         tags=tags,
     )
 

@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from spotkiln.aws import fleet, image, instance
 from spotkiln.aws.gate import with_health
-from spotkiln.aws.ledger import settle
 from spotkiln.aws.retire import still_held
 from spotkiln.fleet import Fleet, Phase
 from spotkiln.image import Image, ImageState
-from spotkiln.release import Entry, Fate
 from spotkiln.target import Health, Instance, Target
 from tests.unit import nouns
 from tests.unit.nouns import GROUP, START
@@ -211,21 +209,3 @@ def test_draining_is_over_when_the_load_balancer_has_let_go() -> None:
         "i-unhealthy",
         "i-unhealthy.draining",
     ]
-
-
-# The ledger.
-
-
-def test_created_is_kept_and_destroyed_and_left_behind() -> None:
-    created = {("snapshot", "s"): True, ("instance", "i"): False, ("image", "a"): True}
-    assert settle(created, kept=None) == (
-        Entry(kind="image", id="a", fate=Fate.KEPT),
-        Entry(kind="instance", id="i", fate=Fate.DESTROYED),
-        Entry(kind="snapshot", id="s", fate=Fate.KEPT),
-    )
-    assert [one.fate for one in settle(created, kept={("image", "a")})] == [
-        Fate.KEPT,
-        Fate.DESTROYED,
-        Fate.LEFT_BEHIND,
-    ]
-    assert settle({}, kept=set()) == ()
