@@ -90,7 +90,8 @@ class GateFailed(VerdictError):
 
 
 class ImageRejected(GateFailed):
-    """The new servers ran, and did not become healthy: this image is never used again."""
+    """The new servers ran, did not become healthy, and the image is to blame: as a candidate it is
+    never used again, as a version it is suspect."""
 
 
 class GaveWay(SpotkilnError):

@@ -42,7 +42,8 @@ def serve(
             )
             record.fleet = new
         except ImageRejected as error:
-            record.image = blame_image(image, found, str(error), keep=spec.keep_rejected)
+            with not_urgent("mark the image"):
+                record.image = blame_image(image, found, str(error), keep=spec.keep_rejected)
             raise
     turn.check()
     new = record.fleet = promote_fleet(new, found, before)

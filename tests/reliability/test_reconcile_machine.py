@@ -1,6 +1,8 @@
-"""Releases in an account that is only a model: they go on, are killed at any step, and whatever
-they were at, reconciling leaves exactly what somebody owns."""
+"""Releases and rollbacks in an account that is only a model: they go on, fail at the gate, are
+killed at any step, and whatever they were at, reconciling leaves exactly what somebody owns, and
+loses no version that a target group keeps."""
 
+from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
@@ -8,16 +10,30 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from spotkiln import hold
 from spotkiln import tags as t
+from spotkiln.errors import InputError
 from spotkiln.fleet import Fleet, Phase
-from spotkiln.image import Image, ImageState, image_name
+from spotkiln.image import (
+    Image,
+    ImageState,
+    blame,
+    discardable,
+    image_name,
+    superseded,
+)
+from spotkiln.promotion import recorded
 from spotkiln.reconcile import Facts, Owned, Snapshot, decide, within
+from spotkiln.served import text_of
+from spotkiln.serving import promotion_time, serving
 from spotkiln.target import Instance
+from spotkiln.versions import Version, choose, listing
 from tests.unit.nouns import GROUP, OTHER_GROUP, START
 from tests.unit.test_reconcile_properties import apply
 
 NAMES = {GROUP: "website", OTHER_GROUP: "other"}
 ROUNDS = 4
+KEEP = 2
 
 
 class Account(RuleBasedStateMachine):
@@ -29,6 +45,11 @@ class Account(RuleBasedStateMachine):
         self.step: dict[str, int] = {}
         self.group: dict[str, str] = {}
         self.serving: dict[str, str] = {}
+        self.image: dict[str, str] = {}
+        # What the fleet of a rollback tells of what it left.
+        self.held: dict[str, dict[str, str]] = defaultdict(dict)
+        # What was promoted in each target group, the latest last: the truth, whatever tags say.
+        self.history: dict[str, list[str]] = {GROUP: [], OTHER_GROUP: []}
         self.foreign: list[str] = []
         self.count = 0
 
@@ -52,7 +73,7 @@ class Account(RuleBasedStateMachine):
             app="app",
             release=release,
             run="run",
-            commit="0123456789ab",
+            commit=release[-12:] * 3,
             target_group=NAMES[self.group[release]],
         )
 
@@ -114,8 +135,13 @@ class Account(RuleBasedStateMachine):
             created=START + timedelta(minutes=self.count),
             target_groups=(self.group[release],),
             launch_templates=(f"lt-{release}",),
-            tags={**self.tags(release), t.PHASE: phase, t.IMAGE: f"ami-{release}"},
+            tags={**self.tags(release), t.PHASE: phase, t.IMAGE: self.image[release]},
         )
+        if phase is Phase.SERVING:
+            moment = promotion_time(START, self.facts.fleets, self.group[release])
+            fleet = fleet.model_copy(
+                update={"tags": {**fleet.tags, t.PROMOTED: text_of(moment), **self.held[release]}}
+            )
         self.put("fleets", fleet)
         for number in range(2):
             self._instance(release, f"i-{number}-{release}")
@@ -129,6 +155,15 @@ class Account(RuleBasedStateMachine):
     def _promote(self, release: str) -> None:
         self._fleet(release, Phase.SERVING)
         self.serving[self.group[release]] = f"sfr-{release}"
+        line = self.history[self.group[release]]
+        if self.image[release] in line:
+            line.remove(self.image[release])
+        line.append(self.image[release])
+
+    def versions(self, group: str) -> list[Version]:
+        current = next(iter(serving(self.facts.fleets, group)), None)
+        images = recorded(self.facts.images, self.facts.fleets, NAMES[group])
+        return listing(images, NAMES[group], current)
 
     def _replaced(self, release: str) -> list[Fleet]:
         return [
@@ -156,9 +191,26 @@ class Account(RuleBasedStateMachine):
             self.drop("templates", *fleet.launch_templates)
 
     def _mark_released(self, release: str) -> None:
-        self._mark(release, **{t.STATE: ImageState.TESTED, t.RELEASED: "2024-04-01"})
+        name = NAMES[self.group[release]]
+        self.put("images", *recorded(self.facts.images, self.facts.fleets, name))
+
+    def _used(self) -> set[str]:
+        return {one.image for one in self.facts.fleets if not one.gone}
+
+    def _discard(self, image: Image) -> None:
+        self.drop("images", image.id)
+        self.drop("snapshots", *image.snapshots)
 
     def _end(self, release: str) -> None:
+        """The last of it is that it prunes."""
+        name = NAMES[self.group[release]]
+        pruning = superseded(self.facts.images, name, KEEP, self._used())
+        for one in pruning.discard:
+            self._discard(one)
+        for one in pruning.forget:
+            there = self.get("images", one.id)
+            tags = {key: value for key, value in there.tags.items() if key != f"{t.SERVED}{name}"}
+            self.put("images", there.model_copy(update={"tags": tags}))
         del self.step[release]
 
     @property
@@ -171,16 +223,82 @@ class Account(RuleBasedStateMachine):
 
     # -- what happens --
 
-    @rule(group=st.sampled_from([GROUP, OTHER_GROUP]))
-    def start(self, group: str) -> None:
-        """Nobody else lives in its target group, and it begins by settling that."""
-        if any(self.group[one] == group for one in self.step):
-            return
+    def begins(self, group: str, image: str = "", *, whole: bool) -> str:
+        """One of this image, or that bakes its own; some go to their end at once. Its name."""
         self.count += 1
         release = f"app-{self.count:012x}"
-        self.group[release] = group
-        self.step[release] = 0
+        self.group[release], self.image[release] = group, image or f"ami-{release}"
+        self.step[release] = self.steps.index(self._template) if image else 0
+        while whole and release in self.step:
+            self.one_step(release)
+        return release
+
+    def free(self, group: str) -> bool:
+        """Whether nobody else lives in the target group; then who begins there settles it."""
+        if any(self.group[one] == group for one in self.step):
+            return False
         self.reconcile(only=NAMES[group])
+        return True
+
+    def one_step(self, release: str) -> None:
+        do = self.steps[self.step[release]]
+        self.step[release] += 1
+        do(release)
+
+    @rule(group=st.sampled_from([GROUP, OTHER_GROUP]), whole=st.booleans())
+    def start(self, group: str, *, whole: bool) -> None:
+        if self.free(group):
+            self.begins(group, whole=whole)
+
+    @rule(group=st.sampled_from([GROUP, OTHER_GROUP]), data=st.data())
+    def go_back(self, group: str, data: st.DataObject) -> None:
+        """To what is previous, or to any version by its name; none is forgotten meanwhile."""
+        names = [one.image for one in self.versions(group) if not one.serving]
+        if not names or not self.free(group):
+            return
+        versions = self.versions(group)
+        wanted = data.draw(st.sampled_from(["previous", *names]))
+        try:
+            chosen = choose(versions, wanted, "app")
+        except InputError:
+            # All others were left by rollbacks.
+            assert wanted == "previous"
+            return
+        current = next(iter(serving(self.facts.fleets, group)), None)
+        left = hold.after_rollback(current, versions, chosen)
+        self.held[f"app-{self.count + 1:012x}"] = {t.HELD: hold.to_tag(left)} if left else {}
+        self.begins(group, chosen.image, whole=data.draw(st.booleans()))
+
+    @rule(source=st.sampled_from([GROUP, OTHER_GROUP]), whole=st.booleans())
+    def release_elsewhere(self, source: str, *, whole: bool) -> None:
+        """What serves one target group is released to the other, as it is."""
+        group = OTHER_GROUP if source == GROUP else GROUP
+        current = next(iter(serving(self.facts.fleets, source)), None)
+        if current is None or not self.free(group):
+            return
+        # One that does not tell that it was released is not found.
+        if t.RELEASED in self.get("images", current.image).tags:
+            self.begins(group, current.image, whole=whole)
+
+    @precondition(lambda self: self.at_the_gate())
+    @rule(data=st.data())
+    def fail_at_the_gate(self, data: st.DataObject) -> None:
+        """The verdict blames the image, whichever it is; what the release made is undone."""
+        release = data.draw(st.sampled_from(self.at_the_gate()))
+        image = self.get("images", self.image[release])
+        name = NAMES[self.group[release]]
+        self.put("images", image.with_tags(**blame(image, START, name, "sick", keep=False)))
+        fleet = self.get("fleets", f"sfr-{release}")
+        self.drop("instances", *(x.id for x in self.facts.instances if x.fleet == fleet.id))
+        self.drop("templates", *fleet.launch_templates)
+        self.put("fleets", fleet.model_copy(update={"state": "cancelled"}))
+        for one in discardable(self.facts.images, release, self._used()):
+            self._discard(one)
+        del self.step[release]
+
+    def at_the_gate(self) -> list[str]:
+        gate = self.steps.index(self._promote)
+        return sorted(release for release, step in self.step.items() if step == gate)
 
     @precondition(lambda self: self.step)
     @rule(data=st.data(), times=st.integers(1, 12))
@@ -188,9 +306,7 @@ class Account(RuleBasedStateMachine):
         release = data.draw(st.sampled_from(sorted(self.step)))
         for _ in range(times):
             if release in self.step:
-                do = self.steps[self.step[release]]
-                self.step[release] += 1
-                do(release)
+                self.one_step(release)
 
     @precondition(lambda self: self.step)
     @rule(data=st.data())
@@ -231,6 +347,16 @@ class Account(RuleBasedStateMachine):
             assert set(fleets[name].launch_templates) <= {one.id for one in self.facts.templates}
         assert all(fleets[name].live for name in self.foreign)
 
+    @invariant()
+    def no_version_is_lost(self) -> None:
+        there = {one.id: one for one in self.facts.images}
+        for group, line in self.history.items():
+            assert set(line[-KEEP:]) <= there.keys(), (group, line)
+            living = any(self.group[one] == group for one in self.step)
+            if not living:
+                kept = [one.image for one in self.versions(group)][:KEEP]
+                assert kept == line[-KEEP:][::-1], (group, line)
+
     def only_what_is_owned(self) -> None:
         living = set(self.step)
         serving = set(self.serving.values())
@@ -243,7 +369,7 @@ class Account(RuleBasedStateMachine):
             assert not one.live or of_owned or one.tags[t.RELEASE] in living, one
         for image in self.facts.images:
             used = any(not one.gone and one.image == image.id for one in self.facts.fleets)
-            assert image.release in living or used or t.RELEASED in image.tags, image
+            assert image.release in living or used or image.released, image
         held = {name for image in self.facts.images for name in image.snapshots}
         assert {one.id for one in self.facts.snapshots} <= held
         for template in self.facts.templates:
@@ -260,4 +386,4 @@ class Account(RuleBasedStateMachine):
 
 
 TestAccount = Account.TestCase
-TestAccount.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestAccount.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
