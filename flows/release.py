@@ -16,6 +16,7 @@ from tasks.foreign import find_foreign
 from tasks.image import Job, discard_image, find_image, packer_build, test_in_image
 from tasks.infra import look_up_infra
 from tasks.lock import one_at_a_time
+from tasks.quota import check_quotas
 from tasks.reconcile import settle
 from tasks.record import recorded
 from tasks.runs import newer_push
@@ -87,6 +88,7 @@ def release(
             return record.unchanged(current[0])
         if no := outdated(record.approved, image, current):
             return record.declined(no)
+        check_quotas(found, fleet)
         with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:
             undo.later("discard image", discard_image, job)
             if image is None:

@@ -14,6 +14,7 @@ from tasks.fleet import find_serving, is_unchanged
 from tasks.foreign import find_foreign
 from tasks.infra import look_up_infra
 from tasks.lock import one_at_a_time
+from tasks.quota import check_quotas
 from tasks.reconcile import settle
 from tasks.record import recorded
 from tasks.serve import serve
@@ -64,6 +65,7 @@ def rollback(
         record.foreign = find_foreign(found)
         if current and is_unchanged(found, fleet, image, current[0]):
             return record.unchanged(current[0])
+        check_quotas(found, fleet, refuse=False)
         with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:
             return serve(record, undo, turn, image, found, current)
     return record.to_release(())  # It gave way.

@@ -230,6 +230,11 @@ class Sandbox:
         body = {"market": market, "type": instance_type, "zone": zone}
         self._call("POST", "/refusals", {"code": code, "envelope": envelope, **body})
 
+    def quota(self, code: str, value: float | None) -> None:
+        """A value of Service Quotas, such as L-34B43A08, vCPUs of standard Spot instances; None:
+        AWS's default. It is told, not enforced: see spot_instance_limit."""
+        self._call("POST", "/quotas", {"code": code, "value": value})
+
     def clear_capacity(self) -> None:
         """No limits and no refusals any more."""
         self._call("DELETE", "/capacity")

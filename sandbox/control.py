@@ -72,6 +72,7 @@ class Control:
             ("POST", "/capacity", self._set_capacity),
             ("DELETE", "/capacity", lambda _: self._clear_capacity()),
             ("POST", "/refusals", self._refuse),
+            ("POST", "/quotas", self._set_quota),
             ("POST", "/late", self._set_late),
             ("POST", "/date", self._set_date),
             ("POST", "/scripts", self._add_script),
@@ -170,6 +171,15 @@ class Control:
         with self._engine.lock:
             self._engine.state.refusals[_pool_name(body)] = refused
             self._engine.fleets.look_again()
+
+    def _set_quota(self, request: Request) -> dict[str, float]:
+        """{"code": "L-34B43A08", "value": 8}, value null for AWS's default."""
+        body = _body(request)
+        with self._engine.lock:
+            self._engine.state.quotas.pop(str(body["code"]), None)
+            if body.get("value") is not None:
+                self._engine.state.quotas[str(body["code"])] = float(body["value"])
+            return dict(self._engine.state.quotas)
 
     def _set_late(self, request: Request) -> None:
         seconds = _body(request).get("seconds")

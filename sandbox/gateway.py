@@ -13,7 +13,7 @@ from typing import Any
 from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 
-from sandbox import aws_errors, pricing
+from sandbox import aws_errors, pricing, quotas
 from sandbox.calls import Call, Recorder
 from sandbox.engine import Engine
 from sandbox.faults import Fault, Faults
@@ -62,6 +62,8 @@ class Gateway:
         def carry_out(copy: bytes | None = None) -> Response:
             if call.service == "pricing":
                 return pricing.answer(call.operation, body, self._engine.region)
+            if call.service == "servicequotas":
+                return quotas.answer(call.operation, body, self._engine.state.quotas)
             environ["wsgi.input"] = io.BytesIO(body)
             return self._carry_out(call, environ, copy)
 

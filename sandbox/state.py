@@ -125,6 +125,8 @@ class State:
     # images that were there once, and when they were deregistered
     deregistered: dict[str, float] = field(default_factory=dict)
     locked_snapshots: set[str] = field(default_factory=set)
+    # Service Quotas' code -> its value, where it is not AWS's default
+    quotas: dict[str, float] = field(default_factory=dict)
     # "type/zone" with "*" for any -> at most so many instances
     capacity: dict[str, int] = field(default_factory=dict)
     # named as capacity limits are -> what EC2 says of launches there

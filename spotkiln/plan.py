@@ -21,7 +21,8 @@ class Plan(Noun):
     differ. Seconds are from the launch until the old servers have drained; `serving` is the fleet
     that serves now. Prices are in USD per hour, `both` while old and new run side by side, reckoned
     as if the old servers were of the same types. In words, `launch` is what is asked for, `foreign`
-    what serves and is not ours, `held` why, after a rollback, a release would do nothing."""
+    what serves and is not ours, `quotas` where there may be no room, `held` why, after a rollback,
+    a release would do nothing."""
 
     app: str
     ref: str
@@ -37,6 +38,7 @@ class Plan(Noun):
     launch: str
     foreign: tuple[str, ...] = ()
     held: str = ""
+    quotas: tuple[str, ...] = ()
     serving: Fleet | None = None
     retire: tuple[Fleet, ...]
     at_least_seconds: float
@@ -72,6 +74,7 @@ def make_plan(
     unchanged: bool,
     size: Size,
     foreign: Foreign,
+    quotas: Sequence[str],
     price: Estimate,
 ) -> Plan:
     least, most = doubled(spec.gate, infra.target_group)
@@ -90,6 +93,7 @@ def make_plan(
         unchanged=unchanged,
         capacity=size.spec.capacity,
         launch=size.in_words,
+        quotas=tuple(quotas),
         foreign=tuple(in_words(foreign, adopt=infra.adopt)),
         held="" if spec.even_if_held else reason(serving[0] if serving else None, source.commit),
         serving=serving[0] if serving else None,
@@ -116,6 +120,7 @@ def changes(plan: Plan) -> list[str]:
         return [*lines, "nothing to do: it serves already"]
     price = f"{plan.price.asked} per hour (all On-Demand: {plan.price.on_demand})"
     lines.append(f"launch: {plan.launch}; {price}")
+    lines += plan.quotas
     if not plan.retire:
         return [*lines, "retire: nothing, for nothing of ours serves"]
     old = ", ".join(f"{one.id} ({one.capacity} instances)" for one in plan.retire)

@@ -79,12 +79,17 @@ def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) ->
         return False
 
 
+def sized(infra: Infra, spec: FleetSpec) -> Size:
+    """How many would be asked for now."""
+    aws = connect(infra.region)
+    current = serving(fleets.listing(aws), infra.target_group.arn)
+    return size(spec, [*current[:1], *_to_adopt(aws, infra)])
+
+
 @task(name="choose the capacity", task_run_name="4 launch: choose the capacity", **STEP)
 def choose_size(infra: Infra, spec: FleetSpec) -> Size:
     """How many to ask for: looked up when it is asked, for what serves may be scaled meanwhile."""
-    aws = connect(infra.region)
-    current = serving(fleets.listing(aws), infra.target_group.arn)
-    chosen = size(spec, [*current[:1], *_to_adopt(aws, infra)])
+    chosen = sized(infra, spec)
     if chosen.why:
         say(chosen.in_words)
     return chosen

@@ -12,6 +12,7 @@ from tasks.fleet import find_serving, is_unchanged
 from tasks.foreign import find_foreign
 from tasks.image import Job, find_image
 from tasks.price import prices
+from tasks.quota import quota_lines
 from tasks.step import STEP
 
 
@@ -42,5 +43,6 @@ def plan_release(job: Job) -> Plan:
         unchanged=unchanged,
         size=wanted,
         foreign=foreign,
+        quotas=[] if unchanged else quota_lines(infra, wanted.spec),
         price=estimate(wanted.spec, known),
     )

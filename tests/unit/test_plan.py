@@ -31,6 +31,7 @@ def plan(**given: Any) -> Plan:
         "unchanged": False,
         "size": Size(spec=FleetSpec()),
         "foreign": Foreign(),
+        "quotas": [],
         "price": PRICE,
     }
     return make_plan(

@@ -1,0 +1,56 @@
+"""The account's quotas, looked up before money is spent."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.reliability.world import World
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
+
+SPOT = "L-34B43A08"
+
+
+@pytest.fixture(autouse=True)
+def roomy(world: World) -> Iterator[None]:
+    yield
+    world.box.quota(SPOT, None)
+
+
+def made(world: World) -> list[str]:
+    return [
+        x["operation"]
+        for x in world.box.calls()
+        if x["operation"] in {"CreateImage", "RequestSpotFleet"} and not x["error"]
+    ]
+
+
+def test_without_room_nothing_is_baked(world: World) -> None:
+    world.release("v1", "quota")
+    world.box.clear_calls()
+    world.box.quota(SPOT, 5)  # of which two servers have four
+    process = world.start("v1", "no room")
+    result = process.result()
+    assert "Spot quota L-34B43A08: 4 vCPUs are needed" in result["error"]
+    assert "1 are free (4 of 5 are in use)" in result["error"]
+    assert made(world) == []
+    # What serves already needs none.
+    assert world.release("v1", "quota", force=False)["outcome"] == "unchanged"
+
+
+def test_a_rollback_is_warned_and_goes_on(world: World) -> None:
+    for ref in ("v1", "v2"):
+        assert world.release(ref, "quota back", keep_versions=5)["outcome"] == "released"
+    world.box.quota(SPOT, 5)
+    given = world.parameters("v1", "quota back", keep_versions=5)
+    del given["force"]
+    process = world.zygote.start("rollback", given)
+    assert process.result()["outcome"] == "released"
+    assert "Spot quota L-34B43A08" in process.log()
+
+
+def test_without_the_right_it_says_so_and_goes_on(world: World) -> None:
+    world.box.fault("GetServiceQuota", "error", code="AccessDeniedException", status=400, count=9)
+    process = world.start("v1", "no right")
+    assert process.result()["outcome"] == "released"
+    assert "the quotas were not checked: no right to GetServiceQuota" in process.log()
