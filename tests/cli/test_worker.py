@@ -38,7 +38,7 @@ def programs_of(worker: "subprocess.Popen[bytes]") -> list[str]:
     """The Python modules that its processes run."""
     pids = descendants(worker.pid)
     commands = [Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in pids]
-    return [command[command.index("-m") + 1] for command in commands]
+    return [command[command.index("-m") + 1] for command in commands if "-m" in command]
 
 
 @pytest.fixture
