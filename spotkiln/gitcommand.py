@@ -64,6 +64,7 @@ TROUBLE = re.compile(
     | kex_exchange_identification | http/2\ stream
     | returned\ error:\ (429|5\d\d) | http(\ status)?:?\ (429|5\d\d) | internal\ server\ error
     | service\ unavailable | bad\ gateway | too\ many\ requests | rate\ limit
+    | (unable|failed)\ to\ write | unable\ to\ create\ temporary | write\ error
     | no\ space\ left | disk\ quota | read-only\ file\ system | input/output\ error
     | out\ of\ memory | cannot\ allocate\ memory | too\ many\ open\ files
     | resource\ temporarily\ unavailable | cannot\ fork

@@ -58,6 +58,8 @@ def test_gits_own_words_are_told_where_they_matter(said: str, told: str) -> None
         "error: RPC failed; curl 92 HTTP/2 stream 5 was not closed cleanly\nfatal: early EOF",
         "fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output",
         "error: unable to write file art/a.png\nfatal: sha1 file write error: Disk quota exceeded",
+        # All that git says of a disk that is full while it checks out.
+        "error: unable to write file f2",
         "fatal: Out of memory, malloc failed (tried to allocate 9000000 bytes)",
         "kex_exchange_identification: Connection closed by remote host\nfatal: Could not read",
         'batch response: Post "https://h/x": dial tcp 127.0.0.1:1: connect: connection refused',
@@ -84,6 +86,7 @@ def test_a_git_that_the_machine_ends_is_tried_again() -> None:
         "remote: Repository not found.\nfatal: repository 'https://h/x/' not found",
         "fatal: unable to access 'https://h/x/': The requested URL returned error: 403",
         "fatal: detected dubious ownership in repository at '/srv/x'",
+        "error: unable to create file aaaa: File name too long",
         "Host key verification failed.\nfatal: Could not read from remote repository.",
     ],
 )
