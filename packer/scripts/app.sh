@@ -47,6 +47,15 @@ build() {
   rm -rf "$home"
 }
 
+# What the build command has left running would be cut off in the middle by the image, and keeps
+# this machine's login open until then. Nothing else runs as this user here, unless it is the one
+# that is logged in.
+end_leftovers() {
+  if (($(id -u "$user") >= 100)) && [[ $user != "${SUDO_USER:-}" ]]; then
+    runuser -u "$user" -- bash -c 'kill -KILL -1' 2>/dev/null || true
+  fi
+}
+
 install_units() {
   local units
   units=$(mktemp -d)
@@ -91,8 +100,10 @@ make_user
 unpack
 write_environment
 build || {
+  end_leftovers
   echo "app: the build command failed; its own message is above" >&2
   exit "$DEPENDENCIES"
 }
+end_leftovers
 install_units
 rm -f "$SPOTKILN_ARCHIVE"

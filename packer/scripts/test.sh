@@ -143,12 +143,26 @@ bring_home() {
   chmod -R a+rX "$report"
 }
 
-prepare_report
-set +e
-(
+# Runs a command, shows what it says and keeps that in test.log; its exit code is in `code`. Not
+# through a pipe: what the tests leave running would hold it open, and this would wait for it.
+shown() {
+  local running following
+  sleep infinity &
+  running=$!
+  tail --follow --bytes=+1 --sleep-interval=0.2 --pid="$running" "$report/test.log" | beginning &
+  following=$!
+  set +e
+  (
+    set -e
+    "$@"
+  ) >"$report/test.log" 2>&1
+  code=$?
   set -e
-  judge
-) 2>&1 | tee "$report/test.log" | beginning
-code=${PIPESTATUS[0]}
-set -e
+  kill "$running"
+  wait "$running" 2>/dev/null || true
+  wait "$following"
+}
+
+prepare_report
+shown judge
 bring_home "$code"

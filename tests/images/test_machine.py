@@ -213,7 +213,8 @@ def test_any_application_and_any_command(cloud: Cloud, tmp_path: Path) -> None:
             "app_archive": str(tmp_path / "app.tar.gz"),
             "commit": COMMIT,
             "app_environment": {"GREETING": greeting},
-            "build_command": 'test "$GREETING" = "$(printenv GREETING)" && touch built',
+            # What it leaves running, and with its output open, is not waited for.
+            "build_command": 'test "$GREETING" = "$(printenv GREETING)" && touch built\nsleep 999&',
             "migrate_command": 'test -e "$HOME/tried" || { touch "$HOME/tried"; false; }',
             "start_command": f"""MODE="so 'fine' $PORT" ruby serve.rb {arguments}""",
             "notify": False,

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 from spotkiln.junit import REPORT_BYTES
@@ -77,3 +78,16 @@ def test_tests_that_flood_are_heard_at_first_and_run_on(tmp_path: Path) -> None:
         f"\ntest: the tests have said more than {LOG_BYTES} bytes; the rest is not shown\n"
     )
     assert bash(tmp_path, "echo short | beginning") == "short\n"
+
+
+def test_what_the_tests_leave_running_is_not_waited_for(tmp_path: Path) -> None:
+    """A browser or a database that a test started, and that still has the test's output open."""
+    start = time.monotonic()
+    said = bash(
+        tmp_path,
+        'prepare() { echo one; (trap "" HUP; sleep 40) & echo two >&2; false; echo never; }\n'
+        '>"$report/test.log"; shown prepare; echo "code $code"',
+    )
+    assert said == "one\ntwo\ncode 1\n"
+    assert (tmp_path / "test.log").read_text() == "one\ntwo\n"
+    assert time.monotonic() - start < 20
