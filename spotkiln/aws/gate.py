@@ -13,10 +13,12 @@ from spotkiln.judge import judge, verdict_within
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
 from spotkiln.target import Health, Instance, Server, Target, server_of
 
-# While nothing is missing, the fleet itself tells little: it is asked every so often.
-FLEET_EVERY = 8
+# Once all of them run, EC2 tells little that the load balancer does not: so often it is asked.
+EC2_EVERY = 8
 # A fleet's history is up to 30 s late: no use in asking sooner.
 HISTORY_LATE_SECONDS = 30
+# What the load balancer says of a target that runs and is checked.
+CHECKED = {Health.INITIAL, Health.HEALTHY, Health.UNHEALTHY}
 
 
 def with_health(live: list[Instance], registered: dict[str, Target]) -> tuple[Target, ...]:
@@ -42,14 +44,26 @@ class Watch:
         self._activity = ""
         self._errors: tuple[str, ...] = ()
         self._zones: dict[str, str] = {}
+        self._members: list[Instance] = []
         self.seen: list[Observation] = []
 
-    def look(self) -> Observation:
-        members = instances.of_fleet(self._aws, self._fleet.id)
+    def _due(self) -> bool:
+        """Whether EC2 may tell what the load balancer does not: while not all run, when it says
+        that one is not as it should be, and every so often."""
+        running = sum(one.state == "running" for one in self._members)
+        last = self.seen[-1].targets if self.seen else ()
+        odd = any(one.health not in CHECKED for one in last)
+        return running < self._fleet.capacity or odd or (len(self.seen) + 1) % EC2_EVERY == 0
+
+    def look(self, *, thorough: bool = False) -> Observation:
+        """`thorough`: nothing is taken from an earlier look."""
+        if thorough or self._due():
+            self._members = instances.of_fleet(self._aws, self._fleet.id, self._fleet.capacity)
+        members = self._members
         live = [one for one in members if one.live]
         short = len(live) < self._fleet.capacity
         # Not at the first look if all is there: the fleet has only just been asked for.
-        if short or (len(self.seen) + 1) % FLEET_EVERY == 0:
+        if thorough or short or (len(self.seen) + 1) % EC2_EVERY == 0:
             self._ask_the_fleet(short=short)
         # None is registered before it runs, and what serves is only compared with what runs.
         running = any(one.state == "running" for one in live)
@@ -108,6 +122,10 @@ def watch(
     def probe() -> Done[Verdict] | Waiting:
         observation = watching.look()
         verdict = judge(limits, fleet.capacity, watching.seen)
+        if verdict.outcome is Outcome.HEALTHY:
+            # Nobody is promoted by what was true a moment ago.
+            observation = watching.look(thorough=True)
+            verdict = judge(limits, fleet.capacity, watching.seen)
         progress(observation, verdict)
         if verdict.outcome is not Outcome.WAITING:
             return Done(verdict)
@@ -118,6 +136,6 @@ def watch(
         what=f"the gate's verdict on {fleet.id}",
         deadline_seconds=limits.ceiling + 60,
         clock=clock,
-        backoff=Backoff(first=1.0, factor=1.3, maximum=5.0),
+        backoff=Backoff(first=1.0, factor=1.5, maximum=5.0),
         not_before=1.0,
     )

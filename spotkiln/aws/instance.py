@@ -76,17 +76,20 @@ def members(aws: Aws, fleet: str) -> list[str]:
             raise
 
 
-def of_fleet(aws: Aws, fleet: str) -> list[Instance]:
+def of_fleet(aws: Aws, fleet: str, enough: int | None = None) -> list[Instance]:
     """All that a fleet launched and EC2 still tells of, the terminated of the last hour too.
 
     By AWS's own tag, and as its members: what a fleet tells can be out of date, and On-Demand
-    members may be without the tag.
+    members may be without the tag. Once the tag shows so many living ones that it is `enough`,
+    the fleet is not asked.
     """
     tagged = _describe(
         aws,
         [{"Name": f"tag:{t.FLEET_REQUEST}", "Values": [fleet]}],
         f"instances of fleet {fleet}",
     )
+    if enough is not None and sum(one.live for one in tagged) >= enough:
+        return tagged
     known = {one.id for one in tagged}
     more = [name for name in members(aws, fleet) if name not in known]
     return tagged + [one.of(fleet) for one in by_id(aws, more)]

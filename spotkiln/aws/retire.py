@@ -29,8 +29,8 @@ def still_held(registered: dict[str, Target], ids: set[str]) -> list[Target]:
     ]
 
 
-def _members(aws: Aws, retiring: Sequence[Fleet]) -> list[Instance]:
-    return [one for fleet in retiring for one in instances.of_fleet(aws, fleet.id)]
+def _members(aws: Aws, retiring: Sequence[Fleet], enough: int | None = None) -> list[Instance]:
+    return [one for fleet in retiring for one in instances.of_fleet(aws, fleet.id, enough)]
 
 
 def drain(
@@ -69,7 +69,10 @@ def _confirm(
     a fleet does not tell of members that are about to end."""
 
     def gone() -> Done[None] | Waiting:
-        members = {one.id: one for one in _members(aws, retiring)}
+        # As long as one is seen by its tag, nobody need ask which have none.
+        members = {one.id: one for one in _members(aws, retiring, enough=0)}
+        if all(one.gone for one in members.values()):
+            members |= {one.id: one for one in _members(aws, retiring)}
         members |= {one.id: one for one in instances.by_id(aws, known - members.keys())}
         left = [one for one in members.values() if not one.gone]
         late = {one.id for one in left if one.live}
