@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import pytest
 
+from tests.release.pages import page
 from tests.reliability.conftest import long
 from tests.reliability.load import Load
 from tests.reliability.moments import GATE
@@ -141,6 +142,8 @@ def test_a_database_down_during_a_release_and_a_rollback(world: World) -> None:
                     failed,
                 )
                 assert released(world) == before
+                # In the application's own words, brought to the console by the image's units.
+                assert "ECONNREFUSED" in page(world, "evidence-"), flow
                 assert world.account.look().fleet == serving
             database.up()
             wait_for(world, 2)
