@@ -98,7 +98,9 @@ def _of_lost_instances(limits: Limits, line: Timeline) -> Iterator[Verdict]:
     """What ended without EC2's doing: a crash of its own, or by others."""
     ended = [(x, ending(x.lost_by)) for x in line.now.instances if not x.live]
     lost = [(one, how) for one, how in ended if how]
-    final_ones = [(one, how) for one, how in lost if how.at_once]
+    # Where some do run, one that did not is a loss as any other.
+    running = any(one.state == "running" for one in line.now.instances)
+    final_ones = [] if running else [(one, how) for one, how in lost if how.at_once]
     if not final_ones and len(lost) <= limits.losses:
         return
     listed = ", ".join(f"{one.id} ({one.lost_by})" for one, _ in lost)

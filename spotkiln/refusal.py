@@ -206,7 +206,8 @@ def final(errors: Iterable[str]) -> tuple[str, Refusal] | None:
 
 
 class Ending(Noun):
-    """Why an instance ended, as its state reason's code says. `at_once`: one is enough."""
+    """Why an instance ended, as its state reason's code says. `at_once`: one is enough, if
+    none runs."""
 
     cause: Cause
     advice: str

@@ -126,10 +126,16 @@ def test_every_refusal_says_what_to_do_and_none_blames_an_image() -> None:
     ],
 )
 def test_what_no_second_launch_mends_ends_it_with_the_first(code: str, advice: str) -> None:
-    found = judge(LIMITS, 2, [look(0), look(5, {"i-1": "initial"}, ended=[ended("i-2", code)])])
+    found = judge(LIMITS, 2, [look(0), look(5, ended=[ended("i-2", code)])])
     assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.MISCONFIGURED)
     assert f"i-2 ({code})" in found.detail
     assert advice in found.advice
+    # Where another runs it may have been an accident: so many as may be lost are borne with.
+    up: Healths = {"i-1": "healthy", "i-9": "healthy"}
+    lost = [ended(f"i-{n}", code) for n in (2, 3, 4)]
+    for allowed in (lost[:1], lost[:2]):
+        assert judge(LIMITS, 2, [look(0, up, ended=allowed)]).outcome is Outcome.WAITING
+    assert judge(LIMITS, 2, [look(0, up, ended=lost)]).cause is Cause.MISCONFIGURED
 
 
 @pytest.mark.parametrize(
