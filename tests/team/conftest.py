@@ -7,10 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from examples.prefect_local import POOL, LocalPrefect, shipped
+from examples.prefect_local import POOL, LocalPrefect, client_of, shipped
 from examples.repositories import make_demo
 from sandbox.client import Sandbox
 from tests.reliability.truth import Account
@@ -29,10 +28,7 @@ class Team:
         self.box = box
         self.repository = repository
         self.account = Account(box)
-        user, _, password = PASSWORD.partition(":")
-        self.api = httpx.Client(
-            base_url=f"{prefect.address}/api", timeout=60, auth=(user, password)
-        )
+        self.api = client_of(prefect.address, PASSWORD)
         self.deployments: dict[str, str] = {}
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
@@ -105,11 +101,9 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     with ExitStack() as stack:
         environment = {
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": stack.enter_context(postgres()),
-            "PREFECT_SERVER_API_AUTH_STRING": PASSWORD,
-            "PREFECT_API_AUTH_STRING": PASSWORD,
             "SPOTKILN_HOME": str(home / "spotkiln"),
         }
-        prefect = stack.enter_context(LocalPrefect(home / "prefect", environment, 0))
+        prefect = stack.enter_context(LocalPrefect(home / "prefect", environment, 0, PASSWORD))
         prefect.start_server()
         settings = {"target_groups": GROUPS}
         box = stack.enter_context(
