@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
+from spotkiln.markup import plain
 from spotkiln.noun import Noun
 from spotkiln.own import LeftAlone
 from spotkiln.reconcile import Action, Do
@@ -114,7 +115,7 @@ def reconcile_page(found: Reconciled) -> str:
         ("Left alone: only their tags look like ours", found.left_alone),
     ):
         if lines:
-            parts += [f"## {title}", "\n".join(f"- {line}" for line in lines)]
+            parts += [f"## {title}", "\n".join(f"- {plain(str(line))}" for line in lines)]
     if len(parts) == 1:
         parts.append("There is nothing that nobody owns.")
     return "\n\n".join(parts) + "\n"

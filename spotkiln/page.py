@@ -43,14 +43,18 @@ def release_page(release: Release) -> str:
         parts += ["## Targets", _targets(release)]
     parts += ["## Where the time went", _times(release)]
     if release.foreign:
-        parts += ["## Not ours", "\n".join(f"- {line}" for line in release.foreign)]
+        parts += ["## Not ours", "\n".join(f"- {plain(line)}" for line in release.foreign)]
     if release.undone:
         parts += ["## Undone", "\n".join(f"- {plain(what)}" for what in release.undone)]
     if release.retired:
         parts += ["## Retired", "\n".join(f"- {_fleet(fleet)}" for fleet in release.retired)]
     if release.ledger:
         rows = [
-            (entry.kind, f"`{entry.id}`", f"{entry.fate}: {entry.why}" if entry.why else entry.fate)
+            (
+                entry.kind,
+                f"`{entry.id}`",
+                f"{entry.fate}: {plain(entry.why)}" if entry.why else entry.fate,
+            )
             for entry in release.ledger
         ]
         parts += [f"## Ledger: {_sums(release)}", table(["resource", "id", "fate"], rows)]

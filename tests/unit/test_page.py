@@ -150,6 +150,14 @@ def test_red_tests_are_named() -> None:
     assert "## Undone\n\n- discard image\n" in page
 
 
+def test_names_of_what_is_not_ours_are_no_markup() -> None:
+    """Whoever may make an Auto Scaling group may call it anything."""
+    lost = Entry(kind="image", id="ami-1", fate=Fate.LEFT_BEHIND, why="said <b>no</b>")
+    page = release_page(release(foreign=("![x](http://evil) (2 instances)",), ledger=(lost,)))
+    assert r"- !\[x\](http://evil) (2 instances)" in page.splitlines()
+    assert r"said \<b\>no\</b\>" in page
+
+
 def test_a_tests_words_are_no_markup() -> None:
     """Anybody may send a pull request with a test whose name is one."""
     bad = Failure(
