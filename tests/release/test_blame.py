@@ -8,13 +8,15 @@ import pytest
 from tests.release.pages import commit_of, page
 from tests.reliability.conftest import long
 from tests.reliability.test_spot import first_instance_of_a_second_fleet
-from tests.reliability.world import SPEED, World
+from tests.reliability.world import SPEED, World, without_release_only
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
 
 SERVERS = {"aws:ec2spot:fleet-request-id": "sfr-*"}
 # For ever, as far as a test goes: what is told at once is not waited for.
 PATIENT = {"polls": 1, "boot_seconds": 20, "fulfilment_seconds": 7200}
+# So long that a test can do something meanwhile.
+LASTING = {"polls": 60, "boot_seconds": 20}
 
 
 @pytest.fixture
@@ -51,8 +53,7 @@ def back_up(world: World) -> None:
 
 
 def roll_back(world: World) -> dict[str, Any]:
-    given = world.parameters("v1", keep_versions=5)
-    del given["force"]
+    given = without_release_only(world.parameters("v1", keep_versions=5))
     return world.zygote.start("rollback", given).result()
 
 
@@ -60,7 +61,7 @@ def test_a_database_down_during_a_release_blames_no_image(
     world: World, versions: list[dict[str, Any]]
 ) -> None:
     before = released(world)
-    process = world.start("v1", "while it goes down", keep_versions=5)
+    process = world.start("v1", "while it goes down", keep_versions=5, gate=LASTING)
     first_instance_of_a_second_fleet(world)
     world.box.script(match=SERVERS, health=500)
     failed = process.result()
@@ -92,7 +93,7 @@ def test_a_database_down_during_a_rollback_loses_no_version(
 def test_a_fleet_that_somebody_cancels_is_not_asked_for_again(
     world: World, versions: list[dict[str, Any]]
 ) -> None:
-    process = world.start("v1", "cancelled", fleet={"on_demand_fallback": True})
+    process = world.start("v1", "cancelled", fleet={"on_demand_fallback": True}, gate=LASTING)
     first_instance_of_a_second_fleet(world)
     new = [
         one["SpotFleetRequestId"]

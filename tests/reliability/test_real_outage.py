@@ -17,7 +17,7 @@ from tests.reliability.conftest import long
 from tests.reliability.load import Load
 from tests.reliability.moments import GATE
 from tests.reliability.test_real_machines import GROUPS, docker_answers
-from tests.reliability.world import World
+from tests.reliability.world import World, without_release_only
 
 pytestmark = [
     pytest.mark.docker,
@@ -127,8 +127,9 @@ def test_a_database_down_during_a_release_and_a_rollback(world: World) -> None:
             made.append(world.zygote.start("release", parameters).result(900))
             assert made[-1]["outcome"] == "released", made[-1]
         before, serving = released(world), made[1]["fleet"]
-        back: dict[str, Any] = world.parameters(dependent, gate=GATE, keep_versions=5)
-        del back["force"]
+        back: dict[str, Any] = without_release_only(
+            world.parameters(dependent, gate=GATE, keep_versions=5)
+        )
         back["version"] = made[0]["image"]
         with Load(world.box.load_balancer("website")) as load:
             time.sleep(2)
