@@ -3,15 +3,19 @@
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from examples.runs import Runs
+from tests.cli.conftest import Command
 from tests.cli.test_worker import programs_of, until, until_ended
 from tests.release.pages import page
 from tests.release.test_approval import answer, changing
 from tests.release.test_following import events
+from tests.reliability.conftest import long
 from tests.reliability.world import World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(900)]
@@ -159,6 +163,41 @@ def test_its_last_word_comes_after_its_last_heartbeat(
     assert "prefect.flow-run.heartbeat" in said
     assert said[-1] == "spotkiln.run.suspended"
     runs.set_state(asking, "CANCELLING")
+
+
+def send(world: World, run: str, event: str) -> None:
+    world.api.post(
+        "/events",
+        json=[
+            {
+                "id": str(uuid4()),
+                "occurred": datetime.now(UTC).isoformat(),
+                "event": event,
+                "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"},
+            }
+        ],
+    ).raise_for_status()
+
+
+@long
+def test_a_heartbeat_that_comes_late_crashes_nobody_who_waits(
+    world: World, runs: Runs, worker: "subprocess.Popen[bytes]", command: Command
+) -> None:
+    """Of two that were suspended one gives its last word after it: the other shows why."""
+    code, out, err = command("automations")
+    assert code == 0, out + err
+    told, untold = ask(world, runs, "told"), ask(world, runs, "untold")
+    until_suspended(world, told, untold)
+    time.sleep(5)
+    for run in (told, untold):
+        send(world, run, "prefect.flow-run.heartbeat")
+    send(world, told, "spotkiln.run.suspended")
+    until(lambda: runs.state(untold)[0] == "CRASHED", 260, runs.state(untold))
+    time.sleep(20)
+    assert named(world, told) == "Suspended"
+    runs.set_state(told, "CANCELLING")
+    for one in world.api.post("/automations/filter", json={}).raise_for_status().json():
+        world.api.delete(f"/automations/{one['id']}").raise_for_status()
 
 
 def test_the_way_back_is_free_whoever_waits(
