@@ -48,6 +48,13 @@ def release_page(release: Release) -> str:
         parts += ["## Undone", "\n".join(f"- {plain(what)}" for what in release.undone)]
     if release.retired:
         parts += ["## Retired", "\n".join(f"- {_fleet(fleet)}" for fleet in release.retired)]
+    if release.versions:
+        parts += [f"## Versions of {plain(release.target_group)}", _versions(release)]
+    return "\n\n".join([*parts, *_ledger(release)]) + "\n"
+
+
+def _ledger(release: Release) -> list[str]:
+    parts = []
     if release.ledger:
         rows = [
             (
@@ -60,7 +67,7 @@ def release_page(release: Release) -> str:
         parts += [f"## Ledger: {_sums(release)}", table(["resource", "id", "fate"], rows)]
     if release.ledger_unread:
         parts += ["## Ledger: could not be read", fenced(release.ledger_unread)]
-    return "\n\n".join(parts) + "\n"
+    return parts
 
 
 def _targets(release: Release) -> str:
@@ -71,6 +78,20 @@ def _targets(release: Release) -> str:
             for x in release.servers
         ),
     )
+
+
+def _versions(release: Release) -> str:
+    """What a rollback can go back to, by its image or its commit."""
+    rows = (
+        (
+            f"`{x.image}`",
+            f"`{x.commit[:12]}`",
+            f"{x.released:%Y-%m-%d %H:%M:%S} UTC",
+            "; ".join(filter(None, ["serving" if x.serving else "", plain(x.remarks)])),
+        )
+        for x in release.versions
+    )
+    return table(["image", "commit", "released", ""], rows)
 
 
 def _times(release: Release) -> str:

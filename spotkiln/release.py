@@ -16,6 +16,7 @@ from spotkiln.noun import Noun
 from spotkiln.price import Cost
 from spotkiln.target import Server
 from spotkiln.trigger import Trigger
+from spotkiln.versions import Version
 
 
 class SshInterface(StrEnum):
@@ -150,6 +151,7 @@ class Release(Noun):
 
     `back_to` is set when it was a rollback: when that version was released before, in UTC.
     `last_lines` are the console's of the server that failed the gate, if one did.
+    `versions` are what the target group can go back to at the end.
     `url` is the run's page and `commit_url` the commit's, where they are known; `size` is how
     many servers were asked for and why, `foreign` what served and was not ours; `servers` are the
     fleet's when it passed the gate, `cost` is theirs. `approval` is what a person who was asked
@@ -182,6 +184,7 @@ class Release(Noun):
     foreign: tuple[str, ...] = ()
     servers: tuple[Server, ...] = ()
     cost: Cost | None = None
+    versions: tuple[Version, ...] = ()
     retired: tuple[Fleet, ...] = ()
     undone: tuple[str, ...] = ()
     ledger: tuple[Entry, ...] = ()

@@ -18,7 +18,14 @@ from spotkiln.approval import Asked
 from spotkiln.aws.ledger import read_back
 from spotkiln.aws.session import connect
 from spotkiln.capacity import Size
-from spotkiln.errors import GateFailed, GaveWay, LeftBehind, SpotkilnError, TestsFailed
+from spotkiln.errors import (
+    GateFailed,
+    GaveWay,
+    ImageRejected,
+    LeftBehind,
+    SpotkilnError,
+    TestsFailed,
+)
 from spotkiln.fleet import Fleet
 from spotkiln.foreign import Foreign, in_words
 from spotkiln.image import Image, image_name
@@ -31,12 +38,13 @@ from spotkiln.release import Entry, Outcome, Phase, Release, ReleaseSpec
 from spotkiln.source import Source, commit_url
 from spotkiln.target import Server
 from spotkiln.trigger import run_name
+from spotkiln.versions import Version
 from spotkiln.workdir import leave_folder, run_folder
 from tasks.events import announce
 from tasks.publish import publish
 from tasks.runs import page_of, rename, started_by
 from tasks.step import CLOCK, say
-from tasks.versions import WayBack
+from tasks.versions import WayBack, list_versions
 
 # AWS may tell for so long of what has gone.
 SEEN_SECONDS = 30.0
@@ -61,6 +69,7 @@ class Record:
         self.back_to: WayBack | None = None
         # The commits that the new fleet keeps from being released again unasked.
         self.holds: tuple[str, ...] = ()
+        self.versions: tuple[Version, ...] = ()
         self.approved: Plan | None = None
         self.approval = ""
         self.image: Image | None = None
@@ -231,6 +240,11 @@ class Record:
     def _not_ours(self) -> tuple[str, ...]:
         return tuple(in_words(self.foreign, adopt=self.spec.infra.adopt))
 
+    def look_at_versions(self) -> None:
+        """What the target group can go back to now, for whoever looks at the page."""
+        if self.infra:
+            self.versions = tuple(list_versions(self.spec))
+
     def to_release(self, ledger: tuple[Entry, ...]) -> Release:
         return Release(
             id=self.id,
@@ -261,6 +275,7 @@ class Record:
             size=self.size.in_words if self.size else "",
             servers=self.servers,
             cost=self.cost,
+            versions=self.versions,
             retired=tuple(self.retired),
             undone=tuple(self.undone),
             ledger=ledger,
@@ -302,11 +317,15 @@ def recorded(spec: ReleaseSpec) -> Iterator[Record]:
         raise
     except BaseException as error:
         record.failed(error)
+        if isinstance(error, ImageRejected):
+            # One of them may be suspect now.
+            _attempt("list the versions", record.look_at_versions)
         # The first error is the one to report.
         _tell(record.to_release(record.ledger()))
         raise
     else:
         ledger = record.ledger(patience_seconds=SEEN_SECONDS)
+        _attempt("list the versions", record.look_at_versions)
         _tell(record.to_release(ledger))
         if lost := left_behind(ledger):
             raise LeftBehind(f"{record.id} left behind: {', '.join(lost)}; run reconcile")

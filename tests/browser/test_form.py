@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.sandbox]
 
 SECTIONS = [
     *("Application", "Fleet", "Infrastructure", "Build", "Health gate", "Approval by a person"),
-    *("Release again", "Keep a rejected image", "Versions kept"),
+    *("Release again", "Release even if held", "Keep a rejected image", "Versions kept"),
 ]
 MODELS: list[type[BaseModel]] = [App, FleetSpec, InfraNames, BuildSettings, GatePolicy, Approval]
 

@@ -11,6 +11,7 @@ from spotkiln.page import approval_text, evidence_page, release_page
 from spotkiln.price import Cost
 from spotkiln.release import Entry, Fate, Outcome, Phase, Release
 from spotkiln.trigger import Trigger
+from spotkiln.versions import Version
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
 from tests.unit.test_plan import plan
@@ -131,6 +132,18 @@ def test_what_a_rollback_holds_is_shown() -> None:
     page = release_page(release(fleet=back, image=nouns.image(), back_to="2024-05-01"))
     assert "| held | aaaabbbbcccc: not released again until a newer commit is" in page
     assert "| held |" not in release_page(release(fleet=back, outcome=Outcome.ROLLED_BACK))
+
+
+def test_the_versions_to_go_back_to_are_listed_with_what_is_to_be_said_of_them() -> None:
+    versions = (
+        Version(image="ami-2", commit="b" * 40, released=START, serving=True),
+        Version(image="ami-1", commit="a" * 40, released=START, left=True, suspect="when: [x](y)"),
+    )
+    page = release_page(release(versions=versions))
+    assert "## Versions of website" in page
+    assert f"| `ami-2` | `{'b' * 12}` | 2024-05-01 12:00:00 UTC | serving |" in page
+    assert f"| `ami-1` | `{'a' * 12}` | 2024-05-01 12:00:00 UTC | left by a rollback; susp" in page
+    assert "[x](y)" not in page
 
 
 def test_red_tests_are_named() -> None:
