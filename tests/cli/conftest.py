@@ -11,7 +11,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 from cli.main import main
 from examples.prefect_local import POOL, shipped
 from spotkiln.aws.session import connect
-from tests.reliability.world import World, without_release_only
+from tests.reliability.world import World
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -45,9 +45,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with World(home) as world:
         world.api.post("/work_pools/", json={"name": POOL, "type": "process"}).raise_for_status()
         settings = {**world.parameters("v2"), "keep_versions": 5, "force": False}
-        settings["even_if_held"] = False
         deploy(world, "release", settings)
-        deploy(world, "rollback", without_release_only(settings))
+        settings.pop("force")
+        deploy(world, "rollback", settings)
         for ref in ("v1", "v2"):
             made = world.release(ref, keep_versions=5)
             assert made["outcome"] == "released", made

@@ -98,7 +98,7 @@ def nights(world: World) -> Nights:
     make_demo(nights.blog)
     nights.blog_turns("v1")
     nights.packages(*OLD)
-    settings = {**world.parameters("v1"), "keep_versions": 1, "force": False, "even_if_held": False}
+    settings = {**world.parameters("v1"), "keep_versions": 1, "force": False}
     deploy(world, "release", settings, name="shop")
     app = {"name": "blog", "repository": str(nights.blog), "ref": "nightly"}
     infra = {"target_group": "blog"}

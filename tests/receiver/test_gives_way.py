@@ -33,7 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         deploy(
             world,
             "release",
-            {**world.parameters("v1"), "force": False, "even_if_held": False},
+            {**world.parameters("v1"), "force": False},
             ["push:branch=main"],
         )
         yield world

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.release.pages import page
-from tests.reliability.world import World, without_release_only
+from tests.reliability.world import World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
 
@@ -57,7 +57,7 @@ def test_a_rollback_keeps_the_size_too(world: World) -> None:
     second = world.release("v2", "scaled back")
     scale(world, second["fleet"], 3)
     given = world.parameters("v1", "scaled back")
-    given = without_release_only(given)
+    del given["force"]
     back = world.zygote.start("rollback", given).result()
     assert back["outcome"] == "released", back
     truth = world.settled()

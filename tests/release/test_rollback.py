@@ -6,13 +6,14 @@ import pytest
 
 from examples.account import tags_of
 from tests.release.pages import last_row, page
-from tests.reliability.world import MACHINES, STAND_IN, World, without_release_only
+from tests.reliability.world import MACHINES, STAND_IN, World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
 
 
 def go_back(world: World, version: str = "", **changes: Any) -> dict[str, Any]:
-    given = without_release_only(world.parameters("v1", keep_versions=5, **changes))
+    given = world.parameters("v1", keep_versions=5, **changes)
+    del given["force"]
     if version:
         given["version"] = version
     return world.zygote.start("rollback", given).result()

@@ -127,14 +127,15 @@ class World:
             "app": app,
             "gate": {"polls": 1, "boot_seconds": 20},
             "keep_versions": 2,
-            # Worlds go back and forth: what is to be held is the business of its own tests.
             "force": True,
-            "even_if_held": True,
         }
         return {**given, **changes}
 
     def start(self, ref: str = "v1", variant: str = "", **changes: Any) -> FlowProcess:
-        return self.zygote.start("release", self.parameters(ref, variant, **changes))
+        """Also of what a rollback has left: cases go back and forth, and what is held is the
+        business of its own tests."""
+        given = self.parameters(ref, variant, **{"even_if_held": True, **changes})
+        return self.zygote.start("release", given)
 
     def release(self, ref: str = "v1", variant: str = "", **changes: Any) -> dict[str, Any]:
         """Start one and wait for what comes of it."""
@@ -144,10 +145,9 @@ class World:
         """Start any flow with what it needs of these; a rollback goes to the previous version."""
         if flow == "reconcile":
             return self.zygote.start(flow, {})
-        parameters = self.parameters(ref, variant)
-        if flow == "rollback":
-            parameters = without_release_only(parameters)
-        return self.zygote.start(flow, parameters)
+        if flow == "release":
+            return self.start(ref, variant)
+        return self.zygote.start(flow, without_release_only(self.parameters(ref, variant)))
 
     def reconcile(self, **parameters: Any) -> dict[str, Any]:
         return self.zygote.start("reconcile", parameters).result()
