@@ -17,6 +17,7 @@ from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
 from spotkiln.target import DRAIN_SLACK_SECONDS, Health, Instance, Target
 
 LET_GO = {Health.UNUSED, Health.UNREGISTERED}
+DRAINING = {Health.DRAINING, Health.UNHEALTHY_DRAINING}
 TERMINATION_SECONDS = 900
 
 
@@ -34,41 +35,54 @@ def _members(aws: Aws, retiring: Sequence[Fleet], enough: int | None = None) -> 
 
 
 def drain(
-    aws: Aws, target_group: str, ids: set[str], delay: int, clock: Clock, say: Callable[[str], None]
+    aws: Aws,
+    target_group: str,
+    ids: set[str],
+    delay: int,
+    clock: Clock,
+    say: Callable[[str], None],
+    members: Callable[[], set[str]] = set,
 ) -> None:
-    """Deregister, and wait until the load balancer has let go of all of them."""
+    """Deregister, and wait until the load balancer has let go of all of them; of what registers
+    meanwhile, too, for which the wait begins anew. `members` tells who has come since."""
+    while True:
+        held, began = _deregister(aws, target_group, ids | members())
+        if not held:
+            return
+        say(f"draining {len(held)} targets, {delay} s of deregistration delay")
+
+        def let_go() -> Done[None] | Waiting:
+            left, late = _deregister(aws, target_group, ids | members())
+            return Waiting(", ".join(map(str, left))) if left and not late else Done(None)
+
+        poll(
+            let_go,
+            what=f"targets to drain: {', '.join(sorted(one.instance for one in held))}",
+            deadline_seconds=delay + DRAIN_SLACK_SECONDS,
+            clock=clock,
+            # Those that drain already may be done any time; the others not before the whole
+            # delay, of which AWS tells a moment later.
+            not_before=delay + 0.5 if len(began) == len(held) else 0.0,
+        )
+
+
+def _deregister(aws: Aws, target_group: str, ids: set[str]) -> tuple[list[Target], list[Target]]:
+    """Of these, those that the load balancer holds, and those of them that begin to drain now."""
     held = still_held(targets.health(aws, target_group), ids)
-    draining = [one for one in held if one.health is Health.DRAINING]
-    targets.deregister(
-        aws, target_group, (one.instance for one in held if one.health is not Health.DRAINING)
-    )
-    if not held:
-        return
-    say(f"draining {len(held)} targets, {delay} s of deregistration delay")
-
-    def let_go() -> Done[None] | Waiting:
-        left = still_held(targets.health(aws, target_group), ids)
-        return Waiting(", ".join(map(str, left))) if left else Done(None)
-
-    poll(
-        let_go,
-        what=f"targets to drain: {', '.join(sorted(one.instance for one in held))}",
-        deadline_seconds=delay + DRAIN_SLACK_SECONDS,
-        clock=clock,
-        # Those that drain already may be done any time; the others not before the whole delay,
-        # of which AWS tells a moment later.
-        not_before=0.0 if draining else delay + 0.5,
-    )
+    began = [one for one in held if one.health not in DRAINING]
+    targets.deregister(aws, target_group, (one.instance for one in began))
+    return held, began
 
 
 def _confirm(
     aws: Aws, retiring: Sequence[Fleet], known: set[str], target_group: str, clock: Clock
-) -> None:
-    """Until every fleet is cancelled and every instance terminated, late ones too: a fleet that
-    is cancelled before it was fulfilled can still launch. `known` are looked at by their ids:
-    a fleet does not tell of members that are about to end."""
+) -> bool:
+    """Wait until every fleet is cancelled and every instance terminated, late ones too: a fleet
+    that is cancelled before it was fulfilled can still launch. False: a late one is registered,
+    and has to be drained first. `known` are looked at by their ids: a fleet does not tell of
+    members that are about to end."""
 
-    def gone() -> Done[None] | Waiting:
+    def gone() -> Done[bool] | Waiting:
         # As long as one is seen by its tag, nobody need ask which have none.
         members = {one.id: one for one in _members(aws, retiring, enough=0)}
         if all(one.gone for one in members.values()):
@@ -77,11 +91,8 @@ def _confirm(
         left = [one for one in members.values() if not one.gone]
         late = {one.id for one in left if one.live}
         if late:
-            targets.deregister(
-                aws,
-                target_group,
-                (x.instance for x in still_held(targets.health(aws, target_group), late)),
-            )
+            if still_held(targets.health(aws, target_group), late):
+                return Done(False)
             instances.terminate(aws, late)
         if left:
             return Waiting(", ".join(f"{one.id} {one.state}" for one in left))
@@ -89,9 +100,9 @@ def _confirm(
         open_ = [fleet for fleet in found if fleet and not fleet.gone]
         if open_:
             return Waiting(", ".join(f"{fleet.id} {fleet.state}" for fleet in open_))
-        return Done(None)
+        return Done(True)
 
-    poll(
+    return poll(
         gone,
         what=f"fleets to be gone: {', '.join(fleet.id for fleet in retiring)}",
         deadline_seconds=TERMINATION_SECONDS,
@@ -123,14 +134,26 @@ def retire(
     if not retiring:
         return []
     fleets.cancel(aws, (fleet.id for fleet in retiring if fleet.live), terminate=False)
-    members = [one for one in _members(aws, retiring) if not one.gone]
-    ids = {one.id for one in members}
-    drain(aws, target_group, ids, delay, clock, say)
-    say(f"terminating {len(ids)} instances")
-    instances.terminate(aws, (one.id for one in members if one.state != "shutting-down"))
-    _confirm(aws, retiring, ids, target_group, clock)
+    first = _members(aws, retiring)
+    ended = {one.id for one in first if one.gone}
+    found = {one.id: one for one in first if not one.gone}
+
+    def look(enough: int | None = None) -> set[str]:
+        every = _members(aws, retiring, enough)
+        found.update((one.id, one) for one in every if one.id not in ended)
+        return set(found)
+
+    while True:
+        # Who comes late carries its fleet's tag; one that does not is found at the end.
+        drain(aws, target_group, set(found), delay, clock, say, lambda: look(0))
+        say(f"terminating {len(found)} instances")
+        instances.terminate(aws, (x.id for x in found.values() if x.stays))
+        if _confirm(aws, retiring, set(found), target_group, clock):
+            break
+        look()
+    look(0)
     # An adopted fleet's template was made by somebody else, who may have others made of it.
     own = [fleet for fleet in retiring if not fleet.adopted]
     for template in {name for fleet in own for name in fleet.launch_templates}:
         fleets.delete_template(aws, template)
-    return members
+    return list(found.values())
