@@ -60,6 +60,8 @@ def theirs(world: World) -> Iterator[str]:
     ec2.cancel_spot_fleet_requests(SpotFleetRequestIds=[fleet], TerminateInstances=True)
     # It is theirs: it outlives what was made of it.
     ec2.delete_launch_template(LaunchTemplateId=template)
+    # What took over their capacity keeps it otherwise.
+    assert world.release("v1", "adopted", fleet={"most": 2})["outcome"] == "released"
     assert world.settled().problems() == []
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.reliability.world import World
+from tests.reliability.world import World, without_release_only
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
 
@@ -42,8 +42,7 @@ def test_a_rollback_is_warned_and_goes_on(world: World) -> None:
     for ref in ("v1", "v2"):
         assert world.release(ref, "quota back", keep_versions=5)["outcome"] == "released"
     world.box.quota(SPOT, 5)
-    given = world.parameters("v1", "quota back", keep_versions=5)
-    del given["force"]
+    given = without_release_only(world.parameters("v1", "quota back", keep_versions=5))
     process = world.zygote.start("rollback", given)
     assert process.result()["outcome"] == "released"
     assert "Spot quota L-34B43A08" in process.log()
