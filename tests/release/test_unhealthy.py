@@ -50,8 +50,9 @@ def told(world: World) -> dict[str, str]:
 def test_long_unhealthy_it_is_replaced_without_loss(world: World, members: list[str]) -> None:
     sick, well = members
     with Load(world.box.load_balancer("website")) as load:
-        world.box.script(match={"instance_id": sick}, health="timeout")
+        world.box.script(match={"instance_id": sick}, health=500)
         until(world, sick, "unhealthy")
+        time.sleep(1)
         load.take_failures()  # the load balancer had to find out
 
         # The first sight is noted; nothing is replaced, and a dry run would not even note it.
