@@ -159,7 +159,10 @@ def main() -> int:
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="spotkiln-soak-"))
     try:
-        with World(home) as world, Load(world.box.load_balancer("website")) as load:
+        with (
+            World(home, others=True) as world,
+            Load(world.box.load_balancer("website")) as load,
+        ):
             report, problems = soak(world, load, options.releases, options.seed, options.minutes)
     finally:
         shutil.rmtree(home, ignore_errors=True)

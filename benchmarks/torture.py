@@ -44,6 +44,7 @@ HARNESS = ("cases", "flow_process", "matrix", "truth", "world", "zygote")
 CODE = [
     *(f"{folder}/**/*.py" for folder in ("spotkiln", "tasks", "flows", "sandbox")),
     *(f"tests/reliability/{name}.py" for name in HARNESS),
+    "tests/look_alikes.py",
     "packer/**/*.hcl",
     "examples/make_refs.sh",
 ]
@@ -60,7 +61,8 @@ class Torture:
         self.code = digest_of_files(ROOT, CODE)
         self.recorded: Recorded | None = None
         self.sent = 0
-        self._scenarios = list(SCENARIOS)
+        self._wanted: list[Scenario] = []
+        self._scenarios: list[Scenario] = []
         self._records: dict[str, list[Call]] = {}
         self._todo: list[Case] = []
         self._played = 0
@@ -70,14 +72,19 @@ class Torture:
         self._end = 0.0
         self._begin = 0.0
 
-    def run(self, faults: list[str], minutes: float, side_by_side: int) -> None:
+    def run(
+        self, faults: list[str], scenarios: list[str], minutes: float, side_by_side: int
+    ) -> None:
         """Play what is not done yet, until the time is over."""
         begin = time.monotonic()
         self._end = begin + minutes * 60
+        # The first is what the others are compared with.
+        wanted = [x for x in SCENARIOS if not scenarios or x.name in scenarios or x is SCENARIOS[0]]
+        self._wanted, self._scenarios = wanted, list(wanted)
         with ThreadPoolExecutor(side_by_side) as pool:
             players = [pool.submit(self._play) for _ in range(side_by_side)]
             try:
-                self._wait_for_record(faults, begin, players)
+                self._wait_for_record(faults, scenarios, begin, players)
                 for player in players:
                     player.result()
             finally:
@@ -85,22 +92,27 @@ class Torture:
                 self._known.set()
 
     def _wait_for_record(
-        self, faults: list[str], begin: float, players: "list[Future[None]]"
+        self,
+        faults: list[str],
+        scenarios: list[str],
+        begin: float,
+        players: "list[Future[None]]",
     ) -> None:
         deadline = begin + RECORD_SECONDS
-        while len(self._records) < len(SCENARIOS):
+        while len(self._records) < len(self._wanted):
             for player in players:
                 if player.done():
                     player.result()
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the calls were not recorded in {RECORD_SECONDS:.0f} s")
             time.sleep(0.2)
-        self.recorded = recorded_of([self._records[one.name] for one in SCENARIOS])
+        self.recorded = recorded_of([self._records[one.name] for one in self._wanted])
         # The worst first; within it, whatever the time allows is a sample of all.
         every = self.recorded.cases
         todo = random.Random(0).sample(every, len(every))
         todo.sort(key=lambda case: list(Fault).index(case.fault))
         todo = [x for x in todo if str(x) not in self.done and (not faults or x.fault in faults)]
+        todo = [x for x in todo if not scenarios or x.call.scenario in scenarios]
         say(
             f"{len(every)} cases, recorded in {time.monotonic() - begin:.0f} s; {len(todo)} to play"
         )
@@ -114,7 +126,7 @@ class Torture:
             self._worlds += 1
             home = self.home / f"world-{self._worlds}"
         with (
-            World(home, prefect=self.prefect) as world,
+            World(home, prefect=self.prefect, others=True) as world,
             Load(world.box.load_balancer("website")) as load,
         ):
             matrix = Matrix(world, load)
@@ -199,6 +211,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, ended)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--faults", nargs="*", default=[], help=f"of: {', '.join(Fault)}")
+    parser.add_argument("--scenarios", nargs="*", default=[], help="only these, by name")
     parser.add_argument("--minutes", type=float, default=180, help="stop after so long")
     parser.add_argument("--resume", action="store_true", help="keep what passed the last time")
     parser.add_argument("--side-by-side", type=int, default=2, help="worlds at a time")
@@ -216,7 +229,7 @@ def main() -> int:
         torture = Torture(home, prefect, done)
         save(home, torture.code, done)
         try:
-            torture.run(options.faults, options.minutes, options.side_by_side)
+            torture.run(options.faults, options.scenarios, options.minutes, options.side_by_side)
         finally:
             # Of a run that was broken off too.
             every = torture.recorded.cases if torture.recorded else []

@@ -37,14 +37,35 @@ class Killed:
 
 
 @dataclass(frozen=True)
+class Met:
+    """A first fault that the flow meets at the nth such call of this agent."""
+
+    operation: str
+    nth: int
+    fault: Fault
+    agent: str = PRODUCT
+
+
+@dataclass(frozen=True)
 class Scenario:
-    """A flow over a serving fleet, and how it ends without faults; `after` is what came before."""
+    """A flow over a serving fleet, and how it ends without (more) faults. `after` is what came
+    before. `meets` is a fault that it deals with: what it does then is killed at each call."""
 
     name: str
     ref: str
     ends: str
     flow: str = "release"
     after: Killed | None = None
+    meets: Met | None = None
+
+    @property
+    def two_faults(self) -> bool:
+        return self.meets is not None or (self.flow == "release" and self.after is not None)
+
+    @property
+    def faults(self) -> set[Fault]:
+        """A second fault is a kill: the others are what the first one was."""
+        return {Fault.KILL_AFTER, Fault.KILL_BEFORE} if self.two_faults else set(Fault)
 
 
 SCENARIOS = (
@@ -67,7 +88,17 @@ SCENARIOS = (
         flow="reconcile",
         after=Killed("v1", "CancelSpotFleetRequests", 1, "before"),
     ),
-)
+    # Pairs of faults, one for each way to deal with a first one: the release undoes what it made
+    # itself, and the next release undoes a dead one.
+    Scenario(
+        "a fleet that was refused", "v2", "PermissionDenied",
+        meets=Met("RequestSpotFleet", 2, Fault.ERROR),
+    ),
+    Scenario(
+        "a release after a killed one", "v1", "released",
+        after=Killed("v2", "RequestSpotFleet", 2, "after"),
+    ),
+)  # fmt: skip
 
 
 def scenario_of(name: str) -> Scenario:
@@ -165,12 +196,31 @@ def beyond(calls: Sequence[Call], first: Sequence[Call]) -> list[Call]:
     return list(calls[same:])
 
 
+def between(calls: Sequence[Call], first: Sequence[Call]) -> list[Call]:
+    """What a scenario does more than the first one, where it ends as that does."""
+    rest = beyond(calls, first)
+    left = first[len(calls) - len(rest) :]
+    return list(reversed(beyond(list(reversed(rest)), list(reversed(left)))))
+
+
+def second_calls(calls: Sequence[Call], first: Sequence[Call], met: Met | None) -> list[Call]:
+    """Where a second fault can strike: what is done about the first one, which is not the same
+    as in a scenario without it."""
+    more = between(calls, first)
+    if met is None:
+        return more
+    what = (met.operation, met.agent, met.nth)
+    hit = next(one.index for one in calls if (one.operation, one.agent, one.nth) == what)
+    return [one for one in more if one.index > hit]
+
+
 def cases_of(calls: Sequence[Call]) -> list[Case]:
     return [
         Case(call, fault)
         for call in calls
         for fault in Fault
-        if fault is not Fault.KILL_FLOW or call.agent == PACKER
+        if fault in scenario_of(call.scenario).faults
+        and (fault is not Fault.KILL_FLOW or call.agent == PACKER)
     ]
 
 
@@ -184,7 +234,13 @@ class Recorded:
 
 def recorded_of(records: Sequence[Sequence[Call]]) -> Recorded:
     """From the record of each scenario; of all but the first only where they go another way."""
-    calls = [*records[0], *(x for one in records[1:] for x in beyond(one, records[0]))]
+    calls = list(records[0])
+    for one in records[1:]:
+        scenario = scenario_of(one[0].scenario)
+        if scenario.two_faults:
+            calls += second_calls(one, records[0], scenario.meets)
+        else:
+            calls += beyond(one, records[0])
     first_prune = {}
     for one in records:
         prunes = [x.index for x in one if (x.operation, x.agent) == ("DeregisterImage", PRODUCT)]

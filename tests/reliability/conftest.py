@@ -26,7 +26,7 @@ long = pytest.mark.skipif(not os.environ.get("LONG"), reason="takes minutes: set
 
 @pytest.fixture(scope="package")
 def running_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(tmp_path_factory.mktemp("world"), account=GROUPS) as world:
+    with World(tmp_path_factory.mktemp("world"), account=GROUPS, others=True) as world:
         yield world
 
 

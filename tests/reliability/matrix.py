@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sandbox.client import SandboxError
 from tests.reliability.cases import (
@@ -13,6 +14,7 @@ from tests.reliability.cases import (
     Case,
     Fault,
     Killed,
+    Met,
     Outcome,
     Recorded,
     Scenario,
@@ -28,6 +30,17 @@ from tests.reliability.world import World
 CASE_SECONDS = 180.0
 # A rollback needs one to go back to, pruning one too many.
 VERSIONS = 2
+
+
+FAULTS: dict[Fault, tuple[str, dict[str, Any]]] = {
+    Fault.KILL_BEFORE: ("pause", {"when": "before"}),
+    Fault.KILL_AFTER: ("pause", {"when": "after"}),
+    Fault.KILL_FLOW: ("pause", {"when": "after"}),
+    Fault.LOST: ("lost", {}),
+    Fault.ERROR: ("error", {"code": "UnauthorizedOperation", "status": 403}),
+    Fault.THROTTLE: ("throttle", {"count": 2}),
+    Fault.STALE: ("stale", {"reads": 3}),
+}
 
 
 class Matrix:
@@ -60,13 +73,21 @@ class Matrix:
         variant = self._variant() if variant is None else variant
         self._happen(scenario.after, variant)
         self.world.box.clear_calls()
+        self._meet(scenario.meets)
         ended = ending(self.world.play(scenario.flow, scenario.ref, variant).result(CASE_SECONDS))
+        self.world.box.clear_faults()
         if not ended.startswith(scenario.ends):
-            raise AssertionError(f"{scenario.name} without faults: {ended}")
+            raise AssertionError(f"{scenario.name} without more faults: {ended}")
         return [
             Call(scenario.name, index, one["operation"], one["agent"], one["nth"])
             for index, one in enumerate(changes(self.world.box.calls()), start=1)
         ]
+
+    def _meet(self, met: Met | None) -> None:
+        """Set the first fault of two."""
+        if met:
+            kind, arguments = FAULTS[met.fault]
+            self.world.box.fault(met.operation, kind, nth=met.nth, agent=met.agent, **arguments)
 
     def _variant(self) -> str:
         self._count += 1
@@ -117,15 +138,8 @@ class Matrix:
         call, box = case.call, self.world.box
         self._happen(scenario.after, variant)
         where = {"nth": call.nth, "agent": call.agent}
-        kind, arguments = {
-            Fault.KILL_BEFORE: ("pause", {"when": "before"}),
-            Fault.KILL_AFTER: ("pause", {"when": "after"}),
-            Fault.KILL_FLOW: ("pause", {"when": "after"}),
-            Fault.LOST: ("lost", {}),
-            Fault.ERROR: ("error", {"code": "UnauthorizedOperation", "status": 403}),
-            Fault.THROTTLE: ("throttle", {"count": 2}),
-            Fault.STALE: ("stale", {"reads": 3}),
-        }[case.fault]
+        kind, arguments = FAULTS[case.fault]
+        self._meet(scenario.meets)
         fault = box.fault(call.operation, kind, **where, **arguments)  # type: ignore[arg-type]
         process = self.world.play(scenario.flow, scenario.ref, variant)
         if case.fault in KILLS:

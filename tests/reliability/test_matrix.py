@@ -2,13 +2,18 @@
 
 import pytest
 
-from tests.reliability.cases import SCENARIOS, Fault, spread
+from tests.reliability.cases import SCENARIOS, Fault, scenario_of, spread
 from tests.reliability.load import Load
 from tests.reliability.matrix import Matrix
 from tests.reliability.world import World
 
 CASES = len(Fault)
 # The others take their time to be recorded.
+PAIRS = [
+    one
+    for one in SCENARIOS
+    if one.name in {"release", "a fleet that was refused", "a release after a killed one"}
+]
 FAST = [one for one in SCENARIOS if one.name in {"release", "sick servers", "rollback"}]
 
 
@@ -34,3 +39,18 @@ def test_whatever_happens_at_a_call_nothing_is_left_and_the_servers_serve(
         if not outcome.passed:
             failed[outcome.case] = [outcome.word, *outcome.problems]
     assert failed == {}
+
+
+@pytest.mark.timeout(600)
+def test_a_kill_while_a_fault_is_dealt_with_leaves_nothing_either(world: World, load: Load) -> None:
+    matrix = Matrix(world, load)
+    matrix.prepare()
+    recorded = matrix.record_all(PAIRS)
+    every = [x for x in recorded.cases if scenario_of(x.call.scenario).two_faults]
+    assert {case.fault for case in every} == {Fault.KILL_AFTER, Fault.KILL_BEFORE}
+    for scenario in PAIRS[1:]:
+        mine = [case for case in every if case.call.scenario == scenario.name]
+        for case in (mine[0], mine[len(mine) // 2]):
+            outcome = matrix.play(case, recorded)
+            print(f"{outcome.seconds:5.1f} s  {case}: {outcome.word}")
+            assert outcome.passed, (outcome.case, outcome.word, outcome.problems)

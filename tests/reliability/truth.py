@@ -9,6 +9,7 @@ from botocore.config import Config
 
 from examples.account import tags_of
 from sandbox.client import Sandbox
+from tests.look_alikes import LookAlikes
 
 ENDED = {"cancelled", "failed"}
 BASE = "rails-base"
@@ -43,10 +44,11 @@ class Truth:
     healthy: list[str] = field(default_factory=list)
     other_targets: list[str] = field(default_factory=list)
     stray: list[str] = field(default_factory=list)
+    touched: list[str] = field(default_factory=list)
 
     def problems(self) -> list[str]:
         """Everything that must not be, in words."""
-        found = [f"left: {one}" for one in self.stray]
+        found = [f"left: {one}" for one in self.stray] + self.touched
         if not self.fleet:
             found.append("no fleet serves")
         if len(self.members) != self.capacity or sorted(self.members) != sorted(self.healthy):
@@ -58,10 +60,17 @@ class Truth:
 
 
 class Account:
+    """`others` is what looks like ours and is not: it stays as it is, whatever happens."""
+
     def __init__(self, box: Sandbox) -> None:
         self.box = box
         self.ec2 = client(box, "ec2")
         self.elbv2 = client(box, "elbv2")
+        self.others = LookAlikes(self.ec2, self.elbv2, "")
+
+    def add_others(self, image: str, group: str = "website", *, machines: bool) -> None:
+        self.others.group = self.group_arn(group)
+        self.others.seed(image, machines=machines)
 
     def group_arn(self, name: str) -> str:
         found = self.elbv2.describe_target_groups(Names=[name])["TargetGroups"]
@@ -115,7 +124,12 @@ class Account:
 
     def released_images(self) -> list[dict[str, Any]]:
         own = self.ec2.describe_images(Owners=["self"])["Images"]
-        return [one for one in own if "spotkiln:released" in tags_of(one)]
+        return [
+            one
+            for one in own
+            if "spotkiln:released" in tags_of(one)
+            and one["ImageId"] not in self.others.of("images")
+        ]
 
     def serving(self, group: str = "website") -> list[dict[str, Any]]:
         arn = self.group_arn(group)
@@ -140,9 +154,15 @@ class Account:
             truth.members = [one["InstanceId"] for one in self.instances(truth.fleet)]
             truth.stray += [f"second serving fleet {x['SpotFleetRequestId']}" for x in serving[1:]]
         health = self.targets(group)
-        truth.healthy = [name for name, state in health.items() if state == "healthy"]
+        truth.healthy = [
+            name
+            for name, state in health.items()
+            if state == "healthy" and name not in self.others.targets
+        ]
         truth.other_targets = [
-            f"{name} is {state}" for name, state in health.items() if name not in truth.members
+            f"{name} is {state}"
+            for name, state in health.items()
+            if name not in truth.members and name not in self.others.targets
         ]
         every = [
             str(one["TargetGroupName"])
@@ -151,6 +171,7 @@ class Account:
         for other in every:
             owned |= {one["SpotFleetRequestId"] for one in self.serving(other)}
         truth.stray += self._strays(owned)
+        truth.touched = self.others.touched() if self.others.ids else []
         truth.stray += [f"lease {key}" for name in every for key in self.leases(name)]
         return truth
 
@@ -183,9 +204,13 @@ class Account:
             for kind, found in self.box.inventory().items()
             if kind not in UNCOUNTED
             for name in found["ids"]
-            if name not in keep.get(kind, set())
-            and not any(x in name for x in keep.get(NAMED_AFTER.get(kind, ""), set()))
+            if name not in keep.get(kind, set()) | self.others.of(kind)
+            and not any(x in name for x in self._namesakes(keep, kind))
         ]
+
+    def _namesakes(self, keep: dict[str, set[str]], kind: str) -> set[str]:
+        of = NAMED_AFTER.get(kind, "")
+        return keep.get(of, set()) | self.others.of(of)
 
 
 def _groups(fleet: dict[str, Any]) -> set[str]:

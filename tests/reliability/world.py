@@ -43,7 +43,8 @@ def without_release_only(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class World:
-    """Start it once, and play every case in it. A server given is used and left running."""
+    """Start it once, and play every case in it. A server given is used and left running. With
+    `others` the account holds what looks like ours and is not (tests/look_alikes.py)."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class World:
         account: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         password: str = "",
+        others: bool = False,
     ) -> None:
         self.home = home
         self._stack = ExitStack()
@@ -64,6 +66,7 @@ class World:
         self._speed = SPEED if machines == "simulated" else 1.0
         self._settings = account
         self._environment = dict(environment or {})
+        self._others = others
         self._password = password
 
     def __enter__(self) -> Self:
@@ -96,6 +99,10 @@ class World:
             make_demo(self.repository)
             self.account = Account(self.box)
             self._make_base_image()
+            if self._others:
+                own = self.account.ec2.describe_images(Owners=["self"])["Images"]
+                simulated = self._machines == "simulated"
+                self.account.add_others(own[0]["ImageId"], machines=simulated)
             self.prefect.wait_for_server()
             self.zygote.wait_until_ready()
             self.api = stack.enter_context(client_of(self.prefect.address, self.prefect.password))
