@@ -88,11 +88,25 @@ SCENARIOS = (
         flow="reconcile",
         after=Killed("v1", "CancelSpotFleetRequests", 1, "before"),
     ),
-    # Pairs of faults, one for each way to deal with a first one: the release undoes what it made
-    # itself, and the next release undoes a dead one.
+    # Pairs of faults: one for each way to deal with a first one, and for each thing that stands
+    # by then. The client repeats a call that was carried out; Packer clears up and the step is
+    # tried again; a release undoes a template; an undoing goes on beside a fleet that
+    # it could not cancel; the next release undoes a dead one.
+    Scenario(
+        "a fleet whose answer was lost", "v2", "released",
+        meets=Met("RequestSpotFleet", 2, Fault.LOST),
+    ),
+    Scenario(
+        "a bake whose image was refused", "v2", "released",
+        meets=Met("CreateImage", 1, Fault.ERROR, PACKER),
+    ),
     Scenario(
         "a fleet that was refused", "v2", "PermissionDenied",
         meets=Met("RequestSpotFleet", 2, Fault.ERROR),
+    ),
+    Scenario(
+        "an undoing that was refused", "sick", "ImageRejected",
+        meets=Met("CancelSpotFleetRequests", 1, Fault.ERROR),
     ),
     Scenario(
         "a release after a killed one", "v1", "released",
