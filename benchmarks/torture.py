@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from examples.prefect_local import LocalPrefect
-from spotkiln.recipe import digest_of_files
+from spotkiln.bake.recipe import digest_of_files
 from tests.reliability.cases import (
     SCENARIOS,
     Call,

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 
 from sandbox.client import Sandbox
-from spotkiln.recipe import digest_of_files
+from spotkiln.bake.recipe import digest_of_files
 
 ROOT = Path(__file__).resolve().parent.parent
 # Simulated machines take as long as AWS's: let their clock run faster.

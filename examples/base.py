@@ -9,9 +9,9 @@ from uuid import uuid4
 
 from sandbox.client import Sandbox
 from spotkiln.aws.session import connect
-from spotkiln.base import BaseSpec
-from spotkiln.release import Builder
-from tasks.base import alive, bake_base, discard_base, look_up_source, promote_base
+from spotkiln.bake.base import BaseSpec
+from spotkiln.bake.builder import Builder
+from tasks.bake.base import alive, bake_base, discard_base, look_up_source, promote_base
 
 
 @contextmanager

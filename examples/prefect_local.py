@@ -21,7 +21,7 @@ from uuid import uuid4
 import httpx
 import yaml
 
-from cli.server import AUTH_STRING, guarded
+from spotkiln.cli.server import AUTH_STRING, guarded
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "spotkiln"
@@ -209,7 +209,7 @@ class LocalPrefect:
             shutil.copyfile(EMPTY, self.database)
         self.server = self.start(
             Path(sys.executable).name,
-            *("-m", "cli.server", "--host", "127.0.0.1", "--port", str(self.port)),
+            *("-m", "spotkiln.cli.server", "--host", "127.0.0.1", "--port", str(self.port)),
             log="server.log",
         )
 

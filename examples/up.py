@@ -81,7 +81,7 @@ def start(stack: ExitStack, options: argparse.Namespace) -> tuple[LocalPrefect, 
         box = stack.enter_context(start_sandbox(BUILD / "up-sandbox", options.machines))
         os.environ.update(box.environment)
         environment |= box.environment
-    receiver = receiver_settings(home, os.environ) if find_spec("receiver") else {}
+    receiver = receiver_settings(home, os.environ) if find_spec("spotkiln.receiver") else {}
     settings = {**environment, **receiver}
     prefect = LocalPrefect(home / "prefect", settings, options.port, password)
     stack.enter_context(prefect)
@@ -95,7 +95,7 @@ def start(stack: ExitStack, options: argparse.Namespace) -> tuple[LocalPrefect, 
     prefect.start_worker()
     prefect.deploy()
     if receiver:
-        prefect.start(Path(sys.executable).name, "-m", "receiver", log="receiver.log")
+        prefect.start(Path(sys.executable).name, "-m", "spotkiln.receiver", log="receiver.log")
     names = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING")
     shared = {**{name: prefect.environment[name] for name in names}, **environment}
     write_environment(home / "environment", shared)

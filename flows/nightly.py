@@ -2,12 +2,12 @@
 
 from prefect import State, flow
 
-from spotkiln import form
-from spotkiln.base import BaseSpec
-from spotkiln.night import EVERY, Night, NightSpec
-from spotkiln.release import Builder
+from spotkiln.bake.base import BaseSpec
+from spotkiln.bake.builder import Builder
+from spotkiln.start import form
+from spotkiln.start.night import EVERY, Night, NightSpec
 from spotkiln.undo import UndoStack
-from tasks.base import (
+from tasks.bake.base import (
     alive,
     bake_base,
     discard_base,
@@ -16,7 +16,7 @@ from tasks.base import (
     promote_base,
     prune_bases,
 )
-from tasks.nightly import find_applications, night_recorded, rebuild_all, require_all
+from tasks.start.nightly import find_applications, night_recorded, rebuild_all, require_all
 from tasks.step import not_urgent, report_failed_undo
 
 

@@ -2,12 +2,12 @@
 
 from prefect import flow
 
-from spotkiln import form
 from spotkiln.aws.session import resolve_region
-from spotkiln.housekeeping import Reconciled
-from spotkiln.unhealthy import DEFAULT_SECONDS
-from tasks.reconcile import find_unowned, publish, settle
-from tasks.unhealthy import replace_unhealthy
+from spotkiln.keep.housekeeping import Reconciled
+from spotkiln.release.unhealthy import DEFAULT_SECONDS
+from spotkiln.start import form
+from tasks.keep.reconcile import find_unowned, publish, settle
+from tasks.keep.unhealthy import replace_unhealthy
 
 
 @flow(name="reconcile", retries=0)

@@ -2,26 +2,27 @@
 
 from prefect import flow
 
-from spotkiln import form
-from spotkiln.approval import outdated
-from spotkiln.bake import recipe_of
-from spotkiln.fleet import FleetSpec
-from spotkiln.gate import GatePolicy
-from spotkiln.infra import InfraNames
-from spotkiln.release import Approval, BuildSettings, Release, ReleaseSpec
+from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.variables import recipe_of
+from spotkiln.release.approval import outdated
+from spotkiln.release.release import Approval, Release, ReleaseSpec
+from spotkiln.serve.fleet import FleetSpec
+from spotkiln.serve.gate import GatePolicy
+from spotkiln.start import form
 from spotkiln.undo import UndoStack
-from tasks.approval import as_asked, ask_approval
-from tasks.fleet import find_serving, is_unchanged
-from tasks.foreign import find_foreign
-from tasks.image import Job, discard_image, find_image, packer_build, test_in_image
-from tasks.infra import look_up_infra
-from tasks.lock import one_at_a_time
-from tasks.quota import check_quotas
-from tasks.reconcile import settle
-from tasks.record import recorded
+from tasks.bake.image import Job, discard_image, find_image, packer_build, test_in_image
+from tasks.bake.infra import look_up_infra
+from tasks.bake.source import check_out
+from tasks.keep.lock import one_at_a_time
+from tasks.keep.reconcile import settle
+from tasks.release.approval import as_asked, ask_approval
+from tasks.release.record import recorded
 from tasks.runs import newer_push
-from tasks.serve import serve
-from tasks.source import check_out
+from tasks.serve.fleet import find_serving, is_unchanged
+from tasks.serve.foreign import find_foreign
+from tasks.serve.quota import check_quotas
+from tasks.serve.serve import serve
 from tasks.step import report_failed_undo
 
 

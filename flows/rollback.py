@@ -2,24 +2,24 @@
 
 from prefect import flow
 
-from spotkiln import form
-from spotkiln.app import DEMO
-from spotkiln.fleet import FleetSpec
-from spotkiln.gate import GatePolicy
-from spotkiln.infra import InfraNames
-from spotkiln.release import Release, ReleaseSpec
+from spotkiln.bake.app import DEMO
+from spotkiln.bake.infra import InfraNames
+from spotkiln.keep.versions import PREVIOUS
+from spotkiln.release.release import Release, ReleaseSpec
+from spotkiln.serve.fleet import FleetSpec
+from spotkiln.serve.gate import GatePolicy
+from spotkiln.start import form
 from spotkiln.undo import UndoStack
-from spotkiln.versions import PREVIOUS
-from tasks.fleet import find_serving, is_unchanged
-from tasks.foreign import find_foreign
-from tasks.infra import look_up_infra
-from tasks.lock import one_at_a_time
-from tasks.quota import check_quotas
-from tasks.reconcile import settle
-from tasks.record import recorded
-from tasks.serve import serve
+from tasks.bake.infra import look_up_infra
+from tasks.keep.lock import one_at_a_time
+from tasks.keep.reconcile import settle
+from tasks.keep.versions import find_version, find_way_back
+from tasks.release.record import recorded
+from tasks.serve.fleet import find_serving, is_unchanged
+from tasks.serve.foreign import find_foreign
+from tasks.serve.quota import check_quotas
+from tasks.serve.serve import serve
 from tasks.step import report_failed_undo
-from tasks.versions import find_version, find_way_back
 
 
 @flow(name="rollback", flow_run_name="{app.name} back to {version}", retries=0)

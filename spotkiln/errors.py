@@ -22,7 +22,7 @@ Every message says what was expected, what was seen and what to do next.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spotkiln.junit import TestReport
+    from spotkiln.bake.junit import TestReport
 
 
 class SpotkilnError(Exception):

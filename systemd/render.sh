@@ -19,7 +19,7 @@ expect() {
 }
 
 # The start command as the shell replaces itself with it: `exec` stands behind the variables that
-# are set for it. spotkiln/shell.py says what a start command may be, and takes values alike.
+# are set for it. spotkiln/bake/shell.py says what a start command may be, and takes values alike.
 replacing() {
   local name='[A-Za-z_][A-Za-z0-9_]*' quoted substituted plain
   quoted="'[^']*'"'|"([^"\\]|\\.)*"|\\.'

@@ -4,8 +4,8 @@ import logging
 
 from prefect.events import emit_event
 
-from spotkiln.event import Event, event_of
-from spotkiln.release import Release
+from spotkiln.release.event import Event, event_of
+from spotkiln.release.release import Release
 from tasks.step import say
 
 

@@ -18,9 +18,9 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 from prefect.utilities.urls import url_for
 
-from spotkiln.order import PushRun, superseded_by
-from spotkiln.push import PUSHED
-from spotkiln.trigger import Trigger, trigger_of
+from spotkiln.release.trigger import Trigger, trigger_of
+from spotkiln.start.order import PushRun, superseded_by
+from spotkiln.start.push import PUSHED
 from tasks.step import say
 
 

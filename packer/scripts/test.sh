@@ -11,7 +11,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 readonly DEPENDENCIES=10 TESTS=20 UNIT=30
 readonly app=$SPOTKILN_APP user=$SPOTKILN_USER report=$SPOTKILN_REPORT
 readonly copy=/var/tmp/spotkiln-test
-# What comes home is bounded, whatever the tests write: their report (spotkiln/junit.py refuses a
+# What comes home is bounded, whatever the tests write: their report (spotkiln/bake/junit.py refuses a
 # larger one), the end of each log, and what is shown while they run.
 readonly REPORT_BYTES=$((32 * 1024 * 1024)) LOG_BYTES=$((8 * 1024 * 1024))
 

@@ -3,13 +3,13 @@
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.aws import image as images
-from spotkiln.aws.discard import tidy
-from spotkiln.aws.facts import gather
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake.discard import tidy
+from spotkiln.aws.keep.facts import gather
 from spotkiln.aws.session import Aws
-from spotkiln.image import Image
+from spotkiln.bake.image import Image
+from spotkiln.keep.reconcile import Do, decide
 from spotkiln.poll import RealClock
-from spotkiln.reconcile import Do, decide
 from tests.aws.test_own import NONE, baked
 from tests.look_alikes import DEAD
 from tests.sandbox.account import Account

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.aws.ledger import read_back
+from spotkiln.aws.keep.ledger import read_back
 from spotkiln.aws.session import Aws
-from spotkiln.ledger import Key, fates, left_behind
-from spotkiln.release import Fate
+from spotkiln.release.ledger import Key, fates, left_behind
+from spotkiln.release.release import Fate
 from tests.aws.test_own import baked, builder, tags
 from tests.look_alikes import DEAD, INHERITED, LookAlikes
 from tests.sandbox.account import Account, eventually

@@ -3,16 +3,16 @@
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.aws import image as images
-from spotkiln.aws import instance as instances
-from spotkiln.aws.discard import discard, discard_release
-from spotkiln.aws.facts import gather
-from spotkiln.aws.infra import base_image
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake.discard import discard, discard_release
+from spotkiln.aws.bake.infra import base_image
+from spotkiln.aws.keep.facts import gather
+from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.session import Aws
+from spotkiln.bake.image import image_name
 from spotkiln.errors import InputError
-from spotkiln.image import image_name
+from spotkiln.keep.reconcile import decide
 from spotkiln.poll import RealClock
-from spotkiln.reconcile import decide
 from tests.look_alikes import DEAD, INHERITED, VERSION, LookAlikes
 from tests.sandbox.account import Account, eventually
 

@@ -6,11 +6,12 @@ import pytest
 from playwright.sync_api import expect
 from pydantic import BaseModel
 
-from spotkiln.app import App
-from spotkiln.fleet import AllocationStrategy, FleetSpec
-from spotkiln.gate import GatePolicy
-from spotkiln.infra import InfraNames
-from spotkiln.release import Approval, BuildSettings
+from spotkiln.bake.app import App
+from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.infra import InfraNames
+from spotkiln.release.release import Approval
+from spotkiln.serve.fleet import AllocationStrategy, FleetSpec
+from spotkiln.serve.gate import GatePolicy
 from tests.browser.conftest import Picture
 from tests.browser.prefect_ui import APPLICATION, PrefectUI
 from tests.reliability.world import World

@@ -10,7 +10,7 @@ from tests.cli.conftest import Command
 from tests.reliability.flow_process import ROOT
 from tests.reliability.world import World
 
-PIPE = '"$0" -m cli.main versions demo | head -n 1'
+PIPE = '"$0" -m spotkiln.cli.main versions demo | head -n 1'
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(900)]
 

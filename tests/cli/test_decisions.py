@@ -9,13 +9,13 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Running, Scheduled, Suspended
 
-from cli import doctor, output, runs, status
-from cli.deployment import Deployment, prefect
-from cli.main import main
 from spotkiln import tags as t
+from spotkiln.cli import doctor, output, runs, status
+from spotkiln.cli.deployment import Deployment, prefect
+from spotkiln.cli.main import main
 from spotkiln.errors import InputError
-from spotkiln.lease import Lease, Stage
-from spotkiln.release import ReleaseSpec
+from spotkiln.keep.lease import Lease, Stage
+from spotkiln.release.release import ReleaseSpec
 from spotkiln.target import Health
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
@@ -156,8 +156,8 @@ def test_a_rollback_behind_the_releases_is_told() -> None:
 
 def test_what_a_run_waits_for_is_told_once_for_each_state(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("cli.runs.time.monotonic", lambda: now)
-    monkeypatch.setattr("cli.runs.url", lambda run: "http://ui.test/run")
+    monkeypatch.setattr("spotkiln.cli.runs.time.monotonic", lambda: now)
+    monkeypatch.setattr("spotkiln.cli.runs.url", lambda run: "http://ui.test/run")
     wait = runs._Wait()
 
     def seen(state: State[object]) -> str:

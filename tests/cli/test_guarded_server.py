@@ -43,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         yield wait_for(address, process)
         # The process that was started is the server: a unit's SIGTERM reaches it.
-        assert b"cli.server" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        assert b"spotkiln.cli.server" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
         assert PASSWORD not in (home / "log").read_text()
     finally:
         process.terminate()

@@ -72,7 +72,7 @@ def test_it_waits_for_its_run_and_takes_no_other(
     fault = world.box.fault("RequestSpotFleet", "pause", nth=2, agent="spotkiln/", when="after")
     mine = runs.start(DEPLOYMENT, world.parameters("v1", "leaving"))
     world.box.wait_paused(fault, timeout=180)
-    assert programs_of(worker) == ["cli.engine"]
+    assert programs_of(worker) == ["spotkiln.cli.engine"]
     tell(worker)
     # What it had asked for when it was told may still come.
     time.sleep(3)

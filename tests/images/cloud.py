@@ -12,7 +12,7 @@ import httpx
 
 from examples.account import ensure_base_image
 from sandbox.client import Sandbox
-from spotkiln.role import SERVER
+from spotkiln.serve.role import SERVER
 from tests.images.units import ROOT
 
 

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from spotkiln.junit import REPORT_BYTES
+from spotkiln.bake.junit import REPORT_BYTES
 from tests.images.units import ROOT
 
 SCRIPT = ROOT / "packer" / "scripts" / "test.sh"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln.role import SERVER
+from spotkiln.serve.role import SERVER
 from tests.images.cloud import Cloud, Machine
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln.shell import why_not_one_command
+from spotkiln.bake.shell import why_not_one_command
 from tests.images.units import render
 
 needs_systemd = pytest.mark.skipif(

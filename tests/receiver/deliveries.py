@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spotkiln.hooks import Host
+from spotkiln.start.hooks import Host
 
 PAYLOADS = Path(__file__).parent / "payloads"
 BEFORE = "95790bf891e76fee5e1747ab589903a6a1f80f22"

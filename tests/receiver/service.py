@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 
 from examples.prefect_local import ROOT, LocalPrefect, client_of, free_port
-from spotkiln.hooks import Host
+from spotkiln.start.hooks import Host
 from tests.receiver.deliveries import SECRET, encoded, headers, payload, signed
 
 STARTS_SECONDS = 60.0
@@ -54,7 +54,7 @@ class Service:
         self.home.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "receiver"],
+                [sys.executable, "-m", "spotkiln.receiver"],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from receiver import secrets as module
-from receiver.secrets import Secrets
+from spotkiln.receiver import secrets as module
+from spotkiln.receiver.secrets import Secrets
 
 NAMES = ("hook",)
 

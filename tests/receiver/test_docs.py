@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from examples.prefect_local import ROOT
-from receiver.settings import Settings
+from spotkiln.receiver.settings import Settings
 from tests.receiver.deliveries import SECRET
 from tests.receiver.service import Server, Service, commit, commits
 

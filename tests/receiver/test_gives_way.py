@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from spotkiln.lease import DURATION, Lease, Stage
+from spotkiln.keep.lease import DURATION, Lease, Stage
 from tests.cli.conftest import deploy
 from tests.receiver.service import Service
 from tests.reliability.flow_process import ROOT

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from examples.prefect_local import ROOT
-from spotkiln.recipe import digest_of_files
+from spotkiln.bake.recipe import digest_of_files
 
 HOST = ROOT / "systemd" / "host"
 SERVICES = ["spotkiln-server", "spotkiln-worker", "spotkiln-receiver"]

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from spotkiln.hooks import Host
+from spotkiln.start.hooks import Host
 from tests.receiver.deliveries import encoded, headers, payload, signed
 from tests.receiver.service import Server, Service, commit, commits
 

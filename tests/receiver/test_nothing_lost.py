@@ -158,7 +158,10 @@ def test_systemds_socket_refuses_nobody_during_a_restart(server: Server, tmp_pat
     service = Service(tmp_path, environment_of(server))
     with socket.create_server(("127.0.0.1", service.port)) as listening:
         handle = listening.fileno()
-        passed = f"exec 3<&{handle}; LISTEN_PID=$$ LISTEN_FDS=1 exec '{sys.executable}' -m receiver"
+        passed = (
+            f"exec 3<&{handle}; LISTEN_PID=$$ LISTEN_FDS=1 exec '{sys.executable}' "
+            "-m spotkiln.receiver"
+        )
 
         def start() -> "subprocess.Popen[bytes]":
             return subprocess.Popen(

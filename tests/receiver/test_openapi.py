@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from spotkiln.hooks import Host
+from spotkiln.start.hooks import Host
 from tests.receiver.deliveries import signed
 from tests.receiver.service import Service
 

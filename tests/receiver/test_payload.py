@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver import form
-from receiver.payload import EVENT, Malformed, NotJson, pushes_of
-from spotkiln.hooks import Host
-from spotkiln.push import Ignored, Push
+from spotkiln.receiver import form
+from spotkiln.receiver.payload import EVENT, Malformed, NotJson, pushes_of
+from spotkiln.start.hooks import Host
+from spotkiln.start.push import Ignored, Push
 from tests.receiver.deliveries import (
     BEFORE,
     COMMIT,

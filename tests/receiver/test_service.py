@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spotkiln.hooks import Host
+from spotkiln.start.hooks import Host
 from tests.receiver.deliveries import COMMIT, SECRET, encoded, headers, payload, signed
 from tests.receiver.service import Server, Service, commit, commits
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from examples.prefect_local import ROOT
-from receiver.secrets import Secrets
-from receiver.settings import Settings
 from spotkiln.errors import InputError
-from spotkiln.hooks import Host
+from spotkiln.receiver.secrets import Secrets
+from spotkiln.receiver.settings import Settings
+from spotkiln.start.hooks import Host
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_it_does_not_start_with_what_cannot_work(
 ) -> None:
     own = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     done = subprocess.run(
-        [sys.executable, "-m", "receiver"],
+        [sys.executable, "-m", "spotkiln.receiver"],
         cwd=ROOT,
         env={**own, "PREFECT_HOME": str(tmp_path), **environment},
         capture_output=True,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.signature import Unsigned, require, signed_by
-from spotkiln.hooks import Host
+from spotkiln.receiver.signature import Unsigned, require, signed_by
+from spotkiln.start.hooks import Host
 from tests.receiver.deliveries import SECRET, SIGNING, signed, standard
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)

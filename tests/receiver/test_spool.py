@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from receiver.drain import AWAY, BACKOFF, Drain, pause
-from receiver.handover import PrefectAway
-from receiver.spool import KEEP, TRIES, Delivery, Outcome, Run, Spool
 from spotkiln.errors import InfrastructureError
-from spotkiln.hooks import Host
 from spotkiln.poll import Backoff
-from spotkiln.push import Push
+from spotkiln.receiver.drain import AWAY, BACKOFF, Drain, pause
+from spotkiln.receiver.handover import PrefectAway
+from spotkiln.receiver.spool import KEEP, TRIES, Delivery, Outcome, Run, Spool
+from spotkiln.start.hooks import Host
+from spotkiln.start.push import Push
 from tests.receiver.service import commit
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -255,7 +255,9 @@ def test_one_that_prefect_fails_at_lets_those_of_other_refs_pass(spool: Spool) -
 def test_one_that_prefect_always_fails_at_does_not_hold_its_branch(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.drain.BACKOFF", Backoff(first=0.01, factor=1, maximum=0.01))
+    monkeypatch.setattr(
+        "spotkiln.receiver.drain.BACKOFF", Backoff(first=0.01, factor=1, maximum=0.01)
+    )
     bad, newer = (spool.accept(push()) for _ in range(2))
     tries: list[Push] = []
 
@@ -288,7 +290,7 @@ def test_what_nobody_foresaw_of_one_is_not_in_the_way_of_others(spool: Spool) ->
 
 
 def test_what_nobody_foresaw_does_not_end_it(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("receiver.drain.BACKOFF", AWAY)
+    monkeypatch.setattr("spotkiln.receiver.drain.BACKOFF", AWAY)
     sent = push()
     spool.accept(sent)
     tries: list[Push] = []

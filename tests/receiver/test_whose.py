@@ -12,10 +12,10 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from cli.deployment import RELEASE, find
-from cli.pushes import pushes, refuse_unbound
+from spotkiln.cli.deployment import RELEASE, find
+from spotkiln.cli.pushes import pushes, refuse_unbound
 from spotkiln.errors import InputError
-from spotkiln.hooks import NOT_STARTED, Host
+from spotkiln.start.hooks import NOT_STARTED, Host
 from tests.receiver.deliveries import SECRET, encoded, headers, payload, signed
 from tests.receiver.service import Server, Service, commit, commits
 
@@ -226,7 +226,7 @@ deployments:
 
 
 async def _told_again(service: Service) -> None:
-    from receiver.settings import Settings
-    from receiver.tell import publish
+    from spotkiln.receiver.settings import Settings
+    from spotkiln.receiver.tell import publish
 
     await publish(Settings.from_environment(service.environment).hooks)

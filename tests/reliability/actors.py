@@ -10,15 +10,15 @@ from datetime import timedelta
 from typing import Any
 
 from spotkiln import tags as t
-from spotkiln.aws import fleet as fleets
-from spotkiln.aws.lease import OnTargetGroup
+from spotkiln.aws.keep.lease import OnTargetGroup
+from spotkiln.aws.serve import fleet as fleets
 from spotkiln.errors import GaveWay, SpotkilnError
-from spotkiln.fleet import Fleet, FleetSpec
-from spotkiln.heartbeat import Heartbeat
-from spotkiln.lease import NEVER, RENEW, Lease, Stage
-from spotkiln.reconcile import Do, Facts
-from tasks import fleet as fleet_tasks
-from tasks import reconcile as reconcile_tasks
+from spotkiln.keep.heartbeat import Heartbeat
+from spotkiln.keep.lease import NEVER, RENEW, Lease, Stage
+from spotkiln.keep.reconcile import Do, Facts
+from spotkiln.serve.fleet import Fleet, FleetSpec
+from tasks.keep import reconcile as reconcile_tasks
+from tasks.serve import fleet as fleet_tasks
 from tests.unit import nouns
 from tests.unit.memory import Memory
 from tests.unit.nouns import GROUP
@@ -241,7 +241,7 @@ class World(Memory):
             beat.renew()
 
     def _serve(self, name: str, beat: Heartbeat) -> None:
-        """As flows/release.py and tasks/serve.py do it, but for what only looks."""
+        """As flows/release.py and tasks/serve/serve.py do it, but for what only looks."""
         before = fleet_tasks.find_serving.fn(self.infra)
         image = f"ami-{name}"
         tags = {**nouns.TAGS, t.RELEASE: name, t.RUN: f"run-{name}"}

@@ -10,11 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from spotkiln import hold
 from spotkiln import tags as t
-from spotkiln.errors import InputError
-from spotkiln.fleet import Fleet, Phase
-from spotkiln.image import (
+from spotkiln.bake.image import (
     Image,
     ImageState,
     blame,
@@ -22,12 +19,15 @@ from spotkiln.image import (
     image_name,
     superseded,
 )
-from spotkiln.promotion import recorded
-from spotkiln.reconcile import Facts, Owned, Snapshot, decide, within
-from spotkiln.served import text_of
-from spotkiln.serving import promotion_time, serving
+from spotkiln.bake.served import text_of
+from spotkiln.errors import InputError
+from spotkiln.keep import hold
+from spotkiln.keep.promotion import recorded
+from spotkiln.keep.reconcile import Facts, Owned, Snapshot, decide, within
+from spotkiln.keep.versions import Version, choose, listing
+from spotkiln.serve.fleet import Fleet, Phase
+from spotkiln.serve.serving import promotion_time, serving
 from spotkiln.target import Instance
-from spotkiln.versions import Version, choose, listing
 from tests.unit.nouns import GROUP, OTHER_GROUP, START
 from tests.unit.test_reconcile_properties import apply
 

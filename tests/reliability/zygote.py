@@ -114,8 +114,8 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
     from prefect.client.orchestration import get_client
     from prefect.flow_engine import run_flow
 
-    from spotkiln.housekeeping import Reconciled
-    from spotkiln.night import Night
+    from spotkiln.keep.housekeeping import Reconciled
+    from spotkiln.start.night import Night
 
     with get_client(sync_client=True) as client:
         run = client.create_flow_run(flow, parameters=parameters)

@@ -3,9 +3,9 @@
 from typing import Any
 
 from spotkiln import tags as t
-from spotkiln.fleet import Fleet, Phase
-from spotkiln.image import Image, ImageState
-from spotkiln.served import text_of
+from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.served import text_of
+from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.target import Instance
 from tests.unit import nouns
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from spotkiln.gate import Limits, Observation
+from spotkiln.serve.gate import Limits, Observation
 from spotkiln.target import Health, Instance
 from tests.unit.nouns import instance, server, target
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from spotkiln import tags as t
-from spotkiln.app import App
-from spotkiln.fleet import Fleet, Phase
-from spotkiln.image import Image
-from spotkiln.infra import BaseImage, HealthCheck, Infra, TargetGroup
-from spotkiln.source import Source
+from spotkiln.bake.app import App
+from spotkiln.bake.image import Image
+from spotkiln.bake.infra import BaseImage, HealthCheck, Infra, TargetGroup
+from spotkiln.bake.source import Source
+from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.target import Health, Instance, Server, Target
 
 ROOT = Path(__file__).resolve().parents[2]

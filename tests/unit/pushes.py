@@ -1,7 +1,7 @@
 """Pushes that the unit tests speak of: of one repository, by one hook."""
 
-from spotkiln.hooks import Host
-from spotkiln.push import Push
+from spotkiln.start.hooks import Host
+from spotkiln.start.push import Push
 
 A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
 SHOP = "github.com/acme/shop"

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spotkiln.app import App
-from spotkiln.release import BuildSettings, ReleaseSpec
+from spotkiln.bake.app import App
+from spotkiln.bake.builder import BuildSettings
+from spotkiln.release.release import ReleaseSpec
 from tests.unit.nouns import app
 
 

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from spotkiln.approval import GRACE, Answer, Asked, Decision, outdated, overdue, refusal
-from spotkiln.fleet import Fleet
-from spotkiln.image import Image
-from spotkiln.release import Approval
+from spotkiln.bake.image import Image
+from spotkiln.release.approval import GRACE, Answer, Asked, Decision, outdated, overdue, refusal
+from spotkiln.release.release import Approval
+from spotkiln.serve.fleet import Fleet
 from tests.unit import nouns
 from tests.unit.test_plan import again, plan
 

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from spotkiln.aws import fleet, image, instance
-from spotkiln.aws.gate import with_health
-from spotkiln.aws.retire import still_held
-from spotkiln.fleet import Fleet, Phase
-from spotkiln.image import Image, ImageState
+from spotkiln.aws.bake import image
+from spotkiln.aws.serve import fleet, instance
+from spotkiln.aws.serve.gate import with_health
+from spotkiln.aws.serve.retire import still_held
+from spotkiln.bake.image import Image, ImageState
+from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.target import Health, Instance, Target
 from tests.unit import nouns
 from tests.unit.nouns import GROUP, START

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from spotkiln import bake
-from spotkiln.release import BuildSettings
+from spotkiln.bake import variables as bake
+from spotkiln.bake.builder import BuildSettings
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, ROOT, TAGS
 

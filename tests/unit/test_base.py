@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkiln import tags as t
-from spotkiln.base import (
+from spotkiln.bake.base import (
     BaseSpec,
     base_id,
     base_tags,
@@ -18,8 +18,8 @@ from spotkiln.base import (
     promotion,
     usable,
 )
+from spotkiln.bake.image import Image, ImageState, release_of
 from spotkiln.errors import InfrastructureError
-from spotkiln.image import Image, ImageState, release_of
 from tests.unit import nouns
 
 SPEC = BaseSpec()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from spotkiln import tags as t
-from spotkiln.base import (
+from spotkiln.bake.base import (
     BaseSpec,
     base_tags,
     changes,
@@ -18,8 +18,8 @@ from spotkiln.base import (
     promotion,
     usable,
 )
-from spotkiln.image import Image, ImageState, newest
-from spotkiln.reconcile import Facts, Owned, Snapshot, decide
+from spotkiln.bake.image import Image, ImageState, newest
+from spotkiln.keep.reconcile import Facts, Owned, Snapshot, decide
 from spotkiln.target import Instance
 from tests.unit import nouns
 from tests.unit.nouns import START

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkiln import tags as t
-from spotkiln.capacity import scaled_to, size
-from spotkiln.fleet import Fleet, FleetSpec
+from spotkiln.serve.capacity import scaled_to, size
+from spotkiln.serve.fleet import Fleet, FleetSpec
 from tests.unit import nouns
 
 

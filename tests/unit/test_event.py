@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from spotkiln.event import event_of
-from spotkiln.price import Cost
-from spotkiln.release import Outcome, Release
-from spotkiln.trigger import Trigger
+from spotkiln.release.event import event_of
+from spotkiln.release.release import Outcome, Release
+from spotkiln.release.trigger import Trigger
+from spotkiln.serve.price import Cost
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
 

@@ -1,6 +1,6 @@
 """What is shown first of a failed fleet, and how much of its consoles."""
 
-from spotkiln.evidence import Evidence, failing_first, last_lines
+from spotkiln.serve.evidence import Evidence, failing_first, last_lines
 from tests.unit.looks import INTERRUPTED, OWN_END
 from tests.unit.nouns import instance, target
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from spotkiln import tags as t
-from spotkiln.fleet import (
+from spotkiln.serve.fleet import (
     AllocationStrategy,
     Fleet,
     FleetSpec,

@@ -8,11 +8,12 @@ from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel
 
 from flows.release import release
-from spotkiln.app import App
-from spotkiln.fleet import FleetSpec
-from spotkiln.gate import GatePolicy
-from spotkiln.infra import InfraNames
-from spotkiln.release import Approval, BuildSettings
+from spotkiln.bake.app import App
+from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.infra import InfraNames
+from spotkiln.release.release import Approval
+from spotkiln.serve.fleet import FleetSpec
+from spotkiln.serve.gate import GatePolicy
 
 SCHEMA = parameter_schema(release).model_dump()
 MODELS = {name: one for name, one in SCHEMA["definitions"].items() if one["type"] == "object"}

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from spotkiln.fleet import Fleet, Phase
-from spotkiln.foreign import Foreign, adoption_tags, in_words, sort_out
-from spotkiln.page import release_page
-from spotkiln.reconcile import Do, Facts, decide, within
+from spotkiln.keep.reconcile import Do, Facts, decide, within
+from spotkiln.serve.fleet import Fleet, Phase
+from spotkiln.serve.foreign import Foreign, adoption_tags, in_words, sort_out
+from spotkiln.show.page import release_page
 from spotkiln.target import Instance
 from tests.unit import nouns
 from tests.unit.nouns import GROUP, OTHER_GROUP, START, TAGS

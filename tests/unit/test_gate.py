@@ -5,7 +5,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from spotkiln.gate import (
+from spotkiln.serve.gate import (
     BLAMES_CAPACITY,
     BLAMES_IMAGE,
     Cause,
@@ -16,7 +16,7 @@ from spotkiln.gate import (
     Verdict,
     limits,
 )
-from spotkiln.judge import judge, verdict_within
+from spotkiln.serve.judge import judge, verdict_within
 from tests.unit.looks import (
     INTERRUPTED,
     LIMITS,

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from spotkiln.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, Observation, Outcome, Verdict
-from spotkiln.judge import judge, verdict_within
+from spotkiln.serve.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, Observation, Outcome, Verdict
+from spotkiln.serve.judge import judge, verdict_within
 from tests.unit.looks import LIMITS, MISMATCH, OWN_END, Healths, ended, look
 from tests.unit.nouns import instance, server
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spotkiln.gate import Cause, Observation, Outcome, Verdict
-from spotkiln.judge import judge
+from spotkiln.serve.gate import Cause, Observation, Outcome, Verdict
+from spotkiln.serve.judge import judge
 from tests.unit.looks import (
     INTERRUPTED,
     LIMITS,

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkiln.gate import BLAMES_IMAGE, Cause, Limits, Observation, Outcome
-from spotkiln.judge import judge
+from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Limits, Observation, Outcome
+from spotkiln.serve.judge import judge
 from spotkiln.target import Health, Instance, Target
 from tests.unit.looks import INTERRUPTED, OWN_END
 from tests.unit.nouns import instance, server, target

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from spotkiln.bake.git import check_out
+from spotkiln.bake.source import Source
 from spotkiln.errors import InfrastructureError, InputError
-from spotkiln.git import check_out
-from spotkiln.source import Source
 from tests.unit.nouns import app
 from tests.unit.repository import commit, run_git
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln import gitcommand
+from spotkiln.bake import gitcommand
+from spotkiln.bake.git import check_out
+from spotkiln.bake.gitcommand import failure, reason
 from spotkiln.errors import InfrastructureError, InputError, may_be_tried_again
-from spotkiln.git import check_out
-from spotkiln.gitcommand import failure, reason
 from tests.unit.nouns import app
 
 

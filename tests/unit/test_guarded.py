@@ -1,4 +1,4 @@
-"""Prefect's server does not start open to everyone: see cli/server.py."""
+"""Prefect's server does not start open to everyone: see spotkiln/cli/server.py."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cli.server import AUTH_STRING, guarded
+from spotkiln.cli.server import AUTH_STRING, guarded
 from spotkiln.errors import InputError
 
 OPEN = {AUTH_STRING: "team:word"}
@@ -41,7 +41,7 @@ def test_without_a_password_it_says_what_to_set(given: dict[str, str]) -> None:
 def test_the_command_does_not_start_it_either() -> None:
     own = {k: v for k, v in os.environ.items() if k != AUTH_STRING}
     done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "server", "--port", "1"],
+        [sys.executable, "-m", "spotkiln.cli.main", "server", "--port", "1"],
         env=own,
         capture_output=True,
         text=True,

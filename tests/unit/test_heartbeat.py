@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from spotkiln.errors import GaveWay, InfrastructureError
-from spotkiln.heartbeat import Heartbeat
-from spotkiln.lease import DURATION, NEVER, RENEW, SETTLE_SECONDS, Lease, Stage, from_tags
+from spotkiln.keep.heartbeat import Heartbeat
+from spotkiln.keep.lease import DURATION, NEVER, RENEW, SETTLE_SECONDS, Lease, Stage, from_tags
 from tests.unit.nouns import START
 
 SOON = RENEW.total_seconds()

@@ -5,10 +5,10 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkiln import hold
 from spotkiln import tags as t
-from spotkiln.fleet import Fleet
-from spotkiln.versions import Version
+from spotkiln.keep import hold
+from spotkiln.keep.versions import Version
+from spotkiln.serve.fleet import Fleet
 from tests.unit import nouns
 from tests.unit.nouns import START
 

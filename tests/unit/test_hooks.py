@@ -2,7 +2,7 @@
 
 import pytest
 
-from spotkiln.hooks import Hooks, Host
+from spotkiln.start.hooks import Hooks, Host
 
 BOTH = Hooks(
     secrets={Host.GITHUB: ("hub",), Host.GITLAB: ("lab", "lab-2")},

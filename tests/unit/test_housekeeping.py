@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkiln.housekeeping import LONGEST, Delayed, PutOff, Reconciled, again, due, reconcile_page
-from spotkiln.own import LeftAlone
-from spotkiln.reconcile import Action, Do
+from spotkiln.bake.own import LeftAlone
+from spotkiln.keep.housekeeping import (
+    LONGEST,
+    Delayed,
+    PutOff,
+    Reconciled,
+    again,
+    due,
+    reconcile_page,
+)
+from spotkiln.keep.reconcile import Action, Do
 from tests.unit.nouns import START
 
 MINUTE = timedelta(minutes=1)

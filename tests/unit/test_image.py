@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkiln import tags as t
-from spotkiln.image import (
+from spotkiln.bake.image import (
     Image,
     ImageState,
     blame,
@@ -17,7 +17,7 @@ from spotkiln.image import (
     release_of,
     superseded,
 )
-from spotkiln.served import text_of
+from spotkiln.bake.served import text_of
 from tests.unit.nouns import COMMIT, RELEASE, START, image
 
 

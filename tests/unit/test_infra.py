@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from spotkiln.bake.infra import check_fit, exactly_one
 from spotkiln.errors import InputError
-from spotkiln.infra import check_fit, exactly_one
 from tests.unit import nouns
 
 

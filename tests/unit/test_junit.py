@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln import junit
+from spotkiln.bake import junit
+from spotkiln.bake.junit import Failure, TestReport, read_report, require_green
 from spotkiln.errors import TestsFailed
-from spotkiln.junit import Failure, TestReport, read_report, require_green
 
 # As RspecJunitFormatter writes it.
 RSPEC = """<?xml version="1.0" encoding="UTF-8"?>

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkiln.lease import (
+from spotkiln.keep.lease import (
     DURATION,
     PREFIX,
     RENEW,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from spotkiln.ledger import Book, Made, fates, left_behind
-from spotkiln.packer import made
-from spotkiln.release import Entry, Fate
+from spotkiln.bake.packer import made
+from spotkiln.release.ledger import Book, Made, fates, left_behind
+from spotkiln.release.release import Entry, Fate
 
 
 def test_what_is_part_of_something_kept_is_kept_and_says_why() -> None:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from spotkiln.errors import InputError
-from spotkiln.night import Night, NightOutcome, NightSpec, Rebuilt, chosen, is_on, night_page
+from spotkiln.start.night import Night, NightOutcome, NightSpec, Rebuilt, chosen, is_on, night_page
 from tests.unit.nouns import START, image
 
 BASE = "rails-base 2024-05-01 03-07 base-0123456789ab"

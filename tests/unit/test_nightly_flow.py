@@ -8,8 +8,8 @@ from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
 
 from flows.nightly import nightly
-from spotkiln.base import BaseSpec
-from spotkiln.night import NightSpec
+from spotkiln.bake.base import BaseSpec
+from spotkiln.start.night import NightSpec
 from tests.unit.nouns import ROOT
 
 SCHEMA = parameter_schema(nightly).model_dump()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkiln.order import Place, PushRun, needless, place, superseded_by
-from spotkiln.push import Push
+from spotkiln.start.order import Place, PushRun, needless, place, superseded_by
+from spotkiln.start.push import Push
 from tests.unit.nouns import START
 from tests.unit.pushes import A, B, C, D, push
 

@@ -3,8 +3,8 @@
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.image import image_name
-from spotkiln.own import (
+from spotkiln.bake.image import image_name
+from spotkiln.bake.own import (
     LeftAlone,
     builder_name,
     inherited_images,

@@ -9,17 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln import packer
-from spotkiln.errors import (
-    BuildFailed,
-    InfrastructureError,
-    InputError,
-    SpotkilnError,
-    TestsFailed,
-    UnitFailed,
-    may_be_tried_again,
-)
-from spotkiln.packer import (
+from spotkiln.bake import packer
+from spotkiln.bake.packer import (
     Event,
     PackerRun,
     artifact_of,
@@ -28,6 +19,15 @@ from spotkiln.packer import (
     parse_line,
     reached,
     write_variables,
+)
+from spotkiln.errors import (
+    BuildFailed,
+    InfrastructureError,
+    InputError,
+    SpotkilnError,
+    TestsFailed,
+    UnitFailed,
+    may_be_tried_again,
 )
 
 Program = Callable[[str], Path]

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln.errors import InfrastructureError, TestsFailed
-from spotkiln.packer import (
+from spotkiln.bake.packer import (
     KEEP_CHARACTERS,
     KEEP_LINES,
     PackerRun,
@@ -20,6 +19,7 @@ from spotkiln.packer import (
     packer_command,
     run_packer,
 )
+from spotkiln.errors import InfrastructureError, TestsFailed
 from tests.unit.nouns import ROOT
 
 # Removes its builder when it is told to stop, which takes a moment.
@@ -239,7 +239,7 @@ def test_it_has_a_deadline(tmp_path: Path) -> None:
 PARENT = """
 import sys
 from pathlib import Path
-from spotkiln.packer import run_packer
+from spotkiln.bake.packer import run_packer
 folder = Path(sys.argv[1])
 run_packer([str(folder / "fake-packer")], folder=folder, say=print)
 """

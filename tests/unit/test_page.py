@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 from spotkiln import tags as t
-from spotkiln.evidence import Evidence
-from spotkiln.gate import Cause, Verdict
-from spotkiln.gate import Outcome as GateOutcome
-from spotkiln.junit import Failure, TestReport
-from spotkiln.page import approval_text, evidence_page, release_page
-from spotkiln.price import Cost
-from spotkiln.release import Entry, Fate, Outcome, Phase, Release
-from spotkiln.trigger import Trigger
-from spotkiln.versions import Version
+from spotkiln.bake.junit import Failure, TestReport
+from spotkiln.keep.versions import Version
+from spotkiln.release.release import Entry, Fate, Outcome, Phase, Release
+from spotkiln.release.trigger import Trigger
+from spotkiln.serve.evidence import Evidence
+from spotkiln.serve.gate import Cause, Verdict
+from spotkiln.serve.gate import Outcome as GateOutcome
+from spotkiln.serve.price import Cost
+from spotkiln.show.page import approval_text, evidence_page, release_page
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
 from tests.unit.test_plan import plan

@@ -3,8 +3,8 @@
 import base64
 from xml.etree import ElementTree
 
-from spotkiln.picture import FAILED, embedded, timeline
-from spotkiln.release import Phase
+from spotkiln.release.release import Phase
+from spotkiln.show.picture import FAILED, embedded, timeline
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.capacity import Size, size
-from spotkiln.fleet import FleetSpec
-from spotkiln.foreign import Foreign, ForeignFleet
-from spotkiln.gate import GatePolicy
-from spotkiln.plan import Plan, changes, doubled, make_plan, side_by_side
-from spotkiln.price import Estimate, Range
-from spotkiln.release import ReleaseSpec
-from spotkiln.reuse import Reuse
+from spotkiln.bake.reuse import Reuse
+from spotkiln.release.plan import Plan, changes, doubled, make_plan, side_by_side
+from spotkiln.release.release import ReleaseSpec
+from spotkiln.serve.capacity import Size, size
+from spotkiln.serve.fleet import FleetSpec
+from spotkiln.serve.foreign import Foreign, ForeignFleet
+from spotkiln.serve.gate import GatePolicy
+from spotkiln.serve.price import Estimate, Range
 from tests.unit import nouns
 
 ANEW = Reuse(image=None, why="these inputs differ: source", differ=("source",))

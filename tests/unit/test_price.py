@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from spotkiln.aws.price import hourly, pricing_region
-from spotkiln.fleet import FleetSpec
-from spotkiln.price import Cost, Estimate, Prices, Range, cost_of, estimate
+from spotkiln.aws.serve.price import hourly, pricing_region
+from spotkiln.serve.fleet import FleetSpec
+from spotkiln.serve.price import Cost, Estimate, Prices, Range, cost_of, estimate
 from spotkiln.target import Server
 from tests.unit import nouns
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkiln import tags as t
-from spotkiln.fleet import Fleet, Phase
-from spotkiln.image import Image
-from spotkiln.promotion import MOST_GROUPS, marks, recorded, unrecorded
-from spotkiln.served import text_of
+from spotkiln.bake.image import Image
+from spotkiln.bake.served import text_of
+from spotkiln.keep.promotion import MOST_GROUPS, marks, recorded, unrecorded
+from spotkiln.serve.fleet import Fleet, Phase
 from tests.unit import nouns
 from tests.unit.nouns import GROUP, OTHER_GROUP, START
 

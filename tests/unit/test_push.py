@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from spotkiln.errors import InputError
-from spotkiln.hooks import Hooks, Host
-from spotkiln.push import Listener, Plan, Push, Start, Subscription, plan
-from spotkiln.repository import identity
+from spotkiln.start.hooks import Hooks, Host
+from spotkiln.start.push import Listener, Plan, Push, Start, Subscription, plan
+from spotkiln.start.repository import identity
 from tests.unit.pushes import SHOP, A, B, C, D, push
 
 TWO_SECRETS = Hooks(secrets={Host.GITHUB: ("hooks", "other")})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from spotkiln.quiet import QuietHours, QuietText
+from spotkiln.start.quiet import QuietHours, QuietText
 
 
 def quiet(text: str) -> QuietHours:

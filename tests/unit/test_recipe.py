@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln.recipe import Recipe, digest_of, digest_of_files
+from spotkiln.bake.recipe import Recipe, digest_of, digest_of_files
 
 
 def test_the_same_inputs_are_the_same_image() -> None:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from spotkiln import tags as t
-from spotkiln.base import BaseSpec, base_tags, new_base_name
-from spotkiln.fleet import Phase
-from spotkiln.image import Image, ImageState
-from spotkiln.reconcile import Action, Do, Facts, Owned, Snapshot, decide, within
+from spotkiln.bake.base import BaseSpec, base_tags, new_base_name
+from spotkiln.bake.image import Image, ImageState
+from spotkiln.keep.reconcile import Action, Do, Facts, Owned, Snapshot, decide, within
+from spotkiln.serve.fleet import Phase
 from tests.unit import nouns
 from tests.unit.leftovers import LIVING, fleet, image, machine
 from tests.unit.nouns import GROUP, OTHER_GROUP, START

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkiln import tags as t
-from spotkiln.fleet import Phase
-from spotkiln.image import Image, ImageState
-from spotkiln.promotion import recorded
-from spotkiln.reconcile import Action, Do, Facts, Owned, Snapshot, decide
-from spotkiln.serving import newest_serving
+from spotkiln.bake.image import Image, ImageState
+from spotkiln.keep.promotion import recorded
+from spotkiln.keep.reconcile import Action, Do, Facts, Owned, Snapshot, decide
+from spotkiln.serve.fleet import Phase
+from spotkiln.serve.serving import newest_serving
 from tests.unit.leftovers import LIVING, fleet, image, machine
 from tests.unit.nouns import GROUP, OTHER_GROUP, START
 

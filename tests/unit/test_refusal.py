@@ -2,10 +2,10 @@
 
 import pytest
 
-from spotkiln.aws.instance import ended_by
-from spotkiln.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, Outcome
-from spotkiln.judge import judge
-from spotkiln.refusal import REFUSALS, Reach, ending, final, refusal_in
+from spotkiln.aws.serve.instance import ended_by
+from spotkiln.serve.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, Outcome
+from spotkiln.serve.judge import judge
+from spotkiln.serve.refusal import REFUSALS, Reach, ending, final, refusal_in
 from tests.unit.looks import LIMITS, Healths, ended, look
 
 ALL = "allLaunchSpecsTemporarilyBlacklisted: Several attempts to launch instances have failed."

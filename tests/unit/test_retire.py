@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.aws import fleet as fleets
-from spotkiln.aws.retire import retire
-from spotkiln.fleet import Phase
+from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve.retire import retire
+from spotkiln.serve.fleet import Phase
 from tests.unit.memory import DELAY, Memory
 from tests.unit.nouns import GROUP, TAGS
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from spotkiln.image import Image
-from spotkiln.recipe import Recipe
-from spotkiln.reuse import reuse
+from spotkiln.bake.image import Image
+from spotkiln.bake.recipe import Recipe
+from spotkiln.bake.reuse import reuse
 from tests.unit import nouns
 
 RECIPE = Recipe(inputs={"base": "ami-base", "source": "12ab"})

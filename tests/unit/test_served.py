@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.served import Served
+from spotkiln.bake.served import Served
 from tests.unit.nouns import START, image
 
 NOON = "2024-05-01T12:00:00.000+00:00"

@@ -1,4 +1,4 @@
-"""The garbage collector beside SQLite, as in Prefect's server: see cli/server.py."""
+"""The garbage collector beside SQLite, as in Prefect's server: see spotkiln/cli/server.py."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 # the wait, unless the collector makes it wait for that connection.
 SCENE = """
 import gc, sqlite3, sys, threading, time
-from cli.server import collect_aside
+from spotkiln.cli.server import collect_aside
 if sys.argv[1] == "aside":
     collect_aside()
 BUSY = 6

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkiln import tags as t
-from spotkiln.fleet import Fleet, Phase
-from spotkiln.serving import (
+from spotkiln.serve.fleet import Fleet, Phase
+from spotkiln.serve.serving import (
     TICK,
     may_not_retire,
     newest_serving,

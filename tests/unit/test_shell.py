@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spotkiln.shell import START, why_not_one_command
+from spotkiln.bake.shell import START, why_not_one_command
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spotkiln.source import commit_url, without_credentials, without_password
+from spotkiln.bake.source import commit_url, without_credentials, without_password
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln.repository import host_of, identity, path_of, ssh_host
-from spotkiln.ssh import real_name, trouble
+from spotkiln.start.repository import host_of, identity, path_of, ssh_host
+from spotkiln.start.ssh import real_name, trouble
 
 needs_ssh = pytest.mark.skipif(shutil.which("ssh") is None, reason="ssh is not installed")
 CONFIG = """

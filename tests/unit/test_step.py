@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.states import Completed, Failed
 
 from spotkiln.aws.errors import AwsError, AwsRefused
+from spotkiln.bake.packer import PackerRun
 from spotkiln.errors import (
     CapacityError,
     DeadlineExceeded,
@@ -19,9 +20,9 @@ from spotkiln.errors import (
     TestsFailed,
     UnitFailed,
 )
-from spotkiln.packer import PackerRun
-from tasks import fleet, gate, image, infra, source
-from tasks.image import _test_failure
+from tasks.bake import image, infra, source
+from tasks.bake.image import _test_failure
+from tasks.serve import fleet, gate
 from tasks.step import only_infrastructure
 
 TASKS: list[Task[..., Any]] = [

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from spotkiln.trigger import Trigger, run_name, tags_of, trigger_of
+from spotkiln.release.trigger import Trigger, run_name, tags_of, trigger_of
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkiln import tags as t
-from spotkiln.page import unhealthy_page
+from spotkiln.release.unhealthy import Sick, Watched, event_of, watch
+from spotkiln.show.page import unhealthy_page
 from spotkiln.target import Health, Instance
-from spotkiln.unhealthy import Sick, Watched, event_of, watch
 from tests.unit import nouns
 from tests.unit.nouns import START
 

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from spotkiln.bake.image import Image
 from spotkiln.errors import InputError
-from spotkiln.fleet import Fleet
-from spotkiln.image import Image
+from spotkiln.keep.versions import Version, choose, listing
+from spotkiln.serve.fleet import Fleet
 from spotkiln.tags import PREFIX
-from spotkiln.versions import Version, choose, listing
 from tests.unit import nouns
 
 OLD, NEW = "aaaa" * 10, "aaab" * 10

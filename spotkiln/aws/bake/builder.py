@@ -1,0 +1,134 @@
+"""What a builder needs beside itself: a security group that lets us in, and a key pair's name.
+
+Packer could make both, but 1.6.6 cannot tag them: after a kill nobody would know whose they are.
+So the group is ours, tagged from its first moment, and the key pair's name is chosen before.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from spotkiln import tags as t
+from spotkiln.aws.errors import aws_errors, code_of, is_not_found
+from spotkiln.aws.session import Aws
+from spotkiln.bake.own import builder_name
+from spotkiln.poll import Clock, Done, Waiting, poll
+from spotkiln.release.ledger import BOOK, GROUP, KEY_PAIR
+
+DELETE_SECONDS = 180
+
+
+def _find_group(aws: Aws, name: str, vpc: str) -> tuple[str, bool] | None:
+    """Its id, and whether it has been opened yet."""
+    with aws_errors(f"security group {name}"):
+        found = aws.ec2.describe_security_groups(
+            Filters=[{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [vpc]}]
+        )["SecurityGroups"]
+    if not found:
+        return None
+    return found[0]["GroupId"], bool(found[0].get("IpPermissions"))
+
+
+def open_group(
+    aws: Aws, release: str, vpc: str, cidrs: Sequence[str], tags: Mapping[str, str]
+) -> str:
+    """Find, else create; open to SSH from `cidrs`. Its id."""
+    name = builder_name(release)
+    found = _find_group(aws, name, vpc)
+    if found and found[1]:
+        return found[0]
+    group = found[0] if found else None
+    specifications: Any = [{"ResourceType": "security-group", "Tags": t.to_aws(tags)}]
+    if group is None:
+        try:
+            group = aws.ec2.create_security_group(
+                GroupName=name,
+                Description="SSH into a Spotkiln builder, for as long as it runs",
+                VpcId=vpc,
+                TagSpecifications=specifications,
+            )["GroupId"]
+        except ClientError as error:
+            # A repeated call whose first answer was lost: it is there after all.
+            found = _find_group(aws, name, vpc) if "Duplicate" in code_of(error) else None
+            if found is None:
+                with aws_errors(f"security group {name}"):
+                    raise
+            group = found[0]
+    BOOK.note(release, GROUP, group)
+    ranges: Any = [{"CidrIp": cidr, "Description": "SSH from Spotkiln"} for cidr in cidrs]
+    try:
+        aws.ec2.authorize_security_group_ingress(
+            GroupId=group,
+            IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": ranges}],
+        )
+    except ClientError as error:
+        if code_of(error) != "InvalidPermission.Duplicate":
+            with aws_errors(f"opening security group {name}"):
+                raise
+    return group
+
+
+def delete_group(aws: Aws, group: str, clock: Clock) -> None:
+    """Wait until no machine uses it any more; gone already is no error."""
+
+    def deleted() -> Done[None] | Waiting:
+        try:
+            aws.ec2.delete_security_group(GroupId=group)
+        except ClientError as error:
+            if code_of(error) == "DependencyViolation":
+                return Waiting("a machine still uses it")
+            if not is_not_found(error):
+                with aws_errors(f"deleting security group {group}"):
+                    raise
+        return Done(None)
+
+    poll(
+        deleted,
+        what=f"security group {group} to be deleted",
+        deadline_seconds=DELETE_SECONDS,
+        clock=clock,
+    )
+
+
+def delete_key_pair(aws: Aws, name: str) -> None:
+    """Gone already is no error, as EC2 has it too."""
+    with aws_errors(f"key pair {name}"):
+        aws.ec2.delete_key_pair(KeyName=name)
+
+
+@contextmanager
+def builder_access(
+    aws: Aws,
+    release: str,
+    vpc: str,
+    cidrs: Sequence[str],
+    tags: Mapping[str, str],
+    clock: Clock,
+    *,
+    again: bool,
+    last: bool,
+) -> Iterator[dict[str, str]]:
+    """Packer's variables for reaching a builder. Packer removes its key pair itself; the security
+    group goes when the block of the `last` builder ends well. `again`: it has been tried before.
+
+    Otherwise undoing removes both: the builder may need them until it is gone.
+    """
+    name = builder_name(release)
+    if again:
+        # What an earlier try that was cut off has left would be refused as a duplicate.
+        delete_key_pair(aws, name)
+    group = open_group(aws, release, vpc, cidrs, tags)
+    BOOK.note(release, KEY_PAIR, name)
+    yield {"security_group_id": group, "key_pair_name": name}
+    if last:
+        delete_group(aws, group, clock)
+
+
+def remove_access(aws: Aws, release: str, vpc: str, clock: Clock) -> None:
+    """Key pair and security group of a release's builders. Repeatable."""
+    delete_key_pair(aws, builder_name(release))
+    found = _find_group(aws, builder_name(release), vpc)
+    if found:
+        delete_group(aws, found[0], clock)

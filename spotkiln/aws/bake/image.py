@@ -1,0 +1,170 @@
+"""Images and the snapshots behind them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from spotkiln import tags as t
+from spotkiln.aws.errors import aws_errors, code_of, is_not_found
+from spotkiln.aws.session import Aws
+from spotkiln.bake.image import Image
+from spotkiln.bake.own import made_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, ImageTypeDef
+
+
+def from_aws(image: "ImageTypeDef", region: str) -> Image:
+    """Source: EC2 DescribeImages."""
+    snapshots = [
+        mapping.get("Ebs", {}).get("SnapshotId", "")
+        for mapping in image.get("BlockDeviceMappings", [])
+    ]
+    created = image.get("CreationDate", "")
+    return Image(
+        id=image["ImageId"],
+        name=image.get("Name", ""),
+        region=region,
+        created=datetime.fromisoformat(created) if created else datetime.fromtimestamp(0, UTC),
+        available=image.get("State") == "available",
+        architecture=image.get("Architecture", "x86_64"),
+        snapshots=tuple(snapshot for snapshot in snapshots if snapshot),
+        # What CreateImage made tells of its instance, too.
+        copied="SourceImageId" in image and "SourceInstanceId" not in image,
+        tags=t.from_aws(image.get("Tags")),  # type: ignore[arg-type]
+    )
+
+
+def _own(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[Image]:
+    with aws_errors(what):
+        pages = aws.ec2.get_paginator("describe_images").paginate(Owners=["self"], Filters=filters)
+        return [from_aws(image, aws.region) for page in pages for image in page["Images"]]
+
+
+def by_name(aws: Aws, pattern: str) -> list[Image]:
+    """The account's own images whose name matches; `*` and `?` match as EC2 does it."""
+    return _own(aws, [{"Name": "name", "Values": [pattern]}], f"images named {pattern}")
+
+
+def _ours(aws: Aws, tag: str, value: str, what: str) -> list[Image]:
+    """Those with this tag that are ours: a copy carries it, too."""
+    found = _own(aws, [{"Name": f"tag:{tag}", "Values": [value]}], what)
+    return [image for image in found if image.ours]
+
+
+def of_recipe(aws: Aws, recipe: str) -> list[Image]:
+    """All our images of a recipe, in whatever state."""
+    return _ours(aws, t.RECIPE, recipe, f"images of recipe {recipe}")
+
+
+def of_app(aws: Aws, app: str) -> list[Image]:
+    """All our images of an application."""
+    return _ours(aws, t.APP, app, f"images of {app}")
+
+
+def of_release(aws: Aws, release: str, name: str) -> list[Image]:
+    """What a release baked: by its tag, and by the name it chose, should it never have got so
+    far as to be tagged."""
+    tagged = _ours(aws, t.RELEASE, release, f"images of {release}")
+    # Names are unique, and a release has one: where it is tagged there is no other.
+    return tagged or [image for image in by_name(aws, name) if image.ours]
+
+
+def by_id(aws: Aws, ids: Iterable[str]) -> list[Image]:
+    """Those of the account's own that are there."""
+    wanted = sorted(ids)
+    filters: list[FilterTypeDef] = [{"Name": "image-id", "Values": wanted}]
+    return _own(aws, filters, f"images {', '.join(wanted)}") if wanted else []
+
+
+def describe(aws: Aws, image: str) -> Image | None:
+    try:
+        answer = aws.ec2.describe_images(ImageIds=[image])
+    except ClientError as error:
+        if is_not_found(error):
+            return None
+        with aws_errors(f"image {image}"):
+            raise
+    found = answer["Images"]
+    return from_aws(found[0], aws.region) if found else None
+
+
+def tag(aws: Aws, resources: Sequence[str], tags: Mapping[str, str]) -> None:
+    """Add or replace tags of an image and its snapshots."""
+    with aws_errors(f"tagging {', '.join(resources)}"):
+        aws.ec2.create_tags(Resources=list(resources), Tags=t.to_aws(tags))  # type: ignore[arg-type]
+
+
+def untag(aws: Aws, image: str, keys: Sequence[str]) -> None:
+    """Take these tags away; gone already is no error."""
+    with aws_errors(f"removing tags of image {image}"):
+        aws.ec2.delete_tags(Resources=[image], Tags=[{"Key": key} for key in keys])
+
+
+def require_token(aws: Aws, image: str) -> None:
+    """Instances of this image answer metadata requests of version 2 only."""
+    with aws_errors(f"metadata support of image {image}"):
+        aws.ec2.modify_image_attribute(ImageId=image, ImdsSupport={"Value": "v2.0"})
+
+
+def _made(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> dict[str, str]:
+    """Of the account's snapshots those that CreateImage made, and for which image: no copies,
+    no backups."""
+    with aws_errors(what):
+        pages = aws.ec2.get_paginator("describe_snapshots").paginate(
+            OwnerIds=["self"], Filters=filters
+        )
+        found = [one for page in pages for one in page["Snapshots"]]
+    made = {
+        one["SnapshotId"]: made_for(one.get("Description", ""), t.from_aws(one.get("Tags")))  # type: ignore[arg-type]
+        for one in found
+    }
+    return {snapshot: image for snapshot, image in made.items() if image}
+
+
+def snapshots_of(aws: Aws, image: Image) -> list[str]:
+    """Those that its mapping names, and those that CreateImage says it made for it: an image
+    that was still pending names none."""
+    described = _made(
+        aws,
+        [{"Name": "description", "Values": [f"*{image.id}*"]}],
+        f"snapshots of image {image.id}",
+    )
+    return sorted({*image.snapshots, *(x for x, made in described.items() if made == image.id)})
+
+
+def snapshots_of_release(aws: Aws, release: str) -> list[str]:
+    """Ids of those that CreateImage made and that carry the release's tag."""
+    return list(
+        _made(
+            aws,
+            [{"Name": f"tag:{t.RELEASE}", "Values": [release]}],
+            f"snapshots of {release}",
+        )
+    )
+
+
+def deregister(aws: Aws, image: str) -> None:
+    """Gone already is no error."""
+    try:
+        aws.ec2.deregister_image(ImageId=image)
+    except ClientError as error:
+        if not is_not_found(error):
+            with aws_errors(f"deregistering {image}"):
+                raise
+
+
+def delete_snapshot(aws: Aws, snapshot: str) -> bool:
+    """Whether it is gone; False while its image still holds it, which takes a moment to end."""
+    try:
+        aws.ec2.delete_snapshot(SnapshotId=snapshot)
+    except ClientError as error:
+        if is_not_found(error):
+            return True
+        if code_of(error) == "InvalidSnapshot.InUse":
+            return False
+        with aws_errors(f"deleting {snapshot}"):
+            raise
+    return True

@@ -1,0 +1,276 @@
+"""Looks the infrastructure up by name, and finds out what is wrong before it costs money."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from botocore.exceptions import ClientError
+
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.errors import AwsMissing, AwsRefused, aws_errors, code_of, is_not_found
+from spotkiln.aws.session import Aws
+from spotkiln.bake.base import usable
+from spotkiln.bake.image import newest
+from spotkiln.bake.infra import BaseImage, HealthCheck, Infra, InfraNames, TargetGroup, exactly_one
+from spotkiln.bake.own import inherited_images
+from spotkiln.errors import InputError
+from spotkiln.serve.fleet import FleetSpec
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import SecurityGroupTypeDef
+    from mypy_boto3_elbv2.type_defs import TargetGroupTypeDef
+
+SPOT_FLEET = "spotfleet.amazonaws.com"
+
+
+def account(aws: Aws) -> str:
+    with aws_errors("who is asking"):
+        return aws.sts.get_caller_identity()["Account"]
+
+
+def _target_group(aws: Aws, found: "TargetGroupTypeDef") -> TargetGroup:
+    """Source: ELBv2 DescribeTargetGroups and DescribeTargetGroupAttributes."""
+    arn = found["TargetGroupArn"]
+    with aws_errors(f"attributes of target group {found['TargetGroupName']}"):
+        answer = aws.elbv2.describe_target_group_attributes(TargetGroupArn=arn)
+    attributes = {one.get("Key", ""): one.get("Value", "") for one in answer["Attributes"]}
+    return TargetGroup(
+        arn=arn,
+        name=found["TargetGroupName"],
+        vpc=found.get("VpcId", ""),
+        protocol=found.get("Protocol", ""),
+        port=found.get("Port", 0),
+        target_type=found.get("TargetType", "instance"),
+        load_balancers=tuple(found.get("LoadBalancerArns", [])),
+        health_check=HealthCheck(
+            protocol=found.get("HealthCheckProtocol", "HTTP"),
+            port=found.get("HealthCheckPort", "traffic-port"),
+            path=found.get("HealthCheckPath", "/"),
+            interval=found.get("HealthCheckIntervalSeconds", 30),
+            timeout=found.get("HealthCheckTimeoutSeconds", 5),
+            healthy_threshold=found.get("HealthyThresholdCount", 5),
+            unhealthy_threshold=found.get("UnhealthyThresholdCount", 2),
+            matcher=found.get("Matcher", {}).get("HttpCode", "200"),
+            enabled=found.get("HealthCheckEnabled", True),
+        ),
+        deregistration_delay=int(attributes.get("deregistration_delay.timeout_seconds") or 300),
+        slow_start=int(attributes.get("slow_start.duration_seconds") or 0),
+        # The other values are "true" and "use_load_balancer_configuration", and an application
+        # load balancer's own setting is on and cannot be changed.
+        cross_zone=attributes.get("load_balancing.cross_zone.enabled") != "false",
+    )
+
+
+def target_group(aws: Aws, name: str) -> TargetGroup:
+    """By name, which is unique within account and region.
+
+    Raises:
+        InputError: there is none; the message lists those there are.
+    """
+    with aws_errors("target groups"):
+        pages = aws.elbv2.get_paginator("describe_target_groups").paginate()
+        everything = [group for page in pages for group in page["TargetGroups"]]
+    found = {g["TargetGroupArn"]: g for g in everything if g["TargetGroupName"] == name}
+    known = [group["TargetGroupName"] for group in everything]
+    return _target_group(aws, exactly_one("target group", aws.region, name, found, known))
+
+
+def target_group_arns(aws: Aws) -> list[str]:
+    """Of all target groups of the region."""
+    with aws_errors("target groups"):
+        pages = aws.elbv2.get_paginator("describe_target_groups").paginate()
+        return [group["TargetGroupArn"] for page in pages for group in page["TargetGroups"]]
+
+
+def target_groups(aws: Aws) -> list[TargetGroup]:
+    """All of the region that hold instances."""
+    with aws_errors("target groups"):
+        pages = aws.elbv2.get_paginator("describe_target_groups").paginate()
+        everything = [group for page in pages for group in page["TargetGroups"]]
+    return [_target_group(aws, x) for x in everything if x.get("TargetType") == "instance"]
+
+
+def _group_names(group: "SecurityGroupTypeDef") -> set[str]:
+    tags = {tag.get("Key", ""): tag.get("Value", "") for tag in group.get("Tags", [])}
+    return {group.get("GroupName", ""), tags.get("Name", "")} - {""}
+
+
+def security_groups(aws: Aws, vpc: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Ids, each found by group name or Name tag inside the VPC."""
+    with aws_errors(f"security groups of {vpc}"):
+        pages = aws.ec2.get_paginator("describe_security_groups").paginate(
+            Filters=[{"Name": "vpc-id", "Values": [vpc]}]
+        )
+        everything = [group for page in pages for group in page["SecurityGroups"]]
+    known = sorted({name for group in everything for name in _group_names(group)})
+    ids = []
+    for name in names:
+        found = {g["GroupId"]: g["GroupId"] for g in everything if name in _group_names(g)}
+        ids.append(exactly_one("security group", vpc, name, found, known))
+    return tuple(ids)
+
+
+def fleet_role(aws: Aws, name: str) -> str:
+    """The role's ARN; it must trust EC2 Spot Fleet."""
+    try:
+        role = aws.iam.get_role(RoleName=name)["Role"]
+    except ClientError as error:
+        if is_not_found(error):
+            raise InputError(
+                f"no IAM role {name!r}: create it with the managed policy "
+                f"AmazonEC2SpotFleetTaggingRole and trust {SPOT_FLEET}, or name another"
+            ) from error
+        with aws_errors(f"role {name}"):
+            raise
+    policy: object = role.get("AssumeRolePolicyDocument", {})
+    text = unquote(policy) if isinstance(policy, str) else json.dumps(policy)
+    if SPOT_FLEET not in text:
+        raise InputError(
+            f"IAM role {name!r} does not trust {SPOT_FLEET}: Spot Fleet could not use it; "
+            "mend its trust policy or name another"
+        )
+    return role["Arn"]
+
+
+def instance_profile(aws: Aws, name: str) -> str:
+    try:
+        return aws.iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Arn"]
+    except ClientError as error:
+        if is_not_found(error):
+            raise InputError(
+                f"no instance profile {name!r}: create it or name another; "
+                "empty if the application needs no rights"
+            ) from error
+        with aws_errors(f"instance profile {name}"):
+            raise
+
+
+def key_pair(aws: Aws, name: str) -> str:
+    with aws_errors("key pairs"):
+        everything = [pair.get("KeyName", "") for pair in aws.ec2.describe_key_pairs()["KeyPairs"]]
+    found = {pair: pair for pair in everything if pair == name}
+    return exactly_one("key pair", aws.region, name, found, everything)
+
+
+def base_image(aws: Aws, pattern: str) -> BaseImage:
+    """The newest of the account's own images that match and may be built upon."""
+    matching = images.by_name(aws, pattern)
+    found = newest(usable(matching))
+    if found is None:
+        copies = ", ".join(one.id for one in inherited_images(matching))
+        raise InputError(
+            f"the account owns no available image named {pattern!r} in {aws.region}: "
+            "bake one with the flow nightly (docs/nightly.md) or name another"
+            + (f". To build upon the copies {copies}, remove their spotkiln: tags" * bool(copies))
+        )
+    return BaseImage(id=found.id, name=found.name, architecture=found.architecture)
+
+
+def check_instance_types(aws: Aws, types: Sequence[str], architecture: str) -> None:
+    """Every type must exist and run the base image's architecture."""
+    try:
+        answer = aws.ec2.describe_instance_types(InstanceTypes=list(types))  # type: ignore[arg-type]
+    except ClientError as error:
+        if code_of(error) in {"InvalidInstanceType", "InvalidParameterValue"}:
+            text = error.response.get("Error", {}).get("Message", "")
+            raise InputError(
+                f"expected instance types that {aws.region} offers, got {', '.join(types)}: {text}"
+            ) from error
+        with aws_errors(f"instance types {', '.join(types)}"):
+            raise
+    offered = {
+        str(one.get("InstanceType")): one.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+        for one in answer["InstanceTypes"]
+    }
+    unknown = [kind for kind in types if kind not in offered]
+    if unknown:
+        raise InputError(f"unknown instance types in {aws.region}: {', '.join(unknown)}")
+    wrong = [kind for kind in types if offered[kind] and architecture not in offered[kind]]
+    if wrong:
+        raise InputError(
+            f"the base image is for {architecture}; these instance types are not: "
+            f"{', '.join(wrong)}"
+        )
+
+
+def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
+    """Ask AWS, without doing it, whether the calls that cost money would be allowed.
+
+    Raises:
+        PermissionDenied: one would not; the message names the action.
+    """
+    kind = spec.instance_types[0]
+    overrides = [{"InstanceType": kind, "SubnetId": infra.subnets[0]}]
+    template = {"LaunchTemplateName": "spotkiln-dry-run", "Version": "1"}
+    config = {
+        "IamFleetRole": infra.fleet_role,
+        "TargetCapacity": 1,
+        "LaunchTemplateConfigs": [
+            {"LaunchTemplateSpecification": template, "Overrides": overrides}
+        ],
+    }
+    calls: list[Callable[[], object]] = [
+        lambda: aws.ec2.run_instances(
+            DryRun=True,
+            ImageId=infra.base_image.id,
+            InstanceType=kind,  # type: ignore[arg-type]
+            MinCount=1,
+            MaxCount=1,
+            SubnetId=infra.subnets[0],
+        ),
+        lambda: aws.ec2.create_launch_template(
+            DryRun=True,
+            LaunchTemplateName="spotkiln-dry-run",
+            LaunchTemplateData={"ImageId": infra.base_image.id},
+        ),
+        lambda: aws.ec2.request_spot_fleet(DryRun=True, SpotFleetRequestConfig=config),  # type: ignore[arg-type]
+    ]
+    for call in calls:
+        # DryRunOperation says yes. Other refusals are about the made-up request.
+        with suppress(AwsRefused, AwsMissing), aws_errors("asked as a dry run"):
+            call()
+
+
+def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> Infra:
+    """Everything a release needs, found by name.
+
+    Raises:
+        InputError: something is missing, ambiguous or does not fit; nothing has been spent.
+    """
+    who = account(aws)
+    group = target_group(aws, names.target_group)
+    if not group.load_balancers:
+        raise InputError(
+            f"no load balancer forwards to target group {group.name!r}: its targets would never "
+            "be checked or served; add it to a listener's rule"
+        )
+    with aws_errors(f"load balancer of {group.name}"):
+        balancer = aws.elbv2.describe_load_balancers(LoadBalancerArns=[group.load_balancers[0]])[
+            "LoadBalancers"
+        ][0]
+    zones = balancer.get("AvailabilityZones", [])
+    base = base_image(aws, names.base_image)
+    wanted = list(dict.fromkeys([*spec.every_type, builder_type]))
+    check_instance_types(aws, wanted, base.architecture)
+    infra = Infra(
+        region=aws.region,
+        account=who,
+        target_group=group,
+        load_balancer=balancer.get("LoadBalancerName", ""),
+        address=balancer.get("DNSName", ""),
+        vpc=group.vpc,
+        subnets=tuple(zone.get("SubnetId", "") for zone in zones),
+        zones=tuple(zone.get("ZoneName", "") for zone in zones),
+        security_groups=security_groups(aws, group.vpc, names.security_groups),
+        fleet_role=fleet_role(aws, names.fleet_role),
+        instance_profile=(
+            instance_profile(aws, names.instance_profile) if names.instance_profile else ""
+        ),
+        key_pair=key_pair(aws, names.key_pair) if names.key_pair else "",
+        base_image=base,
+        adopt=names.adopt,
+    )
+    check_rights(aws, infra, spec)
+    return infra

@@ -1,0 +1,155 @@
+"""Reads what releases made: by the names that they chose, AWS's own marks, and our tags."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from spotkiln import tags as t
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.session import Aws
+from spotkiln.bake.image import Image
+from spotkiln.bake.own import (
+    BUILDER_PREFIX,
+    LeftAlone,
+    builder_name,
+    inherited_images,
+    is_builder,
+    made_for,
+    not_a_builder,
+    template_is_ours,
+    with_fleets,
+)
+from spotkiln.keep.reconcile import Facts, Owned, Snapshot
+from spotkiln.serve.fleet import Fleet
+from spotkiln.target import Instance
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
+
+# A release ends with a part of its run's id: others may have keys that begin as ours do.
+CHOSEN = re.compile(r"-[0-9a-f]{12}$")
+OURS: "list[FilterTypeDef]" = [{"Name": "tag-key", "Values": [t.RELEASE]}]
+
+
+def _owned(name: str, tags: Any) -> Owned:
+    found = t.from_aws(tags)
+    return Owned(
+        id=name,
+        release=found.get(t.RELEASE, ""),
+        target_group=found.get(t.TARGET_GROUP, ""),
+        tried=found.get(t.PUT_OFF, ""),
+    )
+
+
+def templates(aws: Aws) -> tuple[list[Owned], list[LeftAlone]]:
+    """Ours, and those that only carry a release's tag."""
+    with aws_errors("our launch templates"):
+        pages = aws.ec2.get_paginator("describe_launch_templates").paginate(Filters=OURS)
+        everything = [one for page in pages for one in page["LaunchTemplates"]]
+    own, others = [], []
+    for one in everything:
+        owned = _owned(one["LaunchTemplateId"], one.get("Tags"))
+        name = one.get("LaunchTemplateName", "")
+        if template_is_ours(name, owned.release):
+            own.append(owned)
+        else:
+            why = f"no release chose its name {name!r}"
+            others.append(LeftAlone(kind="launch-template", id=owned.id, why=why))
+    return own, others
+
+
+def security_groups(aws: Aws) -> tuple[list[Owned], list[LeftAlone]]:
+    """Those of our builders, and those that only carry a release's tag."""
+    with aws_errors("our security groups"):
+        pages = aws.ec2.get_paginator("describe_security_groups").paginate(Filters=OURS)
+        everything = [one for page in pages for one in page["SecurityGroups"]]
+    own, others = [], []
+    for one in everything:
+        owned = _owned(one["GroupId"], one.get("Tags"))
+        name = one.get("GroupName", "")
+        if name == builder_name(owned.release):
+            own.append(owned)
+        else:
+            why = f"no release chose its name {name!r}"
+            others.append(LeftAlone(kind="security-group", id=owned.id, why=why))
+    return own, others
+
+
+def key_pairs(aws: Aws) -> list[Owned]:
+    """By the name that a release chose for its builder: Packer 1.6.6 does not tag them."""
+    with aws_errors("our key pairs"):
+        found = aws.ec2.describe_key_pairs(
+            Filters=[{"Name": "key-name", "Values": [f"{BUILDER_PREFIX}*"]}]
+        )["KeyPairs"]
+    names = (one.get("KeyName", "") for one in found)
+    return [
+        Owned(id=name, release=name.removeprefix(BUILDER_PREFIX))
+        for name in names
+        if CHOSEN.search(name)
+    ]
+
+
+def snapshots(aws: Aws, images: list[Image]) -> tuple[list[Snapshot], list[LeftAlone]]:
+    """Those that CreateImage made for an image of ours that is there, or for one that is gone
+    and whose tag they carry; and those that only carry a tag. `images` are all of the account."""
+    with aws_errors("our snapshots"):
+        pages = aws.ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"])
+        everything = [one for page in pages for one in page["Snapshots"]]
+    ours = {image.id: image.ours for image in images}
+    own, others = [], []
+    for one in everything:
+        owned = _owned(one["SnapshotId"], one.get("Tags"))
+        description = one.get("Description", "")
+        image = made_for(description, t.from_aws(one.get("Tags")))  # type: ignore[arg-type]
+        if image and ours.get(image, bool(owned.release)):
+            own.append(Snapshot(**owned.model_dump(), image=image))
+        elif owned.release:
+            why = f"CreateImage did not make it for an image of ours; it says {description!r}"
+            others.append(LeftAlone(kind="snapshot", id=owned.id, why=why))
+    return own, others
+
+
+def machines(aws: Aws, own: list[Fleet]) -> tuple[list[Instance], list[LeftAlone]]:
+    """Builders of ours, members of fleets, and those that only carry a release's tag."""
+    tagged = instances.tagged(aws)
+    unclaimed = [one for one in tagged if one.stays and not one.fleet and not is_builder(one)]
+    # EC2 may leave On-Demand members without its tag: their fleets know them.
+    releases = {one.tags.get(t.RELEASE, "") for one in unclaimed}
+    members = {x.id: instances.members(aws, x.id) for x in own if x.release in releases}
+    known = with_fleets(tagged, members)
+    others = [
+        LeftAlone(kind="instance", id=one.id, why=f"no fleet's member, {not_a_builder(one)}")
+        for one in known
+        if one.stays and not one.fleet and not is_builder(one)
+    ]
+    return [one for one in known if one.fleet or is_builder(one)], others
+
+
+def gather(aws: Aws, living: frozenset[str]) -> Facts:
+    """The facts of a region. `living` must have been read before: a release that starts in
+    between then owns nothing yet that could be taken for an orphan."""
+    everything = images.by_name(aws, "*")
+    own_fleets = [fleet for fleet in fleets.listing(aws) if fleet.release or fleet.adopted]
+    own_snapshots, other_snapshots = snapshots(aws, everything)
+    own_machines, other_machines = machines(aws, own_fleets)
+    own_templates, other_templates = templates(aws)
+    own_groups, other_groups = security_groups(aws)
+    return Facts(
+        living=living,
+        fleets=tuple(own_fleets),
+        instances=tuple(own_machines),
+        images=tuple(image for image in everything if image.ours),
+        snapshots=tuple(own_snapshots),
+        templates=tuple(own_templates),
+        security_groups=tuple(own_groups),
+        key_pairs=tuple(key_pairs(aws)),
+        left_alone=(
+            *other_machines,
+            *inherited_images(everything),
+            *other_snapshots,
+            *other_templates,
+            *other_groups,
+        ),
+    )

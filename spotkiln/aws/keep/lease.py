@@ -1,0 +1,105 @@
+"""Leases as tags: of a target group, or of a builder's security group."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from botocore.exceptions import ClientError
+
+from spotkiln import tags as t
+from spotkiln.aws.errors import aws_errors, is_not_found
+from spotkiln.aws.session import Aws
+from spotkiln.keep.lease import Lease, from_tags
+
+
+def read(aws: Aws, target_group: str) -> list[Lease]:
+    """All leases on a target group (ARN)."""
+    return by_group(aws, [target_group]).get(target_group, [])
+
+
+def by_group(aws: Aws, target_groups: Sequence[str]) -> dict[str, list[Lease]]:
+    """All leases on these target groups (ARNs), by group. Source: ELBv2 DescribeTags, 20 a call."""
+    found: dict[str, list[Lease]] = {}
+    for start in range(0, len(target_groups), 20):
+        with aws_errors("leases"):
+            answer = aws.elbv2.describe_tags(ResourceArns=list(target_groups[start : start + 20]))
+        for description in answer["TagDescriptions"]:
+            tags = {tag["Key"]: tag.get("Value", "") for tag in description.get("Tags", [])}
+            found[description["ResourceArn"]] = from_tags(tags)
+    return found
+
+
+def remove(aws: Aws, target_group: str, leases: Iterable[Lease]) -> None:
+    """With whatever else there is about them; what is not there is no error."""
+    keys = sorted(key for lease in leases for key in lease.keys)
+    if keys:
+        with aws_errors(f"giving back {', '.join(keys)}"):
+            aws.elbv2.remove_tags(ResourceArns=[target_group], TagKeys=keys)
+
+
+@dataclass(frozen=True)
+class OnTargetGroup:
+    """The place of a release's lease."""
+
+    aws: Aws
+    name: str
+    arn: str
+
+    def now(self) -> datetime:
+        return self.aws.now()
+
+    def read(self) -> list[Lease]:
+        return read(self.aws, self.arn)
+
+    def write(self, tags: Mapping[str, str]) -> None:
+        with aws_errors(f"lease on {self.name}"):
+            self.aws.elbv2.add_tags(
+                ResourceArns=[self.arn],
+                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            )
+
+    def remove(self, leases: Iterable[Lease]) -> None:
+        remove(self.aws, self.arn, leases)
+
+
+@dataclass(frozen=True)
+class OnBuilder:
+    """The place of the lease of a bake that is for no target group: its builder's security
+    group."""
+
+    aws: Aws
+    group: str
+
+    @property
+    def name(self) -> str:
+        return f"builder's group {self.group}"
+
+    def now(self) -> datetime:
+        return self.aws.now()
+
+    def read(self) -> list[Lease]:
+        try:
+            found = self.aws.ec2.describe_security_groups(GroupIds=[self.group])["SecurityGroups"]
+        except ClientError as error:
+            if is_not_found(error):
+                return []
+            with aws_errors(f"lease on {self.name}"):
+                raise
+        return [lease for group in found for lease in from_tags(t.from_aws(group.get("Tags")))]  # type: ignore[arg-type]
+
+    def write(self, tags: Mapping[str, str]) -> None:
+        with aws_errors(f"lease on {self.name}"):
+            self.aws.ec2.create_tags(Resources=[self.group], Tags=t.to_aws(tags))  # type: ignore[arg-type]
+
+    def remove(self, leases: Iterable[Lease]) -> None:
+        """The group goes with the bake, and the lease with the group."""
+
+
+def of_builders(aws: Aws) -> list[Lease]:
+    """Leases of bakes that are for no target group: each is on its builder's security group."""
+    with aws_errors("leases of builders"):
+        pages = aws.ec2.get_paginator("describe_security_groups").paginate(
+            Filters=[{"Name": "tag-key", "Values": [t.BASE]}]
+        )
+        groups = [group for page in pages for group in page["SecurityGroups"]]
+    return [lease for group in groups for lease in from_tags(t.from_aws(group.get("Tags")))]  # type: ignore[arg-type]

@@ -1,0 +1,174 @@
+"""Reads back from AWS what became of everything that a release has made."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from spotkiln import tags as t
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.errors import aws_errors, code_of
+from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.session import Aws
+from spotkiln.bake.own import builder_name
+from spotkiln.release.ledger import (
+    FLEET,
+    GROUP,
+    IMAGE,
+    INSTANCE,
+    KEY_PAIR,
+    SNAPSHOT,
+    TEMPLATE,
+    VOLUME,
+    Key,
+    Made,
+)
+from spotkiln.target import Instance
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
+
+# How many values a filter takes.
+MOST = 200
+
+
+def _filters(name: str, values: Iterable[str]) -> "Iterator[list[FilterTypeDef]]":
+    """What is not there is no error for a filter."""
+    wanted = sorted(values)
+    for start in range(0, len(wanted), MOST):
+        yield [{"Name": name, "Values": wanted[start : start + MOST]}]
+
+
+def _groups(aws: Aws, release: str, asked: set[str]) -> list[Made]:
+    with aws_errors(f"security groups of {release}"):
+        found = [
+            one["GroupId"]
+            for name, values in (("group-id", asked), ("group-name", {builder_name(release)}))
+            for filters in _filters(name, values)
+            for one in aws.ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
+        ]
+    return [Made(kind=GROUP, id=name, exists=name in found) for name in {*asked, *found}]
+
+
+def _key_pairs(aws: Aws, release: str, asked: set[str]) -> list[Made]:
+    names = {*asked, builder_name(release)}
+    with aws_errors(f"key pairs of {release}"):
+        found = {
+            one.get("KeyName", "")
+            for filters in _filters("key-name", names)
+            for one in aws.ec2.describe_key_pairs(Filters=filters)["KeyPairs"]
+        }
+    return [Made(kind=KEY_PAIR, id=name, exists=name in found) for name in {*asked, *found}]
+
+
+def _template_exists(aws: Aws, template: str) -> bool:
+    try:
+        found = aws.ec2.describe_launch_templates(LaunchTemplateIds=[template])
+    except ClientError as error:
+        if "NotFound" in code_of(error):
+            return False
+        with aws_errors(f"launch template {template}"):
+            raise
+    return bool(found["LaunchTemplates"])
+
+
+def _templates(aws: Aws, release: str, asked: set[str]) -> list[Made]:
+    found = set(fleets.templates_of_release(aws, release))
+    return [
+        Made(kind=TEMPLATE, id=name, exists=name in found or _template_exists(aws, name))
+        for name in {*asked, *found}
+    ]
+
+
+def _fleets(aws: Aws, release: str, asked: set[str]) -> list[Made]:
+    """One whose end has begun counts as gone: its instances are told by themselves."""
+    found = [x for x in fleets.listing(aws) if x.release == release or x.id in asked]
+    made = [
+        Made(kind=FLEET, id=one.id, exists=not one.gone and one.state != "cancelled_terminating")
+        for one in found
+    ]
+    unseen = asked - {one.id for one in made}
+    return made + [Made(kind=FLEET, id=name, exists=False) for name in unseen]
+
+
+def _instances(aws: Aws, release: str, asked: set[str], made: list[Made]) -> list[Instance]:
+    found = instances.builders_of(aws, release)
+    found += [one for fleet in made for one in instances.of_fleet(aws, fleet.id)]
+    known = {one.id for one in found}
+    return found + instances.by_id(aws, asked - known)
+
+
+def _lone_volumes(aws: Aws, release: str) -> list[str]:
+    """Those that carry the release's tag and are no machine's: they outlived theirs."""
+    filters: list[FilterTypeDef] = [
+        {"Name": f"tag:{t.RELEASE}", "Values": [release]},
+        {"Name": "status", "Values": ["available"]},
+    ]
+    with aws_errors(f"volumes of {release}"):
+        pages = aws.ec2.get_paginator("describe_volumes").paginate(Filters=filters)
+        return [one["VolumeId"] for page in pages for one in page["Volumes"]]
+
+
+def _volumes(aws: Aws, of: dict[str, str], ending: set[str]) -> list[Made]:
+    """`of`: the owner of each. Those that are `ending` go with their machines, which end."""
+    with aws_errors("volumes"):
+        found = {
+            one.get("VolumeId", "")
+            for filters in _filters("volume-id", of)
+            for page in aws.ec2.get_paginator("describe_volumes").paginate(Filters=filters)
+            for one in page["Volumes"]
+            if one.get("State") not in {"deleting", "deleted"}
+        }
+    return [Made(kind=VOLUME, id=x, exists=x in found - ending, owner=of[x]) for x in of]
+
+
+def _images(aws: Aws, release: str, name: str, asked: set[str]) -> list[Made]:
+    found = images.of_release(aws, release, name)
+    found += images.by_id(aws, asked - {one.id for one in found})
+    made = [Made(kind=IMAGE, id=one.id, exists=True) for one in found]
+    made += [
+        Made(kind=SNAPSHOT, id=snapshot, exists=True, owner=one.id)
+        for one in found
+        for snapshot in images.snapshots_of(aws, one)
+    ]
+    gone = asked - {one.id for one in found}
+    return made + [Made(kind=IMAGE, id=one, exists=False) for one in gone]
+
+
+def _snapshots(aws: Aws, release: str, asked: set[str], of_images: set[str]) -> list[Made]:
+    with aws_errors(f"snapshots of {release}"):
+        found = {
+            one["SnapshotId"]
+            for filters in _filters("snapshot-id", asked)
+            for one in aws.ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
+        } | set(images.snapshots_of_release(aws, release))
+    return [
+        Made(kind=SNAPSHOT, id=name, exists=name in found) for name in {*asked, *found} - of_images
+    ]
+
+
+def read_back(aws: Aws, release: str, name: str, asked: Iterable[Key]) -> list[Made]:
+    """Everything that the release asked for, and what carries its tag or a name that it chose:
+    an answer may have been lost. `name` is its image's."""
+    noted: dict[str, set[str]] = {}
+    for kind, one in asked:
+        noted.setdefault(kind, set()).add(one)
+
+    def of(kind: str) -> set[str]:
+        return noted.get(kind, set())
+
+    made = _fleets(aws, release, of(FLEET))
+    machines = _instances(aws, release, of(INSTANCE), made)
+    made += [Made(kind=INSTANCE, id=one.id, exists=one.stays, owner=one.fleet) for one in machines]
+    unseen = of(INSTANCE) - {one.id for one in machines}
+    made += [Made(kind=INSTANCE, id=one, exists=False) for one in unseen]
+    volumes = dict.fromkeys({*of(VOLUME), *_lone_volumes(aws, release)}, "")
+    volumes |= {x: one.fleet or one.id for one in machines for x in one.volumes}
+    ending = {x for one in machines if not one.stays for x in one.own_volumes}
+    made += _volumes(aws, volumes, ending)
+    made += _images(aws, release, name, of(IMAGE))
+    made += _snapshots(aws, release, of(SNAPSHOT), {one.id for one in made if one.kind == SNAPSHOT})
+    made += _templates(aws, release, of(TEMPLATE))
+    made += _groups(aws, release, of(GROUP))
+    return made + _key_pairs(aws, release, of(KEY_PAIR))

@@ -1,0 +1,46 @@
+"""Sees what else serves a target group, and marks what is adopted."""
+
+from spotkiln import tags as t
+from spotkiln.aws.bake.infra import target_groups
+from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.serve import target as targets
+from spotkiln.aws.session import Aws
+from spotkiln.bake.infra import TargetGroup
+from spotkiln.serve.foreign import Foreign, adoption_tags, sort_out
+from spotkiln.target import Health
+
+LEAVING = {Health.DRAINING, Health.UNHEALTHY_DRAINING}
+
+
+def look(aws: Aws, group: TargetGroup) -> Foreign:
+    """Whatever serves the target group and is not ours. One that drains serves no more."""
+    every = fleets.listing(aws)
+    registered = [x.instance for x in targets.health(aws, group.arn).values() if _serves(x.health)]
+    found = instances.by_id(aws, registered)
+    tagged = {one.fleet for one in found}
+    members = {
+        fleet.id: instances.of_fleet(aws, fleet.id)
+        for fleet in every
+        if fleet.id in tagged or (fleet.live and group.arn in fleet.target_groups)
+    }
+    foreign = {x.id for x in every if x.phase is None and x.id in members}
+    elsewhere: dict[str, list[str]] = {}
+    if foreign:
+        for other in target_groups(aws):
+            if other.arn != group.arn:
+                for name in targets.health(aws, other.arn):
+                    elsewhere.setdefault(name, []).append(other.name)
+    return sort_out(group.arn, every, members, found, elsewhere)
+
+
+def _serves(health: Health) -> bool:
+    return health not in LEAVING
+
+
+def adopt(aws: Aws, fleet: str, release: str, target_group: str) -> None:
+    """Written before its retirement begins; `target_group` is a name."""
+    marks = adoption_tags(release, target_group)
+    with aws_errors(f"adoption of fleet {fleet}"):
+        aws.ec2.create_tags(Resources=[fleet], Tags=t.to_aws(marks))  # type: ignore[arg-type]

@@ -1,0 +1,62 @@
+"""Looks up once, for a gate that failed by time-outs, whether security groups are the reason."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.session import Aws
+from spotkiln.bake.infra import Infra
+from spotkiln.errors import SpotkilnError
+from spotkiln.serve.gate import Observation, Verdict
+from spotkiln.serve.ingress import Rule, admits, closed, points_at_network
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import IpPermissionOutputTypeDef, IpPermissionTypeDef
+
+
+def from_aws(rule: "IpPermissionTypeDef | IpPermissionOutputTypeDef") -> Rule:
+    """Source: EC2 DescribeSecurityGroups."""
+    return Rule(
+        protocol=rule.get("IpProtocol", ""),
+        first=rule.get("FromPort"),
+        last=rule.get("ToPort"),
+        groups=tuple(one.get("GroupId", "") for one in rule.get("UserIdGroupPairs", [])),
+        ranges=tuple(one.get("CidrIp", "") for one in rule.get("IpRanges", [])),
+        lists=tuple(one.get("PrefixListId", "") for one in rule.get("PrefixListIds", [])),
+    )
+
+
+def explained(aws: Aws, infra: Infra, verdict: Verdict, seen: Observation | None) -> Verdict:
+    """The verdict; or, if it came by time-outs because of a security group, that. What cannot be
+    looked up changes nothing."""
+    if seen is None or not points_at_network(verdict, seen):
+        return verdict
+    with suppress(SpotkilnError):
+        if why := closed_to_the_balancer(aws, infra):
+            return closed(verdict, why)
+    return verdict
+
+
+def closed_to_the_balancer(aws: Aws, infra: Infra) -> str:
+    """Says that no rule of the servers' security groups lets the load balancer reach the port
+    that it checks; empty if one does."""
+    group = infra.target_group
+    checked = group.health_check.port
+    port = int(checked) if checked.isdigit() else group.port
+    with aws_errors(f"load balancer of {group.name}"):
+        balancers = aws.elbv2.describe_load_balancers(LoadBalancerArns=list(group.load_balancers))
+    theirs = [name for one in balancers["LoadBalancers"] for name in one.get("SecurityGroups", [])]
+    with aws_errors(f"security groups of {group.name}'s servers"):
+        found = aws.ec2.describe_security_groups(GroupIds=list(infra.security_groups))
+    with aws_errors(f"subnets of {infra.load_balancer}"):
+        subnets = aws.ec2.describe_subnets(SubnetIds=list(infra.subnets))["Subnets"]
+    rules = [
+        from_aws(rule) for one in found["SecurityGroups"] for rule in one.get("IpPermissions", [])
+    ]
+    networks = [one["CidrBlock"] for one in subnets if "CidrBlock" in one]
+    if admits(rules, port, theirs, networks):
+        return ""
+    return (
+        f"no rule of the servers' security groups ({', '.join(infra.security_groups)}) lets the "
+        f"load balancer ({', '.join(theirs)}) reach port {port}"
+    )

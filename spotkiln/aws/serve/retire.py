@@ -1,0 +1,159 @@
+"""Takes fleets away without losing a request, and verifies that they are gone.
+
+Spot Fleet cannot drain: cancelling with termination cuts requests off. So: cancel and keep the
+instances, deregister them, wait until the load balancer has let go of them, terminate them by
+id, confirm. The same for a fleet that is replaced and for one that failed: some of its instances
+may serve already.
+"""
+
+from collections.abc import Callable, Sequence
+
+from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.serve import target as targets
+from spotkiln.aws.session import Aws
+from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
+from spotkiln.serve.fleet import Fleet
+from spotkiln.target import DRAIN_SLACK_SECONDS, Health, Instance, Target
+
+LET_GO = {Health.UNUSED, Health.UNREGISTERED}
+DRAINING = {Health.DRAINING, Health.UNHEALTHY_DRAINING}
+TERMINATION_SECONDS = 900
+
+
+def still_held(registered: dict[str, Target], ids: set[str]) -> list[Target]:
+    """Of these instances, those that the load balancer has not let go of."""
+    return [
+        target
+        for name, target in sorted(registered.items())
+        if name in ids and target.health not in LET_GO
+    ]
+
+
+def _members(aws: Aws, retiring: Sequence[Fleet], enough: int | None = None) -> list[Instance]:
+    return [one for fleet in retiring for one in instances.of_fleet(aws, fleet.id, enough)]
+
+
+def drain(
+    aws: Aws,
+    target_group: str,
+    ids: set[str],
+    delay: int,
+    clock: Clock,
+    say: Callable[[str], None],
+    members: Callable[[], set[str]] = set,
+) -> None:
+    """Deregister, and wait until the load balancer has let go of all of them; of what registers
+    meanwhile, too, for which the wait begins anew. `members` tells who has come since."""
+    while True:
+        held, began = _deregister(aws, target_group, ids | members())
+        if not held:
+            return
+        say(f"draining {len(held)} targets, {delay} s of deregistration delay")
+
+        def let_go() -> Done[None] | Waiting:
+            left, late = _deregister(aws, target_group, ids | members())
+            return Waiting(", ".join(map(str, left))) if left and not late else Done(None)
+
+        poll(
+            let_go,
+            what=f"targets to drain: {', '.join(sorted(one.instance for one in held))}",
+            deadline_seconds=delay + DRAIN_SLACK_SECONDS,
+            clock=clock,
+            # Those that drain already may be done any time; the others not before the whole
+            # delay, of which AWS tells a moment later.
+            not_before=delay + 0.5 if len(began) == len(held) else 0.0,
+        )
+
+
+def _deregister(aws: Aws, target_group: str, ids: set[str]) -> tuple[list[Target], list[Target]]:
+    """Of these, those that the load balancer holds, and those of them that begin to drain now."""
+    held = still_held(targets.health(aws, target_group), ids)
+    began = [one for one in held if one.health not in DRAINING]
+    targets.deregister(aws, target_group, (one.instance for one in began))
+    return held, began
+
+
+def _confirm(
+    aws: Aws, retiring: Sequence[Fleet], known: set[str], target_group: str, clock: Clock
+) -> bool:
+    """Wait until every fleet is cancelled and every instance terminated, late ones too: a fleet
+    that is cancelled before it was fulfilled can still launch. False: a late one is registered,
+    and has to be drained first. `known` are looked at by their ids: a fleet does not tell of
+    members that are about to end."""
+
+    def gone() -> Done[bool] | Waiting:
+        # As long as one is seen by its tag, nobody need ask which have none.
+        members = {one.id: one for one in _members(aws, retiring, enough=0)}
+        if all(one.gone for one in members.values()):
+            members |= {one.id: one for one in _members(aws, retiring)}
+        members |= {one.id: one for one in instances.by_id(aws, known - members.keys())}
+        left = [one for one in members.values() if not one.gone]
+        late = {one.id for one in left if one.live}
+        if late:
+            if still_held(targets.health(aws, target_group), late):
+                return Done(False)
+            instances.terminate(aws, late)
+        if left:
+            return Waiting(", ".join(f"{one.id} {one.state}" for one in left))
+        found = [fleets.describe(aws, fleet.id) for fleet in retiring]
+        open_ = [fleet for fleet in found if fleet and not fleet.gone]
+        if open_:
+            return Waiting(", ".join(f"{fleet.id} {fleet.state}" for fleet in open_))
+        return Done(True)
+
+    return poll(
+        gone,
+        what=f"fleets to be gone: {', '.join(fleet.id for fleet in retiring)}",
+        deadline_seconds=TERMINATION_SECONDS,
+        clock=clock,
+        # Machines take seconds to stop, and some of them minutes.
+        backoff=Backoff(first=2.0, factor=1.05, maximum=6.0),
+        not_before=1.0,
+    )
+
+
+def retire(
+    aws: Aws,
+    retiring: Sequence[Fleet],
+    *,
+    target_group: str,
+    delay: int,
+    clock: Clock,
+    say: Callable[[str], None],
+) -> list[Instance]:
+    """Cancel, drain, terminate, verify; the instances that were terminated.
+
+    Can be repeated from any point at which it was left. `delay` is the target group's
+    deregistration delay in seconds.
+
+    Raises:
+        DeadlineExceeded: a step did not end, with what was left.
+        AwsError: AWS did not cancel a fleet.
+    """
+    if not retiring:
+        return []
+    fleets.cancel(aws, (fleet.id for fleet in retiring if fleet.live), terminate=False)
+    first = _members(aws, retiring)
+    ended = {one.id for one in first if one.gone}
+    found = {one.id: one for one in first if not one.gone}
+
+    def look(enough: int | None = None) -> set[str]:
+        every = _members(aws, retiring, enough)
+        found.update((one.id, one) for one in every if one.id not in ended)
+        return set(found)
+
+    while True:
+        # Who comes late carries its fleet's tag; one that does not is found at the end.
+        drain(aws, target_group, set(found), delay, clock, say, lambda: look(0))
+        say(f"terminating {len(found)} instances")
+        instances.terminate(aws, (x.id for x in found.values() if x.stays))
+        if _confirm(aws, retiring, set(found), target_group, clock):
+            break
+        look()
+    look(0)
+    # An adopted fleet's template was made by somebody else, who may have others made of it.
+    own = [fleet for fleet in retiring if not fleet.adopted]
+    for template in {name for fleet in own for name in fleet.launch_templates}:
+        fleets.delete_template(aws, template)
+    return list(found.values())

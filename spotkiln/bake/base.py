@@ -1,0 +1,142 @@
+"""Base image: what applications are baked on. A candidate until it is found to differ from the
+current one; then it is the current one, for the newest is."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pydantic import Field
+
+from spotkiln import tags as t
+from spotkiln.bake.image import Image, ImageState, base_name, newest
+from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
+from spotkiln.errors import InfrastructureError
+from spotkiln.noun import Noun
+
+DEBIAN = "136693071363"
+
+
+class BaseSpec(Noun):
+    """The base image, and what it is made from."""
+
+    name: str = Field(
+        default="rails-base",
+        title="Name",
+        description="Its images' names begin with it; the applications' `infra.base_image` must "
+        "match them.",
+        pattern=r"^[a-z][a-z0-9-]{1,40}$",
+    )
+    region: str = Field(
+        default="",
+        title="Region",
+        description="Empty: as for a release.",
+        pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$",
+    )
+    source_image: str = Field(
+        default="debian-12-amd64-*",
+        title="Source image",
+        description="Name pattern of the image that it is made from; the newest is taken.",
+        min_length=1,
+    )
+    source_owner: str = Field(
+        default=DEBIAN,
+        title="Owner of the source image",
+        description="An AWS account's number, or `self`. Anybody can publish an image of any "
+        "name: only this account's are looked at. The default is Debian's.",
+        pattern=r"^(\d{12}|self)$",
+    )
+    packages: list[str] = Field(
+        default=[],
+        title="Debian packages",
+        description="What is installed beside all updates. Empty: the template's, for Rails.",
+    )
+
+
+def base_id(run: str) -> str:
+    """Who owns what a nightly run bakes: told from its flow run, chosen before anything is sent."""
+    return f"base-{run.replace('-', '')[:12]}"
+
+
+def base_tags(name: str, owner: str, run: str) -> t.Tags:
+    """What everything of a base's bake carries from the moment it exists."""
+    return {"Name": name, t.BASE: name, t.RELEASE: owner, t.RUN: run}
+
+
+def new_base_name(spec: BaseSpec, owner: str, now: datetime) -> str:
+    """Tells whose it is even if it was never tagged, and sorts by age in a list."""
+    return base_name(spec.name, f"{now:%Y-%m-%d %H-%M}", owner)
+
+
+def base_variables(spec: BaseSpec) -> dict[str, object]:
+    """Those of packer/base.pkr.hcl that decide what is inside."""
+    return {"packages": spec.packages} if spec.packages else {}
+
+
+def fingerprint_of(packages: str, spec: BaseSpec) -> Recipe:
+    """What decides a base image, from the list that packer/scripts/base.sh writes: every package
+    with its version, and the files and settings that it was made with.
+
+    Neither the source image nor the date: of the same packages comes the same base.
+
+    Raises:
+        InfrastructureError: the list holds nothing.
+    """
+    lines = sorted({line.strip() for line in packages.splitlines() if line.strip()})
+    if not lines:
+        raise InfrastructureError("the base image's list of packages came home empty")
+    return Recipe(
+        inputs={
+            "packages": digest_of("\n".join(lines)),
+            "template": digest_of_files(ROOT, ["packer/base.pkr.hcl"]),
+            "scripts": digest_of_files(ROOT, ["packer/scripts/base.sh", "packer/scripts/clean.sh"]),
+            "variables": digest_of(base_variables(spec)),
+        }
+    )
+
+
+def usable(images: Iterable[Image]) -> list[Image]:
+    """Those that may be built upon: available, made by hand or a promoted base of ours. No copy
+    of a base that inherited its tags: it would be the newest, with old contents."""
+    return [
+        image
+        for image in images
+        if image.available
+        and (not image.is_base or (image.ours and image.state is ImageState.BASE))
+    ]
+
+
+def changes(fingerprint: Recipe, current: Image | None) -> str:
+    """Why the current base has to be replaced, in words; empty if it has this very fingerprint."""
+    if current is None:
+        return "there was no base image"
+    if current.tags.get(t.FINGERPRINT) == fingerprint.digest:
+        return ""
+    if t.FINGERPRINT not in current.tags:
+        return f"{current.id} has no fingerprint"
+    return ", ".join(fingerprint.differences(current.inputs)) or "fingerprint"
+
+
+def promotion(fingerprint: Recipe) -> t.Tags:
+    """What makes a candidate the current base: one call writes it all."""
+    return {
+        t.FINGERPRINT: fingerprint.digest,
+        t.INPUTS: fingerprint.to_tag(),
+        t.STATE: ImageState.BASE,
+    }
+
+
+def outdated(own: Iterable[Image], name: str) -> list[Image]:
+    """Of all images of the account, the bases of this name that nothing needs any more, oldest
+    first: not the current one, none that an image still there was built from, none to keep."""
+    everything = list(own)
+    used = {image.base for image in everything}
+    bases = [
+        image
+        for image in everything
+        if image.ours and image.tags.get(t.BASE) == name and image.state is ImageState.BASE
+    ]
+    current = newest([image for image in bases if image.available])
+    return [
+        image
+        for image in sorted(bases, key=lambda one: (one.created, one.id))
+        if image != current and image.id not in used and t.KEEP not in image.tags
+    ]

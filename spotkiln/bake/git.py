@@ -1,0 +1,106 @@
+"""Turns a ref of a repository into a clean archive of one commit, with the git program."""
+
+import shutil
+from pathlib import Path
+
+from spotkiln.bake.app import App
+from spotkiln.bake.archive import pack
+from spotkiln.bake.gitcommand import GitFailed, git_says, run_git
+from spotkiln.bake.source import Source, without_password
+from spotkiln.bake.worktree import fill
+from spotkiln.errors import InfrastructureError, InputError
+from spotkiln.markup import visible
+
+
+def address(repository: str) -> str:
+    """What git is given: a path is taken from where this process runs, as people mean it."""
+    path = Path(repository).expanduser()
+    return str(path.resolve()) if path.exists() else repository
+
+
+def _refs(repository: Path, where: str) -> list[str]:
+    """The names of branches and tags, in full.
+
+    Raises:
+        InputError: the repository cannot be reached, or is none.
+        InfrastructureError: network or disk.
+    """
+    try:
+        lines = git_says(repository, "ls-remote", "--refs", "--heads", "--tags", "origin")
+    except GitFailed as error:
+        raise error.told(
+            f"cannot reach the repository {where}",
+            "check the address and this machine's rights to it",
+        ) from error
+    return [line.split("\t", 1)[1] for line in lines.splitlines() if "\t" in line]
+
+
+def _fetch(repository: Path, ref: str, where: str) -> str:
+    """Fetch the ref's commit with as little history as possible; the commit's name."""
+    names = _refs(repository, where)
+    # Tags before branches, as git itself resolves them; else it may be a commit.
+    candidates = [f"refs/tags/{ref}", f"refs/heads/{ref}", ref]
+    wanted = next((name for name in candidates if name in names), ref)
+    try:
+        run_git(repository, "fetch", "--quiet", "--depth=1", "--no-tags", "origin", wanted)
+        return git_says(repository, "rev-parse", "--verify", "FETCH_HEAD^{commit}")
+    except GitFailed as error:
+        if error.of_infrastructure:
+            raise error.told(f"cannot fetch {ref!r} from {where}", "") from error
+    # An abbreviated commit, or a server that gives no single commits away.
+    try:
+        run_git(repository, "fetch", "--quiet", "--update-head-ok", "origin", "+refs/*:refs/*")
+    except GitFailed as error:
+        raise error.told(
+            f"cannot fetch from {where}", "check this machine's rights to it"
+        ) from error
+    try:
+        return git_says(repository, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    except GitFailed as error:
+        known = ", ".join(dict.fromkeys(name.split("/", 2)[-1] for name in names[:20])) or "none"
+        raise InputError(
+            f"no branch, tag or commit {ref!r} in {where}; branches and tags: {known}"
+        ) from error
+
+
+def check_out(app: App, folder: Path) -> Source:
+    """Fetch, resolve, check out and pack; `folder` is made anew and holds the archive afterwards.
+
+    Raises:
+        InputError: there is no git, the repository cannot be reached or has no such ref, or
+            something that belongs to the commit cannot be had.
+        InfrastructureError: network or disk, or no answer in time.
+    """
+    if shutil.which("git") is None:
+        raise InputError("expected git, found no git on PATH; on Debian: apt-get install git")
+    where = without_password(app.repository)
+    try:
+        return _check_out(app, folder, where)
+    except GitFailed as error:
+        raise error.told(f"cannot release from {where}", "check the repository") from error
+    except OSError as error:
+        raise InfrastructureError(f"cannot write the files of {where}: {error}") from error
+
+
+def _check_out(app: App, folder: Path, where: str) -> Source:
+    shutil.rmtree(folder, ignore_errors=True)
+    repository = folder / "repository"
+    repository.mkdir(parents=True)
+    run_git(repository, "init", "--quiet", "--template=", ".")
+    # Its name is what relative addresses of submodules, and git-lfs, start from.
+    run_git(repository, "config", "remote.origin.url", address(app.repository))
+    commit = _fetch(repository, app.ref, where)
+    entries = fill(repository, commit)
+    seconds = int(git_says(repository, "log", "-1", "--format=%ct", commit))
+    archive = folder / "source.tar.gz"
+    digest = pack(repository, entries, seconds, archive)
+    subject = visible(git_says(repository, "log", "-1", "--format=%s", commit))
+    shutil.rmtree(repository)
+    return Source(
+        repository=where,
+        ref=app.ref,
+        commit=commit,
+        digest=digest,
+        subject=subject,
+        archive=archive,
+    )

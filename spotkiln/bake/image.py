@@ -1,0 +1,194 @@
+"""Image: a baked application, from candidate to tested or rejected."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field
+
+from spotkiln import tags as t
+from spotkiln.bake.served import Served, moment_of, text_of
+from spotkiln.noun import Noun
+
+# What `base_name` makes.
+BASE_NAME = re.compile(r"[a-z][a-z0-9-]* \d{4}-\d\d-\d\d \d\d-\d\d (base-[0-9a-f]{12})")
+
+
+class ImageState(StrEnum):
+    CANDIDATE = "candidate"
+    TESTED = "tested"
+    REJECTED = "rejected"
+    # Applications may be built upon it.
+    BASE = "base"
+
+
+class Image(Noun):
+    """An AMI. Times are UTC. `copied`: CopyImage made it, of another AMI."""
+
+    id: str
+    name: str
+    region: str
+    created: datetime
+    available: bool
+    architecture: str = "x86_64"
+    snapshots: tuple[str, ...] = ()
+    copied: bool = False
+    tags: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def app(self) -> str:
+        return self.tags.get(t.APP, "")
+
+    @property
+    def commit(self) -> str:
+        return self.tags.get(t.COMMIT, "")
+
+    @property
+    def release(self) -> str:
+        """From its tag; else from its name: a kill can leave an image that was never tagged."""
+        return self.tags.get(t.RELEASE, "") or release_of(self.name)
+
+    @property
+    def ours(self) -> bool:
+        """A release or a nightly run chose its name. Its tags alone prove nothing: copies and
+        backups may carry them."""
+        chosen = release_of(self.name)
+        return bool(chosen) and not self.copied and chosen == self.release
+
+    @property
+    def recipe(self) -> str:
+        return self.tags.get(t.RECIPE, "")
+
+    @property
+    def inputs(self) -> str:
+        return self.tags.get(t.INPUTS, "")
+
+    @property
+    def state(self) -> ImageState | None:
+        """None for images that are not ours: bases that somebody made by hand, foreign ones."""
+        value = self.tags.get(t.STATE)
+        return ImageState(value) if value in set(ImageState) else None
+
+    @property
+    def base(self) -> str:
+        """The id of the base image that it was baked on; empty for what is no application's."""
+        inputs = dict(part.split("=", 1) for part in self.inputs.split() if "=" in part)
+        return inputs.get("base", "")
+
+    @property
+    def is_base(self) -> bool:
+        """Baked by a nightly run: from its tag, or from its name if a kill left it untagged."""
+        return t.BASE in self.tags or bool(BASE_NAME.fullmatch(self.name))
+
+    @property
+    def released(self) -> bool:
+        """Whether it has ever served: then no verdict takes it away."""
+        return t.RELEASED in self.tags or any(key.startswith(t.SERVED) for key in self.tags)
+
+    @property
+    def kept(self) -> bool:
+        """Whether somebody wants to keep it: then nothing of ours takes it away."""
+        return t.KEEP in self.tags
+
+    @property
+    def served(self) -> dict[str, Served]:
+        """By the names of target groups. An image from the time before these tags served the group
+        that it was baked for, when it was last released."""
+        told = {
+            key.removeprefix(t.SERVED): served
+            for key, value in self.tags.items()
+            if key.startswith(t.SERVED) and (served := Served.from_tag(value))
+        }
+        group, since = self.tags.get(t.TARGET_GROUP, ""), moment_of(self.tags.get(t.RELEASED, ""))
+        return told or ({group: Served(since=since)} if group and since else {})
+
+    @property
+    def suspect(self) -> str:
+        """When, where and why a verdict blamed it since it was last promoted; empty if none has."""
+        mark = self.tags.get(t.SUSPECT, "")
+        if self.state is ImageState.REJECTED and self.released:
+            # Rejected when a verdict still condemned released versions.
+            mark = mark or "rejected"
+        blamed = moment_of(mark.split(" ")[0])
+        released = moment_of(self.tags.get(t.RELEASED, ""))
+        return "" if blamed and released and blamed < released else mark
+
+    def with_tags(self, **changes: str) -> Self:
+        return self.model_copy(update={"tags": {**self.tags, **changes}})
+
+
+def image_name(app: str, commit: str, release: str) -> str:
+    """Chosen before the bake, so that even an image that was never tagged can be found again.
+
+    At most 128 of the characters that EC2 allows.
+    """
+    return f"{app}/{commit[:12]}/{release}"[:128]
+
+
+def base_name(name: str, when: str, owner: str) -> str:
+    """As `image_name`, for a base image: `when` is how the time is written in it."""
+    return f"{name} {when} {owner}"
+
+
+def release_of(name: str) -> str:
+    """The release in a name that `image_name` made, or the owner in one that `base_name` made;
+    empty for other names."""
+    if base := BASE_NAME.fullmatch(name):
+        return base[1]
+    match = re.fullmatch(r"([a-z][a-z0-9-]*)/[0-9a-f]{12}/(\1-[0-9a-f]{12})", name)
+    return match[2] if match else ""
+
+
+def newest(images: list[Image]) -> Image | None:
+    return max(images, key=lambda image: (image.created, image.id), default=None)
+
+
+class Pruning(Noun):
+    """What goes once a target group keeps only its newest versions: `discard` these images, and
+    `forget` that those served the group, which others keep."""
+
+    discard: tuple[Image, ...] = ()
+    forget: tuple[Image, ...] = ()
+
+
+def superseded(images: Iterable[Image], group: str, keep: int, in_use: set[str]) -> Pruning:
+    """The images beyond the newest `keep` that served a target group (its name).
+
+    None that a fleet uses, and none that somebody wants to keep. Every other target group counts
+    for itself: only with the last that kept an image it is discarded.
+    """
+    served = sorted(
+        (image for image in images if group in image.served),
+        key=lambda image: (image.served[group].since, image.id),
+        reverse=True,
+    )
+    over = [x for x in served[keep:] if x.id not in in_use and not x.kept]
+    return Pruning(
+        discard=tuple(image for image in over if image.served.keys() == {group}),
+        forget=tuple(image for image in over if image.served.keys() != {group}),
+    )
+
+
+def discardable(images: Iterable[Image], release: str, in_use: set[str]) -> list[Image]:
+    """What undoing a release takes away: what it baked itself, and never served.
+
+    None that shall be kept, and none that a fleet uses: it could replace nothing without it.
+    """
+    return [
+        image
+        for image in images
+        if image.release == release
+        and not image.released
+        and not image.kept
+        and image.id not in in_use
+    ]
+
+
+def blame(image: Image, when: datetime, group: str, cause: str, *, keep: bool) -> dict[str, str]:
+    """The tags of an image that a verdict blames. One that has served stays, as suspect: in a
+    tag's value EC2 takes 256 characters. A candidate is rejected, to be discarded unless `keep`."""
+    if image.released:
+        return {t.SUSPECT: " ".join(f"{text_of(when)} {group}: {cause}".split())[:256]}
+    return {t.STATE: str(ImageState.REJECTED)} | ({t.KEEP: "rejected"} if keep else {})

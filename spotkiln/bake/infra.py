@@ -1,0 +1,172 @@
+"""Infra: what a release finds by name. Never a hard-coded id, so it can be re-created under us."""
+
+from typing import TypeVar
+
+from pydantic import Field
+
+from spotkiln.bake.app import App
+from spotkiln.errors import InputError
+from spotkiln.noun import Noun
+
+T = TypeVar("T")
+
+
+class InfraNames(Noun):
+    """What to look up. Each name must match exactly one thing."""
+
+    region: str = Field(
+        default="",
+        title="Region",
+        description="Empty: from AWS_REGION, AWS_DEFAULT_REGION, the AWS config file, or the "
+        "instance this runs on.",
+        pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$",
+    )
+    target_group: str = Field(
+        default="website",
+        title="Target group",
+        description="Where the load balancer sends its requests: the servers of a release "
+        "register here.",
+        min_length=1,
+    )
+    adopt: bool = Field(
+        default=False,
+        title="Adopt what serves",
+        description="Spot Fleets without our tags that serve this target group, and no other, are "
+        "retired after the promotion, without losing a request. Off: both serve.",
+    )
+    security_groups: list[str] = Field(
+        default=["default", "Rails App"],
+        title="Security groups",
+        description="Group names or Name tags, inside the target group's VPC.",
+        min_length=1,
+    )
+    fleet_role: str = Field(
+        default="aws-ec2-spot-fleet-tagging-role",
+        title="Spot Fleet role",
+        description="IAM role that EC2 Spot Fleet assumes to launch, tag and register instances.",
+        min_length=1,
+    )
+    instance_profile: str = Field(
+        default="website",
+        title="Instance profile",
+        description="What the application's instances may do. Empty for none.",
+    )
+    key_pair: str = Field(
+        default="demo",
+        title="Key pair",
+        description="For SSH into the instances. Empty for none.",
+    )
+    base_image: str = Field(
+        default="rails-base*",
+        title="Base image",
+        description="Name pattern of the account's own images; the newest is built upon.",
+        min_length=1,
+    )
+
+
+class HealthCheck(Noun):
+    """A target group's own settings. Intervals and timeouts in seconds."""
+
+    protocol: str
+    port: str
+    path: str
+    interval: int
+    timeout: int
+    healthy_threshold: int
+    unhealthy_threshold: int
+    matcher: str
+    enabled: bool = True
+
+
+class TargetGroup(Noun):
+    """`deregistration_delay` and `slow_start` in seconds, the latter 0 for none; `cross_zone`:
+    requests of one zone may go to another's targets; `load_balancers` are ARNs."""
+
+    arn: str
+    name: str
+    vpc: str
+    protocol: str
+    port: int
+    target_type: str
+    load_balancers: tuple[str, ...]
+    health_check: HealthCheck
+    deregistration_delay: int = 300
+    slow_start: int = 0
+    cross_zone: bool = True
+
+
+class BaseImage(Noun):
+    id: str
+    name: str
+    architecture: str
+
+
+class Infra(Noun):
+    """What was found. Subnets are the load balancer's own, one or more a zone."""
+
+    region: str
+    account: str
+    target_group: TargetGroup
+    load_balancer: str
+    address: str
+    vpc: str
+    subnets: tuple[str, ...]
+    zones: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    fleet_role: str
+    instance_profile: str = ""
+    key_pair: str = ""
+    base_image: BaseImage
+    adopt: bool = False
+
+
+def exactly_one(what: str, where: str, name: str, found: dict[str, T], known: list[str]) -> T:
+    """The one thing found under a name, or an error that lists what there is.
+
+    `found` maps a printable identity to the thing; `known` is offered when nothing was found.
+    """
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        listed = ", ".join(sorted(found))
+        raise InputError(
+            f"expected exactly one {what} {name!r} in {where}, found {len(found)}: {listed}; "
+            "rename all but one, or name another"
+        )
+    listed = ", ".join(sorted(known)[:20]) or "none"
+    raise InputError(
+        f"no {what} {name!r} in {where}; there are: {listed}. Create it or name another"
+    )
+
+
+def check_fit(app: App, group: TargetGroup) -> None:
+    """The application must answer where the target group asks.
+
+    Raises:
+        InputError: target type, protocol, port or health path that don't fit.
+    """
+    check = group.health_check
+    problems = []
+    if group.target_type != "instance":
+        problems.append(
+            f"its target type is {group.target_type!r}; a Spot Fleet registers instances"
+        )
+    if group.protocol not in {"HTTP", "HTTPS"}:
+        problems.append(f"its protocol is {group.protocol}; expected HTTP")
+    if not group.load_balancers:
+        problems.append(
+            "no load balancer forwards to it: its targets would never be checked; "
+            "add it to a listener's rule"
+        )
+    if group.port != app.port:
+        problems.append(f"it sends requests to port {group.port}, {app.name} listens on {app.port}")
+    if check.port not in {"traffic-port", str(app.port)}:
+        problems.append(f"it checks health on port {check.port}, {app.name} answers on {app.port}")
+    if not check.enabled:
+        problems.append("its health checks are disabled: nothing could prove the new servers")
+    elif check.protocol == "HTTP" and check.path.split("?")[0] != app.health_path.split("?")[0]:
+        problems.append(f"it asks for {check.path}, {app.name}'s health path is {app.health_path}")
+    if problems:
+        raise InputError(
+            f"target group {group.name!r} does not fit {app.name}: " + "; ".join(problems)
+        )

@@ -1,0 +1,101 @@
+"""What is ours: what a release chose the name of, or asked AWS for, and that carries its tag.
+
+A tag alone proves nothing. "Launch more like this" copies the tags of an instance, a copied image
+may carry those of its source, and backups carry those of what they back up. AWS's own tags
+(`aws:`) cannot be copied. What only inherited a tag is listed, and left alone.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from spotkiln import tags as t
+from spotkiln.bake.image import Image
+from spotkiln.noun import Noun
+from spotkiln.target import Instance
+
+BUILDER_PREFIX = "spotkiln-builder-"
+TEMPLATE_PREFIX = "spotkiln-"
+# What an instance was launched for: values of its tag.
+BUILDER, TESTER, SERVER = "builder", "tester", "server"
+
+# A builder is launched directly: what one of these launched carries the service's own tag.
+LAUNCHED_FOR_OTHERS = (
+    "aws:autoscaling:",
+    "aws:cloudformation:",
+    "aws:ec2:fleet-id",
+    "aws:ec2launchtemplate:",
+    "aws:ec2spot:",
+)
+# Those who copy an instance's tags to the images and snapshots that they make of it.
+BACKUPS = ("aws:backup:", "aws:dlm:", "dlm:")
+# EC2's own words. What CopyImage makes is "Copied for DestinationAmi … from SourceAmi …".
+CREATED = re.compile(r"Created by CreateImage\(i-[0-9a-f]+\) for (ami-[0-9a-f]+)( from vol-\w+)?")
+
+
+class LeftAlone(Noun):
+    """Something with a release's tag that is not ours: `kind` is EC2's name for it."""
+
+    kind: str
+    id: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}: {self.why}"
+
+
+def builder_name(release: str) -> str:
+    """Of the builder's security group and of its key pair."""
+    return f"{BUILDER_PREFIX}{release}"
+
+
+def not_a_builder(one: Instance) -> str:
+    """Why an instance that is no fleet's was not launched by us; empty for a builder of ours."""
+    if one.tags.get(t.ROLE) not in {BUILDER, TESTER}:
+        return f"no builder: its tag {t.ROLE} is {one.tags.get(t.ROLE) or 'not there'}"
+    if one.key != builder_name(one.tags.get(t.RELEASE, "")):
+        return f"no builder: its key pair is {one.key or 'none'}"
+    if one.requester:
+        return f"no builder: {one.requester} launched it on somebody's behalf"
+    others = [key for key in one.tags if key.startswith(LAUNCHED_FOR_OTHERS)]
+    return f"no builder: it carries {others[0]}" if others else ""
+
+
+def is_builder(one: Instance) -> bool:
+    """By its role, its key pair and who launched it."""
+    return not one.fleet and not not_a_builder(one)
+
+
+def made_for(description: str, tags: Mapping[str, str]) -> str:
+    """The image that CreateImage made this snapshot for; empty for copies and backups."""
+    found = CREATED.fullmatch(description)
+    if not found or any(key.startswith(BACKUPS) for key in tags):
+        return ""
+    return found[1]
+
+
+def template_is_ours(name: str, release: str) -> bool:
+    """By the name that the release chose (`fleet.template_name`)."""
+    return bool(release) and bool(
+        re.fullmatch(rf"{re.escape(TEMPLATE_PREFIX + release)}-[0-9a-f]{{8}}", name)
+    )
+
+
+def inherited_images(images: Iterable[Image]) -> list[LeftAlone]:
+    """Those with a release's tag whose name no release chose."""
+    why = "a copy: no release chose its name"
+    return [
+        LeftAlone(kind="image", id=one.id, why=f"{why} {one.name!r}")
+        for one in images
+        if t.RELEASE in one.tags and not one.ours
+    ]
+
+
+def with_fleets(
+    instances: Iterable[Instance], members: Mapping[str, Collection[str]]
+) -> list[Instance]:
+    """`members` are instances by fleet, as the fleet tells them: EC2 may not tag all of them."""
+    by_instance = {name: fleet for fleet, names in members.items() for name in names}
+    return [
+        one if one.fleet or one.id not in by_instance else one.of(by_instance[one.id])
+        for one in instances
+    ]

@@ -1,0 +1,142 @@
+"""Is everything there that a release needs: each ok, or what to do about it."""
+
+from collections.abc import Callable
+from functools import partial
+
+from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.session import Aws, connect, resolve_region
+from spotkiln.bake.infra import check_fit
+from spotkiln.bake.packer import find_packer
+from spotkiln.cli.deployment import RELEASE, ROLLBACK, URGENT, Deployment, address, listing, prefect
+from spotkiln.cli.output import columns
+from spotkiln.cli.pushes import pushes
+from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.noun import Noun
+from spotkiln.release.release import ReleaseSpec
+
+
+class Check(Noun):
+    """`detail` is what was found, or what is wrong and what to do."""
+
+    about: str
+    name: str
+    ok: bool
+    detail: str
+
+
+def check(about: str, name: str, probe: Callable[[], str]) -> Check:
+    try:
+        return Check(about=about, name=name, ok=True, detail=probe())
+    except SpotkilnError as error:
+        return Check(about=about, name=name, ok=False, detail=str(error))
+
+
+def examine(wanted: str = "") -> list[Check]:
+    """This machine, Prefect, and all that the deployments name; `wanted`: only this one's."""
+    checks = [check("this machine", "Packer", _packer), check("Prefect", "server", _server)]
+    if not checks[-1].ok:
+        return checks
+    try:
+        known = listing(RELEASE)
+    except SpotkilnError as error:
+        return [*checks, Check(about="Prefect", name="deployments", ok=False, detail=str(error))]
+    chosen = [one for one in known if not wanted or one.name == f"{RELEASE}/{wanted}"]
+    checks.append(check("Prefect", "deployments", lambda: _deployments(wanted, known, chosen)))
+    for one in chosen:
+        checks += examine_deployment(one)
+    for one in listing(ROLLBACK):
+        if not wanted or one.name == f"{ROLLBACK}/{wanted}":
+            checks.append(check(one.name, "queue", partial(_queue, one)))
+    return checks
+
+
+def _packer() -> str:
+    path, version = find_packer()
+    return f"{path}, {'.'.join(map(str, version))}"
+
+
+def _server() -> str:
+    with prefect() as client:
+        return f"{client.api_version()} at {address()}"
+
+
+def _deployments(wanted: str, known: list[Deployment], chosen: list[Deployment]) -> str:
+    names = ", ".join(one.name for one in known) or "none"
+    if not chosen:
+        raise InputError(
+            f"no deployment {RELEASE}/{wanted or '<application>'}; there are: {names}. "
+            "Add a stanza to prefect.yaml and `prefect --no-prompt deploy --all`"
+        )
+    return ", ".join(one.name for one in chosen)
+
+
+def _worker(deployment: Deployment) -> str:
+    if deployment.ready is False:
+        raise InputError(
+            f"no worker polls pool {deployment.pool!r}: `spotkiln worker --pool {deployment.pool}`"
+        )
+    return f"pool {deployment.pool or 'none: it is served'}"
+
+
+def _queue(deployment: Deployment) -> str:
+    """That a rollback never waits for a slot that releases hold."""
+    if deployment.pool and deployment.queue != URGENT:
+        raise InputError(
+            f"it waits for a slot behind releases, in queue {deployment.queue!r}: give it "
+            f"`work_queue_name: {URGENT}` in prefect.yaml, as the others have, and deploy again"
+        )
+    return deployment.queue or "none: it is served"
+
+
+def examine_deployment(deployment: Deployment) -> list[Check]:
+    about = deployment.name
+    checks = [
+        check(about, "worker", lambda: _worker(deployment)),
+        check(about, "pushes", lambda: pushes(deployment)),
+    ]
+    try:
+        spec = deployment.spec()
+        aws = connect(resolve_region(spec.infra.region))
+    except SpotkilnError as error:
+        return [*checks, Check(about=about, name="region", ok=False, detail=str(error))]
+    checks.append(Check(about=about, name="region", ok=True, detail=aws.region))
+    checks.append(check(about, "credentials", lambda: f"account {aws_infra.account(aws)}"))
+    if not checks[-1].ok:
+        return checks
+    named = _named(about, aws, spec)
+    checks += named
+    if all(one.ok for one in named):
+        checks.append(check(about, "rights and fit", lambda: _whole(aws, spec)))
+    return checks
+
+
+def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
+    """Each name by itself, so that all that is missing is told at once."""
+    names = spec.infra
+    probes: dict[str, Callable[[], str]] = {
+        "target group": lambda: aws_infra.target_group(aws, names.target_group).arn,
+        "security groups": lambda: ", ".join(
+            aws_infra.security_groups(
+                aws, aws_infra.target_group(aws, names.target_group).vpc, names.security_groups
+            )
+        ),
+        "fleet role": lambda: aws_infra.fleet_role(aws, names.fleet_role),
+        "base image": lambda: aws_infra.base_image(aws, names.base_image).id,
+    }
+    if names.instance_profile:
+        probes["instance profile"] = lambda: aws_infra.instance_profile(aws, names.instance_profile)
+    if names.key_pair:
+        probes["key pair"] = lambda: aws_infra.key_pair(aws, names.key_pair)
+    return [check(about, name, probe) for name, probe in probes.items()]
+
+
+def _whole(aws: Aws, spec: ReleaseSpec) -> str:
+    """As a release looks it up, dry runs of the calls that cost money among it."""
+    infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build.instance_type)
+    check_fit(spec.app, infra.target_group)
+    return "a release would be allowed to bake and to launch"
+
+
+def text(checks: list[Check]) -> str:
+    rows = (("ok" if x.ok else "NOT OK", x.about, x.name, x.detail) for x in checks)
+    return columns(["", "OF", "WHAT", "FOUND"], rows)

@@ -1,0 +1,232 @@
+"""The command `spotkiln`.
+
+Ends with 0 if all is well, 1 if something failed, 2 for bad input or usage, 130 when interrupted;
+where `--detailed-exit-code` asks for it, 3 for a release that found nothing to do and 4 for one
+that a rollback forbids.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+from cyclopts import App, CycloptsError, Parameter
+
+from spotkiln import __version__
+from spotkiln.cli import automations as automating
+from spotkiln.cli import doctor as doctoring
+from spotkiln.cli import hold as holding
+from spotkiln.cli import plan as planning
+from spotkiln.cli import runs
+from spotkiln.cli import server as serving
+from spotkiln.cli import status as seeing
+from spotkiln.cli import worker as working
+from spotkiln.cli.deployment import RELEASE, ROLLBACK, find, spec_of
+from spotkiln.cli.output import Exit, columns, moment, show, tell
+from spotkiln.cli.worker import POOL
+from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.keep.versions import PREVIOUS
+from spotkiln.release.release import Outcome
+from tasks.keep.versions import list_versions
+
+app = App(
+    name="spotkiln",
+    help="Turns a commit into servers. An application is named by its deployment in Prefect; "
+    "its settings are that deployment's parameters.",
+    version=__version__,
+    result_action="return_value",
+)
+
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="Answer in JSON.")]
+Follow = Annotated[bool, Parameter(help="Follow the run to its end.")]
+Detailed = Annotated[
+    bool,
+    Parameter(
+        negative=(),
+        help="End with 3, not 0, when nothing had to be done, and with 4, not 1, when a rollback "
+        "holds the commit.",
+    ),
+]
+
+
+@app.command
+def versions(name: str, /, *, as_json: Json = False) -> int:
+    """The versions that NAME's target group can go back to, the one released last first."""
+    found = list_versions(spec_of(name))
+    rows = ((x.image, x.commit[:12], moment(x.released), x.serving or "", x.remarks) for x in found)
+    header = ["IMAGE", "COMMIT", "RELEASED", "SERVING", "REMARKS"]
+    show(found, columns(header, rows), as_json=as_json)
+    return Exit.OK
+
+
+@app.command
+def status(name: str, /, *, as_json: Json = False) -> int:
+    """What serves NAME, since when, what is held, the health of every target, who waits for its
+    turn.
+
+    Ends with 1 unless the whole capacity is healthy.
+    """
+    found = seeing.look(spec_of(name))
+    show(found, seeing.text(found), as_json=as_json)
+    return Exit.OK if found.well else Exit.FAILED
+
+
+@app.command
+def plan(name: str, /, *, ref: str = "", as_json: Json = False) -> int:
+    """What a release of NAME would do: bake or reuse, launch, retire. Changes nothing."""
+    found = planning.look(find(RELEASE, name).at_ref(ref).spec())
+    show(found, planning.text(found), as_json=as_json)
+    return Exit.OK
+
+
+@app.command
+def doctor(name: str = "", /, *, as_json: Json = False) -> int:
+    """Is everything there that a release needs, as seen from this machine; of all applications,
+    or of NAME. Ends with 1 unless all is ok."""
+    found = doctoring.examine(name)
+    show(found, doctoring.text(found), as_json=as_json)
+    return Exit.OK if all(one.ok for one in found) else Exit.FAILED
+
+
+@app.command
+def release(
+    name: str,
+    /,
+    *,
+    ref: str = "",
+    force: Annotated[bool, Parameter(negative=())] = False,
+    even_if_held: Annotated[bool, Parameter(negative=())] = False,
+    follow: Follow = True,
+    detailed_exit_code: Detailed = False,
+    as_json: Json = False,
+) -> int:
+    """Start a run of the deployment release/NAME, and follow it to its end.
+
+    A commit that a rollback has left is released only with --even-if-held.
+    """
+    asked = {"force": force, "even_if_held": even_if_held}
+    given: dict[str, Any] = {name: True for name, wanted in asked.items() if wanted}
+    deployment = find(RELEASE, name).at_ref(ref)
+    if ref:
+        # What is wrong with it is better said now.
+        given["app"] = deployment.spec().app.model_dump(mode="json")
+    run = runs.start(deployment, given)
+    return _until_the_end(run, follow=follow, detailed=detailed_exit_code, as_json=as_json)
+
+
+@app.command
+def rollback(
+    name: str,
+    version: str = PREVIOUS,
+    /,
+    *,
+    take_turn: Annotated[bool, Parameter(negative=())] = False,
+    follow: Follow = True,
+    detailed_exit_code: Detailed = False,
+    as_json: Json = False,
+) -> int:
+    """Start a run of the deployment rollback/NAME, and follow it to its end.
+
+    VERSION is an image's id, a commit or the beginning of one; `spotkiln versions` lists them.
+    With --take-turn it does not wait for a release that has not launched its servers yet: that one
+    gives way.
+    """
+    given: dict[str, Any] = {"version": version, **({"take_turn": True} if take_turn else {})}
+    run = runs.start(find(ROLLBACK, name), given)
+    return _until_the_end(run, follow=follow, detailed=detailed_exit_code, as_json=as_json)
+
+
+@app.command
+def unhold(name: str, /, *, as_json: Json = False) -> int:
+    """Lift the hold of NAME: what a rollback has left may be released again."""
+    found = holding.lift(spec_of(name))
+    show(found, holding.text(found), as_json=as_json)
+    return Exit.OK
+
+
+@app.command
+def logs(run: str, /, *, as_json: Json = False) -> int:
+    """What RUN has logged so far: its id, or its name for the newest run of that name."""
+    found = runs.lines(runs.find(run))
+    show(found, "\n".join(map(str, found)), as_json=as_json)
+    return Exit.OK
+
+
+@app.command
+def automations(file: Path = Path("automations.yaml"), /, *, as_json: Json = False) -> int:
+    """Make Prefect's automations those of FILE, by name. Safe to repeat.
+
+    One that needs a notification block which is not there is left out.
+    """
+    found = automating.apply(file)
+    show(found, automating.text(found), as_json=as_json)
+    return Exit.OK
+
+
+@app.command
+def server(
+    *arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
+) -> int:
+    """Prefect's server: `prefect server start` with ARGUMENTS, such as `--port 4200`.
+
+    It does not start without a password, takes requests of no other web page, and on SQLite does
+    not stand still for a minute now and then.
+    """
+    serving.replace_this_process(*arguments)
+    return Exit.OK
+
+
+@app.command
+def worker(*, pool: str = POOL, limit: int = 4, name: str = "") -> int:
+    """Run the flows of a work pool on this machine: at most LIMIT releases at once, and what is
+    urgent (rollbacks, reconcile) besides.
+
+    SIGTERM or Ctrl-C: it takes no more runs and ends when those it has have ended; a second one
+    ends it and them.
+    """
+    anyio.run(working.work, pool, limit, name)
+    return Exit.OK
+
+
+def _until_the_end(run: Any, *, follow: bool, detailed: bool, as_json: bool) -> int:
+    where = runs.url(run)
+    tell(f"run {run} {where}".rstrip(), aside=as_json)
+    if not follow:
+        if as_json:
+            show({"run": str(run), "url": where}, "", as_json=True)
+        return Exit.OK
+    end = runs.follow(run, lambda text: tell(text, aside=as_json))
+    show(end, str(end), as_json=as_json)
+    if end.ok and end.outcome == Outcome.UNCHANGED and detailed:
+        return Exit.UNCHANGED
+    if end.outcome == Outcome.HELD and detailed:
+        return Exit.HELD
+    return Exit.OK if end.ok else Exit.FAILED
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code."""
+    try:
+        code = app(arguments, exit_on_error=False, print_error=True)
+    except CycloptsError:
+        return Exit.USAGE
+    except InputError as error:
+        tell(f"spotkiln: {error}", aside=True)
+        return Exit.USAGE
+    except SpotkilnError as error:
+        tell(f"spotkiln: {error}", aside=True)
+        return Exit.FAILED
+    except KeyboardInterrupt:
+        tell("interrupted; a run that was started goes on", aside=True)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has seen enough; Python would try to flush once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    return int(code or 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

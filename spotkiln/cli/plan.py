@@ -1,0 +1,45 @@
+"""What a release would do, by the very steps that it would take; nothing is changed."""
+
+import tempfile
+from pathlib import Path
+from uuid import uuid4
+
+from spotkiln.bake.variables import recipe_of
+from spotkiln.release.plan import Plan, changes
+from spotkiln.release.release import ReleaseSpec
+from tasks.bake.image import Job
+from tasks.bake.infra import look_up_infra
+from tasks.bake.source import check_out
+from tasks.release.plan import plan_release
+
+
+def look(spec: ReleaseSpec) -> Plan:
+    """Raises InputError for whatever a release would be refused for."""
+    infra = look_up_infra.fn(spec)
+    with tempfile.TemporaryDirectory(prefix="spotkiln-plan-") as folder:
+        source = check_out.fn(spec.app, Path(folder) / "source")
+        job = Job(
+            release=f"{spec.app.name}-{uuid4().hex[:12]}",
+            spec=spec,
+            infra=infra,
+            source=source,
+            recipe=recipe_of(source, spec.app, infra),
+            tags={},
+            folder=Path(folder),
+        )
+        return plan_release.fn(job)
+
+
+def text(plan: Plan) -> str:
+    infra = plan.infra
+    zones = f"in {', '.join(infra.zones)} ({infra.region}, account {infra.account})"
+    names = [
+        f"target group: {infra.target_group.name} behind {infra.load_balancer} {zones}",
+        f"base image: {infra.base_image.name} ({infra.base_image.id})",
+        f"security groups: {', '.join(infra.security_groups)}",
+        f"fleet role: {infra.fleet_role}",
+        f"instance profile: {infra.instance_profile or 'none'}",
+        f"key pair: {infra.key_pair or 'none'}",
+    ]
+    first, *others = changes(plan)
+    return "\n".join([first, *names, *others])

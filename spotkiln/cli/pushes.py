@@ -1,0 +1,123 @@
+"""Which pushes start a deployment, as far as `spotkiln doctor` and `prefect deploy` can tell."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.events.filters import (
+    EventFilter,
+    EventNameFilter,
+    EventOccurredFilter,
+    EventRelatedFilter,
+)
+from prefect.events.schemas.events import Event
+
+from spotkiln.cli.deployment import RELEASE, Deployment, prefect
+from spotkiln.errors import InputError
+from spotkiln.start.hooks import NOT_STARTED, VARIABLE, Hooks
+from spotkiln.start.push import Listener, Subscription
+from spotkiln.start.repository import host_of, ssh_host
+from spotkiln.start.ssh import real_name
+
+# How far back doctor looks for pushes that started nothing.
+DAYS = 7
+
+
+def listener(name: str, tags: Iterable[str], app: dict[str, Any], ident: str = "") -> Listener:
+    """
+    Raises:
+        InputError: it has tags push:… that nobody knows.
+    """
+    host = ssh_host(str(app.get("repository", "")))
+    names = {host: real_name(host)} if host else {}
+    return Listener(id=ident, name=name, to=Subscription.from_tags(tags), app=app, names=names)
+
+
+def receiver(client: SyncPrefectClient) -> tuple[Hooks, datetime] | None:
+    """How the receiver is set up and since when, as it told Prefect; None if none ever did."""
+    found = client.read_variable_by_name(VARIABLE)
+    if found is None:
+        return None
+    return Hooks.model_validate(found.value), found.updated or datetime.now(UTC)
+
+
+def _missed(client: SyncPrefectClient, deployment: Deployment, since: datetime) -> list[Event]:
+    """What the receiver told of pushes that did not start it."""
+    page = client.read_events(
+        EventFilter(
+            event=EventNameFilter(name=[NOT_STARTED]),
+            related=EventRelatedFilter(id=[f"prefect.deployment.{deployment.id}"]),
+            occurred=EventOccurredFilter(since=since),
+        ),
+        limit=20,
+    )
+    return list(page.events)
+
+
+def pushes(deployment: Deployment) -> str:
+    """What it listens to.
+
+    Raises:
+        InputError: no push starts it, or one did not that may have been meant to.
+    """
+    one = listener(
+        deployment.name, deployment.tags, deployment.parameters.get("app", {}), str(deployment.id)
+    )
+    if not one.to.listens:
+        return "none: it has no tag push:branch or push:tag"
+    with prefect() as client:
+        found = receiver(client)
+        if found is None:
+            raise InputError("no receiver has told Prefect of itself yet: docs/push.md starts one")
+        hooks, told = found
+        since = max(told, datetime.now(UTC) - timedelta(days=DAYS))
+        missed = [x for x in _missed(client, deployment, since) if _still(one, x)]
+    if missed:
+        latest = max(missed, key=lambda event: event.occurred)
+        raise InputError(f"{latest.occurred:%Y-%m-%d %H:%M} UTC: {latest.payload['reason']}")
+    if objection := one.objection(hooks):
+        raise InputError(objection)
+    return ", ".join(one.to.branches + tuple(f"tag {x}" for x in one.to.tags))
+
+
+def _still(one: Listener, event: Event) -> bool:
+    """Or has the deployment been mended since?"""
+    same = event.payload.get("repository") == one.repositories[0]
+    return same and event.resource.name not in one.repositories
+
+
+def _served(one: Listener, hooks: Hooks) -> bool:
+    """Does a secret sign for its host, as far as this machine knows? Without a receiver none does;
+    and an alias may be known there alone."""
+    return any(hooks.speakers(host_of(name)) for name in one.repositories)
+
+
+@cache
+def refuse_unbound(file: str = "prefect.yaml") -> dict[str, str]:
+    """A step of `prefect deploy`: no deployment of the file is made while one of them listens to
+    pushes that anybody's secret could sign, or to none at all by a misspelt tag.
+
+    Raises:
+        InputError: one does.
+    """
+    given = yaml.safe_load(Path(file).read_text())["deployments"]
+    listening = [
+        listener(f"{RELEASE}/{x['name']}", x.get("tags") or (), (x["parameters"] or {})["app"])
+        for x in given
+        if "app" in (x.get("parameters") or {})
+    ]
+    with prefect() as client:
+        found = receiver(client)
+    hooks = found[0] if found else Hooks()
+    refused = [
+        f"{one.name}: {objection}"
+        for one in listening
+        if one.to.listens and _served(one, hooks) and (objection := one.objection(hooks))
+    ]
+    if refused:
+        raise InputError("; ".join(refused))
+    return {}

@@ -1,0 +1,82 @@
+"""Prefect's server, kept from standing still on SQLite.
+
+A statement that failed because the database was busy stays in its traceback, a cycle, until the
+garbage collector frees it; and to free it, it must have its connection. If the collector happens to
+run in the event loop's thread while that connection waits for a transaction that only the event
+loop can end, both wait until SQLite gives up: no request is answered for a minute (seen with
+Prefect 3.8.8). In a thread of its own the collector waits alone.
+"""
+
+import gc
+import itertools
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+
+from spotkiln.errors import InputError
+
+AUTH_STRING = "PREFECT_SERVER_API_AUTH_STRING"
+EVERY_SECONDS = 1.0
+# One collection of so many looks at everything, the others at what is young.
+WHOLE = 30
+
+
+def _collect() -> None:
+    for count in itertools.count(1):
+        time.sleep(EVERY_SECONDS)
+        gc.collect(2 if count % WHOLE == 0 else 1)
+
+
+def collect_aside() -> None:
+    """From now on garbage is collected by a thread that does nothing else."""
+    gc.disable()
+    threading.Thread(target=_collect, name="garbage collector", daemon=True).start()
+
+
+def guarded(environment: Mapping[str, str]) -> dict[str, str]:
+    """What keeps all but those who know the password from using the API. What is set already stays.
+
+    Whoever may call the API may run code on the workers. Without a password that is every user of
+    this machine, and every web page that one of them opens.
+
+    Raises:
+        InputError: there is no password.
+    """
+    name, colon, password = environment.get(AUTH_STRING, "").partition(":")
+    if not (name and colon and password):
+        raise InputError(
+            f"the API would be open to everyone who reaches it: set {AUTH_STRING} to "
+            "name:password, and PREFECT_API_AUTH_STRING to the same for workers and people; "
+            "docs/team.md says how"
+        )
+    defaults = {
+        # The UI comes from the same origin and needs none.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": environment.get(
+            "PREFECT_UI_URL", "http://127.0.0.1:4200"
+        ).rstrip("/"),
+        # Prefect's own clients and its UI send the token by themselves.
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+    }
+    return {**defaults, **environment}
+
+
+def replace_this_process(*arguments: str) -> None:
+    """By the server, guarded: Prefect has read the environment of this one already."""
+    command = [sys.executable, "-m", "spotkiln.cli.server", *arguments]
+    os.execve(sys.executable, command, guarded(os.environ))  # noqa: S606 - no shell is wanted
+
+
+def serve(*arguments: str) -> None:
+    """`prefect server start` with these arguments, in this process, until it ends."""
+    collect_aside()
+    # Only here: it takes a second.
+    from prefect.cli import app
+
+    sys.argv = ["prefect", "server", "start", *arguments]
+    app()
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])

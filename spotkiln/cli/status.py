@@ -1,0 +1,155 @@
+"""What serves an application, since when, how healthy, and who waits for its turn."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.keep import lease as leases
+from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.serve import target as targets
+from spotkiln.aws.session import connect, resolve_region
+from spotkiln.bake.infra import TargetGroup
+from spotkiln.cli.output import columns, moment
+from spotkiln.keep.lease import Lease, Stage, queue
+from spotkiln.noun import Noun
+from spotkiln.release.release import ReleaseSpec
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.serving import serving
+from spotkiln.target import Health, Instance, Server, Target, server_of
+from tasks.runs import ended_runs
+
+
+class Turn(Noun):
+    """Who holds the target group, or waits for it. `since` is UTC."""
+
+    release: str
+    run: str
+    holds: bool
+    stage: str
+    since: datetime
+
+
+class Status(Noun):
+    """`since` is when the fleet that serves was promoted, in UTC. `held` are the commits that a
+    rollback has left, which no release brings back unasked; `suspect` tells when, where and why a
+    verdict has blamed the image that serves."""
+
+    app: str
+    region: str
+    target_group: str
+    fleet: str = ""
+    release: str = ""
+    image: str = ""
+    commit: str = ""
+    held: tuple[str, ...] = ()
+    suspect: str = ""
+    since: datetime | None = None
+    capacity: int = 0
+    servers: tuple[Server, ...] = ()
+    turns: tuple[Turn, ...] = ()
+
+    @property
+    def healthy(self) -> int:
+        """Of the fleet that serves."""
+        return sum(one.health is Health.HEALTHY and one.fleet == self.fleet for one in self.servers)
+
+    @property
+    def well(self) -> bool:
+        return bool(self.fleet) and self.healthy >= self.capacity
+
+
+def servers(
+    registered: Mapping[str, Target], members: Iterable[Instance], fleet: str
+) -> tuple[Server, ...]:
+    """Every target of the group, and every live instance of the fleet that is not yet one."""
+    known = {one.id: one for one in members}
+    missing = {
+        one.id: Target(instance=one.id, health=Health.UNREGISTERED)
+        for one in known.values()
+        if one.live and one.fleet == fleet and one.id not in registered
+    }
+    return tuple(
+        server_of(target, known.get(name))
+        for name, target in sorted({**registered, **missing}.items())
+    )
+
+
+def stage_of(lease: Lease) -> str:
+    """`holds` may still be taken by a rollback that is told to, `launched` may not."""
+    return "gives way" if lease.stage is Stage.HOLDS and not lease.acts else str(lease.stage)
+
+
+def assess(
+    spec: ReleaseSpec,
+    region: str,
+    group: TargetGroup,
+    current: Fleet | None,
+    found: tuple[Server, ...],
+    line: Iterable[Lease],
+) -> Status:
+    turns = tuple(
+        Turn(
+            release=one.release, run=one.run, holds=one.acts, stage=stage_of(one), since=one.ticket
+        )
+        for one in line
+    )
+    status = Status(
+        app=spec.app.name, region=region, target_group=group.name, servers=found, turns=turns
+    )
+    if current is None:
+        return status
+    return status.model_copy(
+        update={
+            "fleet": current.id,
+            "release": current.release,
+            "image": current.image,
+            "commit": current.commit,
+            "since": current.order[0],
+            "held": current.held,
+            "capacity": current.capacity,
+        }
+    )
+
+
+def look(spec: ReleaseSpec) -> Status:
+    """As AWS tells it now. Reads only."""
+    aws = connect(resolve_region(spec.infra.region))
+    group = aws_infra.target_group(aws, spec.infra.target_group)
+    current = next(iter(serving(fleets.listing(aws), group.arn)), None)
+    members = [*instances.tagged(aws), *(instances.of_fleet(aws, current.id) if current else ())]
+    found = servers(targets.health(aws, group.arn), members, current.id if current else "")
+    claims = leases.read(aws, group.arn)
+    ended = ended_runs(one.run for one in claims) if claims else frozenset()
+    status = assess(spec, aws.region, group, current, found, queue(claims, aws.now(), ended))
+    image = images.describe(aws, current.image) if current else None
+    return status.model_copy(update={"suspect": image.suspect if image else ""})
+
+
+def text(status: Status) -> str:
+    where = f"target group {status.target_group} in {status.region}"
+    if status.fleet and status.since:
+        parts = [
+            f"{status.app}: {status.fleet} serves {where} since {moment(status.since)}",
+            f"commit {status.commit[:12]}, image {status.image}, release {status.release}",
+            f"{status.healthy} of {status.capacity} healthy",
+        ]
+        if status.suspect:
+            parts.append(f"its image is suspect: {status.suspect}")
+        if status.held:
+            commits = ", ".join(status.held)
+            parts.append(f"held, until a newer commit is released: {commits} (spotkiln unhold)")
+    else:
+        parts = [f"{status.app}: nothing of ours serves {where}"]
+    if status.servers:
+        rows = (
+            (x.instance, x.health, x.reason, x.type, x.zone, "spot" if x.spot else "", x.fleet)
+            for x in status.servers
+        )
+        header = ["INSTANCE", "HEALTH", "REASON", "TYPE", "ZONE", "SPOT", "FLEET"]
+        parts += ["", columns(header, rows)]
+    if status.turns:
+        lines = ((x.release, x.stage, x.run) for x in status.turns)
+        parts += ["", columns(["RELEASE", "TURN", "RUN"], lines)]
+    return "\n".join(parts)

@@ -1,0 +1,249 @@
+"""Heartbeat: holds a lease for as long as a run lives, and says at once when it has lost it.
+
+One lock and one state: the thread that renews, and the run that takes its turn, launches or
+checks, cannot overwrite each other. A loss is final for the run: whatever is renewed later, another
+may have gone on in its place, and what this run made may have been undone.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from spotkiln.errors import GaveWay, InfrastructureError, SpotkilnError
+from spotkiln.keep.lease import (
+    RENEW,
+    SETTLE_SECONDS,
+    WAITING,
+    Lease,
+    Stage,
+    ahead,
+    expired,
+    missing,
+    queue,
+    rivals,
+    to_take,
+)
+from spotkiln.poll import Clock
+
+NONE: frozenset[str] = frozenset()
+EndedRuns = Callable[[Iterable[str]], Collection[str]]
+Say = Callable[[str, int], None]
+
+
+class Place(Protocol):
+    """Where leases are written. `name` is for messages; `now` is AWS's time, as its last answer
+    told it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def now(self) -> datetime: ...
+
+    def read(self) -> list[Lease]: ...
+
+    def write(self, tags: Mapping[str, str]) -> None: ...
+
+    def remove(self, leases: Iterable[Lease]) -> None: ...
+
+
+class Lost(InfrastructureError):
+    """The lease is lost, for good."""
+
+
+class Heartbeat:
+    """`lease` as it is written already, or as `begin` writes it; `ended` says which of some runs
+    have ended. All methods may be called from any thread."""
+
+    def __init__(
+        self, place: Place, lease: Lease, *, ended: EndedRuns, clock: Clock, say: Say
+    ) -> None:
+        self._place, self._ended, self._clock, self._say = place, ended, clock, say
+        self._lock = threading.RLock()
+        self._lease = lease
+        self._waiting = lease.stage
+        # What AWS may hold: a write whose answer was lost may have been carried out.
+        self._written = {lease.to_tag()}
+        self._lost = ""
+        self._took = False
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    @property
+    def lease(self) -> Lease:
+        return self._lease
+
+    # -- the thread --
+
+    def start(self) -> None:
+        """Renew from now on."""
+        self._thread.start()
+
+    def _beat(self) -> None:
+        while not self._done.wait(RENEW.total_seconds()):
+            self.renew()
+
+    def renew(self) -> None:
+        """One renewal. It never raises: what is lost is said by the next `check`."""
+        with self._lock:
+            if self._lost:
+                return
+            try:
+                self._read()
+                self._write(self._lease.stage)
+            except Lost as error:
+                self._say(str(error), logging.ERROR)
+            except SpotkilnError as error:
+                until = f"{self._lease.until:%H:%M:%S} UTC"
+                text = f"the lease was not renewed: {error}; it ends at {until} unless it is"
+                self._say(text, logging.WARNING)
+
+    def end(self) -> None:
+        """Give the lease back; how the run ended is not changed by a failure."""
+        self._done.set()
+        with self._lock:
+            self._lost = self._lost or "its run has ended"
+            try:
+                self._place.remove([self._lease])
+                if self._took:
+                    self._place.remove(one for one in self._place.read() if self._is_leftover(one))
+            except SpotkilnError as error:
+                text = f"could not give back the lease: {error}; it ends by itself"
+                self._say(text, logging.WARNING)
+
+    def _is_leftover(self, one: Lease) -> bool:
+        """A mark that was set on one that has ended by itself."""
+        return not one.run and one.taken_by == self._lease.release
+
+    # -- one's own lease: under the lock --
+
+    def _lose(self, why: str) -> Lost:
+        self._lost = why
+        return Lost(
+            f"{self._lease.release} no longer holds {self._place.name}: {why}; nothing more is "
+            "changed"
+        )
+
+    def _write(self, stage: Stage) -> None:
+        """A write that AWS carried out after the lease's end revives nothing."""
+        lease = self._lease.renewed(self._place.now(), stage)
+        self._written.add(lease.to_tag())
+        self._place.write({lease.key: lease.to_tag()})
+        if why := expired(self._lease, self._place.now()):
+            self._place.write({lease.key: self._lease.to_tag()})
+            raise self._lose(why)
+        self._lease, self._written = lease, {lease.to_tag()}
+
+    def _read(self) -> list[Lease]:
+        """All leases, once one's own is seen among them, as it was written and still fresh."""
+        if self._lost:
+            raise self._lose(self._lost)
+        found = self._place.read()
+        if missing(self._lease, self._written, found):
+            # It may have been read before the last write was to be seen by all.
+            self._clock.sleep(SETTLE_SECONDS)
+            found = self._place.read()
+        why = missing(self._lease, self._written, found)
+        if why := why or expired(self._lease, self._place.now()):
+            raise self._lose(why)
+        return found
+
+    def _ended_of(self, found: Iterable[Lease]) -> Collection[str]:
+        others = {one.run for one in found if one.release != self._lease.release}
+        return self._ended(sorted(others)) if others else NONE
+
+    def _look(self) -> list[Lease]:
+        """The same; nor has another taken the turn while there was nothing to undo but an image.
+
+        Raises:
+            GaveWay: a rollback has.
+        """
+        found = self._read()
+        own = next(one for one in found if one.release == self._lease.release)
+        if own.taken_by and self._lease.stage is not Stage.LAUNCHED:
+            raise GaveWay(
+                f"gave way to {own.taken_by}, which took the turn before this release had launched"
+            )
+        return found
+
+    # -- the turn --
+
+    def begin(self) -> None:
+        """Write the first lease: as the holder's where nobody is there, to step back from if
+        another does so at the same time."""
+        with self._lock:
+            found, now = self._place.read(), self._place.now()
+            alone = not queue(found, now, self._ended_of(found))
+            lease = self._lease.renewed(now, Stage.HOLDS if alone else self._waiting)
+            self._place.write({lease.key: lease.to_tag()})
+            self._lease, self._written = lease, {lease.to_tag()}
+
+    def try_turn(self) -> list[Lease]:
+        """Whom this one still waits for; nobody: it has the turn.
+
+        Raises:
+            GaveWay: the turn was taken from it at once.
+            InfrastructureError: it is lost.
+        """
+        with self._lock:
+            if self._lease.stage in WAITING:
+                if before := self._ahead():
+                    return before
+                self._write(Stage.HOLDS)
+            self._clock.sleep(SETTLE_SECONDS)
+            found = self._look()
+            if others := rivals(self._lease, found, self._place.now(), self._ended_of(found)):
+                self._write(self._waiting)
+            return others
+
+    def _ahead(self) -> list[Lease]:
+        found = self._look()
+        before = ahead(self._lease, found, self._place.now(), self._ended_of(found))
+        holders = to_take(self._lease, before)
+        if not holders:
+            return before
+        for one in holders:
+            self._say(f"taking the turn from {one.release}", logging.WARNING)
+            self._took = True
+            self._place.write(one.marked_by(self._lease.release))
+        # Twice: whoever launches looks for the mark without waiting.
+        self._clock.sleep(2 * SETTLE_SECONDS)
+        found = self._look()
+        return ahead(self._lease, found, self._place.now(), self._ended_of(found))
+
+    def check(self) -> None:
+        """That nobody else can take the turn for theirs. Call it before anything that changes what
+        serves.
+
+        Raises:
+            GaveWay: a rollback took the turn before this one had launched.
+            InfrastructureError: the lease has ended or is gone, another has the turn, or Prefect
+                took this run for dead: what it made may have been undone already.
+        """
+        with self._lock:
+            self._check()
+
+    def _check(self) -> None:
+        found = self._look()
+        if self._lease.run in self._ended([self._lease.run]):
+            raise self._lose(f"Prefect says that its run {self._lease.run} has ended")
+        others = rivals(self._lease, found, self._place.now(), self._ended_of(found))
+        if others:
+            raise self._lose(f"{others[0].release} holds it too")
+
+    def launch(self) -> None:
+        """From now on the turn cannot be taken from it. Call it before the first server is asked
+        for. Raises as `check`."""
+        with self._lock:
+            self._check()
+            if self._lease.stage is Stage.LAUNCHED:
+                return
+            self._write(Stage.LAUNCHED)
+            found = self._read()
+            own = next(one for one in found if one.release == self._lease.release)
+            if own.taken_by:
+                # Who took it may have seen it launch, and waits for that.
+                self._write(Stage.HOLDS)
+                self._look()
+            self._check()

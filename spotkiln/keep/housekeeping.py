@@ -1,0 +1,121 @@
+"""What could not be cleared away is put off: remembered on the thing itself by a tag, told once,
+and tried again later and later. Nothing of it stands between a person and a release."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Self
+
+from spotkiln.bake.own import LeftAlone
+from spotkiln.keep.reconcile import Action, Do
+from spotkiln.markup import plain
+from spotkiln.noun import Noun
+
+# What concerns what serves is never put off: a release that goes on beside it would do harm.
+NOT_PUT_OFF = {Do.RETIRE_FLEETS, Do.DRAIN_INSTANCES}
+LONGEST = timedelta(hours=6)
+TAG_LENGTH = 256
+# Besides letters and digits, what every AWS service takes in a tag's value.
+UNFIT = re.compile(r"[^\w .:/=+\-@]+")
+
+
+class PutOff(Noun):
+    """Since when it cannot be done, when it was tried last, and what was said. Times are UTC."""
+
+    since: datetime
+    last: datetime
+    why: str
+
+    @classmethod
+    def from_tag(cls, text: str) -> Self | None:
+        """None for what is no such tag: somebody may have edited it."""
+        since, _, rest = text.partition(" ")
+        last, _, why = rest.partition(" ")
+        try:
+            found = cls(
+                since=datetime.fromisoformat(since), last=datetime.fromisoformat(last), why=why
+            )
+        except ValueError:
+            return None
+        return found if found.since.tzinfo and found.last.tzinfo else None
+
+    def to_tag(self) -> str:
+        times = " ".join(one.isoformat(timespec="seconds") for one in (self.since, self.last))
+        return f"{times} {UNFIT.sub(' ', self.why)}"[:TAG_LENGTH]
+
+    @property
+    def next(self) -> datetime:
+        """At once after the first failure, which may have been the network's; then after as long
+        as it has been so already."""
+        return self.last + min(self.last - self.since, LONGEST)
+
+
+def due(tag: str, now: datetime) -> bool:
+    """Whether it is worth another try; `tag` is empty for what never failed."""
+    found = PutOff.from_tag(tag)
+    return found is None or now >= found.next
+
+
+def again(tag: str, now: datetime, why: str) -> PutOff:
+    """It failed, for the first time or once more."""
+    before = PutOff.from_tag(tag)
+    return PutOff(since=before.since if before else now, last=now, why=why)
+
+
+class Delayed(Noun):
+    """An action that is put off."""
+
+    action: Action
+    put_off: PutOff
+
+    def __str__(self) -> str:
+        one = self.put_off
+        return (
+            f"{self.action.do} {', '.join(self.action.ids)}: not possible since "
+            f"{one.since:%Y-%m-%d %H:%M} UTC: {one.why}"
+        )
+
+
+class Reconciled(Noun):
+    """What a reconcile found: `todo` of a dry run, `done` of a real one; `put_off` is tried again
+    later; `left_alone` only looks like ours."""
+
+    todo: tuple[Action, ...] = ()
+    done: tuple[Action, ...] = ()
+    put_off: tuple[Delayed, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
+
+    def also(self, *, todo: Sequence[Action] = (), done: Sequence[Action] = ()) -> Self:
+        """With what was found before."""
+        return self.model_copy(update={"todo": (*todo, *self.todo), "done": (*done, *self.done)})
+
+    @classmethod
+    def of(cls, actions: list[Action], left_alone: tuple[LeftAlone, ...], now: datetime) -> Self:
+        """What is due, and what waits."""
+        waits = [
+            Delayed(action=one, put_off=found)
+            for one in actions
+            if not due(one.tried, now) and (found := PutOff.from_tag(one.tried))
+        ]
+        waiting = [one.action for one in waits]
+        return cls(
+            todo=tuple(one for one in actions if one not in waiting),
+            put_off=tuple(waits),
+            left_alone=left_alone,
+        )
+
+
+def reconcile_page(found: Reconciled) -> str:
+    """In words, without a time of now: what is as it was makes the same page."""
+    parts = ["# Reconcile"]
+    for title, lines in (
+        ("To do", found.todo),
+        ("Done", found.done),
+        ("Put off: tried again later, less and less often", found.put_off),
+        ("Left alone: only their tags look like ours", found.left_alone),
+    ):
+        if lines:
+            parts += [f"## {title}", "\n".join(f"- {plain(str(line))}" for line in lines)]
+    if len(parts) == 1:
+        parts.append("There is nothing that nobody owns.")
+    return "\n\n".join(parts) + "\n"

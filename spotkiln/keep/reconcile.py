@@ -1,0 +1,266 @@
+"""What to do about what nobody owns: a pure function from facts to actions.
+
+A resource is owned by the living release whose tag it carries, by a fleet that serves, by a kept
+version, or it is a base image that was promoted. Whatever else is ours (`spotkiln.own`) is finished
+(retiring) or undone (pending, candidates, builders). What is not ours is never touched.
+A nightly run's bake is a release here: it has an id, and lives as long as it renews its lease.
+"""
+
+from enum import StrEnum
+
+from spotkiln import tags as t
+from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.own import LeftAlone
+from spotkiln.keep.promotion import unrecorded
+from spotkiln.noun import Noun
+from spotkiln.serve.fleet import Fleet, Phase
+from spotkiln.serve.serving import newest_serving, outdone
+from spotkiln.target import Instance
+
+
+class Owned(Noun):
+    """A resource of which only its id and its release matter. `tried`: see `Action`."""
+
+    id: str
+    release: str
+    target_group: str = ""
+    tried: str = ""
+
+
+class Snapshot(Noun):
+    """`image` is the AMI that its description says it was made for."""
+
+    id: str
+    release: str = ""
+    image: str = ""
+    target_group: str = ""
+    tried: str = ""
+
+
+class Facts(Noun):
+    """Everything that is ours, and who lives.
+
+    `living` are releases. `images` include those that only their name tells to be ours: their
+    release is then read from it. `instances` are builders, and members of fleets. `left_alone`
+    is what only inherited a tag of ours.
+    """
+
+    living: frozenset[str] = frozenset()
+    fleets: tuple[Fleet, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    images: tuple[Image, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    templates: tuple[Owned, ...] = ()
+    security_groups: tuple[Owned, ...] = ()
+    key_pairs: tuple[Owned, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
+
+
+class Do(StrEnum):
+    MARK_RELEASED = "mark as released"
+    RETIRE_FLEETS = "retire"
+    DRAIN_INSTANCES = "drain and terminate"
+    REPLACE_SERVER = "replace"
+    TERMINATE_BUILDERS = "terminate"
+    DELETE_TEMPLATE = "delete launch template"
+    DELETE_KEY_PAIR = "delete key pair"
+    DELETE_SECURITY_GROUP = "delete security group"
+    DISCARD_IMAGE = "discard image"
+    DELETE_SNAPSHOT = "delete snapshot"
+
+
+class Action(Noun):
+    """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it;
+    `tried` is the tag that an earlier try has left (`housekeeping.PutOff`)."""
+
+    do: Do
+    ids: tuple[str, ...]
+    why: str
+    target_group: str = ""
+    tried: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.do} {', '.join(self.ids)}: {self.why}"
+
+
+def within(facts: Facts, target_group: str) -> Facts:
+    """Only what the tags say to be for one target group (its name), and what tags cannot say.
+
+    Fleets all stay: they tell which images and templates are in use.
+    """
+
+    def ours(name: str) -> bool:
+        return name in {"", target_group}
+
+    serve_here = {x.image for x in facts.fleets if target_group in x.group_names}
+    return facts.model_copy(
+        update={
+            "fleets": tuple(
+                fleet
+                if ours(fleet.tags.get(t.TARGET_GROUP, ""))
+                # Seen as one that a living release looks after.
+                else fleet.model_copy(update={"tags": {**fleet.tags, t.PHASE: "elsewhere"}})
+                for fleet in facts.fleets
+            ),
+            "instances": tuple(x for x in facts.instances if ours(x.tags.get(t.TARGET_GROUP, ""))),
+            # An image that was baked for another one may serve here.
+            "images": tuple(
+                x
+                for x in facts.images
+                if ours(x.tags.get(t.TARGET_GROUP, "")) or x.id in serve_here
+            ),
+            "snapshots": tuple(x for x in facts.snapshots if ours(x.target_group)),
+            "templates": tuple(x for x in facts.templates if ours(x.target_group)),
+            "security_groups": tuple(x for x in facts.security_groups if ours(x.target_group)),
+        }
+    )
+
+
+def decide(facts: Facts) -> list[Action]:
+    """What to do, in the order in which to do it: servers first, then what they were made of."""
+    return [
+        *_promoted(facts),
+        *_fleets(facts),
+        *_orphans(facts),
+        *_builders(facts),
+        *_templates(facts),
+        *_helpers(facts),
+        *_images(facts),
+        *_snapshots(facts),
+    ]
+
+
+def _promoted(facts: Facts) -> list[Action]:
+    """Killed between promoting the fleet and writing that on its image."""
+    groups = sorted({name for fleet in facts.fleets for name in fleet.group_names})
+    return [
+        Action(
+            do=Do.MARK_RELEASED,
+            ids=(fleet.id,),
+            why=f"{fleet.image} does not say that it serves {group}",
+        )
+        for group in groups
+        for fleet in sorted(unrecorded(facts.images, facts.fleets, group), key=lambda x: x.id)
+        if fleet.release not in facts.living
+    ]
+
+
+def doomed_fleets(facts: Facts) -> dict[str, tuple[Fleet, str]]:
+    """Fleets to retire, by id, and why. What was promoted goes only where something newer serves
+    in its place: a retirement that was begun is not finished at the price of what serves."""
+    doomed = {}
+    for fleet in facts.fleets:
+        if fleet.gone or fleet.phase is None or fleet.release in facts.living:
+            continue
+        if fleet.phase is Phase.PENDING:
+            doomed[fleet.id] = (fleet, f"pending, and {fleet.release} lives no more")
+        elif outdone(fleet, facts.fleets) and not _being_retired(facts, fleet):
+            why = "a newer fleet serves in its place"
+            if fleet.phase is Phase.RETIRING:
+                why = "its retirement was not finished"
+            doomed[fleet.id] = (fleet, why)
+    return doomed
+
+
+def _being_retired(facts: Facts, fleet: Fleet) -> bool:
+    """Whether the living release of the fleet that serves in its place does it."""
+    serving = newest_serving(facts.fleets)
+    return any(
+        group in serving and serving[group].release in facts.living for group in fleet.target_groups
+    )
+
+
+def _fleets(facts: Facts) -> list[Action]:
+    return [
+        Action(do=Do.RETIRE_FLEETS, ids=(name,), why=why, target_group=fleet.target_groups[0])
+        for name, (fleet, why) in sorted(doomed_fleets(facts).items())
+        if fleet.target_groups
+    ]
+
+
+def _orphans(facts: Facts) -> list[Action]:
+    """Instances that outlived their fleet: they arrived after its cancellation."""
+    fleets = {fleet.id: fleet for fleet in facts.fleets}
+    actions = []
+    for one in sorted(facts.instances, key=lambda x: x.id):
+        fleet = fleets.get(one.fleet)
+        # A fleet that somebody cancelled while it served is not ours to take away.
+        if not one.fleet or not one.live or fleet is None or not fleet.gone:
+            continue
+        if fleet.phase is Phase.SERVING or fleet.release in facts.living:
+            continue
+        group = fleet.target_groups[0] if fleet.target_groups else ""
+        actions.append(
+            Action(
+                do=Do.DRAIN_INSTANCES,
+                ids=(one.id,),
+                why=f"its fleet {fleet.id} is {fleet.state}",
+                target_group=group,
+            )
+        )
+    return actions
+
+
+def _builders(facts: Facts) -> list[Action]:
+    return [
+        Action(
+            do=Do.TERMINATE_BUILDERS,
+            ids=(one.id,),
+            why=f"a builder of {one.tags.get(t.RELEASE, '')}, which lives no more",
+            tried=one.tags.get(t.PUT_OFF, ""),
+        )
+        for one in sorted(facts.instances, key=lambda x: x.id)
+        if not one.fleet and one.stays and one.tags.get(t.RELEASE, "") not in facts.living
+    ]
+
+
+def _templates(facts: Facts) -> list[Action]:
+    used = {name for fleet in facts.fleets if not fleet.gone for name in fleet.launch_templates}
+    return [
+        Action(do=Do.DELETE_TEMPLATE, ids=(one.id,), why="no fleet uses it", tried=one.tried)
+        for one in sorted(facts.templates, key=lambda x: x.id)
+        if one.id not in used and one.release not in facts.living
+    ]
+
+
+def _helpers(facts: Facts) -> list[Action]:
+    """Key pairs and security groups of builders."""
+    kinds = (
+        (Do.DELETE_KEY_PAIR, facts.key_pairs),
+        (Do.DELETE_SECURITY_GROUP, facts.security_groups),
+    )
+    return [
+        Action(do=do, ids=(one.id,), why=f"{one.release} lives no more", tried=one.tried)
+        for do, owned in kinds
+        for one in sorted(owned, key=lambda x: x.id)
+        if one.release not in facts.living
+    ]
+
+
+def _images(facts: Facts) -> list[Action]:
+    # What has served is a version, even if its fleet has gone before its image could tell.
+    used = {fleet.image for fleet in facts.fleets if not fleet.gone or fleet.has_served}
+    actions = []
+    for image in sorted(facts.images, key=lambda x: x.id):
+        if image.release in facts.living or image.id in used or t.KEEP in image.tags:
+            continue
+        # A version goes by being pruned only: no verdict takes it away.
+        if image.state is ImageState.BASE or image.released:
+            continue
+        if image.state is ImageState.REJECTED:
+            why = "rejected"
+        else:
+            why = f"never released, and {image.release} lives no more"
+        tried = image.tags.get(t.PUT_OFF, "")
+        actions.append(Action(do=Do.DISCARD_IMAGE, ids=(image.id,), why=why, tried=tried))
+    return actions
+
+
+def _snapshots(facts: Facts) -> list[Action]:
+    images = {image.id for image in facts.images}
+    held = {snapshot for image in facts.images for snapshot in image.snapshots}
+    return [
+        Action(do=Do.DELETE_SNAPSHOT, ids=(one.id,), why="its image is gone", tried=one.tried)
+        for one in sorted(facts.snapshots, key=lambda x: x.id)
+        if one.id not in held and one.image not in images and one.release not in facts.living
+    ]

@@ -1,0 +1,119 @@
+"""Versions: the images that have served a target group, which it can go back to."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from spotkiln.bake.image import Image, ImageState
+from spotkiln.errors import InputError
+from spotkiln.noun import Noun
+from spotkiln.serve.fleet import Fleet
+
+PREVIOUS = "previous"
+# Git's own least abbreviation.
+SHORTEST = 4
+
+
+class Version(Noun):
+    """An image that has served the target group and is still there.
+
+    `released` is when it last began to serve it, `until` when that ended, both in UTC. `suspect`
+    says when, where and why a verdict has blamed it since; `left`, that a rollback took it out of
+    service.
+    """
+
+    image: str
+    commit: str
+    released: datetime
+    until: datetime | None = None
+    serving: bool = False
+    suspect: str = ""
+    left: bool = False
+
+    @property
+    def remarks(self) -> str:
+        marks = ["left by a rollback"] if self.left else []
+        return "; ".join([*marks, *([f"suspect: {self.suspect}"] if self.suspect else [])])
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.image} of commit {self.commit[:12]}, "
+            f"released {self.released:%Y-%m-%d %H:%M:%S} UTC"
+        )
+        text += ", serving" if self.serving else ""
+        return text + (f" ({self.remarks})" if self.remarks else "")
+
+
+def listing(images: Iterable[Image], group: str, current: Fleet | None) -> list[Version]:
+    """A target group's versions among an application's images, the one released last first.
+
+    `current` is the fleet that serves it. What is not available, and what never served this group,
+    is no version of it.
+    """
+    found = []
+    for image in images:
+        served = image.served.get(group)
+        if served and image.available and image.state in _PROVED:
+            serving = current is not None and current.image == image.id
+            found.append(
+                Version(
+                    image=image.id,
+                    commit=image.commit,
+                    released=served.since,
+                    until=None if serving else served.until,
+                    serving=serving,
+                    suspect=image.suspect,
+                    left=served.left,
+                )
+            )
+    return sorted(found, key=lambda one: (one.released, one.image), reverse=True)
+
+
+# Rejected: when a verdict still condemned released versions. It served, so it may be named.
+_PROVED = {ImageState.TESTED, ImageState.REJECTED}
+
+
+def choose(versions: list[Version], wanted: str, app: str) -> Version:
+    """The version meant by an image's id, by a commit or the beginning of one, or by `previous`
+    (or nothing): the one released last before that which serves.
+
+    Of several images of one commit it is the one released last; of those that will do, one that is
+    not suspect, if there is one. `previous` never is what a rollback left: the next one goes
+    further back.
+
+    Raises:
+        InputError: there is none such, or several commits begin so; it lists what there is.
+    """
+    if wanted in {"", PREVIOUS}:
+        return _previous(versions, app)
+    if wanted.startswith("ami-"):
+        found = [one for one in versions if one.image == wanted]
+    elif len(wanted) >= SHORTEST:
+        found = [one for one in versions if one.commit.startswith(wanted.lower())]
+    else:
+        raise InputError(
+            f"expected an image's id, at least {SHORTEST} characters of a commit or "
+            f"{PREVIOUS!r}, got {wanted!r}; {_known(versions)}"
+        )
+    if not found:
+        raise InputError(f"{app} has no version {wanted!r}; {_known(versions)}")
+    if len({one.commit for one in found}) > 1:
+        raise InputError(f"several commits begin with {wanted!r}; {_known(found)}")
+    return _sound(found)
+
+
+def _previous(versions: list[Version], app: str) -> Version:
+    others = [one for one in versions if not one.serving]
+    found = [one for one in others if not one.left]
+    if not found:
+        forth = "; what a rollback left is taken only by its name" if others else ""
+        raise InputError(f"{app} has no earlier version to go back to{forth}; {_known(versions)}")
+    return _sound(found)
+
+
+def _sound(found: list[Version]) -> Version:
+    return next((one for one in found if not one.suspect), found[0])
+
+
+def _known(versions: list[Version]) -> str:
+    listed = "; ".join(map(str, versions)) or "none"
+    return f"there are: {listed}"

@@ -1,0 +1,102 @@
+"""Empties the spool: hands what waits to Prefect, again and again until it answers."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from itertools import islice
+
+from spotkiln.errors import InfrastructureError
+from spotkiln.poll import Backoff
+from spotkiln.receiver.handover import PrefectAway
+from spotkiln.receiver.spool import Delivery, Outcome, Spool
+from spotkiln.start.push import Push
+
+BACKOFF = Backoff(first=1.0, factor=2.0, maximum=30.0)
+# Prefect away: it may be back at any moment, and all wait.
+AWAY = Backoff(first=0.5, factor=1.5, maximum=10.0)
+IDLE_SECONDS = 60.0
+HandOver = Callable[[Push, list[Push]], Awaitable[Outcome]]
+log = logging.getLogger("spotkiln.receiver")
+
+
+def pause(backoff: Backoff, tries: int) -> float:
+    """Seconds after so many failed tries."""
+    return next(islice(backoff.intervals(), min(tries, 50), None))
+
+
+class Drain:
+    """One at a time, those of a ref in the order in which they came. One that Prefect fails at lets
+    those of other refs pass, and in the end those of its own: then it is needless."""
+
+    def __init__(self, spool: Spool, hand_over: HandOver) -> None:
+        self._spool = spool
+        self._hand_over = hand_over
+        self._work = asyncio.Event()
+        self._settled: dict[str, asyncio.Event] = {}
+        self._failures = 0
+
+    async def settled(self, delivery: Delivery, seconds: float) -> Delivery:
+        """As it is once it waits no more, or after so long."""
+        done = self._settled.setdefault(delivery.id, asyncio.Event())
+        self._work.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), seconds)
+        return self._spool.find(delivery.id) or delivery
+
+    async def all_settled(
+        self, deliveries: Sequence[Delivery], seconds: float
+    ) -> dict[str, Delivery]:
+        """By id, as they are once none waits any more, or after so long."""
+        found = await asyncio.gather(*(self.settled(one, seconds) for one in deliveries))
+        return {one.id: one for one in found}
+
+    async def _one(self, delivery: Delivery) -> None:
+        if self._spool.passed(delivery):
+            outcome = Outcome(
+                ignored=f"a newer push of {delivery.push.what} was handed over before"
+            )
+        else:
+            outcome = await self._hand_over(delivery.push, self._spool.before(delivery))
+        self._spool.settle(delivery, outcome)
+        log.info("%s: %s", delivery.push.what, outcome.model_dump_json(exclude_defaults=True))
+        if done := self._settled.pop(delivery.id, None):
+            done.set()
+
+    async def _all_due(self) -> float:
+        """Seconds until the next one is due."""
+        while due := self._spool.due(time.time()):
+            for delivery in due:
+                try:
+                    await self._one(delivery)
+                    self._failures = 0
+                except PrefectAway as error:
+                    if not self._failures:
+                        log.warning("%s; %d wait", error, self._spool.waiting())
+                    self._failures += 1
+                    return pause(AWAY, self._failures - 1)
+                except InfrastructureError as error:
+                    log.warning("delivery %s: %s", delivery.id, error)
+                    self._spool.put_off(delivery, time.time() + pause(BACKOFF, delivery.tries))
+                except Exception:
+                    # Whatever is wrong with this one, the others do not wait for it.
+                    log.exception("delivery %s could not be handed over", delivery.id)
+                    self._spool.put_off(delivery, time.time() + pause(BACKOFF, delivery.tries))
+        self._settled.clear()  # whoever still waits has been told, or waits for one put off
+        following = self._spool.next_due()
+        return IDLE_SECONDS if following is None else max(0.0, following - time.time())
+
+    async def run(self) -> None:
+        """For ever. What goes wrong otherwise is logged, and tried again."""
+        while True:
+            self._work.clear()
+            try:
+                seconds = await self._all_due()
+            except Exception:
+                log.exception("the spool could not be emptied")
+                seconds = BACKOFF.maximum
+            with suppress(TimeoutError):
+                # Away: new deliveries do not make it come back.
+                waiting = asyncio.Event() if self._failures else self._work
+                await asyncio.wait_for(waiting.wait(), seconds)

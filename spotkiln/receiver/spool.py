@@ -1,0 +1,222 @@
+"""Deliveries on disk: those that wait for Prefect, and what became of the latest of the others.
+
+SQLite, one table, every change on the disk before it counts. A queue library hands out items; here
+it must also be seen what became of one, that one came before, and how those of a branch followed
+each other.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+from pydantic import BaseModel, ValidationError
+
+from spotkiln.noun import Noun
+from spotkiln.start.push import Push
+
+log = logging.getLogger("spotkiln.receiver")
+KEEP = 1000
+# So often one is tried, for about a minute, before newer ones of its ref may pass it.
+TRIES = 6
+TABLE = """
+CREATE TABLE IF NOT EXISTS deliveries (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    push TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    ref TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    waits INTEGER NOT NULL DEFAULT 1,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL DEFAULT 0,
+    answer TEXT NOT NULL DEFAULT '',
+    secret TEXT NOT NULL DEFAULT '',
+    moment TEXT NOT NULL DEFAULT '',
+    UNIQUE (repository, ref, before, after, secret, moment)
+)
+"""
+# Two hooks may tell of one push, each for other deployments; and a branch may take the same step
+# twice: it is signer and time that tell these apart.
+SAME = "repository = ? AND ref = ? AND before = ? AND after = ? AND secret = ? AND moment = ?"
+COLUMNS = "number, id, push, repository, ref, before, after, waits, tries, due, answer"
+# Of a spool that an earlier version made: its rows, told apart as they are now.
+FIELD = "CASE WHEN json_valid(push) THEN coalesce(json_extract(push, '$.{}'), '') ELSE '' END"
+OLDER = f"""
+ALTER TABLE deliveries RENAME TO older;
+{TABLE};
+INSERT INTO deliveries ({COLUMNS}, secret, moment)
+SELECT {COLUMNS}, {FIELD.format("secret")}, replace({FIELD.format("pushed")}, 'Z', '+00:00')
+FROM older;
+DROP TABLE older;
+"""  # noqa: S608 - our own words
+# What could not be read, for a person to look at.
+ASIDE = "CREATE TABLE IF NOT EXISTS aside (id TEXT PRIMARY KEY, push TEXT, answer TEXT)"
+# Waits, and for no other of its ref: a run of an older push, made later, would count as the newer.
+FIRST = f"""
+waits AND NOT EXISTS (
+    SELECT 1 FROM deliveries AS older
+    WHERE older.repository = deliveries.repository AND older.ref = deliveries.ref
+    AND older.waits AND older.number < deliveries.number AND older.tries < {TRIES}
+)
+"""  # noqa: S608 - our own words
+
+
+class Run(Noun):
+    """A flow run that a delivery asked for."""
+
+    deployment: str
+    id: str
+    url: str
+
+
+class Outcome(Noun):
+    """What became of a delivery."""
+
+    runs: tuple[Run, ...] = ()
+    ignored: str = ""
+    refused: str = ""
+
+
+class Delivery(BaseModel):
+    """A push as it was accepted. `outcome` is None while it waits."""
+
+    number: int
+    id: str
+    push: Push
+    tries: int = 0
+    outcome: Outcome | None = None
+
+
+def _key(push: Push) -> tuple[str, ...]:
+    return (push.repositories[0], push.ref, push.before, push.after, push.secret, push.moment)
+
+
+class Spool:
+    """One process uses it at a time. Times are seconds since 1970."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._db = sqlite3.connect(folder / "deliveries.sqlite", isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        # Each commit is flushed to the disk before it returns.
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute(TABLE)
+        columns = {row["name"] for row in self._db.execute("PRAGMA table_info(deliveries)")}
+        if "secret" not in columns:
+            self._db.executescript(f"BEGIN IMMEDIATE; {OLDER} COMMIT;")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _select(self, where: str, *values: object) -> Iterator[Delivery]:
+        with closing(self._db.execute(f"SELECT * FROM deliveries WHERE {where}", values)) as rows:  # noqa: S608 - our own words
+            for row in rows.fetchall():
+                if found := self._read(row):
+                    yield found
+
+    def _read(self, row: sqlite3.Row) -> Delivery | None:
+        """None, and set aside, if it cannot be read: the others do not wait for it."""
+        try:
+            return Delivery(
+                number=row["number"],
+                id=row["id"],
+                push=Push.model_validate_json(row["push"]),
+                tries=row["tries"],
+                outcome=None if row["waits"] else Outcome.model_validate_json(row["answer"]),
+            )
+        except ValidationError as error:
+            log.error("delivery %s cannot be read, and is set aside: %s", row["id"], error)  # noqa: TRY400 - no fault of the code
+            self._db.execute("DELETE FROM deliveries WHERE number = ?", (row["number"],))
+            self._db.execute(ASIDE)
+            self._db.execute(
+                "INSERT OR REPLACE INTO aside VALUES (?, ?, ?)",
+                (row["id"], row["push"], row["answer"]),
+            )
+            return None
+
+    def accept(self, push: Push) -> Delivery:
+        """Keep it; on return it is on the disk. A push that came before is that delivery again:
+        if it started something, that stands; if not, it is decided anew."""
+        key = _key(push)
+        known = next(self._select(SAME, *key), None)
+        if known is None:
+            self._db.execute(
+                "INSERT INTO deliveries (id, push, repository, ref, before, after, secret, moment) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (uuid4().hex, push.model_dump_json(), *key),
+            )
+        elif known.outcome and not known.outcome.runs:
+            # It has its place among the others anew: what came after it may have started already.
+            self._db.execute(
+                "UPDATE deliveries SET number = (SELECT max(number) + 1 FROM deliveries), "
+                "waits = 1, tries = 0, due = 0, push = ?, answer = '' WHERE number = ?",
+                (push.model_dump_json(), known.number),
+            )
+        return next(self._select(SAME, *key))
+
+    def accept_all(self, pushes: Iterable[Push]) -> list[Delivery]:
+        """All, or none, and the disk is waited for once."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            kept = [self.accept(one) for one in pushes]
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+        return kept
+
+    def find(self, delivery: str) -> Delivery | None:
+        return next(self._select("id = ?", delivery), None)
+
+    def waiting(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM deliveries WHERE waits").fetchone()[0])
+
+    def due(self, now: float, limit: int = 50) -> list[Delivery]:
+        """Those to be tried now, one of each ref, in the order in which they came."""
+        return list(self._select(f"{FIRST} AND due <= ? ORDER BY number LIMIT ?", now, limit))
+
+    def next_due(self) -> float | None:
+        found = self._db.execute(f"SELECT min(due) FROM deliveries WHERE {FIRST}").fetchone()[0]  # noqa: S608
+        return None if found is None else float(found)
+
+    def before(self, delivery: Delivery) -> list[Push]:
+        """The pushes of the same ref that came before it and started, or may start, something;
+        oldest first."""
+        found = self._select(
+            "repository = ? AND ref = ? AND number < ? ORDER BY number",
+            *(delivery.push.repositories[0], delivery.push.ref, delivery.number),
+        )
+        return [x.push for x in found if x.outcome is None or x.outcome.runs]
+
+    def passed(self, delivery: Delivery) -> bool:
+        """Was it tried for so long that a newer push of the same ref started something before?"""
+        if delivery.tries < TRIES:
+            return False
+        found = self._select(
+            "repository = ? AND ref = ? AND number > ? AND NOT waits",
+            *(delivery.push.repositories[0], delivery.push.ref, delivery.number),
+        )
+        return any(x.outcome and x.outcome.runs for x in found)
+
+    def put_off(self, delivery: Delivery, until: float) -> None:
+        self._db.execute(
+            "UPDATE deliveries SET tries = tries + 1, due = ? WHERE number = ?",
+            (until, delivery.number),
+        )
+
+    def settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        """It waits no more. Of those that do not, the latest are kept, to know them again."""
+        self._db.execute(
+            "UPDATE deliveries SET waits = 0, answer = ? WHERE number = ?",
+            (outcome.model_dump_json(), delivery.number),
+        )
+        self._db.execute(
+            "DELETE FROM deliveries WHERE NOT waits AND number <= "
+            "(SELECT max(number) FROM deliveries) - ?",
+            (KEEP,),
+        )

@@ -1,0 +1,1 @@
+"""One release: what was asked for, what it would do, who agreed, how it ended."""

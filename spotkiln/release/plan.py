@@ -1,0 +1,132 @@
+"""Plan: what a release would do."""
+
+from collections.abc import Sequence
+
+from spotkiln.bake.infra import Infra, TargetGroup
+from spotkiln.bake.reuse import Reuse
+from spotkiln.bake.source import Source
+from spotkiln.keep.hold import reason
+from spotkiln.noun import Noun
+from spotkiln.release.release import ReleaseSpec
+from spotkiln.serve.capacity import Size
+from spotkiln.serve.fleet import Fleet, FleetSpec
+from spotkiln.serve.foreign import Foreign, in_words
+from spotkiln.serve.gate import GatePolicy, limits
+from spotkiln.serve.price import Estimate, Range
+from spotkiln.target import DRAIN_SLACK_SECONDS
+
+
+class Plan(Noun):
+    """`image` is the one to reuse, empty when it would be baked; `why` names the inputs that
+    differ. Seconds are from the launch until the old servers have drained; `serving` is the fleet
+    that serves now. Prices are in USD per hour, `both` while old and new run side by side, reckoned
+    as if the old servers were of the same types. In words, `launch` is what is asked for, `foreign`
+    what serves and is not ours, `quotas` where there may be no room, `held` why, after a rollback,
+    a release would do nothing."""
+
+    app: str
+    ref: str
+    commit: str
+    subject: str
+    infra: Infra
+    recipe: str
+    image: str
+    why: str
+    differ: tuple[str, ...]
+    unchanged: bool
+    capacity: int
+    launch: str
+    foreign: tuple[str, ...] = ()
+    held: str = ""
+    quotas: tuple[str, ...] = ()
+    serving: Fleet | None = None
+    retire: tuple[Fleet, ...]
+    at_least_seconds: float
+    at_most_seconds: float
+    price: Estimate = Estimate()
+    both: Range = Range()
+
+
+def doubled(policy: GatePolicy, group: TargetGroup) -> tuple[float, float]:
+    """For how long old and new servers run side by side: no less than the health checks that are
+    asked for, a slow start and draining take, no more than the deadlines allow."""
+    bounds = limits(policy, group)
+    least = max(bounds.settle, bounds.slow_start) + group.deregistration_delay
+    most = bounds.ceiling + group.deregistration_delay + DRAIN_SLACK_SECONDS
+    return least, most
+
+
+def side_by_side(price: Estimate, spec: FleetSpec, old: Sequence[Fleet]) -> Range:
+    """The price of the new fleet and the old ones together."""
+    servers = spec.capacity + sum(fleet.capacity for fleet in old)
+    return price.asked.times(servers / spec.capacity)
+
+
+def make_plan(
+    spec: ReleaseSpec,
+    infra: Infra,
+    source: Source,
+    recipe: str,
+    *,
+    found: Reuse,
+    serving: Sequence[Fleet],
+    retire: Sequence[Fleet],
+    unchanged: bool,
+    size: Size,
+    foreign: Foreign,
+    quotas: Sequence[str],
+    price: Estimate,
+) -> Plan:
+    least, most = doubled(spec.gate, infra.target_group)
+    adopted = foreign.adoptable if infra.adopt else []
+    old = () if unchanged else (*retire, *adopted)
+    return Plan(
+        app=spec.app.name,
+        ref=spec.app.ref,
+        commit=source.commit,
+        subject=source.subject,
+        infra=infra,
+        recipe=recipe,
+        image=found.image.id if found.image else "",
+        why=found.why,
+        differ=found.differ,
+        unchanged=unchanged,
+        capacity=size.spec.capacity,
+        launch=size.in_words,
+        quotas=tuple(quotas),
+        foreign=tuple(in_words(foreign, adopt=infra.adopt)),
+        held="" if spec.even_if_held else reason(serving[0] if serving else None, source.commit),
+        serving=serving[0] if serving else None,
+        retire=old,
+        at_least_seconds=least,
+        at_most_seconds=most,
+        price=price,
+        both=side_by_side(price, size.spec, old),
+    )
+
+
+def changes(plan: Plan) -> list[str]:
+    """What would change, a line each."""
+    now = plan.serving
+    lines = [
+        f"{plan.app} {plan.ref} is {plan.commit[:12]}: {plan.subject}",
+        f"serves now: {now.id} with commit {now.commit[:12]}" if now else "serves now: nothing",
+        f"image: {'reuse ' + plan.image if plan.image else 'bake and test anew'}: {plan.why}",
+    ]
+    lines += [f"not ours: {line}" for line in plan.foreign]
+    if plan.held:
+        return [*lines, f"nothing would be done: {plan.held}"]
+    if plan.unchanged:
+        return [*lines, "nothing to do: it serves already"]
+    price = f"{plan.price.asked} per hour (all On-Demand: {plan.price.on_demand})"
+    lines.append(f"launch: {plan.launch}; {price}")
+    lines += plan.quotas
+    if not plan.retire:
+        return [*lines, "retire: nothing, for nothing of ours serves"]
+    old = ", ".join(f"{one.id} ({one.capacity} instances)" for one in plan.retire)
+    least, most = f"{plan.at_least_seconds:.0f} s", f"{plan.at_most_seconds:.0f} s"
+    return [
+        *lines,
+        f"retire: {old}",
+        f"old and new side by side: {least} at least, {most} at most, {plan.both} per hour",
+    ]

@@ -1,0 +1,139 @@
+"""Release: what was asked for, what was made of it, and the ledger of everything created."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from spotkiln.bake.app import App
+from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.image import Image
+from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.junit import TestReport
+from spotkiln.keep.versions import Version
+from spotkiln.noun import Noun
+from spotkiln.release.trigger import Trigger
+from spotkiln.serve.fleet import Fleet, FleetSpec
+from spotkiln.serve.gate import GatePolicy
+from spotkiln.serve.price import Cost
+from spotkiln.target import Server
+
+
+class Approval(Noun):
+    """Whether a person is asked, and for how long."""
+
+    required: bool = Field(
+        default=False,
+        title="Ask for approval",
+        description="Pause before anything is spent, and show what would change.",
+    )
+    seconds: int = Field(
+        default=3600,
+        ge=10,
+        le=7 * 86400,
+        title="Deadline (s)",
+        description="Without an answer in time the release is declined.",
+    )
+
+
+# With none there would be nothing to go back to, and nothing to reuse.
+Versions = Annotated[int, Field(ge=1, le=100)]
+
+
+class ReleaseSpec(Noun):
+    """All that a person asks for."""
+
+    app: App
+    infra: InfraNames = InfraNames()
+    build: BuildSettings = BuildSettings()
+    fleet: FleetSpec = FleetSpec()
+    gate: GatePolicy = GatePolicy()
+    approval: Approval = Approval()
+    force: bool = False
+    even_if_held: bool = False
+    keep_rejected: bool = False
+    keep_versions: Versions = 5
+
+
+class Outcome(StrEnum):
+    RELEASED = "released"
+    UNCHANGED = "unchanged"
+    SUPERSEDED = "superseded"
+    HELD = "held"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+    DECLINED = "declined"
+
+
+class Fate(StrEnum):
+    KEPT = "kept"
+    DESTROYED = "destroyed"
+    LEFT_BEHIND = "left behind"
+
+
+class Entry(Noun):
+    """One resource of the ledger: `kind` is EC2's name for it, `why` says why it was kept."""
+
+    kind: str
+    id: str
+    fate: Fate
+    why: str = ""
+
+
+class Phase(Noun):
+    """One step's time, in seconds."""
+
+    name: str
+    seconds: float
+    failed: bool = False
+
+
+class Release(Noun):
+    """How a release ended. `started` and `ended` are UTC.
+
+    `back_to` is set when it was a rollback: when that version was released before, in UTC.
+    `last_lines` are the console's of the server that failed the gate, if one did.
+    `versions` are what the target group can go back to at the end.
+    `url` is the run's page and `commit_url` the commit's, where they are known; `size` is how
+    many servers were asked for and why, `foreign` what served and was not ours; `servers` are the
+    fleet's when it passed the gate, `cost` is theirs. `approval` is what a person who was asked
+    has answered. `ledger_unread` says why there is no ledger, or a part of one.
+    """
+
+    id: str
+    app: str
+    ref: str
+    commit: str = ""
+    subject: str = ""
+    commit_url: str = ""
+    approval: str = ""
+    trigger: Trigger = Trigger()
+    run: str = ""
+    url: str = ""
+    outcome: Outcome
+    cause: str = ""
+    last_lines: str = ""
+    started: datetime
+    ended: datetime
+    target_group: str = ""
+    region: str = ""
+    image: Image | None = None
+    reused: str = ""
+    back_to: str = ""
+    tests: TestReport | None = None
+    fleet: Fleet | None = None
+    size: str = ""
+    foreign: tuple[str, ...] = ()
+    servers: tuple[Server, ...] = ()
+    cost: Cost | None = None
+    versions: tuple[Version, ...] = ()
+    retired: tuple[Fleet, ...] = ()
+    undone: tuple[str, ...] = ()
+    ledger: tuple[Entry, ...] = ()
+    ledger_unread: str = ""
+    phases: tuple[Phase, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return (self.ended - self.started).total_seconds()

@@ -1,0 +1,35 @@
+"""Blame: whose fault a target is that is not healthy, and what to do about it."""
+
+from spotkiln.serve.gate import Cause, Outcome, Verdict
+from spotkiln.target import Health, Target
+
+
+def failed(cause: Cause, detail: str, advice: str) -> Verdict:
+    return Verdict(outcome=Outcome.FAILED, cause=cause, detail=detail, advice=advice)
+
+
+def cause_of(target: Target) -> Cause:
+    """Who is to blame for a target that is not healthy: only an application that was asked and
+    failed to answer speaks against its image."""
+    if target.health is Health.UNHEALTHY and not target.reason.startswith("Elb."):
+        return Cause.FAILING_CHECK
+    if target.health is Health.INITIAL:
+        return Cause.BOOTING
+    return Cause.MISCONFIGURED
+
+
+def advice_for(target: Target) -> str:
+    """What to do about a target that is not healthy, by the load balancer's reason code."""
+    if target.health in {Health.UNUSED, Health.UNREGISTERED}:
+        return (
+            "The load balancer does not know or use it: may the fleet's role register targets, "
+            "is its zone enabled?"
+        )
+    return {
+        "Target.ResponseCodeMismatch": "The application answers, but with the wrong code: ask its "
+        "health path on one machine and read its log in the evidence.",
+        "Target.Timeout": "It does not answer in time: is the security group open to the load "
+        "balancer, is the machine too small, does the application listen on all addresses?",
+        "Target.FailedHealthChecks": "The connection fails: is the unit running (see the console "
+        "output), does it listen on the target group's port?",
+    }.get(target.reason, "See the evidence.")

@@ -1,0 +1,73 @@
+"""Deadlines: what a gate that has waited for long enough says, and of whom."""
+
+from collections.abc import Sequence
+
+from spotkiln.serve.blame import advice_for, cause_of, failed
+from spotkiln.serve.gate import Cause, Limits, Verdict
+from spotkiln.serve.refusal import refusal_in
+from spotkiln.serve.timeline import Timeline
+from spotkiln.target import Target
+
+
+def _complete_since(capacity: int, line: Timeline) -> float | None:
+    """When the last of the instances that make up the capacity now was first seen; None while
+    some are missing.
+
+    A replaced instance starts the health clock anew: it has to boot as well.
+    """
+    joined = sorted(course.first for course in line.live)
+    return joined[capacity - 1] if len(joined) >= max(capacity, 1) else None
+
+
+def late(limits: Limits, capacity: int, line: Timeline) -> Verdict | None:
+    now = line.now
+    short = now.at - line.whole_at
+    if short > limits.fulfilment:
+        reasons = "; ".join(now.errors) or "EC2 gave no reason"
+        known = refusal_in(reasons)
+        return failed(
+            Cause.CAPACITY,
+            f"{len(line.live)} of {capacity} instances after {short:.0f} s: {reasons}",
+            known.advice
+            if known
+            else "Allow more instance types or zones, or set on_demand_fallback.",
+        )
+    healthy = f"{len(now.healthy)} of {capacity} healthy"
+    since = _complete_since(capacity, line)
+    # All healthy in time may settle, and who fell may recover: the ceiling holds nevertheless.
+    if since is not None and now.at - since > limits.health and len(now.healthy) < capacity:
+        bad = [
+            target
+            for target, course in line.current
+            if not course.healthy and not (course.unhealthy and course.was_healthy)
+        ]
+        if bad or not now.targets:
+            return _not_healthy(f"{healthy} {now.at - since:.0f} s after launch", bad, now.errors)
+    return _beyond_the_ceiling(limits, healthy, line) if now.at > limits.ceiling else None
+
+
+def _beyond_the_ceiling(limits: Limits, healthy: str, line: Timeline) -> Verdict:
+    text = f"{healthy} after {line.now.at:.0f} s"
+    if any(course.falls for course in line.courses.values()) and all(
+        one.live for one in line.now.instances
+    ):
+        return failed(
+            Cause.FLAPPING,
+            f"{text}: never all of them for {limits.settle:.0f} s without a break",
+            "They answer, then they do not: see the console output for restarts.",
+        )
+    return failed(
+        Cause.INTERRUPTED,
+        f"{text}: instances were replaced again and again",
+        "See the fleet's history in the evidence.",
+    )
+
+
+def _not_healthy(text: str, bad: Sequence[Target], errors: Sequence[str]) -> Verdict:
+    """The health deadline is over: the most telling of the bad targets gives the cause."""
+    telling = [Cause.FAILING_CHECK, Cause.MISCONFIGURED, Cause.BOOTING]
+    worst = min(bad, key=lambda x: telling.index(cause_of(x)), default=None)
+    if worst is None:
+        return failed(Cause.MISCONFIGURED, f"{text}: no target", "See the evidence.")
+    listed = "; ".join([", ".join(map(str, bad)), *errors])
+    return failed(cause_of(worst), f"{text}: {listed}", advice_for(worst))

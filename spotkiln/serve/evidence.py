@@ -1,0 +1,64 @@
+"""Evidence: what is saved of a failed fleet before it is taken away."""
+
+import re
+from collections.abc import Iterable
+
+from spotkiln.noun import Noun
+from spotkiln.serve.refusal import ending
+from spotkiln.target import Health, Instance, Target
+
+# Console output is the most telling part, and the longest.
+CONSOLES = 3
+CONSOLE_CHARACTERS = 6000
+LAST_LINES = 15
+# Colours and cursor movements of a terminal.
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Evidence(Noun):
+    """Targets with their reasons, instances, the fleet's history as lines, the last lines of
+    consoles by instance. What failed comes first, everywhere."""
+
+    targets: tuple[Target, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    history: tuple[str, ...] = ()
+    consoles: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
+
+    @property
+    def last_words(self) -> str:
+        """The last lines of the first console that has any, after the name of its machine."""
+        for instance, text in self.consoles.items():
+            if lines := text.rstrip().splitlines():
+                return "\n".join([f"console of {instance}:", *lines[-LAST_LINES:]])
+        return ""
+
+
+def failing_first(
+    instances: Iterable[Instance], targets: Iterable[Target]
+) -> tuple[tuple[Instance, ...], tuple[Target, ...]]:
+    """Those whose console says most come first: what was asked and failed to answer, then what
+    ended by itself, what is not used, what still boots, what EC2 took back, what is healthy."""
+    known = {target.instance: target for target in targets}
+
+    def rank(one: Instance) -> int:
+        health = known[one.id].health if one.id in known else None
+        if health is Health.UNHEALTHY:
+            return 0
+        if not one.live:
+            return 1 if ending(one.lost_by) else 4
+        if health is Health.HEALTHY:
+            return 5
+        return 3 if health is Health.INITIAL else 2
+
+    ordered = tuple(sorted(instances, key=lambda one: (rank(one), one.launched, one.id)))
+    place = {one.id: number for number, one in enumerate(ordered)}
+    return ordered, tuple(sorted(known.values(), key=lambda x: place.get(x.instance, -1)))
+
+
+def last_lines(text: str, characters: int = CONSOLE_CHARACTERS) -> str:
+    """The end of a console, whole lines, without a terminal's control characters: there the
+    application has its say."""
+    clean = ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    if len(clean) <= characters:
+        return clean
+    return clean[-characters:].partition("\n")[2] or clean[-characters:]

@@ -1,0 +1,139 @@
+"""Foreign: what serves a target group and is not ours, and what can be done about it.
+
+Fleets may be adopted: retired without loss after a promotion, if a person asked for it. Auto
+Scaling groups, EC2 Fleets and single instances are only named: what they are for is not known here.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from spotkiln import tags as t
+from spotkiln.noun import Noun
+from spotkiln.serve.fleet import Fleet
+from spotkiln.target import Instance
+
+# What AWS itself puts on the instances of its other launchers.
+LAUNCHERS = {"aws:autoscaling:groupName": "Auto Scaling group", "aws:ec2:fleet-id": "EC2 Fleet"}
+
+
+class ForeignFleet(Noun):
+    """A Spot Fleet without our tags; its `capacity` is in instances, whatever its weights are.
+    `unfit` says why it cannot be adopted; empty if it can."""
+
+    fleet: Fleet
+    unfit: str = ""
+
+
+class Foreign(Noun):
+    """`others` are launchers, as `Auto Scaling group web`, with their instances in the target
+    group; `instances` are those that nobody keeps."""
+
+    fleets: tuple[ForeignFleet, ...] = ()
+    others: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - pydantic copies defaults
+    instances: tuple[str, ...] = ()
+
+    @property
+    def adoptable(self) -> list[Fleet]:
+        return [one.fleet for one in self.fleets if not one.unfit]
+
+
+def sort_out(
+    target_group: str,
+    fleets: Iterable[Fleet],
+    members: Mapping[str, Iterable[Instance]],
+    targets: Iterable[Instance],
+    elsewhere: Mapping[str, Iterable[str]],
+) -> Foreign:
+    """What serves a target group (by ARN) beside ours.
+
+    `fleets` are all, `members` the instances of those that may serve it, by fleet; `targets` are
+    the instances that are registered; `elsewhere` names the other target groups that an instance
+    is registered with.
+    """
+    every = {fleet.id: fleet for fleet in fleets}
+    fleet_of = {one.id: fleet for fleet, found in members.items() for one in found}
+    kept: dict[str, list[str]] = {}
+    single, serving = [], set()
+    for one in targets:
+        fleet = every.get(fleet_of.get(one.id) or one.fleet)
+        if fleet is not None:
+            serving.add(fleet.id)
+        elif launcher := _launcher(one):
+            kept.setdefault(launcher, []).append(one.id)
+        else:
+            single.append(one.id)
+    serving |= {one.id for one in every.values() if one.live and target_group in one.target_groups}
+    found = [every[name] for name in sorted(serving) if every[name].phase is None]
+    return Foreign(
+        fleets=tuple(
+            ForeignFleet(
+                fleet=_in_instances(fleet, members),
+                unfit=_unfit(fleet, target_group, members, elsewhere),
+            )
+            for fleet in found
+        ),
+        others={name: tuple(sorted(ids)) for name, ids in sorted(kept.items())},
+        instances=tuple(sorted(single)),
+    )
+
+
+def _launcher(instance: Instance) -> str:
+    for tag, kind in LAUNCHERS.items():
+        if name := instance.tags.get(tag):
+            return f"{kind} {name}"
+    return f"Spot Fleet {instance.fleet}" if instance.fleet else ""
+
+
+def _in_instances(fleet: Fleet, members: Mapping[str, Iterable[Instance]]) -> Fleet:
+    """A weighted fleet counts in units of its own."""
+    if not fleet.weighted:
+        return fleet
+    count = sum(one.live for one in members.get(fleet.id, ()))
+    return fleet.model_copy(update={"capacity": count})
+
+
+def _unfit(
+    fleet: Fleet,
+    target_group: str,
+    members: Mapping[str, Iterable[Instance]],
+    elsewhere: Mapping[str, Iterable[str]],
+) -> str:
+    if not fleet.live:
+        return f"it is {fleet.state}: its instances are left, and nobody replaces them"
+    if target_group not in fleet.target_groups:
+        return "its instances were registered by somebody else, not by the fleet itself"
+    others = {name.split("/")[1] for name in fleet.target_groups if name != target_group}
+    others |= set(fleet.classic_load_balancers)
+    others |= {name for one in members.get(fleet.id, ()) for name in elsewhere.get(one.id, ())}
+    return f"it serves {', '.join(sorted(others))} too" if others else ""
+
+
+def adoption_tags(release: str, target_group: str) -> dict[str, str]:
+    """What a fleet carries from the moment at which its retirement begins: whoever comes after
+    finishes it. `target_group` is a name."""
+    return {t.PHASE: "retiring", t.ADOPTED: release, t.TARGET_GROUP: target_group}
+
+
+def in_words(foreign: Foreign, *, adopt: bool) -> list[str]:
+    """A line for each, with what becomes of it."""
+    return [
+        *(_fleet(one, adopt=adopt) for one in foreign.fleets),
+        *(
+            f"{name} ({len(ids)} instances): left alone, it goes on serving; detach it from the "
+            "target group, or end it, once the release serves"
+            for name, ids in foreign.others.items()
+        ),
+        *(
+            f"instance {name}: left alone, it goes on serving; deregister it once the release "
+            "serves"
+            for name in foreign.instances
+        ),
+    ]
+
+
+def _fleet(one: ForeignFleet, *, adopt: bool) -> str:
+    what = f"Spot Fleet {one.fleet.id} ({one.fleet.capacity} instances)"
+    if one.unfit:
+        return f"{what}: left alone, it goes on serving; it cannot be adopted: {one.unfit}"
+    if adopt:
+        return f"{what}: adopted, retired without loss once the release serves"
+    return f"{what}: left alone, both serve; with infra.adopt a release retires it"

@@ -1,0 +1,186 @@
+"""The gate: when a new fleet counts as proved, what is seen of it, and what the verdict says."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from spotkiln.bake.infra import TargetGroup
+from spotkiln.noun import Noun, number_or_empty
+from spotkiln.target import Health, Instance, Server, Target, server_of
+
+
+class GatePolicy(Noun):
+    """When a fleet counts as proved. Whatever is empty is derived from the target group."""
+
+    polls: int = Field(
+        default=2,
+        ge=1,
+        le=100,
+        title="Consecutive health checks",
+        description="For how many intervals of the target group's own health check the whole "
+        "capacity must be found healthy, without a break.",
+    )
+    boot_seconds: int = Field(
+        default=120,
+        ge=0,
+        le=3600,
+        title="Expected boot (s)",
+        description="From launch until the application answers, generously.",
+    )
+    fulfilment_seconds: int = Field(
+        default=600,
+        ge=1,
+        le=7200,
+        title="Fulfilment deadline (s)",
+        description="How long EC2 may take to launch the whole capacity.",
+    )
+    grace_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        le=7200,
+        title="Grace period (s)",
+        description="How long a new instance may be unhealthy. Empty: expected boot + unhealthy "
+        "threshold x interval.",
+        json_schema_extra=number_or_empty,
+    )
+    health_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=7200,
+        title="Health deadline (s)",
+        description="From fulfilment until all are healthy. Empty: grace + (unhealthy + healthy "
+        "thresholds) x interval + 60.",
+        json_schema_extra=number_or_empty,
+    )
+    losses: int = Field(
+        default=2,
+        ge=0,
+        le=100,
+        title="Lost instances allowed",
+        description="Instances that may end by themselves and be replaced. Interruptions by EC2 "
+        "do not count.",
+    )
+    flaps: int = Field(
+        default=2,
+        ge=0,
+        le=100,
+        title="Flaps allowed",
+        description="How often one instance may fall from healthy back to unhealthy.",
+    )
+
+
+class Cause(StrEnum):
+    HEALTHY = "healthy"
+    CAPACITY = "capacity"
+    BOOTING = "booting"
+    FAILING_CHECK = "failing check"
+    FLAPPING = "flapping"
+    CRASHING = "crashing"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+    OUTSIDE = "outside"
+    MISCONFIGURED = "misconfigured"
+    SETTLING = "settling"
+
+
+# Causes for which the image is to blame, and not EC2 or the load balancer.
+BLAMES_IMAGE = {Cause.FAILING_CHECK, Cause.FLAPPING, Cause.CRASHING}
+# Causes for which EC2 is. All others blame nobody: a person must mend something, in the account or
+# in what the application depends on.
+BLAMES_CAPACITY = {Cause.CAPACITY, Cause.INTERRUPTED}
+
+
+class Outcome(StrEnum):
+    HEALTHY = "healthy"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+class Observation(Noun):
+    """One look at the new fleet, `at` seconds after the gate was entered.
+
+    `instances` are all that the fleet ever launched and EC2 still tells of; `targets` are the
+    live ones with their health. `control` are the target group's other targets, at the same
+    moment: what serves, to compare with; their zones only if zones matter. `errors` are what
+    the fleet's history says since its last launch.
+    """
+
+    at: float
+    fleet_state: str
+    activity: str = ""
+    instances: tuple[Instance, ...] = ()
+    targets: tuple[Target, ...] = ()
+    control: tuple[Server, ...] = ()
+    errors: tuple[str, ...] = ()
+
+    @property
+    def healthy(self) -> frozenset[str]:
+        return frozenset(x.instance for x in self.targets if x.health is Health.HEALTHY)
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """The targets, with what EC2 tells of them."""
+        known = {one.id: one for one in self.instances}
+        return tuple(server_of(one, known.get(one.instance)) for one in self.targets)
+
+
+class Verdict(Noun):
+    outcome: Outcome
+    cause: Cause
+    detail: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.cause}: {self.detail}"
+        return f"{text}. {self.advice}" if self.advice else text
+
+
+class Limits(Noun):
+    """A policy with all its seconds resolved, and what the target group asks for.
+
+    `settle`: for how long all must be healthy without a break. `recovery`: how long one that was
+    healthy may be unhealthy. `slow_start`: how long the load balancer takes to give a new target
+    its full share. `every_zone`: it sends no request to another zone's targets.
+    """
+
+    polls: int
+    settle: float
+    fulfilment: float
+    grace: float
+    recovery: float
+    health: float
+    losses: int
+    flaps: int
+    slow_start: float = 0.0
+    every_zone: bool = False
+
+    @property
+    def ceiling(self) -> float:
+        """However often instances are replaced, the gate ends after this."""
+        return self.fulfilment + 2 * (self.health + max(self.settle, self.slow_start))
+
+
+def limits(policy: GatePolicy, group: TargetGroup) -> Limits:
+    """What the policy leaves open, from the target group's own settings."""
+    check = group.health_check
+    to_unhealthy = check.unhealthy_threshold * check.interval
+    to_healthy = check.healthy_threshold * check.interval
+    grace = policy.grace_seconds
+    if grace is None:
+        grace = policy.boot_seconds + to_unhealthy
+    health = policy.health_seconds
+    if health is None:
+        health = grace + to_unhealthy + to_healthy + 60
+    return Limits(
+        polls=policy.polls,
+        settle=policy.polls * check.interval,
+        fulfilment=policy.fulfilment_seconds,
+        grace=grace,
+        # Until it is seen to be unhealthy no more; or for a restart, if that may take longer.
+        recovery=max(grace, to_unhealthy + to_healthy),
+        health=health,
+        losses=policy.losses,
+        flaps=policy.flaps,
+        slow_start=group.slow_start,
+        every_zone=not group.cross_zone,
+    )

@@ -1,0 +1,68 @@
+"""Ingress: whether security groups let a load balancer reach its targets."""
+
+from collections.abc import Collection, Iterable
+from ipaddress import ip_network
+
+from spotkiln.noun import Noun
+from spotkiln.serve.gate import Cause, Observation, Outcome, Verdict
+from spotkiln.target import Health
+
+EVERY_PROTOCOL = "-1"
+
+
+class Rule(Noun):
+    """One rule for what may come in. Ports are None for all of them; `groups` are security groups
+    and `ranges` IPv4 networks that may send; `lists` are prefix lists, which are not looked into.
+    """
+
+    protocol: str
+    first: int | None = None
+    last: int | None = None
+    groups: tuple[str, ...] = ()
+    ranges: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+
+    def covers(self, port: int) -> bool:
+        if self.protocol == EVERY_PROTOCOL:
+            return True
+        if self.protocol not in {"tcp", "6"}:
+            return False
+        return (self.first is None or self.first <= port) and (
+            self.last is None or port <= self.last
+        )
+
+
+def admits(
+    rules: Iterable[Rule], port: int, groups: Collection[str], networks: Collection[str]
+) -> bool:
+    """Whether a load balancer with these groups, in these networks, may reach the port. In doubt
+    (a prefix list, nothing known of its networks) it may."""
+    fitting = [rule for rule in rules if rule.covers(port)]
+    if any(rule.lists or set(rule.groups) & set(groups) for rule in fitting):
+        return True
+    ranges = [ip_network(text, strict=False) for rule in fitting for text in rule.ranges]
+    # Every one of its networks: it asks from each.
+    return all(
+        any(ip_network(one, strict=False).subnet_of(wide) for wide in ranges)  # type: ignore[arg-type]
+        for one in networks
+    )
+
+
+def points_at_network(verdict: Verdict, seen: Observation) -> bool:
+    """Whether a failed check may be the network's: nothing but time-outs."""
+    bad = [one for one in seen.targets if one.health is Health.UNHEALTHY]
+    return (
+        verdict.cause in {Cause.FAILING_CHECK, Cause.OUTSIDE}
+        and bool(bad)
+        and all(one.reason == "Target.Timeout" for one in bad)
+    )
+
+
+def closed(verdict: Verdict, why: str) -> Verdict:
+    """The verdict, now that it is known that a security group is the reason."""
+    return Verdict(
+        outcome=Outcome.FAILED,
+        cause=Cause.MISCONFIGURED,
+        detail=f"{why}; {verdict.detail}",
+        advice="Let the load balancer's security group reach that port, release again.",
+    )

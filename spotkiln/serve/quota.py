@@ -1,0 +1,88 @@
+"""Quota: whether the account's limits let old and new servers run side by side, before money is
+spent. In vCPUs of the standard families; others are counted apart by EC2, and not checked here.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+
+from spotkiln.noun import Noun
+from spotkiln.serve.fleet import FleetSpec
+
+# A, C, D, H, I, M, R, T, Z: what EC2 calls standard.
+STANDARD = re.compile(r"^[acdhimrtz]\d")
+
+
+class Market(StrEnum):
+    SPOT = "Spot"
+    ON_DEMAND = "On-Demand"
+
+
+# Service Quotas' codes: All Standard Spot Instance Requests, Running On-Demand Standard instances.
+CODES = {Market.SPOT: "L-34B43A08", Market.ON_DEMAND: "L-1216C47A"}
+
+
+class Room(Noun):
+    """vCPUs of one market: what the account may have, and what runs now."""
+
+    limit: int
+    used: int
+
+    @property
+    def free(self) -> int:
+        return max(self.limit - self.used, 0)
+
+
+class Shortfall(Noun):
+    """Of one market: `least` vCPUs are needed if EC2 chooses the smallest types, `most` if the
+    biggest."""
+
+    market: Market
+    room: Room
+    least: int
+    most: int
+
+    @property
+    def certain(self) -> bool:
+        return self.room.free < self.least
+
+    def __str__(self) -> str:
+        needed = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
+        return (
+            f"{self.market} quota {CODES[self.market]}: {needed} vCPUs are needed while the old "
+            f"servers run too, {self.room.free} are free ({self.room.used} of {self.room.limit} "
+            "are in use); raise it in Service Quotas, or ask for smaller types"
+        )
+
+
+def is_standard(instance_type: str) -> bool:
+    return bool(STANDARD.match(instance_type))
+
+
+def parts(spec: FleetSpec) -> dict[Market, int]:
+    """How many instances of each market are asked for."""
+    wanted = {Market.SPOT: spec.capacity - spec.on_demand, Market.ON_DEMAND: spec.on_demand}
+    return {market: count for market, count in wanted.items() if count}
+
+
+def shortfalls(
+    spec: FleetSpec, vcpus: Mapping[str, int], rooms: Mapping[Market, Room]
+) -> list[Shortfall]:
+    """Where there may not be room for another fleet; a market that could not be looked up is not
+    among them. One instance of a type has so many `vcpus`."""
+    sizes = [vcpus[kind] if is_standard(kind) else 0 for kind in spec.instance_types]
+    found = [
+        Shortfall(
+            market=market, room=rooms[market], least=count * min(sizes), most=count * max(sizes)
+        )
+        for market, count in parts(spec).items()
+        if market in rooms
+    ]
+    return [one for one in found if one.room.free < one.most]
+
+
+def forbids(spec: FleetSpec, found: Shortfall) -> bool:
+    """Whether the launch can only fail: no other type or market is allowed that could do."""
+    if not found.certain or spec.more_instance_types:
+        return False
+    return found.market is Market.ON_DEMAND or not spec.on_demand_fallback

@@ -1,0 +1,57 @@
+"""Pictures for markdown pages: SVG inside the page itself, which needs no server and no file."""
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+from spotkiln.release.release import Phase
+
+WIDTH = 720
+LABEL = 90
+VALUE = 80
+ROW = 26
+BAR = 16
+MARGIN = 12
+# Legible on the UI's light and dark theme: it brings its own ground.
+GROUND, INK, FAILED = "#f8fafc", "#1e293b", "#dc2626"
+COLOURS = ("#64748b", "#a855f7", "#f59e0b", "#10b981", "#3b82f6", "#06b6d4")
+
+
+def timeline(phases: Sequence[Phase]) -> str:
+    """An SVG with one bar a phase, each beginning where the one before it ended; in seconds.
+    A phase that failed is red."""
+    total = sum(phase.seconds for phase in phases)
+    scale = (WIDTH - 2 * MARGIN - LABEL - VALUE) / total if total else 0.0
+    height = 2 * MARGIN + ROW * (len(phases) + 1)
+    parts = [f'<rect width="{WIDTH}" height="{height}" rx="6" fill="{GROUND}"/>']
+    start = 0.0
+    for at, phase in enumerate(phases):
+        left = MARGIN + LABEL + start * scale
+        # However short, it is there.
+        width = max(2.0, phase.seconds * scale)
+        top = MARGIN + ROW * at
+        colour = FAILED if phase.failed else COLOURS[at % len(COLOURS)]
+        place = f'x="{left:.1f}" y="{top}" width="{width:.1f}" height="{BAR}"'
+        parts += [
+            _text(MARGIN, top + BAR - 3, phase.name),
+            f'<rect {place} rx="3" fill="{colour}"/>',
+            _text(left + width + 6, top + BAR - 3, f"{phase.seconds:.1f} s"),
+        ]
+        start += phase.seconds
+    parts.append(_text(MARGIN, height - MARGIN, f"total {total:.1f} s", weight="bold"))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13" fill="{INK}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _text(x: float, y: float, text: str, weight: str = "normal") -> str:
+    return f'<text x="{x:.1f}" y="{y}" font-weight="{weight}">{escape(text)}</text>'
+
+
+def embedded(svg: str, alt: str) -> str:
+    """Markdown of an image that is its own address."""
+    data = base64.b64encode(svg.encode()).decode()
+    words = alt.replace("[", "(").replace("]", ")").replace("\n", " ")
+    return f"![{words}](data:image/svg+xml;base64,{data})"

@@ -1,0 +1,1 @@
+"""What starts a release: the form, a push, the night."""

@@ -1,0 +1,52 @@
+"""Form: the flows' parameters by the titles that they have in the Prefect UI.
+
+Left to itself it shows a parameter's identifier; what a schema says of its own title wins.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.fields import FieldInfo
+
+from spotkiln.bake import builder
+from spotkiln.bake.app import App
+from spotkiln.bake.base import BaseSpec
+from spotkiln.bake.infra import InfraNames
+from spotkiln.release import release, unhealthy
+from spotkiln.serve.fleet import FleetSpec
+from spotkiln.serve.gate import GatePolicy
+from spotkiln.start import night
+from spotkiln.start.quiet import QuietText
+
+
+def _titled(title: str) -> FieldInfo:
+    field: FieldInfo = Field(json_schema_extra={"title": title})
+    return field
+
+
+Application = Annotated[App, _titled("Application")]
+Fleet = Annotated[FleetSpec, _titled("Fleet")]
+Infrastructure = Annotated[InfraNames, _titled("Infrastructure")]
+Build = Annotated[builder.BuildSettings, _titled("Build")]
+Gate = Annotated[GatePolicy, _titled("Health gate")]
+# The model's own name, as a title, would be left out of the schema.
+Approval = Annotated[release.Approval, _titled("Approval by a person")]
+Force = Annotated[bool, _titled("Release again")]
+EvenIfHeld = Annotated[bool, _titled("Release even if held")]
+KeepRejected = Annotated[bool, _titled("Keep a rejected image")]
+Versions = Annotated[release.Versions, _titled("Versions kept")]
+Version = Annotated[str, _titled("Version")]
+TakeTurn = Annotated[bool, _titled("Take the turn")]
+
+Base = Annotated[BaseSpec, _titled("Base image")]
+Builder = Annotated[builder.Builder, _titled("The machine that bakes")]
+Applications = Annotated[tuple[str, ...], _titled("Applications")]
+SideBySide = Annotated[night.SideBySide, _titled("Side by side")]
+QuietHours = Annotated[QuietText, _titled("Quiet hours")]
+Switch = Annotated[str, _titled("Off switch")]
+EvenIfUnchanged = Annotated[bool, _titled("Release even if nothing has changed")]
+
+Region = Annotated[str, _titled("Region")]
+TargetGroup = Annotated[str, _titled("Target group")]
+Unhealthy = Annotated[unhealthy.Patience, _titled("Unhealthy for (s)")]
+DryRun = Annotated[bool, _titled("Dry run")]

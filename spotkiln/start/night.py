@@ -1,0 +1,169 @@
+"""Night: what a nightly rebuild was asked for, and what came of it."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from spotkiln.bake.base import BaseSpec
+from spotkiln.bake.builder import Builder
+from spotkiln.bake.image import Image
+from spotkiln.bake.infra import InfraNames
+from spotkiln.errors import InputError
+from spotkiln.markup import plain, table
+from spotkiln.noun import Noun
+from spotkiln.release.release import Outcome
+from spotkiln.start.quiet import QuietHours, QuietText
+
+EVERY = "*"
+SideBySide = Annotated[int, Field(ge=1, le=50)]
+
+
+class NightSpec(Noun):
+    """All that a person asks for."""
+
+    base: BaseSpec = BaseSpec()
+    builder: Builder = Builder()
+    applications: tuple[str, ...] = (EVERY,)
+    side_by_side: SideBySide = 1
+    quiet_hours: QuietText = ""
+    switch: str = ""
+    even_if_unchanged: bool = False
+
+    @property
+    def quiet(self) -> QuietHours | None:
+        return QuietHours.parse(self.quiet_hours)
+
+
+class NightOutcome(StrEnum):
+    OFF = "off"
+    QUIET = "quiet"
+    UNCHANGED = "unchanged"
+    REBUILT = "rebuilt"
+    FAILED = "failed"
+
+
+# A release that a person declined, or a rollback forbids, or that gave way, is no failure.
+FINE = {
+    Outcome.RELEASED,
+    Outcome.UNCHANGED,
+    Outcome.DECLINED,
+    Outcome.HELD,
+    Outcome.SUPERSEDED,
+    NightOutcome.QUIET,
+}
+
+
+class Rebuilt(Noun):
+    """What came of one application (its deployment's name). `outcome` is the release's own, or
+    `failed`, or `quiet`: not started; `url` is its run's page."""
+
+    application: str
+    outcome: str
+    cause: str = ""
+    run: str = ""
+    url: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.outcome not in FINE
+
+    def __str__(self) -> str:
+        text = f"{self.application}: {self.outcome}"
+        text += f", {self.cause}" if self.cause else ""
+        return text + (f" ({self.url})" if self.url else "")
+
+
+class Night(Noun):
+    """How a nightly run ended, and why. `base` is what applications are baked on now; `changed`
+    is what made the new one differ. Times are UTC."""
+
+    id: str
+    run: str
+    outcome: NightOutcome
+    why: str = ""
+    base: Image | None = None
+    changed: str = ""
+    applications: tuple[Rebuilt, ...] = ()
+    pruned: tuple[str, ...] = ()
+    started: datetime
+    ended: datetime
+
+
+def is_on(value: object) -> bool:
+    """The switch's value; nothing is on.
+
+    Raises:
+        InputError: it says neither on nor off.
+    """
+    text = str(value).strip().lower()
+    if value is None or text in {"", "on", "true", "yes", "1"}:
+        return True
+    if text in {"off", "false", "no", "0"}:
+        return False
+    raise InputError(
+        f"expected the switch to be `on` or `off`, got {text!r}; set the variable anew"
+    )
+
+
+def chosen(
+    deployed: Mapping[str, Mapping[str, Any]], wanted: Iterable[str], base: str
+) -> list[str]:
+    """The names of the deployments to rebuild, sorted: of those that `wanted` (names or shell
+    patterns) means, those whose applications are baked on images of that base. `deployed` has
+    their parameters by name.
+
+    Raises:
+        InputError: one that was wanted by name is not there, or builds on another base.
+    """
+    found: set[str] = set()
+    for one in wanted:
+        pattern = one.removeprefix("release/")
+        matching = {name for name in deployed if fnmatchcase(name, pattern)}
+        if not matching and pattern != EVERY:
+            known = ", ".join(sorted(deployed)) or "none"
+            raise InputError(f"no deployment release/{pattern}; there are: {known}")
+        fitting = {name for name in matching if _builds_on(deployed[name], base)}
+        if not fitting and pattern in deployed:
+            raise InputError(
+                f"release/{pattern} does not build on {base!r} but on "
+                f"{_base_pattern(deployed[pattern])!r}; change its infra.base_image or leave it out"
+            )
+        found |= fitting
+    return sorted(found)
+
+
+def _base_pattern(parameters: Mapping[str, Any]) -> str:
+    infra = parameters.get("infra") or {}
+    return str(infra.get("base_image") or InfraNames().base_image)
+
+
+def _builds_on(parameters: Mapping[str, Any], base: str) -> bool:
+    return fnmatchcase(base, _base_pattern(parameters))
+
+
+def _run(one: Rebuilt) -> str:
+    return f"[{one.run[:8]}]({one.url})" if one.url else one.run[:8]
+
+
+def night_page(night: Night) -> str:
+    """The markdown of a nightly run's page."""
+    lines = [f"# Nightly rebuild: {night.outcome}", ""]
+    if night.why:
+        lines += [plain(night.why), ""]
+    if night.base:
+        lines += [f"Base image: `{night.base.id}` ({plain(night.base.name)})", ""]
+    if night.changed:
+        lines += [f"What differs from the one before: {plain(night.changed)}", ""]
+    if night.applications:
+        rows = [
+            (plain(x.application), x.outcome, _run(x), plain(x.cause)) for x in night.applications
+        ]
+        lines += [table(("application", "outcome", "run", "cause"), rows), ""]
+    if night.pruned:
+        lines += [f"Removed, for nothing needs them any more: {', '.join(night.pruned)}", ""]
+    lines.append(f"{(night.ended - night.started).total_seconds():.0f} s, run {night.run}")
+    return "\n".join(lines) + "\n"

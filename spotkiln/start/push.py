@@ -1,0 +1,245 @@
+"""Push: what was pushed where, and which deployments it starts.
+
+A deployment listens by its own tags, `push:branch=main` and the like. So an application stays one
+stanza of prefect.yaml, and what listens can be seen, and changed, where the deployment is.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pydantic import Field
+
+from spotkiln.errors import InputError
+from spotkiln.noun import Noun
+from spotkiln.release.trigger import Trigger, tags_of
+from spotkiln.start.hooks import SECRET_TAG, Hooks, Host
+from spotkiln.start.repository import identity, path_of
+
+LISTENS = "push:"
+# On flow runs, so that those of one repository and branch are found.
+PUSHED = "pushed:"
+COMMIT = r"^[0-9a-f]{40}([0-9a-f]{24})?$"
+HEADS, TAGS = "refs/heads/", "refs/tags/"
+
+
+class Push(Noun):
+    """A branch or tag that names another commit than before.
+
+    `after` is what the ref names: for an annotated tag the tag's own object, not the `commit`.
+    `pushed` is when, and `by` the name of who did, if the host tells; `secret` names the secret
+    that the delivery was signed by; `skips` says that its commit asks that nothing be done; `event`
+    is the host's own name for the push.
+    """
+
+    host: Host
+    repositories: tuple[str, ...] = Field(min_length=1)
+    ref: str = Field(pattern=r"^refs/(heads|tags)/[^\s~^:?*\[\\\x00-\x1f\x7f]+$", max_length=500)
+    before: str = Field(pattern=COMMIT)
+    after: str = Field(pattern=COMMIT)
+    commit: str = Field(pattern=COMMIT)
+    pushed: datetime | None = None
+    by: str = ""
+    secret: str = ""
+    skips: bool = False
+    event: str = Field(default="", max_length=100)
+
+    @property
+    def moment(self) -> str:
+        """What tells a step that is taken again from one that is reported again: when it was, or
+        the host's own name for it; empty if the host tells neither."""
+        return self.pushed.isoformat() if self.pushed else self.event
+
+    @property
+    def short(self) -> str:
+        """`main` for a branch, `tags/v1` for a tag."""
+        return self.ref.removeprefix(HEADS).removeprefix("refs/")
+
+    @property
+    def what(self) -> str:
+        kind = "tag" if self.ref.startswith(TAGS) else "branch"
+        return f"{kind} {self.short.removeprefix('tags/')} of {self.repositories[0]}"
+
+    def same_as(self, other: "Push") -> bool:
+        """The same change of the same ref, by whichever delivery it came."""
+        return (self.repositories[0], self.ref, self.before, self.after) == (
+            *(other.repositories[0], other.ref, other.before, other.after),
+        )
+
+
+class Ignored(Noun):
+    """Nothing is to be done, and that is all right."""
+
+    reason: str
+
+
+class Subscription(Noun):
+    """What a deployment listens to: patterns of branches and tags, whose signatures it takes
+    (none: that of the only secret), and whether a commit may ask that nothing be done."""
+
+    branches: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    skip_ci: bool = False
+
+    @classmethod
+    def from_tags(cls, tags: Iterable[str]) -> "Subscription":
+        """From a deployment's tags.
+
+        Raises:
+            InputError: one begins with `push:` and is none of ours.
+        """
+        kinds: dict[str, list[str]] = {"branch": [], "tag": [], "secret": [], "skip-ci": []}
+        for tag in sorted(tags):
+            if not tag.startswith(LISTENS):
+                continue
+            kind, equals, value = tag.removeprefix(LISTENS).partition("=")
+            if kind not in kinds or not equals or not value:
+                raise InputError(
+                    f"expected push:branch=PATTERN, push:tag=PATTERN, {SECRET_TAG}NAME or "
+                    f"push:skip-ci=yes, got the tag {tag!r}"
+                )
+            kinds[kind].append(value)
+        if kinds["skip-ci"] not in ([], ["yes"]):
+            raise InputError(f"expected push:skip-ci=yes, got {', '.join(kinds['skip-ci'])}")
+        return cls(
+            branches=tuple(kinds["branch"]),
+            tags=tuple(kinds["tag"]),
+            secrets=tuple(kinds["secret"]),
+            skip_ci=bool(kinds["skip-ci"]),
+        )
+
+    @property
+    def listens(self) -> bool:
+        return bool(self.branches or self.tags)
+
+    def wants(self, ref: str) -> bool:
+        for prefix, patterns in ((HEADS, self.branches), (TAGS, self.tags)):
+            if ref.startswith(prefix):
+                return any(fnmatchcase(ref.removeprefix(prefix), one) for one in patterns)
+        return False
+
+
+class Listener(Noun):
+    """A deployment that listens: `app` are its application's settings as they stand there, `names`
+    the hosts that ~/.ssh/config gives another name."""
+
+    id: str
+    name: str
+    to: Subscription
+    app: dict[str, Any]
+    names: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """What it may be called: as it is written there, and as ssh would reach it."""
+        address = str(self.app.get("repository", ""))
+        return tuple(dict.fromkeys((identity(address), identity(address, self.names))))
+
+    def objection(self, hooks: Hooks) -> str:
+        """Why no push starts it, whatever is pushed; empty if one can."""
+        found = [hooks.objection(one, self.to.secrets) for one in self.repositories]
+        return "" if "" in found else found[-1]
+
+
+class Start(Noun):
+    """One flow run to be: of this deployment, with these parameters."""
+
+    deployment: str
+    name: str
+    parameters: dict[str, Any]
+    idempotency_key: str
+    tags: tuple[str, ...]
+
+
+class Concern(Noun):
+    """Something that the people of a deployment should hear of: it may not be what they meant.
+    `repository` is the deployment's at that time."""
+
+    deployment: str
+    name: str
+    repository: str
+    reason: str
+
+
+class Plan(Noun):
+    """What a push asks for: runs, or the reason why there are none."""
+
+    starts: tuple[Start, ...] = ()
+    ignored: str = ""
+    refused: str = ""
+    concerns: tuple[Concern, ...] = ()
+
+
+def _start(push: Push, listener: Listener, *, goes_back: bool) -> Start:
+    repository = next(one for one in listener.repositories if one in push.repositories)
+    key = f"push:{repository}:{push.commit}:{listener.name}"
+    return Start(
+        deployment=listener.id,
+        name=listener.name,
+        # The pushed commit, not the branch: that may have moved on when the run begins.
+        parameters={"app": {**listener.app, "ref": push.commit}},
+        idempotency_key=f"{key}:after:{push.before}" if goes_back else key,
+        tags=(
+            f"{PUSHED}{repository}@{push.short}",
+            *tags_of(Trigger(kind="push", by=push.by)),
+        ),
+    )
+
+
+def _elsewhere(push: Push, listeners: Sequence[Listener]) -> Plan:
+    """No deployment has that repository; perhaps one has it under another host's name."""
+    paths = {path_of(one) for one in push.repositories}
+    concerns = tuple(
+        Concern(
+            deployment=one.id,
+            name=one.name,
+            repository=one.repositories[0],
+            reason=(
+                f"the path of {push.what} fits {one.name}, the host does not: there it is "
+                f"{' or '.join(one.repositories)}. If both are one repository, write it there as "
+                "it is here, or tell the receiver of the alias (SPOTKILN_RECEIVER_SSH_CONFIG)"
+            ),
+        )
+        for one in listeners
+        if one.to.wants(push.ref) and paths & {path_of(x) for x in one.repositories}
+    )
+    none = f"no deployment with push: tags has the repository {push.repositories[0]}"
+    return Plan(ignored="; ".join((none, *(x.reason for x in concerns))), concerns=concerns)
+
+
+def plan(
+    push: Push, listeners: Sequence[Listener], hooks: Hooks, *, goes_back: bool = False
+) -> Plan:
+    """The runs that a push asks for, one for each deployment that listens to it."""
+    ours = [one for one in listeners if set(one.repositories) & set(push.repositories)]
+    if not ours:
+        return _elsewhere(push, listeners)
+    wanting = [one for one in ours if one.to.wants(push.ref)]
+    if not wanting:
+        names = ", ".join(sorted(one.name for one in ours))
+        return Plan(ignored=f"{names} does not listen to {push.what}")
+    willing = [one for one in wanting if not (push.skips and one.to.skip_ci)]
+    if not willing:
+        return Plan(ignored=f"the commit asks for it: [skip ci] ({wanting[0].name})")
+    objections = {one.id: one.objection(hooks) for one in willing}
+    concerns = tuple(
+        Concern(
+            deployment=one.id,
+            name=one.name,
+            repository=one.repositories[0],
+            reason=f"{one.name}: {objections[one.id]}",
+        )
+        for one in willing
+        if objections[one.id]
+    )
+    bound = [one for one in willing if not objections[one.id]]
+    if not bound:
+        return Plan(refused="; ".join(one.reason for one in concerns), concerns=concerns)
+    trusting = [one for one in bound if not one.to.secrets or push.secret in one.to.secrets]
+    if not trusting:
+        reason = f"{bound[0].name} takes pushes that another secret signed"
+        return Plan(ignored=reason, concerns=concerns)
+    starts = tuple(_start(push, one, goes_back=goes_back) for one in trusting)
+    return Plan(starts=starts, concerns=concerns)

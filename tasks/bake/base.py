@@ -1,0 +1,209 @@
+"""Bake, promote, discard and prune base images."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect import task
+
+from spotkiln import tags as t
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.bake.base import builder_network, source_image
+from spotkiln.aws.bake.builder import builder_access, open_group, remove_access
+from spotkiln.aws.bake.discard import discard_release, tidy
+from spotkiln.aws.keep.lease import OnBuilder
+from spotkiln.aws.session import Aws, connect, resolve_region
+from spotkiln.bake.base import (
+    BaseSpec,
+    base_id,
+    base_tags,
+    fingerprint_of,
+    new_base_name,
+    outdated,
+    promotion,
+    usable,
+)
+from spotkiln.bake.builder import Builder
+from spotkiln.bake.image import Image, ImageState, newest
+from spotkiln.bake.packer import artifact_of, find_packer
+from spotkiln.bake.recipe import Recipe
+from spotkiln.bake.variables import base_bake_variables
+from spotkiln.errors import InfrastructureError, SpotkilnError
+from spotkiln.keep.heartbeat import Heartbeat
+from spotkiln.keep.lease import Lease, Stage
+from spotkiln.noun import Noun
+from tasks.bake.packer import endpoint, run_template
+from tasks.keep.reconcile import living
+from tasks.runs import ended_runs
+from tasks.step import CLOCK, STEP, say, tried_before
+
+
+class BaseJob(Noun):
+    """What the steps of one base image's bake share. `id` owns what is made; `folder` is the
+    run's own."""
+
+    id: str
+    run: str
+    spec: BaseSpec
+    builder: Builder
+    region: str
+    source: Image
+    vpc: str
+    subnet: str
+    image_name: str
+    folder: Path
+
+    @property
+    def tags(self) -> t.Tags:
+        return base_tags(self.spec.name, self.id, self.run)
+
+
+class Baked(Noun):
+    image: Image
+    fingerprint: Recipe
+
+
+@task(name="look up source image", **STEP)
+def look_up_source(spec: BaseSpec, builder: Builder, run: str, folder: Path) -> BaseJob:
+    """Find what the base is made from, and where; nothing is spent yet.
+
+    Raises:
+        InputError: with what was expected, what was found and what to do.
+    """
+    find_packer()
+    aws = connect(resolve_region(spec.region))
+    source = source_image(aws, spec.source_image, spec.source_owner)
+    aws_infra.check_instance_types(aws, [builder.instance_type], source.architecture)
+    vpc, subnet = builder_network(aws, builder.subnet)
+    owner = base_id(run)
+    say(f"{aws.region}: {spec.name} from {source.name} ({source.id}), in {subnet} of {vpc}")
+    return BaseJob(
+        id=owner,
+        run=run,
+        spec=spec,
+        builder=builder,
+        region=aws.region,
+        source=source,
+        vpc=vpc,
+        subnet=subnet,
+        image_name=new_base_name(spec, owner, aws.now()),
+        folder=folder,
+    )
+
+
+def _first_sign(aws: Aws, job: BaseJob) -> Heartbeat:
+    """The sign of life of a bake that is for no target group: a lease on its builder's security
+    group, the first thing that it makes and the last that goes."""
+    now = aws.now()
+    waits = Lease(release=job.id, run=job.run, ticket=now, until=now)
+    lease = waits.renewed(now, Stage.HOLDS)
+    tags = {**job.tags, lease.key: lease.to_tag()}
+    group = open_group(aws, job.id, job.vpc, job.builder.ssh_source_cidrs, tags)
+    return Heartbeat(OnBuilder(aws, group), lease, ended=ended_runs, clock=CLOCK, say=say)
+
+
+@contextmanager
+def alive(job: BaseJob) -> Iterator[Heartbeat]:
+    """For as long as the block runs, reconcile leaves alone what this bake makes."""
+    aws = connect(job.region)
+    life = _first_sign(aws, job)
+    life.start()
+    try:
+        yield life
+    finally:
+        life.end()
+        try:
+            remove_access(aws, job.id, job.vpc, CLOCK)
+        except SpotkilnError as error:
+            # How the run ends is not changed by it.
+            say(f"could not remove the builder's access: {error}; reconcile does it")
+
+
+@task(name="bake base image", **STEP)
+def bake_base(job: BaseJob) -> Baked:
+    """Bake a candidate, and read what is in it. Tried again, it begins anew.
+
+    Raises:
+        BuildFailed: the packages could not be had.
+        InfrastructureError: anything else.
+    """
+    aws = connect(job.region)
+    folder = job.folder / "bake"
+    manifest, packages = folder / "manifest.json", folder / "packages"
+    tags, cidrs = job.tags, job.builder.ssh_source_cidrs
+    again = tried_before()
+    if again:
+        discard_release(aws, job.id, job.image_name, CLOCK, say)
+    with builder_access(
+        aws, job.id, job.vpc, cidrs, tags, CLOCK, again=again, last=False
+    ) as access:
+        variables = base_bake_variables(
+            spec=job.spec,
+            builder=job.builder,
+            region=job.region,
+            vpc=job.vpc,
+            subnet=job.subnet,
+            source=job.source.id,
+            name=job.image_name,
+            tags={**tags, t.STATE: ImageState.CANDIDATE},
+            manifest=manifest,
+            packages=packages,
+            endpoint=endpoint(),
+            access=access,
+        )
+        timeout = job.builder.timeout_seconds
+        run = run_template("bake", "base.pkr.hcl", variables, folder, timeout)
+        if run.exit_code != 0:
+            raise run.failure()
+    baked = artifact_of(manifest)
+    image = images.describe(aws, baked) if baked else None
+    if image is None or not image.available or not packages.is_file():
+        raise InfrastructureError(
+            "Packer ended well but there is no available base image of this run with a list of "
+            "its packages; see its output"
+        )
+    images.require_token(aws, image.id)
+    fingerprint = fingerprint_of(packages.read_text(), job.spec)
+    say(f"baked {image.id} ({image.name}), fingerprint {fingerprint.digest[:12]}")
+    return Baked(image=image, fingerprint=fingerprint)
+
+
+@task(name="find current base image", **STEP)
+def find_current_base(job: BaseJob) -> Image | None:
+    """What applications are baked on now."""
+    return newest(usable(images.by_name(connect(job.region), f"{job.spec.name}*")))
+
+
+@task(name="promote base image", **STEP)
+def promote_base(job: BaseJob, baked: Baked) -> Image:
+    """From now on applications are baked on it."""
+    marks = promotion(baked.fingerprint)
+    images.tag(connect(job.region), [baked.image.id, *baked.image.snapshots], marks)
+    say(f"{baked.image.id} is the current {job.spec.name}")
+    return baked.image.with_tags(**{**job.tags, **marks})
+
+
+@task(name="discard base image", **STEP)
+def discard_base(job: BaseJob) -> list[str]:
+    """Whatever the bake made, at whatever point it was, unless it was promoted."""
+    aws = connect(job.region)
+    made = images.of_release(aws, job.id, job.image_name)
+    if any(one.state is ImageState.BASE for one in made):
+        return []
+    return discard_release(aws, job.id, job.image_name, CLOCK, say)
+
+
+@task(name="prune base images", **STEP)
+def prune_bases(job: BaseJob) -> list[str]:
+    """Discard the bases that nothing needs any more. None while a release lives: it may have
+    looked its base up, and not have baked yet."""
+    aws = connect(job.region)
+    # Read before the images: whoever starts later finds the current base.
+    if releasing := living(aws):
+        say(f"no base image is pruned now: {', '.join(sorted(releasing))} may need one")
+        return []
+    gone: list[str] = []
+    for base in outdated(images.by_name(aws, "*"), job.spec.name):
+        gone += tidy(aws, base, CLOCK, say)
+    return gone

@@ -1,0 +1,242 @@
+"""Find, bake, test, promote and discard images."""
+
+import shutil
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from prefect import task
+
+from spotkiln import tags as t
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake.builder import builder_access, remove_access
+from spotkiln.aws.bake.discard import (
+    discard,
+    discard_builders,
+    discard_release,
+    discard_snapshots,
+    tidy,
+)
+from spotkiln.aws.keep.promotion import write_down
+from spotkiln.aws.serve import fleet as aws_fleets
+from spotkiln.aws.session import Aws, connect
+from spotkiln.bake.image import (
+    Image,
+    ImageState,
+    Pruning,
+    blame,
+    discardable,
+    image_name,
+    superseded,
+)
+from spotkiln.bake.infra import Infra
+from spotkiln.bake.junit import TestReport, read_report, require_green
+from spotkiln.bake.packer import PackerRun, artifact_of
+from spotkiln.bake.recipe import Recipe
+from spotkiln.bake.reuse import Reuse, reuse
+from spotkiln.bake.source import Source
+from spotkiln.bake.variables import bake_variables, image_tags, test_variables
+from spotkiln.errors import InfrastructureError, SpotkilnError
+from spotkiln.noun import Noun
+from spotkiln.release.release import ReleaseSpec
+from spotkiln.serve.fleet import Fleet
+from tasks.bake.packer import endpoint, run_template
+from tasks.step import CLOCK, STEP, say, tried_before
+
+
+class Job(Noun):
+    """What the image steps of one release share. `tags` are what everything of it carries;
+    `folder` is the run's own."""
+
+    release: str
+    spec: ReleaseSpec
+    infra: Infra
+    source: Source
+    recipe: Recipe
+    tags: dict[str, str]
+    folder: Path
+
+    @property
+    def image_name(self) -> str:
+        return image_name(self.spec.app.name, self.source.commit, self.release)
+
+    def access(self, aws: Aws, *, last: bool) -> AbstractContextManager[dict[str, str]]:
+        """How the builders of this release are reached, until the block of the last one ends."""
+        cidrs = self.spec.build.ssh_source_cidrs
+        vpc = self.infra.vpc
+        return builder_access(
+            aws, self.release, vpc, cidrs, self.tags, CLOCK, again=tried_before(), last=last
+        )
+
+
+@task(name="find image", task_run_name="1 look up: image", **STEP)
+def find_image(job: Job, current: list[Fleet]) -> Reuse:
+    """A released image of the same recipe that is still there, or why there is none; `current` are
+    the fleets that serve, the newest first."""
+    app, serves = job.spec.app.name, current[0].image if current else ""
+    found = reuse(job.recipe, app, images.of_app(connect(job.infra.region), app), serves)
+    say(str(found))
+    return found
+
+
+def _of_earlier_try(aws: Aws, job: Job) -> str | None:
+    """The image that an earlier try completed; what it left half done is cleared away."""
+    made = images.of_release(aws, job.release, job.image_name)
+    done = next((one.id for one in made if one.available and one.recipe), None)
+    if done:
+        say(f"image {done} was baked by an earlier try")
+    else:
+        discard_release(aws, job.release, job.image_name, CLOCK, say)
+    return done
+
+
+@task(name="bake image", task_run_name="2 bake: image", **STEP)
+def packer_build(job: Job) -> Image:
+    """Bake the candidate. Tried again, it takes what an earlier try completed, or clears it away.
+
+    Raises:
+        BuildFailed: dependencies or assets; UnitFailed: units that systemd refuses.
+        InfrastructureError: anything else.
+    """
+    aws = connect(job.infra.region)
+    name = job.image_name
+    folder = job.folder / "bake"
+    manifest = folder / "manifest.json"
+    tags = image_tags(job.tags, job.recipe)
+    image_id = _of_earlier_try(aws, job) if tried_before() else None
+    if image_id is None:
+        with job.access(aws, last=False) as access:
+            variables = bake_variables(
+                app=job.spec.app,
+                infra=job.infra,
+                build=job.spec.build,
+                source=job.source,
+                name=name,
+                tags=tags,
+                manifest=manifest,
+                endpoint=endpoint(),
+                access=access,
+            )
+            timeout = job.spec.build.timeout_seconds
+            run = run_template("bake", "app.pkr.hcl", variables, folder, timeout)
+            if run.exit_code != 0:
+                raise run.failure()
+        image_id = artifact_of(manifest)
+    if image_id is None:
+        raise InfrastructureError(
+            "Packer ended well but left no artifact of this run in its manifest; see its output"
+        )
+    image = images.describe(aws, image_id)
+    if image is None or not image.available:
+        raise InfrastructureError(f"image {image_id} was baked but EC2 does not show it as ready")
+    images.require_token(aws, image.id)
+    say(f"baked {image.id} ({image.name})")
+    return image.with_tags(**{**tags, **image.tags})
+
+
+@task(name="test in image", task_run_name="3 test: in the image", **STEP)
+def test_in_image(job: Job, image: Image) -> TestReport:
+    """Boot that very image, wait for its unit, run the tests in it, keep nothing of the machine.
+
+    Raises:
+        TestsFailed: red tests, or none; UnitFailed: it does not answer on its health path;
+        BuildFailed: the test dependencies cannot be installed.
+        InfrastructureError: anything else.
+    """
+    aws = connect(job.infra.region)
+    folder = job.folder / "test"
+    report = job.folder / "report"
+    shutil.rmtree(report, ignore_errors=True)
+    report.mkdir(parents=True)
+    with job.access(aws, last=True) as access:
+        variables = test_variables(
+            app=job.spec.app,
+            infra=job.infra,
+            build=job.spec.build,
+            image=image,
+            tags=job.tags,
+            report=report,
+            endpoint=endpoint(),
+            access=access,
+        )
+        timeout = job.spec.build.timeout_seconds
+        run = run_template("test", "test.pkr.hcl", variables, folder, timeout)
+        if run.exit_code != 0:
+            raise _test_failure(run, report)
+    code = report / "exit-code"
+    # Packer also exits with 0 when it has done nothing.
+    if not code.is_file() or code.read_text().strip() != "0":
+        raise InfrastructureError("Packer ended well but the tests' exit code did not come home")
+    result = read_report(report / "junit.xml")
+    require_green(result)
+    snapshots = list(image.snapshots)
+    images.tag(aws, [image.id, *snapshots], {t.STATE: ImageState.TESTED})
+    say(f"tested {image.id}: {result}")
+    return result
+
+
+def _test_failure(run: PackerRun, report: Path) -> SpotkilnError:
+    """The report's own words where there are any: the failing examples by name."""
+    failure = run.failure()
+    junit = report / "junit.xml"
+    if junit.is_file() and junit.stat().st_size and not isinstance(failure, InfrastructureError):
+        try:
+            require_green(read_report(junit))
+        except SpotkilnError as error:
+            return error
+    return failure
+
+
+@task(name="promote image", task_run_name="5 retire: keep image as a version", **STEP)
+def mark_released(infra: Infra, new: Fleet) -> None:
+    """Its image is a version of the target group from its promotion on; what served is one until
+    then."""
+    write_down(connect(infra.region), infra.target_group.name, new)
+
+
+@task(name="discard image", task_run_name="undo: discard image", **STEP)
+def discard_image(job: Job) -> list[str]:
+    """Undo the image steps at whatever point they were: builders, a candidate, a tested image
+    that never served. One that was reused stays, and one that shall be kept to be looked at.
+    """
+    aws = connect(job.infra.region)
+    gone = discard_builders(aws, job.release, say)
+    remove_access(aws, job.release, job.infra.vpc, CLOCK)
+    baked = images.of_release(aws, job.release, job.image_name)
+    for image in discardable(baked, job.release, used(aws)):
+        gone += discard(aws, image, CLOCK, say)
+    return gone + discard_snapshots(aws, job.release)
+
+
+@task(name="blame image", task_run_name="4 launch: blame image", **STEP)
+def blame_image(image: Image, infra: Infra, cause: str, *, keep: bool) -> Image:
+    """A verdict on its health. A candidate is rejected, and undoing removes it, unless `keep`; what
+    has served, also elsewhere or meanwhile, stays as suspect."""
+    aws = connect(infra.region)
+    now = images.describe(aws, image.id) or image
+    marks = blame(now, aws.now(), infra.target_group.name, cause, keep=keep)
+    images.tag(aws, [now.id], marks)
+    blamed = now.with_tags(**marks)
+    say(f"{now.id} is {'suspect, and stays' if now.released else 'rejected'}: {cause}")
+    return blamed
+
+
+def used(aws: Aws) -> set[str]:
+    """The images of fleets that are still there."""
+    return {fleet.image for fleet in aws_fleets.listing(aws) if not fleet.gone}
+
+
+@task(name="prune versions", task_run_name="5 retire: prune versions", **STEP)
+def prune_versions(infra: Infra, app: str, keep: int) -> list[str]:
+    """Discard what served the target group before its newest `keep` versions, but nothing that
+    another target group keeps, and nothing that a fleet uses: without its image it could replace
+    nothing."""
+    aws, group = connect(infra.region), infra.target_group.name
+    versions = images.of_app(aws, app)
+    if superseded(versions, group, keep, set()) == Pruning():
+        return []
+    pruning = superseded(versions, group, keep, used(aws))
+    gone = [one for image in pruning.discard for one in tidy(aws, image, CLOCK, say)]
+    for image in pruning.forget:
+        images.untag(aws, image.id, [f"{t.SERVED}{group}"])
+        say(f"{image.id} is no version of {group} any more; others keep it")
+    return gone

@@ -1,0 +1,61 @@
+"""Run one of our templates."""
+
+import os
+import shutil
+from pathlib import Path
+
+from prefect.runtime import task_run
+
+from spotkiln import tags as t
+from spotkiln.bake.packer import (
+    PackerRun,
+    find_packer,
+    made,
+    packer_command,
+    reached,
+    run_packer,
+    write_variables,
+)
+from spotkiln.bake.variables import TEMPLATES
+from spotkiln.release.ledger import BOOK
+from tasks.progress import Bar
+from tasks.step import say
+
+
+def run_template(
+    what: str, template: str, variables: dict[str, object], folder: Path, timeout: float
+) -> PackerRun:
+    """Run it, with its output in the log and `what` it is for as a progress artifact. `folder` is
+    made anew; `timeout` in seconds."""
+    marks = variables.get("run_tags")
+    release = str(marks.get(t.RELEASE, "")) if isinstance(marks, dict) else ""
+    # Outside of a run there is no server to show it.
+    bar = Bar(what) if task_run.id else None
+
+    def heard(text: str) -> None:
+        say(text)
+        if release and (one := made(text)):
+            BOOK.note(release, *one)
+        percent = reached(text)
+        if bar and percent is not None:
+            bar.to(percent)
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    file = folder / "variables.pkrvars.json"
+    write_variables(file, variables)
+    program, _ = find_packer()
+    run = run_packer(
+        packer_command(program, TEMPLATES / template, file),
+        folder=folder,
+        say=heard,
+        timeout_seconds=timeout,
+    )
+    if bar and run.exit_code == 0:
+        bar.to(100)
+    return run
+
+
+def endpoint() -> str:
+    """Where Packer finds EC2, when botocore has been told of another place than AWS."""
+    return os.environ.get("AWS_ENDPOINT_URL_EC2") or os.environ.get("AWS_ENDPOINT_URL") or ""

@@ -1,0 +1,48 @@
+"""What a release would do, by the very steps that it would take; nothing is changed."""
+
+from prefect import task
+
+from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.session import connect
+from spotkiln.release.plan import Plan, make_plan
+from spotkiln.serve.capacity import size
+from spotkiln.serve.price import estimate
+from spotkiln.serve.serving import replaceable
+from tasks.bake.image import Job, find_image
+from tasks.serve.fleet import find_serving, is_unchanged
+from tasks.serve.foreign import find_foreign
+from tasks.serve.price import prices
+from tasks.serve.quota import quota_lines
+from tasks.step import STEP
+
+
+@task(name="plan", task_run_name="1 look up: what would change", **STEP)
+def plan_release(job: Job) -> Plan:
+    """Everything that the release would find, as it is now."""
+    spec, infra = job.spec, job.infra
+    serving = find_serving.fn(infra)
+    found = find_image.fn(job, serving)
+    unchanged = bool(
+        found.image
+        and serving
+        and not spec.force
+        and is_unchanged.fn(infra, spec.fleet, found.image, serving[0])
+    )
+    foreign = find_foreign.fn(infra)
+    adopted = foreign.adoptable if infra.adopt else []
+    wanted = size(spec.fleet, [*serving[:1], *adopted])
+    known = prices(infra.region, spec.fleet.instance_types, infra.zones)
+    return make_plan(
+        spec,
+        infra,
+        job.source,
+        job.recipe.digest,
+        found=found,
+        serving=serving,
+        retire=replaceable(fleets.listing(connect(infra.region)), infra.target_group.arn),
+        unchanged=unchanged,
+        size=wanted,
+        foreign=foreign,
+        quotas=[] if unchanged else quota_lines(infra, wanted.spec),
+        price=estimate(wanted.spec, known),
+    )

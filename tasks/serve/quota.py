@@ -1,0 +1,47 @@
+"""Look up beforehand whether the account's quotas let the new servers run beside the old."""
+
+import logging
+
+from prefect import task
+
+from spotkiln.aws.serve import quota as quotas
+from spotkiln.aws.session import connect
+from spotkiln.bake.infra import Infra
+from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.serve.fleet import FleetSpec
+from spotkiln.serve.quota import Shortfall, forbids, parts, shortfalls
+from tasks.serve.fleet import sized
+from tasks.step import STEP, say
+
+
+def look_up_quotas(infra: Infra, spec: FleetSpec) -> tuple[list[Shortfall], str]:
+    """Where there may be no room, and why it was not looked up, if it was not."""
+    aws = connect(infra.region)
+    try:
+        rooms = quotas.rooms(aws, parts(spec))
+        return shortfalls(spec, quotas.vcpus(aws, spec.instance_types), rooms), ""
+    except SpotkilnError as error:
+        return [], f"the quotas were not checked: {error}"
+
+
+def quota_lines(infra: Infra, spec: FleetSpec) -> list[str]:
+    """What a plan says of them; nothing if there is room."""
+    found, unknown = look_up_quotas(infra, spec)
+    return [unknown] if unknown else [str(one) for one in found]
+
+
+@task(name="check quotas", task_run_name="1 look up: quotas", **STEP)
+def check_quotas(infra: Infra, spec: FleetSpec, *, refuse: bool = True) -> None:
+    """Say where there may be no room for another fleet; nothing is said if there is.
+
+    Raises:
+        InputError: with `refuse`: there is none for what is asked for, whatever EC2 chooses.
+    """
+    wanted = sized(infra, spec).spec
+    found, unknown = look_up_quotas(infra, wanted)
+    if unknown:
+        say(unknown, logging.WARNING)
+    for one in found:
+        if refuse and forbids(wanted, one):
+            raise InputError(str(one))
+        say(str(one), logging.WARNING)
