@@ -1,0 +1,98 @@
+"""The pages of the reference that the code itself tells: made anew with each build of the site."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+INTRODUCTION = (
+    "A deployment in `prefect.yaml` gives them; the form in the Prefect UI shows them. What is "
+    "left out has its default."
+)
+ROOT = Path(__file__).resolve().parent.parent
+# MkDocs runs this file by its path: our own packages are not beside it.
+sys.path.insert(0, str(ROOT))
+
+
+def _cell(value: object) -> str:
+    return re.sub(r"\s+", " ", str(value)).replace("|", "\\|")
+
+
+def _limits(schema: dict[str, Any]) -> str:
+    """The bounds of one parameter in words; empty if there are none."""
+    kind = schema.get("type", "")
+    parts = [", ".join(map(str, schema["enum"]))] if "enum" in schema else []
+    bounds = [schema.get("minimum"), schema.get("maximum")]
+    if any(bound is not None for bound in bounds):
+        low, high = ("" if bound is None else str(bound) for bound in bounds)
+        parts.append(f"{low} to {high}")
+    return "; ".join([str(kind), *parts]).strip("; ")
+
+
+def _default(schema: dict[str, Any]) -> str:
+    if "default" not in schema:
+        return ""
+    return f"`{json.dumps(schema['default'])}`"
+
+
+def _rows(
+    prefix: str, schema: dict[str, Any], definitions: dict[str, Any]
+) -> Iterator[tuple[str, str, str, str]]:
+    for name, field in schema.get("properties", {}).items():
+        reference = field.get("$ref") or next(
+            (part["$ref"] for part in field.get("allOf", []) if "$ref" in part), ""
+        )
+        target = definitions.get(reference.rpartition("/")[2], {})
+        if "properties" in target:
+            yield from _rows(f"{prefix}{name}.", target, definitions)
+            continue
+        shown = {**target, **field}
+        text = shown.get("description") or shown.get("title", "")
+        yield f"{prefix}{name}", _limits(shown), _default(shown), text
+
+
+def parameters_page() -> str:
+    """Every parameter of every flow, as Prefect gets it."""
+    from prefect.utilities.callables import parameter_schema
+
+    from flows.nightly import nightly
+    from flows.reconcile import reconcile
+    from flows.release import release
+    from flows.rollback import rollback
+
+    parts = [
+        "# Parameters",
+        INTRODUCTION,
+    ]
+    for flow in (release, rollback, nightly, reconcile):
+        schema = parameter_schema(flow).model_dump()
+        rows = _rows("", schema, schema.get("definitions", {}))
+        parts += [
+            f"## {flow.name}",
+            (flow.description or "").partition("\n\nArgs:")[0],
+            "| parameter | takes | default | meaning |\n|---|---|---|---|\n"
+            + "\n".join(
+                f"| `{name}` | {_cell(takes)} | {_cell(default)} | {_cell(text)} |"
+                for name, takes, default, text in rows
+            ),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def sandbox_page() -> str:
+    return (ROOT / "sandbox" / "README.md").read_text()
+
+
+PAGES = {"reference/parameters.md": parameters_page, "reference/sandbox.md": sandbox_page}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """MkDocs' own hook: adds the pages that are no files."""
+    for name, page in PAGES.items():
+        files.append(File.generated(config, name, content=page()))
+    return files
