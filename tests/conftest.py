@@ -10,7 +10,17 @@ from pathlib import PurePosixPath
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-LONGEST_FIRST = ("release", "demo", "machines", "team", "browser", "reliability", "nightly", "cli")
+LONGEST_FIRST = (
+    "release",
+    "demo",
+    "machines",
+    "team",
+    "browser",
+    "reliability",
+    "cli",
+    "approval",
+    "nightly",
+)
 
 
 def group_of(nodeid: str) -> str:
