@@ -46,7 +46,8 @@ def test_without_capacity_the_cause_is_named_and_all_is_undone(world: World, loa
 
 def test_on_demand_takes_the_part_that_spot_has_no_capacity_for(world: World, load: Load) -> None:
     # Room for one more in the first zone, beside what serves there.
-    zones = [one["Placement"]["AvailabilityZone"] for one in world.account.instances()]
+    serve = world.account.instances(world.account.look().fleet)
+    zones = [one["Placement"]["AvailabilityZone"] for one in serve]
     for zone, room in (("a", 1), ("b", 0), ("c", 0)):
         name = f"eu-west-1{zone}"
         world.box.capacity(zones.count(name) + room, zone=name)
@@ -84,6 +85,8 @@ def test_a_quota_is_named_and_not_waited_for(world: World, load: Load) -> None:
 
 
 def test_an_interruption_in_the_gate_is_waited_out(world: World, load: Load) -> None:
+    # Both first ones boot until after the interruption: one that serves takes its requests along.
+    world.box.script(match={"aws:ec2spot:fleet-request-id": "sfr-*"}, serve_seconds=60, times=2)
     process = world.start("v1")
     lost = first_instance_of_a_second_fleet(world)
     world.box.interrupt(lost, notice_seconds=2)
