@@ -152,8 +152,19 @@ def test_what_would_have_no_machine_is_refused(account: Account) -> None:
         "UnsupportedOperation",
         Name="copy",
         SourceImageId=account.debian,
-        SourceRegion="eu-west-1",
+        SourceRegion="us-east-1",
     )
+
+
+def test_a_copied_image_says_whose_copy_it_is(account: Account) -> None:
+    copy = account.ec2.copy_image(
+        Name="copy", SourceImageId=account.debian, SourceRegion="eu-west-1"
+    )["ImageId"]
+    (image,) = account.ec2.describe_images(ImageIds=[copy])["Images"]
+    assert (image["Name"], image["SourceImageId"]) == ("copy", account.debian)
+    snapshot = image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    (found,) = account.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"]
+    assert found["Description"].startswith(f"Copied for DestinationAmi {copy} from SourceAmi ")
 
 
 def test_a_reset_brings_the_start_back(account: Account, box: Sandbox) -> None:
