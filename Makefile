@@ -59,7 +59,7 @@ test: .venv/.done ## all tests that this machine can run; says what it skipped a
 
 # The loop for the next change: no server, no sandbox, no real machine.
 .PHONY: quick
-quick: .venv/.done ## pure tests, lint and types, in under a minute
+quick: .venv/.done ## pure tests, lint and types, in about two minutes
 	@.venv/bin/ruff format --check -q . && .venv/bin/ruff check -q .
 	@.venv/bin/mypy
 	@$(PYTHON) -m pytest -q --numprocesses 2 tests/unit
