@@ -106,7 +106,7 @@ def connect(region: str) -> Aws:
     with aws_errors(f"clients for {region}"):
         session = boto3.session.Session(region_name=region)
         time = AwsTime()
-        # All clients of this session, those made later too, tell it the time.
+        # Every client that is made here, later ones too, tells it the time.
         session.events.register("after-call", time.on_answer)
         return Aws(
             region=region,

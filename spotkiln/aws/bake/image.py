@@ -54,11 +54,6 @@ def _ours(aws: Aws, tag: str, value: str, what: str) -> list[Image]:
     return [image for image in found if image.ours]
 
 
-def of_recipe(aws: Aws, recipe: str) -> list[Image]:
-    """All our images of a recipe, in whatever state."""
-    return _ours(aws, t.RECIPE, recipe, f"images of recipe {recipe}")
-
-
 def of_app(aws: Aws, app: str) -> list[Image]:
     """All our images of an application."""
     return _ours(aws, t.APP, app, f"images of {app}")
