@@ -36,6 +36,27 @@ def client(box: Sandbox, service: str) -> Any:
     )
 
 
+def every(asked: Any, operation: str, of: str, **given: Any) -> list[dict[str, Any]]:
+    """All pages of a boto3 client's `operation`; `of` says where its items are (JMESPath)."""
+    return list(asked.get_paginator(operation).paginate(**given).search(of))
+
+
+def fleets_of(ec2: Any) -> list[dict[str, Any]]:
+    return every(ec2, "describe_spot_fleet_requests", "SpotFleetRequestConfigs[]")
+
+
+def instances_of(ec2: Any) -> list[dict[str, Any]]:
+    return every(ec2, "describe_instances", "Reservations[].Instances[]")
+
+
+def own_images(ec2: Any) -> list[dict[str, Any]]:
+    return every(ec2, "describe_images", "Images[]", Owners=["self"])
+
+
+def own_snapshots(ec2: Any) -> list[dict[str, Any]]:
+    return every(ec2, "describe_snapshots", "Snapshots[]", OwnerIds=["self"])
+
+
 def tags_of(resource: dict[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
 
@@ -58,7 +79,7 @@ def start_sandbox(directory: Path, machines: str) -> Sandbox:
 
 def ensure_base_image(box: Sandbox, say: Callable[[str], None]) -> None:
     """Bake `rails-base` from the Debian image, unless there is one; keep it for next time."""
-    own = client(box, "ec2").describe_images(Owners=["self"])["Images"]
+    own = own_images(client(box, "ec2"))
     if any(image["Name"].startswith("rails-base") for image in own):
         return
     say("baking the base image once: Debian's updates, Ruby, Rails, puma ... (a minute or two)")
@@ -74,11 +95,7 @@ def serving(box: Sandbox, commits: dict[str, str]) -> dict[str, Any]:
     group = elbv2.describe_target_groups(Names=["website"])["TargetGroups"][0]["TargetGroupArn"]
     described = elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
     healthy = [x["Target"]["Id"] for x in described if x["TargetHealth"]["State"] == "healthy"]
-    fleets = [
-        one
-        for one in ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"]
-        if one["SpotFleetRequestState"] == "active"
-    ]
+    fleets = [one for one in fleets_of(ec2) if one["SpotFleetRequestState"] == "active"]
     refs = {commit: ref for ref, commit in commits.items()}
     names = [refs.get(tags_of(one).get("spotkiln:commit", ""), "?") for one in fleets]
     return {"ref": ",".join(names), "healthy": len(healthy)}
@@ -88,24 +105,17 @@ def left_behind(box: Sandbox) -> dict[str, int]:
     """What neither the serving release nor a kept version owns, counted by kind."""
     ec2 = client(box, "ec2")
     live = [
-        one
-        for one in ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"]
-        if one["SpotFleetRequestState"] not in {"cancelled", "failed"}
+        one for one in fleets_of(ec2) if one["SpotFleetRequestState"] not in {"cancelled", "failed"}
     ]
     owned = {one["SpotFleetRequestId"] for one in live if _phase(one) == "serving"}
-    instances = [
-        instance
-        for page in ec2.describe_instances()["Reservations"]
-        for instance in page["Instances"]
-        if instance["State"]["Name"] != "terminated"
-    ]
+    instances = [one for one in instances_of(ec2) if one["State"]["Name"] != "terminated"]
     # As the fleet tells them: EC2's tag is on Spot instances alone.
     of_serving = {
         one["InstanceId"]
         for fleet in owned
         for one in ec2.describe_spot_fleet_instances(SpotFleetRequestId=fleet)["ActiveInstances"]
     } & {one["InstanceId"] for one in instances}
-    images = ec2.describe_images(Owners=["self"])["Images"]
+    images = own_images(ec2)
     kept = [
         image
         for image in images
@@ -117,7 +127,7 @@ def left_behind(box: Sandbox) -> dict[str, int]:
         for mapping in image["BlockDeviceMappings"]
         if "Ebs" in mapping
     }
-    snapshots = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    snapshots = own_snapshots(ec2)
     keys = [pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs"]]
     groups = [group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]]
     containers = box.inventory().get("containers", {}).get("ids", [])

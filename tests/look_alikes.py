@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from examples.account import every, instances_of, own_images, own_snapshots
+
 DEAD = "demo-web-app-00000000dead"
 INHERITED = {
     "Name": "demo-web-app",
@@ -174,19 +176,14 @@ class LookAlikes:
         def tags(one: Mapping[str, Any]) -> dict[str, str]:
             return {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
 
-        images = self.ec2.describe_images(Owners=["self"])["Images"]
+        images = own_images(self.ec2)
         seen: dict[str, Any] = {one["ImageId"]: (one["State"], tags(one)) for one in images}
-        snapshots = self.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
-        seen |= {one["SnapshotId"]: tags(one) for one in snapshots}
-        pages = self.ec2.describe_instances()["Reservations"]
-        seen |= {
-            one["InstanceId"]: (one["State"]["Name"], tags(one))
-            for page in pages
-            for one in page["Instances"]
-        }
-        groups = self.ec2.describe_security_groups()["SecurityGroups"]
+        seen |= {one["SnapshotId"]: tags(one) for one in own_snapshots(self.ec2)}
+        machines = instances_of(self.ec2)
+        seen |= {one["InstanceId"]: (one["State"]["Name"], tags(one)) for one in machines}
+        groups = every(self.ec2, "describe_security_groups", "SecurityGroups[]")
         seen |= {one["GroupId"]: tags(one) for one in groups}
-        templates = self.ec2.describe_launch_templates()["LaunchTemplates"]
+        templates = every(self.ec2, "describe_launch_templates", "LaunchTemplates[]")
         seen |= {one["LaunchTemplateId"]: tags(one) for one in templates}
         health = self._health()
         seen |= {f"target {name}": health.get(name) for name in self.targets}

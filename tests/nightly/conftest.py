@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from examples.account import tags_of
+from examples.account import own_images, tags_of
 from examples.prefect_local import POOL
 from examples.repositories import make_demo
 from sandbox.simulated_machines import DEBIAN
@@ -39,7 +39,7 @@ class Nights:
 
     def own(self) -> dict[str, dict[str, Any]]:
         """The account's images by id."""
-        found = self.ec2.describe_images(Owners=["self"])["Images"]
+        found = own_images(self.ec2)
         return {one["ImageId"]: one for one in found}
 
     def bases(self) -> list[str]:
@@ -80,7 +80,7 @@ class Nights:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home: Path = tmp_path_factory.mktemp("nightly")
     with World(home, account={"target_groups": ["website", "blog"]}) as world:
-        for image in world.account.ec2.describe_images(Owners=["self"])["Images"]:
+        for image in own_images(world.account.ec2):
             world.account.ec2.deregister_image(
                 ImageId=image["ImageId"], DeleteAssociatedSnapshots=True
             )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from examples.account import tags_of
+from examples.account import own_images, tags_of
 from spotkiln.bake.image import image_name
 from tests.look_alikes import CANDIDATE, DEAD
 from tests.release.pages import artifacts, page
@@ -24,7 +24,7 @@ def serving(world: World) -> str:
 def left_image(world: World) -> str:
     """A candidate of a release that is long dead."""
     ec2 = world.account.ec2
-    source = ec2.describe_images(Owners=["self"])["Images"][0]["ImageId"]
+    source = own_images(ec2)[0]["ImageId"]
     machine = ec2.run_instances(ImageId=source, MinCount=1, MaxCount=1)["Instances"][0][
         "InstanceId"
     ]

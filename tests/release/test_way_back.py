@@ -2,6 +2,7 @@
 
 import pytest
 
+from examples.account import own_images
 from tests.release.pages import commit_of, last_row, page
 from tests.reliability.world import World
 
@@ -44,7 +45,7 @@ def test_a_sick_release_is_rolled_back_with_evidence(world: World, serving: str)
     assert "Target.ResponseCodeMismatch" in evidence
     assert "instanceChange launched" in evidence
     assert "## Console of i-" in evidence
-    own = world.account.ec2.describe_images(Owners=["self"])["Images"]
+    own = own_images(world.account.ec2)
     assert row["image"] not in [one["ImageId"] for one in own]
 
 

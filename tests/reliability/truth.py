@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from examples.account import tags_of
+from examples.account import every, fleets_of, instances_of, own_images, tags_of
 from sandbox.client import Sandbox
 from tests.look_alikes import LookAlikes
 
@@ -98,23 +98,23 @@ class Account:
 
     def fleets(self) -> list[dict[str, Any]]:
         """Those that have not ended."""
-        found = self.ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"]
+        found = fleets_of(self.ec2)
         return [one for one in found if one["SpotFleetRequestState"] not in ENDED]
 
     def instances(self, fleet: str = "") -> list[dict[str, Any]]:
         """Those that have not ended; of one fleet, or all."""
-        pages = self.ec2.describe_instances()["Reservations"]
-        every = [one for page in pages for one in page["Instances"]]
+        found = instances_of(self.ec2)
         if fleet:
-            told = self.ec2.describe_spot_fleet_instances(SpotFleetRequestId=fleet)
-            active = {one["InstanceId"] for one in told["ActiveInstances"]}
-            every = [
+            asked = {"SpotFleetRequestId": fleet}
+            told = every(self.ec2, "describe_spot_fleet_instances", "ActiveInstances[]", **asked)
+            active = {one["InstanceId"] for one in told}
+            found = [
                 one
-                for one in every
+                for one in found
                 if one["InstanceId"] in active
                 or tags_of(one).get("aws:ec2spot:fleet-request-id") == fleet
             ]
-        return [one for one in every if one["State"]["Name"] != "terminated"]
+        return [one for one in found if one["State"]["Name"] != "terminated"]
 
     def targets(self, name: str) -> dict[str, str]:
         """State by instance."""
@@ -123,7 +123,7 @@ class Account:
         return {one["Target"]["Id"]: one["TargetHealth"]["State"] for one in found}
 
     def released_images(self) -> list[dict[str, Any]]:
-        own = self.ec2.describe_images(Owners=["self"])["Images"]
+        own = own_images(self.ec2)
         return [
             one
             for one in own
@@ -164,15 +164,13 @@ class Account:
             for name, state in health.items()
             if name not in truth.members and name not in self.others.targets
         ]
-        every = [
-            str(one["TargetGroupName"])
-            for one in self.elbv2.describe_target_groups()["TargetGroups"]
-        ]
-        for other in every:
+        groups = every(self.elbv2, "describe_target_groups", "TargetGroups[]")
+        names = [str(one["TargetGroupName"]) for one in groups]
+        for other in names:
             owned |= {one["SpotFleetRequestId"] for one in self.serving(other)}
         truth.stray += self._strays(owned)
         truth.touched = self.others.touched() if self.others.ids else []
-        truth.stray += [f"lease {key}" for name in every for key in self.leases(name)]
+        truth.stray += [f"lease {key}" for name in names for key in self.leases(name)]
         return truth
 
     def _strays(self, owned: set[str]) -> list[str]:
@@ -185,7 +183,7 @@ class Account:
             for one in fleets
             for part in one["SpotFleetRequestConfig"].get("LaunchTemplateConfigs", [])
         }
-        own = self.ec2.describe_images(Owners=["self"])["Images"]
+        own = own_images(self.ec2)
         kept = [
             one
             for one in own

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import certifi
 
-from examples.account import base_key, ensure_base_image
+from examples.account import base_key, ensure_base_image, own_images
 from examples.prefect_local import LocalPrefect, client_of
 from examples.repositories import make_demo
 from examples.runs import Runs
@@ -100,7 +100,7 @@ class World:
             self.account = Account(self.box)
             self._make_base_image()
             if self._others:
-                own = self.account.ec2.describe_images(Owners=["self"])["Images"]
+                own = own_images(self.account.ec2)
                 simulated = self._machines == "simulated"
                 self.account.add_others(own[0]["ImageId"], machines=simulated)
             self.prefect.wait_for_server()

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from examples.account import instances_of
 from sandbox.client import Sandbox
 
 DEBIAN = "136693071363"
@@ -138,8 +139,7 @@ class Account:
         """Its instances, oldest first: Spot ones by EC2's tag, On-Demand ones as it tells them."""
         active = self.ec2.describe_spot_fleet_instances(SpotFleetRequestId=fleet_id)
         ids = {one["InstanceId"] for one in active["ActiveInstances"]}
-        reservations = self.ec2.describe_instances()["Reservations"]
-        found = [one for reservation in reservations for one in reservation["Instances"]]
+        found = instances_of(self.ec2)
         tag = {"Key": "aws:ec2spot:fleet-request-id", "Value": fleet_id}
         return [
             one

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from examples.account import fleets_of
 from tests.reliability.host import descendants
 from tests.team.conftest import FINAL, GROUPS, Team
 from tests.team.record import (
@@ -73,7 +74,7 @@ def fleet_lives(team: Team) -> list[FleetLife]:
             for name in call["parameters"]["SpotFleetRequestIds"]:
                 cancelled.setdefault(name, moment(call["time"]))
     lives = []
-    for one in team.account.ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"]:
+    for one in fleets_of(team.account.ec2):
         marks = {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
         name = one["SpotFleetRequestId"]
         lives.append(

@@ -141,7 +141,10 @@ def _snapshots(aws: Aws, release: str, asked: set[str], of_images: set[str]) -> 
         found = {
             one["SnapshotId"]
             for filters in _filters("snapshot-id", asked)
-            for one in aws.ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
+            for page in aws.ec2.get_paginator("describe_snapshots").paginate(
+                OwnerIds=["self"], Filters=filters
+            )
+            for one in page["Snapshots"]
         } | set(images.snapshots_of_release(aws, release))
     return [
         Made(kind=SNAPSHOT, id=name, exists=name in found) for name in {*asked, *found} - of_images
