@@ -1,8 +1,9 @@
 """Which tests run side by side, under `pytest --numprocesses`.
 
 Tests of one folder share a world (a Prefect server, a sandbox), so one process runs them, one after
-the other. Those with real machines, but for the demo's, run in one process too: two cores boot no
-more at once. What takes longest starts first, for in the end nothing is left to run beside it.
+the other; only tests/unit has none. Those with real machines, but for the demo's, run in one
+process too: two cores boot no more at once. What takes longest starts first, for in the end
+nothing is left to run beside it.
 """
 
 from pathlib import PurePosixPath
@@ -27,7 +28,10 @@ def group_of(nodeid: str) -> str:
     """Of a test, as `tests/cli/test_worker.py::test_told_twice_it_ends_at_once`."""
     path = PurePosixPath(nodeid.partition("::")[0])
     real = path.match("images/*") or path.match("test_docker_*")
-    return "machines" if real else path.parts[1]
+    if real:
+        return "machines"
+    # Those of one room share nothing.
+    return "/".join(path.parts[1:]) if path.parts[1] == "unit" else path.parts[1]
 
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]

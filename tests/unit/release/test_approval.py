@@ -9,7 +9,7 @@ from spotkiln.release.approval import GRACE, Answer, Asked, Decision, outdated, 
 from spotkiln.release.release import Approval
 from spotkiln.serve.fleet import Fleet
 from tests.unit import nouns
-from tests.unit.test_plan import again, plan
+from tests.unit.release.test_plan import again, plan
 
 YES = Answer(decision=Decision.APPROVE, by="alice", comment="after lunch")
 NO = Answer(decision=Decision.REJECT, by="bob")

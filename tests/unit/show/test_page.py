@@ -14,7 +14,7 @@ from spotkiln.serve.price import Cost
 from spotkiln.show.page import approval_text, evidence_page, release_page
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
-from tests.unit.test_plan import plan
+from tests.unit.release.test_plan import plan
 
 
 def release(**changes: object) -> Release:

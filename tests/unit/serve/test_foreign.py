@@ -12,7 +12,7 @@ from spotkiln.show.page import release_page
 from spotkiln.target import Instance
 from tests.unit import nouns
 from tests.unit.nouns import GROUP, OTHER_GROUP, START, TAGS
-from tests.unit.test_page import release
+from tests.unit.show.test_page import release
 
 OURS = nouns.fleet("sfr-ours")
 THEIRS = nouns.fleet("sfr-theirs", phase=None, capacity=6, created=START - timedelta(days=9))
