@@ -191,7 +191,7 @@ def flow(cloud: Cloud, prefect: LocalPrefect, repository: Path, ref: str) -> dic
 
 
 def be_the_flow(parameters: dict[str, Any]) -> None:
-    from flows.release import release
+    from spotkiln.flows.release import release
 
     release(**parameters)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -11,7 +11,7 @@ from sandbox.client import Sandbox
 from spotkiln.aws.session import connect
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.builder import Builder
-from tasks.bake.base import alive, bake_base, discard_base, look_up_source, promote_base
+from spotkiln.tasks.bake.base import alive, bake_base, discard_base, look_up_source, promote_base
 
 
 @contextmanager

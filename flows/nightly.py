@@ -6,8 +6,7 @@ from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.builder import Builder
 from spotkiln.start import form
 from spotkiln.start.night import EVERY, Night, NightSpec
-from spotkiln.undo import UndoStack
-from tasks.bake.base import (
+from spotkiln.tasks.bake.base import (
     alive,
     bake_base,
     discard_base,
@@ -16,8 +15,9 @@ from tasks.bake.base import (
     promote_base,
     prune_bases,
 )
-from tasks.start.nightly import find_applications, night_recorded, rebuild_all, require_all
-from tasks.step import not_urgent, report_failed_undo
+from spotkiln.tasks.start.nightly import find_applications, night_recorded, rebuild_all, require_all
+from spotkiln.tasks.step import not_urgent, report_failed_undo
+from spotkiln.undo import UndoStack
 
 
 @flow(name="nightly", retries=0)

@@ -6,8 +6,8 @@ from spotkiln.aws.session import resolve_region
 from spotkiln.keep.housekeeping import Reconciled
 from spotkiln.release.unhealthy import DEFAULT_SECONDS
 from spotkiln.start import form
-from tasks.keep.reconcile import find_unowned, publish, settle
-from tasks.keep.unhealthy import replace_unhealthy
+from spotkiln.tasks.keep.reconcile import find_unowned, publish, settle
+from spotkiln.tasks.keep.unhealthy import replace_unhealthy
 
 
 @flow(name="reconcile", retries=0)

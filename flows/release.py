@@ -10,20 +10,20 @@ from spotkiln.release.release import Approval, Release, ReleaseSpec
 from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.start import form
+from spotkiln.tasks.bake.image import Job, discard_image, find_image, packer_build, test_in_image
+from spotkiln.tasks.bake.infra import look_up_infra
+from spotkiln.tasks.bake.source import check_out
+from spotkiln.tasks.keep.lock import one_at_a_time
+from spotkiln.tasks.keep.reconcile import settle
+from spotkiln.tasks.release.approval import as_asked, ask_approval
+from spotkiln.tasks.release.record import recorded
+from spotkiln.tasks.runs import newer_push
+from spotkiln.tasks.serve.fleet import find_serving, is_unchanged
+from spotkiln.tasks.serve.foreign import find_foreign
+from spotkiln.tasks.serve.quota import check_quotas
+from spotkiln.tasks.serve.serve import serve
+from spotkiln.tasks.step import report_failed_undo
 from spotkiln.undo import UndoStack
-from tasks.bake.image import Job, discard_image, find_image, packer_build, test_in_image
-from tasks.bake.infra import look_up_infra
-from tasks.bake.source import check_out
-from tasks.keep.lock import one_at_a_time
-from tasks.keep.reconcile import settle
-from tasks.release.approval import as_asked, ask_approval
-from tasks.release.record import recorded
-from tasks.runs import newer_push
-from tasks.serve.fleet import find_serving, is_unchanged
-from tasks.serve.foreign import find_foreign
-from tasks.serve.quota import check_quotas
-from tasks.serve.serve import serve
-from tasks.step import report_failed_undo
 
 
 @flow(name="release", flow_run_name="{app.name} {app.ref}", retries=0)

@@ -9,17 +9,17 @@ from spotkiln.release.release import Release, ReleaseSpec
 from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.start import form
+from spotkiln.tasks.bake.infra import look_up_infra
+from spotkiln.tasks.keep.lock import one_at_a_time
+from spotkiln.tasks.keep.reconcile import settle
+from spotkiln.tasks.keep.versions import find_version, find_way_back
+from spotkiln.tasks.release.record import recorded
+from spotkiln.tasks.serve.fleet import find_serving, is_unchanged
+from spotkiln.tasks.serve.foreign import find_foreign
+from spotkiln.tasks.serve.quota import check_quotas
+from spotkiln.tasks.serve.serve import serve
+from spotkiln.tasks.step import report_failed_undo
 from spotkiln.undo import UndoStack
-from tasks.bake.infra import look_up_infra
-from tasks.keep.lock import one_at_a_time
-from tasks.keep.reconcile import settle
-from tasks.keep.versions import find_version, find_way_back
-from tasks.release.record import recorded
-from tasks.serve.fleet import find_serving, is_unchanged
-from tasks.serve.foreign import find_foreign
-from tasks.serve.quota import check_quotas
-from tasks.serve.serve import serve
-from tasks.step import report_failed_undo
 
 
 @flow(name="rollback", flow_run_name="{app.name} back to {version}", retries=0)

@@ -60,10 +60,10 @@ def parameters_page() -> str:
     """Every parameter of every flow, as Prefect gets it."""
     from prefect.utilities.callables import parameter_schema
 
-    from flows.nightly import nightly
-    from flows.reconcile import reconcile
-    from flows.release import release
-    from flows.rollback import rollback
+    from spotkiln.flows.nightly import nightly
+    from spotkiln.flows.reconcile import reconcile
+    from spotkiln.flows.release import release
+    from spotkiln.flows.rollback import rollback
 
     parts = [
         "# Parameters",

@@ -6,7 +6,7 @@ from prefect.events import emit_event
 
 from spotkiln.release.event import Event, event_of
 from spotkiln.release.release import Release
-from tasks.step import say
+from spotkiln.tasks.step import say
 
 
 def announce(release: Release, *, started: bool = False) -> None:

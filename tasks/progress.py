@@ -6,7 +6,7 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from tasks.step import say
+from spotkiln.tasks.step import say
 
 
 class Bar:

@@ -21,7 +21,7 @@ from prefect.utilities.urls import url_for
 from spotkiln.release.trigger import Trigger, trigger_of
 from spotkiln.start.order import PushRun, superseded_by
 from spotkiln.start.push import PUSHED
-from tasks.step import say
+from spotkiln.tasks.step import say
 
 
 def _ids(runs: Iterable[str]) -> list[UUID]:

@@ -12,5 +12,5 @@ try:
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 finally:
     # Only a flow that may ask has loaded it.
-    if approval := sys.modules.get("tasks.release.approval"):
+    if approval := sys.modules.get("spotkiln.tasks.release.approval"):
         approval.tell_suspended()

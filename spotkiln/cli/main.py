@@ -29,7 +29,7 @@ from spotkiln.cli.worker import POOL
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.keep.versions import PREVIOUS
 from spotkiln.release.release import Outcome
-from tasks.keep.versions import list_versions
+from spotkiln.tasks.keep.versions import list_versions
 
 app = App(
     name="spotkiln",

@@ -7,10 +7,10 @@ from uuid import uuid4
 from spotkiln.bake.variables import recipe_of
 from spotkiln.release.plan import Plan, changes
 from spotkiln.release.release import ReleaseSpec
-from tasks.bake.image import Job
-from tasks.bake.infra import look_up_infra
-from tasks.bake.source import check_out
-from tasks.release.plan import plan_release
+from spotkiln.tasks.bake.image import Job
+from spotkiln.tasks.bake.infra import look_up_infra
+from spotkiln.tasks.bake.source import check_out
+from spotkiln.tasks.release.plan import plan_release
 
 
 def look(spec: ReleaseSpec) -> Plan:

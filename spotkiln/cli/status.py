@@ -18,7 +18,7 @@ from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.serving import serving
 from spotkiln.target import Health, Instance, Server, Target, server_of
-from tasks.runs import ended_runs
+from spotkiln.tasks.runs import ended_runs
 
 
 class Turn(Noun):

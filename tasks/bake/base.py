@@ -33,10 +33,10 @@ from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import Lease, Stage
 from spotkiln.noun import Noun
-from tasks.bake.packer import endpoint, run_template
-from tasks.keep.reconcile import living
-from tasks.runs import ended_runs
-from tasks.step import CLOCK, STEP, say, tried_before
+from spotkiln.tasks.bake.packer import endpoint, run_template
+from spotkiln.tasks.keep.reconcile import living
+from spotkiln.tasks.runs import ended_runs
+from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
 
 
 class BaseJob(Noun):

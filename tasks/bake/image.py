@@ -39,8 +39,8 @@ from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.fleet import Fleet
-from tasks.bake.packer import endpoint, run_template
-from tasks.step import CLOCK, STEP, say, tried_before
+from spotkiln.tasks.bake.packer import endpoint, run_template
+from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
 
 
 class Job(Noun):

@@ -8,7 +8,7 @@ from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra, check_fit
 from spotkiln.bake.packer import find_packer
 from spotkiln.release.release import ReleaseSpec
-from tasks.step import STEP, say
+from spotkiln.tasks.step import STEP, say
 
 
 @task(name="look up infrastructure", task_run_name="1 look up: infrastructure", **STEP)

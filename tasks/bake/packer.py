@@ -18,8 +18,8 @@ from spotkiln.bake.packer import (
 )
 from spotkiln.bake.variables import TEMPLATES
 from spotkiln.release.ledger import BOOK
-from tasks.progress import Bar
-from tasks.step import say
+from spotkiln.tasks.progress import Bar
+from spotkiln.tasks.step import say
 
 
 def run_template(

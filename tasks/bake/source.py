@@ -7,7 +7,7 @@ from prefect import task
 from spotkiln.bake import git
 from spotkiln.bake.app import App
 from spotkiln.bake.source import Source
-from tasks.step import STEP, say
+from spotkiln.tasks.step import STEP, say
 
 
 @task(name="check out", task_run_name="1 look up: check out", **STEP)

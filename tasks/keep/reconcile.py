@@ -26,8 +26,8 @@ from spotkiln.keep.lease import queue
 from spotkiln.keep.reconcile import Action, Do, decide, within
 from spotkiln.serve.fleet import Phase
 from spotkiln.serve.serving import still_doomed
-from tasks.runs import ended_runs
-from tasks.step import CLOCK, STEP, say
+from spotkiln.tasks.runs import ended_runs
+from spotkiln.tasks.step import CLOCK, STEP, say
 
 DEFAULT_DELAY = 300
 # Fleets, then what they were made of, then to see that it is done; one to spare.

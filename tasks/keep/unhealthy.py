@@ -22,8 +22,8 @@ from spotkiln.release.unhealthy import Sick, Watched, event_of, watch
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.serving import newest_serving
 from spotkiln.show.page import unhealthy_page
-from tasks.events import emit
-from tasks.step import CLOCK, STEP, say
+from spotkiln.tasks.events import emit
+from spotkiln.tasks.step import CLOCK, STEP, say
 
 
 def _look(aws: Aws, fleet: Fleet, group: TargetGroup, patience: timedelta) -> Watched:

@@ -15,7 +15,7 @@ from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.serving import serving
-from tasks.step import STEP, say
+from spotkiln.tasks.step import STEP, say
 
 
 class WayBack(Noun):

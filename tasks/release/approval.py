@@ -25,10 +25,10 @@ from spotkiln.release.approval import ASKED, GRACE, KEY, NOBODY, Answer, Asked, 
 from spotkiln.release.plan import Plan
 from spotkiln.release.release import Approval, Phase
 from spotkiln.show.page import approval_text
-from tasks.bake.image import Job
-from tasks.release.plan import plan_release
-from tasks.release.record import Record
-from tasks.step import say
+from spotkiln.tasks.bake.image import Job
+from spotkiln.tasks.release.plan import plan_release
+from spotkiln.tasks.release.record import Record
+from spotkiln.tasks.step import say
 
 POLL_SECONDS = 2
 # The last word of a process whose run is suspended. Its last heartbeat may be told after the

@@ -8,12 +8,12 @@ from spotkiln.release.plan import Plan, make_plan
 from spotkiln.serve.capacity import size
 from spotkiln.serve.price import estimate
 from spotkiln.serve.serving import replaceable
-from tasks.bake.image import Job, find_image
-from tasks.serve.fleet import find_serving, is_unchanged
-from tasks.serve.foreign import find_foreign
-from tasks.serve.price import prices
-from tasks.serve.quota import quota_lines
-from tasks.step import STEP
+from spotkiln.tasks.bake.image import Job, find_image
+from spotkiln.tasks.serve.fleet import find_serving, is_unchanged
+from spotkiln.tasks.serve.foreign import find_foreign
+from spotkiln.tasks.serve.price import prices
+from spotkiln.tasks.serve.quota import quota_lines
+from spotkiln.tasks.step import STEP
 
 
 @task(name="plan", task_run_name="1 look up: what would change", **STEP)

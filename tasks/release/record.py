@@ -39,12 +39,12 @@ from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.foreign import Foreign, in_words
 from spotkiln.serve.price import Cost
 from spotkiln.target import Server
+from spotkiln.tasks.events import announce
+from spotkiln.tasks.keep.versions import WayBack, list_versions
+from spotkiln.tasks.release.publish import publish
+from spotkiln.tasks.runs import page_of, rename, started_by
+from spotkiln.tasks.step import CLOCK, say
 from spotkiln.workdir import leave_folder, run_folder
-from tasks.events import announce
-from tasks.keep.versions import WayBack, list_versions
-from tasks.release.publish import publish
-from tasks.runs import page_of, rename, started_by
-from tasks.step import CLOCK, say
 
 # AWS may tell for so long of what has gone.
 SEEN_SECONDS = 30.0

@@ -37,7 +37,7 @@ from spotkiln.serve.serving import (
     serving,
 )
 from spotkiln.target import Health
-from tasks.step import CLOCK, STEP, say
+from spotkiln.tasks.step import CLOCK, STEP, say
 
 # Longer than this nobody waits to hear that nothing is to be done.
 RECOVERY_SECONDS = 60

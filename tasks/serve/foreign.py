@@ -6,7 +6,7 @@ from spotkiln.aws.serve.foreign import look
 from spotkiln.aws.session import connect
 from spotkiln.bake.infra import Infra
 from spotkiln.serve.foreign import Foreign, in_words
-from tasks.step import STEP, say
+from spotkiln.tasks.step import STEP, say
 
 
 @task(name="find what is not ours", task_run_name="1 look up: what serves and is not ours", **STEP)

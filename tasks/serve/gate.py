@@ -25,9 +25,9 @@ from spotkiln.serve.gate import (
 )
 from spotkiln.show.page import evidence_page
 from spotkiln.target import Server
-from tasks.progress import Bar
-from tasks.serve.fleet import cancel_fleet, count_live, request_fleet
-from tasks.step import CLOCK, STEP, say
+from spotkiln.tasks.progress import Bar
+from spotkiln.tasks.serve.fleet import cancel_fleet, count_live, request_fleet
+from spotkiln.tasks.step import CLOCK, STEP, say
 
 
 class Progress:

@@ -10,7 +10,7 @@ from spotkiln.aws.serve.price import on_demand_prices, spot_prices
 from spotkiln.aws.session import connect
 from spotkiln.serve.price import Cost, Prices, cost_of
 from spotkiln.target import Server
-from tasks.step import say
+from spotkiln.tasks.step import say
 
 
 def prices(region: str, types: Iterable[str], zones: Iterable[str]) -> Prices:

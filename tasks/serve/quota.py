@@ -10,8 +10,8 @@ from spotkiln.bake.infra import Infra
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.quota import Shortfall, forbids, parts, shortfalls
-from tasks.serve.fleet import sized
-from tasks.step import STEP, say
+from spotkiln.tasks.serve.fleet import sized
+from spotkiln.tasks.step import STEP, say
 
 
 def look_up_quotas(infra: Infra, spec: FleetSpec) -> tuple[list[Shortfall], str]:

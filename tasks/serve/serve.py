@@ -6,13 +6,19 @@ from spotkiln.errors import ImageRejected
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.release.release import Release
 from spotkiln.serve.fleet import Fleet
+from spotkiln.tasks.bake.image import blame_image, mark_released, prune_versions
+from spotkiln.tasks.release.record import Record
+from spotkiln.tasks.serve.fleet import (
+    cancel_fleet,
+    choose_size,
+    promote_fleet,
+    request_fleet,
+    retire_fleets,
+)
+from spotkiln.tasks.serve.gate import prove
+from spotkiln.tasks.serve.price import price
+from spotkiln.tasks.step import not_urgent
 from spotkiln.undo import UndoStack
-from tasks.bake.image import blame_image, mark_released, prune_versions
-from tasks.release.record import Record
-from tasks.serve.fleet import cancel_fleet, choose_size, promote_fleet, request_fleet, retire_fleets
-from tasks.serve.gate import prove
-from tasks.serve.price import price
-from tasks.step import not_urgent
 
 
 def serve(

@@ -29,11 +29,11 @@ from spotkiln.poll import Backoff, Done, Waiting, poll
 from spotkiln.release.release import Outcome
 from spotkiln.release.trigger import Trigger, tags_of
 from spotkiln.start.night import Night, NightOutcome, NightSpec, Rebuilt, chosen, is_on, night_page
+from spotkiln.tasks.bake.base import Baked
+from spotkiln.tasks.release.publish import history
+from spotkiln.tasks.runs import page_of
+from spotkiln.tasks.step import CLOCK, STEP, say
 from spotkiln.workdir import leave_folder, run_folder
-from tasks.bake.base import Baked
-from tasks.release.publish import history
-from tasks.runs import page_of
-from tasks.step import CLOCK, STEP, say
 
 # A release may wait for its turn, bake, test, wait for capacity and drain.
 RELEASE_SECONDS = 8 * 3600

@@ -10,7 +10,7 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 
-from flows.release import release
+from spotkiln.flows.release import release
 
 
 def main() -> None:

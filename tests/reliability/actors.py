@@ -17,8 +17,8 @@ from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import NEVER, RENEW, Lease, Stage
 from spotkiln.keep.reconcile import Do, Facts
 from spotkiln.serve.fleet import Fleet, FleetSpec
-from tasks.keep import reconcile as reconcile_tasks
-from tasks.serve import fleet as fleet_tasks
+from spotkiln.tasks.keep import reconcile as reconcile_tasks
+from spotkiln.tasks.serve import fleet as fleet_tasks
 from tests.unit import nouns
 from tests.unit.memory import Memory
 from tests.unit.nouns import GROUP

@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from spotkiln import tags as t
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.keep import lease as leases
-from tasks.keep import reconcile as reconcile_tasks
-from tasks.serve import fleet as fleet_tasks
+from spotkiln.tasks.keep import reconcile as reconcile_tasks
+from spotkiln.tasks.serve import fleet as fleet_tasks
 from tests.reliability.actors import Actor, ActorClock, Host, World
 from tests.unit import nouns
 from tests.unit.memory import Request

@@ -28,8 +28,8 @@ from spotkiln.keep.versions import Version, choose, listing
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.serving import promotion_time, serving
 from spotkiln.target import Instance
-from tests.unit.nouns import GROUP, OTHER_GROUP, START
 from tests.unit.keep.test_reconcile_properties import apply
+from tests.unit.nouns import GROUP, OTHER_GROUP, START
 
 NAMES = {GROUP: "website", OTHER_GROUP: "other"}
 ROUNDS = 4

@@ -27,20 +27,20 @@ RETRY_DELAYS = [2.0, 10.0]
 
 def main() -> int:
     speed = float(sys.argv[1])
-    import tasks.step
+    import spotkiln.tasks.step
 
     # Prefect sleeps itself between tries, by its own clock.
-    tasks.step.STEP["retry_delay_seconds"] = [seconds / speed for seconds in RETRY_DELAYS]
-    import flows.nightly
-    import flows.reconcile
-    import flows.release
-    import flows.rollback
+    spotkiln.tasks.step.STEP["retry_delay_seconds"] = [seconds / speed for seconds in RETRY_DELAYS]
+    import spotkiln.flows.nightly
+    import spotkiln.flows.reconcile
+    import spotkiln.flows.release
+    import spotkiln.flows.rollback
 
     flows_by_name = {
-        "release": flows.release.release,
-        "rollback": flows.rollback.rollback,
-        "reconcile": flows.reconcile.reconcile,
-        "nightly": flows.nightly.nightly,
+        "release": spotkiln.flows.release.release,
+        "rollback": spotkiln.flows.rollback.rollback,
+        "reconcile": spotkiln.flows.reconcile.reconcile,
+        "nightly": spotkiln.flows.nightly.nightly,
     }
     from spotkiln.aws.session import connect
 

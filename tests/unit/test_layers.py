@@ -1,6 +1,7 @@
 """Who may import whom: decisions need neither Prefect nor AWS, and only one place knows AWS."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -38,7 +39,8 @@ def name_of(path: Path) -> str:
 
 @cache
 def imported(path: Path) -> tuple[str, ...]:
-    """All that a file imports, inside functions and for type checkers too."""
+    """All that a file imports, inside functions and for type checkers too. Steps and flows are
+    installed as spotkiln.tasks and spotkiln.flows; here they go by the names of their folders."""
     names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -46,7 +48,10 @@ def imported(path: Path) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively: the layers are hard to see"
             names.append(node.module or "")
-    return tuple(names)
+    assert {"tasks", "flows"}.isdisjoint(name.partition(".")[0] for name in names), (
+        f"{path}: spotkiln.tasks and spotkiln.flows, or the same file is loaded under two names"
+    )
+    return tuple(re.sub(r"^spotkiln\.(?=(tasks|flows)\b)", "", name) for name in names)
 
 
 def tops(path: Path) -> set[str]:

@@ -20,10 +20,10 @@ from spotkiln.errors import (
     TestsFailed,
     UnitFailed,
 )
-from tasks.bake import image, infra, source
-from tasks.bake.image import _test_failure
-from tasks.serve import fleet, gate
-from tasks.step import only_infrastructure
+from spotkiln.tasks.bake import image, infra, source
+from spotkiln.tasks.bake.image import _test_failure
+from spotkiln.tasks.serve import fleet, gate
+from spotkiln.tasks.step import only_infrastructure
 
 TASKS: list[Task[..., Any]] = [
     found

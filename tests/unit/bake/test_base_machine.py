@@ -22,8 +22,8 @@ from spotkiln.bake.image import Image, ImageState, newest
 from spotkiln.keep.reconcile import Facts, Owned, Snapshot, decide
 from spotkiln.target import Instance
 from tests.unit import nouns
-from tests.unit.nouns import START
 from tests.unit.keep.test_reconcile_properties import apply
+from tests.unit.nouns import START
 
 SPEC = BaseSpec()
 STEPS = ("access", "builder", "image", "tagged", "judged", "access gone")

@@ -7,10 +7,10 @@ from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel
 
-from flows.release import release
 from spotkiln.bake.app import App
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.infra import InfraNames
+from spotkiln.flows.release import release
 from spotkiln.release.release import Approval
 from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.gate import GatePolicy

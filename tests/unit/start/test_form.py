@@ -6,10 +6,10 @@ import pytest
 from prefect import Flow
 from prefect.utilities.callables import parameter_schema
 
-from flows.nightly import nightly
-from flows.reconcile import reconcile
-from flows.release import release
-from flows.rollback import rollback
+from spotkiln.flows.nightly import nightly
+from spotkiln.flows.reconcile import reconcile
+from spotkiln.flows.release import release
+from spotkiln.flows.rollback import rollback
 
 
 def schema(flow: Flow[..., Any]) -> dict[str, Any]:

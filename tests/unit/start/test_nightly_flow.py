@@ -7,8 +7,8 @@ import yaml
 from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
 
-from flows.nightly import nightly
 from spotkiln.bake.base import BaseSpec
+from spotkiln.flows.nightly import nightly
 from spotkiln.start.night import NightSpec
 from tests.unit.nouns import ROOT
 
