@@ -34,11 +34,11 @@ def read(unit: Path) -> configparser.ConfigParser:
 
 
 def test_no_placeholder_is_left(folder: Path) -> None:
-    for unit in folder.rglob("*"):
-        if unit.is_file():
-            directives = [line for line in unit.read_text().splitlines() if line[:1] != "#"]
-            # SystemCallFilter's groups have an @ too, but only one.
-            assert not [line for line in directives if line.count("@") > 1]
+    files = [one for one in folder.rglob("*") if one.is_file()]
+    assert {f"{service}.service" for service in SERVICES} <= {one.name for one in files}
+    lines = [line for one in files for line in one.read_text().splitlines() if line[:1] != "#"]
+    # SystemCallFilter's groups have an @ too, but only one.
+    assert [line for line in lines if line.count("@") > 1] == []
 
 
 @needs_systemd

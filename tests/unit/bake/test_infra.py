@@ -1,5 +1,6 @@
 """What is found by name, and whether it fits."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -41,10 +42,17 @@ def test_a_thousand_names_are_not_all_listed() -> None:
     assert str(caught.value).count("key-") == 20
 
 
-def test_what_fits() -> None:
-    check_fit(nouns.app(), nouns.target_group())
-    explicit = nouns.health_check(port="3000", path="/up?full=1")
-    check_fit(nouns.app(), nouns.target_group(health_check=explicit))
+@pytest.mark.parametrize(
+    "check", [{}, {"port": "3000"}, {"path": "/up?full=1"}, {"port": "3000", "path": "/up?"}]
+)
+def test_a_group_fits_the_application_that_it_asks_and_no_other(check: dict[str, Any]) -> None:
+    group = nouns.target_group(health_check=nouns.health_check(**check))
+    fitting = []
+    for port, path in [(3000, "/up"), (3001, "/up"), (3000, "/u"), (3000, "/up/full")]:
+        with suppress(InputError):
+            check_fit(nouns.app(port=port, health_path=path), group)
+            fitting.append((port, path))
+    assert fitting == [(3000, "/up")]
 
 
 @pytest.mark.parametrize(

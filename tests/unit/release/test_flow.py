@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import botocore.session
 import pytest
 from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
@@ -51,21 +52,13 @@ def test_unknown_fields_are_refused(model: str) -> None:
     assert MODELS[model]["additionalProperties"] is False
 
 
-@pytest.mark.parametrize(
-    ("model", "values"),
-    [
-        (
-            "AllocationStrategy",
-            ["priceCapacityOptimized", "capacityOptimized", "diversified", "lowestPrice"],
-        ),
-        (
-            "SshInterface",
-            ["public_ip", "private_ip", "public_dns", "private_dns", "session_manager"],
-        ),
-    ],
-)
-def test_choices_are_choices(model: str, values: list[str]) -> None:
-    assert SCHEMA["definitions"][model]["enum"] == values
+def test_every_way_of_choosing_pools_that_ec2_knows_can_be_chosen() -> None:
+    """But the one for which each type would need a priority: the form has none."""
+    ec2 = botocore.session.get_session().get_service_model("ec2")
+    known = set(ec2.shape_for("AllocationStrategy").metadata["enum"])
+    chosen = set(SCHEMA["definitions"]["AllocationStrategy"]["enum"])
+    assert known - chosen == {"capacityOptimizedPrioritized"}
+    assert chosen < known
 
 
 def test_every_number_has_bounds() -> None:
