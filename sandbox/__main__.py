@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sandbox.directory import AlreadyRunningError, Directory
-from sandbox.say import complain, say
+from sandbox.process.directory import AlreadyRunningError, Directory
+from sandbox.process.say import complain, say
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -51,7 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     interrupt.add_argument("--notice-seconds", type=float, default=120)
     rebalance = add("rebalance", _rebalance, "recommend to rebalance a spot instance")
     rebalance.add_argument("instance_id")
-    fault = add("fault", _fault, "set a fault: OPERATION KIND [NAME=VALUE ...]; see faults.py")
+    fault = add(
+        "fault",
+        _fault,
+        "set a fault: OPERATION KIND [NAME=VALUE ...]; see sandbox/faults/faults.py",
+    )
     fault.add_argument("fault", nargs="*", metavar="OPERATION KIND NAME=VALUE")
     fault.add_argument("--clear", action="store_true", help="remove all faults")
     keep = add("keep", _keep, "keep an image for later sandboxes: `up --kept KEY`")
@@ -62,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from sandbox import process
+    from sandbox.process import process
 
     if options.detach:
         return process.detach(options)
@@ -70,7 +74,7 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
-    from sandbox import process
+    from sandbox.process import process
 
     return process.down(Directory(options.dir))
 
@@ -130,7 +134,7 @@ def _keep(options: argparse.Namespace) -> int:
 
 
 def _forget(options: argparse.Namespace) -> int:
-    from sandbox import process
+    from sandbox.process import process
 
     directory = Directory(options.dir)
     keys = _client(options).forget() if directory.running() else process.forget(directory)

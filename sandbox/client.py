@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from sandbox.directory import Directory
+from sandbox.process.directory import Directory
 
 _ROOT = Path(__file__).parent.parent
 
@@ -40,7 +40,7 @@ class Sandbox:
         region: str = "eu-west-1",
         name: str | None = None,
     ) -> "Sandbox":
-        """Start the process and wait until it is ready. account: see account.AccountSettings."""
+        """Start the process and wait until it is ready. account: see AccountSettings."""
         directory = directory.resolve()
         command = [sys.executable, "-m", "sandbox", "up", "--detach", "--dir", str(directory)]
         command += ["--machines", machines, "--speed", str(speed), "--region", region]
@@ -152,7 +152,7 @@ class Sandbox:
     def fault(
         self, operation: str, kind: str, nth: int = 1, count: int = 1, **arguments: Any
     ) -> str:
-        """Set a fault (see faults.py for kinds and arguments); returns its id."""
+        """Set a fault (see faults/faults.py for kinds and arguments); returns its id."""
         body = {"operation": operation, "kind": kind, "nth": nth, "count": count, **arguments}
         return str(self._call("POST", "/faults", body)["id"])
 
@@ -245,7 +245,7 @@ class Sandbox:
         self._call("POST", "/late", {"seconds": seconds})
 
     def script(self, **rule: Any) -> None:
-        """How simulated machines behave; see scripts.py. match={...} names the images."""
+        """How simulated machines behave; see machines/scripts.py. match={...} names the images."""
         self._call("POST", "/scripts", rule)
 
     def clear_scripts(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 from examples.account import own_images, tags_of
 from examples.prefect_local import POOL
 from examples.repositories import make_demo
-from sandbox.simulated_machines import DEBIAN
+from sandbox.machines.simulated.machines import DEBIAN
 from tests.cli.conftest import deploy
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.world import World

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from examples.account import tags_of
-from sandbox.simulated_machines import DEBIAN
+from sandbox.machines.simulated.machines import DEBIAN
 from tests.nightly.conftest import NEW, OLD, Nights
 from tests.sandbox.account import eventually
 

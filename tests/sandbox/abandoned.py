@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from sandbox.docker_machines import DockerMachines
-from sandbox.machines import MachineSpec
+from sandbox.machines.docker.machines import DockerMachines
+from sandbox.machines.protocol import MachineSpec
 
 ASK = (
     'token=$(curl -sf -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60"'

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import capacity
-from sandbox.fleet_pools import Pool, allocate
-from sandbox.health import HealthCheck, judge
-from sandbox.machines import ProbeResult
-from sandbox.scripts import Scripts, Subject, behaviour
-from sandbox.state import InstanceRecord, State, Target
+from sandbox.balancing.health import HealthCheck, judge
+from sandbox.fleets.pools import Pool, allocate
+from sandbox.machines.protocol import ProbeResult
+from sandbox.machines.scripts import Scripts, Subject, behaviour
+from sandbox.state import capacity
+from sandbox.state.records import InstanceRecord, State, Target
 
 ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
 

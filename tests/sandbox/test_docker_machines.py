@@ -19,22 +19,22 @@ import docker
 import pytest
 from docker import DockerClient
 
-from sandbox import base_image, docker_machines_images
-from sandbox.base_image import build_context, recipe_digest
-from sandbox.base_image_apt import HostApt, Source, parse_settings, parse_sources
-from sandbox.docker_machines import DockerMachines, connect
-from sandbox.docker_machines_container import Watcher
-from sandbox.docker_machines_network import (
+from sandbox.machines.docker import base_image, images
+from sandbox.machines.docker.apt import HostApt, Source, parse_settings, parse_sources
+from sandbox.machines.docker.base_image import build_context, recipe_digest
+from sandbox.machines.docker.container import Watcher
+from sandbox.machines.docker.machines import DockerMachines, connect
+from sandbox.machines.docker.network import (
     OWNER_LABEL,
     Addresses,
     bridge_name,
     candidate_subnets,
     free_subnets,
 )
-from sandbox.docker_machines_probe import probe
-from sandbox.docker_machines_sweep import leftovers, sweep
-from sandbox.docker_machines_work import SerialWork
-from sandbox.machines import MachineError, MachineSpec, MachineState, ProbeResult
+from sandbox.machines.docker.probe import probe
+from sandbox.machines.docker.sweep import leftovers, sweep
+from sandbox.machines.docker.work import SerialWork
+from sandbox.machines.protocol import MachineError, MachineSpec, MachineState, ProbeResult
 
 NOTHING: dict[str, list[str]] = {
     "containers": [],
@@ -593,7 +593,7 @@ def test_a_spot_notice_reaches_the_machine(fleet: Fleet) -> None:
 def test_many_generations_are_squashed(
     fleet: Fleet, client: DockerClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_machines_images, "SQUASH_ABOVE_LAYERS", 1)
+    monkeypatch.setattr(images, "SQUASH_ABOVE_LAYERS", 1)
     first = fleet.running()
     fleet.ssh(first, "echo kept > kept")
     fleet.image_of(first, "ami-3")
@@ -657,9 +657,9 @@ def test_a_kept_image_is_there_in_a_later_sandbox(
         assert later.initial_images([kept_key])[1].name == "rails-base 2"
     finally:
         later.close()
-        docker_machines_images.forget_one(client, kept_key)
+        images.forget_one(client, kept_key)
     assert leftovers(client, f"{name}-later") == NOTHING
-    assert kept_key not in docker_machines_images.kept_keys(client)
+    assert kept_key not in images.kept_keys(client)
     labels = f"{OWNER_LABEL}=kept"
     untagged = client.images.list(filters={"dangling": True, "label": labels})
     assert not [image for image in untagged if kept_key in str(image.labels)]

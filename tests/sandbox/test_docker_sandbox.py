@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from sandbox.client import Sandbox
-from sandbox.directory import Directory
+from sandbox.process.directory import Directory
 from tests.sandbox.account import Account, eventually
 from tests.sandbox.test_process import command
 

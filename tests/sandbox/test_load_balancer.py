@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from sandbox.load_balancer import LoadBalancer, end_to_end, pick
-from sandbox.views import TargetRoute, TargetStateName
+from sandbox.balancing.load_balancer import LoadBalancer, end_to_end, pick
+from sandbox.balancing.routes import TargetRoute, TargetStateName
 
 Answer = Callable[["Handler"], None]
 

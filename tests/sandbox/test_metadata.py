@@ -10,16 +10,9 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from sandbox.machines import MachineSpec
-from sandbox.metadata import (
-    TOKEN_HEADER,
-    TOKEN_TTL_HEADER,
-    MetadataInstance,
-    MetadataServer,
-    look_up,
-    values,
-)
-from sandbox.views import InstanceAction
+from sandbox.machines.protocol import MachineSpec
+from sandbox.metadata.server import TOKEN_HEADER, TOKEN_TTL_HEADER, MetadataServer
+from sandbox.metadata.tree import InstanceAction, MetadataInstance, look_up, values
 
 SPEC = MachineSpec(
     instance_id="i-0123456789abcdef0",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sandbox.client import Sandbox, SandboxError
-from sandbox.directory import AlreadyRunningError, Directory
+from sandbox.process.directory import AlreadyRunningError, Directory
 from tests.sandbox.account import Account, eventually
 
 pytestmark = pytest.mark.sandbox

@@ -1,0 +1,1 @@
+"""The AWS API: moto's server, with our operations in place of its own."""

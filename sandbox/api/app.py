@@ -1,0 +1,62 @@
+"""moto's server with our operations in place of its own."""
+
+import os
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+# Read when moto is imported: the account has just the images that it is given.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+
+from moto.core import responses as core_responses
+from moto.core.common_models import BaseModel
+from moto.core.utils import method_names_from_class
+from moto.ec2 import urls as ec2_urls
+from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.responses import EC2Response
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+from moto.elb import urls as elb_urls
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from sandbox.api.fleets import FleetApi
+from sandbox.api.images import ImageApi
+from sandbox.api.instances import InstanceApi
+from sandbox.api.network import NetworkApi
+from sandbox.api.targets import SandboxElbv2
+from sandbox.engine.engine import Engine
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class SandboxEc2(FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response):
+    """EC2, ours before moto's."""
+
+
+def application(engine: Engine) -> WsgiApp:
+    """Not thread-safe: call it under the engine's lock."""
+    BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
+    TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment]
+    SandboxEc2.engine = SandboxElbv2.engine = engine
+    ec2_urls.url_paths["{0}/"] = SandboxEc2.dispatch
+    vars(elb_urls)["ELBV2Response"] = SandboxElbv2
+    # Looked up anew for every call, among hundreds of methods.
+    vars(core_responses)["method_names_from_class"] = lru_cache(method_names_from_class)
+    dispatcher = DomainDispatcherApplication(create_backend_app)
+    vars(dispatcher)["get_backend_for_host"] = lru_cache(dispatcher.get_backend_for_host)
+    return dispatcher
+
+
+def _untracked(cls: type, *_args: Any, **_kwargs: Any) -> Any:
+    """moto remembers every model it ever made; a sandbox that lives long must not."""
+    return object.__new__(cls)
+
+
+def _own_tags(resource: Any) -> list[dict[str, str]]:
+    """moto looks through the tags of everything that ever was, for each resource it tells of."""
+    kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(resource.id or ""), "")
+    own = resource.ec2_backend.tags.get(resource.id, {})
+    return [
+        {"resource_id": resource.id, "key": key, "value": value, "resource_type": kind}
+        for key, value in own.items()
+    ]

@@ -1,0 +1,47 @@
+"""What our own operations share: moto hands them parsed parameters and takes botocore's shapes."""
+
+from typing import Any, ClassVar
+
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.responses._base_response import EC2BaseResponse
+
+from sandbox.engine.engine import Engine
+
+
+class SandboxApi(EC2BaseResponse):
+    """The engine is set once, before the first request."""
+
+    engine: ClassVar[Engine]
+
+    def value(self, name: str, default: Any = None) -> Any:
+        """A parameter by its botocore name; nested ones with dots."""
+        found = self._get_param(name, default)
+        return default if found is None else found
+
+    def paged(
+        self,
+        name: str,
+        items: list[Any],
+        most: int = 1000,
+        last_token: str | None = None,
+        **more: Any,
+    ) -> ActionResult:
+        """One page of `items` under `name`, with NextToken while there are more; `last_token` is
+        what stands there when there are no more."""
+        start = int(self.value("NextToken") or 0)
+        size = int(self.value("MaxResults", most))
+        end = start + size
+        result = {name: items[start:end], **more}
+        if end < len(items):
+            result["NextToken"] = str(end)
+        elif last_token is not None:
+            result["NextToken"] = last_token
+        return ActionResult(result)
+
+
+def unsupported(operation: str, instead: str) -> EC2ClientError:
+    """moto would make something that has no machine."""
+    return EC2ClientError(
+        "UnsupportedOperation", f"the sandbox has no {operation}; it knows {instead}"
+    )

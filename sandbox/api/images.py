@@ -1,0 +1,157 @@
+"""The operations on images and snapshots that moto gets wrong or has not got."""
+
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError
+from moto.ec2.responses.amis import AmisResponse
+from moto.ec2.responses.elastic_block_store import ElasticBlockStore
+
+from sandbox.api.base import SandboxApi, unsupported
+from sandbox.state.records import utcnow
+
+
+class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
+    def _specified_tags(self) -> dict[str, dict[str, str]]:
+        """By resource type."""
+        tags: dict[str, dict[str, str]] = {}
+        for spec in self.value("TagSpecifications", []):
+            pairs = {tag["Key"]: tag["Value"] for tag in spec.get("Tags") or []}
+            tags.setdefault(spec["ResourceType"], {}).update(pairs)
+        return tags
+
+    def create_image(self) -> ActionResult:
+        self.error_on_dryrun()
+        tags = self._specified_tags()
+        image = self.engine.images.create(
+            self.value("InstanceId", ""),
+            self.value("Name", ""),
+            self.value("Description", ""),
+            tags,
+            reboot=not self.value("NoReboot", default=False),
+        )
+        return ActionResult({"ImageId": image.id})
+
+    def copy_image(self) -> ActionResult:
+        """Within the region."""
+        self.error_on_dryrun()
+        if self.value("SourceRegion") != self.engine.region:
+            raise unsupported("CopyImage between regions", "CopyImage within its region")
+        source, tags = self.value("SourceImageId", ""), self._specified_tags()
+        if self.value("CopyImageTags", default=False):
+            copied = {
+                key: value
+                for key, value in self.engine.instances.tags(source).items()
+                if not key.startswith("aws:")
+            }
+            tags["image"] = {**copied, **tags.get("image", {})}
+        image = self.engine.images.copy(
+            source, self.value("Name", ""), self.value("Description", ""), tags
+        )
+        return ActionResult({"ImageId": image.id})
+
+    def register_image(self) -> ActionResult:
+        raise unsupported("RegisterImage", "CreateImage")
+
+    def deregister_image(self) -> ActionResult:
+        self.error_on_dryrun()
+        deleted = self.engine.images.deregister(
+            self.value("ImageId", ""),
+            delete_snapshots=bool(self.value("DeleteAssociatedSnapshots", default=False)),
+        )
+        return ActionResult({"Return": True, "DeleteSnapshotResults": deleted})
+
+    def describe_images(self) -> ActionResult:
+        self.error_on_dryrun()
+        ids = self.value("ImageIds", [])
+        gone = [one for one in ids if one.startswith("ami-") and one not in self.ec2_backend.amis]
+        if missing := [one for one in gone if not self.engine.images.recently_deregistered(one)]:
+            raise InvalidAMIIdError(missing)
+        if ids and len(gone) == len(ids):
+            return ActionResult({"Images": []})
+        self.params["ImageIds"] = [one for one in ids if one not in gone]
+        images: Any = super().describe_images().result
+        return self.paged("Images", list(images["Images"]))
+
+    def describe_snapshots(self) -> ActionResult:
+        """With the owners that were asked for: moto gives everybody's."""
+        found: Any = ElasticBlockStore.describe_snapshots(self).result
+        wanted = {
+            self.current_account if owner == "self" else owner
+            for owner in self.value("OwnerIds", [])
+        }
+        snapshots = [one for one in found["Snapshots"] if not wanted or one.owner_id in wanted]
+        return self.paged("Snapshots", snapshots)
+
+    def modify_image_attribute(self) -> ActionResult:
+        image = self.engine.images.own(self.value("ImageId", ""))
+        attribute = self.value("Attribute")
+        support = self.value("ImdsSupport.Value") or (
+            self.value("Value") if attribute == "imdsSupport" else None
+        )
+        description = self.value("Description.Value") or (
+            self.value("Value") if attribute == "description" else None
+        )
+        if support is None and description is None:
+            return super().modify_image_attribute()
+        self.error_on_dryrun()
+        if support is not None:
+            if support != "v2.0":
+                raise EC2ClientError(
+                    "InvalidParameterValue", f"Value ({support}) for imdsSupport is invalid."
+                )
+            image.imds_support = support
+        if description is not None:
+            image.description = description
+        return EmptyResult()
+
+    def enable_image_deregistration_protection(self) -> ActionResult:
+        self.error_on_dryrun()
+        image = self.engine.images.own(self.value("ImageId", ""))
+        cooldown = self.value("WithCooldown", default=False)
+        image.deregistration_protection = (
+            "enabled-with-cooldown" if cooldown else "enabled-without-cooldown"
+        )
+        return ActionResult({"Return": "true"})
+
+    def disable_image_deregistration_protection(self) -> ActionResult:
+        """Without the day that a cooldown lasts."""
+        self.error_on_dryrun()
+        self.engine.images.own(self.value("ImageId", "")).deregistration_protection = "disabled"
+        return ActionResult({"Return": "true"})
+
+    def lock_snapshot(self) -> ActionResult:
+        self.error_on_dryrun()
+        snapshot = self.ec2_backend.get_snapshot(self.value("SnapshotId", ""))
+        self.engine.state.locked_snapshots.add(snapshot.id)
+        return ActionResult({"SnapshotId": snapshot.id, "LockState": self.value("LockMode")})
+
+    def unlock_snapshot(self) -> ActionResult:
+        self.error_on_dryrun()
+        snapshot = self.ec2_backend.get_snapshot(self.value("SnapshotId", ""))
+        self.engine.state.locked_snapshots.discard(snapshot.id)
+        return ActionResult({"SnapshotId": snapshot.id})
+
+    def delete_snapshot(self) -> ActionResult:
+        name = self.value("SnapshotId", "")
+        if name in self.engine.state.locked_snapshots:
+            raise EC2ClientError(
+                "OperationNotPermitted", f"The snapshot '{name}' is locked and cannot be deleted."
+            )
+        return ElasticBlockStore.delete_snapshot(self)
+
+    def enable_image_deprecation(self) -> ActionResult:
+        self.error_on_dryrun()
+        image = self.engine.images.own(self.value("ImageId", ""))
+        when = self.value("DeprecateAt")
+        if when is None or when <= utcnow():
+            raise EC2ClientError(
+                "InvalidParameterValue", "The date and time to deprecate the AMI must be later"
+            )
+        image.deprecation_time = when.strftime("%Y-%m-%dT%H:%M:00.000Z")
+        return ActionResult({"Return": True})
+
+    def disable_image_deprecation(self) -> ActionResult:
+        self.error_on_dryrun()
+        self.engine.images.own(self.value("ImageId", "")).deprecation_time = None
+        return ActionResult({"Return": True})

@@ -1,0 +1,202 @@
+"""The operations on instances that moto gets wrong."""
+
+import base64
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.exceptions import EC2ClientError, InvalidInstanceTypeError
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+from moto.ec2.models.instances import Instance, Reservation
+from moto.ec2.responses.instances import InstanceResponse
+
+from sandbox.api.base import SandboxApi, unsupported
+from sandbox.compute.instances import CODES
+from sandbox.fleets import config as fleet_config
+from sandbox.fleets.launching import check_key, set_profile
+from sandbox.fleets.rounds import no_capacity
+from sandbox.state import capacity, prices
+from sandbox.state.records import utcnow
+
+
+def _state(name: str) -> dict[str, Any]:
+    return {"Code": CODES[name], "Name": name}
+
+
+class InstanceApi(SandboxApi, InstanceResponse):
+    def run_instances(self) -> ActionResult:
+        token, content = self.value("ClientToken"), self._content()
+        known = self.engine.state.tokens.get(f"run-instances/{token}") if token else None
+        if known is not None and known[1] in self.ec2_backend.reservations:
+            if known[0] != content:
+                raise EC2ClientError(
+                    "IdempotentParameterMismatch",
+                    "Arguments on this idempotent request are inconsistent with arguments used "
+                    "in previous request(s).",
+                )
+            return ActionResult(self.ec2_backend.reservations[known[1]])
+        self._check_launch()
+        self.params["MinCount"] = self.value("MaxCount", 1)  # moto launches MinCount
+        reservation = super().run_instances().result
+        assert isinstance(reservation, Reservation)
+        set_profile(self.engine, reservation, self.value("IamInstanceProfile", {}))
+        spot = self.value("InstanceMarketOptions.MarketType") == "spot"
+        self.engine.instances.adopt(reservation, spot=spot)
+        if token:
+            self.engine.state.tokens[f"run-instances/{token}"] = content, reservation.id
+        return ActionResult(reservation)
+
+    def _content(self) -> str:
+        return json.dumps(self.params, sort_keys=True, default=str)
+
+    def _check_launch(self) -> None:
+        template = self.value("LaunchTemplate")
+        data = {}
+        if template:
+            reference = {"Version": "$Default", **template}
+            data = fleet_config.template_version(self.engine, reference).data
+        image_id = self.value("ImageId") or data.get("ImageId")
+        if not image_id:
+            raise EC2ClientError(
+                "MissingParameter", "The request must contain the parameter ImageId"
+            )
+        self.engine.images.must_be_usable(image_id)
+        instance_type = self.value("InstanceType") or data.get("InstanceType") or "m1.small"
+        if not prices.known(instance_type):
+            raise EC2ClientError(
+                "InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType."
+            )
+        fleet_config.check_architecture(self.engine, image_id, instance_type)
+        check_key(self.engine, self.value("KeyName"))
+        self._check_capacity(instance_type)
+
+    def _check_capacity(self, instance_type: str) -> None:
+        subnet_id = self.value("SubnetId") or next(
+            (nic["SubnetId"] for nic in self.value("NetworkInterfaces", []) if "SubnetId" in nic),
+            None,
+        )
+        zone = self.value("Placement.AvailabilityZone") or f"{self.region}a"
+        if subnet_id:
+            zone = self.ec2_backend.get_subnet(subnet_id).availability_zone
+        spot = self.value("InstanceMarketOptions.MarketType") == "spot"
+        free = capacity.free(self.engine.state, f"{instance_type}/{zone}", spot=spot)
+        if free is not None and free < int(self.value("MinCount", 1)):
+            raise EC2ClientError("InsufficientInstanceCapacity", no_capacity(instance_type, zone))
+
+    def terminate_instances(self) -> ActionResult:
+        changed = self._named()
+        for instance in changed:
+            if instance.disable_api_termination:
+                raise EC2ClientError(
+                    "OperationNotPermitted",
+                    f"The instance '{instance.id}' may not be terminated. Modify its "
+                    "'disableApiTermination' instance attribute and try again.",
+                )
+        before = {instance.id: instance.state for instance in changed}
+        self.engine.instances.terminate(list(before))
+        return self._changed("TerminatingInstances", changed, before)
+
+    def stop_instances(self) -> ActionResult:
+        changed = self._named()
+        before = {instance.id: instance.state for instance in changed}
+        for instance_id in before:
+            self.engine.instances.stop(instance_id)
+        return self._changed("StoppingInstances", changed, before)
+
+    def start_instances(self) -> ActionResult:
+        changed = self._named()
+        before = {instance.id: instance.state for instance in changed}
+        for instance_id in before:
+            self.engine.instances.start(instance_id)
+        return self._changed("StartingInstances", changed, before)
+
+    def reboot_instances(self) -> ActionResult:
+        for instance in self._named():
+            self.engine.instances.reboot(instance.id)
+        return EmptyResult()
+
+    def _named(self) -> list[Instance]:
+        """All of them exist, or none is touched."""
+        instances = self.ec2_backend.get_multi_instances_by_id(self.value("InstanceIds", []))
+        self.error_on_dryrun()
+        found: list[Instance] = instances
+        return found
+
+    def _changed(
+        self, name: str, instances: list[Instance], before: dict[str, str]
+    ) -> ActionResult:
+        return ActionResult(
+            {
+                name: [
+                    {
+                        "InstanceId": instance.id,
+                        "CurrentState": _state(instance.state),
+                        "PreviousState": _state(before[instance.id]),
+                    }
+                    for instance in instances
+                ]
+            }
+        )
+
+    def request_spot_instances(self) -> ActionResult:
+        raise unsupported("RequestSpotInstances", "RunInstances with InstanceMarketOptions")
+
+    def create_fleet(self) -> ActionResult:
+        raise unsupported("CreateFleet", "RequestSpotFleet")
+
+    def get_console_output(self) -> ActionResult:
+        instance = self.ec2_backend.get_instance(self.value("InstanceId", ""))
+        latest = str(self.value("Latest", "")).lower() == "true"
+        if latest and INSTANCE_TYPES[instance.instance_type].get("Hypervisor") != "nitro":
+            raise EC2ClientError(
+                "UnsupportedOperation",
+                f"The instance type {instance.instance_type} does not support the latest console "
+                "output.",
+            )
+        record = self.engine.instances.record(instance.id)
+        text = self.engine.machines.console(instance.id) if latest else record.posted
+        return ActionResult(
+            {
+                "InstanceId": instance.id,
+                "Timestamp": utcnow(),
+                "Output": base64.b64encode(text.encode()[-65536:]).decode(),
+            }
+        )
+
+    def describe_instance_types(self) -> ActionResult:
+        names = self.value("InstanceTypes", [])
+        if unknown := [name for name in names if not prices.known(name)]:
+            raise InvalidInstanceTypeError(unknown, error_type="InvalidInstanceType")
+        result: Any = super().describe_instance_types().result
+        return self.paged("InstanceTypes", list(result["InstanceTypes"]), most=100)
+
+    def describe_spot_price_history(self) -> ActionResult:
+        filters: dict[str, Any] = self._filters_from_querystring()
+        types = self.value("InstanceTypes", []) or filters.get("instance-type") or ["t3.micro"]
+        zones = filters.get("availability-zone") or (
+            [self.value("AvailabilityZone")] if self.value("AvailabilityZone") else None
+        )
+        products = self.value("ProductDescriptions", []) or ["Linux/UNIX"]
+        end: datetime = self.value("EndTime", utcnow())
+        start: datetime = self.value("StartTime", end - timedelta(days=1))
+        rows = [
+            {
+                "InstanceType": one,
+                "ProductDescription": product,
+                "SpotPrice": f"{price:.6f}",
+                "AvailabilityZone": zone.name,
+                "AvailabilityZoneId": zone.zone_id,
+                "Timestamp": when,
+            }
+            for one in types
+            if prices.known(one)
+            for zone in self.ec2_backend.describe_availability_zones()
+            if zones is None or zone.name in zones
+            for product in products
+            if product in ("Linux/UNIX", "Linux/UNIX (Amazon VPC)")
+            for when, price in prices.history(one, zone.name, start, end)
+        ]
+        rows.sort(key=lambda row: row["Timestamp"], reverse=True)
+        # EC2's last page of this call has a token too, an empty one.
+        return self.paged("SpotPriceHistory", rows, last_token="")

@@ -1,0 +1,29 @@
+"""Security groups: what moto lets pass and EC2 does not."""
+
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
+from moto.ec2.responses.security_groups import SecurityGroups
+
+from sandbox.api.base import SandboxApi
+
+
+class NetworkApi(SandboxApi, SecurityGroups):
+    def delete_security_group(self) -> ActionResult:
+        name_or_id = self.value("GroupId") or self.value("GroupName", "")
+        group = self.ec2_backend.get_security_group_by_name_or_id(name_or_id)
+        if group is not None and group.name == "default":
+            raise EC2ClientError(
+                "CannotDelete",
+                f'the specified group: "{group.id}" name: "default" cannot be deleted by a user',
+            )
+        if group is not None and self._used(group.id):
+            raise DependencyViolationError(f"resource {group.id} has a dependent object")
+        return super().delete_security_group()
+
+    def _used(self, group_id: str) -> bool:
+        """By an instance that has not ended, or by a load balancer."""
+        interfaces = self.ec2_backend.enis.values()
+        balancers = self.engine.elbv2.load_balancers.values()
+        return any(group_id in [group.id for group in eni.group_set] for eni in interfaces) or any(
+            group_id in (balancer.security_groups or []) for balancer in balancers
+        )

@@ -1,0 +1,104 @@
+"""One real load balancer on loopback for every target group that a listener forwards to."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sandbox.engine.engine import Engine
+
+log = logging.getLogger(__name__)
+
+
+class Balancer(Protocol):
+    """`port` is where it listens once start() has returned."""
+
+    port: int
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def counters(self) -> dict[str, Any]: ...
+
+
+class Balancers:
+    """Follows the account's listeners, so that groups made later get an address too."""
+
+    def __init__(self, engine: Engine, changed: Callable[[], object]) -> None:
+        self._engine = engine
+        self._changed = changed
+        self._running: dict[str, Balancer] = {}  # by the target group's name
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="balancers", daemon=True)
+
+    def start(self) -> None:
+        self.sync()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=10)
+        for balancer in self._running.values():
+            balancer.stop()
+        self._running.clear()
+
+    def addresses(self) -> dict[str, str]:
+        return {
+            name: f"http://127.0.0.1:{balancer.port}" for name, balancer in self._running.items()
+        }
+
+    def counters(self, name: str) -> dict[str, Any]:
+        """What has gone through it; KeyError if there is none of that name."""
+        return self._running[name].counters()
+
+    def _follow(self) -> None:
+        while not self._stopping.wait(1.0):
+            try:
+                if self.sync():
+                    self._changed()
+            except Exception:
+                log.exception("the load balancers could not be brought up to date")
+
+    def sync(self) -> bool:
+        """Start and stop what the listeners ask for; True if anything changed."""
+        wanted = self._forwarded()
+        ended, begun = set(self._running) - wanted, wanted - set(self._running)
+        for name in ended:
+            self._running.pop(name).stop()
+        for name in sorted(begun):
+            balancer = self._make(name)
+            balancer.start()
+            self._running[name] = balancer
+        return bool(ended or begun)
+
+    def _make(self, name: str) -> Balancer:
+        from sandbox.balancing.load_balancer import (
+            LoadBalancer,  # aiohttp is only needed from here on
+        )
+
+        return LoadBalancer(lambda: self._engine.targets.routes(name), "127.0.0.1", 0)
+
+    def _forwarded(self) -> set[str]:
+        """Names of the target groups behind a listener."""
+        with self._engine.lock:
+            groups = self._engine.elbv2.target_groups
+            return {
+                groups[arn].name
+                for balancer in self._engine.elbv2.load_balancers.values()
+                for listener in balancer.listeners.values()
+                for arn in _target_groups(listener)
+                if arn in groups
+            }
+
+
+def _target_groups(listener: Any) -> list[str]:
+    arns = []
+    for action in listener.default_actions:
+        data = action.data
+        arns.append(data.get("TargetGroupArn"))
+        arns += [
+            group.get("TargetGroupArn")
+            for group in (data.get("ForwardConfig") or {}).get("TargetGroups") or []
+        ]
+    return [arn for arn in arns if arn]

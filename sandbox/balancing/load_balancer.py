@@ -1,0 +1,297 @@
+"""A reverse proxy on loopback that routes a target group's requests as an ALB does.
+
+`pick` decides where a request goes; `LoadBalancer` carries it there and back, streaming both ways.
+Answers of its own: 503 no target, 502 the target refused or broke the connection, 504 it did not
+answer in time. It does not try another target, as an ALB doesn't.
+"""
+
+import asyncio
+import errno
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from sandbox.balancing.routes import TargetRoute
+from sandbox.loop_thread import LoopThread
+
+# ALB's own figures.
+CONNECT_SECONDS = 10.0
+IDLE_SECONDS = 60.0
+CLIENT_KEEPALIVE_SECONDS = 3600.0
+
+_ROUTES_SECONDS = 0.1  # how old the list of targets may be
+# Shorter than servers keep an idle connection (puma: 20 s or more), so that a pooled one is
+# seldom closed under a request.
+_POOL_SECONDS = 4.0
+_SMALL_BYTES = 65536
+_HEADER_BYTES = 65536
+_HOP_BY_HOP = {
+    "connection",
+    "expect",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT}
+_REASONS = {
+    502: "Bad Gateway",
+    503: "Service Temporarily Unavailable",
+    504: "Gateway Time-out",
+}
+
+
+def pick(routes: Sequence[TargetRoute], turn: int) -> TargetRoute | None:
+    """The turn-th target that may have a request: healthy ones, or, when none is, every
+    registered one that is not leaving (fail open). None if there is nowhere to send it."""
+    reachable = [route for route in routes if route.address is not None]
+    healthy = [route for route in reachable if route.state == "healthy"]
+    eligible = healthy or [r for r in reachable if r.state in ("initial", "unhealthy")]
+    return eligible[turn % len(eligible)] if eligible else None
+
+
+def end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """Without those that concern one connection only (RFC 9110, 7.6.1)."""
+    named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
+    dropped = _HOP_BY_HOP | named
+    return CIMultiDict((key, value) for key, value in headers.items() if key.lower() not in dropped)
+
+
+class LoadBalancer:
+    """Serves from `start` to `stop`, in a thread of its own. `port` is the real one after `start`.
+
+    `routes` is asked for the target group's members, from another thread, at most ten times a
+    second; it should answer within milliseconds.
+    """
+
+    def __init__(
+        self,
+        routes: Callable[[], Sequence[TargetRoute]],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
+        self._ask_routes = routes
+        self._routes: Sequence[TargetRoute] = ()
+        self._routes_until = 0.0
+        self._turn = 0
+        self._counts = _Counts()
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=connect_seconds, sock_read=idle_seconds
+        )
+        self.host, self.port = host, port
+        self._thread: LoopThread | None = None
+
+    def start(self) -> None:
+        """Returns once it listens. Raises OSError if the port is taken."""
+        self._thread = LoopThread("load-balancer")
+        try:
+            self.port = self._thread.run(self._listen())
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Safe to repeat. Requests under way are cut."""
+        if self._thread is not None:
+            self._thread.run(self._close())
+            self._thread.close()
+            self._thread = None
+
+    @property
+    def address(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def counters(self) -> dict[str, Any]:
+        """Since the start: requests, in_flight, codes (as clients saw them), generated (by the
+        load balancer itself), targets: {instance id: {requests, codes}}."""
+        return self._counts.snapshot()
+
+    async def _listen(self) -> int:
+        self._routes_lock = asyncio.Lock()
+        self._pooled = self._session(keepalive_timeout=_POOL_SECONDS)
+        self._fresh = self._session(force_close=True)
+        server = web.Server(
+            self._handle,
+            access_log=None,
+            keepalive_timeout=CLIENT_KEEPALIVE_SECONDS,
+            auto_decompress=False,
+            max_line_size=_HEADER_BYTES,
+            max_field_size=_HEADER_BYTES,
+        )
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self.host, self.port, backlog=1024).start()
+        return int(self._runner.addresses[0][1])
+
+    async def _close(self) -> None:
+        await self._runner.cleanup()
+        await self._pooled.close()
+        await self._fresh.close()
+
+    def _session(self, **connector: Any) -> aiohttp.ClientSession:
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, **connector),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            max_line_size=_HEADER_BYTES,
+            max_field_size=_HEADER_BYTES,
+        )
+        # It would repeat on another pooled connection, which may be as stale; see `_send`.
+        session._retry_connection = False
+        return session
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        route = pick(await self._current_routes(), self._turn)
+        self._turn += 1
+        if route is None or route.address is None:
+            return self._own(503, None)
+        self._counts.in_flight += 1
+        try:
+            return await self._forward(request, route, route.address)
+        except TimeoutError:
+            return self._own(504, route)
+        except aiohttp.ClientOSError as error:
+            return self._own(504 if error.errno in _UNREACHABLE else 502, route)
+        except aiohttp.ClientError:
+            return self._own(502, route)
+        finally:
+            self._counts.in_flight -= 1
+
+    async def _current_routes(self) -> Sequence[TargetRoute]:
+        """Asked for at most once at a time; the loop never waits for the account's lock."""
+        if time.monotonic() >= self._routes_until:
+            async with self._routes_lock:
+                if time.monotonic() >= self._routes_until:
+                    self._routes = await asyncio.to_thread(self._ask_routes)
+                    self._routes_until = time.monotonic() + _ROUTES_SECONDS
+        return self._routes
+
+    async def _forward(
+        self, request: web.BaseRequest, route: TargetRoute, address: tuple[str, int]
+    ) -> web.StreamResponse:
+        host, port = address
+        url = URL(f"http://{host}:{port}{request.rel_url.raw_path_qs}", encoded=True)
+        async with await self._send(request, url) as answer:
+            return await self._relay(request, route, answer)
+
+    async def _send(self, request: web.BaseRequest, url: URL) -> aiohttp.ClientResponse:
+        """On a pooled connection only what may be repeated, and if that breaks (the target may
+        just have closed it) once more on a new one. Everything else on a new one, once."""
+        body = request.content if request.body_exists else None
+        headers = self._request_headers(request)
+
+        async def send(session: aiohttp.ClientSession) -> aiohttp.ClientResponse:
+            return await session.request(
+                request.method, url, headers=headers, data=body, allow_redirects=False
+            )
+
+        if body is None and request.method in aiohttp.client.IDEMPOTENT_METHODS:
+            try:
+                return await send(self._pooled)
+            except aiohttp.ClientConnectorError:
+                raise
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                pass
+        return await send(self._fresh)
+
+    def _request_headers(self, request: web.BaseRequest) -> CIMultiDict[str]:
+        headers = end_to_end(request.headers)
+        before = request.headers.get("X-Forwarded-For")
+        client = request.remote or "127.0.0.1"
+        headers["X-Forwarded-For"] = f"{before}, {client}" if before else client
+        headers["X-Forwarded-Proto"] = "http"
+        headers["X-Forwarded-Port"] = str(self.port)
+        return headers
+
+    async def _relay(
+        self, request: web.BaseRequest, route: TargetRoute, answer: aiohttp.ClientResponse
+    ) -> web.StreamResponse:
+        """A failure before the first byte is the caller's to answer; later the client's connection
+        is cut, so that it can't take half an answer for a whole one."""
+        headers = end_to_end(answer.headers)
+        length = answer.content_length
+        response: web.StreamResponse
+        if length is not None and length <= _SMALL_BYTES and request.method != "HEAD":
+            body = await answer.read()
+            headers.popall("Content-Length", None)
+            response = web.Response(
+                status=answer.status, reason=answer.reason, headers=headers, body=body
+            )
+            self._counts.forwarded(route, answer.status)
+            return response
+        response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
+        self._counts.forwarded(route, answer.status)
+        try:
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            await response.write_eof()
+        except (aiohttp.ClientError, TimeoutError, ConnectionError):
+            self._counts.cut += 1
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+    def _own(self, status: int, route: TargetRoute | None) -> web.Response:
+        self._counts.generated(route, status)
+        title = f"{status} {_REASONS[status]}"
+        return web.Response(
+            status=status,
+            reason=_REASONS[status],
+            headers={"Server": "awselb/2.0"},
+            text=f"<html>\r\n<head><title>{title}</title></head>\r\n"
+            f"<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n",
+            content_type="text/html",
+        )
+
+
+class _Counts:
+    """Written by the load balancer's thread; a reader may miss the request just being counted."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.cut = 0
+        self._codes: Counter[int] = Counter()
+        self._generated: Counter[int] = Counter()
+        self._targets: defaultdict[str, Counter[int]] = defaultdict(Counter)
+
+    def forwarded(self, route: TargetRoute, status: int) -> None:
+        self._codes[status] += 1
+        self._targets[route.instance_id][status] += 1
+
+    def generated(self, route: TargetRoute | None, status: int) -> None:
+        self._codes[status] += 1
+        self._generated[status] += 1
+        if route is not None:
+            self._targets[route.instance_id][status] += 1
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "requests": self._codes.total(),
+            "in_flight": self.in_flight,
+            "cut": self.cut,
+            "codes": _text_keys(self._codes),
+            "generated": _text_keys(self._generated),
+            "targets": {
+                instance_id: {"requests": codes.total(), "codes": _text_keys(codes)}
+                for instance_id, codes in sorted(self._targets.copy().items())
+            },
+        }
+
+
+def _text_keys(codes: Counter[int]) -> dict[str, int]:
+    return {str(code): count for code, count in sorted(codes.copy().items())}

@@ -1,0 +1,1 @@
+"""Instances and images: EC2's states, which follow the machines."""

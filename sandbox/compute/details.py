@@ -1,0 +1,72 @@
+"""What a machine is told of its instance, and what moto's instance is told of its machine."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from moto.ec2.models.instances import Instance
+
+from sandbox.machines.protocol import MachineSpec
+from sandbox.state.records import ACCOUNT_ID, InstanceRecord
+
+if TYPE_CHECKING:
+    from sandbox.engine.engine import Engine
+
+
+def machine_spec(engine: Engine, instance: Instance, record: InstanceRecord) -> MachineSpec:
+    ec2: Any = engine.ec2
+    subnet = ec2.get_subnet(instance.subnet_id)
+    image = ec2.amis.get(instance.image_id)
+    key = ec2.key_pairs.get(instance.key_name)
+    profile: Any = instance.iam_instance_profile
+    user_data: Any = instance.user_data
+    return MachineSpec(
+        instance_id=instance.id,
+        image_id=instance.image_id,
+        image_name=(image.name if image else "") or "",
+        instance_type=instance.instance_type,
+        region=engine.region,
+        zone=subnet.availability_zone,
+        zone_id=subnet.availability_zone_id,
+        account_id=ACCOUNT_ID,
+        vpc_id=subnet.vpc_id,
+        subnet_id=subnet.id,
+        spot=record.spot,
+        private_ip=instance.private_ip or "",
+        public_ip=instance.public_ip,
+        key_name=instance.key_name,
+        public_key=key.public_key.strip() if key else None,
+        security_groups=tuple(group.name for group in instance.nics[0].group_set),
+        instance_profile_arn=profile["Arn"] if profile else None,
+        user_data=base64.b64decode(str(user_data)) if user_data else b"",
+        tags=engine.instances.tags(instance.id),
+        tags_in_metadata=instance.metadata_options.instance_metadata_tags == "enabled",
+        image_tags=engine.instances.tags(instance.image_id),
+    )
+
+
+def give_root_volume(engine: Engine, instance: Instance) -> None:
+    """moto's default is at /dev/sda1, whatever the image says; with mappings given that
+    leave the root device out, it makes none at all."""
+    mapping, root = instance.block_device_mapping, instance.root_device_name
+    if root in mapping:
+        return
+    if "/dev/sda1" in mapping:
+        mapping[root] = mapping.pop("/dev/sda1")
+        volume = engine.ec2.get_volume(mapping[root].volume_id)
+        assert volume.attachment is not None
+        volume.attachment.device = root
+    else:
+        zone = str(instance.placement.zone)
+        volume = engine.ec2.create_volume(size=8, zone_name=zone)
+        engine.ec2.attach_volume(volume.id, instance.id, root, True)
+
+
+def set_address(instance: Instance, address: str) -> None:
+    nic = instance.nics.get(0)
+    if nic is None or nic.private_ip_address == address:
+        return
+    nic.private_ip_address = address
+    nic.private_ip_addresses = [{"Primary": True, "PrivateIpAddress": address}]
+    nic.public_ip = address

@@ -1,0 +1,234 @@
+"""Images and their snapshots: pending until the machine's disk is really there."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError, UnvailableAMIIdError
+from moto.ec2.models.amis import Ami
+from moto.ec2.utils import random_ami_id
+
+from sandbox.machines.protocol import InitialImage
+from sandbox.state.records import ACCOUNT_ID, utcnow
+
+if TYPE_CHECKING:
+    from sandbox.engine.engine import Engine
+
+_NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
+ROOT_DEVICE = "/dev/xvda"
+
+
+class SandboxAmi(Ami):
+    """An EBS-backed image, as everybody's are."""
+
+    imds_support: str | None = None
+    deprecation_time: str | None = None
+    ena_support = True
+    source_image_id: str | None = None
+    source_image_region: str | None = None
+    deregistration_protection = "disabled"
+    state_reason: dict[str, str] | None = None
+
+    @property
+    def block_device_mappings(self) -> list[dict[str, Any]]:
+        ebs = {
+            "SnapshotId": self.ebs_snapshot.id,
+            "VolumeSize": 8,
+            "DeleteOnTermination": True,
+            "VolumeType": "gp3",
+            "Encrypted": False,
+        }
+        return [{"DeviceName": self.root_device_name, "Ebs": ebs}]
+
+
+class Images:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add_initial(self, image: InitialImage) -> None:
+        ami = self._make(
+            image.image_id,
+            image.name,
+            image.description,
+            owner_id=image.owner_id,
+            public=image.owner_id != ACCOUNT_ID,
+        )
+        ami.creation_date = datetime.fromisoformat(image.created).replace(tzinfo=None)
+        self._tag(ami.id, dict(image.tags))
+
+    def create(
+        self,
+        instance_id: str,
+        name: str,
+        description: str,
+        tags: dict[str, dict[str, str]],
+        *,
+        reboot: bool,
+    ) -> SandboxAmi:
+        """tags: by resource type, `image` and `snapshot`."""
+        self._check_name(name)
+        if unknown := set(tags) - {"image", "snapshot"}:
+            raise EC2ClientError(
+                "InvalidParameterValue",
+                f"'{min(unknown)}' is not a valid taggable resource type for this operation.",
+            )
+        instance = self._engine.instances.get(instance_id)
+        if instance.state not in ("running", "stopping", "stopped"):
+            raise EC2ClientError(
+                "IncorrectState", f"Instance '{instance_id}' is not 'running' or 'stopped'."
+            )
+        ami = self._make(random_ami_id(), name, description, source=instance.image_id)
+        ami.instance_id = instance_id
+        ami.state = "pending"
+        ami.ebs_snapshot.status = "pending"
+        ami.ebs_snapshot.description = f"Created by CreateImage({instance_id}) for {ami.id}"
+        self._tag(ami.id, tags.get("image", {}))
+        self._tag(ami.ebs_snapshot.id, tags.get("snapshot", {}))
+        self._engine.machines.create_image(instance_id, ami.id, name, tags.get("image", {}))
+        if reboot and instance.state == "running":
+            self._engine.machines.reboot(instance_id)
+        self._engine.wake()
+        return ami
+
+    def copy(
+        self, source_id: str, name: str, description: str, tags: dict[str, dict[str, str]]
+    ) -> SandboxAmi:
+        """CopyImage within the region; `tags` by resource type. Its source may be anybody's."""
+        self._check_name(name)
+        self.must_be_usable(source_id)
+        source = self._engine.ec2.amis[source_id]
+        ami = self._make(random_ami_id(), name, description, source=source_id)
+        ami.state = "pending"
+        ami.ebs_snapshot.status = "pending"
+        ami.ebs_snapshot.description = (
+            f"Copied for DestinationAmi {ami.id} from SourceAmi {source_id} "
+            f"for SourceSnapshot {source.ebs_snapshot.id}. "
+            f"Task created on {round(utcnow().timestamp() * 1000)}."
+        )
+        self._tag(ami.id, tags.get("image", {}))
+        self._tag(ami.ebs_snapshot.id, tags.get("snapshot", {}))
+        self._engine.machines.copy_image(source_id, ami.id, name, tags.get("image", {}))
+        self._engine.wake()
+        return ami
+
+    def _check_name(self, name: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise EC2ClientError(
+                "InvalidAMIName.Malformed",
+                "AMI names must be between 3 and 128 characters long, and may contain letters, "
+                "numbers, '(', ')', '.', '-', '/' and '_'",
+            )
+        for ami in self._engine.ec2.amis.values():
+            if ami.name == name and ami.owner_id == ACCOUNT_ID:
+                raise EC2ClientError(
+                    "InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {ami.id}"
+                )
+
+    def _make(
+        self,
+        image_id: str,
+        name: str,
+        description: str,
+        *,
+        owner_id: str = ACCOUNT_ID,
+        public: bool = False,
+        source: str | None = None,
+    ) -> SandboxAmi:
+        ami = SandboxAmi(
+            self._engine.ec2,
+            image_id,
+            name=name,
+            description=description,
+            owner_id=owner_id,
+            public=public,
+            virtualization_type="hvm",
+            hypervisor="xen",
+            architecture="x86_64",
+            root_device_type="ebs",
+            root_device_name=ROOT_DEVICE,
+            image_location=f"{owner_id}/{name}",
+            region_name=f"{self._engine.region}a",
+            creation_date=utcnow(),
+            boot_mode="uefi-preferred",
+        )
+        ami.source_image_id = source
+        ami.source_image_region = self._engine.region if source else None
+        self._engine.ec2.amis[image_id] = ami
+        return ami
+
+    def _tag(self, resource_id: str, tags: dict[str, str]) -> None:
+        if tags:
+            self._engine.ec2.create_tags([resource_id], tags)
+
+    def must_be_usable(self, image_id: str) -> None:
+        """As a launch demands it."""
+        if not image_id.startswith("ami-"):
+            raise EC2ClientError(
+                "InvalidAMIID.Malformed", f'Invalid id: "{image_id}" (expecting "ami-...")'
+            )
+        ami = self._engine.ec2.amis.get(image_id)
+        if ami is None:
+            raise InvalidAMIIdError(image_id)
+        if ami.state != "available":
+            raise EC2ClientError(
+                "InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available"
+            )
+
+    def own(self, image_id: str) -> SandboxAmi:
+        """One that this account may change."""
+        ami = self._engine.ec2.amis.get(image_id)
+        if ami is None:
+            if image_id in self._engine.state.deregistered:
+                raise UnvailableAMIIdError(image_id)
+            raise InvalidAMIIdError(image_id)
+        if ami.owner_id != ACCOUNT_ID or not isinstance(ami, SandboxAmi):
+            raise EC2ClientError("AuthFailure", f"Not authorized for image:{image_id}")
+        return ami
+
+    def deregister(self, image_id: str, *, delete_snapshots: bool) -> list[dict[str, str]]:
+        """Returns what became of the snapshots, if they were to go too."""
+        ami = self.own(image_id)
+        if ami.deregistration_protection != "disabled":
+            raise EC2ClientError(
+                "OperationNotPermitted",
+                f"The image '{image_id}' cannot be deregistered because deregistration protection "
+                "is enabled for it.",
+            )
+        del self._engine.ec2.amis[image_id]
+        self._engine.ec2.tags.pop(image_id, None)
+        self._engine.state.deregistered[image_id] = self._engine.clock.now()
+        self._engine.machines.remove_image(image_id)
+        if not delete_snapshots:
+            return []
+        self._engine.ec2.delete_snapshot(ami.ebs_snapshot.id)
+        return [{"SnapshotId": ami.ebs_snapshot.id, "ReturnCode": "success"}]
+
+    def recently_deregistered(self, image_id: str) -> bool:
+        """AWS answers for such an id with an empty list for as long as instances use it."""
+        return image_id in self._engine.state.deregistered and any(
+            self._engine.instances.get(record.instance_id).image_id == image_id
+            for record in self._engine.state.instances.values()
+            if record.ended_at is None
+        )
+
+    def moving(self) -> bool:
+        return any(ami.state == "pending" for ami in self._engine.ec2.amis.values())
+
+    def tick(self) -> None:
+        for ami in self._engine.ec2.amis.values():
+            if ami.state != "pending":
+                continue
+            status = self._engine.machines.image_state(ami.id)
+            if status == "available":
+                ami.state = "available"
+                ami.ebs_snapshot.status = "completed"
+            elif status in ("failed", "absent"):
+                ami.state = "failed"
+                ami.ebs_snapshot.status = "error"
+                assert isinstance(ami, SandboxAmi)
+                ami.state_reason = {
+                    "Code": "Server.InternalError",
+                    "Message": "Server.InternalError: An internal error has occurred",
+                }

@@ -1,0 +1,1 @@
+"""The control API, for tests, the demo and the command line."""

@@ -1,0 +1,246 @@
+"""The control API under /_sandbox: JSON in, JSON out; for tests, the demo and the command line."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from sandbox.balancing.balancers import Balancers
+from sandbox.control.inventory import Inventory
+from sandbox.engine.engine import Engine
+from sandbox.faults.calls import Recorder
+from sandbox.faults.faults import Faults, fault_from
+from sandbox.faults.limits import Limits
+from sandbox.faults.stale import StaleReads
+from sandbox.machines.protocol import MachineError
+from sandbox.machines.scripts import Subject
+from sandbox.state import capacity, refusals
+
+Handler = Callable[..., Any]
+
+
+class Control:
+    """`status` returns what sandbox.json holds; `furnish` fills an empty account."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        recorder: Recorder,
+        faults: Faults,
+        limits: Limits,
+        stale: StaleReads,
+        inventory: Inventory,
+        balancers: Balancers,
+        status: Callable[[], dict[str, Any]],
+        furnish: Callable[[], object],
+    ) -> None:
+        self._engine = engine
+        self._recorder = recorder
+        self._faults = faults
+        self._limits = limits
+        self._stale = stale
+        self._inventory = inventory
+        self._balancers = balancers
+        self._status = status
+        self._furnish = furnish
+        self._routes = Map(
+            [
+                Rule(f"/_sandbox{path}", methods=[method], endpoint=handler)
+                for method, path, handler in self._table()
+            ],
+            strict_slashes=False,
+        )
+
+    def _table(self) -> list[tuple[str, str, Handler]]:
+        return [
+            ("GET", "/status", lambda _: self._status()),
+            ("POST", "/reset", lambda _: self._reset()),
+            ("GET", "/inventory", lambda _: self._inventory.take()),
+            ("GET", "/load_balancers/<name>", lambda _, name: self._balancers.counters(name)),
+            ("GET", "/calls", lambda _: self._recorder.calls()),
+            ("DELETE", "/calls", lambda _: self._recorder.clear()),
+            ("GET", "/faults", lambda _: self._faults.all()),
+            ("POST", "/faults", self._add_fault),
+            ("DELETE", "/faults", lambda _: self._clear_faults()),
+            ("POST", "/faults/<fault_id>/release", self._release),
+            ("POST", "/limits", self._limit),
+            ("DELETE", "/limits", lambda _: self._limits.clear()),
+            ("POST", "/capacity", self._set_capacity),
+            ("DELETE", "/capacity", lambda _: self._clear_capacity()),
+            ("POST", "/refusals", self._refuse),
+            ("POST", "/quotas", self._set_quota),
+            ("POST", "/late", self._set_late),
+            ("POST", "/date", self._set_date),
+            ("POST", "/scripts", self._add_script),
+            ("DELETE", "/scripts", lambda _: self._engine.scripts.clear()),
+            ("GET", "/scripts/<image_id>", self._properties),
+            ("POST", "/instances/<instance_id>/interrupt", self._interrupt),
+            ("POST", "/instances/<instance_id>/rebalance", self._rebalance),
+            ("POST", "/instances/<instance_id>/kill", self._kill),
+            ("POST", "/images/<image_id>/keep", self._keep),
+            ("POST", "/forget", lambda _: self._engine.machines.forget_images()),
+        ]
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        return self._respond(Request(environ))(environ, start_response)
+
+    def _respond(self, request: Request) -> Response:
+        try:
+            handler, arguments = self._routes.bind_to_environ(request.environ).match()
+            return _json(handler(request, **arguments))
+        except HTTPException as error:
+            return _json({"error": error.description}, error.code or 500)
+        except (ValueError, TypeError, KeyError, MachineError) as error:
+            return _json({"error": str(error)}, 400)
+        except ServiceException as error:
+            return _json({"error": error.message, "code": error.code}, 404)
+
+    def _reset(self) -> None:
+        """The account as it was at the start, without starting anew."""
+        self._clear_faults()
+        self._limits.clear()
+        self._engine.clock.ahead_seconds = 0.0
+        with self._engine.lock:
+            self._engine.scripts.clear()
+            self._engine.empty()
+            self._furnish()
+            self._inventory.begin()
+        self._recorder.clear()
+        self._engine.wake()
+
+    # -- faults, limits, capacity --
+
+    def _add_fault(self, request: Request) -> dict[str, Any]:
+        fault = fault_from(_body(request))
+        self._faults.add(fault)
+        return fault.as_json()
+
+    def _clear_faults(self) -> None:
+        self._faults.clear()
+        with self._engine.lock:
+            self._stale.clear()
+
+    def _release(self, request: Request, fault_id: str) -> dict[str, Any]:
+        fault = self._faults.get(fault_id)
+        if fault is None:
+            raise NotFound(f"no fault {fault_id}; GET /_sandbox/faults lists them")
+        fault.dropped = bool(_body(request).get("drop"))
+        fault.released.set()
+        return fault.as_json()
+
+    def _limit(self, request: Request) -> None:
+        body = _body(request)
+        self._limits.set(str(body["operation"]), float(body["rate"]), float(body["burst"]))
+
+    def _set_capacity(self, request: Request) -> dict[str, int]:
+        """{"market": "spot", "type": "*", "zone": "*", "limit": 0}, limit null for none; or
+        {"account": 5}."""
+        body = _body(request)
+        if capacity.ACCOUNT in body:
+            key, limit = capacity.ACCOUNT, body[capacity.ACCOUNT]
+        else:
+            key, limit = _pool_name(body), body.get("limit")
+        with self._engine.lock:
+            self._engine.state.quota_inside = bool(body.get("inside"))
+            self._engine.state.capacity.pop(key, None)
+            if limit is not None:
+                self._engine.state.capacity[key] = int(limit)
+            self._engine.fleets.look_again()
+            return dict(self._engine.state.capacity)
+
+    def _clear_capacity(self) -> None:
+        with self._engine.lock:
+            self._engine.state.capacity.clear()
+            self._engine.state.refusals.clear()
+            self._engine.state.quota_inside = False
+            self._engine.fleets.look_again()
+
+    def _refuse(self, request: Request) -> None:
+        """{"code": "VcpuLimitExceeded", "envelope": "error", "market": "spot", "type": "*",
+        "zone": "*"}; gone with the capacity limits."""
+        body = _body(request)
+        refused = refusals.refusal(
+            str(body.get("code", "")), str(body.get("envelope", "blacklisted"))
+        )
+        with self._engine.lock:
+            self._engine.state.refusals[_pool_name(body)] = refused
+            self._engine.fleets.look_again()
+
+    def _set_quota(self, request: Request) -> dict[str, float]:
+        """{"code": "L-34B43A08", "value": 8}, value null for AWS's default."""
+        body = _body(request)
+        with self._engine.lock:
+            self._engine.state.quotas.pop(str(body["code"]), None)
+            if body.get("value") is not None:
+                self._engine.state.quotas[str(body["code"])] = float(body["value"])
+            return dict(self._engine.state.quotas)
+
+    def _set_late(self, request: Request) -> None:
+        seconds = _body(request).get("seconds")
+        self._engine.late_launch_seconds = None if seconds is None else float(seconds)
+
+    def _set_date(self, request: Request) -> None:
+        self._engine.clock.ahead_seconds = float(_body(request).get("ahead_seconds", 0))
+
+    # -- machines --
+
+    def _add_script(self, request: Request) -> None:
+        self._engine.scripts.add(_body(request))
+        self._engine.wake()
+
+    def _properties(self, request: Request, image_id: str) -> dict[str, Any]:
+        del request
+        with self._engine.lock:
+            image = self._engine.ec2.amis.get(image_id)
+            name = (image.name if image else "") or ""
+            tags = self._engine.instances.tags(image_id)
+        return self._engine.scripts.properties(Subject(image_id, name, tags))
+
+    def _interrupt(self, request: Request, instance_id: str) -> None:
+        seconds = float(_body(request).get("notice_seconds", 120))
+        with self._engine.lock:
+            self._engine.instances.interrupt(instance_id, seconds)
+
+    def _rebalance(self, request: Request, instance_id: str) -> None:
+        del request
+        with self._engine.lock:
+            self._engine.instances.recommend_rebalance(instance_id)
+
+    def _kill(self, request: Request, instance_id: str) -> None:
+        del request
+        with self._engine.lock:
+            self._engine.instances.record(instance_id)
+        self._engine.machines.kill(instance_id)
+        self._engine.wake()
+
+    def _keep(self, request: Request, image_id: str) -> None:
+        with self._engine.lock:
+            image = self._engine.images.own(image_id)
+            name, tags = image.name or "", self._engine.instances.tags(image_id)
+        self._engine.machines.keep_image(image_id, str(_body(request)["key"]), name, tags)
+
+
+def _pool_name(body: dict[str, Any]) -> str:
+    market, one, zone = (str(body.get(k, "*")) for k in ("market", "type", "zone"))
+    if market not in ("spot", "on-demand", "*"):
+        raise BadRequest(f"market: expected spot, on-demand or *, got {market}")
+    return capacity.name(market, one, zone)
+
+
+def _body(request: Request) -> dict[str, Any]:
+    body = request.get_json(silent=True) if request.data else {}
+    if not isinstance(body, dict):
+        raise BadRequest("expected a JSON object")
+    return body
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(
+        json.dumps(value, default=str), status, content_type="application/json; charset=utf-8"
+    )

@@ -1,0 +1,173 @@
+"""The account as it is when the sandbox starts: what a release expects to find."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from moto.iam.models import iam_backends
+
+from sandbox.engine.engine import Engine
+from sandbox.machines.protocol import InitialImage
+from sandbox.state.records import ACCOUNT_ID
+
+KEY_NAME = "demo"
+APP_GROUP = "Rails App"
+FLEET_ROLE = "aws-ec2-spot-fleet-tagging-role"
+INSTANCE_PROFILE = "website"
+
+
+def _trust(service: str) -> str:
+    return (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":'
+        f'"{service}"}},"Action":"sts:AssumeRole"}}]}}'
+    )
+
+
+@dataclass(frozen=True)
+class GroupSettings:
+    """One target group behind a load balancer of the same name. Seconds are AWS's."""
+
+    name: str = "website"
+    port: int = 3000
+    path: str = "/up"
+    interval: int = 5
+    timeout: int = 2
+    healthy: int = 2
+    unhealthy: int = 2
+    matcher: str = "200"
+    deregistration_delay: int = 5
+    slow_start: int = 0
+    cross_zone: bool = True
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    target_groups: tuple[GroupSettings, ...] = (GroupSettings(),)
+    zones: tuple[str, ...] = ("a", "b", "c")
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> "AccountSettings":
+        """{"target_groups": ["website", {"name": "blog", "interval": 30}], "zones": ["a", "b"]}"""
+        groups = tuple(
+            GroupSettings(name=group) if isinstance(group, str) else GroupSettings(**group)
+            for group in body.get("target_groups", ["website"])
+        )
+        return cls(groups, tuple(body.get("zones", ("a", "b", "c"))))
+
+
+def create(
+    engine: Engine, images: list[InitialImage], settings: AccountSettings, private_key: str | None
+) -> str:
+    """Make it all; returns the private key of the key pair `demo` in PEM."""
+    _iam()
+    key = _key_pair(engine, private_key)
+    for image in images:
+        engine.images.add_initial(image)
+    subnets = _subnets(engine, settings.zones)
+    vpc_id = engine.ec2.default_vpc.id
+    group = engine.ec2.create_security_group("rails-app", "Application servers", vpc_id)
+    engine.ec2.create_tags([group.id], {"Name": APP_GROUP})
+    balancer_group = engine.ec2.create_security_group("load-balancer", "Load balancer", vpc_id)
+    for port in sorted({one.port for one in settings.target_groups}):
+        source = [{"GroupId": balancer_group.id}]
+        engine.ec2.authorize_security_group_ingress(
+            group.id, "tcp", str(port), str(port), [], source_groups=source
+        )
+    for one in settings.target_groups:
+        _target_group(engine, one, vpc_id, subnets, balancer_group.id)
+    return key
+
+
+def _iam() -> None:
+    iam: Any = iam_backends[ACCOUNT_ID]["aws"]
+    for name, service in ((FLEET_ROLE, "spotfleet"), (INSTANCE_PROFILE, "ec2")):
+        iam.create_role(
+            role_name=name,
+            assume_role_policy_document=_trust(f"{service}.amazonaws.com"),
+            path="/",
+            permissions_boundary=None,
+            description="",
+            tags=[],
+            max_session_duration="3600",
+        )
+    iam.create_instance_profile(name=INSTANCE_PROFILE, path="/", role_names=[], tags=[])
+    iam.add_role_to_instance_profile(INSTANCE_PROFILE, INSTANCE_PROFILE)
+
+
+def _key_pair(engine: Engine, private_key: str | None) -> str:
+    """The same key again when the sandbox of this directory had one before."""
+    if private_key is None:
+        pair = engine.ec2.create_key_pair(KEY_NAME, "rsa", {})
+        return pair.key_material
+    loaded = serialization.load_pem_private_key(private_key.encode(), password=None)
+    public = loaded.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    engine.ec2.import_key_pair(KEY_NAME, public, {})
+    return private_key
+
+
+def _subnets(engine: Engine, zones: tuple[str, ...]) -> list[str]:
+    """The default VPC's, without those in zones that are not wanted."""
+    wanted = {f"{engine.region}{zone}" for zone in zones}
+    for zone, subnet in list(engine.ec2.get_default_subnets().items()):
+        if zone not in wanted:
+            engine.ec2.delete_subnet(subnet.id)
+    return [subnet.id for _, subnet in sorted(engine.ec2.get_default_subnets().items())]
+
+
+def _target_group(
+    engine: Engine, settings: GroupSettings, vpc_id: str, subnets: list[str], security_group: str
+) -> None:
+    elbv2: Any = engine.elbv2
+    group = elbv2.create_target_group(
+        settings.name,
+        vpc_id=vpc_id,
+        protocol="HTTP",
+        protocol_version="HTTP1",
+        port=settings.port,
+        healthcheck_protocol="HTTP",
+        healthcheck_port="traffic-port",
+        healthcheck_path=settings.path,
+        healthcheck_interval_seconds=settings.interval,
+        healthcheck_timeout_seconds=settings.timeout,
+        healthcheck_enabled=None,
+        healthy_threshold_count=str(settings.healthy),
+        unhealthy_threshold_count=str(settings.unhealthy),
+        matcher={"HttpCode": settings.matcher},
+        target_type="instance",
+        ip_address_type=None,
+        tags=None,
+    )
+    elbv2.modify_target_group_attributes(
+        group.arn,
+        {
+            "deregistration_delay.timeout_seconds": str(settings.deregistration_delay),
+            "slow_start.duration_seconds": str(settings.slow_start),
+            "load_balancing.cross_zone.enabled": (
+                "use_load_balancer_configuration" if settings.cross_zone else "false"
+            ),
+        },
+    )
+    balancer = elbv2.create_load_balancer(
+        name=settings.name,
+        security_groups=[security_group],
+        subnet_ids=subnets,
+        subnet_mappings=[],
+        scheme="internet-facing",
+        loadbalancer_type="application",
+        ip_address_type="ipv4",
+        tags=[],
+    )
+    balancer.activate()
+    elbv2.create_listener(
+        load_balancer_arn=balancer.arn,
+        protocol="HTTP",
+        port=80,
+        ssl_policy=None,
+        certificate=None,
+        actions=[{"Type": "forward", "TargetGroupArn": group.arn}],
+        alpn_policy=[],
+        tags=[],
+    )

@@ -1,0 +1,1 @@
+"""Spot fleets: requested, filled, modified, cancelled."""

@@ -1,0 +1,156 @@
+"""Reads spot fleet configurations: what AWS refuses at once, and the pools they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+from sandbox.fleets.pools import Pool
+from sandbox.state import prices
+
+if TYPE_CHECKING:
+    from sandbox.engine.engine import Engine
+
+STRATEGIES = (
+    "lowestPrice",
+    "diversified",
+    "capacityOptimized",
+    "capacityOptimizedPrioritized",
+    "priceCapacityOptimized",
+)
+# These belong to the pool, the rest of a launch specification to the launch.
+_POOL_KEYS = {"ImageId", "InstanceType", "SubnetId", "WeightedCapacity", "SpotPrice", "Priority"}
+
+
+def invalid(message: str) -> EC2ClientError:
+    return EC2ClientError("InvalidSpotFleetRequestConfig", message)
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raises what AWS answers to a configuration that can't be one."""
+    specifications = config.get("LaunchSpecifications")
+    templates = config.get("LaunchTemplateConfigs")
+    if bool(specifications) == bool(templates):
+        raise invalid(
+            "Parameter: SpotFleetRequestConfig must have either LaunchSpecifications or "
+            "LaunchTemplateConfigs, and not both."
+        )
+    if not str(config.get("IamFleetRole", "")).startswith("arn:aws:iam::"):
+        raise invalid("Parameter: SpotFleetRequestConfig.IamFleetRole is invalid.")
+    if int(config.get("TargetCapacity") or 0) < 0:
+        raise invalid("Parameter: SpotFleetRequestConfig.TargetCapacity must not be negative.")
+    strategy = config.get("AllocationStrategy", "lowestPrice")
+    if strategy not in STRATEGIES:
+        raise invalid(
+            f"Parameter: SpotFleetRequestConfig.AllocationStrategy {strategy} is invalid."
+        )
+    on_demand = int(config.get("OnDemandTargetCapacity") or 0)
+    if on_demand and specifications:
+        raise invalid("On-Demand target capacity can only be used with launch templates.")
+    if on_demand > int(config.get("TargetCapacity") or 0):
+        raise invalid("OnDemandTargetCapacity must not be above TargetCapacity.")
+    for resource in (spec["ResourceType"] for spec in config.get("TagSpecifications") or []):
+        if resource != "spot-fleet-request":
+            raise EC2ClientError(
+                "InvalidParameterValue",
+                f"The value for `ResourceType` must be `spot-fleet-request`, but got `{resource}` "
+                "instead.",
+            )
+    for index, spec in enumerate(specifications or []):
+        _check_specification(index, spec)
+
+
+def _check_specification(index: int, spec: dict[str, Any]) -> None:
+    where = f"SpotFleetRequestConfig.LaunchSpecifications[{index}]"
+    if not spec.get("ImageId"):
+        raise invalid(f"Parameter: {where}.ImageId is missing.")
+    if not prices.known(spec.get("InstanceType", "")):
+        raise invalid(f"Parameter: {where}.InstanceType {spec.get('InstanceType')} is invalid.")
+    for tags in spec.get("TagSpecifications") or []:
+        if tags.get("ResourceType", "instance") != "instance":
+            raise invalid(f"Parameter: {where}.TagSpecifications must be of type instance.")
+
+
+def pools(engine: Engine, config: dict[str, Any]) -> list[Pool]:
+    """All pools, in the configuration's order. Raises EC2ClientError for what does not exist:
+    template, image, subnet, instance type."""
+    found: list[Pool] = []
+    for spec, template in _specifications(engine, config):
+        image_id, instance_type = spec.get("ImageId", ""), spec.get("InstanceType", "")
+        if not prices.known(instance_type):
+            raise EC2ClientError(
+                "InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType."
+            )
+        engine.images.must_be_usable(image_id)
+        check_architecture(engine, image_id, instance_type)
+        launch = {key: value for key, value in spec.items() if key not in _POOL_KEYS}
+        found += [
+            Pool(
+                instance_type=instance_type,
+                zone=subnet.availability_zone,
+                subnet_id=subnet.id,
+                image_id=image_id,
+                weight=float(spec.get("WeightedCapacity") or 1),
+                priority=float(spec.get("Priority") or 0),
+                launch=launch,
+                template=template,
+            )
+            for subnet in _subnets(engine, spec)
+        ]
+    return found
+
+
+def check_architecture(engine: Engine, image_id: str, instance_type: str) -> None:
+    wanted = engine.ec2.amis[image_id].architecture
+    supported = INSTANCE_TYPES[instance_type]["ProcessorInfo"]["SupportedArchitectures"]
+    if wanted not in supported:
+        raise EC2ClientError(
+            "InvalidParameterValue",
+            f"The architecture '{','.join(supported)}' of the specified instance type does not "
+            f"match the architecture '{wanted}' of the specified AMI. Specify an instance type and "
+            "an AMI that have matching architectures, and try again.",
+        )
+
+
+def _specifications(
+    engine: Engine, config: dict[str, Any]
+) -> Iterator[tuple[dict[str, Any], tuple[str, str] | None]]:
+    for spec in config.get("LaunchSpecifications") or []:
+        yield spec, None
+    for template_config in config.get("LaunchTemplateConfigs") or []:
+        version = template_version(engine, template_config["LaunchTemplateSpecification"])
+        source = version.template.id, str(version.number)
+        for override in template_config.get("Overrides") or [{}]:
+            overridden = {key: value for key, value in override.items() if value is not None}
+            if zone := overridden.pop("AvailabilityZone", None):
+                overridden["Placement"] = {"AvailabilityZone": zone}
+            yield {**version.data, **overridden}, source
+
+
+def template_version(engine: Engine, reference: dict[str, Any]) -> Any:
+    """The launch template version that is meant; raises what AWS answers if there is none."""
+    if name := reference.get("LaunchTemplateName"):
+        template = engine.ec2.get_launch_template_by_name(name)
+    else:
+        template = engine.ec2.get_launch_template(reference.get("LaunchTemplateId", ""))
+    if not reference.get("Version"):
+        raise invalid("The launch template version is missing.")
+    return template.get_version(reference["Version"])
+
+
+def _subnets(engine: Engine, spec: dict[str, Any]) -> list[Any]:
+    interfaces = spec.get("NetworkInterfaces") or [{}]
+    named = spec.get("SubnetId") or interfaces[0].get("SubnetId")
+    if named:
+        return [engine.ec2.get_subnet(one.strip()) for one in named.split(",")]
+    zones = [
+        z.strip() for z in (spec.get("Placement") or {}).get("AvailabilityZone", "").split(",")
+    ]
+    return [
+        subnet
+        for zone, subnet in sorted(engine.ec2.get_default_subnets().items())
+        if zones == [""] or zone in zones
+    ]

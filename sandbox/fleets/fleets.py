@@ -1,0 +1,199 @@
+"""Spot fleets: requested, kept at their size, modified, cancelled; with states and history."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from moto.ec2.exceptions import EC2ClientError
+
+from sandbox.fleets import config as fleet_config
+from sandbox.fleets.rounds import Rounds
+from sandbox.state.records import Fleet, InstanceRecord, utcnow
+
+if TYPE_CHECKING:
+    from sandbox.engine.engine import Engine
+
+_ID = re.compile(r"sfr-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Between a request (or its modification) and its first launches, in sandbox seconds.
+EVALUATION = 1.0
+# Spot Fleet deletes requests two days after their end.
+_FORGET_AFTER = 48 * 3600.0
+
+
+class Fleets:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._rounds = Rounds(engine)
+
+    # -- what callers ask for --
+
+    def request(self, config: dict[str, Any]) -> str:
+        fleet_config.check(config)
+        token = config.get("ClientToken")
+        content = json.dumps(config, sort_keys=True, default=str)
+        if token and (used := self._engine.state.tokens.get(f"spot-fleet/{token}")):
+            if used[0] != content:
+                raise EC2ClientError(
+                    "IdempotentParameterMismatch",
+                    "The request uses the same client token as a previous, but non-identical "
+                    "request.",
+                )
+            return used[1]
+        for template in config.get("LaunchTemplateConfigs") or []:
+            fleet_config.template_version(self._engine, template["LaunchTemplateSpecification"])
+        fleet = Fleet(
+            f"sfr-{uuid.uuid4()}", config, utcnow(), self._engine.clock.now() + EVALUATION
+        )
+        self._engine.state.fleets[fleet.fleet_id] = fleet
+        if token:
+            self._engine.state.tokens[f"spot-fleet/{token}"] = content, fleet.fleet_id
+        for spec in config.get("TagSpecifications") or []:
+            tags = {tag["Key"]: tag["Value"] for tag in spec.get("Tags") or []}
+            self._engine.ec2.create_tags([fleet.fleet_id], tags)
+        fleet.event("fleetRequestChange", "submitted")
+        self._engine.wake()
+        return fleet.fleet_id
+
+    def get(self, fleet_id: str) -> Fleet:
+        fleet = self._engine.state.fleets.get(fleet_id)
+        if fleet is None:
+            malformed = not _ID.fullmatch(fleet_id)
+            raise EC2ClientError(
+                f"InvalidSpotFleetRequestId.{'Malformed' if malformed else 'NotFound'}",
+                f"The spot fleet request ID '{fleet_id}' "
+                + ("is malformed" if malformed else "does not exist"),
+            )
+        return fleet
+
+    def cancel(
+        self, fleet_ids: list[str], *, terminate: bool
+    ) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
+        """CancelSpotFleetRequests' two lists: successful and unsuccessful."""
+        if len(fleet_ids) > 100:
+            raise EC2ClientError(
+                "InvalidParameterValue", "At most 100 Spot fleet requests can be cancelled at once."
+            )
+        done, failed = [], []
+        for fleet_id in fleet_ids:
+            error = self._not_cancellable(fleet_id)
+            if error:
+                failed.append({"SpotFleetRequestId": fleet_id, "Error": error})
+            else:
+                done.append(self._cancel(self.get(fleet_id), terminate=terminate))
+        self._engine.wake()
+        return done, failed
+
+    def _not_cancellable(self, fleet_id: str) -> dict[str, str] | None:
+        if not _ID.fullmatch(fleet_id):
+            return {
+                "Code": "fleetRequestIdMalformed",
+                "Message": f"The fleet request id {fleet_id} is malformed.",
+            }
+        fleet = self._engine.state.fleets.get(fleet_id)
+        if fleet is None:
+            return {
+                "Code": "fleetRequestIdDoesNotExist",
+                "Message": f"The fleet request {fleet_id} does not exist.",
+            }
+        if not fleet.live:
+            return {
+                "Code": "fleetRequestNotInCancellableState",
+                "Message": f"The fleet request {fleet_id} is in state {fleet.state}.",
+            }
+        return None
+
+    def _cancel(self, fleet: Fleet, *, terminate: bool) -> dict[str, str]:
+        previous = fleet.state
+        fleet.state = "cancelled_terminating" if terminate else "cancelled_running"
+        fleet.event("fleetRequestChange", fleet.state)
+        if terminate:
+            self._engine.instances.terminate([r.instance_id for r in self._members(fleet)])
+        self._rounds.cancelled(fleet)
+        return {
+            "SpotFleetRequestId": fleet.fleet_id,
+            "PreviousSpotFleetRequestState": previous,
+            "CurrentSpotFleetRequestState": fleet.state,
+        }
+
+    def modify(self, fleet_id: str, changes: dict[str, Any]) -> None:
+        """changes: TargetCapacity, OnDemandTargetCapacity, ExcessCapacityTerminationPolicy,
+        LaunchTemplateConfigs; those that are None stay as they are."""
+        fleet = self.get(fleet_id)
+        if fleet.config.get("Type", "maintain") != "maintain":
+            raise fleet_config.invalid("Only requests of type maintain can be modified.")
+        if not fleet.live:
+            raise EC2ClientError(
+                "SpotFleetRequestNotInModifiableState",
+                f"The spot fleet request {fleet_id} is in state {fleet.state} and cannot be "
+                "modified.",
+            )
+        config = {**fleet.config, **{k: v for k, v in changes.items() if v is not None}}
+        fleet_config.check(config)
+        fleet.shrinking = config["TargetCapacity"] < fleet.config["TargetCapacity"]
+        fleet.config, fleet.state, fleet.error = config, "modifying", False
+        fleet.blacklisted_until.clear()
+        fleet.evaluate_at = self._engine.clock.now() + EVALUATION
+        fleet.event("fleetRequestChange", "modify_in_progress")
+        self._engine.wake()
+
+    # -- what it looks like --
+
+    def activity(self, fleet: Fleet) -> str | None:
+        if fleet.state == "cancelled_terminating":
+            return "pending_termination"
+        if not fleet.live:
+            return None
+        if fleet.error:
+            return "error"
+        units = self.fulfilled(fleet)
+        if units > fleet.target and fleet.shrinking:
+            return "pending_termination"
+        return "fulfilled" if units >= fleet.target else "pending_fulfillment"
+
+    def fulfilled(self, fleet: Fleet) -> float:
+        return sum(record.weight for record in self._members(fleet))
+
+    def fulfilled_on_demand(self, fleet: Fleet) -> float:
+        return sum(record.weight for record in self._members(fleet) if not record.spot)
+
+    def active_instances(self, fleet: Fleet) -> list[InstanceRecord]:
+        return self._members(fleet)
+
+    def _members(self, fleet: Fleet) -> list[InstanceRecord]:
+        return [r for r in self._engine.instances.of_fleet(fleet.fleet_id) if r.alive]
+
+    # -- as time passes --
+
+    def tick(self) -> None:
+        now = self._engine.clock.now()
+        for fleet in list(self._engine.state.fleets.values()):
+            if fleet.ended_at is not None:
+                if now - fleet.ended_at > _FORGET_AFTER:
+                    del self._engine.state.fleets[fleet.fleet_id]
+                continue
+            self._expire(fleet)
+            self._rounds.step(fleet)
+
+    def _expire(self, fleet: Fleet) -> None:
+        until = fleet.config.get("ValidUntil")
+        if fleet.live and until is not None and utcnow() >= until:
+            fleet.event("fleetRequestChange", "expired")
+            self._cancel(
+                fleet, terminate=bool(fleet.config.get("TerminateInstancesWithExpiration"))
+            )
+
+    def look_again(self) -> None:
+        """Capacity has changed: nobody waits for the end of a blacklisting."""
+        for fleet in self._engine.state.fleets.values():
+            fleet.blacklisted_until.clear()
+            if fleet.live:
+                fleet.evaluate_at = min(fleet.evaluate_at, self._engine.clock.now())
+        self._engine.wake()
+
+    def instance_ended(self, record: InstanceRecord) -> None:
+        fleet = self._engine.state.fleets.get(record.fleet_id or "")
+        if fleet is not None:
+            fleet.event("instanceChange", "terminated", "", record.instance_id)

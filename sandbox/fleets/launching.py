@@ -1,0 +1,83 @@
+"""Turns a pool or a RunInstances call into moto's instances, checked as EC2 checks them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.instances import Reservation
+from moto.ec2.utils import convert_tag_spec, parse_user_data
+
+from sandbox.fleets.pools import Pool
+from sandbox.state.records import Fleet
+
+if TYPE_CHECKING:
+    from sandbox.engine.engine import Engine
+
+FLEET_TAG = "aws:ec2spot:fleet-request-id"
+# The account of the service that launches on somebody's behalf.
+REQUESTER = "226008221399"
+
+
+def launch_from_pool(engine: Engine, fleet: Fleet, pool: Pool, *, spot: bool) -> str:
+    """Launch one instance for a fleet; returns its id. Raises EC2ClientError."""
+    launch = dict(pool.launch)
+    check_key(engine, launch.get("KeyName"))
+    interface: dict[str, Any] = next(iter(launch.get("NetworkInterfaces") or []), {})
+    groups = _groups(launch) + list(interface.get("Groups") or [])
+    tags = convert_tag_spec(_with_types(launch.get("TagSpecifications") or []))
+    instance_tags = dict(tags.get("instance", {}))
+    if spot:  # AWS nowhere promises its tag on On-Demand members
+        instance_tags[FLEET_TAG] = fleet.fleet_id
+    if pool.template:
+        instance_tags["aws:ec2launchtemplate:id"] = pool.template[0]
+        instance_tags["aws:ec2launchtemplate:version"] = pool.template[1]
+    reservation = engine.ec2.run_instances(
+        image_id=pool.image_id,
+        count=1,
+        user_data=parse_user_data(launch.get("UserData") and str(launch["UserData"])),
+        security_group_names=groups,
+        instance_type=pool.instance_type,
+        is_instance_type_default=False,
+        region_name=engine.region,
+        subnet_id=pool.subnet_id,
+        key_name=launch.get("KeyName"),
+        associate_public_ip=interface.get("AssociatePublicIpAddress"),
+        ebs_optimized=bool(launch.get("EbsOptimized")),
+        instance_initiated_shutdown_behavior="terminate",
+        metadata_options=launch.get("MetadataOptions") or {},
+        tags={**tags, "instance": instance_tags},
+    )
+    reservation.requester_id = REQUESTER  # type: ignore[attr-defined]
+    set_profile(engine, reservation, launch.get("IamInstanceProfile") or {})
+    return engine.instances.adopt(reservation, spot=spot, fleet=fleet, weight=pool.weight)[0]
+
+
+def _groups(launch: dict[str, Any]) -> list[str]:
+    """Launch specifications have structures, launch templates lists of ids and of names."""
+    groups = [
+        group["GroupId"] if isinstance(group, dict) else group
+        for group in launch.get("SecurityGroups") or []
+    ]
+    return groups + list(launch.get("SecurityGroupIds") or [])
+
+
+def _with_types(specifications: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"ResourceType": "instance", **spec} for spec in specifications if spec.get("Tags")]
+
+
+def set_profile(engine: Engine, reservation: Reservation, profile: dict[str, Any]) -> None:
+    if not profile.get("Name") and not profile.get("Arn"):
+        return
+    for instance in reservation.instances:
+        if instance.id not in engine.ec2.iam_instance_profile_associations:
+            engine.ec2.associate_iam_instance_profile(
+                instance_id=instance.id,
+                iam_instance_profile_name=profile.get("Name"),
+                iam_instance_profile_arn=profile.get("Arn"),
+            )
+
+
+def check_key(engine: Engine, key_name: str | None) -> None:
+    if key_name and key_name not in engine.ec2.key_pairs:
+        raise EC2ClientError("InvalidKeyPair.NotFound", f"The key pair '{key_name}' does not exist")

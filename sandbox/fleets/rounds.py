@@ -1,0 +1,247 @@
+"""One round of a spot fleet's life: launch what is missing, let go of what is too much."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from moto.core.exceptions import ServiceException
+from moto.ec2.exceptions import EC2ClientError
+from moto.iam.models import iam_backends
+
+from sandbox.fleets import config as fleet_config
+from sandbox.fleets.launching import launch_from_pool
+from sandbox.fleets.pools import Launches, Pool, allocate
+from sandbox.state import capacity, refusals
+from sandbox.state.records import ACCOUNT_ID, Fleet, InstanceRecord
+from sandbox.state.refusals import Refusal
+
+if TYPE_CHECKING:
+    from sandbox.engine.engine import Engine
+
+# AWS says "It will not be retried for at least 13 minutes".
+_BLACKLISTED = 13 * 60.0
+_RETRY = 10.0
+
+
+class Rounds:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def step(self, fleet: Fleet) -> None:
+        now = self._engine.clock.now()
+        members = self._engine.instances.of_fleet(fleet.fleet_id)
+        if not fleet.live:
+            if not members and not fleet.placed_late:
+                fleet.state, fleet.ended_at = "cancelled", now
+                fleet.event("fleetRequestChange", "cancelled")
+            if fleet.placed_late and now >= fleet.evaluate_at:
+                fleet.placed_late = False
+                self._fill(fleet, [m for m in members if m.alive])
+            return
+        self._register(fleet, members)
+        if now < fleet.evaluate_at:
+            return
+        if fleet.state != "active":
+            self._activate(fleet)
+        self._round(fleet, [m for m in members if m.alive])
+
+    def cancelled(self, fleet: Fleet) -> None:
+        """Launches that were under way when the fleet was cancelled still arrive, if the
+        sandbox was told to be late with them."""
+        late = self._engine.late_launch_seconds
+        held = sum(m.weight for m in self._engine.instances.of_fleet(fleet.fleet_id) if m.spot)
+        if late is not None and held < fleet.target:
+            fleet.placed_late = True
+            fleet.evaluate_at = self._engine.clock.now() + late
+
+    def _activate(self, fleet: Fleet) -> None:
+        modified = fleet.state == "modifying"
+        fleet.state = "active"
+        fleet.event("fleetRequestChange", "modify_succeeded" if modified else "active")
+
+    def _round(self, fleet: Fleet, members: list[InstanceRecord]) -> None:
+        if not self._role_fits(fleet):
+            self._fail(fleet, "iamFleetRoleInvalid", f"{fleet.config['IamFleetRole']} is invalid")
+            return
+        rebalances = "CapacityRebalance" in (fleet.config.get("SpotMaintenanceStrategies") or {})
+        counted = [
+            m for m in members if not (rebalances and (m.rebalance or m.interrupt_at is not None))
+        ]
+        self._shrink(fleet, counted)
+        if fleet.config.get("Type", "maintain") == "maintain" or not fleet.placed:
+            self._fill(fleet, counted)
+
+    def _role_fits(self, fleet: Fleet) -> bool:
+        arn = fleet.config["IamFleetRole"]
+        for role in iam_backends[ACCOUNT_ID]["aws"].roles.values():
+            if role.arn == arn:
+                return "spotfleet.amazonaws.com" in str(role.assume_role_policy_document)
+        return False
+
+    def _shrink(self, fleet: Fleet, members: list[InstanceRecord]) -> None:
+        policy = str(fleet.config.get("ExcessCapacityTerminationPolicy", "default")).lower()
+        if not fleet.shrinking or policy == "notermination":
+            return
+        units = sum(m.weight for m in members)
+        for member in reversed(members):
+            if units - member.weight < fleet.target:
+                break
+            units -= member.weight
+            fleet.event("instanceChange", "termination_notified", "", member.instance_id)
+            self._engine.instances.terminate([member.instance_id])
+        fleet.shrinking = False
+
+    # -- filling --
+
+    def _fill(self, fleet: Fleet, members: list[InstanceRecord]) -> None:
+        on_demand = fleet.on_demand_target - sum(m.weight for m in members if not m.spot)
+        spot = fleet.target - fleet.on_demand_target - sum(m.weight for m in members if m.spot)
+        if on_demand <= 0 and spot <= 0:
+            fleet.error = False
+            return
+        try:
+            pools = fleet_config.pools(self._engine, fleet.config)
+            complete = self._place(fleet, pools, members, on_demand, spot=False)
+            complete = self._place(fleet, pools, members, spot, spot=True) and complete
+        except (EC2ClientError, ServiceException) as error:
+            text = f"{error.message} (Service: AmazonEC2; Error Code: {error.code})"
+            self._fail(fleet, "spotFleetRequestConfigurationInvalid", text)
+            return
+        fleet.placed = True
+        fleet.error = fleet.error and not complete
+
+    def _place(
+        self,
+        fleet: Fleet,
+        pools: list[Pool],
+        members: list[InstanceRecord],
+        missing: float,
+        *,
+        spot: bool,
+    ) -> bool:
+        """True if all that was missing has been launched."""
+        if missing <= 0:
+            return True
+        now, config = self._engine.clock.now(), fleet.config
+        market = "spot" if spot else "on-demand"
+        free = {pool.key: capacity.free(self._engine.state, pool.key, spot=spot) for pool in pools}
+        for pool in pools:
+            if refusals.of(self._engine.state, pool, spot=spot):
+                free[pool.key] = 0
+        for key in free:
+            if fleet.blacklisted_until.get(f"{market}:{key}", 0.0) > now:
+                free[key] = 0
+        name = "AllocationStrategy" if spot else "OnDemandAllocationStrategy"
+        launches = allocate(
+            pools,
+            missing,
+            strategy=config.get(name, "lowestPrice"),
+            held=Counter(member.pool for member in members if member.spot == spot),
+            free=free,
+            pools_to_use=int(config.get("InstancePoolsToUseCount") or 1) if spot else 1,
+        )
+        limited = not self._launch(fleet, launches, spot=spot)
+        self._leave_out(fleet, pools, launches, spot=spot)
+        return launches.missing <= 0 and not limited
+
+    def _launch(self, fleet: Fleet, launches: Launches, *, spot: bool) -> bool:
+        """False if the account's limit of spot instances was reached."""
+        for pool in launches.pools:
+            if spot and capacity.account_free(self._engine.state) == 0:
+                self._over_the_quota(fleet, pool)
+                return False
+            instance_id = launch_from_pool(self._engine, fleet, pool, spot=spot)
+            description = {
+                "instanceType": pool.instance_type,
+                "image": pool.image_id,
+                "productDescription": "Linux/UNIX",
+                "availabilityZone": pool.zone,
+            }
+            fleet.event("instanceChange", "launched", json.dumps(description), instance_id)
+        return True
+
+    def _over_the_quota(self, fleet: Fleet, pool: Pool) -> None:
+        if self._engine.state.quota_inside:
+            quota = Refusal(refusals.QUOTA, "blacklisted")
+            if not fleet.error:
+                self._tell_left_out(fleet, pool, quota.text(pool))
+            self._all_left_out(fleet, quota.code)
+        else:
+            self._fail(fleet, "spotInstanceCountLimitExceeded", "Max spot instance count exceeded")
+
+    def _leave_out(
+        self, fleet: Fleet, pools: list[Pool], launches: Launches, *, spot: bool
+    ) -> None:
+        """Pools that could not give what is missing are not tried again for a while."""
+        if launches.missing <= 0:
+            return
+        now = self._engine.clock.now()
+        code = "InsufficientInstanceCapacity"
+        for pool in launches.exhausted:
+            key = f"{'spot' if spot else 'on-demand'}:{pool.key}"
+            refused = refusals.of(self._engine.state, pool, spot=spot)
+            code = refused.code if refused else code
+            if fleet.blacklisted_until.get(key, 0.0) > now:
+                continue
+            if refused and refused.envelope == "error":
+                self._fail(fleet, refused.sub_type, f"{pool}: {refused.text(pool)}")
+                return
+            fleet.blacklisted_until[key] = now + _BLACKLISTED
+            self._tell_left_out(fleet, pool, refused.text(pool) if refused else no_room(pool))
+        if {pool.key for pool in launches.exhausted} == {pool.key for pool in pools}:
+            self._all_left_out(fleet, code)
+
+    def _tell_left_out(self, fleet: Fleet, pool: Pool, text: str) -> None:
+        fleet.event(
+            "information", "launchSpecTemporarilyBlacklisted", refusals.left_out(pool, text)
+        )
+
+    def _all_left_out(self, fleet: Fleet, code: str) -> None:
+        self._fail(
+            fleet,
+            "allLaunchSpecsTemporarilyBlacklisted",
+            "Several attempts to launch instances have failed. Either the request could not "
+            "be satisfied or the configuration is not valid. We will retry the request again "
+            "later. For more information, see the description of the event. "
+            f"(Error Code: {code})",
+        )
+
+    def _fail(self, fleet: Fleet, sub_type: str, description: str) -> None:
+        """The same error is told once, until the fleet has recovered."""
+        fleet.evaluate_at = self._engine.clock.now() + _RETRY
+        if not fleet.error:
+            fleet.event("error", sub_type, description)
+        fleet.error = True
+
+    # -- target groups --
+
+    def _register(self, fleet: Fleet, members: list[InstanceRecord]) -> None:
+        for member in members:
+            if member.registered or not self._engine.instances.running(member.instance_id):
+                continue
+            member.registered = True
+            for arn in fleet.target_group_arns:
+                try:
+                    self._engine.targets.register(arn, [{"Id": member.instance_id}])
+                except ServiceException as error:
+                    fleet.event(
+                        "information",
+                        "registerWithLoadBalancersFailed",
+                        f"{arn}: {error.message} ({error.code})",
+                    )
+
+
+def no_room(pool: Pool) -> str:
+    return (
+        f"{no_capacity(pool.instance_type, pool.zone)} (Service: AmazonEC2; Status Code: 500; "
+        "Error Code: InsufficientInstanceCapacity)"
+    )
+
+
+def no_capacity(instance_type: str, zone: str) -> str:
+    return (
+        f"We currently do not have sufficient {instance_type} capacity in the Availability Zone "
+        f"you requested ({zone}). Our system will be working on provisioning additional capacity."
+    )

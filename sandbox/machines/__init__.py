@@ -1,0 +1,1 @@
+"""What an instance is made of: the protocol, and the scripts of simulated machines."""

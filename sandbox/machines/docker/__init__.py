@@ -1,0 +1,1 @@
+"""Machines that are containers which boot systemd."""

@@ -1,0 +1,144 @@
+"""One machine's container: how it is made, ended, read; and news of those that ended."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+from docker.models.containers import Container
+from docker.types import EndpointConfig, LogConfig
+from urllib3.exceptions import HTTPError
+
+from sandbox.machines.docker.base_image import KEEP_LABEL
+from sandbox.machines.docker.network import OWNER_LABEL
+
+INSTANCE_LABEL = "spotkiln-sandbox.instance"
+CONSOLE_BYTES = 64 * 1024
+
+_INIT = "/usr/lib/sandbox/init"
+_CONSOLE_LINES = 1000
+_MEMORY = "2g"
+_RETRY_SECONDS = 0.5
+
+End = Literal["running", "rebooted", "shut down", "died"]
+
+
+def create(
+    client: docker.DockerClient,
+    *,
+    sandbox: str,
+    network: str,
+    address: str,
+    image: str,
+    instance_id: str,
+    environment: Mapping[str, str],
+) -> Container:
+    """A container that boots systemd when started. Its disk is its own layer, no volumes. All
+    its units have the `environment`."""
+    return client.containers.create(
+        image,
+        # systemd reads its arguments as a machine's reads the kernel's command line.
+        [_INIT, *(f"systemd.setenv={name}={value}" for name, value in environment.items())],
+        name=f"spotkiln-sandbox-{sandbox}-{instance_id}",
+        labels={OWNER_LABEL: sandbox, INSTANCE_LABEL: instance_id, KEEP_LABEL: "0"},
+        hostname=f"ip-{address.replace('.', '-')}",
+        network=network,
+        networking_config={network: EndpointConfig("1.40", ipv4_address=address)},
+        # SYS_ADMIN: systemd mounts. SYS_BOOT: it tells a reboot from a power-off by its end.
+        cap_add=["SYS_ADMIN", "SYS_BOOT"],
+        cgroupns="private",
+        tmpfs={"/run": "rw,exec,mode=755,size=512m", "/run/lock": "rw,size=5m"},
+        stop_signal="SIGRTMIN+3",
+        tty=True,  # gives systemd a console, which docker records
+        log_config=LogConfig(type="json-file", config={"max-size": "1m", "max-file": "2"}),
+        mem_limit=_MEMORY,
+        memswap_limit=_MEMORY,
+        pids_limit=2048,
+    )
+
+
+def kill(container: Container | None) -> None:
+    """At once; fine if it has ended already."""
+    if container is not None:
+        try:
+            container.kill()
+        except APIError:
+            return
+
+
+def remove(container: Container, seconds: int) -> str:
+    """Shut down for at most `seconds`, remove with its disk; the console's last text."""
+    text = ""
+    try:
+        if seconds:
+            container.stop(timeout=seconds)
+        text = console(container)
+        container.remove(force=True, v=True)
+    except NotFound:
+        pass
+    return text
+
+
+def console(container: Container) -> str:
+    """The last 64 KB, or "" if the container is no more."""
+    try:
+        logs: bytes = container.logs(tail=_CONSOLE_LINES)
+    except APIError:
+        return ""
+    return logs[-CONSOLE_BYTES:].decode(errors="replace").replace("\r\n", "\n")
+
+
+def how_it_ended(container: Container) -> End:
+    """systemd as a container's first process ends by SIGHUP to reboot, by SIGINT (or 0) to
+    power off; the kernel tells which (reboot(2), "Behavior inside PID namespaces")."""
+    try:
+        container.reload()
+    except NotFound:
+        return "died"
+    state = container.attrs["State"]
+    if state["Running"]:
+        return "running"
+    ends: dict[int, End] = {0: "shut down", 130: "shut down", 129: "rebooted"}
+    return ends.get(state["ExitCode"], "died")
+
+
+class Watcher:
+    """Calls `on_exit(instance id)` from a thread of its own whenever a machine has ended."""
+
+    def __init__(
+        self, client: docker.DockerClient, sandbox: str, on_exit: Callable[[str], None]
+    ) -> None:
+        self._client = client
+        self._label = f"{OWNER_LABEL}={sandbox}"
+        self._on_exit = on_exit
+        self._since = int(time.time())
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="docker-events", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """The thread ends with the process; it waits on docker."""
+        self._closed.set()
+
+    def _watch(self) -> None:
+        while not self._closed.is_set():
+            try:
+                self._follow()
+            except (DockerException, OSError, HTTPError):  # docker was restarted
+                self._closed.wait(_RETRY_SECONDS)
+
+    def _follow(self) -> None:
+        """Until the connection ends. What happens before there is a new one is told then; that
+        some is told twice does no harm."""
+        events = self._client.events(
+            decode=True,
+            since=self._since,
+            filters={"type": "container", "event": "die", "label": self._label},
+        )
+        for event in events:
+            self._since = int(event["time"])
+            if self._closed.is_set():
+                return
+            self._on_exit(event["Actor"]["Attributes"][INSTANCE_LABEL])

@@ -1,0 +1,231 @@
+"""Images as docker images: a tag for each AMI, committed from a machine.
+
+An AMI's image is `spotkiln-sandbox-<sandbox>:<image id>`; all tags of that repository belong to
+the sandbox. A kept one has a tag of its own in `spotkiln-sandbox-kept`, which outlives it, and
+carries its name, tags and key as labels.
+"""
+
+import hashlib
+import io
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+import docker
+from docker.errors import APIError, ImageNotFound, NotFound
+from docker.models.containers import Container
+from docker.models.images import Image
+
+from sandbox.machines.docker.base_image import KEEP_LABEL, ensure_base_image
+from sandbox.machines.docker.network import OWNER_LABEL
+from sandbox.machines.protocol import ImageStatus, InitialImage, MachineError
+
+KEPT_REPOSITORY = "spotkiln-sandbox-kept"
+DEBIAN_OWNER = "136693071363"
+OWN_ACCOUNT = "123456789012"
+# docker stacks 127 layers at most, and each image made of an image's machine adds one.
+SQUASH_ABOVE_LAYERS = 60
+
+_COMMAND = 'CMD ["/usr/lib/sandbox/init"]'
+_NOT_KEPT = f"LABEL {KEEP_LABEL}=0"
+_KEPT = "spotkiln-sandbox.kept"  # label: JSON of key, id, name, tags
+_KEPT_OWNER = "kept"  # in place of a sandbox's name
+
+
+def repository(sandbox: str) -> str:
+    return f"spotkiln-sandbox-{sandbox}"
+
+
+class ImageStore:
+    """May be used from several threads. `make` blocks; the rest is quick."""
+
+    def __init__(
+        self, client: docker.DockerClient, sandbox: str, say: Callable[[str], None]
+    ) -> None:
+        self._client = client
+        self._repository = repository(sandbox)
+        self._say = say
+        self._states: dict[str, ImageStatus] = {}
+        self._doomed: set[str] = set()  # to be removed once no machine uses them
+        self._lock = threading.Lock()
+
+    def initial(self, kept: Sequence[str]) -> list[InitialImage]:
+        base = self._client.images.get(ensure_base_image(self._client, self._say))
+        found = [(base, _debian(base))]
+        wanted = [image for image in kept_images(self._client) if _kept_key(image) in kept]
+        found += [(image, _kept(image)) for image in wanted]
+        for image, initial in found:
+            # A tag of our own, so that it stays when another sandbox forgets or rebuilds it.
+            image.tag(self._repository, initial.image_id)
+            self._states[initial.image_id] = "available"
+        return [initial for _, initial in found]
+
+    def reference(self, image_id: str) -> str:
+        return f"{self._repository}:{image_id}"
+
+    def state(self, image_id: str) -> ImageStatus:
+        return self._states.get(image_id, "absent")
+
+    def begin(self, image_id: str) -> None:
+        self._states[image_id] = "pending"
+
+    def fail(self, image_id: str) -> None:
+        self._states[image_id] = "failed"
+
+    def copy(self, source_id: str, image_id: str) -> None:
+        """Another tag for the same contents."""
+        self._client.images.get(self.reference(source_id)).tag(self._repository, image_id)
+        self._states[image_id] = "available"
+
+    def make(self, container: Container, image_id: str) -> None:
+        """Commit a machine's disk. What goes wrong shows as the state `failed`."""
+        try:
+            parent = self._client.images.get(container.attrs["Image"])
+            if len(parent.attrs["RootFS"]["Layers"]) > SQUASH_ABOVE_LAYERS:
+                self._squash(container, image_id)
+            else:
+                changes = [_COMMAND, _NOT_KEPT]
+                container.commit(self._repository, image_id, changes=changes)
+            self._client.images.get(self.reference(image_id))
+        except (APIError, ImageNotFound) as error:
+            self._say(f"making {image_id} failed: {error}")
+            self._states[image_id] = "failed"
+            return
+        with self._lock:
+            if image_id not in self._doomed:
+                self._states[image_id] = "available"
+
+    def remove(self, image_id: str, used: Callable[[str], bool]) -> None:
+        """At once if no machine uses it, else at a later `remove_doomed`."""
+        with self._lock:
+            self._states.pop(image_id, None)
+            self._doomed.add(image_id)
+        self.remove_doomed(used)
+
+    def remove_doomed(self, used: Callable[[str], bool]) -> None:
+        for image_id in sorted(self._doomed):
+            if not used(image_id):
+                _remove_tag(self._client, self.reference(image_id))
+                self._doomed.discard(image_id)
+
+    def keep(self, image_id: str, key: str, name: str, tags: Mapping[str, str]) -> None:
+        if self.state(image_id) != "available":
+            raise MachineError(
+                f"{image_id} cannot be kept: it is {self.state(image_id)}, not available."
+            )
+        kept = {"key": key, "id": image_id, "name": name, "tags": dict(tags)}
+        labels = {
+            KEEP_LABEL: "1",
+            OWNER_LABEL: _KEPT_OWNER,
+            _KEPT: json.dumps(kept, sort_keys=True),
+        }
+        dockerfile = io.BytesIO(f"FROM {self.reference(image_id)}\n".encode())
+        self._client.images.build(
+            fileobj=dockerfile, tag=kept_reference(key), labels=labels, rm=True, forcerm=True
+        )
+        _remove_untagged(self._client, _KEPT_OWNER)  # the older one of this key
+
+    def _squash(self, container: Container, image_id: str) -> None:
+        self._client.api.import_image(
+            src=container.export(),
+            repository=self._repository,
+            tag=image_id,
+            changes=[_COMMAND, _NOT_KEPT],
+            stream_src=True,
+        )
+
+
+def kept_reference(key: str) -> str:
+    return f"{KEPT_REPOSITORY}:{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def kept_images(client: docker.DockerClient) -> list[Image]:
+    """Those whose tag still stands for their key, newest first as docker lists them."""
+    return [
+        image
+        for image in client.images.list(name=KEPT_REPOSITORY)
+        if _KEPT in image.labels and kept_reference(_kept_key(image)) in image.tags
+    ]
+
+
+def forget_kept(client: docker.DockerClient) -> list[str]:
+    """Remove all kept images; returns their keys."""
+    keys = kept_keys(client)
+    for key in keys:
+        forget_one(client, key)
+    return keys
+
+
+def forget_one(client: docker.DockerClient, key: str) -> None:
+    _remove_tag(client, kept_reference(key))
+    _remove_untagged(client, _KEPT_OWNER)
+
+
+def kept_keys(client: docker.DockerClient) -> list[str]:
+    return sorted(_kept_key(image) for image in kept_images(client))
+
+
+def remove_images(client: docker.DockerClient, sandbox: str) -> None:
+    """All that a sandbox has made; kept ones stay."""
+    for reference in own_images(client, sandbox):
+        _remove_tag(client, reference)
+    _remove_untagged(client, sandbox)
+
+
+def own_images(client: docker.DockerClient, sandbox: str) -> list[str]:
+    prefix = f"{repository(sandbox)}:"
+    images = client.images.list(name=repository(sandbox))
+    return sorted({tag for image in images for tag in image.tags if tag.startswith(prefix)})
+
+
+def _remove_tag(client: docker.DockerClient, reference: str) -> None:
+    try:
+        client.images.remove(reference, force=True)
+    except NotFound:
+        return
+
+
+def _remove_untagged(client: docker.DockerClient, owner: str) -> None:
+    """What lost its tag while a machine was still using it."""
+    label = f"{OWNER_LABEL}={owner}"
+    for image in client.images.list(filters={"dangling": True, "label": label}):
+        try:
+            client.images.remove(str(image.id))
+        except APIError:
+            continue  # still in use, or part of a kept image
+
+
+def _debian(base: Image) -> InitialImage:
+    created = _aws_time(base.attrs["Created"])
+    return InitialImage(
+        image_id=f"ami-{_hex(base)[:17]}",
+        name=f"debian-12-amd64-{created[:10].replace('-', '')}",
+        owner_id=DEBIAN_OWNER,
+        created=created,
+        description="Debian 12, as made for the sandbox",
+    )
+
+
+def _kept(image: Image) -> InitialImage:
+    kept = json.loads(image.labels[_KEPT])
+    return InitialImage(
+        image_id=kept["id"],
+        name=kept["name"],
+        owner_id=OWN_ACCOUNT,
+        created=_aws_time(image.attrs["Created"]),
+        tags=kept["tags"],
+    )
+
+
+def _kept_key(image: Image) -> str:
+    return str(json.loads(image.labels[_KEPT])["key"])
+
+
+def _hex(image: Image) -> str:
+    return str(image.id).removeprefix("sha256:")
+
+
+def _aws_time(docker_time: str) -> str:
+    """From "2026-01-31T12:00:00.123456789Z" to AWS's milliseconds."""
+    seconds, _, fraction = docker_time.rstrip("Z").partition(".")
+    return f"{seconds}.{(fraction + '000')[:3]}Z"

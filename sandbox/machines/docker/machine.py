@@ -1,0 +1,25 @@
+"""What is known of one machine in docker."""
+
+from dataclasses import replace
+
+from docker.models.containers import Container
+
+from sandbox.machines.docker.work import SerialWork
+from sandbox.machines.protocol import MachineSpec, MachineStatus
+from sandbox.metadata.tree import MetadataInstance
+
+
+class Machine:
+    """`status` is set by whoever asks, then by the machine's own queue of work."""
+
+    def __init__(self, spec: MachineSpec, address: str, work: SerialWork) -> None:
+        self.spec = spec
+        self.work = work
+        self.metadata = MetadataInstance(replace(spec, private_ip=address), address)
+        self.address = address
+        self.container: Container | None = None
+        self.status: MachineStatus = "booting"
+        self.reason = ""
+        self.console = ""
+        self.exited = False  # seen by the watcher, not yet looked into
+        self.ended = 0.0

@@ -1,0 +1,314 @@
+"""Machines that are containers booting systemd, on a network of the sandbox's own.
+
+Each machine has one queue of work (launch, stop, commit, remove), done in order by a small pool
+of threads; what the API half asks for is answered from memory. A watcher follows docker's events
+for machines that end on their own.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+
+from sandbox.machines.docker import container as containers
+from sandbox.machines.docker.images import ImageStore, forget_kept
+from sandbox.machines.docker.machine import Machine
+from sandbox.machines.docker.network import SandboxNetwork
+from sandbox.machines.docker.probe import probe, wait_for_port
+from sandbox.machines.docker.sweep import leftovers, sweep
+from sandbox.machines.docker.work import SerialWork
+from sandbox.machines.protocol import (
+    ImageStatus,
+    InitialImage,
+    MachineError,
+    MachineSpec,
+    MachineState,
+    ProbeResult,
+)
+from sandbox.metadata.server import MetadataServer
+from sandbox.metadata.tree import InstanceAction
+
+_WORKERS = 8
+_STOP_SECONDS = 60  # EC2 cuts the power after some minutes
+_TERMINATE_SECONDS = 5
+# EC2 says `running` some seconds after the power went on. Here that is when sshd answers, so that
+# clients which try at once (Packer does, and then waits 5 s) find it; at the latest after this.
+_SSH_PORT = 22
+_BOOT_SECONDS = 20.0
+_REMEMBER_SECONDS = 3600  # as long as EC2 shows a terminated instance
+
+
+class DockerMachines:
+    """`sandbox.machines.protocol.Machines` with real operating systems in them.
+
+    `name` tells this sandbox's containers, images and network from others': lower-case letters,
+    digits and dashes. Whatever an earlier sandbox of the same name left is removed first.
+    """
+
+    def __init__(self, name: str, say: Callable[[str], None] = lambda _: None) -> None:
+        self._name = name
+        self._say = say
+        self._client = connect()
+        sweep(self._client, name)
+        self._network = SandboxNetwork(self._client, name)
+        self._metadata = MetadataServer(self._network.metadata_socket())
+        self._api = self._network.api_socket()
+        self._images = ImageStore(self._client, name, say)
+        self._machines: dict[str, Machine] = {}
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="machines")
+        self._closing = threading.Event()
+        self._watcher = containers.Watcher(self._client, name, self._on_exit)
+
+    # Images
+
+    def initial_images(self, kept: Sequence[str]) -> list[InitialImage]:
+        return self._images.initial(kept)
+
+    def create_image(
+        self,
+        instance_id: str,
+        image_id: str,
+        name: str,  # noqa: ARG002 - the API half knows it
+        tags: Mapping[str, str],  # noqa: ARG002
+    ) -> None:
+        machine = self._machines[instance_id]
+        self._images.begin(image_id)
+        machine.work.add(lambda: self._commit(machine, image_id))
+
+    def copy_image(self, source_id: str, image_id: str, name: str, tags: Mapping[str, str]) -> None:
+        del name, tags
+        self._images.copy(source_id, image_id)
+
+    def image_state(self, image_id: str) -> ImageStatus:
+        return self._images.state(image_id)
+
+    def remove_image(self, image_id: str) -> None:
+        self._pool.submit(self._images.remove, image_id, self._uses)
+
+    def keep_image(self, image_id: str, key: str, name: str, tags: Mapping[str, str]) -> None:
+        self._images.keep(image_id, key, name, tags)
+
+    def forget_images(self) -> list[str]:
+        return forget_kept(self._client)
+
+    # Machines
+
+    def launch(self, spec: MachineSpec) -> None:
+        self._forget_old()
+        work = SerialWork(self._pool, self._say)
+        try:
+            machine = Machine(spec, self._network.addresses.take(), work)
+            machine.work.add(lambda: self._launch(machine))
+        except MachineError as error:
+            machine = Machine(spec, "", work)
+            machine.status, machine.reason = "gone", str(error)
+            machine.ended = time.monotonic()
+        self._machines[spec.instance_id] = machine
+
+    def observe(self, instance_id: str) -> MachineState:
+        machine = self._machines.get(instance_id)
+        if machine is None:
+            return MachineState("gone", reason="unknown machine")
+        alive = machine.container is not None and machine.status != "gone"
+        return MachineState(machine.status, machine.address if alive else None, machine.reason)
+
+    def stop(self, instance_id: str) -> None:
+        machine = self._machines.get(instance_id)
+        if machine and machine.status in ("booting", "running"):
+            machine.status = "stopping"
+            machine.work.add(lambda: self._stop(machine))
+
+    def start(self, instance_id: str) -> None:
+        machine = self._machines.get(instance_id)
+        if machine and machine.status in ("stopping", "stopped"):
+            machine.status = "booting"
+            machine.work.add(lambda: self._start(machine))
+
+    def reboot(self, instance_id: str) -> None:
+        machine = self._machines.get(instance_id)
+        if machine and machine.status == "running":
+            machine.work.add(lambda: self._restart(machine))
+
+    def terminate(self, instance_id: str) -> None:
+        machine = self._machines.get(instance_id)
+        if machine and machine.status != "gone":
+            machine.status = "stopping"
+            machine.work.add(lambda: self._remove(machine, _TERMINATE_SECONDS))
+
+    def kill(self, instance_id: str) -> None:
+        machine = self._machines.get(instance_id)
+        if machine and machine.status != "gone":
+            machine.status, machine.reason = "gone", "the machine was killed"
+            self._pool.submit(containers.kill, machine.container)
+            machine.work.add(lambda: self._remove(machine, 0))
+
+    def console(self, instance_id: str) -> str:
+        machine = self._machines.get(instance_id)
+        if machine is None:
+            return ""
+        if machine.container is None or machine.status == "gone":
+            return machine.console
+        return containers.console(machine.container) or machine.console
+
+    def notice(self, instance_id: str, action: str, time: str) -> None:
+        machine = self._machines.get(instance_id)
+        if machine and machine.status != "gone":
+            machine.metadata = replace(machine.metadata, notice=InstanceAction(action, time))
+            self._metadata.put(machine.metadata)
+
+    def recommend_rebalance(self, instance_id: str, time: str) -> None:
+        machine = self._machines.get(instance_id)
+        if machine and machine.status != "gone":
+            machine.metadata = replace(machine.metadata, rebalance=time)
+            self._metadata.put(machine.metadata)
+
+    def api_socket(self) -> socket.socket:
+        return self._api
+
+    # Requests to machines
+
+    def probe(self, instance_id: str, port: int, path: str, timeout_seconds: float) -> ProbeResult:
+        endpoint = self.endpoint(instance_id, port)
+        if endpoint is None:
+            return ProbeResult(error="timeout")  # nothing answers for an address nobody has
+        return probe(*endpoint, path, timeout_seconds)
+
+    def endpoint(self, instance_id: str, port: int) -> tuple[str, int] | None:
+        state = self.observe(instance_id)
+        reachable = state.status in ("booting", "running", "stopping") and state.address
+        return (state.address, port) if reachable and state.address else None
+
+    # The end
+
+    def leftovers(self) -> dict[str, list[str]]:
+        return leftovers(self._client, self._name)
+
+    def close(self) -> None:
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._watcher.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        sweep(self._client, self._name)
+        self._pool.shutdown(wait=True)
+        self._metadata.close()
+        self._api.close()
+        sweep(self._client, self._name)  # what was being made in the meantime
+        self._client.close()
+
+    # Work, done by a machine's queue
+
+    def _launch(self, machine: Machine) -> None:
+        if self._closing.is_set() or machine.status != "booting":
+            return
+        self._metadata.put(machine.metadata)
+        try:
+            machine.container = containers.create(
+                self._client,
+                sandbox=self._name,
+                network=self._network.name,
+                address=machine.address,
+                image=self._images.reference(machine.spec.image_id),
+                instance_id=machine.spec.instance_id,
+                environment={"AWS_ENDPOINT_URL": self._network.api_address(self._api)},
+            )
+            machine.container.start()
+        except DockerException as error:
+            machine.reason = f"the machine could not be started: {error}"
+            self._say(f"{machine.spec.instance_id}: {machine.reason}")
+            self._remove(machine, 0)
+            return
+        self._boot(machine)
+
+    def _boot(self, machine: Machine) -> None:
+        def booting() -> bool:
+            return machine.status == "booting" and not machine.exited
+
+        wait_for_port(machine.address, _SSH_PORT, _BOOT_SECONDS, booting)
+        if machine.status == "booting":
+            machine.status = "running"
+
+    def _stop(self, machine: Machine) -> None:
+        if machine.container is not None and machine.status == "stopping":
+            machine.container.stop(timeout=_STOP_SECONDS)
+            machine.status = "stopped"
+
+    def _start(self, machine: Machine) -> None:
+        if machine.container is not None and machine.status == "booting":
+            machine.container.start()
+            self._boot(machine)
+
+    def _restart(self, machine: Machine) -> None:
+        if machine.container is not None and machine.status == "running":
+            machine.container.restart(timeout=_STOP_SECONDS)
+
+    def _commit(self, machine: Machine, image_id: str) -> None:
+        if machine.container is None:
+            self._images.fail(image_id)
+            return
+        self._images.make(machine.container, image_id)
+        self._images.remove_doomed(self._uses)  # deregistered meanwhile
+
+    def _remove(self, machine: Machine, seconds: int) -> None:
+        """Safe to repeat; whatever happens the machine ends as gone."""
+        try:
+            if machine.container is not None:
+                machine.console = containers.remove(machine.container, seconds)
+        finally:
+            if machine.ended == 0:
+                machine.ended = time.monotonic()
+                machine.container = None
+                self._metadata.remove(machine.address)
+                self._network.addresses.give_back(machine.address)
+            machine.status = "gone"
+        self._images.remove_doomed(self._uses)
+
+    def _on_exit(self, instance_id: str) -> None:
+        machine = self._machines.get(instance_id)
+        if machine is not None and machine.status in ("booting", "running"):
+            machine.exited = True
+            machine.work.add(lambda: self._settle(machine))
+
+    def _settle(self, machine: Machine) -> None:
+        """A machine ended that nobody had asked to: rebooted, shut down, or died."""
+        machine.exited = False
+        if machine.container is None or machine.status not in ("booting", "running"):
+            return
+        end = containers.how_it_ended(machine.container)
+        if end == "rebooted":
+            machine.container.start()
+        elif end == "shut down":
+            machine.status, machine.reason = "stopped", "shut down from inside"
+        elif end == "died":
+            machine.status, machine.reason = "gone", "the machine vanished"
+            self._remove(machine, 0)
+
+    def _uses(self, image_id: str) -> bool:
+        return any(
+            machine.spec.image_id == image_id and machine.ended == 0
+            for machine in list(self._machines.values())
+        )
+
+    def _forget_old(self) -> None:
+        now = time.monotonic()
+        for instance_id, machine in list(self._machines.items()):
+            if machine.ended and now - machine.ended > _REMEMBER_SECONDS:
+                del self._machines[instance_id]
+
+
+def connect() -> docker.DockerClient:
+    """Raises MachineError where there is no docker."""
+    try:
+        client = docker.from_env(timeout=600, max_pool_size=_WORKERS + 4)
+        client.ping()
+    except (DockerException, APIError, NotFound) as error:
+        raise MachineError(
+            f"No docker daemon answered: {error}. Start it (`systemctl start docker` or "
+            "`dockerd`), or use `--machines simulated`."
+        ) from error
+    return client

@@ -1,0 +1,46 @@
+"""What a sandbox has in docker and in the kernel's tables, and how all of it goes.
+
+Works by names and labels alone, so also for a sandbox whose process was killed.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+
+from sandbox.machines.docker.images import own_images, remove_images
+from sandbox.machines.docker.network import OWNER_LABEL, own_networks, own_rules, remove_network
+
+
+def sweep(client: docker.DockerClient, sandbox: str) -> None:
+    """Remove every container, image (not the kept ones), network and rule of a sandbox."""
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(_remove, _own_containers(client, sandbox)))
+    remove_images(client, sandbox)
+    remove_network(client, sandbox)
+
+
+def leftovers(client: docker.DockerClient, sandbox: str) -> dict[str, list[str]]:
+    """Names by kind, for an inventory; kinds with none are empty lists."""
+    return {
+        "containers": [str(found.name) for found in _own_containers(client, sandbox)],
+        "docker_images": own_images(client, sandbox),
+        "networks": [str(found.name) for found in own_networks(client, sandbox)],
+        "routing_rules": own_rules(sandbox),
+    }
+
+
+def _own_containers(client: docker.DockerClient, sandbox: str) -> list[Container]:
+    filters: dict[str, str | list[str] | bool] = {"label": f"{OWNER_LABEL}={sandbox}"}
+    return client.containers.list(all=True, filters=filters, ignore_removed=True)
+
+
+def _remove(container: Container) -> None:
+    try:
+        container.remove(force=True, v=True)
+    except NotFound:
+        return
+    except APIError as error:
+        if error.status_code != 409:  # being removed already
+            raise

@@ -1,0 +1,1 @@
+"""Machines that are a script and a clock."""

@@ -1,0 +1,259 @@
+"""Machines that are nothing but a script and a clock, for thousands of cases."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sandbox.machines.protocol import (
+    ImageStatus,
+    InitialImage,
+    MachineSpec,
+    MachineState,
+    MachineStatus,
+    ProbeResult,
+)
+from sandbox.machines.scripts import Answer, Behaviour, Scripts, Subject
+from sandbox.machines.simulated.web import WebFront
+from sandbox.state.clock import Clock
+
+DEBIAN = InitialImage(
+    image_id="ami-0deb1a2000000012a",
+    name="debian-12-amd64-20260101-0001",
+    owner_id="136693071363",
+    created="2026-01-01T00:00:00.000Z",
+    description="Debian 12 (20260101-0001), simulated",
+)
+
+
+@dataclass
+class _Machine:
+    spec: MachineSpec
+    booted_from: float  # when the present boot began, in sandbox seconds
+    down_at: float | None = None  # when it began to stop or to terminate
+    terminated: bool = False
+    lost: str = ""  # why it vanished, if it did
+    gone_at: float | None = None
+    health_path: str = ""  # the one that health checks ask for; others answer 200
+
+
+@dataclass
+class _Image:
+    name: str
+    tags: Mapping[str, str]
+    ready_at: float
+
+
+class SimulatedMachines:
+    """Implements `machines.protocol.Machines`. Everything is computed from the clock when asked."""
+
+    def __init__(self, clock: Clock, scripts: Scripts) -> None:
+        self._clock = clock
+        self._scripts = scripts
+        self._lock = threading.RLock()
+        self._machines: dict[str, _Machine] = {}
+        self._images: dict[str, _Image] = {}
+        self._web = WebFront(self.page)
+
+    # -- images --
+
+    def initial_images(self, kept: Sequence[str]) -> list[InitialImage]:
+        del kept  # a simulated image has no content that could be kept
+        self._images[DEBIAN.image_id] = _Image(DEBIAN.name, {}, ready_at=0.0)
+        return [DEBIAN]
+
+    def create_image(
+        self, instance_id: str, image_id: str, name: str, tags: Mapping[str, str]
+    ) -> None:
+        with self._lock:
+            machine = self._machines.get(instance_id)
+            seconds = self._behaviour(machine).image_seconds if machine else 0.0
+            self._images[image_id] = _Image(name, dict(tags), self._clock.now() + seconds)
+
+    def copy_image(self, source_id: str, image_id: str, name: str, tags: Mapping[str, str]) -> None:
+        del source_id  # its content is what scripts say of its name and tags
+        with self._lock:
+            self._images[image_id] = _Image(name, dict(tags), self._clock.now())
+
+    def image_state(self, image_id: str) -> ImageStatus:
+        with self._lock:
+            image = self._images.get(image_id)
+        if image is None:
+            return "absent"
+        return "available" if self._clock.now() >= image.ready_at else "pending"
+
+    def remove_image(self, image_id: str) -> None:
+        with self._lock:
+            self._images.pop(image_id, None)
+
+    def keep_image(self, image_id: str, key: str, name: str, tags: Mapping[str, str]) -> None:
+        """A simulated image has no content, and is made again in no time: nothing is kept."""
+
+    def forget_images(self) -> list[str]:
+        return []
+
+    # -- machines --
+
+    def launch(self, spec: MachineSpec) -> None:
+        with self._lock:
+            self._machines[spec.instance_id] = _Machine(spec, booted_from=self._clock.now())
+
+    def observe(self, instance_id: str) -> MachineState:
+        with self._lock:
+            machine = self._machines.get(instance_id)
+            if machine is None:
+                return MachineState("gone", reason="no such machine")
+            return MachineState(self._status(machine), reason=machine.lost)
+
+    def _status(self, machine: _Machine) -> MachineStatus:
+        now, behaviour = self._clock.now(), self._behaviour(machine)
+        if machine.lost:
+            return self._gone(machine)
+        if machine.down_at is not None:
+            if now < machine.down_at + behaviour.stop_seconds:
+                return "stopping"
+            return self._gone(machine) if machine.terminated else "stopped"
+        up_for = now - machine.booted_from - behaviour.boot_seconds
+        if behaviour.vanish_after is not None and up_for >= behaviour.vanish_after:
+            machine.lost = "the script says that it vanished"
+            return self._gone(machine)
+        return "running" if up_for >= 0 else "booting"
+
+    def _gone(self, machine: _Machine) -> MachineStatus:
+        if machine.gone_at is None:
+            machine.gone_at = self._clock.now()
+            self._web.close(machine.spec.instance_id)
+            self._forget_old()
+        return "gone"
+
+    def _forget_old(self) -> None:
+        """Consoles stay for an hour, as EC2 keeps terminated instances."""
+        limit = self._clock.now() - 3600
+        old = [i for i, m in self._machines.items() if m.gone_at is not None and m.gone_at < limit]
+        for instance_id in old:
+            del self._machines[instance_id]
+
+    def stop(self, instance_id: str) -> None:
+        self._shut_down(instance_id, terminate=False)
+
+    def terminate(self, instance_id: str) -> None:
+        self._shut_down(instance_id, terminate=True)
+
+    def _shut_down(self, instance_id: str, *, terminate: bool) -> None:
+        with self._lock:
+            machine = self._machines.get(instance_id)
+            if machine is None:
+                return
+            if machine.down_at is None:
+                machine.down_at = self._clock.now()
+            machine.terminated = machine.terminated or terminate
+
+    def start(self, instance_id: str) -> None:
+        with self._lock:
+            machine = self._machines[instance_id]
+            machine.down_at = None
+            machine.booted_from = self._clock.now()
+
+    def reboot(self, instance_id: str) -> None:
+        """The application is away for its serve_seconds; the status stays `running`."""
+        with self._lock:
+            machine = self._machines[instance_id]
+            machine.booted_from = self._clock.now() - self._behaviour(machine).boot_seconds
+
+    def kill(self, instance_id: str) -> None:
+        with self._lock:
+            if machine := self._machines.get(instance_id):
+                machine.lost = machine.lost or "killed"
+
+    # -- what it answers --
+
+    def probe(self, instance_id: str, port: int, path: str, timeout_seconds: float) -> ProbeResult:
+        del port  # the application listens wherever it is asked
+        with self._lock:
+            if machine := self._machines.get(instance_id):
+                machine.health_path = path
+        answer, latency = self.answer(instance_id)
+        if answer == "timeout" or latency > timeout_seconds:
+            self._clock.sleep(timeout_seconds)
+            return ProbeResult(error="timeout")
+        if not isinstance(answer, int):
+            return ProbeResult(error="refused")
+        if latency:
+            self._clock.sleep(latency)
+        return ProbeResult(code=answer)
+
+    def answer(self, instance_id: str) -> tuple[Answer, float]:
+        """Status code, "timeout" or "refused", and the latency in sandbox seconds."""
+        with self._lock:
+            machine = self._machines.get(instance_id)
+            if machine is None or self._status(machine) != "running":
+                return "refused", 0.0
+            behaviour = self._behaviour(machine)
+            serving = self._clock.now() - machine.booted_from
+            serving -= behaviour.boot_seconds + behaviour.serve_seconds
+            return ("refused" if serving < 0 else behaviour.answer(serving)), (
+                behaviour.latency_seconds
+            )
+
+    def page(self, instance_id: str, path: str) -> tuple[Answer, float, str, str]:
+        """What a request through the load balancer gets: answer, real seconds until then,
+        revision and text. A sick health path says nothing about the other pages."""
+        answer, latency = self.answer(instance_id)
+        with self._lock:
+            machine = self._machines.get(instance_id)
+        if machine is None:
+            return "refused", 0.0, "", ""
+        if isinstance(answer, int) and path != machine.health_path:
+            answer = 200
+        tags = {**machine.spec.image_tags, **machine.spec.tags}
+        revision = tags.get("spotkiln:commit", machine.spec.image_id)
+        body = self._behaviour(machine).body
+        text = body if body is not None else f"revision {revision}\nhost {instance_id}\n"
+        return answer, self._clock.real(latency), revision, text
+
+    def endpoint(self, instance_id: str, port: int) -> tuple[str, int] | None:
+        del port
+        if self.observe(instance_id).status not in ("running", "stopping"):
+            return None
+        return self._web.open(instance_id)
+
+    def console(self, instance_id: str) -> str:
+        with self._lock:
+            machine = self._machines.get(instance_id)
+        if machine is None:
+            return ""
+        answer, _ = self.answer(instance_id)
+        behaviour = self._behaviour(machine)
+        started = machine.booted_from + behaviour.boot_seconds + behaviour.serve_seconds
+        lines = [
+            f"[simulated] {instance_id} booted from {machine.spec.image_id}",
+            f"[simulated] the application's answer now: {answer}",
+            behaviour.console if self._clock.now() >= started else "",
+        ]
+        return "\n".join(line for line in lines if line) + "\n"
+
+    def notice(self, instance_id: str, action: str, time: str) -> None:
+        """Nobody reads metadata inside a simulated machine."""
+
+    def recommend_rebalance(self, instance_id: str, time: str) -> None:
+        """Nor here."""
+
+    def api_socket(self) -> None:
+        """Nobody asks the API from inside one, either."""
+
+    def leftovers(self) -> dict[str, list[str]]:
+        return {"containers": []}
+
+    def close(self) -> None:
+        self._web.stop()
+
+    def _behaviour(self, machine: _Machine) -> Behaviour:
+        return self._scripts.behaviour(subject_of(machine.spec))
+
+
+def subject_of(spec: MachineSpec) -> Subject:
+    return Subject(
+        image_id=spec.image_id,
+        name=spec.image_name,
+        tags={**spec.image_tags, **spec.tags},
+        instance_id=spec.instance_id,
+    )

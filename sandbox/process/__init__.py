@@ -1,0 +1,1 @@
+"""The sandbox as a process: started, served, ended, cleaned up."""

@@ -1,0 +1,209 @@
+"""The sandbox as a process of this machine: in the foreground, detached, ended, cleaned up."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from sandbox.machines.protocol import MachineError
+from sandbox.process.directory import Directory
+from sandbox.process.say import complain, say
+
+log = logging.getLogger(__name__)
+
+# The first start with docker machines makes the base image, which takes minutes.
+READY_SECONDS = {"simulated": 60.0, "docker": 1800.0}
+# Time to end machines politely before the process is killed.
+_DOWN_SECONDS = 90.0
+
+
+class _Stop:
+    """SIGINT and SIGTERM: while the sandbox starts they end it at once, afterwards politely."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._ready = False
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, self._ask)
+
+    def wait(self) -> None:
+        self._ready = True
+        self._asked.wait()
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        log.info("ending, as %s asked", signal.Signals(number).name)
+        already = self._asked.is_set()
+        self._asked.set()
+        if not self._ready and not already:
+            raise SystemExit(128 + number)
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Until SIGINT or SIGTERM."""
+    stop = _Stop()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    for noisy in ("werkzeug", "aiohttp.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    directory = Directory(options.dir)
+    name = options.name or directory.default_name
+    with directory.hold():
+        clean_up(directory)  # after one that was killed
+        directory.claim(name, options.machines)
+        try:
+            _serve(options, directory, name, stop)
+        except MachineError as error:
+            complain(f"the sandbox can't start: {error}")
+            return 1
+        finally:
+            clean_up(directory)
+    return 0
+
+
+def _serve(options: argparse.Namespace, directory: Directory, name: str, stop: _Stop) -> None:
+    from sandbox.process import quick_start
+
+    quick_start.apply()
+    from sandbox.engine.initial_account import AccountSettings  # moto takes seconds to import
+    from sandbox.process.server import Options, Server
+
+    server = Server(
+        Options(
+            directory=directory,
+            name=name,
+            machines=options.machines,
+            speed=options.speed,
+            region=options.region,
+            port=options.port,
+            kept=tuple(options.kept),
+            account=AccountSettings.from_json(json.loads(options.account)),
+        )
+    )
+    try:
+        description = server.start()
+        say(f"ready: {description['endpoint']} ({directory.description})")
+        stop.wait()
+    finally:
+        server.stop()
+
+
+def clean_up(directory: Directory) -> None:
+    """Remove what a sandbox of this directory left, however it ended. Nobody else may run there."""
+    claim = directory.claimed()
+    if claim is not None and claim["machines"] == "docker":
+        sweep(str(claim["name"]))
+    directory.forget()
+
+
+def detach(options: argparse.Namespace) -> int:
+    """Start another process that serves, and wait until it is ready."""
+    directory = Directory(options.dir)
+    with directory.hold():
+        clean_up(directory)  # so that what appears now is the new one's
+    command = [sys.executable, "-m", "sandbox", "up", "--dir", str(directory.path)]
+    for name in ("machines", "speed", "region", "port", "account"):
+        command += [f"--{name}", str(getattr(options, name))]
+    command += ["--name", options.name] if options.name else []
+    for key in options.kept:
+        command += ["--kept", key]
+    with directory.log.open("ab") as out:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": _python_path()},
+        )
+    try:
+        return _until_ready(directory, process, READY_SECONDS[options.machines])
+    except BaseException:
+        process.terminate()
+        raise
+
+
+def _until_ready(directory: Directory, process: "subprocess.Popen[bytes]", patience: float) -> int:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            return _failed(directory, f"it ended with {process.returncode}")
+        description = directory.read()
+        if description is not None and description["pid"] == process.pid:
+            say(f"ready: {description['endpoint']} ({directory.description})")
+            return 0
+        time.sleep(0.05)
+    process.terminate()
+    return _failed(directory, f"it was not ready after {patience:.0f} s")
+
+
+def _python_path() -> str:
+    """So that the module is found from wherever this one was started."""
+    root = str(Path(__file__).parents[2])
+    return os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def _failed(directory: Directory, reason: str) -> int:
+    lines = directory.log.read_text(errors="replace").splitlines()[-15:]
+    complain(f"the sandbox did not start: {reason}. Last lines of {directory.log}:")
+    complain("\n".join(lines))
+    return 1
+
+
+def down(directory: Directory) -> int:
+    claim = directory.claimed()
+    if directory.running():
+        if claim is None:
+            complain(f"a sandbox is just starting in {directory.path}; try again")
+            return 1
+        _end(directory, int(claim["pid"]))
+    with directory.hold():
+        clean_up(directory)
+    return 0
+
+
+def _end(directory: Directory, pid: int) -> None:
+    """Politely first. The lock tells when it has ended, so a recycled pid does no harm."""
+    for number, seconds in ((signal.SIGTERM, _DOWN_SECONDS), (signal.SIGKILL, 10.0)):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not directory.running() and not _lives(pid):
+                return
+            time.sleep(0.05)
+    raise SystemExit(f"the sandbox in {directory.path} (pid {pid}) can't be ended")
+
+
+def _lives(pid: int) -> bool:
+    """A zombie, whose parent has not looked yet, does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def sweep(name: str) -> None:
+    """Remove what a sandbox of that name left behind, if there is a Docker to ask."""
+    from sandbox.machines.docker.machines import connect
+    from sandbox.machines.docker.sweep import sweep as sweep_docker
+
+    sweep_docker(connect(), name)
+
+
+def forget(directory: Directory) -> list[str]:
+    """Without a sandbox running."""
+    from sandbox.machines.docker.machines import DockerMachines
+
+    machines = DockerMachines(directory.default_name)
+    try:
+        return machines.forget_images()
+    finally:
+        machines.close()

@@ -1,0 +1,195 @@
+"""The sandbox's process: everything put together, started, served and taken down again."""
+
+import logging
+import os
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from sandbox.api import app
+from sandbox.api.gateway import Gateway
+from sandbox.balancing.balancers import Balancers
+from sandbox.control.control import Control
+from sandbox.control.inventory import Inventory
+from sandbox.engine import initial_account
+from sandbox.engine.engine import Engine
+from sandbox.engine.initial_account import AccountSettings
+from sandbox.faults.calls import Recorder
+from sandbox.faults.faults import Faults
+from sandbox.faults.limits import Limits
+from sandbox.faults.stale import StaleReads
+from sandbox.machines.protocol import InitialImage, Machines
+from sandbox.machines.scripts import Scripts
+from sandbox.machines.simulated.machines import SimulatedMachines
+from sandbox.process import quick_start
+from sandbox.process.directory import Directory
+from sandbox.process.say import say
+from sandbox.state.clock import Clock
+
+log = logging.getLogger(__name__)
+
+STANDIN = Path(__file__).parents[1] / "packer_standin"
+
+
+@dataclass(frozen=True)
+class Options:
+    directory: Directory
+    name: str
+    machines: str = "docker"
+    speed: float = 1.0
+    region: str = "eu-west-1"
+    port: int = 0
+    kept: tuple[str, ...] = ()
+    account: AccountSettings = field(default_factory=AccountSettings)
+
+
+class _Quiet(WSGIRequestHandler):
+    """Calls are recorded; the server's own lines would only hide what matters in the log."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Without a Server and a Date of this host's: AWS's answers have their own."""
+        self.send_response_only(code, message)
+
+
+class Server:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._scripts = Scripts()
+        clock = Clock(options.speed)
+        self._machines = _machines(options, clock, self._scripts)
+        self._engine = Engine(options.region, self._machines, clock, self._scripts)
+        self._balancers = Balancers(self._engine, self._describe)
+        self._images: list[InitialImage] = []
+        self._http: BaseWSGIServer | None = None
+        self._inside: BaseWSGIServer | None = None
+
+    def start(self) -> dict[str, Any]:
+        """Returns the description once everything answers."""
+        self._images = self._machines.initial_images(self.options.kept)
+        with self._engine.lock:
+            self._furnish()
+        recorder, faults, limits = Recorder(), Faults(), Limits(self._engine.clock)
+        stale = StaleReads(self._engine)
+        inventory = Inventory(self._engine)
+        control = Control(
+            self._engine,
+            recorder,
+            faults,
+            limits,
+            stale,
+            inventory,
+            self._balancers,
+            self.description,
+            self._furnish,
+        )
+        aws = app.application(self._engine)
+        gateway = Gateway(self._engine, aws, control, recorder, faults, limits, stale)
+        self._http = make_server(
+            "127.0.0.1", self.options.port, gateway, threaded=True, request_handler=_Quiet
+        )
+        _serve(self._http, "http")
+        if bound := self._machines.api_socket():
+            # For the machines themselves; what controls the sandbox is not for them.
+            host, port = bound.getsockname()
+            self._inside = make_server(
+                host,
+                port,
+                gateway.aws,
+                threaded=True,
+                request_handler=_Quiet,
+                fd=bound.fileno(),
+            )
+            _serve(self._inside, "http for machines")
+        self._engine.start()
+        self._balancers.start()
+        return self._describe()
+
+    def _furnish(self) -> None:
+        directory = self.options.directory
+        old_key = directory.key.read_text() if directory.key.exists() else None
+        key = initial_account.create(self._engine, self._images, self.options.account, old_key)
+        directory.write_key(key)
+
+    def _describe(self) -> dict[str, Any]:
+        described = self.description()
+        self.options.directory.write(described)
+        return described
+
+    def description(self) -> dict[str, Any]:
+        assert self._http is not None, "start() first"
+        endpoint = f"http://127.0.0.1:{self._http.server_port}"
+        return {
+            "name": self.options.name,
+            "pid": os.getpid(),
+            "machines": self.options.machines,
+            "region": self.options.region,
+            "speed": self.options.speed,
+            "endpoint": endpoint,
+            "control": f"{endpoint}/_sandbox",
+            "load_balancers": self._balancers.addresses(),
+            "key": str(self.options.directory.key),
+            "environment": self._environment(endpoint),
+        }
+
+    def _environment(self, endpoint: str) -> dict[str, str]:
+        environment = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_DEFAULT_REGION": self.options.region,
+            "AWS_REGION": self.options.region,
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            # Packer's polling. Its AWS_MAX_ATTEMPTS is botocore's retry limit as well, so the
+            # number of polls is given by the timeout instead, which botocore does not read.
+            "AWS_POLL_DELAY_SECONDS": "1",
+            "AWS_TIMEOUT_SECONDS": "1800",
+            "NO_PROXY": _no_proxy(),
+            "no_proxy": _no_proxy(),
+        }
+        if self.options.machines == "simulated":
+            # The stand-in runs with the interpreter that runs this.
+            own = [str(STANDIN), str(Path(sys.executable).parent)]
+            environment["PATH"] = os.pathsep.join([*own, os.environ.get("PATH", os.defpath)])
+        return environment
+
+    def stop(self) -> None:
+        """Leave nothing; every step is tried, whatever became of the one before."""
+        for step in (self._stop_http, self._balancers.stop, self._engine.stop):
+            try:
+                step()
+            except Exception:
+                log.exception("while stopping")
+        self._machines.close()
+
+    def _stop_http(self) -> None:
+        for server in (self._http, self._inside):
+            if server is not None:
+                server.shutdown()
+                server.server_close()
+
+
+def _serve(server: BaseWSGIServer, name: str) -> None:
+    threading.Thread(target=server.serve_forever, args=(0.1,), name=name, daemon=True).start()
+
+
+def _machines(options: Options, clock: Clock, scripts: Scripts) -> Machines:
+    if options.machines == "simulated":
+        quick_start.share_one_key()
+        return SimulatedMachines(clock, scripts)
+    from sandbox.machines.docker.machines import DockerMachines  # needs Docker from here on
+
+    return DockerMachines(options.name, say)
+
+
+def _no_proxy() -> str:
+    present = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    return ",".join([*filter(None, present.split(",")), "127.0.0.1", "localhost"])

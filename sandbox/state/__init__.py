@@ -1,0 +1,1 @@
+"""What the account holds: plain values, its clock, its limits and prices."""

@@ -1,0 +1,78 @@
+"""Launches that EC2 refuses for a reason other than capacity: quotas, rights, keys, subnets.
+
+A refusal is named as a capacity limit is, market:type/zone with "*" for any. It is told in one of
+two ways, as EC2 does: as an error of the fleet, or inside an information that a launch
+specification is left out for a while. Any code may be asked for; some have EC2's words here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from sandbox.state import capacity
+
+if TYPE_CHECKING:
+    from sandbox.fleets.pools import Pool
+    from sandbox.state.records import State
+
+Envelope = Literal["error", "blacklisted"]
+QUOTA = "MaxSpotInstanceCountExceeded"
+
+_WORDS = {
+    QUOTA: "Max spot instance count exceeded",
+    "VcpuLimitExceeded": "You have requested more vCPU capacity than your current vCPU limit of 32 "
+    "allows for the instance bucket that the specified instance type belongs to.",
+    "InsufficientFreeAddressesInSubnet": "There are not enough free addresses in subnet "
+    "'{subnet}' to satisfy the requested number of instances.",
+    "UnauthorizedOperation": "You are not authorized to perform this operation.",
+    "InvalidKMSKey.InvalidState": "The KMS key provided is in an incorrect state",
+    "InvalidParameterValue": "Value (website) for parameter iamInstanceProfile.name is invalid. "
+    "Invalid IAM Instance Profile name",
+    "Unsupported": "Your requested instance type ({type}) is not supported in your requested "
+    "Availability Zone ({zone}).",
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    code: str
+    envelope: Envelope
+
+    @property
+    def sub_type(self) -> str:
+        """Of the fleet's error, if that is how it is told."""
+        if self.code == QUOTA:
+            return "spotInstanceCountLimitExceeded"
+        return "spotFleetRequestConfigurationInvalid"
+
+    def text(self, pool: Pool) -> str:
+        words = _WORDS.get(self.code, "The launch was refused.").format(
+            subnet=pool.subnet_id, type=pool.instance_type, zone=pool.zone
+        )
+        return f"{words} (Service: AmazonEC2; Status Code: 400; Error Code: {self.code})"
+
+
+def refusal(code: str, envelope: str) -> Refusal:
+    """Raises ValueError."""
+    if not code:
+        raise ValueError("code: expected an error code of EC2's, such as VcpuLimitExceeded")
+    if envelope not in ("error", "blacklisted"):
+        raise ValueError(f'envelope: expected "error" or "blacklisted", got {envelope!r}')
+    return Refusal(code, envelope)  # type: ignore[arg-type]
+
+
+def of(state: State, pool: Pool, *, spot: bool) -> Refusal | None:
+    """What EC2 says of a launch in this pool; None: nothing against it."""
+    return next(
+        (one for key, one in state.refusals.items() if capacity.covers(key, pool.key, spot=spot)),
+        None,
+    )
+
+
+def left_out(pool: Pool, text: str) -> str:
+    """What the information says of a launch specification that is left out."""
+    return (
+        f'{pool}: Repeated errors have occurred processing the launch specification "{pool}". It '
+        f"will not be retried for at least 13 minutes. Error message: {text}"
+    )
