@@ -14,6 +14,7 @@ from typing import Protocol
 from spotkiln.errors import GaveWay, InfrastructureError, SpotkilnError
 from spotkiln.keep.lease import (
     RENEW,
+    RENEW_AGAIN,
     SETTLE_SECONDS,
     WAITING,
     Lease,
@@ -81,14 +82,16 @@ class Heartbeat:
         self._thread.start()
 
     def _beat(self) -> None:
-        while not self._done.wait(RENEW.total_seconds()):
-            self.renew()
+        pause = RENEW
+        while not self._done.wait(pause.total_seconds()):
+            pause = RENEW if self.renew() else RENEW_AGAIN
 
-    def renew(self) -> None:
-        """One renewal. It never raises: what is lost is said by the next `check`."""
+    def renew(self) -> bool:
+        """One renewal; whether it is renewed. It never raises: what is lost is said by the next
+        `check`."""
         with self._lock:
             if self._lost:
-                return
+                return False
             try:
                 self._read()
                 self._write(self._lease.stage)
@@ -98,6 +101,9 @@ class Heartbeat:
                 until = f"{self._lease.until:%H:%M:%S} UTC"
                 text = f"the lease was not renewed: {error}; it ends at {until} unless it is"
                 self._say(text, logging.WARNING)
+            else:
+                return True
+            return False
 
     def end(self) -> None:
         """Give the lease back; how the run ended is not changed by a failure."""
@@ -149,6 +155,9 @@ class Heartbeat:
             raise self._lose(why)
         return found
 
+    def _own(self, found: list[Lease]) -> Lease:
+        return next(one for one in found if one.release == self._lease.release)
+
     def _ended_of(self, found: Iterable[Lease]) -> Collection[str]:
         others = {one.run for one in found if one.release != self._lease.release}
         return self._ended(sorted(others)) if others else NONE
@@ -160,7 +169,7 @@ class Heartbeat:
             GaveWay: a rollback has.
         """
         found = self._read()
-        own = next(one for one in found if one.release == self._lease.release)
+        own = self._own(found)
         if own.taken_by and self._lease.stage is not Stage.LAUNCHED:
             raise GaveWay(
                 f"gave way to {own.taken_by}, which took the turn before this release had launched"
@@ -225,7 +234,9 @@ class Heartbeat:
             self._check()
 
     def _check(self) -> None:
-        found = self._look()
+        self._alone_in(self._look())
+
+    def _alone_in(self, found: list[Lease]) -> None:
         if self._lease.run in self._ended([self._lease.run]):
             raise self._lose(f"Prefect says that its run {self._lease.run} has ended")
         others = rivals(self._lease, found, self._place.now(), self._ended_of(found))
@@ -237,13 +248,13 @@ class Heartbeat:
         for. Raises as `check`."""
         with self._lock:
             self._check()
-            if self._lease.stage is Stage.LAUNCHED:
-                return
-            self._write(Stage.LAUNCHED)
-            found = self._read()
-            own = next(one for one in found if one.release == self._lease.release)
-            if own.taken_by:
-                # Who took it may have seen it launch, and waits for that.
-                self._write(Stage.HOLDS)
-                self._look()
-            self._check()
+            while self._lease.stage is not Stage.LAUNCHED:
+                self._write(Stage.LAUNCHED)
+                found = self._read()
+                if self._own(found).taken_by:
+                    # Who took it may have seen it launch, and waits for that. If the mark is gone
+                    # by now, that one has ended, and it launches after all.
+                    self._write(Stage.HOLDS)
+                    self._look()
+                else:
+                    self._alone_in(found)

@@ -21,8 +21,9 @@ from spotkiln.noun import Noun
 PREFIX = "spotkiln:lease/"
 # On the group, by who takes the turn from that release.
 TAKEN = "spotkiln:taken/"
-# Renewed every RENEW; gone after DURATION without it.
-RENEW = timedelta(seconds=45)
+# Renewed every RENEW, or RENEW_AGAIN after a renewal that failed; gone after DURATION without it.
+RENEW = timedelta(seconds=50)
+RENEW_AGAIN = timedelta(seconds=15)
 DURATION = timedelta(seconds=150)
 # A tag written by another may take this long to be seen by all.
 SETTLE_SECONDS = 1.0

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from spotkiln.errors import GaveWay, InfrastructureError
+from spotkiln.keep import heartbeat
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import DURATION, NEVER, RENEW, SETTLE_SECONDS, Lease, Stage, from_tags
 from tests.unit.nouns import START
@@ -299,6 +300,34 @@ def test_renewing_and_launching_do_not_overwrite_each_other(world: World) -> Non
     assert world.group.stage("holder") is Stage.LAUNCHED
 
 
+def test_a_renewal_that_failed_is_tried_again_soon(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, until = world.holder(), world.group.read()[0].until
+    monkeypatch.setattr(heartbeat, "RENEW", timedelta(seconds=0.01))
+    monkeypatch.setattr(heartbeat, "RENEW_AGAIN", timedelta(seconds=0.01))
+    calls: list[str] = []
+    renewed = threading.Event()
+
+    def away_twice(call: str) -> None:
+        # Only what failed is soon done again.
+        monkeypatch.setattr(heartbeat, "RENEW", timedelta(hours=1))
+        calls.append(call)
+        if len(calls) < 3:
+            raise InfrastructureError("AWS is away")
+        if call == "write":
+            renewed.set()
+
+    world.group.time += SOON
+    world.group.before = away_twice
+    one.start()
+    assert renewed.wait(5)
+    one.end()
+    assert calls[:4] == ["read", "read", "read", "write"]
+    assert [level for _, level in world.said] == [logging.WARNING] * 2
+    assert one.lease.until > until
+
+
 # -- several --
 
 
@@ -405,6 +434,32 @@ def test_one_that_finds_the_mark_as_it_launches_steps_back(world: World) -> None
         holder.launch()
     world.group.before = lambda _: None
     assert waits_for(taker) == []
+
+
+def test_one_whose_mark_is_gone_again_launches_after_all(world: World) -> None:
+    """Who took the turn has ended while this one stepped back: nobody may take it from now on."""
+    holder = world.holder()
+    calls: list[str] = []
+
+    def marked_for_a_moment(call: str) -> None:
+        calls.append(call)
+        if calls == ["read", "write"]:
+            world.group.tags |= holder.lease.marked_by("taker")
+        if calls == ["read", "write", "read", "write"]:
+            world.group.tags = {k: v for k, v in world.group.tags.items() if "taken" not in k}
+
+    world.group.before = marked_for_a_moment
+    holder.launch()
+    assert world.group.stage("holder") is Stage.LAUNCHED
+
+
+def test_to_launch_takes_one_look_before_and_one_after(world: World) -> None:
+    holder = world.holder()
+    calls: list[str] = []
+    world.group.before = calls.append
+    holder.launch()
+    assert calls == ["read", "write", "read"]
+    assert world.group.stage("holder") is Stage.LAUNCHED
 
 
 def test_of_two_that_take_the_turn_the_later_one_has_it(world: World) -> None:

@@ -12,6 +12,7 @@ from spotkiln.keep.lease import (
     DURATION,
     PREFIX,
     RENEW,
+    RENEW_AGAIN,
     Lease,
     Stage,
     ahead,
@@ -98,6 +99,8 @@ def test_other_tags_are_no_leases() -> None:
 
 def test_a_lease_outlives_some_missed_renewals() -> None:
     assert DURATION >= 3 * RENEW
+    # One after the other, as soon as one has failed.
+    assert DURATION >= RENEW + 6 * RENEW_AGAIN
     renewed = lease(until=0).renewed(START)
     assert renewed.fresh(START + DURATION - timedelta(seconds=1))
     assert not renewed.fresh(START + DURATION)
