@@ -54,7 +54,10 @@ def nightly(
             return night.end()
         job = look_up_source(base, builder, night.run, night.folder)
         names = find_applications(spec, job.image_name)
-        with alive(job) as life, UndoStack(night.undoing, report_failed_undo, night.undone) as undo:
+        with (
+            alive(job) as life,
+            UndoStack(night.undoing, report_failed_undo, night.undone.append) as undo,
+        ):
             undo.later("discard base image", discard_base, job)
             baked, current = bake_base(job), find_current_base(job)
             if night.is_unchanged(baked, current) or night.is_quiet("the new base is discarded"):

@@ -4,26 +4,31 @@ from prefect import flow
 
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.infra import InfraNames
-from spotkiln.bake.variables import recipe_of
-from spotkiln.release.approval import outdated
 from spotkiln.release.release import Approval, Release, ReleaseSpec
 from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.start import form
-from spotkiln.tasks.bake.image import Job, discard_image, find_image, packer_build, test_in_image
-from spotkiln.tasks.bake.infra import look_up_infra
-from spotkiln.tasks.bake.source import check_out
+from spotkiln.tasks.bake.image import discard_image
 from spotkiln.tasks.keep.lock import one_at_a_time
 from spotkiln.tasks.keep.reconcile import settle
-from spotkiln.tasks.release.approval import as_asked, ask_approval
-from spotkiln.tasks.release.record import recorded
-from spotkiln.tasks.runs import newer_push
-from spotkiln.tasks.serve.fleet import find_serving, is_unchanged
-from spotkiln.tasks.serve.foreign import find_foreign
+from spotkiln.tasks.release.approval import as_approved, end_if_not_approved
+from spotkiln.tasks.release.endings import (
+    end_if_changed_since_approval,
+    end_if_held,
+    end_if_newer_push,
+    end_if_unchanged,
+)
+from spotkiln.tasks.release.run import recorded
+from spotkiln.tasks.release.steps import (
+    bake_and_test,
+    choose_image,
+    find_infra,
+    see_foreign,
+    see_what_serves,
+    take_commit,
+)
 from spotkiln.tasks.serve.quota import check_quotas
 from spotkiln.tasks.serve.serve import serve
-from spotkiln.tasks.step import report_failed_undo
-from spotkiln.undo import UndoStack
 
 
 @flow(name="release", flow_run_name="{app.name} {app.ref}", retries=0)
@@ -61,43 +66,26 @@ def release(
         force=force, even_if_held=even_if_held, keep_rejected=keep_rejected,
         keep_versions=keep_versions,
     )  # fmt: skip
-    with recorded(spec) as record:
-        with record.phase("look up"):
-            found = record.infra = look_up_infra(spec)
-            asked = as_asked(record, app, approval)
-            source = record.take(check_out(asked, record.folder / "source"))
-        job = Job(
-            release=record.id, spec=spec, infra=found, source=source,
-            recipe=recipe_of(source, app, found), tags=record.tags, folder=record.folder,
-        )  # fmt: skip
-        if held := record.held_by(find_serving(found)):
-            return record.held(held)
-        if no := ask_approval(record, job):
-            return record.declined(no)
-        with record.phase("wait"):
-            turn = record.enter(one_at_a_time(found, record.id, record.run))
-            if newer := newer_push(record.run):
-                return record.superseded(newer)
+    with recorded(spec) as run:
+        with run.timed("look up"):
+            found = find_infra(run)
+            job = take_commit(run, as_approved(run), found)
+        see_what_serves(run, found)
+        end_if_held(run)
+        end_if_not_approved(run, job)
+        with run.timed("wait"):
+            turn = run.hold(one_at_a_time(found, run.id, run.flow_run))
+            end_if_newer_push(run)
             settle(found.region, infra.target_group)
-        current = find_serving(found)
-        if held := record.held_by(current):
-            return record.held(held)
-        reuse = find_image(job, current)
-        image, record.image, record.reused = reuse.image, reuse.image, reuse.why
-        record.foreign = find_foreign(found)
-        if image and current and not force and is_unchanged(found, fleet, image, current[0]):
-            return record.unchanged(current[0])
-        if no := outdated(record.approved, image, current):
-            return record.declined(no)
+        current = see_what_serves(run, found)
+        end_if_held(run)
+        choice = choose_image(run, job, current)
+        see_foreign(run, found)
+        end_if_unchanged(run, found, choice.image, current)
+        end_if_changed_since_approval(run, choice.image, current)
         check_quotas(found, fleet)
-        with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:
+        with run.undoing() as undo:
             undo.later("discard image", discard_image, job)
-            if image is None:
-                record.reused = ""
-                with record.phase("bake"):
-                    image = record.image = packer_build(job)
-                turn.check()
-                with record.phase("test"):
-                    record.tests = test_in_image(job, image)
-            return serve(record, undo, turn, image, found, current)
-    return record.to_release(())  # It gave way.
+            image = choice.image or bake_and_test(run, turn, job)
+            serve(run, undo, turn, image, found, current)
+    return run.release

@@ -9,17 +9,14 @@ from spotkiln.release.release import Release, ReleaseSpec
 from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.start import form
-from spotkiln.tasks.bake.infra import look_up_infra
 from spotkiln.tasks.keep.lock import one_at_a_time
 from spotkiln.tasks.keep.reconcile import settle
 from spotkiln.tasks.keep.versions import find_version, find_way_back
-from spotkiln.tasks.release.record import recorded
-from spotkiln.tasks.serve.fleet import find_serving, is_unchanged
-from spotkiln.tasks.serve.foreign import find_foreign
+from spotkiln.tasks.release.endings import end_if_unchanged
+from spotkiln.tasks.release.run import recorded
+from spotkiln.tasks.release.steps import find_infra, see_foreign, see_what_serves, take_version
 from spotkiln.tasks.serve.quota import check_quotas
 from spotkiln.tasks.serve.serve import serve
-from spotkiln.tasks.step import report_failed_undo
-from spotkiln.undo import UndoStack
 
 
 @flow(name="rollback", flow_run_name="{app.name} back to {version}", retries=0)
@@ -51,21 +48,19 @@ def rollback(
     spec = ReleaseSpec(
         app=app, infra=infra, fleet=fleet, gate=gate, keep_versions=keep_versions,
     )  # fmt: skip
-    with recorded(spec) as record:
-        with record.phase("look up"):
-            found = record.infra = look_up_infra(spec, find_version(spec, version))
-        with record.phase("wait"):
-            mine = one_at_a_time(found, record.id, record.run, take_turn=take_turn)
-            turn = record.enter(mine)
+    with recorded(spec) as run:
+        with run.timed("look up"):
+            found = find_infra(run, find_version(spec, version))
+        with run.timed("wait"):
+            turn = run.hold(one_at_a_time(found, run.id, run.flow_run, take_turn=take_turn))
             settle(found.region, infra.target_group)
-        # What is previous is known only now: whoever was before us may have changed it.
-        image = record.go_back_to(find_way_back(spec, version))
-        found = record.infra = look_up_infra(spec, image)
-        current = find_serving(found)
-        record.foreign = find_foreign(found)
-        if current and is_unchanged(found, fleet, image, current[0]):
-            return record.unchanged(current[0])
+        # What is previous is known only now: another release may have changed it meanwhile.
+        image = take_version(run, find_way_back(spec, version))
+        found = find_infra(run, image)
+        current = see_what_serves(run, found)
+        see_foreign(run, found)
+        end_if_unchanged(run, found, image, current)
         check_quotas(found, fleet, refuse=False)
-        with UndoStack(record.note_created, report_failed_undo, record.undone) as undo:
-            return serve(record, undo, turn, image, found, current)
-    return record.to_release(())  # It gave way.
+        with run.undoing() as undo:
+            serve(run, undo, turn, image, found, current)
+    return run.release

@@ -12,6 +12,7 @@
     │   ├── UnitFailed          the booted image did not answer on its health path
     │   └── GateFailed          its new servers did not become healthy
     │       └── ImageRejected   and the image is to blame
+    ├── EndsEarly               a release ends well, because it must not or need not change anything
     ├── GaveWay                 another release took the turn; what was made is undone
     ├── LeftBehind              something created is neither kept nor destroyed
     └── RebuildFailed           a nightly run could not rebuild some applications
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spotkiln.bake.junit import TestReport
+    from spotkiln.release.release import Outcome
 
 
 class SpotkilnError(Exception):
@@ -92,6 +94,16 @@ class GateFailed(VerdictError):
 class ImageRejected(GateFailed):
     """The new servers ran, did not become healthy, and the image is to blame: as a candidate it is
     never used again, as a version it is suspect."""
+
+
+class EndsEarly(SpotkilnError):
+    """The release ends here, before it has changed anything. That is no failure: `outcome` is how
+    it ends, and `why` is told to people."""
+
+    def __init__(self, outcome: "Outcome", why: str = "") -> None:
+        self.outcome = outcome
+        self.why = why
+        super().__init__(f"{outcome}: {why}" if why else str(outcome))
 
 
 class GaveWay(SpotkilnError):

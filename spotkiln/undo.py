@@ -14,13 +14,13 @@ P = ParamSpec("P")
 
 class UndoStack:
     """`before` runs once before the first compensation; `on_failure` gets what failed, and with
-    what; `undone` collects the names of those that ran."""
+    what; `undone` is told the name of each that ran."""
 
     def __init__(
         self,
         before: Callable[[], None],
         on_failure: Callable[[str, Exception], None],
-        undone: list[str],
+        undone: Callable[[str], object],
     ) -> None:
         self._stack = ExitStack()
         self._before = before
@@ -47,7 +47,7 @@ class UndoStack:
         except Exception as error:  # noqa: BLE001 - the others must still run
             self._on_failure(what, error)
         else:
-            self._undone.append(what)
+            self._undone(what)
 
     def keep(self) -> None:
         """What was made stays: forget all compensations."""

@@ -15,6 +15,8 @@ import anyio
 from cyclopts import App, CycloptsError, Parameter
 
 from spotkiln import __version__
+from spotkiln.aws.keep.versions import list_versions
+from spotkiln.aws.session import connect, resolve_region
 from spotkiln.cli import automations as automating
 from spotkiln.cli import doctor as doctoring
 from spotkiln.cli import hold as holding
@@ -29,7 +31,6 @@ from spotkiln.cli.worker import POOL
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.keep.versions import PREVIOUS
 from spotkiln.release.release import Outcome
-from spotkiln.tasks.keep.versions import list_versions
 
 app = App(
     name="spotkiln",
@@ -54,7 +55,9 @@ Detailed = Annotated[
 @app.command
 def versions(name: str, /, *, as_json: Json = False) -> int:
     """The versions that NAME's target group can go back to, the one released last first."""
-    found = list_versions(spec_of(name))
+    spec = spec_of(name)
+    aws = connect(resolve_region(spec.infra.region))
+    found = list_versions(aws, spec.app.name, spec.infra.target_group)
     rows = ((x.image, x.commit[:12], moment(x.released), x.serving or "", x.remarks) for x in found)
     header = ["IMAGE", "COMMIT", "RELEASED", "SERVING", "REMARKS"]
     show(found, columns(header, rows), as_json=as_json)

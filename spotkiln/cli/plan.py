@@ -5,9 +5,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from spotkiln.bake.variables import recipe_of
+from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan, changes
 from spotkiln.release.release import ReleaseSpec
-from spotkiln.tasks.bake.image import Job
 from spotkiln.tasks.bake.infra import look_up_infra
 from spotkiln.tasks.bake.source import check_out
 from spotkiln.tasks.release.plan import plan_release

@@ -19,7 +19,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.exceptions import PrefectException
 
-from spotkiln.release.approval import KEY, NOBODY, Decision, overdue
+from spotkiln.release.approval import ANSWER_KEY, NOBODY, Decision, overdue
 
 LOOK_SECONDS = 5.0
 PAGE = 200
@@ -39,7 +39,7 @@ async def _decline(client: PrefectClient, pool: str) -> None:
         )
         for run in found:
             details = run.state and run.state.state_details
-            asked = details and details.pause_key == KEY
+            asked = details and details.pause_key == ANSWER_KEY
             if details and asked and overdue(details.pause_timeout, datetime.now(UTC)):
                 # Whoever answered a moment ago, or another worker, was first: then it does nothing.
                 await client.resume_flow_run(

@@ -43,6 +43,15 @@ class Version(Noun):
         return text + (f" ({self.remarks})" if self.remarks else "")
 
 
+class WayBack(Noun):
+    """Where a rollback goes: to this image, which is this version. `held` are the commits that it
+    leaves, the newest first."""
+
+    image: Image
+    version: Version
+    held: tuple[str, ...] = ()
+
+
 def listing(images: Iterable[Image], group: str, current: Fleet | None) -> list[Version]:
     """A target group's versions among an application's images, the one released last first.
 

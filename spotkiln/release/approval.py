@@ -15,17 +15,19 @@ class Decision(StrEnum):
     REJECT = "reject"
 
 
-# Of the pause in Prefect, and of what was asked, beside the answer to it.
-KEY, ASKED = "approval", "approval-asked"
-# What a suspended run is answered with when its time is over. The deadline that Prefect itself
-# knows comes so much later, for it would call the run failed: only if no worker was there.
+# The names under which Prefect keeps the answer, and the question.
+ANSWER_KEY, QUESTION_KEY = "approval", "approval-asked"
+# The answer that a worker gives to a suspended run whose time is over.
 NOBODY = "nobody, in time"
+# Prefect has a deadline of its own, and calls a run failed that passes it. It is so much later than
+# ours, so that it matters only if there is no worker.
 GRACE = timedelta(days=7)
 
 
-class Asked(Noun):
-    """What a person was asked. It outlives the run's process, which ends meanwhile: the one that
-    goes on does what was asked about, or nothing. Times are UTC."""
+class Question(Noun):
+    """What a person was asked: whether this plan may be carried out. The process of the run ends
+    while it waits, and another one goes on. That one does what was asked about, or nothing.
+    `started` is when the run began, `asked` when the person was asked; both are UTC."""
 
     plan: Plan
     started: datetime
@@ -51,15 +53,17 @@ def overdue(deadline: datetime | None, now: datetime) -> bool:
 
 
 def refusal(answer: Answer | None, approval: Approval) -> str:
-    """Why nothing is released; empty if it may be. No answer is one."""
+    """Why nothing is released; empty if it may be. Without an answer nothing is
+    released."""
     if answer is None:
         return f"nobody approved it within {approval.seconds} s; start it again to be asked again"
     return "" if answer.decision is Decision.APPROVE else str(answer)
 
 
-def outdated(approved: Plan | None, image: Image | None, serving: list[Fleet]) -> str:
-    """Why what was approved is no longer what would be done; empty if it is, or if nobody was
-    asked. Other releases may have come first while somebody thought about it."""
+def changed_since_approval(approved: Plan | None, image: Image | None, serving: list[Fleet]) -> str:
+    """Why the release would no longer do what was approved; empty if it would, or if nobody was
+    asked. Another release may have come first while the person thought about it. `image` is the
+    one to reuse; `serving` are the fleets that serve, the newest first."""
     if approved is None:
         return ""
     was, now = approved.serving, serving[0] if serving else None

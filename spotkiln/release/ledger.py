@@ -4,8 +4,9 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from spotkiln.errors import LeftBehind
 from spotkiln.noun import Noun
-from spotkiln.release.release import Entry, Fate
+from spotkiln.release.release import Fate, LedgerEntry
 
 # EC2's names for the kinds.
 FLEET, INSTANCE, VOLUME = "spot-fleet-request", "instance", "volume"
@@ -25,42 +26,51 @@ class Made(Noun):
     owner: str = ""
 
 
-class Book:
-    """What releases of this process have asked for, by release: kinds and ids."""
+class Requested:
+    """What the releases of this process have asked AWS for: kinds and ids, by release."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked: defaultdict[str, dict[Key, None]] = defaultdict(dict)
+        self._keys: defaultdict[str, dict[Key, None]] = defaultdict(dict)
 
     def note(self, release: str, kind: str, name: str) -> None:
         with self._lock:
-            self._asked[release][kind, name] = None
+            self._keys[release][kind, name] = None
 
-    def asked(self, release: str) -> list[Key]:
+    def of(self, release: str) -> list[Key]:
         with self._lock:
-            return list(self._asked.get(release, ()))
+            return list(self._keys.get(release, ()))
 
-    def close(self, release: str) -> None:
+    def forget(self, release: str) -> None:
         with self._lock:
-            self._asked.pop(release, None)
+            self._keys.pop(release, None)
 
 
-BOOK = Book()
+REQUESTED = Requested()
 
 
-def fates(made: Iterable[Made], kept: Mapping[str, str]) -> tuple[Entry, ...]:
+def fates(made: Iterable[Made], kept: Mapping[str, str]) -> tuple[LedgerEntry, ...]:
     """Everything that was made with its fate. `kept` says why, by id; what is part of something
     kept is kept with it. What exists and is not kept is left behind."""
 
-    def entry(one: Made) -> Entry:
+    def entry(one: Made) -> LedgerEntry:
         why = kept.get(one.id, "") or (f"part of {one.owner}" if one.owner in kept else "")
         if not one.exists:
-            return Entry(kind=one.kind, id=one.id, fate=Fate.DESTROYED)
+            return LedgerEntry(kind=one.kind, id=one.id, fate=Fate.DESTROYED)
         fate = Fate.KEPT if why else Fate.LEFT_BEHIND
-        return Entry(kind=one.kind, id=one.id, fate=fate, why=why)
+        return LedgerEntry(kind=one.kind, id=one.id, fate=fate, why=why)
 
     return tuple(entry(one) for one in sorted(made, key=lambda x: (x.kind, x.id)))
 
 
-def left_behind(entries: Iterable[Entry]) -> list[str]:
+def left_behind(entries: Iterable[LedgerEntry]) -> list[str]:
     return [f"{one.kind} {one.id}" for one in entries if one.fate is Fate.LEFT_BEHIND]
+
+
+def require_nothing_left(release: str, entries: Iterable[LedgerEntry]) -> None:
+    """
+    Raises:
+        LeftBehind: something that the release (its id) created is neither kept nor destroyed.
+    """
+    if lost := left_behind(entries):
+        raise LeftBehind(f"{release} left behind: {', '.join(lost)}; run reconcile")

@@ -72,8 +72,8 @@ class Fate(StrEnum):
     LEFT_BEHIND = "left behind"
 
 
-class Entry(Noun):
-    """One resource of the ledger: `kind` is EC2's name for it, `why` says why it was kept."""
+class LedgerEntry(Noun):
+    """One resource in the ledger: `kind` is EC2's name for it, `why` says why it was kept."""
 
     kind: str
     id: str
@@ -81,8 +81,8 @@ class Entry(Noun):
     why: str = ""
 
 
-class Phase(Noun):
-    """One step's time, in seconds."""
+class Timing(Noun):
+    """How long one part of a release took, in seconds."""
 
     name: str
     seconds: float
@@ -130,9 +130,9 @@ class Release(Noun):
     versions: tuple[Version, ...] = ()
     retired: tuple[Fleet, ...] = ()
     undone: tuple[str, ...] = ()
-    ledger: tuple[Entry, ...] = ()
+    ledger: tuple[LedgerEntry, ...] = ()
     ledger_unread: str = ""
-    phases: tuple[Phase, ...] = ()
+    timings: tuple[Timing, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -98,11 +98,11 @@ def _times(release: Release) -> str:
     """As a picture, and in words for where pictures are not shown."""
     words = ", ".join(
         f"{one.name} {one.seconds:.1f} s{' (failed)' if one.failed else ''}"
-        for one in release.phases
+        for one in release.timings
     )
     if not words:
         return "It ended before its first step."
-    return f"{embedded(timeline(release.phases), words)}\n\n{words}"
+    return f"{embedded(timeline(release.timings), words)}\n\n{words}"
 
 
 def _failures(release: Release) -> str:

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from spotkiln.release.release import Phase
+from spotkiln.release.release import Timing
 
 WIDTH = 720
 LABEL = 90
@@ -17,27 +17,27 @@ GROUND, INK, FAILED = "#f8fafc", "#1e293b", "#dc2626"
 COLOURS = ("#64748b", "#a855f7", "#f59e0b", "#10b981", "#3b82f6", "#06b6d4")
 
 
-def timeline(phases: Sequence[Phase]) -> str:
-    """An SVG with one bar a phase, each beginning where the one before it ended; in seconds.
-    A phase that failed is red."""
-    total = sum(phase.seconds for phase in phases)
+def timeline(timings: Sequence[Timing]) -> str:
+    """An SVG with one bar a timing, each beginning where the one before it ended; in seconds.
+    A timing that failed is red."""
+    total = sum(timing.seconds for timing in timings)
     scale = (WIDTH - 2 * MARGIN - LABEL - VALUE) / total if total else 0.0
-    height = 2 * MARGIN + ROW * (len(phases) + 1)
+    height = 2 * MARGIN + ROW * (len(timings) + 1)
     parts = [f'<rect width="{WIDTH}" height="{height}" rx="6" fill="{GROUND}"/>']
     start = 0.0
-    for at, phase in enumerate(phases):
+    for at, timing in enumerate(timings):
         left = MARGIN + LABEL + start * scale
         # However short, it is there.
-        width = max(2.0, phase.seconds * scale)
+        width = max(2.0, timing.seconds * scale)
         top = MARGIN + ROW * at
-        colour = FAILED if phase.failed else COLOURS[at % len(COLOURS)]
+        colour = FAILED if timing.failed else COLOURS[at % len(COLOURS)]
         place = f'x="{left:.1f}" y="{top}" width="{width:.1f}" height="{BAR}"'
         parts += [
-            _text(MARGIN, top + BAR - 3, phase.name),
+            _text(MARGIN, top + BAR - 3, timing.name),
             f'<rect {place} rx="3" fill="{colour}"/>',
-            _text(left + width + 6, top + BAR - 3, f"{phase.seconds:.1f} s"),
+            _text(left + width + 6, top + BAR - 3, f"{timing.seconds:.1f} s"),
         ]
-        start += phase.seconds
+        start += timing.seconds
     parts.append(_text(MARGIN, height - MARGIN, f"total {total:.1f} s", weight="bold"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '

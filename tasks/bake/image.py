@@ -25,47 +25,26 @@ from spotkiln.bake.image import (
     Pruning,
     blame,
     discardable,
-    image_name,
     superseded,
 )
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.junit import TestReport, read_report, require_green
 from spotkiln.bake.packer import PackerRun, artifact_of
-from spotkiln.bake.recipe import Recipe
 from spotkiln.bake.reuse import Reuse, reuse
-from spotkiln.bake.source import Source
 from spotkiln.bake.variables import bake_variables, image_tags, test_variables
 from spotkiln.errors import InfrastructureError, SpotkilnError
-from spotkiln.noun import Noun
-from spotkiln.release.release import ReleaseSpec
+from spotkiln.release.job import Job
 from spotkiln.serve.fleet import Fleet
 from spotkiln.tasks.bake.packer import endpoint, run_template
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
 
 
-class Job(Noun):
-    """What the image steps of one release share. `tags` are what everything of it carries;
-    `folder` is the run's own."""
-
-    release: str
-    spec: ReleaseSpec
-    infra: Infra
-    source: Source
-    recipe: Recipe
-    tags: dict[str, str]
-    folder: Path
-
-    @property
-    def image_name(self) -> str:
-        return image_name(self.spec.app.name, self.source.commit, self.release)
-
-    def access(self, aws: Aws, *, last: bool) -> AbstractContextManager[dict[str, str]]:
-        """How the builders of this release are reached, until the block of the last one ends."""
-        cidrs = self.spec.build.ssh_source_cidrs
-        vpc = self.infra.vpc
-        return builder_access(
-            aws, self.release, vpc, cidrs, self.tags, CLOCK, again=tried_before(), last=last
-        )
+def _access(aws: Aws, job: Job, *, last: bool) -> AbstractContextManager[dict[str, str]]:
+    """How the builders of a release are reached, until the block of the last one ends."""
+    cidrs, vpc = job.spec.build.ssh_source_cidrs, job.infra.vpc
+    return builder_access(
+        aws, job.release, vpc, cidrs, job.tags, CLOCK, again=tried_before(), last=last
+    )
 
 
 @task(name="find image", task_run_name="1 look up: image", **STEP)
@@ -104,7 +83,7 @@ def packer_build(job: Job) -> Image:
     tags = image_tags(job.tags, job.recipe)
     image_id = _of_earlier_try(aws, job) if tried_before() else None
     if image_id is None:
-        with job.access(aws, last=False) as access:
+        with _access(aws, job, last=False) as access:
             variables = bake_variables(
                 app=job.spec.app,
                 infra=job.infra,
@@ -147,7 +126,7 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     report = job.folder / "report"
     shutil.rmtree(report, ignore_errors=True)
     report.mkdir(parents=True)
-    with job.access(aws, last=True) as access:
+    with _access(aws, job, last=True) as access:
         variables = test_variables(
             app=job.spec.app,
             infra=job.infra,

@@ -17,7 +17,7 @@ from spotkiln.bake.packer import (
     write_variables,
 )
 from spotkiln.bake.variables import TEMPLATES
-from spotkiln.release.ledger import BOOK
+from spotkiln.release.ledger import REQUESTED
 from spotkiln.tasks.progress import Bar
 from spotkiln.tasks.step import say
 
@@ -35,7 +35,7 @@ def run_template(
     def heard(text: str) -> None:
         say(text)
         if release and (one := made(text)):
-            BOOK.note(release, *one)
+            REQUESTED.note(release, *one)
         percent = reached(text)
         if bar and percent is not None:
             bar.to(percent)

@@ -20,14 +20,24 @@ from prefect.states import Running
 from pydantic import Field, ValidationError
 
 from spotkiln.bake.app import App
-from spotkiln.errors import InputError
-from spotkiln.release.approval import ASKED, GRACE, KEY, NOBODY, Answer, Asked, Decision, refusal
+from spotkiln.errors import EndsEarly, InputError
+from spotkiln.release.approval import (
+    ANSWER_KEY,
+    GRACE,
+    NOBODY,
+    QUESTION_KEY,
+    Answer,
+    Decision,
+    Question,
+    refusal,
+)
+from spotkiln.release.book import Answered, PlanShown, Resumed
+from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan
-from spotkiln.release.release import Approval, Phase
+from spotkiln.release.release import Approval, Outcome, Timing
 from spotkiln.show.page import approval_text
-from spotkiln.tasks.bake.image import Job
 from spotkiln.tasks.release.plan import plan_release
-from spotkiln.tasks.release.record import Record
+from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.step import say
 
 POLL_SECONDS = 2
@@ -50,27 +60,28 @@ def _can_be_suspended() -> bool:
     return bool(run and run.deployment_id and not run.parent_task_run_id)
 
 
-def as_asked(record: Record, app: App, approval: Approval) -> App:
-    """What to check out: the commit that somebody was asked about, if this run asked before, though
-    the branch may have moved. The record then knows what was asked.
+def as_approved(run: ReleaseRun) -> App:
+    """The application to check out. If this run asked for an approval before: at the commit that it
+    asked about, though the branch may have moved.
 
     Raises:
-        InputError: Spotkiln was changed meanwhile, and what was asked cannot be read.
+        InputError: Spotkiln was changed meanwhile, and the question cannot be read.
     """
-    if not (approval.required and _can_be_suspended()):
+    app = run.spec.app
+    if not (run.spec.approval.required and _can_be_suspended()):
         return app
-    stored = cast(str | None, read_flow_run_input(ASKED))
+    stored = cast(str | None, read_flow_run_input(QUESTION_KEY))
     if stored is None:
         return app
     try:
-        record.asked = Asked.model_validate_json(stored)
+        question = Question.model_validate_json(stored)
     except ValidationError as error:
         raise InputError(
             "this version of Spotkiln cannot read what another one asked for approval; start the "
             "release again to be asked again"
         ) from error
-    record.started = record.asked.started
-    return app.model_copy(update={"ref": record.asked.plan.commit})
+    run.note(Resumed(question=question))
+    return app.model_copy(update={"ref": question.plan.commit})
 
 
 def _answer(given: ApprovalForm) -> Answer | None:
@@ -98,7 +109,7 @@ def _suspend(plan: Plan, approval: Approval) -> Answer | None:
     form = ApprovalForm.with_initial_data(description=approval_text(plan))
     timeout = approval.seconds + int(GRACE.total_seconds())
     _suspended.append(str(flow_run.id))
-    given = suspend_flow_run(wait_for_input=form, timeout=timeout, key=KEY)
+    given = suspend_flow_run(wait_for_input=form, timeout=timeout, key=ANSWER_KEY)
     _suspended.clear()
     return _answer(given)
 
@@ -109,36 +120,46 @@ def tell_suspended() -> None:
         emit_event(SUSPENDED, resource={"prefect.resource.id": f"prefect.flow-run.{run}"})
 
 
-def _ask(record: Record, job: Job) -> Answer | None:
-    """None: nobody answered in time, or there is nothing to approve: then no plan is noted."""
-    approval, now = job.spec.approval, datetime.now(UTC)
-    if record.asked:
-        record.approved = record.asked.plan
-        seconds = (now - record.asked.asked).total_seconds()
-        record.phases.append(Phase(name="approval", seconds=seconds))
-        return _suspend(record.asked.plan, approval)
-    with record.phase("approval"):
-        plan = plan_release(job)
-        if plan.unchanged:
-            return None
-        record.approved = plan
-        say(f"waiting {approval.seconds} s for an approval: resume this run in the UI")
-        if not _can_be_suspended():
-            return _pause(plan, approval)
-        asked = Asked(plan=plan, started=record.started, asked=now)
-        create_flow_run_input(ASKED, asked.model_dump_json())
-        return _suspend(plan, approval)
+def _ask(run: ReleaseRun, plan: Plan) -> Answer | None:
+    """None: nobody answered in time."""
+    approval = run.spec.approval
+    run.note(PlanShown(plan=plan))
+    say(f"waiting {approval.seconds} s for an approval: resume this run in the UI")
+    if not _can_be_suspended():
+        return _pause(plan, approval)
+    question = Question(plan=plan, started=run.book.started, asked=datetime.now(UTC))
+    create_flow_run_input(QUESTION_KEY, question.model_dump_json())
+    return _suspend(plan, approval)
 
 
-def ask_approval(record: Record, job: Job) -> str:
-    """Why it must not be released; empty if it may be, or if there is nothing to do."""
-    approval = job.spec.approval
+def _read_answer(run: ReleaseRun, question: Question) -> Answer | None:
+    """The answer to what an earlier process of this run asked. None: nobody answered in time."""
+    run.note(PlanShown(plan=question.plan))
+    waited = (datetime.now(UTC) - question.asked).total_seconds()
+    run.note(Timing(name="approval", seconds=waited))
+    return _suspend(question.plan, run.spec.approval)
+
+
+def end_if_not_approved(run: ReleaseRun, job: Job) -> None:
+    """Ask a person, if that is wanted and there is anything to do. The release goes on if the
+    answer is yes.
+
+    Raises:
+        EndsEarly: the answer is no, or nobody answered in time.
+    """
+    approval = run.spec.approval
     if not approval.required:
-        return ""
-    answer = _ask(record, job)
-    if record.approved is None:
-        return ""
-    record.approval = str(answer or "")
+        return
+    if resumed := run.book.last(Resumed):
+        answer = _read_answer(run, resumed.question)
+    else:
+        with run.timed("approval"):
+            plan = plan_release(job)
+            if plan.unchanged:
+                return
+            answer = _ask(run, plan)
+    run.note(Answered(answer=answer))
     if answer:
         say(str(answer))
-    return refusal(answer, approval)
+    if why := refusal(answer, approval):
+        raise EndsEarly(Outcome.DECLINED, why)

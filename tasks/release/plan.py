@@ -4,11 +4,12 @@ from prefect import task
 
 from spotkiln.aws.serve import fleet as fleets
 from spotkiln.aws.session import connect
+from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan, make_plan
 from spotkiln.serve.capacity import size
 from spotkiln.serve.price import estimate
 from spotkiln.serve.serving import replaceable
-from spotkiln.tasks.bake.image import Job, find_image
+from spotkiln.tasks.bake.image import find_image
 from spotkiln.tasks.serve.fleet import find_serving, is_unchanged
 from spotkiln.tasks.serve.foreign import find_foreign
 from spotkiln.tasks.serve.price import prices

@@ -17,7 +17,7 @@ from spotkiln.bake.infra import Infra
 from spotkiln.bake.recipe import digest_of
 from spotkiln.errors import DeadlineExceeded, InfrastructureError, SpotkilnError
 from spotkiln.poll import Done, Waiting, poll
-from spotkiln.release.ledger import BOOK, FLEET, TEMPLATE
+from spotkiln.release.ledger import FLEET, REQUESTED, TEMPLATE
 from spotkiln.serve.capacity import Size, size
 from spotkiln.serve.fleet import (
     Fleet,
@@ -115,9 +115,9 @@ def request_fleet(
     template = fleets.create_template(
         aws, launch_template_request(name, image, infra, wanted, shared)
     )
-    BOOK.note(tags[t.RELEASE], TEMPLATE, template)
+    REQUESTED.note(tags[t.RELEASE], TEMPLATE, template)
     fleet_id = fleets.request(aws, spot_fleet_request(wanted, infra, template, marks))
-    BOOK.note(tags[t.RELEASE], FLEET, fleet_id)
+    REQUESTED.note(tags[t.RELEASE], FLEET, fleet_id)
     say(f"requested {fleet_id}: {wanted.in_words}")
     return Fleet(
         id=fleet_id,

@@ -4,10 +4,21 @@ from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import ImageRejected
 from spotkiln.keep.heartbeat import Heartbeat
-from spotkiln.release.release import Release
+from spotkiln.release.book import (
+    CostReckoned,
+    Ended,
+    FleetPromoted,
+    FleetRequested,
+    FleetsRetired,
+    GatePassed,
+    ImageBlamed,
+    SizeChosen,
+)
+from spotkiln.release.release import Outcome
+from spotkiln.release.summary import fleet_tags
 from spotkiln.serve.fleet import Fleet
 from spotkiln.tasks.bake.image import blame_image, mark_released, prune_versions
-from spotkiln.tasks.release.record import Record
+from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.serve.fleet import (
     cancel_fleet,
     choose_size,
@@ -22,43 +33,46 @@ from spotkiln.undo import UndoStack
 
 
 def serve(
-    record: Record,
+    run: ReleaseRun,
     undo: UndoStack,
     turn: Heartbeat,
     image: Image,
     found: Infra,
     before: list[Fleet],
-) -> Release:
+) -> None:
     """Launch, gate, promote; then retire what the new fleet replaces. Nothing of what serves is
     touched before the new fleet has proved itself, and nothing is undone after.
 
     `before` is what serves since the turn began. The turn is checked before each step that changes
     what serves: this worker may have slept, and another have gone on in its place."""
-    spec = record.spec
+    spec, tags = run.spec, fleet_tags(run.book)
     turn.launch()
-    undo.later("cancel fleet", cancel_fleet, found, record.id)
-    with record.phase("launch"):
-        record.size = choose_size(found, spec.fleet)
-        wanted = record.size.spec
-        new = record.fleet = request_fleet(wanted, spec.fleet, image, found, record.fleet_tags)
-    with record.phase("gate"):
+    undo.later("cancel fleet", cancel_fleet, found, run.id)
+    with run.timed("launch"):
+        size = choose_size(found, spec.fleet)
+        run.note(SizeChosen(size=size))
+        new = request_fleet(size.spec, spec.fleet, image, found, tags)
+        run.note(FleetRequested(fleet=new))
+    with run.timed("gate"):
         try:
-            new, record.servers = prove(
-                new, wanted, spec.fleet, image, found, spec.gate, record.fleet_tags, turn.check
+            new, servers = prove(
+                new, size.spec, spec.fleet, image, found, spec.gate, tags, turn.check
             )
-            record.fleet = new
         except ImageRejected as error:
             with not_urgent("mark the image"):
-                record.image = blame_image(image, found, str(error), keep=spec.keep_rejected)
+                blamed = blame_image(image, found, str(error), keep=spec.keep_rejected)
+                run.note(ImageBlamed(image=blamed))
             raise
+        run.note(GatePassed(fleet=new, servers=servers))
     turn.check()
-    new = record.fleet = promote_fleet(new, found, before)
+    new = promote_fleet(new, found, before)
+    run.note(FleetPromoted(fleet=new))
     undo.keep()
-    with record.phase("retire"):
+    with run.timed("retire"):
         mark_released(found, new)
-        record.cost = price(found.region, record.servers)
+        run.note(CostReckoned(cost=price(found.region, servers)))
         turn.check()
-        record.retired = retire_fleets(found, new)
+        run.note(FleetsRetired(fleets=tuple(retire_fleets(found, new))))
         with not_urgent("prune versions"):
             prune_versions(found, spec.app.name, spec.keep_versions)
-    return record.released()
+    run.note(Ended(outcome=Outcome.RELEASED))

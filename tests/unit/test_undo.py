@@ -14,7 +14,9 @@ class Story:
         self.done: list[str] = []
         self.undone: list[str] = []
         self.failures: list[tuple[str, str]] = []
-        self.stack = UndoStack(before or (lambda: self.did("before")), self.failed, self.undone)
+        self.stack = UndoStack(
+            before or (lambda: self.did("before")), self.failed, self.undone.append
+        )
 
     def did(self, what: str) -> None:
         self.done.append(what)

@@ -15,7 +15,7 @@ from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
 from spotkiln.bake.own import builder_name
 from spotkiln.poll import Clock, Done, Waiting, poll
-from spotkiln.release.ledger import BOOK, GROUP, KEY_PAIR
+from spotkiln.release.ledger import GROUP, KEY_PAIR, REQUESTED
 
 DELETE_SECONDS = 180
 
@@ -56,7 +56,7 @@ def open_group(
                 with aws_errors(f"security group {name}"):
                     raise
             group = found[0]
-    BOOK.note(release, GROUP, group)
+    REQUESTED.note(release, GROUP, group)
     ranges: Any = [{"CidrIp": cidr, "Description": "SSH from Spotkiln"} for cidr in cidrs]
     try:
         aws.ec2.authorize_security_group_ingress(
@@ -120,7 +120,7 @@ def builder_access(
         # What an earlier try that was cut off has left would be refused as a duplicate.
         delete_key_pair(aws, name)
     group = open_group(aws, release, vpc, cidrs, tags)
-    BOOK.note(release, KEY_PAIR, name)
+    REQUESTED.note(release, KEY_PAIR, name)
     yield {"security_group_id": group, "key_pair_name": name}
     if last:
         delete_group(aws, group, clock)

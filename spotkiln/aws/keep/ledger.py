@@ -1,6 +1,6 @@
 """Reads back from AWS what became of everything that a release has made."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -12,6 +12,7 @@ from spotkiln.aws.serve import fleet as fleets
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.session import Aws
 from spotkiln.bake.own import builder_name
+from spotkiln.poll import Clock
 from spotkiln.release.ledger import (
     FLEET,
     GROUP,
@@ -23,7 +24,10 @@ from spotkiln.release.ledger import (
     VOLUME,
     Key,
     Made,
+    fates,
+    left_behind,
 )
+from spotkiln.release.release import LedgerEntry
 from spotkiln.target import Instance
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
 # How many values a filter takes.
 MOST = 200
+LOOK_AGAIN_SECONDS = 3.0
 
 
 def _filters(name: str, values: Iterable[str]) -> "Iterator[list[FilterTypeDef]]":
@@ -175,3 +180,26 @@ def read_back(aws: Aws, release: str, name: str, asked: Iterable[Key]) -> list[M
     made += _templates(aws, release, of(TEMPLATE))
     made += _groups(aws, release, of(GROUP))
     return made + _key_pairs(aws, release, of(KEY_PAIR))
+
+
+def read_ledger(
+    aws: Aws,
+    release: str,
+    name: str,
+    requested: Iterable[Key],
+    kept: Mapping[str, str],
+    *,
+    clock: Clock,
+    patience_seconds: float,
+) -> tuple[LedgerEntry, ...]:
+    """Created = kept + destroyed, as AWS tells it. `kept` says why something stays, by id.
+
+    What seems to be left behind is looked at again for `patience_seconds`: AWS may go on telling of
+    what has gone.
+    """
+    keys, end = list(requested), clock.now() + patience_seconds
+    while True:
+        entries = fates(read_back(aws, release, name, keys), kept)
+        if not left_behind(entries) or clock.now() >= end:
+            return entries
+        clock.sleep(LOOK_AGAIN_SECONDS)

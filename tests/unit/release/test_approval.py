@@ -5,7 +5,15 @@ from datetime import timedelta
 import pytest
 
 from spotkiln.bake.image import Image
-from spotkiln.release.approval import GRACE, Answer, Asked, Decision, outdated, overdue, refusal
+from spotkiln.release.approval import (
+    GRACE,
+    Answer,
+    Decision,
+    Question,
+    changed_since_approval,
+    overdue,
+    refusal,
+)
 from spotkiln.release.release import Approval
 from spotkiln.serve.fleet import Fleet
 from tests.unit import nouns
@@ -41,23 +49,23 @@ def test_an_answer_is_told() -> None:
 def test_what_was_approved_is_what_is_done(
     image: Image | None, serving: list[Fleet], said: str
 ) -> None:
-    found = outdated(plan(), image, serving)
+    found = changed_since_approval(plan(), image, serving)
     assert said in found
     assert bool(found) is bool(said)
 
 
 def test_an_image_that_went_meanwhile() -> None:
     approved = plan(found=again("ami-7"))
-    assert outdated(approved, nouns.image("ami-7"), [nouns.fleet("sfr-1")]) == ""
-    assert "ami-7 was approved, now it would be a new bake" in outdated(
+    assert changed_since_approval(approved, nouns.image("ami-7"), [nouns.fleet("sfr-1")]) == ""
+    assert "ami-7 was approved, now it would be a new bake" in changed_since_approval(
         approved, None, [nouns.fleet("sfr-1")]
     )
 
 
 def test_what_was_asked_outlives_the_process() -> None:
     was = plan(found=again("ami-7"))
-    asked = Asked(plan=was, started=nouns.START, asked=nouns.START + timedelta(seconds=5))
-    assert Asked.model_validate_json(asked.model_dump_json()) == asked
+    asked = Question(plan=was, started=nouns.START, asked=nouns.START + timedelta(seconds=5))
+    assert Question.model_validate_json(asked.model_dump_json()) == asked
 
 
 def test_whose_time_is_over() -> None:
@@ -69,4 +77,4 @@ def test_whose_time_is_over() -> None:
 
 
 def test_nobody_was_asked() -> None:
-    assert outdated(None, nouns.image(), []) == ""
+    assert changed_since_approval(None, nouns.image(), []) == ""

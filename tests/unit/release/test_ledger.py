@@ -3,8 +3,9 @@
 import pytest
 
 from spotkiln.bake.packer import made
-from spotkiln.release.ledger import Book, Made, fates, left_behind
-from spotkiln.release.release import Entry, Fate
+from spotkiln.errors import LeftBehind
+from spotkiln.release.ledger import Made, Requested, fates, left_behind, require_nothing_left
+from spotkiln.release.release import Fate, LedgerEntry
 
 
 def test_what_is_part_of_something_kept_is_kept_and_says_why() -> None:
@@ -18,26 +19,26 @@ def test_what_is_part_of_something_kept_is_kept_and_says_why() -> None:
     ]
     entries = fates(found, {"sfr-1": "serves", "ami-1": "a version"})
     assert entries == (
-        Entry(kind="image", id="ami-1", fate=Fate.KEPT, why="a version"),
-        Entry(kind="instance", id="i-1", fate=Fate.KEPT, why="part of sfr-1"),
-        Entry(kind="instance", id="i-2", fate=Fate.LEFT_BEHIND),
-        Entry(kind="instance", id="i-3", fate=Fate.DESTROYED),
-        Entry(kind="snapshot", id="snap-1", fate=Fate.LEFT_BEHIND),
-        Entry(kind="spot-fleet-request", id="sfr-1", fate=Fate.KEPT, why="serves"),
+        LedgerEntry(kind="image", id="ami-1", fate=Fate.KEPT, why="a version"),
+        LedgerEntry(kind="instance", id="i-1", fate=Fate.KEPT, why="part of sfr-1"),
+        LedgerEntry(kind="instance", id="i-2", fate=Fate.LEFT_BEHIND),
+        LedgerEntry(kind="instance", id="i-3", fate=Fate.DESTROYED),
+        LedgerEntry(kind="snapshot", id="snap-1", fate=Fate.LEFT_BEHIND),
+        LedgerEntry(kind="spot-fleet-request", id="sfr-1", fate=Fate.KEPT, why="serves"),
     )
     assert left_behind(entries) == ["instance i-2", "snapshot snap-1"]
     assert fates([], {}) == ()
 
 
-def test_a_book_keeps_releases_apart_and_each_thing_once() -> None:
-    book = Book()
+def test_what_was_requested_keeps_releases_apart_and_each_thing_once() -> None:
+    requested = Requested()
     for release in ("a", "b"):
-        book.note(release, "key-pair", f"key-{release}")
-    book.note("a", "key-pair", "key-a")
-    assert book.asked("a") == [("key-pair", "key-a")]
-    book.close("a")
-    assert book.asked("a") == []
-    assert book.asked("b") == [("key-pair", "key-b")]
+        requested.note(release, "key-pair", f"key-{release}")
+    requested.note("a", "key-pair", "key-a")
+    assert requested.of("a") == [("key-pair", "key-a")]
+    requested.forget("a")
+    assert requested.of("a") == []
+    assert requested.of("b") == [("key-pair", "key-b")]
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,12 @@ def test_a_book_keeps_releases_apart_and_each_thing_once() -> None:
 )
 def test_what_packer_says_it_has_asked_for(said: str, found: tuple[str, str] | None) -> None:
     assert made(said) == found
+
+
+def test_a_release_that_left_something_behind_says_what() -> None:
+    gone = LedgerEntry(kind="image", id="ami-1", fate=Fate.DESTROYED)
+    stays = LedgerEntry(kind="spot-fleet-request", id="sfr-1", fate=Fate.KEPT)
+    lost = LedgerEntry(kind="instance", id="i-2", fate=Fate.LEFT_BEHIND)
+    require_nothing_left("demo-1", [gone, stays])
+    with pytest.raises(LeftBehind, match=r"^demo-1 left behind: instance i-2; run reconcile$"):
+        require_nothing_left("demo-1", [gone, stays, lost])

@@ -5,7 +5,7 @@ from datetime import timedelta
 from spotkiln import tags as t
 from spotkiln.bake.junit import Failure, TestReport
 from spotkiln.keep.versions import Version
-from spotkiln.release.release import Entry, Fate, Outcome, Phase, Release
+from spotkiln.release.release import Fate, LedgerEntry, Outcome, Release, Timing
 from spotkiln.release.trigger import Trigger
 from spotkiln.serve.evidence import Evidence
 from spotkiln.serve.gate import Cause, Verdict
@@ -48,11 +48,11 @@ def test_a_release_that_went_well() -> None:
             cost=Cost(per_hour=0.01, on_demand=0.04),
             retired=(nouns.fleet("sfr-1", capacity=3),),
             tests=TestReport(tests=9, skipped=1, seconds=4.25),
-            phases=(Phase(name="bake", seconds=40), Phase(name="gate", seconds=20)),
+            timings=(Timing(name="bake", seconds=40), Timing(name="gate", seconds=20)),
             ledger=(
-                Entry(kind="image", id="ami-1", fate=Fate.KEPT),
-                Entry(kind="snapshot", id="snap-1", fate=Fate.KEPT),
-                Entry(kind="instance", id="i-1", fate=Fate.DESTROYED),
+                LedgerEntry(kind="image", id="ami-1", fate=Fate.KEPT),
+                LedgerEntry(kind="snapshot", id="snap-1", fate=Fate.KEPT),
+                LedgerEntry(kind="instance", id="i-1", fate=Fate.DESTROYED),
             ),
         )
     )
@@ -165,7 +165,7 @@ def test_red_tests_are_named() -> None:
 
 def test_names_of_what_is_not_ours_are_no_markup() -> None:
     """Whoever may make an Auto Scaling group may call it anything."""
-    lost = Entry(kind="image", id="ami-1", fate=Fate.LEFT_BEHIND, why="said <b>no</b>")
+    lost = LedgerEntry(kind="image", id="ami-1", fate=Fate.LEFT_BEHIND, why="said <b>no</b>")
     page = release_page(release(foreign=("![x](http://evil) (2 instances)",), ledger=(lost,)))
     assert r"- !\[x\](http://evil) (2 instances)" in page.splitlines()
     assert r"said \<b\>no\</b\>" in page

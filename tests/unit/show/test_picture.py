@@ -3,7 +3,7 @@
 import base64
 from xml.etree import ElementTree
 
-from spotkiln.release.release import Phase
+from spotkiln.release.release import Timing
 from spotkiln.show.picture import FAILED, embedded, timeline
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -21,9 +21,9 @@ def words(svg: str) -> list[str]:
 def test_bars_begin_where_the_one_before_ended() -> None:
     svg = timeline(
         [
-            Phase(name="bake", seconds=20),
-            Phase(name="test", seconds=10),
-            Phase(name="gate", seconds=0.1, failed=True),
+            Timing(name="bake", seconds=20),
+            Timing(name="test", seconds=10),
+            Timing(name="gate", seconds=0.1, failed=True),
         ]
     )
     bake, test, gate = bars(svg)
@@ -35,7 +35,7 @@ def test_bars_begin_where_the_one_before_ended() -> None:
 
 
 def test_it_stays_inside() -> None:
-    svg = timeline([Phase(name=f"phase {n}", seconds=1000 * n) for n in range(12)])
+    svg = timeline([Timing(name=f"phase {n}", seconds=1000 * n) for n in range(12)])
     width = float(ElementTree.fromstring(svg).attrib["width"])
     assert len(bars(svg)) == 12
     assert max(float(one["x"]) + float(one["width"]) for one in bars(svg)) < width
@@ -43,11 +43,11 @@ def test_it_stays_inside() -> None:
 
 def test_without_time() -> None:
     assert words(timeline([])) == ["total 0.0 s"]
-    assert words(timeline([Phase(name="look up", seconds=0)]))[-1] == "total 0.0 s"
+    assert words(timeline([Timing(name="look up", seconds=0)]))[-1] == "total 0.0 s"
 
 
 def test_names_are_text_and_no_markup() -> None:
-    assert words(timeline([Phase(name='<a> & "b"', seconds=1)]))[0] == '<a> & "b"'
+    assert words(timeline([Timing(name='<a> & "b"', seconds=1)]))[0] == '<a> & "b"'
 
 
 def test_embedded() -> None:

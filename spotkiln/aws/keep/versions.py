@@ -1,0 +1,68 @@
+"""Finds the versions of a target group, and the one that a rollback goes to."""
+
+from collections.abc import Callable
+
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.session import Aws
+from spotkiln.bake.image import Image
+from spotkiln.errors import InputError
+from spotkiln.keep import hold
+from spotkiln.keep.promotion import recorded
+from spotkiln.keep.versions import PREVIOUS, Version, WayBack, choose, listing
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.serving import serving
+
+
+def _look(aws: Aws, app: str, target_group: str) -> tuple[list[Version], Fleet | None]:
+    """The target group's versions, and the fleet that serves it."""
+    group = aws_infra.target_group(aws, target_group)
+    every = fleets.listing(aws)
+    # Of several fleets the newest serves: the others are on their way out.
+    current = next(iter(serving(every, group.arn)), None)
+    found = images.of_app(aws, app)
+    return listing(recorded(found, every, group.name), group.name, current), current
+
+
+def list_versions(aws: Aws, app: str, target_group: str) -> list[Version]:
+    """The application's versions in the target group (its name), the one released last first."""
+    return _look(aws, app, target_group)[0]
+
+
+def _image(aws: Aws, version: Version) -> Image:
+    image = images.describe(aws, version.image)
+    if image is None:
+        raise InputError(f"image {version.image} was there a moment ago and is gone; choose anew")
+    return image
+
+
+def find_image(aws: Aws, app: str, target_group: str, wanted: str) -> Image:
+    """The image of the version that is meant. For `previous` it is the newest version of all: which
+    one is previous is known only to the release that holds the target group.
+
+    Raises:
+        InputError: there is no such version; the message lists those there are.
+    """
+    versions, _ = _look(aws, app, target_group)
+    if versions and wanted in {"", PREVIOUS}:
+        return _image(aws, versions[0])
+    return _image(aws, choose(versions, wanted, app))
+
+
+def find_way_back(
+    aws: Aws, app: str, target_group: str, wanted: str, say: Callable[[str], None]
+) -> WayBack:
+    """The version that is meant by an image's id, a commit, or `previous`, and which commits the
+    rollback leaves. Only who holds the target group knows which version is previous.
+
+    Raises:
+        InputError: there is no such version; the message lists those there are.
+    """
+    versions, current = _look(aws, app, target_group)
+    version = choose(versions, wanted, app)
+    say(f"going back to {version}")
+    held = hold.after_rollback(current, versions, version)
+    if held:
+        say(f"held from then on, until a newer commit is released: {', '.join(held)}")
+    return WayBack(image=_image(aws, version), version=version, held=held)

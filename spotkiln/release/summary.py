@@ -1,0 +1,155 @@
+"""Summary: what is derived from a release's book."""
+
+from datetime import datetime
+
+from spotkiln import tags as t
+from spotkiln.bake.image import image_name
+from spotkiln.bake.source import commit_url
+from spotkiln.errors import EndsEarly, GateFailed, GaveWay, SpotkilnError, TestsFailed
+from spotkiln.keep import hold
+from spotkiln.release.book import (
+    Answered,
+    Book,
+    CostReckoned,
+    Ended,
+    FleetsRetired,
+    ForeignSeen,
+    GatePassed,
+    Happening,
+    ImageReused,
+    LedgerRead,
+    LedgerUnread,
+    SizeChosen,
+    TestsRan,
+    Undone,
+    VersionsSeen,
+)
+from spotkiln.release.release import Outcome, Release, Timing
+from spotkiln.serve.foreign import Foreign, in_words
+
+
+def release_id(app: str, run: str) -> str:
+    """The id of the release that a flow run makes."""
+    return f"{app}-{run.replace('-', '')[:12]}"
+
+
+def ref(book: Book) -> str:
+    """What was asked for. A rollback was asked for a version: its commit is told instead."""
+    return book.commit[:12] if book.way_back else book.heading.spec.app.ref
+
+
+def name_of_image(book: Book) -> str:
+    """The name that the release chose for the image it bakes."""
+    return image_name(book.heading.spec.app.name, book.commit, book.heading.id)
+
+
+def tags(book: Book) -> t.Tags:
+    """What everything carries that the release creates."""
+    heading = book.heading
+    return t.release_tags(
+        app=heading.spec.app.name,
+        release=heading.id,
+        run=heading.run,
+        commit=book.commit,
+        target_group=heading.spec.infra.target_group,
+    )
+
+
+def held_commits(book: Book) -> tuple[str, ...]:
+    """The commits that the new fleet keeps from being released again unasked."""
+    if book.way_back:
+        return book.way_back.held
+    return hold.after_release(book.serving, book.commit)
+
+
+def fleet_tags(book: Book) -> t.Tags:
+    """A fleet's tags also tell which commits it holds."""
+    held = held_commits(book)
+    return {**tags(book), **({t.HELD: hold.to_tag(held)} if held else {})}
+
+
+def why_held(book: Book) -> str:
+    """Why the release leaves what serves alone; empty if it need not."""
+    spec = book.heading.spec
+    return "" if spec.even_if_held else hold.reason(book.serving, book.commit)
+
+
+def ending(book: Book, error: BaseException) -> tuple[Happening, ...]:
+    """What is written of a release that was ended by an error."""
+    if isinstance(error, EndsEarly):
+        return (Ended(outcome=error.outcome, cause=error.why),)
+    if isinstance(error, GaveWay):
+        return (Ended(outcome=Outcome.SUPERSEDED, cause=str(error)),)
+    text = str(error) or type(error).__name__
+    cause = text if isinstance(error, SpotkilnError) else f"{type(error).__name__}: {text}"
+    last_lines = error.last_lines if isinstance(error, GateFailed) else ""
+    ended = Ended(outcome=_outcome_of_failure(book), cause=cause, last_lines=last_lines)
+    if isinstance(error, TestsFailed) and error.report:
+        return TestsRan(report=error.report), ended
+    return (ended,)
+
+
+def _outcome_of_failure(book: Book) -> Outcome:
+    begun = {timing.name for timing in book.every(Timing)}
+    if "retire" in begun:  # The new fleet serves; what it replaced is not all gone yet.
+        return Outcome.RELEASED
+    return Outcome.ROLLED_BACK if "launch" in begun else Outcome.FAILED
+
+
+def kept(book: Book) -> dict[str, str]:
+    """What stays after the release and why, by id."""
+    found: dict[str, str] = {}
+    fleet, image = book.fleet, book.image
+    if book.outcome is Outcome.RELEASED and fleet:
+        found |= dict.fromkeys(fleet.launch_templates, f"of {fleet.id}, which serves")
+        found[fleet.id] = "serves"
+        if image:
+            found[image.id] = "a version to go back to"
+    elif book.heading.spec.keep_rejected and image:
+        found[image.id] = "kept to be looked at"
+    return found
+
+
+def summary(book: Book, now: datetime) -> Release:
+    """The release as its book tells it at the time `now`, in UTC."""
+    heading, spec, infra, way = book.heading, book.heading.spec, book.infra, book.way_back
+    ended = book.last(Ended) or Ended(outcome=Outcome.FAILED)
+    answered, reused, tests = book.last(Answered), book.last(ImageReused), book.last(TestsRan)
+    foreign, size, cost = book.last(ForeignSeen), book.last(SizeChosen), book.last(CostReckoned)
+    passed, seen = book.last(GatePassed), book.last(VersionsSeen)
+    ledger, unread = book.last(LedgerRead), book.last(LedgerUnread)
+    others = foreign.foreign if foreign else Foreign()
+    return Release(
+        id=heading.id,
+        app=spec.app.name,
+        ref=ref(book),
+        commit=book.commit,
+        subject=book.source.subject if book.source else "",
+        commit_url=commit_url(spec.app.repository, book.commit),
+        trigger=heading.trigger,
+        approval=str((answered and answered.answer) or ""),
+        run=heading.run,
+        url=heading.url,
+        outcome=ended.outcome,
+        cause=ended.cause,
+        last_lines=ended.last_lines,
+        started=book.started,
+        ended=now,
+        target_group=spec.infra.target_group,
+        region=infra.region if infra else spec.infra.region,
+        image=book.image,
+        reused=reused.why if reused else "",
+        back_to=f"{way.version.released:%Y-%m-%d %H:%M:%S} UTC" if way else "",
+        tests=tests.report if tests else None,
+        fleet=book.fleet,
+        foreign=tuple(in_words(others, adopt=spec.infra.adopt)),
+        size=size.size.in_words if size else "",
+        servers=passed.servers if passed else (),
+        cost=cost.cost if cost else None,
+        versions=seen.versions if seen else (),
+        retired=tuple(fleet for one in book.every(FleetsRetired) for fleet in one.fleets),
+        undone=tuple(one.what for one in book.every(Undone)),
+        ledger=ledger.entries if ledger else (),
+        ledger_unread=unread.why if unread else "",
+        timings=tuple(book.every(Timing)),
+    )

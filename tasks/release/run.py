@@ -1,0 +1,231 @@
+"""A release's run: it keeps the book, and publishes what the book tells, however the run ends."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+from prefect.exceptions import Pause
+from prefect.runtime import flow_run
+
+from spotkiln.aws.keep.ledger import read_back, read_ledger
+from spotkiln.aws.keep.versions import list_versions
+from spotkiln.aws.session import connect
+from spotkiln.errors import EndsEarly, GaveWay, ImageRejected
+from spotkiln.release import summary as told
+from spotkiln.release.book import (
+    Book,
+    CommitTaken,
+    Happening,
+    Heading,
+    LedgerRead,
+    LedgerUnread,
+    Resumed,
+    Undone,
+    VersionsSeen,
+    VersionTaken,
+)
+from spotkiln.release.ledger import REQUESTED, require_nothing_left
+from spotkiln.release.release import LedgerEntry, Release, ReleaseSpec, Timing
+from spotkiln.release.trigger import run_name
+from spotkiln.tasks.events import announce
+from spotkiln.tasks.release.publish import publish
+from spotkiln.tasks.runs import page_of, rename, started_by
+from spotkiln.tasks.step import CLOCK, report_failed_undo, say
+from spotkiln.undo import UndoStack
+from spotkiln.workdir import leave_folder, run_folder
+
+# AWS may go on telling of what has gone for so long.
+SEEN_SECONDS = 30.0
+T = TypeVar("T")
+
+
+def _heading(spec: ReleaseSpec) -> Heading:
+    """Ids are chosen here, before anything is sent."""
+    run = str(flow_run.id or uuid4())
+    return Heading(
+        id=told.release_id(spec.app.name, run),
+        run=run,
+        url=page_of(run),
+        trigger=started_by(),
+        spec=spec,
+        started=datetime.now(UTC),
+    )
+
+
+class ReleaseRun:
+    """The book of a release, the run's folder, and what the run holds until its end."""
+
+    def __init__(self, spec: ReleaseSpec) -> None:
+        self.book = Book(_heading(spec))
+        self.folder: Path = run_folder(self.id)
+        self._held = ExitStack()
+        self._published: Release | None = None
+
+    @property
+    def id(self) -> str:
+        return self.book.heading.id
+
+    @property
+    def flow_run(self) -> str:
+        return self.book.heading.run
+
+    @property
+    def spec(self) -> ReleaseSpec:
+        return self.book.heading.spec
+
+    @property
+    def release(self) -> Release:
+        """As it was published; before that, as it is known so far."""
+        return self._published or told.summary(self.book, datetime.now(UTC))
+
+    def note(self, happening: Happening) -> None:
+        """Write into the book."""
+        self.book = self.book.plus(happening)
+
+    def begin(self, taken: CommitTaken | VersionTaken) -> None:
+        """It is known now what is released: the run gets its name, and subscribers are told."""
+        self.note(taken)
+        book, heading = self.book, self.book.heading
+        back = book.way_back is not None
+        rename(run_name(self.spec.app.name, book.commit, heading.trigger, back=back))
+        # A run that goes on after its approval was announced before.
+        if book.last(Resumed) is None:
+            announce(self.release, started=True)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Write down how long the block takes, and whether it fails."""
+        start = time.monotonic()
+        failed = True
+        try:
+            yield
+            failed = False
+        except EndsEarly:
+            failed = False
+            raise
+        finally:
+            self.note(Timing(name=name, seconds=time.monotonic() - start, failed=failed))
+
+    def hold(self, held: AbstractContextManager[T]) -> T:
+        """Hold something until the release has ended and its ledger has been read back."""
+        return self._held.enter_context(held)
+
+    def undoing(self) -> UndoStack:
+        """What is undone if anything fails from here on."""
+        return UndoStack(
+            self.note_what_exists,
+            report_failed_undo,
+            lambda what: self.note(Undone(what=what)),
+        )
+
+    def note_what_exists(self) -> None:
+        """Look at what the release has made so far: the ledger names it after it has gone."""
+        if self.book.infra and self.book.commit:
+            aws, name = connect(self.book.infra.region), told.name_of_image(self.book)
+            for one in read_back(aws, self.id, name, REQUESTED.of(self.id)):
+                REQUESTED.note(self.id, one.kind, one.id)
+
+    def note_ending(self, error: BaseException) -> None:
+        """The release was ended by this error."""
+        for happening in told.ending(self.book, error):
+            self.note(happening)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Read back what was made, and publish what the book tells. `error` has ended the run.
+
+        Raises:
+            LeftBehind: the release succeeded, but something it created is unaccounted for.
+        """
+        ledger = self._read_ledger(0.0 if error else SEEN_SECONDS)
+        # After a verdict on an image one of the versions may be suspect.
+        if error is None or isinstance(error, ImageRejected):
+            _attempt("list the versions", self._note_versions)
+        release = self._published = told.summary(self.book, datetime.now(UTC))
+        _tell(release)
+        if error:
+            return
+        require_nothing_left(self.id, ledger)
+        cause = f": {release.cause}" if release.cause else ""
+        say(f"{release.app} {release.ref}: {release.outcome}{cause}")
+
+    def _read_ledger(self, patience_seconds: float) -> tuple[LedgerEntry, ...]:
+        """A ledger that cannot be read is no reason to fail."""
+        book = self.book
+        if not (book.infra and book.commit):
+            return ()
+        try:
+            entries = read_ledger(
+                connect(book.infra.region),
+                self.id,
+                told.name_of_image(book),
+                REQUESTED.of(self.id),
+                told.kept(book),
+                clock=CLOCK,
+                patience_seconds=patience_seconds,
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, the release is what it is
+            say(f"the ledger could not be read: {error}", logging.ERROR)
+            self.note(LedgerUnread(why=str(error) or type(error).__name__))
+            return ()
+        self.note(LedgerRead(entries=entries))
+        return entries
+
+    def _note_versions(self) -> None:
+        if infra := self.book.infra:
+            group = self.spec.infra.target_group
+            found = list_versions(connect(infra.region), self.spec.app.name, group)
+            self.note(VersionsSeen(versions=tuple(found)))
+
+    def leave(self) -> None:
+        """Give back what was held; the folder goes."""
+        self._held.close()
+        REQUESTED.forget(self.id)
+        leave_folder(self.folder)
+
+
+def _attempt(what: str, step: Callable[[], object]) -> None:
+    """What is told of a release does not change how it ended."""
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the release is what it is
+        say(f"could not {what}: {error}", logging.ERROR)
+
+
+def _tell(release: Release) -> None:
+    """The event goes first: it takes a while to reach people, and by then the page is there."""
+    _attempt("announce the end", lambda: announce(release))
+    _attempt("publish the page", lambda: publish(release))
+
+
+@contextmanager
+def recorded(spec: ReleaseSpec) -> Iterator[ReleaseRun]:
+    """A release's run. What its book tells is published whatever happens.
+
+    A block that ends early, or gives way to another release, ends well: then the code after the
+    block goes on.
+
+    Raises:
+        LeftBehind: the release succeeded, but something it created is unaccounted for.
+    """
+    run = ReleaseRun(spec)
+    try:
+        try:
+            yield run
+        except (EndsEarly, GaveWay) as early:
+            run.note_ending(early)
+    except Pause:
+        # The run is suspended until it is answered: it has neither failed nor ended.
+        raise
+    except BaseException as error:
+        run.note_ending(error)
+        run.end(error)
+        raise
+    else:
+        run.end()
+    finally:
+        run.leave()

@@ -1,0 +1,87 @@
+"""The steps of a release that find something out, each with its line in the book."""
+
+from spotkiln.bake.app import App
+from spotkiln.bake.image import Image
+from spotkiln.bake.infra import Infra
+from spotkiln.bake.reuse import Reuse
+from spotkiln.bake.variables import recipe_of
+from spotkiln.keep.heartbeat import Heartbeat
+from spotkiln.keep.versions import WayBack
+from spotkiln.release.book import (
+    CommitTaken,
+    ForeignSeen,
+    ImageBaked,
+    ImageReused,
+    InfraFound,
+    ServingSeen,
+    TestsRan,
+    VersionTaken,
+)
+from spotkiln.release.job import Job
+from spotkiln.release.summary import tags
+from spotkiln.serve.fleet import Fleet
+from spotkiln.tasks.bake.image import find_image, packer_build, test_in_image
+from spotkiln.tasks.bake.infra import look_up_infra
+from spotkiln.tasks.bake.source import check_out
+from spotkiln.tasks.release.run import ReleaseRun
+from spotkiln.tasks.serve.fleet import find_serving
+from spotkiln.tasks.serve.foreign import find_foreign
+
+
+def find_infra(run: ReleaseRun, image: Image | None = None) -> Infra:
+    """What the names of the infrastructure stand for. `image`: see `look_up_infra`."""
+    infra = look_up_infra(run.spec, image)
+    run.note(InfraFound(infra=infra))
+    return infra
+
+
+def take_commit(run: ReleaseRun, app: App, infra: Infra) -> Job:
+    """Check out the commit that is released from now on: what its image is made from."""
+    source = check_out(app, run.folder / "source")
+    run.begin(CommitTaken(source=source))
+    return Job(
+        release=run.id,
+        spec=run.spec,
+        infra=infra,
+        source=source,
+        recipe=recipe_of(source, run.spec.app, infra),
+        tags=tags(run.book),
+        folder=run.folder,
+    )
+
+
+def take_version(run: ReleaseRun, way: WayBack) -> Image:
+    """It is a rollback: the image that served before."""
+    run.begin(VersionTaken(way=way))
+    return way.image
+
+
+def see_what_serves(run: ReleaseRun, infra: Infra) -> list[Fleet]:
+    """Our fleets that serve the target group, the newest first."""
+    current = find_serving(infra)
+    run.note(ServingSeen(fleet=current[0] if current else None))
+    return current
+
+
+def see_foreign(run: ReleaseRun, infra: Infra) -> None:
+    """What serves the target group and is not ours."""
+    run.note(ForeignSeen(foreign=find_foreign(infra)))
+
+
+def choose_image(run: ReleaseRun, job: Job, current: list[Fleet]) -> Reuse:
+    """The image to reuse; or that one must be baked, and why."""
+    choice = find_image(job, current)
+    if choice.image:
+        run.note(ImageReused(image=choice.image, why=choice.why))
+    return choice
+
+
+def bake_and_test(run: ReleaseRun, turn: Heartbeat, job: Job) -> Image:
+    """A new image that has passed its tests."""
+    with run.timed("bake"):
+        image = packer_build(job)
+        run.note(ImageBaked(image=image))
+    turn.check()
+    with run.timed("test"):
+        run.note(TestsRan(report=test_in_image(job, image)))
+    return image
