@@ -152,13 +152,19 @@ variable "notify" {
   description = "Whether the server tells systemd when it is ready (Type=notify), as puma does; otherwise Type=exec."
 }
 
-variable "start_timeout_seconds" {
+variable "migrate_seconds" {
+  type        = number
+  default     = 600
+  description = "How long the migration may take, all its tries together."
+}
+
+variable "start_seconds" {
   type        = number
   default     = 90
   description = "How long the application may take to start before systemd gives this attempt up."
 }
 
-variable "stop_timeout_seconds" {
+variable "stop_seconds" {
   type        = number
   default     = 70
   description = "How long the application may take to finish its requests once told to stop. Not less than the longest request; a load balancer's idle timeout is 60."
@@ -231,8 +237,9 @@ build {
       "SPOTKILN_ARCHIVE=/tmp/${basename(var.app_archive)}",
       "SPOTKILN_UNITS=/tmp/systemd",
       "SPOTKILN_TYPE=${var.notify ? "notify" : "exec"}",
-      "SPOTKILN_START_TIMEOUT=${var.start_timeout_seconds}",
-      "SPOTKILN_STOP_TIMEOUT=${var.stop_timeout_seconds}",
+      "SPOTKILN_MIGRATE_SECONDS=${var.migrate_seconds}",
+      "SPOTKILN_START_SECONDS=${var.start_seconds}",
+      "SPOTKILN_STOP_SECONDS=${var.stop_seconds}",
       "SPOTKILN_ENVIRONMENT_BASE64=${base64encode(join("", local.environment))}",
       "SPOTKILN_BUILD_BASE64=${base64encode(var.build_command)}",
       "SPOTKILN_MIGRATE_BASE64=${base64encode(var.migrate_command)}",

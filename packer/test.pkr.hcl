@@ -89,16 +89,22 @@ variable "app_user" {
   description = "System user that the application and its tests run as."
 }
 
-variable "app_port" {
+variable "health_protocol" {
+  type        = string
+  default     = "http"
+  description = "Protocol of the target group's health check: http or https."
+}
+
+variable "health_port" {
   type        = number
   default     = 3000
-  description = "Port that the application listens on."
+  description = "Port of the target group's health check."
 }
 
 variable "health_path" {
   type        = string
   default     = "/up"
-  description = "Path that must answer before the tests run."
+  description = "Path of the target group's health check; it must be answered before the tests run."
 }
 
 variable "health_matcher" {
@@ -107,10 +113,22 @@ variable "health_matcher" {
   description = "Statuses that count as an answer, written as a target group's matcher: \"200\", \"200,302\" or \"200-299\"."
 }
 
-variable "health_timeout_seconds" {
+variable "health_answer_seconds" {
   type        = number
-  default     = 120
-  description = "How long the application's unit may take, from the first login on, to answer its health path."
+  default     = 5
+  description = "How long one answer may take: the timeout of the target group's health check."
+}
+
+variable "migrate_seconds" {
+  type        = number
+  default     = 600
+  description = "How long the migration may take, all its tries together."
+}
+
+variable "start_seconds" {
+  type        = number
+  default     = 90
+  description = "How long the application may take, once its migration is done, to answer its health check."
 }
 
 variable "test_setup_command" {
@@ -133,7 +151,7 @@ variable "test_environment" {
   description = "The whole environment of the candidate's units and of the two commands above; nothing of the application's own is handed on."
 }
 
-variable "test_timeout_seconds" {
+variable "test_seconds" {
   type        = number
   default     = 900
   description = "How long the two commands above may take together."
@@ -141,7 +159,7 @@ variable "test_timeout_seconds" {
 
 variable "report_dir" {
   type        = string
-  description = "Existing folder here where junit.xml (empty if there was no report), test.log, journal.log and exit-code come home."
+  description = "Existing folder here where junit.xml (empty if there was no report), test.log, journal.log, facts and exit-code come home."
 }
 
 locals {
@@ -201,11 +219,14 @@ build {
     environment_vars = [
       "SPOTKILN_APP=${var.app_name}",
       "SPOTKILN_USER=${var.app_user}",
-      "SPOTKILN_PORT=${var.app_port}",
+      "SPOTKILN_HEALTH_PROTOCOL=${var.health_protocol}",
+      "SPOTKILN_HEALTH_PORT=${var.health_port}",
       "SPOTKILN_HEALTH_MATCHER=${var.health_matcher}",
       "SPOTKILN_REPORT=/var/tmp/spotkiln-report",
-      "SPOTKILN_HEALTH_TIMEOUT=${var.health_timeout_seconds}",
-      "SPOTKILN_TEST_TIMEOUT=${var.test_timeout_seconds}",
+      "SPOTKILN_HEALTH_ANSWER_SECONDS=${var.health_answer_seconds}",
+      "SPOTKILN_MIGRATE_SECONDS=${var.migrate_seconds}",
+      "SPOTKILN_START_SECONDS=${var.start_seconds}",
+      "SPOTKILN_TEST_SECONDS=${var.test_seconds}",
       "SPOTKILN_HEALTH_PATH_BASE64=${base64encode(var.health_path)}",
       "SPOTKILN_ENVIRONMENT_BASE64=${base64encode(join("", local.environment))}",
       "SPOTKILN_SETUP_BASE64=${base64encode(var.test_setup_command)}",
@@ -231,6 +252,12 @@ build {
     direction   = "download"
     source      = "/var/tmp/spotkiln-report/journal.log"
     destination = "${var.report_dir}/journal.log"
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "/var/tmp/spotkiln-report/facts"
+    destination = "${var.report_dir}/facts"
   }
 
   provisioner "file" {

@@ -9,7 +9,7 @@
     ├── VerdictError            the application was judged; trying again changes nothing
     │   ├── BuildFailed         its dependencies or assets could not be built
     │   ├── TestsFailed         its tests are red, or there were none
-    │   ├── UnitFailed          the booted image did not answer on its health path
+    │   ├── UnitFailed          the booted image did not answer the health check
     │   └── GateFailed          its new servers did not become healthy
     │       └── ImageRejected   and the image is to blame
     ├── EndsEarly               a release ends well, because it must not or need not change anything
@@ -60,7 +60,13 @@ class CapacityError(InfrastructureError):
 
 
 class VerdictError(SpotkilnError):
-    """The application was judged and found wanting."""
+    """The application was judged and found wanting: why is in `message`. `last_lines` are what it
+    said last itself, if that is known."""
+
+    def __init__(self, message: str, last_lines: str = "") -> None:
+        self.message = message
+        self.last_lines = last_lines
+        super().__init__(f"{message}\n{last_lines}" if last_lines else message)
 
 
 class BuildFailed(VerdictError):
@@ -72,23 +78,24 @@ class TestsFailed(VerdictError):
 
     __test__ = False  # pytest would collect a class of this name
 
-    def __init__(self, message: str, report: "TestReport | None" = None) -> None:
+    def __init__(
+        self, message: str, report: "TestReport | None" = None, last_lines: str = ""
+    ) -> None:
         self.report = report
-        super().__init__(message)
+        super().__init__(message, last_lines)
 
 
 class UnitFailed(VerdictError):
-    """The booted image did not answer on its health path."""
+    """The booted image did not answer the health check."""
 
 
 class GateFailed(VerdictError):
     """The new servers did not become healthy; `cause` is the verdict's, `last_lines` those of the
-    console of the one that failed first, if there are any."""
+    console of the one that failed first."""
 
     def __init__(self, message: str, cause: str, last_lines: str = "") -> None:
         self.cause = cause
-        self.last_lines = last_lines
-        super().__init__(message)
+        super().__init__(message, last_lines)
 
 
 class ImageRejected(GateFailed):

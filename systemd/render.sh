@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes an application's units to the folder $1 from the templates beside this script.
-# Reads from the environment: APP, APP_USER, PORT, TYPE (notify or exec), START_TIMEOUT and
-# STOP_TIMEOUT (seconds), START_COMMAND, MIGRATE_COMMAND. Exits with 30 on values that no unit
+# Reads from the environment: APP, APP_USER, PORT, TYPE (notify or exec), MIGRATE_SECONDS,
+# START_SECONDS, STOP_SECONDS, START_COMMAND, MIGRATE_COMMAND. Exits with 30 on values that no unit
 # can have.
 set -euo pipefail
 # The & in a value is a character, not "what was matched".
@@ -47,10 +47,11 @@ render() {
   text=${text//@APP_USER@/$APP_USER}
   text=${text//@PORT@/$PORT}
   text=${text//@TYPE@/$TYPE}
-  text=${text//@START_TIMEOUT@/$START_TIMEOUT}
-  text=${text//@STOP_TIMEOUT@/$STOP_TIMEOUT}
+  text=${text//@MIGRATE_SECONDS@/$MIGRATE_SECONDS}
+  text=${text//@START_SECONDS@/$START_SECONDS}
+  text=${text//@STOP_SECONDS@/$STOP_SECONDS}
   # Four starts, each with its pause, and a little.
-  text=${text//@START_LIMIT_INTERVAL@/$((4 * START_TIMEOUT + 30))}
+  text=${text//@START_LIMIT_INTERVAL@/$((4 * START_SECONDS + 30))}
   text=${text//@START_COMMAND@/$(quote "$(replacing "$START_COMMAND")")}
   text=${text//@MIGRATE_COMMAND@/$(quote "$MIGRATE_COMMAND")}
   install -D -m 0644 /dev/stdin "$target/$2" <<<"$text"
@@ -60,8 +61,9 @@ expect APP '[a-z][a-z0-9-]{0,31}'
 expect APP_USER '[a-z_][a-z0-9_-]{0,30}'
 expect PORT '[0-9]{1,5}'
 expect TYPE 'notify|exec'
-expect START_TIMEOUT '[0-9]{1,5}'
-expect STOP_TIMEOUT '[0-9]{1,5}'
+expect MIGRATE_SECONDS '[0-9]{1,5}'
+expect START_SECONDS '[0-9]{1,5}'
+expect STOP_SECONDS '[0-9]{1,5}'
 expect START_COMMAND $'[^\n]*[^ \t\n][^\n]*'
 expect MIGRATE_COMMAND $'[^\n]*[^ \t\n][^\n]*'
 

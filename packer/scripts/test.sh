@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# On a machine booted from a candidate image: waits until the application's unit answers, then
-# runs the tests in a copy of its folder. Runs as root. Reads SPOTKILN_*, see test.pkr.hcl.
-# Leaves junit.xml, test.log, journal.log and exit-code in SPOTKILN_REPORT and exits with 0
-# whatever they say, so that they can be fetched. exit-code: 0 passed, 10 the tests' dependencies
-# could not be installed, 20 tests failed, 30 the unit did not answer.
+# On a machine booted from a candidate image: waits until the application's unit answers the health
+# check, then runs the tests in a copy of its folder. Runs as root. Reads SPOTKILN_*, see
+# test.pkr.hcl. Leaves junit.xml, test.log, journal.log, facts and exit-code in SPOTKILN_REPORT and
+# exits with 0 whatever they say, so that they can be fetched. exit-code: 0 passed, 10 the tests'
+# dependencies could not be installed, 20 tests failed, 30 the unit did not answer; only then facts
+# has what spotkiln/bake/facts.py reads.
 set -euo pipefail
 
 # As systemd gives it to the units, whatever this login's is.
@@ -11,6 +12,11 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 readonly DEPENDENCIES=10 TESTS=20 UNIT=30
 readonly app=$SPOTKILN_APP user=$SPOTKILN_USER report=$SPOTKILN_REPORT
 readonly copy=/var/tmp/spotkiln-test
+# In the order of the boot: the application is not even tried when one of the others has failed.
+readonly units=("$app-role.service" "$app-migrate.service" "$app.service")
+# What finding out its role may take before the migration begins (systemd/app-role.service), and how
+# many lines are shown of units that do not serve.
+readonly BOOT_SECONDS=600 LINES=40
 # What comes home is bounded, whatever the tests write: their report (spotkiln/bake/junit.py refuses a
 # larger one), the end of each log, and what is shown while they run.
 readonly REPORT_BYTES=$((32 * 1024 * 1024)) LOG_BYTES=$((8 * 1024 * 1024))
@@ -22,15 +28,33 @@ decode() {
 prepare_report() {
   rm -rf "$report"
   install -d -m 0755 "$report"
-  # Both are fetched whatever happens; an empty report says that there was none.
+  # All are fetched whatever happens; an empty report says that there was none.
   : >"$report/test.log"
+  : >"$report/facts"
   install -m 0644 -o "$user" -g "$user" /dev/null "$report/junit.xml"
 }
 
-# The status that the health path answers, 000 if it doesn't.
-health_status() {
-  curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 \
-    "http://127.0.0.1:$SPOTKILN_PORT$(decode "$SPOTKILN_HEALTH_PATH_BASE64")" || true
+# The address at which a load balancer finds this machine. By IMDSv2 only.
+own_address() {
+  local metadata=http://169.254.169.254/latest token
+  token=$(ask_metadata --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' \
+    "$metadata/api/token")
+  # From standard input: a token on the command line could be read by anybody here.
+  ask_metadata --header @- "$metadata/meta-data/local-ipv4" <<<"X-aws-ec2-metadata-token: $token"
+}
+
+ask_metadata() {
+  curl --silent --show-error --fail --noproxy '*' --connect-timeout 1 --max-time 3 \
+    --retry 10 --retry-delay 1 --retry-max-time 25 --retry-all-errors "$@"
+}
+
+# What the health check is answered, as NAME=VALUE. As a load balancer asks: the machine's address
+# is the Host, no redirect is followed, no certificate is checked.
+ask_health() {
+  echo "url=$1"
+  curl --silent --insecure --globoff --noproxy '*' --output /dev/null --max-time "$SPOTKILN_HEALTH_ANSWER_SECONDS" \
+    --user-agent ELB-HealthChecker/2.0 "$1" \
+    --write-out 'status=%{http_code}\nlocation=%{redirect_url}\ntrouble=%{errormsg}\n' || true
 }
 
 # Whether a status is one of SPOTKILN_HEALTH_MATCHER: single ones and ranges, with commas between.
@@ -44,40 +68,82 @@ matches() {
   return 1
 }
 
-# The application is not even tried when one of the others has failed.
-failed_unit() {
+# Whether a unit has failed, or will not start any more: it is inactive, and nothing is queued that
+# would start it.
+over() {
+  local shown
+  shown=$(systemctl show --property=ActiveState,Job "$1")
+  [[ $shown == *ActiveState=failed* || ($shown == *ActiveState=inactive* && ! $shown =~ Job=[1-9]) ]]
+}
+
+any_over() {
   local unit
-  for unit in "$app-role.service" "$app-migrate.service" "$app.service"; do
-    if systemctl --quiet is-failed "$unit"; then
-      echo "$unit"
+  for unit in "${units[@]}"; do
+    if over "$unit"; then
       return 0
     fi
   done
   return 1
 }
 
-wait_for_unit() {
-  local deadline=$((SECONDS + SPOTKILN_HEALTH_TIMEOUT)) state='' status='' failed
-  while ((SECONDS < deadline)); do
-    if failed=$(failed_unit); then
-      echo "test: $failed has failed; its journal is in journal.log. On this machine the units" \
-        "have the test environment, all of it and nothing else; what they write must be under" \
-        "/var/lib/$app, a test database too"
-      return 1
-    fi
-    state=$(systemctl is-active "$app.service" || true)
-    if [[ $state == active ]]; then
-      status=$(health_status)
-      if matches "$status"; then
-        echo "test: $app.service answers its health path"
-        return 0
-      fi
-    fi
+# wait_for DEADLINE CONDITION...: until it holds; fails when one of the units is over, or when the
+# deadline, in SECONDS, has come.
+wait_for() {
+  local deadline=$1 over=0
+  shift
+  until "$@"; do
+    # Twice in a row: what is seen between two states of a restart is no end.
+    if any_over; then ((++over)); else over=0; fi
+    ((over < 2 && SECONDS < deadline)) || return 1
     sleep 0.5
   done
-  echo "test: after ${SPOTKILN_HEALTH_TIMEOUT} s $app.service is $state and its health path" \
-    "answered ${status:-nothing}, $SPOTKILN_HEALTH_MATCHER was expected; its journal is in journal.log"
+}
+
+# The migration comes after the role.
+prepared() {
+  systemctl --quiet is-active "$app-migrate.service"
+}
+
+# Keeps the last answer that had a status: an application that is restarted answers none meanwhile.
+answers() {
+  local answer status
+  answer=$(ask_health "$url")
+  status=$(sed --quiet 's/^status=//p' <<<"$answer")
+  if [[ ${status:-000} != 000 ]] || ! grep --quiet --no-messages '^status=[1-9]' "$report/answer"; then
+    printf '%s\n' "$answer" >"$report/answer"
+  fi
+  [[ $(systemctl is-active "$app.service") == active ]] && matches "${status:-000}"
+}
+
+wait_for_unit() {
+  local url
+  url=$SPOTKILN_HEALTH_PROTOCOL://$address:$SPOTKILN_HEALTH_PORT$(decode "$SPOTKILN_HEALTH_PATH_BASE64")
+  # systemd itself ends a migration at its limit.
+  wait_for "$((SECONDS + SPOTKILN_MIGRATE_SECONDS + BOOT_SECONDS))" prepared &&
+    wait_for "$((SECONDS + SPOTKILN_START_SECONDS))" answers && {
+    echo "test: $app.service answers its health check at $url"
+    return 0
+  }
+  write_facts
+  echo "test: $app.service does not answer its health check at $url. On this machine the units have" \
+    "the test environment, all of it and nothing else"
+  journalctl --boot --no-pager --output=cat --lines="$LINES" "${units[@]/#/--unit=}" || true
   return 1
+}
+
+# What decides why it does not serve.
+write_facts() {
+  {
+    echo '[units]'
+    systemctl show --property=Id,Type,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus \
+      "${units[@]}"
+    echo '[listening]'
+    ss --no-header --tcp --listening --numeric --processes --extended
+    echo '[user]'
+    id --user "$user"
+    echo '[answer]'
+    cat "$report/answer"
+  } >"$report/facts" 2>/dev/null || true
 }
 
 # Runs a command in the copy as the application's user; only the tests' environment is handed on.
@@ -90,7 +156,7 @@ in_copy() {
 }
 
 run_tests() {
-  local deadline=$((SECONDS + SPOTKILN_TEST_TIMEOUT))
+  local deadline=$((SECONDS + SPOTKILN_TEST_SECONDS))
   rm -rf "$copy"
   install -d -m 0755 -o "$user" -g "$user" "$copy" "$copy/home"
   cp -a "/srv/$app" "$copy/app"
@@ -130,9 +196,8 @@ shorten() {
 }
 
 bring_home() {
-  journalctl --boot --no-pager --output=short-iso --unit="$app.service" \
-    --unit="$app-role.service" --unit="$app-migrate.service" --unit="$app-hostname.service" \
-    >"$report/journal.log" 2>&1 || true
+  journalctl --boot --no-pager --output=short-iso --unit="$app-hostname.service" \
+    "${units[@]/#/--unit=}" >"$report/journal.log" 2>&1 || true
   shorten "$report/journal.log"
   shorten "$report/test.log"
   # A byte more than is read tells that there was more.
@@ -164,5 +229,6 @@ shown() {
 }
 
 prepare_report
+address=$(own_address)
 shown judge
 bring_home "$code"

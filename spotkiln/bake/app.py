@@ -115,6 +115,37 @@ class App(Noun):
         "on the machine that tests, nothing of the environment above is there.",
     )
 
+    migrate_seconds: int = Field(
+        default=600,
+        title="Migration limit (s)",
+        description="How long the migration may take on a machine, all its tries together.",
+        ge=5,
+        le=4 * 3600,
+    )
+    start_seconds: int = Field(
+        default=90,
+        title="Start limit (s)",
+        description="From the start command to the first answer on the health path: in the unit, "
+        "in the image test and in the gate.",
+        ge=5,
+        le=3600,
+    )
+    stop_seconds: int = Field(
+        default=70,
+        title="Stop limit (s)",
+        description="From SIGTERM to the end: not less than the longest request. The load "
+        "balancer's idle timeout is 60 s by default.",
+        ge=1,
+        le=3600,
+    )
+    test_seconds: int = Field(
+        default=900,
+        title="Tests' limit (s)",
+        description="For the test set-up and the tests together.",
+        ge=5,
+        le=4 * 3600,
+    )
+
     @field_validator("repository")
     @classmethod
     def _no_secret(cls, repository: str) -> str:

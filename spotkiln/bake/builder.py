@@ -55,11 +55,3 @@ class Builder(Noun):
 
 class BuildSettings(Builder):
     """The machine that bakes and tests."""
-
-    health_seconds: int = Field(
-        default=120,
-        ge=5,
-        le=3600,
-        title="Boot deadline in the test (s)",
-        description="How long the booted image may take to answer on its health path.",
-    )

@@ -9,6 +9,8 @@ from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
 T = TypeVar("T")
+# As a target group names the port that its requests go to.
+TRAFFIC_PORT = "traffic-port"
 
 
 class InfraNames(Noun):
@@ -160,11 +162,11 @@ def check_fit(app: App, group: TargetGroup) -> None:
         )
     if group.port != app.port:
         problems.append(f"it sends requests to port {group.port}, {app.name} listens on {app.port}")
-    if check.port not in {"traffic-port", str(app.port)}:
+    if check.port not in {TRAFFIC_PORT, str(app.port)}:
         problems.append(f"it checks health on port {check.port}, {app.name} answers on {app.port}")
     if not check.enabled:
         problems.append("its health checks are disabled: nothing could prove the new servers")
-    elif check.protocol == "HTTP" and check.path.split("?")[0] != app.health_path.split("?")[0]:
+    elif check.path.split("?")[0] != app.health_path.split("?")[0]:
         problems.append(f"it asks for {check.path}, {app.name}'s health path is {app.health_path}")
     if problems:
         raise InputError(

@@ -8,7 +8,7 @@ from spotkiln.bake.app import App
 from spotkiln.bake.base import BaseSpec, base_variables
 from spotkiln.bake.builder import Builder, BuildSettings
 from spotkiln.bake.image import Image, ImageState
-from spotkiln.bake.infra import Infra
+from spotkiln.bake.infra import TRAFFIC_PORT, HealthCheck, Infra
 from spotkiln.bake.own import BUILDER, TESTER
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
 from spotkiln.bake.source import Source
@@ -28,13 +28,19 @@ def app_variables(app: App) -> dict[str, Any]:
         "migrate_command": app.migrate or "true",
         "start_command": app.start,
         "notify": app.notify,
+        "migrate_seconds": app.migrate_seconds,
+        "start_seconds": app.start_seconds,
+        "stop_seconds": app.stop_seconds,
     }
 
 
-def test_settings(app: App) -> dict[str, Any]:
+def test_settings(app: App, check: HealthCheck) -> dict[str, Any]:
     """The variables that decide what `tested` means."""
     return {
-        "health_path": app.health_path,
+        "health_protocol": check.protocol.lower(),
+        "health_port": app.port if check.port == TRAFFIC_PORT else int(check.port),
+        "health_path": check.path,
+        "health_matcher": check.matcher,
         "test_setup_command": app.test_setup or "true",
         "test_command": app.test,
         "test_environment": app.test_environment,
@@ -53,8 +59,7 @@ def recipe_of(source: Source, app: App, infra: Infra) -> Recipe:
             "variables": digest_of(app_variables(app)),
             "tests": digest_of(
                 {
-                    **test_settings(app),
-                    "health_matcher": infra.target_group.health_check.matcher,
+                    **test_settings(app, infra.target_group.health_check),
                     "files": digest_of_files(ROOT, TEST_FILES),
                 }
             ),
@@ -136,14 +141,15 @@ def test_variables(
     """Variables of packer/test.pkr.hcl; `report` is the folder that the report comes home to."""
     return {
         **_builder(infra, build, endpoint, access),
-        **test_settings(app),
-        "health_matcher": infra.target_group.health_check.matcher,
+        **test_settings(app, infra.target_group.health_check),
+        "health_answer_seconds": infra.target_group.health_check.timeout,
         "source_ami": image.id,
         "run_tags": {**tags, t.ROLE: TESTER},
         "app_name": app.name,
         "app_user": app.user,
-        "app_port": app.port,
-        "health_timeout_seconds": build.health_seconds,
+        "migrate_seconds": app.migrate_seconds,
+        "start_seconds": app.start_seconds,
+        "test_seconds": app.test_seconds,
         "report_dir": str(report),
     }
 

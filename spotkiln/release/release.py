@@ -93,7 +93,7 @@ class Release(Noun):
     """How a release ended. `started` and `ended` are UTC.
 
     `back_to` is set when it was a rollback: when that version was released before, in UTC.
-    `last_lines` are the console's of the server that failed the gate, if one did.
+    `last_lines` are what the application said itself where it failed.
     `versions` are what the target group can go back to at the end.
     `url` is the run's page and `commit_url` the commit's, where they are known; `size` is how
     many servers were asked for and why, `foreign` what served and was not ours; `servers` are the

@@ -5,7 +5,7 @@ from datetime import datetime
 from spotkiln import tags as t
 from spotkiln.bake.image import image_name
 from spotkiln.bake.source import commit_url
-from spotkiln.errors import EndsEarly, GateFailed, GaveWay, SpotkilnError, TestsFailed
+from spotkiln.errors import EndsEarly, GaveWay, SpotkilnError, TestsFailed, VerdictError
 from spotkiln.keep import hold
 from spotkiln.release.book import (
     Answered,
@@ -80,9 +80,10 @@ def ending(book: Book, error: BaseException) -> tuple[Happening, ...]:
         return (Ended(outcome=error.outcome, cause=error.why),)
     if isinstance(error, GaveWay):
         return (Ended(outcome=Outcome.SUPERSEDED, cause=str(error)),)
-    text = str(error) or type(error).__name__
+    said = error.message if isinstance(error, VerdictError) else str(error)
+    text = said or type(error).__name__
     cause = text if isinstance(error, SpotkilnError) else f"{type(error).__name__}: {text}"
-    last_lines = error.last_lines if isinstance(error, GateFailed) else ""
+    last_lines = error.last_lines if isinstance(error, VerdictError) else ""
     ended = Ended(outcome=_outcome_of_failure(book), cause=cause, last_lines=last_lines)
     if isinstance(error, TestsFailed) and error.report:
         return TestsRan(report=error.report), ended

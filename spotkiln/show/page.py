@@ -35,7 +35,7 @@ def release_page(release: Release) -> str:
     if release.cause:
         parts.append(fenced(release.cause))
     if release.last_lines:
-        parts += ["## Last lines of a server that failed", fenced(release.last_lines)]
+        parts += ["## Last lines of what failed", fenced(release.last_lines)]
     if release.tests and release.tests.failures:
         parts += ["## Failing tests", _failures(release)]
     parts.append(table(["", ""], _facts(release)))

@@ -25,6 +25,7 @@ from spotkiln.bake.base import (
     usable,
 )
 from spotkiln.bake.builder import Builder
+from spotkiln.bake.failure import bake_failure
 from spotkiln.bake.image import Image, ImageState, newest
 from spotkiln.bake.packer import artifact_of, find_packer
 from spotkiln.bake.recipe import Recipe
@@ -155,7 +156,7 @@ def bake_base(job: BaseJob) -> Baked:
         timeout = job.builder.timeout_seconds
         run = run_template("bake", "base.pkr.hcl", variables, folder, timeout)
         if run.exit_code != 0:
-            raise run.failure()
+            raise bake_failure(run, job.spec.name)
     baked = artifact_of(manifest)
     image = images.describe(aws, baked) if baked else None
     if image is None or not image.available or not packages.is_file():

@@ -19,6 +19,7 @@ from spotkiln.aws.bake.discard import (
 from spotkiln.aws.keep.promotion import write_down
 from spotkiln.aws.serve import fleet as aws_fleets
 from spotkiln.aws.session import Aws, connect
+from spotkiln.bake.failure import bake_failure, green_report, test_failure
 from spotkiln.bake.image import (
     Image,
     ImageState,
@@ -28,11 +29,11 @@ from spotkiln.bake.image import (
     superseded,
 )
 from spotkiln.bake.infra import Infra
-from spotkiln.bake.junit import TestReport, read_report, require_green
-from spotkiln.bake.packer import PackerRun, artifact_of
+from spotkiln.bake.junit import TestReport
+from spotkiln.bake.packer import artifact_of
 from spotkiln.bake.reuse import Reuse, reuse
 from spotkiln.bake.variables import bake_variables, image_tags, test_variables
-from spotkiln.errors import InfrastructureError, SpotkilnError
+from spotkiln.errors import InfrastructureError
 from spotkiln.release.job import Job
 from spotkiln.serve.fleet import Fleet
 from spotkiln.tasks.bake.packer import endpoint, run_template
@@ -98,7 +99,7 @@ def packer_build(job: Job) -> Image:
             timeout = job.spec.build.timeout_seconds
             run = run_template("bake", "app.pkr.hcl", variables, folder, timeout)
             if run.exit_code != 0:
-                raise run.failure()
+                raise bake_failure(run, job.spec.app.name)
         image_id = artifact_of(manifest)
     if image_id is None:
         raise InfrastructureError(
@@ -140,29 +141,16 @@ def test_in_image(job: Job, image: Image) -> TestReport:
         timeout = job.spec.build.timeout_seconds
         run = run_template("test", "test.pkr.hcl", variables, folder, timeout)
         if run.exit_code != 0:
-            raise _test_failure(run, report)
+            raise test_failure(run, report, job.spec.app, job.infra.target_group.health_check)
     code = report / "exit-code"
     # Packer also exits with 0 when it has done nothing.
     if not code.is_file() or code.read_text().strip() != "0":
         raise InfrastructureError("Packer ended well but the tests' exit code did not come home")
-    result = read_report(report / "junit.xml")
-    require_green(result)
+    result = green_report(report)
     snapshots = list(image.snapshots)
     images.tag(aws, [image.id, *snapshots], {t.STATE: ImageState.TESTED})
     say(f"tested {image.id}: {result}")
     return result
-
-
-def _test_failure(run: PackerRun, report: Path) -> SpotkilnError:
-    """The report's own words where there are any: the failing examples by name."""
-    failure = run.failure()
-    junit = report / "junit.xml"
-    if junit.is_file() and junit.stat().st_size and not isinstance(failure, InfrastructureError):
-        try:
-            require_green(read_report(junit))
-        except SpotkilnError as error:
-            return error
-    return failure
 
 
 @task(name="promote image", task_run_name="5 retire: keep image as a version", **STEP)

@@ -7,15 +7,8 @@ from pathlib import Path
 from prefect.runtime import task_run
 
 from spotkiln import tags as t
-from spotkiln.bake.packer import (
-    PackerRun,
-    find_packer,
-    made,
-    packer_command,
-    reached,
-    run_packer,
-    write_variables,
-)
+from spotkiln.bake.packer import find_packer, packer_command, run_packer, write_variables
+from spotkiln.bake.packer_output import PackerRun, made, reached
 from spotkiln.bake.variables import TEMPLATES
 from spotkiln.release.ledger import REQUESTED
 from spotkiln.tasks.progress import Bar

@@ -115,7 +115,7 @@ def test_application_waits_for_the_name_but_serves_without(folder: Path) -> None
 
 
 def test_start_limit_is_reached_even_by_the_slowest_crash_loop(tmp_path: Path) -> None:
-    assert render(tmp_path, START_TIMEOUT="200").returncode == 0
+    assert render(tmp_path, START_SECONDS="200").returncode == 0
     parser = read(tmp_path / "demo-web-app.service")
     unit, service = parser["Unit"], parser["Service"]
     attempt = int(service["TimeoutStartSec"]) + int(service["RestartSec"])
@@ -199,7 +199,8 @@ def test_a_value_before_the_start_command_is_set_for_it(
         ("APP_USER", "web app"),
         ("PORT", "http"),
         ("TYPE", "forking"),
-        ("STOP_TIMEOUT", "soon"),
+        ("STOP_SECONDS", "soon"),
+        ("MIGRATE_SECONDS", ""),
         ("START_COMMAND", " "),
         ("START_COMMAND", "a\nExecStartPre=b"),
     ],

@@ -11,8 +11,9 @@ VALUES = {
     "APP_USER": "webapp",
     "PORT": "3000",
     "TYPE": "notify",
-    "START_TIMEOUT": "90",
-    "STOP_TIMEOUT": "70",
+    "MIGRATE_SECONDS": "600",
+    "START_SECONDS": "90",
+    "STOP_SECONDS": "70",
     "START_COMMAND": "bundle exec puma -C config/puma.rb",
     "MIGRATE_COMMAND": "bundle exec rails db:migrate",
 }

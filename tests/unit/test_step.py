@@ -1,8 +1,7 @@
-"""The steps: who may try again, and what a failed test run says."""
+"""The steps: who may try again."""
 
 import importlib
 import pkgutil
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,18 +14,14 @@ from prefect.states import Completed, Failed
 import spotkiln.flows
 import spotkiln.tasks
 from spotkiln.aws.errors import AwsError, AwsRefused
-from spotkiln.bake.packer import PackerRun
 from spotkiln.errors import (
     CapacityError,
     DeadlineExceeded,
     InfrastructureError,
     InputError,
-    SpotkilnError,
     TestsFailed,
-    UnitFailed,
 )
 from spotkiln.tasks.bake import infra
-from spotkiln.tasks.bake.image import _test_failure
 from spotkiln.tasks.step import only_infrastructure
 
 
@@ -94,47 +89,3 @@ def test_steps_that_are_tried_again_have_the_condition(task: Task[..., Any]) -> 
         assert task.retry_condition_fn is only_infrastructure
         # A step may have a second form that is not tried again, for what can be put off.
         assert max(one.retries for one in TASKS if one.fn is task.fn) == 2
-
-
-# What a failed test run says.
-
-RED = """<testsuite><testcase name="GET /up answers"><failure message="expected 200"/></testcase>
-<testcase name="fine"/></testsuite>"""
-GREEN = '<testsuite><testcase name="fine"/></testsuite>'
-
-
-def failed(folder: Path, status: int | None, report: str | None) -> SpotkilnError:
-    if report is not None:
-        (folder / "junit.xml").write_text(report)
-    causes = ["Timeout waiting for SSH."]
-    if status is not None:
-        causes = [f"Script exited with non-zero exit status: {status}.Allowed exit codes are: [0]"]
-    return _test_failure(PackerRun(exit_code=1, causes=causes, output=["the log"]), folder)
-
-
-def test_red_examples_are_named(tmp_path: Path) -> None:
-    error = failed(tmp_path, 20, RED)
-    assert isinstance(error, TestsFailed)
-    assert error.report is not None
-    assert [one.name for one in error.report.failures] == ["GET /up answers"]
-    assert str(error) == "1 of 2 tests failed: GET /up answers: expected 200"
-
-
-@pytest.mark.parametrize("report", [None, "", GREEN])
-def test_without_red_examples_the_log_must_do(tmp_path: Path, report: str | None) -> None:
-    """The test command failed outside of any example: a file that cannot be loaded."""
-    error = failed(tmp_path, 20, report)
-    assert isinstance(error, TestsFailed)
-    assert str(error) == "the tests failed:\nthe log"
-
-
-def test_a_half_written_report_does_not_hide_the_failure(tmp_path: Path) -> None:
-    assert isinstance(failed(tmp_path, 20, RED[:40]), TestsFailed)
-
-
-def test_a_unit_that_does_not_serve_is_no_red_test(tmp_path: Path) -> None:
-    assert isinstance(failed(tmp_path, 30, ""), UnitFailed)
-
-
-def test_infrastructures_failure_stays_one(tmp_path: Path) -> None:
-    assert type(failed(tmp_path, None, RED)) is InfrastructureError

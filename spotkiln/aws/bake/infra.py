@@ -13,7 +13,15 @@ from spotkiln.aws.errors import AwsMissing, AwsRefused, aws_errors, code_of, is_
 from spotkiln.aws.session import Aws
 from spotkiln.bake.base import usable
 from spotkiln.bake.image import newest
-from spotkiln.bake.infra import BaseImage, HealthCheck, Infra, InfraNames, TargetGroup, exactly_one
+from spotkiln.bake.infra import (
+    TRAFFIC_PORT,
+    BaseImage,
+    HealthCheck,
+    Infra,
+    InfraNames,
+    TargetGroup,
+    exactly_one,
+)
 from spotkiln.bake.own import inherited_images
 from spotkiln.errors import InputError
 from spotkiln.serve.fleet import FleetSpec
@@ -46,7 +54,7 @@ def _target_group(aws: Aws, found: "TargetGroupTypeDef") -> TargetGroup:
         load_balancers=tuple(found.get("LoadBalancerArns", [])),
         health_check=HealthCheck(
             protocol=found.get("HealthCheckProtocol", "HTTP"),
-            port=found.get("HealthCheckPort", "traffic-port"),
+            port=found.get("HealthCheckPort", TRAFFIC_PORT),
             path=found.get("HealthCheckPath", "/"),
             interval=found.get("HealthCheckIntervalSeconds", 30),
             timeout=found.get("HealthCheckTimeoutSeconds", 5),

@@ -8,6 +8,7 @@ import pytest
 
 from spotkiln.bake import variables as bake
 from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.infra import TargetGroup
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, ROOT, TAGS
 
@@ -47,10 +48,14 @@ def test_test_variables() -> None:
         "run_tags": {**TAGS, "spotkiln:role": "tester"},
         "app_name": "demo-web-app",
         "app_user": "webapp",
-        "app_port": 3000,
+        "health_protocol": "http",
+        "health_port": 3000,
         "health_path": "/up",
         "health_matcher": "200-299",
-        "health_timeout_seconds": 120,
+        "health_answer_seconds": 2,
+        "migrate_seconds": 600,
+        "start_seconds": 90,
+        "test_seconds": 900,
         "test_setup_command": nouns.app().test_setup,
         "test_command": nouns.app().test,
         "test_environment": {"RAILS_ENV": "test"},
@@ -91,6 +96,9 @@ def test_bake_variables() -> None:
         "migrate_command": app.migrate,
         "start_command": app.start,
         "notify": True,
+        "migrate_seconds": 600,
+        "start_seconds": 90,
+        "stop_seconds": 70,
     }
 
 
@@ -119,6 +127,10 @@ def test_the_template_declares_what_it_is_given(template: str, given: dict[str, 
 # The recipe.
 
 
+def checked(**changes: Any) -> TargetGroup:
+    return nouns.target_group(health_check=nouns.health_check(**changes))
+
+
 def digest(**changes: Any) -> str:
     source = nouns.source(**changes.pop("source", {}))
     infra = nouns.infra(**changes.pop("infra", {}))
@@ -138,7 +150,13 @@ def digest(**changes: Any) -> str:
         {"port": 8080},
         {"user": "other"},
         {"environment": {"RAILS_ENV": "staging"}},
-        {"health_path": "/health"},
+        {"infra": {"target_group": checked(path="/health")}},
+        {"infra": {"target_group": checked(protocol="HTTPS")}},
+        {"infra": {"target_group": checked(port="3001")}},
+        {"infra": {"target_group": checked(matcher="200,301")}},
+        {"migrate_seconds": 900},
+        {"start_seconds": 300},
+        {"stop_seconds": 100},
         {"test": "make test"},
         {"test_setup": ""},
         {"test_environment": {}},
@@ -154,6 +172,8 @@ def test_whatever_decides_an_image_is_in_its_recipe(changed: dict[str, Any]) -> 
         {"source": {"ref": "v2", "commit": "0" * 40, "subject": "Another with the same files"}},
         {"source": {"archive": Path("/elsewhere/source.tar.gz")}},
         {"infra": {"subnets": ("subnet-z",), "key_pair": ""}},
+        {"infra": {"target_group": checked(timeout=3)}},
+        {"test_seconds": 1800},
         {"repository": "/srv/git/copy"},
         {"ref": "v2"},
     ],

@@ -11,24 +11,13 @@ import pytest
 
 from spotkiln.bake import packer
 from spotkiln.bake.packer import (
-    Event,
-    PackerRun,
     artifact_of,
     find_packer,
     packer_command,
-    parse_line,
-    reached,
     write_variables,
 )
-from spotkiln.errors import (
-    BuildFailed,
-    InfrastructureError,
-    InputError,
-    SpotkilnError,
-    TestsFailed,
-    UnitFailed,
-    may_be_tried_again,
-)
+from spotkiln.bake.packer_output import Event, parse_line, reached
+from spotkiln.errors import InputError
 
 Program = Callable[[str], Path]
 
@@ -149,44 +138,6 @@ def test_one_that_hangs_is_ended_with_its_children(
 )
 def test_lines(line: str, event: Event | None) -> None:
     assert parse_line(line) == event
-
-
-STATUS = "Script exited with non-zero exit status: {}.Allowed exit codes are: [0]"
-
-
-@pytest.mark.parametrize(
-    ("errors", "kind"),
-    [
-        ([STATUS.format(10)], BuildFailed),
-        ([STATUS.format(20)], TestsFailed),
-        ([STATUS.format(30)], UnitFailed),
-        ([STATUS.format(1)], InfrastructureError),
-        ([STATUS.format(2300218)], InfrastructureError),
-        (["Timeout waiting for SSH."], InfrastructureError),
-        (["Error launching source instance: InsufficientInstanceCapacity"], InfrastructureError),
-        ([STATUS.format(1), STATUS.format(20)], TestsFailed),
-        ([], InfrastructureError),
-    ],
-)
-def test_failures_are_sorted(errors: list[str], kind: type[SpotkilnError]) -> None:
-    found = PackerRun(exit_code=1, errors=errors, output=["one", "two"]).failure()
-    assert type(found) is kind
-    assert may_be_tried_again(found) is (kind is InfrastructureError)
-
-
-def test_a_verdict_shows_the_end_of_the_output() -> None:
-    output = [f"line {n}" for n in range(99)]
-    found = PackerRun(exit_code=1, causes=[STATUS.format(10)], output=output).failure()
-    assert str(found) == "dependencies or assets could not be built:\n" + "\n".join(output[-15:])
-
-
-def test_infrastructures_failure_says_why_as_short_as_it_can() -> None:
-    shown = ["Build 'x' errored after 5 minutes: Timeout waiting for SSH.", "==> Some builds ..."]
-    run = PackerRun(exit_code=1, causes=["Timeout waiting for SSH."], errors=shown)
-    assert str(run.failure()) == "Packer failed (exit code 1): Timeout waiting for SSH."
-    crash = PackerRun(exit_code=-9, output=["a", "b", "c", "d"])
-    assert str(crash.failure()) == "Packer failed (exit code -9): b; c; d"
-    assert str(PackerRun(exit_code=2).failure()) == "Packer failed (exit code 2): nothing"
 
 
 # Its files.

@@ -11,15 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln.bake.packer import (
-    KEEP_CHARACTERS,
-    KEEP_LINES,
-    PackerRun,
-    artifact_of,
-    packer_command,
-    run_packer,
-)
-from spotkiln.errors import InfrastructureError, TestsFailed
+from spotkiln.bake.packer import artifact_of, packer_command, run_packer
+from spotkiln.bake.packer_output import KEEP_CHARACTERS, KEEP_LINES, PackerRun
+from spotkiln.errors import InfrastructureError
 from tests.unit.nouns import ROOT
 
 # Removes its builder when it is told to stop, which takes a moment.
@@ -83,7 +77,8 @@ def test_events_and_other_output(tmp_path: Path) -> None:
         tmp_path,
         """cat <<'EOF'
 1,,ui,say,==> amazon-ebs.app: one%!(PACKER_COMMA) two
-1,,ui,message,    three\\n    four
+1,,ui,message,    amazon-ebs.app: three\\n    amazon-ebs.app: four
+1,,ui,error,==> amazon-ebs.app: to the script's standard error
 1,,ui,say,
 1,amazon-ebs.app,artifact,0,id,eu-west-1:ami-1
 1,,ui,error,Build 'amazon-ebs.app' errored: boom
@@ -99,16 +94,21 @@ exit 1
     assert found == PackerRun(
         exit_code=1,
         causes=["boom"],
-        errors=["Build 'amazon-ebs.app' errored: boom"],
+        errors=[
+            "==> amazon-ebs.app: to the script's standard error",
+            "Build 'amazon-ebs.app' errored: boom",
+        ],
         artifacts=["eu-west-1:ami-1"],
         output=[
             "==> amazon-ebs.app: one, two",
-            "    three",
-            "    four",
+            "    amazon-ebs.app: three",
+            "    amazon-ebs.app: four",
+            "==> amazon-ebs.app: to the script's standard error",
             "Build 'amazon-ebs.app' errored: boom",
             "not an event",
             "to standard error",
         ],
+        script=["three", "four", "to the script's standard error"],
     )
     assert said == found.output
 
@@ -158,7 +158,7 @@ def test_of_a_flood_of_errors_only_the_end_is_told(tmp_path: Path) -> None:
     found = run(tmp_path, f"for n in $(seq 300); do printf '{line}\\n' $n; done; exit 1")
     assert len(found.errors) == KEEP_LINES
     assert found.errors[-1].startswith("300 x")
-    assert len(str(found.failure())) < 6 * KEEP_CHARACTERS
+    assert len(found.why) < 6 * KEEP_CHARACTERS
 
 
 def test_bytes_that_are_no_text_are_heard_somehow(tmp_path: Path) -> None:
@@ -299,5 +299,6 @@ def test_real_packers_failure(tmp_path: Path) -> None:
     assert [text.partition(".")[0] for text in found.causes] == [
         "Script exited with non-zero exit status: 20"
     ]
-    assert isinstance(found.failure(), TestsFailed)
+    assert found.status == 20
+    assert found.script == ["one, two"]
     assert artifact_of(tmp_path / "manifest.json") is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spotkiln.bake.packer import made
+from spotkiln.bake.packer_output import made
 from spotkiln.errors import LeftBehind
 from spotkiln.release.ledger import Made, Requested, fates, left_behind, require_nothing_left
 from spotkiln.release.release import Fate, LedgerEntry

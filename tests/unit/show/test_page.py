@@ -194,11 +194,11 @@ def test_a_thousand_failures_are_counted() -> None:
     assert "| tests | 1200 tests, 1200 failed in 0.0 s |" in page
 
 
-def test_the_last_lines_of_a_server_that_failed_follow_the_cause() -> None:
+def test_the_last_lines_of_what_failed_follow_the_cause() -> None:
     page = release_page(
         release(outcome=Outcome.ROLLED_BACK, cause="sick", last_lines="console of i-1:\n``` no")
     )
-    expected = "```\nsick\n```\n\n## Last lines of a server that failed\n\n````\nconsole of i-1:\n"
+    expected = "```\nsick\n```\n\n## Last lines of what failed\n\n````\nconsole of i-1:\n"
     assert expected in page
 
 

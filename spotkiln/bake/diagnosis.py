@@ -1,0 +1,258 @@
+"""Diagnosis: why an application does not serve, and which line to change.
+
+A pure function over the facts. Without a known cause there is none, and the unit's state and the
+last lines have to do.
+"""
+
+from collections.abc import Callable
+
+from spotkiln.bake.facts import COMMAND, SUCCESS, Answer, Facts, Unit, Where
+from spotkiln.bake.signs import MEMORY, SIGNS, Sign
+from spotkiln.noun import Noun
+
+LINES_SHOWN = 25
+DETAIL_CHARACTERS = 300
+REDIRECTS = {301, 302, 303, 307, 308}
+# Of bash and of systemd's own set-up of a process (systemd.exec(5)).
+NOT_EXECUTABLE, NOT_FOUND, NO_EXEC = 126, 127, 203
+SIGKILL = 9
+
+
+class Diagnosis(Noun):
+    """`summary` names the cause in one sentence, `detail` is what shows it, `resolution` what to
+    change."""
+
+    summary: str
+    detail: str = ""
+    resolution: str
+
+    def __str__(self) -> str:
+        shown = f" ({self.detail})" if self.detail else ""
+        return f"{self.summary}{shown}. {self.resolution}"
+
+
+def diagnose(facts: Facts) -> Diagnosis | None:
+    """The first known cause that the facts show; None if they show none."""
+    return next(filter(None, (cause(facts) for cause in CAUSES)), None)
+
+
+def account(facts: Facts) -> str:
+    """What is known in one paragraph: the unit that keeps it from serving, and the cause."""
+    unit, found = facts.unit, diagnose(facts)
+    parts = [str(unit)] if unit else []
+    if facts.answer.url and (not unit or facts.answer.status):
+        parts.append(_asked(facts.answer, facts.expected))
+    text = "; ".join(parts) or "nothing was seen of it"
+    return f"{text}. Cause: {found}" if found else text
+
+
+def last_lines(facts: Facts) -> str:
+    """What whoever keeps it from serving said last."""
+    unit = facts.unit
+    name = unit.name.removesuffix(".service") if unit else facts.app
+    own = facts.said_by(name)
+    # A unit that never ran has said nothing: then systemd's lines tell why.
+    said = own or [text for who, text in facts.lines if who == "systemd"]
+    return "\n".join(said[-LINES_SHOWN:])
+
+
+def _asked(answer: Answer, expected: str) -> str:
+    if not answer.status:
+        return f"{answer.url} was not answered ({answer.trouble or 'in no time'})"
+    to = f", a redirect to {answer.location}" if answer.location else ""
+    return f"{answer.url} was answered with {answer.status}{to}; {expected} was expected"
+
+
+def _app_unit(facts: Facts) -> Unit | None:
+    return next((one for one in facts.units if one.name == f"{facts.app}.service"), None)
+
+
+# -- the causes, in the order in which they are looked for --
+
+
+def _out_of_memory(facts: Facts) -> Diagnosis | None:
+    unit = facts.unit
+    if unit is None:
+        return None
+    # By nothing else of systemd's: not by its limits.
+    killed = unit.ending == "killed" and unit.status == SIGKILL
+    if unit.result != "oom-kill" and not (killed and unit.result in {SUCCESS, "signal"}):
+        return None
+    return Diagnosis(
+        summary="the machine has too little memory for it",
+        resolution=MEMORY[facts.where],
+    )
+
+
+def _redirected(facts: Facts) -> Diagnosis | None:
+    answer = facts.answer
+    if answer.status not in REDIRECTS:
+        return None
+    detail = _asked(answer, facts.expected)
+    if answer.location.startswith("https:") and answer.url.startswith("http:"):
+        return Diagnosis(
+            summary="it sends the health check to HTTPS",
+            detail=detail,
+            resolution="The load balancer follows no redirect. Leave the health path out where "
+            "HTTPS is forced (Rails: config.ssl_options = {redirect: {exclude: ...}}; Django: "
+            f"SECURE_REDIRECT_EXEMPT), or add {answer.status} to the target group's matcher",
+        )
+    return Diagnosis(
+        summary="it redirects the health check",
+        detail=detail,
+        resolution="The load balancer follows no redirect. Let the health path answer by itself, "
+        "without a login, change `health_path` and the target group's path to one that does, or "
+        f"add {answer.status} to the target group's matcher",
+    )
+
+
+def _host_refused(facts: Facts) -> Diagnosis | None:
+    answer = facts.answer
+    if answer.status not in {400, 403, 421}:
+        return None
+    return Diagnosis(
+        summary="it refuses the health check, as an application does that checks the host's name",
+        detail=_asked(answer, facts.expected),
+        resolution="The load balancer asks with the machine's own address as Host. Let the health "
+        "path answer for every host (Rails: config.host_authorization = {exclude: ...}; Django: "
+        "the machine's own address in ALLOWED_HOSTS; others: their trusted hosts)",
+    )
+
+
+def _no_such_path(facts: Facts) -> Diagnosis | None:
+    answer = facts.answer
+    if answer.status not in {401, 404, 405}:
+        return None
+    why = {
+        401: "its health path wants a login",
+        404: "it has no such path",
+        405: "its health path does not take GET",
+    }[answer.status]
+    return Diagnosis(
+        summary=why,
+        detail=_asked(answer, facts.expected),
+        resolution="Give it a path that answers anybody's GET once it can serve, and name that in "
+        "`health_path` and in the target group's health check",
+    )
+
+
+def _said(facts: Facts) -> Diagnosis | None:
+    """What the application itself said."""
+    unit = facts.unit
+    own = unit.name.removesuffix(".service") if unit else facts.app
+    said = facts.said_by(own, COMMAND)
+    return next(filter(None, (_by(sign, facts, said) for sign in SIGNS)), None)
+
+
+def _by(sign: Sign, facts: Facts, said: list[str]) -> Diagnosis | None:
+    # The last one: what it tried first may have been mended by its next try.
+    for text in reversed(said):
+        if found := sign.read(text, facts):
+            summary, resolution = found
+            detail = text.strip()[:DETAIL_CHARACTERS]
+            return Diagnosis(summary=summary, detail=detail, resolution=resolution)
+    return None
+
+
+def _never_told(facts: Facts) -> Diagnosis | None:
+    unit = _app_unit(facts)
+    if not unit or unit.kind != "notify" or unit.state == "active":
+        return None
+    if not facts.answer.status and unit.result != "protocol":
+        return None
+    return Diagnosis(
+        summary="it serves, but does not tell systemd that it is ready",
+        resolution="Set `notify: false`, or let it tell (puma 5.1 and newer do by themselves)",
+    )
+
+
+def _listens_elsewhere(facts: Facts) -> Diagnosis | None:
+    if facts.answer.status or not facts.listeners:
+        return None
+    here = [one for one in facts.listeners if one.port == facts.port]
+    if any(not one.local for one in here):
+        return None
+    if here:
+        return Diagnosis(
+            summary="it listens for this machine alone",
+            detail=str(here[0]),
+            resolution="The load balancer comes from outside: let it listen at 0.0.0.0, by the "
+            "start command's option for it (--host, --bind, -b) or its HOST setting",
+        )
+    seen = sorted(set(map(str, facts.listeners)))
+    return Diagnosis(
+        summary=f"it listens at another port than {facts.port}",
+        detail=", ".join(seen[:5]),
+        resolution=f"Let it listen at $PORT, which is {facts.port}, or change `port` and the "
+        "target group's port to its own",
+    )
+
+
+def _too_slow(facts: Facts) -> Diagnosis | None:
+    unit = facts.unit
+    if unit is None:
+        return None
+    still = facts.where is Where.TESTER and (unit.state, unit.sub) == ("activating", "start")
+    if unit.result != "timeout" and not still:
+        return None
+    migrates = unit.name.endswith("-migrate.service")
+    limit = "migrate_seconds" if migrates else "start_seconds"
+    return Diagnosis(
+        summary=f"{'the migration' if migrates else 'its start'} takes longer than its limit",
+        resolution=f"Make `{limit}` longer than the slowest one, or find what it waits for",
+    )
+
+
+def _slow_listener(facts: Facts) -> Diagnosis | None:
+    """Type=exec counts as started at once; then its listener is what is missing."""
+    unit = _app_unit(facts)
+    if not unit or unit.bad or unit.state != "active" or facts.where is not Where.TESTER:
+        return None
+    if facts.answer.status:
+        return None
+    if not facts.listeners:
+        return Diagnosis(
+            summary="it runs, but has not begun to listen within its limit",
+            detail=_asked(facts.answer, facts.expected),
+            resolution="Make `start_seconds` longer than its slowest start, or find what it waits "
+            "for",
+        )
+    return Diagnosis(
+        summary="it listens, but does not answer the health check in time",
+        detail=_asked(facts.answer, facts.expected),
+        resolution="Give `health_path` one that answers at once, or the target group's health "
+        "check a longer timeout; if only the first answer is slow, make `start_seconds` longer",
+    )
+
+
+def _ended(facts: Facts) -> Diagnosis | None:
+    unit = _app_unit(facts)
+    if unit is None or unit.ending != "exited":
+        return None
+    if unit.status in {NOT_FOUND, NOT_EXECUTABLE, NO_EXEC}:
+        return Diagnosis(
+            summary="the start command's program is not there, or cannot be run",
+            resolution="Name in `start` one that is in the image: by its path, or through "
+            "`bundle exec`, `npx`, `.venv/bin/`",
+        )
+    if unit.status == 0 and not unit.bad and unit.state in {"inactive", "deactivating"}:
+        return Diagnosis(
+            summary="the start command has ended, without an error",
+            resolution="It must stay in the foreground until SIGTERM: take away its option for "
+            "the background (--daemon, -d), and do not end with `&`",
+        )
+    return None
+
+
+CAUSES: tuple[Callable[[Facts], Diagnosis | None], ...] = (
+    _out_of_memory,
+    _redirected,
+    _host_refused,
+    _no_such_path,
+    _never_told,
+    _listens_elsewhere,
+    _said,
+    _too_slow,
+    _slow_listener,
+    _ended,
+)

@@ -1,0 +1,215 @@
+"""Facts: what a machine told about an application that does not serve.
+
+On the machine that tests, packer/scripts/test.sh collects them. Of a server there are only the
+lines of its console: what systemd says there about the units is read as well.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Self
+
+from spotkiln.markup import visible
+from spotkiln.noun import Noun
+
+# Whoever reads it needs the end; a journal has up to 8 MiB.
+LINES_KEPT = 2000
+# A line of `journalctl --output=short-iso`: time, host, who says it, what.
+JOURNAL = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.,]+\S* \S+ ([^\s\[:]+)(?:\[\d+\])?: (.*)$")
+PROCESS = re.compile(r'\("([^"]*)",pid=\d+')
+EXITED = re.compile(r"^(\S+): Main process exited, code=(\w+), status=(\d+)/")
+RESULT = re.compile(r"^(\S+): Failed with result '([\w-]+)'")
+# ExecMainCode is a number of waitid(2).
+ENDINGS = {"1": "exited", "2": "killed", "3": "dumped"}
+# What systemd calls a unit that ended as it should, or has not ended.
+SUCCESS = "success"
+# Who says what a build, a set-up or a test command prints.
+COMMAND = "command"
+
+
+class Where(StrEnum):
+    """The machine on which it happened: it decides what has to be changed."""
+
+    BUILDER = "builder"
+    TESTER = "tester"
+    SERVER = "server"
+
+
+class Unit(Noun):
+    """A unit of systemd. `kind` is its Type=, `ending` how its main process last ended (exited,
+    killed or dumped), `status` its exit status, or the number of the signal that ended it."""
+
+    name: str
+    kind: str = ""
+    state: str = ""
+    sub: str = ""
+    result: str = SUCCESS
+    ending: str = ""
+    status: int = 0
+
+    @classmethod
+    def from_systemd(cls, shown: Mapping[str, str]) -> Self:
+        """Source: one block of `systemctl show`."""
+        return cls(
+            name=shown.get("Id", ""),
+            kind=shown.get("Type", ""),
+            state=shown.get("ActiveState", ""),
+            sub=shown.get("SubState", ""),
+            result=shown.get("Result", "") or SUCCESS,
+            ending=ENDINGS.get(shown.get("ExecMainCode", ""), ""),
+            status=_number(shown.get("ExecMainStatus", "")),
+        )
+
+    @property
+    def bad(self) -> bool:
+        return self.state == "failed" or self.result != SUCCESS
+
+    def __str__(self) -> str:
+        """Such as "shop.service failed: its process ended with exit status 1"."""
+        text = f"{self.name} {'failed' if self.bad else 'is ' + (self.state or 'unknown')}"
+        if self.result == "timeout":
+            return f"{text}: it took longer than its limit"
+        if self.ending == "exited":
+            return f"{text}: its process ended with exit status {self.status}"
+        if self.ending:
+            return f"{text}: its process was ended by signal {self.status}"
+        return text if self.result == SUCCESS else f"{text} ({self.result})"
+
+
+class Listener(Noun):
+    """An address and port at which a process of the application takes connections; `process` is
+    empty where it may not be seen."""
+
+    address: str
+    port: int
+    process: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.process} at {self.address}:{self.port}".strip()
+
+    @property
+    def local(self) -> bool:
+        """Whether only the machine itself can reach it."""
+        return self.address.startswith(("127.", "[::1]", "[::ffff:127."))
+
+
+class Answer(Noun):
+    """What a health check was answered: `status` 0 for no answer, and why in `trouble`."""
+
+    url: str = ""
+    status: int = 0
+    location: str = ""
+    trouble: str = ""
+
+
+class Facts(Noun):
+    """`lines` are the end of what was said, by who said it: a unit's identifier, `systemd`, or
+    `command` for what a build or test command prints. `expected` is the health check's matcher."""
+
+    app: str
+    where: Where
+    port: int = 0
+    expected: str = "200"
+    units: tuple[Unit, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    answer: Answer = Answer()
+    lines: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def unit(self) -> Unit | None:
+        """The first one in the order of the boot that keeps the application from serving: one
+        that failed, else one that has not started."""
+        bad = next((one for one in self.units if one.bad), None)
+        return bad or next((one for one in self.units if one.state != "active"), None)
+
+    def said_by(self, *who: str) -> list[str]:
+        return [text for name, text in self.lines if name in who]
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _blocks(text: str) -> Iterable[dict[str, str]]:
+    """Blocks of `Name=value`, with empty lines between them."""
+    for block in re.split(r"\n\s*\n", text.strip()):
+        yield dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+
+
+def _sections(text: str) -> dict[str, str]:
+    """What stands below each `[name]`."""
+    parts = re.split(r"^\[(\w+)\]\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _listeners(shown: str, user: str) -> Iterable[Listener]:
+    """Source: `ss --listening --processes --extended`; of other users' sockets nothing is told."""
+    for line in shown.splitlines():
+        words = line.split()
+        if len(words) < 5 or f"uid:{user}" not in words:
+            continue
+        address, _, port = words[3].rpartition(":")
+        owner = PROCESS.search(line)
+        process = owner[1] if owner else ""
+        yield Listener(address=address, port=_number(port), process=process)
+
+
+def facts_of(text: str, journal: str, *, app: str, where: Where, port: int, expected: str) -> Facts:
+    """From the file `facts` that packer/scripts/test.sh writes, and the machine's journal."""
+    sections = _sections(visible(text))
+    shown = next(iter(_blocks(sections.get("answer", ""))), {})
+    user = sections.get("user", "").strip()
+    lines = journal_lines(journal)
+    said = {one.name: one for one in units_said(app, lines)}
+    units = map(Unit.from_systemd, filter(None, _blocks(sections.get("units", ""))))
+    return Facts(
+        app=app,
+        where=where,
+        port=port,
+        expected=expected,
+        units=tuple(_between_starts(one, said.get(one.name)) for one in units),
+        listeners=tuple(_listeners(sections.get("listening", ""), user)),
+        answer=Answer(
+            url=shown.get("url", ""),
+            status=_number(shown.get("status", "")),
+            location=shown.get("location", ""),
+            trouble=shown.get("trouble", ""),
+        ),
+        lines=lines,
+    )
+
+
+def _between_starts(unit: Unit, said: Unit | None) -> Unit:
+    """One that is started again shows nothing of how it failed before."""
+    if not said or not said.bad or unit.bad or unit.state != "activating":
+        return unit
+    failed = {"result": said.result, "ending": said.ending, "status": said.status}
+    return unit.model_copy(update=failed)
+
+
+def journal_lines(text: str) -> tuple[tuple[str, str], ...]:
+    """Who said what, from a journal or a console. A line of another form continues the last."""
+    found: list[tuple[str, str]] = []
+    who = ""
+    for line in visible(text).splitlines()[-LINES_KEPT:]:
+        match = JOURNAL.match(line)
+        who = match[1] if match else who
+        found.append((who, match[2] if match else line.strip()))
+    return tuple(found)
+
+
+def units_said(app: str, lines: Iterable[tuple[str, str]]) -> tuple[Unit, ...]:
+    """The application's units as systemd's own lines tell of them, in the order of the boot: how
+    each failed last, whatever became of its next start."""
+    names = [f"{app}-role.service", f"{app}-migrate.service", f"{app}.service"]
+    found = {name: Unit(name=name, state="active") for name in names}
+    for who, text in lines:
+        if who != "systemd":
+            continue
+        if (ended := EXITED.match(text)) and ended[1] in found:
+            end = {"ending": ended[2], "status": int(ended[3])}
+            found[ended[1]] = found[ended[1]].model_copy(update=end)
+        elif (failed := RESULT.match(text)) and failed[1] in found:
+            state = {"state": "failed", "result": failed[2]}
+            found[failed[1]] = found[failed[1]].model_copy(update=state)
+    return tuple(found.values())

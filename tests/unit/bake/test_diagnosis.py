@@ -1,0 +1,279 @@
+"""Why an application does not serve, from what its machine has told."""
+
+from typing import Any
+
+import pytest
+
+from spotkiln.bake.diagnosis import account, diagnose, last_lines
+from spotkiln.bake.facts import (
+    Answer,
+    Facts,
+    Listener,
+    Unit,
+    Where,
+    facts_of,
+    journal_lines,
+    units_said,
+)
+
+# As `systemctl show`, `ss` and curl say it on Debian 12.
+TOLD = """\
+[units]
+Type=oneshot
+Result=success
+ExecMainCode=1
+ExecMainStatus=0
+Id=shop-role.service
+ActiveState=active
+SubState=exited
+
+Type=oneshot
+Result=exit-code
+ExecMainCode=1
+ExecMainStatus=1
+Id=shop-migrate.service
+ActiveState=failed
+SubState=failed
+
+Type=exec
+Result=success
+ExecMainCode=2
+ExecMainStatus=15
+Id=shop.service
+ActiveState=inactive
+SubState=dead
+[listening]
+LISTEN 0      128          0.0.0.0:22        0.0.0.0:*    users:(("sshd",pid=412,fd=3)) ino:1
+LISTEN 0      4096       127.0.0.1:8080      0.0.0.0:*    users:(("ruby",pid=150,fd=5)) uid:999
+LISTEN 0      4096          [::1]:9090         [::]:*    uid:999 ino:3 sk:3
+LISTEN 0      4096               *:7000            *:*    uid:1000 ino:4 sk:4
+[user]
+999
+[answer]
+url=http://10.0.0.5:8080/health
+status=301
+location=https://10.0.0.5:8080/health
+trouble=
+"""
+JOURNAL = """\
+2026-11-26T01:00:44+0000 shop-i-1 systemd[1]: Starting shop-migrate.service - shop, preparation...
+2026-11-26T01:00:46+0000 shop-i-1 shop-migrate[655]: shop.rb:5:in `fetch': key not found: "TOKEN"
+                                                     (KeyError)
+2026-11-26T01:01:03+00:00 shop-i-1 systemd[1]: shop-migrate.service: Main process exited, \
+code=exited, status=1/FAILURE
+2026-11-26T01:01:03+0000 shop-i-1 systemd[1]: shop-migrate.service: Failed with result 'exit-code'.
+"""
+
+
+def facts(**changes: Any) -> Facts:
+    """Of a tester on which everything is active."""
+    settings = {"app": "shop", "where": Where.TESTER, "port": 8080, "units": units()}
+    return Facts.model_validate({**settings, **changes})
+
+
+def units(**app: Any) -> tuple[Unit, ...]:
+    active = {"state": "active"}
+    return (
+        Unit(name="shop-role.service", kind="oneshot", **active),
+        Unit(name="shop-migrate.service", kind="oneshot", **active),
+        Unit(**{"name": "shop.service", "kind": "exec", "sub": "running", **active, **app}),
+    )
+
+
+def answered(status: int, location: str = "", trouble: str = "") -> Answer:
+    return Answer(
+        url="http://10.0.0.5:8080/health", status=status, location=location, trouble=trouble
+    )
+
+
+# What the machine has told.
+
+
+def test_what_a_machine_tells_is_read() -> None:
+    found = facts_of(TOLD, JOURNAL, app="shop", where=Where.TESTER, port=8080, expected="200")
+    assert found.unit == Unit(
+        name="shop-migrate.service",
+        kind="oneshot",
+        state="failed",
+        sub="failed",
+        result="exit-code",
+        ending="exited",
+        status=1,
+    )
+    assert str(found.unit) == "shop-migrate.service failed: its process ended with exit status 1"
+    # The application's own, and nobody else's.
+    assert found.listeners == (
+        Listener(address="127.0.0.1", port=8080, process="ruby"),
+        Listener(address="[::1]", port=9090),
+    )
+    assert found.answer == answered(301, "https://10.0.0.5:8080/health")
+    assert last_lines(found) == 'shop.rb:5:in `fetch\': key not found: "TOKEN"\n(KeyError)'
+    assert account(found).startswith(f"{found.unit}; {found.answer.url} was answered with 301")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[units]\n", "[units]\n\n[listening]\nnonsense\n[answer]\n=\n"]
+)
+def test_what_a_machine_could_not_tell_is_left_out(text: str) -> None:
+    found = facts_of(text, "", app="shop", where=Where.TESTER, port=8080, expected="200")
+    assert (found.unit, found.listeners, found.answer, found.lines) == (None, (), Answer(), ())
+    assert (account(found), last_lines(found)) == ("nothing was seen of it", "")
+
+
+def test_between_two_starts_the_last_failure_counts() -> None:
+    """A unit that systemd has just started again shows nothing of it."""
+    text = "[units]\nId=shop.service\nType=exec\nActiveState=activating\nSubState=start\n"
+    said = (
+        "2026-11-26T01:00:46+0000 shop systemd[1]: shop.service: Main process exited, code=killed, "
+        "status=9/KILL\n"
+        "2026-11-26T01:00:46+0000 shop systemd[1]: shop.service: Failed with result 'signal'.\n"
+        "2026-11-26T01:00:47+0000 shop systemd[1]: Starting shop.service - shop...\n"
+    )
+    found = facts_of(text, said, app="shop", where=Where.TESTER, port=8080, expected="200")
+    assert str(found.unit) == "shop.service failed: its process was ended by signal 9"
+    assert "too little memory" in account(found)
+
+
+def test_a_console_tells_of_the_units_between_the_kernels_lines() -> None:
+    console = (
+        "[    4.2] EXT4-fs (nvme0n1p1): mounted\n"
+        "Debian GNU/Linux 12 shop ttyS0\n\n" + JOURNAL + "[   99.1] random: crng init done\n"
+    )
+    lines = journal_lines(console)
+    role, migrate, app = units_said("shop", lines)
+    assert (role.bad, app.bad) == (False, False)
+    assert str(migrate) == "shop-migrate.service failed: its process ended with exit status 1"
+
+
+# What it comes to.
+
+
+@pytest.mark.parametrize(
+    ("changes", "summary", "resolution"),
+    [
+        (
+            {"units": units(state="failed", result="oom-kill", ending="killed", status=9)},
+            "too little memory",
+            "`build.instance_type`",
+        ),
+        (
+            {"where": Where.SERVER, "units": units(state="failed", result="oom-kill")},
+            "too little memory",
+            "`fleet.instance_types`",
+        ),
+        (
+            {"answer": answered(301, "https://10.0.0.5/health")},
+            "it sends the health check to HTTPS",
+            "add 301 to the target group's matcher",
+        ),
+        (
+            {"answer": answered(302, "http://10.0.0.5:8080/login")},
+            "it redirects the health check",
+            "without a login",
+        ),
+        ({"answer": answered(400)}, "checks the host's name", "ALLOWED_HOSTS"),
+        ({"answer": answered(403)}, "checks the host's name", "host_authorization"),
+        ({"answer": answered(401)}, "wants a login", "`health_path`"),
+        ({"answer": answered(404)}, "no such path", "`health_path`"),
+        (
+            {
+                "units": units(kind="notify", state="activating", sub="start"),
+                "answer": answered(200),
+            },
+            "does not tell systemd that it is ready",
+            "`notify: false`",
+        ),
+        (
+            {"units": units(kind="notify", state="failed", result="protocol", ending="exited")},
+            "does not tell systemd that it is ready",
+            "`notify: false`",
+        ),
+        (
+            {"listeners": (Listener(address="127.0.0.1", port=8080),)},
+            "it listens for this machine alone",
+            "0.0.0.0",
+        ),
+        (
+            {"listeners": (Listener(address="[::1]", port=8080),)},
+            "it listens for this machine alone",
+            "0.0.0.0",
+        ),
+        (
+            {"listeners": (Listener(address="*", port=3000, process="node"),)},
+            "it listens at another port than 8080",
+            "`port`",
+        ),
+        (
+            {"units": units(kind="notify", state="activating", sub="start")},
+            "its start takes longer than its limit",
+            "`start_seconds`",
+        ),
+        (
+            {"units": (Unit(name="shop-migrate.service", state="failed", result="timeout"),)},
+            "the migration takes longer than its limit",
+            "`migrate_seconds`",
+        ),
+        ({"answer": answered(0)}, "has not begun to listen", "`start_seconds`"),
+        (
+            {
+                "listeners": (Listener(address="0.0.0.0", port=8080),),
+                "answer": answered(0, trouble="Operation timed out"),
+            },
+            "does not answer the health check in time",
+            "timeout",
+        ),
+        (
+            {"units": units(state="failed", result="exit-code", ending="exited", status=127)},
+            "the start command's program is not there",
+            "`start`",
+        ),
+        (
+            {"units": units(state="inactive", sub="dead", ending="exited")},
+            "the start command has ended, without an error",
+            "in the foreground",
+        ),
+    ],
+)
+def test_a_known_cause_has_its_own_sentence(
+    changes: dict[str, Any], summary: str, resolution: str
+) -> None:
+    found = diagnose(facts(**changes))
+    assert found
+    assert summary in found.summary
+    assert resolution in found.resolution
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"answer": answered(500), "listeners": (Listener(address="0.0.0.0", port=8080),)},
+        {"units": units(state="failed", result="exit-code", ending="exited", status=1)},
+        {"where": Where.SERVER, "units": units(state="active")},
+    ],
+)
+def test_what_is_not_known_is_not_guessed(changes: dict[str, Any]) -> None:
+    assert diagnose(facts(**changes)) is None
+
+
+def test_what_it_answers_counts_more_than_what_it_has_said() -> None:
+    """It serves: a line of its start is no longer the reason."""
+    lines = (("shop", "TOKEN is not set"),)
+    found = diagnose(facts(answer=answered(403), lines=lines))
+    assert found
+    assert "host" in found.summary
+
+
+def test_only_the_unit_that_failed_is_heard() -> None:
+    lines = (("shop-migrate", "TOKEN is not set"), ("shop", "KeyError: 'OTHER'"))
+    failed = units(state="failed", result="exit-code", ending="exited", status=1)
+    found = diagnose(facts(units=failed, lines=lines))
+    assert found
+    assert "OTHER" in found.summary
+    assert last_lines(facts(units=failed, lines=lines)) == "KeyError: 'OTHER'"
+
+
+def test_an_unknown_failure_is_told_with_its_unit_and_exit_code() -> None:
+    failed = units(state="failed", result="exit-code", ending="exited", status=3)
+    assert account(facts(units=failed)) == (
+        "shop.service failed: its process ended with exit status 3"
+    )

@@ -1,0 +1,57 @@
+"""What real frameworks and runtimes say, word by word, and what is told of it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from spotkiln.bake.diagnosis import diagnose
+from spotkiln.bake.facts import COMMAND, Facts, Where
+
+SAID = yaml.safe_load(Path(__file__).with_name("said.yaml").read_text())
+
+
+@pytest.mark.parametrize("said", SAID, ids=[f"{x['who']}: {x['cause']}" for x in SAID])
+def test_a_known_message_has_its_own_sentence(said: dict[str, str]) -> None:
+    lines = ((COMMAND, "starting"), (COMMAND, said["line"]), (COMMAND, "stopping"))
+    found = diagnose(Facts(app="shop", where=Where.TESTER, lines=lines))
+    assert found
+    assert said["cause"] in found.summary
+    assert said["change"] in found.resolution
+    assert found.detail == said["line"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "* Listening on http://0.0.0.0:3000",
+        "[2026-11-26 01:02:03 +0000] [42] [INFO] Listening at: http://0.0.0.0:8000 (42)",
+        "INFO:     Application startup complete.",
+        "KeyError: 'colour'",
+        "Error: expected 200, got 500",
+        "undefined method `name' for nil:NilClass (NoMethodError)",
+        "npm WARN deprecated request@2.88.2",
+        "Using config from the environment",
+        "Killed 3 old sessions"[7:],
+    ],
+)
+def test_what_tells_nothing_has_none(line: str) -> None:
+    lines = ((COMMAND, line),)
+    assert diagnose(Facts(app="shop", where=Where.TESTER, lines=lines)) is None
+
+
+@pytest.mark.parametrize(
+    ("where", "setting", "memory"),
+    [
+        (Where.BUILDER, "`build` command", "`build.instance_type`"),
+        (Where.TESTER, "`test_environment`", "`build.instance_type`"),
+        (Where.SERVER, "Add TOKEN to `environment`", "`fleet.instance_types`"),
+    ],
+)
+def test_the_line_to_change_is_that_of_the_machine(where: Where, setting: str, memory: str) -> None:
+    missing = diagnose(Facts(app="shop", where=where, lines=((COMMAND, "TOKEN is not set"),)))
+    killed = diagnose(Facts(app="shop", where=where, lines=((COMMAND, "Killed"),)))
+    assert missing
+    assert setting in missing.resolution
+    assert killed
+    assert memory in killed.resolution
