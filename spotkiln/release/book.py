@@ -145,7 +145,7 @@ class Undone(Noun):
 
 
 class Ended(Noun):
-    """How the release ended. `last_lines` are the console's of the server that failed the gate."""
+    """How the release ended. `last_lines` are what the application said itself where it failed."""
 
     outcome: Outcome
     cause: str = ""

@@ -2,7 +2,6 @@
 
 import shutil
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 from prefect import task
 
