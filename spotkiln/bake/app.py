@@ -1,10 +1,10 @@
-"""App: what to release and how it is built, tested and started. The defaults are Rails'."""
+"""App: what to release and how it is built, tested and started."""
 
 import re
 
 from pydantic import Field, field_validator
 
-from spotkiln.bake.shell import ONE_LINE, START, why_not_one_command
+from spotkiln.bake.description import PATH, Description, why_no_path
 from spotkiln.noun import Noun
 
 # What the form in the Prefect UI refuses before anything is stored; the validators below say it
@@ -16,11 +16,10 @@ REPOSITORY = (
     rf"(?!.*{HTTP}://.*[@?#])"
 )
 REF = r"^(?!-)(?!.*(\.\.|@\{))[^\s~^:?*\[\\]+$"
-HEALTH_PATH = r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$"
 
 
-class App(Noun):
-    """A web application that listens on a port."""
+class Address(Noun):
+    """Which application, and where it is. Only a deployment can say this."""
 
     name: str = Field(
         default="demo-web-app",
@@ -43,107 +42,13 @@ class App(Noun):
         max_length=250,
         json_schema_extra={"pattern": REF},
     )
-    build: str = Field(
-        default="bundle config set --local without development:test"
-        " && bundle install --local --quiet && bundle exec rails assets:precompile",
-        title="Build command",
-        description="Lines of shell. Run once, in the image, as the application's user.",
-    )
-    test_setup: str = Field(
-        default="bundle config unset --local without && bundle install --local --quiet"
-        " && bundle exec rails db:migrate",
-        title="Test set-up command",
-        description="Lines of shell. Run in the booted image before the tests. Nothing of it is "
-        "kept.",
-    )
-    test: str = Field(
-        default="bundle exec rspec --format documentation"
-        ' --format RspecJunitFormatter --out "$JUNIT"',
-        title="Test command",
-        description="Lines of shell. Run in the booted image. Must write a JUnit report to $JUNIT; "
-        "a report without tests is a failure.",
-        min_length=1,
-    )
-    migrate: str = Field(
-        default="bundle exec rails db:migrate",
-        title="Migration command",
-        description="One line of shell. Run on every machine before the application starts. Empty "
-        "for none.",
-        json_schema_extra={"pattern": ONE_LINE},
-    )
-    start: str = Field(
-        default="bundle exec puma -C config/puma.rb",
-        title="Start command",
-        description="One command, run under systemd as the application's user; NAME=value may come "
-        "before it. No second command: no `cd`, `&&`, `;`, `|` or `&`; put those into a script.",
-        min_length=1,
-        json_schema_extra={"pattern": START},
-    )
-    notify: bool = Field(
-        default=True,
-        title="Tells systemd when it is ready",
-        description="Type=notify (puma can); off for servers that cannot: Type=exec.",
-    )
-    port: int = Field(
-        default=3000,
-        title="Port",
-        description="The port it listens on: the target group's.",
-        ge=1024,
-        le=65535,
-    )
-    health_path: str = Field(
-        default="/up",
-        title="Health path",
-        description="Answers as the target group's health check expects once it can serve.",
-        pattern=HEALTH_PATH,
-    )
-    user: str = Field(
-        default="webapp",
-        title="User",
-        description="The system user that owns and runs it.",
-        pattern=r"^[a-z_][a-z0-9_-]{0,30}$",
-    )
-    environment: dict[str, str] = Field(
-        default={"RAILS_ENV": "production"},
-        title="Environment",
-        description="Baked into the image, readable by all who may read the image: no secrets.",
-    )
-    test_environment: dict[str, str] = Field(
-        default={"RAILS_ENV": "test"},
-        title="Test environment",
-        description="The whole environment of the candidate's units, its migration and the tests: "
-        "on the machine that tests, nothing of the environment above is there.",
-    )
-
-    migrate_seconds: int = Field(
-        default=600,
-        title="Migration limit (s)",
-        description="How long the migration may take on a machine, all its tries together.",
-        ge=5,
-        le=4 * 3600,
-    )
-    start_seconds: int = Field(
-        default=90,
-        title="Start limit (s)",
-        description="From the start command to the first answer on the health path: in the unit, "
-        "in the image test and in the gate.",
-        ge=5,
-        le=3600,
-    )
-    stop_seconds: int = Field(
-        default=70,
-        title="Stop limit (s)",
-        description="From SIGTERM to the end: not less than the longest request. The load "
-        "balancer's idle timeout is 60 s by default.",
-        ge=1,
-        le=3600,
-    )
-    test_seconds: int = Field(
-        default=900,
-        title="Tests' limit (s)",
-        description="For the test set-up and the tests together.",
-        ge=5,
-        le=4 * 3600,
+    folder: str = Field(
+        default="",
+        title="Folder",
+        description="Where in the repository the application is, such as apps/web; empty: at its "
+        "top. Only this folder, and what its spotkiln.yaml says it depends on, is released.",
+        max_length=250,
+        json_schema_extra={"pattern": f"^$|{PATH}"},
     )
 
     @field_validator("repository")
@@ -171,48 +76,67 @@ class App(Noun):
             )
         return ref
 
-    @field_validator("build", "test_setup", "test", "migrate", "start")
+    @field_validator("folder")
     @classmethod
-    def _is_text(cls, command: str) -> str:
-        """Without the line end that YAML's blocks have."""
-        if "\0" in command:
-            raise ValueError("expected text, got a NUL character")
-        return command.strip()
-
-    @field_validator("test", "start")
-    @classmethod
-    def _is_something(cls, command: str) -> str:
-        if not command:
-            raise ValueError("expected a command, got blanks")
-        return command
-
-    @field_validator("migrate")
-    @classmethod
-    def _is_one_line(cls, command: str) -> str:
-        if not re.search(ONE_LINE, command):
-            raise ValueError("expected one line, got several: join its commands with &&")
-        return command
-
-    @field_validator("start")
-    @classmethod
-    def _is_one_command(cls, command: str) -> str:
-        if command and (why := why_not_one_command(command)):
+    def _is_folder(cls, folder: str) -> str:
+        if folder and (why := why_no_path(folder)):
             raise ValueError(
-                f"expected one command, for systemd runs it as the main process: {why}; "
-                "put it into a script of the repository and start that"
+                f"expected a folder from the repository's top, such as apps/web, got {folder!r}: "
+                f"{why}"
             )
-        return command
-
-    @field_validator("environment", "test_environment")
-    @classmethod
-    def _variables(cls, variables: dict[str, str]) -> dict[str, str]:
-        for name, value in variables.items():
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                raise ValueError(f"expected an environment variable's name, got {name!r}")
-            if "\n" in value or "\0" in value:
-                raise ValueError(f"the value of {name} must be a single line")
-        return variables
+        return folder
 
 
-# What examples/ releases, as all defaults have it.
-DEMO = App(repository="build/demo-web-app")
+class AppSpec(Description, Address):
+    """What a deployment asks for. What it leaves open, the application's own spotkiln.yaml says;
+    what that leaves open is detected, or has a default."""
+
+
+class App(Noun):
+    """A web application that listens on a port, as one commit of it is released: nothing is open.
+    The fields are those of AppSpec."""
+
+    name: str
+    folder: str = ""
+    build: str
+    test_setup: str
+    test: str
+    migrate: str
+    start: str
+    notify: bool
+    port: int
+    health_path: str
+    user: str
+    environment: dict[str, str]
+    test_environment: dict[str, str]
+    migrate_seconds: int
+    start_seconds: int
+    stop_seconds: int
+    test_seconds: int
+    depends_on: tuple[str, ...] = ()
+
+
+# Rails' under puma, with the gems of the base image.
+DEFAULTS = Description(
+    build="bundle config set --local without development:test"
+    " && bundle install --local --quiet && bundle exec rails assets:precompile",
+    test_setup="bundle config unset --local without && bundle install --local --quiet"
+    " && bundle exec rails db:migrate",
+    test='bundle exec rspec --format documentation --format RspecJunitFormatter --out "$JUNIT"',
+    migrate="bundle exec rails db:migrate",
+    start="bundle exec puma -C config/puma.rb",
+    notify=True,
+    port=3000,
+    health_path="/up",
+    user="webapp",
+    environment={"RAILS_ENV": "production"},
+    test_environment={"RAILS_ENV": "test"},
+    migrate_seconds=600,
+    start_seconds=90,
+    stop_seconds=70,
+    test_seconds=900,
+    depends_on=(),
+)
+
+# What examples/ releases.
+DEMO = AppSpec(repository="build/demo-web-app")

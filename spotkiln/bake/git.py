@@ -1,13 +1,16 @@
 """Turns a ref of a repository into a clean archive of one commit, with the git program."""
 
+import os
 import shutil
 from pathlib import Path
 
-from spotkiln.bake.app import App
+from spotkiln.bake.app import AppSpec
 from spotkiln.bake.archive import pack
-from spotkiln.bake.gitcommand import GitFailed, git_says, run_git
+from spotkiln.bake.gitcommand import GitFailed, git_says, run_git, text_of
+from spotkiln.bake.inside import look_inside
+from spotkiln.bake.precedence import Settled, settle
 from spotkiln.bake.source import Source, without_password
-from spotkiln.bake.worktree import fill
+from spotkiln.bake.worktree import SYMLINK, Entry, fill
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.markup import visible
 
@@ -63,7 +66,7 @@ def _fetch(repository: Path, ref: str, where: str) -> str:
         ) from error
 
 
-def check_out(app: App, folder: Path) -> Source:
+def check_out(app: AppSpec, folder: Path) -> Source:
     """Fetch, resolve, check out and pack; `folder` is made anew and holds the archive afterwards.
 
     Raises:
@@ -82,7 +85,7 @@ def check_out(app: App, folder: Path) -> Source:
         raise InfrastructureError(f"cannot write the files of {where}: {error}") from error
 
 
-def _check_out(app: App, folder: Path, where: str) -> Source:
+def _check_out(app: AppSpec, folder: Path, where: str) -> Source:
     shutil.rmtree(folder, ignore_errors=True)
     repository = folder / "repository"
     repository.mkdir(parents=True)
@@ -90,7 +93,7 @@ def _check_out(app: App, folder: Path, where: str) -> Source:
     # Its name is what relative addresses of submodules, and git-lfs, start from.
     run_git(repository, "config", "remote.origin.url", address(app.repository))
     commit = _fetch(repository, app.ref, where)
-    entries = fill(repository, commit)
+    settled, entries = _read(app, repository, commit)
     seconds = int(git_says(repository, "log", "-1", "--format=%ct", commit))
     archive = folder / "source.tar.gz"
     digest = pack(repository, entries, seconds, archive)
@@ -103,4 +106,37 @@ def _check_out(app: App, folder: Path, where: str) -> Source:
         digest=digest,
         subject=subject,
         archive=archive,
+        app=settled.app,
+        settings=settled.settings,
+        needs=settled.needs,
     )
+
+
+def _read(asked: AppSpec, repository: Path, commit: str) -> tuple[Settled, list[Entry]]:
+    """How this commit is released, and the files that are released of it."""
+    folder = asked.folder
+    entries = fill(repository, commit, [folder] if folder else [])
+    if folder and not _below(entries, folder):
+        raise InputError(
+            f"{commit[:12]} has no folder {folder!r}: name one that it has, from the top"
+        )
+    prefix = f"{folder}/" if folder else ""
+    files = (text_of(one.path) for one in entries if one.mode != SYMLINK)
+    inside = look_inside(
+        repository / folder, (x.removeprefix(prefix) for x in files if x.startswith(prefix)), prefix
+    )
+    settled = settle(asked, inside.description, inside.detected)
+    outside = settled.app.depends_on
+    if outside:
+        entries = fill(repository, commit, [folder, *outside])
+    if absent := [one for one in outside if not _below(entries, one)]:
+        raise InputError(
+            f"{commit[:12]} has no {', '.join(absent)}, which depends_on names: name files and "
+            "folders that it has, from the repository's top"
+        )
+    return settled, entries
+
+
+def _below(entries: list[Entry], path: str) -> bool:
+    name = os.fsencode(path)
+    return any(one.path == name or one.path.startswith(name + b"/") for one in entries)

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from spotkiln.bake.app import App
+from spotkiln.bake.app import App, AppSpec
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
@@ -141,8 +141,9 @@ def exactly_one(what: str, where: str, name: str, found: dict[str, T], known: li
     )
 
 
-def check_fit(app: App, group: TargetGroup) -> None:
-    """The application must answer where the target group asks.
+def check_fit(app: App | AppSpec, group: TargetGroup) -> None:
+    """The application must answer where the target group asks. What a deployment leaves open is
+    not compared.
 
     Raises:
         InputError: target type, protocol, port or health path that don't fit.
@@ -160,13 +161,13 @@ def check_fit(app: App, group: TargetGroup) -> None:
             "no load balancer forwards to it: its targets would never be checked; "
             "add it to a listener's rule"
         )
-    if group.port != app.port:
+    if app.port is not None and group.port != app.port:
         problems.append(f"it sends requests to port {group.port}, {app.name} listens on {app.port}")
-    if check.port not in {TRAFFIC_PORT, str(app.port)}:
+    if app.port is not None and check.port not in {TRAFFIC_PORT, str(app.port)}:
         problems.append(f"it checks health on port {check.port}, {app.name} answers on {app.port}")
     if not check.enabled:
         problems.append("its health checks are disabled: nothing could prove the new servers")
-    elif check.path.split("?")[0] != app.health_path.split("?")[0]:
+    elif app.health_path is not None and check.path.split("?")[0] != app.health_path.split("?")[0]:
         problems.append(f"it asks for {check.path}, {app.name}'s health path is {app.health_path}")
     if problems:
         raise InputError(

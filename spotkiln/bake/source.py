@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from spotkiln.bake.app import App
+from spotkiln.bake.precedence import Setting
 from spotkiln.noun import Noun
 
 # What comes between a repository's page and a commit's name, by a word of the host's name: those
@@ -26,7 +28,9 @@ class Source(Noun):
     `commit` is git's object name in hex. `archive` is a .tar.gz of the files that a fresh checkout
     of that commit has, those of submodules and of Git LFS among them, without `.git`. `digest`
     stands for their names, modes and contents, in 40 hex characters: the same files, the same
-    digest, in whichever commit.
+    digest, in whichever commit. Of an application in a folder these are the files of that folder
+    and of what it depends on. `app` is how this commit is built, tested and started, `settings`
+    where each of its values comes from, `needs` what the base image must have.
     """
 
     repository: str
@@ -35,6 +39,9 @@ class Source(Noun):
     digest: str
     subject: str = ""
     archive: Path
+    app: App
+    settings: tuple[Setting, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 def without_password(url: str) -> str:

@@ -47,8 +47,9 @@ def test_settings(app: App, check: HealthCheck) -> dict[str, Any]:
     }
 
 
-def recipe_of(source: Source, app: App, infra: Infra) -> Recipe:
+def recipe_of(source: Source, infra: Infra) -> Recipe:
     """Every input of the image, the tests it has passed among them."""
+    app = source.app
     return Recipe(
         inputs={
             "source": source.digest[:12],

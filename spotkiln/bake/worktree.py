@@ -7,7 +7,7 @@ and knows no submodules.
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +36,9 @@ class Entry:
     mode: int
 
 
-def fill(repository: Path, commit: str) -> list[Entry]:
-    """Check the commit out into the repository's folder; what is there then.
+def fill(repository: Path, commit: str, wanted: Sequence[str] = ()) -> list[Entry]:
+    """Check the commit out into the repository's folder; what is there then, or what of it lies at
+    or below one of the `wanted` paths. Nothing of the rest is asked for.
 
     Raises:
         InputError: something that belongs to the commit cannot be had, by name.
@@ -47,14 +48,26 @@ def fill(repository: Path, commit: str) -> list[Entry]:
         run_git(repository, "checkout", "--quiet", "--force", "--detach", commit)
     except GitFailed as error:
         raise error.told(f"cannot check out {commit[:12]}", "mend the commit") from error
-    return list(_entries(repository, b"", commit[:12]))
+    return list(_entries(repository, b"", commit[:12], tuple(map(os.fsencode, wanted))))
 
 
-def _entries(repository: Path, above: bytes, commit: str) -> Iterator[Entry]:
+def _wants(one: Entry, above: bytes, wanted: Sequence[bytes]) -> bool:
+    path = above + one.path
+    return (
+        not wanted
+        or any(path == name or path.startswith(name + b"/") for name in wanted)
+        # What is wanted may lie inside of a submodule.
+        or (one.mode == SUBMODULE and any(name.startswith(path + b"/") for name in wanted))
+    )
+
+
+def _entries(
+    repository: Path, above: bytes, commit: str, wanted: Sequence[bytes]
+) -> Iterator[Entry]:
     """The entries of a repository that is checked out: the release's own or, `above` being where
     it is, a submodule's."""
     what = f"submodule {text_of(above[:-1])} of {commit}" if above else commit
-    entries = _index(repository)
+    entries = [one for one in _index(repository) if _wants(one, above, wanted)]
     files = [one for one in entries if one.mode not in {SYMLINK, SUBMODULE}]
     _require_readable(repository, files, what)
     _fetch_lfs(repository, files, what)
@@ -63,7 +76,7 @@ def _entries(repository: Path, above: bytes, commit: str) -> Iterator[Entry]:
         if one.mode != SUBMODULE:
             yield Entry(path, one.mode)
         elif _fill_submodule(repository, one.path, f"submodule {text_of(path)} of {commit}"):
-            yield from _entries(_in(repository, one.path), path + b"/", commit)
+            yield from _entries(_in(repository, one.path), path + b"/", commit, wanted)
 
 
 def _index(repository: Path) -> list[Entry]:

@@ -17,13 +17,13 @@ def look(spec: ReleaseSpec) -> Plan:
     """Raises InputError for whatever a release would be refused for."""
     infra = look_up_infra.fn(spec)
     with tempfile.TemporaryDirectory(prefix="spotkiln-plan-") as folder:
-        source = check_out.fn(spec.app, Path(folder) / "source")
+        source = check_out.fn(spec.app, infra.target_group, Path(folder) / "source")
         job = Job(
             release=f"{spec.app.name}-{uuid4().hex[:12]}",
             spec=spec,
             infra=infra,
             source=source,
-            recipe=recipe_of(source, spec.app, infra),
+            recipe=recipe_of(source, infra),
             tags={},
             folder=Path(folder),
         )

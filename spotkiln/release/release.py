@@ -6,11 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from spotkiln.bake.app import App
+from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import InfraNames
 from spotkiln.bake.junit import TestReport
+from spotkiln.bake.precedence import Setting
 from spotkiln.keep.versions import Version
 from spotkiln.noun import Noun
 from spotkiln.release.trigger import Trigger
@@ -44,7 +45,7 @@ Versions = Annotated[int, Field(ge=1, le=100)]
 class ReleaseSpec(Noun):
     """All that a person asks for."""
 
-    app: App
+    app: AppSpec
     infra: InfraNames = InfraNames()
     build: BuildSettings = BuildSettings()
     fleet: FleetSpec = FleetSpec()
@@ -92,6 +93,8 @@ class Timing(Noun):
 class Release(Noun):
     """How a release ended. `started` and `ended` are UTC.
 
+    `settings` are the commit's, each with where it comes from; `needs` is what they want of the
+    base image.
     `back_to` is set when it was a rollback: when that version was released before, in UTC.
     `last_lines` are what the application said itself where it failed.
     `versions` are what the target group can go back to at the end.
@@ -120,6 +123,8 @@ class Release(Noun):
     region: str = ""
     image: Image | None = None
     reused: str = ""
+    settings: tuple[Setting, ...] = ()
+    needs: tuple[str, ...] = ()
     back_to: str = ""
     tests: TestReport | None = None
     fleet: Fleet | None = None

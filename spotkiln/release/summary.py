@@ -140,6 +140,8 @@ def summary(book: Book, now: datetime) -> Release:
         region=infra.region if infra else spec.infra.region,
         image=book.image,
         reused=reused.why if reused else "",
+        settings=book.source.settings if book.source else (),
+        needs=book.source.needs if book.source else (),
         back_to=f"{way.version.released:%Y-%m-%d %H:%M:%S} UTC" if way else "",
         tests=tests.report if tests else None,
         fleet=book.fleet,

@@ -42,6 +42,8 @@ def release_page(release: Release) -> str:
     if release.servers:
         parts += ["## Targets", _targets(release)]
     parts += ["## Where the time went", _times(release)]
+    if release.settings:
+        parts += ["## What came from where", _settings(release)]
     if release.foreign:
         parts += ["## Not ours", "\n".join(f"- {plain(line)}" for line in release.foreign)]
     if release.undone:
@@ -68,6 +70,12 @@ def _ledger(release: Release) -> list[str]:
     if release.ledger_unread:
         parts += ["## Ledger: could not be read", fenced(release.ledger_unread)]
     return parts
+
+
+def _settings(release: Release) -> str:
+    rows = ((f"`{x.key}`", plain(x.shown), plain(x.source)) for x in release.settings)
+    needs = [f"It needs {plain(one)}." for one in release.needs]
+    return "\n\n".join([table(["setting", "value", "from"], rows), *needs])
 
 
 def _targets(release: Release) -> str:

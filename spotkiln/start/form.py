@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from spotkiln.bake import builder
-from spotkiln.bake.app import App
+from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.infra import InfraNames
 from spotkiln.release import release, unhealthy
@@ -24,7 +24,7 @@ def _titled(title: str) -> FieldInfo:
     return field
 
 
-Application = Annotated[App, _titled("Application")]
+Application = Annotated[AppSpec, _titled("Application")]
 Fleet = Annotated[FleetSpec, _titled("Fleet")]
 Infrastructure = Annotated[InfraNames, _titled("Infrastructure")]
 Build = Annotated[builder.BuildSettings, _titled("Build")]

@@ -85,7 +85,7 @@ def packer_build(job: Job) -> Image:
     if image_id is None:
         with _access(aws, job, last=False) as access:
             variables = bake_variables(
-                app=job.spec.app,
+                app=job.source.app,
                 infra=job.infra,
                 build=job.spec.build,
                 source=job.source,
@@ -128,7 +128,7 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     report.mkdir(parents=True)
     with _access(aws, job, last=True) as access:
         variables = test_variables(
-            app=job.spec.app,
+            app=job.source.app,
             infra=job.infra,
             build=job.spec.build,
             image=image,
@@ -140,7 +140,7 @@ def test_in_image(job: Job, image: Image) -> TestReport:
         timeout = job.spec.build.timeout_seconds
         run = run_template("test", "test.pkr.hcl", variables, folder, timeout)
         if run.exit_code != 0:
-            raise test_failure(run, report, job.spec.app, job.infra.target_group.health_check)
+            raise test_failure(run, report, job.source.app, job.infra.target_group.health_check)
     code = report / "exit-code"
     # Packer also exits with 0 when it has done nothing.
     if not code.is_file() or code.read_text().strip() != "0":

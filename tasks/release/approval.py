@@ -19,7 +19,7 @@ from prefect.runtime import flow_run
 from prefect.states import Running
 from pydantic import Field, ValidationError
 
-from spotkiln.bake.app import App
+from spotkiln.bake.app import AppSpec
 from spotkiln.errors import EndsEarly, InputError
 from spotkiln.release.approval import (
     ANSWER_KEY,
@@ -60,7 +60,7 @@ def _can_be_suspended() -> bool:
     return bool(run and run.deployment_id and not run.parent_task_run_id)
 
 
-def as_approved(run: ReleaseRun) -> App:
+def as_approved(run: ReleaseRun) -> AppSpec:
     """The application to check out. If this run asked for an approval before: at the commit that it
     asked about, though the branch may have moved.
 

@@ -1,6 +1,6 @@
 """The steps of a release that find something out, each with its line in the book."""
 
-from spotkiln.bake.app import App
+from spotkiln.bake.app import AppSpec
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.reuse import Reuse
@@ -35,16 +35,16 @@ def find_infra(run: ReleaseRun, image: Image | None = None) -> Infra:
     return infra
 
 
-def take_commit(run: ReleaseRun, app: App, infra: Infra) -> Job:
+def take_commit(run: ReleaseRun, app: AppSpec, infra: Infra) -> Job:
     """Check out the commit that is released from now on: what its image is made from."""
-    source = check_out(app, run.folder / "source")
+    source = check_out(app, infra.target_group, run.folder / "source")
     run.begin(CommitTaken(source=source))
     return Job(
         release=run.id,
         spec=run.spec,
         infra=infra,
         source=source,
-        recipe=recipe_of(source, run.spec.app, infra),
+        recipe=recipe_of(source, infra),
         tags=tags(run.book),
         folder=run.folder,
     )

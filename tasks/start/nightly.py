@@ -21,7 +21,7 @@ from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.variables import Variable
 
-from spotkiln.bake.app import App
+from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import base_id, changes
 from spotkiln.bake.image import Image
 from spotkiln.errors import RebuildFailed, SpotkilnError
@@ -175,7 +175,7 @@ def _ended(run: UUID) -> FlowRun:
 
 def _rebuilt(application: str, run: FlowRun) -> Rebuilt:
     """From the run's state, and the row that it wrote into its application's history."""
-    app = str((run.parameters.get("app") or {}).get("name") or App.model_fields["name"].default)
+    app = str((run.parameters.get("app") or {}).get("name") or AppSpec.model_fields["name"].default)
     rows = (x for x in history(app) if str(x.get("release", "")).endswith(run.id.hex[:12]))
     row = next(rows, {})
     state = run.state

@@ -9,17 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln.bake.app import App
 from spotkiln.bake.failure import test_failure as failure_of_test
 from spotkiln.bake.packer_output import PackerRun
 from spotkiln.errors import UnitFailed
 from tests.images.cloud import Cloud, Machine
 from tests.images.units import ROOT
-from tests.unit.nouns import target_group
+from tests.unit.nouns import settled, target_group
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
-APP = App(name="shop", repository="shop.git", port=8080, health_path="/health")
+APP = settled(name="shop", port=8080, health_path="/health")
 REPORT = "/var/tmp/spotkiln-report"
 STATUS = "Script exited with non-zero exit status: 30"
 

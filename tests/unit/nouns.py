@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from spotkiln import tags as t
-from spotkiln.bake.app import App
+from spotkiln.bake.app import App, AppSpec
+from spotkiln.bake.detect.detected import Detected
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import BaseImage, HealthCheck, Infra, TargetGroup
+from spotkiln.bake.precedence import settle
 from spotkiln.bake.source import Source
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.target import Health, Instance, Server, Target
@@ -26,8 +28,14 @@ TAGS = t.release_tags(
 )
 
 
-def app(**changes: Any) -> App:
-    return App(**{"repository": "/srv/git/demo", **changes})
+def app(**changes: Any) -> AppSpec:
+    """What a deployment asks for."""
+    return AppSpec(**{"repository": "/srv/git/demo", **changes})
+
+
+def settled(**changes: Any) -> App:
+    """The same of a commit that says nothing of itself."""
+    return settle(app(**changes), None, Detected()).app
 
 
 def health_check(**changes: Any) -> HealthCheck:
@@ -86,6 +94,7 @@ def source(**changes: Any) -> Source:
         "digest": DIGEST,
         "subject": "Say hello",
         "archive": Path("/runs/1/source.tar.gz"),
+        "app": settled(),
     }
     return Source.model_validate({**settings, **changes})
 

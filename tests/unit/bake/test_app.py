@@ -6,26 +6,23 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spotkiln.bake.app import App
+from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.release.release import ReleaseSpec
 from tests.unit.nouns import app
 
 
 def test_only_the_repository_must_be_given() -> None:
-    demo = App(repository="/srv/git/demo")
-    assert (demo.name, demo.ref, demo.port, demo.health_path) == (
-        "demo-web-app",
-        "main",
-        3000,
-        "/up",
-    )
-    assert demo.environment == {"RAILS_ENV": "production"}
+    demo = AppSpec(repository="/srv/git/demo")
+    assert (demo.name, demo.ref, demo.folder) == ("demo-web-app", "main", "")
+    # All the rest is left open, and stays so wherever it is written down.
+    assert demo.model_dump().keys() == {"name", "repository", "ref", "folder"}
+    assert AppSpec.model_validate_json(demo.model_dump_json()) == demo
 
 
 def form(field: str) -> dict[str, Any]:
     """What the form in the Prefect UI knows of a field."""
-    properties: dict[str, dict[str, Any]] = App.model_json_schema()["properties"]
+    properties: dict[str, dict[str, Any]] = AppSpec.model_json_schema()["properties"]
     return properties[field]
 
 
@@ -99,6 +96,13 @@ def test_refs(ref: str) -> None:
         ({"start": "a\0"}, "expected text, got a NUL character"),
         ({"build": "a\0"}, "expected text, got a NUL character"),
         ({"migrate": "rails a\nrails b"}, "expected one line, got several"),
+        ({"folder": "/srv/web"}, "expected a folder .* got '/srv/web': it is absolute"),
+        ({"folder": "../web"}, "it leads out of the repository"),
+        ({"folder": "apps/*"}, "it is a pattern"),
+        ({"folder": "./web"}, "write it as git does"),
+        ({"folder": "web/"}, "write it as git does"),
+        ({"depends_on": ("/etc",)}, "expected a path from the repository's top, got '/etc'"),
+        ({"depends_on": ("lib", "a/../../b")}, "it leads out of the repository"),
         ({"environment": {"A-B": "1"}}, "expected an environment variable's name, got 'A-B'"),
         ({"environment": {"A": "1\n2"}}, "the value of A must be a single line"),
         ({"environment": {"A": "1\0"}}, "the value of A must be a single line"),
@@ -112,7 +116,8 @@ def test_a_mistake_is_named(bad: dict[str, Any], said: str) -> None:
     assert caught.value.error_count() == 1
     assert caught.value.errors()[0]["loc"] == tuple(bad)
     field, value = next(iter(bad.items()))
-    if field in {"repository", "ref", "migrate"} or (field == "start" and "\0" not in value):
+    in_form = {"repository", "ref", "folder", "migrate"}
+    if field in in_form or (field == "start" and "\0" not in value):
         # The form refuses it too: it would be stored before the run could say no.
         assert not value or not re.search(form(field)["pattern"], value)
 

@@ -28,7 +28,7 @@ BUILDER = {
 
 def bake_variables(build: BuildSettings | None = None, **app: Any) -> dict[str, Any]:
     return bake.bake_variables(
-        app=nouns.app(**app),
+        app=nouns.settled(**app),
         infra=nouns.infra(),
         build=build or BuildSettings(),
         source=nouns.source(),
@@ -56,8 +56,8 @@ def test_test_variables() -> None:
         "migrate_seconds": 600,
         "start_seconds": 90,
         "test_seconds": 900,
-        "test_setup_command": nouns.app().test_setup,
-        "test_command": nouns.app().test,
+        "test_setup_command": nouns.settled().test_setup,
+        "test_command": nouns.settled().test,
         "test_environment": {"RAILS_ENV": "test"},
         "report_dir": "/runs/1/report",
     }
@@ -66,7 +66,7 @@ def test_test_variables() -> None:
 def variables_of_a_test(**app: Any) -> dict[str, Any]:
     group = nouns.target_group(health_check=nouns.health_check(matcher="200-299"))
     return bake.test_variables(
-        app=nouns.app(**app),
+        app=nouns.settled(**app),
         infra=nouns.infra(target_group=group),
         build=BuildSettings(),
         image=nouns.image(),
@@ -78,7 +78,7 @@ def variables_of_a_test(**app: Any) -> dict[str, Any]:
 
 
 def test_bake_variables() -> None:
-    app = nouns.app()
+    app = nouns.settled()
     assert bake_variables() == {
         **BUILDER,
         "source_ami": "ami-base",
@@ -132,9 +132,9 @@ def checked(**changes: Any) -> TargetGroup:
 
 
 def digest(**changes: Any) -> str:
-    source = nouns.source(**changes.pop("source", {}))
+    files = changes.pop("source", {})
     infra = nouns.infra(**changes.pop("infra", {}))
-    return bake.recipe_of(source, nouns.app(**changes), infra).digest
+    return bake.recipe_of(nouns.source(**files, app=nouns.settled(**changes)), infra).digest
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_what_does_not_decide_it_is_not(changed: dict[str, Any]) -> None:
 
 def test_its_inputs_fit_into_a_tag() -> None:
     longest = {"id": "ami-0123456789abcdef0", "name": "b", "architecture": "x86_64"}
-    recipe = bake.recipe_of(nouns.source(), nouns.app(), nouns.infra(base_image=longest))
+    recipe = bake.recipe_of(nouns.source(), nouns.infra(base_image=longest))
     assert len(recipe.to_tag()) <= 256
     assert recipe.differences(recipe.to_tag()) == []
 
@@ -217,7 +217,7 @@ def test_every_file_that_goes_into_an_image_is_in_its_recipe(
 
 
 def test_a_new_image_is_a_candidate() -> None:
-    recipe = bake.recipe_of(nouns.source(), nouns.app(), nouns.infra())
+    recipe = bake.recipe_of(nouns.source(), nouns.infra())
     assert bake.image_tags(TAGS, recipe) == {
         **TAGS,
         "spotkiln:recipe": recipe.digest,

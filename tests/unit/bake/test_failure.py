@@ -114,7 +114,7 @@ def failed(folder: Path, status: int | None, **files: str) -> SpotkilnError:
         (folder / names[name]).write_text(text)
     causes = ["Timeout waiting for SSH."] if status is None else [STATUS.format(status)]
     run = PackerRun(exit_code=1, causes=causes, output=["==> Terminating the source AWS instance"])
-    return failure_of_test(run, folder, nouns.app(), nouns.health_check())
+    return failure_of_test(run, folder, nouns.settled(), nouns.health_check())
 
 
 def test_red_tests_are_named(tmp_path: Path) -> None:

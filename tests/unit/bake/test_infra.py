@@ -70,7 +70,7 @@ def test_a_group_fits_the_application_that_it_asks_and_no_other(check: dict[str,
 def test_what_does_not_fit(group: dict[str, Any], check: dict[str, Any], said: str) -> None:
     odd = nouns.target_group(health_check=nouns.health_check(**check), **group)
     with pytest.raises(InputError) as caught:
-        check_fit(nouns.app(), odd)
+        check_fit(nouns.settled(), odd)
     assert str(caught.value).startswith("target group 'website' does not fit demo-web-app: ")
     assert said in str(caught.value)
 
@@ -80,3 +80,13 @@ def test_all_that_does_not_fit_is_told_at_once() -> None:
         check_fit(nouns.app(port=8080, health_path="/health"), nouns.target_group())
     assert "listens on 8080" in str(caught.value)
     assert "health path is /health" in str(caught.value)
+
+
+def test_what_a_deployment_leaves_open_is_not_compared() -> None:
+    """It may be in the commit; the rest of the target group must be right all the same."""
+    check_fit(nouns.app(), nouns.target_group(port=8080))
+    check_fit(nouns.app(port=8080), nouns.target_group(port=8080))
+    with pytest.raises(InputError, match="listens on 9000"):
+        check_fit(nouns.app(port=9000), nouns.target_group(port=8080))
+    with pytest.raises(InputError, match="no load balancer"):
+        check_fit(nouns.app(), nouns.target_group(load_balancers=()))

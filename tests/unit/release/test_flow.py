@@ -8,7 +8,7 @@ from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel
 
-from spotkiln.bake.app import App
+from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.infra import InfraNames
 from spotkiln.flows.release import release
@@ -19,15 +19,16 @@ from spotkiln.serve.gate import GatePolicy
 SCHEMA = parameter_schema(release).model_dump()
 MODELS = {name: one for name, one in SCHEMA["definitions"].items() if one["type"] == "object"}
 CLASSES: dict[str, type[BaseModel]] = {
-    one.__name__: one for one in (App, Approval, FleetSpec, InfraNames, BuildSettings, GatePolicy)
+    one.__name__: one
+    for one in (AppSpec, Approval, FleetSpec, InfraNames, BuildSettings, GatePolicy)
 }
 FIELDS = [(model, name) for model, one in MODELS.items() for name in one["properties"]]
 
 
 def test_one_thing_must_be_given() -> None:
     assert SCHEMA["required"] == ["app"]
-    assert MODELS["App"]["required"] == ["repository"]
-    assert {n for n, one in MODELS.items() if one.get("required")} == {"App"}
+    assert MODELS["AppSpec"]["required"] == ["repository"]
+    assert {n for n, one in MODELS.items() if one.get("required")} == {"AppSpec"}
     assert MODELS.keys() == CLASSES.keys()
 
 

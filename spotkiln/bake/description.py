@@ -1,0 +1,208 @@
+"""Description: how an application is built, tested and started. Its own spotkiln.yaml says it, and
+a deployment may say otherwise. Whatever is None is left open."""
+
+import re
+from typing import Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+
+from spotkiln.bake.shell import ONE_LINE, START, why_not_one_command
+from spotkiln.noun import Noun, left_open
+
+HEALTH_PATH = r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$"
+# From the repository's top, in git's own way of writing it: nothing absolute, no `.`, no `..`.
+PATH = r"^(?!/)(?!\.{1,2}(/|$))(?!.*/\.{0,2}(/|$))[^\\*?\[\x00-\x1f\x7f]+$"
+
+
+def why_no_path(path: str) -> str:
+    """Why this names no file or folder from a repository's top; empty if it may."""
+    if re.search(PATH, path):
+        return ""
+    if path.startswith(("/", "~")):
+        return "it is absolute"
+    if ".." in path.split("/"):
+        return "it leads out of the repository"
+    if re.search(r"[*?\[]", path):
+        return "it is a pattern: name the folder that holds the files"
+    return "write it as git does: `apps/web`, without `./` before it, a slash at its end or `\\`"
+
+
+class Description(Noun):
+    """The keys of spotkiln.yaml."""
+
+    build: str | None = Field(
+        default=None,
+        title="Build command",
+        description="Lines of shell. Run once, in the image, as the application's user.",
+        json_schema_extra=left_open(),
+    )
+    test_setup: str | None = Field(
+        default=None,
+        title="Test set-up command",
+        description="Lines of shell. Run in the booted image before the tests. Nothing of it is "
+        "kept.",
+        json_schema_extra=left_open(),
+    )
+    test: str | None = Field(
+        default=None,
+        title="Test command",
+        description="Lines of shell. Run in the booted image. Must write a JUnit report to $JUNIT; "
+        "a report without tests is a failure.",
+        min_length=1,
+        json_schema_extra=left_open(),
+    )
+    migrate: str | None = Field(
+        default=None,
+        title="Migration command",
+        description="One line of shell. Run on every machine before the application starts. Empty "
+        "for none.",
+        json_schema_extra=left_open(pattern=ONE_LINE),
+    )
+    start: str | None = Field(
+        default=None,
+        title="Start command",
+        description="One command, run under systemd as the application's user; NAME=value may come "
+        "before it. No second command: no `cd`, `&&`, `;`, `|` or `&`; put those into a script.",
+        min_length=1,
+        json_schema_extra=left_open(pattern=START),
+    )
+    notify: bool | None = Field(
+        default=None,
+        title="Tells systemd when it is ready",
+        description="Type=notify (puma can); off for servers that cannot: Type=exec.",
+        json_schema_extra=left_open(),
+    )
+    port: int | None = Field(
+        default=None,
+        title="Port",
+        description="The port it listens on: the target group's.",
+        ge=1024,
+        le=65535,
+        json_schema_extra=left_open(),
+    )
+    health_path: str | None = Field(
+        default=None,
+        title="Health path",
+        description="Answers as the target group's health check expects once it can serve.",
+        pattern=HEALTH_PATH,
+        json_schema_extra=left_open(),
+    )
+    user: str | None = Field(
+        default=None,
+        title="User",
+        description="The system user that owns and runs it.",
+        pattern=r"^[a-z_][a-z0-9_-]{0,30}$",
+        json_schema_extra=left_open(),
+    )
+    environment: dict[str, str] | None = Field(
+        default=None,
+        title="Environment",
+        description="Baked into the image, readable by all who may read the image: no secrets.",
+        json_schema_extra=left_open(),
+    )
+    test_environment: dict[str, str] | None = Field(
+        default=None,
+        title="Test environment",
+        description="The whole environment of the candidate's units, its migration and the tests: "
+        "on the machine that tests, nothing of the environment above is there.",
+        json_schema_extra=left_open(),
+    )
+    migrate_seconds: int | None = Field(
+        default=None,
+        title="Migration limit (s)",
+        description="How long the migration may take on a machine, all its tries together.",
+        ge=5,
+        le=4 * 3600,
+        json_schema_extra=left_open(),
+    )
+    start_seconds: int | None = Field(
+        default=None,
+        title="Start limit (s)",
+        description="From the start command to the first answer on the health path: in the unit, "
+        "in the image test and in the gate.",
+        ge=5,
+        le=3600,
+        json_schema_extra=left_open(),
+    )
+    stop_seconds: int | None = Field(
+        default=None,
+        title="Stop limit (s)",
+        description="From SIGTERM to the end: not less than the longest request. The load "
+        "balancer's idle timeout is 60 s by default.",
+        ge=1,
+        le=3600,
+        json_schema_extra=left_open(),
+    )
+    test_seconds: int | None = Field(
+        default=None,
+        title="Tests' limit (s)",
+        description="For the test set-up and the tests together.",
+        ge=5,
+        le=4 * 3600,
+        json_schema_extra=left_open(),
+    )
+    depends_on: tuple[str, ...] | None = Field(
+        default=None,
+        title="Depends on",
+        description="For an application in a folder: files and folders outside of it, from the "
+        "repository's top, that are released with it. A push that touches neither these nor the "
+        "folder releases nothing.",
+        json_schema_extra=left_open(),
+    )
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Wherever it is written down: Prefect takes no null for what may be left out."""
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+    @field_validator("build", "test_setup", "test", "migrate", "start")
+    @classmethod
+    def _is_text(cls, command: str | None) -> str | None:
+        """Without the line end that YAML's blocks have."""
+        if command is None:
+            return None
+        if "\0" in command:
+            raise ValueError("expected text, got a NUL character")
+        return command.strip()
+
+    @field_validator("test", "start")
+    @classmethod
+    def _is_something(cls, command: str | None) -> str | None:
+        if command == "":
+            raise ValueError("expected a command, got blanks")
+        return command
+
+    @field_validator("migrate")
+    @classmethod
+    def _is_one_line(cls, command: str | None) -> str | None:
+        if command is not None and not re.search(ONE_LINE, command):
+            raise ValueError("expected one line, got several: join its commands with &&")
+        return command
+
+    @field_validator("start")
+    @classmethod
+    def _is_one_command(cls, command: str | None) -> str | None:
+        if command and (why := why_not_one_command(command)):
+            raise ValueError(
+                f"expected one command, for systemd runs it as the main process: {why}; "
+                "put it into a script of the repository and start that"
+            )
+        return command
+
+    @field_validator("environment", "test_environment")
+    @classmethod
+    def _variables(cls, variables: dict[str, str] | None) -> dict[str, str] | None:
+        for name, value in (variables or {}).items():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise ValueError(f"expected an environment variable's name, got {name!r}")
+            if "\n" in value or "\0" in value:
+                raise ValueError(f"the value of {name} must be a single line")
+        return variables
+
+    @field_validator("depends_on")
+    @classmethod
+    def _paths(cls, paths: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for path in paths or ():
+            if why := why_no_path(path):
+                raise ValueError(f"expected a path from the repository's top, got {path!r}: {why}")
+        return paths

@@ -1,0 +1,53 @@
+"""Detected: what an application's own files tell, each value with its reason."""
+
+from typing import Any
+
+from spotkiln.noun import Noun
+
+
+class Finding(Noun):
+    """A proposal for one key of spotkiln.yaml: `why` names the file that tells it."""
+
+    key: str
+    value: Any
+    why: str
+
+
+class Detected(Noun):
+    """`kind` is empty if it is nothing that is known. `missing` are keys of which a default would
+    be wrong, each with what to do. `needs` is what the base image must have, with reasons."""
+
+    kind: str = ""
+    findings: tuple[Finding, ...] = ()
+    missing: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
+    needs: tuple[str, ...] = ()
+
+    def find(self, key: str) -> Finding | None:
+        return next((one for one in self.findings if one.key == key), None)
+
+
+class Notes:
+    """Findings in the making; the first word about a key counts."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._findings: dict[str, Finding] = {}
+        self._missing: dict[str, str] = {}
+        self._needs: list[str] = []
+
+    def say(self, key: str, value: Any, why: str) -> None:
+        self._findings.setdefault(key, Finding(key=key, value=value, why=why))
+
+    def miss(self, key: str, what_to_do: str) -> None:
+        self._missing.setdefault(key, what_to_do)
+
+    def need(self, what: str, why: str) -> None:
+        self._needs.append(f"{what} ({why})")
+
+    def told(self) -> Detected:
+        return Detected(
+            kind=self._kind,
+            findings=tuple(self._findings.values()),
+            missing={k: v for k, v in self._missing.items() if k not in self._findings},
+            needs=tuple(self._needs),
+        )

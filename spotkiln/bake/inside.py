@@ -1,0 +1,36 @@
+"""Inside: what the files of an application say of it: its spotkiln.yaml, and what is detected."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from spotkiln.bake.description import Description
+from spotkiln.bake.detect.detected import Detected
+from spotkiln.bake.manifest import FILE, read_manifest
+from spotkiln.errors import InputError
+from spotkiln.noun import Noun
+
+# What people call the file by mistake: it would be passed over without a word.
+MISNAMED = ("spotkiln.yml", ".spotkiln.yaml", ".spotkiln.yml", "Spotkiln.yaml")
+
+
+class Inside(Noun):
+    """`description` is None if there is no spotkiln.yaml."""
+
+    description: Description | None
+    detected: Detected
+
+
+def look_inside(folder: Path, names: Iterable[str], called: str = "") -> Inside:
+    """`names` are the regular files below `folder`, and no links: those could lead to a file of
+    this machine. `called` is what comes before a name in errors.
+
+    Raises:
+        InputError: what is wrong with spotkiln.yaml, by line.
+    """
+    there = frozenset(names)
+    if FILE not in there and (wrong := next((x for x in MISNAMED if x in there), "")):
+        raise InputError(f"expected {called}{FILE}, found {called}{wrong}: rename it")
+    description = None
+    if FILE in there:
+        description = read_manifest((folder / FILE).read_bytes(), called + FILE)
+    return Inside(description=description, detected=Detected())

@@ -1,0 +1,183 @@
+"""Manifest: reads a spotkiln.yaml. What is wrong with it is told by line."""
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from spotkiln.bake.app import Address
+from spotkiln.bake.description import Description
+from spotkiln.errors import InputError
+
+FILE = "spotkiln.yaml"
+MOST_BYTES = 64 * 1024
+# As much as is repeated of what came.
+SHOWN = 60
+
+EXPECTED = {
+    "health_path": "a path that begins with a slash, such as /up",
+    "user": "a system user's name: lower-case letters, digits, - and _, 31 at most",
+    "environment": "variables, each `NAME: value`",
+    "test_environment": "variables, each `NAME: value`",
+    "depends_on": "a list of paths from the repository's top",
+    "notify": "true or false",
+}
+NUMBERS = {
+    key: f"a whole number from {one['minimum']} to {one['maximum']}"
+    for key, one in Description.model_json_schema()["properties"].items()
+    if one.get("type") == "integer"
+}
+KINDS = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    dict: "keys with values",
+    tuple: "a list",
+    str: "text",
+    type(None): "nothing",
+}
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _find(node: yaml.Node, where: tuple[int | str, ...]) -> int:
+    """The line of what the path names, or of the last that is there of it."""
+    line = _line(node)
+    for part in where:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+        elif isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == part), None)
+            if found is None:
+                return line
+            line, node = _line(found[0]), found[1]
+            continue
+        else:
+            return line
+        line = _line(node)
+    return line
+
+
+def _twice(node: yaml.Node) -> Iterator[tuple[int, str]]:
+    """Keys that stand there twice: YAML would take the last and say nothing."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: dict[str, int] = {}
+    for key, value in node.value:
+        name = str(key.value)
+        if name in seen:
+            yield _line(key), f"{name}: stands here again, first in line {seen[name]}: leave one"
+        seen.setdefault(name, _line(key))
+        yield from _twice(value)
+
+
+def _unknown(key: str) -> str:
+    if key in Address.model_fields:
+        return f"{key}: belongs to the deployment in prefect.yaml, not to the application's file"
+    known = list(Description.model_fields)
+    near = difflib.get_close_matches(key.lower().replace("-", "_"), known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
+    return f"{key}: there is no such key; {hint}"
+
+
+def _came(error: ErrorDetails) -> str:
+    """What stood there; a variable's value may be a secret in the wrong place."""
+    value, key = error["input"], str(error["loc"][0])
+    kind = KINDS.get(type(value), "something else")
+    if key in {"environment", "test_environment"}:
+        return kind
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        return kind
+    return f'"{value if len(value) <= SHOWN else value[: SHOWN - 1] + "…"}"'
+
+
+def _expected(error: ErrorDetails) -> str:
+    kind, key, came = error["type"], str(error["loc"][0]), error["input"]
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    if kind == "string_too_short":
+        return "expected a command, got blanks"
+    of_one = len(error["loc"]) > 1 or key not in {**EXPECTED, **NUMBERS}
+    wanted = (
+        "text" if kind == "string_type" and of_one else {**EXPECTED, **NUMBERS}.get(key, "text")
+    )
+    hint = ": put it in quotes" if wanted == "text" and not isinstance(came, dict | tuple) else ""
+    return f"expected {wanted}, got {_came(error)}{hint}"
+
+
+def _sentence(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return _unknown(str(error["loc"][0]))
+    return f"{'.'.join(map(str, error['loc']))}: {_expected(error)}"
+
+
+def _no_values(data: dict[str, Any]) -> Iterator[str]:
+    """Keys with nothing behind them: for a model that would mean `left open`."""
+    return (key for key, value in data.items() if value is None and key in Description.model_fields)
+
+
+def _load(text: str, name: str) -> tuple[yaml.Node | None, Any]:
+    try:
+        return yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InputError(
+            f"{name}:{line}: expected YAML, got what cannot be read: {error.problem}; "
+            "mend it, `spotkiln check` tells when it is right"
+        ) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"{name}: expected YAML, got what cannot be read: {error}; "
+            "mend it, `spotkiln check` tells when it is right"
+        ) from error
+
+
+def read_manifest(content: bytes, name: str = FILE) -> Description:
+    """What a spotkiln.yaml says; `name` is what it is called in errors.
+
+    Raises:
+        InputError: with every mistake, one in a line.
+    """
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{name}: expected at most {MOST_BYTES} bytes, got {len(content)}")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{name}:{line}: expected UTF-8, got other bytes; save it as UTF-8"
+        ) from None
+    node, data = _load(text, name)
+    if node is None or data is None:
+        return Description()
+    if not isinstance(data, dict):
+        raise InputError(f"{name}:{_line(node)}: expected keys with values, such as `port: 3000`")
+    told = [*_twice(node), *_mistakes(node, data)]
+    if told:
+        raise InputError("\n".join(f"{name}:{line}: {said}" for line, said in sorted(told)))
+    return Description.model_validate(_tuples(data), strict=True)
+
+
+def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+    """YAML's lists as the model has them."""
+    return {str(k): tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+
+
+def _mistakes(node: yaml.Node, data: dict[Any, Any]) -> list[tuple[int, str]]:
+    given = _tuples(data)
+    told = []
+    for key in _no_values(given):
+        empty = 'write "" for none' if key in {"build", "test_setup", "migrate"} else "give a value"
+        told.append((_find(node, (key,)), f"{key}: got nothing: {empty}, or leave the key out"))
+    try:
+        Description.model_validate(given, strict=True)
+    except ValidationError as error:
+        told += [(_find(node, one["loc"]), _sentence(one)) for one in error.errors()]
+    return told

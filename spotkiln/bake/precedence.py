@@ -1,0 +1,149 @@
+"""Precedence: what a commit is released with, and where each value comes from.
+
+A deployment's parameters come first, then the application's spotkiln.yaml, then what is detected,
+then the default.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from spotkiln.bake.app import DEFAULTS, App, AppSpec
+from spotkiln.bake.description import Description
+from spotkiln.bake.detect.detected import Detected
+from spotkiln.errors import InputError
+from spotkiln.noun import Noun
+
+VARIABLES = ("environment", "test_environment")
+# As much of a command as fits into a table.
+SHOWN = 100
+
+
+class Origin(StrEnum):
+    DEPLOYMENT = "deployment"
+    FILE = "spotkiln.yaml"
+    DETECTED = "detected"
+    DEFAULT = "default"
+
+
+class Setting(Noun):
+    """One value: `why` is the reason of what was detected. Variables are told by name, and nothing
+    is `shown` of their values."""
+
+    key: str
+    shown: str
+    origin: Origin
+    why: str = ""
+
+    @property
+    def source(self) -> str:
+        return f"{self.origin}: {self.why}" if self.why else str(self.origin)
+
+
+class Settled(Noun):
+    """The application as it is released. `needs` is what the base image must have."""
+
+    app: App
+    settings: tuple[Setting, ...]
+    needs: tuple[str, ...] = ()
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    text = " ".join(text.split()) or "(none)"
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def told(settings: Iterable[Setting], needs: Iterable[str] = ()) -> str:
+    """A line for each, for a log."""
+    rows = [(one.key, one.shown, one.source) for one in settings]
+    wide = [max((len(row[at]) for row in rows), default=0) for at in range(2)]
+    lines = [
+        f"  {key:{wide[0]}}  {shown:{wide[1]}}  {source}".rstrip() for key, shown, source in rows
+    ]
+    return "\n".join(["released with:", *lines, *(f"  needs {one}" for one in needs)])
+
+
+def _pick(
+    key: str, asked: Description, file: Description | None, detected: Detected
+) -> tuple[Any, Setting]:
+    """The first that says anything."""
+    why = ""
+    if (value := getattr(asked, key)) is not None:
+        origin = Origin.DEPLOYMENT
+    elif file is not None and (value := getattr(file, key)) is not None:
+        origin = Origin.FILE
+    elif (found := detected.find(key)) is not None:
+        value, origin, why = found.value, Origin.DETECTED, found.why
+    else:
+        value, origin = getattr(DEFAULTS, key), Origin.DEFAULT
+    return value, Setting(key=key, shown=_shown(value), origin=origin, why=why)
+
+
+def _join(
+    key: str, asked: Description, file: Description | None, detected: Detected
+) -> tuple[dict[str, str], list[Setting]]:
+    """Variables, joined one by one. Where there is no spotkiln.yaml, what a deployment gives is the
+    whole environment."""
+    given, found = getattr(asked, key), detected.find(key)
+    layers: list[tuple[Origin, dict[str, str], str]] = []
+    if file is None and given is not None:
+        layers.append((Origin.DEPLOYMENT, given, ""))
+    else:
+        if found is not None:
+            layers.append((Origin.DETECTED, found.value, found.why))
+        elif (file is None or getattr(file, key) is None) and given is None:
+            layers.append((Origin.DEFAULT, getattr(DEFAULTS, key), ""))
+        layers.append((Origin.FILE, (file and getattr(file, key)) or {}, ""))
+        layers.append((Origin.DEPLOYMENT, given or {}, ""))
+    joined: dict[str, str] = {}
+    settings: dict[str, Setting] = {}
+    for origin, variables, why in layers:
+        joined |= variables
+        for name in variables:
+            settings[name] = Setting(key=f"{key}.{name}", shown="", origin=origin, why=why)
+    return joined, list(settings.values())
+
+
+def _require_known(settings: Iterable[Setting], detected: Detected) -> None:
+    """The defaults are Rails' under puma: what is another kind of application gets none of them
+    where it matters."""
+    open_ = [one.key for one in settings if one.origin is Origin.DEFAULT]
+    unknown = [(key, detected.missing[key]) for key in open_ if key in detected.missing]
+    if unknown:
+        listed = "; ".join(f"{key}: {why}" for key, why in unknown)
+        raise InputError(
+            f"this is an application of the kind {detected.kind}, and it does not tell all that a "
+            f"release needs: {listed}. Say it in spotkiln.yaml (`spotkiln init` begins one)"
+        )
+
+
+def settle(asked: AppSpec, file: Description | None, detected: Detected) -> Settled:
+    """What a commit is released with. `file` is None if the commit has no spotkiln.yaml.
+
+    Raises:
+        InputError: a value that has no default for this kind of application is said nowhere.
+    """
+    values: dict[str, Any] = {}
+    settings: list[Setting] = []
+    for key in Description.model_fields:
+        if key in VARIABLES:
+            values[key], more = _join(key, asked, file, detected)
+            settings += more
+        else:
+            values[key], one = _pick(key, asked, file, detected)
+            settings.append(one)
+    _require_known(settings, detected)
+    if values["depends_on"] and not asked.folder:
+        raise InputError(
+            "depends_on is for an application in a folder of a repository, and this one has all of "
+            "the repository: leave depends_on out, or name the `folder` in the deployment"
+        )
+    app = App(name=asked.name, folder=asked.folder, **values)
+    return Settled(
+        app=app,
+        settings=tuple(one for one in settings if one.key != "depends_on" or app.depends_on),
+        needs=detected.needs,
+    )

@@ -1,0 +1,149 @@
+"""Which of a deployment, spotkiln.yaml, detection and default a value comes from."""
+
+from typing import Any
+
+import pytest
+
+from spotkiln.bake.app import DEFAULTS
+from spotkiln.bake.description import Description
+from spotkiln.bake.detect.detected import Detected, Finding, Notes
+from spotkiln.bake.precedence import VARIABLES, Origin, Setting, Settled, settle, told
+from spotkiln.errors import InputError
+from tests.unit.nouns import app
+
+NOTHING = Detected()
+ALL: dict[str, Any] = {
+    "build": "make",
+    "test_setup": "",
+    "test": "make test",
+    "migrate": "",
+    "start": "./serve",
+    "notify": False,
+    "port": 8080,
+    "health_path": "/",
+    "user": "shop",
+    "environment": {"A": "1"},
+    "test_environment": {"A": "2"},
+    "migrate_seconds": 60,
+    "start_seconds": 20,
+    "stop_seconds": 30,
+    "test_seconds": 300,
+    "depends_on": ("lib",),
+}
+
+
+def origins(settled: Settled) -> dict[str, Origin]:
+    return {one.key: one.origin for one in settled.settings}
+
+
+def found(**values: Any) -> Detected:
+    notes = Notes("Node")
+    for key, value in values.items():
+        notes.say(key, value, f"package.json has {key}")
+    return notes.told()
+
+
+def test_a_deployment_with_all_parameters_is_released_with_these() -> None:
+    settled = settle(app(folder="web", **ALL), None, NOTHING)
+    assert settled.app.model_dump() == {"name": "demo-web-app", "folder": "web", **ALL}
+    assert set(origins(settled).values()) == {Origin.DEPLOYMENT}
+
+
+def test_without_a_word_it_is_rails() -> None:
+    settled = settle(app(), None, NOTHING)
+    expected = {key: getattr(DEFAULTS, key) for key in Description.model_fields}
+    assert settled.app.model_dump() == {"name": "demo-web-app", "folder": "", **expected}
+    assert set(origins(settled).values()) == {Origin.DEFAULT}
+
+
+@pytest.mark.parametrize("key", [key for key in ALL if key not in VARIABLES])
+def test_each_comes_from_the_first_that_says_it(key: str) -> None:
+    """Also where what it says is empty, or off."""
+    value, folder = ALL[key], app(folder="web")
+    file, detected = Description(**{key: value}), found(**{key: value})
+    by_deployment = settle(
+        app(folder="web", **{key: value}), Description(**{key: getattr(DEFAULTS, key)}), detected
+    )
+    for settled, origin in (
+        (by_deployment, Origin.DEPLOYMENT),
+        (settle(folder, file, found(**{key: getattr(DEFAULTS, key)})), Origin.FILE),
+        (settle(folder, Description(), detected), Origin.DETECTED),
+        (settle(folder, None, detected), Origin.DETECTED),
+    ):
+        assert getattr(settled.app, key) == value
+        assert origins(settled)[key] is origin
+    assert getattr(settle(folder, Description(), NOTHING).app, key) == getattr(DEFAULTS, key)
+
+
+@pytest.mark.parametrize("key", VARIABLES)
+class TestVariables:
+    def test_are_joined_one_by_one(self, key: str) -> None:
+        settled = settle(
+            app(**{key: {"C": "deployment"}}),
+            Description(**{key: {"B": "file", "C": "file"}}),
+            found(**{key: {"A": "detected", "B": "detected", "C": "detected"}}),
+        )
+        assert getattr(settled.app, key) == {"A": "detected", "B": "file", "C": "deployment"}
+        assert {k: v for k, v in origins(settled).items() if k.startswith(f"{key}.")} == {
+            f"{key}.A": Origin.DETECTED,
+            f"{key}.B": Origin.FILE,
+            f"{key}.C": Origin.DEPLOYMENT,
+        }
+
+    def test_of_a_deployment_are_all_where_the_commit_says_nothing(self, key: str) -> None:
+        """As it was before there was a spotkiln.yaml."""
+        settled = settle(app(**{key: {"A": "1"}}), None, found(**{key: {"B": "2"}}))
+        assert getattr(settled.app, key) == {"A": "1"}
+
+    def test_of_the_default_are_there_only_if_nobody_says_any(self, key: str) -> None:
+        for file, asked in ((Description(), app()), (None, app())):
+            assert getattr(settle(asked, file, NOTHING).app, key) == getattr(DEFAULTS, key)
+        settled = settle(app(), Description(**{key: {"A": "1"}}), NOTHING)
+        assert getattr(settled.app, key) == {"A": "1"}
+
+    def test_none_at_all(self, key: str) -> None:
+        assert getattr(settle(app(**{key: {}}), None, NOTHING).app, key) == {}
+
+    def test_are_told_by_name_alone(self, key: str) -> None:
+        settled = settle(app(), Description(**{key: {"TOKEN": "hush"}}), NOTHING)
+        assert "hush" not in told(settled.settings)
+        assert f"{key}.TOKEN" in told(settled.settings)
+
+
+def test_what_would_get_a_default_of_rails_is_asked_for() -> None:
+    detected = Detected(
+        kind="Go", missing={"start": "go.mod does not tell which program serves", "port": "?"}
+    )
+    with pytest.raises(InputError, match=r"kind Go, .*start: go\.mod does not tell") as caught:
+        settle(app(port=8080), None, detected)
+    assert "port" not in str(caught.value)
+    assert settle(app(port=8080, start="./serve"), None, detected).app.start == "./serve"
+
+
+def test_depends_on_is_for_an_application_in_a_folder() -> None:
+    with pytest.raises(InputError, match="depends_on is for an application in a folder"):
+        settle(app(), Description(depends_on=("lib",)), NOTHING)
+
+
+def test_the_log_tells_what_came_from_where() -> None:
+    detected = Detected(
+        kind="Node",
+        findings=(Finding(key="start", value="node .", why="package.json has main"),),
+        needs=("Node 22 (.nvmrc)",),
+    )
+    settled = settle(app(port=8080), Description(build="npm ci\nnpm run build"), detected)
+    lines = told(settled.settings, settled.needs).splitlines()
+    assert lines[0] == "released with:"
+    assert [line.split() for line in lines if line.split()[0] in {"build", "start", "port"}] == [
+        ["build", "npm", "ci", "npm", "run", "build", "spotkiln.yaml"],
+        ["start", "node", ".", "detected:", "package.json", "has", "main"],
+        ["port", "8080", "deployment"],
+    ]
+    assert lines[-1] == "  needs Node 22 (.nvmrc)"
+
+
+def test_a_long_command_is_cut_in_the_table() -> None:
+    settled = settle(app(build="x" * 500), None, NOTHING)
+    shown = next(one.shown for one in settled.settings if one.key == "build")
+    assert (len(shown), shown[-1]) == (100, "…")
+    assert Setting(key="a", shown="b", origin=Origin.FILE).source == "spotkiln.yaml"
