@@ -34,7 +34,7 @@ class SandboxEc2(FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response):
 
 
 def application(engine: Engine) -> WsgiApp:
-    """Not thread-safe: call it under the engine's lock."""
+    """Not thread-safe: call it under the account's lock."""
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
     TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment]
     SandboxEc2.engine = SandboxElbv2.engine = engine

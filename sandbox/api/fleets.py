@@ -29,7 +29,9 @@ class FleetApi(SandboxApi):
     def describe_spot_fleet_requests(self) -> ActionResult:
         self.error_on_dryrun()
         ids = self.value("SpotFleetRequestIds", [])
-        fleets = [self.engine.fleets.get(i) for i in ids] or list(self.engine.state.fleets.values())
+        fleets = [self.engine.fleets.get(i) for i in ids] or list(
+            self.engine.account.state.fleets.values()
+        )
         return self.paged("SpotFleetRequestConfigs", [self._describe(fleet) for fleet in fleets])
 
     def _describe(self, fleet: Fleet) -> dict[str, Any]:
@@ -46,7 +48,7 @@ class FleetApi(SandboxApi):
             "CreateTime": fleet.created,
             "Tags": [
                 {"Key": key, "Value": value}
-                for key, value in self.engine.instances.tags(fleet.fleet_id).items()
+                for key, value in self.engine.account.tags(fleet.fleet_id).items()
             ],
         }
         if activity := fleets.activity(fleet):

@@ -15,11 +15,11 @@ from werkzeug.wrappers import Response
 
 from sandbox.api import errors, pricing, quotas
 from sandbox.api.app import WsgiApp
-from sandbox.engine.engine import Engine
 from sandbox.faults.calls import Call, Recorder
 from sandbox.faults.faults import Fault, Faults
 from sandbox.faults.limits import Limits
 from sandbox.faults.stale import StaleReads
+from sandbox.state.account import Account
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _LONGEST_PAUSE = 1800.0
 class Gateway:
     def __init__(
         self,
-        engine: Engine,
+        account: Account,
         aws: WsgiApp,
         control: WsgiApp,
         recorder: Recorder,
@@ -39,7 +39,7 @@ class Gateway:
         limits: Limits,
         stale: StaleReads,
     ) -> None:
-        self._engine = engine
+        self._account = account
         self._aws = aws
         self._control = control
         self._recorder = recorder
@@ -61,15 +61,15 @@ class Gateway:
 
         def carry_out(copy: bytes | None = None) -> Response:
             if call.service == "pricing":
-                return pricing.answer(call.operation, body, self._engine.region)
+                return pricing.answer(call.operation, body, self._account.region)
             if call.service == "servicequotas":
-                return quotas.answer(call.operation, body, self._engine.state.quotas)
+                return quotas.answer(call.operation, body, self._account.state.quotas)
             environ["wsgi.input"] = io.BytesIO(body)
             return self._carry_out(call, environ, copy)
 
         response = self._answer(call, environ, carry_out)
         call.status, call.error = response.status_code, _error_code(response)
-        response.headers["Date"] = http_date(time.time() + self._engine.clock.ahead_seconds)
+        response.headers["Date"] = http_date(time.time() + self._account.clock.ahead_seconds)
         return response(environ, start_response)
 
     def _answer(
@@ -111,7 +111,7 @@ class Gateway:
         return _hang_up(environ, fault)
 
     def _stale(self, call: Call, fault: Fault, carry_out: Callable[..., Response]) -> Response:
-        with self._engine.lock:
+        with self._account.lock:
             if not call.mutating:
                 return carry_out(self._stale_reads.for_read(fault.arguments))
             copy = self._stale_reads.before_change()
@@ -131,14 +131,14 @@ class Gateway:
         return response or carry_out()
 
     def _carry_out(self, call: Call, environ: dict[str, Any], copy: bytes | None) -> Response:
-        with self._engine.lock, ExitStack() as stack:
+        with self._account.lock, ExitStack() as stack:
             if call.mutating:
                 if copy is None and self._faults.wants_copies():
                     self._stale_reads.before_change()
             else:
                 copy = copy or self._stale_reads.from_window(call.agent)
                 if copy is not None:
-                    stack.enter_context(self._engine.as_of(copy))
+                    stack.enter_context(self._account.as_of(copy))
             try:
                 return Response.from_app(self._aws, environ, buffered=True)
             except Exception:

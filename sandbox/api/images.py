@@ -35,13 +35,13 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
     def copy_image(self) -> ActionResult:
         """Within the region."""
         self.error_on_dryrun()
-        if self.value("SourceRegion") != self.engine.region:
+        if self.value("SourceRegion") != self.engine.account.region:
             raise unsupported("CopyImage between regions", "CopyImage within its region")
         source, tags = self.value("SourceImageId", ""), self._specified_tags()
         if self.value("CopyImageTags", default=False):
             copied = {
                 key: value
-                for key, value in self.engine.instances.tags(source).items()
+                for key, value in self.engine.account.tags(source).items()
                 if not key.startswith("aws:")
             }
             tags["image"] = {**copied, **tags.get("image", {})}
@@ -123,18 +123,18 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
     def lock_snapshot(self) -> ActionResult:
         self.error_on_dryrun()
         snapshot = self.ec2_backend.get_snapshot(self.value("SnapshotId", ""))
-        self.engine.state.locked_snapshots.add(snapshot.id)
+        self.engine.account.state.locked_snapshots.add(snapshot.id)
         return ActionResult({"SnapshotId": snapshot.id, "LockState": self.value("LockMode")})
 
     def unlock_snapshot(self) -> ActionResult:
         self.error_on_dryrun()
         snapshot = self.ec2_backend.get_snapshot(self.value("SnapshotId", ""))
-        self.engine.state.locked_snapshots.discard(snapshot.id)
+        self.engine.account.state.locked_snapshots.discard(snapshot.id)
         return ActionResult({"SnapshotId": snapshot.id})
 
     def delete_snapshot(self) -> ActionResult:
         name = self.value("SnapshotId", "")
-        if name in self.engine.state.locked_snapshots:
+        if name in self.engine.account.state.locked_snapshots:
             raise EC2ClientError(
                 "OperationNotPermitted", f"The snapshot '{name}' is locked and cannot be deleted."
             )

@@ -12,6 +12,7 @@ from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.responses.instances import InstanceResponse
 
 from sandbox.api.base import SandboxApi, unsupported
+from sandbox.compute.images import must_be_usable
 from sandbox.compute.instances import CODES
 from sandbox.fleets import config as fleet_config
 from sandbox.fleets.launching import check_key, set_profile
@@ -27,7 +28,7 @@ def _state(name: str) -> dict[str, Any]:
 class InstanceApi(SandboxApi, InstanceResponse):
     def run_instances(self) -> ActionResult:
         token, content = self.value("ClientToken"), self._content()
-        known = self.engine.state.tokens.get(f"run-instances/{token}") if token else None
+        known = self.engine.account.state.tokens.get(f"run-instances/{token}") if token else None
         if known is not None and known[1] in self.ec2_backend.reservations:
             if known[0] != content:
                 raise EC2ClientError(
@@ -40,11 +41,11 @@ class InstanceApi(SandboxApi, InstanceResponse):
         self.params["MinCount"] = self.value("MaxCount", 1)  # moto launches MinCount
         reservation = super().run_instances().result
         assert isinstance(reservation, Reservation)
-        set_profile(self.engine, reservation, self.value("IamInstanceProfile", {}))
+        set_profile(self.engine.account, reservation, self.value("IamInstanceProfile", {}))
         spot = self.value("InstanceMarketOptions.MarketType") == "spot"
         self.engine.instances.adopt(reservation, spot=spot)
         if token:
-            self.engine.state.tokens[f"run-instances/{token}"] = content, reservation.id
+            self.engine.account.state.tokens[f"run-instances/{token}"] = content, reservation.id
         return ActionResult(reservation)
 
     def _content(self) -> str:
@@ -55,20 +56,20 @@ class InstanceApi(SandboxApi, InstanceResponse):
         data = {}
         if template:
             reference = {"Version": "$Default", **template}
-            data = fleet_config.template_version(self.engine, reference).data
+            data = fleet_config.template_version(self.engine.account, reference).data
         image_id = self.value("ImageId") or data.get("ImageId")
         if not image_id:
             raise EC2ClientError(
                 "MissingParameter", "The request must contain the parameter ImageId"
             )
-        self.engine.images.must_be_usable(image_id)
+        must_be_usable(self.engine.account, image_id)
         instance_type = self.value("InstanceType") or data.get("InstanceType") or "m1.small"
         if not prices.known(instance_type):
             raise EC2ClientError(
                 "InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType."
             )
-        fleet_config.check_architecture(self.engine, image_id, instance_type)
-        check_key(self.engine, self.value("KeyName"))
+        fleet_config.check_architecture(self.engine.account, image_id, instance_type)
+        check_key(self.engine.account, self.value("KeyName"))
         self._check_capacity(instance_type)
 
     def _check_capacity(self, instance_type: str) -> None:
@@ -80,7 +81,7 @@ class InstanceApi(SandboxApi, InstanceResponse):
         if subnet_id:
             zone = self.ec2_backend.get_subnet(subnet_id).availability_zone
         spot = self.value("InstanceMarketOptions.MarketType") == "spot"
-        free = capacity.free(self.engine.state, f"{instance_type}/{zone}", spot=spot)
+        free = capacity.free(self.engine.account.state, f"{instance_type}/{zone}", spot=spot)
         if free is not None and free < int(self.value("MinCount", 1)):
             raise EC2ClientError("InsufficientInstanceCapacity", no_capacity(instance_type, zone))
 
@@ -155,7 +156,7 @@ class InstanceApi(SandboxApi, InstanceResponse):
                 "output.",
             )
         record = self.engine.instances.record(instance.id)
-        text = self.engine.machines.console(instance.id) if latest else record.posted
+        text = self.engine.account.machines.console(instance.id) if latest else record.posted
         return ActionResult(
             {
                 "InstanceId": instance.id,

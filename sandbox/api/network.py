@@ -23,7 +23,7 @@ class NetworkApi(SandboxApi, SecurityGroups):
     def _used(self, group_id: str) -> bool:
         """By an instance that has not ended, or by a load balancer."""
         interfaces = self.ec2_backend.enis.values()
-        balancers = self.engine.elbv2.load_balancers.values()
+        balancers = self.engine.account.elbv2.load_balancers.values()
         return any(group_id in [group.id for group in eni.group_set] for eni in interfaces) or any(
             group_id in (balancer.security_groups or []) for balancer in balancers
         )

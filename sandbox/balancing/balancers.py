@@ -5,7 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from sandbox.engine.engine import Engine
+from sandbox.balancing.routes import TargetRoute
+from sandbox.state.account import Account
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +24,19 @@ class Balancer(Protocol):
 
 
 class Balancers:
-    """Follows the account's listeners, so that groups made later get an address too."""
+    """Follows the account's listeners, so that groups made later get an address too.
 
-    def __init__(self, engine: Engine, changed: Callable[[], object]) -> None:
-        self._engine = engine
+    `routes` answers the targets of a group of that name. `changed` is told of new addresses.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        routes: Callable[[str], list[TargetRoute]],
+        changed: Callable[[], object],
+    ) -> None:
+        self._account = account
+        self._routes = routes
         self._changed = changed
         self._running: dict[str, Balancer] = {}  # by the target group's name
         self._stopping = threading.Event()
@@ -77,15 +87,15 @@ class Balancers:
             LoadBalancer,  # aiohttp is only needed from here on
         )
 
-        return LoadBalancer(lambda: self._engine.targets.routes(name), "127.0.0.1", 0)
+        return LoadBalancer(lambda: self._routes(name), "127.0.0.1", 0)
 
     def _forwarded(self) -> set[str]:
         """Names of the target groups behind a listener."""
-        with self._engine.lock:
-            groups = self._engine.elbv2.target_groups
+        with self._account.lock:
+            groups = self._account.elbv2.target_groups
             return {
                 groups[arn].name
-                for balancer in self._engine.elbv2.load_balancers.values()
+                for balancer in self._account.elbv2.load_balancers.values()
                 for listener in balancer.listeners.values()
                 for arn in _target_groups(listener)
                 if arn in groups

@@ -1,21 +1,18 @@
 """Target groups' members: registration, health by real requests, draining."""
 
-from __future__ import annotations
-
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.elbv2.exceptions import ELBClientError, TargetGroupNotFoundError
 
 from sandbox.balancing import health
 from sandbox.balancing.health import HealthCheck
 from sandbox.balancing.routes import TargetRoute
+from sandbox.compute.instances import Instances
 from sandbox.machines.protocol import ProbeResult
+from sandbox.state.account import Account
 from sandbox.state.records import Target
-
-if TYPE_CHECKING:
-    from sandbox.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +21,9 @@ _REGISTRATION = 1.0
 
 
 class Targets:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, account: Account, instances: Instances) -> None:
+        self._account = account
+        self._instances = instances
         self._routes: dict[str, list[tuple[Target, str]]] = {}
         self._probes = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
 
@@ -35,7 +33,7 @@ class Targets:
     # -- what callers ask for --
 
     def group(self, arn: str) -> Any:
-        group = self._engine.elbv2.target_groups.get(arn)
+        group = self._account.elbv2.target_groups.get(arn)
         if group is None:
             raise TargetGroupNotFoundError
         return group
@@ -45,28 +43,28 @@ class Targets:
         group = self.group(arn)
         for target in targets:
             self._check(group, target["Id"])
-        members = self._engine.state.targets.setdefault(arn, {})
-        now = self._engine.clock.now()
+        members = self._account.state.targets.setdefault(arn, {})
+        now = self._account.clock.now()
         for target in targets:
             key = target["Id"], int(target.get("Port") or group.port)
             known = members.get(key)
             if known is None or known.draining_until is not None:
                 members[key] = Target(*key, registered_at=now, next_check=now + _REGISTRATION)
-        self._engine.wake()
+        self._account.wake()
 
     def _check(self, group: Any, instance_id: str) -> None:
-        record = self._engine.state.instances.get(instance_id)
+        record = self._account.state.instances.get(instance_id)
         if record is None:
             raise ELBClientError(
                 "InvalidTarget", f"The following targets are not valid instances: '{instance_id}'"
             )
-        if not self._engine.instances.running(instance_id):
+        if not self._instances.running(instance_id):
             raise ELBClientError(
                 "InvalidTarget",
                 "The following targets are not in a running state and cannot be registered: "
                 f"'{instance_id}'",
             )
-        if self._engine.instances.get(instance_id).vpc_id != group.vpc_id:
+        if self._instances.get(instance_id).vpc_id != group.vpc_id:
             raise ELBClientError(
                 "InvalidTarget",
                 "The following targets are not in the target group VPC "
@@ -77,31 +75,31 @@ class Targets:
         """Unknown ones are passed over, as AWS does."""
         self.group(arn)
         for target in targets:
-            for key in list(self._engine.state.targets.get(arn, {})):
+            for key in list(self._account.state.targets.get(arn, {})):
                 if key[0] == target["Id"] and int(target.get("Port") or key[1]) == key[1]:
                     self._drain(arn, key)
-        self._engine.wake()
+        self._account.wake()
 
     def _drain(self, arn: str, key: tuple[str, int]) -> None:
-        target = self._engine.state.targets[arn][key]
+        target = self._account.state.targets[arn][key]
         if target.draining_until is None:
             delay = float(
                 self.group(arn).attributes.get("deregistration_delay.timeout_seconds", 300)
             )
-            target.draining_until = self._engine.clock.now() + delay
+            target.draining_until = self._account.clock.now() + delay
 
     def instance_leaves(self, instance_id: str) -> None:
         """It shuts down for good: every group lets go of it."""
-        for arn, members in self._engine.state.targets.items():
+        for arn, members in self._account.state.targets.items():
             for key in members:
-                if key[0] == instance_id and arn in self._engine.elbv2.target_groups:
+                if key[0] == instance_id and arn in self._account.elbv2.target_groups:
                     self._drain(arn, key)
 
     def describe(self, arn: str, wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """DescribeTargetHealth's answer; without `wanted` all members, in order of
         registration."""
         group = self.group(arn)
-        members = self._engine.state.targets.get(arn, {})
+        members = self._account.state.targets.get(arn, {})
         if not wanted:
             return [self._description(group, target) for target in members.values()]
         described = []
@@ -124,7 +122,7 @@ class Targets:
     def state_of(self, group: Any, target: Target) -> tuple[str, tuple[str, str]]:
         if target.draining_until is not None:
             return "draining", health.DRAINING
-        instance = self._engine.instances.get(target.instance_id)
+        instance = self._instances.get(target.instance_id)
         if instance.state in ("stopping", "stopped", "terminated"):
             return "unused", (
                 "Target.InvalidState",
@@ -132,7 +130,7 @@ class Targets:
             )
         balancers = [
             lb
-            for lb in self._engine.elbv2.load_balancers.values()
+            for lb in self._account.elbv2.load_balancers.values()
             if lb.arn in group.load_balancer_arns
         ]
         if not balancers:
@@ -149,23 +147,23 @@ class Targets:
     def routes(self, name: str) -> list[TargetRoute]:
         """Of the target group of that name; none if there is no such group. While the API is
         busy, what it was a moment ago: traffic does not wait for it."""
-        if self._engine.lock.acquire(timeout=0.05 if name in self._routes else -1):
+        if self._account.lock.acquire(timeout=0.05 if name in self._routes else -1):
             try:
                 self._routes[name] = self._states(name)
             finally:
-                self._engine.lock.release()
+                self._account.lock.release()
         return self._reachable(self._routes[name])
 
     def _states(self, name: str) -> list[tuple[Target, str]]:
-        groups = self._engine.elbv2.target_groups.values()
+        groups = self._account.elbv2.target_groups.values()
         group = next((one for one in groups if one.name == name), None)
         if group is None:
             return []
-        members = self._engine.state.targets.get(group.arn, {}).values()
+        members = self._account.state.targets.get(group.arn, {}).values()
         return [(target, self.state_of(group, target)[0]) for target in members]
 
     def _reachable(self, found: list[tuple[Target, str]]) -> list[TargetRoute]:
-        machines = self._engine.machines
+        machines = self._account.machines
         return [
             TargetRoute(
                 target.instance_id,
@@ -179,11 +177,11 @@ class Targets:
     # -- as time passes --
 
     def tick(self) -> None:
-        now = self._engine.clock.now()
-        for arn, members in list(self._engine.state.targets.items()):
-            group = self._engine.elbv2.target_groups.get(arn)
+        now = self._account.clock.now()
+        for arn, members in list(self._account.state.targets.items()):
+            group = self._account.elbv2.target_groups.get(arn)
             if group is None:
-                del self._engine.state.targets[arn]
+                del self._account.state.targets[arn]
                 continue
             for key, target in list(members.items()):
                 if target.draining_until is not None:
@@ -208,12 +206,12 @@ class Targets:
     def _probe(self, target: Target, check: HealthCheck) -> None:
         result = ProbeResult(error="refused")
         try:
-            result = self._engine.machines.probe(
+            result = self._account.machines.probe(
                 target.instance_id, check.port or target.port, check.path, check.timeout
             )
         except Exception:
             log.exception("the health check of %s could not be made", target.instance_id)
-        with self._engine.lock:
+        with self._account.lock:
             target.checking = False
             if target.draining_until is None:
                 health.judge(target, check, result)

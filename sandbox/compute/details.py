@@ -1,21 +1,17 @@
 """What a machine is told of its instance, and what moto's instance is told of its machine."""
 
-from __future__ import annotations
-
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.ec2.models.instances import Instance
 
 from sandbox.machines.protocol import MachineSpec
+from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID, InstanceRecord
 
-if TYPE_CHECKING:
-    from sandbox.engine.engine import Engine
 
-
-def machine_spec(engine: Engine, instance: Instance, record: InstanceRecord) -> MachineSpec:
-    ec2: Any = engine.ec2
+def machine_spec(account: Account, instance: Instance, record: InstanceRecord) -> MachineSpec:
+    ec2: Any = account.ec2
     subnet = ec2.get_subnet(instance.subnet_id)
     image = ec2.amis.get(instance.image_id)
     key = ec2.key_pairs.get(instance.key_name)
@@ -26,7 +22,7 @@ def machine_spec(engine: Engine, instance: Instance, record: InstanceRecord) -> 
         image_id=instance.image_id,
         image_name=(image.name if image else "") or "",
         instance_type=instance.instance_type,
-        region=engine.region,
+        region=account.region,
         zone=subnet.availability_zone,
         zone_id=subnet.availability_zone_id,
         account_id=ACCOUNT_ID,
@@ -40,13 +36,13 @@ def machine_spec(engine: Engine, instance: Instance, record: InstanceRecord) -> 
         security_groups=tuple(group.name for group in instance.nics[0].group_set),
         instance_profile_arn=profile["Arn"] if profile else None,
         user_data=base64.b64decode(str(user_data)) if user_data else b"",
-        tags=engine.instances.tags(instance.id),
+        tags=account.tags(instance.id),
         tags_in_metadata=instance.metadata_options.instance_metadata_tags == "enabled",
-        image_tags=engine.instances.tags(instance.image_id),
+        image_tags=account.tags(instance.image_id),
     )
 
 
-def give_root_volume(engine: Engine, instance: Instance) -> None:
+def give_root_volume(account: Account, instance: Instance) -> None:
     """moto's default is at /dev/sda1, whatever the image says; with mappings given that
     leave the root device out, it makes none at all."""
     mapping, root = instance.block_device_mapping, instance.root_device_name
@@ -54,13 +50,13 @@ def give_root_volume(engine: Engine, instance: Instance) -> None:
         return
     if "/dev/sda1" in mapping:
         mapping[root] = mapping.pop("/dev/sda1")
-        volume = engine.ec2.get_volume(mapping[root].volume_id)
+        volume = account.ec2.get_volume(mapping[root].volume_id)
         assert volume.attachment is not None
         volume.attachment.device = root
     else:
         zone = str(instance.placement.zone)
-        volume = engine.ec2.create_volume(size=8, zone_name=zone)
-        engine.ec2.attach_volume(volume.id, instance.id, root, True)
+        volume = account.ec2.create_volume(size=8, zone_name=zone)
+        account.ec2.attach_volume(volume.id, instance.id, root, True)
 
 
 def set_address(instance: Instance, address: str) -> None:

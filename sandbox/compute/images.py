@@ -1,20 +1,17 @@
 """Images and their snapshots: pending until the machine's disk is really there."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError, UnvailableAMIIdError
 from moto.ec2.models.amis import Ami
 from moto.ec2.utils import random_ami_id
 
+from sandbox.compute.instances import Instances
 from sandbox.machines.protocol import InitialImage
+from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID, utcnow
-
-if TYPE_CHECKING:
-    from sandbox.engine.engine import Engine
 
 _NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 ROOT_DEVICE = "/dev/xvda"
@@ -43,9 +40,25 @@ class SandboxAmi(Ami):
         return [{"DeviceName": self.root_device_name, "Ebs": ebs}]
 
 
+def must_be_usable(account: Account, image_id: str) -> None:
+    """Raises what EC2 answers to a launch whose image is missing or not available yet."""
+    if not image_id.startswith("ami-"):
+        raise EC2ClientError(
+            "InvalidAMIID.Malformed", f'Invalid id: "{image_id}" (expecting "ami-...")'
+        )
+    ami = account.ec2.amis.get(image_id)
+    if ami is None:
+        raise InvalidAMIIdError(image_id)
+    if ami.state != "available":
+        raise EC2ClientError(
+            "InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available"
+        )
+
+
 class Images:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, account: Account, instances: Instances) -> None:
+        self._account = account
+        self._instances = instances
 
     def add_initial(self, image: InitialImage) -> None:
         ami = self._make(
@@ -74,7 +87,7 @@ class Images:
                 "InvalidParameterValue",
                 f"'{min(unknown)}' is not a valid taggable resource type for this operation.",
             )
-        instance = self._engine.instances.get(instance_id)
+        instance = self._instances.get(instance_id)
         if instance.state not in ("running", "stopping", "stopped"):
             raise EC2ClientError(
                 "IncorrectState", f"Instance '{instance_id}' is not 'running' or 'stopped'."
@@ -86,10 +99,10 @@ class Images:
         ami.ebs_snapshot.description = f"Created by CreateImage({instance_id}) for {ami.id}"
         self._tag(ami.id, tags.get("image", {}))
         self._tag(ami.ebs_snapshot.id, tags.get("snapshot", {}))
-        self._engine.machines.create_image(instance_id, ami.id, name, tags.get("image", {}))
+        self._account.machines.create_image(instance_id, ami.id, name, tags.get("image", {}))
         if reboot and instance.state == "running":
-            self._engine.machines.reboot(instance_id)
-        self._engine.wake()
+            self._account.machines.reboot(instance_id)
+        self._account.wake()
         return ami
 
     def copy(
@@ -97,8 +110,8 @@ class Images:
     ) -> SandboxAmi:
         """CopyImage within the region; `tags` by resource type. Its source may be anybody's."""
         self._check_name(name)
-        self.must_be_usable(source_id)
-        source = self._engine.ec2.amis[source_id]
+        must_be_usable(self._account, source_id)
+        source = self._account.ec2.amis[source_id]
         ami = self._make(random_ami_id(), name, description, source=source_id)
         ami.state = "pending"
         ami.ebs_snapshot.status = "pending"
@@ -109,8 +122,8 @@ class Images:
         )
         self._tag(ami.id, tags.get("image", {}))
         self._tag(ami.ebs_snapshot.id, tags.get("snapshot", {}))
-        self._engine.machines.copy_image(source_id, ami.id, name, tags.get("image", {}))
-        self._engine.wake()
+        self._account.machines.copy_image(source_id, ami.id, name, tags.get("image", {}))
+        self._account.wake()
         return ami
 
     def _check_name(self, name: str) -> None:
@@ -120,7 +133,7 @@ class Images:
                 "AMI names must be between 3 and 128 characters long, and may contain letters, "
                 "numbers, '(', ')', '.', '-', '/' and '_'",
             )
-        for ami in self._engine.ec2.amis.values():
+        for ami in self._account.ec2.amis.values():
             if ami.name == name and ami.owner_id == ACCOUNT_ID:
                 raise EC2ClientError(
                     "InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {ami.id}"
@@ -137,7 +150,7 @@ class Images:
         source: str | None = None,
     ) -> SandboxAmi:
         ami = SandboxAmi(
-            self._engine.ec2,
+            self._account.ec2,
             image_id,
             name=name,
             description=description,
@@ -149,38 +162,24 @@ class Images:
             root_device_type="ebs",
             root_device_name=ROOT_DEVICE,
             image_location=f"{owner_id}/{name}",
-            region_name=f"{self._engine.region}a",
+            region_name=f"{self._account.region}a",
             creation_date=utcnow(),
             boot_mode="uefi-preferred",
         )
         ami.source_image_id = source
-        ami.source_image_region = self._engine.region if source else None
-        self._engine.ec2.amis[image_id] = ami
+        ami.source_image_region = self._account.region if source else None
+        self._account.ec2.amis[image_id] = ami
         return ami
 
     def _tag(self, resource_id: str, tags: dict[str, str]) -> None:
         if tags:
-            self._engine.ec2.create_tags([resource_id], tags)
-
-    def must_be_usable(self, image_id: str) -> None:
-        """As a launch demands it."""
-        if not image_id.startswith("ami-"):
-            raise EC2ClientError(
-                "InvalidAMIID.Malformed", f'Invalid id: "{image_id}" (expecting "ami-...")'
-            )
-        ami = self._engine.ec2.amis.get(image_id)
-        if ami is None:
-            raise InvalidAMIIdError(image_id)
-        if ami.state != "available":
-            raise EC2ClientError(
-                "InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available"
-            )
+            self._account.ec2.create_tags([resource_id], tags)
 
     def own(self, image_id: str) -> SandboxAmi:
         """One that this account may change."""
-        ami = self._engine.ec2.amis.get(image_id)
+        ami = self._account.ec2.amis.get(image_id)
         if ami is None:
-            if image_id in self._engine.state.deregistered:
+            if image_id in self._account.state.deregistered:
                 raise UnvailableAMIIdError(image_id)
             raise InvalidAMIIdError(image_id)
         if ami.owner_id != ACCOUNT_ID or not isinstance(ami, SandboxAmi):
@@ -196,31 +195,31 @@ class Images:
                 f"The image '{image_id}' cannot be deregistered because deregistration protection "
                 "is enabled for it.",
             )
-        del self._engine.ec2.amis[image_id]
-        self._engine.ec2.tags.pop(image_id, None)
-        self._engine.state.deregistered[image_id] = self._engine.clock.now()
-        self._engine.machines.remove_image(image_id)
+        del self._account.ec2.amis[image_id]
+        self._account.ec2.tags.pop(image_id, None)
+        self._account.state.deregistered[image_id] = self._account.clock.now()
+        self._account.machines.remove_image(image_id)
         if not delete_snapshots:
             return []
-        self._engine.ec2.delete_snapshot(ami.ebs_snapshot.id)
+        self._account.ec2.delete_snapshot(ami.ebs_snapshot.id)
         return [{"SnapshotId": ami.ebs_snapshot.id, "ReturnCode": "success"}]
 
     def recently_deregistered(self, image_id: str) -> bool:
         """AWS answers for such an id with an empty list for as long as instances use it."""
-        return image_id in self._engine.state.deregistered and any(
-            self._engine.instances.get(record.instance_id).image_id == image_id
-            for record in self._engine.state.instances.values()
+        return image_id in self._account.state.deregistered and any(
+            self._instances.get(record.instance_id).image_id == image_id
+            for record in self._account.state.instances.values()
             if record.ended_at is None
         )
 
     def moving(self) -> bool:
-        return any(ami.state == "pending" for ami in self._engine.ec2.amis.values())
+        return any(ami.state == "pending" for ami in self._account.ec2.amis.values())
 
     def tick(self) -> None:
-        for ami in self._engine.ec2.amis.values():
+        for ami in self._account.ec2.amis.values():
             if ami.state != "pending":
                 continue
-            status = self._engine.machines.image_state(ami.id)
+            status = self._account.machines.image_state(ami.id)
             if status == "available":
                 ami.state = "available"
                 ami.ebs_snapshot.status = "completed"

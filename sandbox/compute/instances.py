@@ -1,10 +1,8 @@
 """Instances: EC2's states, following the machines."""
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance, Reservation, StateReason
@@ -13,10 +11,8 @@ from moto.ec2.utils import random_spot_request_id
 from sandbox.compute.details import give_root_volume, machine_spec, set_address
 from sandbox.machines.protocol import MachineState
 from sandbox.machines.scripts import Subject
+from sandbox.state.account import Account
 from sandbox.state.records import Fleet, InstanceRecord, utcnow
-
-if TYPE_CHECKING:
-    from sandbox.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +40,18 @@ _FORGET_AFTER = 3600.0
 
 
 class Instances:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._when_leaving: list[Callable[[str], object]] = []
+        self._when_ended: list[Callable[[InstanceRecord], object]] = []
+
+    def when_leaving(self, listener: Callable[[str], object]) -> None:
+        """Have `listener` called with the id of each instance that shuts down for good."""
+        self._when_leaving.append(listener)
+
+    def when_ended(self, listener: Callable[[InstanceRecord], object]) -> None:
+        """Have `listener` called with the record of each instance that has ended."""
+        self._when_ended.append(listener)
 
     # -- what callers ask for --
 
@@ -68,16 +74,16 @@ class Instances:
                 weight=weight,
                 pool=f"{instance.instance_type}/{instance.placement.zone}",
                 spot_request_id=random_spot_request_id() if spot else None,
-                launched_at=self._engine.clock.now(),
+                launched_at=self._account.clock.now(),
             )
             instance.lifecycle = "spot" if spot else None
             instance.spot_instance_request_id = record.spot_request_id  # type: ignore[attr-defined]
             _set_state(instance, "pending")
-            give_root_volume(self._engine, instance)
-            self._engine.state.instances[instance.id] = record
-            self._engine.machines.launch(machine_spec(self._engine, instance, record))
+            give_root_volume(self._account, instance)
+            self._account.state.instances[instance.id] = record
+            self._account.machines.launch(machine_spec(self._account, instance, record))
             ids.append(instance.id)
-        self._engine.wake()
+        self._account.wake()
         return ids
 
     def terminate(self, instance_ids: list[str], reason: tuple[str, str] = USER_SHUTDOWN) -> None:
@@ -89,9 +95,9 @@ class Instances:
             if record.intent != "terminate":
                 record.intent, record.reason = "terminate", reason
                 self._describe(self.get(instance_id), "shutting-down", reason)
-                self._engine.targets.instance_leaves(instance_id)
-            self._engine.machines.terminate(instance_id)
-        self._engine.wake()
+                self._tell_leaving(instance_id)
+            self._account.machines.terminate(instance_id)
+        self._account.wake()
 
     def stop(self, instance_id: str) -> None:
         record, instance = self.record(instance_id), self.get(instance_id)
@@ -105,8 +111,8 @@ class Instances:
         if instance.state in ("pending", "running"):
             record.intent, record.reason = "stop", USER_SHUTDOWN
             self._describe(instance, "stopping", USER_SHUTDOWN)
-            self._engine.machines.stop(instance_id)
-            self._engine.wake()
+            self._account.machines.stop(instance_id)
+            self._account.wake()
 
     def start(self, instance_id: str) -> None:
         record, instance = self.record(instance_id), self.get(instance_id)
@@ -115,12 +121,12 @@ class Instances:
             record.intent, record.reason, record.running_since = "run", ("", ""), None
             record.starting = True
             self._describe(instance, "pending", ("", ""))
-            self._engine.machines.start(instance_id)
-            self._engine.wake()
+            self._account.machines.start(instance_id)
+            self._account.wake()
 
     def reboot(self, instance_id: str) -> None:
         self._must_be(self.get(instance_id), "rebooted", {"running"})
-        self._engine.machines.reboot(instance_id)
+        self._account.machines.reboot(instance_id)
 
     def interrupt(self, instance_id: str, notice_seconds: float) -> None:
         """A spot interruption notice; the instance is terminated that much later."""
@@ -129,10 +135,10 @@ class Instances:
             raise EC2ClientError("InvalidInstanceID.NotFound", f"{instance_id} is no spot instance")
         if not record.alive or record.interrupt_at is not None:
             return
-        record.interrupt_at = self._engine.clock.now() + notice_seconds
-        when = utcnow() + timedelta(seconds=self._engine.clock.real(notice_seconds))
-        self._engine.machines.notice(instance_id, "terminate", when.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        self._engine.wake()
+        record.interrupt_at = self._account.clock.now() + notice_seconds
+        when = utcnow() + timedelta(seconds=self._account.clock.real(notice_seconds))
+        self._account.machines.notice(instance_id, "terminate", when.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        self._account.wake()
 
     def recommend_rebalance(self, instance_id: str) -> None:
         """An elevated risk of interruption, which may never come."""
@@ -140,8 +146,8 @@ class Instances:
         if not record.spot:
             raise EC2ClientError("InvalidInstanceID.NotFound", f"{instance_id} is no spot instance")
         record.rebalance = True
-        self._engine.machines.recommend_rebalance(instance_id, f"{utcnow():%Y-%m-%dT%H:%M:%SZ}")
-        self._engine.wake()
+        self._account.machines.recommend_rebalance(instance_id, f"{utcnow():%Y-%m-%dT%H:%M:%SZ}")
+        self._account.wake()
 
     # -- lookups --
 
@@ -150,7 +156,7 @@ class Instances:
         return instance
 
     def record(self, instance_id: str) -> InstanceRecord:
-        record = self._engine.state.instances.get(instance_id)
+        record = self._account.state.instances.get(instance_id)
         if record is None:
             raise EC2ClientError(
                 "InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist"
@@ -158,7 +164,7 @@ class Instances:
         return record
 
     def running(self, instance_id: str) -> bool:
-        record = self._engine.state.instances.get(instance_id)
+        record = self._account.state.instances.get(instance_id)
         return (
             record is not None
             and record.alive
@@ -170,27 +176,27 @@ class Instances:
         """Those that have not ended yet, oldest first."""
         return [
             record
-            for record in self._engine.state.instances.values()
+            for record in self._account.state.instances.values()
             if record.fleet_id == fleet_id and record.ended_at is None
         ]
 
     # -- as time passes --
 
     def tick(self) -> None:
-        now = self._engine.clock.now()
-        for record in list(self._engine.state.instances.values()):
+        now = self._account.clock.now()
+        for record in list(self._account.state.instances.values()):
             if record.ended_at is None:
                 self._script(record, now)
                 if record.interrupt_at is not None and now >= record.interrupt_at and record.alive:
                     self.terminate([record.instance_id], SPOT_TERMINATION)
-                self._follow(record, self._engine.machines.observe(record.instance_id))
+                self._follow(record, self._account.machines.observe(record.instance_id))
             elif now - record.ended_at > _FORGET_AFTER:
                 self._forget(record)
 
     def _script(self, record: InstanceRecord, now: float) -> None:
         """A script may ask for an end so long after the launch, or for an interruption so long
         after `running`."""
-        behaviour = self._engine.scripts.behaviour(self.subject(self.get(record.instance_id)))
+        behaviour = self._account.scripts.behaviour(self.subject(self.get(record.instance_id)))
         if behaviour.ends_by and now - record.launched_at >= behaviour.ends_after:
             self.terminate([record.instance_id], _reason(behaviour.ends_by, "as the script says"))
         after = behaviour.interrupt_after
@@ -210,8 +216,8 @@ class Instances:
             self._end(record, instance, machine)
         elif machine.status == "running" and record.intent == "run":
             if record.running_since is None:
-                record.running_since = self._engine.clock.now()
-                record.posted = self._engine.machines.console(record.instance_id)
+                record.running_since = self._account.clock.now()
+                record.posted = self._account.machines.console(record.instance_id)
             _set_state(instance, "running")
         elif machine.status in ("stopping", "stopped"):
             self._shut_down(record, instance, machine)
@@ -231,35 +237,37 @@ class Instances:
         if record.intent != "terminate":
             record.reason = SPOT_TERMINATION if record.spot else INTERNAL_ERROR
             log.info("%s is gone by itself: %s", record.instance_id, machine.reason)
-        record.intent, record.ended_at = "terminate", self._engine.clock.now()
-        record.posted = self._engine.machines.console(record.instance_id)
-        self._engine.targets.instance_leaves(record.instance_id)
+        record.intent, record.ended_at = "terminate", self._account.clock.now()
+        record.posted = self._account.machines.console(record.instance_id)
+        self._tell_leaving(record.instance_id)
         Instance.terminate(instance)  # volumes and associations go with it
         for nic in instance.nics.values():
             nic.public_ip = None
-            self._engine.ec2.enis.pop(nic.id, None)
+            self._account.ec2.enis.pop(nic.id, None)
         self._describe(instance, "terminated", record.reason)
-        self._engine.fleets.instance_ended(record)
+        for listener in self._when_ended:
+            listener(record)
+
+    def _tell_leaving(self, instance_id: str) -> None:
+        for listener in self._when_leaving:
+            listener(instance_id)
 
     def _forget(self, record: InstanceRecord) -> None:
-        ec2 = self._engine.ec2
+        ec2 = self._account.ec2
         for reservation in list(ec2.reservations.values()):
             kept = [i for i in reservation.instances if i.id != record.instance_id]
             reservation.instances = kept
             if not kept:
                 del ec2.reservations[reservation.id]
         ec2.tags.pop(record.instance_id, None)
-        del self._engine.state.instances[record.instance_id]
+        del self._account.state.instances[record.instance_id]
 
     # -- details --
 
     def subject(self, instance: Instance) -> Subject:
-        image = self._engine.ec2.amis.get(instance.image_id)
-        tags = {**self.tags(instance.image_id), **self.tags(instance.id)}
+        image = self._account.ec2.amis.get(instance.image_id)
+        tags = {**self._account.tags(instance.image_id), **self._account.tags(instance.id)}
         return Subject(instance.image_id, (image.name or "") if image else "", tags, instance.id)
-
-    def tags(self, resource_id: str) -> dict[str, str]:
-        return dict(self._engine.ec2.tags.get(resource_id, {}))
 
     def _describe(self, instance: Instance, state: str, reason: tuple[str, str]) -> None:
         _set_state(instance, state)

@@ -18,7 +18,7 @@ from sandbox.faults.limits import Limits
 from sandbox.faults.stale import StaleReads
 from sandbox.machines.protocol import MachineError
 from sandbox.machines.scripts import Subject
-from sandbox.state import capacity, refusals
+from sandbox.state import capacity, places, refusals
 
 Handler = Callable[..., Any]
 
@@ -39,6 +39,7 @@ class Control:
         furnish: Callable[[], object],
     ) -> None:
         self._engine = engine
+        self._account = engine.account
         self._recorder = recorder
         self._faults = faults
         self._limits = limits
@@ -76,13 +77,13 @@ class Control:
             ("POST", "/late", self._set_late),
             ("POST", "/date", self._set_date),
             ("POST", "/scripts", self._add_script),
-            ("DELETE", "/scripts", lambda _: self._engine.scripts.clear()),
+            ("DELETE", "/scripts", lambda _: self._account.scripts.clear()),
             ("GET", "/scripts/<image_id>", self._properties),
             ("POST", "/instances/<instance_id>/interrupt", self._interrupt),
             ("POST", "/instances/<instance_id>/rebalance", self._rebalance),
             ("POST", "/instances/<instance_id>/kill", self._kill),
             ("POST", "/images/<image_id>/keep", self._keep),
-            ("POST", "/forget", lambda _: self._engine.machines.forget_images()),
+            ("POST", "/forget", lambda _: self._account.machines.forget_images()),
         ]
 
     def __call__(
@@ -105,14 +106,14 @@ class Control:
         """The account as it was at the start, without starting anew."""
         self._clear_faults()
         self._limits.clear()
-        self._engine.clock.ahead_seconds = 0.0
-        with self._engine.lock:
-            self._engine.scripts.clear()
-            self._engine.empty()
+        self._account.clock.ahead_seconds = 0.0
+        with self._account.lock:
+            self._account.scripts.clear()
+            self._account.empty()
             self._furnish()
             self._inventory.begin()
         self._recorder.clear()
-        self._engine.wake()
+        self._account.wake()
 
     # -- faults, limits, capacity --
 
@@ -123,7 +124,7 @@ class Control:
 
     def _clear_faults(self) -> None:
         self._faults.clear()
-        with self._engine.lock:
+        with self._account.lock:
             self._stale.clear()
 
     def _release(self, request: Request, fault_id: str) -> dict[str, Any]:
@@ -146,19 +147,19 @@ class Control:
             key, limit = capacity.ACCOUNT, body[capacity.ACCOUNT]
         else:
             key, limit = _pool_name(body), body.get("limit")
-        with self._engine.lock:
-            self._engine.state.quota_inside = bool(body.get("inside"))
-            self._engine.state.capacity.pop(key, None)
+        with self._account.lock:
+            self._account.state.quota_inside = bool(body.get("inside"))
+            self._account.state.capacity.pop(key, None)
             if limit is not None:
-                self._engine.state.capacity[key] = int(limit)
+                self._account.state.capacity[key] = int(limit)
             self._engine.fleets.look_again()
-            return dict(self._engine.state.capacity)
+            return dict(self._account.state.capacity)
 
     def _clear_capacity(self) -> None:
-        with self._engine.lock:
-            self._engine.state.capacity.clear()
-            self._engine.state.refusals.clear()
-            self._engine.state.quota_inside = False
+        with self._account.lock:
+            self._account.state.capacity.clear()
+            self._account.state.refusals.clear()
+            self._account.state.quota_inside = False
             self._engine.fleets.look_again()
 
     def _refuse(self, request: Request) -> None:
@@ -168,69 +169,69 @@ class Control:
         refused = refusals.refusal(
             str(body.get("code", "")), str(body.get("envelope", "blacklisted"))
         )
-        with self._engine.lock:
-            self._engine.state.refusals[_pool_name(body)] = refused
+        with self._account.lock:
+            self._account.state.refusals[_pool_name(body)] = refused
             self._engine.fleets.look_again()
 
     def _set_quota(self, request: Request) -> dict[str, float]:
         """{"code": "L-34B43A08", "value": 8}, value null for AWS's default."""
         body = _body(request)
-        with self._engine.lock:
-            self._engine.state.quotas.pop(str(body["code"]), None)
+        with self._account.lock:
+            self._account.state.quotas.pop(str(body["code"]), None)
             if body.get("value") is not None:
-                self._engine.state.quotas[str(body["code"])] = float(body["value"])
-            return dict(self._engine.state.quotas)
+                self._account.state.quotas[str(body["code"])] = float(body["value"])
+            return dict(self._account.state.quotas)
 
     def _set_late(self, request: Request) -> None:
         seconds = _body(request).get("seconds")
-        self._engine.late_launch_seconds = None if seconds is None else float(seconds)
+        self._account.late_launch_seconds = None if seconds is None else float(seconds)
 
     def _set_date(self, request: Request) -> None:
-        self._engine.clock.ahead_seconds = float(_body(request).get("ahead_seconds", 0))
+        self._account.clock.ahead_seconds = float(_body(request).get("ahead_seconds", 0))
 
     # -- machines --
 
     def _add_script(self, request: Request) -> None:
-        self._engine.scripts.add(_body(request))
-        self._engine.wake()
+        self._account.scripts.add(_body(request))
+        self._account.wake()
 
     def _properties(self, request: Request, image_id: str) -> dict[str, Any]:
         del request
-        with self._engine.lock:
-            image = self._engine.ec2.amis.get(image_id)
+        with self._account.lock:
+            image = self._account.ec2.amis.get(image_id)
             name = (image.name if image else "") or ""
-            tags = self._engine.instances.tags(image_id)
-        return self._engine.scripts.properties(Subject(image_id, name, tags))
+            tags = self._account.tags(image_id)
+        return self._account.scripts.properties(Subject(image_id, name, tags))
 
     def _interrupt(self, request: Request, instance_id: str) -> None:
         seconds = float(_body(request).get("notice_seconds", 120))
-        with self._engine.lock:
+        with self._account.lock:
             self._engine.instances.interrupt(instance_id, seconds)
 
     def _rebalance(self, request: Request, instance_id: str) -> None:
         del request
-        with self._engine.lock:
+        with self._account.lock:
             self._engine.instances.recommend_rebalance(instance_id)
 
     def _kill(self, request: Request, instance_id: str) -> None:
         del request
-        with self._engine.lock:
+        with self._account.lock:
             self._engine.instances.record(instance_id)
-        self._engine.machines.kill(instance_id)
-        self._engine.wake()
+        self._account.machines.kill(instance_id)
+        self._account.wake()
 
     def _keep(self, request: Request, image_id: str) -> None:
-        with self._engine.lock:
+        with self._account.lock:
             image = self._engine.images.own(image_id)
-            name, tags = image.name or "", self._engine.instances.tags(image_id)
-        self._engine.machines.keep_image(image_id, str(_body(request)["key"]), name, tags)
+            name, tags = image.name or "", self._account.tags(image_id)
+        self._account.machines.keep_image(image_id, str(_body(request)["key"]), name, tags)
 
 
 def _pool_name(body: dict[str, Any]) -> str:
     market, one, zone = (str(body.get(k, "*")) for k in ("market", "type", "zone"))
     if market not in ("spot", "on-demand", "*"):
         raise BadRequest(f"market: expected spot, on-demand or *, got {market}")
-    return capacity.name(market, one, zone)
+    return places.name(market, one, zone)
 
 
 def _body(request: Request) -> dict[str, Any]:

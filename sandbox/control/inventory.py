@@ -2,29 +2,29 @@
 
 from typing import Any
 
-from sandbox.engine.engine import Engine
+from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID
 
 
 class Inventory:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, account: Account) -> None:
+        self._account = account
         self.begin()
 
     def begin(self) -> None:
         """Key pairs and security groups that exist now belong to the account's furniture."""
-        self._key_pairs = set(self._engine.ec2.key_pairs)
+        self._key_pairs = set(self._account.ec2.key_pairs)
         self._groups = set(self._security_groups())
 
     def _security_groups(self) -> list[str]:
-        groups: Any = self._engine.ec2.groups
+        groups: Any = self._account.ec2.groups
         return [group_id for by_id in groups.values() for group_id in by_id]
 
     def take(self) -> dict[str, dict[str, Any]]:
         """{"count", "ids"} by kind; instances that have not ended, fleets that are not
         cancelled, the account's own images and snapshots."""
-        with self._engine.lock:
-            state, ec2 = self._engine.state, self._engine.ec2
+        with self._account.lock:
+            state, ec2 = self._account.state, self._account.ec2
             found = {
                 "instances": [i for i, r in state.instances.items() if r.ended_at is None],
                 "fleets": [i for i, f in state.fleets.items() if f.ended_at is None],
@@ -35,5 +35,5 @@ class Inventory:
                 "volumes": list(ec2.volumes),
                 "launch_templates": list(ec2.launch_templates),
             }
-        outside = {"containers": [], **self._engine.machines.leftovers()}
+        outside = {"containers": [], **self._account.machines.leftovers()}
         return {kind: {"count": len(ids), "ids": ids} for kind, ids in {**found, **outside}.items()}

@@ -6,8 +6,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from moto.iam.models import iam_backends
 
-from sandbox.engine.engine import Engine
+from sandbox.compute.images import Images
 from sandbox.machines.protocol import InitialImage
+from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID
 
 KEY_NAME = "demo"
@@ -57,25 +58,29 @@ class AccountSettings:
 
 
 def create(
-    engine: Engine, images: list[InitialImage], settings: AccountSettings, private_key: str | None
+    account: Account,
+    images: Images,
+    initial: list[InitialImage],
+    settings: AccountSettings,
+    private_key: str | None,
 ) -> str:
     """Make it all; returns the private key of the key pair `demo` in PEM."""
     _iam()
-    key = _key_pair(engine, private_key)
-    for image in images:
-        engine.images.add_initial(image)
-    subnets = _subnets(engine, settings.zones)
-    vpc_id = engine.ec2.default_vpc.id
-    group = engine.ec2.create_security_group("rails-app", "Application servers", vpc_id)
-    engine.ec2.create_tags([group.id], {"Name": APP_GROUP})
-    balancer_group = engine.ec2.create_security_group("load-balancer", "Load balancer", vpc_id)
+    key = _key_pair(account, private_key)
+    for image in initial:
+        images.add_initial(image)
+    subnets = _subnets(account, settings.zones)
+    vpc_id = account.ec2.default_vpc.id
+    group = account.ec2.create_security_group("rails-app", "Application servers", vpc_id)
+    account.ec2.create_tags([group.id], {"Name": APP_GROUP})
+    balancer_group = account.ec2.create_security_group("load-balancer", "Load balancer", vpc_id)
     for port in sorted({one.port for one in settings.target_groups}):
         source = [{"GroupId": balancer_group.id}]
-        engine.ec2.authorize_security_group_ingress(
+        account.ec2.authorize_security_group_ingress(
             group.id, "tcp", str(port), str(port), [], source_groups=source
         )
     for one in settings.target_groups:
-        _target_group(engine, one, vpc_id, subnets, balancer_group.id)
+        _target_group(account, one, vpc_id, subnets, balancer_group.id)
     return key
 
 
@@ -95,32 +100,32 @@ def _iam() -> None:
     iam.add_role_to_instance_profile(INSTANCE_PROFILE, INSTANCE_PROFILE)
 
 
-def _key_pair(engine: Engine, private_key: str | None) -> str:
+def _key_pair(account: Account, private_key: str | None) -> str:
     """The same key again when the sandbox of this directory had one before."""
     if private_key is None:
-        pair = engine.ec2.create_key_pair(KEY_NAME, "rsa", {})
+        pair = account.ec2.create_key_pair(KEY_NAME, "rsa", {})
         return pair.key_material
     loaded = serialization.load_pem_private_key(private_key.encode(), password=None)
     public = loaded.public_key().public_bytes(
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     )
-    engine.ec2.import_key_pair(KEY_NAME, public, {})
+    account.ec2.import_key_pair(KEY_NAME, public, {})
     return private_key
 
 
-def _subnets(engine: Engine, zones: tuple[str, ...]) -> list[str]:
+def _subnets(account: Account, zones: tuple[str, ...]) -> list[str]:
     """The default VPC's, without those in zones that are not wanted."""
-    wanted = {f"{engine.region}{zone}" for zone in zones}
-    for zone, subnet in list(engine.ec2.get_default_subnets().items()):
+    wanted = {f"{account.region}{zone}" for zone in zones}
+    for zone, subnet in list(account.ec2.get_default_subnets().items()):
         if zone not in wanted:
-            engine.ec2.delete_subnet(subnet.id)
-    return [subnet.id for _, subnet in sorted(engine.ec2.get_default_subnets().items())]
+            account.ec2.delete_subnet(subnet.id)
+    return [subnet.id for _, subnet in sorted(account.ec2.get_default_subnets().items())]
 
 
 def _target_group(
-    engine: Engine, settings: GroupSettings, vpc_id: str, subnets: list[str], security_group: str
+    account: Account, settings: GroupSettings, vpc_id: str, subnets: list[str], security_group: str
 ) -> None:
-    elbv2: Any = engine.elbv2
+    elbv2: Any = account.elbv2
     group = elbv2.create_target_group(
         settings.name,
         vpc_id=vpc_id,

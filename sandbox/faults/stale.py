@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.engine.engine import Engine
+from sandbox.state.account import Account
 
 _MOST = 64
 _READS = 3
@@ -24,25 +24,25 @@ class _Window:
 class StaleReads:
     """Only under the engine's lock."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, account: Account) -> None:
+        self._account = account
         self._copies: deque[tuple[float, bytes]] = deque(maxlen=_MOST)
         self._windows: list[_Window] = []
 
     def before_change(self) -> bytes:
-        copy = self._engine.snapshot()
-        self._copies.append((self._engine.clock.now(), copy))
+        copy = self._account.snapshot()
+        self._copies.append((self._account.clock.now(), copy))
         return copy
 
     def open_window(self, copy: bytes, arguments: dict[str, Any], agent: str) -> None:
         reads = int(arguments["reads"] or _READS)
-        until = self._engine.clock.now() + float(arguments["seconds"] or _WITHIN)
+        until = self._account.clock.now() + float(arguments["seconds"] or _WITHIN)
         self._windows.append(_Window(copy, reads, until, agent))
 
     def for_read(self, arguments: dict[str, Any]) -> bytes | None:
         """The copy that a stale fault on this read asks for; None: nothing has changed."""
         if arguments["seconds"] is not None:
-            since = self._engine.clock.now() - float(arguments["seconds"])
+            since = self._account.clock.now() - float(arguments["seconds"])
             return next((copy for when, copy in self._copies if when > since), None)
         index = int(arguments["mutations"] or 1)
         if not self._copies:
@@ -51,7 +51,7 @@ class StaleReads:
 
     def from_window(self, agent: str) -> bytes | None:
         """The copy that an earlier changing call left for this read."""
-        now = self._engine.clock.now()
+        now = self._account.clock.now()
         self._windows = [w for w in self._windows if w.reads > 0 and w.until > now]
         for window in self._windows:
             if window.agent in agent:

@@ -1,18 +1,15 @@
 """Reads spot fleet configurations: what AWS refuses at once, and the pools they describe."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
+from sandbox.compute.images import must_be_usable
 from sandbox.fleets.pools import Pool
 from sandbox.state import prices
-
-if TYPE_CHECKING:
-    from sandbox.engine.engine import Engine
+from sandbox.state.account import Account
 
 STRATEGIES = (
     "lowestPrice",
@@ -74,18 +71,18 @@ def _check_specification(index: int, spec: dict[str, Any]) -> None:
             raise invalid(f"Parameter: {where}.TagSpecifications must be of type instance.")
 
 
-def pools(engine: Engine, config: dict[str, Any]) -> list[Pool]:
+def pools(account: Account, config: dict[str, Any]) -> list[Pool]:
     """All pools, in the configuration's order. Raises EC2ClientError for what does not exist:
     template, image, subnet, instance type."""
     found: list[Pool] = []
-    for spec, template in _specifications(engine, config):
+    for spec, template in _specifications(account, config):
         image_id, instance_type = spec.get("ImageId", ""), spec.get("InstanceType", "")
         if not prices.known(instance_type):
             raise EC2ClientError(
                 "InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType."
             )
-        engine.images.must_be_usable(image_id)
-        check_architecture(engine, image_id, instance_type)
+        must_be_usable(account, image_id)
+        check_architecture(account, image_id, instance_type)
         launch = {key: value for key, value in spec.items() if key not in _POOL_KEYS}
         found += [
             Pool(
@@ -98,13 +95,13 @@ def pools(engine: Engine, config: dict[str, Any]) -> list[Pool]:
                 launch=launch,
                 template=template,
             )
-            for subnet in _subnets(engine, spec)
+            for subnet in _subnets(account, spec)
         ]
     return found
 
 
-def check_architecture(engine: Engine, image_id: str, instance_type: str) -> None:
-    wanted = engine.ec2.amis[image_id].architecture
+def check_architecture(account: Account, image_id: str, instance_type: str) -> None:
+    wanted = account.ec2.amis[image_id].architecture
     supported = INSTANCE_TYPES[instance_type]["ProcessorInfo"]["SupportedArchitectures"]
     if wanted not in supported:
         raise EC2ClientError(
@@ -116,12 +113,12 @@ def check_architecture(engine: Engine, image_id: str, instance_type: str) -> Non
 
 
 def _specifications(
-    engine: Engine, config: dict[str, Any]
+    account: Account, config: dict[str, Any]
 ) -> Iterator[tuple[dict[str, Any], tuple[str, str] | None]]:
     for spec in config.get("LaunchSpecifications") or []:
         yield spec, None
     for template_config in config.get("LaunchTemplateConfigs") or []:
-        version = template_version(engine, template_config["LaunchTemplateSpecification"])
+        version = template_version(account, template_config["LaunchTemplateSpecification"])
         source = version.template.id, str(version.number)
         for override in template_config.get("Overrides") or [{}]:
             overridden = {key: value for key, value in override.items() if value is not None}
@@ -130,27 +127,27 @@ def _specifications(
             yield {**version.data, **overridden}, source
 
 
-def template_version(engine: Engine, reference: dict[str, Any]) -> Any:
+def template_version(account: Account, reference: dict[str, Any]) -> Any:
     """The launch template version that is meant; raises what AWS answers if there is none."""
     if name := reference.get("LaunchTemplateName"):
-        template = engine.ec2.get_launch_template_by_name(name)
+        template = account.ec2.get_launch_template_by_name(name)
     else:
-        template = engine.ec2.get_launch_template(reference.get("LaunchTemplateId", ""))
+        template = account.ec2.get_launch_template(reference.get("LaunchTemplateId", ""))
     if not reference.get("Version"):
         raise invalid("The launch template version is missing.")
     return template.get_version(reference["Version"])
 
 
-def _subnets(engine: Engine, spec: dict[str, Any]) -> list[Any]:
+def _subnets(account: Account, spec: dict[str, Any]) -> list[Any]:
     interfaces = spec.get("NetworkInterfaces") or [{}]
     named = spec.get("SubnetId") or interfaces[0].get("SubnetId")
     if named:
-        return [engine.ec2.get_subnet(one.strip()) for one in named.split(",")]
+        return [account.ec2.get_subnet(one.strip()) for one in named.split(",")]
     zones = [
         z.strip() for z in (spec.get("Placement") or {}).get("AvailabilityZone", "").split(",")
     ]
     return [
         subnet
-        for zone, subnet in sorted(engine.ec2.get_default_subnets().items())
+        for zone, subnet in sorted(account.ec2.get_default_subnets().items())
         if zones == [""] or zone in zones
     ]

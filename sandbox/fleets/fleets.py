@@ -1,20 +1,18 @@
 """Spot fleets: requested, kept at their size, modified, cancelled; with states and history."""
 
-from __future__ import annotations
-
 import json
 import re
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 
+from sandbox.balancing.targets import Targets
+from sandbox.compute.instances import Instances
 from sandbox.fleets import config as fleet_config
 from sandbox.fleets.rounds import Rounds
+from sandbox.state.account import Account
 from sandbox.state.records import Fleet, InstanceRecord, utcnow
-
-if TYPE_CHECKING:
-    from sandbox.engine.engine import Engine
 
 _ID = re.compile(r"sfr-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Between a request (or its modification) and its first launches, in sandbox seconds.
@@ -24,9 +22,10 @@ _FORGET_AFTER = 48 * 3600.0
 
 
 class Fleets:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._rounds = Rounds(engine)
+    def __init__(self, account: Account, instances: Instances, targets: Targets) -> None:
+        self._account = account
+        self._instances = instances
+        self._rounds = Rounds(account, instances, targets)
 
     # -- what callers ask for --
 
@@ -34,7 +33,7 @@ class Fleets:
         fleet_config.check(config)
         token = config.get("ClientToken")
         content = json.dumps(config, sort_keys=True, default=str)
-        if token and (used := self._engine.state.tokens.get(f"spot-fleet/{token}")):
+        if token and (used := self._account.state.tokens.get(f"spot-fleet/{token}")):
             if used[0] != content:
                 raise EC2ClientError(
                     "IdempotentParameterMismatch",
@@ -43,22 +42,22 @@ class Fleets:
                 )
             return used[1]
         for template in config.get("LaunchTemplateConfigs") or []:
-            fleet_config.template_version(self._engine, template["LaunchTemplateSpecification"])
+            fleet_config.template_version(self._account, template["LaunchTemplateSpecification"])
         fleet = Fleet(
-            f"sfr-{uuid.uuid4()}", config, utcnow(), self._engine.clock.now() + EVALUATION
+            f"sfr-{uuid.uuid4()}", config, utcnow(), self._account.clock.now() + EVALUATION
         )
-        self._engine.state.fleets[fleet.fleet_id] = fleet
+        self._account.state.fleets[fleet.fleet_id] = fleet
         if token:
-            self._engine.state.tokens[f"spot-fleet/{token}"] = content, fleet.fleet_id
+            self._account.state.tokens[f"spot-fleet/{token}"] = content, fleet.fleet_id
         for spec in config.get("TagSpecifications") or []:
             tags = {tag["Key"]: tag["Value"] for tag in spec.get("Tags") or []}
-            self._engine.ec2.create_tags([fleet.fleet_id], tags)
+            self._account.ec2.create_tags([fleet.fleet_id], tags)
         fleet.event("fleetRequestChange", "submitted")
-        self._engine.wake()
+        self._account.wake()
         return fleet.fleet_id
 
     def get(self, fleet_id: str) -> Fleet:
-        fleet = self._engine.state.fleets.get(fleet_id)
+        fleet = self._account.state.fleets.get(fleet_id)
         if fleet is None:
             malformed = not _ID.fullmatch(fleet_id)
             raise EC2ClientError(
@@ -83,7 +82,7 @@ class Fleets:
                 failed.append({"SpotFleetRequestId": fleet_id, "Error": error})
             else:
                 done.append(self._cancel(self.get(fleet_id), terminate=terminate))
-        self._engine.wake()
+        self._account.wake()
         return done, failed
 
     def _not_cancellable(self, fleet_id: str) -> dict[str, str] | None:
@@ -92,7 +91,7 @@ class Fleets:
                 "Code": "fleetRequestIdMalformed",
                 "Message": f"The fleet request id {fleet_id} is malformed.",
             }
-        fleet = self._engine.state.fleets.get(fleet_id)
+        fleet = self._account.state.fleets.get(fleet_id)
         if fleet is None:
             return {
                 "Code": "fleetRequestIdDoesNotExist",
@@ -110,7 +109,7 @@ class Fleets:
         fleet.state = "cancelled_terminating" if terminate else "cancelled_running"
         fleet.event("fleetRequestChange", fleet.state)
         if terminate:
-            self._engine.instances.terminate([r.instance_id for r in self._members(fleet)])
+            self._instances.terminate([r.instance_id for r in self._members(fleet)])
         self._rounds.cancelled(fleet)
         return {
             "SpotFleetRequestId": fleet.fleet_id,
@@ -135,9 +134,9 @@ class Fleets:
         fleet.shrinking = config["TargetCapacity"] < fleet.config["TargetCapacity"]
         fleet.config, fleet.state, fleet.error = config, "modifying", False
         fleet.blacklisted_until.clear()
-        fleet.evaluate_at = self._engine.clock.now() + EVALUATION
+        fleet.evaluate_at = self._account.clock.now() + EVALUATION
         fleet.event("fleetRequestChange", "modify_in_progress")
-        self._engine.wake()
+        self._account.wake()
 
     # -- what it looks like --
 
@@ -163,16 +162,16 @@ class Fleets:
         return self._members(fleet)
 
     def _members(self, fleet: Fleet) -> list[InstanceRecord]:
-        return [r for r in self._engine.instances.of_fleet(fleet.fleet_id) if r.alive]
+        return [r for r in self._instances.of_fleet(fleet.fleet_id) if r.alive]
 
     # -- as time passes --
 
     def tick(self) -> None:
-        now = self._engine.clock.now()
-        for fleet in list(self._engine.state.fleets.values()):
+        now = self._account.clock.now()
+        for fleet in list(self._account.state.fleets.values()):
             if fleet.ended_at is not None:
                 if now - fleet.ended_at > _FORGET_AFTER:
-                    del self._engine.state.fleets[fleet.fleet_id]
+                    del self._account.state.fleets[fleet.fleet_id]
                 continue
             self._expire(fleet)
             self._rounds.step(fleet)
@@ -187,13 +186,13 @@ class Fleets:
 
     def look_again(self) -> None:
         """Capacity has changed: nobody waits for the end of a blacklisting."""
-        for fleet in self._engine.state.fleets.values():
+        for fleet in self._account.state.fleets.values():
             fleet.blacklisted_until.clear()
             if fleet.live:
-                fleet.evaluate_at = min(fleet.evaluate_at, self._engine.clock.now())
-        self._engine.wake()
+                fleet.evaluate_at = min(fleet.evaluate_at, self._account.clock.now())
+        self._account.wake()
 
     def instance_ended(self, record: InstanceRecord) -> None:
-        fleet = self._engine.state.fleets.get(record.fleet_id or "")
+        fleet = self._account.state.fleets.get(record.fleet_id or "")
         if fleet is not None:
             fleet.event("instanceChange", "terminated", "", record.instance_id)

@@ -1,28 +1,27 @@
 """Turns a pool or a RunInstances call into moto's instances, checked as EC2 checks them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Reservation
 from moto.ec2.utils import convert_tag_spec, parse_user_data
 
+from sandbox.compute.instances import Instances
 from sandbox.fleets.pools import Pool
+from sandbox.state.account import Account
 from sandbox.state.records import Fleet
-
-if TYPE_CHECKING:
-    from sandbox.engine.engine import Engine
 
 FLEET_TAG = "aws:ec2spot:fleet-request-id"
 # The account of the service that launches on somebody's behalf.
 REQUESTER = "226008221399"
 
 
-def launch_from_pool(engine: Engine, fleet: Fleet, pool: Pool, *, spot: bool) -> str:
+def launch_from_pool(
+    account: Account, instances: Instances, fleet: Fleet, pool: Pool, *, spot: bool
+) -> str:
     """Launch one instance for a fleet; returns its id. Raises EC2ClientError."""
     launch = dict(pool.launch)
-    check_key(engine, launch.get("KeyName"))
+    check_key(account, launch.get("KeyName"))
     interface: dict[str, Any] = next(iter(launch.get("NetworkInterfaces") or []), {})
     groups = _groups(launch) + list(interface.get("Groups") or [])
     tags = convert_tag_spec(_with_types(launch.get("TagSpecifications") or []))
@@ -32,14 +31,14 @@ def launch_from_pool(engine: Engine, fleet: Fleet, pool: Pool, *, spot: bool) ->
     if pool.template:
         instance_tags["aws:ec2launchtemplate:id"] = pool.template[0]
         instance_tags["aws:ec2launchtemplate:version"] = pool.template[1]
-    reservation = engine.ec2.run_instances(
+    reservation = account.ec2.run_instances(
         image_id=pool.image_id,
         count=1,
         user_data=parse_user_data(launch.get("UserData") and str(launch["UserData"])),
         security_group_names=groups,
         instance_type=pool.instance_type,
         is_instance_type_default=False,
-        region_name=engine.region,
+        region_name=account.region,
         subnet_id=pool.subnet_id,
         key_name=launch.get("KeyName"),
         associate_public_ip=interface.get("AssociatePublicIpAddress"),
@@ -49,8 +48,8 @@ def launch_from_pool(engine: Engine, fleet: Fleet, pool: Pool, *, spot: bool) ->
         tags={**tags, "instance": instance_tags},
     )
     reservation.requester_id = REQUESTER  # type: ignore[attr-defined]
-    set_profile(engine, reservation, launch.get("IamInstanceProfile") or {})
-    return engine.instances.adopt(reservation, spot=spot, fleet=fleet, weight=pool.weight)[0]
+    set_profile(account, reservation, launch.get("IamInstanceProfile") or {})
+    return instances.adopt(reservation, spot=spot, fleet=fleet, weight=pool.weight)[0]
 
 
 def _groups(launch: dict[str, Any]) -> list[str]:
@@ -66,18 +65,18 @@ def _with_types(specifications: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"ResourceType": "instance", **spec} for spec in specifications if spec.get("Tags")]
 
 
-def set_profile(engine: Engine, reservation: Reservation, profile: dict[str, Any]) -> None:
+def set_profile(account: Account, reservation: Reservation, profile: dict[str, Any]) -> None:
     if not profile.get("Name") and not profile.get("Arn"):
         return
     for instance in reservation.instances:
-        if instance.id not in engine.ec2.iam_instance_profile_associations:
-            engine.ec2.associate_iam_instance_profile(
+        if instance.id not in account.ec2.iam_instance_profile_associations:
+            account.ec2.associate_iam_instance_profile(
                 instance_id=instance.id,
                 iam_instance_profile_name=profile.get("Name"),
                 iam_instance_profile_arn=profile.get("Arn"),
             )
 
 
-def check_key(engine: Engine, key_name: str | None) -> None:
-    if key_name and key_name not in engine.ec2.key_pairs:
+def check_key(account: Account, key_name: str | None) -> None:
+    if key_name and key_name not in account.ec2.key_pairs:
         raise EC2ClientError("InvalidKeyPair.NotFound", f"The key pair '{key_name}' does not exist")

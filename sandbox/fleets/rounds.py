@@ -1,24 +1,21 @@
 """One round of a spot fleet's life: launch what is missing, let go of what is too much."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from moto.core.exceptions import ServiceException
 from moto.ec2.exceptions import EC2ClientError
 from moto.iam.models import iam_backends
 
+from sandbox.balancing.targets import Targets
+from sandbox.compute.instances import Instances
 from sandbox.fleets import config as fleet_config
 from sandbox.fleets.launching import launch_from_pool
 from sandbox.fleets.pools import Launches, Pool, allocate
 from sandbox.state import capacity, refusals
+from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID, Fleet, InstanceRecord
 from sandbox.state.refusals import Refusal
-
-if TYPE_CHECKING:
-    from sandbox.engine.engine import Engine
 
 # AWS says "It will not be retried for at least 13 minutes".
 _BLACKLISTED = 13 * 60.0
@@ -26,12 +23,14 @@ _RETRY = 10.0
 
 
 class Rounds:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, account: Account, instances: Instances, targets: Targets) -> None:
+        self._account = account
+        self._instances = instances
+        self._targets = targets
 
     def step(self, fleet: Fleet) -> None:
-        now = self._engine.clock.now()
-        members = self._engine.instances.of_fleet(fleet.fleet_id)
+        now = self._account.clock.now()
+        members = self._instances.of_fleet(fleet.fleet_id)
         if not fleet.live:
             if not members and not fleet.placed_late:
                 fleet.state, fleet.ended_at = "cancelled", now
@@ -50,11 +49,11 @@ class Rounds:
     def cancelled(self, fleet: Fleet) -> None:
         """Launches that were under way when the fleet was cancelled still arrive, if the
         sandbox was told to be late with them."""
-        late = self._engine.late_launch_seconds
-        held = sum(m.weight for m in self._engine.instances.of_fleet(fleet.fleet_id) if m.spot)
+        late = self._account.late_launch_seconds
+        held = sum(m.weight for m in self._instances.of_fleet(fleet.fleet_id) if m.spot)
         if late is not None and held < fleet.target:
             fleet.placed_late = True
-            fleet.evaluate_at = self._engine.clock.now() + late
+            fleet.evaluate_at = self._account.clock.now() + late
 
     def _activate(self, fleet: Fleet) -> None:
         modified = fleet.state == "modifying"
@@ -90,7 +89,7 @@ class Rounds:
                 break
             units -= member.weight
             fleet.event("instanceChange", "termination_notified", "", member.instance_id)
-            self._engine.instances.terminate([member.instance_id])
+            self._instances.terminate([member.instance_id])
         fleet.shrinking = False
 
     # -- filling --
@@ -102,7 +101,7 @@ class Rounds:
             fleet.error = False
             return
         try:
-            pools = fleet_config.pools(self._engine, fleet.config)
+            pools = fleet_config.pools(self._account, fleet.config)
             complete = self._place(fleet, pools, members, on_demand, spot=False)
             complete = self._place(fleet, pools, members, spot, spot=True) and complete
         except (EC2ClientError, ServiceException) as error:
@@ -124,11 +123,11 @@ class Rounds:
         """True if all that was missing has been launched."""
         if missing <= 0:
             return True
-        now, config = self._engine.clock.now(), fleet.config
+        now, config = self._account.clock.now(), fleet.config
         market = "spot" if spot else "on-demand"
-        free = {pool.key: capacity.free(self._engine.state, pool.key, spot=spot) for pool in pools}
+        free = {pool.key: capacity.free(self._account.state, pool.key, spot=spot) for pool in pools}
         for pool in pools:
-            if refusals.of(self._engine.state, pool, spot=spot):
+            if refusals.of(self._account.state.refusals, pool.key, spot=spot):
                 free[pool.key] = 0
         for key in free:
             if fleet.blacklisted_until.get(f"{market}:{key}", 0.0) > now:
@@ -149,10 +148,10 @@ class Rounds:
     def _launch(self, fleet: Fleet, launches: Launches, *, spot: bool) -> bool:
         """False if the account's limit of spot instances was reached."""
         for pool in launches.pools:
-            if spot and capacity.account_free(self._engine.state) == 0:
+            if spot and capacity.account_free(self._account.state) == 0:
                 self._over_the_quota(fleet, pool)
                 return False
-            instance_id = launch_from_pool(self._engine, fleet, pool, spot=spot)
+            instance_id = launch_from_pool(self._account, self._instances, fleet, pool, spot=spot)
             description = {
                 "instanceType": pool.instance_type,
                 "image": pool.image_id,
@@ -163,10 +162,10 @@ class Rounds:
         return True
 
     def _over_the_quota(self, fleet: Fleet, pool: Pool) -> None:
-        if self._engine.state.quota_inside:
+        if self._account.state.quota_inside:
             quota = Refusal(refusals.QUOTA, "blacklisted")
             if not fleet.error:
-                self._tell_left_out(fleet, pool, quota.text(pool))
+                self._tell_left_out(fleet, pool, _words(quota, pool))
             self._all_left_out(fleet, quota.code)
         else:
             self._fail(fleet, "spotInstanceCountLimitExceeded", "Max spot instance count exceeded")
@@ -177,26 +176,24 @@ class Rounds:
         """Pools that could not give what is missing are not tried again for a while."""
         if launches.missing <= 0:
             return
-        now = self._engine.clock.now()
+        now = self._account.clock.now()
         code = "InsufficientInstanceCapacity"
         for pool in launches.exhausted:
             key = f"{'spot' if spot else 'on-demand'}:{pool.key}"
-            refused = refusals.of(self._engine.state, pool, spot=spot)
+            refused = refusals.of(self._account.state.refusals, pool.key, spot=spot)
             code = refused.code if refused else code
             if fleet.blacklisted_until.get(key, 0.0) > now:
                 continue
             if refused and refused.envelope == "error":
-                self._fail(fleet, refused.sub_type, f"{pool}: {refused.text(pool)}")
+                self._fail(fleet, refused.sub_type, f"{pool}: {_words(refused, pool)}")
                 return
             fleet.blacklisted_until[key] = now + _BLACKLISTED
-            self._tell_left_out(fleet, pool, refused.text(pool) if refused else no_room(pool))
+            self._tell_left_out(fleet, pool, _words(refused, pool) if refused else no_room(pool))
         if {pool.key for pool in launches.exhausted} == {pool.key for pool in pools}:
             self._all_left_out(fleet, code)
 
     def _tell_left_out(self, fleet: Fleet, pool: Pool, text: str) -> None:
-        fleet.event(
-            "information", "launchSpecTemporarilyBlacklisted", refusals.left_out(pool, text)
-        )
+        fleet.event("information", "launchSpecTemporarilyBlacklisted", left_out(pool, text))
 
     def _all_left_out(self, fleet: Fleet, code: str) -> None:
         self._fail(
@@ -210,7 +207,7 @@ class Rounds:
 
     def _fail(self, fleet: Fleet, sub_type: str, description: str) -> None:
         """The same error is told once, until the fleet has recovered."""
-        fleet.evaluate_at = self._engine.clock.now() + _RETRY
+        fleet.evaluate_at = self._account.clock.now() + _RETRY
         if not fleet.error:
             fleet.event("error", sub_type, description)
         fleet.error = True
@@ -219,18 +216,30 @@ class Rounds:
 
     def _register(self, fleet: Fleet, members: list[InstanceRecord]) -> None:
         for member in members:
-            if member.registered or not self._engine.instances.running(member.instance_id):
+            if member.registered or not self._instances.running(member.instance_id):
                 continue
             member.registered = True
             for arn in fleet.target_group_arns:
                 try:
-                    self._engine.targets.register(arn, [{"Id": member.instance_id}])
+                    self._targets.register(arn, [{"Id": member.instance_id}])
                 except ServiceException as error:
                     fleet.event(
                         "information",
                         "registerWithLoadBalancersFailed",
                         f"{arn}: {error.message} ({error.code})",
                     )
+
+
+def _words(refused: Refusal, pool: Pool) -> str:
+    return refused.text(instance_type=pool.instance_type, zone=pool.zone, subnet=pool.subnet_id)
+
+
+def left_out(pool: Pool, text: str) -> str:
+    """What a fleet's history says of a launch specification that is left out for a while."""
+    return (
+        f'{pool}: Repeated errors have occurred processing the launch specification "{pool}". It '
+        f"will not be retried for at least 13 minutes. Error message: {text}"
+    )
 
 
 def no_room(pool: Pool) -> str:

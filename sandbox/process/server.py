@@ -28,6 +28,7 @@ from sandbox.machines.simulated.machines import SimulatedMachines
 from sandbox.process import quick_start
 from sandbox.process.directory import Directory
 from sandbox.process.say import say
+from sandbox.state.account import Account
 from sandbox.state.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -64,8 +65,9 @@ class Server:
         self._scripts = Scripts()
         clock = Clock(options.speed)
         self._machines = _machines(options, clock, self._scripts)
-        self._engine = Engine(options.region, self._machines, clock, self._scripts)
-        self._balancers = Balancers(self._engine, self._describe)
+        self._account = Account(options.region, self._machines, clock, self._scripts)
+        self._engine = Engine(self._account)
+        self._balancers = Balancers(self._account, self._engine.targets.routes, self._describe)
         self._images: list[InitialImage] = []
         self._http: BaseWSGIServer | None = None
         self._inside: BaseWSGIServer | None = None
@@ -73,11 +75,11 @@ class Server:
     def start(self) -> dict[str, Any]:
         """Returns the description once everything answers."""
         self._images = self._machines.initial_images(self.options.kept)
-        with self._engine.lock:
+        with self._account.lock:
             self._furnish()
-        recorder, faults, limits = Recorder(), Faults(), Limits(self._engine.clock)
-        stale = StaleReads(self._engine)
-        inventory = Inventory(self._engine)
+        recorder, faults, limits = Recorder(), Faults(), Limits(self._account.clock)
+        stale = StaleReads(self._account)
+        inventory = Inventory(self._account)
         control = Control(
             self._engine,
             recorder,
@@ -90,7 +92,7 @@ class Server:
             self._furnish,
         )
         aws = app.application(self._engine)
-        gateway = Gateway(self._engine, aws, control, recorder, faults, limits, stale)
+        gateway = Gateway(self._account, aws, control, recorder, faults, limits, stale)
         self._http = make_server(
             "127.0.0.1", self.options.port, gateway, threaded=True, request_handler=_Quiet
         )
@@ -114,7 +116,9 @@ class Server:
     def _furnish(self) -> None:
         directory = self.options.directory
         old_key = directory.key.read_text() if directory.key.exists() else None
-        key = initial_account.create(self._engine, self._images, self.options.account, old_key)
+        key = initial_account.create(
+            self._account, self._engine.images, self._images, self.options.account, old_key
+        )
         directory.write_key(key)
 
     def _describe(self) -> dict[str, Any]:

@@ -1,21 +1,13 @@
-"""How many instances each pool has room for; without a limit, any number.
+"""Limits on how many instances fit: per pool, and per account. Without a limit, any number.
 
-A limit is named market:type/zone, each part may be "*": "spot:t3.micro/eu-west-1a", "spot:*/*".
-`account` limits the number of spot instances as EC2's own quota does.
+A limit is named as places.py says. `account` limits the number of spot instances, as EC2's own
+quota does.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sandbox.state.records import State
+from sandbox.state import places
+from sandbox.state.records import State
 
 ACCOUNT = "account"
-
-
-def name(market: str, instance_type: str, zone: str) -> str:
-    return f"{market}:{instance_type}/{zone}"
 
 
 def free(state: State, pool: str, *, spot: bool) -> int | None:
@@ -23,7 +15,7 @@ def free(state: State, pool: str, *, spot: bool) -> int | None:
     room = [
         max(limit - _used(state, key), 0)
         for key, limit in state.capacity.items()
-        if key != ACCOUNT and covers(key, pool, spot=spot)
+        if key != ACCOUNT and places.covers(key, pool, spot=spot)
     ]
     return min(room, default=None)
 
@@ -38,15 +30,6 @@ def account_free(state: State) -> int | None:
 
 def _used(state: State, key: str) -> int:
     return sum(
-        record.alive and covers(key, record.pool, spot=record.spot)
+        record.alive and places.covers(key, record.pool, spot=record.spot)
         for record in state.instances.values()
     )
-
-
-def covers(key: str, pool: str, *, spot: bool) -> bool:
-    """Whether a limit of that name is about this pool ("type/zone")."""
-    market, _, rest = key.partition(":")
-    if market not in ("*", "spot" if spot else "on-demand"):
-        return False
-    wanted, actual = rest.split("/"), pool.split("/")
-    return all(a in ("*", b) for a, b in zip(wanted, actual, strict=True))

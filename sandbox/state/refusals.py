@@ -1,20 +1,15 @@
 """Launches that EC2 refuses for a reason other than capacity: quotas, rights, keys, subnets.
 
-A refusal is named as a capacity limit is, market:type/zone with "*" for any. It is told in one of
-two ways, as EC2 does: as an error of the fleet, or inside an information that a launch
-specification is left out for a while. Any code may be asked for; some have EC2's words here.
+A refusal is named as places.py says. EC2 tells it in one of two ways: as an error of the fleet, or
+inside the information that a launch specification is left out for a while. Any code may be asked
+for; some have EC2's words here.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from sandbox.state import capacity
-
-if TYPE_CHECKING:
-    from sandbox.fleets.pools import Pool
-    from sandbox.state.records import State
+from sandbox.state import places
 
 Envelope = Literal["error", "blacklisted"]
 QUOTA = "MaxSpotInstanceCountExceeded"
@@ -46,9 +41,9 @@ class Refusal:
             return "spotInstanceCountLimitExceeded"
         return "spotFleetRequestConfigurationInvalid"
 
-    def text(self, pool: Pool) -> str:
+    def text(self, *, instance_type: str, zone: str, subnet: str) -> str:
         words = _WORDS.get(self.code, "The launch was refused.").format(
-            subnet=pool.subnet_id, type=pool.instance_type, zone=pool.zone
+            type=instance_type, zone=zone, subnet=subnet
         )
         return f"{words} (Service: AmazonEC2; Status Code: 400; Error Code: {self.code})"
 
@@ -62,17 +57,6 @@ def refusal(code: str, envelope: str) -> Refusal:
     return Refusal(code, envelope)  # type: ignore[arg-type]
 
 
-def of(state: State, pool: Pool, *, spot: bool) -> Refusal | None:
-    """What EC2 says of a launch in this pool; None: nothing against it."""
-    return next(
-        (one for key, one in state.refusals.items() if capacity.covers(key, pool.key, spot=spot)),
-        None,
-    )
-
-
-def left_out(pool: Pool, text: str) -> str:
-    """What the information says of a launch specification that is left out."""
-    return (
-        f'{pool}: Repeated errors have occurred processing the launch specification "{pool}". It '
-        f"will not be retried for at least 13 minutes. Error message: {text}"
-    )
+def of(refused: Mapping[str, Refusal], pool: str, *, spot: bool) -> Refusal | None:
+    """What EC2 says of a launch in this pool ("type/zone"); None: nothing against it."""
+    return next((one for key, one in refused.items() if places.covers(key, pool, spot=spot)), None)
