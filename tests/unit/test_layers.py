@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,26 @@ STAND_INS = {"sandbox", "moto", "docker", "aiohttp", "tests", "examples", "bench
 
 # The rooms of decisions, in the order in which one may import another: only what is before it.
 ROOMS = ("bake", "serve", "keep", "release", "show", "start")
+# The sandbox's rooms, in the same order: its folders, and the files at its top.
+SANDBOX_ROOMS = (
+    "loop_thread",
+    "packer_standin",
+    "machines",
+    "metadata",
+    "state",
+    "machines.docker",
+    "machines.simulated",
+    "compute",
+    "balancing",
+    "fleets",
+    "engine",
+    "faults",
+    "api",
+    "control",
+    "process",
+    "client",
+    "__main__",
+)
 # What has a door to AWS or Prefect, or to people.
 DOORS = ("spotkiln/aws", "spotkiln/cli", "spotkiln/receiver")
 
@@ -51,7 +72,28 @@ def imported(path: Path) -> tuple[str, ...]:
     assert {"tasks", "flows"}.isdisjoint(name.partition(".")[0] for name in names), (
         f"{path}: spotkiln.tasks and spotkiln.flows, or the same file is loaded under two names"
     )
-    return tuple(re.sub(r"^spotkiln\.(?=(tasks|flows)\b)", "", name) for name in names)
+    return tuple(folder_name(name) for name in names)
+
+
+def folder_name(module: str) -> str:
+    return re.sub(r"^spotkiln\.(?=(tasks|flows)\b)", "", module)
+
+
+@cache
+def modules_imported(path: Path) -> frozenset[str]:
+    """The modules of this repository that a file imports: inside functions and for type checkers
+    too, and `from package import module` as the module."""
+    names = set(imported(path))
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(folder_name(name) for name in names if file_of(name) is not None)
+
+
+def file_of(name: str) -> Path | None:
+    path = ROOT.joinpath(*name.split("."))
+    found = (path.with_suffix(".py"), path / "__init__.py")
+    return next((one for one in found if one.is_file()), None)
 
 
 def tops(path: Path) -> set[str]:
@@ -144,6 +186,39 @@ def test_flows_are_the_order_of_things_and_nothing_else(path: Path) -> None:
 @pytest.mark.parametrize("path", modules("sandbox"), ids=name_of)
 def test_the_sandbox_does_not_know_the_product(path: Path) -> None:
     assert tops(path).isdisjoint({"spotkiln", "tasks", "flows", "prefect"})
+
+
+def sandbox_room(module: str) -> str:
+    """From "sandbox.state.records" to "state"; a file at the top is a room of its own."""
+    within = module.removeprefix("sandbox").lstrip(".")
+    file = file_of(module)
+    assert file is not None, module
+    is_room = file.name == "__init__.py"
+    return within if is_room or "." not in within else within.rpartition(".")[0]
+
+
+def test_the_order_of_the_sandbox_names_all_its_rooms() -> None:
+    rooms = {sandbox_room(name_of(path)) for path in modules("sandbox")}
+    assert rooms == {"", *SANDBOX_ROOMS}
+
+
+@pytest.mark.parametrize("room", SANDBOX_ROOMS)
+def test_a_room_of_the_sandbox_knows_only_those_before_it(room: str) -> None:
+    known = {"", *SANDBOX_ROOMS[: SANDBOX_ROOMS.index(room) + 1]}
+    for path in modules("sandbox"):
+        if sandbox_room(name_of(path)) == room:
+            named = [name for name in modules_imported(path) if name.startswith("sandbox.")]
+            assert {sandbox_room(name) for name in named} <= known, path
+
+
+@pytest.mark.parametrize("top", ["sandbox", "tasks", "flows"])
+def test_no_module_imports_itself_by_way_of_others(top: str) -> None:
+    """An import inside a function, or for type checkers alone, counts: it only hides a circle."""
+    graph = {name_of(path): modules_imported(path) for path in modules(top)}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(reversed(error.args[1])))
 
 
 @pytest.mark.parametrize("path", modules("spotkiln/cli"), ids=name_of)
