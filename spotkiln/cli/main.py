@@ -15,6 +15,7 @@ import anyio
 from cyclopts import App, CycloptsError, Parameter
 
 from spotkiln import __version__
+from spotkiln.aws.bake.infra import target_group
 from spotkiln.aws.keep.versions import list_versions
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.cli import automations as automating
@@ -57,7 +58,7 @@ def versions(name: str, /, *, as_json: Json = False) -> int:
     """The versions that NAME's target group can go back to, the one released last first."""
     spec = spec_of(name)
     aws = connect(resolve_region(spec.infra.region))
-    found = list_versions(aws, spec.app.name, spec.infra.target_group)
+    found = list_versions(aws, spec.app.name, target_group(aws, spec.infra.target_group))
     rows = ((x.image, x.commit[:12], moment(x.released), x.serving or "", x.remarks) for x in found)
     header = ["IMAGE", "COMMIT", "RELEASED", "SERVING", "REMARKS"]
     show(found, columns(header, rows), as_json=as_json)

@@ -177,8 +177,7 @@ class ReleaseRun:
 
     def _note_versions(self) -> None:
         if infra := self.book.infra:
-            group = self.spec.infra.target_group
-            found = list_versions(connect(infra.region), self.spec.app.name, group)
+            found = list_versions(connect(infra.region), self.spec.app.name, infra.target_group)
             self.note(VersionsSeen(versions=tuple(found)))
 
     def leave(self) -> None:

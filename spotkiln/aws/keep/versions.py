@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from spotkiln.aws.bake import image as images
-from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.bake.infra import target_group as find_group
 from spotkiln.aws.serve import fleet as fleets
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
+from spotkiln.bake.infra import TargetGroup
 from spotkiln.errors import InputError
 from spotkiln.keep import hold
 from spotkiln.keep.promotion import recorded
@@ -15,9 +16,8 @@ from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.serving import serving
 
 
-def _look(aws: Aws, app: str, target_group: str) -> tuple[list[Version], Fleet | None]:
+def _look(aws: Aws, app: str, group: TargetGroup) -> tuple[list[Version], Fleet | None]:
     """The target group's versions, and the fleet that serves it."""
-    group = aws_infra.target_group(aws, target_group)
     every = fleets.listing(aws)
     # Of several fleets the newest serves: the others are on their way out.
     current = next(iter(serving(every, group.arn)), None)
@@ -25,9 +25,9 @@ def _look(aws: Aws, app: str, target_group: str) -> tuple[list[Version], Fleet |
     return listing(recorded(found, every, group.name), group.name, current), current
 
 
-def list_versions(aws: Aws, app: str, target_group: str) -> list[Version]:
-    """The application's versions in the target group (its name), the one released last first."""
-    return _look(aws, app, target_group)[0]
+def list_versions(aws: Aws, app: str, group: TargetGroup) -> list[Version]:
+    """The application's versions in the target group, the one released last first."""
+    return _look(aws, app, group)[0]
 
 
 def _image(aws: Aws, version: Version) -> Image:
@@ -44,7 +44,7 @@ def find_image(aws: Aws, app: str, target_group: str, wanted: str) -> Image:
     Raises:
         InputError: there is no such version; the message lists those there are.
     """
-    versions, _ = _look(aws, app, target_group)
+    versions, _ = _look(aws, app, find_group(aws, target_group))
     if versions and wanted in {"", PREVIOUS}:
         return _image(aws, versions[0])
     return _image(aws, choose(versions, wanted, app))
@@ -59,7 +59,7 @@ def find_way_back(
     Raises:
         InputError: there is no such version; the message lists those there are.
     """
-    versions, current = _look(aws, app, target_group)
+    versions, current = _look(aws, app, find_group(aws, target_group))
     version = choose(versions, wanted, app)
     say(f"going back to {version}")
     held = hold.after_rollback(current, versions, version)
