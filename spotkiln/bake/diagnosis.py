@@ -89,7 +89,9 @@ def _redirected(facts: Facts) -> Diagnosis | None:
     if answer.status not in REDIRECTS:
         return None
     detail = _asked(answer, facts.expected)
-    if answer.location.startswith("https:") and answer.url.startswith("http:"):
+    permanent = answer.status in {301, 308}
+    # Where to is not known of a server: what redirects for good forces HTTPS as a rule.
+    if answer.location.startswith("https:") or (permanent and not answer.location):
         return Diagnosis(
             summary="it sends the health check to HTTPS",
             detail=detail,

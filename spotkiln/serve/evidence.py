@@ -3,7 +3,12 @@
 import re
 from collections.abc import Iterable
 
+from spotkiln import tags as t
+from spotkiln.bake.diagnosis import diagnose
+from spotkiln.bake.facts import Answer, Facts, Where, journal_lines, units_said
+from spotkiln.bake.infra import HealthCheck
 from spotkiln.noun import Noun
+from spotkiln.serve.gate import BLAMES_IMAGE, Verdict
 from spotkiln.serve.refusal import ending
 from spotkiln.target import Health, Instance, Target
 
@@ -12,6 +17,8 @@ CONSOLES = 3
 CONSOLE_CHARACTERS = 6000
 LAST_LINES = 15
 # Colours and cursor movements of a terminal.
+# What AWS says of a target that gave another status.
+CODE = re.compile(r"with these codes: \[(\d{3})\]")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -31,6 +38,37 @@ class Evidence(Noun):
             if lines := text.rstrip().splitlines():
                 return "\n".join([f"console of {instance}:", *lines[-LAST_LINES:]])
         return ""
+
+
+def with_known_cause(verdict: Verdict, evidence: Evidence, check: HealthCheck) -> Verdict:
+    """With what the application's last lines, or the status that it answers, are known to mean, and
+    the line to change. Where the image is not to blame, its lines prove nothing."""
+    if verdict.cause not in BLAMES_IMAGE:
+        return verdict
+    serving = {x.instance for x in evidence.targets if x.health is Health.HEALTHY}
+    for one in evidence.instances:
+        if one.id in serving:
+            continue
+        app = one.tags.get(t.APP, "")
+        lines = journal_lines(evidence.consoles.get(one.id, ""))
+        facts = Facts(
+            app=app,
+            where=Where.SERVER,
+            expected=check.matcher,
+            units=units_said(app, lines),
+            answer=Answer(url=check.path, status=_status(evidence, one.id)),
+            lines=lines,
+        )
+        if found := diagnose(facts):
+            return verdict.model_copy(update={"advice": f"Cause: {found}"})
+    return verdict
+
+
+def _status(evidence: Evidence, instance: str) -> int:
+    """What it answered the health check; 0 if that is not known."""
+    told = next((x.description for x in evidence.targets if x.instance == instance), "")
+    code = CODE.search(told)
+    return int(code[1]) if code else 0
 
 
 def failing_first(

@@ -9,10 +9,11 @@ from prefect.artifacts import create_markdown_artifact
 from spotkiln.aws.serve.evidence import collect
 from spotkiln.aws.serve.gate import watch
 from spotkiln.aws.serve.ingress import explained
-from spotkiln.aws.session import Aws, connect
+from spotkiln.aws.session import connect
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import CapacityError, GateFailed, ImageRejected
+from spotkiln.serve.evidence import Evidence, with_known_cause
 from spotkiln.serve.fleet import Fleet, FleetSpec, next_attempt
 from spotkiln.serve.gate import (
     BLAMES_CAPACITY,
@@ -71,27 +72,26 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Se
     verdict = watch(aws, fleet, infra, bounds, CLOCK, progress)
     if verdict.outcome is Outcome.HEALTHY:
         return progress.last.servers if progress.last else ()
+    evidence = collect(aws, fleet, infra)
     verdict = explained(aws, infra, verdict, progress.last)
-    words = _keep_evidence(aws, fleet, infra, verdict)
+    verdict = with_known_cause(verdict, evidence, infra.target_group.health_check)
+    _keep_evidence(fleet, verdict, evidence)
     text = f"the new servers did not pass the gate: {verdict}"
     if verdict.cause in BLAMES_CAPACITY:
         raise CapacityError(text)
     if verdict.cause in BLAMES_IMAGE:
-        raise ImageRejected(text, verdict.cause, words)
-    raise GateFailed(text, verdict.cause, words)
+        raise ImageRejected(text, verdict.cause, evidence.last_words)
+    raise GateFailed(text, verdict.cause, evidence.last_words)
 
 
-def _keep_evidence(aws: Aws, fleet: Fleet, infra: Infra, verdict: Verdict) -> str:
-    """On a page of its own; the last words of what failed. Whatever goes wrong here does not take
-    the verdict's place."""
-    evidence = collect(aws, fleet, infra)
+def _keep_evidence(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> None:
+    """On a page of its own. Whatever goes wrong here does not take the verdict's place."""
     try:
         create_markdown_artifact(
             key=f"evidence-{fleet.release}", markdown=evidence_page(fleet, verdict, evidence)
         )
     except Exception as error:  # noqa: BLE001 - the rollback must go on
         say(f"the evidence could not be kept: {error}", logging.WARNING)
-    return evidence.last_words
 
 
 def prove(

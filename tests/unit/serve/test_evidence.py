@@ -1,8 +1,9 @@
 """What is shown first of a failed fleet, and how much of its consoles."""
 
-from spotkiln.serve.evidence import Evidence, failing_first, last_lines
+from spotkiln.serve.evidence import Evidence, failing_first, last_lines, with_known_cause
+from spotkiln.serve.gate import Cause, Outcome, Verdict
 from tests.unit.looks import INTERRUPTED, OWN_END
-from tests.unit.nouns import instance, target
+from tests.unit.nouns import health_check, instance, target
 
 
 def test_what_failed_comes_first() -> None:
@@ -53,3 +54,51 @@ def test_the_last_words_are_the_first_console_that_has_any() -> None:
     lines = told.last_words.splitlines()
     assert (lines[0], lines[-1], len(lines)) == ("console of i-2:", "no database", 16)
     assert Evidence(consoles={"i-1": "\n"}).last_words == ""
+
+
+JOURNAL = """\
+[    4.2] EXT4-fs (nvme0n1p1): mounted
+2026-11-26T01:00:46+0000 i-1 shop[65]: Missing `secret_key_base` for 'production' environment
+2026-11-26T01:00:47+0000 i-1 systemd[1]: shop.service: Main process exited, code=exited, status=1/F
+2026-11-26T01:00:47+0000 i-1 systemd[1]: shop.service: Failed with result 'exit-code'.
+"""
+
+
+def told(cause: Cause, console: str = "", description: str = "", serving: str = "") -> Verdict:
+    """The verdict on two servers, of which the second failed so."""
+    serves, fails = (
+        instance(name).model_copy(update={"tags": {"spotkiln:app": "shop"}})
+        for name in ("i-1", "i-2")
+    )
+    evidence = Evidence(
+        instances=(serves, fails),
+        targets=(
+            target("i-1"),
+            target("i-2", "unhealthy").model_copy(update={"description": description}),
+        ),
+        consoles={"i-1": serving, "i-2": console},
+    )
+    verdict = Verdict(outcome=Outcome.FAILED, cause=cause, detail="sick", advice="")
+    return with_known_cause(verdict, evidence, health_check())
+
+
+def test_a_known_cause_is_read_from_a_servers_console() -> None:
+    assert str(told(Cause.FAILING_CHECK, JOURNAL)) == (
+        "failing check: sick. Cause: the setting SECRET_KEY_BASE is missing (Missing "
+        "`secret_key_base` for 'production' environment). Add SECRET_KEY_BASE to `environment`"
+    )
+
+
+def test_the_status_that_aws_tells_counts_more_than_the_console() -> None:
+    found = told(Cause.FAILING_CHECK, JOURNAL, "Health checks failed with these codes: [301]")
+    assert "it sends the health check to HTTPS (/up was answered with 301" in found.advice
+
+
+def test_what_is_not_known_or_not_the_images_fault_is_not_explained() -> None:
+    assert told(Cause.FAILING_CHECK, "nothing known").advice == ""
+    assert (
+        told(Cause.FAILING_CHECK, "", "Health checks failed with these codes: [500]").advice == ""
+    )
+    assert told(Cause.OUTSIDE, JOURNAL).advice == ""
+    # What one says that serves is no reason for another.
+    assert told(Cause.FAILING_CHECK, "nothing known", serving=JOURNAL).advice == ""
