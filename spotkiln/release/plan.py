@@ -77,7 +77,7 @@ def make_plan(
     quotas: Sequence[str],
     price: Estimate,
 ) -> Plan:
-    least, most = doubled(spec.gate, infra.target_group)
+    least, most = doubled(spec.gate_for(source), infra.target_group)
     adopted = foreign.adoptable if infra.adopt else []
     old = () if unchanged else (*retire, *adopted)
     return Plan(

@@ -12,6 +12,7 @@ from spotkiln.bake.image import Image
 from spotkiln.bake.infra import InfraNames
 from spotkiln.bake.junit import TestReport
 from spotkiln.bake.precedence import Setting
+from spotkiln.bake.source import Source
 from spotkiln.keep.versions import Version
 from spotkiln.noun import Noun
 from spotkiln.release.trigger import Trigger
@@ -55,6 +56,12 @@ class ReleaseSpec(Noun):
     even_if_held: bool = False
     keep_rejected: bool = False
     keep_versions: Versions = 5
+
+    def gate_for(self, source: Source | None) -> GatePolicy:
+        """With what the released commit's own limits say where it leaves something open; of a
+        rollback, which has no commit checked out, the deployment's."""
+        start = source.app.start_seconds if source else self.app.start_seconds
+        return self.gate if start is None else self.gate.for_start(start)
 
 
 class Outcome(StrEnum):

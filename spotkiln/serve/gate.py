@@ -1,12 +1,18 @@
 """The gate: when a new fleet counts as proved, what is seen of it, and what the verdict says."""
 
 from enum import StrEnum
+from typing import Self
 
 from pydantic import Field
 
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.noun import Noun, number_or_empty
 from spotkiln.target import Health, Instance, Server, Target, server_of
+
+# What a machine takes from its launch until the application is started; and both, where the
+# application's own limit is not known.
+MACHINE_SECONDS = 30
+BOOT_SECONDS = 120
 
 
 class GatePolicy(Noun):
@@ -20,12 +26,14 @@ class GatePolicy(Noun):
         description="For how many intervals of the target group's own health check the whole "
         "capacity must be found healthy, without a break.",
     )
-    boot_seconds: int = Field(
-        default=120,
+    boot_seconds: int | None = Field(
+        default=None,
         ge=0,
-        le=3600,
+        le=4 * 3600,
         title="Expected boot (s)",
-        description="From launch until the application answers, generously.",
+        description="From launch until the application answers, generously. Empty: 30 + the "
+        "application's start limit. A migration at each boot counts as well.",
+        json_schema_extra=number_or_empty,
     )
     fulfilment_seconds: int = Field(
         default=600,
@@ -67,6 +75,12 @@ class GatePolicy(Noun):
         title="Flaps allowed",
         description="How often one instance may fall from healthy back to unhealthy.",
     )
+
+    def for_start(self, start_seconds: int) -> Self:
+        """The policy for an application with this start limit."""
+        if self.boot_seconds is not None:
+            return self
+        return self.model_copy(update={"boot_seconds": MACHINE_SECONDS + start_seconds})
 
 
 class Cause(StrEnum):
@@ -167,7 +181,8 @@ def limits(policy: GatePolicy, group: TargetGroup) -> Limits:
     to_healthy = check.healthy_threshold * check.interval
     grace = policy.grace_seconds
     if grace is None:
-        grace = policy.boot_seconds + to_unhealthy
+        boot = BOOT_SECONDS if policy.boot_seconds is None else policy.boot_seconds
+        grace = boot + to_unhealthy
     health = policy.health_seconds
     if health is None:
         health = grace + to_unhealthy + to_healthy + 60

@@ -56,7 +56,14 @@ def serve(
     with run.timed("gate"):
         try:
             new, servers = prove(
-                new, size.spec, spec.fleet, image, found, spec.gate, tags, turn.check
+                new,
+                size.spec,
+                spec.fleet,
+                image,
+                found,
+                spec.gate_for(run.book.source),
+                tags,
+                turn.check,
             )
         except ImageRejected as error:
             with not_urgent("mark the image"):

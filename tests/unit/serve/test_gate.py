@@ -57,6 +57,12 @@ def test_limits_are_derived_from_the_target_group() -> None:
     )
 
 
+def test_the_grace_follows_the_applications_own_start_limit() -> None:
+    slow = GatePolicy().for_start(300)
+    assert limits(slow, target_group()).grace == 30 + 300 + 2 * 5
+    assert limits(GatePolicy(boot_seconds=5).for_start(300), target_group()).grace == 5 + 2 * 5
+
+
 def test_given_seconds_are_taken_as_given() -> None:
     policy = GatePolicy(grace_seconds=0, health_seconds=7, fulfilment_seconds=9, polls=1)
     found = limits(policy, target_group())
