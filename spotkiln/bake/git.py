@@ -116,7 +116,8 @@ def _read(asked: AppSpec, repository: Path, commit: str) -> tuple[Settled, list[
     """How this commit is released, and the files that are released of it."""
     folder = asked.folder
     entries = fill(repository, commit, [folder] if folder else [])
-    if folder and not _below(entries, folder):
+    # Not a file, nor a link, which could lead anywhere.
+    if folder and not any(one.path.startswith(os.fsencode(f"{folder}/")) for one in entries):
         raise InputError(
             f"{commit[:12]} has no folder {folder!r}: name one that it has, from the top"
         )

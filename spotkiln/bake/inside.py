@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spotkiln.bake.description import Description
+from spotkiln.bake.detect.detect import detect
 from spotkiln.bake.detect.detected import Detected
 from spotkiln.bake.manifest import FILE, read_manifest
+from spotkiln.bake.tree import MOST_BYTES, Tree, worth_reading
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
@@ -18,6 +20,13 @@ class Inside(Noun):
 
     description: Description | None
     detected: Detected
+
+
+def _text(path: Path) -> str:
+    """Empty if it is too large; Postgres, which keeps what we tell, takes no NUL."""
+    if path.stat().st_size > MOST_BYTES:
+        return ""
+    return path.read_bytes().decode(errors="replace").replace("\0", "\ufffd")
 
 
 def look_inside(folder: Path, names: Iterable[str], called: str = "") -> Inside:
@@ -33,4 +42,5 @@ def look_inside(folder: Path, names: Iterable[str], called: str = "") -> Inside:
     description = None
     if FILE in there:
         description = read_manifest((folder / FILE).read_bytes(), called + FILE)
-    return Inside(description=description, detected=Detected())
+    texts = {one: _text(folder / one) for one in there if worth_reading(one)}
+    return Inside(description=description, detected=detect(Tree(names=there, texts=texts)))

@@ -1,0 +1,43 @@
+"""Go: one program, compiled at build time."""
+
+import re
+
+from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.tree import Tree
+
+REPORTER = "gotest.tools/gotestsum"
+
+
+def detect_go(tree: Tree) -> Detected | None:
+    text = tree.text("go.mod")
+    if not tree.has("go.mod"):
+        return None
+    notes = Notes("Go")
+    programs = tree.fitting(r"cmd/[^/]+/main\.go")
+    if tree.has("main.go"):
+        package, why = ".", "main.go is there"
+    elif len(programs) == 1:
+        package, why = f"./{programs[0].removesuffix('/main.go')}", f"{programs[0]} is there"
+    else:
+        package, why = "", f"go.mod, and {len(programs) or 'no'} programs below cmd/"
+    if package:
+        notes.say("build", f"go build -o bin/app {package}", why)
+        notes.say("start", "bin/app", why)
+    else:
+        notes.miss("build", f"{why}: say which one serves")
+        notes.miss("start", f"{why}: say which one serves")
+    notes.say("test_setup", "", "go fetches what tests need")
+    tool = re.search(rf"^\s*(?:tool\s+)?{REPORTER}\b", text, re.MULTILINE)
+    runner = "go tool gotestsum" if tool else "gotestsum"
+    told = f"go.mod has {REPORTER}" if tool else "go test writes no JUnit report, gotestsum does"
+    notes.say("test", f'{runner} --junitfile="$JUNIT" ./...', told)
+    if not tool:
+        notes.need("gotestsum", "for the tests' JUnit report")
+    notes.say("migrate", "", "go.mod tells of no migration")
+    notes.say("notify", False, "that it is ready, its health path tells")
+    notes.say("health_path", "/", "none is known: name one that needs no login and no database")
+    for key in ("environment", "test_environment"):
+        notes.say(key, {}, "Go needs none")
+    if found := re.search(r"^go\s+(\d[\w.]*)", text, re.MULTILINE):
+        notes.need(f"Go {found[1]}", "go.mod")
+    return notes.told()

@@ -1,0 +1,142 @@
+"""Node: an application with a package.json."""
+
+import json
+from typing import Any
+
+from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.shell import why_not_one_command
+from spotkiln.bake.tree import Tree
+
+# Lock file, all packages, those of production alone, and what runs a script.
+MANAGERS = {
+    "package-lock.json": ("npm ci --include=dev", "npm prune --omit=dev", "npm run"),
+    "npm-shrinkwrap.json": ("npm ci --include=dev", "npm prune --omit=dev", "npm run"),
+    "pnpm-lock.yaml": (
+        "pnpm install --frozen-lockfile --prod=false",
+        "pnpm prune --prod",
+        "pnpm run",
+    ),
+    "yarn.lock": (
+        "yarn install --frozen-lockfile --production=false",
+        "yarn install --frozen-lockfile --production=true",
+        "yarn run",
+    ),
+    "bun.lock": ("bun install --frozen-lockfile", "bun install --production", "bun run"),
+    "bun.lockb": ("bun install --frozen-lockfile", "bun install --production", "bun run"),
+}
+NO_LOCK = ("npm install --include=dev", "npm prune --omit=dev", "npm run")
+JEST = (
+    'JEST_JUNIT_OUTPUT_FILE="$JUNIT" node_modules/.bin/jest --ci --reporters=default'
+    " --reporters=jest-junit"
+)
+# Each writes JUnit's XML by itself, or with what is beside it.
+RUNNERS = {
+    "vitest": ("", 'node_modules/.bin/vitest run --reporter=junit --outputFile="$JUNIT"'),
+    "jest": ("jest-junit", JEST),
+    "mocha": ("", 'node_modules/.bin/mocha --reporter xunit --reporter-option output="$JUNIT"'),
+}
+NODE_TEST = 'node --test --test-reporter=junit --test-reporter-destination="$JUNIT"'
+SHELL_START = ("node", "npm", "npx", "yarn", "pnpm", "bun", "./", "node_modules/")
+
+
+class _Package:
+    def __init__(self, text: str) -> None:
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = {}
+        self._found: dict[str, Any] = found if isinstance(found, dict) else {}
+        self.scripts = self.texts("scripts")
+        self.engines = self.texts("engines")
+        self.runtime = self.texts("dependencies")
+        self.all = {**self.runtime, **self.texts("devDependencies")}
+
+    def texts(self, key: str) -> dict[str, str]:
+        found = self._found.get(key)
+        return (
+            {k: v for k, v in found.items() if isinstance(v, str)}
+            if isinstance(found, dict)
+            else {}
+        )
+
+    def text(self, key: str) -> str:
+        found = self._found.get(key)
+        return found if isinstance(found, str) else ""
+
+
+def _start(package: _Package, tree: Tree, run: str) -> tuple[str, str] | None:
+    script = package.scripts.get("start", "")
+    if script:
+        why = "package.json has the script start"
+        words = script.split()
+        if why_not_one_command(script) or "=" in words[0]:
+            # Several commands, or variables: the shell of the package manager knows.
+            return f"{run} start", why
+        if script.startswith(SHELL_START):
+            return script, why
+        # A program of a package: started itself it gets systemd's signals.
+        return f"node_modules/.bin/{script}", why
+    if "next" in package.runtime:
+        return "node_modules/.bin/next start", "package.json has next"
+    main = package.text("main")
+    if main and main.removeprefix("./") in tree.names:
+        return f"node {main}", "package.json has main"
+    if name := tree.has("server.js", "server.mjs", "index.js", "app.js"):
+        return f"node {name}", f"{name} is there"
+    return None
+
+
+def _test(package: _Package, notes: Notes) -> None:
+    script = package.scripts.get("test", "")
+    for runner, (reporter, command) in RUNNERS.items():
+        if runner not in package.all:
+            continue
+        if reporter and reporter not in package.all:
+            notes.miss(
+                "test", f"package.json has {runner} and no {reporter}: add it for a JUnit report"
+            )
+        else:
+            notes.say(
+                "test",
+                command,
+                f"package.json has {' and '.join(filter(None, (runner, reporter)))}",
+            )
+        return
+    if "node --test" in script:
+        rest = script.partition("node --test")[2]
+        # What its script says besides, such as where the tests are.
+        if not any(sign in rest for sign in "&|;"):
+            notes.say("test", f"{NODE_TEST}{rest}", "package.json's test is node --test")
+            return
+    notes.miss("test", "no test runner is known that writes a JUnit report: write one to $JUNIT")
+
+
+def detect_node(tree: Tree) -> Detected | None:
+    if not tree.has("package.json"):
+        return None
+    package = _Package(tree.text("package.json"))
+    notes = Notes("Node")
+    lock = tree.has(*MANAGERS)
+    everything, prune, run = MANAGERS.get(lock, NO_LOCK)
+    why = f"{lock} is there" if lock else "package.json has no lock file beside it"
+    build = [everything]
+    if "build" in package.scripts:
+        build.append(f"{run} build")
+        why += ", package.json has the script build"
+    notes.say("build", " && ".join([*build, prune]), why)
+    notes.say("test_setup", everything, "the tests may need all packages")
+    notes.say("migrate", "", "package.json tells of no migration")
+    if start := _start(package, tree, run):
+        notes.say("start", *start)
+    else:
+        notes.miss("start", "package.json has neither a script start nor main")
+    notes.say("notify", False, "Node does not tell systemd when it is ready")
+    _test(package, notes)
+    notes.say("health_path", "/", "none is known: name one that needs no login and no database")
+    notes.say("environment", {"NODE_ENV": "production"}, "package.json is there")
+    notes.say("test_environment", {"NODE_ENV": "test"}, "package.json is there")
+    if (tool := run.split()[0]) != "npm":
+        notes.need(tool, lock)
+    if wanted := package.engines.get("node"):
+        notes.need(f"Node {wanted}", "package.json's engines")
+    return notes.told()

@@ -1,0 +1,228 @@
+"""Python: Django, or another application on WSGI or ASGI."""
+
+import re
+import tomllib
+from typing import Any
+
+from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.tree import Tree
+
+PYTHON = ".venv/bin/python"
+ASGI = ("fastapi", "starlette", "litestar", "quart", "django-ninja")
+WSGI = ("flask", "bottle", "falcon", "pyramid")
+NOT_THE_APPLICATION = ("tests/", "test/", "docs/", "examples/", "scripts/", "manage.py")
+SERVERS = ("gunicorn", "uvicorn", "hypercorn", "daphne", "waitress")
+# The name of a package before its extras, its version or its marker.
+_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+def _names(lines: list[str]) -> set[str]:
+    found = (_NAME.match(line) for line in lines if not line.lstrip().startswith(("#", "-")))
+    return {re.sub(r"[._-]+", "-", one[1]).lower() for one in found if one}
+
+
+class _Project:
+    """What is asked for, and by which file."""
+
+    def __init__(self, tree: Tree) -> None:
+        try:
+            data: dict[str, Any] = tomllib.loads(tree.text("pyproject.toml"))
+        except tomllib.TOMLDecodeError:
+            data = {}
+        project, tool = _table(data, "project"), _table(data, "tool")
+        poetry = _table(tool, "poetry")
+        self.requires = str(project.get("requires-python") or "")
+        self.packaged = "build-system" in data
+        self.by: dict[str, str] = {}
+        groups = _table(data, "dependency-groups").values()
+        extras = _table(project, "optional-dependencies").values()
+        listed = [
+            project.get("dependencies"),
+            *groups,
+            *extras,
+            _table(tool, "uv").get("dev-dependencies"),
+        ]
+        texts = [x for one in listed if isinstance(one, list) for x in one if isinstance(x, str)]
+        for name in _names(texts):
+            self.by.setdefault(name, "pyproject.toml")
+        for group in (
+            poetry,
+            *(x for x in _table(poetry, "group").values() if isinstance(x, dict)),
+        ):
+            for key in ("dependencies", "dev-dependencies"):
+                for name in _table(group, key):
+                    self.by.setdefault(str(name).lower(), "pyproject.toml")
+        if "python" in self.by:
+            asked = _table(poetry, "dependencies").get("python")
+            self.requires = self.requires or (asked if isinstance(asked, str) else "")
+        for name in _names(tree.text("requirements.txt").splitlines()):
+            self.by.setdefault(name, "requirements.txt")
+
+    def has(self, *names: str) -> str:
+        """The first of these that is asked for, as a reason; empty if none is."""
+        return next((f"{self.by[one]} has {one}" for one in names if one in self.by), "")
+
+
+def _table(data: dict[str, Any], key: str) -> dict[str, Any]:
+    found = data.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _install(tree: Tree, notes: Notes) -> str:
+    """Into .venv, so that nothing of the system is changed; what builds it."""
+    venv = "python3 -m venv .venv"
+    if tree.has("uv.lock"):
+        notes.say("test_setup", "uv sync --frozen", "uv.lock is there")
+        notes.need("uv", "uv.lock")
+        return "uv sync --frozen --no-dev"
+    if tree.has("poetry.lock"):
+        # POETRY_… and no `poetry config`: that would be kept in a HOME that goes.
+        inside = "POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --no-interaction"
+        notes.say("test_setup", inside, "poetry.lock is there")
+        notes.need("poetry", "poetry.lock")
+        return f"{inside} --only main"
+    if name := tree.has("requirements.txt"):
+        more = tree.has(
+            "requirements-dev.txt", "requirements-test.txt", "dev-requirements.txt",
+            "requirements/dev.txt", "requirements/test.txt",
+        )  # fmt: skip
+        setup = f"{PYTHON} -m pip install --quiet --requirement {more}" if more else ""
+        notes.say("test_setup", setup, f"{more} is there" if more else "requirements.txt has all")
+        return f"{venv} && {PYTHON} -m pip install --quiet --requirement {name}"
+    notes.say("test_setup", "", "pyproject.toml is all there is")
+    return f"{venv} && {PYTHON} -m pip install --quiet ."
+
+
+def _serve(project: _Project, notes: Notes, module: str, *, asgi: bool, why: str) -> None:
+    """`module` is what servers are given, such as shop.wsgi:application."""
+    server = next((one for one in SERVERS if one in project.by), "")
+    # A pack of several, as fastapi[standard] is, brings uvicorn.
+    if not server and asgi and "fastapi" in project.by:
+        server = "uvicorn"
+    if not server:
+        notes.miss("start", f"{why}, and no server is asked for: add gunicorn or uvicorn")
+        return
+    told = project.has(server) or "fastapi brings uvicorn"
+    if module.endswith("()"):
+        # A function that makes the application: each server has its own word for that.
+        module = {
+            "gunicorn": f"'{module}'",
+            "uvicorn": f"--factory {module.removesuffix('()')}",
+            "waitress": f"--call {module.removesuffix('()')}",
+        }.get(server, module)
+    commands = {
+        "gunicorn": f"{PYTHON} -m gunicorn --bind 0.0.0.0:$PORT {module}",
+        "uvicorn": f"{PYTHON} -m uvicorn --host 0.0.0.0 --port $PORT {module}",
+        "hypercorn": f"{PYTHON} -m hypercorn --bind 0.0.0.0:$PORT {module}",
+        "daphne": f"{PYTHON} -m daphne -b 0.0.0.0 -p $PORT {module}",
+        "waitress": f"{PYTHON} -m waitress --port=$PORT {module}",
+    }
+    command = commands[server]
+    if server == "gunicorn" and asgi:
+        worker = "uvicorn_worker" if "uvicorn-worker" in project.by else "uvicorn.workers"
+        command = command.replace(" --bind", f" --worker-class {worker}.UvicornWorker --bind")
+    notes.say("start", command, f"{told}; {why}")
+    notes.say("notify", False, f"{told}: that it is ready, its health path tells")
+
+
+def _pytest(project: _Project, notes: Notes) -> bool:
+    why = project.has("pytest-django", "pytest")
+    if why:
+        notes.say("test", f'{PYTHON} -m pytest --junitxml="$JUNIT"', why)
+    return bool(why)
+
+
+def _django(tree: Tree, project: _Project, why: str, install: str, notes: Notes) -> None:
+    found = re.search(r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([\w.]+)", tree.text("manage.py"))
+    settings = found[1] if found else ""
+    package = settings.split(".")[0]
+    static = any("STATIC_ROOT" in text for name, text in tree.texts.items() if "settings" in name)
+    if static:
+        install += f" && {PYTHON} manage.py collectstatic --noinput"
+    notes.say("build", install, f"{why}{', settings have STATIC_ROOT' if static else ''}")
+    notes.say("migrate", f"{PYTHON} manage.py migrate --noinput", why)
+    server = next((one for one in SERVERS if one in project.by), "")
+    asgi = server in {"uvicorn", "hypercorn", "daphne"}
+    kind = "asgi" if asgi else "wsgi"
+    modules = tree.fitting(rf"[^/]+/{kind}\.py")
+    if modules:
+        package = modules[0].split("/")[0] if f"{package}/{kind}.py" not in modules else package
+        module = f"{package}.{kind}:application"
+        _serve(project, notes, module, asgi=asgi, why=f"{package}/{kind}.py is there")
+    else:
+        notes.miss("start", f"{why}, and there is no {kind}.py beside its settings")
+    if not _pytest(project, notes):
+        if reporter := project.has("unittest-xml-reporting"):
+            runner = "--testrunner xmlrunner.extra.djangotestrunner.XMLTestRunner"
+            # It writes to the file that TEST_OUTPUT_FILE_NAME of the settings names.
+            notes.miss(
+                "test",
+                f"{reporter}: let the settings have TEST_OUTPUT_FILE_NAME = os.environ['JUNIT'] "
+                f"and test with `{PYTHON} manage.py test {runner}`",
+            )
+        else:
+            notes.miss("test", f"{why}, and nothing that writes a JUnit report: add pytest-django")
+    variables = {"DJANGO_SETTINGS_MODULE": settings} if settings else {}
+    for key in ("environment", "test_environment"):
+        notes.say(key, variables, f"manage.py names {settings}" if settings else why)
+
+
+def _module(tree: Tree, *, asgi: bool) -> tuple[str, str] | None:
+    """Where the application object is, as servers are told: module and file."""
+    frameworks = r"(FastAPI|Starlette|Litestar|Quart)" if asgi else r"(Flask|Bottle|App|API)"
+    for path in sorted(tree.texts, key=lambda one: (one.count("/"), one)):
+        if not path.endswith(".py") or path.startswith(NOT_THE_APPLICATION):
+            continue
+        text = tree.texts[path]
+        name = path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
+        module = name.replace("/", ".")
+        found = re.search(
+            rf"^(\w+)(?:\s*:\s*[\w.]+)?\s*=\s*(?:\w+\.)?{frameworks}\(", text, re.MULTILINE
+        )
+        if found:
+            return f"{module}:{found[1]}", path
+        if not asgi and re.search(r"^def create_app\(", text, re.MULTILINE):
+            return f"{module}:create_app()", path
+    return None
+
+
+def _framework(tree: Tree, project: _Project, install: str, notes: Notes) -> None:
+    asgi_why, wsgi_why = project.has(*ASGI), project.has(*WSGI)
+    why = asgi_why or wsgi_why or project.has(*SERVERS)
+    notes.say("build", install, why)
+    migration = tree.has("alembic.ini")
+    notes.say(
+        "migrate",
+        f"{PYTHON} -m alembic upgrade head" if migration else "",
+        f"{migration} is there" if migration else "no migration is known",
+    )
+    found = _module(tree, asgi=bool(asgi_why))
+    if found:
+        module, path = found
+        _serve(project, notes, module, asgi=bool(asgi_why), why=f"{path} has the application")
+    else:
+        notes.miss("start", f"{why}, and no file is known that has the application object")
+    if not _pytest(project, notes):
+        notes.miss("test", "nothing that writes a JUnit report: add pytest")
+    for key in ("environment", "test_environment"):
+        notes.say(key, {}, "Python needs none")
+
+
+def detect_python(tree: Tree) -> Detected | None:
+    if not tree.has("pyproject.toml", "requirements.txt", "manage.py"):
+        return None
+    project = _Project(tree)
+    django = project.has("django") or (tree.has("manage.py") and "manage.py is there")
+    if not (django or project.has(*ASGI, *WSGI, *SERVERS)):
+        return None
+    notes = Notes("Django" if django else "Python")
+    install = _install(tree, notes)
+    if django and tree.has("manage.py"):
+        _django(tree, project, django, install, notes)
+    else:
+        _framework(tree, project, install, notes)
+    notes.say("notify", False, "that it is ready, its health path tells")
+    notes.say("health_path", "/", "none is known: name one that needs no login and no database")
+    if project.requires:
+        notes.need(f"Python {project.requires}", "pyproject.toml")
+    return notes.told()

@@ -1,0 +1,195 @@
+"""Ruby: Rails, or another application on Rack."""
+
+import re
+
+from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.tree import Tree
+
+RAILS_SETUP = "bundle exec rails db:migrate"
+
+
+class _Gems:
+    """What Gemfile and Gemfile.lock name."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.file = tree.has("Gemfile", "gems.rb")
+        self.lock = tree.has("Gemfile.lock", "gems.locked")
+        self.wanted = {
+            found[1]
+            for found in re.finditer(
+                r"^\s*gem[\s(]+['\"]([\w.-]+)['\"]", tree.text(self.file), re.MULTILINE
+            )
+        }
+        self.locked = {
+            found[1]: found[2]
+            for found in re.finditer(
+                r"^ {4}([\w.-]+) \((\d[\w.]*)[^)]*\)$", tree.text(self.lock), re.MULTILINE
+            )
+        }
+        self._text = tree.text(self.file)
+
+    def has(self, name: str) -> str:
+        """Where it is named; empty if it is not."""
+        if name in self.locked:
+            return f"{self.lock} has {name} {self.locked[name]}"
+        return f"{self.file} has {name}" if name in self.wanted else ""
+
+    def version(self, name: str) -> tuple[int, ...]:
+        """As far as it is known: of the lock, or of what is asked for."""
+        text = self.locked.get(name, "")
+        if not text:
+            asked = re.search(rf"gem[\s(]+['\"]{name}['\"]\s*,\s*['\"][^\d]*([\d.]+)", self._text)
+            text = asked[1] if asked else ""
+        return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+    def ruby(self) -> str:
+        """The version that the Gemfile asks for; empty if none."""
+        found = re.search(r"^\s*ruby[\s(]+['\"]([^'\"]+)['\"]", self._text, re.MULTILINE)
+        return found[1] if found else ""
+
+
+def _install(gems: _Gems) -> tuple[str, str]:
+    """How gems come, with the reason: those of a lock file into the application's folder, else
+    those of the base image."""
+    if gems.lock:
+        path = "bundle config set --local path vendor/bundle && "
+        return path, f"{gems.lock} names the gems"
+    return "", f"{gems.file} has no lock: the gems are those of the base image"
+
+
+def _bundle(gems: _Gems) -> str:
+    return "bundle install --quiet" if gems.lock else "bundle install --local --quiet"
+
+
+def _puma(tree: Tree, gems: _Gems, notes: Notes) -> bool:
+    """Puma serves, if it is there; it tells systemd when it is ready, in 5 with another gem."""
+    why = gems.has("puma")
+    if not why:
+        return False
+    if tree.has("config/puma.rb"):
+        notes.say("start", "bundle exec puma -C config/puma.rb", f"{why}, and config/puma.rb")
+    else:
+        notes.say("start", "bundle exec puma --bind tcp://0.0.0.0:$PORT", why)
+    if gems.version("puma") >= (6,):
+        notes.say("notify", True, f"{why}: it tells systemd")
+    elif helper := gems.has("sd_notify"):
+        notes.say("notify", True, f"{helper}: puma tells systemd")
+    else:
+        notes.say("notify", False, f"{why}: it tells systemd from 6 on, or with the gem sd_notify")
+    return True
+
+
+def _server(tree: Tree, gems: _Gems, notes: Notes, otherwise: tuple[str, str]) -> None:
+    if _puma(tree, gems, notes):
+        return
+    if why := gems.has("unicorn"):
+        settings = " -c config/unicorn.rb" if tree.has("config/unicorn.rb") else ""
+        notes.say("start", f"bundle exec unicorn -p $PORT{settings}", why)
+    elif why := gems.has("falcon"):
+        notes.say("start", "bundle exec falcon serve --bind http://0.0.0.0:$PORT", why)
+    elif why := gems.has("thin"):
+        notes.say("start", "bundle exec thin start -p $PORT", why)
+    else:
+        notes.say("start", *otherwise)
+    notes.say("notify", False, "only puma is known to tell systemd when it is ready")
+
+
+def _tests(gems: _Gems, notes: Notes, minitest: str) -> None:
+    """`minitest` runs these; each needs a gem that writes JUnit's XML."""
+    rspec = gems.has("rspec-rails") or gems.has("rspec") or gems.has("rspec-core")
+    if rspec and gems.has("rspec_junit_formatter"):
+        notes.say(
+            "test",
+            'bundle exec rspec --format documentation --format RspecJunitFormatter --out "$JUNIT"',
+            f"{rspec}, and rspec_junit_formatter",
+        )
+    elif rspec:
+        notes.miss("test", f"{rspec}, and no gem rspec_junit_formatter: add it for a JUnit report")
+    elif why := gems.has("minitest-junit"):
+        notes.say("test", f'{minitest} --junit --junit-filename="$JUNIT"', why)
+    else:
+        notes.miss("test", "no gem that writes a JUnit report: add minitest-junit")
+
+
+def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
+    notes = Notes("Rails")
+    path, installed = _install(gems)
+    build = [
+        f"{path}bundle config set --local without development:test",
+        _bundle(gems),
+    ]
+    assets = next(filter(None, map(gems.has, ("sprockets-rails", "propshaft", "sprockets"))), "")
+    # Rails itself brings sprockets-rails until 6.1, and a lock names all.
+    if assets or not gems.lock:
+        dummy = "SECRET_KEY_BASE_DUMMY=1 " if gems.lock and gems.version("rails") >= (7, 1) else ""
+        build.append(f"{dummy}bundle exec rails assets:precompile")
+    notes.say("build", " && ".join(build), ", ".join(filter(None, (installed, assets))))
+    setup = f"bundle config unset --local without && {_bundle(gems)}"
+    if gems.has("activerecord") or not gems.lock:
+        notes.say("test_setup", f"{setup} && {RAILS_SETUP}", why)
+        notes.say("migrate", RAILS_SETUP, why)
+    else:
+        notes.say("test_setup", setup, installed)
+        notes.say("migrate", "", f"{gems.lock} has no activerecord")
+    _server(tree, gems, notes, ("bundle exec rails server -b 0.0.0.0 -p $PORT", why))
+    _tests(gems, notes, "bundle exec rails test")
+    notes.say("health_path", *_rails_health(tree, gems, why))
+    notes.say("environment", _rails_environment(tree), why)
+    notes.say("test_environment", {"RAILS_ENV": "test"}, why)
+    return _with_ruby(gems, notes)
+
+
+def _rails_health(tree: Tree, gems: _Gems, why: str) -> tuple[str, str]:
+    routes = tree.text("config/routes.rb")
+    found = re.search(
+        r"""^\s*get\s*\(?\s*['"]/?(up|health|healthz|health_check|ping)['"]""", routes, re.MULTILINE
+    )
+    if found:
+        return f"/{found[1]}", f"config/routes.rb has {found[1]}"
+    if (0,) < gems.version("rails") < (7, 1) and routes:
+        return "/", f"{why}, which has no /up of its own: name one that needs no login"
+    return "/up", f"{why}: its own health check"
+
+
+def _rails_environment(tree: Tree) -> dict[str, str]:
+    """What production.rb, as Rails generated it, asks for."""
+    production = tree.text("config/environments/production.rb")
+    asked = ("RAILS_SERVE_STATIC_FILES", "RAILS_LOG_TO_STDOUT")
+    return {"RAILS_ENV": "production", **{name: "1" for name in asked if name in production}}
+
+
+def _rack(tree: Tree, gems: _Gems) -> Detected:
+    notes = Notes("Rack")
+    framework = next(
+        filter(None, map(gems.has, ("sinatra", "roda", "hanami", "grape", "rack"))), ""
+    )
+    why = framework or "config.ru"
+    path, installed = _install(gems)
+    bundle = _bundle(gems)
+    notes.say(
+        "build", f"{path}bundle config set --local without development:test && {bundle}", installed
+    )
+    notes.say("test_setup", f"bundle config unset --local without && {bundle}", installed)
+    notes.say("migrate", "", f"{why}: no migration is known")
+    rackup = ("bundle exec rackup --host 0.0.0.0 --port $PORT", "config.ru")
+    _server(tree, gems, notes, rackup)
+    _tests(gems, notes, "bundle exec rake test")
+    notes.say("environment", {"RACK_ENV": "production"}, why)
+    notes.say("test_environment", {"RACK_ENV": "test"}, why)
+    notes.say("health_path", "/", "none is known: name one that needs no login and no database")
+    return _with_ruby(gems, notes)
+
+
+def _with_ruby(gems: _Gems, notes: Notes) -> Detected:
+    if wanted := gems.ruby():
+        notes.need(f"Ruby {wanted}", gems.file)
+    return notes.told()
+
+
+def detect_ruby(tree: Tree) -> Detected | None:
+    gems = _Gems(tree)
+    if not gems.file:
+        return None
+    if why := gems.has("rails") or gems.has("railties"):
+        return _rails(tree, gems, why)
+    return _rack(tree, gems) if tree.has("config.ru") else None

@@ -1,0 +1,460 @@
+"""What is detected of applications as people have them."""
+
+from typing import Any
+
+import pytest
+
+from spotkiln.bake.app import DEFAULTS
+from spotkiln.bake.description import Description
+from spotkiln.bake.detect.detect import detect
+from spotkiln.bake.detect.detected import Detected
+from spotkiln.bake.precedence import settle
+from spotkiln.bake.tree import Tree, worth_reading
+from spotkiln.errors import InputError
+from tests.unit.nouns import ROOT, app
+
+
+def tree(files: dict[str, str]) -> Tree:
+    return Tree(names=frozenset(files), texts={x: y for x, y in files.items() if worth_reading(x)})
+
+
+def told(**files: str) -> Detected:
+    return detect(tree(files))
+
+
+def values(found: Detected) -> dict[str, Any]:
+    return {one.key: one.value for one in found.findings}
+
+
+def why(found: Detected, key: str) -> str:
+    one = found.find(key)
+    assert one
+    return one.why
+
+
+def lock(*gems: str) -> str:
+    """A Gemfile.lock as Bundler writes it."""
+    specs = "".join(f"    {one}\n      concurrent-ruby (~> 1.0)\n" for one in gems)
+    return f"GEM\n  remote: https://gems.example/\n  specs:\n{specs}\nPLATFORMS\n  ruby\n"
+
+
+RAILS_6 = {
+    "Gemfile": """\
+source "https://gems.example"
+ruby "2.7.8"
+gem 'rails', '~> 6.1.7'
+gem 'pg', '>= 0.18', '< 2.0'
+gem 'puma', '~> 5.0'
+gem 'webpacker', '~> 5.0'
+group :development, :test do
+  gem 'rspec-rails'
+  gem 'rspec_junit_formatter'
+end
+""",
+    "Gemfile.lock": lock(
+        "activerecord (6.1.7.6)", "pg (1.5.4)", "puma (5.6.7)", "rails (6.1.7.6)",
+        "rspec-rails (5.1.2)", "rspec_junit_formatter (0.6.0)", "sprockets-rails (3.4.2)",
+    ),
+    "config.ru": "run Rails.application",
+    "config/puma.rb": "port ENV.fetch('PORT') { 3000 }",
+    "config/routes.rb": "Rails.application.routes.draw do\n  root 'pages#home'\nend\n",
+    "config/environments/production.rb": "config.public_file_server.enabled = "
+    "ENV['RAILS_SERVE_STATIC_FILES'].present?\nif ENV['RAILS_LOG_TO_STDOUT'].present?\n",
+    "package.json": '{"dependencies": {"@rails/webpacker": "5.4.0"}}',
+    "yarn.lock": "",
+}  # fmt: skip
+RAILS_7 = {
+    "Gemfile": 'gem "rails", "~> 7.0.8"\ngem "sprockets-rails"\ngem "puma", "~> 5.0"\n'
+    'gem "sd_notify"\ngem "minitest-junit"\n',
+    "Gemfile.lock": lock(
+        "activerecord (7.0.8)", "minitest-junit (1.1.1)", "puma (5.6.7)", "rails (7.0.8)",
+        "sd_notify (0.1.1)", "sprockets-rails (3.4.2)",
+    ),
+    "config/puma.rb": "",
+    "config/routes.rb": 'Rails.application.routes.draw do\n  get "/healthz" => "x#y"\nend\n',
+    ".ruby-version": "ruby-3.2.2\n",
+}  # fmt: skip
+RAILS_8 = {
+    "Gemfile": 'source "https://gems.example"\ngem "rails", "~> 8.0.1"\ngem "propshaft"\n'
+    'gem "sqlite3", ">= 2.1"\ngem "puma", ">= 5.0"\ngem "bootsnap", require: false\n',
+    "Gemfile.lock": lock(
+        "activerecord (8.0.1)", "minitest (5.25.4)", "propshaft (1.1.0)", "puma (6.5.0)",
+        "rails (8.0.1)", "sqlite3 (2.5.0-x86_64-linux-gnu)",
+    ),
+    "config/puma.rb": "",
+    "config/routes.rb": 'get "up" => "rails/health#show", as: :rails_health_check\n',
+    ".ruby-version": "3.3.6\n",
+}  # fmt: skip
+SINATRA = {
+    "Gemfile": "gem 'sinatra'\ngem 'puma'\ngem 'rspec'\ngem 'rspec_junit_formatter'\n",
+    "Gemfile.lock": lock("puma (6.4.2)", "rspec (3.13.0)", "rspec_junit_formatter (0.6.0)",
+                         "sinatra (4.0.0)"),
+    "config.ru": "run Sinatra::Application",
+}  # fmt: skip
+MANAGE = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n"
+DJANGO = {
+    "manage.py": MANAGE,
+    "shop/settings.py": "STATIC_ROOT = BASE_DIR / 'static'\n",
+    "shop/wsgi.py": "application = get_wsgi_application()\n",
+    "shop/asgi.py": "application = get_asgi_application()\n",
+}
+DJANGO_UV = {
+    **DJANGO,
+    "pyproject.toml": """\
+[project]
+name = "shop"
+requires-python = ">=3.12"
+dependencies = ["Django>=5.1", "gunicorn", "psycopg[binary]"]
+[dependency-groups]
+dev = ["pytest>=8", "pytest-django"]
+""",
+    "uv.lock": "version = 1",
+    ".python-version": "3.12\n",
+}
+DJANGO_PIP = {
+    **DJANGO,
+    "requirements.txt": "# all\n-r base.txt\nDjango==4.2.7  # LTS\ngunicorn==21.2.0\n"
+    'psycopg2-binary; python_version >= "3.8"\n',
+    "requirements-dev.txt": "pytest-django",
+}
+DJANGO_POETRY = {
+    "manage.py": MANAGE.replace("shop", "config"),
+    "config/settings/base.py": "",
+    "config/settings/production.py": "",
+    "config/asgi.py": "",
+    "config/wsgi.py": "",
+    "pyproject.toml": """\
+[tool.poetry]
+name = "shop"
+[tool.poetry.dependencies]
+python = "^3.11"
+django = "^5.0"
+uvicorn = {extras = ["standard"], version = "*"}
+[tool.poetry.group.dev.dependencies]
+unittest-xml-reporting = "*"
+""",
+    "poetry.lock": "",
+}
+FASTAPI = {
+    "requirements.txt": "fastapi[standard]>=0.110\nalembic\npytest\n",
+    "app/__init__.py": "",
+    "app/main.py": "from fastapi import FastAPI\n\napp = FastAPI(title='x')\n",
+    "alembic.ini": "",
+}
+FLASK = {
+    "pyproject.toml": '[project]\nname = "shop"\ndependencies = ["flask", "gunicorn"]\n'
+    "[build-system]\nrequires = []\n",
+    "src/shop/__init__.py": "def create_app(config=None):\n    ...\n",
+}
+EXPRESS = {
+    "package.json": """{
+  "main": "server.js",
+  "scripts": {"start": "node server.js", "test": "node --test test/"},
+  "engines": {"node": ">=20"},
+  "dependencies": {"express": "^4.19.2"}
+}""",
+    "package-lock.json": "{}",
+    "server.js": "",
+    ".nvmrc": "v20.11.1\n",
+}
+NEXT = {
+    "package.json": """{
+  "scripts": {"dev": "next dev", "build": "next build", "start": "next start", "test": "vitest"},
+  "dependencies": {"next": "14.2.3", "react": "^18"},
+  "devDependencies": {"vitest": "^1.6.0"}
+}""",
+    "pnpm-lock.yaml": "",
+    ".tool-versions": "nodejs 20.12.2\npnpm 9.1.0\n",
+}
+GO = {
+    "go.mod": "module example.com/shop\n\ngo 1.22.3\n\nrequire github.com/x/y v1.0.0\n",
+    "cmd/server/main.go": "package main",
+    "internal/x.go": "package internal",
+}
+LIMITS = {key for key in Description.model_fields if key.endswith("_seconds")}
+ALL = {
+    "Rails 6": RAILS_6, "Rails 7": RAILS_7, "Rails 8": RAILS_8, "Sinatra": SINATRA,
+    "Django, uv": DJANGO_UV, "Django, pip": DJANGO_PIP, "Django, poetry": DJANGO_POETRY,
+    "FastAPI": FASTAPI, "Flask": FLASK, "Express": EXPRESS, "Next": NEXT, "Go": GO,
+}  # fmt: skip
+
+
+def test_rails_6() -> None:
+    found = told(**RAILS_6)
+    assert (found.kind, values(found)) == (
+        "Rails",
+        {
+            "build": "bundle config set --local path vendor/bundle"
+            " && bundle config set --local without development:test"
+            " && bundle install --quiet && bundle exec rails assets:precompile",
+            "test_setup": "bundle config unset --local without && bundle install --quiet"
+            " && bundle exec rails db:migrate",
+            "test": DEFAULTS.test,
+            "migrate": "bundle exec rails db:migrate",
+            "start": "bundle exec puma -C config/puma.rb",
+            "notify": False,
+            "health_path": "/",
+            "environment": {
+                "RAILS_ENV": "production",
+                "RAILS_SERVE_STATIC_FILES": "1",
+                "RAILS_LOG_TO_STDOUT": "1",
+            },
+            "test_environment": {"RAILS_ENV": "test"},
+        },
+    )
+    assert why(found, "start") == "Gemfile.lock has puma 5.6.7, and config/puma.rb"
+    assert "sd_notify" in why(found, "notify")
+    assert found.needs == ("Ruby 2.7.8 (Gemfile)",)
+
+
+def test_rails_7() -> None:
+    found = told(**RAILS_7)
+    assert values(found)["notify"] is True
+    assert why(found, "notify") == "Gemfile.lock has sd_notify 0.1.1: puma tells systemd"
+    assert values(found)["health_path"] == "/healthz"
+    assert values(found)["test"] == 'bundle exec rails test --junit --junit-filename="$JUNIT"'
+    assert found.needs == ("Ruby 3.2.2 (.ruby-version)",)
+
+
+def test_rails_8() -> None:
+    found = told(**RAILS_8)
+    assert values(found)["notify"] is True
+    assert values(found)["health_path"] == "/up"
+    assert values(found)["build"].endswith(
+        "&& SECRET_KEY_BASE_DUMMY=1 bundle exec rails assets:precompile"
+    )
+    assert found.missing == {"test": "no gem that writes a JUnit report: add minitest-junit"}
+    with pytest.raises(InputError, match=r"kind Rails, .*test: .*minitest-junit"):
+        settle(app(), None, found)
+
+
+def test_rails_without_a_database_and_without_assets() -> None:
+    found = told(
+        **{"Gemfile": 'gem "rails"', "Gemfile.lock": lock("puma (6.4.0)", "rails (7.1.0)")}
+    )
+    assert values(found)["migrate"] == ""
+    assert "assets" not in values(found)["build"]
+    assert values(found)["start"] == "bundle exec puma --bind tcp://0.0.0.0:$PORT"
+
+
+def test_the_example_is_what_the_defaults_say() -> None:
+    """So that an upgrade bakes no image of it anew."""
+    folder = ROOT / "examples" / "demo-web-app"
+    names = [str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()]
+    found = detect(tree({x: (folder / x).read_text() for x in names if worth_reading(x)}))
+    assert found.kind == "Rails"
+    assert settle(app(), None, found).app == settle(app(), None, Detected()).app
+
+
+def test_sinatra() -> None:
+    found = told(**SINATRA)
+    assert (found.kind, values(found)["start"]) == (
+        "Rack",
+        "bundle exec puma --bind tcp://0.0.0.0:$PORT",
+    )
+    assert values(found)["environment"] == {"RACK_ENV": "production"}
+    assert values(found)["migrate"] == ""
+
+
+def test_django_with_uv() -> None:
+    found = told(**DJANGO_UV)
+    assert (found.kind, values(found)) == (
+        "Django",
+        {
+            "build": "uv sync --frozen --no-dev"
+            " && .venv/bin/python manage.py collectstatic --noinput",
+            "test_setup": "uv sync --frozen",
+            "test": '.venv/bin/python -m pytest --junitxml="$JUNIT"',
+            "migrate": ".venv/bin/python manage.py migrate --noinput",
+            "start": ".venv/bin/python -m gunicorn --bind 0.0.0.0:$PORT shop.wsgi:application",
+            "notify": False,
+            "health_path": "/",
+            "environment": {"DJANGO_SETTINGS_MODULE": "shop.settings"},
+            "test_environment": {"DJANGO_SETTINGS_MODULE": "shop.settings"},
+        },
+    )
+    assert why(found, "start") == "pyproject.toml has gunicorn; shop/wsgi.py is there"
+    assert found.needs == (
+        "uv (uv.lock)",
+        "Python >=3.12 (pyproject.toml)",
+        "Python 3.12 (.python-version)",
+    )
+
+
+def test_django_with_pip() -> None:
+    found = told(**DJANGO_PIP)
+    assert values(found)["build"] == (
+        "python3 -m venv .venv"
+        " && .venv/bin/python -m pip install --quiet --requirement requirements.txt"
+        " && .venv/bin/python manage.py collectstatic --noinput"
+    )
+    assert values(found)["test_setup"].endswith("--requirement requirements-dev.txt")
+    assert why(found, "migrate") == "requirements.txt has django"
+    assert "test" in found.missing
+
+
+def test_django_with_poetry() -> None:
+    found = told(**DJANGO_POETRY)
+    assert values(found)["build"] == (
+        "POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --no-interaction --only main"
+    )
+    assert values(found)["start"] == (
+        ".venv/bin/python -m uvicorn --host 0.0.0.0 --port $PORT config.asgi:application"
+    )
+    assert "TEST_OUTPUT_FILE_NAME" in found.missing["test"]
+    assert found.needs == ("poetry (poetry.lock)", "Python ^3.11 (pyproject.toml)")
+
+
+def test_fastapi() -> None:
+    found = told(**FASTAPI)
+    assert found.kind == "Python"
+    assert values(found)["start"] == (
+        ".venv/bin/python -m uvicorn --host 0.0.0.0 --port $PORT app.main:app"
+    )
+    assert values(found)["migrate"] == ".venv/bin/python -m alembic upgrade head"
+
+
+def test_flask() -> None:
+    found = told(**FLASK)
+    assert values(found)["start"] == (
+        ".venv/bin/python -m gunicorn --bind 0.0.0.0:$PORT 'shop:create_app()'"
+    )
+
+
+def test_express() -> None:
+    found = told(**EXPRESS)
+    assert (found.kind, values(found)) == (
+        "Node",
+        {
+            "build": "npm ci --include=dev && npm prune --omit=dev",
+            "test_setup": "npm ci --include=dev",
+            "test": 'node --test --test-reporter=junit --test-reporter-destination="$JUNIT" test/',
+            "migrate": "",
+            "start": "node server.js",
+            "notify": False,
+            "health_path": "/",
+            "environment": {"NODE_ENV": "production"},
+            "test_environment": {"NODE_ENV": "test"},
+        },
+    )
+    assert found.needs == ("Node >=20 (package.json's engines)", "Node 20.11.1 (.nvmrc)")
+
+
+def test_next() -> None:
+    found = told(**NEXT)
+    assert values(found)["build"] == (
+        "pnpm install --frozen-lockfile --prod=false && pnpm run build && pnpm prune --prod"
+    )
+    assert values(found)["start"] == "node_modules/.bin/next start"
+    assert values(found)["test"].startswith("node_modules/.bin/vitest run")
+    assert found.needs == ("pnpm (pnpm-lock.yaml)", "Node 20.12.2 (.tool-versions)")
+
+
+@pytest.mark.parametrize(
+    ("script", "start"),
+    [
+        ("NODE_OPTIONS=--no-warnings node .", "npm run start"),
+        ("npm run migrate && node .", "npm run start"),
+        ("./serve.sh", "./serve.sh"),
+        ("nest start", "node_modules/.bin/nest start"),
+    ],
+)
+def test_a_script_that_starts(script: str, start: str) -> None:
+    found = told(**{"package.json": f'{{"scripts": {{"start": "{script}"}}}}'})
+    assert values(found)["start"] == start
+
+
+@pytest.mark.parametrize(
+    ("packages", "told_of"),
+    [
+        ('{"jest": "1"}', "jest and no jest-junit"),
+        ('{"tap": "1"}', "no test runner is known"),
+    ],
+)
+def test_node_without_a_report(packages: str, told_of: str) -> None:
+    found = told(**{"package.json": f'{{"devDependencies": {packages}}}'})
+    assert told_of in found.missing["test"]
+    assert "start" in found.missing
+
+
+def test_go() -> None:
+    found = told(**GO)
+    assert values(found)["build"] == "go build -o bin/app ./cmd/server"
+    assert values(found)["start"] == "bin/app"
+    assert values(found)["test"] == 'gotestsum --junitfile="$JUNIT" ./...'
+    assert found.needs == ("gotestsum (for the tests' JUnit report)", "Go 1.22.3 (go.mod)")
+    several = told(**{**GO, "cmd/worker/main.go": ""})
+    assert "2 programs below cmd/" in several.missing["start"]
+
+
+def test_a_procfile_counts_before_what_the_kind_suggests() -> None:
+    procfile = "web: bundle exec puma -t 5:5\nrelease: rails db:prepare\nworker: sidekiq\n"
+    found = told(**{**RAILS_8, "Procfile": procfile})
+    assert (found.find("start"), found.find("migrate")) == (
+        found.findings[0],
+        found.findings[1],
+    )
+    assert values(found)["start"] == "bundle exec puma -t 5:5"
+    assert values(found)["migrate"] == "rails db:prepare"
+    two = told(**{**RAILS_8, "Procfile": "web: rails db:migrate && puma\n"})
+    assert values(two)["start"] == "bundle exec puma -C config/puma.rb"
+
+
+def test_a_procfile_alone() -> None:
+    found = told(Procfile="web: ./serve && true\n")
+    assert "no single command" in found.missing["start"]
+    with pytest.raises(InputError, match=r"build: .*test: .*start: "):
+        settle(app(), None, found)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_is_proposed_may_stand_in_the_file(name: str) -> None:
+    """And whatever is not proposed is either asked for or has the same default for all kinds."""
+    found = told(**ALL[name])
+    Description(**values(found))
+    assert all(one.why for one in found.findings)
+    left = Description.model_fields.keys() - values(found).keys() - found.missing.keys()
+    assert left == {"port", "user", "depends_on", *LIMITS}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"README.md": ""},
+        {"Gemfile": 'gem "jekyll"'},
+        {"requirements.txt": "numpy\n"},
+        {"pyproject.toml": '[project]\nname = "x"\ndependencies = ["click"]\n'},
+    ],
+)
+def test_what_is_no_web_application_that_is_known(files: dict[str, str]) -> None:
+    assert told(**files) == Detected()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"package.json": "{"},
+        {"package.json": "[]"},
+        {"package.json": '{"scripts": [], "engines": 1, "main": {}}'},
+        {"pyproject.toml": "[", "manage.py": ""},
+        {"pyproject.toml": "[project]\ndependencies = 1\n[tool]\npoetry = 1\n", "manage.py": ""},
+        {"go.mod": ""},
+        {"Gemfile": "\0", "config.ru": ""},
+        {"Gemfile.lock": "", "Gemfile": 'gem "rails"'},
+        {"package.json": '{"scripts": {"start": "node a.js\\u0000"}}'},
+        {"package.json": '{"scripts": {"start": "   "}}'},
+        {"Procfile": "web:\nrelease: a\0b\n"},
+        {".tool-versions": "ruby\n\n#", ".nvmrc": ""},
+    ],
+)
+def test_what_cannot_be_read_proposes_nothing_wrong(files: dict[str, str]) -> None:
+    found = told(**files)
+    Description(**values(found))
+
+
+def test_files_that_are_read_are_few() -> None:
+    assert worth_reading("package.json")
+    assert worth_reading("shop/settings/base.py")
+    assert not worth_reading("node_modules/x/package.json")
+    assert not worth_reading("a/b/c/d/main.py")
