@@ -331,6 +331,71 @@ def test_a_renewal_that_failed_is_tried_again_soon(
 # -- several --
 
 
+def test_nobody_waits_for_a_release_whose_run_has_ended(world: World) -> None:
+    """Its lease is fresh, but Prefect knows better. Its own run is not asked about."""
+    world.holder("ended")
+    world.ended.add("run-of-ended")
+    asked: list[set[str]] = []
+    known = world.known
+
+    def asks(runs: Iterable[str]) -> Collection[str]:
+        asked.append(set(runs))
+        return known(runs)
+
+    world.known = asks  # type: ignore[method-assign]
+    one = world.come("next")
+    assert world.group.stage("next") is Stage.HOLDS
+    assert waits_for(one) == []
+    assert asked
+    assert all(runs == {"run-of-ended"} for runs in asked)
+
+
+def test_who_comes_to_nobody_asks_prefect_about_nobody(world: World) -> None:
+    world.ended = {"no", "answer"}
+    world.known = lambda runs: pytest.fail(f"asked about {runs}")  # type: ignore[method-assign]
+    one = world.come("alone")
+    assert world.group.stage("alone") is Stage.HOLDS
+    assert one.try_turn() == []
+
+
+def test_only_who_took_a_turn_clears_marks_away(world: World) -> None:
+    """Another's mark may be on a lease that ended by itself: that is for the one who set it."""
+    holder = world.holder("holder")
+    mark = holder.lease.marked_by("taker")
+    bystander = world.come("bystander")
+    holder.end()
+    world.group.tags |= mark
+    bystander.end()
+    assert world.group.tags == dict(mark)
+
+
+def test_after_its_end_it_does_not_act_and_says_why(world: World) -> None:
+    one = world.holder()
+    one.end()
+    with pytest.raises(InfrastructureError, match="its run has ended; nothing more is changed"):
+        one.launch()
+    assert world.group.tags == {}
+
+
+def test_of_one_that_was_lost_the_end_does_not_hide_why(world: World) -> None:
+    one = world.holder()
+    world.group.time += LATE
+    assert one.renew() is False
+    one.end()
+    with pytest.raises(InfrastructureError, match="ended at"):
+        one.check()
+
+
+def test_the_marked_one_has_time_for_two_looks(world: World) -> None:
+    """Who launches looks for the mark without waiting: the taker waits twice as long as a write
+    may take to be seen."""
+    world.holder("holder")
+    taker = world.come("taker", takes=True)
+    world.group.slept.clear()
+    assert waits_for(taker) == []
+    assert world.group.slept == [2 * SETTLE_SECONDS, SETTLE_SECONDS]
+
+
 def test_who_comes_later_waits_and_then_has_the_turn(world: World) -> None:
     first, second = world.holder("first"), world.come("second")
     world.group.time += 1

@@ -52,6 +52,12 @@ def test_what_is_remarkable_is_told() -> None:
     assert str(one).endswith(f"UTC (left by a rollback; suspect: {suspect})")
 
 
+def test_what_serves_again_has_not_ended() -> None:
+    """Its tag still tells of the time before."""
+    [one] = known(image("ami-1", 9, ended=LATER), now="ami-1")
+    assert (one.serving, one.until) == (True, None)
+
+
 def test_what_is_no_version() -> None:
     assert not known(
         image("ami-1", 9, state="candidate"),

@@ -46,6 +46,8 @@ def test_order_by_the_hosts_time() -> None:
     assert place(push(A, B, pushed=early), [push(C, D, pushed=late)]) is Place.OLDER
     assert place(push(A, B, pushed=late), [push(C, D, pushed=early)]) is Place.NEWEST
     assert place(push(A, B, pushed=early), [push(C, D)]) is Place.NEWEST
+    # Within one second it is the order of arrival that tells.
+    assert place(push(A, B, pushed=early), [push(C, D, pushed=early)]) is Place.NEWEST
 
 
 @given(st.integers(2, 8), st.data())

@@ -98,6 +98,7 @@ def test_the_key_is_of_repository_commit_and_environment() -> None:
     assert keys == {f"push:{SHOP}:{B}:release/shop"}
     other = starts(push(), [listener("push:branch=main", name="release/shop-test")])
     assert other[0].idempotency_key not in keys
+    assert plan(push(), one, ONE_SECRET).starts[0].idempotency_key in keys
     back = starts(push(), one, goes_back=True)
     assert back[0].idempotency_key == f"push:{SHOP}:{B}:release/shop:after:{A}"
 
@@ -170,6 +171,31 @@ def test_with_several_secrets_a_deployment_must_say_whose() -> None:
     assert [one.name for one in found.concerns] == ["release/shop"]
 
 
+def test_it_is_enough_that_a_push_can_reach_it_by_one_of_its_names() -> None:
+    """ssh knows the host by another name, of which no hook tells."""
+    shop = listener("push:branch=main").model_copy(
+        update={
+            "app": {"repository": f"git@{SHOP.replace('/', ':', 1)}.git"},
+            "names": {"github.com": "git.example.com"},
+        }
+    )
+    only_github = Hooks(secrets=ONE_SECRET.secrets, hosts={Host.GITHUB: ("github.com",)})
+    objections = [only_github.objection(one, ()) for one in shop.repositories]
+    assert [bool(one) for one in objections] == [False, True]
+    assert shop.objection(only_github) == ""
+    other = Hooks(secrets=ONE_SECRET.secrets, hosts={Host.GITHUB: ("github.example.com",)})
+    assert "no hook of the receiver speaks for repositories at" in shop.objection(other)
+
+
+def test_who_takes_another_secret_does_not_hide_who_must_say_which() -> None:
+    bound = listener("push:branch=main", "push:secret=other", name="release/live")
+    unsaid = listener("push:branch=main").model_copy(update={"id": "id-2"})
+    found = plan(push(secret="hooks"), [bound, unsaid], TWO_SECRETS)
+    assert (found.starts, found.refused) == ((), "")
+    assert found.ignored == "release/live takes pushes that another secret signed"
+    assert [one.name for one in found.concerns] == ["release/shop"]
+
+
 def test_one_secret_for_each_kind_of_host_needs_no_tag() -> None:
     hooks = Hooks(secrets={Host.GITHUB: ("hooks",), Host.GITLAB: ("other",)})
     assert starts(push(), [listener("push:branch=main")], hooks)
@@ -223,6 +249,16 @@ def test_a_triggers_tags() -> None:
     found = Subscription.from_tags(["shop", "push:tag=v*", "push:branch=main", "push:secret=mine"])
     assert found == Subscription(branches=("main",), tags=("v*",), secrets=("mine",))
     assert Subscription.from_tags(["shop", "pushed:x@main"]).listens is False
+    # Tags come in any order, and a branch may have a sign in its name.
+    found = Subscription.from_tags(["a", "push:branch=fix=1", "m", "push:tag=v*", "zoo"])
+    assert found == Subscription(branches=("fix=1",), tags=("v*",))
+
+
+def test_what_is_neither_a_branch_nor_a_tag_is_wanted_by_nobody() -> None:
+    everything = Subscription(branches=("*",), tags=("*",))
+    assert everything.wants("refs/heads/main")
+    assert everything.wants("refs/tags/v1")
+    assert not everything.wants("refs/notes/commits")
 
 
 @pytest.mark.parametrize(
