@@ -1,10 +1,10 @@
 #!/bin/sh
-# Turns a minimal Debian into the sandbox's machine image; run by the Dockerfile.
+# Turns a minimal Debian into the sandbox's machine image. The Dockerfile runs it.
 set -eu
 
 packages() {
     export DEBIAN_FRONTEND=noninteractive
-    # Where the image has them already, the host's own authorities are needed for https mirrors.
+    # The host's certificate authorities may be needed to reach an https mirror.
     if command -v update-ca-certificates >/dev/null; then update-ca-certificates; fi
     apt-get -q update
     # shellcheck disable=SC2046 # one package a line, on purpose
@@ -17,7 +17,7 @@ packages() {
 configure() {
     chmod 0755 /usr/lib/sandbox/* /usr/bin/cloud-init
     systemctl enable sandbox-cloud-init.service sandbox-cloud-final.service cloud-init.target ssh.service
-    # Nothing in a container for these to do; each costs start-up time or fails.
+    # In a container these units have nothing to do, cost start-up time, or fail.
     systemctl mask \
         apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
         e2scrub_reap.service fstrim.timer getty.target console-getty.service getty-static.service \
@@ -28,7 +28,7 @@ configure() {
         systemd-udevd.service systemd-udev-trigger.service systemd-modules-load.service \
         systemd-sysctl.service systemd-networkd.service systemd-timesyncd.service
     systemctl set-default multi-user.target
-    # Each machine makes its own.
+    # Each machine makes its own keys and machine id.
     rm -f /etc/ssh/ssh_host_* /var/lib/dbus/machine-id
     : >/etc/machine-id
     rm -rf /var/log/* /var/cache/apt/* /tmp/packages.txt /tmp/setup.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sourced: asks the instance metadata service, version 2.
+# Other scripts source this file. It asks the instance metadata service, version 2.
 imds=http://169.254.169.254/latest
 
 imds_token() {
@@ -7,7 +7,7 @@ imds_token() {
         --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 300' "$imds/api/token"
 }
 
-# imds_get PATH: the value, or nothing where there is none. Needs $token.
+# imds_get PATH: prints the value at the path, or nothing if there is none. Needs $token.
 imds_get() {
     curl --silent --fail --max-time 5 --retry 3 --header "X-aws-ec2-metadata-token: ${token:?}" \
         "$imds/$1" || true
