@@ -63,15 +63,21 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
 
     def describe_images(self) -> ActionResult:
         self.error_on_dryrun()
-        ids = self.value("ImageIds", [])
-        gone = [one for one in ids if one.startswith("ami-") and one not in self.ec2_backend.amis]
-        if missing := [one for one in gone if not self.engine.images.recently_deregistered(one)]:
-            raise InvalidAMIIdError(missing)
-        if ids and len(gone) == len(ids):
+        asked = self.value("ImageIds", [])
+        there = self._there(asked)
+        if asked and not there:
             return ActionResult({"Images": []})
-        self.params["ImageIds"] = [one for one in ids if one not in gone]
+        self.params["ImageIds"] = there
         images: Any = super().describe_images().result
         return self.paged("Images", list(images["Images"]))
+
+    def _there(self, image_ids: list[str]) -> list[str]:
+        """Without the deregistered images that instances still use. Raises for unknown ids."""
+        amis = self.ec2_backend.amis
+        gone = [one for one in image_ids if one.startswith("ami-") and one not in amis]
+        if missing := [one for one in gone if not self.engine.images.recently_deregistered(one)]:
+            raise InvalidAMIIdError(missing)
+        return [one for one in image_ids if one not in gone]
 
     def describe_snapshots(self) -> ActionResult:
         """With the owners that were asked for: moto gives everybody's."""

@@ -1,6 +1,7 @@
 """The operations on instances that moto gets wrong."""
 
 import base64
+import itertools
 import json
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,12 +14,14 @@ from moto.ec2.responses.instances import InstanceResponse
 
 from sandbox.api.base import SandboxApi, unsupported
 from sandbox.compute.images import must_be_usable
-from sandbox.compute.instances import CODES
+from sandbox.compute.states import CODES
 from sandbox.fleets import config as fleet_config
 from sandbox.fleets.launching import check_key, set_profile
-from sandbox.fleets.rounds import no_capacity
+from sandbox.fleets.words import no_capacity
 from sandbox.state import capacity, prices
 from sandbox.state.records import utcnow
+
+_LINUX = {"Linux/UNIX", "Linux/UNIX (Amazon VPC)"}
 
 
 def _state(name: str) -> dict[str, Any]:
@@ -174,30 +177,30 @@ class InstanceApi(SandboxApi, InstanceResponse):
 
     def describe_spot_price_history(self) -> ActionResult:
         filters: dict[str, Any] = self._filters_from_querystring()
-        types = self.value("InstanceTypes", []) or filters.get("instance-type") or ["t3.micro"]
-        zones = filters.get("availability-zone") or (
-            [self.value("AvailabilityZone")] if self.value("AvailabilityZone") else None
-        )
+        asked = self.value("InstanceTypes", []) or filters.get("instance-type") or ["t3.micro"]
+        types = [one for one in asked if prices.known(one)]
         products = self.value("ProductDescriptions", []) or ["Linux/UNIX"]
         end: datetime = self.value("EndTime", utcnow())
         start: datetime = self.value("StartTime", end - timedelta(days=1))
         rows = [
             {
-                "InstanceType": one,
+                "InstanceType": instance_type,
                 "ProductDescription": product,
                 "SpotPrice": f"{price:.6f}",
                 "AvailabilityZone": zone.name,
                 "AvailabilityZoneId": zone.zone_id,
                 "Timestamp": when,
             }
-            for one in types
-            if prices.known(one)
-            for zone in self.ec2_backend.describe_availability_zones()
-            if zones is None or zone.name in zones
-            for product in products
-            if product in ("Linux/UNIX", "Linux/UNIX (Amazon VPC)")
-            for when, price in prices.history(one, zone.name, start, end)
+            for instance_type, zone, product in itertools.product(
+                types, self._asked_zones(filters), [one for one in products if one in _LINUX]
+            )
+            for when, price in prices.history(instance_type, zone.name, start, end)
         ]
         rows.sort(key=lambda row: row["Timestamp"], reverse=True)
         # EC2's last page of this call has a token too, an empty one.
         return self.paged("SpotPriceHistory", rows, last_token="")
+
+    def _asked_zones(self, filters: dict[str, Any]) -> list[Any]:
+        names = filters.get("availability-zone") or [self.value("AvailabilityZone")]
+        zones = self.ec2_backend.describe_availability_zones()
+        return [zone for zone in zones if names == [None] or zone.name in names]

@@ -8,7 +8,6 @@ answer in time. It does not try another target, as an ALB doesn't.
 import asyncio
 import errno
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from sandbox.balancing.counts import Counts
 from sandbox.balancing.routes import TargetRoute
 from sandbox.loop_thread import LoopThread
 
@@ -86,7 +86,7 @@ class LoadBalancer:
         self._routes: Sequence[TargetRoute] = ()
         self._routes_until = 0.0
         self._turn = 0
-        self._counts = _Counts()
+        self._counts = Counts()
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_seconds, sock_read=idle_seconds
         )
@@ -257,41 +257,3 @@ class LoadBalancer:
             f"<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n",
             content_type="text/html",
         )
-
-
-class _Counts:
-    """Written by the load balancer's thread; a reader may miss the request just being counted."""
-
-    def __init__(self) -> None:
-        self.in_flight = 0
-        self.cut = 0
-        self._codes: Counter[int] = Counter()
-        self._generated: Counter[int] = Counter()
-        self._targets: defaultdict[str, Counter[int]] = defaultdict(Counter)
-
-    def forwarded(self, route: TargetRoute, status: int) -> None:
-        self._codes[status] += 1
-        self._targets[route.instance_id][status] += 1
-
-    def generated(self, route: TargetRoute | None, status: int) -> None:
-        self._codes[status] += 1
-        self._generated[status] += 1
-        if route is not None:
-            self._targets[route.instance_id][status] += 1
-
-    def snapshot(self) -> dict[str, Any]:
-        return {
-            "requests": self._codes.total(),
-            "in_flight": self.in_flight,
-            "cut": self.cut,
-            "codes": _text_keys(self._codes),
-            "generated": _text_keys(self._generated),
-            "targets": {
-                instance_id: {"requests": codes.total(), "codes": _text_keys(codes)}
-                for instance_id, codes in sorted(self._targets.copy().items())
-            },
-        }
-
-
-def _text_keys(codes: Counter[int]) -> dict[str, int]:
-    return {str(code): count for code, count in sorted(codes.copy().items())}

@@ -5,35 +5,25 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models.instances import Instance, Reservation, StateReason
+from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.utils import random_spot_request_id
 
 from sandbox.compute.details import give_root_volume, machine_spec, set_address
+from sandbox.compute.states import (
+    GUEST_SHUTDOWN,
+    INTERNAL_ERROR,
+    SPOT_TERMINATION,
+    USER_SHUTDOWN,
+    describe,
+    reason,
+    set_state,
+)
 from sandbox.machines.protocol import MachineState
 from sandbox.machines.scripts import Subject
 from sandbox.state.account import Account
 from sandbox.state.records import Fleet, InstanceRecord, utcnow
 
 log = logging.getLogger(__name__)
-
-CODES = {
-    "pending": 0,
-    "running": 16,
-    "shutting-down": 32,
-    "terminated": 48,
-    "stopping": 64,
-    "stopped": 80,
-}
-
-
-def _reason(code: str, text: str) -> tuple[str, str]:
-    return code, f"{code}: {text}"
-
-
-USER_SHUTDOWN = _reason("Client.UserInitiatedShutdown", "User initiated shutdown")
-GUEST_SHUTDOWN = _reason("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
-SPOT_TERMINATION = _reason("Server.SpotInstanceTermination", "Spot instance termination")
-INTERNAL_ERROR = _reason("Server.InternalError", "Internal error on launch or while running")
 
 # EC2 shows a terminated instance for about an hour.
 _FORGET_AFTER = 3600.0
@@ -78,7 +68,7 @@ class Instances:
             )
             instance.lifecycle = "spot" if spot else None
             instance.spot_instance_request_id = record.spot_request_id  # type: ignore[attr-defined]
-            _set_state(instance, "pending")
+            set_state(instance, "pending")
             give_root_volume(self._account, instance)
             self._account.state.instances[instance.id] = record
             self._account.machines.launch(machine_spec(self._account, instance, record))
@@ -86,15 +76,15 @@ class Instances:
         self._account.wake()
         return ids
 
-    def terminate(self, instance_ids: list[str], reason: tuple[str, str] = USER_SHUTDOWN) -> None:
+    def terminate(self, instance_ids: list[str], why: tuple[str, str] = USER_SHUTDOWN) -> None:
         """Ids must exist. Repeating it does no harm."""
         for instance_id in instance_ids:
             record = self.record(instance_id)
             if record.ended_at is not None:
                 continue
             if record.intent != "terminate":
-                record.intent, record.reason = "terminate", reason
-                self._describe(self.get(instance_id), "shutting-down", reason)
+                record.intent, record.reason = "terminate", why
+                describe(self.get(instance_id), "shutting-down", why)
                 self._tell_leaving(instance_id)
             self._account.machines.terminate(instance_id)
         self._account.wake()
@@ -110,7 +100,7 @@ class Instances:
         self._must_be(instance, "stopped", {"pending", "running", "stopping", "stopped"})
         if instance.state in ("pending", "running"):
             record.intent, record.reason = "stop", USER_SHUTDOWN
-            self._describe(instance, "stopping", USER_SHUTDOWN)
+            describe(instance, "stopping", USER_SHUTDOWN)
             self._account.machines.stop(instance_id)
             self._account.wake()
 
@@ -120,7 +110,7 @@ class Instances:
         if instance.state == "stopped":
             record.intent, record.reason, record.running_since = "run", ("", ""), None
             record.starting = True
-            self._describe(instance, "pending", ("", ""))
+            describe(instance, "pending", ("", ""))
             self._account.machines.start(instance_id)
             self._account.wake()
 
@@ -198,7 +188,7 @@ class Instances:
         after `running`."""
         behaviour = self._account.scripts.behaviour(self.subject(self.get(record.instance_id)))
         if behaviour.ends_by and now - record.launched_at >= behaviour.ends_after:
-            self.terminate([record.instance_id], _reason(behaviour.ends_by, "as the script says"))
+            self.terminate([record.instance_id], reason(behaviour.ends_by, "as the script says"))
         after = behaviour.interrupt_after
         if after is None or not record.spot or record.interrupt_at is not None:
             return
@@ -218,7 +208,7 @@ class Instances:
             if record.running_since is None:
                 record.running_since = self._account.clock.now()
                 record.posted = self._account.machines.console(record.instance_id)
-            _set_state(instance, "running")
+            set_state(instance, "running")
         elif machine.status in ("stopping", "stopped"):
             self._shut_down(record, instance, machine)
 
@@ -229,9 +219,9 @@ class Instances:
                 return
             record.intent, record.reason = "stop", GUEST_SHUTDOWN
         if record.intent == "terminate":
-            _set_state(instance, "shutting-down")
+            set_state(instance, "shutting-down")
         else:
-            self._describe(instance, machine.status, record.reason)
+            describe(instance, machine.status, record.reason)
 
     def _end(self, record: InstanceRecord, instance: Instance, machine: MachineState) -> None:
         if record.intent != "terminate":
@@ -244,7 +234,7 @@ class Instances:
         for nic in instance.nics.values():
             nic.public_ip = None
             self._account.ec2.enis.pop(nic.id, None)
-        self._describe(instance, "terminated", record.reason)
+        describe(instance, "terminated", record.reason)
         for listener in self._when_ended:
             listener(record)
 
@@ -269,21 +259,9 @@ class Instances:
         tags = {**self._account.tags(instance.image_id), **self._account.tags(instance.id)}
         return Subject(instance.image_id, (image.name or "") if image else "", tags, instance.id)
 
-    def _describe(self, instance: Instance, state: str, reason: tuple[str, str]) -> None:
-        _set_state(instance, state)
-        code, message = reason
-        when = utcnow().strftime("%Y-%m-%d %H:%M:%S GMT")
-        text = {"Client.UserInitiatedShutdown": "User initiated"}.get(code, code)
-        instance._reason = f"{text} ({when})" if code else ""
-        instance.state_reason = StateReason(message, code)
-
     def _must_be(self, instance: Instance, verb: str, states: set[str]) -> None:
         if instance.state not in states:
             raise EC2ClientError(
                 "IncorrectInstanceState",
                 f"The instance '{instance.id}' is not in a state from which it can be {verb}.",
             )
-
-
-def _set_state(instance: Instance, name: str) -> None:
-    instance._state.name, instance._state.code = name, CODES[name]

@@ -27,28 +27,41 @@ def invalid(message: str) -> EC2ClientError:
 
 
 def check(config: dict[str, Any]) -> None:
-    """Raises what AWS answers to a configuration that can't be one."""
-    specifications = config.get("LaunchSpecifications")
-    templates = config.get("LaunchTemplateConfigs")
-    if bool(specifications) == bool(templates):
+    """Raises what AWS answers to a configuration that it refuses at once."""
+    _check_source(config)
+    _check_capacity(config)
+    _check_tags(config)
+    for index, spec in enumerate(config.get("LaunchSpecifications") or []):
+        _check_specification(index, spec)
+
+
+def _check_source(config: dict[str, Any]) -> None:
+    if bool(config.get("LaunchSpecifications")) == bool(config.get("LaunchTemplateConfigs")):
         raise invalid(
             "Parameter: SpotFleetRequestConfig must have either LaunchSpecifications or "
             "LaunchTemplateConfigs, and not both."
         )
     if not str(config.get("IamFleetRole", "")).startswith("arn:aws:iam::"):
         raise invalid("Parameter: SpotFleetRequestConfig.IamFleetRole is invalid.")
-    if int(config.get("TargetCapacity") or 0) < 0:
+
+
+def _check_capacity(config: dict[str, Any]) -> None:
+    target = int(config.get("TargetCapacity") or 0)
+    on_demand = int(config.get("OnDemandTargetCapacity") or 0)
+    if target < 0:
         raise invalid("Parameter: SpotFleetRequestConfig.TargetCapacity must not be negative.")
     strategy = config.get("AllocationStrategy", "lowestPrice")
     if strategy not in STRATEGIES:
         raise invalid(
             f"Parameter: SpotFleetRequestConfig.AllocationStrategy {strategy} is invalid."
         )
-    on_demand = int(config.get("OnDemandTargetCapacity") or 0)
-    if on_demand and specifications:
+    if on_demand and config.get("LaunchSpecifications"):
         raise invalid("On-Demand target capacity can only be used with launch templates.")
-    if on_demand > int(config.get("TargetCapacity") or 0):
+    if on_demand > target:
         raise invalid("OnDemandTargetCapacity must not be above TargetCapacity.")
+
+
+def _check_tags(config: dict[str, Any]) -> None:
     for resource in (spec["ResourceType"] for spec in config.get("TagSpecifications") or []):
         if resource != "spot-fleet-request":
             raise EC2ClientError(
@@ -56,8 +69,6 @@ def check(config: dict[str, Any]) -> None:
                 f"The value for `ResourceType` must be `spot-fleet-request`, but got `{resource}` "
                 "instead.",
             )
-    for index, spec in enumerate(specifications or []):
-        _check_specification(index, spec)
 
 
 def _check_specification(index: int, spec: dict[str, Any]) -> None:

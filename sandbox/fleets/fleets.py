@@ -33,14 +33,8 @@ class Fleets:
         fleet_config.check(config)
         token = config.get("ClientToken")
         content = json.dumps(config, sort_keys=True, default=str)
-        if token and (used := self._account.state.tokens.get(f"spot-fleet/{token}")):
-            if used[0] != content:
-                raise EC2ClientError(
-                    "IdempotentParameterMismatch",
-                    "The request uses the same client token as a previous, but non-identical "
-                    "request.",
-                )
-            return used[1]
+        if requested := self._requested_before(token, content):
+            return requested
         for template in config.get("LaunchTemplateConfigs") or []:
             fleet_config.template_version(self._account, template["LaunchTemplateSpecification"])
         fleet = Fleet(
@@ -55,6 +49,18 @@ class Fleets:
         fleet.event("fleetRequestChange", "submitted")
         self._account.wake()
         return fleet.fleet_id
+
+    def _requested_before(self, token: str | None, content: str) -> str | None:
+        """The id of the fleet that was requested with the same client token and content."""
+        used = self._account.state.tokens.get(f"spot-fleet/{token}") if token else None
+        if used is None:
+            return None
+        if used[0] != content:
+            raise EC2ClientError(
+                "IdempotentParameterMismatch",
+                "The request uses the same client token as a previous, but non-identical request.",
+            )
+        return used[1]
 
     def get(self, fleet_id: str) -> Fleet:
         fleet = self._account.state.fleets.get(fleet_id)

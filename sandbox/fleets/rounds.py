@@ -10,6 +10,7 @@ from moto.iam.models import iam_backends
 from sandbox.balancing.targets import Targets
 from sandbox.compute.instances import Instances
 from sandbox.fleets import config as fleet_config
+from sandbox.fleets import words
 from sandbox.fleets.launching import launch_from_pool
 from sandbox.fleets.pools import Launches, Pool, allocate
 from sandbox.state import capacity, refusals
@@ -29,22 +30,25 @@ class Rounds:
         self._targets = targets
 
     def step(self, fleet: Fleet) -> None:
-        now = self._account.clock.now()
         members = self._instances.of_fleet(fleet.fleet_id)
         if not fleet.live:
-            if not members and not fleet.placed_late:
-                fleet.state, fleet.ended_at = "cancelled", now
-                fleet.event("fleetRequestChange", "cancelled")
-            if fleet.placed_late and now >= fleet.evaluate_at:
-                fleet.placed_late = False
-                self._fill(fleet, [m for m in members if m.alive])
+            self._wind_down(fleet, members)
             return
         self._register(fleet, members)
-        if now < fleet.evaluate_at:
+        if self._account.clock.now() < fleet.evaluate_at:
             return
         if fleet.state != "active":
             self._activate(fleet)
         self._round(fleet, [m for m in members if m.alive])
+
+    def _wind_down(self, fleet: Fleet, members: list[InstanceRecord]) -> None:
+        now = self._account.clock.now()
+        if not members and not fleet.placed_late:
+            fleet.state, fleet.ended_at = "cancelled", now
+            fleet.event("fleetRequestChange", "cancelled")
+        if fleet.placed_late and now >= fleet.evaluate_at:
+            fleet.placed_late = False
+            self._fill(fleet, [m for m in members if m.alive])
 
     def cancelled(self, fleet: Fleet) -> None:
         """Launches that were under way when the fleet was cancelled still arrive, if the
@@ -123,27 +127,32 @@ class Rounds:
         """True if all that was missing has been launched."""
         if missing <= 0:
             return True
-        now, config = self._account.clock.now(), fleet.config
-        market = "spot" if spot else "on-demand"
-        free = {pool.key: capacity.free(self._account.state, pool.key, spot=spot) for pool in pools}
-        for pool in pools:
-            if refusals.of(self._account.state.refusals, pool.key, spot=spot):
-                free[pool.key] = 0
-        for key in free:
-            if fleet.blacklisted_until.get(f"{market}:{key}", 0.0) > now:
-                free[key] = 0
+        config = fleet.config
         name = "AllocationStrategy" if spot else "OnDemandAllocationStrategy"
         launches = allocate(
             pools,
             missing,
             strategy=config.get(name, "lowestPrice"),
             held=Counter(member.pool for member in members if member.spot == spot),
-            free=free,
+            free={pool.key: self._free(fleet, pool, spot=spot) for pool in pools},
             pools_to_use=int(config.get("InstancePoolsToUseCount") or 1) if spot else 1,
         )
         limited = not self._launch(fleet, launches, spot=spot)
         self._leave_out(fleet, pools, launches, spot=spot)
         return launches.missing <= 0 and not limited
+
+    def _free(self, fleet: Fleet, pool: Pool, *, spot: bool) -> int | None:
+        """How many instances the pool still takes; None: any number."""
+        if self._blacklisted(fleet, pool, spot=spot) or self._refusal(pool, spot=spot):
+            return 0
+        return capacity.free(self._account.state, pool.key, spot=spot)
+
+    def _refusal(self, pool: Pool, *, spot: bool) -> Refusal | None:
+        return refusals.of(self._account.state.refusals, pool.key, spot=spot)
+
+    def _blacklisted(self, fleet: Fleet, pool: Pool, *, spot: bool) -> bool:
+        until = fleet.blacklisted_until.get(_market_key(pool, spot=spot), 0.0)
+        return until > self._account.clock.now()
 
     def _launch(self, fleet: Fleet, launches: Launches, *, spot: bool) -> bool:
         """False if the account's limit of spot instances was reached."""
@@ -165,7 +174,7 @@ class Rounds:
         if self._account.state.quota_inside:
             quota = Refusal(refusals.QUOTA, "blacklisted")
             if not fleet.error:
-                self._tell_left_out(fleet, pool, _words(quota, pool))
+                self._tell_left_out(fleet, pool, words.refused(quota, pool))
             self._all_left_out(fleet, quota.code)
         else:
             self._fail(fleet, "spotInstanceCountLimitExceeded", "Max spot instance count exceeded")
@@ -176,24 +185,25 @@ class Rounds:
         """Pools that could not give what is missing are not tried again for a while."""
         if launches.missing <= 0:
             return
-        now = self._account.clock.now()
         code = "InsufficientInstanceCapacity"
+        until = self._account.clock.now() + _BLACKLISTED
         for pool in launches.exhausted:
-            key = f"{'spot' if spot else 'on-demand'}:{pool.key}"
-            refused = refusals.of(self._account.state.refusals, pool.key, spot=spot)
+            refused = self._refusal(pool, spot=spot)
             code = refused.code if refused else code
-            if fleet.blacklisted_until.get(key, 0.0) > now:
+            if self._blacklisted(fleet, pool, spot=spot):
                 continue
             if refused and refused.envelope == "error":
-                self._fail(fleet, refused.sub_type, f"{pool}: {_words(refused, pool)}")
+                self._fail(fleet, refused.sub_type, f"{pool}: {words.refused(refused, pool)}")
                 return
-            fleet.blacklisted_until[key] = now + _BLACKLISTED
-            self._tell_left_out(fleet, pool, _words(refused, pool) if refused else no_room(pool))
+            fleet.blacklisted_until[_market_key(pool, spot=spot)] = until
+            self._tell_left_out(
+                fleet, pool, words.refused(refused, pool) if refused else words.no_room(pool)
+            )
         if {pool.key for pool in launches.exhausted} == {pool.key for pool in pools}:
             self._all_left_out(fleet, code)
 
     def _tell_left_out(self, fleet: Fleet, pool: Pool, text: str) -> None:
-        fleet.event("information", "launchSpecTemporarilyBlacklisted", left_out(pool, text))
+        fleet.event("information", "launchSpecTemporarilyBlacklisted", words.left_out(pool, text))
 
     def _all_left_out(self, fleet: Fleet, code: str) -> None:
         self._fail(
@@ -230,27 +240,5 @@ class Rounds:
                     )
 
 
-def _words(refused: Refusal, pool: Pool) -> str:
-    return refused.text(instance_type=pool.instance_type, zone=pool.zone, subnet=pool.subnet_id)
-
-
-def left_out(pool: Pool, text: str) -> str:
-    """What a fleet's history says of a launch specification that is left out for a while."""
-    return (
-        f'{pool}: Repeated errors have occurred processing the launch specification "{pool}". It '
-        f"will not be retried for at least 13 minutes. Error message: {text}"
-    )
-
-
-def no_room(pool: Pool) -> str:
-    return (
-        f"{no_capacity(pool.instance_type, pool.zone)} (Service: AmazonEC2; Status Code: 500; "
-        "Error Code: InsufficientInstanceCapacity)"
-    )
-
-
-def no_capacity(instance_type: str, zone: str) -> str:
-    return (
-        f"We currently do not have sufficient {instance_type} capacity in the Availability Zone "
-        f"you requested ({zone}). Our system will be working on provisioning additional capacity."
-    )
+def _market_key(pool: Pool, *, spot: bool) -> str:
+    return f"{'spot' if spot else 'on-demand'}:{pool.key}"

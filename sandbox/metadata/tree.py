@@ -68,13 +68,15 @@ def look_up(tree: Mapping[str, str], path: str) -> str | None:
     `public-keys/` is listed as `0=name`, as EC2 does.
     """
     path = path.strip("/")
-    if path in tree:
-        return tree[path]
-    prefix = f"{path}/" if path else ""
+    return tree[path] if path in tree else _listing(tree, path)
+
+
+def _listing(tree: Mapping[str, str], folder: str) -> str | None:
+    prefix = f"{folder}/" if folder else ""
     below = [known[len(prefix) :] for known in tree if known.startswith(prefix)]
     if not below:
         return None
-    if path == "meta-data/public-keys":
+    if folder == "meta-data/public-keys":
         return "\n".join(name for name in below if "=" in name)
     names = {name.split("/")[0] + ("/" if "/" in name else "") for name in below}
     return "\n".join(sorted(name for name in names if "=" not in name))

@@ -45,6 +45,10 @@ def read(path: Path, files: list[Path], given: list[str]) -> Template:
         raise TemplateError(
             f"{path}: the stand-in knows amazon-ebs and amazon-ebsvolume, found no such source"
         )
+    return Template(source.group(1), source.group(2), _variables(path, content, files, given))
+
+
+def _variables(path: Path, content: str, files: list[Path], given: list[str]) -> dict[str, Any]:
     declared = {name: _default(body) for name, body in _VARIABLE.findall(content)}
     variables = {name: value for name, value in declared.items() if value is not None}
     for file in files:
@@ -61,17 +65,16 @@ def read(path: Path, files: list[Path], given: list[str]) -> Template:
     ]
     if missing:
         raise TemplateError(f"Unset variable {missing[0]!r}: it has no default in {path}.")
-    return Template(source.group(1), source.group(2), variables)
+    return variables
 
 
 def _default(body: str) -> Any:
-    """Simple ones only; nothing else is needed here."""
+    """Texts and words; lists and maps are not read. None if the variable has no default."""
     found = _DEFAULT.search(body)
-    return (
-        json.loads(found.group(1))
-        if found and found.group(1).startswith('"')
-        else (found.group(1) if found else None)
-    )
+    if found is None:
+        return None
+    value = found.group(1)
+    return json.loads(value) if value.startswith('"') else value
 
 
 def behaviour(archive: Path) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from sandbox.machines.docker import container as containers
 from sandbox.machines.docker.images import ImageStore, forget_kept
 from sandbox.machines.docker.machine import Machine
 from sandbox.machines.docker.network import SandboxNetwork
-from sandbox.machines.docker.probe import probe, wait_for_port
+from sandbox.machines.docker.operations import Operations
+from sandbox.machines.docker.probe import probe
 from sandbox.machines.docker.sweep import leftovers, sweep
 from sandbox.machines.docker.work import SerialWork
 from sandbox.machines.protocol import (
@@ -34,12 +35,7 @@ from sandbox.metadata.server import MetadataServer
 from sandbox.metadata.tree import InstanceAction
 
 _WORKERS = 8
-_STOP_SECONDS = 60  # EC2 cuts the power after some minutes
 _TERMINATE_SECONDS = 5
-# EC2 says `running` some seconds after the power went on. Here that is when sshd answers, so that
-# clients which try at once (Packer does, and then waits 5 s) find it; at the latest after this.
-_SSH_PORT = 22
-_BOOT_SECONDS = 20.0
 _REMEMBER_SECONDS = 3600  # as long as EC2 shows a terminated instance
 
 
@@ -62,6 +58,17 @@ class DockerMachines:
         self._machines: dict[str, Machine] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="machines")
         self._closing = threading.Event()
+        self._operations = Operations(
+            self._client,
+            name,
+            network=self._network,
+            api_address=self._network.api_address(self._api),
+            metadata=self._metadata,
+            images=self._images,
+            uses=self._uses,
+            closing=self._closing,
+            say=say,
+        )
         self._watcher = containers.Watcher(self._client, name, self._on_exit)
 
     # Images
@@ -78,7 +85,7 @@ class DockerMachines:
     ) -> None:
         machine = self._machines[instance_id]
         self._images.begin(image_id)
-        machine.work.add(lambda: self._commit(machine, image_id))
+        machine.work.add(lambda: self._operations.commit(machine, image_id))
 
     def copy_image(self, source_id: str, image_id: str, name: str, tags: Mapping[str, str]) -> None:
         del name, tags
@@ -103,7 +110,7 @@ class DockerMachines:
         work = SerialWork(self._pool, self._say)
         try:
             machine = Machine(spec, self._network.addresses.take(), work)
-            machine.work.add(lambda: self._launch(machine))
+            machine.work.add(lambda: self._operations.launch(machine))
         except MachineError as error:
             machine = Machine(spec, "", work)
             machine.status, machine.reason = "gone", str(error)
@@ -121,31 +128,31 @@ class DockerMachines:
         machine = self._machines.get(instance_id)
         if machine and machine.status in ("booting", "running"):
             machine.status = "stopping"
-            machine.work.add(lambda: self._stop(machine))
+            machine.work.add(lambda: self._operations.stop(machine))
 
     def start(self, instance_id: str) -> None:
         machine = self._machines.get(instance_id)
         if machine and machine.status in ("stopping", "stopped"):
             machine.status = "booting"
-            machine.work.add(lambda: self._start(machine))
+            machine.work.add(lambda: self._operations.start(machine))
 
     def reboot(self, instance_id: str) -> None:
         machine = self._machines.get(instance_id)
         if machine and machine.status == "running":
-            machine.work.add(lambda: self._restart(machine))
+            machine.work.add(lambda: self._operations.restart(machine))
 
     def terminate(self, instance_id: str) -> None:
         machine = self._machines.get(instance_id)
         if machine and machine.status != "gone":
             machine.status = "stopping"
-            machine.work.add(lambda: self._remove(machine, _TERMINATE_SECONDS))
+            machine.work.add(lambda: self._operations.remove(machine, _TERMINATE_SECONDS))
 
     def kill(self, instance_id: str) -> None:
         machine = self._machines.get(instance_id)
         if machine and machine.status != "gone":
             machine.status, machine.reason = "gone", "the machine was killed"
             self._pool.submit(containers.kill, machine.container)
-            machine.work.add(lambda: self._remove(machine, 0))
+            machine.work.add(lambda: self._operations.remove(machine, 0))
 
     def console(self, instance_id: str) -> str:
         machine = self._machines.get(instance_id)
@@ -201,92 +208,13 @@ class DockerMachines:
         sweep(self._client, self._name)  # what was being made in the meantime
         self._client.close()
 
-    # Work, done by a machine's queue
-
-    def _launch(self, machine: Machine) -> None:
-        if self._closing.is_set() or machine.status != "booting":
-            return
-        self._metadata.put(machine.metadata)
-        try:
-            machine.container = containers.create(
-                self._client,
-                sandbox=self._name,
-                network=self._network.name,
-                address=machine.address,
-                image=self._images.reference(machine.spec.image_id),
-                instance_id=machine.spec.instance_id,
-                environment={"AWS_ENDPOINT_URL": self._network.api_address(self._api)},
-            )
-            machine.container.start()
-        except DockerException as error:
-            machine.reason = f"the machine could not be started: {error}"
-            self._say(f"{machine.spec.instance_id}: {machine.reason}")
-            self._remove(machine, 0)
-            return
-        self._boot(machine)
-
-    def _boot(self, machine: Machine) -> None:
-        def booting() -> bool:
-            return machine.status == "booting" and not machine.exited
-
-        wait_for_port(machine.address, _SSH_PORT, _BOOT_SECONDS, booting)
-        if machine.status == "booting":
-            machine.status = "running"
-
-    def _stop(self, machine: Machine) -> None:
-        if machine.container is not None and machine.status == "stopping":
-            machine.container.stop(timeout=_STOP_SECONDS)
-            machine.status = "stopped"
-
-    def _start(self, machine: Machine) -> None:
-        if machine.container is not None and machine.status == "booting":
-            machine.container.start()
-            self._boot(machine)
-
-    def _restart(self, machine: Machine) -> None:
-        if machine.container is not None and machine.status == "running":
-            machine.container.restart(timeout=_STOP_SECONDS)
-
-    def _commit(self, machine: Machine, image_id: str) -> None:
-        if machine.container is None:
-            self._images.fail(image_id)
-            return
-        self._images.make(machine.container, image_id)
-        self._images.remove_doomed(self._uses)  # deregistered meanwhile
-
-    def _remove(self, machine: Machine, seconds: int) -> None:
-        """Safe to repeat; whatever happens the machine ends as gone."""
-        try:
-            if machine.container is not None:
-                machine.console = containers.remove(machine.container, seconds)
-        finally:
-            if machine.ended == 0:
-                machine.ended = time.monotonic()
-                machine.container = None
-                self._metadata.remove(machine.address)
-                self._network.addresses.give_back(machine.address)
-            machine.status = "gone"
-        self._images.remove_doomed(self._uses)
+    # What docker tells, and what is remembered
 
     def _on_exit(self, instance_id: str) -> None:
         machine = self._machines.get(instance_id)
         if machine is not None and machine.status in ("booting", "running"):
             machine.exited = True
-            machine.work.add(lambda: self._settle(machine))
-
-    def _settle(self, machine: Machine) -> None:
-        """A machine ended that nobody had asked to: rebooted, shut down, or died."""
-        machine.exited = False
-        if machine.container is None or machine.status not in ("booting", "running"):
-            return
-        end = containers.how_it_ended(machine.container)
-        if end == "rebooted":
-            machine.container.start()
-        elif end == "shut down":
-            machine.status, machine.reason = "stopped", "shut down from inside"
-        elif end == "died":
-            machine.status, machine.reason = "gone", "the machine vanished"
-            self._remove(machine, 0)
+            machine.work.add(lambda: self._operations.after_exit(machine))
 
     def _uses(self, image_id: str) -> bool:
         return any(

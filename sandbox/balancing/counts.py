@@ -1,0 +1,44 @@
+"""How many requests went through a load balancer, and how they ended."""
+
+from collections import Counter, defaultdict
+from typing import Any
+
+from sandbox.balancing.routes import TargetRoute
+
+
+class Counts:
+    """Written by the load balancer's thread; a reader may miss the request just being counted."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.cut = 0
+        self._codes: Counter[int] = Counter()
+        self._generated: Counter[int] = Counter()
+        self._targets: defaultdict[str, Counter[int]] = defaultdict(Counter)
+
+    def forwarded(self, route: TargetRoute, status: int) -> None:
+        self._codes[status] += 1
+        self._targets[route.instance_id][status] += 1
+
+    def generated(self, route: TargetRoute | None, status: int) -> None:
+        self._codes[status] += 1
+        self._generated[status] += 1
+        if route is not None:
+            self._targets[route.instance_id][status] += 1
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "requests": self._codes.total(),
+            "in_flight": self.in_flight,
+            "cut": self.cut,
+            "codes": _text_keys(self._codes),
+            "generated": _text_keys(self._generated),
+            "targets": {
+                instance_id: {"requests": codes.total(), "codes": _text_keys(codes)}
+                for instance_id, codes in sorted(self._targets.copy().items())
+            },
+        }
+
+
+def _text_keys(codes: Counter[int]) -> dict[str, int]:
+    return {str(code): count for code, count in sorted(codes.copy().items())}
