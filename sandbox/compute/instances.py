@@ -174,13 +174,19 @@ class Instances:
 
     def tick(self) -> None:
         now = self._account.clock.now()
+        self.forget_ended(_FORGET_AFTER)
         for record in list(self._account.state.instances.values()):
             if record.ended_at is None:
                 self._script(record, now)
                 if record.interrupt_at is not None and now >= record.interrupt_at and record.alive:
                     self.terminate([record.instance_id], SPOT_TERMINATION)
                 self._follow(record, self._account.machines.observe(record.instance_id))
-            elif now - record.ended_at > _FORGET_AFTER:
+
+    def forget_ended(self, after_seconds: float) -> None:
+        """Those that ended longer ago are listed no more."""
+        before = self._account.clock.now() - after_seconds
+        for record in list(self._account.state.instances.values()):
+            if record.ended_at is not None and record.ended_at < before:
                 self._forget(record)
 
     def _script(self, record: InstanceRecord, now: float) -> None:

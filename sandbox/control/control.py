@@ -60,6 +60,7 @@ class Control:
         return [
             ("GET", "/status", lambda _: self._status()),
             ("POST", "/reset", lambda _: self._reset()),
+            ("DELETE", "/ended", lambda _: self._engine.forget_ended()),
             ("GET", "/inventory", lambda _: self._inventory.take()),
             ("GET", "/load_balancers/<name>", lambda _, name: self._balancers.counters(name)),
             ("GET", "/calls", lambda _: self._recorder.calls()),

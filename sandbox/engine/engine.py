@@ -68,3 +68,9 @@ class Engine:
         self.instances.tick()
         self.fleets.tick()
         self.targets.tick()
+
+    def forget_ended(self) -> None:
+        """As if days had passed: AWS lists what has ended for a while, and then no more."""
+        with self.account.lock:
+            self.fleets.forget_ended(0)
+            self.instances.forget_ended(0)

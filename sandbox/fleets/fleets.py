@@ -173,14 +173,19 @@ class Fleets:
     # -- as time passes --
 
     def tick(self) -> None:
-        now = self._account.clock.now()
+        self.forget_ended(_FORGET_AFTER)
         for fleet in list(self._account.state.fleets.values()):
-            if fleet.ended_at is not None:
-                if now - fleet.ended_at > _FORGET_AFTER:
-                    del self._account.state.fleets[fleet.fleet_id]
-                continue
-            self._expire(fleet)
-            self._rounds.step(fleet)
+            if fleet.ended_at is None:
+                self._expire(fleet)
+                self._rounds.step(fleet)
+
+    def forget_ended(self, after_seconds: float) -> None:
+        """Those that ended longer ago are listed no more."""
+        before = self._account.clock.now() - after_seconds
+        for fleet in list(self._account.state.fleets.values()):
+            if fleet.ended_at is not None and fleet.ended_at < before:
+                del self._account.state.fleets[fleet.fleet_id]
+                self._account.ec2.tags.pop(fleet.fleet_id, None)
 
     def _expire(self, fleet: Fleet) -> None:
         until = fleet.config.get("ValidUntil")

@@ -20,6 +20,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def world(started: World) -> Iterator[World]:
     """Quiet again after each test: no faults, no limits, machines as they were."""
     started.box.clear_calls()
+    started.box.forget_ended()
     yield started
     started.box.clear_faults()
     started.box.clear_capacity()

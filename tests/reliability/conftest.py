@@ -33,6 +33,7 @@ def running_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture
 def world(running_world: World) -> Iterator[World]:
     """v1 serves `website`; whatever a test leaves must be nothing."""
+    running_world.box.forget_ended()
     if not running_world.account.serving():
         assert running_world.release("v1")["outcome"] == "released"
     yield running_world

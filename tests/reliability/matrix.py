@@ -113,6 +113,7 @@ class Matrix:
     def play(self, case: Case, recorded: Recorded) -> Outcome:
         """One case, one reconcile if anything is left, the next release."""
         begin = time.monotonic()
+        self.world.box.forget_ended()
         outcome = Outcome(str(case))
         scenario = scenario_of(case.call.scenario)
         needs_versions = (

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from examples.account import instances_of
 from sandbox.client import Sandbox
 from tests.sandbox.account import DEBIAN, Account
 from tests.sandbox.test_instances import refused
@@ -188,3 +190,23 @@ def test_a_reset_brings_the_start_back(account: Account, box: Sandbox) -> None:
     (first, _) = account.running_members(again)
     account.until_health(first, "healthy")
     assert account.iam.get_role(RoleName="website")
+
+
+def test_what_has_ended_is_forgotten_and_nothing_else(account: Account, box: Sandbox) -> None:
+    box.script(boot_seconds=1)
+    lives, ends = account.request(), account.request()
+    members = account.running_members(lives)
+    ended = account.running_members(ends)
+    single = account.run()
+    account.ec2.cancel_spot_fleet_requests(SpotFleetRequestIds=[ends], TerminateInstances=True)
+    for one in ended:
+        account.until(one, "terminated")
+    account.until_fleet(ends, "cancelled")
+    box.forget_ended()
+    listed = account.ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"]
+    assert [one["SpotFleetRequestId"] for one in listed] == [lives]
+    assert {one["InstanceId"] for one in instances_of(account.ec2)} == {*members, single}
+    with pytest.raises(ClientError, match="does not exist"):
+        account.fleet(ends)
+    assert set(members) <= set(account.health())
+    assert account.fleet(lives)["SpotFleetRequestState"] == "active"
