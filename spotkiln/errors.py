@@ -2,10 +2,14 @@
 
     SpotkilnError
     ├── InputError              something asked for is wrong or missing; nothing was spent
-    │   └── PermissionDenied    AWS refused an action
+    │   ├── PermissionDenied    AWS refused an action
+    │   ├── NotInPrefect        Prefect knows nothing of that name or id
+    │   └── PrefectRefused      Prefect refused what it was asked
     ├── InfrastructureError     nobody's verdict: AWS, the network or Packer; may be tried again
     │   ├── DeadlineExceeded    a wait that ended without an answer
-    │   └── CapacityError       EC2 had no machines
+    │   ├── CapacityError       EC2 had no machines
+    │   ├── PrefectAway         Prefect does not answer
+    │   └── PrefectFailed       Prefect answered that it cannot, or nothing that is known
     ├── VerdictError            the application was judged; trying again changes nothing
     │   ├── BuildFailed         its dependencies or assets could not be built
     │   ├── TestsFailed         its tests are red, or there were none
@@ -20,6 +24,7 @@
 Every message says what was expected, what was seen and what to do next.
 """
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,8 +44,27 @@ class PermissionDenied(InputError):
     """AWS refused an action; the message names the action and who asked."""
 
 
+class NotInPrefect(InputError):
+    """Prefect knows nothing of that name or id."""
+
+
+class PrefectRefused(InputError):
+    """Prefect understood what it was asked and refused it: the same request is refused again.
+    `code` is the HTTP status (409: it contradicts what is there), `said` Prefect's own words."""
+
+    def __init__(self, message: str, code: int, said: str) -> None:
+        self.code = code
+        self.said = said
+        super().__init__(message)
+
+    @property
+    def exists(self) -> bool:
+        """Whether what was to be made is there already."""
+        return self.code == HTTPStatus.CONFLICT
+
+
 class InfrastructureError(SpotkilnError):
-    """AWS, the network or Packer failed. The only kind of failure worth another try."""
+    """AWS, Prefect, the network or Packer failed. The only kind of failure worth another try."""
 
 
 class DeadlineExceeded(InfrastructureError):
@@ -53,6 +77,14 @@ class DeadlineExceeded(InfrastructureError):
         super().__init__(
             f"waited {waited_seconds:.0f} s for {what}; last seen: {last_seen or 'nothing'}"
         )
+
+
+class PrefectAway(InfrastructureError):
+    """Prefect does not answer: it may be back at any moment."""
+
+
+class PrefectFailed(InfrastructureError):
+    """Prefect answered, and could not do what it was asked."""
 
 
 class CapacityError(InfrastructureError):

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypedDict
 
-from prefect import Task
+from prefect import State, Task
 from prefect.cache_policies import NO_CACHE, CachePolicy
-from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.runtime import task_run
@@ -22,7 +21,7 @@ from spotkiln.poll import RealClock
 CLOCK = RealClock()
 
 
-def only_infrastructure(task: "Task[..., Any]", run: TaskRun, state: "State[Any]") -> bool:  # noqa: ARG001
+def only_infrastructure(task: "Task[..., Any]", run: Any, state: "State[Any]") -> bool:  # noqa: ARG001
     """Prefect's retry condition: a verdict is never tried again. A plain function: a partial
     would silently switch retries off."""
     error = state.result(raise_on_failure=False)
@@ -32,7 +31,7 @@ def only_infrastructure(task: "Task[..., Any]", run: TaskRun, state: "State[Any]
 class Options(TypedDict):
     retries: int
     retry_delay_seconds: list[float]
-    retry_condition_fn: Callable[["Task[..., Any]", TaskRun, "State[Any]"], bool]
+    retry_condition_fn: Callable[["Task[..., Any]", Any, "State[Any]"], bool]
     cache_policy: CachePolicy
 
 

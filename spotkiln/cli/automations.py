@@ -5,27 +5,18 @@ action may name a block (`block: slack-webhook/releases`) where Prefect wants it
 whose block is not there is left out.
 """
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import yaml
-from prefect.client.orchestration import SyncPrefectClient
-from prefect.events.schemas.automations import AutomationCore
-from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
-from spotkiln.cli.deployment import prefect
 from spotkiln.cli.output import columns
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
-
-
-class Done(StrEnum):
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    LEFT_OUT = "left out"
+from spotkiln.prefect_api import automation
+from spotkiln.prefect_api.automation import Done
+from spotkiln.prefect_api.connection import Connection, connected
 
 
 class Applied(Noun):
@@ -52,66 +43,34 @@ def read(file: Path) -> list[dict[str, Any]]:
     return list(listed)
 
 
-def missing_block(client: SyncPrefectClient, action: dict[str, Any]) -> str:
+def missing_block(prefect: Connection, action: dict[str, Any]) -> str:
     """Put the id in the place of a block's name; the name, if there is no such block."""
     name = str(action.pop("block", ""))
     if not name:
         return ""
-    kind, _, own = name.partition("/")
-    try:
-        found = client.read_block_document_by_name(own, kind, include_secrets=False)
-    except ObjectNotFound:
+    found = prefect.ask(automation.block_id, name)
+    if found is None:
         return name
-    action["block_document_id"] = str(found.id)
+    action["block_document_id"] = found
     return ""
-
-
-def _without_ids(value: Any) -> Any:
-    """Prefect gives each trigger an id of its own each time."""
-    if isinstance(value, dict):
-        return {key: _without_ids(one) for key, one in value.items() if key != "id"}
-    if isinstance(value, list):
-        return [_without_ids(one) for one in value]
-    return value
-
-
-def _same(one: AutomationCore, other: AutomationCore) -> bool:
-    fields = set(AutomationCore.model_fields)
-    first, second = (x.model_dump(include=fields) for x in (one, other))
-    return bool(_without_ids(first) == _without_ids(second))
-
-
-def _put(client: SyncPrefectClient, wanted: AutomationCore) -> Applied:
-    known = client.read_automations_by_name(wanted.name)
-    # More than one: somebody created it twice, and each would act.
-    for double in known[1:]:
-        client.delete_automation(double.id)
-    if not known:
-        client.create_automation(wanted)
-        return Applied(name=wanted.name, done=Done.CREATED)
-    # An update would forget which runs it is waiting for.
-    if _same(known[0], wanted):
-        return Applied(name=wanted.name, done=Done.UNCHANGED)
-    client.update_automation(known[0].id, wanted)
-    return Applied(name=wanted.name, done=Done.UPDATED)
 
 
 def apply(file: Path) -> list[Applied]:
     """Make Prefect's automations those of the file; others are left alone. Safe to repeat."""
     applied = []
-    with prefect() as client:
+    with connected() as prefect:
         for told in read(file):
-            actions = told.get("actions") or []
-            missing = [name for one in actions if (name := missing_block(client, one))]
+            name = told["name"]
+            missing = [x for one in told.get("actions") or [] if (x := missing_block(prefect, one))]
             if missing:
                 why = f"no block {', '.join(missing)}: make it in Prefect (Blocks), and repeat this"
-                applied.append(Applied(name=told["name"], done=Done.LEFT_OUT, why=why))
+                applied.append(Applied(name=name, done=Done.LEFT_OUT, why=why))
                 continue
             try:
-                wanted = AutomationCore.model_validate(told)
+                done = prefect.ask(automation.put, told)
             except ValidationError as error:
-                raise InputError(f"{file}: automation {told['name']!r}: {error}") from error
-            applied.append(_put(client, wanted))
+                raise InputError(f"{file}: automation {name!r}: {error}") from error
+            applied.append(Applied(name=name, done=done))
     return applied
 
 

@@ -7,12 +7,14 @@ from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake.infra import check_fit
 from spotkiln.bake.packer import find_packer
-from spotkiln.cli.deployment import RELEASE, ROLLBACK, URGENT, Deployment, address, listing, prefect
+from spotkiln.cli.deployment import listing, settings
 from spotkiln.cli.output import columns
 from spotkiln.cli.pushes import pushes
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.noun import Noun
+from spotkiln.prefect_api.connection import address, ask, version
 from spotkiln.release.release import ReleaseSpec
+from spotkiln.start.deployment import RELEASE, ROLLBACK, URGENT, Deployment
 
 
 class Check(Noun):
@@ -56,8 +58,7 @@ def _packer() -> str:
 
 
 def _server() -> str:
-    with prefect() as client:
-        return f"{client.api_version()} at {address()}"
+    return f"{ask(version)} at {address()}"
 
 
 def _deployments(wanted: str, known: list[Deployment], chosen: list[Deployment]) -> str:
@@ -95,7 +96,7 @@ def examine_deployment(deployment: Deployment) -> list[Check]:
         check(about, "pushes", lambda: pushes(deployment)),
     ]
     try:
-        spec = deployment.spec()
+        spec = settings(deployment)
         aws = connect(resolve_region(spec.infra.region))
     except SpotkilnError as error:
         return [*checks, Check(about=about, name="region", ok=False, detail=str(error))]

@@ -26,12 +26,15 @@ from spotkiln.cli import runs
 from spotkiln.cli import server as serving
 from spotkiln.cli import status as seeing
 from spotkiln.cli import worker as working
-from spotkiln.cli.deployment import RELEASE, ROLLBACK, find, spec_of
+from spotkiln.cli.deployment import find, settings, settings_of
 from spotkiln.cli.output import Exit, columns, moment, show, tell
 from spotkiln.cli.worker import POOL
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.keep.versions import PREVIOUS
+from spotkiln.prefect_api.connection import address
+from spotkiln.prefect_api.run import page_of
 from spotkiln.release.release import Outcome
+from spotkiln.start.deployment import RELEASE, ROLLBACK
 
 app = App(
     name="spotkiln",
@@ -56,7 +59,7 @@ Detailed = Annotated[
 @app.command
 def versions(name: str, /, *, as_json: Json = False) -> int:
     """The versions that NAME's target group can go back to, the one released last first."""
-    spec = spec_of(name)
+    spec = settings_of(name)
     aws = connect(resolve_region(spec.infra.region))
     found = list_versions(aws, spec.app.name, target_group(aws, spec.infra.target_group))
     rows = ((x.image, x.commit[:12], moment(x.released), x.serving or "", x.remarks) for x in found)
@@ -72,7 +75,7 @@ def status(name: str, /, *, as_json: Json = False) -> int:
 
     Ends with 1 unless the whole capacity is healthy.
     """
-    found = seeing.look(spec_of(name))
+    found = seeing.look(settings_of(name))
     show(found, seeing.text(found), as_json=as_json)
     return Exit.OK if found.well else Exit.FAILED
 
@@ -80,7 +83,7 @@ def status(name: str, /, *, as_json: Json = False) -> int:
 @app.command
 def plan(name: str, /, *, ref: str = "", as_json: Json = False) -> int:
     """What a release of NAME would do: bake or reuse, launch, retire. Changes nothing."""
-    found = planning.look(find(RELEASE, name).at_ref(ref).spec())
+    found = planning.look(settings(find(RELEASE, name).at_ref(ref)))
     show(found, planning.text(found), as_json=as_json)
     return Exit.OK
 
@@ -115,7 +118,7 @@ def release(
     deployment = find(RELEASE, name).at_ref(ref)
     if ref:
         # What is wrong with it is better said now.
-        given["app"] = deployment.spec().app.model_dump(mode="json")
+        given["app"] = settings(deployment).app.model_dump(mode="json")
     run = runs.start(deployment, given)
     return _until_the_end(run, follow=follow, detailed=detailed_exit_code, as_json=as_json)
 
@@ -145,7 +148,7 @@ def rollback(
 @app.command
 def unhold(name: str, /, *, as_json: Json = False) -> int:
     """Lift the hold of NAME: what a rollback has left may be released again."""
-    found = holding.lift(spec_of(name))
+    found = holding.lift(settings_of(name))
     show(found, holding.text(found), as_json=as_json)
     return Exit.OK
 
@@ -190,16 +193,17 @@ def worker(*, pool: str = POOL, limit: int = 4, name: str = "") -> int:
     SIGTERM or Ctrl-C: it takes no more runs and ends when those it has have ended; a second one
     ends it and them.
     """
+    address()
     anyio.run(working.work, pool, limit, name)
     return Exit.OK
 
 
-def _until_the_end(run: Any, *, follow: bool, detailed: bool, as_json: bool) -> int:
-    where = runs.url(run)
+def _until_the_end(run: str, *, follow: bool, detailed: bool, as_json: bool) -> int:
+    where = page_of(run)
     tell(f"run {run} {where}".rstrip(), aside=as_json)
     if not follow:
         if as_json:
-            show({"run": str(run), "url": where}, "", as_json=True)
+            show({"run": run, "url": where}, "", as_json=True)
         return Exit.OK
     end = runs.follow(run, lambda text: tell(text, aside=as_json))
     show(end, str(end), as_json=as_json)

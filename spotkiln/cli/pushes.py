@@ -7,17 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from prefect.client.orchestration import SyncPrefectClient
-from prefect.events.filters import (
-    EventFilter,
-    EventNameFilter,
-    EventOccurredFilter,
-    EventRelatedFilter,
-)
-from prefect.events.schemas.events import Event
 
-from spotkiln.cli.deployment import RELEASE, Deployment, prefect
 from spotkiln.errors import InputError
+from spotkiln.prefect_api import event, variable
+from spotkiln.prefect_api.connection import ask
+from spotkiln.prefect_api.event import Happened
+from spotkiln.start.deployment import RELEASE, Deployment
 from spotkiln.start.hooks import NOT_STARTED, VARIABLE, Hooks
 from spotkiln.start.push import Listener, Subscription
 from spotkiln.start.repository import host_of, ssh_host
@@ -37,25 +32,18 @@ def listener(name: str, tags: Iterable[str], app: dict[str, Any], ident: str = "
     return Listener(id=ident, name=name, to=Subscription.from_tags(tags), app=app, names=names)
 
 
-def receiver(client: SyncPrefectClient) -> tuple[Hooks, datetime] | None:
+def receiver() -> tuple[Hooks, datetime] | None:
     """How the receiver is set up and since when, as it told Prefect; None if none ever did."""
-    found = client.read_variable_by_name(VARIABLE)
+    found = ask(variable.read, VARIABLE)
     if found is None:
         return None
     return Hooks.model_validate(found.value), found.updated or datetime.now(UTC)
 
 
-def _missed(client: SyncPrefectClient, deployment: Deployment, since: datetime) -> list[Event]:
+def _missed(deployment: Deployment, since: datetime) -> list[Happened]:
     """What the receiver told of pushes that did not start it."""
-    page = client.read_events(
-        EventFilter(
-            event=EventNameFilter(name=[NOT_STARTED]),
-            related=EventRelatedFilter(id=[f"prefect.deployment.{deployment.id}"]),
-            occurred=EventOccurredFilter(since=since),
-        ),
-        limit=20,
-    )
-    return list(page.events)
+    related = f"prefect.deployment.{deployment.id}"
+    return ask(event.about, NOT_STARTED, related=related, since=since)
 
 
 def pushes(deployment: Deployment) -> str:
@@ -69,25 +57,24 @@ def pushes(deployment: Deployment) -> str:
     )
     if not one.to.listens:
         return "none: it has no tag push:branch or push:tag"
-    with prefect() as client:
-        found = receiver(client)
-        if found is None:
-            raise InputError("no receiver has told Prefect of itself yet: docs/push.md starts one")
-        hooks, told = found
-        since = max(told, datetime.now(UTC) - timedelta(days=DAYS))
-        missed = [x for x in _missed(client, deployment, since) if _still(one, x)]
+    found = receiver()
+    if found is None:
+        raise InputError("no receiver has told Prefect of itself yet: docs/push.md starts one")
+    hooks, told = found
+    since = max(told, datetime.now(UTC) - timedelta(days=DAYS))
+    missed = [x for x in _missed(deployment, since) if _still(one, x)]
     if missed:
-        latest = max(missed, key=lambda event: event.occurred)
+        latest = max(missed, key=lambda one: one.occurred)
         raise InputError(f"{latest.occurred:%Y-%m-%d %H:%M} UTC: {latest.payload['reason']}")
     if objection := one.objection(hooks):
         raise InputError(objection)
     return ", ".join(one.to.branches + tuple(f"tag {x}" for x in one.to.tags))
 
 
-def _still(one: Listener, event: Event) -> bool:
+def _still(one: Listener, missed: Happened) -> bool:
     """Or has the deployment been mended since?"""
-    same = event.payload.get("repository") == one.repositories[0]
-    return same and event.resource.name not in one.repositories
+    same = missed.payload.get("repository") == one.repositories[0]
+    return same and missed.resource not in one.repositories
 
 
 def _served(one: Listener, hooks: Hooks) -> bool:
@@ -110,8 +97,7 @@ def refuse_unbound(file: str = "prefect.yaml") -> dict[str, str]:
         for x in given
         if "app" in (x.get("parameters") or {})
     ]
-    with prefect() as client:
-        found = receiver(client)
+    found = receiver()
     hooks = found[0] if found else Hooks()
     refused = [
         f"{one.name}: {objection}"

@@ -1,33 +1,21 @@
 """Runs in Prefect: start one, follow it to its end, tell what came of it."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from getpass import getuser
 from typing import Any
 from uuid import UUID
 
-from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
-    ArtifactFilterType,
-    FlowRunFilter,
-    FlowRunFilterName,
-    LogFilter,
-    LogFilterFlowRunId,
-)
-from prefect.client.schemas.objects import Artifact, FlowRun, Log
-from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, LogSort
-from prefect.exceptions import ObjectNotFound
-from prefect.utilities.urls import url_for
-
-from spotkiln.cli.deployment import Deployment, prefect
-from spotkiln.errors import DeadlineExceeded, InputError
+from spotkiln.errors import DeadlineExceeded, InputError, NotInPrefect
 from spotkiln.noun import Noun
+from spotkiln.prefect_api import artifact, log, run
+from spotkiln.prefect_api import result as results
+from spotkiln.prefect_api.connection import Connection, ask, connected
 from spotkiln.release.release import Outcome
+from spotkiln.release.result import Result
 from spotkiln.release.trigger import Trigger, tags_of
+from spotkiln.start.deployment import Deployment
+from spotkiln.start.run import COMPLETED, PAUSED, SCHEDULED, Line, Run
 
 POLL_SECONDS = 1.0
 # A flow's last lines can come after its last state.
@@ -35,23 +23,12 @@ LAST_LINES_SECONDS = 3.0
 # As long as a release may wait for its turn, and its own time.
 FOLLOW_SECONDS = 8 * 3600
 NO_WORKER_SECONDS = 20.0
-PAGE = 200
 # Prefect says it after every task, without the task's name.
 NAMELESS = "Finished in state Completed"
 
 
-class Line(Noun):
-    time: datetime
-    level: str
-    text: str
-
-    def __str__(self) -> str:
-        level = "" if self.level == "INFO" else f"{self.level}: "
-        return f"{self.time:%H:%M:%S} {level}{self.text}"
-
-
 class Ending(Noun):
-    """What came of a run: Prefect's state, and the release's row of the history."""
+    """What came of a run: the state that Prefect gives it, and how its release ended."""
 
     run: str
     url: str = ""
@@ -68,7 +45,7 @@ class Ending(Noun):
     def ok(self) -> bool:
         """Whether it serves, or what it gave way to does: a run that was declined or held has ended
         well, and released nothing."""
-        return self.state == "COMPLETED" and self.outcome not in {Outcome.DECLINED, Outcome.HELD}
+        return self.state == COMPLETED and self.outcome not in {Outcome.DECLINED, Outcome.HELD}
 
     def __str__(self) -> str:
         facts = [
@@ -83,13 +60,19 @@ class Ending(Noun):
         return text + (f"\n{self.cause}" if self.cause else "")
 
 
-def start(deployment: Deployment, parameters: dict[str, Any]) -> UUID:
-    """A run of it, with these parameters in the place of its own. It says who started it."""
+def ending(found: Run, result: Result | None, url: str = "") -> Ending:
+    """A run that was killed leaves no result: then Prefect's own words say why."""
+    end = Ending(run=found.id, url=url, state=found.state, seconds=found.seconds)
+    if result:
+        return end.model_copy(update=result.model_dump())
+    return end if end.ok else end.model_copy(update={"cause": found.message})
+
+
+def start(deployment: Deployment, parameters: dict[str, Any]) -> str:
+    """The id of a new run of it, with these parameters in the place of its own. The run says who
+    started it."""
     tags = tags_of(Trigger(kind="command", by=user()))
-    with prefect() as client:
-        return client.create_flow_run_from_deployment(
-            deployment.id, parameters=parameters, tags=tags
-        ).id
+    return ask(run.start, deployment.id, parameters=parameters, tags=tags).id
 
 
 def user() -> str:
@@ -100,93 +83,39 @@ def user() -> str:
         return ""
 
 
-def url(run: UUID) -> str:
-    """Its page in the UI; empty if Prefect knows of no UI."""
-    return url_for("flow-run", obj_id=run) or ""
-
-
-def find(wanted: str) -> UUID:
-    """A run by its id, or the newest of a name.
+def find(wanted: str) -> str:
+    """The id of a run: of the one with that id, or of the newest with that name.
 
     Raises:
-        InputError: Prefect knows none such.
+        InputError: Prefect knows no such run.
     """
-    with prefect() as client:
-        try:
-            return client.read_flow_run(UUID(wanted)).id
-        except ObjectNotFound as error:
-            raise InputError(f"Prefect knows no run {wanted}; the UI lists them") from error
-        except ValueError:
-            found = client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[wanted])),
-                sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-                limit=1,
-            )
-    if not found:
-        raise InputError(f"Prefect knows no run named {wanted!r}; name one, or give a run's id")
-    return found[0].id
+    try:
+        UUID(wanted)
+    except ValueError:
+        named = ask(run.newest_named, wanted)
+        if named is None:
+            raise InputError(
+                f"Prefect knows no run named {wanted!r}; name one, or give a run's id"
+            ) from None
+        return named.id
+    try:
+        return ask(run.read, wanted).id
+    except NotInPrefect as error:
+        raise InputError(f"Prefect knows no run {wanted}; the UI lists them") from error
 
 
-def _line(log: Log) -> Line:
-    level = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
-    return Line(
-        time=log.timestamp, level=level.get(log.level, str(log.level)), text=log.message.strip()
-    )
+def lines(wanted: str) -> list[Line]:
+    """All that a run has logged so far."""
+    return ask(log.lines, wanted)
 
 
-def _logs(client: SyncPrefectClient, run: UUID, seen: set[UUID]) -> Iterator[Line]:
+def _new_lines(prefect: Connection, wanted: str, seen: set[UUID]) -> Iterator[Line]:
     """Those not seen yet, oldest first. Late ones may belong between those seen: all pages are
     looked at again, of which a release has one or two."""
-    offset = 0
-    while True:
-        page = client.read_logs(
-            LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])),
-            sort=LogSort.TIMESTAMP_ASC,
-            limit=PAGE,
-            offset=offset,
-        )
-        for log in page:
-            if log.id and log.id not in seen:
-                seen.add(log.id)
-                yield _line(log)
-        offset += len(page)
-        if len(page) < PAGE:
-            return
-
-
-def lines(run: UUID) -> list[Line]:
-    with prefect() as client:
-        return list(_logs(client, run, set()))
-
-
-def _artifacts(client: SyncPrefectClient, run: UUID, kind: str) -> list[Artifact]:
-    """The run's own of this kind, newest first."""
-    return client.read_artifacts(
-        artifact_filter=ArtifactFilter(
-            flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=[kind])
-        ),
-        sort=ArtifactSort.CREATED_DESC,
-    )
-
-
-def ended(client: SyncPrefectClient, run: FlowRun) -> Ending:
-    """From the run's state and the row that it wrote into its application's history."""
-    state = run.state
-    end = Ending(
-        run=str(run.id),
-        url=url(run.id),
-        state=state.type.value if state else "",
-        seconds=run.total_run_time.total_seconds(),
-    )
-    row: dict[str, Any] = {}
-    for one in _artifacts(client, run.id, "table"):
-        data: Any = one.data
-        rows = json.loads(data) if isinstance(data, str) else data
-        row = next((x for x in rows if str(x.get("release", "")).endswith(run.id.hex[:12])), row)
-    known = {name: row[name] for name in Ending.model_fields.keys() & row.keys()}
-    if not known and not end.ok and state:
-        known = {"cause": state.message or ""}
-    return end.model_copy(update=known)
+    for line in prefect.ask(log.lines, wanted):
+        if line.id not in seen:
+            seen.add(line.id)
+            yield line
 
 
 class _Wait:
@@ -197,54 +126,52 @@ class _Wait:
         self._since = 0.0
         self._told = False
 
-    def hint(self, run: FlowRun) -> str:
+    def hint(self, found: Run) -> str:
         """Empty while there is nothing to tell."""
-        state, now = run.state, time.monotonic()
-        name = (state and state.name) or "unknown"
-        if name != self.name:
-            self.name, self._since, self._told = name, now, False
-        if self._told or state is None:
+        now = time.monotonic()
+        if found.state_name != self.name:
+            self.name, self._since, self._told = found.state_name, now, False
+        if self._told:
             return ""
         text = ""
-        if state.is_paused():
-            text = f"waits for an approval: {url(run.id)}".rstrip(": ")
-        elif state.is_scheduled() and now - self._since > NO_WORKER_SECONDS:
-            text = f"{name}: does a worker run? `spotkiln worker --pool {run.work_pool_name}`"
+        if found.state == PAUSED:
+            text = f"waits for an approval: {run.page_of(found.id)}".rstrip(": ")
+        elif found.state == SCHEDULED and now - self._since > NO_WORKER_SECONDS:
+            text = f"{self.name}: does a worker run? `spotkiln worker --pool {found.pool}`"
         self._told = bool(text)
         return text
 
 
 def follow(
-    run: UUID, say: Callable[[str], None], *, deadline_seconds: float = FOLLOW_SECONDS
+    wanted: str, say: Callable[[str], None], *, deadline_seconds: float = FOLLOW_SECONDS
 ) -> Ending:
-    """Tell what it logs and how far it is, until it has ended.
+    """Tell what the run logs and how far it is, until it has ended.
 
     Raises:
         DeadlineExceeded: it had not ended in time; it goes on.
     """
     seen: set[UUID] = set()
-    progress = ""
+    shown = ""
     wait = _Wait()
     started = time.monotonic()
-    with prefect() as client:
+    with connected() as prefect:
         while True:
-            found = client.read_flow_run(run)
-            final = bool(found.state and found.state.is_final())
-            if final:
+            found = prefect.ask(run.read, wanted)
+            if found.final:
                 time.sleep(LAST_LINES_SECONDS)
-            for line in _logs(client, run, seen):
+            for line in _new_lines(prefect, wanted, seen):
                 if not line.text.startswith(NAMELESS):
                     say(str(line))
-            if final:
-                return ended(client, found)
-            bars = _artifacts(client, run, "progress")
-            percent = next((f"{one.description}: {one.data:.0f} %" for one in bars), "")
-            if percent not in {"", progress}:
-                progress = percent
+            if found.final:
+                return ending(found, prefect.ask(results.read, wanted), run.page_of(wanted))
+            bar = prefect.ask(artifact.progress, wanted)
+            percent = f"{bar.what}: {bar.percent:.0f} %" if bar else ""
+            if percent not in {"", shown}:
+                shown = percent
                 say(percent)
             if hint := wait.hint(found):
                 say(hint)
             waited = time.monotonic() - started
             if waited > deadline_seconds:
-                raise DeadlineExceeded(f"run {run} to end (it goes on)", waited, wait.name)
+                raise DeadlineExceeded(f"run {wanted} to end (it goes on)", waited, wait.name)
             time.sleep(POLL_SECONDS)

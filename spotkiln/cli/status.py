@@ -14,11 +14,11 @@ from spotkiln.bake.infra import TargetGroup
 from spotkiln.cli.output import columns, moment
 from spotkiln.keep.lease import Lease, Stage, queue
 from spotkiln.noun import Noun
+from spotkiln.prefect_api.run import ended_runs
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.serving import serving
 from spotkiln.target import Health, Instance, Server, Target, server_of
-from spotkiln.tasks.runs import ended_runs
 
 
 class Turn(Noun):

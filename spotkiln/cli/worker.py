@@ -14,19 +14,17 @@ import signal
 import socket
 import sys
 from abc import ABC
-from contextlib import suppress
 from typing import Any
 
 import anyio
-import httpx
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
-from spotkiln.cli.deployment import URGENT
 from spotkiln.cli.output import tell
 from spotkiln.cli.unanswered import decline_unanswered
+from spotkiln.errors import SpotkilnError
+from spotkiln.prefect_api import queue
+from spotkiln.prefect_api.connection import connect
+from spotkiln.start.deployment import URGENT
 
 POOL = "spotkiln"
 # Prefect gives a queue of this name to each pool, and each deployment that names no other is in it.
@@ -59,7 +57,7 @@ class PatientWorker(ProcessWorker, ABC):  # ABC: not registered in the place of 
     leaving = False
     _asking = False
 
-    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+    async def get_and_submit_flow_runs(self) -> list[Any]:
         """Prefect's loop calls it; no runs any more once it is leaving."""
         if self.leaving:
             return []
@@ -87,11 +85,10 @@ async def make_queue(pool: str) -> None:
     there = False
     while not there:
         try:
-            with suppress(ObjectAlreadyExists):
-                async with get_client() as client:
-                    await client.create_work_queue(name=URGENT, work_pool_name=pool)
+            async with connect() as api:
+                await queue.make(api, pool, URGENT)
             there = True
-        except (ObjectNotFound, PrefectHTTPStatusError, httpx.HTTPError, OSError):
+        except SpotkilnError:
             await anyio.sleep(QUEUE_SECONDS)
 
 

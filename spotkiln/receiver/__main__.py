@@ -6,9 +6,9 @@ import socket
 import sys
 
 import uvicorn
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
 
 from spotkiln.errors import InputError
+from spotkiln.prefect_api.connection import address, without_retries
 from spotkiln.receiver.app import create
 from spotkiln.receiver.connections import impatient
 from spotkiln.receiver.settings import Settings
@@ -43,7 +43,7 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=10,
     )
     # Its own backoff is the spool's.
-    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+    with without_retries():
         uvicorn.Server(config).run(sockets=_inherited())
 
 
@@ -53,8 +53,7 @@ def _settings() -> Settings:
         InputError: with these nothing could ever be accepted or handed on.
     """
     settings = Settings.from_environment(os.environ)
-    if not get_current_settings().api.url:
-        raise InputError("no Prefect server is set: set PREFECT_API_URL")
+    address()
     if not any(settings.secrets(host) for host in Host):
         raise InputError(
             "no secrets are named: set SPOTKILN_RECEIVER_GITHUB_SECRETS, …GITLAB_SECRETS, "

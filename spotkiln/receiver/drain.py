@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import islice
 
-from spotkiln.errors import InfrastructureError
+from spotkiln.errors import InfrastructureError, PrefectAway
 from spotkiln.poll import Backoff
-from spotkiln.receiver.handover import PrefectAway
 from spotkiln.receiver.spool import Delivery, Outcome, Spool
 from spotkiln.start.push import Push
 

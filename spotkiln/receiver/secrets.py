@@ -5,13 +5,9 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import cast
 
-import httpx
-from prefect.blocks.system import Secret
-from prefect.exceptions import PrefectException
-
-from spotkiln.errors import InputError
+from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.prefect_api import secret
 
 log = logging.getLogger("spotkiln.receiver")
 # Blocks are read anew so often, aside. While Prefect is away the last value known counts.
@@ -46,9 +42,8 @@ class Secrets:
 
     async def _load(self, name: str) -> None:
         try:
-            block = cast("Secret[str]", await Secret.aload(name))
-            self._blocks[name] = str(block.get()).strip()
-        except (PrefectException, httpx.HTTPError, OSError, ValueError) as error:
+            self._blocks[name] = await secret.load(name)
+        except SpotkilnError as error:
             log.warning("no secret block %s: %s", name, type(error).__name__)
 
     def _ask(self, name: str) -> "asyncio.Task[None] | None":

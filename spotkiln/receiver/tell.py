@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import httpx
-from prefect.client.orchestration import PrefectClient
-from prefect.exceptions import PrefectException
-from prefect.variables import Variable
-
+from spotkiln.errors import SpotkilnError
+from spotkiln.prefect_api import event, variable
+from spotkiln.prefect_api.connection import Api, connect
 from spotkiln.start.hooks import NOT_STARTED, VARIABLE, Hooks
 from spotkiln.start.push import Concern, Push
 
@@ -24,8 +22,9 @@ async def publish(hooks: Hooks) -> None:
     value = hooks.model_dump(mode="json")
     while True:
         try:
-            await Variable.aset(VARIABLE, value, overwrite=True)
-        except (PrefectException, httpx.HTTPError, OSError) as error:
+            async with connect() as api:
+                await variable.write(api, VARIABLE, value)
+        except SpotkilnError as error:
             log.info("Prefect does not know yet how this receiver is set up: %s", error)
             await asyncio.sleep(AGAIN_SECONDS)
         else:
@@ -57,13 +56,13 @@ def event_of(push: Push, concern: Concern) -> dict[str, object]:
     }
 
 
-async def tell(client: PrefectClient, push: Push, concerns: Iterable[Concern]) -> None:
+async def tell(api: Api, push: Push, concerns: Iterable[Concern]) -> None:
     for one in concerns:
         log.warning("%s", one.reason)
     events = [event_of(push, one) for one in concerns]
     if not events:
         return
     try:
-        await client.request("POST", "/events", json=events)
-    except (PrefectException, httpx.HTTPError, OSError) as error:
+        await event.send(api, events)
+    except SpotkilnError as error:
         log.warning("Prefect took no event of it: %s", error)

@@ -1,11 +1,10 @@
 """Order: which of several pushes of a ref is the newest, and which runs of them are needless."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from enum import StrEnum
 
-from spotkiln.noun import Noun
 from spotkiln.start.push import Push
+from spotkiln.start.run import SCHEDULED, Run
 
 
 class Place(StrEnum):
@@ -44,24 +43,16 @@ def place(push: Push, known: Sequence[Push]) -> Place:
     return Place.NEWEST
 
 
-class PushRun(Noun):
-    """A flow run that a push started; `state` is Prefect's type of it."""
-
-    id: str
-    created: datetime
-    state: str
-
-
 WITHOUT_SUCCESS = {"FAILED", "CRASHED", "CANCELLED", "CANCELLING"}
 
 
-def needless(newest: PushRun, others: Iterable[PushRun]) -> list[PushRun]:
+def needless(newest: Run, others: Iterable[Run]) -> list[Run]:
     """Of the same ref's runs, those that a newer one makes needless before they have begun. One
     whose process is being started, Pending, is past being called back: it gives way itself."""
-    return [one for one in others if one.created < newest.created and one.state == "SCHEDULED"]
+    return [one for one in others if one.created < newest.created and one.state == SCHEDULED]
 
 
-def superseded_by(own: PushRun, others: Iterable[PushRun]) -> PushRun | None:
+def superseded_by(own: Run, others: Iterable[Run]) -> Run | None:
     """The newest run of the same ref that `own` gives way to: one that will be released, or has
     been. One that failed is no reason not to release."""
     newer = [x for x in others if x.created > own.created and x.state not in WITHOUT_SUCCESS]

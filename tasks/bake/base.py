@@ -34,9 +34,9 @@ from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import Lease, Stage
 from spotkiln.noun import Noun
+from spotkiln.prefect_api.run import ended_runs
 from spotkiln.tasks.bake.packer import endpoint, run_template
 from spotkiln.tasks.keep.reconcile import living
-from spotkiln.tasks.runs import ended_runs
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
 
 

@@ -11,8 +11,8 @@ from spotkiln.bake.infra import Infra
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import NEVER, Lease, Stage
 from spotkiln.poll import Backoff, Done, Waiting, poll
+from spotkiln.prefect_api.run import ended_runs
 from spotkiln.tasks.progress import Bar
-from spotkiln.tasks.runs import ended_runs
 from spotkiln.tasks.step import CLOCK, STEP, say
 
 # A release before us may bake, wait for capacity and drain; several may be before us.

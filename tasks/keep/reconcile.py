@@ -2,10 +2,9 @@
 
 import logging
 from collections.abc import Callable
-from typing import cast
 
 from prefect import task
-from prefect.artifacts import Artifact, create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from spotkiln.aws.bake import image as images
@@ -24,9 +23,11 @@ from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.housekeeping import NOT_PUT_OFF, Delayed, Reconciled, reconcile_page
 from spotkiln.keep.lease import queue
 from spotkiln.keep.reconcile import Action, Do, decide, within
+from spotkiln.prefect_api import artifact
+from spotkiln.prefect_api.connection import ask
+from spotkiln.prefect_api.run import ended_runs
 from spotkiln.serve.fleet import Phase
 from spotkiln.serve.serving import still_doomed
-from spotkiln.tasks.runs import ended_runs
 from spotkiln.tasks.step import CLOCK, STEP, say
 
 DEFAULT_DELAY = 300
@@ -216,6 +217,6 @@ def publish(region: str, found: Reconciled) -> None:
     """As an artifact, when there is anything new to tell: what nobody can clear away, or only
     looks like ours, is there every ten minutes."""
     key, page = f"reconcile-{region}", reconcile_page(found)
-    last = cast(Artifact | None, Artifact.get(key=key))
-    if page != (last.data if last else reconcile_page(Reconciled())):
+    last = ask(artifact.latest, key)
+    if page != (last or reconcile_page(Reconciled())):
         create_markdown_artifact(key=key, markdown=page, description=f"Reconcile of {region}")

@@ -6,21 +6,20 @@ may be asleep, and a pause frees what Prefect holds for a run.
 """
 
 from datetime import UTC, datetime
-from typing import cast
 
 from prefect import pause_flow_run, suspend_flow_run
-from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
-from prefect.input.actions import create_flow_run_input, read_flow_run_input
 from prefect.runtime import flow_run
-from prefect.states import Running
 from pydantic import Field, ValidationError
 
 from spotkiln.bake.app import AppSpec
 from spotkiln.errors import EndsEarly, InputError
+from spotkiln.prefect_api import note
+from spotkiln.prefect_api.connection import ask
+from spotkiln.prefect_api.run import force_running
 from spotkiln.release.approval import (
     ANSWER_KEY,
     GRACE,
@@ -70,7 +69,7 @@ def as_approved(run: ReleaseRun) -> AppSpec:
     app = run.spec.app
     if not (run.spec.approval.required and _can_be_suspended()):
         return app
-    stored = cast(str | None, read_flow_run_input(QUESTION_KEY))
+    stored = ask(note.read, str(flow_run.id), QUESTION_KEY)
     if stored is None:
         return app
     try:
@@ -98,8 +97,7 @@ def _pause(plan: Plan, approval: Approval) -> Answer | None:
         )
     except FlowPauseTimeout:
         # The server would call every further state of this run a failure; it ends as we say.
-        with get_client(sync_client=True) as client:
-            client.set_flow_run_state(flow_run.id, Running(), force=True)
+        ask(force_running, str(flow_run.id))
         return None
     return _answer(given)
 
@@ -128,7 +126,7 @@ def _ask(run: ReleaseRun, plan: Plan) -> Answer | None:
     if not _can_be_suspended():
         return _pause(plan, approval)
     question = Question(plan=plan, started=run.book.started, asked=datetime.now(UTC))
-    create_flow_run_input(QUESTION_KEY, question.model_dump_json())
+    ask(note.write, str(flow_run.id), QUESTION_KEY, question.model_dump_json())
     return _suspend(plan, approval)
 
 

@@ -1,14 +1,18 @@
-"""Publish a release: its page, and its row in the application's history."""
+"""Publish a release: its page, and its row in the table of the application's releases."""
 
-import json
-from typing import Any, cast
+from typing import Any
 
 from prefect import task
-from prefect.artifacts import Artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from spotkiln.markup import harmless
+from spotkiln.prefect_api import result
+from spotkiln.prefect_api.artifact import table
+from spotkiln.prefect_api.connection import ask
 from spotkiln.release.release import Release
+from spotkiln.release.result import Result
 from spotkiln.show.page import release_page
 
 HISTORY_ROWS = 50
@@ -32,14 +36,10 @@ def _row(release: Release) -> dict[str, Any]:
     }
 
 
-def history(app: str) -> list[dict[str, Any]]:
-    """The rows of an application's history of releases, newest first."""
-    found = cast(Artifact | None, Artifact.get(key=f"releases-{app}"))
-    if found is None:
-        return []
-    data = found.data
-    rows = json.loads(data) if isinstance(data, str) else data
-    return list(rows) if isinstance(rows, list) else []
+def leave_result(release: Release) -> None:
+    """How it ended, for whoever started this run: the command, the night."""
+    if run := flow_run.id:
+        ask(result.write, run, Result.of(release))
 
 
 @task(
@@ -50,13 +50,15 @@ def history(app: str) -> list[dict[str, Any]]:
     retry_delay_seconds=1,
 )
 def publish(release: Release) -> None:
-    """The release's page, and its row in the application's history; the oldest rows go."""
+    """The release's page, how it ended, and its row in the table of the application's releases; the
+    oldest rows go."""
+    leave_result(release)
     create_markdown_artifact(
         key=f"release-{release.id}",
         markdown=release_page(release),
         description=f"{release.app} {harmless(release.ref)}: {release.outcome}",
     )
-    rows = [_row(release), *history(release.app)][:HISTORY_ROWS]
+    rows = [_row(release), *ask(table, f"releases-{release.app}")][:HISTORY_ROWS]
     create_table_artifact(
         key=f"releases-{release.app}",
         table=rows,

@@ -16,6 +16,7 @@ from spotkiln.aws.keep.ledger import read_back, read_ledger
 from spotkiln.aws.keep.versions import list_versions
 from spotkiln.aws.session import connect
 from spotkiln.errors import EndsEarly, GaveWay, ImageRejected
+from spotkiln.prefect_api.run import page_of
 from spotkiln.release import summary as told
 from spotkiln.release.book import (
     Book,
@@ -34,7 +35,7 @@ from spotkiln.release.release import LedgerEntry, Release, ReleaseSpec, Timing
 from spotkiln.release.trigger import run_name
 from spotkiln.tasks.events import announce
 from spotkiln.tasks.release.publish import publish
-from spotkiln.tasks.runs import page_of, rename, started_by
+from spotkiln.tasks.runs import rename, started_by
 from spotkiln.tasks.step import CLOCK, report_failed_undo, say
 from spotkiln.undo import UndoStack
 from spotkiln.workdir import leave_folder, run_folder

@@ -6,38 +6,45 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from prefect import task
+from prefect import State, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName
-from prefect.client.schemas.objects import FlowRun, State
-from prefect.deployments import run_deployment
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.variables import Variable
 
-from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import base_id, changes
 from spotkiln.bake.image import Image
 from spotkiln.errors import RebuildFailed, SpotkilnError
 from spotkiln.poll import Backoff, Done, Waiting, poll
+from spotkiln.prefect_api import deployment, variable
+from spotkiln.prefect_api import result as results
+from spotkiln.prefect_api import run as runs
+from spotkiln.prefect_api.connection import Connection, ask, connected
+from spotkiln.prefect_api.run import page_of
 from spotkiln.release.release import Outcome
 from spotkiln.release.trigger import Trigger, tags_of
-from spotkiln.start.night import Night, NightOutcome, NightSpec, Rebuilt, chosen, is_on, night_page
+from spotkiln.start.deployment import RELEASE
+from spotkiln.start.night import (
+    Night,
+    NightOutcome,
+    NightSpec,
+    Rebuilt,
+    chosen,
+    is_on,
+    night_page,
+    rebuilt_of,
+)
+from spotkiln.start.run import Run
 from spotkiln.tasks.bake.base import Baked
-from spotkiln.tasks.release.publish import history
-from spotkiln.tasks.runs import page_of
 from spotkiln.tasks.step import CLOCK, STEP, say
 from spotkiln.workdir import leave_folder, run_folder
 
 # A release may wait for its turn, bake, test, wait for capacity and drain.
 RELEASE_SECONDS = 8 * 3600
-PAGE = 200
 
 
 class NightRecord:
@@ -122,7 +129,8 @@ def read_switch(name: str) -> bool:
     Raises:
         InputError: it says neither on nor off.
     """
-    return is_on(Variable.get(name))
+    found = ask(variable.read, name)
+    return is_on(found.value if found else None)
 
 
 @task(name="find applications", **STEP)
@@ -132,36 +140,23 @@ def find_applications(spec: NightSpec, base: str) -> list[str]:
     Raises:
         InputError: one that was named is not there.
     """
-    deployed: dict[str, dict[str, Any]] = {}
-    with get_client(sync_client=True) as client:
-        while True:
-            page = client.read_deployments(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=["release"])),
-                limit=PAGE,
-                offset=len(deployed),
-            )
-            deployed |= {one.name: one.parameters for one in page}
-            if len(page) < PAGE:
-                break
+    deployed = {one.short: one.parameters for one in ask(deployment.listing, RELEASE)}
     names = chosen(deployed, spec.applications, base)
     say(f"to be rebuilt if the base image changes: {', '.join(names) or 'no application'}")
     return names
 
 
-def _ended(run: UUID) -> FlowRun:
+def _ended(prefect: Connection, run: str) -> Run:
     said = ""
 
-    def final() -> Done[FlowRun] | Waiting:
+    def final() -> Done[Run] | Waiting:
         nonlocal said
-        with get_client(sync_client=True) as client:
-            found = client.read_flow_run(run)
-        if found.state and found.state.is_final():
+        found = prefect.ask(runs.read, run)
+        if found.final:
             return Done(found)
-        seen = found.state.name if found.state else "unknown"
-        if seen == "Late" and seen != said:
-            pool = found.work_pool_name
-            say(f"no worker takes run {found.name}: has {pool} one with room for another run?")
-        said = str(seen)
+        if found.state_name == "Late" and found.state_name != said:
+            say(f"no worker takes run {found.name}: has {found.pool} one with room for another?")
+        said = found.state_name
         return Waiting(said)
 
     return poll(
@@ -170,24 +165,6 @@ def _ended(run: UUID) -> FlowRun:
         deadline_seconds=RELEASE_SECONDS,
         clock=CLOCK,
         backoff=Backoff(first=1.0, factor=1.2, maximum=10.0),
-    )
-
-
-def _rebuilt(application: str, run: FlowRun) -> Rebuilt:
-    """From the run's state, and the row that it wrote into its application's history."""
-    app = str((run.parameters.get("app") or {}).get("name") or AppSpec.model_fields["name"].default)
-    rows = (x for x in history(app) if str(x.get("release", "")).endswith(run.id.hex[:12]))
-    row = next(rows, {})
-    state = run.state
-    good = bool(state and state.is_completed())
-    said = str(row.get("cause") or (state.message if state else "") or "")
-    outcome = row.get("outcome") or ("released" if good else "failed")
-    return Rebuilt(
-        application=application,
-        outcome=str(outcome) if good else "failed",
-        cause="" if good and outcome != Outcome.HELD else said,
-        run=str(run.id),
-        url=page_of(str(run.id)),
     )
 
 
@@ -203,12 +180,13 @@ def rebuild(application: str, spec: NightSpec, night: str) -> Rebuilt:
         )
     key = f"{night}/{application}"
     tags = tags_of(Trigger(kind="nightly"))
-    # Not as a subflow: Prefect could not suspend it for an approval, and it would keep its slot.
-    started = run_deployment(
-        f"release/{application}", timeout=0, idempotency_key=key, tags=tags, as_subflow=False
-    )
-    run = cast(FlowRun, started)
-    rebuilt = _rebuilt(application, _ended(run.id))
+    with connected() as prefect:
+        wanted = prefect.ask(deployment.find, RELEASE, application)
+        # No subflow: Prefect could not suspend it for an approval, and it would keep its slot.
+        started = prefect.ask(runs.start, wanted.id, parameters={}, tags=tags, key=key)
+        ended = _ended(prefect, started.id)
+        result = prefect.ask(results.read, ended.id)
+    rebuilt = rebuilt_of(application, ended, result, page_of(ended.id))
     say(str(rebuilt), logging.ERROR if rebuilt.failed else logging.INFO)
     return rebuilt
 

@@ -4,18 +4,21 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Running, Scheduled, Suspended
 
 from spotkiln import tags as t
 from spotkiln.cli import doctor, output, runs, status
-from spotkiln.cli.deployment import Deployment, prefect
+from spotkiln.cli.deployment import settings
 from spotkiln.cli.main import main
 from spotkiln.errors import InputError
 from spotkiln.keep.lease import Lease, Stage
-from spotkiln.release.release import ReleaseSpec
+from spotkiln.prefect_api.connection import Api, ask
+from spotkiln.release.release import Outcome, ReleaseSpec
+from spotkiln.release.result import Result
+from spotkiln.start.deployment import Deployment
+from spotkiln.start.run import Run
 from spotkiln.target import Health
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
@@ -28,33 +31,39 @@ def deployment(**parameters: object) -> Deployment:
 
 
 def test_settings_come_from_the_deployment() -> None:
-    spec = deployment().spec()
+    spec = settings(deployment())
     assert (spec.app.repository, spec.keep_versions) == ("/srv/git/demo", 3)
-    assert deployment().at_ref("v2").spec().app.ref == "v2"
-    assert deployment().at_ref("").spec() == spec
+    assert settings(deployment().at_ref("v2")).app.ref == "v2"
+    assert settings(deployment().at_ref("")) == spec
 
 
 def test_settings_that_are_none() -> None:
     with pytest.raises(InputError, match="release/demo"):
-        deployment(fleet={"capcity": 3}).spec()
+        settings(deployment(fleet={"capcity": 3}))
     with pytest.raises(InputError, match="git does not allow"):
-        deployment().at_ref("a b").spec()
+        settings(deployment().at_ref("a b"))
 
 
 def test_a_secret_in_an_address_is_not_repeated() -> None:
     """Neither where the settings are read, nor when Prefect refuses them and quotes them."""
     url = "https://me:hush@git.example/app.git"
     with pytest.raises(InputError, match="would end up in logs") as caught:
-        deployment(app={"repository": url}).spec()
+        settings(deployment(app={"repository": url}))
     assert "hush" not in str(caught.value)
     request = httpx.Request("POST", "http://127.0.0.1:1/api/x")
     answer = httpx.Response(409, text=f"'{url}' does not match", request=request)
+
+    async def refuse(_: PrefectClient) -> None:
+        raise PrefectHTTPStatusError("refused", request=request, response=answer)
+
+    async def refused(api: Api) -> None:
+        await api.ask("start a run", refuse)
+
     with (
         temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}),
         pytest.raises(InputError, match=r"'https://git\.example/app\.git' does not") as caught,
-        prefect(),
     ):
-        raise PrefectHTTPStatusError("refused", request=request, response=answer)
+        ask(refused)
     assert "hush" not in str(caught.value)
 
 
@@ -157,21 +166,36 @@ def test_a_rollback_behind_the_releases_is_told() -> None:
 def test_what_a_run_waits_for_is_told_once_for_each_state(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("spotkiln.cli.runs.time.monotonic", lambda: now)
-    monkeypatch.setattr("spotkiln.cli.runs.url", lambda run: "http://ui.test/run")
+    monkeypatch.setattr("spotkiln.prefect_api.run.url_for", lambda *_, obj_id: "http://ui.test/run")
     wait = runs._Wait()
 
-    def seen(state: State[object]) -> str:
-        run = FlowRun(flow_id=uuid4(), state=state, work_pool_name="spotkiln")
-        return wait.hint(run)
+    def seen(state: str, name: str) -> str:
+        return wait.hint(
+            Run(id=str(uuid4()), created=START, state=state, state_name=name, pool="spotkiln")
+        )
 
-    assert seen(Scheduled()) == ""
+    assert seen("SCHEDULED", "Scheduled") == ""
     now += runs.NO_WORKER_SECONDS + 1
-    assert seen(Scheduled()) == "Scheduled: does a worker run? `spotkiln worker --pool spotkiln`"
-    assert seen(Scheduled()) == ""
-    assert seen(Running()) == ""
-    assert seen(Suspended()) == "waits for an approval: http://ui.test/run"
-    assert seen(Suspended()) == ""
+    late = "Scheduled: does a worker run? `spotkiln worker --pool spotkiln`"
+    assert seen("SCHEDULED", "Scheduled") == late
+    assert seen("SCHEDULED", "Scheduled") == ""
+    assert seen("RUNNING", "Running") == ""
+    assert seen("PAUSED", "Suspended") == "waits for an approval: http://ui.test/run"
+    assert seen("PAUSED", "Suspended") == ""
     # Answered after an hour: a worker takes it within seconds, and nobody is asked for one.
     now += 3600
-    assert seen(Scheduled(name="Resuming")) == ""
+    assert seen("SCHEDULED", "Resuming") == ""
     assert wait.name == "Resuming"
+
+
+def test_the_release_tells_how_it_ended_and_prefect_tells_of_a_run_that_was_killed() -> None:
+    done = Run(id="r", created=START, state="COMPLETED", message="All states completed.")
+    left = Result(release=RELEASE, outcome=Outcome.HELD, cause="a rollback left it", image="ami-1")
+    end = runs.ending(done, left, "http://ui.test/r")
+    assert (end.outcome, end.cause, end.image) == ("held", "a rollback left it", "ami-1")
+    assert (end.url, end.release, end.ok) == ("http://ui.test/r", RELEASE, False)
+    assert runs.ending(done, None).cause == ""
+    killed = done.model_copy(update={"state": "CRASHED", "message": "Flow run process exited"})
+    assert runs.ending(killed, None).cause == "Flow run process exited"
+    # It was killed while it ended: what it said of itself is better than what Prefect saw.
+    assert runs.ending(killed, left).cause == "a rollback left it"

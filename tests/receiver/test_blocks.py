@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from spotkiln.errors import NotInPrefect
 from spotkiln.receiver import secrets as module
 from spotkiln.receiver.secrets import Secrets
 
@@ -21,22 +22,19 @@ class Blocks:
     def __init__(self) -> None:
         self.value, self.hang, self.asked = "the first secret", 0.0, 0
 
-    async def aload(self, name: str) -> "Blocks":
+    async def load(self, name: str) -> str:
         assert name in NAMES
         self.asked += 1
         await asyncio.sleep(self.hang)
         if not self.value:
-            raise ValueError("no such block")
-        return self
-
-    def get(self) -> str:
+            raise NotInPrefect("no such block")
         return self.value
 
 
 @pytest.fixture
 def blocks(monkeypatch: pytest.MonkeyPatch) -> Blocks:
     found = Blocks()
-    monkeypatch.setattr(module, "Secret", found)
+    monkeypatch.setattr(module, "secret", found)
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
     monkeypatch.setattr(module, "ASK_SECONDS", 0.0)
     return found

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln.errors import InfrastructureError
+from spotkiln.errors import InfrastructureError, PrefectAway
 from spotkiln.poll import Backoff
 from spotkiln.receiver.drain import AWAY, BACKOFF, Drain, pause
-from spotkiln.receiver.handover import PrefectAway
 from spotkiln.receiver.spool import KEEP, TRIES, Delivery, Outcome, Run, Spool
 from spotkiln.start.hooks import Host
 from spotkiln.start.push import Push
@@ -256,7 +255,9 @@ def test_one_that_prefect_always_fails_at_does_not_hold_its_branch(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "spotkiln.receiver.drain.BACKOFF", Backoff(first=0.01, factor=1, maximum=0.01)
+        # Longer than the disk may take to write one change down.
+        "spotkiln.receiver.drain.BACKOFF",
+        Backoff(first=0.2, factor=1, maximum=0.2),
     )
     bad, newer = (spool.accept(push()) for _ in range(2))
     tries: list[Push] = []

@@ -12,9 +12,10 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from spotkiln.cli.deployment import RELEASE, find
+from spotkiln.cli.deployment import find
 from spotkiln.cli.pushes import pushes, refuse_unbound
 from spotkiln.errors import InputError
+from spotkiln.start.deployment import RELEASE
 from spotkiln.start.hooks import NOT_STARTED, Host
 from tests.receiver.deliveries import SECRET, encoded, headers, payload, signed
 from tests.receiver.service import Server, Service, commit, commits

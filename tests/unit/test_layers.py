@@ -42,7 +42,20 @@ SANDBOX_ROOMS = (
     "__main__",
 )
 # What has a door to AWS or Prefect, or to people.
-DOORS = ("spotkiln/aws", "spotkiln/cli", "spotkiln/receiver")
+DOORS = ("spotkiln/aws", "spotkiln/prefect_api", "spotkiln/cli", "spotkiln/receiver")
+# What talks to Prefect's API, and what a program would talk to it with. The rest of Prefect
+# (flow, task, states, artifacts that a step makes, the run that one is in) is no such thing.
+PREFECT_API = (
+    "prefect.blocks",
+    "prefect.client",
+    "prefect.deployments",
+    "prefect.input.actions",
+    "prefect.settings",
+    "prefect.utilities",
+    "prefect.variables",
+    "httpx",
+    "requests",
+)
 
 
 def modules(*folders: str, but: Sequence[str] = ()) -> list[Path]:
@@ -167,7 +180,9 @@ def test_a_room_knows_only_those_before_it(room: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", modules("spotkiln", but=["spotkiln/cli", "spotkiln/receiver"]), ids=name_of
+    "path",
+    modules("spotkiln", but=["spotkiln/cli", "spotkiln/receiver", "spotkiln/prefect_api"]),
+    ids=name_of,
 )
 def test_nothing_below_knows_the_steps(path: Path) -> None:
     assert tops(path).isdisjoint({"tasks", "flows", "prefect"})
@@ -247,3 +262,43 @@ def test_the_receiver_only_starts_runs(path: Path) -> None:
 )
 def test_nothing_needs_the_receiver(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith("spotkiln.receiver")]
+
+
+@pytest.mark.parametrize(
+    "path", modules("spotkiln", "tasks", "flows", but=["spotkiln/prefect_api"]), ids=name_of
+)
+def test_one_door_leads_to_prefects_api(path: Path) -> None:
+    assert not [name for name in imported(path) if name.startswith(PREFECT_API)]
+    tree = ast.walk(ast.parse(path.read_text()))
+    taken = {
+        f"{node.module}.{alias.name}"
+        for node in tree
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert taken.isdisjoint({"prefect.get_client", "prefect.artifacts.Artifact"})
+
+
+@pytest.mark.parametrize("path", modules("spotkiln/prefect_api"), ids=name_of)
+def test_the_door_knows_decisions_and_prefect(path: Path) -> None:
+    allowed = {*sys.stdlib_module_names, "anyio", "httpx", "prefect", "pydantic", "spotkiln"}
+    assert tops(path) <= allowed
+    others = ("spotkiln.aws", "spotkiln.cli", "spotkiln.receiver", "tasks", "flows")
+    assert not [name for name in imported(path) if name.startswith(others)]
+
+
+def test_the_receiver_does_not_load_what_runs_flows() -> None:
+    """It faces the network: Prefect's client is all of Prefect that it needs."""
+    program = "import sys, spotkiln.receiver.__main__; print('\\n'.join(sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    loaded = set(result.stdout.split())
+    assert "prefect.client.orchestration" in loaded
+    heavy = {"boto3", "sqlalchemy", "prefect.server", "prefect.engine", "prefect.workers"}
+    assert loaded.isdisjoint(heavy)

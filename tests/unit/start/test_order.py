@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkiln.start.order import Place, PushRun, needless, place, superseded_by
+from spotkiln.start.order import Place, needless, place, superseded_by
 from spotkiln.start.push import Push
+from spotkiln.start.run import Run
 from tests.unit.nouns import START
 from tests.unit.pushes import A, B, C, D, push
 
@@ -67,8 +68,8 @@ def test_with_times_any_order_of_arrival_ends_at_the_newest(size: int, data: st.
 # -- runs of the same ref --
 
 
-def run(name: str, at: int, state: str) -> PushRun:
-    return PushRun(id=name, created=datetime(2024, 5, 1, 12, at, tzinfo=UTC), state=state)
+def run(name: str, at: int, state: str) -> Run:
+    return Run(id=name, created=datetime(2024, 5, 1, 12, at, tzinfo=UTC), state=state)
 
 
 def test_only_older_runs_that_have_not_begun_are_needless() -> None:

@@ -1,0 +1,82 @@
+"""Automations in Prefect: made, or brought up to date, by their names."""
+
+from enum import StrEnum
+from typing import Any
+
+from prefect.events.schemas.automations import AutomationCore
+
+from spotkiln.errors import NotInPrefect
+from spotkiln.prefect_api.connection import Api
+
+
+class Done(StrEnum):
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    LEFT_OUT = "left out"
+
+
+async def block_id(api: Api, name: str) -> str | None:
+    """The id of a block that is named by its type and its own name, such as
+    `slack-webhook/releases`; None if there is no such block."""
+    kind, _, own = name.partition("/")
+    try:
+        found = await api.ask(
+            f"find the block {name}",
+            lambda client: client.read_block_document_by_name(own, kind, include_secrets=False),
+        )
+    except NotInPrefect:
+        return None
+    return str(found.id)
+
+
+def _without_ids(value: Any) -> Any:
+    """Prefect gives each trigger an id of its own each time."""
+    if isinstance(value, dict):
+        return {key: _without_ids(one) for key, one in value.items() if key != "id"}
+    if isinstance(value, list):
+        return [_without_ids(one) for one in value]
+    return value
+
+
+def same(one: AutomationCore, other: AutomationCore) -> bool:
+    """Whether they would do the same. Their ids do not count."""
+    fields = set(AutomationCore.model_fields)
+    first, second = (x.model_dump(include=fields) for x in (one, other))
+    return bool(_without_ids(first) == _without_ids(second))
+
+
+async def put(api: Api, told: dict[str, Any]) -> Done:
+    """Make Prefect's automation of that name what `told` says.
+
+    Raises:
+        pydantic.ValidationError: Prefect has no such automation.
+    """
+    wanted = AutomationCore.model_validate(told)
+    known = await api.ask(
+        f"read the automation {wanted.name}",
+        lambda client: client.read_automations_by_name(wanted.name),
+    )
+    # More than one: somebody created it twice, and each would act.
+    for double in known[1:]:
+        await _delete(api, wanted.name, double.id)
+    if not known:
+        await api.ask(
+            f"create the automation {wanted.name}",
+            lambda client: client.create_automation(wanted),
+        )
+        return Done.CREATED
+    # An update would forget which runs it is waiting for.
+    if same(known[0], wanted):
+        return Done.UNCHANGED
+    await api.ask(
+        f"update the automation {wanted.name}",
+        lambda client: client.update_automation(known[0].id, wanted),
+    )
+    return Done.UPDATED
+
+
+async def _delete(api: Api, name: str, ident: Any) -> None:
+    await api.ask(
+        f"delete one of the automations {name}", lambda client: client.delete_automation(ident)
+    )

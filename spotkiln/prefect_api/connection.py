@@ -1,0 +1,175 @@
+"""The connection to Prefect's API: where it is, how it is asked, and how its errors become ours.
+
+Prefect's own settings say where the API is, who asks, how long a request may take and how often a
+failed one is repeated: PREFECT_API_URL, PREFECT_API_AUTH_STRING, PREFECT_API_REQUEST_TIMEOUT,
+PREFECT_CLIENT_MAX_RETRIES.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from functools import partial
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectException
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
+
+from spotkiln.bake.source import without_credentials
+from spotkiln.errors import (
+    InputError,
+    NotInPrefect,
+    PrefectAway,
+    PrefectFailed,
+    PrefectRefused,
+    SpotkilnError,
+)
+
+T = TypeVar("T")
+P = ParamSpec("P")
+# As many as Prefect gives at once.
+PAGE = 200
+# Prefect's word on the request itself: it stays the same however often it is asked.
+REFUSED = {400, 409, 422}
+NO_RIGHT = {401, 403}
+
+
+class ReadPage(Protocol[T]):
+    """Reads one page of a list: at most `limit` items, after the first `offset`."""
+
+    def __call__(self, client: PrefectClient, limit: int, offset: int) -> Awaitable[list[T]]: ...
+
+
+class Api:
+    """An open connection."""
+
+    def __init__(self, client: PrefectClient) -> None:
+        self._client = client
+
+    @property
+    def url(self) -> str:
+        return str(self._client.api_url).rstrip("/")
+
+    async def ask(self, what: str, call: Callable[[PrefectClient], Awaitable[T]]) -> T:
+        """The answer to one call. `what` completes "Prefect could not ...", for the error.
+
+        Raises:
+            NotInPrefect: the call names something that is not there.
+            PrefectRefused: Prefect understood the call and refused it.
+            PrefectAway: no answer came.
+            PrefectFailed: any other answer.
+        """
+        try:
+            return await call(self._client)
+        except (httpx.HTTPError, OSError, PrefectException) as error:
+            raise in_our_words(what, self.url, error) from error
+
+    async def pages(self, what: str, read: ReadPage[T]) -> list[T]:
+        """All items of a list."""
+        found: list[T] = []
+        while True:
+            page = await self.ask(what, partial(read, limit=PAGE, offset=len(found)))
+            found += page
+            if len(page) < PAGE:
+                return found
+
+
+def in_our_words(what: str, url: str, error: Exception) -> SpotkilnError:
+    """Our error for one of Prefect's client: what was asked, where, and what to do."""
+    url = without_credentials(url)
+    cause = getattr(error, "http_exc", error)
+    if not isinstance(cause, httpx.HTTPStatusError):
+        told = f"could not {what} in Prefect at {url}: {type(error).__name__}: {error}"
+        if isinstance(error, PrefectException):
+            return PrefectFailed(told)
+        return PrefectAway(
+            f"{told}; it does not answer: does the server run, is its address right?"
+        )
+    code, said = cause.response.status_code, without_credentials(cause.response.text)[:500]
+    told = f"could not {what} in Prefect at {url} ({code}): {said}"
+    if code == httpx.codes.NOT_FOUND:
+        return NotInPrefect(told)
+    if code in REFUSED:
+        return PrefectRefused(f"Prefect refused to {what} ({code}): {said}", code, said)
+    if code in NO_RIGHT:
+        return PrefectFailed(f"{told}; set PREFECT_API_AUTH_STRING as the server has it")
+    return PrefectFailed(f"{told}; the server's log says more; try again")
+
+
+def address() -> str:
+    """Of Prefect's API.
+
+    Raises:
+        InputError: none is set; Prefect would start a server of its own for each call.
+    """
+    url = get_current_settings().api.url
+    if not url:
+        raise InputError(
+            "no Prefect server is set: set PREFECT_API_URL, or `prefect config set "
+            "PREFECT_API_URL=http://127.0.0.1:4200/api`"
+        )
+    return url
+
+
+@asynccontextmanager
+async def connect() -> AsyncIterator[Api]:
+    """An open connection.
+
+    Raises:
+        InputError: no address is set. A flow that a program runs without one has a server already:
+            Prefect started it for that run.
+    """
+    if FlowRunContext.get() is None:
+        address()
+    async with get_client() as client:
+        yield Api(client)
+
+
+class Connection:
+    """An open connection, for code that is not asynchronous."""
+
+    def __init__(self, portal: BlockingPortal, api: Api) -> None:
+        self._portal = portal
+        self._api = api
+
+    def ask(
+        self,
+        operation: Callable[Concatenate[Api, P], Awaitable[T]],
+        *args: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        return self._portal.call(partial(operation, self._api, *args, **named))
+
+
+@contextmanager
+def connected() -> Iterator[Connection]:
+    """An open connection for several questions, as whoever follows a run has them."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(connect()) as api:
+        yield Connection(portal, api)
+
+
+def ask(
+    operation: Callable[Concatenate[Api, P], Awaitable[T]], *args: P.args, **named: P.kwargs
+) -> T:
+    """One question, on a connection of its own."""
+    with connected() as connection:
+        return connection.ask(operation, *args, **named)
+
+
+def without_retries() -> AbstractContextManager[object]:
+    """Inside, a failed request is not repeated: for whoever tries again by a plan of its own."""
+    return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
+
+
+async def healthy(api: Api) -> bool:
+    """Whether Prefect answers and says that it is well."""
+    try:
+        return await api.ask("tell its health", lambda client: client.api_healthcheck()) is None
+    except SpotkilnError:
+        return False
+
+
+async def version(api: Api) -> str:
+    return await api.ask("tell its version", lambda client: client.api_version())

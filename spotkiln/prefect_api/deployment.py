@@ -1,0 +1,43 @@
+"""Deployments in Prefect."""
+
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.client.schemas.responses import DeploymentResponse
+
+from spotkiln.prefect_api.connection import Api
+from spotkiln.start.deployment import Deployment
+
+
+def _of(flow: str, found: DeploymentResponse) -> Deployment:
+    return Deployment(
+        id=found.id,
+        name=f"{flow}/{found.name}",
+        pool=found.work_pool_name or "",
+        queue=found.work_queue_name or "",
+        ready=None if found.status is None else found.status.value == "READY",
+        tags=tuple(found.tags),
+        parameters=found.parameters,
+    )
+
+
+async def listing(api: Api, flow: str) -> list[Deployment]:
+    """All deployments of a flow, by name."""
+    found = await api.pages(
+        f"list the deployments of {flow}",
+        lambda client, limit, offset: client.read_deployments(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])), limit=limit, offset=offset
+        ),
+    )
+    return sorted((_of(flow, one) for one in found), key=lambda one: one.name)
+
+
+async def find(api: Api, flow: str, name: str) -> Deployment:
+    """By its own name, without the flow's.
+
+    Raises:
+        NotInPrefect: there is none.
+    """
+    full = f"{flow}/{name}"
+    found = await api.ask(
+        f"find the deployment {full}", lambda client: client.read_deployment_by_name(full)
+    )
+    return _of(flow, found)

@@ -1,0 +1,31 @@
+"""Logs of runs in Prefect."""
+
+from uuid import UUID
+
+from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.objects import Log
+from prefect.client.schemas.sorting import LogSort
+
+from spotkiln.prefect_api.connection import Api
+from spotkiln.start.run import Line
+
+LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+
+
+def _of(log: Log) -> Line | None:
+    if log.id is None:
+        return None
+    level = LEVELS.get(log.level, str(log.level))
+    return Line(id=log.id, time=log.timestamp, level=level, text=log.message.strip())
+
+
+async def lines(api: Api, run: str) -> list[Line]:
+    """All lines of a run's log, the oldest first. A late line may belong between earlier ones."""
+    wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[UUID(run)]))
+    found = await api.pages(
+        f"read the log of run {run}",
+        lambda client, limit, offset: client.read_logs(
+            wanted, sort=LogSort.TIMESTAMP_ASC, limit=limit, offset=offset
+        ),
+    )
+    return [line for one in found if (line := _of(one))]

@@ -1,0 +1,195 @@
+"""Flow runs in Prefect: read, started, renamed, cancelled, resumed."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterId,
+    FlowRunFilterName,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Cancelled, Running
+from prefect.utilities.urls import url_for
+
+from spotkiln.errors import PrefectFailed, SpotkilnError
+from spotkiln.prefect_api.connection import Api, ask
+from spotkiln.start.run import SCHEDULED, Run
+
+
+def _of(run: FlowRun) -> Run:
+    if run.created is None or run.state is None:
+        raise PrefectFailed(f"Prefect told no state of run {run.id}; try again")
+    details = run.state.state_details
+    return Run(
+        id=str(run.id),
+        created=run.created,
+        state=run.state.type.value,
+        state_name=run.state.name or "",
+        message=run.state.message or "",
+        name=run.name,
+        deployment=str(run.deployment_id or ""),
+        pool=run.work_pool_name or "",
+        tags=tuple(run.tags),
+        parameters=run.parameters,
+        pause_key=details.pause_key or "",
+        pause_ends=details.pause_timeout,
+        seconds=run.total_run_time.total_seconds(),
+    )
+
+
+def _id(run: str) -> UUID | None:
+    try:
+        return UUID(run)
+    except ValueError:
+        return None
+
+
+def page_of(run: str) -> str:
+    """A run's page in the UI; empty if that is no run's id, or if Prefect knows of no UI."""
+    ident = _id(run)
+    return (ident and url_for("flow-run", obj_id=ident)) or ""
+
+
+async def read(api: Api, run: str) -> Run:
+    """
+    Raises:
+        NotInPrefect: there is no such run.
+    """
+    ident = UUID(run)
+    return _of(await api.ask(f"read the run {run}", lambda client: client.read_flow_run(ident)))
+
+
+async def _listing(api: Api, what: str, wanted: FlowRunFilter, pool: str = "") -> list[Run]:
+    """Those wanted, the newest first; only those of one work pool if it is named."""
+    pools = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])) if pool else None
+    found = await api.pages(
+        what,
+        lambda client, limit, offset: client.read_flow_runs(
+            flow_run_filter=wanted,
+            work_pool_filter=pools,
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=limit,
+            offset=offset,
+        ),
+    )
+    return [_of(one) for one in found]
+
+
+async def known(api: Api, runs: Iterable[str]) -> list[Run]:
+    """Those of these that Prefect knows. What is no run's id is none of them."""
+    wanted = FlowRunFilter(id=FlowRunFilterId(any_=[x for one in runs if (x := _id(one))]))
+    return await _listing(api, "read runs by their ids", wanted)
+
+
+def ended_runs(runs: Iterable[str]) -> frozenset[str]:
+    """Those that Prefect says have ended. What it does not know, or cannot say now, is not among
+    them: then their leases decide."""
+    wanted = [one for one in runs if _id(one)]
+    if not wanted:
+        return frozenset()
+    try:
+        return frozenset(one.id for one in ask(known, wanted) if one.final)
+    except SpotkilnError:
+        return frozenset()
+
+
+async def newest_named(api: Api, name: str) -> Run | None:
+    """The newest run of that name."""
+    found = await api.ask(
+        f"find the run {name}",
+        lambda client: client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[name])),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=1,
+        ),
+    )
+    return _of(found[0]) if found else None
+
+
+async def tagged(
+    api: Api, deployment: str, tags: Iterable[str], *, only_scheduled: bool = False
+) -> list[Run]:
+    """The runs of a deployment that have all of these tags, the newest first."""
+    states = FlowRunFilterStateType(any_=[StateType(SCHEDULED)])
+    wanted = FlowRunFilter(
+        tags=FlowRunFilterTags(all_=list(tags)),
+        deployment_id=FlowRunFilterDeploymentId(any_=[UUID(deployment)]),
+        state=FlowRunFilterState(type=states) if only_scheduled else None,
+    )
+    return await _listing(api, f"list the runs of deployment {deployment}", wanted)
+
+
+async def suspended(api: Api, pool: str) -> list[Run]:
+    """The runs of a work pool that have been suspended, to wait for an answer."""
+    name = FlowRunFilterStateName(any_=["Suspended"])
+    wanted = FlowRunFilter(state=FlowRunFilterState(name=name))
+    return await _listing(api, f"list the suspended runs of pool {pool}", wanted, pool)
+
+
+async def first_message(api: Api, run: str) -> str | None:
+    """The message of a run's first state; None if it has none."""
+    states = await api.ask(
+        f"read the states of run {run}", lambda client: client.read_flow_run_states(UUID(run))
+    )
+    first = min(states, key=lambda one: one.timestamp, default=None)
+    return first.message if first else None
+
+
+async def start(
+    api: Api,
+    deployment: UUID,
+    *,
+    parameters: Mapping[str, Any],
+    tags: Iterable[str],
+    key: str | None = None,
+) -> Run:
+    """A new run, with these parameters in the place of the deployment's own. `key`: if a run was
+    created with that idempotency key before, it is that run again."""
+    found = await api.ask(
+        f"start a run of deployment {deployment}",
+        lambda client: client.create_flow_run_from_deployment(
+            deployment, parameters=dict(parameters), tags=list(tags), idempotency_key=key
+        ),
+    )
+    return _of(found)
+
+
+async def rename(api: Api, run: str, name: str) -> None:
+    await api.ask(
+        f"rename the run {run}", lambda client: client.update_flow_run(UUID(run), name=name)
+    )
+
+
+async def cancel(api: Api, run: str, *, name: str, message: str) -> None:
+    """End a run that has not begun. `name` is what the state is called."""
+    state: State[None] = Cancelled(name=name, message=message)
+    await api.ask(
+        f"cancel the run {run}", lambda client: client.set_flow_run_state(UUID(run), state)
+    )
+
+
+async def force_running(api: Api, run: str) -> None:
+    """Set a run's state to Running, whatever it is."""
+    await api.ask(
+        f"set the run {run} to Running",
+        lambda client: client.set_flow_run_state(UUID(run), Running(), force=True),
+    )
+
+
+async def resume(api: Api, run: str, answer: Mapping[str, Any]) -> None:
+    """Let a paused run go on, with this answer to what it asks. If somebody else was first, nothing
+    happens."""
+    await api.ask(
+        f"resume the run {run}",
+        lambda client: client.resume_flow_run(UUID(run), run_input=dict(answer)),
+    )

@@ -1,0 +1,36 @@
+"""Deployment: an application as Prefect knows it, with the settings that its releases run with."""
+
+from typing import Any
+from uuid import UUID
+
+from spotkiln.noun import Noun
+
+RELEASE = "release"
+ROLLBACK = "rollback"
+# The work queue of what must not wait for a slot: rollbacks and reconcile (prefect.yaml).
+URGENT = "urgent"
+
+
+class Deployment(Noun):
+    """`name` is the flow's and its own: `release/shop`. `ready`: whether a worker polls its pool;
+    None if Prefect does not say."""
+
+    id: UUID
+    name: str
+    pool: str = ""
+    queue: str = ""
+    ready: bool | None = None
+    tags: tuple[str, ...] = ()
+    parameters: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies defaults
+
+    @property
+    def short(self) -> str:
+        """Its own name, without the flow's: `shop`."""
+        return self.name.partition("/")[2]
+
+    def at_ref(self, ref: str) -> "Deployment":
+        """The same with another git ref; empty: the same."""
+        if not ref:
+            return self
+        app = {**self.parameters.get("app", {}), "ref": ref}
+        return self.model_copy(update={"parameters": {**self.parameters, "app": app}})
