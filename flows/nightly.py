@@ -15,7 +15,7 @@ from spotkiln.tasks.bake.base import (
     promote_base,
     prune_bases,
 )
-from spotkiln.tasks.start.nightly import find_applications, night_recorded, rebuild_all, require_all
+from spotkiln.tasks.start.nightly import find_applications, night_recorded, rebuild_all
 from spotkiln.tasks.step import not_urgent, report_failed_undo
 from spotkiln.undo import UndoStack
 
@@ -52,7 +52,7 @@ def nightly(
     with night_recorded(spec) as night:
         if night.is_off() or night.is_quiet("nothing was done"):
             return night.end()
-        job = look_up_source(base, builder, night.run, night.folder)
+        job = look_up_source(base, builder, night.book.run, night.folder)
         names = find_applications(spec, job.image_name)
         with (
             alive(job) as life,
@@ -66,9 +66,9 @@ def nightly(
             else:
                 life.check()
                 night.promoted(promote_base(job, baked))
-        if night.may_release():
+        if night.book.releases:
             rebuild_all(night, names)
             with not_urgent("prune base images"):
-                night.pruned += prune_bases(job)
-            require_all(night)
+                night.pruned(prune_bases(job))
+            night.book.require_all()
         return night.end()

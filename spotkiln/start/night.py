@@ -16,9 +16,7 @@ from spotkiln.errors import InputError
 from spotkiln.markup import plain, table
 from spotkiln.noun import Noun
 from spotkiln.release.release import Outcome
-from spotkiln.release.result import Result
 from spotkiln.start.quiet import QuietHours, QuietText
-from spotkiln.start.run import COMPLETED, Run
 
 EVERY = "*"
 SideBySide = Annotated[int, Field(ge=1, le=50)]
@@ -77,21 +75,6 @@ class Rebuilt(Noun):
         text = f"{self.application}: {self.outcome}"
         text += f", {self.cause}" if self.cause else ""
         return text + (f" ({self.url})" if self.url else "")
-
-
-def rebuilt_of(application: str, run: Run, result: Result | None, url: str) -> Rebuilt:
-    """From the run, once it has ended, and the result that it left. A run without success is
-    `failed`, whatever it left."""
-    good = run.state == COMPLETED
-    outcome = result.outcome if result else Outcome.RELEASED
-    cause = (result.cause if result else "") or run.message
-    return Rebuilt(
-        application=application,
-        outcome=outcome if good else Outcome.FAILED,
-        cause="" if good and outcome != Outcome.HELD else cause,
-        run=run.id,
-        url=url,
-    )
 
 
 class Night(Noun):

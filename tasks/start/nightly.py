@@ -1,7 +1,7 @@
 """A nightly run's steps beside the base image: whether, which applications, and their releases."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,110 +16,71 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from spotkiln.bake.base import base_id, changes
+from spotkiln.bake.base import base_id
 from spotkiln.bake.image import Image
-from spotkiln.errors import RebuildFailed, SpotkilnError
-from spotkiln.poll import Backoff, Done, Waiting, poll
 from spotkiln.prefect_api import deployment, variable
 from spotkiln.prefect_api import result as results
 from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import Connection, ask, connected
-from spotkiln.prefect_api.run import page_of
-from spotkiln.release.release import Outcome
-from spotkiln.release.trigger import Trigger, tags_of
+from spotkiln.release.result import Result
+from spotkiln.start import rebuild as rebuilding
 from spotkiln.start.deployment import RELEASE
-from spotkiln.start.night import (
-    Night,
-    NightOutcome,
-    NightSpec,
-    Rebuilt,
-    chosen,
-    is_on,
-    night_page,
-    rebuilt_of,
-)
+from spotkiln.start.night import Night, NightSpec, Rebuilt, chosen, is_on, night_page
+from spotkiln.start.nightbook import NightBook
 from spotkiln.start.run import Run
 from spotkiln.tasks.bake.base import Baked
 from spotkiln.tasks.step import CLOCK, STEP, say
 from spotkiln.workdir import leave_folder, run_folder
 
-# A release may wait for its turn, bake, test, wait for capacity and drain.
-RELEASE_SECONDS = 8 * 3600
 
-
-class NightRecord:
-    """What is known of a nightly run so far."""
+class NightRun:
+    """A nightly run: its book, its folder, and what its flow asks of them."""
 
     def __init__(self, spec: NightSpec) -> None:
-        self.run = str(flow_run.id or uuid4())
-        self.id = base_id(self.run)
-        self.folder: Path = run_folder(self.id)
-        self.spec = spec
-        self.started = datetime.now(UTC)
-        self.outcome = NightOutcome.FAILED
-        self.why = ""
-        self.base: Image | None = None
-        self.changed = ""
-        self.applications: list[Rebuilt] = []
-        self.pruned: list[str] = []
+        run = str(flow_run.id or uuid4())
+        ident = base_id(run)
+        self.book = NightBook(id=ident, run=run, spec=spec, started=datetime.now(UTC))
+        self.folder: Path = run_folder(ident)
         self.undone: list[str] = []
 
-    def ends(self, outcome: NightOutcome, why: str) -> bool:
-        """Set what the run ends with. True, for whoever asked whether it is so."""
-        self.outcome, self.why = outcome, why
-        return True
-
     def is_off(self) -> bool:
-        name = self.spec.switch
-        if not name or read_switch(name):
-            return False
-        return self.ends(NightOutcome.OFF, f"the Prefect variable {name} is off: nothing was done")
+        """Whether the off switch ends the night."""
+        if name := self.book.spec.switch:
+            self.book = self.book.switched(on=read_switch(name))
+        return self.book.outcome is not None
 
-    def is_quiet(self, what: str) -> bool:
-        quiet = self.spec.quiet
-        if quiet is None or not quiet.hold(datetime.now(UTC)):
-            return False
-        return self.ends(NightOutcome.QUIET, f"quiet hours {quiet}: {what}")
+    def is_quiet(self, consequence: str) -> bool:
+        """Whether quiet hours end the night."""
+        self.book = self.book.at(datetime.now(UTC), consequence)
+        return self.book.outcome is not None
 
     def is_unchanged(self, baked: Baked, current: Image | None) -> bool:
-        self.changed = changes(baked.fingerprint, current)
-        if current is None or self.changed:
-            return False
-        self.base = current
-        why = f"the new base image holds what {current.id} holds, and was discarded"
-        return self.ends(NightOutcome.UNCHANGED, why)
+        """Whether the new base image holds what the current one holds."""
+        self.book = self.book.baked(baked.fingerprint, current)
+        return self.book.outcome is not None
 
     def undoing(self) -> None:
         say("undoing what was made of the new base image", logging.WARNING)
 
     def promoted(self, base: Image) -> None:
-        self.base, self.outcome = base, NightOutcome.REBUILT
-        self.why = f"{base.id} is the base image from now on"
+        self.book = self.book.promoted(base)
 
-    def may_release(self) -> bool:
-        if self.outcome is NightOutcome.UNCHANGED and self.spec.even_if_unchanged:
-            self.ends(NightOutcome.REBUILT, f"{self.why}; the applications were to be released")
-        return self.outcome is NightOutcome.REBUILT
+    def rebuilt(self, application: Rebuilt) -> None:
+        self.book = self.book.rebuilt(application)
+
+    def all_rebuilt(self) -> None:
+        self.book = self.book.all_rebuilt()
+
+    def pruned(self, images: Iterable[str]) -> None:
+        self.book = self.book.with_pruned(images)
 
     def to_night(self) -> Night:
-        return Night(
-            id=self.id,
-            run=self.run,
-            outcome=self.outcome,
-            why=self.why,
-            base=self.base,
-            changed=self.changed,
-            applications=tuple(self.applications),
-            pruned=tuple(self.pruned),
-            started=self.started,
-            ended=datetime.now(UTC),
-        )
+        return self.book.night(datetime.now(UTC))
 
     def end(self) -> "State[Night]":
         """Completed, under the name of what came of it."""
-        return Completed(
-            name=self.outcome.capitalize(), message=self.why or None, data=self.to_night()
-        )
+        night = self.to_night()
+        return Completed(name=night.outcome.capitalize(), message=night.why or None, data=night)
 
 
 @task(name="read switch", **STEP)
@@ -146,86 +107,58 @@ def find_applications(spec: NightSpec, base: str) -> list[str]:
     return names
 
 
-def _ended(prefect: Connection, run: str) -> Run:
-    said = ""
+class _Releases:
+    """Runs of the flow `release`, over an open connection."""
 
-    def final() -> Done[Run] | Waiting:
-        nonlocal said
-        found = prefect.ask(runs.read, run)
-        if found.final:
-            return Done(found)
-        if found.state_name == "Late" and found.state_name != said:
-            say(f"no worker takes run {found.name}: has {found.pool} one with room for another?")
-        said = found.state_name
-        return Waiting(said)
+    def __init__(self, prefect: Connection) -> None:
+        self._prefect = prefect
 
-    return poll(
-        final,
-        what=f"release run {run} to end (it goes on)",
-        deadline_seconds=RELEASE_SECONDS,
-        clock=CLOCK,
-        backoff=Backoff(first=1.0, factor=1.2, maximum=10.0),
-    )
+    def start(self, application: str, tags: Iterable[str], key: str) -> Run:
+        wanted = self._prefect.ask(deployment.find, RELEASE, application)
+        # No subflow: Prefect could not suspend it for an approval, and it would keep its slot.
+        return self._prefect.ask(runs.start, wanted.id, parameters={}, tags=tags, key=key)
+
+    def read(self, run: str) -> Run:
+        return self._prefect.ask(runs.read, run)
+
+    def result(self, run: str) -> Result | None:
+        return self._prefect.ask(results.read, run)
+
+    def page(self, run: str) -> str:
+        return runs.page_of(run)
 
 
 @task(name="rebuild", task_run_name="rebuild {application}", **STEP)
 def rebuild(application: str, spec: NightSpec, night: str) -> Rebuilt:
     """Run `release/<application>` to its end. Tried again, it follows the same run."""
-    quiet = spec.quiet
-    if quiet and quiet.hold(datetime.now(UTC)):
-        return Rebuilt(
-            application=application,
-            outcome=NightOutcome.QUIET,
-            cause=f"not started, for it is quiet from {quiet}",
-        )
-    key = f"{night}/{application}"
-    tags = tags_of(Trigger(kind="nightly"))
     with connected() as prefect:
-        wanted = prefect.ask(deployment.find, RELEASE, application)
-        # No subflow: Prefect could not suspend it for an approval, and it would keep its slot.
-        started = prefect.ask(runs.start, wanted.id, parameters={}, tags=tags, key=key)
-        ended = _ended(prefect, started.id)
-        result = prefect.ask(results.read, ended.id)
-    rebuilt = rebuilt_of(application, ended, result, page_of(ended.id))
+        rebuilt = rebuilding.rebuild(
+            application,
+            spec,
+            night,
+            _Releases(prefect),
+            now=datetime.now(UTC),
+            clock=CLOCK,
+            say=say,
+        )
     say(str(rebuilt), logging.ERROR if rebuilt.failed else logging.INFO)
     return rebuilt
 
 
-def rebuild_all(record: NightRecord, applications: list[str]) -> None:
+def rebuild_all(night: NightRun, applications: list[str]) -> None:
     """All of them, so many at a time; one that fails does not stop the others."""
+    spec = night.book.spec
     runner: ThreadPoolTaskRunner[Any]
-    with ThreadPoolTaskRunner(max_workers=record.spec.side_by_side) as runner:
-        shared = {"spec": record.spec, "night": record.id}
+    with ThreadPoolTaskRunner(max_workers=spec.side_by_side) as runner:
+        shared = {"spec": spec, "night": night.book.id}
         futures: dict[str, PrefectFuture[Any]] = {
             # Its type says that only coroutines can be submitted.
             name: runner.submit(cast(Any, rebuild), {"application": name, **shared})
             for name in applications
         }
         for name, future in futures.items():
-            got = future.result(raise_on_failure=False)
-            record.applications.append(
-                got
-                if isinstance(got, Rebuilt)
-                else Rebuilt(application=name, outcome="failed", cause=str(got))
-            )
-    if held := [x.application for x in record.applications if x.outcome == Outcome.HELD]:
-        record.why += f"; held since a rollback, left alone: {', '.join(held)}"
-    if late := [x.application for x in record.applications if x.outcome == NightOutcome.QUIET]:
-        why = f"quiet hours {record.spec.quiet}: not started any more: {', '.join(late)}"
-        record.ends(NightOutcome.QUIET, why)
-
-
-def require_all(record: NightRecord) -> None:
-    """
-    Raises:
-        RebuildFailed: with every application that failed, its cause and its run.
-    """
-    failed = [one for one in record.applications if one.failed]
-    if failed:
-        raise RebuildFailed(
-            f"{len(failed)} of {len(record.applications)} applications could not be rebuilt and "
-            f"serve as before: {'; '.join(map(str, failed))}"
-        )
+            night.rebuilt(rebuilding.or_failed(name, future.result(raise_on_failure=False)))
+    night.all_rebuilt()
 
 
 @task(name="publish night page", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
@@ -236,22 +169,20 @@ def publish_night(night: Night) -> None:
 
 
 @contextmanager
-def night_recorded(spec: NightSpec) -> Iterator[NightRecord]:
-    """A record that is published whatever happens; the run's folder goes with it."""
-    record = NightRecord(spec)
+def night_recorded(spec: NightSpec) -> Iterator[NightRun]:
+    """A night that is published whatever happens; the run's folder goes with it."""
+    run = NightRun(spec)
     try:
-        yield record
+        yield run
     except BaseException as error:
-        record.outcome = NightOutcome.FAILED
-        text = str(error) or type(error).__name__
-        known = isinstance(error, SpotkilnError)
-        record.why = text if known else f"{type(error).__name__}: {text}"
+        run.book = run.book.failed(error)
         # The first error is the one to report.
         with suppress(Exception):
-            publish_night(record.to_night())
+            publish_night(run.to_night())
         raise
     else:
-        publish_night(record.to_night())
-        say(f"nightly: {record.outcome}" + (f", {record.why}" if record.why else ""))
+        night = run.to_night()
+        publish_night(night)
+        say(f"nightly: {night.outcome}" + (f", {night.why}" if night.why else ""))
     finally:
-        leave_folder(record.folder)
+        leave_folder(run.folder)
