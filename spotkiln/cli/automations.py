@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from rich.table import Table
 
 from spotkiln.cli.output import columns
 from spotkiln.errors import InputError
@@ -74,6 +75,6 @@ def apply(file: Path) -> list[Applied]:
     return applied
 
 
-def text(applied: list[Applied]) -> str:
+def table(applied: list[Applied]) -> Table:
     rows = ((one.name, one.done, one.why) for one in applied)
     return columns(["AUTOMATION", "IS", "WHY"], rows)

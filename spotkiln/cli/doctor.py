@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
+from rich.table import Table
+
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake.infra import check_fit
@@ -138,6 +140,6 @@ def _whole(aws: Aws, spec: ReleaseSpec) -> str:
     return "a release would be allowed to bake and to launch"
 
 
-def text(checks: list[Check]) -> str:
+def table(checks: list[Check]) -> Table:
     rows = (("ok" if x.ok else "NOT OK", x.about, x.name, x.detail) for x in checks)
     return columns(["", "OF", "WHAT", "FOUND"], rows)

@@ -27,7 +27,7 @@ from spotkiln.cli import server as serving
 from spotkiln.cli import status as seeing
 from spotkiln.cli import worker as working
 from spotkiln.cli.deployment import find, settings, settings_of
-from spotkiln.cli.output import Exit, columns, moment, show, tell
+from spotkiln.cli.output import Exit, columns, moment, show, tell, voice
 from spotkiln.cli.worker import POOL
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.keep.versions import PREVIOUS
@@ -76,7 +76,7 @@ def status(name: str, /, *, as_json: Json = False) -> int:
     Ends with 1 unless the whole capacity is healthy.
     """
     found = seeing.look(settings_of(name))
-    show(found, seeing.text(found), as_json=as_json)
+    show(found, *seeing.parts(found), as_json=as_json)
     return Exit.OK if found.well else Exit.FAILED
 
 
@@ -93,7 +93,7 @@ def doctor(name: str = "", /, *, as_json: Json = False) -> int:
     """Is everything there that a release needs, as seen from this machine; of all applications,
     or of NAME. Ends with 1 unless all is ok."""
     found = doctoring.examine(name)
-    show(found, doctoring.text(found), as_json=as_json)
+    show(found, doctoring.table(found), as_json=as_json)
     return Exit.OK if all(one.ok for one in found) else Exit.FAILED
 
 
@@ -168,7 +168,7 @@ def automations(file: Path = Path("automations.yaml"), /, *, as_json: Json = Fal
     One that needs a notification block which is not there is left out.
     """
     found = automating.apply(file)
-    show(found, automating.text(found), as_json=as_json)
+    show(found, automating.table(found), as_json=as_json)
     return Exit.OK
 
 
@@ -203,9 +203,10 @@ def _until_the_end(run: str, *, follow: bool, detailed: bool, as_json: bool) -> 
     tell(f"run {run} {where}".rstrip(), aside=as_json)
     if not follow:
         if as_json:
-            show({"run": run, "url": where}, "", as_json=True)
+            show({"run": run, "url": where}, as_json=True)
         return Exit.OK
-    end = runs.follow(run, lambda text: tell(text, aside=as_json))
+    with voice(aside=as_json) as telling:
+        end = runs.follow(run, telling)
     show(end, str(end), as_json=as_json)
     if end.ok and end.outcome == Outcome.UNCHANGED and detailed:
         return Exit.UNCHANGED

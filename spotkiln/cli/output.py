@@ -1,11 +1,34 @@
-"""How answers are shown: for people, or as JSON for programs."""
+"""How answers are shown: for people, or as JSON for programs.
+
+On a terminal with colours, and tables as wide as it is; in a pipe as plain lines, which `awk` and
+`grep` can cut. Which of the two it is, rich decides (NO_COLOR, FORCE_COLOR, TERM).
+"""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from enum import IntEnum
+from typing import TextIO
 
 from pydantic import TypeAdapter
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+# Wider than anything: what is cut by programs is not wrapped.
+NO_END = 100_000
+GAP = 2
+COLOURS = {
+    "ok": "green",
+    "healthy": "green",
+    "NOT OK": "bold red",
+    "unhealthy": "red",
+    "WARNING": "yellow",
+    "ERROR": "red",
+    "CRITICAL": "bold red",
+}
 
 
 class Exit(IntEnum):
@@ -20,27 +43,91 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def columns(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A plain table: what is cut by `awk` as well as read. Empty cells are dashes."""
-    lines = [list(header), *([str(cell) or "-" for cell in row] for row in rows)]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+def columns(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table. Empty cells are dashes."""
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for name in header:
+        table.add_column(Text(name), overflow="fold")
+    for row in rows:
+        texts = (str(cell) or "-" for cell in row)
+        # Text: what others wrote is no markup.
+        table.add_row(*(Text(text, style=COLOURS.get(text, "")) for text in texts))
+    return table
+
+
+def _console(stream: TextIO) -> Console:
+    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = NO_END
+    return console
+
+
+def _write(stream: TextIO, *parts: RenderableType) -> None:
+    console = _console(stream)
+    with console.capture() as captured:
+        for part in parts:
+            # Lines of text are a terminal's to wrap: one that is copied stays one.
+            console.print(part, soft_wrap=isinstance(part, str | Text))
+    lines = captured.get().splitlines()
+    stream.write("".join(f"{line.rstrip()}\n" for line in lines))
+    stream.flush()
 
 
 def moment(when: datetime) -> str:
     return f"{when:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def show(answer: object, text: str, *, as_json: bool) -> None:
-    """`answer` (our nouns, or lists of them) as JSON, or else its text."""
+def show(answer: object, *parts: RenderableType, as_json: bool) -> None:
+    """`answer` (our nouns, or lists of them) as JSON, or else its parts: texts and tables."""
     if as_json:
-        text = TypeAdapter(object).dump_json(answer, indent=2).decode()
-    print(text, flush=True)
+        print(TypeAdapter(object).dump_json(answer, indent=2).decode(), flush=True)
+    else:
+        _write(sys.stdout, *parts)
 
 
 def tell(text: str, *, aside: bool = False) -> None:
     """A line of progress. `aside`: to stderr, for stdout is a program's."""
     print(text, file=sys.stderr if aside else sys.stdout, flush=True)
+
+
+class Voice:
+    """Tells what a run does: its log, and how far it is. On a terminal the progress is a bar below
+    the log, in a pipe a line for each step."""
+
+    def __init__(self, stream: TextIO, bar: Progress | None) -> None:
+        self._stream = stream
+        self._bar = bar
+        self._task: TaskID | None = None
+        self._shown = ""
+
+    def line(self, text: str, level: str = "INFO") -> None:
+        if self._bar:
+            self._bar.console.print(Text(text, style=COLOURS.get(level, "")), soft_wrap=True)
+        else:
+            _write(self._stream, text)
+
+    def progress(self, what: str, percent: float) -> None:
+        """How far it is. Told again only when it has changed."""
+        shown = f"{what}: {percent:.0f} %"
+        if shown == self._shown:
+            return
+        self._shown = shown
+        if self._bar is None:
+            self.line(shown)
+        elif self._task is None:
+            self._task = self._bar.add_task(what, total=100, completed=round(percent))
+        else:
+            self._bar.update(self._task, description=what, completed=round(percent))
+
+
+@contextmanager
+def voice(*, aside: bool = False) -> Iterator[Voice]:
+    """Of a run that is followed. `aside`: on stderr, for stdout is a program's."""
+    stream = sys.stderr if aside else sys.stdout
+    console = _console(stream)
+    if not console.is_terminal:
+        yield Voice(stream, None)
+        return
+    parts = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()
+    with Progress(*parts, console=console, transient=True) as bar:
+        yield Voice(stream, bar)

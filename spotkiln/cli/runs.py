@@ -1,11 +1,12 @@
 """Runs in Prefect: start one, follow it to its end, tell what came of it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from getpass import getuser
 from typing import Any
 from uuid import UUID
 
+from spotkiln.cli.output import Voice
 from spotkiln.errors import DeadlineExceeded, InputError, NotInPrefect
 from spotkiln.noun import Noun
 from spotkiln.prefect_api import artifact, log, run
@@ -142,16 +143,13 @@ class _Wait:
         return text
 
 
-def follow(
-    wanted: str, say: Callable[[str], None], *, deadline_seconds: float = FOLLOW_SECONDS
-) -> Ending:
+def follow(wanted: str, voice: Voice, *, deadline_seconds: float = FOLLOW_SECONDS) -> Ending:
     """Tell what the run logs and how far it is, until it has ended.
 
     Raises:
         DeadlineExceeded: it had not ended in time; it goes on.
     """
     seen: set[UUID] = set()
-    shown = ""
     wait = _Wait()
     started = time.monotonic()
     with connected() as prefect:
@@ -161,16 +159,14 @@ def follow(
                 time.sleep(LAST_LINES_SECONDS)
             for line in _new_lines(prefect, wanted, seen):
                 if not line.text.startswith(NAMELESS):
-                    say(str(line))
+                    voice.line(str(line), line.level)
             if found.final:
                 return ending(found, prefect.ask(results.read, wanted), run.page_of(wanted))
             bar = prefect.ask(artifact.progress, wanted)
-            percent = f"{bar.what}: {bar.percent:.0f} %" if bar else ""
-            if percent not in {"", shown}:
-                shown = percent
-                say(percent)
+            if bar:
+                voice.progress(bar.what, bar.percent)
             if hint := wait.hint(found):
-                say(hint)
+                voice.line(hint)
             waited = time.monotonic() - started
             if waited > deadline_seconds:
                 raise DeadlineExceeded(f"run {wanted} to end (it goes on)", waited, wait.name)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from rich.table import Table
+
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.keep import lease as leases
@@ -127,29 +129,35 @@ def look(spec: ReleaseSpec) -> Status:
     return status.model_copy(update={"suspect": image.suspect if image else ""})
 
 
-def text(status: Status) -> str:
+def lines(status: Status) -> list[str]:
+    """What serves, in words."""
     where = f"target group {status.target_group} in {status.region}"
-    if status.fleet and status.since:
-        parts = [
-            f"{status.app}: {status.fleet} serves {where} since {moment(status.since)}",
-            f"commit {status.commit[:12]}, image {status.image}, release {status.release}",
-            f"{status.healthy} of {status.capacity} healthy",
-        ]
-        if status.suspect:
-            parts.append(f"its image is suspect: {status.suspect}")
-        if status.held:
-            commits = ", ".join(status.held)
-            parts.append(f"held, until a newer commit is released: {commits} (spotkiln unhold)")
-    else:
-        parts = [f"{status.app}: nothing of ours serves {where}"]
+    if not (status.fleet and status.since):
+        return [f"{status.app}: nothing of ours serves {where}"]
+    found = [
+        f"{status.app}: {status.fleet} serves {where} since {moment(status.since)}",
+        f"commit {status.commit[:12]}, image {status.image}, release {status.release}",
+        f"{status.healthy} of {status.capacity} healthy",
+    ]
+    if status.suspect:
+        found.append(f"its image is suspect: {status.suspect}")
+    if status.held:
+        commits = ", ".join(status.held)
+        found.append(f"held, until a newer commit is released: {commits} (spotkiln unhold)")
+    return found
+
+
+def parts(status: Status) -> list[str | Table]:
+    """All that is shown of it: words and tables."""
+    found: list[str | Table] = ["\n".join(lines(status))]
     if status.servers:
         rows = (
             (x.instance, x.health, x.reason, x.type, x.zone, "spot" if x.spot else "", x.fleet)
             for x in status.servers
         )
         header = ["INSTANCE", "HEALTH", "REASON", "TYPE", "ZONE", "SPOT", "FLEET"]
-        parts += ["", columns(header, rows)]
+        found += ["", columns(header, rows)]
     if status.turns:
-        lines = ((x.release, x.stage, x.run) for x in status.turns)
-        parts += ["", columns(["RELEASE", "TURN", "RUN"], lines)]
-    return "\n".join(parts)
+        waiting = ((x.release, x.stage, x.run) for x in status.turns)
+        found += ["", columns(["RELEASE", "TURN", "RUN"], waiting)]
+    return found

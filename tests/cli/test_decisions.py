@@ -1,5 +1,7 @@
 """The command's own decisions: no Prefect server, no AWS."""
 
+import contextlib
+import io
 from uuid import uuid4
 
 import httpx
@@ -7,6 +9,7 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from rich.table import Table
 
 from spotkiln import tags as t
 from spotkiln.cli import doctor, output, runs, status
@@ -67,8 +70,11 @@ def test_a_secret_in_an_address_is_not_repeated() -> None:
     assert "hush" not in str(caught.value)
 
 
-def test_columns_can_be_cut() -> None:
-    assert output.columns(["A", "BB"], [("long", ""), (1, "x")]) == "A     BB\nlong  -\n1     x"
+def shown(*parts: str | Table) -> str:
+    """As in a pipe."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        output.show(None, *parts, as_json=False)
+    return out.getvalue()
 
 
 def test_servers_are_targets_and_what_should_be() -> None:
@@ -91,7 +97,7 @@ def test_servers_are_targets_and_what_should_be() -> None:
         [Lease(release=RELEASE, run="run-1", ticket=START, until=START, stage=Stage.HOLDS)],
     )  # fmt: skip
     assert (seen.healthy, seen.capacity, seen.well) == (1, 2, False)
-    text = status.text(seen)
+    text = shown(*status.parts(seen))
     assert "sfr-2 serves target group website in eu-west-1 since 2024-05-01T12:00:00Z" in text
     assert f"commit {COMMIT[:12]}, image ami-1" in text
     assert "1 of 2 healthy" in text
@@ -105,7 +111,7 @@ def test_what_is_held_and_what_is_suspect_is_shown() -> None:
         ReleaseSpec(app=nouns.app()), "eu-west-1", nouns.target_group(), held, (), []
     )
     assert seen.held == ("b" * 12,)
-    text = status.text(seen.model_copy(update={"suspect": "2024-05-01 website: crashing"}))
+    text = shown(*status.parts(seen.model_copy(update={"suspect": "2024-05-01 website: crashing"})))
     assert f"held, until a newer commit is released: {'b' * 12} (spotkiln unhold)" in text
     assert "its image is suspect: 2024-05-01 website: crashing" in text
 
@@ -115,7 +121,7 @@ def test_nothing_serves() -> None:
         ReleaseSpec(app=nouns.app()), "eu-west-1", nouns.target_group(), None, (), []
     )
     assert not seen.well
-    assert "nothing of ours serves" in status.text(seen)
+    assert "nothing of ours serves" in shown(*status.parts(seen))
 
 
 def test_a_check_that_fails_says_what_to_do() -> None:
@@ -124,7 +130,11 @@ def test_a_check_that_fails_says_what_to_do() -> None:
 
     made = doctor.check("release/demo", "key pair", probe)
     assert not made.ok
-    assert doctor.text([made]).splitlines()[1].startswith("NOT OK  release/demo  key pair  no key")
+    assert (
+        shown(doctor.table([made]))
+        .splitlines()[1]
+        .startswith("NOT OK  release/demo  key pair  no key")
+    )
 
 
 def test_how_a_run_ended_is_told() -> None:
