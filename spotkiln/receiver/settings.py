@@ -88,6 +88,8 @@ class Settings(Noun):
             hosts={host: getattr(self, f"{host}_hosts") for host in Host},
         )
 
+    # Ours, and not pydantic-settings: that one ignores a misspelt variable,
+    # reads lists as JSON, and knows no environment but its own process's.
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """

@@ -16,6 +16,8 @@ SSH_OVER_443 = {
 SCP = re.compile(r"(?:[^@/:]+@)?([^/:]+):(?!//)(.+)")
 
 
+# Ours, and not the library giturlparse (0.16): that one knows neither a path on this machine nor an
+# alias of ~/.ssh/config without a user, and it loses the middle groups of a GitLab path.
 def _split(address: str) -> tuple[str, str, str] | None:
     """Scheme, host and path; None for a path on this machine."""
     scp = SCP.fullmatch(address)
