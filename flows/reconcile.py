@@ -6,7 +6,7 @@ from spotkiln.aws.session import resolve_region
 from spotkiln.keep.housekeeping import Reconciled
 from spotkiln.release.unhealthy import DEFAULT_SECONDS
 from spotkiln.start import form
-from spotkiln.tasks.keep.reconcile import find_unowned, publish, settle
+from spotkiln.tasks.keep.reconcile import clear_up, find_unowned, publish
 from spotkiln.tasks.keep.unhealthy import replace_unhealthy
 
 
@@ -35,8 +35,8 @@ def reconcile(
     where = resolve_region(region)
     sick = replace_unhealthy(where, target_group, unhealthy_seconds, dry_run=dry_run)
     if dry_run:
-        found = find_unowned(where, target_group, clean=False).also(todo=sick)
+        found = find_unowned(where, target_group).also(todo=sick)
     else:
-        found = settle(where, target_group).also(done=sick)
+        found = clear_up(where, target_group).also(done=sick)
     publish(where, found)
     return found

@@ -10,7 +10,7 @@ from spotkiln.serve.gate import GatePolicy
 from spotkiln.start import form
 from spotkiln.tasks.bake.image import discard_image
 from spotkiln.tasks.keep.lock import one_at_a_time
-from spotkiln.tasks.keep.reconcile import settle
+from spotkiln.tasks.keep.reconcile import clear_up
 from spotkiln.tasks.release.approval import as_approved, end_if_not_approved
 from spotkiln.tasks.release.endings import (
     end_if_changed_since_approval,
@@ -76,7 +76,7 @@ def release(
         with run.timed("wait"):
             turn = run.hold(one_at_a_time(found, run.id, run.flow_run))
             end_if_newer_push(run)
-            settle(found.region, infra.target_group)
+            clear_up(found.region, infra.target_group)
         current = see_what_serves(run, found)
         end_if_held(run)
         choice = choose_image(run, job, current)

@@ -10,7 +10,7 @@ from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.start import form
 from spotkiln.tasks.keep.lock import one_at_a_time
-from spotkiln.tasks.keep.reconcile import settle
+from spotkiln.tasks.keep.reconcile import clear_up
 from spotkiln.tasks.keep.versions import find_version, find_way_back
 from spotkiln.tasks.release.endings import end_if_unchanged
 from spotkiln.tasks.release.run import recorded
@@ -53,7 +53,7 @@ def rollback(
             found = find_infra(run, find_version(spec, version))
         with run.timed("wait"):
             turn = run.hold(one_at_a_time(found, run.id, run.flow_run, take_turn=take_turn))
-            settle(found.region, infra.target_group)
+            clear_up(found.region, infra.target_group)
         # What is previous is known only now: another release may have changed it meanwhile.
         image = take_version(run, find_way_back(spec, version))
         found = find_infra(run, image)

@@ -2,17 +2,18 @@
 and tried again later and later. Nothing of it stands between a person and a release."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
 from spotkiln.bake.own import LeftAlone
-from spotkiln.keep.reconcile import Action, Do
+from spotkiln.errors import InfrastructureError, SpotkilnError
+from spotkiln.keep.reconcile import Action, Verb
 from spotkiln.markup import plain
 from spotkiln.noun import Noun
 
 # What concerns what serves is never put off: a release that goes on beside it would do harm.
-NOT_PUT_OFF = {Do.RETIRE_FLEETS, Do.DRAIN_INSTANCES}
+NOT_PUT_OFF = {Verb.RETIRE_FLEETS, Verb.DRAIN_INSTANCES}
 LONGEST = timedelta(hours=6)
 TAG_LENGTH = 256
 # Besides letters and digits, what every AWS service takes in a tag's value.
@@ -71,7 +72,7 @@ class Delayed(Noun):
     def __str__(self) -> str:
         one = self.put_off
         return (
-            f"{self.action.do} {', '.join(self.action.ids)}: not possible since "
+            f"{self.action.verb} {', '.join(self.action.ids)}: not possible since "
             f"{one.since:%Y-%m-%d %H:%M} UTC: {one.why}"
         )
 
@@ -119,3 +120,54 @@ def reconcile_page(found: Reconciled) -> str:
     if len(parts) == 1:
         parts.append("There is nothing that nobody owns.")
     return "\n\n".join(parts) + "\n"
+
+
+# Fleets, then what they were made of, then a look that all is done; one to spare.
+ROUNDS = 4
+_What = tuple[Verb, tuple[str, ...]]
+
+
+def clear_up(
+    find: Callable[[], Reconciled],
+    carry_out: Callable[[Action], object],
+    put_off: Callable[[Action, SpotkilnError], Delayed],
+) -> Reconciled:
+    """Find and carry out in turn, until nothing is left to do: what a fleet was made of can go only
+    once the fleet has gone.
+
+    An action that fails does not stop the others. If it concerns what serves, no further round is
+    begun; anything else is `put_off`. Nothing is tried twice.
+
+    Raises:
+        InfrastructureError: something that concerns what serves failed, with what each said.
+    """
+    done: list[Action] = []
+    failed: dict[Action, str] = {}
+    waits: dict[_What, Delayed] = {}
+    found = Reconciled()
+    for _ in range(ROUNDS):
+        found = find()
+        tried = {*map(_what, done), *map(_what, failed), *waits}
+        todo = [one for one in found.todo if _what(one) not in tried]
+        for action in todo:
+            try:
+                carry_out(action)
+            except SpotkilnError as error:
+                if action.verb in NOT_PUT_OFF:
+                    failed[action] = str(error)
+                else:
+                    waits[_what(action)] = put_off(action, error)
+            else:
+                done.append(action)
+        if not todo or failed:
+            break
+    if failed:
+        told = "; ".join(f"{action}: {text}" for action, text in failed.items())
+        raise InfrastructureError(f"not everything could be cleared up: {told}")
+    waits = {_what(one.action): one for one in found.put_off} | waits
+    return Reconciled(done=tuple(done), put_off=tuple(waits.values()), left_alone=found.left_alone)
+
+
+def _what(action: Action) -> _What:
+    """What an action is about, whatever reason is given for it meanwhile."""
+    return action.verb, action.ids

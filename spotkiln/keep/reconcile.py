@@ -6,6 +6,7 @@ version, or it is a base image that was promoted. Whatever else is ours (`spotki
 A nightly run's bake is a release here: it has an id, and lives as long as it renews its lease.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from spotkiln import tags as t
@@ -56,7 +57,7 @@ class Facts(Noun):
     left_alone: tuple[LeftAlone, ...] = ()
 
 
-class Do(StrEnum):
+class Verb(StrEnum):
     MARK_RELEASED = "mark as released"
     RETIRE_FLEETS = "retire"
     DRAIN_INSTANCES = "drain and terminate"
@@ -73,52 +74,40 @@ class Action(Noun):
     """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it;
     `tried` is the tag that an earlier try has left (`housekeeping.PutOff`)."""
 
-    do: Do
+    verb: Verb
     ids: tuple[str, ...]
     why: str
     target_group: str = ""
     tried: str = ""
 
     def __str__(self) -> str:
-        return f"{self.do} {', '.join(self.ids)}: {self.why}"
+        return f"{self.verb} {', '.join(self.ids)}: {self.why}"
 
 
-def within(facts: Facts, target_group: str) -> Facts:
-    """Only what the tags say to be for one target group (its name), and what tags cannot say.
+def _concerns(target_group: str, facts: Facts) -> Callable[[Action], bool]:
+    """Whether an action is about what was made for a target group. What does not tell its target
+    group, such as a key pair, counts as well; a member of a fleet has its fleet's."""
+    fleets = {fleet.id: fleet.tags.get(t.TARGET_GROUP, "") for fleet in facts.fleets}
+    owned: list[Owned | Snapshot] = [*facts.snapshots, *facts.templates, *facts.security_groups]
+    belongs = {
+        **{one.id: one.tags.get(t.TARGET_GROUP, "") for one in facts.images},
+        **{
+            one.id: one.tags.get(t.TARGET_GROUP, "") or fleets.get(one.fleet, "")
+            for one in facts.instances
+        },
+        **{one.id: one.target_group for one in owned},
+        **fleets,
+    }
+    return lambda action: all(belongs.get(name, "") in {"", target_group} for name in action.ids)
 
-    Fleets all stay: they tell which images and templates are in use.
+
+def decide(facts: Facts, target_group: str = "") -> list[Action]:
+    """What to do, in the order in which to do it: servers first, then what they were made of.
+
+    With `target_group` (its name) only what concerns it. All facts are needed even so: what serves
+    elsewhere keeps what it uses.
     """
-
-    def ours(name: str) -> bool:
-        return name in {"", target_group}
-
-    serve_here = {x.image for x in facts.fleets if target_group in x.group_names}
-    return facts.model_copy(
-        update={
-            "fleets": tuple(
-                fleet
-                if ours(fleet.tags.get(t.TARGET_GROUP, ""))
-                # Seen as one that a living release looks after.
-                else fleet.model_copy(update={"tags": {**fleet.tags, t.PHASE: "elsewhere"}})
-                for fleet in facts.fleets
-            ),
-            "instances": tuple(x for x in facts.instances if ours(x.tags.get(t.TARGET_GROUP, ""))),
-            # An image that was baked for another one may serve here.
-            "images": tuple(
-                x
-                for x in facts.images
-                if ours(x.tags.get(t.TARGET_GROUP, "")) or x.id in serve_here
-            ),
-            "snapshots": tuple(x for x in facts.snapshots if ours(x.target_group)),
-            "templates": tuple(x for x in facts.templates if ours(x.target_group)),
-            "security_groups": tuple(x for x in facts.security_groups if ours(x.target_group)),
-        }
-    )
-
-
-def decide(facts: Facts) -> list[Action]:
-    """What to do, in the order in which to do it: servers first, then what they were made of."""
-    return [
+    actions = [
         *_promoted(facts),
         *_fleets(facts),
         *_orphans(facts),
@@ -128,6 +117,10 @@ def decide(facts: Facts) -> list[Action]:
         *_images(facts),
         *_snapshots(facts),
     ]
+    if not target_group:
+        return actions
+    wanted = _concerns(target_group, facts)
+    return [action for action in actions if wanted(action)]
 
 
 def _promoted(facts: Facts) -> list[Action]:
@@ -135,7 +128,7 @@ def _promoted(facts: Facts) -> list[Action]:
     groups = sorted({name for fleet in facts.fleets for name in fleet.group_names})
     return [
         Action(
-            do=Do.MARK_RELEASED,
+            verb=Verb.MARK_RELEASED,
             ids=(fleet.id,),
             why=f"{fleet.image} does not say that it serves {group}",
         )
@@ -172,7 +165,7 @@ def _being_retired(facts: Facts, fleet: Fleet) -> bool:
 
 def _fleets(facts: Facts) -> list[Action]:
     return [
-        Action(do=Do.RETIRE_FLEETS, ids=(name,), why=why, target_group=fleet.target_groups[0])
+        Action(verb=Verb.RETIRE_FLEETS, ids=(name,), why=why, target_group=fleet.target_groups[0])
         for name, (fleet, why) in sorted(doomed_fleets(facts).items())
         if fleet.target_groups
     ]
@@ -192,7 +185,7 @@ def _orphans(facts: Facts) -> list[Action]:
         group = fleet.target_groups[0] if fleet.target_groups else ""
         actions.append(
             Action(
-                do=Do.DRAIN_INSTANCES,
+                verb=Verb.DRAIN_INSTANCES,
                 ids=(one.id,),
                 why=f"its fleet {fleet.id} is {fleet.state}",
                 target_group=group,
@@ -204,7 +197,7 @@ def _orphans(facts: Facts) -> list[Action]:
 def _builders(facts: Facts) -> list[Action]:
     return [
         Action(
-            do=Do.TERMINATE_BUILDERS,
+            verb=Verb.TERMINATE_BUILDERS,
             ids=(one.id,),
             why=f"a builder of {one.tags.get(t.RELEASE, '')}, which lives no more",
             tried=one.tags.get(t.PUT_OFF, ""),
@@ -217,7 +210,7 @@ def _builders(facts: Facts) -> list[Action]:
 def _templates(facts: Facts) -> list[Action]:
     used = {name for fleet in facts.fleets if not fleet.gone for name in fleet.launch_templates}
     return [
-        Action(do=Do.DELETE_TEMPLATE, ids=(one.id,), why="no fleet uses it", tried=one.tried)
+        Action(verb=Verb.DELETE_TEMPLATE, ids=(one.id,), why="no fleet uses it", tried=one.tried)
         for one in sorted(facts.templates, key=lambda x: x.id)
         if one.id not in used and one.release not in facts.living
     ]
@@ -226,12 +219,12 @@ def _templates(facts: Facts) -> list[Action]:
 def _helpers(facts: Facts) -> list[Action]:
     """Key pairs and security groups of builders."""
     kinds = (
-        (Do.DELETE_KEY_PAIR, facts.key_pairs),
-        (Do.DELETE_SECURITY_GROUP, facts.security_groups),
+        (Verb.DELETE_KEY_PAIR, facts.key_pairs),
+        (Verb.DELETE_SECURITY_GROUP, facts.security_groups),
     )
     return [
-        Action(do=do, ids=(one.id,), why=f"{one.release} lives no more", tried=one.tried)
-        for do, owned in kinds
+        Action(verb=verb, ids=(one.id,), why=f"{one.release} lives no more", tried=one.tried)
+        for verb, owned in kinds
         for one in sorted(owned, key=lambda x: x.id)
         if one.release not in facts.living
     ]
@@ -252,7 +245,7 @@ def _images(facts: Facts) -> list[Action]:
         else:
             why = f"never released, and {image.release} lives no more"
         tried = image.tags.get(t.PUT_OFF, "")
-        actions.append(Action(do=Do.DISCARD_IMAGE, ids=(image.id,), why=why, tried=tried))
+        actions.append(Action(verb=Verb.DISCARD_IMAGE, ids=(image.id,), why=why, tried=tried))
     return actions
 
 
@@ -260,7 +253,7 @@ def _snapshots(facts: Facts) -> list[Action]:
     images = {image.id for image in facts.images}
     held = {snapshot for image in facts.images for snapshot in image.snapshots}
     return [
-        Action(do=Do.DELETE_SNAPSHOT, ids=(one.id,), why="its image is gone", tried=one.tried)
+        Action(verb=Verb.DELETE_SNAPSHOT, ids=(one.id,), why="its image is gone", tried=one.tried)
         for one in sorted(facts.snapshots, key=lambda x: x.id)
         if one.id not in held and one.image not in images and one.release not in facts.living
     ]

@@ -13,6 +13,7 @@ from spotkiln.aws.bake.base import builder_network, source_image
 from spotkiln.aws.bake.builder import builder_access, open_group, remove_access
 from spotkiln.aws.bake.discard import discard_release, tidy
 from spotkiln.aws.keep.lease import OnBuilder
+from spotkiln.aws.keep.living import read_claims
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake.base import (
     BaseSpec,
@@ -36,7 +37,6 @@ from spotkiln.keep.lease import Lease, Stage
 from spotkiln.noun import Noun
 from spotkiln.prefect_api.run import ended_runs
 from spotkiln.tasks.bake.packer import endpoint, run_template
-from spotkiln.tasks.keep.reconcile import living
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
 
 
@@ -201,7 +201,7 @@ def prune_bases(job: BaseJob) -> list[str]:
     looked its base up, and not have baked yet."""
     aws = connect(job.region)
     # Read before the images: whoever starts later finds the current base.
-    if releasing := living(aws):
+    if releasing := read_claims(aws, ended_runs).living:
         say(f"no base image is pruned now: {', '.join(sorted(releasing))} may need one")
         return []
     gone: list[str] = []

@@ -17,7 +17,7 @@ from spotkiln.aws.serve.retire import drain
 from spotkiln.aws.session import Aws, connect
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.errors import SpotkilnError
-from spotkiln.keep.reconcile import Action, Do
+from spotkiln.keep.reconcile import Action, Verb
 from spotkiln.release.unhealthy import Sick, Watched, event_of, watch
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.serving import newest_serving
@@ -65,7 +65,7 @@ def look_after(
         replace(region, fleet, group, sick)
     return [
         Action(
-            do=Do.REPLACE_SERVER,
+            verb=Verb.REPLACE_SERVER,
             ids=(sick.instance,),
             why=f"{sick.target.health} since {sick.since:%Y-%m-%d %H:%M:%S} UTC",
             target_group=group.arn,

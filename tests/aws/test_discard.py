@@ -8,7 +8,7 @@ from spotkiln.aws.bake.discard import tidy
 from spotkiln.aws.keep.facts import gather
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
-from spotkiln.keep.reconcile import Do, decide
+from spotkiln.keep.reconcile import Verb, decide
 from spotkiln.poll import RealClock
 from tests.aws.test_own import NONE, baked
 from tests.look_alikes import DEAD
@@ -45,7 +45,7 @@ def test_a_locked_snapshot_outlives_its_image_and_is_known_as_ours(
     assert tidy(aws, seen(aws, name), RealClock(), said.append) == []
     assert images.describe(aws, name) is None
     actions = decide(gather(aws, NONE))
-    assert [(one.do, one.ids) for one in actions] == [(Do.DELETE_SNAPSHOT, (snapshot,))]
+    assert [(one.verb, one.ids) for one in actions] == [(Verb.DELETE_SNAPSHOT, (snapshot,))]
     account.ec2.unlock_snapshot(SnapshotId=snapshot)
     assert images.snapshots_of_release(aws, DEAD) == [snapshot]
     assert images.delete_snapshot(aws, snapshot)

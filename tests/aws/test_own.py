@@ -124,7 +124,7 @@ def test_a_dead_releases_builder_goes_whatever_its_state(
         account.ec2.stop_instances(InstanceIds=[machine])
         account.until(machine, state)
     actions = decide(gather(aws, NONE))
-    assert [one.ids for one in actions if one.do == "terminate"] == [(machine,)]
+    assert [one.ids for one in actions if one.verb == "terminate"] == [(machine,)]
 
 
 def test_a_builder_look_alike_with_the_key_was_not_launched_by_us(
@@ -164,4 +164,4 @@ def test_on_demand_members_without_ec2s_tag_are_the_fleets(aws: Aws, account: Ac
     facts = gather(aws, NONE)
     assert {one.id for one in facts.instances} == {one.id for one in members}
     assert facts.left_alone == ()
-    assert [one.do for one in decide(facts)] == ["retire"]
+    assert [one.verb for one in decide(facts)] == ["retire"]

@@ -10,14 +10,16 @@ from datetime import timedelta
 from typing import Any
 
 from spotkiln import tags as t
+from spotkiln.aws.keep.carry_out import carry_out
 from spotkiln.aws.keep.lease import OnTargetGroup
+from spotkiln.aws.keep.living import read_claims, remove_dead
+from spotkiln.aws.keep.reconcile import find_unowned
 from spotkiln.aws.serve import fleet as fleets
 from spotkiln.errors import GaveWay, SpotkilnError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import NEVER, RENEW, Lease, Stage
-from spotkiln.keep.reconcile import Do, Facts
+from spotkiln.keep.reconcile import Facts, Verb
 from spotkiln.serve.fleet import Fleet, FleetSpec
-from spotkiln.tasks.keep import reconcile as reconcile_tasks
 from spotkiln.tasks.serve import fleet as fleet_tasks
 from tests.unit import nouns
 from tests.unit.memory import Memory
@@ -277,13 +279,16 @@ class World(Memory):
 
     def _reconcile(self) -> None:
         for _ in range(4):
-            todo = reconcile_tasks.find_unowned.fn("eu-west-1").todo
+            aws, clock = self.here.actor.aws, ActorClock(self)
+            claims = read_claims(aws, self.ended)
+            remove_dead(aws, claims)
+            todo = find_unowned(aws, claims, "", ended=self.ended, say=lambda _: None).todo
             for action in todo:
-                if action.do is Do.DISCARD_IMAGE:
+                if action.verb is Verb.DISCARD_IMAGE:
                     for name in action.ids:
                         self.discard(name)
-                elif action.do in {Do.RETIRE_FLEETS, Do.DRAIN_INSTANCES}:
-                    reconcile_tasks.carry_out.fn("eu-west-1", action)
+                elif action.verb in {Verb.RETIRE_FLEETS, Verb.DRAIN_INSTANCES}:
+                    carry_out(aws, action, clock=clock, say=lambda _: None)
             if not todo:
                 return
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from spotkiln import tags as t
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.keep import lease as leases
-from spotkiln.tasks.keep import reconcile as reconcile_tasks
+from spotkiln.aws.keep import reconcile as finding
 from spotkiln.tasks.serve import fleet as fleet_tasks
 from tests.reliability.actors import Actor, ActorClock, Host, World
 from tests.unit import nouns
@@ -35,11 +35,9 @@ class Concurrency(RuleBasedStateMachine):
         super().__init__()
         self.world = world = World()
         self.patch = pytest.MonkeyPatch()
-        for module in (fleet_tasks, reconcile_tasks):
-            self.patch.setattr(module, "connect", world.connect)
-            self.patch.setattr(module, "CLOCK", ActorClock(world))
-        self.patch.setattr(reconcile_tasks, "gather", world.gather)
-        self.patch.setattr(reconcile_tasks, "ended_runs", world.ended)
+        self.patch.setattr(fleet_tasks, "connect", world.connect)
+        self.patch.setattr(fleet_tasks, "CLOCK", ActorClock(world))
+        self.patch.setattr(finding, "gather", world.gather)
         self.patch.setattr(leases, "of_builders", lambda _: [])
         self.patch.setattr(aws_infra, "target_group_arns", lambda _: [GROUP])
         self.patch.setattr(aws_infra, "target_groups", lambda _: [nouns.target_group()])

@@ -23,7 +23,7 @@ from spotkiln.bake.served import text_of
 from spotkiln.errors import InputError
 from spotkiln.keep import hold
 from spotkiln.keep.promotion import recorded
-from spotkiln.keep.reconcile import Facts, Owned, Snapshot, decide, within
+from spotkiln.keep.reconcile import Facts, Owned, Snapshot, decide
 from spotkiln.keep.versions import Version, choose, listing
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.serving import promotion_time, serving
@@ -80,7 +80,7 @@ class Account(RuleBasedStateMachine):
     def reconcile(self, only: str = "") -> None:
         for _ in range(ROUNDS):
             facts = self.facts.model_copy(update={"living": frozenset(self.step)})
-            actions = decide(within(facts, only) if only else facts)
+            actions = decide(facts, only)
             if not actions:
                 return
             self.facts = apply(self.facts, actions)

@@ -1,5 +1,6 @@
 """What cannot be cleared away: told once, tried again later and later."""
 
+from collections.abc import Set
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,16 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkiln.bake.own import LeftAlone
+from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.housekeeping import (
     LONGEST,
+    NOT_PUT_OFF,
+    ROUNDS,
     Delayed,
     PutOff,
     Reconciled,
     again,
+    clear_up,
     due,
     reconcile_page,
 )
-from spotkiln.keep.reconcile import Action, Do
+from spotkiln.keep.reconcile import Action, Verb
 from tests.unit.nouns import START
 
 MINUTE = timedelta(minutes=1)
@@ -67,7 +72,7 @@ def test_any_words_make_a_tag_that_is_read_again(
 
 
 def action(tried: str = "", name: str = "ami-1") -> Action:
-    return Action(do=Do.DISCARD_IMAGE, ids=(name,), why="rejected", tried=tried)
+    return Action(verb=Verb.DISCARD_IMAGE, ids=(name,), why="rejected", tried=tried)
 
 
 def test_what_waits_is_not_to_do() -> None:
@@ -94,3 +99,112 @@ def test_the_page_tells_everything_and_no_time_of_now() -> None:
     waits = Delayed(action=action(name="ami-2"), put_off=still)
     assert reconcile_page(found.model_copy(update={"put_off": (waits,)})) == page
     assert "nothing" in reconcile_page(Reconciled())
+
+
+# -- find, carry out, find again --
+
+
+class Things:
+    """What there is to do, a round at a time, and what fails. All that is tried is noted."""
+
+    def __init__(self, *rounds: list[Action], fails: Set[str] = frozenset()) -> None:
+        self._rounds, self._fails = list(rounds), fails
+        self.looks = 0
+        self.tried: list[str] = []
+        self.put_off: list[str] = []
+        self.waiting: tuple[Delayed, ...] = ()
+
+    def find(self) -> Reconciled:
+        self.looks += 1
+        todo = self._rounds.pop(0) if self._rounds else []
+        return Reconciled(todo=tuple(todo), put_off=self.waiting, left_alone=(LEFT,))
+
+    def carry_out(self, action: Action) -> None:
+        self.tried += action.ids
+        if self._fails & {*action.ids}:
+            raise InfrastructureError(f"{action.ids[0]} stays")
+
+    def delay(self, action: Action, error: SpotkilnError) -> Delayed:
+        self.put_off.append(str(error))
+        return delayed(action)
+
+    def clear_up(self) -> Reconciled:
+        return clear_up(self.find, self.carry_out, self.delay)
+
+
+LEFT = LeftAlone(kind="image", id="ami-copy", why="a copy")
+
+
+def act(verb: Verb, name: str, why: str = "nobody owns it") -> Action:
+    return Action(verb=verb, ids=(name,), why=why)
+
+
+def delayed(action: Action) -> Delayed:
+    return Delayed(action=action, put_off=PutOff(since=START, last=START, why="it is protected"))
+
+
+FLEET = act(Verb.RETIRE_FLEETS, "sfr-1")
+TEMPLATE = act(Verb.DELETE_TEMPLATE, "lt-1")
+IMAGE = act(Verb.DISCARD_IMAGE, "ami-1")
+
+
+def test_nothing_to_do_is_one_look() -> None:
+    things = Things()
+    assert things.clear_up() == Reconciled(left_alone=(LEFT,))
+    assert things.looks == 1
+
+
+def test_what_a_fleet_was_made_of_goes_once_the_fleet_has_gone() -> None:
+    things = Things([FLEET], [TEMPLATE, IMAGE])
+    assert things.clear_up().done == (FLEET, TEMPLATE, IMAGE)
+    assert things.looks == 3
+
+
+def test_what_is_done_is_not_done_again_though_aws_still_tells_of_it() -> None:
+    stale = FLEET.model_copy(update={"why": "its retirement was not finished"})
+    things = Things([FLEET], [stale, TEMPLATE], [stale])
+    assert things.clear_up().done == (FLEET, TEMPLATE)
+    assert things.tried == ["sfr-1", "lt-1"]
+
+
+def test_it_ends_though_there_is_always_more() -> None:
+    things = Things(*([act(Verb.DELETE_TEMPLATE, f"lt-{n}")] for n in range(99)))
+    assert len(things.clear_up().done) == things.looks == ROUNDS
+
+
+def test_what_does_not_serve_is_put_off_and_stops_nothing() -> None:
+    things = Things([IMAGE, TEMPLATE], [IMAGE], fails={"ami-1"})
+    found = things.clear_up()
+    assert (found.done, found.put_off) == ((TEMPLATE,), (delayed(IMAGE),))
+    assert things.put_off == ["ami-1 stays"]
+    # Once a run.
+    assert things.tried == ["ami-1", "lt-1"]
+
+
+def test_what_was_put_off_before_is_told_still_and_once() -> None:
+    things = Things([IMAGE], fails={"ami-1"})
+    other = act(Verb.DISCARD_IMAGE, "ami-9")
+    things.waiting = (delayed(other), delayed(IMAGE))
+    assert things.clear_up().put_off == (delayed(other), delayed(IMAGE))
+
+
+@pytest.mark.parametrize("verb", sorted(NOT_PUT_OFF))
+def test_what_concerns_what_serves_fails_the_release_that_waits(verb: Verb) -> None:
+    bad = act(verb, "sfr-1")
+    things = Things([bad, FLEET.model_copy(update={"ids": ("sfr-2",)})], [IMAGE], fails={"sfr-1"})
+    with pytest.raises(InfrastructureError) as caught:
+        things.clear_up()
+    assert str(caught.value) == (
+        f"not everything could be cleared up: {verb} sfr-1: nobody owns it: sfr-1 stays"
+    )
+    # The others are done even so; what builds on it is not begun.
+    assert things.tried == ["sfr-1", "sfr-2"]
+    assert things.put_off == []
+
+
+def test_a_bug_is_not_put_off() -> None:
+    def broken(_: Action) -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        clear_up(Things([IMAGE]).find, broken, Things().delay)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from spotkiln import tags as t
 from spotkiln.bake.base import BaseSpec, base_tags, new_base_name
 from spotkiln.bake.image import Image, ImageState
-from spotkiln.keep.reconcile import Action, Do, Facts, Owned, Snapshot, decide, within
+from spotkiln.keep.reconcile import Action, Facts, Owned, Snapshot, Verb, decide
 from spotkiln.serve.fleet import Phase
 from tests.unit import nouns
 from tests.unit.leftovers import LIVING, fleet, image, machine
@@ -13,7 +15,7 @@ from tests.unit.nouns import GROUP, OTHER_GROUP, START
 
 
 def todo(**facts: Any) -> list[tuple[str, tuple[str, ...]]]:
-    return [(one.do, one.ids) for one in decide(Facts(living=LIVING, **facts))]
+    return [(one.verb, one.ids) for one in decide(Facts(living=LIVING, **facts))]
 
 
 SERVING = fleet("sfr-serving", Phase.SERVING, "old")
@@ -62,13 +64,13 @@ def test_a_dead_releases_things_go_servers_first() -> None:
         security_groups=(Owned(id="sg-1", release="dead"),),
         key_pairs=(Owned(id="key-1", release="dead"),),
     ) == [
-        (Do.RETIRE_FLEETS, ("sfr-new",)),
-        (Do.TERMINATE_BUILDERS, ("i-builder",)),
-        (Do.DELETE_TEMPLATE, ("lt-stray",)),
-        (Do.DELETE_KEY_PAIR, ("key-1",)),
-        (Do.DELETE_SECURITY_GROUP, ("sg-1",)),
-        (Do.DISCARD_IMAGE, ("ami-new",)),
-        (Do.DELETE_SNAPSHOT, ("snap-stray",)),
+        (Verb.RETIRE_FLEETS, ("sfr-new",)),
+        (Verb.TERMINATE_BUILDERS, ("i-builder",)),
+        (Verb.DELETE_TEMPLATE, ("lt-stray",)),
+        (Verb.DELETE_KEY_PAIR, ("key-1",)),
+        (Verb.DELETE_SECURITY_GROUP, ("sg-1",)),
+        (Verb.DISCARD_IMAGE, ("ami-new",)),
+        (Verb.DELETE_SNAPSHOT, ("snap-stray",)),
     ]
 
 
@@ -76,14 +78,14 @@ def test_killed_after_promoting_it_finishes_the_release() -> None:
     new = fleet("sfr-new", Phase.SERVING, "dead", created=START.replace(hour=13))
     tested = image("ami-dead", "dead", ImageState.TESTED)
     assert todo(fleets=(SERVING, new), images=(OLD_IMAGE, tested)) == [
-        (Do.MARK_RELEASED, ("sfr-new",)),
-        (Do.RETIRE_FLEETS, ("sfr-serving",)),
+        (Verb.MARK_RELEASED, ("sfr-new",)),
+        (Verb.RETIRE_FLEETS, ("sfr-serving",)),
     ]
 
 
 def test_a_retirement_is_finished_unless_its_release_lives() -> None:
     leaving = fleet("sfr-leaving", Phase.RETIRING, "older", state="cancelled_running")
-    assert todo(fleets=(SERVING, leaving)) == [(Do.RETIRE_FLEETS, ("sfr-leaving",))]
+    assert todo(fleets=(SERVING, leaving)) == [(Verb.RETIRE_FLEETS, ("sfr-leaving",))]
     new = fleet("sfr-new", Phase.SERVING, "living", created=START.replace(hour=13))
     assert todo(fleets=(SERVING, leaving, new)) == []
 
@@ -94,7 +96,7 @@ def test_instances_that_arrived_after_the_cancel_are_drained() -> None:
     found = decide(Facts(fleets=(SERVING, gone), instances=(late,)))
     assert found == [
         Action(
-            do=Do.DRAIN_INSTANCES,
+            verb=Verb.DRAIN_INSTANCES,
             ids=("i-late",),
             why="its fleet sfr-gone is cancelled",
             target_group=GROUP,
@@ -111,7 +113,7 @@ def test_a_serving_fleet_that_somebody_cancelled_is_not_ours_to_take() -> None:
 def test_what_was_promoted_is_a_version_even_if_its_fleet_has_gone_unrecorded() -> None:
     gone = fleet("sfr-gone", Phase.RETIRING, "dead", state="cancelled", promoted=START)
     tested = image("ami-dead", "dead", ImageState.TESTED)
-    assert todo(fleets=(gone,), images=(tested,)) == [(Do.MARK_RELEASED, ("sfr-gone",))]
+    assert todo(fleets=(gone,), images=(tested,)) == [(Verb.MARK_RELEASED, ("sfr-gone",))]
 
 
 def test_an_image_that_was_baked_for_another_target_group_is_seen_where_it_serves() -> None:
@@ -119,18 +121,18 @@ def test_an_image_that_was_baked_for_another_target_group_is_seen_where_it_serve
     new = fleet("sfr-new", Phase.SERVING, "dead", target_groups=(OTHER_GROUP,), promoted=START)
     new = new.model_copy(update={"tags": {**new.tags, t.TARGET_GROUP: "other"}})
     staged = image("ami-dead", "stage", ImageState.TESTED, released="2024-04-01")
-    found = decide(within(Facts(fleets=(new,), images=(staged,)), "other"))
+    found = decide(Facts(fleets=(new,), images=(staged,)), "other")
     assert [str(one) for one in found] == [
         "mark as released sfr-new: ami-dead does not say that it serves other"
     ]
-    assert decide(within(Facts(fleets=(new,), images=(staged,)), "website")) == []
+    assert decide(Facts(fleets=(new,), images=(staged,)), "website") == []
 
 
 def test_rejected_candidates_go_and_kept_ones_and_versions_stay() -> None:
     rejected = image("ami-bad", "dead", ImageState.REJECTED)
     version = image("ami-version", "dead", ImageState.REJECTED, released="2024-04-01")
     kept = image("ami-kept", "dead", ImageState.REJECTED, keep="rejected")
-    assert todo(images=(rejected, version, kept)) == [(Do.DISCARD_IMAGE, ("ami-bad",))]
+    assert todo(images=(rejected, version, kept)) == [(Verb.DISCARD_IMAGE, ("ami-bad",))]
 
 
 def test_what_serves_is_no_price_for_a_retirement_that_was_begun() -> None:
@@ -150,7 +152,7 @@ def test_what_was_cancelled_by_hand_goes_once_something_newer_serves() -> None:
     cancelled = fleet("sfr-serving", Phase.SERVING, "old", state="cancelled_running")
     assert todo(fleets=(cancelled,)) == []
     newer = fleet("sfr-newer", Phase.SERVING, "new", created=START.replace(hour=14))
-    assert todo(fleets=(cancelled, newer)) == [(Do.RETIRE_FLEETS, ("sfr-serving",))]
+    assert todo(fleets=(cancelled, newer)) == [(Verb.RETIRE_FLEETS, ("sfr-serving",))]
 
 
 def test_within_one_target_group_others_are_out_of_sight() -> None:
@@ -164,8 +166,43 @@ def test_within_one_target_group_others_are_out_of_sight() -> None:
         security_groups=(Owned(id="sg-o", release="dead", target_group="other"),),
     )
     assert len(decide(facts)) == 5
-    assert decide(within(facts, "website")) == []
-    assert decide(within(facts, "other")) == decide(facts)
+    assert decide(facts, "website") == []
+    assert decide(facts, "other") == decide(facts)
+
+
+def other(one: Any) -> Any:
+    """Made for the other target group."""
+    return one.model_copy(update={"tags": {**one.tags, t.TARGET_GROUP: "other"}})
+
+
+def test_within_one_target_group_an_image_that_served_another_stays() -> None:
+    """Its fleet was cancelled before its image could tell that it had served."""
+    gone = fleet(
+        "sfr-o", Phase.RETIRING, "dead", target_groups=(OTHER_GROUP,), state="cancelled",
+        promoted=START,
+    )  # fmt: skip
+    facts = Facts(fleets=(other(gone),), images=(image("ami-dead", "dead", ImageState.TESTED),))
+    assert decide(facts, "website") == []
+    assert [one.verb for one in decide(facts, "other")] == [Verb.MARK_RELEASED]
+
+
+def test_within_one_target_group_the_snapshots_of_others_images_stay() -> None:
+    version = other(image("ami-o", "dead", ImageState.TESTED, released="2024-04-01"))
+    facts = Facts(
+        images=(version,), snapshots=(Snapshot(id="snap-ami-o", release="dead", image="ami-o"),)
+    )
+    assert decide(facts, "website") == []
+
+
+@pytest.mark.parametrize(("phase", "drained"), [(Phase.SERVING, 0), (Phase.RETIRING, 1)])
+def test_within_one_target_group_the_servers_of_others_fleets_stay(
+    phase: Phase, drained: int
+) -> None:
+    """EC2 may leave members of a fleet without its tags. What served is not taken away at all."""
+    gone = other(fleet("sfr-o", phase, "dead", target_groups=(OTHER_GROUP,), state="cancelled"))
+    facts = Facts(fleets=(gone,), instances=(nouns.instance("i-1", "running", fleet="sfr-o"),))
+    assert decide(facts, "website") == []
+    assert len(decide(facts, "other")) == len(decide(facts)) == drained
 
 
 def base(name: str, owner: str, state: ImageState | None) -> Image:
@@ -183,11 +220,11 @@ def test_a_killed_nightlys_candidate_goes_with_its_builder() -> None:
         security_groups=(Owned(id="sg-1", release=dead),),
         key_pairs=(Owned(id=f"spotkiln-builder-{dead}", release=dead),),
     ) == [
-        (Do.TERMINATE_BUILDERS, ("i-builder",)),
-        (Do.DELETE_KEY_PAIR, (f"spotkiln-builder-{dead}",)),
-        (Do.DELETE_SECURITY_GROUP, ("sg-1",)),
-        (Do.DISCARD_IMAGE, ("ami-tagged",)),
-        (Do.DISCARD_IMAGE, ("ami-untagged",)),
+        (Verb.TERMINATE_BUILDERS, ("i-builder",)),
+        (Verb.DELETE_KEY_PAIR, (f"spotkiln-builder-{dead}",)),
+        (Verb.DELETE_SECURITY_GROUP, ("sg-1",)),
+        (Verb.DISCARD_IMAGE, ("ami-tagged",)),
+        (Verb.DISCARD_IMAGE, ("ami-untagged",)),
     ]
 
 
@@ -204,4 +241,4 @@ def test_a_living_nightlys_candidate_is_left_alone() -> None:
         instances=(machine("i-builder", owner),),
     )
     assert decide(facts) == []
-    assert decide(within(facts, "website")) == []
+    assert decide(facts, "website") == []

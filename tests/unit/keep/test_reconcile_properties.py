@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spotkiln import tags as t
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.keep.promotion import recorded
-from spotkiln.keep.reconcile import Action, Do, Facts, Owned, Snapshot, decide
+from spotkiln.keep.reconcile import Action, Facts, Owned, Snapshot, Verb, decide
 from spotkiln.serve.fleet import Phase
 from spotkiln.serve.serving import newest_serving
 from tests.unit.leftovers import LIVING, fleet, image, machine
@@ -90,12 +90,12 @@ def written(facts: Facts, promoted: set[str]) -> tuple[Image, ...]:
 
 def apply(facts: Facts, actions: list[Action]) -> Facts:
     """Does to the facts what the actions do to an account."""
-    gone: dict[Do, set[str]] = {do: set() for do in Do}
+    gone: dict[Verb, set[str]] = {do: set() for do in Verb}
     for action in actions:
-        gone[action.do] |= set(action.ids)
-    ended = gone[Do.DRAIN_INSTANCES] | gone[Do.TERMINATE_BUILDERS]
-    ended |= {x.id for x in facts.instances if x.fleet in gone[Do.RETIRE_FLEETS]}
-    discarded = gone[Do.DISCARD_IMAGE]
+        gone[action.verb] |= set(action.ids)
+    ended = gone[Verb.DRAIN_INSTANCES] | gone[Verb.TERMINATE_BUILDERS]
+    ended |= {x.id for x in facts.instances if x.fleet in gone[Verb.RETIRE_FLEETS]}
+    discarded = gone[Verb.DISCARD_IMAGE]
     held = {s for x in facts.images if x.id in discarded for s in x.snapshots}
 
     def without(things: tuple[Any, ...], names: set[str]) -> tuple[Any, ...]:
@@ -104,18 +104,20 @@ def apply(facts: Facts, actions: list[Action]) -> Facts:
     return facts.model_copy(
         update={
             "fleets": tuple(
-                x.model_copy(update={"state": "cancelled"}) if x.id in gone[Do.RETIRE_FLEETS] else x
+                x.model_copy(update={"state": "cancelled"})
+                if x.id in gone[Verb.RETIRE_FLEETS]
+                else x
                 for x in facts.fleets
             ),
             "instances": tuple(
                 x.model_copy(update={"state": "terminated"}) if x.id in ended else x
                 for x in facts.instances
             ),
-            "images": without(written(facts, gone[Do.MARK_RELEASED]), discarded),
-            "snapshots": without(facts.snapshots, gone[Do.DELETE_SNAPSHOT] | held),
-            "templates": without(facts.templates, gone[Do.DELETE_TEMPLATE]),
-            "security_groups": without(facts.security_groups, gone[Do.DELETE_SECURITY_GROUP]),
-            "key_pairs": without(facts.key_pairs, gone[Do.DELETE_KEY_PAIR]),
+            "images": without(written(facts, gone[Verb.MARK_RELEASED]), discarded),
+            "snapshots": without(facts.snapshots, gone[Verb.DELETE_SNAPSHOT] | held),
+            "templates": without(facts.templates, gone[Verb.DELETE_TEMPLATE]),
+            "security_groups": without(facts.security_groups, gone[Verb.DELETE_SECURITY_GROUP]),
+            "key_pairs": without(facts.key_pairs, gone[Verb.DELETE_KEY_PAIR]),
         }
     )
 
@@ -134,7 +136,7 @@ def settled(facts: Facts) -> Facts:
 def test_more_of_the_living_is_never_more_to_do(facts: Facts, more: set[str]) -> None:
     """Where nothing is to be done, nobody need be asked whether others have come to life."""
     later = facts.model_copy(update={"living": facts.living | more})
-    assert {(x.do, x.ids) for x in decide(later)} <= {(x.do, x.ids) for x in decide(facts)}
+    assert {(x.verb, x.ids) for x in decide(later)} <= {(x.verb, x.ids) for x in decide(facts)}
 
 
 @given(any_facts)
@@ -169,11 +171,11 @@ def test_it_never_touches_what_serves_what_is_foreign_and_what_lives(facts: Fact
     machines_ = {x.id for x in facts.instances if x.fleet in serving | pending}
     machines_ |= {x.id for x in facts.instances if not x.fleet and x.tags[t.RELEASE] in LIVING}
     for one in decide(facts):
-        if one.do is Do.RETIRE_FLEETS:
+        if one.verb is Verb.RETIRE_FLEETS:
             assert not {*one.ids} & (untouchable | pending)
-        if one.do is Do.DISCARD_IMAGE:
+        if one.verb is Verb.DISCARD_IMAGE:
             assert not {*one.ids} & (images_ | living)
-        if one.do in {Do.TERMINATE_BUILDERS, Do.DRAIN_INSTANCES}:
+        if one.verb in {Verb.TERMINATE_BUILDERS, Verb.DRAIN_INSTANCES}:
             assert not {*one.ids} & machines_
         assert one.why
 
@@ -182,5 +184,5 @@ def test_it_never_touches_what_serves_what_is_foreign_and_what_lives(facts: Fact
 def test_what_it_does_helps_only_once(facts: Facts) -> None:
     """Done twice at once, or again, there is nothing more to do for the same things."""
     actions = decide(facts)
-    again = {(one.do, one.ids) for one in decide(apply(facts, actions))}
-    assert again.isdisjoint((one.do, one.ids) for one in actions)
+    again = {(one.verb, one.ids) for one in decide(apply(facts, actions))}
+    assert again.isdisjoint((one.verb, one.ids) for one in actions)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spotkiln.keep.reconcile import Do, Facts, decide, within
+from spotkiln.keep.reconcile import Facts, Verb, decide
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.foreign import Foreign, adoption_tags, in_words, sort_out
 from spotkiln.show.page import release_page
@@ -114,8 +114,8 @@ def test_reconcile_finishes_an_adoption_that_was_begun() -> None:
     begun = THEIRS.model_copy(update={"tags": adoption_tags("demo-1", "website")})
     assert begun.phase is Phase.RETIRING
     facts = Facts(fleets=(OURS, begun))
-    [action] = decide(within(facts, "website"))
-    assert (action.do, action.ids) == (Do.RETIRE_FLEETS, (begun.id,))
+    [action] = decide(facts, "website")
+    assert (action.verb, action.ids) == (Verb.RETIRE_FLEETS, (begun.id,))
     # Not while the release lives that does it, and never without something of ours that serves.
     assert decide(facts.model_copy(update={"living": frozenset({OURS.release})})) == []
     assert decide(Facts(fleets=(begun,))) == []

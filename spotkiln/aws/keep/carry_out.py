@@ -1,0 +1,124 @@
+"""Carries out what reconcile has decided. All of it can be repeated, and done by two at once."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.bake.builder import delete_group, delete_key_pair
+from spotkiln.aws.bake.discard import discard, put_off
+from spotkiln.aws.keep.promotion import write_down
+from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.serve.retire import drain, retire
+from spotkiln.aws.session import Aws
+from spotkiln.bake.image import ImageState
+from spotkiln.errors import InfrastructureError, SpotkilnError
+from spotkiln.keep.heartbeat import Say
+from spotkiln.keep.housekeeping import Delayed
+from spotkiln.keep.reconcile import Action, Verb
+from spotkiln.poll import Clock
+from spotkiln.serve.fleet import Phase
+from spotkiln.serve.serving import still_doomed
+
+DEFAULT_DELAY = 300
+
+Tell = Callable[[str], None]
+Step = Callable[[Aws, Action, Clock, Tell], object]
+
+
+def _delay(aws: Aws, arn: str) -> int:
+    found = [one for one in aws_infra.target_groups(aws) if one.arn == arn]
+    return found[0].deregistration_delay if found else DEFAULT_DELAY
+
+
+def _retire(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
+    """Looks again first: a fleet that was promoted meanwhile is not to be touched, unless something
+    newer serves."""
+    doomed = still_doomed(fleets.listing(aws), action.ids)
+    for fleet in doomed:
+        if fleet.phase is Phase.SERVING:
+            fleets.set_phase(aws, fleet.id, Phase.RETIRING)
+    if spared := sorted({*action.ids} - {fleet.id for fleet in doomed}):
+        say(f"left alone at a second look, gone or serving now: {', '.join(spared)}")
+    retire(
+        aws,
+        doomed,
+        target_group=action.target_group,
+        delay=_delay(aws, action.target_group),
+        clock=clock,
+        say=say,
+    )
+
+
+def _drain(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
+    if action.target_group:
+        delay = _delay(aws, action.target_group)
+        drain(aws, action.target_group, set(action.ids), delay, clock, say)
+    instances.terminate(aws, action.ids)
+
+
+def _discard(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
+    """Looks again first, here too: an image may have been promoted meanwhile, as a base or to
+    serve, or somebody wants to keep it."""
+    for name in action.ids:
+        image = images.describe(aws, name)
+        if image and image.state is not ImageState.BASE and not (image.released or image.kept):
+            discard(aws, image, clock, say)
+
+
+def _delete_snapshot(aws: Aws, name: str) -> None:
+    if not images.delete_snapshot(aws, name):
+        raise InfrastructureError(f"an image still uses snapshot {name}")
+
+
+def _mark_released(aws: Aws, name: str) -> None:
+    fleet = fleets.describe(aws, name)
+    for group in sorted(fleet.group_names) if fleet else ():
+        write_down(aws, group)
+
+
+def _for_each(step: Callable[[Aws, str], object]) -> Step:
+    def run(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  # noqa: ARG001
+        for name in action.ids:
+            step(aws, name)
+
+    return run
+
+
+def _delete_groups(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  # noqa: ARG001
+    for name in action.ids:
+        delete_group(aws, name, clock)
+
+
+def _terminate(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  # noqa: ARG001
+    instances.terminate(aws, action.ids)
+
+
+# A server that is unhealthy is replaced by a step of its own (`spotkiln.aws.keep.unhealthy`).
+STEPS: Mapping[Verb, Step] = {
+    Verb.MARK_RELEASED: _for_each(_mark_released),
+    Verb.RETIRE_FLEETS: _retire,
+    Verb.DRAIN_INSTANCES: _drain,
+    Verb.TERMINATE_BUILDERS: _terminate,
+    Verb.DELETE_TEMPLATE: _for_each(fleets.delete_template),
+    Verb.DELETE_KEY_PAIR: _for_each(delete_key_pair),
+    Verb.DELETE_SECURITY_GROUP: _delete_groups,
+    Verb.DISCARD_IMAGE: _discard,
+    Verb.DELETE_SNAPSHOT: _for_each(_delete_snapshot),
+}
+
+
+def carry_out(aws: Aws, action: Action, *, clock: Clock, say: Tell) -> None:
+    """Do one thing that reconcile has decided."""
+    STEPS[action.verb](aws, action, clock, say)
+    say(f"done: {action}")
+
+
+def postpone(aws: Aws, action: Action, error: SpotkilnError, say: Say) -> Delayed:
+    """It could not be done: that is remembered on the thing itself, and told loudly only the first
+    time."""
+    delayed = Delayed(action=action, put_off=put_off(aws, action.ids, action.tried, error))
+    level = logging.INFO if action.tried else logging.WARNING
+    say(f"put off: {delayed}; it is tried again later, and stops nothing", level)
+    return delayed

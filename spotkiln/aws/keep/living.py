@@ -1,0 +1,41 @@
+"""Reads who lives: the releases and the bakes that renew their lease."""
+
+from dataclasses import dataclass, field
+
+from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.keep import lease as leases
+from spotkiln.aws.session import Aws
+from spotkiln.keep.heartbeat import EndedRuns
+from spotkiln.keep.lease import Lease, queue
+
+
+@dataclass(frozen=True)
+class Claims:
+    """`living` are the releases that hold or wait for a target group, and the bakes for none.
+    `dead` are the leases of the others, by the ARN of the target group that they are on."""
+
+    living: frozenset[str]
+    dead: dict[str, list[Lease]] = field(default_factory=dict)
+
+
+def read_claims(aws: Aws, ended: EndedRuns) -> Claims:
+    """All that claim something in the region now. `ended` says which of some runs have ended."""
+    baking = leases.of_builders(aws)
+    held = leases.by_group(aws, aws_infra.target_group_arns(aws))
+    over = ended(one.run for found in (baking, *held.values()) for one in found)
+    now = aws.now()
+    living = {one.release for one in queue(baking, now, over)}
+    dead = {}
+    for group, found in held.items():
+        alive = queue(found, now, over)
+        living |= {one.release for one in alive}
+        if gone := [one for one in found if one not in alive]:
+            dead[group] = gone
+    return Claims(living=frozenset(living), dead=dead)
+
+
+def remove_dead(aws: Aws, claims: Claims) -> None:
+    """Take the leases of the dead from their target groups: nobody waits for them, but a target
+    group has room for 50 tags."""
+    for group, found in claims.dead.items():
+        leases.remove(aws, group, found)
