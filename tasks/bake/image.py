@@ -1,4 +1,4 @@
-"""Find, bake, test, promote and discard images."""
+"""The steps that find, bake, test, promote and discard images."""
 
 import shutil
 from contextlib import AbstractContextManager
@@ -6,31 +6,20 @@ from contextlib import AbstractContextManager
 from prefect import task
 
 from spotkiln import tags as t
+from spotkiln.aws.bake import blame as blaming
 from spotkiln.aws.bake import image as images
-from spotkiln.aws.bake.builder import builder_access, remove_access
-from spotkiln.aws.bake.discard import (
-    discard,
-    discard_builders,
-    discard_release,
-    discard_snapshots,
-    tidy,
-)
+from spotkiln.aws.bake import reuse as reusing
+from spotkiln.aws.bake.builder import builder_access
+from spotkiln.aws.bake.discard import discard_release
+from spotkiln.aws.keep import prune as pruning
 from spotkiln.aws.keep.promotion import write_down
-from spotkiln.aws.serve import fleet as aws_fleets
 from spotkiln.aws.session import Aws, connect
 from spotkiln.bake.failure import bake_failure, green_report, test_failure
-from spotkiln.bake.image import (
-    Image,
-    ImageState,
-    Pruning,
-    blame,
-    discardable,
-    superseded,
-)
+from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.junit import TestReport
 from spotkiln.bake.packer import artifact_of
-from spotkiln.bake.reuse import Reuse, reuse
+from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.variables import bake_variables, image_tags, test_variables
 from spotkiln.errors import InfrastructureError
 from spotkiln.release.job import Job
@@ -49,12 +38,8 @@ def _access(aws: Aws, job: Job, *, last: bool) -> AbstractContextManager[dict[st
 
 @task(name="find image", task_run_name="1 look up: image", **STEP)
 def find_image(job: Job, current: list[Fleet]) -> Reuse:
-    """A released image of the same recipe that is still there, or why there is none; `current` are
-    the fleets that serve, the newest first."""
-    app, serves = job.spec.app.name, current[0].image if current else ""
-    found = reuse(job.recipe, app, images.of_app(connect(job.infra.region), app), serves)
-    say(str(found))
-    return found
+    """A released image of the same recipe, or why there is none."""
+    return reusing.find_image(connect(job.infra.region), job, current, say)
 
 
 def _of_earlier_try(aws: Aws, job: Job) -> str | None:
@@ -161,48 +146,19 @@ def mark_released(infra: Infra, new: Fleet) -> None:
 
 @task(name="discard image", task_run_name="undo: discard image", **STEP)
 def discard_image(job: Job) -> list[str]:
-    """Undo the image steps at whatever point they were: builders, a candidate, a tested image
-    that never served. One that was reused stays, and one that shall be kept to be looked at.
-    """
-    aws = connect(job.infra.region)
-    gone = discard_builders(aws, job.release, say)
-    remove_access(aws, job.release, job.infra.vpc, CLOCK)
-    baked = images.of_release(aws, job.release, job.image_name)
-    for image in discardable(baked, job.release, used(aws)):
-        gone += discard(aws, image, CLOCK, say)
-    return gone + discard_snapshots(aws, job.release)
+    """Undo the image steps at whatever point they were."""
+    return pruning.undo_bake(connect(job.infra.region), job, clock=CLOCK, say=say)
 
 
 @task(name="blame image", task_run_name="4 launch: blame image", **STEP)
 def blame_image(image: Image, infra: Infra, cause: str, *, keep: bool) -> Image:
-    """A verdict on its health. A candidate is rejected, and undoing removes it, unless `keep`; what
-    has served, also elsewhere or meanwhile, stays as suspect."""
-    aws = connect(infra.region)
-    now = images.describe(aws, image.id) or image
-    marks = blame(now, aws.now(), infra.target_group.name, cause, keep=keep)
-    images.tag(aws, [now.id], marks)
-    blamed = now.with_tags(**marks)
-    say(f"{now.id} is {'suspect, and stays' if now.released else 'rejected'}: {cause}")
-    return blamed
-
-
-def used(aws: Aws) -> set[str]:
-    """The images of fleets that are still there."""
-    return {fleet.image for fleet in aws_fleets.listing(aws) if not fleet.gone}
+    """A verdict on its health; the image as it is marked now."""
+    aws, group = connect(infra.region), infra.target_group.name
+    return blaming.blame_image(aws, image, group, cause, keep=keep, say=say)
 
 
 @task(name="prune versions", task_run_name="5 retire: prune versions", **STEP)
 def prune_versions(infra: Infra, app: str, keep: int) -> list[str]:
-    """Discard what served the target group before its newest `keep` versions, but nothing that
-    another target group keeps, and nothing that a fleet uses: without its image it could replace
-    nothing."""
+    """Discard what served the target group before its newest `keep` versions."""
     aws, group = connect(infra.region), infra.target_group.name
-    versions = images.of_app(aws, app)
-    if superseded(versions, group, keep, set()) == Pruning():
-        return []
-    pruning = superseded(versions, group, keep, used(aws))
-    gone = [one for image in pruning.discard for one in tidy(aws, image, CLOCK, say)]
-    for image in pruning.forget:
-        images.untag(aws, image.id, [f"{t.SERVED}{group}"])
-        say(f"{image.id} is no version of {group} any more; others keep it")
-    return gone
+    return pruning.prune_versions(aws, app, group, keep, clock=CLOCK, say=say)

@@ -138,6 +138,12 @@ class Leavings(Memory):
                 super().create_tags({**asked, "Resources": [name]})
         return {}
 
+    def delete_tags(self, asked: dict[str, Any]) -> dict[str, Any]:
+        for name in asked["Resources"]:
+            for tag in asked["Tags"]:
+                self.amis[name].tags.pop(tag["Key"], None)
+        return {}
+
     def delete_key_pair(self, asked: dict[str, Any]) -> dict[str, Any]:
         self.key_pairs.discard(asked["KeyName"])
         return {}

@@ -1,0 +1,48 @@
+"""Takes away what nobody goes back to any more: an image that never served, an old version."""
+
+from collections.abc import Callable
+
+from spotkiln import tags as t
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake.builder import remove_access
+from spotkiln.aws.bake.discard import discard, discard_builders, discard_snapshots, tidy
+from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.session import Aws
+from spotkiln.bake.image import Pruning, discardable, superseded
+from spotkiln.poll import Clock
+from spotkiln.release.job import Job
+
+
+def used_images(aws: Aws) -> set[str]:
+    """The images of fleets that are still there."""
+    return {fleet.image for fleet in fleets.listing(aws) if not fleet.gone}
+
+
+def undo_bake(aws: Aws, job: Job, *, clock: Clock, say: Callable[[str], None]) -> list[str]:
+    """Undo what was done for a release's image, at whatever point it was: the builders, a
+    candidate, a tested image that never served. An image that was reused stays, and one that shall
+    be kept to be looked at. The ids of what has gone."""
+    gone = discard_builders(aws, job.release, say)
+    remove_access(aws, job.release, job.infra.vpc, clock)
+    baked = images.of_release(aws, job.release, job.image_name)
+    for image in discardable(baked, job.release, used_images(aws)):
+        gone += discard(aws, image, clock, say)
+    return gone + discard_snapshots(aws, job.release)
+
+
+def prune_versions(
+    aws: Aws, app: str, target_group: str, keep: int, *, clock: Clock, say: Callable[[str], None]
+) -> list[str]:
+    """Discard what served the target group (its name) before its newest `keep` versions; the ids of
+    what has gone. What another target group keeps stays, and what a fleet uses: without its image a
+    fleet could replace no server."""
+    versions = images.of_app(aws, app)
+    # The fleets are read only if there is anything to prune.
+    if superseded(versions, target_group, keep, set()) == Pruning():
+        return []
+    pruning = superseded(versions, target_group, keep, used_images(aws))
+    gone = [one for image in pruning.discard for one in tidy(aws, image, clock, say)]
+    for image in pruning.forget:
+        images.untag(aws, image.id, [f"{t.SERVED}{target_group}"])
+        say(f"{image.id} is no version of {target_group} any more; others keep it")
+    return gone
