@@ -32,7 +32,7 @@ DEPLOYMENT = "release/demo-web-app"
 RATE = 54.0
 PASSWORD = BUILD / "demo-password"
 # Of every gate that passes: two health checks of the target group, all healthy.
-SETTLE_SECONDS = 2 * 5
+VISIBLE_SECONDS = 2 * 5
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def release(runs: Runs, expected: Expected, healthy_after: float) -> tuple[dict[
         stages.begin(name)
     row = runs.latest_row("releases-demo-web-app", run)
     kept = ("outcome", "cause", "seconds", "image", "fleet")
-    healthy_after = max(stages.seconds("health gate") - SETTLE_SECONDS, 0)
+    healthy_after = max(stages.seconds("health gate") - VISIBLE_SECONDS, 0)
     return {"ref": expected.ref, **{key: row[key] for key in kept}}, healthy_after
 
 

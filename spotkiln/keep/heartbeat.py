@@ -1,8 +1,8 @@
-"""Heartbeat: holds a lease for as long as a run lives, and says at once when it has lost it.
+"""Heartbeat: holds a lease for as long as its run lives, and notices when the lease is lost.
 
-One lock and one state: the thread that renews, and the run that takes its turn, launches or
-checks, cannot overwrite each other. A loss is final for the run: whatever is renewed later, another
-may have gone on in its place, and what this run made may have been undone.
+There is one lock and one state. A thread renews the lease, while the run takes its turn, checks or
+launches; neither overwrites what the other wrote. A loss is final for the run: another release may
+have gone on in its place, and what this run made may have been undone. No renewal changes that.
 """
 
 import logging
@@ -15,7 +15,7 @@ from spotkiln.errors import GaveWay, InfrastructureError, SpotkilnError
 from spotkiln.keep.lease import (
     RENEW,
     RENEW_AGAIN,
-    SETTLE_SECONDS,
+    VISIBLE_SECONDS,
     WAITING,
     Lease,
     Stage,
@@ -34,7 +34,7 @@ Say = Callable[[str, int], None]
 
 
 class Place(Protocol):
-    """Where leases are written. `name` is for messages; `now` is AWS's time, as its last answer
+    """Where leases are written. `name` is for messages. `now` is AWS's time, as AWS's last answer
     told it."""
 
     @property
@@ -50,11 +50,11 @@ class Place(Protocol):
 
 
 class Lost(InfrastructureError):
-    """The lease is lost, for good."""
+    """The lease is lost for good."""
 
 
 class Heartbeat:
-    """`lease` as it is written already, or as `begin` writes it; `ended` says which of some runs
+    """`lease` is as AWS has it already, or as `begin` writes it. `ended` says which of some runs
     have ended. All methods may be called from any thread."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Heartbeat:
         self._lock = threading.RLock()
         self._lease = lease
         self._waiting = lease.stage
-        # What AWS may hold: a write whose answer was lost may have been carried out.
+        # Each of these may be on AWS: a write whose answer was lost may have been carried out.
         self._written = {lease.to_tag()}
         self._lost = ""
         self._took = False
@@ -87,8 +87,8 @@ class Heartbeat:
             pause = RENEW if self.renew() else RENEW_AGAIN
 
     def renew(self) -> bool:
-        """One renewal; whether it is renewed. It never raises: what is lost is said by the next
-        `check`."""
+        """Renew the lease once; whether that worked. It never raises: the next `check` says that
+        the lease is lost."""
         with self._lock:
             if self._lost:
                 return False
@@ -106,7 +106,7 @@ class Heartbeat:
             return False
 
     def end(self) -> None:
-        """Give the lease back; how the run ended is not changed by a failure."""
+        """Give the lease back. If that fails, the run ends as it would have ended."""
         self._done.set()
         with self._lock:
             self._lost = self._lost or "its run has ended"
@@ -119,10 +119,10 @@ class Heartbeat:
                 self._say(text, logging.WARNING)
 
     def _is_leftover(self, one: Lease) -> bool:
-        """A mark that was set on one that has ended by itself."""
+        """Whether it is a mark that we set on a release which has ended by itself since."""
         return not one.run and one.taken_by == self._lease.release
 
-    # -- one's own lease: under the lock --
+    # -- the run's own lease: these are called with the lock held --
 
     def _lose(self, why: str) -> Lost:
         self._lost = why
@@ -132,7 +132,8 @@ class Heartbeat:
         )
 
     def _write(self, stage: Stage) -> None:
-        """A write that AWS carried out after the lease's end revives nothing."""
+        """Write the lease anew. If AWS carried the write out after the lease had ended, the old one
+        is written back, and the lease is lost."""
         lease = self._lease.renewed(self._place.now(), stage)
         self._written.add(lease.to_tag())
         self._place.write({lease.key: lease.to_tag()})
@@ -142,13 +143,17 @@ class Heartbeat:
         self._lease, self._written = lease, {lease.to_tag()}
 
     def _read(self) -> list[Lease]:
-        """All leases, once one's own is seen among them, as it was written and still fresh."""
+        """All leases. Our own is among them, as it was written, and it has not ended.
+
+        Raises:
+            Lost: it is not.
+        """
         if self._lost:
             raise self._lose(self._lost)
         found = self._place.read()
         if missing(self._lease, self._written, found):
-            # It may have been read before the last write was to be seen by all.
-            self._clock.sleep(SETTLE_SECONDS)
+            # The last write may not be visible yet.
+            self._clock.sleep(VISIBLE_SECONDS)
             found = self._place.read()
         why = missing(self._lease, self._written, found)
         if why := why or expired(self._lease, self._place.now()):
@@ -163,10 +168,10 @@ class Heartbeat:
         return self._ended(sorted(others)) if others else NONE
 
     def _look(self) -> list[Lease]:
-        """The same; nor has another taken the turn while there was nothing to undo but an image.
+        """All leases, as `_read` has them.
 
         Raises:
-            GaveWay: a rollback has.
+            GaveWay: a rollback took the turn, and this release has not launched yet.
         """
         found = self._read()
         own = self._own(found)
@@ -179,8 +184,8 @@ class Heartbeat:
     # -- the turn --
 
     def begin(self) -> None:
-        """Write the first lease: as the holder's where nobody is there, to step back from if
-        another does so at the same time."""
+        """Write the first lease. If nobody else is there, it says at once that this release holds
+        the turn. Two may do so at the same time: then `try_turn` steps back."""
         with self._lock:
             found, now = self._place.read(), self._place.now()
             alone = not queue(found, now, self._ended_of(found))
@@ -189,7 +194,7 @@ class Heartbeat:
             self._lease, self._written = lease, {lease.to_tag()}
 
     def try_turn(self) -> list[Lease]:
-        """Whom this one still waits for; nobody: it has the turn.
+        """The leases that this release still waits for. If there are none, it has the turn.
 
         Raises:
             GaveWay: the turn was taken from it at once.
@@ -200,7 +205,7 @@ class Heartbeat:
                 if before := self._ahead():
                     return before
                 self._write(Stage.HOLDS)
-            self._clock.sleep(SETTLE_SECONDS)
+            self._clock.sleep(VISIBLE_SECONDS)
             found = self._look()
             if others := rivals(self._lease, found, self._place.now(), self._ended_of(found)):
                 self._write(self._waiting)
@@ -216,13 +221,13 @@ class Heartbeat:
             self._say(f"taking the turn from {one.release}", logging.WARNING)
             self._took = True
             self._place.write(one.marked_by(self._lease.release))
-        # Twice: whoever launches looks for the mark without waiting.
-        self._clock.sleep(2 * SETTLE_SECONDS)
+        # Twice as long: a release that launches looks for the mark without waiting.
+        self._clock.sleep(2 * VISIBLE_SECONDS)
         found = self._look()
         return ahead(self._lease, found, self._place.now(), self._ended_of(found))
 
     def check(self) -> None:
-        """That nobody else can take the turn for theirs. Call it before anything that changes what
+        """Make sure that nobody else has the turn. Call it before anything that changes what
         serves.
 
         Raises:

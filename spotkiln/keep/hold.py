@@ -1,7 +1,7 @@
-"""Hold: what a rollback left is not released again unasked.
+"""Hold: a commit that a rollback left is not released again unless somebody asks for it.
 
-The commits are on the tag of the fleet that the rollback asked for. So the hold begins with that
-fleet's promotion, and ends when a fleet without it serves; or when a person lifts it.
+The commits are in a tag of the fleet that the rollback requested. So the hold begins when that
+fleet is promoted. It ends when a fleet without the tag serves, or when a person lifts it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,8 +14,8 @@ MOST = 18
 
 
 def after_release(current: Fleet | None, commit: str) -> tuple[str, ...]:
-    """What the fleet of a release holds: for the commit that serves already, what has been held;
-    any other one is newer, and ends the hold."""
+    """The commits that the fleet of a release holds. If the same commit serves already: what was
+    held before. Any other commit is newer, and ends the hold."""
     if current is None or short(current.commit) != short(commit):
         return ()
     return tuple(held for held in current.held if held != short(commit))
@@ -24,10 +24,11 @@ def after_release(current: Fleet | None, commit: str) -> tuple[str, ...]:
 def after_rollback(
     current: Fleet | None, versions: Sequence[Version], chosen: Version
 ) -> tuple[str, ...]:
-    """What the fleet of a rollback holds, the newest first: what has been held, and the commits of
-    all versions that have served later than the one it goes back to.
+    """The commits that the fleet of a rollback holds, the newest first: what was held before, and
+    the commits of all versions that have served later than the one it goes back to.
 
-    Who goes forth by name, to what an earlier rollback left, holds only what is still further on.
+    A person may name a version that an earlier rollback left, and so go forward again. Then only
+    the commits newer than that one stay held.
     """
     before, back_to = (current.held if current else ()), short(chosen.commit)
     if current and current.image == chosen.image:
@@ -39,7 +40,7 @@ def after_rollback(
         key=lambda one: (one.released, one.image),
         reverse=True,
     )
-    # What serves now is left, whether its image is still there or not.
+    # The commit that serves now is left as well, even if its image is gone.
     serves = [current.commit] if current else []
     every = (*before, *serves, *(one.commit for one in later))
     return _most(dict.fromkeys(map(short, every)))
@@ -66,5 +67,5 @@ def to_tag(commits: Iterable[str]) -> str:
 
 
 def lifted(fleet: Fleet) -> str:
-    """The tag's value once a person has lifted it: what was left is still told."""
+    """The tag's value once a person has lifted the hold. It still tells what the rollback left."""
     return " ".join([LIFTED, *fleet.left])

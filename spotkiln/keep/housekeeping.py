@@ -1,5 +1,8 @@
-"""What could not be cleared away is put off: remembered on the thing itself by a tag, told once,
-and tried again later and later. Nothing of it stands between a person and a release."""
+"""Housekeeping: what nobody owns is cleared up. What cannot be cleared up now is put off.
+
+What is put off is remembered in a tag on the thing itself. It is told once, and tried again less
+and less often. It never stops a release.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -12,7 +15,8 @@ from spotkiln.keep.reconcile import Action, Verb
 from spotkiln.markup import plain
 from spotkiln.noun import Noun
 
-# What concerns what serves is never put off: a release that goes on beside it would do harm.
+# These concern what serves, and are never put off: a release that went on in spite of them would do
+# harm.
 NOT_PUT_OFF = {Verb.RETIRE_FLEETS, Verb.DRAIN_INSTANCES}
 LONGEST = timedelta(hours=6)
 TAG_LENGTH = 256
@@ -21,7 +25,8 @@ UNFIT = re.compile(r"[^\w .:/=+\-@]+")
 
 
 class PutOff(Noun):
-    """Since when it cannot be done, when it was tried last, and what was said. Times are UTC."""
+    """Since when something cannot be done, when it was tried last, and why it failed. Times are
+    UTC."""
 
     since: datetime
     last: datetime
@@ -29,7 +34,7 @@ class PutOff(Noun):
 
     @classmethod
     def from_tag(cls, text: str) -> Self | None:
-        """None for what is no such tag: somebody may have edited it."""
+        """None for a value that is no such tag: somebody may have edited it."""
         since, _, rest = text.partition(" ")
         last, _, why = rest.partition(" ")
         try:
@@ -46,19 +51,19 @@ class PutOff(Noun):
 
     @property
     def next(self) -> datetime:
-        """At once after the first failure, which may have been the network's; then after as long
-        as it has been so already."""
+        """When it is tried next. After the first failure at once: it may have been the network's.
+        Then the wait is as long as the time since the first failure."""
         return self.last + min(self.last - self.since, LONGEST)
 
 
 def due(tag: str, now: datetime) -> bool:
-    """Whether it is worth another try; `tag` is empty for what never failed."""
+    """Whether it is to be tried again now. `tag` is empty for what never failed."""
     found = PutOff.from_tag(tag)
     return found is None or now >= found.next
 
 
 def again(tag: str, now: datetime, why: str) -> PutOff:
-    """It failed, for the first time or once more."""
+    """What is remembered of a thing that failed, for the first time or once more."""
     before = PutOff.from_tag(tag)
     return PutOff(since=before.since if before else now, last=now, why=why)
 
@@ -87,12 +92,12 @@ class Reconciled(Noun):
     left_alone: tuple[LeftAlone, ...] = ()
 
     def also(self, *, todo: Sequence[Action] = (), done: Sequence[Action] = ()) -> Self:
-        """With what was found before."""
+        """With actions that were found before these."""
         return self.model_copy(update={"todo": (*todo, *self.todo), "done": (*done, *self.done)})
 
     @classmethod
     def of(cls, actions: list[Action], left_alone: tuple[LeftAlone, ...], now: datetime) -> Self:
-        """What is due, and what waits."""
+        """Tells the actions that are due from those that wait."""
         waits = [
             Delayed(action=one, put_off=found)
             for one in actions
@@ -107,7 +112,8 @@ class Reconciled(Noun):
 
 
 def reconcile_page(found: Reconciled) -> str:
-    """In words, without a time of now: what is as it was makes the same page."""
+    """What was found, in words. The page does not tell when it was written: as long as nothing
+    changes, it is the same page."""
     parts = ["# Reconcile"]
     for title, lines in (
         ("To do", found.todo),

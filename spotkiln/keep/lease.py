@@ -1,15 +1,18 @@
-"""Leases: who is alive, and whose turn it is, written on the target group itself.
+"""Leases: which releases live, and whose turn it is. They are tags on the target group itself.
 
-Every release that wants a target group writes a tag of its own on it and renews it while it
-lives. Nobody writes another's tag, so no compare-and-swap is needed: whose turn it is is read
-from all of them (the bakery's tickets). It needs no Prefect server: a restart or a second server
-neither blocks for ever nor lets two overlap.
+Every release that wants a target group writes a tag of its own on it, and renews the tag while it
+lives. No release writes another's tag, so no compare-and-swap is needed: whose turn it is follows
+from all tags together (Lamport's bakery algorithm). No Prefect server is needed either: a restart
+or a second server neither blocks the target group for ever nor lets two releases overlap.
 
-Whoever claims the turn writes that it holds it, waits until everybody can see that, and looks for
-another who did the same; so of two at least one sees the other and steps back. A rollback that is
-told to take the turn marks the one who holds it, waits twice as long, and looks whether that one
-has launched meanwhile. The holder writes that it launches, and then looks for such a mark: either
-it sees the mark, or the other sees that it has launched, whoever of them sleeps, and wherever.
+A release that claims the turn writes that it holds it. Then it waits until everybody can see the
+tag, and looks whether another release did the same. So of two releases at least one sees the other
+and steps back.
+
+A rollback may be told to take the turn. It writes a mark for the release that holds the turn, waits
+twice as long, and looks whether that release has launched meanwhile. A release that launches writes
+that first, and then looks for a mark. So either the release sees the mark, or the rollback sees
+that the release has launched, wherever one of them falls asleep.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -19,19 +22,20 @@ from enum import StrEnum
 from spotkiln.noun import Noun
 
 PREFIX = "spotkiln:lease/"
-# On the group, by who takes the turn from that release.
+# The mark on the target group, for the release from which the turn is taken. It names the taker.
 TAKEN = "spotkiln:taken/"
 # Renewed every RENEW, or RENEW_AGAIN after a renewal that failed; gone after DURATION without it.
 RENEW = timedelta(seconds=50)
 RENEW_AGAIN = timedelta(seconds=15)
 DURATION = timedelta(seconds=150)
-# A tag written by another may take this long to be seen by all.
-SETTLE_SECONDS = 1.0
+# A tag may take so long until everybody can see it.
+VISIBLE_SECONDS = 1.0
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
 class Stage(StrEnum):
-    """How far a release is. One that `takes` waits too, but for none that has not launched yet."""
+    """How far a release is. One that `takes` waits as well, but only for a release that has
+    launched."""
 
     WAITS = "waits"
     TAKES = "takes"
@@ -43,9 +47,9 @@ WAITING = {Stage.WAITS, Stage.TAKES}
 
 
 class Lease(Noun):
-    """One release's claim. `ticket` is when it was drawn, `until` when it ends without renewal;
-    both are AWS's time, in UTC. `taken_by` is the release that takes the turn from it, if one
-    does; that is a tag of its own."""
+    """One release's claim. `ticket` is when the release came, `until` when the lease ends unless it
+    is renewed; both are AWS's time, in UTC. `taken_by` is the release that takes the turn from it,
+    if there is one; that is a tag of its own."""
 
     release: str
     run: str
@@ -62,7 +66,7 @@ class Lease(Noun):
 
     @property
     def acts(self) -> bool:
-        """Whether it has the turn. Who has launched keeps it to its end."""
+        """Whether it has the turn. A release that has launched keeps the turn until it ends."""
         return self.stage is Stage.LAUNCHED or (self.stage is Stage.HOLDS and not self.taken_by)
 
     @property
@@ -71,7 +75,7 @@ class Lease(Noun):
 
     @property
     def keys(self) -> list[str]:
-        """Of all tags that are about it."""
+        """The keys of all tags that are about it."""
         return [self.key, f"{TAKEN}{self.release}"]
 
     def to_tag(self) -> str:
@@ -95,7 +99,7 @@ def _lease(release: str, value: str, taken_by: str) -> Lease | None:
         ticket, until = datetime.fromisoformat(parts[2]), datetime.fromisoformat(parts[3])
     except ValueError:
         return None
-    # A time of nowhere cannot be compared with ours.
+    # A time without a zone cannot be compared with ours.
     if ticket.tzinfo is None or until.tzinfo is None:
         return None
     return Lease(
@@ -109,8 +113,8 @@ def _lease(release: str, value: str, taken_by: str) -> Lease | None:
 
 
 def from_tags(tags: Mapping[str, str]) -> list[Lease]:
-    """The leases among a target group's tags; what cannot be read is no lease. A mark whose lease
-    has gone is a dead one's, so that it is cleaned away as those are."""
+    """The leases among a target group's tags. A tag that cannot be read is no lease. A mark whose
+    lease has gone counts as a dead lease, so that it is removed with those."""
     marks = {key.removeprefix(TAKEN): by for key, by in tags.items() if key.startswith(TAKEN)}
     found = {}
     for key, value in tags.items():
@@ -126,14 +130,15 @@ def from_tags(tags: Mapping[str, str]) -> list[Lease]:
 
 
 def _rank(one: Lease) -> tuple[int, datetime, str]:
-    # Nobody waits for one from which the turn was taken.
+    # Nobody waits for a release from which the turn was taken.
     stages = [Stage.LAUNCHED, Stage.HOLDS, Stage.TAKES, Stage.WAITS]
     given_up = one.stage is Stage.HOLDS and not one.acts
     return (len(stages) if given_up else stages.index(one.stage), one.ticket, one.release)
 
 
 def queue(leases: Iterable[Lease], now: datetime, ended_runs: Collection[str]) -> list[Lease]:
-    """The living claims, the holder first. A run that ended, or that stopped renewing, is dead."""
+    """The leases of the living, the holder's first. A release is dead if its run has ended, or if
+    it stopped renewing."""
     living = [one for one in leases if one.fresh(now) and one.run not in ended_runs]
     return sorted(living, key=_rank)
 
@@ -141,14 +146,14 @@ def queue(leases: Iterable[Lease], now: datetime, ended_runs: Collection[str]) -
 def ahead(
     own: Lease, leases: Iterable[Lease], now: datetime, ended_runs: Collection[str]
 ) -> list[Lease]:
-    """Whom it waits for, the holder first."""
+    """The leases that it waits for, the holder's first."""
     others = [one for one in leases if one.release != own.release]
     return [one for one in queue(others, now, ended_runs) if _rank(one) < _rank(own)]
 
 
 def to_take(own: Lease, before: Iterable[Lease]) -> list[Lease]:
-    """From whom of those before it a release takes the turn: the holder. From none while one
-    before it has launched, or takes it first."""
+    """The leases before it from which a release takes the turn: the holder's. None, if one of them
+    has launched, or takes the turn first."""
     line = list(before)
     stages = {one.stage for one in line}
     return line if own.stage is Stage.TAKES and stages == {Stage.HOLDS} else []
@@ -157,13 +162,13 @@ def to_take(own: Lease, before: Iterable[Lease]) -> list[Lease]:
 def rivals(
     own: Lease, leases: Iterable[Lease], now: datetime, ended_runs: Collection[str]
 ) -> list[Lease]:
-    """Others that live and have the turn as well."""
+    """The leases of others that live and have the turn as well."""
     others = [one for one in leases if one.release != own.release and one.acts]
     return queue(others, now, ended_runs)
 
 
 def missing(own: Lease, written: Collection[str], leases: Iterable[Lease]) -> str:
-    """Why the own lease is not on AWS as it was `written`; empty if it is."""
+    """Why AWS does not have our lease as it was `written`; empty if it has."""
     found = next((one for one in leases if one.release == own.release), None)
     if found is None or not found.run:
         return "its lease is not there any more: it was taken for dead"
@@ -173,7 +178,7 @@ def missing(own: Lease, written: Collection[str], leases: Iterable[Lease]) -> st
 
 
 def expired(own: Lease, now: datetime) -> str:
-    """Why the own lease is over; empty while it runs."""
+    """Why our lease is over; empty while it runs."""
     if own.fresh(now):
         return ""
     return (

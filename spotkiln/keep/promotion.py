@@ -1,7 +1,7 @@
-"""Promotion: what the images of a target group are told once another fleet serves it.
+"""Promotion: what is written on the images of a target group once another fleet serves it.
 
-Read from the fleets, so whoever finds a promotion that nobody wrote down can do so later. All
-`images` here are ours.
+It is derived from the fleets. So a promotion that was not written down, because its release was
+killed, can be written down by anyone later. All `images` here are ours.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,8 +39,8 @@ def recorded(images: Iterable[Image], fleets: Iterable[Fleet], group: str) -> li
 
 
 def marks(images: Iterable[Image], fleets: Iterable[Fleet], group: str) -> list[Mark]:
-    """What is to be written for it, in this order: what serves now comes last, so that whoever
-    is stopped on the way is seen to have not finished."""
+    """What is to be written, in this order. The image that serves now comes last: if the writing is
+    interrupted, it can be seen that it was not finished."""
     before = {image.id: image.tags for image in images}
     found = []
     after = recorded(images, fleets, group)
@@ -69,7 +69,8 @@ def _promoted(fleets: Iterable[Fleet], group: str) -> list[Fleet]:
 
 def _is_recorded(image: Image, fleet: Fleet, group: str) -> bool:
     if not fleet.live and image.released:
-        # It tells of what came after; that it served here may have been forgotten by now.
+        # Its fleet is gone, and the image was written on since: that it served this group may have
+        # been removed again.
         return True
     served = image.served.get(group)
     if served is None or t.RELEASED not in image.tags:
@@ -96,8 +97,8 @@ def _after(
 
 
 def _told(image: Image, group: str, served: Served) -> Image:
-    """With what its older tags tell of another target group, and no more than fit on an image: what
-    it served longest ago is forgotten first."""
+    """The image with this tag. Its older tags for other target groups stay, as many as fit on an
+    image: the group that it served longest ago goes first."""
     others = [(name, one) for name, one in image.served.items() if name != group]
     others.sort(key=lambda x: (x[1].until is None, x[1].since, x[0]), reverse=True)
     every = {group: served, **dict(others[: MOST_GROUPS - 1])}

@@ -1,9 +1,10 @@
 """What to do about what nobody owns: a pure function from facts to actions.
 
-A resource is owned by the living release whose tag it carries, by a fleet that serves, by a kept
-version, or it is a base image that was promoted. Whatever else is ours (`spotkiln.own`) is finished
-(retiring) or undone (pending, candidates, builders). What is not ours is never touched.
-A nightly run's bake is a release here: it has an id, and lives as long as it renews its lease.
+Something is owned if it carries the tag of a release that lives, if a fleet that serves uses it, if
+it is a version that is kept, or if it is a promoted base image. Whatever else is ours
+(`spotkiln.bake.own`) is finished (retiring fleets) or undone (pending fleets, candidates,
+builders). What is not ours is never touched. The bake of a nightly run counts as a release here: it
+has an id, and lives as long as it renews its lease.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from spotkiln.target import Instance
 
 
 class Owned(Noun):
-    """A resource of which only its id and its release matter. `tried`: see `Action`."""
+    """Something of which only the id and the release matter. `tried`: see `Action`."""
 
     id: str
     release: str
@@ -39,11 +40,11 @@ class Snapshot(Noun):
 
 
 class Facts(Noun):
-    """Everything that is ours, and who lives.
+    """Everything that is ours, and which releases live.
 
-    `living` are releases. `images` include those that only their name tells to be ours: their
-    release is then read from it. `instances` are builders, and members of fleets. `left_alone`
-    is what only inherited a tag of ours.
+    `images` include those that are ours only by their name: then the release is read from it.
+    `instances` are builders, and members of fleets. `left_alone` is what only inherited a tag of
+    ours.
     """
 
     living: frozenset[str] = frozenset()
@@ -58,6 +59,8 @@ class Facts(Noun):
 
 
 class Verb(StrEnum):
+    """What is done to a thing."""
+
     MARK_RELEASED = "mark as released"
     RETIRE_FLEETS = "retire"
     DRAIN_INSTANCES = "drain and terminate"
@@ -124,7 +127,8 @@ def decide(facts: Facts, target_group: str = "") -> list[Action]:
 
 
 def _promoted(facts: Facts) -> list[Action]:
-    """Killed between promoting the fleet and writing that on its image."""
+    """A release was killed after it had promoted its fleet, before it could write that on the
+    image."""
     groups = sorted({name for fleet in facts.fleets for name in fleet.group_names})
     return [
         Action(
@@ -139,7 +143,7 @@ def _promoted(facts: Facts) -> list[Action]:
 
 
 def doomed_fleets(facts: Facts) -> dict[str, tuple[Fleet, str]]:
-    """Fleets to retire, by id, and why. What was promoted goes only where something newer serves
+    """Fleets to retire, by id, and why. A fleet that was promoted goes only if a newer one serves
     in its place: a retirement that was begun is not finished at the price of what serves."""
     doomed = {}
     for fleet in facts.fleets:
@@ -156,7 +160,7 @@ def doomed_fleets(facts: Facts) -> dict[str, tuple[Fleet, str]]:
 
 
 def _being_retired(facts: Facts, fleet: Fleet) -> bool:
-    """Whether the living release of the fleet that serves in its place does it."""
+    """Whether a release is at it: the one whose fleet serves in its place, if it lives."""
     serving = newest_serving(facts.fleets)
     return any(
         group in serving and serving[group].release in facts.living for group in fleet.target_groups
@@ -172,12 +176,12 @@ def _fleets(facts: Facts) -> list[Action]:
 
 
 def _orphans(facts: Facts) -> list[Action]:
-    """Instances that outlived their fleet: they arrived after its cancellation."""
+    """Instances that outlived their fleet: they were launched while it was being cancelled."""
     fleets = {fleet.id: fleet for fleet in facts.fleets}
     actions = []
     for one in sorted(facts.instances, key=lambda x: x.id):
         fleet = fleets.get(one.fleet)
-        # A fleet that somebody cancelled while it served is not ours to take away.
+        # Somebody cancelled a fleet that serves: its servers are not ours to take away.
         if not one.fleet or not one.live or fleet is None or not fleet.gone:
             continue
         if fleet.phase is Phase.SERVING or fleet.release in facts.living:
@@ -231,13 +235,13 @@ def _helpers(facts: Facts) -> list[Action]:
 
 
 def _images(facts: Facts) -> list[Action]:
-    # What has served is a version, even if its fleet has gone before its image could tell.
+    # An image that has served is a version, even if nobody could write that on it in time.
     used = {fleet.image for fleet in facts.fleets if not fleet.gone or fleet.has_served}
     actions = []
     for image in sorted(facts.images, key=lambda x: x.id):
         if image.release in facts.living or image.id in used or t.KEEP in image.tags:
             continue
-        # A version goes by being pruned only: no verdict takes it away.
+        # A version is only ever pruned: no verdict takes it away.
         if image.state is ImageState.BASE or image.released:
             continue
         if image.state is ImageState.REJECTED:

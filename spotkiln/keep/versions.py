@@ -16,9 +16,9 @@ SHORTEST = 4
 class Version(Noun):
     """An image that has served the target group and is still there.
 
-    `released` is when it last began to serve it, `until` when that ended, both in UTC. `suspect`
-    says when, where and why a verdict has blamed it since; `left`, that a rollback took it out of
-    service.
+    `released` is when the image last began to serve the target group, `until` when that ended; both
+    are UTC. `suspect` says when, where and why a verdict has blamed it since. `left` says that a
+    rollback took it out of service.
     """
 
     image: str
@@ -55,8 +55,8 @@ class WayBack(Noun):
 def listing(images: Iterable[Image], group: str, current: Fleet | None) -> list[Version]:
     """A target group's versions among an application's images, the one released last first.
 
-    `current` is the fleet that serves it. What is not available, and what never served this group,
-    is no version of it.
+    `current` is the fleet that serves the group. An image that is not available, or that never
+    served this group, is no version of it.
     """
     found = []
     for image in images:
@@ -77,20 +77,22 @@ def listing(images: Iterable[Image], group: str, current: Fleet | None) -> list[
     return sorted(found, key=lambda one: (one.released, one.image), reverse=True)
 
 
-# Rejected: when a verdict still condemned released versions. It served, so it may be named.
+# Earlier releases of Spotkiln rejected versions as well: such an image has served, so a person may
+# name it.
 _PROVED = {ImageState.TESTED, ImageState.REJECTED}
 
 
 def choose(versions: list[Version], wanted: str, app: str) -> Version:
-    """The version meant by an image's id, by a commit or the beginning of one, or by `previous`
-    (or nothing): the one released last before that which serves.
+    """The version that is meant by `wanted`: an image's id, a commit or the beginning of one, or
+    `previous` (or nothing), which is the version released last before the one that serves.
 
-    Of several images of one commit it is the one released last; of those that will do, one that is
-    not suspect, if there is one. `previous` never is what a rollback left: the next one goes
-    further back.
+    If a commit has several images, the one released last is taken; but one that is not suspect, if
+    there is one. `previous` is never a version that a rollback left: a second rollback goes further
+    back.
 
     Raises:
-        InputError: there is none such, or several commits begin so; it lists what there is.
+        InputError: there is no such version, or several commits begin so. The message lists the
+            versions there are.
     """
     if wanted in {"", PREVIOUS}:
         return _previous(versions, app)

@@ -1,6 +1,5 @@
 """The steps that find what nobody owns, and finish or undo it."""
 
-
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE

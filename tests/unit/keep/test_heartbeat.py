@@ -10,7 +10,7 @@ import pytest
 from spotkiln.errors import GaveWay, InfrastructureError
 from spotkiln.keep import heartbeat
 from spotkiln.keep.heartbeat import Heartbeat
-from spotkiln.keep.lease import DURATION, NEVER, RENEW, SETTLE_SECONDS, Lease, Stage, from_tags
+from spotkiln.keep.lease import DURATION, NEVER, RENEW, VISIBLE_SECONDS, Lease, Stage, from_tags
 from tests.unit.nouns import START
 
 SOON = RENEW.total_seconds()
@@ -111,7 +111,7 @@ def waits_for(one: Heartbeat) -> list[str]:
 def test_alone_it_holds_at_once_and_has_waited_only_once(world: World) -> None:
     one = world.holder()
     one.check()
-    assert world.group.slept == [SETTLE_SECONDS]
+    assert world.group.slept == [VISIBLE_SECONDS]
     one.launch()
     one.check()
     assert world.group.stage("holder") is Stage.LAUNCHED
@@ -393,7 +393,7 @@ def test_the_marked_one_has_time_for_two_looks(world: World) -> None:
     taker = world.come("taker", takes=True)
     world.group.slept.clear()
     assert waits_for(taker) == []
-    assert world.group.slept == [2 * SETTLE_SECONDS, SETTLE_SECONDS]
+    assert world.group.slept == [2 * VISIBLE_SECONDS, VISIBLE_SECONDS]
 
 
 def test_who_comes_later_waits_and_then_has_the_turn(world: World) -> None:
