@@ -98,6 +98,12 @@ variable "app_name" {
   description = "Name of the application: its folder under /srv, its units, its state under /var/lib. Lower-case letters, digits and hyphens."
 }
 
+variable "app_folder" {
+  type        = string
+  default     = ""
+  description = "Where in what is released the application is, such as apps/web; empty: at its top."
+}
+
 variable "app_user" {
   type        = string
   default     = "webapp"
@@ -232,6 +238,7 @@ build {
     environment_vars = [
       "SPOTKILN_APP=${var.app_name}",
       "SPOTKILN_USER=${var.app_user}",
+      "SPOTKILN_FOLDER=${var.app_folder}",
       "SPOTKILN_PORT=${var.app_port}",
       "SPOTKILN_COMMIT=${var.commit}",
       "SPOTKILN_ARCHIVE=/tmp/${basename(var.app_archive)}",

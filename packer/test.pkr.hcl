@@ -83,6 +83,12 @@ variable "app_name" {
   description = "Name of the application, as it was given when the image was made."
 }
 
+variable "app_folder" {
+  type        = string
+  default     = ""
+  description = "Where in what is released the application is, such as apps/web; empty: at its top."
+}
+
 variable "app_user" {
   type        = string
   default     = "webapp"
@@ -219,6 +225,7 @@ build {
     environment_vars = [
       "SPOTKILN_APP=${var.app_name}",
       "SPOTKILN_USER=${var.app_user}",
+      "SPOTKILN_FOLDER=${var.app_folder}",
       "SPOTKILN_HEALTH_PROTOCOL=${var.health_protocol}",
       "SPOTKILN_HEALTH_PORT=${var.health_port}",
       "SPOTKILN_HEALTH_MATCHER=${var.health_matcher}",

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes an application's units to the folder $1 from the templates beside this script.
-# Reads from the environment: APP, APP_USER, PORT, TYPE (notify or exec), MIGRATE_SECONDS,
+# Reads from the environment: APP, APP_USER, FOLDER (where the application is), PORT, TYPE (notify or exec), MIGRATE_SECONDS,
 # START_SECONDS, STOP_SECONDS, START_COMMAND, MIGRATE_COMMAND. Exits with 30 on values that no unit
 # can have.
 set -euo pipefail
@@ -45,6 +45,7 @@ render() {
   text=$(<"$templates/$1")
   text=${text//@APP@/$APP}
   text=${text//@APP_USER@/$APP_USER}
+  text=${text//@FOLDER@/$FOLDER}
   text=${text//@PORT@/$PORT}
   text=${text//@TYPE@/$TYPE}
   text=${text//@MIGRATE_SECONDS@/$MIGRATE_SECONDS}
@@ -59,6 +60,7 @@ render() {
 
 expect APP '[a-z][a-z0-9-]{0,31}'
 expect APP_USER '[a-z_][a-z0-9_-]{0,30}'
+expect FOLDER '/srv(/[A-Za-z0-9._@+][A-Za-z0-9._@+-]*)+'
 expect PORT '[0-9]{1,5}'
 expect TYPE 'notify|exec'
 expect MIGRATE_SECONDS '[0-9]{1,5}'

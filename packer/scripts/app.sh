@@ -7,7 +7,10 @@ set -euo pipefail
 # As systemd gives it to the units, whatever this login's is.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 readonly DEPENDENCIES=10 UNIT=30
-readonly app=$SPOTKILN_APP user=$SPOTKILN_USER folder=/srv/$SPOTKILN_APP etc=/etc/$SPOTKILN_APP
+readonly app=$SPOTKILN_APP user=$SPOTKILN_USER etc=/etc/$SPOTKILN_APP
+# What is released, and where in it the application is: at its top, or in a folder of a monorepo.
+readonly released=/srv/$SPOTKILN_APP
+readonly folder=$released${SPOTKILN_FOLDER:+/$SPOTKILN_FOLDER}
 readonly services=("$app.service" "$app"-{migrate,hostname,role,console,interruption}.service)
 
 decode() {
@@ -21,11 +24,11 @@ make_user() {
 }
 
 unpack() {
-  rm -rf "$folder"
-  install -d -m 0755 "$folder"
-  tar --extract --gzip --no-same-owner --file "$SPOTKILN_ARCHIVE" --directory "$folder"
+  rm -rf "$released"
+  install -d -m 0755 "$released"
+  tar --extract --gzip --no-same-owner --file "$SPOTKILN_ARCHIVE" --directory "$released"
   echo "$SPOTKILN_COMMIT" >"$folder/REVISION"
-  chown -R "$user:$user" "$folder"
+  chown -R "$user:$user" "$released"
 }
 
 write_environment() {
@@ -61,7 +64,7 @@ install_units() {
   units=$(mktemp -d)
   START_COMMAND=$(decode "$SPOTKILN_START_BASE64") \
     MIGRATE_COMMAND=$(decode "$SPOTKILN_MIGRATE_BASE64") \
-    APP=$app APP_USER=$user PORT=$SPOTKILN_PORT TYPE=$SPOTKILN_TYPE \
+    APP=$app APP_USER=$user FOLDER=$folder PORT=$SPOTKILN_PORT TYPE=$SPOTKILN_TYPE \
     MIGRATE_SECONDS=$SPOTKILN_MIGRATE_SECONDS START_SECONDS=$SPOTKILN_START_SECONDS \
     STOP_SECONDS=$SPOTKILN_STOP_SECONDS \
     bash "$SPOTKILN_UNITS/render.sh" "$units"

@@ -149,7 +149,7 @@ write_facts() {
 # Runs a command in the copy as the application's user; only the tests' environment is handed on.
 in_copy() {
   # shellcheck disable=SC2016 # expanded by the inner shell
-  (cd "$copy/app" && timeout --kill-after=10 "$((deadline - SECONDS > 0 ? deadline - SECONDS : 1))" \
+  (cd "$copy/app/$SPOTKILN_FOLDER" && timeout --kill-after=10 "$((deadline - SECONDS > 0 ? deadline - SECONDS : 1))" \
     runuser -u "$user" -- env -i "HOME=$copy/home" "PATH=$PATH" LANG=C.UTF-8 \
     "JUNIT=$report/junit.xml" \
     bash -euo pipefail -c 'set -a; . "$1"; set +a; eval "$2"' test "$copy/environment" "$1")

@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field, field_validator
 
-from spotkiln.bake.description import PATH, Description, why_no_path
+from spotkiln.bake.description import Description, why_no_path
 from spotkiln.noun import Noun
 
 # What the form in the Prefect UI refuses before anything is stored; the validators below say it
@@ -16,6 +16,10 @@ REPOSITORY = (
     rf"(?!.*{HTTP}://.*[@?#])"
 )
 REF = r"^(?!-)(?!.*(\.\.|@\{))[^\s~^:?*\[\\]+$"
+
+
+# Units name it, and scripts do.
+FOLDER = r"^(?!\.{1,2}(/|$))(?!.*/\.{1,2}(/|$))([A-Za-z0-9._@+][A-Za-z0-9._@+-]*(/(?!$)|$))*$"
 
 
 class Address(Noun):
@@ -48,7 +52,7 @@ class Address(Noun):
         description="Where in the repository the application is, such as apps/web; empty: at its "
         "top. Only this folder, and what its spotkiln.yaml says it depends on, is released.",
         max_length=250,
-        json_schema_extra={"pattern": f"^$|{PATH}"},
+        json_schema_extra={"pattern": FOLDER},
     )
 
     @field_validator("repository")
@@ -79,7 +83,8 @@ class Address(Noun):
     @field_validator("folder")
     @classmethod
     def _is_folder(cls, folder: str) -> str:
-        if folder and (why := why_no_path(folder)):
+        if not re.search(FOLDER, folder) or (folder and why_no_path(folder)):
+            why = why_no_path(folder) or "letters, digits and . _ - + @ are what its names may have"
             raise ValueError(
                 f"expected a folder from the repository's top, such as apps/web, got {folder!r}: "
                 f"{why}"

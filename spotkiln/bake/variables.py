@@ -21,6 +21,7 @@ def app_variables(app: App) -> dict[str, Any]:
     """The variables that decide what is inside the image."""
     return {
         "app_name": app.name,
+        "app_folder": app.folder,
         "app_user": app.user,
         "app_port": app.port,
         "app_environment": app.environment,
@@ -147,6 +148,7 @@ def test_variables(
         "source_ami": image.id,
         "run_tags": {**tags, t.ROLE: TESTER},
         "app_name": app.name,
+        "app_folder": app.folder,
         "app_user": app.user,
         "migrate_seconds": app.migrate_seconds,
         "start_seconds": app.start_seconds,

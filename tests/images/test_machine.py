@@ -194,10 +194,12 @@ server.start
 
 def test_any_application_and_any_command(cloud: Cloud, tmp_path: Path) -> None:
     """A server that cannot notify, arguments and values with every character that is special
-    to a shell, to systemd or to Packer, and a migration that fails at its first try."""
+    to a shell, to systemd or to Packer, and a migration that fails at its first try; in a folder
+    of a repository, beside what it depends on."""
     (tmp_path / "serve.rb").write_text(SERVER)
     with tarfile.open(tmp_path / "app.tar.gz", "w:gz") as archive:
-        archive.add(tmp_path / "serve.rb", "serve.rb")
+        archive.add(tmp_path / "serve.rb", "apps/hello/serve.rb")
+        archive.add(tmp_path / "serve.rb", "shared/beside.rb")
     greeting = "\"a\" $b `c` \\d {{ e }} 'f' %h & #g"
     arguments = """'two words' 100% "$PORT" "a\\\\b" '{{ c }}' '&d'"""
     image = cloud.bake(
@@ -206,13 +208,15 @@ def test_any_application_and_any_command(cloud: Cloud, tmp_path: Path) -> None:
         {
             "source_ami": cloud.base_image(),
             "app_name": "hello",
+            "app_folder": "apps/hello",
             "app_user": "hello",
             "app_port": 8080,
             "app_archive": str(tmp_path / "app.tar.gz"),
             "commit": COMMIT,
             "app_environment": {"GREETING": greeting},
             # What it leaves running, and with its output open, is not waited for.
-            "build_command": 'test "$GREETING" = "$(printenv GREETING)" && touch built\nsleep 999&',
+            "build_command": 'test "$GREETING" = "$(printenv GREETING)" && touch built\nsleep 999&\n'
+            "ruby -c ../../shared/beside.rb",
             "migrate_command": 'test -e "$HOME/tried" || { touch "$HOME/tried"; false; }',
             "start_command": f"""MODE="so 'fine' $PORT" ruby serve.rb {arguments}""",
             "notify": False,
@@ -226,5 +230,6 @@ def test_any_application_and_any_command(cloud: Cloud, tmp_path: Path) -> None:
         "mode": "so 'fine' 8080",
         "main": True,
     }
-    assert machine.run("ls /srv/hello/built /var/lib/hello/tried").count("\n") == 2
+    there = "/srv/hello/apps/hello/built /srv/hello/apps/hello/REVISION /var/lib/hello/tried"
+    assert machine.run(f"ls {there}").count("\n") == 3
     assert machine.run("hostname").strip() == f"hello-{machine.instance_id}"

@@ -9,6 +9,7 @@ RENDER = ROOT / "systemd" / "render.sh"
 VALUES = {
     "APP": "demo-web-app",
     "APP_USER": "webapp",
+    "FOLDER": "/srv/demo-web-app",
     "PORT": "3000",
     "TYPE": "notify",
     "MIGRATE_SECONDS": "600",

@@ -52,6 +52,12 @@ def test_refs(ref: str) -> None:
     assert re.search(form("ref")["pattern"], ref)
 
 
+@pytest.mark.parametrize("folder", ["", "web", "apps/web", ".apps/a_b-c+d@2", "a/..b", "a...b/c"])
+def test_folders(folder: str) -> None:
+    assert app(folder=folder).folder == folder
+    assert re.search(form("folder")["pattern"], folder)
+
+
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
@@ -99,6 +105,9 @@ def test_refs(ref: str) -> None:
         ({"folder": "/srv/web"}, "expected a folder .* got '/srv/web': it is absolute"),
         ({"folder": "../web"}, "it leads out of the repository"),
         ({"folder": "apps/*"}, "it is a pattern"),
+        ({"folder": "my apps/web"}, "letters, digits and"),
+        ({"folder": "-web"}, "letters, digits and"),
+        ({"folder": "%h"}, "letters, digits and"),
         ({"folder": "./web"}, "write it as git does"),
         ({"folder": "web/"}, "write it as git does"),
         ({"depends_on": ("/etc",)}, "expected a path from the repository's top, got '/etc'"),
