@@ -51,13 +51,19 @@ class Drain:
         found = await asyncio.gather(*(self.settled(one, seconds) for one in deliveries))
         return {one.id: one for one in found}
 
+    def _as_known(self, delivery: Delivery) -> Push:
+        """What a push touches tells nothing where one before it was lost."""
+        if self._spool.follows(delivery):
+            return delivery.push
+        return delivery.push.model_copy(update={"paths": None})
+
     async def _one(self, delivery: Delivery) -> None:
         if self._spool.passed(delivery):
             outcome = Outcome(
                 ignored=f"a newer push of {delivery.push.what} was handed over before"
             )
         else:
-            outcome = await self._hand_over(delivery.push, self._spool.before(delivery))
+            outcome = await self._hand_over(self._as_known(delivery), self._spool.before(delivery))
         self._spool.settle(delivery, outcome)
         log.info("%s: %s", delivery.push.what, outcome.model_dump_json(exclude_defaults=True))
         if done := self._settled.pop(delivery.id, None):

@@ -32,6 +32,9 @@ GITLAB_PUSHES = {"Push Hook", "Tag Push Hook", "System Hook"}
 GITLAB_PUSH = "x-gitlab-event-uuid"
 # The last that Python's dates reach.
 LAST_SECOND = 253402300799
+# Where GitHub cuts its list of commits off, and what is kept of one push.
+MOST_COMMITS = 2048
+MOST_PATHS = 5000
 
 
 class _Addresses(BaseModel):
@@ -69,6 +72,9 @@ class _Head(BaseModel):
 class _Commit(BaseModel):
     id: str = ""
     message: str | None = None
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    modified: tuple[str, ...] = ()
 
 
 class _Pusher(BaseModel):
@@ -83,6 +89,8 @@ class _Payload(BaseModel):
     checkout_sha: str | None = Field(default=None, pattern=COMMIT)
     head_commit: _Head | None = None
     commits: tuple[_Commit, ...] | None = ()
+    forced: bool | None = None
+    created: bool = False
     repository: _Addresses = _Addresses()
     project: _Addresses = _Addresses()
     pusher: _Pusher = _Pusher()
@@ -102,6 +110,18 @@ class _Payload(BaseModel):
         told = (one.message for one in self.commits or () if one.id == self.commit)
         return next(told, "") or ""
 
+    @property
+    def paths(self) -> tuple[str, ...] | None:
+        """Only GitHub says whether the branch goes on from where it was; what a forced push has
+        taken away is in no list. Its list of commits ends at 2,048."""
+        commits = self.commits or ()
+        if self.forced is not False or self.created or not self.before.strip("0"):
+            return None
+        if not 0 < len(commits) < MOST_COMMITS:
+            return None
+        found = {x for one in commits for x in (*one.added, *one.removed, *one.modified)}
+        return tuple(sorted(found)) if len(found) <= MOST_PATHS else None
+
     def told(self) -> Told:
         change = Change(
             ref=self.ref,
@@ -109,6 +129,7 @@ class _Payload(BaseModel):
             after=self.after,
             commit=self.commit,
             message=self.message,
+            paths=self.paths,
         )
         return Told(
             repositories=self.repository.identities() or self.project.identities(),
@@ -164,6 +185,7 @@ def _push(host: Host, told: Told, change: Change, secret: str, event: str) -> Pu
             by=told.by,
             secret=secret,
             skips=skips(change.message),
+            paths=change.paths,
             event=event,
         )
     except ValidationError as error:

@@ -193,6 +193,16 @@ class Spool:
         )
         return [x.push for x in found if x.outcome is None or x.outcome.runs]
 
+    def follows(self, delivery: Delivery) -> bool:
+        """Did it come that the ref was set to what this push found there? Else something was
+        pushed between that nobody here knows of."""
+        push = delivery.push
+        found = self._select(
+            "repository = ? AND ref = ? AND after = ? AND number < ?",
+            *(push.repositories[0], push.ref, push.before, delivery.number),
+        )
+        return any(not (one.outcome and one.outcome.refused) for one in found)
+
     def passed(self, delivery: Delivery) -> bool:
         """Was it tried for so long that a newer push of the same ref started something before?"""
         if delivery.tries < TRIES:

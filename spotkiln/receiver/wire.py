@@ -28,13 +28,15 @@ class NotJson(Malformed):
 
 
 class Change(Noun):
-    """Of one ref. `message` is that of the commit, if the host tells it."""
+    """Of one ref. `message` is that of the commit, if the host tells it; `paths` are the files that
+    the pushed commits touch, None unless it is certain that these are all."""
 
     ref: str
     before: str
     after: str
     commit: str
     message: str = ""
+    paths: tuple[str, ...] | None = None
 
 
 class Told(Noun):

@@ -29,8 +29,9 @@ class Push(Noun):
 
     `after` is what the ref names: for an annotated tag the tag's own object, not the `commit`.
     `pushed` is when, and `by` the name of who did, if the host tells; `secret` names the secret
-    that the delivery was signed by; `skips` says that its commit asks that nothing be done; `event`
-    is the host's own name for the push.
+    that the delivery was signed by; `skips` says that its commit asks that nothing be done; `paths`
+    are the files that it touches, None if they are not known for certain; `event` is the host's own
+    name for the push.
     """
 
     host: Host
@@ -43,6 +44,7 @@ class Push(Noun):
     by: str = ""
     secret: str = ""
     skips: bool = False
+    paths: tuple[str, ...] | None = None
     event: str = Field(default="", max_length=100)
 
     @property
@@ -141,6 +143,18 @@ class Listener(Noun):
         """Why no push starts it, whatever is pushed; empty if one can."""
         found = [hooks.objection(one, self.to.secrets) for one in self.repositories]
         return "" if "" in found else found[-1]
+
+    def watches(self, path: str) -> bool:
+        """Whether a file belongs to what is released."""
+        folder = str(self.app.get("folder") or "")
+        own = (folder, *(self.app.get("depends_on") or ()))
+        return not folder or any(path == one or path.startswith(f"{one}/") for one in own)
+
+    def untouched(self, push: Push) -> bool:
+        """Whether a push leaves all that is released as it is. What the application depends on is
+        known here only if the deployment says it: if its spotkiln.yaml does, the run finds out."""
+        known = push.paths is not None and self.app.get("depends_on") is not None
+        return known and not any(map(self.watches, push.paths or ()))
 
 
 class Start(Noun):
@@ -241,5 +255,10 @@ def plan(
     if not trusting:
         reason = f"{bound[0].name} takes pushes that another secret signed"
         return Plan(ignored=reason, concerns=concerns)
-    starts = tuple(_start(push, one, goes_back=goes_back) for one in trusting)
+    touched = [one for one in trusting if not one.untouched(push)]
+    if not touched:
+        where = trusting[0].app["folder"]
+        reason = f"it touches nothing in {where}, nor what that depends on ({trusting[0].name})"
+        return Plan(ignored=reason, concerns=concerns)
+    starts = tuple(_start(push, one, goes_back=goes_back) for one in touched)
     return Plan(starts=starts, concerns=concerns)

@@ -215,8 +215,8 @@ def test_any_application_and_any_command(cloud: Cloud, tmp_path: Path) -> None:
             "commit": COMMIT,
             "app_environment": {"GREETING": greeting},
             # What it leaves running, and with its output open, is not waited for.
-            "build_command": 'test "$GREETING" = "$(printenv GREETING)" && touch built\nsleep 999&\n'
-            "ruby -c ../../shared/beside.rb",
+            "build_command": 'test "$GREETING" = "$(printenv GREETING)" && touch built\n'
+            "sleep 999&\nruby -c ../../shared/beside.rb",
             "migrate_command": 'test -e "$HOME/tried" || { touch "$HOME/tried"; false; }',
             "start_command": f"""MODE="so 'fine' $PORT" ruby serve.rb {arguments}""",
             "notify": False,

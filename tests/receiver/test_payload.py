@@ -57,9 +57,59 @@ def test_a_push_to_a_branch(host: Host) -> None:
         after=COMMIT,
         commit=COMMIT,
         pushed=PUSHED.get(host),
+        paths=("config/routes.rb",) if host is Host.GITHUB else None,
         by="ada",
         secret="hooks",
     )
+
+
+def commits(*files: str) -> list[dict[str, Any]]:
+    return [{"id": COMMIT, "added": [], "removed": [], "modified": [one]} for one in files]
+
+
+def test_the_files_that_a_push_touches() -> None:
+    told = [
+        {"id": BEFORE, "added": ["web/b"], "removed": ["api/c"], "modified": []},
+        {"id": COMMIT, "added": [], "removed": [], "modified": ["README.md", "web/b"]},
+    ]
+    found = parsed("github-push", commits=told)
+    assert isinstance(found, Push)
+    assert found.paths == ("README.md", "api/c", "web/b")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"forced": True},
+        {"forced": None},
+        {"created": True},
+        {"before": ZEROS},
+        {"commits": []},
+        {"commits": None},
+        # The list is cut off there, and as many may be all.
+        {"commits": commits(*(["README.md"] * 2048))},
+        {"commits": commits(*(f"{number}" for number in range(2047))) * 2},
+        {"commits": [{"id": COMMIT, "modified": [str(x) for x in range(5001)]}]},
+    ],
+)
+def test_the_files_are_told_only_where_they_are_all(changes: dict[str, Any]) -> None:
+    found = parsed("github-push", **changes)
+    assert isinstance(found, Push)
+    assert found.paths is None
+
+
+def test_just_below_where_the_list_is_cut_off() -> None:
+    found = parsed("github-push", commits=commits(*(["README.md"] * 2047)))
+    assert isinstance(found, Push)
+    assert found.paths == ("README.md",)
+
+
+@pytest.mark.parametrize("host", [Host.GITLAB, Host.GITEA])
+def test_a_host_that_does_not_tell_a_forced_push(host: Host) -> None:
+    """What it has taken away is in no list."""
+    found = parsed(f"{host}-push", commits=commits("README.md"))
+    assert isinstance(found, Push)
+    assert found.paths is None
 
 
 @pytest.mark.parametrize("host", ALIKE)

@@ -325,3 +325,39 @@ def test_who_waits_for_an_answer_gets_it(spool: Spool) -> None:
     too_soon, in_time = asyncio.run(both())
     assert too_soon.outcome is None
     assert in_time.outcome == STARTED
+
+
+def handed_over(spool: Spool, *pushes: Push) -> list[tuple[str, ...] | None]:
+    """The files that each was handed over with."""
+    seen = []
+
+    async def hand_over(push: Push, known: list[Push]) -> Outcome:
+        seen.append(push.paths)
+        return Outcome(ignored="it touches nothing")
+
+    async def settle() -> None:
+        drain = Drain(spool, hand_over)
+        running = asyncio.create_task(drain.run())
+        for one in pushes:
+            await drain.settled(spool.accept(one), 5)
+        running.cancel()
+
+    asyncio.run(settle())
+    return seen
+
+
+def touching(before: str, after: str) -> Push:
+    return push(before, after).model_copy(update={"paths": ("README.md",)})
+
+
+def test_the_files_of_a_push_count_only_if_none_before_it_was_lost(spool: Spool) -> None:
+    """A lost one may have touched what the next does not."""
+    a, b, c, d, e = (commit() for _ in range(5))
+    first, second, after_a_gap = touching(a, b), touching(b, c), touching(d, e)
+    assert handed_over(spool, first, second, after_a_gap) == [None, ("README.md",), None]
+
+
+def test_nor_if_the_one_before_it_was_refused(spool: Spool) -> None:
+    a, b, c = (commit() for _ in range(3))
+    spool.settle(spool.accept(touching(a, b)), Outcome(refused="Prefect refused the run"))
+    assert handed_over(spool, touching(b, c)) == [None]
