@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from spotkiln.bake.variables import recipe_of
 from spotkiln.release.job import Job
-from spotkiln.release.plan import Plan, changes
+from spotkiln.release.plan import Plan, what_would_change
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.tasks.bake.infra import look_up_infra
 from spotkiln.tasks.bake.source import check_out
@@ -41,5 +41,5 @@ def text(plan: Plan) -> str:
         f"instance profile: {infra.instance_profile or 'none'}",
         f"key pair: {infra.key_pair or 'none'}",
     ]
-    first, *others = changes(plan)
+    first, *others = what_would_change(plan)
     return "\n".join([first, *names, *others])

@@ -150,7 +150,7 @@ def doomed_fleets(facts: Facts) -> dict[str, tuple[Fleet, str]]:
         if fleet.gone or fleet.phase is None or fleet.release in facts.living:
             continue
         if fleet.phase is Phase.PENDING:
-            doomed[fleet.id] = (fleet, f"pending, and {fleet.release} lives no more")
+            doomed[fleet.id] = (fleet, f"pending, and {fleet.release} has ended")
         elif outdone(fleet, facts.fleets) and not _being_retired(facts, fleet):
             why = "a newer fleet serves in its place"
             if fleet.phase is Phase.RETIRING:
@@ -203,7 +203,7 @@ def _builders(facts: Facts) -> list[Action]:
         Action(
             verb=Verb.TERMINATE_BUILDERS,
             ids=(one.id,),
-            why=f"a builder of {one.tags.get(t.RELEASE, '')}, which lives no more",
+            why=f"a builder of {one.tags.get(t.RELEASE, '')}, which has ended",
             tried=one.tags.get(t.PUT_OFF, ""),
         )
         for one in sorted(facts.instances, key=lambda x: x.id)
@@ -227,7 +227,7 @@ def _helpers(facts: Facts) -> list[Action]:
         (Verb.DELETE_SECURITY_GROUP, facts.security_groups),
     )
     return [
-        Action(verb=verb, ids=(one.id,), why=f"{one.release} lives no more", tried=one.tried)
+        Action(verb=verb, ids=(one.id,), why=f"{one.release} has ended", tried=one.tried)
         for verb, owned in kinds
         for one in sorted(owned, key=lambda x: x.id)
         if one.release not in facts.living
@@ -247,7 +247,7 @@ def _images(facts: Facts) -> list[Action]:
         if image.state is ImageState.REJECTED:
             why = "rejected"
         else:
-            why = f"never released, and {image.release} lives no more"
+            why = f"never released, and {image.release} has ended"
         tried = image.tags.get(t.PUT_OFF, "")
         actions.append(Action(verb=Verb.DISCARD_IMAGE, ids=(image.id,), why=why, tried=tried))
     return actions

@@ -1,4 +1,4 @@
-"""Approval: somebody looks at what would change before anything is spent."""
+"""Approval: a person looks at what would change, before anything is spent."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -35,7 +35,7 @@ class Question(Noun):
 
 
 class Answer(Noun):
-    """What was decided. Prefect knows no users: `by` is what somebody wrote."""
+    """What the person decided. Prefect knows no users: `by` is the name that the person wrote."""
 
     decision: Decision
     by: str = ""
@@ -48,7 +48,7 @@ class Answer(Noun):
 
 
 def overdue(deadline: datetime | None, now: datetime) -> bool:
-    """Whether a suspended run has waited as long as it was told to. `deadline` is Prefect's."""
+    """Whether the time for an answer is over. `deadline` is Prefect's own for the suspended run."""
     return deadline is not None and now > deadline - GRACE
 
 

@@ -1,4 +1,4 @@
-"""Events of a release, for whoever subscribes to them in Prefect."""
+"""Events: what is told in Prefect's event feed, for automations and other subscribers."""
 
 from spotkiln.noun import Noun
 from spotkiln.release.release import Release
@@ -8,7 +8,8 @@ STARTED = f"{PREFIX}started"
 
 
 class Event(Noun):
-    """`resource` are labels, which an automation matches; `payload` are facts to be told."""
+    """`resource` are the labels that an automation matches, `payload` the facts that it can
+    tell."""
 
     name: str
     resource: dict[str, str]
@@ -16,8 +17,8 @@ class Event(Noun):
 
 
 def event_of(release: Release, *, started: bool = False) -> Event:
-    """`started`, or how it ended: `released`, `rolled-back`, `unchanged`, `failed` and so on, as
-    its outcome is called, with a dash."""
+    """The event of a release. Its name ends with `started`, or with the outcome: `released`,
+    `rolled-back`, `unchanged`, `failed` and so on."""
     return Event(
         name=STARTED if started else PREFIX + str(release.outcome).replace("_", "-"),
         resource={

@@ -1,4 +1,4 @@
-"""The ledger of a release: what it asked AWS for, noted when asked, and what became of it."""
+"""Ledger: what a release asked AWS for, noted as it asked, and what became of it."""
 
 import threading
 from collections import defaultdict
@@ -17,8 +17,8 @@ Key = tuple[str, str]
 
 
 class Made(Noun):
-    """Something that a release made: `kind` is EC2's name for it, `owner` the id of what it is a
-    part of and goes or stays with: a fleet's instance, an image's snapshot."""
+    """Something that a release made. `kind` is EC2's name for it. `owner` is the id of what it is a
+    part of, and goes or stays with: an instance of a fleet, a snapshot of an image."""
 
     kind: str
     id: str
@@ -50,8 +50,8 @@ REQUESTED = Requested()
 
 
 def fates(made: Iterable[Made], kept: Mapping[str, str]) -> tuple[LedgerEntry, ...]:
-    """Everything that was made with its fate. `kept` says why, by id; what is part of something
-    kept is kept with it. What exists and is not kept is left behind."""
+    """Everything that was made, each with its fate. `kept` says by id why something stays; a part
+    stays with its owner. What exists and is not kept is left behind."""
 
     def entry(one: Made) -> LedgerEntry:
         why = kept.get(one.id, "") or (f"part of {one.owner}" if one.owner in kept else "")

@@ -17,12 +17,17 @@ from spotkiln.target import DRAIN_SLACK_SECONDS
 
 
 class Plan(Noun):
-    """`image` is the one to reuse, empty when it would be baked; `why` names the inputs that
-    differ. Seconds are from the launch until the old servers have drained; `serving` is the fleet
-    that serves now. Prices are in USD per hour, `both` while old and new run side by side, reckoned
-    as if the old servers were of the same types. In words, `launch` is what is asked for, `foreign`
-    what serves and is not ours, `quotas` where there may be no room, `held` why, after a rollback,
-    a release would do nothing."""
+    """What a release would do.
+
+    `image` is the one to reuse; empty if one would be baked. `why` and `differ` say why. `serving`
+    is the fleet that serves now, and `retire` are the fleets that would go. The seconds count from
+    the launch until the old servers have drained. Prices are in USD per hour; `both` is the price
+    while old and new servers run side by side, as if the old ones were of the same types.
+
+    In words for people: `launch` is what EC2 is asked for, `foreign` what serves and is not ours,
+    `quotas` where the account may have no room, `held` why a release would do nothing after a
+    rollback.
+    """
 
     app: str
     ref: str
@@ -48,8 +53,8 @@ class Plan(Noun):
 
 
 def doubled(policy: GatePolicy, group: TargetGroup) -> tuple[float, float]:
-    """For how long old and new servers run side by side: no less than the health checks that are
-    asked for, a slow start and draining take, no more than the deadlines allow."""
+    """For how many seconds old and new servers run side by side: at least as long as the wanted
+    health checks, a slow start and draining take; at most as long as the deadlines allow."""
     bounds = limits(policy, group)
     least = max(bounds.settle, bounds.slow_start) + group.deregistration_delay
     most = bounds.ceiling + group.deregistration_delay + DRAIN_SLACK_SECONDS
@@ -105,8 +110,8 @@ def make_plan(
     )
 
 
-def changes(plan: Plan) -> list[str]:
-    """What would change, a line each."""
+def what_would_change(plan: Plan) -> list[str]:
+    """A plan in words, line by line."""
     now = plan.serving
     lines = [
         f"{plan.app} {plan.ref} is {plan.commit[:12]}: {plan.subject}",

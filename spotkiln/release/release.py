@@ -39,7 +39,7 @@ class Approval(Noun):
     )
 
 
-# With none there would be nothing to go back to, and nothing to reuse.
+# At least one: without any there would be nothing to go back to, and nothing to reuse.
 Versions = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -81,7 +81,7 @@ class Fate(StrEnum):
 
 
 class LedgerEntry(Noun):
-    """One resource in the ledger: `kind` is EC2's name for it, `why` says why it was kept."""
+    """One thing in the ledger. `kind` is EC2's name for it, `why` says why it was kept."""
 
     kind: str
     id: str
@@ -102,13 +102,14 @@ class Release(Noun):
 
     `settings` are the commit's, each with where it comes from; `needs` is what they want of the
     base image.
-    `back_to` is set when it was a rollback: when that version was released before, in UTC.
+    `back_to` is set if it was a rollback: when that version had been released, in UTC.
     `last_lines` are what the application said itself where it failed.
     `versions` are what the target group can go back to at the end.
-    `url` is the run's page and `commit_url` the commit's, where they are known; `size` is how
-    many servers were asked for and why, `foreign` what served and was not ours; `servers` are the
-    fleet's when it passed the gate, `cost` is theirs. `approval` is what a person who was asked
-    has answered. `ledger_unread` says why there is no ledger, or a part of one.
+    `url` is the page of the run and `commit_url` that of the commit; both are empty if unknown.
+    `size` says how many servers were requested and why, `foreign` what served and was not ours.
+    `servers` are those of the fleet when it passed the gate, and `cost` is what they cost.
+    `approval` is the answer of the person who was asked. `ledger_unread` says why there is no
+    ledger.
     """
 
     id: str

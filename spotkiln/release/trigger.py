@@ -1,7 +1,7 @@
-"""Trigger: who or what started a run, as far as Prefect tells.
+"""Trigger: who or what started a run, as far as Prefect knows.
 
-The open-source server knows no users. Whoever starts a run and wants to be named puts tags on it:
-`trigger:push` says what it was, `by:alice` who. They inform; they prove nothing.
+Prefect's open-source server knows no users. A person or program that starts a run can put tags on
+it: `trigger:push` says what started the run, `by:alice` who. They inform; they prove nothing.
 """
 
 import re
@@ -12,7 +12,7 @@ from spotkiln.noun import Noun
 KIND_TAG = "trigger:"
 BY_TAG = "by:"
 KIND = re.compile(r"[a-z][a-z0-9-]{0,19}")
-# How the UI explains the first state of a run that it creates.
+# The message that the UI gives to the first state of a run.
 OF_THE_UI = "Run from the Prefect UI"
 
 
@@ -27,7 +27,7 @@ class Trigger(Noun):
 
 
 def tags_of(trigger: Trigger) -> list[str]:
-    """What to put on a run so that it is known by whom it was started."""
+    """The tags that tell who or what started a run."""
     tags = [f"{KIND_TAG}{trigger.kind}"]
     return [*tags, f"{BY_TAG}{trigger.by}"] if trigger.by else tags
 
@@ -41,12 +41,13 @@ def trigger_of(
     parent: bool = False,
     deployed: bool = False,
 ) -> Trigger:
-    """From what Prefect keeps of a run: `creator` is the type and `creator_name` the value of
-    its `created_by`, `first_message` its first state's message, `parent` whether another run
-    started it, `deployed` whether it is a deployment's. What is said by tags goes first.
+    """Who or what started a run, by what Prefect keeps of it.
 
-    The UI's form for a custom run sends what its field for a message holds, and so an empty one;
-    a program sends none.
+    `creator` is the type and `creator_name` the value of its `created_by`, `first_message` the
+    message of its first state. `parent` says whether another run started it, `deployed` whether it
+    is a run of a deployment. Tags go before all of these.
+
+    The UI's form always sends a message, which may be empty. A program sends none.
     """
     named = sorted(tags)
     kind = next((x.removeprefix(KIND_TAG) for x in named if x.startswith(KIND_TAG)), "")
@@ -59,10 +60,10 @@ def trigger_of(
         return Trigger(kind="flow", by=by)
     if first_message is not None and (not first_message or first_message.startswith(OF_THE_UI)):
         return Trigger(kind="ui", by=by)
-    # Without a deployment somebody has called the flow in a program of theirs.
+    # Without a deployment: a person's own program has called the flow.
     return Trigger(kind="api" if deployed else "script", by=by)
 
 
 def run_name(app: str, commit: str, trigger: Trigger, *, back: bool = False) -> str:
-    """A run's name once it is known what it releases: `shop 3f2a91c push`."""
+    """The name of a run that releases this commit: `shop 3f2a91c push`."""
     return f"{app} {'back to ' if back else ''}{commit[:7]} {trigger.kind}"

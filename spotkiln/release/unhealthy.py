@@ -1,7 +1,7 @@
 """Unhealthy: which server of a fleet that serves is replaced, long after the gate.
 
-A maintained fleet replaces what has ended, not what only serves no more. How long one has been
-unhealthy is in a tag on it, written at the first sight and removed once it is healthy again.
+A fleet itself replaces only servers that have ended. A server that runs and does not serve stays.
+Since when it has been unhealthy is in a tag on it, which is removed once it is healthy again.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from spotkiln.target import Health, Instance, Target
 Patience = Annotated[int, Field(ge=0, le=7 * 86400)]
 DEFAULT_SECONDS = 600
 
-# Reasons that say nothing of the instance: its zone is not enabled, the load balancer is at fault.
+# Not the instance's fault: its zone is not enabled, or the load balancer has an error.
 NOT_ITS_OWN = {"Target.NotInUse", "Target.IpUnusable", "Elb.InternalError"}
 SICK = {Health.UNHEALTHY, Health.UNUSED, Health.UNREGISTERED}
 
 
 class Sick(Noun):
-    """`since` is when it was first seen so; None: now."""
+    """A server that is unhealthy. `since` is when that was first seen; None: now."""
 
     instance: str
     target: Target
@@ -34,8 +34,9 @@ class Sick(Noun):
 
 
 class Watched(Noun):
-    """What is to be done about a fleet's servers: tag these, untag those, replace one; `why` says
-    what keeps the others, if something does."""
+    """What is to be done about a fleet's servers: `mark` these with a tag, `clear` the tag of
+    those, `replace` one. `why` says why none is replaced although one has been unhealthy for
+    long."""
 
     mark: tuple[str, ...] = ()
     clear: tuple[str, ...] = ()
@@ -63,10 +64,12 @@ def watch(
     now: datetime,
     patience: timedelta,
 ) -> Watched:
-    """One at a time, the one that has been unhealthy longest, and only beside healthy ones.
+    """What is to be done now. One server is replaced at a time: the one that has been unhealthy
+    longest, and only if others are healthy.
 
-    `members` live; `targets` are theirs, in any order. A fleet that is not whole, or has a server
-    that still starts or drains, is given time: another replacement is under way.
+    `members` are the fleet's live instances, `targets` what the load balancer says of them, in any
+    order. If a server is missing, starts or drains, nothing is replaced yet: another replacement is
+    under way.
     """
     instances = {one.id: one for one in members}
     sick = [
@@ -74,7 +77,7 @@ def watch(
         for one in targets
         if is_sick(one)
     ]
-    # Younger ones may be booting still, whatever the load balancer says of them.
+    # A younger server may still be booting, whatever the load balancer says of it.
     old = [one for one in sick if now - instances[one.instance].launched >= patience]
     healthy = [one for one in targets if one.health is Health.HEALTHY]
     marked = {name for name, one in instances.items() if t.UNHEALTHY_SINCE in one.tags}
@@ -97,7 +100,7 @@ def watch(
 
 
 def event_of(fleet: Fleet, sick: Sick) -> Event:
-    """`spotkiln.server.replaced`, of the application."""
+    """The event that tells of a replaced server."""
     app = fleet.tags.get(t.APP, "")
     return Event(
         name="spotkiln.server.replaced",

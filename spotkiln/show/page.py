@@ -1,8 +1,8 @@
-"""The pages that people read in the Prefect UI: markdown, from nouns."""
+"""The pages that people read in Prefect's UI, as markdown."""
 
 from spotkiln.bake.image import Image
 from spotkiln.markup import fenced, plain, table
-from spotkiln.release.plan import Plan, changes
+from spotkiln.release.plan import Plan, what_would_change
 from spotkiln.release.release import Fate, Outcome, Release
 from spotkiln.release.unhealthy import Sick
 from spotkiln.serve.evidence import Evidence
@@ -10,7 +10,7 @@ from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import Verdict
 from spotkiln.show.picture import embedded, timeline
 
-# A suite that cannot even load fails a thousand times; the page is to be read.
+# If a test suite cannot be loaded, a thousand tests may fail: nobody would read so long a page.
 FAILURES_SHOWN = 50
 
 HEADLINE = {
@@ -89,7 +89,7 @@ def _targets(release: Release) -> str:
 
 
 def _versions(release: Release) -> str:
-    """What a rollback can go back to, by its image or its commit."""
+    """The versions that a rollback can name, by image or commit."""
     rows = (
         (
             f"`{x.image}`",
@@ -139,7 +139,7 @@ def _image_facts(release: Release, image: Image) -> list[tuple[str, str]]:
     if release.back_to:
         how = f"a rollback to what was released {release.back_to}"
     facts = [("image", f"`{image.id}` {plain(image.name)}"), ("which is", how)]
-    # Whatever it was suspected of, it has just passed the gate.
+    # An image that has just passed the gate is not suspected any more.
     if image.suspect and release.outcome is not Outcome.RELEASED:
         facts.append(("suspect", f"{SUSPECT} {plain(image.suspect)}"))
     return facts
@@ -177,7 +177,7 @@ def _facts(release: Release) -> list[tuple[str, str]]:
 
 def approval_text(plan: Plan) -> str:
     """What a person is asked to approve."""
-    lines = "\n".join(f"- {plain(line)}" for line in changes(plan))
+    lines = "\n".join(f"- {plain(line)}" for line in what_would_change(plan))
     return f"## What would change\n\n{lines}\n"
 
 

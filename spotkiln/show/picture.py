@@ -1,4 +1,4 @@
-"""Pictures for markdown pages: SVG inside the page itself, which needs no server and no file."""
+"""Pictures for markdown pages: an SVG inside the page itself, without a file of its own."""
 
 import base64
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ VALUE = 80
 ROW = 26
 BAR = 16
 MARGIN = 12
-# Legible on the UI's light and dark theme: it brings its own ground.
+# With a background of its own, so that it can be read in the UI's light and dark theme.
 GROUND, INK, FAILED = "#f8fafc", "#1e293b", "#dc2626"
 COLOURS = ("#64748b", "#a855f7", "#f59e0b", "#10b981", "#3b82f6", "#06b6d4")
 
@@ -27,7 +27,7 @@ def timeline(timings: Sequence[Timing]) -> str:
     start = 0.0
     for at, timing in enumerate(timings):
         left = MARGIN + LABEL + start * scale
-        # However short, it is there.
+        # Even the shortest can be seen.
         width = max(2.0, timing.seconds * scale)
         top = MARGIN + ROW * at
         colour = FAILED if timing.failed else COLOURS[at % len(COLOURS)]
@@ -51,7 +51,7 @@ def _text(x: float, y: float, text: str, weight: str = "normal") -> str:
 
 
 def embedded(svg: str, alt: str) -> str:
-    """Markdown of an image that is its own address."""
+    """Markdown of an image whose data is in its address."""
     data = base64.b64encode(svg.encode()).decode()
     words = alt.replace("[", "(").replace("]", ")").replace("\n", " ")
     return f"![{words}](data:image/svg+xml;base64,{data})"

@@ -1,8 +1,8 @@
-"""Ask a person before anything is spent: a run that waits, with a form in the Prefect UI.
+"""Ask a person before anything is spent: the run waits, with a form in Prefect's UI.
 
-A run of a deployment is suspended: its process ends and gives the worker's slot back, and with the
-answer the flow starts anew. Any other run pauses. It must happen before the lock: whoever is asked
-may be asleep, and a pause frees what Prefect holds for a run.
+A run of a deployment is suspended: its process ends and frees the worker's slot, and once there is
+an answer the flow starts anew. Any other run is paused. Either must happen before the run holds the
+target group: the person may be asleep, and a pause gives up what Prefect holds for a run.
 """
 
 from datetime import UTC, datetime
@@ -40,8 +40,8 @@ from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.step import say
 
 POLL_SECONDS = 2
-# The last word of a process whose run is suspended. Its last heartbeat may be told after the
-# suspension; automations.yaml would wait for the next.
+# The last event of a process whose run is suspended. Prefect's last heartbeat may come after the
+# suspension, and an automation in automations.yaml would wait for the next one.
 SUSPENDED = "spotkiln.run.suspended"
 _suspended: list[str] = []
 
@@ -96,14 +96,14 @@ def _pause(plan: Plan, approval: Approval) -> Answer | None:
             wait_for_input=form, timeout=approval.seconds, poll_interval=POLL_SECONDS
         )
     except FlowPauseTimeout:
-        # The server would call every further state of this run a failure; it ends as we say.
+        # The server would call every further state of this run a failure: it gets a good one.
         ask(force_running, str(flow_run.id))
         return None
     return _answer(given)
 
 
 def _suspend(plan: Plan, approval: Approval) -> Answer | None:
-    """Ends this process the first time; when the run goes on, the answer."""
+    """The first time it ends this process. When the run goes on, it returns the answer."""
     form = ApprovalForm.with_initial_data(description=approval_text(plan))
     timeout = approval.seconds + int(GRACE.total_seconds())
     _suspended.append(str(flow_run.id))
@@ -113,7 +113,7 @@ def _suspend(plan: Plan, approval: Approval) -> Answer | None:
 
 
 def tell_suspended() -> None:
-    """To be called last of all in a run's process."""
+    """Call it last of all in a run's process."""
     for run in _suspended:
         emit_event(SUSPENDED, resource={"prefect.resource.id": f"prefect.flow-run.{run}"})
 

@@ -1,4 +1,4 @@
-"""Reads what releases made: by the names that they chose, AWS's own marks, and our tags."""
+"""Reads what releases made. It is told by names that they chose, AWS's own marks, and our tags."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from spotkiln.target import Instance
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef
 
-# A release ends with a part of its run's id: others may have keys that begin as ours do.
+# A release's id ends with a part of its run's. Other people's keys may begin as ours do.
 CHOSEN = re.compile(r"-[0-9a-f]{12}$")
 OURS: "list[FilterTypeDef]" = [{"Name": "tag-key", "Values": [t.RELEASE]}]
 
@@ -78,7 +78,7 @@ def security_groups(aws: Aws) -> tuple[list[Owned], list[LeftAlone]]:
 
 
 def key_pairs(aws: Aws) -> list[Owned]:
-    """By the name that a release chose for its builder: Packer 1.6.6 does not tag them."""
+    """Those with a name that a release chose for its builder: Packer 1.6.6 does not tag them."""
     with aws_errors("our key pairs"):
         found = aws.ec2.describe_key_pairs(
             Filters=[{"Name": "key-name", "Values": [f"{BUILDER_PREFIX}*"]}]
@@ -92,8 +92,9 @@ def key_pairs(aws: Aws) -> list[Owned]:
 
 
 def snapshots(aws: Aws, images: list[Image]) -> tuple[list[Snapshot], list[LeftAlone]]:
-    """Those that CreateImage made for an image of ours that is there, or for one that is gone
-    and whose tag they carry; and those that only carry a tag. `images` are all of the account."""
+    """Ours, and those that only carry a release's tag. Ours are those that CreateImage made for an
+    image of ours; if the image is gone, those that carry a tag as well. `images` are all images of
+    the account."""
     with aws_errors("our snapshots"):
         pages = aws.ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"])
         everything = [one for page in pages for one in page["Snapshots"]]
@@ -115,7 +116,7 @@ def machines(aws: Aws, own: list[Fleet]) -> tuple[list[Instance], list[LeftAlone
     """Builders of ours, members of fleets, and those that only carry a release's tag."""
     tagged = instances.tagged(aws)
     unclaimed = [one for one in tagged if one.stays and not one.fleet and not is_builder(one)]
-    # EC2 may leave On-Demand members without its tag: their fleets know them.
+    # EC2 may not tag the On-Demand members of a fleet: the fleet itself tells who they are.
     releases = {one.tags.get(t.RELEASE, "") for one in unclaimed}
     members = {x.id: instances.members(aws, x.id) for x in own if x.release in releases}
     known = with_fleets(tagged, members)
@@ -128,8 +129,8 @@ def machines(aws: Aws, own: list[Fleet]) -> tuple[list[Instance], list[LeftAlone
 
 
 def gather(aws: Aws, living: frozenset[str]) -> Facts:
-    """The facts of a region. `living` must have been read before: a release that starts in
-    between then owns nothing yet that could be taken for an orphan."""
+    """The facts of a region. `living` must have been read before them. A release that starts in
+    between may have made something that is seen here: look again who lives before acting on it."""
     everything = images.by_name(aws, "*")
     own_fleets = [fleet for fleet in fleets.listing(aws) if fleet.release or fleet.adopted]
     own_snapshots, other_snapshots = snapshots(aws, everything)

@@ -1,4 +1,4 @@
-"""Leases as tags: of a target group, or of a builder's security group."""
+"""Leases as tags on a target group, or on a builder's security group."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def by_group(aws: Aws, target_groups: Sequence[str]) -> dict[str, list[Lease]]:
 
 
 def remove(aws: Aws, target_group: str, leases: Iterable[Lease]) -> None:
-    """With whatever else there is about them; what is not there is no error."""
+    """Remove leases and their marks. One that is not there is no error."""
     keys = sorted(key for lease in leases for key in lease.keys)
     if keys:
         with aws_errors(f"giving back {', '.join(keys)}"):
@@ -39,7 +39,7 @@ def remove(aws: Aws, target_group: str, leases: Iterable[Lease]) -> None:
 
 @dataclass(frozen=True)
 class OnTargetGroup:
-    """The place of a release's lease."""
+    """Where a release's lease is written."""
 
     aws: Aws
     name: str
@@ -64,8 +64,8 @@ class OnTargetGroup:
 
 @dataclass(frozen=True)
 class OnBuilder:
-    """The place of the lease of a bake that is for no target group: its builder's security
-    group."""
+    """Where the lease of a bake is written that is for no target group: on the security group of
+    its builder."""
 
     aws: Aws
     group: str
@@ -92,7 +92,7 @@ class OnBuilder:
             self.aws.ec2.create_tags(Resources=[self.group], Tags=t.to_aws(tags))  # type: ignore[arg-type]
 
     def remove(self, leases: Iterable[Lease]) -> None:
-        """The group goes with the bake, and the lease with the group."""
+        """Nothing to do: the security group is deleted after the bake, and the lease with it."""
 
 
 def of_builders(aws: Aws) -> list[Lease]:

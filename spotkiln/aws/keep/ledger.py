@@ -1,4 +1,4 @@
-"""Reads back from AWS what became of everything that a release has made."""
+"""Reads from AWS what became of everything that a release has made."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ LOOK_AGAIN_SECONDS = 3.0
 
 
 def _filters(name: str, values: Iterable[str]) -> "Iterator[list[FilterTypeDef]]":
-    """What is not there is no error for a filter."""
+    """Filters for these values. A filter may name what is not there: that is no error."""
     wanted = sorted(values)
     for start in range(0, len(wanted), MOST):
         yield [{"Name": name, "Values": wanted[start : start + MOST]}]
@@ -87,7 +87,7 @@ def _templates(aws: Aws, release: str, asked: set[str]) -> list[Made]:
 
 
 def _fleets(aws: Aws, release: str, asked: set[str]) -> list[Made]:
-    """One whose end has begun counts as gone: its instances are told by themselves."""
+    """A fleet whose end has begun counts as gone: its instances are listed on their own."""
     found = [x for x in fleets.listing(aws) if x.release == release or x.id in asked]
     made = [
         Made(kind=FLEET, id=one.id, exists=not one.gone and one.state != "cancelled_terminating")
@@ -105,7 +105,7 @@ def _instances(aws: Aws, release: str, asked: set[str], made: list[Made]) -> lis
 
 
 def _lone_volumes(aws: Aws, release: str) -> list[str]:
-    """Those that carry the release's tag and are no machine's: they outlived theirs."""
+    """Volumes that carry the release's tag and belong to no machine: they outlived it."""
     filters: list[FilterTypeDef] = [
         {"Name": f"tag:{t.RELEASE}", "Values": [release]},
         {"Name": "status", "Values": ["available"]},
@@ -116,7 +116,7 @@ def _lone_volumes(aws: Aws, release: str) -> list[str]:
 
 
 def _volumes(aws: Aws, of: dict[str, str], ending: set[str]) -> list[Made]:
-    """`of`: the owner of each. Those that are `ending` go with their machines, which end."""
+    """`of` names the owner of each volume. Those in `ending` go with machines that end already."""
     with aws_errors("volumes"):
         found = {
             one.get("VolumeId", "")
@@ -157,8 +157,8 @@ def _snapshots(aws: Aws, release: str, asked: set[str], of_images: set[str]) -> 
 
 
 def read_back(aws: Aws, release: str, name: str, asked: Iterable[Key]) -> list[Made]:
-    """Everything that the release asked for, and what carries its tag or a name that it chose:
-    an answer may have been lost. `name` is its image's."""
+    """Everything that the release asked for. And what carries its tag, or a name that it chose: the
+    answer to a request may have been lost. `name` is that of its image."""
     noted: dict[str, set[str]] = {}
     for kind, one in asked:
         noted.setdefault(kind, set()).add(one)

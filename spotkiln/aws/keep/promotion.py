@@ -8,10 +8,10 @@ from spotkiln.serve.fleet import Fleet
 
 
 def write_down(aws: Aws, group: str, *known: Fleet) -> list[Mark]:
-    """All promotions of a target group (its name) that are not on the images yet. `known` are
-    fleets as the caller knows them: a tag just written need not be seen by all yet.
+    """Write down all promotions of a target group (its name) that are not on the images yet.
+    `known` are fleets as the caller knows them: a tag that was just written may not be visible yet.
 
-    Can be repeated, and done by two at once.
+    Two may do this at once, and it can be repeated.
     """
     every = {fleet.id: fleet for fleet in (*fleets.listing(aws), *known)}
     ours = [image for image in images.by_name(aws, "*") if image.ours]

@@ -6,7 +6,7 @@ import pytest
 
 from spotkiln import tags as t
 from spotkiln.bake.reuse import Reuse
-from spotkiln.release.plan import Plan, changes, doubled, make_plan, side_by_side
+from spotkiln.release.plan import Plan, doubled, make_plan, side_by_side, what_would_change
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.capacity import Size, size
 from spotkiln.serve.fleet import FleetSpec
@@ -60,7 +60,7 @@ def test_what_both_cost_together() -> None:
 
 @pytest.mark.parametrize("unchanged", [True, False])
 def test_changes(unchanged: bool) -> None:
-    text = "\n".join(changes(plan(unchanged=unchanged)))
+    text = "\n".join(what_would_change(plan(unchanged=unchanged)))
     assert "bake and test anew: these inputs differ: source" in text
     assert "serves now: sfr-1 with commit c0ffeec0ffee" in text
     assert ("nothing to do" in text) is unchanged
@@ -70,7 +70,7 @@ def test_changes(unchanged: bool) -> None:
 
 
 def test_the_first_release_retires_nothing() -> None:
-    lines = changes(plan(serving=[], retire=[], found=again("ami-7"), price=Estimate()))
+    lines = what_would_change(plan(serving=[], retire=[], found=again("ami-7"), price=Estimate()))
     assert "serves now: nothing" in lines
     assert any(line.startswith("image: reuse ami-7: ") for line in lines)
     assert (
@@ -89,7 +89,7 @@ def test_a_foreign_fleet_is_named_and_retired_if_it_is_to_be(adopt: bool) -> Non
         retire=[],
         foreign=Foreign(fleets=(ForeignFleet(fleet=old),)),
     )
-    text = "\n".join(changes(found))
+    text = "\n".join(what_would_change(found))
     assert "not ours: Spot Fleet sfr-theirs (6 instances): " in text
     assert ("retire: sfr-theirs (6 instances)" in text) is adopt
     assert ("both serve" in text) is not adopt
@@ -104,13 +104,13 @@ def test_a_fleet_that_was_scaled_is_replaced_by_one_of_its_size() -> None:
     assert (
         "launch: 6 of t3.micro, t3a.micro, t3.small: as many as serve now; 2 are asked for; "
         "0.0100 to 0.0200 USD per hour (all On-Demand: 0.0400 USD)"
-    ) in changes(found)
+    ) in what_would_change(found)
 
 
 def test_what_a_rollback_holds_is_planned_as_nothing_unless_a_person_says_otherwise() -> None:
     back = nouns.fleet("sfr-1")
     back = back.model_copy(update={"tags": {**back.tags, t.HELD: nouns.COMMIT[:12]}})
-    last = changes(plan(serving=[back]))[-1]
+    last = what_would_change(plan(serving=[back]))[-1]
     assert last.startswith(
         f"nothing would be done: commit {nouns.COMMIT[:12]} is held since a roll"
     )
