@@ -1,4 +1,4 @@
-"""python -m sandbox: an EC2 on this machine, brought up, looked at, disturbed and taken down."""
+"""python -m sandbox: starts an EC2 on this machine, shows its state, disturbs it and ends it."""
 
 import argparse
 import json

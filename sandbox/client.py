@@ -1,4 +1,4 @@
-"""Starts a sandbox, or attaches to one, and speaks to its control API. For tests and the demo."""
+"""Starts a sandbox or attaches to a running one, and calls its control API."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parent.parent
 
 
 class SandboxError(Exception):
-    """What was asked of the sandbox, what it answered, and what to do next."""
+    """Says what was asked of the sandbox, what it answered, and what to do next."""
 
 
 class Sandbox:
@@ -40,7 +40,7 @@ class Sandbox:
         region: str = "eu-west-1",
         name: str | None = None,
     ) -> "Sandbox":
-        """Start the process and wait until it is ready. account: see AccountSettings."""
+        """Start the process and wait until it is ready. `account`: see AccountSettings."""
         directory = directory.resolve()
         command = [sys.executable, "-m", "sandbox", "up", "--detach", "--dir", str(directory)]
         command += ["--machines", machines, "--speed", str(speed), "--region", region]
@@ -94,8 +94,8 @@ class Sandbox:
         self.stop()
 
     def reset(self) -> None:
-        """The account as it was at the start, in milliseconds: no instance, fleet or image, no
-        fault, script or recorded call. Addresses stay. Clients must not be at work meanwhile."""
+        """Bring the account's start back, in milliseconds: instances, fleets, images, faults,
+        scripts and recorded calls are gone. Addresses stay. No client may be calling meanwhile."""
         self._call("POST", "/reset")
 
     def forget_ended(self) -> None:
@@ -111,7 +111,7 @@ class Sandbox:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to use the sandbox as its AWS; add it to os.environ's."""
+        """Variables with which a process uses the sandbox as its AWS. Add them to its own."""
         return dict(self.description["environment"])
 
     @property
@@ -119,7 +119,8 @@ class Sandbox:
         return float(self.description["speed"])
 
     def process_environment(self) -> dict[str, str]:
-        """This process's environment with the sandbox in it, and nobody's AWS profile."""
+        """This process's environment with the sandbox's variables, and without any other AWS
+        setting."""
         ours = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
         return {**ours, **self.environment}
 
@@ -137,16 +138,16 @@ class Sandbox:
         return dict(self._call("GET", f"/load_balancers/{target_group}"))
 
     def inventory(self) -> dict[str, dict[str, Any]]:
-        """{"count", "ids"} by kind: instances (not terminated), fleets (not cancelled), images
-        (own), snapshots, key_pairs, security_groups, volumes, launch_templates, containers; key
-        pairs and security groups without those the account began with."""
+        """{"count", "ids"} by kind: instances (not terminated), fleets (not cancelled), images and
+        snapshots (the account's own), key_pairs, security_groups, volumes, launch_templates,
+        containers. Key pairs and security groups that the account began with are left out."""
         return dict(self._call("GET", "/inventory"))
 
     # -- calls --
 
     def calls(self) -> list[dict[str, Any]]:
-        """Every AWS call: n, service, operation, mutating, time, parameters, status, error,
-        agent, fault."""
+        """Every AWS call: n, service, operation, mutating, time, parameters, status, error, agent,
+        fault."""
         return list(self._call("GET", "/calls"))
 
     def clear_calls(self) -> None:
@@ -157,7 +158,7 @@ class Sandbox:
     def fault(
         self, operation: str, kind: str, nth: int = 1, count: int = 1, **arguments: Any
     ) -> str:
-        """Set a fault (see faults/faults.py for kinds and arguments); returns its id."""
+        """Set a fault and return its id. Kinds and arguments: faults/faults.py."""
         body = {"operation": operation, "kind": kind, "nth": nth, "count": count, **arguments}
         return str(self._call("POST", "/faults", body)["id"])
 
@@ -165,11 +166,11 @@ class Sandbox:
         return list(self._call("GET", "/faults"))
 
     def clear_faults(self) -> None:
-        """Also lets go of every call that is paused or hangs."""
+        """Remove all faults. Calls that are paused or hang go on."""
         self._call("DELETE", "/faults")
 
     def wait_paused(self, fault_id: str, timeout: float = 30.0) -> None:
-        """Until a call stands at this pause."""
+        """Wait until a call has stopped at this pause."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if any(fault["id"] == fault_id and fault["waiting"] for fault in self.faults()):
@@ -178,17 +179,17 @@ class Sandbox:
         raise SandboxError(f"no call reached the pause {fault_id} within {timeout} s")
 
     def release(self, fault_id: str, *, drop: bool = False) -> None:
-        """Let a paused call go on. drop: one that has not been carried out yet never is, and
-        gets no answer."""
+        """Let a paused call go on. drop: if it was paused before it was carried out, it never is,
+        and its client gets no answer."""
         self._call("POST", f"/faults/{fault_id}/release", {"drop": drop})
 
     def limit_requests(self, operation: str, rate: float, burst: float) -> None:
-        """A token bucket for each operation that matches; `rate` tokens a sandbox second."""
+        """Give each operation that matches its own token bucket. `rate`: per sandbox second."""
         self._call("POST", "/limits", {"operation": operation, "rate": rate, "burst": burst})
 
     def date_ahead(self, seconds: float) -> None:
-        """AWS's time, as its answers date themselves, is so far ahead of this host's clock; below
-        0: behind it."""
+        """Set the Date of AWS's answers this far ahead of this host's clock, or behind it if below
+        0."""
         self._call("POST", "/date", {"ahead_seconds": seconds})
 
     def clear_limits(self) -> None:
@@ -197,28 +198,28 @@ class Sandbox:
     # -- machines and capacity --
 
     def interrupt(self, instance_id: str, notice_seconds: float = 120) -> None:
-        """A spot interruption, with its notice."""
+        """Interrupt a spot instance, with its notice."""
         body = {"notice_seconds": notice_seconds}
         self._call("POST", f"/instances/{instance_id}/interrupt", body)
 
     def recommend_rebalance(self, instance_id: str) -> None:
-        """EC2 sees an elevated risk of interruption; the notice itself may never come."""
+        """Recommend to rebalance. The interruption itself may never come."""
         self._call("POST", f"/instances/{instance_id}/rebalance")
 
     def kill_machine(self, instance_id: str) -> None:
-        """The machine vanishes without notice."""
+        """Make the machine vanish without notice."""
         self._call("POST", f"/instances/{instance_id}/kill")
 
     def capacity(
         self, limit: int | None, *, market: str = "spot", instance_type: str = "*", zone: str = "*"
     ) -> None:
-        """At most so many instances of that type in that zone; None takes the limit away."""
+        """Allow at most so many instances of that type in that zone. None removes the limit."""
         body = {"market": market, "type": instance_type, "zone": zone, "limit": limit}
         self._call("POST", "/capacity", body)
 
     def spot_instance_limit(self, limit: int | None, *, inside: bool = False) -> None:
-        """The account's quota of spot instances. inside: a fleet is told of it inside
-        launchSpecTemporarilyBlacklisted, and not by spotInstanceCountLimitExceeded."""
+        """Set the account's quota of spot instances. inside: a fleet's history tells it inside
+        launchSpecTemporarilyBlacklisted, instead of as spotInstanceCountLimitExceeded."""
         self._call("POST", "/capacity", {"account": limit, "inside": inside})
 
     def refuse_launches(
@@ -230,27 +231,28 @@ class Sandbox:
         instance_type: str = "*",
         zone: str = "*",
     ) -> None:
-        """Fleets launch nothing there, for this reason: told inside
-        launchSpecTemporarilyBlacklisted, or (envelope="error") as an error of the fleet."""
+        """Have fleets launch nothing there, for this error code. Their history tells it inside
+        launchSpecTemporarilyBlacklisted, or with envelope="error" as an error of the fleet."""
         body = {"market": market, "type": instance_type, "zone": zone}
         self._call("POST", "/refusals", {"code": code, "envelope": envelope, **body})
 
     def quota(self, code: str, value: float | None) -> None:
-        """A value of Service Quotas, such as L-34B43A08, vCPUs of standard Spot instances; None:
-        AWS's default. It is told, not enforced: see spot_instance_limit."""
+        """Set a value of Service Quotas, such as L-34B43A08 (vCPUs of standard Spot instances).
+        None: AWS's default. It is reported, but not enforced: see spot_instance_limit."""
         self._call("POST", "/quotas", {"code": code, "value": value})
 
     def clear_capacity(self) -> None:
-        """No limits and no refusals any more."""
+        """Remove all limits of capacity and all refusals."""
         self._call("DELETE", "/capacity")
 
     def late_launches(self, seconds: float | None) -> None:
-        """What a fleet had not launched when it was cancelled arrives so much later all the
-        same; None: never (the default)."""
+        """Let a cancelled fleet still launch what was missing, so many seconds after the cancel.
+        None, the default: never."""
         self._call("POST", "/late", {"seconds": seconds})
 
     def script(self, **rule: Any) -> None:
-        """How simulated machines behave; see machines/scripts.py. match={...} names the images."""
+        """Add a rule of how simulated machines behave: see machines/scripts.py. match={...} selects
+        images."""
         self._call("POST", "/scripts", rule)
 
     def clear_scripts(self) -> None:

@@ -17,7 +17,8 @@ class LoopThread:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T], timeout_seconds: float = 30) -> T:
-        """The coroutine's result, or its exception; TimeoutError after the deadline."""
+        """Returns the coroutine's result or raises its exception. TimeoutError after the
+        deadline."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(timeout_seconds)

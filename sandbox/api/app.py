@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
-# Read when moto is imported: the account has just the images that it is given.
+# moto reads these when it is imported. Without its default images the account has only ours.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
 
@@ -30,17 +30,17 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class SandboxEc2(FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response):
-    """EC2, ours before moto's."""
+    """Our operations come first; moto's answer the rest."""
 
 
 def application(engine: Engine) -> WsgiApp:
-    """Not thread-safe: call it under the account's lock."""
+    """The caller holds the account's lock: moto is not thread-safe."""
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
     TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment]
     SandboxEc2.engine = SandboxElbv2.engine = engine
     ec2_urls.url_paths["{0}/"] = SandboxEc2.dispatch
     vars(elb_urls)["ELBV2Response"] = SandboxElbv2
-    # Looked up anew for every call, among hundreds of methods.
+    # moto searches hundreds of methods at every call; they never change.
     vars(core_responses)["method_names_from_class"] = lru_cache(method_names_from_class)
     dispatcher = DomainDispatcherApplication(create_backend_app)
     vars(dispatcher)["get_backend_for_host"] = lru_cache(dispatcher.get_backend_for_host)
@@ -48,12 +48,13 @@ def application(engine: Engine) -> WsgiApp:
 
 
 def _untracked(cls: type, *_args: Any, **_kwargs: Any) -> Any:
-    """moto remembers every model it ever made; a sandbox that lives long must not."""
+    """moto keeps a reference to every model it ever makes. In a sandbox that runs for long they
+    would fill the memory."""
     return object.__new__(cls)
 
 
 def _own_tags(resource: Any) -> list[dict[str, str]]:
-    """moto looks through the tags of everything that ever was, for each resource it tells of."""
+    """A resource's own tags. moto's method searches the tags of all resources for each one."""
     kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(resource.id or ""), "")
     own = resource.ec2_backend.tags.get(resource.id, {})
     return [

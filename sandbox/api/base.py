@@ -1,4 +1,7 @@
-"""What our own operations share: moto hands them parsed parameters and takes botocore's shapes."""
+"""What our own operations have in common.
+
+moto gives them parsed parameters and takes their answers in botocore's shapes.
+"""
 
 from typing import Any, ClassVar
 
@@ -10,12 +13,12 @@ from sandbox.engine.engine import Engine
 
 
 class SandboxApi(EC2BaseResponse):
-    """The engine is set once, before the first request."""
+    """`engine` is set once, before the first request."""
 
     engine: ClassVar[Engine]
 
     def value(self, name: str, default: Any = None) -> Any:
-        """A parameter by its botocore name; nested ones with dots."""
+        """A parameter by its botocore name. Dots lead to nested ones."""
         found = self._get_param(name, default)
         return default if found is None else found
 
@@ -27,8 +30,8 @@ class SandboxApi(EC2BaseResponse):
         last_token: str | None = None,
         **more: Any,
     ) -> ActionResult:
-        """One page of `items` under `name`, with NextToken while there are more; `last_token` is
-        what stands there when there are no more."""
+        """One page of `items` under `name`, with a NextToken while there are more. The last page
+        has `last_token` as its token, if one is given."""
         start = int(self.value("NextToken") or 0)
         size = int(self.value("MaxResults", most))
         end = start + size
@@ -41,7 +44,7 @@ class SandboxApi(EC2BaseResponse):
 
 
 def unsupported(operation: str, instead: str) -> EC2ClientError:
-    """moto would make something that has no machine."""
+    """For operations whose instances or images moto would make without a machine."""
     return EC2ClientError(
         "UnsupportedOperation", f"the sandbox has no {operation}; it knows {instead}"
     )

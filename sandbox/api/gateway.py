@@ -1,4 +1,4 @@
-"""The door to the AWS API: records each call, applies faults, and lets one through at a time."""
+"""The entrance to the AWS API: records each call, applies faults, one call at a time."""
 
 import io
 import json
@@ -24,7 +24,7 @@ from sandbox.state.account import Account
 log = logging.getLogger(__name__)
 
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
-# A paused call that nobody releases does not hold its thread for ever.
+# After this a paused call goes on, so that a forgotten pause does not keep its thread for ever.
 _LONGEST_PAUSE = 1800.0
 
 
@@ -55,7 +55,7 @@ class Gateway:
         return self.aws(environ, start_response)
 
     def aws(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """The AWS API alone."""
+        """The AWS API without the control API."""
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         call = self._recorder.record(environ, body)
 
@@ -103,7 +103,7 @@ class Gateway:
     def _no_answer(
         self, fault: Fault, environ: dict[str, Any], carry_out: Callable[..., Response]
     ) -> ConnectionError:
-        """lost and hang."""
+        """For the faults `lost` and `hang`."""
         if fault.arguments.get("carried_out", True):
             carry_out()
         if fault.kind == "hang":
@@ -149,7 +149,7 @@ class Gateway:
 
 
 def _hang_up(environ: dict[str, Any], fault: Fault) -> ConnectionError:
-    """Closes the connection; the server takes the error as a client that went away."""
+    """Closes the connection. The server takes the returned error for a client that went away."""
     connection = environ.get("werkzeug.socket")
     if isinstance(connection, socket.socket):
         connection.shutdown(socket.SHUT_RDWR)

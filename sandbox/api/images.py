@@ -1,4 +1,4 @@
-"""The operations on images and snapshots that moto gets wrong or has not got."""
+"""The operations on images and snapshots that moto lacks or gets wrong."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from sandbox.state.records import utcnow
 
 class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
     def _specified_tags(self) -> dict[str, dict[str, str]]:
-        """By resource type."""
+        """The tags of the request, by resource type."""
         tags: dict[str, dict[str, str]] = {}
         for spec in self.value("TagSpecifications", []):
             pairs = {tag["Key"]: tag["Value"] for tag in spec.get("Tags") or []}
@@ -33,7 +33,7 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
         return ActionResult({"ImageId": image.id})
 
     def copy_image(self) -> ActionResult:
-        """Within the region."""
+        """Only within the region."""
         self.error_on_dryrun()
         if self.value("SourceRegion") != self.engine.account.region:
             raise unsupported("CopyImage between regions", "CopyImage within its region")
@@ -80,7 +80,7 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
         return [one for one in image_ids if one not in gone]
 
     def describe_snapshots(self) -> ActionResult:
-        """With the owners that were asked for: moto gives everybody's."""
+        """Only those of the owners in the request: moto ignores them."""
         found: Any = ElasticBlockStore.describe_snapshots(self).result
         wanted = {
             self.current_account if owner == "self" else owner
@@ -121,7 +121,7 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
         return ActionResult({"Return": "true"})
 
     def disable_image_deregistration_protection(self) -> ActionResult:
-        """Without the day that a cooldown lasts."""
+        """Takes effect at once: there is no cooldown of a day."""
         self.error_on_dryrun()
         self.engine.images.own(self.value("ImageId", "")).deregistration_protection = "disabled"
         return ActionResult({"Return": "true"})

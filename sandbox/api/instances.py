@@ -41,7 +41,8 @@ class InstanceApi(SandboxApi, InstanceResponse):
                 )
             return ActionResult(self.ec2_backend.reservations[known[1]])
         self._check_launch()
-        self.params["MinCount"] = self.value("MaxCount", 1)  # moto launches MinCount
+        # moto launches MinCount instances.
+        self.params["MinCount"] = self.value("MaxCount", 1)
         reservation = super().run_instances().result
         assert isinstance(reservation, Reservation)
         set_profile(self.engine.account, reservation, self.value("IamInstanceProfile", {}))
@@ -121,7 +122,7 @@ class InstanceApi(SandboxApi, InstanceResponse):
         return EmptyResult()
 
     def _named(self) -> list[Instance]:
-        """All of them exist, or none is touched."""
+        """The instances of the request. Raises if one does not exist, so that none is changed."""
         instances = self.ec2_backend.get_multi_instances_by_id(self.value("InstanceIds", []))
         self.error_on_dryrun()
         found: list[Instance] = instances
@@ -197,7 +198,7 @@ class InstanceApi(SandboxApi, InstanceResponse):
             for when, price in prices.history(instance_type, zone.name, start, end)
         ]
         rows.sort(key=lambda row: row["Timestamp"], reverse=True)
-        # EC2's last page of this call has a token too, an empty one.
+        # For this call the last page of EC2 has a token as well, an empty one.
         return self.paged("SpotPriceHistory", rows, last_token="")
 
     def _asked_zones(self, filters: dict[str, Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Security groups: what moto lets pass and EC2 does not."""
+"""Security groups: refuses what EC2 refuses and moto accepts."""
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
@@ -21,7 +21,7 @@ class NetworkApi(SandboxApi, SecurityGroups):
         return super().delete_security_group()
 
     def _used(self, group_id: str) -> bool:
-        """By an instance that has not ended, or by a load balancer."""
+        """Whether a living instance or a load balancer has the group."""
         interfaces = self.ec2_backend.enis.values()
         balancers = self.engine.account.elbv2.load_balancers.values()
         return any(group_id in [group.id for group in eni.group_set] for eni in interfaces) or any(

@@ -1,4 +1,4 @@
-"""The Pricing API's GetProducts, for On-Demand Linux instances: moto has none."""
+"""The Pricing API's GetProducts for On-Demand Linux instances, which moto lacks."""
 
 import json
 import uuid
@@ -43,7 +43,7 @@ def answer(operation: str, body: bytes, region: str) -> Response:
 
 
 def _matching(request: dict[str, Any], region: str) -> Iterator[str]:
-    """Instance types whose attributes fit all filters (TERM_MATCH)."""
+    """Instance types whose attributes match all filters (TERM_MATCH)."""
     if request.get("ServiceCode") != "AmazonEC2":
         return
     wanted = {one["Field"]: str(one["Value"]).lower() for one in request.get("Filters") or []}

@@ -1,4 +1,4 @@
-"""Service Quotas' answers for EC2's quotas of vCPUs: moto has none for EC2."""
+"""Service Quotas' answers for EC2's vCPU quotas, which moto lacks."""
 
 import json
 import uuid
@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from sandbox.api import errors
 
-# Made up, and roomy: a new account's are lower. By code: name and default.
+# Name and default by code. The values are made up; a new account's are lower.
 _KNOWN = {
     "L-34B43A08": ("All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", 640.0),
     "L-1216C47A": ("Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 640.0),
@@ -17,8 +17,8 @@ _KNOWN = {
 
 
 def answer(operation: str, body: bytes, changed: Mapping[str, float]) -> Response:
-    """`changed` are those that somebody had raised or lowered; as on AWS, GetServiceQuota knows
-    no others."""
+    """`changed` has the quotas that were raised or lowered. As on AWS, GetServiceQuota knows only
+    those."""
     request = json.loads(body or b"{}")
     code = str(request.get("QuotaCode", ""))
     known = request.get("ServiceCode") == "ec2" and code in _KNOWN

@@ -24,9 +24,11 @@ class Balancer(Protocol):
 
 
 class Balancers:
-    """Follows the account's listeners, so that groups made later get an address too.
+    """Keeps a load balancer for each target group that a listener forwards to, also for groups that
+    are made later.
 
-    `routes` answers the targets of a group of that name. `changed` is told of new addresses.
+    `routes` returns the targets of the group of that name. `changed` is called when addresses have
+    changed.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Balancers:
         }
 
     def counters(self, name: str) -> dict[str, Any]:
-        """What has gone through it; KeyError if there is none of that name."""
+        """What has gone through it. KeyError if there is no load balancer of that name."""
         return self._running[name].counters()
 
     def _follow(self) -> None:
@@ -71,7 +73,7 @@ class Balancers:
                 log.exception("the load balancers could not be brought up to date")
 
     def sync(self) -> bool:
-        """Start and stop what the listeners ask for; True if anything changed."""
+        """Start and stop load balancers to match the listeners. True if any changed."""
         wanted = self._forwarded()
         ended, begun = set(self._running) - wanted, wanted - set(self._running)
         for name in ended:
@@ -84,7 +86,7 @@ class Balancers:
 
     def _make(self, name: str) -> Balancer:
         from sandbox.balancing.load_balancer import (
-            LoadBalancer,  # aiohttp is only needed from here on
+            LoadBalancer,  # aiohttp is slow to import
         )
 
         return LoadBalancer(lambda: self._routes(name), "127.0.0.1", 0)

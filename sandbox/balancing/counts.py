@@ -7,7 +7,7 @@ from sandbox.balancing.routes import TargetRoute
 
 
 class Counts:
-    """Written by the load balancer's thread; a reader may miss the request just being counted."""
+    """The load balancer's thread writes. A reader may miss the request that is being counted."""
 
     def __init__(self) -> None:
         self.in_flight = 0

@@ -1,4 +1,4 @@
-"""Decisions about a target's health, from one check to the next; no clock, no network."""
+"""How a target's health changes from one check to the next. Needs no clock and no network."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ DISABLED = ("Target.HealthCheckDisabled", "Health checks are disabled for this t
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """A target group's own settings; intervals in seconds. `port` None: the target's own."""
+    """A target group's settings. Intervals are in seconds. `port` None: the target's own port."""
 
     path: str
     port: int | None
@@ -49,7 +49,7 @@ class HealthCheck:
         )
 
     def accepts(self, code: int) -> bool:
-        """The matcher is like "200", "200,202" or "200-299"."""
+        """Whether the status code matches. The matcher is like "200", "200,202" or "200-299"."""
         for part in self.matcher.split(","):
             low, _, high = part.strip().partition("-")
             if int(low) <= code <= int(high or low):
@@ -58,8 +58,8 @@ class HealthCheck:
 
 
 def judge(target: Target, check: HealthCheck, result: ProbeResult) -> None:
-    """Move the target along by one check's result. A new target needs one passing check; the
-    healthy threshold is for the way back from unhealthy."""
+    """Update the target by one check's result. A new target needs one passing check. The healthy
+    threshold counts only for an unhealthy one."""
     if result.code is not None and check.accepts(result.code):
         target.passed, target.failed = target.passed + 1, 0
         needed = check.healthy if target.state == "unhealthy" else 1

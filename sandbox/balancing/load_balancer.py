@@ -1,8 +1,8 @@
 """A reverse proxy on loopback that routes a target group's requests as an ALB does.
 
-`pick` decides where a request goes; `LoadBalancer` carries it there and back, streaming both ways.
-Answers of its own: 503 no target, 502 the target refused or broke the connection, 504 it did not
-answer in time. It does not try another target, as an ALB doesn't.
+`pick` decides where a request goes. `LoadBalancer` forwards it and streams both ways. It answers by
+itself with 503 if there is no target, 502 if the target refused or broke the connection, and 504 if
+the target did not answer in time. As an ALB, it does not try another target then.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ IDLE_SECONDS = 60.0
 CLIENT_KEEPALIVE_SECONDS = 3600.0
 
 _ROUTES_SECONDS = 0.1  # how old the list of targets may be
-# Shorter than servers keep an idle connection (puma: 20 s or more), so that a pooled one is
-# seldom closed under a request.
+# Shorter than servers keep an idle connection (puma: 20 s or more). So a target seldom closes a
+# pooled connection that is about to be used.
 _POOL_SECONDS = 4.0
 _SMALL_BYTES = 65536
 _HEADER_BYTES = 65536
@@ -51,8 +51,8 @@ _REASONS = {
 
 
 def pick(routes: Sequence[TargetRoute], turn: int) -> TargetRoute | None:
-    """The turn-th target that may have a request: healthy ones, or, when none is, every
-    registered one that is not leaving (fail open). None if there is nowhere to send it."""
+    """The target for the turn-th request. If no target is healthy, each one that is not draining or
+    unused counts (fail open). None if there is none to send it to."""
     reachable = [route for route in routes if route.address is not None]
     healthy = [route for route in reachable if route.state == "healthy"]
     eligible = healthy or [r for r in reachable if r.state in ("initial", "unhealthy")]
@@ -60,17 +60,18 @@ def pick(routes: Sequence[TargetRoute], turn: int) -> TargetRoute | None:
 
 
 def end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    """Without those that concern one connection only (RFC 9110, 7.6.1)."""
+    """The headers without those that are for one connection only (RFC 9110, 7.6.1)."""
     named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
     dropped = _HOP_BY_HOP | named
     return CIMultiDict((key, value) for key, value in headers.items() if key.lower() not in dropped)
 
 
 class LoadBalancer:
-    """Serves from `start` to `stop`, in a thread of its own. `port` is the real one after `start`.
+    """Serves from `start` to `stop`, in a thread of its own. After `start`, `port` is the port it
+    listens on.
 
-    `routes` is asked for the target group's members, from another thread, at most ten times a
-    second; it should answer within milliseconds.
+    `routes` returns the target group's members. It is called from another thread, at most ten times
+    a second, and should answer within milliseconds.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class LoadBalancer:
             max_line_size=_HEADER_BYTES,
             max_field_size=_HEADER_BYTES,
         )
-        # It would repeat on another pooled connection, which may be as stale; see `_send`.
+        # It would try again on another pooled connection, which may be closed as well. See `_send`.
         session._retry_connection = False
         return session
 
@@ -172,7 +173,8 @@ class LoadBalancer:
             self._counts.in_flight -= 1
 
     async def _current_routes(self) -> Sequence[TargetRoute]:
-        """Asked for at most once at a time; the loop never waits for the account's lock."""
+        """Only one caller asks for them at a time. The event loop never waits for the account's
+        lock."""
         if time.monotonic() >= self._routes_until:
             async with self._routes_lock:
                 if time.monotonic() >= self._routes_until:
@@ -189,8 +191,9 @@ class LoadBalancer:
             return await self._relay(request, route, answer)
 
     async def _send(self, request: web.BaseRequest, url: URL) -> aiohttp.ClientResponse:
-        """On a pooled connection only what may be repeated, and if that breaks (the target may
-        just have closed it) once more on a new one. Everything else on a new one, once."""
+        """An idempotent request without a body goes over a pooled connection. If that breaks,
+        because the target may just have closed it, the request is sent once more over a new
+        connection. All other requests are sent once, over a new connection."""
         body = request.content if request.body_exists else None
         headers = self._request_headers(request)
 
@@ -220,8 +223,8 @@ class LoadBalancer:
     async def _relay(
         self, request: web.BaseRequest, route: TargetRoute, answer: aiohttp.ClientResponse
     ) -> web.StreamResponse:
-        """A failure before the first byte is the caller's to answer; later the client's connection
-        is cut, so that it can't take half an answer for a whole one."""
+        """Before the first byte a failure is raised. After it the client's connection is cut, so
+        that the client cannot take half an answer for a whole one."""
         headers = end_to_end(answer.headers)
         length = answer.content_length
         response: web.StreamResponse

@@ -1,4 +1,4 @@
-"""What a load balancer is told of the targets behind its listener."""
+"""What a load balancer has to know of the targets behind its listener."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,12 +8,8 @@ TargetStateName = Literal["initial", "healthy", "unhealthy", "draining", "unused
 
 @dataclass(frozen=True)
 class TargetRoute:
-    """One registered target of the target group behind a listener.
-
-    The load balancer sends new requests to `healthy` ones only; to all that are healthy,
-    unhealthy or initial when none is healthy (fail open), never to draining or unused ones;
-    503 when there is none. `address` is where this host reaches it, None if nowhere now.
-    """
+    """One registered target of the group behind a listener. `address` is where this host reaches
+    it, or None if it cannot be reached now."""
 
     instance_id: str
     port: int

@@ -1,4 +1,4 @@
-"""Target groups' members: registration, health by real requests, draining."""
+"""The members of target groups: registration, health by real requests, draining."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ class Targets:
         return group
 
     def register(self, arn: str, targets: list[dict[str, Any]]) -> None:
-        """A draining one that is registered again starts over. All or nothing."""
+        """Registers all of them or none. A draining target that is registered again starts over."""
         group = self.group(arn)
         for target in targets:
             self._check(group, target["Id"])
@@ -72,7 +72,7 @@ class Targets:
             )
 
     def deregister(self, arn: str, targets: list[dict[str, Any]]) -> None:
-        """Unknown ones are passed over, as AWS does."""
+        """Targets that are not registered are ignored, as AWS does."""
         self.group(arn)
         for target in targets:
             for key in list(self._account.state.targets.get(arn, {})):
@@ -89,14 +89,14 @@ class Targets:
             target.draining_until = self._account.clock.now() + delay
 
     def instance_leaves(self, instance_id: str) -> None:
-        """It shuts down for good: every group lets go of it."""
+        """The instance shuts down for good: every group starts to drain it."""
         for arn, members in self._account.state.targets.items():
             for key in members:
                 if key[0] == instance_id and arn in self._account.elbv2.target_groups:
                     self._drain(arn, key)
 
     def describe(self, arn: str, wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """DescribeTargetHealth's answer; without `wanted` all members, in order of
+        """DescribeTargetHealth's answer. Without `wanted` it has all members, in the order of
         registration."""
         group = self.group(arn)
         members = self._account.state.targets.get(arn, {})
@@ -145,8 +145,8 @@ class Targets:
     # -- what the load balancer asks for --
 
     def routes(self, name: str) -> list[TargetRoute]:
-        """Of the target group of that name; none if there is no such group. While the API is
-        busy, what it was a moment ago: traffic does not wait for it."""
+        """The targets of the group of that name; none if there is no such group. While the API
+        holds the lock, the answer is the last one: traffic does not wait for API calls."""
         if self._account.lock.acquire(timeout=0.05 if name in self._routes else -1):
             try:
                 self._routes[name] = self._states(name)

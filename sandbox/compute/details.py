@@ -1,4 +1,4 @@
-"""What a machine is told of its instance, and what moto's instance is told of its machine."""
+"""Passes details from moto's instance to its machine, and back."""
 
 import base64
 from typing import Any
@@ -43,8 +43,8 @@ def machine_spec(account: Account, instance: Instance, record: InstanceRecord) -
 
 
 def give_root_volume(account: Account, instance: Instance) -> None:
-    """moto's default is at /dev/sda1, whatever the image says; with mappings given that
-    leave the root device out, it makes none at all."""
+    """Attach the root volume where the image has its root device. moto attaches it to /dev/sda1,
+    whatever the image says, and makes none if the request maps other devices only."""
     mapping, root = instance.block_device_mapping, instance.root_device_name
     if root in mapping:
         return

@@ -1,4 +1,4 @@
-"""Images and their snapshots: pending until the machine's disk is really there."""
+"""Images and their snapshots. An image is pending until the copy of the machine's disk is there."""
 
 import re
 from datetime import datetime
@@ -18,7 +18,7 @@ ROOT_DEVICE = "/dev/xvda"
 
 
 class SandboxAmi(Ami):
-    """An EBS-backed image, as everybody's are."""
+    """An EBS-backed image."""
 
     imds_support: str | None = None
     deprecation_time: str | None = None
@@ -80,7 +80,7 @@ class Images:
         *,
         reboot: bool,
     ) -> SandboxAmi:
-        """tags: by resource type, `image` and `snapshot`."""
+        """`tags` by resource type: `image` and `snapshot`."""
         self._check_name(name)
         if unknown := set(tags) - {"image", "snapshot"}:
             raise EC2ClientError(
@@ -108,7 +108,8 @@ class Images:
     def copy(
         self, source_id: str, name: str, description: str, tags: dict[str, dict[str, str]]
     ) -> SandboxAmi:
-        """CopyImage within the region; `tags` by resource type. Its source may be anybody's."""
+        """CopyImage within the region. `tags` by resource type. The source may belong to any
+        account."""
         self._check_name(name)
         must_be_usable(self._account, source_id)
         source = self._account.ec2.amis[source_id]
@@ -176,7 +177,7 @@ class Images:
             self._account.ec2.create_tags([resource_id], tags)
 
     def own(self, image_id: str) -> SandboxAmi:
-        """One that this account may change."""
+        """An image that this account may change. Raises for all others."""
         ami = self._account.ec2.amis.get(image_id)
         if ami is None:
             if image_id in self._account.state.deregistered:
@@ -187,7 +188,7 @@ class Images:
         return ami
 
     def deregister(self, image_id: str, *, delete_snapshots: bool) -> list[dict[str, str]]:
-        """Returns what became of the snapshots, if they were to go too."""
+        """Returns what became of the snapshots, if they were to be deleted as well."""
         ami = self.own(image_id)
         if ami.deregistration_protection != "disabled":
             raise EC2ClientError(
@@ -205,7 +206,8 @@ class Images:
         return [{"SnapshotId": ami.ebs_snapshot.id, "ReturnCode": "success"}]
 
     def recently_deregistered(self, image_id: str) -> bool:
-        """AWS answers for such an id with an empty list for as long as instances use it."""
+        """Whether instances still use the image. For as long AWS answers for its id with an empty
+        list."""
         return image_id in self._account.state.deregistered and any(
             self._instances.get(record.instance_id).image_id == image_id
             for record in self._account.state.instances.values()

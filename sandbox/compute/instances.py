@@ -1,4 +1,4 @@
-"""Instances: EC2's states, following the machines."""
+"""Instances: their states follow the machines."""
 
 import logging
 from collections.abc import Callable
@@ -77,7 +77,7 @@ class Instances:
         return ids
 
     def terminate(self, instance_ids: list[str], why: tuple[str, str] = USER_SHUTDOWN) -> None:
-        """Ids must exist. Repeating it does no harm."""
+        """All ids must exist. Safe to repeat."""
         for instance_id in instance_ids:
             record = self.record(instance_id)
             if record.ended_at is not None:
@@ -119,7 +119,7 @@ class Instances:
         self._account.machines.reboot(instance_id)
 
     def interrupt(self, instance_id: str, notice_seconds: float) -> None:
-        """A spot interruption notice; the instance is terminated that much later."""
+        """Give a spot interruption notice. The instance is terminated `notice_seconds` later."""
         record = self.record(instance_id)
         if not record.spot:
             raise EC2ClientError("InvalidInstanceID.NotFound", f"{instance_id} is no spot instance")
@@ -131,7 +131,7 @@ class Instances:
         self._account.wake()
 
     def recommend_rebalance(self, instance_id: str) -> None:
-        """An elevated risk of interruption, which may never come."""
+        """Recommend to rebalance. An interruption may never come."""
         record = self.record(instance_id)
         if not record.spot:
             raise EC2ClientError("InvalidInstanceID.NotFound", f"{instance_id} is no spot instance")
@@ -163,7 +163,7 @@ class Instances:
         )
 
     def of_fleet(self, fleet_id: str) -> list[InstanceRecord]:
-        """Those that have not ended yet, oldest first."""
+        """The fleet's instances that have not ended yet, oldest first."""
         return [
             record
             for record in self._account.state.instances.values()
@@ -190,8 +190,8 @@ class Instances:
                 self._forget(record)
 
     def _script(self, record: InstanceRecord, now: float) -> None:
-        """A script may ask for an end so long after the launch, or for an interruption so long
-        after `running`."""
+        """Carry out what the script asks for: an end some time after the launch, or an interruption
+        some time after `running`."""
         behaviour = self._account.scripts.behaviour(self.subject(self.get(record.instance_id)))
         if behaviour.ends_by and now - record.launched_at >= behaviour.ends_after:
             self.terminate([record.instance_id], reason(behaviour.ends_by, "as the script says"))
@@ -219,7 +219,7 @@ class Instances:
             self._shut_down(record, instance, machine)
 
     def _shut_down(self, record: InstanceRecord, instance: Instance, machine: MachineState) -> None:
-        if record.intent == "run":  # from inside
+        if record.intent == "run":  # the machine shut itself down
             if record.spot or instance.instance_initiated_shutdown_behavior == "terminate":
                 self.terminate([record.instance_id], GUEST_SHUTDOWN)
                 return
@@ -236,7 +236,7 @@ class Instances:
         record.intent, record.ended_at = "terminate", self._account.clock.now()
         record.posted = self._account.machines.console(record.instance_id)
         self._tell_leaving(record.instance_id)
-        Instance.terminate(instance)  # volumes and associations go with it
+        Instance.terminate(instance)  # also removes volumes and associations
         for nic in instance.nics.values():
             nic.public_ip = None
             self._account.ec2.enis.pop(nic.id, None)

@@ -1,4 +1,7 @@
-"""The control API under /_sandbox: JSON in, JSON out; for tests, the demo and the command line."""
+"""The control API under /_sandbox, for tests, the demo and the command line.
+
+Bodies and answers are JSON.
+"""
 
 import json
 from collections.abc import Callable, Iterable
@@ -24,7 +27,8 @@ Handler = Callable[..., Any]
 
 
 class Control:
-    """`status` returns what sandbox.json holds; `furnish` fills an empty account."""
+    """`status` returns what sandbox.json holds. `furnish` fills an empty account with what it has
+    at the start."""
 
     def __init__(
         self,
@@ -104,7 +108,7 @@ class Control:
             return _json({"error": error.message, "code": error.code}, 404)
 
     def _reset(self) -> None:
-        """The account as it was at the start, without starting anew."""
+        """Bring the account's start back without a new process."""
         self._clear_faults()
         self._limits.clear()
         self._account.clock.ahead_seconds = 0.0
@@ -141,8 +145,8 @@ class Control:
         self._limits.set(str(body["operation"]), float(body["rate"]), float(body["burst"]))
 
     def _set_capacity(self, request: Request) -> dict[str, int]:
-        """{"market": "spot", "type": "*", "zone": "*", "limit": 0}, limit null for none; or
-        {"account": 5}."""
+        """Body: {"market": "spot", "type": "*", "zone": "*", "limit": 0}, or {"account": 5}. A
+        limit of null removes it."""
         body = _body(request)
         if capacity.ACCOUNT in body:
             key, limit = capacity.ACCOUNT, body[capacity.ACCOUNT]
@@ -164,8 +168,8 @@ class Control:
             self._engine.fleets.look_again()
 
     def _refuse(self, request: Request) -> None:
-        """{"code": "VcpuLimitExceeded", "envelope": "error", "market": "spot", "type": "*",
-        "zone": "*"}; gone with the capacity limits."""
+        """Body: {"code": "VcpuLimitExceeded", "envelope": "error", "market": "spot", "type": "*",
+        "zone": "*"}. DELETE /capacity removes it."""
         body = _body(request)
         refused = refusals.refusal(
             str(body.get("code", "")), str(body.get("envelope", "blacklisted"))
@@ -175,7 +179,7 @@ class Control:
             self._engine.fleets.look_again()
 
     def _set_quota(self, request: Request) -> dict[str, float]:
-        """{"code": "L-34B43A08", "value": 8}, value null for AWS's default."""
+        """Body: {"code": "L-34B43A08", "value": 8}. A value of null means AWS's default."""
         body = _body(request)
         with self._account.lock:
             self._account.state.quotas.pop(str(body["code"]), None)

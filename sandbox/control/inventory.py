@@ -12,7 +12,7 @@ class Inventory:
         self.begin()
 
     def begin(self) -> None:
-        """Key pairs and security groups that exist now belong to the account's furniture."""
+        """Remember the key pairs and security groups that the account begins with."""
         self._key_pairs = set(self._account.ec2.key_pairs)
         self._groups = set(self._security_groups())
 
@@ -21,8 +21,8 @@ class Inventory:
         return [group_id for by_id in groups.values() for group_id in by_id]
 
     def take(self) -> dict[str, dict[str, Any]]:
-        """{"count", "ids"} by kind; instances that have not ended, fleets that are not
-        cancelled, the account's own images and snapshots."""
+        """{"count", "ids"} by kind: instances that have not ended, fleets that are not cancelled,
+        the account's own images and snapshots, and what else there is."""
         with self._account.lock:
             state, ec2 = self._account.state, self._account.ec2
             found = {

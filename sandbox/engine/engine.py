@@ -1,4 +1,4 @@
-"""The account's life: moves instances, images, fleets and targets along as time passes."""
+"""Moves instances, images, fleets and targets along as time passes."""
 
 import logging
 import threading
@@ -11,14 +11,14 @@ from sandbox.state.account import Account
 
 log = logging.getLogger(__name__)
 
-# How far apart, in sandbox seconds, the engine looks at its machines; never less than
-# _SHORTEST real seconds, so that a fast clock does not eat the processor.
+# How often, in sandbox seconds, the engine looks at its machines. At least _SHORTEST real seconds
+# lie between two looks, so that a fast clock does not use up the processor.
 _TICK = 0.25
 _SHORTEST = 0.02
 
 
 class Engine:
-    """Makes the account's parts, tells each what it has to know of the others, and drives them."""
+    """Makes the parts of the account, connects them, and calls each in turn."""
 
     def __init__(self, account: Account) -> None:
         self.account = account

@@ -26,7 +26,8 @@ def _trust(service: str) -> str:
 
 @dataclass(frozen=True)
 class GroupSettings:
-    """One target group behind a load balancer of the same name. Seconds are AWS's."""
+    """One target group behind a load balancer of the same name. Times are in seconds, as AWS has
+    them."""
 
     name: str = "website"
     port: int = 3000
@@ -64,7 +65,7 @@ def create(
     settings: AccountSettings,
     private_key: str | None,
 ) -> str:
-    """Make it all; returns the private key of the key pair `demo` in PEM."""
+    """Make all of it. Returns the private key of the key pair `demo` in PEM."""
     _iam()
     key = _key_pair(account, private_key)
     for image in initial:
@@ -101,7 +102,7 @@ def _iam() -> None:
 
 
 def _key_pair(account: Account, private_key: str | None) -> str:
-    """The same key again when the sandbox of this directory had one before."""
+    """A directory keeps its key: if a sandbox had one here before, the key pair is made from it."""
     if private_key is None:
         pair = account.ec2.create_key_pair(KEY_NAME, "rsa", {})
         return pair.key_material
@@ -114,7 +115,7 @@ def _key_pair(account: Account, private_key: str | None) -> str:
 
 
 def _subnets(account: Account, zones: tuple[str, ...]) -> list[str]:
-    """The default VPC's, without those in zones that are not wanted."""
+    """The default VPC's subnets. Those in other zones are deleted."""
     wanted = {f"{account.region}{zone}" for zone in zones}
     for zone, subnet in list(account.ec2.get_default_subnets().items()):
         if zone not in wanted:

@@ -1,4 +1,4 @@
-"""The record of every AWS call that came in."""
+"""Records every AWS call."""
 
 import re
 import threading
@@ -62,7 +62,7 @@ class Recorder:
             return [call.as_json() for call in self._calls]
 
     def clear(self) -> None:
-        """The numbers go on."""
+        """Forget all calls. The numbering continues."""
         with self._lock:
             self._calls.clear()
 
@@ -78,7 +78,7 @@ def _what(environ: dict[str, Any], body: bytes) -> tuple[str, str, dict[str, Any
 
 
 def _parameters(service: str, operation: str, values: MultiDict[str, str]) -> dict[str, Any]:
-    """In botocore's shape; as they came, where botocore knows no such operation."""
+    """In botocore's shape, or as they came if botocore knows no such operation."""
     try:
         model = get_service_model("elbv2" if service == "elasticloadbalancing" else service)
         parser = PROTOCOL_PARSERS[model.protocol](model.operation_model(operation), map_type=dict)

@@ -6,14 +6,15 @@ error     code, message, status=400, carried_out=False
 delay     seconds=1
 lost      the call is carried out, the connection closed without an answer
 hang      seconds=60, carried_out=True; then the connection is closed
-pause     when="before"|"after" being carried out; until released
-stale     on a reading operation: mutations=1, the answer is as it was before the last so many
-          changing calls; or seconds=N, as it was N sandbox seconds ago. On a changing one: it
-          is carried out, and the next reads=3 reads within seconds=30 answer as before it
+pause     when="before" or "after": the call waits before or after it is carried out, until
+          somebody releases it
+stale     on a reading operation: mutations=1, it answers as before the last so many changing
+          calls; or seconds=N, it answers as N sandbox seconds ago. On a changing operation: it is
+          carried out, and the next reads=3 reads within seconds=30 answer as before it
 
-Seconds of delay and hang are real ones: they are for the client's patience. A fault applies from
-the nth matching call on, `count` times, counted from when it was set; `operation` may be a
-pattern; `agent` is a substring of the User-Agent.
+The seconds of delay and hang are real ones: they test how long the client waits. A fault applies
+from the nth matching call on, `count` times. Counting starts when it is set. `operation` may be a
+pattern. `agent` is a part of the User-Agent.
 """
 
 import fnmatch
@@ -64,7 +65,7 @@ class Fault:
 
 
 def fault_from(body: Mapping[str, Any]) -> Fault:
-    """Raises ValueError for a fault that means nothing."""
+    """Raises ValueError for an unknown kind or a wrong argument."""
     known = {"operation", "kind", "nth", "count", "agent"}
     kind = str(body.get("kind", ""))
     if kind not in _ARGUMENTS:
@@ -113,7 +114,7 @@ class Faults:
             return [fault.as_json() for fault in self._faults]
 
     def next_for(self, call: Call) -> Fault | None:
-        """The fault that applies to this call, if any; every matching one counts it."""
+        """The fault for this call, if there is one. Each fault that matches counts the call."""
         chosen = None
         with self._lock:
             for fault in self._faults:
@@ -126,6 +127,7 @@ class Faults:
         return chosen
 
     def wants_copies(self) -> bool:
-        """A stale read may be asked for: changing calls have to leave a copy of before."""
+        """Whether a `stale` fault may still apply. Then changing calls leave a copy of the state
+        before them."""
         with self._lock:
             return any(fault.kind == "stale" and not fault.spent for fault in self._faults)

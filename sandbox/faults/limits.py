@@ -1,4 +1,4 @@
-"""EC2's request limits: a token bucket per operation, off unless set."""
+"""EC2's request limits: a token bucket per operation. There is none unless one is set."""
 
 import fnmatch
 import threading
@@ -16,7 +16,7 @@ class _Bucket:
 
 
 class Limits:
-    """Patterns of operation names ("Describe*"); every operation has a bucket of its own."""
+    """Set for patterns of operations ("Describe*"). Every operation has its own bucket."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -35,7 +35,7 @@ class Limits:
             self._buckets.clear()
 
     def take(self, operation: str) -> bool:
-        """False: too many requests, answer with throttling."""
+        """False if there are too many requests: the answer is a throttling error."""
         with self._lock:
             bucket = self._buckets.get(operation) or self._make(operation)
             if bucket is None:

@@ -1,4 +1,4 @@
-"""Answers reads as they were before the last changes."""
+"""Answers reads from copies of earlier states."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _WITHIN = 30.0
 
 @dataclass
 class _Window:
-    """After a changing call: its world before, for so many reads and so long."""
+    """After a changing call: so many reads, until then, answer from the copy before it."""
 
     copy: bytes
     reads: int
@@ -22,7 +22,7 @@ class _Window:
 
 
 class StaleReads:
-    """Only under the engine's lock."""
+    """The caller holds the account's lock."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -40,7 +40,7 @@ class StaleReads:
         self._windows.append(_Window(copy, reads, until, agent))
 
     def for_read(self, arguments: dict[str, Any]) -> bytes | None:
-        """The copy that a stale fault on this read asks for; None: nothing has changed."""
+        """The copy that a `stale` fault on this read asks for. None if nothing has changed."""
         if arguments["seconds"] is not None:
             since = self._account.clock.now() - float(arguments["seconds"])
             return next((copy for when, copy in self._copies if when > since), None)
@@ -50,7 +50,7 @@ class StaleReads:
         return self._copies[max(len(self._copies) - index, 0)][1]
 
     def from_window(self, agent: str) -> bytes | None:
-        """The copy that an earlier changing call left for this read."""
+        """The copy that this read gets because of an earlier changing call."""
         now = self._account.clock.now()
         self._windows = [w for w in self._windows if w.reads > 0 and w.until > now]
         for window in self._windows:

@@ -1,4 +1,4 @@
-"""Reads spot fleet configurations: what AWS refuses at once, and the pools they describe."""
+"""Reads spot fleets' configurations: what AWS refuses at once, and the pools in them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ STRATEGIES = (
     "capacityOptimizedPrioritized",
     "priceCapacityOptimized",
 )
-# These belong to the pool, the rest of a launch specification to the launch.
+# Keys that belong to the pool. The rest of a launch specification belongs to the launch.
 _POOL_KEYS = {"ImageId", "InstanceType", "SubnetId", "WeightedCapacity", "SpotPrice", "Priority"}
 
 
@@ -139,7 +139,7 @@ def _specifications(
 
 
 def template_version(account: Account, reference: dict[str, Any]) -> Any:
-    """The launch template version that is meant; raises what AWS answers if there is none."""
+    """The launch template version that is referred to. Raises what AWS answers if there is none."""
     if name := reference.get("LaunchTemplateName"):
         template = account.ec2.get_launch_template_by_name(name)
     else:

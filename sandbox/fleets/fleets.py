@@ -1,4 +1,4 @@
-"""Spot fleets: requested, kept at their size, modified, cancelled; with states and history."""
+"""Spot fleets: their requests, modifications, cancellations, states and history."""
 
 import json
 import re
@@ -76,7 +76,7 @@ class Fleets:
     def cancel(
         self, fleet_ids: list[str], *, terminate: bool
     ) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
-        """CancelSpotFleetRequests' two lists: successful and unsuccessful."""
+        """Returns CancelSpotFleetRequests' two lists: successful and unsuccessful."""
         if len(fleet_ids) > 100:
             raise EC2ClientError(
                 "InvalidParameterValue", "At most 100 Spot fleet requests can be cancelled at once."
@@ -124,8 +124,8 @@ class Fleets:
         }
 
     def modify(self, fleet_id: str, changes: dict[str, Any]) -> None:
-        """changes: TargetCapacity, OnDemandTargetCapacity, ExcessCapacityTerminationPolicy,
-        LaunchTemplateConfigs; those that are None stay as they are."""
+        """`changes` may have TargetCapacity, OnDemandTargetCapacity,
+        ExcessCapacityTerminationPolicy and LaunchTemplateConfigs. What is None stays as it is."""
         fleet = self.get(fleet_id)
         if fleet.config.get("Type", "maintain") != "maintain":
             raise fleet_config.invalid("Only requests of type maintain can be modified.")
@@ -196,7 +196,7 @@ class Fleets:
             )
 
     def look_again(self) -> None:
-        """Capacity has changed: nobody waits for the end of a blacklisting."""
+        """Capacity has changed: all fleets try again at once, whatever they had blacklisted."""
         for fleet in self._account.state.fleets.values():
             fleet.blacklisted_until.clear()
             if fleet.live:

@@ -1,4 +1,4 @@
-"""Turns a pool or a RunInstances call into moto's instances, checked as EC2 checks them."""
+"""Launches moto's instances for a fleet's pool, with the checks that EC2 makes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from sandbox.state.account import Account
 from sandbox.state.records import Fleet
 
 FLEET_TAG = "aws:ec2spot:fleet-request-id"
-# The account of the service that launches on somebody's behalf.
+# The AWS account of the service that launches for the customer.
 REQUESTER = "226008221399"
 
 
@@ -26,7 +26,7 @@ def launch_from_pool(
     groups = _groups(launch) + list(interface.get("Groups") or [])
     tags = convert_tag_spec(_with_types(launch.get("TagSpecifications") or []))
     instance_tags = dict(tags.get("instance", {}))
-    if spot:  # AWS nowhere promises its tag on On-Demand members
+    if spot:  # AWS does not promise this tag on On-Demand members
         instance_tags[FLEET_TAG] = fleet.fleet_id
     if pool.template:
         instance_tags["aws:ec2launchtemplate:id"] = pool.template[0]
@@ -53,7 +53,7 @@ def launch_from_pool(
 
 
 def _groups(launch: dict[str, Any]) -> list[str]:
-    """Launch specifications have structures, launch templates lists of ids and of names."""
+    """Launch specifications have structures here, launch templates a list of ids."""
     groups = [
         group["GroupId"] if isinstance(group, dict) else group
         for group in launch.get("SecurityGroups") or []

@@ -1,5 +1,4 @@
-"""Spot fleets' decisions, without doing anything: what a configuration's pools are, and which
-of them an instance is launched in."""
+"""Decides in which pools a spot fleet launches its instances. Launches nothing itself."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,8 +49,8 @@ def allocate(
     free: Mapping[str, int | None],
     pools_to_use: int = 1,
 ) -> Launches:
-    """Place `missing` units. held: instances by pool key; free: how many more the pool can take,
-    None for any number."""
+    """Place `missing` units. held: number of instances by pool key. free: how many more each pool
+    takes, None for any number."""
     held, free = dict(held), dict(free)
     chosen: list[Pool] = []
     while missing > 1e-9:

@@ -1,4 +1,4 @@
-"""One round of a spot fleet's life: launch what is missing, let go of what is too much."""
+"""One round of a spot fleet: launch what is missing, terminate what is too much."""
 
 import json
 from collections import Counter
@@ -51,8 +51,7 @@ class Rounds:
             self._fill(fleet, [m for m in members if m.alive])
 
     def cancelled(self, fleet: Fleet) -> None:
-        """Launches that were under way when the fleet was cancelled still arrive, if the
-        sandbox was told to be late with them."""
+        """If a delay is set for late launches, what was under way still arrives after it."""
         late = self._account.late_launch_seconds
         held = sum(m.weight for m in self._instances.of_fleet(fleet.fleet_id) if m.spot)
         if late is not None and held < fleet.target:
@@ -182,7 +181,7 @@ class Rounds:
     def _leave_out(
         self, fleet: Fleet, pools: list[Pool], launches: Launches, *, spot: bool
     ) -> None:
-        """Pools that could not give what is missing are not tried again for a while."""
+        """Blacklist the pools that could not give what is missing, for a while."""
         if launches.missing <= 0:
             return
         code = "InsufficientInstanceCapacity"
@@ -216,7 +215,7 @@ class Rounds:
         )
 
     def _fail(self, fleet: Fleet, sub_type: str, description: str) -> None:
-        """The same error is told once, until the fleet has recovered."""
+        """An error is told once. It is told again only after the fleet has recovered."""
         fleet.evaluate_at = self._account.clock.now() + _RETRY
         if not fleet.error:
             fleet.event("error", sub_type, description)

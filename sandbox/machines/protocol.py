@@ -1,12 +1,12 @@
-"""What the sandbox's API half needs from machines, whatever they are made of.
+"""What the account needs from machines, whatever they are made of.
 
-Two kinds implement `Machines`: `DockerMachines` (containers that boot systemd,
-the room `docker`) and `SimulatedMachines` (scripts and a clock, the room `simulated`).
+Two kinds implement `Machines`: `DockerMachines` (containers that boot systemd, the room
+`docker`) and `SimulatedMachines` (scripts and a clock, the room `simulated`).
 
-The API half owns ids, names, tags and AWS's states. Machines own what is running, and images'
-contents. The API half polls `observe` and `image_state`; nothing here calls back into it.
-All methods may be called from several threads; the ones marked "returns at once" do their work
-in a thread of their own and never raise for what goes wrong later: that shows in the state.
+The account owns ids, names, tags and AWS's states. Machines own what is running, and the content
+of images. The account polls `observe` and `image_state`; machines never call it. All methods may
+be called from several threads. Those that say "returns at once" work in a thread of their own.
+They do not raise for what goes wrong later: the state shows it.
 """
 
 import socket
@@ -21,7 +21,7 @@ ProbeError = Literal["timeout", "refused"]
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """All that a machine and its metadata service need to know of an instance at launch."""
+    """All that a machine and its metadata service have to know of an instance at its launch."""
 
     instance_id: str
     image_id: str
@@ -34,7 +34,7 @@ class MachineSpec:
     vpc_id: str
     subnet_id: str
     spot: bool
-    private_ip: str  # as the API chose it; the machine's own address replaces it, if it has one
+    private_ip: str  # chosen by the API; a machine with an address of its own replaces it
     public_ip: str | None
     key_name: str | None = None
     public_key: str | None = None  # one line in OpenSSH's format
@@ -48,12 +48,13 @@ class MachineSpec:
 
 @dataclass(frozen=True)
 class MachineState:
-    """status: booting until the machine is up as far as EC2 would say `running`.
+    """status: `booting` until EC2 would say `running`. `stopped`: it can be started again.
+    `gone`: it was terminated, was killed, or shut itself down for good.
 
-    stopped: it can be started again. gone: it was terminated, or it vanished on its own
-    (killed, shut down from inside where nothing can be started again).
-    address: the IP under which this host reaches it, None while it has none (simulated: never).
-    reason: why it is gone or could not start, for the instance's state reason; else "".
+    address: the IP address at which this host reaches it. None if it has none (simulated
+    machines never have one).
+
+    reason: why it is gone or could not start, for the instance's state reason. Otherwise "".
     """
 
     status: MachineStatus
@@ -63,10 +64,10 @@ class MachineState:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """One health check request: either a status code or an error.
+    """The result of one health check: a status code or an error.
 
-    timeout: connected or not, no complete answer in time. refused: nothing listens there, or
-    the connection broke.
+    timeout: no complete answer came in time. refused: nothing listens there, or the connection
+    broke.
     """
 
     code: int | None = None
@@ -75,10 +76,10 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class InitialImage:
-    """An image that exists in the account from the start (Debian's, and kept ones).
+    """An image that is in the account from the start: Debian's, and kept ones.
 
-    `image_id` is chosen by the machines and the same for the same content.
-    `created`: ISO 8601 in UTC as AWS writes it, "2026-01-31T12:00:00.000Z".
+    `image_id` is chosen by the machines. The same content has the same id. `created` is ISO 8601
+    in UTC as AWS writes it, "2026-01-31T12:00:00.000Z".
     """
 
     image_id: str
@@ -91,9 +92,9 @@ class InitialImage:
 
 class Machines(Protocol):
     def initial_images(self, kept: Sequence[str]) -> list[InitialImage]:
-        """Images to start with: always Debian's (owner 136693071363), and every kept image
-        whose key is in `kept` (owner 123456789012). May take long (debootstrap) the first
-        time; raises MachineError with the reason and the next step."""
+        """The images to start with: Debian's (owner 136693071363), and the kept images whose key
+        is in `kept` (owner 123456789012). The first time this may take minutes (debootstrap).
+        Raises MachineError with the reason and the next step."""
         ...
 
     def launch(self, spec: MachineSpec) -> None:
@@ -101,95 +102,97 @@ class Machines(Protocol):
         ...
 
     def observe(self, instance_id: str) -> MachineState:
-        """Its state now, from memory or cheaply: called several times a second. An unknown id
-        is `gone`."""
+        """Its state now. This is called several times a second, so it must be cheap. An unknown
+        id is `gone`."""
         ...
 
     def stop(self, instance_id: str) -> None:
-        """Shut it down cleanly, keeping its disk. Returns at once."""
+        """Shut it down cleanly and keep its disk. Returns at once."""
         ...
 
     def start(self, instance_id: str) -> None:
-        """Start a stopped one. Returns at once."""
+        """Start a stopped machine. Returns at once."""
         ...
 
     def reboot(self, instance_id: str) -> None:
-        """Returns at once; the status stays `running` (as EC2's does)."""
+        """Returns at once. The status stays `running`, as EC2's does."""
         ...
 
     def terminate(self, instance_id: str) -> None:
-        """Shut down (briefly) and remove with its disk. Returns at once; `stopping`, then
-        `gone`. Safe to repeat."""
+        """Shut it down within seconds, and remove it with its disk. Returns at once. The status
+        is `stopping`, then `gone`. Safe to repeat."""
         ...
 
     def kill(self, instance_id: str) -> None:
-        """Vanish without notice, as if the host had died. `gone` soon after."""
+        """Let it vanish without notice, as if its host had died. It is `gone` soon after."""
         ...
 
     def create_image(
         self, instance_id: str, image_id: str, name: str, tags: Mapping[str, str]
     ) -> None:
-        """Make an image of the machine's disk, running or stopped. Returns at once."""
+        """Make an image of the machine's disk. The machine may run or be stopped. Returns at
+        once."""
         ...
 
     def copy_image(self, source_id: str, image_id: str, name: str, tags: Mapping[str, str]) -> None:
-        """Make an image with the contents of another. Returns at once."""
+        """Make an image with the content of another. Returns at once."""
         ...
 
     def image_state(self, image_id: str) -> ImageStatus: ...
 
     def remove_image(self, image_id: str) -> None:
-        """Remove the image's content once no machine uses it any more (AWS lets instances of
-        a deregistered image live on). Returns at once; an unknown id is fine."""
+        """Remove the image's content once no machine uses it any more: at AWS the instances of a
+        deregistered image live on. Returns at once. The id may be unknown."""
         ...
 
     def keep_image(self, image_id: str, key: str, name: str, tags: Mapping[str, str]) -> None:
-        """Keep this image beyond the sandbox's end, under `key` (replaces an older one with the
-        same key). Raises MachineError if it can't."""
+        """Keep this image under `key` beyond the sandbox's end. It replaces an older one of that
+        key. Raises MachineError if it cannot be kept."""
         ...
 
     def forget_images(self) -> list[str]:
-        """Drop all kept images, of any sandbox; returns their keys."""
+        """Drop the kept images of all sandboxes. Returns their keys."""
         ...
 
     def probe(self, instance_id: str, port: int, path: str, timeout_seconds: float) -> ProbeResult:
-        """One HTTP GET as a load balancer's health check sends it (User-Agent
-        ELB-HealthChecker/2.0, redirects not followed). Timeout in sandbox seconds. Blocks."""
+        """Send one health check as a load balancer does: HTTP GET, User-Agent ELB-
+        HealthChecker/2.0, redirects are not followed. The timeout is in sandbox seconds. Blocks."""
         ...
 
     def endpoint(self, instance_id: str, port: int) -> tuple[str, int] | None:
-        """Where, on this host, the load balancer reaches that port; None if nowhere now."""
+        """Where the load balancer on this host reaches that port. None if it cannot be reached
+        now."""
         ...
 
     def console(self, instance_id: str) -> str:
-        """The machine's console so far, also for a while after it is gone."""
+        """The console's text so far. It stays for a while after the machine is gone."""
         ...
 
     def notice(self, instance_id: str, action: str, time: str) -> None:
-        """Spot interruption notice for the instance's metadata (`spot/instance-action`).
-        action: terminate|stop|hibernate, time: "2026-01-31T12:00:00Z"."""
+        """Put a spot interruption notice into the instance's metadata (`spot/instance-action`).
+        action: terminate, stop or hibernate. time: "2026-01-31T12:00:00Z"."""
         ...
 
     def recommend_rebalance(self, instance_id: str, time: str) -> None:
-        """A rebalance recommendation in its metadata (`events/recommendations/rebalance`)."""
+        """Put a rebalance recommendation into its metadata (`events/recommendations/rebalance`)."""
         ...
 
     def api_socket(self) -> socket.socket | None:
-        """Where the AWS API is to be served for the machines themselves: it listens already. None
-        where no machine can ask."""
+        """The socket on which the AWS API is to be served to machines. It listens already. None
+        if machines cannot call the API."""
         ...
 
     def leftovers(self) -> dict[str, list[str]]:
         """What exists outside this process for this sandbox, by kind ("containers", ...), for
-        the inventory; empty lists for kinds with none."""
+        the inventory. A kind without any is an empty list."""
         ...
 
     def close(self) -> None:
-        """Leave nothing of this sandbox: no container, image, network, address, process (kept
-        images stay). Also cleans what an earlier, killed process of the same name left.
-        Blocks, with a deadline of its own; safe to repeat."""
+        """Remove every container, image, network, address and process of this sandbox, but not
+        kept images, and also what an earlier, killed process of the same name left. Blocks, with
+        a deadline of its own. Safe to repeat."""
         ...
 
 
 class MachineError(Exception):
-    """What was tried, what was seen, and what to do next."""
+    """Says what was tried, what was seen, and what to do next."""

@@ -1,9 +1,9 @@
 """How simulated machines behave: rules that match images and instances.
 
-A rule is a JSON object. `match` (all of it must hold; none matches everything) may name
-`image_id`, `instance_id`, `name` (the image's) and any tag key of the image or the instance; its
-values are shell patterns. `times` limits the rule to so many machines. The rest are properties,
-in sandbox seconds:
+A rule is a JSON object. `match` may name `image_id`, `instance_id`, `name` (the image's) and any
+tag of the image or the instance. Its values are shell patterns, and all of them must match. A rule
+without `match` matches everything. `times` limits the rule to so many machines. The other keys are
+properties, in sandbox seconds:
 
     boot_seconds    launch until `running`                                       15
     serve_seconds   `running` until the application answers                       10
@@ -14,15 +14,15 @@ in sandbox seconds:
     latency_seconds until it answers                                                 0
     crash_after     seconds since it serves; from then on nothing listens            never
     vanish_after    seconds since `running`; then the machine is gone                never
-    interrupt_after seconds since `running`; then a spot interruption is noticed     never
+    interrupt_after seconds since `running`; then it gets a spot interruption notice never
     ends_by         EC2 ends the instance for this state reason, such as
                     Client.InternalError or Client.VolumeLimitExceeded           never
     ends_after      seconds since its launch until then                              1
     console         text at the end of the console, once the application is started  ""
     body            what `GET /` answers                              a page with the revision
 
-Other keys are kept and given back (the Packer stand-in understands `tests` and `packages`). Later
-rules win over earlier ones, property by property.
+Unknown keys are stored and returned: the stand-in for Packer reads `tests` and `packages`. A
+property in a later rule replaces the same property of an earlier one.
 """
 
 import fnmatch
@@ -36,7 +36,7 @@ Answer = int | str
 
 @dataclass(frozen=True)
 class Subject:
-    """What a rule is matched against; an image alone has no instance id."""
+    """What a rule is matched against. An image by itself has no instance id."""
 
     image_id: str
     name: str = ""
@@ -65,7 +65,7 @@ class Behaviour:
     body: str | None = None
 
     def answer(self, serving_seconds: float) -> Answer:
-        """What the health path answers that long after the application began to serve."""
+        """What the health path answers so many seconds after the application began to serve."""
         if self.crash_after is not None and serving_seconds >= self.crash_after:
             return "refused"
         current: Answer = self.health[0][1]
@@ -76,7 +76,7 @@ class Behaviour:
 
 
 def behaviour(properties: Mapping[str, Any]) -> Behaviour:
-    """Raises ValueError if a property has a value that means nothing."""
+    """Raises ValueError if a property's value is wrong."""
     values = {key: value for key, value in properties.items() if key in _KNOWN}
     if "health" in values:
         values["health"] = _health(values["health"])
@@ -112,7 +112,7 @@ class Rule:
         self.times: int | None = rest.pop("times", None)
         self.properties = rest
         self._taken: set[str] = set()
-        behaviour(rest)  # a typo is told at once, not at the first boot
+        behaviour(rest)  # so that a wrong value is refused now, and not at the first boot
 
     def applies(self, subject: Subject) -> bool:
         for key, pattern in self.match.items():
@@ -143,7 +143,7 @@ class Scripts:
             self._rules.clear()
 
     def properties(self, subject: Subject) -> dict[str, Any]:
-        """Every property that the matching rules give, also the ones not known here."""
+        """All properties that the matching rules give, also those that are not known here."""
         merged: dict[str, Any] = {}
         with self._lock:
             for rule in self._rules:

@@ -1,7 +1,7 @@
-"""Instance metadata, version 2 only: what a machine asks at 169.254.169.254.
+"""The instance metadata service, version 2 only: what a machine asks at 169.254.169.254.
 
-`MetadataServer` serves the tree on a socket that the caller has bound (machines/docker/network.py).
-It tells machines apart by the address they ask from.
+`MetadataServer` serves on a socket that the caller has bound (machines/docker/network.py). It
+tells machines apart by the address that they ask from.
 """
 
 import re
@@ -23,7 +23,7 @@ _SERVER_HEADER = {"Server": "EC2ws"}
 
 
 class MetadataServer:
-    """Serves on an already bound socket, in a thread of its own, until `close`."""
+    """Serves on a bound socket, in a thread of its own, until `close`."""
 
     def __init__(self, bound: socket.socket) -> None:
         self._instances: dict[str, MetadataInstance] = {}  # by address
@@ -33,7 +33,7 @@ class MetadataServer:
         self._thread.run(self._start(bound))
 
     def put(self, instance: MetadataInstance) -> None:
-        """Tell of a machine, or tell anew. May be called from any thread."""
+        """Add a machine, or replace what is known of it. May be called from any thread."""
         self._instances[instance.address] = instance
 
     def remove(self, address: str) -> None:

@@ -10,7 +10,7 @@ from sandbox.machines.protocol import MachineSpec
 
 @dataclass(frozen=True)
 class InstanceAction:
-    """Spot interruption notice as spot/instance-action shows it."""
+    """A spot interruption notice, as spot/instance-action shows it."""
 
     action: str  # terminate | stop | hibernate
     time: str  # "2026-01-31T12:00:00Z"
@@ -18,8 +18,8 @@ class InstanceAction:
 
 @dataclass(frozen=True)
 class MetadataInstance:
-    """`address`: the machine's own IP, by which it is known. `notice`: of a spot interruption.
-    `rebalance`: the time of a recommendation, empty while there is none."""
+    """`address` is the machine's own IP address, which identifies it. `notice` is a spot
+    interruption's. `rebalance` is the time of a recommendation, or empty."""
 
     spec: MachineSpec
     address: str
@@ -29,7 +29,7 @@ class MetadataInstance:
 
 
 def values(instance: MetadataInstance) -> dict[str, str]:
-    """Path below `latest/` to text. Folders are implied."""
+    """The text at each path below `latest/`. Folders are not listed."""
     spec, ip = instance.spec, instance.address
     suffix = f"{spec.region}.compute.internal"
     meta = {
@@ -92,7 +92,7 @@ def _key(spec: MachineSpec) -> dict[str, str]:
 
 
 def _role(instance: MetadataInstance) -> dict[str, str]:
-    """The role has the instance profile's name here; its credentials open nothing."""
+    """The role has the name of the instance profile. Its credentials give no rights."""
     arn = instance.spec.instance_profile_arn
     if not arn:
         return {}

@@ -1,4 +1,4 @@
-"""A bake's sequence of EC2 calls, as Packer 1.6.6 makes it, with its clean-up."""
+"""The EC2 calls of a bake, in the order in which Packer 1.6.6 makes them, and its clean-up."""
 
 import uuid
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _PATIENCE = 1800.0
 
 
 class BuildError(Exception):
-    """Ends the build; the text is what Packer would print."""
+    """Ends the build. Its text is what Packer would print."""
 
 
 class Builder:
@@ -24,7 +24,7 @@ class Builder:
         pause: Callable[[], None],
         pause_in_clean_up: Callable[[], None],
     ) -> None:
-        """Both wait for one poll; `pause` raises when the build is cancelled."""
+        """Both `pause` functions wait for one poll. `pause` raises when the build is cancelled."""
         self.template = template
         self._ec2 = ec2
         self._ui = ui
@@ -35,7 +35,7 @@ class Builder:
     # -- before and after --
 
     def prepare(self) -> None:
-        """Until the machine runs. What it makes is removed by clean_up."""
+        """All steps until the machine runs. `clean_up` removes what they make."""
         if self.template.builder == "amazon-ebs":
             self._check_name()
         self._find_source()
@@ -46,7 +46,7 @@ class Builder:
         self._wait_instance("running")
 
     def clean_up(self) -> None:
-        """In reverse order; one failure does not stop the rest."""
+        """Remove in reverse order. A failure does not stop the rest."""
         for undo in reversed(self._undo):
             try:
                 undo()
@@ -62,7 +62,8 @@ class Builder:
         self._wait_instance("stopped")
 
     def create_image(self, made: Callable[[str], None]) -> str:
-        """Returns the image's id once it is available and tagged; `made` is told it at once."""
+        """Returns the image's id once it is available and tagged. `made` is called with the id
+        at once."""
         name = self.template.text("image_name")
         self._ui.step(f"Creating AMI {name} from instance {self._instance_id}")
         answer = self._ec2.call("CreateImage", {"InstanceId": self._instance_id, "Name": name})
@@ -238,7 +239,7 @@ class Builder:
         raise BuildError(f"Timeout waiting for instance ({self._instance_id}): it is {state}")
 
     def _wait_image(self, image_id: str) -> list[str]:
-        """Returns its snapshots."""
+        """Returns the image's snapshots."""
         deadline, state = deadline_in(_PATIENCE), ""
         while deadline > deadline_in(0):
             try:

@@ -1,4 +1,4 @@
-"""The command line, as far as it is used: version, init, validate, fmt and build."""
+"""The command line, with the commands in use: version, init, validate, fmt and build."""
 
 import argparse
 import json
@@ -54,7 +54,7 @@ def _with_template(command: str, rest: Sequence[str]) -> int:
 
 
 def _options(rest: Sequence[str]) -> argparse.Namespace:
-    """Packer's flags have one dash and may have a value after = or a blank."""
+    """Packer's flags have one dash. Their value follows after = or a blank."""
     parser = argparse.ArgumentParser(prog="packer", allow_abbrev=False)
     parser.add_argument("-machine-readable", action="store_true")
     for flag in ("-color", "-on-error", "-only", "-except", "-timestamp-ui", "-parallel-builds"):
@@ -123,7 +123,7 @@ class _Build:
         if self._template.builder == "amazon-ebs":
             list_of_packages = self._template.text("package_list")
             application = self._application()
-            # A base image's behaviour is what the rules for its source image say.
+            # A base image behaves as the rules for its source image say.
             source = control.properties(self._template.text("source_ami"))
             properties = source if list_of_packages else application
             self._provision(properties, "bake_seconds", speed)
@@ -151,7 +151,7 @@ class _Build:
         self._wait(float(properties.get(name, 5)) / speed)
 
     def _wait(self, seconds: float) -> None:
-        """In small steps: a signal ends it soon."""
+        """Waits in small steps, so that a signal soon ends it."""
         deadline = time.monotonic() + seconds
         while True:
             if self._cancelled:
@@ -204,7 +204,7 @@ class _Build:
         self._ui.say(f"--> {name}: {words}")
 
     def _write_manifest(self, path: Path, artifact: str) -> None:
-        """Packer appends to an earlier one."""
+        """Appends to an earlier manifest, as Packer does."""
         content = json.loads(path.read_text()) if path.exists() else {"builds": []}
         content["builds"].append(
             {

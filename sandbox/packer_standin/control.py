@@ -1,4 +1,4 @@
-"""The sandbox's control API, as far as the stand-in speaks to it."""
+"""The part of the sandbox's control API that the stand-in uses."""
 
 import json
 import urllib.request

@@ -1,7 +1,7 @@
-"""EC2's query API with nothing but the standard library, as far as a bake needs it.
+"""The part of EC2's query API that a bake uses, with the standard library alone.
 
-Requests carry an Authorization header of the right form but no signature: the sandbox does not
-check one, and nothing else is ever meant to get these.
+Requests have an Authorization header of the right form, but no valid signature: the sandbox does
+not check signatures.
 """
 
 import http.client
@@ -17,7 +17,7 @@ from typing import Any
 
 _RETRIED = {"RequestLimitExceeded", "Throttling", "InternalError", "Unavailable"}
 _ATTEMPTS = 8
-# Straight to the sandbox, whatever proxy the environment names.
+# No proxy from the environment lies between here and the sandbox.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -29,13 +29,13 @@ class Ec2Error(Exception):
 
 class Ec2:
     def __init__(self, endpoint: str, region: str, pause: Callable[[float], None]) -> None:
-        """`pause` is how to wait; it may raise to give up."""
+        """`pause` waits. It may raise to give up."""
         self._endpoint = endpoint.rstrip("/")
         self.region = region
         self._pause = pause
 
     def call(self, operation: str, parameters: Mapping[str, Any] | None = None) -> ET.Element:
-        """Tries again, as the AWS SDK does, when throttled or when no answer came."""
+        """Tries again when it is throttled or gets no answer, as the AWS SDK does."""
         form = {"Action": operation, "Version": "2016-11-15", **flatten(parameters or {})}
         body = urllib.parse.urlencode(form).encode()
         for attempt in range(1, _ATTEMPTS + 1):
@@ -92,12 +92,12 @@ def tag_specification(kind: str, tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 def text(element: ET.Element, path: str) -> str:
-    """ "" where there is no such element."""
+    """The element's text, or "" if there is no such element."""
     return element.findtext(path) or ""
 
 
 def _plain(root: ET.Element) -> ET.Element:
-    """Without namespaces."""
+    """The same tree without namespaces."""
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     return root

@@ -1,5 +1,5 @@
-"""What templates bring home: the report of tests that were never run, the list of packages that
-were never installed."""
+"""Files that templates download: the report of tests, the list of packages. Nothing was run for
+them."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,12 @@ _EXAMPLES = ("Note is valid with a text", "Notes page shows its revision", "Heal
 
 
 def write(folder: Path, properties: dict[str, Any]) -> int:
-    """junit.xml, test.log, journal.log and exit-code, as packer/scripts/test.sh leaves them.
-    `tests`: "green" (the default), "red" or "dependencies"; `unit`: "failed" if the application
-    does not answer in the booted image. Returns the exit code."""
+    """Write junit.xml, test.log, journal.log and exit-code, as packer/scripts/test.sh does.
+    Returns the exit code.
+
+    `tests` is "green" (the default), "red" or "dependencies". `unit` is "failed" if the
+    application does not answer in the booted image.
+    """
     tests, unit = properties.get("tests", "green"), properties.get("unit", "ok")
     log = ["[stand-in] nothing was run: this machine is simulated"]
     code, junit = 0, ""
@@ -35,8 +38,8 @@ def write(folder: Path, properties: dict[str, Any]) -> int:
 
 
 def write_packages(file: Path, properties: dict[str, Any]) -> None:
-    """The list that packer/scripts/base.sh makes. `packages`, a list of `name=version`: what the
-    rules for the source image say, so that a test can change it from one bake to the next."""
+    """Write the list that packer/scripts/base.sh makes. `packages` is a list of `name=version`.
+    It comes from the rules for the source image, so that a test can change it between two bakes."""
     packages = properties.get("packages", ["ruby=1:3.1", "stand-in=1"])
     file.write_text("".join(f"{one}\n" for one in packages))
 

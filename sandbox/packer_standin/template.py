@@ -1,4 +1,4 @@
-"""As much of a template as the stand-in has to know, and the variables given to it."""
+"""Reads what the stand-in needs of a template, and the variables given to it."""
 
 import json
 import re
@@ -35,7 +35,7 @@ class Template:
 
 
 def read(path: Path, files: list[Path], given: list[str]) -> Template:
-    """files: -var-file, given: -var NAME=VALUE. Raises TemplateError as Packer would fail."""
+    """files: -var-file. given: -var NAME=VALUE. Raises TemplateError where Packer would fail."""
     try:
         content = path.read_text()
     except OSError as error:
@@ -78,7 +78,7 @@ def _default(body: str) -> Any:
 
 
 def behaviour(archive: Path) -> dict[str, Any]:
-    """What `.sandbox.json` in the archived application says; nothing if there is none."""
+    """What `.sandbox.json` in the application's archive says. Empty if there is no such file."""
     with tarfile.open(archive) as tar:
         for name in (".sandbox.json", "./.sandbox.json"):
             try:

@@ -1,4 +1,4 @@
-"""What Packer prints: for people, or machine-readable as 1.6.6 does it."""
+"""What Packer prints: for people, or in 1.6.6's machine-readable form."""
 
 import sys
 import time

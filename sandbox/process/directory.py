@@ -1,4 +1,4 @@
-"""A sandbox's directory: its description for others, its log, its key, and who runs it."""
+"""A sandbox's directory: its description, its log, its key, and a lock for its process."""
 
 import fcntl
 import hashlib
@@ -26,19 +26,20 @@ class Directory:
 
     @property
     def default_name(self) -> str:
-        """The same for the same directory, different for every other one."""
+        """A name from the directory's path: always the same one, and different from other
+        directories'."""
         stem = re.sub(r"[^a-z0-9]+", "-", self.path.name.lower()).strip("-") or "sandbox"
         return f"{stem[:24]}-{hashlib.sha256(str(self.path).encode()).hexdigest()[:8]}"
 
     def read(self) -> dict[str, Any] | None:
-        """The description of the sandbox that is ready here."""
+        """The description of the sandbox that is ready here. None if there is none."""
         return _read(self.description)
 
     def write(self, description: dict[str, Any]) -> None:
         _write(self.description, description)
 
     def claim(self, name: str, machines: str) -> None:
-        """Before anything is made: what is to be cleaned up if this process gets killed."""
+        """Called before anything is made. It says what to clean up if this process is killed."""
         _write(self._claim, {"name": name, "machines": machines, "pid": os.getpid()})
 
     def claimed(self) -> dict[str, Any] | None:
@@ -55,7 +56,7 @@ class Directory:
             file.write(pem)
 
     def running(self) -> bool:
-        """Whether a process holds the directory, whatever the description says."""
+        """Whether a process holds the directory. The description does not matter."""
         try:
             with self.hold():
                 return False
@@ -64,7 +65,8 @@ class Directory:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Only one process can; the system lets go of it when the process ends, however."""
+        """Only one process at a time can. The system releases the lock when the process ends, in
+        whatever way."""
         self.path.mkdir(parents=True, exist_ok=True)
         with self._lock.open("a") as file:
             try:
@@ -87,7 +89,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    """Whoever reads it sees all of it or nothing."""
+    """A reader sees all of it or nothing."""
     temporary = path.with_suffix(f".{os.getpid()}")
     temporary.write_text(json.dumps(content, indent=2) + "\n")
     temporary.replace(path)

@@ -1,4 +1,4 @@
-"""The sandbox as a process of this machine: in the foreground, detached, ended, cleaned up."""
+"""The sandbox as a process: in the foreground, detached, ended, cleaned up."""
 
 import argparse
 import json
@@ -20,12 +20,13 @@ log = logging.getLogger(__name__)
 
 # The first start with docker machines makes the base image, which takes minutes.
 READY_SECONDS = {"simulated": 60.0, "docker": 1800.0}
-# Time to end machines politely before the process is killed.
+# How long the process has to end its machines before it is killed.
 _DOWN_SECONDS = 90.0
 
 
 class _Stop:
-    """SIGINT and SIGTERM: while the sandbox starts they end it at once, afterwards politely."""
+    """SIGINT and SIGTERM. While the sandbox starts they end it at once; later they end it in
+    order."""
 
     def __init__(self) -> None:
         self._asked = threading.Event()
@@ -46,7 +47,7 @@ class _Stop:
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Until SIGINT or SIGTERM."""
+    """Returns after SIGINT or SIGTERM."""
     stop = _Stop()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     for noisy in ("werkzeug", "aiohttp.access"):
@@ -54,7 +55,7 @@ def serve(options: argparse.Namespace) -> int:
     directory = Directory(options.dir)
     name = options.name or directory.default_name
     with directory.hold():
-        clean_up(directory)  # after one that was killed
+        clean_up(directory)  # what a killed sandbox left
         directory.claim(name, options.machines)
         try:
             _serve(options, directory, name, stop)
@@ -94,7 +95,8 @@ def _serve(options: argparse.Namespace, directory: Directory, name: str, stop: _
 
 
 def clean_up(directory: Directory) -> None:
-    """Remove what a sandbox of this directory left, however it ended. Nobody else may run there."""
+    """Remove what a sandbox of this directory left, however it ended. The caller holds the
+    directory."""
     claim = directory.claimed()
     if claim is not None and claim["machines"] == "docker":
         sweep(str(claim["name"]))
@@ -102,10 +104,10 @@ def clean_up(directory: Directory) -> None:
 
 
 def detach(options: argparse.Namespace) -> int:
-    """Start another process that serves, and wait until it is ready."""
+    """Start a process that serves, and wait until it is ready."""
     directory = Directory(options.dir)
     with directory.hold():
-        clean_up(directory)  # so that what appears now is the new one's
+        clean_up(directory)  # a description that appears from now on is the new sandbox's
     command = [sys.executable, "-m", "sandbox", "up", "--dir", str(directory.path)]
     for name in ("machines", "speed", "region", "port", "account"):
         command += [f"--{name}", str(getattr(options, name))]
@@ -143,7 +145,7 @@ def _until_ready(directory: Directory, process: "subprocess.Popen[bytes]", patie
 
 
 def _python_path() -> str:
-    """So that the module is found from wherever this one was started."""
+    """With this the new process finds the package from any working directory."""
     root = str(Path(__file__).parents[2])
     return os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
 
@@ -168,7 +170,8 @@ def down(directory: Directory) -> int:
 
 
 def _end(directory: Directory, pid: int) -> None:
-    """Politely first. The lock tells when it has ended, so a recycled pid does no harm."""
+    """SIGTERM first, then SIGKILL. The lock tells when it has ended, so a reused pid does no
+    harm."""
     for number, seconds in ((signal.SIGTERM, _DOWN_SECONDS), (signal.SIGKILL, 10.0)):
         try:
             os.kill(pid, number)
@@ -183,7 +186,7 @@ def _end(directory: Directory, pid: int) -> None:
 
 
 def _lives(pid: int) -> bool:
-    """A zombie, whose parent has not looked yet, does not."""
+    """A zombie, whose parent has not read its status yet, does not count."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -191,7 +194,7 @@ def _lives(pid: int) -> bool:
 
 
 def sweep(name: str) -> None:
-    """Remove what a sandbox of that name left behind, if there is a Docker to ask."""
+    """Remove what a sandbox of that name left behind in docker."""
     from sandbox.machines.docker.machines import connect
     from sandbox.machines.docker.sweep import sweep as sweep_docker
 
@@ -199,7 +202,7 @@ def sweep(name: str) -> None:
 
 
 def forget(directory: Directory) -> list[str]:
-    """Without a sandbox running."""
+    """Drop the kept images. No sandbox has to run."""
     from sandbox.machines.docker.machines import DockerMachines
 
     machines = DockerMachines(directory.default_name)

@@ -1,6 +1,7 @@
-"""Makes moto faster.
+"""Makes moto start faster.
 
-Half of its import is botocore reading its endpoints again and again, into ordered dictionaries.
+Half of its import is botocore, which reads its endpoints again and again into ordered
+dictionaries.
 """
 
 import functools
@@ -15,8 +16,8 @@ _endpoints: dict[str, Any] = {}
 
 
 def _load_file(_loader: JSONFileLoader, path: str, open_method: Callable[..., Any]) -> Any:
-    """botocore's own, but with plain dictionaries (which keep their order) and with the list of
-    all endpoints, which nobody changes, read once."""
+    """As botocore's own method, but with plain dictionaries, which keep their order too. The
+    list of all endpoints never changes and is read once."""
     if path in _endpoints:
         return _endpoints[path]
     if not Path(path).is_file():
@@ -29,12 +30,12 @@ def _load_file(_loader: JSONFileLoader, path: str, open_method: Callable[..., An
 
 
 def apply() -> None:
-    """Before moto is imported."""
+    """Call this before moto is imported."""
     JSONFileLoader._load_file = _load_file  # type: ignore[attr-defined]
 
 
 def share_one_key() -> None:
-    """For machines that nobody logs in to: all new key pairs have the same key, made once."""
+    """For machines without a login: all new key pairs share one key, which is made once."""
     from moto.ec2.models import key_pairs
     from moto.ec2.utils import random_rsa_key_pair
 

@@ -1,4 +1,4 @@
-"""What the command line tells people."""
+"""The command line's output."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The sandbox's process: everything put together, started, served and taken down again."""
+"""The sandbox's process: makes all parts, starts them, serves, and stops them."""
 
 import logging
 import os
@@ -49,13 +49,13 @@ class Options:
 
 
 class _Quiet(WSGIRequestHandler):
-    """Calls are recorded; the server's own lines would only hide what matters in the log."""
+    """Logs no requests: they are recorded, and would hide what matters in the log."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        """Without a Server and a Date of this host's: AWS's answers have their own."""
+        """Adds no Server and no Date header: AWS's answers have their own."""
         self.send_response_only(code, message)
 
 
@@ -73,7 +73,7 @@ class Server:
         self._inside: BaseWSGIServer | None = None
 
     def start(self) -> dict[str, Any]:
-        """Returns the description once everything answers."""
+        """Returns the description once all parts answer."""
         self._images = self._machines.initial_images(self.options.kept)
         with self._account.lock:
             self._furnish()
@@ -98,7 +98,7 @@ class Server:
         )
         _serve(self._http, "http")
         if bound := self._machines.api_socket():
-            # For the machines themselves; what controls the sandbox is not for them.
+            # Machines call the AWS API here. The control API is not for them.
             host, port = bound.getsockname()
             self._inside = make_server(
                 host,
@@ -160,13 +160,13 @@ class Server:
             "no_proxy": _no_proxy(),
         }
         if self.options.machines == "simulated":
-            # The stand-in runs with the interpreter that runs this.
+            # The stand-in runs with the interpreter that runs this process.
             own = [str(STANDIN), str(Path(sys.executable).parent)]
             environment["PATH"] = os.pathsep.join([*own, os.environ.get("PATH", os.defpath)])
         return environment
 
     def stop(self) -> None:
-        """Leave nothing; every step is tried, whatever became of the one before."""
+        """Remove everything. Each step is tried, even if the one before it failed."""
         for step in (self._stop_http, self._balancers.stop, self._engine.stop):
             try:
                 step()
@@ -189,7 +189,9 @@ def _machines(options: Options, clock: Clock, scripts: Scripts) -> Machines:
     if options.machines == "simulated":
         quick_start.share_one_key()
         return SimulatedMachines(clock, scripts)
-    from sandbox.machines.docker.machines import DockerMachines  # needs Docker from here on
+    from sandbox.machines.docker.machines import (
+        DockerMachines,
+    )  # imported only where Docker is used
 
     return DockerMachines(options.name, say)
 

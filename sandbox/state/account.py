@@ -17,10 +17,10 @@ from sandbox.state.records import ACCOUNT_ID, State
 
 
 class Account:
-    """Owns the state: ours and moto's. It knows nothing of those who change it.
+    """Owns the state, ours and moto's. It knows nothing of the parts that change it.
 
-    Whoever reads or changes it holds `lock`, and so sees and leaves a consistent account. Whoever
-    changes it says so by `wake`.
+    Whoever reads or changes it holds `lock`, so that the account is always consistent. Whoever
+    changes it calls `wake`.
     """
 
     def __init__(self, region: str, machines: Machines, clock: Clock, scripts: Scripts) -> None:
@@ -31,20 +31,20 @@ class Account:
         self.lock = threading.RLock()
         self.changed = threading.Event()
         self.state = State()
-        # Launches that were under way when a fleet was cancelled arrive so much later; None: never.
+        # How long after a fleet's cancel its missing instances still arrive. None: never.
         self.late_launch_seconds: float | None = None
         self.ec2: EC2Backend = ec2_backends[ACCOUNT_ID][region]
         self.elbv2: ELBv2Backend = elbv2_backends[ACCOUNT_ID][region]
 
     def wake(self) -> None:
-        """Something changed: the engine looks at once, and goes on while anything moves."""
+        """Something has changed: the engine looks at once, and goes on while anything moves."""
         self.changed.set()
 
     def tags(self, resource_id: str) -> dict[str, str]:
         return dict(self.ec2.tags.get(resource_id, {}))
 
     def empty(self) -> None:
-        """Remove all that is in it, also what it began with. Machines and images go at once."""
+        """Remove all that is in it, also what it began with. Machines and images vanish at once."""
         for instance_id in self.state.instances:
             self.machines.kill(instance_id)
             self.machines.observe(instance_id)

@@ -1,4 +1,4 @@
-"""Limits on how many instances fit: per pool, and per account. Without a limit, any number.
+"""Limits on the number of instances, per pool and per account. By default there are none.
 
 A limit is named as places.py says. `account` limits the number of spot instances, as EC2's own
 quota does.
@@ -11,7 +11,7 @@ ACCOUNT = "account"
 
 
 def free(state: State, pool: str, *, spot: bool) -> int | None:
-    """How many more fit into the pool ("type/zone"); None: any number."""
+    """How many more instances fit into the pool ("type/zone"). None: any number."""
     room = [
         max(limit - _used(state, key), 0)
         for key, limit in state.capacity.items()

@@ -1,14 +1,14 @@
-"""The sandbox's one clock: its seconds can run faster than real ones."""
+"""The sandbox's clock. Its seconds can pass faster than real ones."""
 
 import threading
 import time
 
 
 class Clock:
-    """Sandbox seconds: `speed` of them pass in one real second.
+    """Counts sandbox seconds: `speed` of them pass in one real second.
 
-    Every wait that AWS would impose (boot, health interval, draining, notice) is measured in
-    sandbox seconds. Timestamps shown to clients are real ones, so that they fit the client's.
+    Every wait that AWS imposes (boot, health interval, draining, notice) is measured in sandbox
+    seconds. Timestamps in answers are real ones, so that they fit the client's clock.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
@@ -24,7 +24,7 @@ class Clock:
         return (time.monotonic() - self._start) * self.speed
 
     def real(self, seconds: float) -> float:
-        """How many real seconds that many sandbox seconds take."""
+        """How many real seconds so many sandbox seconds take."""
         return seconds / self.speed
 
     def sleep(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""How a limit or a refusal names the launches that it is about: market:type/zone.
+"""Names for groups of launches, which limits and refusals use: market:type/zone.
 
 Each part may be "*": "spot:t3.micro/eu-west-1a", "spot:*/*".
 """
@@ -9,7 +9,7 @@ def name(market: str, instance_type: str, zone: str) -> str:
 
 
 def covers(key: str, pool: str, *, spot: bool) -> bool:
-    """Whether a limit or refusal of that name is about this pool ("type/zone")."""
+    """Whether the name includes this pool ("type/zone")."""
     market, _, rest = key.partition(":")
     if market not in ("*", "spot" if spot else "on-demand"):
         return False

@@ -1,4 +1,4 @@
-"""Plausible prices in US dollars per hour: stable, never zero, different by type and zone."""
+"""Made-up prices in US dollars per hour: stable, above zero, different by type and zone."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ def on_demand(instance_type: str) -> float:
 
 
 def spot(instance_type: str, zone: str, day: int = 0) -> float:
-    """Between 25 % and 50 % of the On-Demand price, moving by a few percent from day to day."""
+    """Between 25 % and 50 % of the On-Demand price. It changes by a few percent from day to day."""
     share = 0.25 + 0.25 * _fraction(f"{instance_type}/{zone}")
     drift = 1 + 0.04 * (_fraction(f"{instance_type}/{zone}/{day}") - 0.5)
     return round(max(on_demand(instance_type) * share * drift, 0.0001), 6)
@@ -31,8 +31,8 @@ def spot(instance_type: str, zone: str, day: int = 0) -> float:
 def history(
     instance_type: str, zone: str, start: datetime, end: datetime
 ) -> list[tuple[datetime, float]]:
-    """Price changes (one a day, at midnight) from `start` to `end`, newest first, and the last
-    one before `start`, which was in force then."""
+    """Price changes from `start` to `end`, newest first: one a day, at midnight. The last one
+    before `start` is included, for it was in force then."""
     day = start.replace(hour=0, minute=0, second=0, microsecond=0)
     changes = []
     while day <= end:

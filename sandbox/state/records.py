@@ -1,5 +1,8 @@
-"""What the sandbox knows beyond moto's own models: plain values, so that they can be copied
-(a stale read is answered from a copy) and compared."""
+"""What the sandbox knows beyond moto's own models.
+
+These are plain values, so that they can be copied and compared: a stale read is answered from a
+copy.
+"""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,15 +17,16 @@ Intent = Literal["run", "stop", "terminate"]
 
 
 def utcnow() -> datetime:
-    """Real time, naive and in UTC, as moto keeps it; whole milliseconds, as AWS shows it."""
+    """Real time in UTC without a time zone, as moto has it, in whole milliseconds, as AWS shows
+    it."""
     now = datetime.now(UTC).replace(tzinfo=None)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 @dataclass
 class InstanceRecord:
-    """One instance until it is forgotten, an hour after its end. Times in sandbox seconds.
-    `moto` is moto's own model of it."""
+    """One instance. It is forgotten an hour after its end. Times are in sandbox seconds. `moto`
+    is moto's own model of it."""
 
     instance_id: str
     moto: Any = field(default=None, repr=False)
@@ -33,18 +37,18 @@ class InstanceRecord:
     spot_request_id: str | None = None
     intent: Intent = "run"
     reason: tuple[str, str] = ("", "")  # state reason code and message once it leaves `running`
-    starting: bool = False  # a stopped machine was told to start, and has not begun to
+    starting: bool = False  # a stopped machine was told to start, but has not begun to
     launched_at: float = 0.0
     running_since: float | None = None
     posted: str = ""  # its console as it was shortly after its last change of state
-    interrupt_at: float | None = None  # a spot notice was given; it ends then
+    interrupt_at: float | None = None  # when it ends, once a spot notice was given
     rebalance: bool = False  # a recommendation to rebalance was given
     ended_at: float | None = None
     registered: bool = False  # its fleet has registered it with the target groups
 
     @property
     def alive(self) -> bool:
-        """Counts for its fleet: neither ended nor on its way there."""
+        """Whether it counts for its fleet: it has not ended and is not about to."""
         return self.ended_at is None and self.intent != "terminate"
 
 
@@ -59,7 +63,7 @@ class HistoryRecord:
 
 @dataclass
 class Fleet:
-    """A spot fleet request. `config` is what was asked for, in botocore's shape."""
+    """A spot fleet request. `config` is the request's configuration in botocore's shape."""
 
     fleet_id: str
     config: dict[str, Any]
@@ -67,9 +71,9 @@ class Fleet:
     evaluate_at: float  # sandbox seconds: when its next round of launches is due
     state: str = "submitted"
     error: bool = False  # its last round failed: ActivityStatus `error`
-    shrinking: bool = False  # reduced by a modification: instances over target are to go
-    placed: bool = False  # a request of type `request` places its instances once
-    placed_late: bool = False  # cancelled, but a launch that was under way still arrives
+    shrinking: bool = False  # a modification made it smaller: it has to terminate instances
+    placed: bool = False  # its instances were placed; type `request` does so only once
+    placed_late: bool = False  # it is cancelled, but a launch that was under way will still arrive
     history: list[HistoryRecord] = field(default_factory=list)
     blacklisted_until: dict[str, float] = field(default_factory=dict)  # pool -> sandbox seconds
     ended_at: float | None = None
@@ -99,7 +103,7 @@ class Fleet:
 
 @dataclass
 class Target:
-    """One registered target. Times in sandbox seconds."""
+    """One registered target. Times are in sandbox seconds."""
 
     instance_id: str
     port: int
@@ -122,14 +126,14 @@ class State:
     targets: dict[str, dict[tuple[str, int], Target]] = field(default_factory=dict)
     # client token -> (what it was used with, id of the result)
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
-    # images that were there once, and when they were deregistered
+    # deregistered images -> when, in sandbox seconds
     deregistered: dict[str, float] = field(default_factory=dict)
     locked_snapshots: set[str] = field(default_factory=set)
-    # Service Quotas' code -> its value, where it is not AWS's default
+    # Service Quotas' code -> value, if it is not AWS's default
     quotas: dict[str, float] = field(default_factory=dict)
-    # "type/zone" with "*" for any -> at most so many instances
+    # name as in places.py -> at most so many instances
     capacity: dict[str, int] = field(default_factory=dict)
-    # named as capacity limits are -> what EC2 says of launches there
+    # name as in places.py -> what EC2 says of launches there
     refusals: dict[str, Refusal] = field(default_factory=dict)
-    # the quota of spot instances is told inside launchSpecTemporarilyBlacklisted
+    # fleets are told of the spot quota inside launchSpecTemporarilyBlacklisted
     quota_inside: bool = False

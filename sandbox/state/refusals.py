@@ -1,8 +1,8 @@
-"""Launches that EC2 refuses for a reason other than capacity: quotas, rights, keys, subnets.
+"""Launches that EC2 refuses for another reason than capacity: quotas, rights, keys, subnets.
 
-A refusal is named as places.py says. EC2 tells it in one of two ways: as an error of the fleet, or
-inside the information that a launch specification is left out for a while. Any code may be asked
-for; some have EC2's words here.
+A refusal is named as places.py says. EC2 tells it in one of two ways: as an error of the fleet,
+or inside launchSpecTemporarilyBlacklisted. Any error code is possible. For some there are EC2's
+own words here.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Refusal:
 
     @property
     def sub_type(self) -> str:
-        """Of the fleet's error, if that is how it is told."""
+        """The event sub-type of the fleet's error, if it is told as an error."""
         if self.code == QUOTA:
             return "spotInstanceCountLimitExceeded"
         return "spotFleetRequestConfigurationInvalid"
@@ -49,7 +49,7 @@ class Refusal:
 
 
 def refusal(code: str, envelope: str) -> Refusal:
-    """Raises ValueError."""
+    """Raises ValueError for an empty code or an unknown envelope."""
     if not code:
         raise ValueError("code: expected an error code of EC2's, such as VcpuLimitExceeded")
     if envelope not in ("error", "blacklisted"):
@@ -58,5 +58,5 @@ def refusal(code: str, envelope: str) -> Refusal:
 
 
 def of(refused: Mapping[str, Refusal], pool: str, *, spot: bool) -> Refusal | None:
-    """What EC2 says of a launch in this pool ("type/zone"); None: nothing against it."""
+    """What EC2 says of a launch in this pool ("type/zone"). None if it refuses nothing."""
     return next((one for key, one in refused.items() if places.covers(key, pool, spot=spot)), None)

@@ -1,7 +1,8 @@
 """How this host reaches its Debian mirrors, as files for the machine image.
 
-Read from apt itself, so that a proxy, a local mirror or a private certificate authority is
-carried over, and no mirror's name is written down here. Credentials (auth.conf) stay on the host.
+It is read from apt itself. So a proxy, a local mirror or a private certificate authority works
+in the machine as well, and no mirror's name stands here. Credentials (auth.conf) stay on the
+host.
 """
 
 import re
@@ -13,12 +14,12 @@ SUITE = "bookworm"
 _SUITES = (SUITE, f"{SUITE}-updates", f"{SUITE}-security")
 _AUTHORITIES = Path("/usr/local/share/ca-certificates")
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# Settings that decide whether and how a mirror is reached, as opposed to taste.
+# Settings that decide whether and how a mirror is reached.
 _SETTING = re.compile(
     r"^Acquire::((https?|ftp)::[^\s]*|Retries|ForceIPv[46]|Check-Valid-Until|Check-Date) ",
     re.IGNORECASE,
 )
-# Files of the host that the machine has not got, such as a client certificate.
+# Settings that name files which exist only on the host, such as a client certificate.
 _HOST_ONLY = re.compile(
     r"::(SslCert|SslKey|CaInfo|CaPath|Proxy-Auto-Detect|ProxyAutoDetect) ", re.IGNORECASE
 )
@@ -51,7 +52,7 @@ class HostApt:
         return next((s.uri for s in self.sources if s.suite == SUITE), None)
 
     def files(self) -> dict[str, bytes]:
-        """Path inside the machine (without the leading slash) to content."""
+        """Content by path in the machine, without the leading slash."""
         files = {"etc/apt/apt.conf.d/50host": self.settings.encode()}
         if self.sources:
             lines = "".join(source.line() for source in self.sources)
@@ -63,9 +64,9 @@ class HostApt:
 
 
 def parse_sources(listing: str) -> tuple[Source, ...]:
-    """From lines "URI|release|component|origin" as `apt-get indextargets` prints them.
+    """Reads lines "URI|release|component|origin", as `apt-get indextargets` prints them.
 
-    Other vendors' archives and schemes that only this host can read are left out.
+    Leaves out other vendors' archives, and schemes that only this host can read.
     """
     found: dict[tuple[str, str], list[str]] = {}
     for line in listing.splitlines():
@@ -80,7 +81,7 @@ def parse_sources(listing: str) -> tuple[Source, ...]:
 
 
 def parse_settings(dump: str) -> str:
-    """The lines of `apt-config dump` that the machine needs as well."""
+    """The lines of `apt-config dump` that the machine needs too."""
     lines = [
         line
         for line in dump.splitlines()
@@ -90,7 +91,7 @@ def parse_settings(dump: str) -> str:
 
 
 def read_host_apt() -> HostApt:
-    """Without apt on the host: no sources, no settings."""
+    """A host without apt has no sources and no settings."""
     form = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)"
     listing = _output("apt-get", "indextargets", "--format", form, "Created-By: Packages")
     authorities = sorted(_AUTHORITIES.glob("**/*.crt")) if _AUTHORITIES.is_dir() else []

@@ -1,8 +1,9 @@
-"""The Debian machine image: made once, kept in docker, made anew when its recipe changes.
+"""The Debian machine image. It is made once, kept in docker, and made again when its recipe
+changes.
 
-Two steps. `bootstrap` is a minimal Debian from debootstrap (a minute, nothing to pull);
-`debian` is a docker build on top of it (base_image/Dockerfile): packages, ssh, the stand-in for
-cloud-init. Only what changed is made again.
+There are two steps. `bootstrap` is a minimal Debian from debootstrap. `debian` is a docker build
+on it (base_image/Dockerfile): packages, ssh, the stand-in for cloud-init. A step runs again only
+if its own recipe has changed.
 """
 
 import fcntl
@@ -55,7 +56,7 @@ def ensure_base_image(client: docker.DockerClient, say: Say) -> str:
 
 
 def build_context(apt: HostApt) -> dict[str, tuple[bytes, int]]:
-    """The docker build's files: path to content and mode."""
+    """The docker build's files: content and mode by path."""
     context: dict[str, tuple[bytes, int]] = {}
     for path in sorted(_FOLDER.rglob("*")):
         if path.is_file():
@@ -67,7 +68,7 @@ def build_context(apt: HostApt) -> dict[str, tuple[bytes, int]]:
 
 
 def recipe_digest(context: dict[str, tuple[bytes, int]]) -> str:
-    """Twelve hexadecimal digits that change with any file, name or mode."""
+    """Twelve hexadecimal digits. They change with any file, name or mode."""
     digest = hashlib.sha256(SUITE.encode())
     for name, (content, mode) in sorted(context.items()):
         digest.update(f"{name}\0{mode:o}\0{len(content)}\0".encode() + content)
@@ -84,7 +85,7 @@ def _exists(client: docker.DockerClient, reference: str) -> bool:
 
 @contextmanager
 def _one_at_a_time(say: Say) -> Iterator[None]:
-    """Two sandboxes that start together make the image once."""
+    """If two sandboxes start together, only one of them makes the image."""
     deadline = time.monotonic() + _LOCK_SECONDS
     with _LOCK.open("w") as lock:
         waiting = False
@@ -115,7 +116,7 @@ def _ensure_bootstrap(client: docker.DockerClient, apt: HostApt, say: Say) -> st
             "The base machine image has to be made once, with debootstrap and as root. "
             "Run `apt-get install debootstrap` if it is missing, then start the sandbox as root."
         )
-    # Not in /tmp, which may be in memory or mounted without devices.
+    # /tmp may be in memory, or mounted without devices.
     with tempfile.TemporaryDirectory(prefix="spotkiln-bootstrap-", dir="/var/tmp") as folder:
         root = Path(folder) / "root"
         _debootstrap(root, apt.mirror, say)
@@ -217,11 +218,11 @@ def _tar(context: dict[str, tuple[bytes, int]]) -> io.BytesIO:
 
 
 def _drop_others(client: docker.DockerClient, reference: str) -> None:
-    """Older recipes' images go, unless something still uses them."""
+    """Remove the images of older recipes, unless they are in use."""
     for image in client.images.list(name=BASE_REPOSITORY):
         for tag in image.tags:
             if tag.startswith(f"{BASE_REPOSITORY}:") and tag != reference:
                 try:
                     client.images.remove(tag)
                 except APIError:
-                    continue  # in use; the next rebuild tries again
+                    continue  # it is in use; the next rebuild tries again

@@ -1,4 +1,4 @@
-"""One machine's container: how it is made, ended, read; and news of those that ended."""
+"""One machine's container: how it is made, ended and read. And a watcher of those that end."""
 
 import threading
 import time
@@ -35,18 +35,18 @@ def create(
     instance_id: str,
     environment: Mapping[str, str],
 ) -> Container:
-    """A container that boots systemd when started. Its disk is its own layer, no volumes. All
-    its units have the `environment`."""
+    """Make a container that boots systemd when it is started. Its disk is its own layer, without
+    volumes. All its units have the variables of `environment`."""
     return client.containers.create(
         image,
-        # systemd reads its arguments as a machine's reads the kernel's command line.
+        # In a container systemd reads its arguments instead of the kernel's command line.
         [_INIT, *(f"systemd.setenv={name}={value}" for name, value in environment.items())],
         name=f"spotkiln-sandbox-{sandbox}-{instance_id}",
         labels={OWNER_LABEL: sandbox, INSTANCE_LABEL: instance_id, KEEP_LABEL: "0"},
         hostname=f"ip-{address.replace('.', '-')}",
         network=network,
         networking_config={network: EndpointConfig("1.40", ipv4_address=address)},
-        # SYS_ADMIN: systemd mounts. SYS_BOOT: it tells a reboot from a power-off by its end.
+        # SYS_ADMIN: systemd mounts file systems. SYS_BOOT: it may reboot and power off.
         cap_add=["SYS_ADMIN", "SYS_BOOT"],
         cgroupns="private",
         tmpfs={"/run": "rw,exec,mode=755,size=512m", "/run/lock": "rw,size=5m"},
@@ -60,7 +60,7 @@ def create(
 
 
 def kill(container: Container | None) -> None:
-    """At once; fine if it has ended already."""
+    """End it at once. It may have ended already."""
     if container is not None:
         try:
             container.kill()
@@ -69,7 +69,7 @@ def kill(container: Container | None) -> None:
 
 
 def remove(container: Container, seconds: int) -> str:
-    """Shut down for at most `seconds`, remove with its disk; the console's last text."""
+    """Shut down for at most `seconds`, then remove it with its disk. Returns the console's text."""
     text = ""
     try:
         if seconds:
@@ -82,7 +82,7 @@ def remove(container: Container, seconds: int) -> str:
 
 
 def console(container: Container) -> str:
-    """The last 64 KB, or "" if the container is no more."""
+    """The last 64 KB, or "" if the container is gone."""
     try:
         logs: bytes = container.logs(tail=_CONSOLE_LINES)
     except APIError:
@@ -91,8 +91,8 @@ def console(container: Container) -> str:
 
 
 def how_it_ended(container: Container) -> End:
-    """systemd as a container's first process ends by SIGHUP to reboot, by SIGINT (or 0) to
-    power off; the kernel tells which (reboot(2), "Behavior inside PID namespaces")."""
+    """As a container's first process, systemd ends by SIGHUP to reboot, and by SIGINT or with 0
+    to power off. The kernel sends the signal (reboot(2), "Behavior inside PID namespaces")."""
     try:
         container.reload()
     except NotFound:
@@ -105,7 +105,7 @@ def how_it_ended(container: Container) -> End:
 
 
 class Watcher:
-    """Calls `on_exit(instance id)` from a thread of its own whenever a machine has ended."""
+    """Calls `on_exit(instance id)` from its own thread whenever a machine has ended."""
 
     def __init__(
         self, client: docker.DockerClient, sandbox: str, on_exit: Callable[[str], None]
@@ -119,7 +119,7 @@ class Watcher:
         self._thread.start()
 
     def close(self) -> None:
-        """The thread ends with the process; it waits on docker."""
+        """The thread waits for docker, and ends with the process."""
         self._closed.set()
 
     def _watch(self) -> None:
@@ -130,8 +130,8 @@ class Watcher:
                 self._closed.wait(_RETRY_SECONDS)
 
     def _follow(self) -> None:
-        """Until the connection ends. What happens before there is a new one is told then; that
-        some is told twice does no harm."""
+        """Returns when the connection ends. The next one tells what happened in between. It may
+        tell some of it twice, which does no harm."""
         events = self._client.events(
             decode=True,
             since=self._since,

@@ -1,8 +1,8 @@
-"""Images as docker images: a tag for each AMI, committed from a machine.
+"""Images as docker images: each AMI is a tag, committed from a machine.
 
-An AMI's image is `spotkiln-sandbox-<sandbox>:<image id>`; all tags of that repository belong to
-the sandbox. A kept one has a tag of its own in `spotkiln-sandbox-kept`, which outlives it, and
-carries its name, tags and key as labels.
+The image of an AMI is `spotkiln-sandbox-<sandbox>:<image id>`. All tags of that repository
+belong to the sandbox. A kept image also has a tag in `spotkiln-sandbox-kept`, which stays when
+the sandbox ends. Its labels hold name, tags and key.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from sandbox.machines.protocol import ImageStatus, InitialImage, MachineError
 KEPT_REPOSITORY = "spotkiln-sandbox-kept"
 DEBIAN_OWNER = "136693071363"
 OWN_ACCOUNT = "123456789012"
-# docker stacks 127 layers at most, and each image made of an image's machine adds one.
+# docker allows 127 layers. Each image that is made from another image's machine adds one.
 SQUASH_ABOVE_LAYERS = 60
 
 _COMMAND = 'CMD ["/usr/lib/sandbox/init"]'
@@ -37,7 +37,7 @@ def repository(sandbox: str) -> str:
 
 
 class ImageStore:
-    """May be used from several threads. `make` blocks; the rest is quick."""
+    """May be used from several threads. Only `make` blocks for long."""
 
     def __init__(
         self, client: docker.DockerClient, sandbox: str, say: Callable[[str], None]
@@ -55,7 +55,7 @@ class ImageStore:
         wanted = [image for image in kept_images(self._client) if _kept_key(image) in kept]
         found += [(image, _kept(image)) for image in wanted]
         for image, initial in found:
-            # A tag of our own, so that it stays when another sandbox forgets or rebuilds it.
+            # With our own tag it stays when another sandbox forgets or rebuilds it.
             image.tag(self._repository, initial.image_id)
             self._states[initial.image_id] = "available"
         return [initial for _, initial in found]
@@ -73,12 +73,12 @@ class ImageStore:
         self._states[image_id] = "failed"
 
     def copy(self, source_id: str, image_id: str) -> None:
-        """Another tag for the same contents."""
+        """Add another tag for the same content."""
         self._client.images.get(self.reference(source_id)).tag(self._repository, image_id)
         self._states[image_id] = "available"
 
     def make(self, container: Container, image_id: str) -> None:
-        """Commit a machine's disk. What goes wrong shows as the state `failed`."""
+        """Commit a machine's disk. If that fails, the state is `failed`."""
         try:
             parent = self._client.images.get(container.attrs["Image"])
             if len(parent.attrs["RootFS"]["Layers"]) > SQUASH_ABOVE_LAYERS:
@@ -96,7 +96,7 @@ class ImageStore:
                 self._states[image_id] = "available"
 
     def remove(self, image_id: str, used: Callable[[str], bool]) -> None:
-        """At once if no machine uses it, else at a later `remove_doomed`."""
+        """Remove it at once if no machine uses it, else at a later `remove_doomed`."""
         with self._lock:
             self._states.pop(image_id, None)
             self._doomed.add(image_id)
@@ -140,7 +140,7 @@ def kept_reference(key: str) -> str:
 
 
 def kept_images(client: docker.DockerClient) -> list[Image]:
-    """Those whose tag still stands for their key, newest first as docker lists them."""
+    """Those that still have the tag of their key, newest first."""
     return [
         image
         for image in client.images.list(name=KEPT_REPOSITORY)
@@ -149,7 +149,7 @@ def kept_images(client: docker.DockerClient) -> list[Image]:
 
 
 def forget_kept(client: docker.DockerClient) -> list[str]:
-    """Remove all kept images; returns their keys."""
+    """Remove all kept images. Returns their keys."""
     keys = kept_keys(client)
     for key in keys:
         forget_one(client, key)
@@ -166,7 +166,7 @@ def kept_keys(client: docker.DockerClient) -> list[str]:
 
 
 def remove_images(client: docker.DockerClient, sandbox: str) -> None:
-    """All that a sandbox has made; kept ones stay."""
+    """Remove all that a sandbox has made, but not the kept ones."""
     for reference in own_images(client, sandbox):
         _remove_tag(client, reference)
     _remove_untagged(client, sandbox)
@@ -186,7 +186,7 @@ def _remove_tag(client: docker.DockerClient, reference: str) -> None:
 
 
 def _remove_untagged(client: docker.DockerClient, owner: str) -> None:
-    """What lost its tag while a machine was still using it."""
+    """Remove images that lost their tag while a machine was still using them."""
     label = f"{OWNER_LABEL}={owner}"
     for image in client.images.list(filters={"dangling": True, "label": label}):
         try:
@@ -226,6 +226,6 @@ def _hex(image: Image) -> str:
 
 
 def _aws_time(docker_time: str) -> str:
-    """From "2026-01-31T12:00:00.123456789Z" to AWS's milliseconds."""
+    """From docker's "2026-01-31T12:00:00.123456789Z" to AWS's milliseconds."""
     seconds, _, fraction = docker_time.rstrip("Z").partition(".")
     return f"{seconds}.{(fraction + '000')[:3]}Z"

@@ -1,4 +1,4 @@
-"""What is known of one machine in docker."""
+"""The state of one machine in docker."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from sandbox.metadata.tree import MetadataInstance
 
 
 class Machine:
-    """`status` is set by whoever asks, then by the machine's own queue of work."""
+    """`status` is set by the caller who asks for a change, then by the machine's own queue."""
 
     def __init__(self, spec: MachineSpec, address: str, work: SerialWork) -> None:
         self.spec = spec
@@ -21,5 +21,5 @@ class Machine:
         self.status: MachineStatus = "booting"
         self.reason = ""
         self.console = ""
-        self.exited = False  # seen by the watcher, not yet looked into
+        self.exited = False  # the watcher saw it end; why is not known yet
         self.ended = 0.0

@@ -1,8 +1,8 @@
-"""Machines that are containers booting systemd, on a network of the sandbox's own.
+"""Machines that are containers which boot systemd, in a network of the sandbox's own.
 
-Each machine has one queue of work (launch, stop, commit, remove), done in order by a small pool
-of threads; what the API half asks for is answered from memory. A watcher follows docker's events
-for machines that end on their own.
+Each machine has a queue of work (launch, stop, commit, remove). A small pool of threads does the
+work, in order. Questions are answered from memory. A watcher follows docker's events for
+machines that end on their own.
 """
 
 import socket
@@ -40,10 +40,11 @@ _REMEMBER_SECONDS = 3600  # as long as EC2 shows a terminated instance
 
 
 class DockerMachines:
-    """`sandbox.machines.protocol.Machines` with real operating systems in them.
+    """Implements `sandbox.machines.protocol.Machines` with real operating systems.
 
-    `name` tells this sandbox's containers, images and network from others': lower-case letters,
-    digits and dashes. Whatever an earlier sandbox of the same name left is removed first.
+    `name` distinguishes this sandbox's containers, images and network from those of others:
+    lower-case letters, digits and dashes. What an earlier sandbox of the same name left is
+    removed first.
     """
 
     def __init__(self, name: str, say: Callable[[str], None] = lambda _: None) -> None:
@@ -80,7 +81,7 @@ class DockerMachines:
         self,
         instance_id: str,
         image_id: str,
-        name: str,  # noqa: ARG002 - the API half knows it
+        name: str,  # noqa: ARG002 - the account knows it
         tags: Mapping[str, str],  # noqa: ARG002
     ) -> None:
         machine = self._machines[instance_id]
@@ -182,7 +183,7 @@ class DockerMachines:
     def probe(self, instance_id: str, port: int, path: str, timeout_seconds: float) -> ProbeResult:
         endpoint = self.endpoint(instance_id, port)
         if endpoint is None:
-            return ProbeResult(error="timeout")  # nothing answers for an address nobody has
+            return ProbeResult(error="timeout")  # no machine has this address
         return probe(*endpoint, path, timeout_seconds)
 
     def endpoint(self, instance_id: str, port: int) -> tuple[str, int] | None:
@@ -205,10 +206,10 @@ class DockerMachines:
         self._pool.shutdown(wait=True)
         self._metadata.close()
         self._api.close()
-        sweep(self._client, self._name)  # what was being made in the meantime
+        sweep(self._client, self._name)  # what was still being made
         self._client.close()
 
-    # What docker tells, and what is remembered
+    # What has ended, and what is in use
 
     def _on_exit(self, instance_id: str) -> None:
         machine = self._machines.get(instance_id)
@@ -230,7 +231,7 @@ class DockerMachines:
 
 
 def connect() -> docker.DockerClient:
-    """Raises MachineError where there is no docker."""
+    """Raises MachineError if no docker daemon answers."""
     try:
         client = docker.from_env(timeout=600, max_pool_size=_WORKERS + 4)
         client.ping()

@@ -1,8 +1,8 @@
 """A sandbox's own bridge network, and 169.254.169.254 on it.
 
-The metadata address is routed by policy: only packets that come in from this bridge see it as
-local. The host's own way to that address stays as it is (it may be a cloud machine itself),
-and several sandboxes run side by side.
+The metadata address is routed by policy: only packets from this bridge see it as a local
+address. The host may be a cloud machine itself, and its own way to that address stays as it is.
+Several sandboxes can run side by side.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ from sandbox.machines.protocol import MachineError
 OWNER_LABEL = "spotkiln-sandbox"
 METADATA_ADDRESS = "169.254.169.254"
 
-# The routing table that makes the metadata address local, and the rules' place in the order.
+# The routing table in which the metadata address is local, and the priority of the rules to it.
 _TABLE = _PRIORITY = "16900"
-_IP_TRANSPARENT = 19  # of linux/in.h; the socket module lacks it
+_IP_TRANSPARENT = 19  # from linux/in.h; the socket module lacks it
 
 
 def network_name(sandbox: str) -> str:
@@ -34,12 +34,13 @@ def network_name(sandbox: str) -> str:
 
 
 def bridge_name(sandbox: str) -> str:
-    """At most 15 characters, as the kernel wants."""
+    """At most 15 characters, the kernel's limit."""
     return f"sk-{hashlib.sha256(sandbox.encode()).hexdigest()[:11]}"
 
 
 def candidate_subnets(sandbox: str) -> Iterator[ipaddress.IPv4Network]:
-    """Private /24s in an order that differs by name, so that two sandboxes rarely meet."""
+    """Private /24s, in an order that depends on the name. So two sandboxes rarely try the same
+    one."""
     spaces = ("10.200.0.0/13", "172.24.0.0/14", "192.168.128.0/17")
     seed = int.from_bytes(hashlib.sha256(sandbox.encode()).digest()[:4], "big")
     for space in spaces:
@@ -49,7 +50,7 @@ def candidate_subnets(sandbox: str) -> Iterator[ipaddress.IPv4Network]:
 
 
 def host_routes() -> list[ipaddress.IPv4Network]:
-    """What the host already routes somewhere, default routes left out."""
+    """The networks that the host already routes, without default routes."""
     routes = json.loads(_ip("-json", "-4", "route", "show", "table", "all") or "[]")
     found = []
     for route in routes:
@@ -67,7 +68,7 @@ def free_subnets(
 
 
 class Addresses:
-    """Hands out a subnet's addresses in turn, so that a freed one rests before it is used again."""
+    """Gives out a subnet's addresses in turn, so that a freed one is not used again at once."""
 
     def __init__(self, subnet: ipaddress.IPv4Network) -> None:
         self._hosts = [str(host) for host in subnet.hosts()][1:]  # the first is the bridge's
@@ -76,7 +77,7 @@ class Addresses:
         self._lock = threading.Lock()
 
     def take(self) -> str:
-        """Raises MachineError when all are in use."""
+        """Raises MachineError if all are in use."""
         with self._lock:
             for _ in self._hosts:
                 address = self._hosts[self._next % len(self._hosts)]
@@ -95,7 +96,7 @@ class Addresses:
 
 
 class SandboxNetwork:
-    """The docker network of one sandbox; made by the constructor, removed by `remove_network`."""
+    """The docker network of one sandbox. The constructor makes it, `remove_network` removes it."""
 
     def __init__(self, client: docker.DockerClient, sandbox: str) -> None:
         self.name = network_name(sandbox)
@@ -106,7 +107,8 @@ class SandboxNetwork:
         _ip("route", "replace", "local", METADATA_ADDRESS, "dev", "lo", "table", _TABLE)
 
     def metadata_socket(self) -> socket.socket:
-        """Bound to the metadata address, for callers on this bridge alone; not yet listening."""
+        """Bound to the metadata address, for callers on this bridge only. It does not listen
+        yet."""
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.bridge.encode() + b"\0")
@@ -116,7 +118,7 @@ class SandboxNetwork:
         return bound
 
     def api_socket(self) -> socket.socket:
-        """Listens at the bridge's own address, for callers on this bridge alone."""
+        """Listens at the bridge's own address, for callers on this bridge only."""
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.bridge.encode() + b"\0")
@@ -162,7 +164,7 @@ class SandboxNetwork:
 
 
 def remove_network(client: docker.DockerClient, sandbox: str) -> None:
-    """The network and the route to its metadata service; fine if there is none."""
+    """Remove the network and the route to its metadata service, if they are there."""
     for network in own_networks(client, sandbox):
         try:
             network.remove()
@@ -189,7 +191,7 @@ def _to_metadata() -> list[str]:
 
 
 def _default_mtu() -> int:
-    """The MTU of the way out, which a bridge must not exceed."""
+    """The MTU of the default route. A bridge's must not be larger."""
     for route in json.loads(_ip("-json", "-4", "route", "show", "default") or "[]"):
         path = Path("/sys/class/net") / route.get("dev", "") / "mtu"
         if path.is_file():

@@ -1,6 +1,6 @@
-"""What is done to one machine: launched, stopped, started, committed to an image, removed.
+"""What is done to one machine: launch, stop, start, commit to an image, remove.
 
-A machine's own queue calls these one after the other; each blocks until docker has done it.
+The machine's queue calls these one after the other. Each blocks until docker has done it.
 """
 
 import threading
@@ -17,15 +17,16 @@ from sandbox.machines.docker.network import SandboxNetwork
 from sandbox.machines.docker.probe import wait_for_port
 from sandbox.metadata.server import MetadataServer
 
-_STOP_SECONDS = 60  # EC2 cuts the power after some minutes
-# EC2 says `running` some seconds after the power went on. Here that is when sshd answers, so that
-# clients which try at once (Packer does, and then waits 5 s) find it; at the latest after this.
+_STOP_SECONDS = 60  # EC2 waits some minutes before it cuts the power
+# EC2 says `running` some seconds after the power went on. Here sshd has to answer first, or this
+# time to pass: some clients try at once (Packer does, and then waits 5 s).
 _SSH_PORT = 22
 _BOOT_SECONDS = 20.0
 
 
 class Operations:
-    """`uses` tells whether a machine still needs an image. After `closing` nothing is launched."""
+    """`uses` says whether a machine still uses an image. Once `closing` is set nothing is
+    launched."""
 
     def __init__(
         self,
@@ -99,10 +100,10 @@ class Operations:
             self._images.fail(image_id)
             return
         self._images.make(machine.container, image_id)
-        self._images.remove_doomed(self._uses)  # deregistered meanwhile
+        self._images.remove_doomed(self._uses)  # those that were deregistered meanwhile
 
     def remove(self, machine: Machine, seconds: int) -> None:
-        """Safe to repeat; whatever happens the machine ends as gone."""
+        """Safe to repeat. Whatever fails, the machine is `gone` afterwards."""
         try:
             if machine.container is not None:
                 machine.console = containers.remove(machine.container, seconds)
@@ -116,7 +117,7 @@ class Operations:
         self._images.remove_doomed(self._uses)
 
     def after_exit(self, machine: Machine) -> None:
-        """A machine ended that nobody had asked to: rebooted, shut down, or died."""
+        """Find out why a machine ended on its own: it rebooted, shut down, or died."""
         machine.exited = False
         if machine.container is None or machine.status not in ("booting", "running"):
             return

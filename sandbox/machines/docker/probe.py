@@ -1,6 +1,6 @@
 """Requests to machines: a load balancer's health check, and whether a port is open.
 
-Each blocks, with one deadline for all of it.
+Each blocks, and has one deadline for all of it.
 """
 
 import http.client
@@ -14,12 +14,12 @@ _READ_BYTES = 65536
 
 
 def probe(address: str, port: int, path: str, timeout_seconds: float) -> ProbeResult:
-    """GET without following redirects; the whole answer has to arrive in time."""
+    """A GET that does not follow redirects. The whole answer has to arrive in time."""
     deadline = time.monotonic() + timeout_seconds
     connection = http.client.HTTPConnection(address, port, timeout=timeout_seconds)
     try:
         connection.connect()
-        stream = connection.sock  # the connection forgets it once the head has arrived
+        stream = connection.sock  # the connection drops it after the head of the answer
         _limit(stream, deadline)
         connection.request(
             "GET", path, headers={"User-Agent": "ELB-HealthChecker/2.0", "Connection": "close"}
@@ -41,7 +41,8 @@ def probe(address: str, port: int, path: str, timeout_seconds: float) -> ProbeRe
 def wait_for_port(
     address: str, port: int, seconds: float, worth_waiting: Callable[[], bool]
 ) -> bool:
-    """Whether something listens there before the time is over, or waiting has lost its point."""
+    """True once something listens there. False when the time is over, or `worth_waiting` says
+    no."""
     deadline = time.monotonic() + seconds
     while worth_waiting() and (left := deadline - time.monotonic()) > 0:
         try:
@@ -54,7 +55,7 @@ def wait_for_port(
 
 
 def _limit(stream: socket.socket, deadline: float) -> None:
-    """Give the next read what is left of the time."""
+    """Give the next read the time that is left."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError

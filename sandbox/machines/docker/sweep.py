@@ -1,6 +1,6 @@
-"""What a sandbox has in docker and in the kernel's tables, and how all of it goes.
+"""What a sandbox has in docker and in the kernel's tables, and how to remove all of it.
 
-Works by names and labels alone, so also for a sandbox whose process was killed.
+It is found by names and labels alone. So this works for a sandbox whose process was killed, too.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from sandbox.machines.docker.network import OWNER_LABEL, own_networks, own_rules
 
 
 def sweep(client: docker.DockerClient, sandbox: str) -> None:
-    """Remove every container, image (not the kept ones), network and rule of a sandbox."""
+    """Remove every container, image, network and routing rule of a sandbox, but not kept images."""
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(_remove, _own_containers(client, sandbox)))
     remove_images(client, sandbox)
@@ -22,7 +22,7 @@ def sweep(client: docker.DockerClient, sandbox: str) -> None:
 
 
 def leftovers(client: docker.DockerClient, sandbox: str) -> dict[str, list[str]]:
-    """Names by kind, for an inventory; kinds with none are empty lists."""
+    """Names by kind, for an inventory. A kind without any is an empty list."""
     return {
         "containers": [str(found.name) for found in _own_containers(client, sandbox)],
         "docker_images": own_images(client, sandbox),
@@ -42,5 +42,5 @@ def _remove(container: Container) -> None:
     except NotFound:
         return
     except APIError as error:
-        if error.status_code != 409:  # being removed already
+        if error.status_code != 409:  # somebody is removing it already
             raise

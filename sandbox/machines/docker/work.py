@@ -1,4 +1,4 @@
-"""Work that is done in order, by threads that serve many such queues."""
+"""Queues of work. Each is done in order, and a pool of threads serves all of them."""
 
 import threading
 from collections import deque
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 class SerialWork:
-    """One machine's queue. A piece that fails is told of, and the next one is done."""
+    """One machine's queue. A piece of work that fails is reported, and the next one is done."""
 
     def __init__(self, pool: ThreadPoolExecutor, say: Callable[[str], None]) -> None:
         self._pool = pool
@@ -17,7 +17,7 @@ class SerialWork:
         self._lock = threading.Lock()
 
     def add(self, piece: Callable[[], None]) -> None:
-        """Returns at once. After the pool's end nothing is done any more."""
+        """Returns at once. Once the pool is shut down, nothing is done any more."""
         with self._lock:
             self._waiting.append(piece)
             if self._active:

@@ -1,4 +1,4 @@
-"""Machines that are nothing but a script and a clock, for thousands of cases."""
+"""Machines that are a script and a clock. Thousands of them fit into one process."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class _Machine:
     terminated: bool = False
     lost: str = ""  # why it vanished, if it did
     gone_at: float | None = None
-    health_path: str = ""  # the one that health checks ask for; others answer 200
+    health_path: str = ""  # the path that health checks ask for
 
 
 @dataclass
@@ -44,7 +44,8 @@ class _Image:
 
 
 class SimulatedMachines:
-    """Implements `machines.protocol.Machines`. Everything is computed from the clock when asked."""
+    """Implements `sandbox.machines.protocol.Machines`. Each state is computed from the clock
+    when somebody asks for it."""
 
     def __init__(self, clock: Clock, scripts: Scripts) -> None:
         self._clock = clock
@@ -70,7 +71,7 @@ class SimulatedMachines:
             self._images[image_id] = _Image(name, dict(tags), self._clock.now() + seconds)
 
     def copy_image(self, source_id: str, image_id: str, name: str, tags: Mapping[str, str]) -> None:
-        del source_id  # its content is what scripts say of its name and tags
+        del source_id  # scripts match its name and tags; it has no other content
         with self._lock:
             self._images[image_id] = _Image(name, dict(tags), self._clock.now())
 
@@ -86,7 +87,7 @@ class SimulatedMachines:
             self._images.pop(image_id, None)
 
     def keep_image(self, image_id: str, key: str, name: str, tags: Mapping[str, str]) -> None:
-        """A simulated image has no content, and is made again in no time: nothing is kept."""
+        """Does nothing: a simulated image has no content, and takes no time to make again."""
 
     def forget_images(self) -> list[str]:
         return []
@@ -126,7 +127,7 @@ class SimulatedMachines:
         return "gone"
 
     def _forget_old(self) -> None:
-        """Consoles stay for an hour, as EC2 keeps terminated instances."""
+        """Consoles stay for an hour, as long as EC2 keeps terminated instances."""
         limit = self._clock.now() - 3600
         old = [i for i, m in self._machines.items() if m.gone_at is not None and m.gone_at < limit]
         for instance_id in old:
@@ -154,7 +155,7 @@ class SimulatedMachines:
             machine.booted_from = self._clock.now()
 
     def reboot(self, instance_id: str) -> None:
-        """The application is away for its serve_seconds; the status stays `running`."""
+        """The application does not answer for its serve_seconds. The status stays `running`."""
         with self._lock:
             machine = self._machines[instance_id]
             machine.booted_from = self._clock.now() - self._behaviour(machine).boot_seconds
@@ -167,7 +168,7 @@ class SimulatedMachines:
     # -- what it answers --
 
     def probe(self, instance_id: str, port: int, path: str, timeout_seconds: float) -> ProbeResult:
-        del port  # the application listens wherever it is asked
+        del port  # the application listens on every port
         with self._lock:
             if machine := self._machines.get(instance_id):
                 machine.health_path = path
@@ -182,7 +183,7 @@ class SimulatedMachines:
         return ProbeResult(code=answer)
 
     def answer(self, instance_id: str) -> tuple[Answer, float]:
-        """Status code, "timeout" or "refused", and the latency in sandbox seconds."""
+        """A status code, "timeout" or "refused", and the latency in sandbox seconds."""
         with self._lock:
             machine = self._machines.get(instance_id)
             if machine is None or self._status(machine) != "running":
@@ -195,8 +196,8 @@ class SimulatedMachines:
             )
 
     def page(self, instance_id: str, path: str) -> tuple[Answer, float, str, str]:
-        """What a request through the load balancer gets: answer, real seconds until then,
-        revision and text. A sick health path says nothing about the other pages."""
+        """The answer to a request through the load balancer: code, latency in real seconds,
+        revision and text. Other paths answer 200 even if the health path does not."""
         answer, latency = self.answer(instance_id)
         with self._lock:
             machine = self._machines.get(instance_id)
@@ -232,13 +233,13 @@ class SimulatedMachines:
         return "\n".join(line for line in lines if line) + "\n"
 
     def notice(self, instance_id: str, action: str, time: str) -> None:
-        """Nobody reads metadata inside a simulated machine."""
+        """Does nothing: no program in a simulated machine reads metadata."""
 
     def recommend_rebalance(self, instance_id: str, time: str) -> None:
-        """Nor here."""
+        """Does nothing, as `notice`."""
 
     def api_socket(self) -> None:
-        """Nobody asks the API from inside one, either."""
+        """None: no program in a simulated machine calls the API."""
 
     def leftovers(self) -> dict[str, list[str]]:
         return {"containers": []}

@@ -1,4 +1,4 @@
-"""The simulated applications' web server: one loop, one listener per machine that is asked."""
+"""The web server of the simulated applications: one event loop, one listener per machine."""
 
 import asyncio
 import threading
@@ -10,8 +10,8 @@ Page = Callable[[str, str], tuple[int | str, float, str, str]]
 
 
 class WebFront:
-    """Listeners are opened when the load balancer first asks for an address, so that machines
-    nobody sends a request to cost nothing."""
+    """Opens a listener when the load balancer first asks for a machine's address. So machines
+    without requests cost nothing."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -31,7 +31,8 @@ class WebFront:
             return "127.0.0.1", self._servers[instance_id][1]
 
     def close(self, instance_id: str) -> None:
-        """Takes no lock: it is called with the machines' own held, which the loop may want."""
+        """Takes no lock: the caller holds the machines' lock, and the event loop may be waiting
+        for it."""
         opened, loop = self._servers.pop(instance_id, None), self._loop
         if opened is not None and loop is not None:
             self._by_port.pop(opened[1], None)
