@@ -1,4 +1,4 @@
-"""Is everything there that a release needs: each ok, or what to do about it."""
+"""Whether everything is there that a release needs. What is missing is told with what to do."""
 
 from collections.abc import Callable
 from functools import partial
@@ -36,7 +36,7 @@ def check(about: str, name: str, probe: Callable[[], str]) -> Check:
 
 
 def examine(wanted: str = "") -> list[Check]:
-    """This machine, Prefect, and all that the deployments name; `wanted`: only this one's."""
+    """This machine, Prefect, and all that the deployments name. `wanted`: only this deployment."""
     checks = [check("this machine", "Packer", _packer), check("Prefect", "server", _server)]
     if not checks[-1].ok:
         return checks
@@ -114,7 +114,7 @@ def examine_deployment(deployment: Deployment) -> list[Check]:
 
 
 def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
-    """Each name by itself, so that all that is missing is told at once."""
+    """Each name is looked up by itself, so that all that are missing are told at once."""
     names = spec.infra
     probes: dict[str, Callable[[], str]] = {
         "target group": lambda: aws_infra.target_group(aws, names.target_group).arn,
@@ -134,7 +134,7 @@ def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
 
 
 def _whole(aws: Aws, spec: ReleaseSpec) -> str:
-    """As a release looks it up, dry runs of the calls that cost money among it."""
+    """As a release looks it up, with dry runs of the calls that cost money."""
     infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build.instance_type)
     check_fit(spec.app, infra.target_group)
     return "a release would be allowed to bake and to launch"

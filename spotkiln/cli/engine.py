@@ -1,6 +1,6 @@
 """A run's process: Prefect's engine, in a session of its own.
 
-So Ctrl-C in the worker's terminal is for the worker alone, which lets its runs end.
+So Ctrl-C in the worker's terminal reaches only the worker, which lets its runs end.
 """
 
 import os
@@ -11,6 +11,6 @@ os.setsid()
 try:
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 finally:
-    # Only a flow that may ask has loaded it.
+    # Loaded only by a flow that can ask for an approval.
     if approval := sys.modules.get("spotkiln.tasks.release.approval"):
         approval.tell_suspended()

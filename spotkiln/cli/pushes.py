@@ -62,7 +62,7 @@ def pushes(deployment: Deployment) -> str:
         raise InputError("no receiver has told Prefect of itself yet: docs/push.md starts one")
     hooks, told = found
     since = max(told, datetime.now(UTC) - timedelta(days=DAYS))
-    missed = [x for x in _missed(deployment, since) if _still(one, x)]
+    missed = [x for x in _missed(deployment, since) if _would_miss_again(one, x)]
     if missed:
         latest = max(missed, key=lambda one: one.occurred)
         raise InputError(f"{latest.occurred:%Y-%m-%d %H:%M} UTC: {latest.payload['reason']}")
@@ -71,22 +71,22 @@ def pushes(deployment: Deployment) -> str:
     return ", ".join(one.to.branches + tuple(f"tag {x}" for x in one.to.tags))
 
 
-def _still(one: Listener, missed: Happened) -> bool:
-    """Or has the deployment been mended since?"""
+def _would_miss_again(one: Listener, missed: Happened) -> bool:
+    """Whether the push would not start it today either: its address has not been mended since."""
     same = missed.payload.get("repository") == one.repositories[0]
     return same and missed.resource not in one.repositories
 
 
 def _served(one: Listener, hooks: Hooks) -> bool:
-    """Does a secret sign for its host, as far as this machine knows? Without a receiver none does;
-    and an alias may be known there alone."""
+    """Whether some secret signs for the host of its repository, as far as this machine knows.
+    Without a receiver none does, and only the receiver may know what an alias stands for."""
     return any(hooks.speakers(host_of(name)) for name in one.repositories)
 
 
 @cache
 def refuse_unbound(file: str = "prefect.yaml") -> dict[str, str]:
-    """A step of `prefect deploy`: no deployment of the file is made while one of them listens to
-    pushes that anybody's secret could sign, or to none at all by a misspelt tag.
+    """A step of `prefect deploy`. It refuses the whole file while one of its deployments listens to
+    pushes and does not say whose secret signs them, or has a misspelt tag `push:…`.
 
     Raises:
         InputError: one does.

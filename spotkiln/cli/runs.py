@@ -44,8 +44,8 @@ class Ending(Noun):
 
     @property
     def ok(self) -> bool:
-        """Whether it serves, or what it gave way to does: a run that was declined or held has ended
-        well, and released nothing."""
+        """Whether the release serves, or the newer one that it gave way to. A run that was declined
+        or held has ended well and released nothing: it is not ok."""
         return self.state == COMPLETED and self.outcome not in {Outcome.DECLINED, Outcome.HELD}
 
     def __str__(self) -> str:
@@ -111,8 +111,8 @@ def lines(wanted: str) -> list[Line]:
 
 
 def _new_lines(prefect: Connection, wanted: str, seen: set[UUID]) -> Iterator[Line]:
-    """Those not seen yet, oldest first. Late ones may belong between those seen: all pages are
-    looked at again, of which a release has one or two."""
+    """Those not seen yet, oldest first. A late line may belong between earlier ones, so all pages
+    are read again; a release has one or two."""
     for line in prefect.ask(log.lines, wanted):
         if line.id not in seen:
             seen.add(line.id)

@@ -19,7 +19,7 @@ from spotkiln.errors import InputError
 
 AUTH_STRING = "PREFECT_SERVER_API_AUTH_STRING"
 EVERY_SECONDS = 1.0
-# One collection of so many looks at everything, the others at what is young.
+# Every 30th collection looks at all objects, the others only at young ones.
 WHOLE = 30
 
 
@@ -36,7 +36,8 @@ def collect_aside() -> None:
 
 
 def guarded(environment: Mapping[str, str]) -> dict[str, str]:
-    """What keeps all but those who know the password from using the API. What is set already stays.
+    """The environment of a server that only those who know its password can use. What is set
+    already stays.
 
     Whoever may call the API may run code on the workers. Without a password that is every user of
     this machine, and every web page that one of them opens.
@@ -52,7 +53,7 @@ def guarded(environment: Mapping[str, str]) -> dict[str, str]:
             "docs/team.md says how"
         )
     defaults = {
-        # The UI comes from the same origin and needs none.
+        # The UI comes from the same origin: no other one needs to call the API.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": environment.get(
             "PREFECT_UI_URL", "http://127.0.0.1:4200"
         ).rstrip("/"),
@@ -63,7 +64,7 @@ def guarded(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def replace_this_process(*arguments: str) -> None:
-    """By the server, guarded: Prefect has read the environment of this one already."""
+    """Become the guarded server. A new program is needed: this one has read its environment."""
     command = [sys.executable, "-m", "spotkiln.cli.server", *arguments]
     os.execve(sys.executable, command, guarded(os.environ))  # noqa: S606 - no shell is wanted
 

@@ -65,7 +65,7 @@ class Status(Noun):
 def servers(
     registered: Mapping[str, Target], members: Iterable[Instance], fleet: str
 ) -> tuple[Server, ...]:
-    """Every target of the group, and every live instance of the fleet that is not yet one."""
+    """Every target of the group, and every live instance of the fleet that is no target yet."""
     known = {one.id: one for one in members}
     missing = {
         one.id: Target(instance=one.id, health=Health.UNREGISTERED)
@@ -79,7 +79,8 @@ def servers(
 
 
 def stage_of(lease: Lease) -> str:
-    """`holds` may still be taken by a rollback that is told to, `launched` may not."""
+    """What a release does with its turn. A rollback with --take-turn may take the turn of one that
+    `holds` it, but not of one that has `launched` servers."""
     return "gives way" if lease.stage is Stage.HOLDS and not lease.acts else str(lease.stage)
 
 
@@ -116,7 +117,7 @@ def assess(
 
 
 def look(spec: ReleaseSpec) -> Status:
-    """As AWS tells it now. Reads only."""
+    """As AWS tells it now. Changes nothing."""
     aws = connect(resolve_region(spec.infra.region))
     group = aws_infra.target_group(aws, spec.infra.target_group)
     current = next(iter(serving(fleets.listing(aws), group.arn)), None)

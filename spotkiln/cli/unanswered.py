@@ -1,7 +1,8 @@
 """Ends the approvals that nobody gave in time.
 
-A suspended run has no process that could look at the clock, and Prefect would call it failed. So
-each worker answers it in the place of the person who did not: the run goes on, ends as declined.
+A suspended run has no process that could look at the clock, and at its deadline Prefect would call
+it failed. So each worker answers in the place of the person who did not: the run goes on, and ends
+as declined.
 """
 
 from contextlib import suppress
@@ -25,7 +26,7 @@ async def _decline(api: Api, pool: str) -> None:
 
 
 async def decline_unanswered(pool: str) -> None:
-    """For ever: what Prefect does not answer now is looked at again."""
+    """Never returns. While Prefect does not answer, it tries again."""
     while True:
         with suppress(SpotkilnError):
             async with connect() as api:

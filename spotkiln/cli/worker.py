@@ -1,6 +1,6 @@
-"""A worker that can be told to leave: it takes no more runs and ends when those it has have ended.
+"""A worker that can be told to leave: it takes no more runs, and ends when its runs have ended.
 
-Prefect's own worker ends its flows with itself: on SIGTERM they are gone in an instant, nothing is
+Prefect's own worker ends its flows when it ends: on SIGTERM they are gone in an instant, nothing is
 undone, and Prefect shows them as running (seen with 3.8.8).
 
 It is two of Prefect's workers in one process. The releases' one has a limited number of slots. The
@@ -58,7 +58,7 @@ class PatientWorker(ProcessWorker, ABC):  # ABC: not registered in the place of 
     _asking = False
 
     async def get_and_submit_flow_runs(self) -> list[Any]:
-        """Prefect's loop calls it; no runs any more once it is leaving."""
+        """Prefect's loop calls it. A worker that leaves takes no more runs."""
         if self.leaving:
             return []
         self._asking = True
@@ -69,8 +69,8 @@ class PatientWorker(ProcessWorker, ABC):  # ABC: not registered in the place of 
 
     @property
     def runs(self) -> int:
-        """How many it has."""
-        # Not made before it has been set up.
+        """How many runs it has."""
+        # Prefect makes the limiter when it sets the worker up.
         return self._limiter.borrowed_tokens if self._limiter else 0
 
     @property
@@ -79,8 +79,8 @@ class PatientWorker(ProcessWorker, ABC):  # ABC: not registered in the place of 
 
 
 async def make_queue(pool: str) -> None:
-    """The queue of what is urgent, unless it is there: a worker of a queue that is not there gets
-    nothing, and nobody says so. Returns once it is there, however long Prefect or the pool is away.
+    """Make the queue of what is urgent, unless it is there: without it the worker would silently
+    get no runs. Returns when the queue is there, however long Prefect or the pool is away.
     """
     there = False
     while not there:

@@ -16,12 +16,13 @@ from spotkiln.start.hooks import Host
 from spotkiln.start.ssh import trouble
 
 log = logging.getLogger("spotkiln.receiver")
-# systemd's: the first socket that it passes.
+# The first socket that systemd passes has this number.
 FIRST_SOCKET = 3
 
 
 def _inherited() -> list[socket.socket] | None:
-    """systemd's socket, if it holds one for us: what connects during a restart then waits."""
+    """The socket that systemd holds for us, if it does: a client that connects during a restart
+    then waits instead of being refused."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         return None
     return [socket.socket(fileno=FIRST_SOCKET)]
@@ -38,11 +39,11 @@ def serve(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         http=impatient(settings.head_seconds, settings.max_connections),
-        # For when none of them is silent: all have been read, and are being worked on.
+        # A limit for connections whose requests have been read and are being worked on.
         limit_concurrency=2 * settings.max_connections,
         timeout_graceful_shutdown=10,
     )
-    # Its own backoff is the spool's.
+    # The spool tries again by a plan of its own.
     with without_retries():
         uvicorn.Server(config).run(sockets=_inherited())
 
@@ -50,7 +51,7 @@ def serve(settings: Settings) -> None:
 def _settings() -> Settings:
     """
     Raises:
-        InputError: with these nothing could ever be accepted or handed on.
+        InputError: with these settings nothing could ever be accepted or handed on.
     """
     settings = Settings.from_environment(os.environ)
     address()

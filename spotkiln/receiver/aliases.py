@@ -1,4 +1,5 @@
-"""Aliases of hosts: what ~/.ssh/config calls them, asked aside and remembered for a while."""
+"""Aliases of hosts in ~/.ssh/config. ssh is asked in a thread; its answers are kept for a
+minute."""
 
 import asyncio
 import time
@@ -24,7 +25,7 @@ class Aliases:
         return name
 
     async def of(self, repositories: Iterable[str]) -> dict[str, str]:
-        """By host, the names of those that ssh reaches by another."""
+        """For each host that is an alias: the name by which ssh reaches it."""
         hosts = {host for one in repositories if (host := ssh_host(one))}
         names = {host: await self._name(host) for host in sorted(hosts)}
         return {host: name for host, name in names.items() if name != host}

@@ -29,11 +29,11 @@ from spotkiln.start.hooks import Host
 from spotkiln.start.push import Ignored, Push
 
 log = logging.getLogger("spotkiln.receiver")
-# The body was not read to its end, and nobody wants the rest.
+# Answered before the whole body was read: the connection is closed, the rest is not wanted.
 UNREAD = {401, 408, 413, 415, 503}
-# Of one delivery, for an answer.
+# So many refs of one delivery are answered for.
 MOST_REFS = 1000
-# Longer ones are looked at one at a time, in a thread: they take a while, and memory.
+# Longer payloads are parsed one at a time, in a thread: it takes a while, and memory.
 LONG_BYTES = 1024 * 1024
 
 
@@ -48,7 +48,7 @@ class Answer(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why nothing was accepted."""
+    """Why the delivery was not accepted."""
 
     error: str
 
@@ -115,7 +115,7 @@ class Receiver:
         self._long = asyncio.Semaphore(1)
 
     async def run(self) -> None:
-        """What goes on beside the requests, for ever."""
+        """What goes on beside the requests. Never returns."""
         names = [name for host in Host for name in self.settings.secrets(host)]
         await asyncio.gather(
             self.drain.run(), self.secrets.keep_fresh(names), publish(self.settings.hooks)
@@ -131,7 +131,8 @@ class Receiver:
         return found
 
     async def signer(self, host: Host, headers: Mapping[str, str], body: bytes) -> str:
-        """The name of the secret that signed it; a secret may have been replaced just now."""
+        """The name of the secret that signed it. If none did, the secrets are read anew once: one
+        may have been replaced just now."""
         secrets = await self.find_secrets(host)
         try:
             return signed_by(host, headers, body, secrets, datetime.now(UTC))
@@ -142,7 +143,7 @@ class Receiver:
             return signed_by(host, headers, body, newer, datetime.now(UTC))
 
     async def understand(self, host: Host, request: Request) -> tuple[Push, ...] | Ignored:
-        """Signature before parsing."""
+        """What was pushed. The signature is checked before anything is parsed."""
         headers = request.headers
         require(host, headers)
         await self.find_secrets(host)
@@ -159,7 +160,8 @@ class Receiver:
             return await asyncio.to_thread(pushes_of, host, headers, payload, signer)
 
     async def take(self, host: Host, request: Request) -> Answer:
-        """Signature before parsing, and on the disk before the answer."""
+        """Accept a delivery: the signature is checked before anything is parsed, and the pushes are
+        on the disk before the answer."""
         pushes = await self.understand(host, request)
         if isinstance(pushes, Ignored):
             return Answer(state="ignored", reason=pushes.reason)
@@ -177,7 +179,7 @@ class Receiver:
         return self.answer([settled.get(one.id, one) for one in kept])
 
     def answer(self, deliveries: Sequence[Delivery]) -> Answer:
-        """Of one delivery, which may be kept as several: one for each ref."""
+        """The answer to one delivery, of which each ref is kept as a delivery of its own."""
         name = ",".join(one.id for one in deliveries)
         where = {"delivery": name, "status": f"{self.settings.url}/deliveries/{name}"}
         outcomes = [one.outcome for one in deliveries if one.outcome]
@@ -211,7 +213,8 @@ def _problem(code: int, error: str) -> JSONResponse:
 
 
 async def _refuse(_: Request, error: Exception) -> Response:
-    """4xx with the reason; never what was sent, never a secret."""
+    """The reason, with a 4xx code where the sender can mend it. Repeats nothing that was sent, and
+    no secret."""
     if isinstance(error, Unsigned):
         return _problem(401, str(error))
     if isinstance(error, NotJson):

@@ -1,5 +1,5 @@
-"""What Bitbucket sends: Cloud and Server (Data Center) tell the same in two ways, and both may tell
-of several refs at once."""
+"""What Bitbucket sends. Cloud and Server (Data Center) have payloads of their own, and both may
+tell of several refs at once."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from spotkiln.receiver.wire import ZEROS, Change, Malformed, Told, identities, n
 from spotkiln.start.hooks import Host
 from spotkiln.start.push import COMMIT, HEADS, TAGS
 
-# Cloud's and Server's names of the event; Server sends the last to try a hook.
+# The names of the push event in Cloud and in Server; Server sends the last one to test a hook.
 CLOUD, SERVER, PING = "repo:push", "repo:refs_changed", "diagnostics:ping"
 
 
@@ -98,8 +98,8 @@ class _Server(BaseModel):
     toCommit: _ServerCommit | None = None  # noqa: N815
 
     def change(self, one: _ServerChange) -> Change:
-        """An annotated tag is an object of its own; newer servers tell its commit, and git finds
-        the commit of the others."""
+        """An annotated tag is an object of its own. Newer servers tell its commit; for the others
+        git finds it when the release checks it out."""
         head = self.toCommit if len(self.changes) == 1 else None
         tagged = head.id if head and one.ref.id.startswith(TAGS) else one.toHash
         return Change(
@@ -114,7 +114,7 @@ class _Server(BaseModel):
 def told(event: str, body: bytes) -> Told:
     """
     Raises:
-        Malformed: it is none of the two.
+        Malformed: it is neither of the two.
     """
     if event == CLOUD:
         cloud = parsed(_Cloud, body, Host.BITBUCKET)

@@ -1,8 +1,8 @@
-"""Bodies of requests: up to GitHub's 25 MB, and not more of them in memory than there is room for.
+"""Bodies of requests: up to GitHub's 25 MB each, and all together within a limit of memory.
 
-The first part of each costs nothing: most bodies are no larger, and whoever sends slowly holds no
-more than what was sent. What is larger waits for its turn, is not read meanwhile, and then has to
-come at some speed.
+The first 64 KiB of each body are free: most bodies are no larger, and a slow sender holds no more
+memory than it has sent. A larger body waits until there is room for it, and is not read meanwhile.
+Once it has room it must come at a minimum speed.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
 FREE_BYTES = 64 * 1024
-# Of those that hold room: for so long nothing may come, and after it at least so much a second.
+# A body that holds room may send nothing for so long; after that, at least so much a second.
 GRACE_SECONDS = 2.0
 SLOWEST_BYTES = 64 * 1024
 
 
 class Room:
-    """So many bytes, given in the order in which they are asked for."""
+    """So many bytes of memory, given out in the order in which they are asked for."""
 
     def __init__(self, size: int) -> None:
         self._free = size
@@ -55,7 +55,7 @@ class Bodies:
             yield await reading.within(self._seconds)
         finally:
             if reading.held:
-                # Also when this request is being cancelled.
+                # Shielded: the room is given back even if this request is cancelled.
                 await asyncio.shield(self._room.give_back(reading.held))
 
 

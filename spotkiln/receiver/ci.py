@@ -1,4 +1,4 @@
-"""What a CI job sends: our own payload, of nothing but what a release needs."""
+"""What a CI job sends: a payload of our own, with nothing but what a release needs."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,8 +8,8 @@ from spotkiln.start.push import COMMIT, HEADS, TAGS
 
 
 class _Job(BaseModel):
-    """`before` is what the branch named before, if the job knows: it tells an older job that comes
-    late from a newer one."""
+    """`before` is the commit that the branch named before, if the job knows it. With it, an older
+    job that comes late is told from a newer one."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -24,7 +24,7 @@ class _Job(BaseModel):
 def told(body: bytes) -> Told:
     """
     Raises:
-        Malformed: it is not that.
+        Malformed: it is no such payload.
     """
     job = parsed(_Job, body, Host.CI)
     if bool(job.branch) == bool(job.tag):

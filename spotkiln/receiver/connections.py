@@ -1,4 +1,4 @@
-"""Connections: whoever opens many and sends nothing does not keep the others out."""
+"""Connections: a client that opens many and sends nothing must not keep others out."""
 
 import asyncio
 from typing import Any
@@ -7,8 +7,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Impatient(H11Protocol):
-    """Closes a connection on which no whole head of a request comes in time. When there are too
-    many, the one goes that has had the longest time to say something."""
+    """Closes a connection on which the head of a request does not come in time. When there are too
+    many connections, it closes the one whose request has been unfinished for longest."""
 
     head_seconds = 5.0
     most = 512
@@ -20,7 +20,7 @@ class Impatient(H11Protocol):
 
     @property
     def _silent(self) -> bool:
-        """Is a request's head yet to come?"""
+        """Whether the head of a request has yet to come."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
@@ -61,5 +61,5 @@ class Impatient(H11Protocol):
 
 
 def impatient(seconds: float, most: int) -> type[Impatient]:
-    """The protocol, with so many seconds for a head and so many connections."""
+    """The protocol, with so many seconds for a head and at most so many connections."""
     return type("ImpatientFor", (Impatient,), {"head_seconds": seconds, "most": most})

@@ -1,4 +1,5 @@
-"""Empties the spool: hands what waits to Prefect, again and again until it answers."""
+"""Empties the spool: hands the deliveries that wait to Prefect, and tries again until it
+answers."""
 
 import asyncio
 import logging
@@ -13,7 +14,7 @@ from spotkiln.receiver.spool import Delivery, Outcome, Spool
 from spotkiln.start.push import Push
 
 BACKOFF = Backoff(first=1.0, factor=2.0, maximum=30.0)
-# Prefect away: it may be back at any moment, and all wait.
+# While Prefect is away: it may be back at any moment, and all deliveries wait for it.
 AWAY = Backoff(first=0.5, factor=1.5, maximum=10.0)
 IDLE_SECONDS = 60.0
 HandOver = Callable[[Push, list[Push]], Awaitable[Outcome]]
@@ -21,13 +22,14 @@ log = logging.getLogger("spotkiln.receiver")
 
 
 def pause(backoff: Backoff, tries: int) -> float:
-    """Seconds after so many failed tries."""
+    """How many seconds to wait after so many failed tries."""
     return next(islice(backoff.intervals(), min(tries, 50), None))
 
 
 class Drain:
-    """One at a time, those of a ref in the order in which they came. One that Prefect fails at lets
-    those of other refs pass, and in the end those of its own: then it is needless."""
+    """Hands over one delivery at a time, those of a ref in the order in which they came. When
+    Prefect fails at one, those of other refs pass it. After some tries newer ones of its own ref
+    pass it too: then it is needless."""
 
     def __init__(self, spool: Spool, hand_over: HandOver) -> None:
         self._spool = spool
@@ -37,7 +39,7 @@ class Drain:
         self._failures = 0
 
     async def settled(self, delivery: Delivery, seconds: float) -> Delivery:
-        """As it is once it waits no more, or after so long."""
+        """The delivery when it waits no more, or after so many seconds."""
         done = self._settled.setdefault(delivery.id, asyncio.Event())
         self._work.set()
         with suppress(TimeoutError):
@@ -47,7 +49,7 @@ class Drain:
     async def all_settled(
         self, deliveries: Sequence[Delivery], seconds: float
     ) -> dict[str, Delivery]:
-        """By id, as they are once none waits any more, or after so long."""
+        """By id: all of them when none waits any more, or after so many seconds."""
         found = await asyncio.gather(*(self.settled(one, seconds) for one in deliveries))
         return {one.id: one for one in found}
 
@@ -85,7 +87,7 @@ class Drain:
                     log.warning("delivery %s: %s", delivery.id, error)
                     self._spool.put_off(delivery, time.time() + pause(BACKOFF, delivery.tries))
                 except Exception:
-                    # Whatever is wrong with this one, the others do not wait for it.
+                    # Whatever is wrong with this one: the others do not wait for it.
                     log.exception("delivery %s could not be handed over", delivery.id)
                     self._spool.put_off(delivery, time.time() + pause(BACKOFF, delivery.tries))
         self._settled.clear()  # whoever still waits has been told, or waits for one put off
@@ -93,7 +95,7 @@ class Drain:
         return IDLE_SECONDS if following is None else max(0.0, following - time.time())
 
     async def run(self) -> None:
-        """For ever. What goes wrong otherwise is logged, and tried again."""
+        """Never returns. Whatever else goes wrong is logged, and tried again."""
         while True:
             self._work.clear()
             try:
@@ -102,6 +104,6 @@ class Drain:
                 log.exception("the spool could not be emptied")
                 seconds = BACKOFF.maximum
             with suppress(TimeoutError):
-                # Away: new deliveries do not make it come back.
+                # While Prefect is away a new delivery is no reason to ask sooner.
                 waiting = asyncio.Event() if self._failures else self._work
                 await asyncio.wait_for(waiting.wait(), seconds)

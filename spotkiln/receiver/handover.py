@@ -1,4 +1,5 @@
-"""Hands pushes to Prefect: reads what listens, creates the runs, cancels those made needless."""
+"""Hands pushes to Prefect: finds the deployments that listen, creates their runs, and cancels runs
+that a newer push makes needless."""
 
 import logging
 from uuid import UUID
@@ -20,7 +21,7 @@ log = logging.getLogger("spotkiln.receiver")
 
 
 def _listener(deployment: Deployment) -> Listener | None:
-    """None if it does not listen, or says so in words that nobody knows."""
+    """None if the deployment does not listen to pushes, or has a tag `push:…` that nobody knows."""
     app = deployment.parameters.get("app")
     try:
         to = Subscription.from_tags(deployment.tags)
@@ -39,9 +40,11 @@ async def listeners(api: Api) -> list[Listener]:
 
 
 async def _begin(api: Api, start: Start) -> Run:
-    """Create the run, or find the one that was created before; cancel what it makes needless.
+    """Create the run, or find the one that was created before, and cancel the runs that it makes
+    needless.
 
-    A state of its own name: `Cancelled` would start a reconcile, and nothing has been made yet.
+    Their state has a name of its own: `Cancelled` would start a reconcile, and nothing has been
+    made yet that it could clear away.
     """
     run = await runs.start(
         api,
@@ -61,7 +64,7 @@ async def _begin(api: Api, start: Start) -> Run:
 
 
 class HandOver:
-    """`hooks`: whose word counts for which repository."""
+    """Called with each push. `hooks` says whose word counts for which repository."""
 
     def __init__(self, hooks: Hooks, aliases: Aliases) -> None:
         self._hooks = hooks
@@ -83,13 +86,13 @@ class HandOver:
         return Outcome(runs=runs, ignored=wanted.ignored, refused=wanted.refused)
 
     async def __call__(self, push: Push, known: list[Push]) -> Outcome:
-        """What Prefect made of it. `known`: the pushes of the same ref before it.
+        """What became of the push in Prefect. `known` are the pushes of the same ref before it.
 
-        Doing it again is harmless: the runs are found by their idempotency keys.
+        To call it again is harmless: the runs are found by their idempotency keys.
 
         Raises:
-            PrefectAway: it did not answer, or not now.
-            InfrastructureError: it failed at this very push.
+            PrefectAway: Prefect does not answer.
+            InfrastructureError: Prefect failed at this very push.
         """
         try:
             async with connect() as api:
@@ -97,7 +100,7 @@ class HandOver:
         except PrefectRefused as error:
             return Outcome(refused=f"Prefect refused the run ({error.code}): {error.said[:300]}")
         except NotInPrefect as error:
-            # A deployment that went while we asked is not there at the next try.
+            # The deployment was deleted meanwhile: at the next try it is not listed any more.
             raise InfrastructureError(str(error)) from error
 
 

@@ -21,7 +21,7 @@ from spotkiln.start.push import COMMIT, HEADS, TAGS, Ignored, Push
 
 __all__ = ["EVENT", "Malformed", "NotJson", "pushes_of"]
 
-# A CI job tells nothing but pushes.
+# The header that names the event. A CI job has none: it tells of nothing but pushes.
 EVENT = {
     Host.GITHUB: "x-github-event",
     Host.GITLAB: "x-gitlab-event",
@@ -98,7 +98,7 @@ class _Payload(BaseModel):
 
     @property
     def commit(self) -> str:
-        """A branch's head is a commit; an annotated tag is an object of its own."""
+        """The commit that was pushed. What an annotated tag names is an object of its own."""
         if not self.ref.startswith(TAGS):
             return self.after
         return self.checkout_sha or (self.head_commit and self.head_commit.id) or self.after
@@ -153,7 +153,7 @@ def _event(host: Host, headers: Mapping[str, str]) -> str:
 
 
 def _other(host: Host, event: str, body: bytes) -> str:
-    """Why an event is none of ours; empty for a push."""
+    """Why nothing is to be done for an event; empty for a push."""
     if event in {"ping", bitbucket.PING}:
         return "ping: the hook reaches us and its secret is right"
     if host is Host.GITLAB:
@@ -196,8 +196,8 @@ def _push(host: Host, told: Told, change: Change, secret: str, event: str) -> Pu
 def pushes_of(
     host: Host, headers: Mapping[str, str], body: bytes, secret: str = ""
 ) -> tuple[Push, ...] | Ignored:
-    """At least one, or why there is none. `headers` by lower-case names; `secret` is the name of
-    the one that signed it.
+    """At least one push, or why there is none. `headers` have lower-case names; `secret` is the
+    name of the secret that signed the body.
 
     Raises:
         Malformed: the body is not what that host sends.
@@ -212,6 +212,6 @@ def pushes_of(
     there = [one for one in known if one.after.strip("0")]
     if not there:
         return Ignored(reason="it was deleted: nothing to release, and what serves goes on")
-    # All hooks that tell of one push have the same.
+    # The same for all hooks that tell of one push.
     name = headers.get(GITLAB_PUSH, "")[:100] if host is Host.GITLAB else ""
     return tuple(_push(host, told, one, secret, name) for one in there)

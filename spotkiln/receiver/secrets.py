@@ -10,11 +10,11 @@ from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.prefect_api import secret
 
 log = logging.getLogger("spotkiln.receiver")
-# Blocks are read anew so often, aside. While Prefect is away the last value known counts.
+# So often blocks are read anew, beside the requests. While Prefect is away the last value counts.
 KEEP_SECONDS = 60.0
-# Nor does everyone who sends something make us ask.
+# The same block is asked for at most so often, however many requests come.
 ASK_SECONDS = 5.0
-# So long a request waits for a block that is not known yet, or that may have been replaced.
+# So long a request waits for a block that is not known yet or may have been replaced.
 PATIENCE_SECONDS = 1.0
 SHORTEST = 8
 
@@ -32,7 +32,7 @@ def _local(name: str, environment: Mapping[str, str]) -> str:
 
 
 class Secrets:
-    """Values stay in here; only names are ever told."""
+    """Keeps the values; errors and the log tell only names."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -65,7 +65,7 @@ class Secrets:
         return [name for name in names if not _local(name, self._environment)]
 
     async def keep_fresh(self, names: Iterable[str]) -> None:
-        """For ever: read the blocks among them anew."""
+        """Read the blocks among them again and again. Never returns."""
         names = tuple(names)
         while True:
             try:
@@ -85,7 +85,7 @@ class Secrets:
         return found
 
     async def find(self, names: tuple[str, ...]) -> dict[str, str]:
-        """Those that are there, by name.
+        """The secrets that are there, by name.
 
         Raises:
             InputError: one is too short to be one, or its file cannot be read.
@@ -97,6 +97,6 @@ class Secrets:
         return found
 
     async def find_newer(self, names: tuple[str, ...]) -> dict[str, str]:
-        """The same, the blocks among them read anew: one may have been replaced just now."""
+        """The same, with the blocks among them read anew: one may have been replaced just now."""
         await self._patiently(self._blocks_among(names))
         return self._known(names)

@@ -19,7 +19,7 @@ SECRET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class Settings(Noun):
-    """Each field is a variable SPOTKILN_RECEIVER_…; lists have spaces between."""
+    """Each field is a variable SPOTKILN_RECEIVER_…; the items of a list are separated by spaces."""
 
     address: str = "127.0.0.1"
     """Where it listens. TLS is a proxy's in front of it."""
@@ -33,7 +33,7 @@ class Settings(Noun):
     gitea_secrets: tuple[str, ...] = ()
     bitbucket_secrets: tuple[str, ...] = ()
     ci_secrets: tuple[str, ...] = ()
-    """Names of secrets; several while one is replaced, or one a team."""
+    """Names of secrets: several while one is being replaced, or one for each team."""
     github_hosts: tuple[str, ...] = ()
     gitlab_hosts: tuple[str, ...] = ()
     gitea_hosts: tuple[str, ...] = ()
@@ -41,11 +41,12 @@ class Settings(Noun):
     ci_hosts: tuple[str, ...] = ()
     """Hosts whose repositories each kind speaks for; the well-known ones if there are none."""
     ssh_config: Path | None = None
-    """What knows the aliases of hosts in the deployments' repositories; ~/.ssh/config if empty."""
+    """The ssh configuration with the aliases of hosts in the deployments' repositories; if empty,
+    ~/.ssh/config."""
     max_bytes: int = Field(default=25 * 1024 * 1024, ge=1024)
-    """Of a body: GitHub's own limit."""
+    """Of one body; the default is GitHub's own limit."""
     max_memory: int = Field(default=64 * 1024 * 1024, ge=1024)
-    """Of all bodies together, but for the first 64 KiB of each."""
+    """Of all bodies together; the first 64 KiB of each do not count."""
     body_seconds: float = Field(default=10.0, gt=0, le=300)
     """How long a body may take to come."""
     answer_seconds: float = Field(default=2.0, ge=0, le=8)
@@ -94,7 +95,7 @@ class Settings(Noun):
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """
         Raises:
-            InputError: a variable is unknown, or its value is none that it can have.
+            InputError: a variable is unknown, or has a value that does not fit.
         """
         given: dict[str, object] = {}
         for name, value in environment.items():

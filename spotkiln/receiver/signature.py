@@ -1,4 +1,5 @@
-"""Is a delivery from who it says? Decided over the raw body, before a byte of it is parsed."""
+"""Whether a delivery is signed by a secret of ours: decided over the raw body, before it is
+parsed."""
 
 import base64
 import binascii
@@ -12,7 +13,7 @@ from spotkiln.start.hooks import Host
 
 SIGNING = "whsec_"
 BEARER = "Bearer "
-# One of these is there before anybody looks at the body.
+# Without one of these headers the body is not even read.
 HEADERS = {
     Host.GITHUB: ("x-hub-signature-256",),
     Host.GITLAB: ("x-gitlab-token", "webhook-signature"),
@@ -25,7 +26,8 @@ TOLERANCE = timedelta(minutes=5)
 
 
 class Unsigned(InputError):
-    """Not signed by a secret of ours; the message names headers, never what was in them."""
+    """Not signed by a secret of ours. The message names headers and repeats none of their
+    values."""
 
 
 def _hex(secret: str, body: bytes) -> str:
@@ -47,7 +49,7 @@ def _header(headers: Mapping[str, str], name: str) -> str:
 def require(host: Host, headers: Mapping[str, str]) -> None:
     """
     Raises:
-        Unsigned: whatever the body is, it is not signed.
+        Unsigned: the delivery has no header with a signature.
     """
     if not any(headers.get(name) for name in HEADERS[host]):
         _header(headers, HEADERS[host][0])
@@ -102,7 +104,7 @@ def signed_by(
     found = ""
     for name, secret in secrets.items():
         try:
-            # All are tried, so that the time it takes tells nothing of which.
+            # All secrets are tried: how long it takes must not tell which one signed.
             if _signed(host, headers, body, secret, now):
                 found = name
         except Unsigned as error:

@@ -1,8 +1,8 @@
 """Deliveries on disk: those that wait for Prefect, and what became of the latest of the others.
 
-SQLite, one table, every change on the disk before it counts. A queue library hands out items; here
-it must also be seen what became of one, that one came before, and how those of a branch followed
-each other.
+SQLite, one table; every change is on the disk before it counts. No queue library is used: those
+hand out items, and here we must also know what became of an item, whether it came before, and in
+which order those of a branch came.
 """
 
 import logging
@@ -19,7 +19,7 @@ from spotkiln.start.push import Push
 
 log = logging.getLogger("spotkiln.receiver")
 KEEP = 1000
-# So often one is tried, for about a minute, before newer ones of its ref may pass it.
+# A delivery is tried so often, for about a minute, before newer ones of its ref may pass it.
 TRIES = 6
 TABLE = """
 CREATE TABLE IF NOT EXISTS deliveries (
@@ -39,11 +39,11 @@ CREATE TABLE IF NOT EXISTS deliveries (
     UNIQUE (repository, ref, before, after, secret, moment)
 )
 """
-# Two hooks may tell of one push, each for other deployments; and a branch may take the same step
-# twice: it is signer and time that tell these apart.
+# Two hooks may tell of one push, each for other deployments: the signer tells them apart. A branch
+# may also take the same step twice: the time tells these apart.
 SAME = "repository = ? AND ref = ? AND before = ? AND after = ? AND secret = ? AND moment = ?"
 COLUMNS = "number, id, push, repository, ref, before, after, waits, tries, due, answer"
-# Of a spool that an earlier version made: its rows, told apart as they are now.
+# Turns the table of an earlier version into this one.
 FIELD = "CASE WHEN json_valid(push) THEN coalesce(json_extract(push, '$.{}'), '') ELSE '' END"
 OLDER = f"""
 ALTER TABLE deliveries RENAME TO older;
@@ -53,9 +53,9 @@ SELECT {COLUMNS}, {FIELD.format("secret")}, replace({FIELD.format("pushed")}, 'Z
 FROM older;
 DROP TABLE older;
 """  # noqa: S608 - our own words
-# What could not be read, for a person to look at.
+# Rows that could not be read, for a person to look at.
 ASIDE = "CREATE TABLE IF NOT EXISTS aside (id TEXT PRIMARY KEY, push TEXT, answer TEXT)"
-# Waits, and for no other of its ref: a run of an older push, made later, would count as the newer.
+# Waits, and is the first of its ref: a run that an older push made later would count as the newer.
 FIRST = f"""
 waits AND NOT EXISTS (
     SELECT 1 FROM deliveries AS older
@@ -120,7 +120,8 @@ class Spool:
                     yield found
 
     def _read(self, row: sqlite3.Row) -> Delivery | None:
-        """None, and set aside, if it cannot be read: the others do not wait for it."""
+        """None if the row cannot be read. It is set aside, so that the others do not wait for
+        it."""
         try:
             return Delivery(
                 number=row["number"],
@@ -140,8 +141,8 @@ class Spool:
             return None
 
     def accept(self, push: Push) -> Delivery:
-        """Keep it; on return it is on the disk. A push that came before is that delivery again:
-        if it started something, that stands; if not, it is decided anew."""
+        """Keep the push; on return it is on the disk. A push that came before is the same delivery
+        again: if it started something, nothing changes; if not, it is decided anew."""
         key = _key(push)
         known = next(self._select(SAME, *key), None)
         if known is None:
@@ -151,7 +152,7 @@ class Spool:
                 (uuid4().hex, push.model_dump_json(), *key),
             )
         elif known.outcome and not known.outcome.runs:
-            # It has its place among the others anew: what came after it may have started already.
+            # It goes to the end of the line: what came after it may have started already.
             self._db.execute(
                 "UPDATE deliveries SET number = (SELECT max(number) + 1 FROM deliveries), "
                 "waits = 1, tries = 0, due = 0, push = ?, answer = '' WHERE number = ?",
@@ -160,7 +161,7 @@ class Spool:
         return next(self._select(SAME, *key))
 
     def accept_all(self, pushes: Iterable[Push]) -> list[Delivery]:
-        """All, or none, and the disk is waited for once."""
+        """All of them, or none. The disk is waited for once."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             kept = [self.accept(one) for one in pushes]
@@ -177,7 +178,7 @@ class Spool:
         return int(self._db.execute("SELECT count(*) FROM deliveries WHERE waits").fetchone()[0])
 
     def due(self, now: float, limit: int = 50) -> list[Delivery]:
-        """Those to be tried now, one of each ref, in the order in which they came."""
+        """The deliveries to try now: one of each ref, in the order in which they came."""
         return list(self._select(f"{FIRST} AND due <= ? ORDER BY number LIMIT ?", now, limit))
 
     def next_due(self) -> float | None:
@@ -204,7 +205,8 @@ class Spool:
         return any(not (one.outcome and one.outcome.refused) for one in found)
 
     def passed(self, delivery: Delivery) -> bool:
-        """Was it tried for so long that a newer push of the same ref started something before?"""
+        """Whether it was tried for so long that a newer push of the same ref started something
+        first."""
         if delivery.tries < TRIES:
             return False
         found = self._select(
@@ -220,7 +222,7 @@ class Spool:
         )
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
-        """It waits no more. Of those that do not, the latest are kept, to know them again."""
+        """It waits no more. The latest of those that do not wait are kept, to recognise them."""
         self._db.execute(
             "UPDATE deliveries SET waits = 0, answer = ? WHERE number = ?",
             (outcome.model_dump_json(), delivery.number),

@@ -1,5 +1,6 @@
-"""What the receiver tells Prefect of itself: how it is set up, for `spotkiln doctor`, and what
-the people of a deployment should hear of, as events. Neither is ever in the way of a push."""
+"""What the receiver tells Prefect: how it is set up, for `spotkiln doctor`; and, as events, why a
+push did not start a deployment that it may have been meant for. If Prefect cannot be told, the push
+is handed over all the same."""
 
 import asyncio
 import logging
@@ -18,7 +19,7 @@ log = logging.getLogger("spotkiln.receiver")
 
 
 async def publish(hooks: Hooks) -> None:
-    """Until Prefect has it."""
+    """Tell Prefect how this receiver is set up. Tries again until Prefect has it."""
     value = hooks.model_dump(mode="json")
     while True:
         try:
@@ -57,6 +58,7 @@ def event_of(push: Push, concern: Concern) -> dict[str, object]:
 
 
 async def tell(api: Api, push: Push, concerns: Iterable[Concern]) -> None:
+    """Log the concerns, and send each as an event of its deployment."""
     for one in concerns:
         log.warning("%s", one.reason)
     events = [event_of(push, one) for one in concerns]

@@ -13,23 +13,24 @@ from spotkiln.start.hooks import Host
 from spotkiln.start.repository import identity
 
 M = TypeVar("M", bound=BaseModel)
-# As hosts have them; anything else is not told.
+# As hosts have them. Anything else is left out: nobody is named.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SKIPS = re.compile(r"\[(skip[ -]ci|ci[ -]skip|no[ -]ci)\]", re.IGNORECASE)
 ZEROS = "0" * 40
 
 
 class Malformed(InputError):
-    """No payload of that host; the message says where, and never what stood there."""
+    """No payload of that host. The message says where it differs, and repeats none of it."""
 
 
 class NotJson(Malformed):
-    """Not even JSON."""
+    """The body is not JSON."""
 
 
 class Change(Noun):
-    """Of one ref. `message` is that of the commit, if the host tells it; `paths` are the files that
-    the pushed commits touch, None unless it is certain that these are all."""
+    """What one ref named before and names now. `message` is the commit's, if the host tells it.
+    `paths` are the files that the pushed commits touch; None unless it is certain that these are
+    all."""
 
     ref: str
     before: str
@@ -40,7 +41,7 @@ class Change(Noun):
 
 
 class Told(Noun):
-    """One delivery: a repository, by all of its names, and what changed in it."""
+    """What one delivery tells: a repository, by all of its names, and what changed in it."""
 
     repositories: tuple[str, ...]
     changes: tuple[Change, ...]
@@ -51,7 +52,7 @@ class Told(Noun):
 def parsed(model: type[M], body: bytes, host: Host) -> M:
     """
     Raises:
-        Malformed: the body is not that.
+        Malformed: the body does not fit the model.
     """
     try:
         return model.model_validate_json(body)
@@ -68,11 +69,11 @@ def identities(addresses: Iterable[str]) -> tuple[str, ...]:
 
 
 def named(*names: str) -> str:
-    """The first that is one."""
+    """The first of them, if it is a name; else none."""
     found = next((name for name in names if name), "")
     return found if NAME.fullmatch(found) else ""
 
 
 def skips(message: str) -> bool:
-    """Does the commit ask that nothing be done, in the words that CI systems know?"""
+    """Whether the commit asks that nothing be done, in the words that CI systems know."""
     return bool(SKIPS.search(message))
