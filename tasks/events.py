@@ -10,13 +10,13 @@ from spotkiln.tasks.step import say
 
 
 def announce(release: Release, *, started: bool = False) -> None:
-    """What a release has begun, or how it ended."""
+    """Tell that a release has started, or how it ended."""
     emit(event_of(release, started=started))
 
 
 def emit(event: Event) -> None:
-    """Hand the event over to be sent from another thread; the flow run is named with it. That
-    Prefect cannot be told is no reason to fail."""
+    """Send an event; another thread does it, and names the flow run with it. If Prefect cannot be
+    told, the release goes on."""
     try:
         emit_event(event=event.name, resource=event.resource, payload=dict(event.payload))
     except Exception as error:  # noqa: BLE001

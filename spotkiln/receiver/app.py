@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from spotkiln import __version__
 from spotkiln.errors import InputError
-from spotkiln.receiver import form, handover
+from spotkiln.receiver import encoding, handover
 from spotkiln.receiver.aliases import Aliases
 from spotkiln.receiver.bodies import Bodies
 from spotkiln.receiver.drain import Drain
@@ -23,7 +23,7 @@ from spotkiln.receiver.payload import EVENT, Malformed, NotJson, pushes_of
 from spotkiln.receiver.secrets import Secrets
 from spotkiln.receiver.settings import Settings
 from spotkiln.receiver.signature import HEADERS, Unsigned, require, signed_by
-from spotkiln.receiver.spool import Delivery, Run, Spool
+from spotkiln.receiver.spool import Delivery, Spool, StartedRun
 from spotkiln.receiver.tell import publish
 from spotkiln.start.hooks import Host
 from spotkiln.start.push import Ignored, Push
@@ -42,7 +42,7 @@ class Answer(BaseModel):
 
     state: Literal["started", "waiting", "ignored", "refused"]
     reason: str = ""
-    runs: tuple[Run, ...] = ()
+    runs: tuple[StartedRun, ...] = ()
     delivery: str = ""
     status: str = ""
 
@@ -84,7 +84,7 @@ BODY: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {"schema": {"type": "object"}},
-            form.TYPE: {"schema": {"type": "object", "properties": {"payload": {}}}},
+            encoding.TYPE: {"schema": {"type": "object", "properties": {"payload": {}}}},
         },
     },
     "parameters": [
@@ -147,16 +147,16 @@ class Receiver:
         headers = request.headers
         require(host, headers)
         await self.find_secrets(host)
-        kind = form.kind_of(headers.get("content-type", ""))
+        kind = encoding.kind_of(headers.get("content-type", ""))
         if kind is None:
-            raise HTTPException(415, f"set the hook's content type to {form.JSON}")
+            raise HTTPException(415, f"set the hook's content type to {encoding.JSON}")
         async with (
             self.bodies.read(request) as body,
             self._long if len(body) > LONG_BYTES else nullcontext(),
         ):
-            signed = await form.signed_part(host, kind, body)
+            signed = await encoding.signed_part(host, kind, body)
             signer = await self.signer(host, headers, signed)
-            payload = await form.payload_of(kind, body)
+            payload = await encoding.payload_of(kind, body)
             return await asyncio.to_thread(pushes_of, host, headers, payload, signer)
 
     async def take(self, host: Host, request: Request) -> Answer:
@@ -175,8 +175,8 @@ class Receiver:
             one.model_copy(update={"repositories": heard}) for one in pushes
         )
         waiting = [one for one in kept if one.outcome is None]
-        settled = await self.drain.all_settled(waiting, self.settings.answer_seconds)
-        return self.answer([settled.get(one.id, one) for one in kept])
+        finished = await self.drain.all_finished(waiting, self.settings.answer_seconds)
+        return self.answer([finished.get(one.id, one) for one in kept])
 
     def answer(self, deliveries: Sequence[Delivery]) -> Answer:
         """The answer to one delivery, of which each ref is kept as a delivery of its own."""

@@ -10,14 +10,14 @@ from itertools import islice
 
 from spotkiln.errors import InfrastructureError, PrefectAway
 from spotkiln.poll import Backoff
-from spotkiln.receiver.spool import Delivery, Outcome, Spool
+from spotkiln.receiver.spool import Delivery, Handled, Spool
 from spotkiln.start.push import Push
 
 BACKOFF = Backoff(first=1.0, factor=2.0, maximum=30.0)
 # While Prefect is away: it may be back at any moment, and all deliveries wait for it.
 AWAY = Backoff(first=0.5, factor=1.5, maximum=10.0)
 IDLE_SECONDS = 60.0
-HandOver = Callable[[Push, list[Push]], Awaitable[Outcome]]
+HandOver = Callable[[Push, list[Push]], Awaitable[Handled]]
 log = logging.getLogger("spotkiln.receiver")
 
 
@@ -35,22 +35,22 @@ class Drain:
         self._spool = spool
         self._hand_over = hand_over
         self._work = asyncio.Event()
-        self._settled: dict[str, asyncio.Event] = {}
+        self._finished: dict[str, asyncio.Event] = {}
         self._failures = 0
 
-    async def settled(self, delivery: Delivery, seconds: float) -> Delivery:
+    async def finished(self, delivery: Delivery, seconds: float) -> Delivery:
         """The delivery when it waits no more, or after so many seconds."""
-        done = self._settled.setdefault(delivery.id, asyncio.Event())
+        done = self._finished.setdefault(delivery.id, asyncio.Event())
         self._work.set()
         with suppress(TimeoutError):
             await asyncio.wait_for(done.wait(), seconds)
         return self._spool.find(delivery.id) or delivery
 
-    async def all_settled(
+    async def all_finished(
         self, deliveries: Sequence[Delivery], seconds: float
     ) -> dict[str, Delivery]:
         """By id: all of them when none waits any more, or after so many seconds."""
-        found = await asyncio.gather(*(self.settled(one, seconds) for one in deliveries))
+        found = await asyncio.gather(*(self.finished(one, seconds) for one in deliveries))
         return {one.id: one for one in found}
 
     def _as_known(self, delivery: Delivery) -> Push:
@@ -61,14 +61,14 @@ class Drain:
 
     async def _one(self, delivery: Delivery) -> None:
         if self._spool.passed(delivery):
-            outcome = Outcome(
+            outcome = Handled(
                 ignored=f"a newer push of {delivery.push.what} was handed over before"
             )
         else:
             outcome = await self._hand_over(self._as_known(delivery), self._spool.before(delivery))
-        self._spool.settle(delivery, outcome)
+        self._spool.finish(delivery, outcome)
         log.info("%s: %s", delivery.push.what, outcome.model_dump_json(exclude_defaults=True))
-        if done := self._settled.pop(delivery.id, None):
+        if done := self._finished.pop(delivery.id, None):
             done.set()
 
     async def _all_due(self) -> float:
@@ -90,7 +90,7 @@ class Drain:
                     # Whatever is wrong with this one: the others do not wait for it.
                     log.exception("delivery %s could not be handed over", delivery.id)
                     self._spool.put_off(delivery, time.time() + pause(BACKOFF, delivery.tries))
-        self._settled.clear()  # whoever still waits has been told, or waits for one put off
+        self._finished.clear()  # whoever still waits has been told, or waits for one put off
         following = self._spool.next_due()
         return IDLE_SECONDS if following is None else max(0.0, following - time.time())
 

@@ -9,7 +9,7 @@ from spotkiln.prefect_api import deployment as deployments
 from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import Api, connect, healthy
 from spotkiln.receiver.aliases import Aliases
-from spotkiln.receiver.spool import Outcome, Run
+from spotkiln.receiver.spool import Handled, StartedRun
 from spotkiln.receiver.tell import tell
 from spotkiln.start.deployment import RELEASE, Deployment
 from spotkiln.start.hooks import Hooks
@@ -39,7 +39,7 @@ async def listeners(api: Api) -> list[Listener]:
     return [one for one in map(_listener, found) if one]
 
 
-async def _begin(api: Api, start: Start) -> Run:
+async def _begin(api: Api, start: Start) -> StartedRun:
     """Create the run, or find the one that was created before, and cancel the runs that it makes
     needless.
 
@@ -60,7 +60,7 @@ async def _begin(api: Api, start: Start) -> Run:
         await runs.cancel(api, one.id, name=SUPERSEDED, message=message)
         log.info("cancelled run %s of %s: run %s is of a newer push", one.id, start.name, run.id)
     url = runs.page_of(run.id) or f"{api.url}/flow_runs/{run.id}"
-    return Run(deployment=start.name, id=run.id, url=url)
+    return StartedRun(deployment=start.name, id=run.id, url=url)
 
 
 class HandOver:
@@ -75,17 +75,17 @@ class HandOver:
         names = await self._aliases.of(str(one.app.get("repository", "")) for one in found)
         return [one.model_copy(update={"names": names}) for one in found]
 
-    async def _do(self, api: Api, push: Push, known: list[Push]) -> Outcome:
+    async def _do(self, api: Api, push: Push, known: list[Push]) -> Handled:
         stands = place(push, known)
         if stands is Place.OLDER:
-            return Outcome(ignored=f"{stands}: a newer push of {push.what} was accepted already")
+            return Handled(ignored=f"{stands}: a newer push of {push.what} was accepted already")
         back = stands is Place.BACK
         wanted = plan(push, await self._listeners(api), self._hooks, goes_back=back)
         runs = tuple([await _begin(api, one) for one in wanted.starts])
         await tell(api, push, wanted.concerns)
-        return Outcome(runs=runs, ignored=wanted.ignored, refused=wanted.refused)
+        return Handled(runs=runs, ignored=wanted.ignored, refused=wanted.refused)
 
-    async def __call__(self, push: Push, known: list[Push]) -> Outcome:
+    async def __call__(self, push: Push, known: list[Push]) -> Handled:
         """What became of the push in Prefect. `known` are the pushes of the same ref before it.
 
         To call it again is harmless: the runs are found by their idempotency keys.
@@ -98,7 +98,7 @@ class HandOver:
             async with connect() as api:
                 return await self._do(api, push, known)
         except PrefectRefused as error:
-            return Outcome(refused=f"Prefect refused the run ({error.code}): {error.said[:300]}")
+            return Handled(refused=f"Prefect refused the run ({error.code}): {error.said[:300]}")
         except NotInPrefect as error:
             # The deployment was deleted meanwhile: at the next try it is not listed any more.
             raise InfrastructureError(str(error)) from error

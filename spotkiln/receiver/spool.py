@@ -65,7 +65,7 @@ waits AND NOT EXISTS (
 """  # noqa: S608 - our own words
 
 
-class Run(Noun):
+class StartedRun(Noun):
     """A flow run that a delivery asked for."""
 
     deployment: str
@@ -73,10 +73,10 @@ class Run(Noun):
     url: str
 
 
-class Outcome(Noun):
+class Handled(Noun):
     """What became of a delivery."""
 
-    runs: tuple[Run, ...] = ()
+    runs: tuple[StartedRun, ...] = ()
     ignored: str = ""
     refused: str = ""
 
@@ -88,7 +88,7 @@ class Delivery(BaseModel):
     id: str
     push: Push
     tries: int = 0
-    outcome: Outcome | None = None
+    outcome: Handled | None = None
 
 
 def _key(push: Push) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ class Spool:
                 id=row["id"],
                 push=Push.model_validate_json(row["push"]),
                 tries=row["tries"],
-                outcome=None if row["waits"] else Outcome.model_validate_json(row["answer"]),
+                outcome=None if row["waits"] else Handled.model_validate_json(row["answer"]),
             )
         except ValidationError as error:
             log.error("delivery %s cannot be read, and is set aside: %s", row["id"], error)  # noqa: TRY400 - no fault of the code
@@ -221,7 +221,7 @@ class Spool:
             (until, delivery.number),
         )
 
-    def settle(self, delivery: Delivery, outcome: Outcome) -> None:
+    def finish(self, delivery: Delivery, outcome: Handled) -> None:
         """It waits no more. The latest of those that do not wait are kept, to recognise them."""
         self._db.execute(
             "UPDATE deliveries SET waits = 0, answer = ? WHERE number = ?",

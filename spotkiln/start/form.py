@@ -1,6 +1,6 @@
-"""Form: the flows' parameters by the titles that they have in the Prefect UI.
+"""Form: the flows' parameters, with the titles that the Prefect UI shows for them.
 
-Left to itself it shows a parameter's identifier; what a schema says of its own title wins.
+Without a title the UI shows a parameter's identifier. The title of a schema goes before a field's.
 """
 
 from typing import Annotated

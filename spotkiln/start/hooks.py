@@ -1,8 +1,9 @@
 """Hooks: who may speak for which repository.
 
-A secret proves who sends something, and not that the sender may speak of all repositories. So a
-kind of host speaks for the repositories of its own hosts; and where several secrets could, each
-deployment says by a tag whose word it takes.
+A secret proves who sent a delivery. It does not prove that the sender may speak for any repository
+that the delivery names. So a kind of host (GitHub, GitLab ...) speaks only for the repositories of
+its own hosts. Where several secrets could sign for a host, each deployment names by a tag the
+secret that it trusts.
 """
 
 from collections.abc import Iterable
@@ -11,16 +12,16 @@ from enum import StrEnum
 from spotkiln.noun import Noun
 from spotkiln.start.repository import host_of
 
-# How the receiver is set up: a variable of Prefect. Names of secrets and hosts, and no secret.
+# The Prefect variable that tells how the receiver is set up: names of secrets and hosts, no secret.
 VARIABLE = "spotkiln_receiver"
 # The event of a push that did not start a deployment that it may have been meant for.
 NOT_STARTED = "spotkiln.push.not-started"
-# On a deployment: the name of a secret, and no secret.
+# A tag of a deployment. It holds the name of a secret, and no secret.
 SECRET_TAG = "push:secret="  # noqa: S105
 
 
 class Host(StrEnum):
-    """Of repositories, or a CI system: who sends the push."""
+    """The kind of sender of a push: a host of repositories, or a CI system."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
@@ -29,7 +30,7 @@ class Host(StrEnum):
     CI = "ci"
 
 
-# Nobody else speaks for these.
+# The well-known hosts of each kind: no other kind speaks for these.
 HOSTS = {
     Host.GITHUB: ("github.com",),
     Host.GITLAB: ("gitlab.com",),
@@ -42,8 +43,8 @@ HOSTS = {
 class Hooks(Noun):
     """By kind of host: the names of its secrets, and the hosts whose repositories it speaks for.
 
-    Without hosts of its own a kind has the well-known ones. If no other kind has secrets, it also
-    speaks for all hosts that nobody else is known to have.
+    A kind without hosts has the well-known ones. If no other kind has secrets, it also speaks for
+    all hosts that are not known to be another kind's.
     """
 
     secrets: dict[Host, tuple[str, ...]] = {}  # noqa: RUF012 - pydantic copies defaults
@@ -53,7 +54,7 @@ class Hooks(Noun):
         return [kind for kind in Host if self.secrets.get(kind)]
 
     def speakers(self, host: str) -> list[Host]:
-        """The kinds whose word counts for the repositories of a host."""
+        """The kinds that have secrets and may speak for the repositories of a host."""
         known = [kind for kind in Host if host in (self.hosts.get(kind) or HOSTS[kind])]
         served = self._served()
         if known:
@@ -66,7 +67,7 @@ class Hooks(Noun):
         return tuple(x for x in repositories if kind in self.speakers(host_of(x)))
 
     def unheard(self, kind: Host, repository: str) -> str:
-        """Why a payload of this kind says nothing about that repository."""
+        """Why a payload of this kind counts for nothing at that repository."""
         host = host_of(repository)
         return (
             f"signed as {kind}, whose word does not count for repositories at {host}: if they are "

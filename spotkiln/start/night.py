@@ -1,4 +1,4 @@
-"""Night: what a nightly rebuild was asked for, and what came of it."""
+"""Night: what a nightly rebuild was asked for, and how it ended."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -23,7 +23,7 @@ SideBySide = Annotated[int, Field(ge=1, le=50)]
 
 
 class NightSpec(Noun):
-    """All that a person asks for."""
+    """All that a person can ask for."""
 
     base: BaseSpec = BaseSpec()
     builder: Builder = Builder()
@@ -58,8 +58,8 @@ FINE = {
 
 
 class Rebuilt(Noun):
-    """What came of one application (its deployment's name). `outcome` is the release's own, or
-    `failed`, or `quiet`: not started; `url` is its run's page."""
+    """How the release of one application ended; `application` is its deployment's name. `outcome`
+    is the release's own, or `failed`, or `quiet`: it was not started. `url` is its run's page."""
 
     application: str
     outcome: str
@@ -94,7 +94,7 @@ class Night(Noun):
 
 
 def is_on(value: object) -> bool:
-    """The switch's value; nothing is on.
+    """Whether the switch's value means on. No value means on.
 
     Raises:
         InputError: it says neither on nor off.
@@ -112,9 +112,9 @@ def is_on(value: object) -> bool:
 def chosen(
     deployed: Mapping[str, Mapping[str, Any]], wanted: Iterable[str], base: str
 ) -> list[str]:
-    """The names of the deployments to rebuild, sorted: of those that `wanted` (names or shell
-    patterns) means, those whose applications are baked on images of that base. `deployed` has
-    their parameters by name.
+    """The names of the deployments to rebuild, sorted. They are those that match `wanted` (names or
+    shell patterns) and whose applications are baked on images named `base`. `deployed` has all
+    deployments' parameters by name.
 
     Raises:
         InputError: one that was wanted by name is not there, or builds on another base.

@@ -1,4 +1,4 @@
-"""Order: which of several pushes of a ref is the newest, and which runs of them are needless."""
+"""Order: which of several pushes of a ref is the newest, and which of their runs are needless."""
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -16,11 +16,12 @@ class Place(StrEnum):
 
 
 def place(push: Push, known: Sequence[Push]) -> Place:
-    """Deliveries may overtake each other. `known`: those of the same ref, as they came.
+    """Where a push stands among `known`: the pushes of the same ref, in the order in which they
+    came.
 
-    What is known of the order: each push says what the ref named before it, and some hosts when
-    it happened. Where neither tells, the order of arrival does. Another hook may have told of this
-    very push: if nothing has come since, it stands where it stood.
+    Deliveries may overtake each other. Each push says what the ref named before it, and some hosts
+    say when it happened. Where neither tells the order, the order of arrival does. Another hook may
+    have told of this very push before: if nothing has come since, it stands where it stood.
     """
     while known and known[-1].same_as(push):
         known = known[:-1]
@@ -47,13 +48,13 @@ WITHOUT_SUCCESS = {"FAILED", "CRASHED", "CANCELLED", "CANCELLING"}
 
 
 def needless(newest: Run, others: Iterable[Run]) -> list[Run]:
-    """Of the same ref's runs, those that a newer one makes needless before they have begun. One
-    whose process is being started, Pending, is past being called back: it gives way itself."""
+    """Those of the same ref's runs that the newer one makes needless and that have not begun. A run
+    that is Pending has a process already: it is not cancelled, and gives way by itself."""
     return [one for one in others if one.created < newest.created and one.state == SCHEDULED]
 
 
 def superseded_by(own: Run, others: Iterable[Run]) -> Run | None:
-    """The newest run of the same ref that `own` gives way to: one that will be released, or has
-    been. One that failed is no reason not to release."""
+    """The newest run of the same ref that `own` gives way to: one that will release, or has
+    released. A run that failed is no reason to give way."""
     newer = [x for x in others if x.created > own.created and x.state not in WITHOUT_SUCCESS]
     return max(newer, key=lambda one: one.created, default=None)

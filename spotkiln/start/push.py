@@ -1,7 +1,7 @@
 """Push: what was pushed where, and which deployments it starts.
 
-A deployment listens by its own tags, `push:branch=main` and the like. So an application stays one
-stanza of prefect.yaml, and what listens can be seen, and changed, where the deployment is.
+A deployment listens to pushes by its own tags, such as `push:branch=main`. So an application stays
+one stanza of prefect.yaml, and what it listens to is seen and changed at the deployment.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from spotkiln.start.hooks import SECRET_TAG, Hooks, Host
 from spotkiln.start.repository import identity, path_of
 
 LISTENS = "push:"
-# On flow runs, so that those of one repository and branch are found.
+# A tag of flow runs, by which those of one repository and branch are found.
 PUSHED = "pushed:"
 COMMIT = r"^[0-9a-f]{40}([0-9a-f]{24})?$"
 HEADS, TAGS = "refs/heads/", "refs/tags/"
@@ -49,8 +49,8 @@ class Push(Noun):
 
     @property
     def moment(self) -> str:
-        """What tells a step that is taken again from one that is reported again: when it was, or
-        the host's own name for it; empty if the host tells neither."""
+        """When the push was, or else the host's own name for it; empty if the host tells neither.
+        It tells the same change made twice from one that is only reported twice."""
         return self.pushed.isoformat() if self.pushed else self.event
 
     @property
@@ -64,21 +64,22 @@ class Push(Noun):
         return f"{kind} {self.short.removeprefix('tags/')} of {self.repositories[0]}"
 
     def same_as(self, other: "Push") -> bool:
-        """The same change of the same ref, by whichever delivery it came."""
+        """Whether it is the same change of the same ref, whichever delivery told of it."""
         return (self.repositories[0], self.ref, self.before, self.after) == (
             *(other.repositories[0], other.ref, other.before, other.after),
         )
 
 
 class Ignored(Noun):
-    """Nothing is to be done, and that is all right."""
+    """Nothing is to be done, and nothing is wrong."""
 
     reason: str
 
 
 class Subscription(Noun):
-    """What a deployment listens to: patterns of branches and tags, whose signatures it takes
-    (none: that of the only secret), and whether a commit may ask that nothing be done."""
+    """What a deployment listens to: patterns of branches and tags. `secrets` are the names of those
+    that it trusts (none: the only one there is); `skip_ci`: a commit may ask that nothing be
+    done."""
 
     branches: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -90,7 +91,7 @@ class Subscription(Noun):
         """From a deployment's tags.
 
         Raises:
-            InputError: one begins with `push:` and is none of ours.
+            InputError: a tag begins with `push:` and means nothing.
         """
         kinds: dict[str, list[str]] = {"branch": [], "tag": [], "secret": [], "skip-ci": []}
         for tag in sorted(tags):
@@ -124,8 +125,8 @@ class Subscription(Noun):
 
 
 class Listener(Noun):
-    """A deployment that listens: `app` are its application's settings as they stand there, `names`
-    the hosts that ~/.ssh/config gives another name."""
+    """A deployment that listens to pushes. `app` are the application's settings as the deployment
+    has them. `names` are the hosts that ~/.ssh/config gives another name."""
 
     id: str
     name: str
@@ -135,12 +136,12 @@ class Listener(Noun):
 
     @property
     def repositories(self) -> tuple[str, ...]:
-        """What it may be called: as it is written there, and as ssh would reach it."""
+        """The names of its repository: as the deployment has it, and as ssh would reach it."""
         address = str(self.app.get("repository", ""))
         return tuple(dict.fromkeys((identity(address), identity(address, self.names))))
 
     def objection(self, hooks: Hooks) -> str:
-        """Why no push starts it, whatever is pushed; empty if one can."""
+        """Why no push at all can start it; empty if one can."""
         found = [hooks.objection(one, self.to.secrets) for one in self.repositories]
         return "" if "" in found else found[-1]
 
@@ -158,7 +159,7 @@ class Listener(Noun):
 
 
 class Start(Noun):
-    """One flow run to be: of this deployment, with these parameters."""
+    """A flow run that is to be created: of this deployment, with these parameters."""
 
     deployment: str
     name: str
@@ -168,8 +169,8 @@ class Start(Noun):
 
 
 class Concern(Noun):
-    """Something that the people of a deployment should hear of: it may not be what they meant.
-    `repository` is the deployment's at that time."""
+    """Something that the people of a deployment should know, for it may not be what they meant.
+    `repository` is the one that the deployment had at that time."""
 
     deployment: str
     name: str
@@ -177,8 +178,8 @@ class Concern(Noun):
     reason: str
 
 
-class Plan(Noun):
-    """What a push asks for: runs, or the reason why there are none."""
+class PushPlan(Noun):
+    """The runs that a push asks for, or the reason why there are none."""
 
     starts: tuple[Start, ...] = ()
     ignored: str = ""
@@ -202,8 +203,8 @@ def _start(push: Push, listener: Listener, *, goes_back: bool) -> Start:
     )
 
 
-def _elsewhere(push: Push, listeners: Sequence[Listener]) -> Plan:
-    """No deployment has that repository; perhaps one has it under another host's name."""
+def _elsewhere(push: Push, listeners: Sequence[Listener]) -> PushPlan:
+    """No deployment has that repository. Those that have its path at another host are told so."""
     paths = {path_of(one) for one in push.repositories}
     concerns = tuple(
         Concern(
@@ -220,12 +221,12 @@ def _elsewhere(push: Push, listeners: Sequence[Listener]) -> Plan:
         if one.to.wants(push.ref) and paths & {path_of(x) for x in one.repositories}
     )
     none = f"no deployment with push: tags has the repository {push.repositories[0]}"
-    return Plan(ignored="; ".join((none, *(x.reason for x in concerns))), concerns=concerns)
+    return PushPlan(ignored="; ".join((none, *(x.reason for x in concerns))), concerns=concerns)
 
 
 def plan(
     push: Push, listeners: Sequence[Listener], hooks: Hooks, *, goes_back: bool = False
-) -> Plan:
+) -> PushPlan:
     """The runs that a push asks for, one for each deployment that listens to it."""
     ours = [one for one in listeners if set(one.repositories) & set(push.repositories)]
     if not ours:
@@ -233,10 +234,10 @@ def plan(
     wanting = [one for one in ours if one.to.wants(push.ref)]
     if not wanting:
         names = ", ".join(sorted(one.name for one in ours))
-        return Plan(ignored=f"{names} does not listen to {push.what}")
+        return PushPlan(ignored=f"{names} does not listen to {push.what}")
     willing = [one for one in wanting if not (push.skips and one.to.skip_ci)]
     if not willing:
-        return Plan(ignored=f"the commit asks for it: [skip ci] ({wanting[0].name})")
+        return PushPlan(ignored=f"the commit asks for it: [skip ci] ({wanting[0].name})")
     objections = {one.id: one.objection(hooks) for one in willing}
     concerns = tuple(
         Concern(
@@ -250,15 +251,15 @@ def plan(
     )
     bound = [one for one in willing if not objections[one.id]]
     if not bound:
-        return Plan(refused="; ".join(one.reason for one in concerns), concerns=concerns)
+        return PushPlan(refused="; ".join(one.reason for one in concerns), concerns=concerns)
     trusting = [one for one in bound if not one.to.secrets or push.secret in one.to.secrets]
     if not trusting:
         reason = f"{bound[0].name} takes pushes that another secret signed"
-        return Plan(ignored=reason, concerns=concerns)
+        return PushPlan(ignored=reason, concerns=concerns)
     touched = [one for one in trusting if not one.untouched(push)]
     if not touched:
         where = trusting[0].app["folder"]
         reason = f"it touches nothing in {where}, nor what that depends on ({trusting[0].name})"
-        return Plan(ignored=reason, concerns=concerns)
+        return PushPlan(ignored=reason, concerns=concerns)
     starts = tuple(_start(push, one, goes_back=goes_back) for one in touched)
-    return Plan(starts=starts, concerns=concerns)
+    return PushPlan(starts=starts, concerns=concerns)

@@ -13,11 +13,10 @@ PATTERN = r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d [A-Za-z0-9_+/-]+
 
 
 class QuietHours(Noun):
-    """From `start` until before `end`, by the clocks of that time zone, over midnight if `end` is
-    the earlier one.
+    """From `start` until just before `end`, in that time zone; over midnight if `end` is earlier.
 
-    It is the clock on the wall that counts: the hour that is skipped in spring is in no window,
-    the one that comes twice in autumn is in its window both times.
+    The local time counts: an hour that is skipped in spring is in no window, and an hour that comes
+    twice in autumn is in its window both times.
     """
 
     start: time
@@ -51,7 +50,7 @@ class QuietHours(Noun):
         return cls(start=time.fromisoformat(start), end=time.fromisoformat(end), timezone=zone)
 
     def hold(self, now: datetime) -> bool:
-        """Whether this moment (of any time zone) is in them."""
+        """Whether this moment, in any time zone, is in the quiet hours."""
         clock = now.astimezone(ZoneInfo(self.timezone)).time()
         if self.start < self.end:
             return self.start <= clock < self.end

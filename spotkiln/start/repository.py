@@ -1,13 +1,13 @@
-"""Addresses of repositories: all that git takes for one repository are one here."""
+"""Addresses of repositories: all addresses of one repository have the same identity."""
 
 import os
 import re
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
-# What a path on this machine counts as.
+# The host of a path on this machine.
 HERE = "localhost"
-# Where the large hosts take SSH on port 443, for those whose firewall lets nothing else out.
+# Names by which large hosts take SSH on port 443, for networks whose firewall allows no other port.
 SSH_OVER_443 = {
     "ssh.github.com": "github.com",
     "altssh.gitlab.com": "gitlab.com",
@@ -35,9 +35,9 @@ def _split(address: str) -> tuple[str, str, str] | None:
 def identity(repository: str, names: Mapping[str, str] | None = None) -> str:
     """The same for all addresses of a repository: `example.com/team/shop`, or an absolute path.
 
-    User, port and scheme are left out, and so is the case of all that is not a path: hosts of
-    repositories do not tell `Shop` from `shop` either. `names`: what SSH calls a host by, for those
-    that ~/.ssh/config gives another name.
+    User, port and scheme are left out. Addresses are in lower case, for hosts of repositories do
+    not tell `Shop` from `shop` either; a path on this machine keeps its case. `names`: the real
+    names of the hosts that ~/.ssh/config gives another one.
     """
     address = repository.strip()
     parts = _split(address)
@@ -46,7 +46,7 @@ def identity(repository: str, names: Mapping[str, str] | None = None) -> str:
         return path.removesuffix("/.git").removesuffix(".git")
     scheme, host, path = parts
     if not host:
-        return address  # it fits nothing but itself
+        return address  # No other address is the same.
     if scheme.endswith("ssh"):
         host = (names or {}).get(host, host)
     host = host.lower().rstrip(".")
@@ -55,7 +55,7 @@ def identity(repository: str, names: Mapping[str, str] | None = None) -> str:
 
 
 def ssh_host(repository: str) -> str:
-    """The host as ssh is given it; empty if git does not use ssh for it."""
+    """The host as the address has it, if git uses ssh for it; else empty."""
     parts = _split(repository.strip())
     return parts[1] if parts and parts[0].endswith("ssh") else ""
 
@@ -66,5 +66,5 @@ def host_of(name: str) -> str:
 
 
 def path_of(name: str) -> str:
-    """Where an identity is on its host."""
+    """The path of an identity on its host."""
     return name if name.startswith("/") else name.partition("/")[2]

@@ -1,4 +1,4 @@
-"""What ~/.ssh/config makes of a host's name, as ssh itself reads it."""
+"""The real names of hosts that have an alias in ~/.ssh/config: ssh itself is asked for them."""
 
 import re
 import subprocess
@@ -7,13 +7,13 @@ from pathlib import Path
 from spotkiln import process
 
 SECONDS = 5.0
-# What it could take for an option is none.
+# A name that ssh could take for an option is none.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 ANY_HOST = "localhost"
 
 
 def _settings(host: str, config: Path | None) -> tuple[str, str]:
-    """All settings for a host, and what ssh complained of instead."""
+    """ssh's settings for a host; or nothing, and what went wrong."""
     command = ["ssh", "-G", *(["-F", str(config)] if config else []), "--", host]
     try:
         done = process.run(command, timeout_seconds=SECONDS)
@@ -26,7 +26,7 @@ def _settings(host: str, config: Path | None) -> tuple[str, str]:
 
 
 def real_name(host: str, config: Path | None = None) -> str:
-    """The HostName of an alias; the host itself if it has none, or there is no ssh to ask.
+    """The HostName of an alias; the host itself if it is no alias, or if ssh cannot be asked.
 
     `config` is read instead of this user's and the system's files.
     """
@@ -37,5 +37,5 @@ def real_name(host: str, config: Path | None = None) -> str:
 
 
 def trouble(config: Path | None = None) -> str:
-    """Why no alias can be known; empty if they can."""
+    """Why aliases cannot be looked up; empty if they can."""
     return _settings(ANY_HOST, config)[1]

@@ -1,4 +1,5 @@
-"""A nightly run's steps beside the base image: whether, which applications, and their releases."""
+"""The steps of a nightly run beside the base image: whether it runs, which applications it means,
+and their releases."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -85,7 +86,7 @@ class NightRun:
 
 @task(name="read switch", **STEP)
 def read_switch(name: str) -> bool:
-    """Whether the Prefect variable of that name is on; it is as long as nobody has made it.
+    """Whether the Prefect variable of that name is on. One that nobody has made counts as on.
 
     Raises:
         InputError: it says neither on nor off.
@@ -130,7 +131,7 @@ class _Releases:
 
 @task(name="rebuild", task_run_name="rebuild {application}", **STEP)
 def rebuild(application: str, spec: NightSpec, night: str) -> Rebuilt:
-    """Run `release/<application>` to its end. Tried again, it follows the same run."""
+    """Run `release/<application>` to its end. A second try follows the same run."""
     with connected() as prefect:
         rebuilt = rebuilding.rebuild(
             application,
@@ -146,13 +147,13 @@ def rebuild(application: str, spec: NightSpec, night: str) -> Rebuilt:
 
 
 def rebuild_all(night: NightRun, applications: list[str]) -> None:
-    """All of them, so many at a time; one that fails does not stop the others."""
+    """Rebuild all of them, so many at a time. One that fails does not stop the others."""
     spec = night.book.spec
     runner: ThreadPoolTaskRunner[Any]
     with ThreadPoolTaskRunner(max_workers=spec.side_by_side) as runner:
         shared = {"spec": spec, "night": night.book.id}
         futures: dict[str, PrefectFuture[Any]] = {
-            # Its type says that only coroutines can be submitted.
+            # By its type, only coroutines could be submitted.
             name: runner.submit(cast(Any, rebuild), {"application": name, **shared})
             for name in applications
         }
@@ -170,7 +171,7 @@ def publish_night(night: Night) -> None:
 
 @contextmanager
 def night_recorded(spec: NightSpec) -> Iterator[NightRun]:
-    """A night that is published whatever happens; the run's folder goes with it."""
+    """Keep the night's book, and publish it however the night ends. The run's folder is removed."""
     run = NightRun(spec)
     try:
         yield run

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkiln.receiver import form
+from spotkiln.receiver import encoding
 from spotkiln.receiver.payload import EVENT, Malformed, NotJson, pushes_of
 from spotkiln.start.hooks import Host
 from spotkiln.start.push import Ignored, Push
@@ -374,26 +374,26 @@ def test_whatever_bytes_come_a_push_was_readable(name: str, junk: bytes, at: int
 def test_a_form_holds_what_was_put_into_it(content: bytes, part: int) -> None:
     body = urlencode({"a": "1", "payload": content}).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(form, "PART_BYTES", part)
-        assert form.decoded(body) == content
+        patch.setattr(encoding, "PART_BYTES", part)
+        assert encoding.decoded(body) == content
 
 
 @pytest.mark.parametrize("body", [b"", b"payload", b"a=1&b=payload=2", b"{}"])
 def test_a_form_without_a_payload(body: bytes) -> None:
     with pytest.raises(Malformed, match="expected a field payload"):
-        form.decoded(body)
+        encoding.decoded(body)
 
 
 @pytest.mark.parametrize(
     ("content_type", "kind"),
     [
-        ("application/json", form.Kind.JSON),
-        ("Application/JSON; charset=utf-8", form.Kind.JSON),
-        ("application/x-www-form-urlencoded", form.Kind.FORM),
+        ("application/json", encoding.Kind.JSON),
+        ("Application/JSON; charset=utf-8", encoding.Kind.JSON),
+        ("application/x-www-form-urlencoded", encoding.Kind.FORM),
         ("multipart/form-data; boundary=x", None),
         ("text/plain", None),
         ("", None),
     ],
 )
-def test_how_a_body_is_encoded(content_type: str, kind: form.Kind | None) -> None:
-    assert form.kind_of(content_type) is kind
+def test_how_a_body_is_encoded(content_type: str, kind: encoding.Kind | None) -> None:
+    assert encoding.kind_of(content_type) is kind

@@ -12,7 +12,7 @@ import pytest
 from spotkiln.errors import InfrastructureError, PrefectAway
 from spotkiln.poll import Backoff
 from spotkiln.receiver.drain import AWAY, BACKOFF, Drain, pause
-from spotkiln.receiver.spool import KEEP, TRIES, Delivery, Outcome, Run, Spool
+from spotkiln.receiver.spool import KEEP, TRIES, Delivery, Handled, Spool, StartedRun
 from spotkiln.start.hooks import Host
 from spotkiln.start.push import Push
 from tests.receiver.service import commit
@@ -28,7 +28,7 @@ CREATE TABLE deliveries (
     UNIQUE (repository, ref, before, after)
 )
 """
-STARTED = Outcome(runs=(Run(deployment="release/shop", id="1", url="http://ui.test/1"),))
+STARTED = Handled(runs=(StartedRun(deployment="release/shop", id="1", url="http://ui.test/1"),))
 
 
 def push(before: str = "", after: str = "", repository: str = "example.com/shop") -> Push:
@@ -62,17 +62,17 @@ def test_the_same_push_is_the_same_delivery(spool: Spool) -> None:
     first = spool.accept(sent)
     assert spool.accept(sent).id == first.id
     assert spool.accept(push(before=sent.before)).id != first.id
-    spool.settle(first, STARTED)
+    spool.finish(first, STARTED)
     again = spool.accept(sent)
     assert (again.id, again.outcome) == (first.id, STARTED)
     assert spool.waiting() == 1
 
 
-@pytest.mark.parametrize("outcome", [Outcome(ignored="nobody"), Outcome(refused="409")])
-def test_what_started_nothing_is_decided_anew(spool: Spool, outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [Handled(ignored="nobody"), Handled(refused="409")])
+def test_what_started_nothing_is_decided_anew(spool: Spool, outcome: Handled) -> None:
     sent = push()
     first = spool.accept(sent)
-    spool.settle(first, outcome)
+    spool.finish(first, outcome)
     assert spool.waiting() == 0
     again = spool.accept(sent)
     assert (again.id, again.outcome) == (first.id, None)
@@ -81,8 +81,8 @@ def test_what_started_nothing_is_decided_anew(spool: Spool, outcome: Outcome) ->
 def test_what_is_decided_anew_comes_after_what_came_meanwhile(spool: Spool) -> None:
     """Or it would be taken for newer than what has been started since."""
     first, second = push(), push()
-    spool.settle(spool.accept(first), Outcome(ignored="nobody"))
-    spool.settle(spool.accept(second), STARTED)
+    spool.finish(spool.accept(first), Handled(ignored="nobody"))
+    spool.finish(spool.accept(second), STARTED)
     again = spool.accept(first)
     assert spool.before(again) == [second]
 
@@ -94,9 +94,9 @@ def test_two_hooks_that_tell_of_one_push_are_two_deliveries(spool: Spool) -> Non
     first, second = spool.accept(ours), spool.accept(theirs)
     assert first.id != second.id
     assert spool.accept(ours).id == first.id
-    spool.settle(first, Outcome(ignored="another secret"))
+    spool.finish(first, Handled(ignored="another secret"))
     assert [one.push.secret for one in spool.due(0)] == ["theirs"]
-    spool.settle(second, STARTED)
+    spool.finish(second, STARTED)
     # What the other started is no reason to start nothing.
     third = spool.accept(sent.model_copy(update={"secret": "third"}))
     assert third.outcome is None
@@ -107,7 +107,7 @@ def test_the_same_step_taken_again_is_another_push(spool: Spool) -> None:
     sent = push()
     at_one = sent.model_copy(update={"pushed": datetime(2024, 5, 1, 13, tzinfo=UTC)})
     at_two = sent.model_copy(update={"pushed": datetime(2024, 5, 1, 14, tzinfo=UTC)})
-    spool.settle(spool.accept(at_one), STARTED)
+    spool.finish(spool.accept(at_one), STARTED)
     assert spool.accept(at_one).outcome == STARTED
     assert spool.accept(at_two).outcome is None
 
@@ -128,7 +128,7 @@ def test_all_refs_of_a_delivery_are_kept_or_none(spool: Spool) -> None:
 
 def test_a_row_that_cannot_be_read_is_set_aside(spool: Spool, tmp_path: Path) -> None:
     first, second, third = (spool.accept(push()) for _ in range(3))
-    spool.settle(third, STARTED)
+    spool.finish(third, STARTED)
     with closing(sqlite3.connect(tmp_path / "deliveries.sqlite", isolation_level=None)) as db:
         db.execute("UPDATE deliveries SET push = '{\"host\": 7' WHERE id = ?", (first.id,))
         db.execute("UPDATE deliveries SET answer = 'x' WHERE id = ?", (third.id,))
@@ -159,8 +159,8 @@ def test_a_spool_of_an_earlier_version_loses_nothing(tmp_path: Path) -> None:
 
 def test_the_pushes_before_it_of_the_same_ref(spool: Spool) -> None:
     first, ignored, other, last = push(), push(), push(repository="example.com/blog"), push()
-    spool.settle(spool.accept(first), STARTED)
-    spool.settle(spool.accept(ignored), Outcome(ignored="nobody"))
+    spool.finish(spool.accept(first), STARTED)
+    spool.finish(spool.accept(ignored), Handled(ignored="nobody"))
     spool.accept(other)
     waiting = push()
     spool.accept(waiting)
@@ -172,7 +172,7 @@ def test_the_pushes_before_it_of_the_same_ref(spool: Spool) -> None:
 def test_what_stays_on_the_disk_is_bounded(spool: Spool, tmp_path: Path) -> None:
     kept = spool.accept(push())
     for _ in range(KEEP + 50):
-        spool.settle(spool.accept(push()), STARTED)
+        spool.finish(spool.accept(push()), STARTED)
     rows = sqlite3.connect(tmp_path / "deliveries.sqlite").execute(
         "SELECT count(*) FROM deliveries"
     )
@@ -192,7 +192,7 @@ def test_pauses_grow_to_a_bound() -> None:
 
 
 async def emptied(
-    spool: Spool, hand_over: Callable[[Push, list[Push]], Awaitable[Outcome]]
+    spool: Spool, hand_over: Callable[[Push, list[Push]], Awaitable[Handled]]
 ) -> None:
     """Until nothing waits."""
     draining = asyncio.create_task(Drain(spool, hand_over).run())
@@ -210,7 +210,7 @@ def test_in_the_order_in_which_they_came(spool: Spool) -> None:
         spool.accept(one)
     seen: list[Push] = []
 
-    async def hand_over(one: Push, known: list[Push]) -> Outcome:
+    async def hand_over(one: Push, known: list[Push]) -> Handled:
         assert known == seen
         seen.append(one)
         return STARTED
@@ -225,7 +225,7 @@ def test_while_prefect_is_away_they_wait_in_order(spool: Spool) -> None:
         spool.accept(one)
     tries: list[Push] = []
 
-    async def hand_over(one: Push, _: list[Push]) -> Outcome:
+    async def hand_over(one: Push, _: list[Push]) -> Handled:
         tries.append(one)
         if len(tries) < 3:
             raise PrefectAway("away")
@@ -241,7 +241,7 @@ def test_one_that_prefect_fails_at_lets_those_of_other_refs_pass(spool: Spool) -
         spool.accept(one)
     tries: list[Push] = []
 
-    async def hand_over(one: Push, _: list[Push]) -> Outcome:
+    async def hand_over(one: Push, _: list[Push]) -> Handled:
         tries.append(one)
         if one == bad and tries.count(bad) < 2:
             raise InfrastructureError("500")
@@ -262,7 +262,7 @@ def test_one_that_prefect_always_fails_at_does_not_hold_its_branch(
     bad, newer = (spool.accept(push()) for _ in range(2))
     tries: list[Push] = []
 
-    async def hand_over(one: Push, _: list[Push]) -> Outcome:
+    async def hand_over(one: Push, _: list[Push]) -> Handled:
         tries.append(one)
         if one == bad.push:
             raise InfrastructureError("500")
@@ -270,8 +270,8 @@ def test_one_that_prefect_always_fails_at_does_not_hold_its_branch(
 
     asyncio.run(emptied(spool, hand_over))
     assert tries == [bad.push] * TRIES + [newer.push]
-    settled = spool.find(bad.id)
-    assert settled and settled.outcome and "newer push" in settled.outcome.ignored
+    finished = spool.find(bad.id)
+    assert finished and finished.outcome and "newer push" in finished.outcome.ignored
 
 
 def test_what_nobody_foresaw_of_one_is_not_in_the_way_of_others(spool: Spool) -> None:
@@ -280,7 +280,7 @@ def test_what_nobody_foresaw_of_one_is_not_in_the_way_of_others(spool: Spool) ->
         spool.accept(one)
     tries: list[Push] = []
 
-    async def hand_over(one: Push, _: list[Push]) -> Outcome:
+    async def hand_over(one: Push, _: list[Push]) -> Handled:
         tries.append(one)
         if one == bad and tries.count(bad) < 2:
             raise ValueError("a bug")
@@ -296,7 +296,7 @@ def test_what_nobody_foresaw_does_not_end_it(spool: Spool, monkeypatch: pytest.M
     spool.accept(sent)
     tries: list[Push] = []
 
-    async def hand_over(one: Push, _: list[Push]) -> Outcome:
+    async def hand_over(one: Push, _: list[Push]) -> Handled:
         tries.append(one)
         if len(tries) == 1:
             raise ValueError("a bug")
@@ -309,16 +309,16 @@ def test_what_nobody_foresaw_does_not_end_it(spool: Spool, monkeypatch: pytest.M
 def test_who_waits_for_an_answer_gets_it(spool: Spool) -> None:
     sent = push()
 
-    async def hand_over(one: Push, _: list[Push]) -> Outcome:
+    async def hand_over(one: Push, _: list[Push]) -> Handled:
         assert one == sent
         return STARTED
 
     async def both() -> tuple[Delivery, Delivery]:
         drain = Drain(spool, hand_over)
         delivery = spool.accept(sent)
-        too_soon = await drain.settled(delivery, 0.01)
+        too_soon = await drain.finished(delivery, 0.01)
         draining = asyncio.create_task(drain.run())
-        in_time = await drain.settled(delivery, 20)
+        in_time = await drain.finished(delivery, 20)
         draining.cancel()
         return too_soon, in_time
 
@@ -331,18 +331,18 @@ def handed_over(spool: Spool, *pushes: Push) -> list[tuple[str, ...] | None]:
     """The files that each was handed over with."""
     seen = []
 
-    async def hand_over(push: Push, known: list[Push]) -> Outcome:
+    async def hand_over(push: Push, known: list[Push]) -> Handled:
         seen.append(push.paths)
-        return Outcome(ignored="it touches nothing")
+        return Handled(ignored="it touches nothing")
 
-    async def settle() -> None:
+    async def finish() -> None:
         drain = Drain(spool, hand_over)
         running = asyncio.create_task(drain.run())
         for one in pushes:
-            await drain.settled(spool.accept(one), 5)
+            await drain.finished(spool.accept(one), 5)
         running.cancel()
 
-    asyncio.run(settle())
+    asyncio.run(finish())
     return seen
 
 
@@ -359,5 +359,5 @@ def test_the_files_of_a_push_count_only_if_none_before_it_was_lost(spool: Spool)
 
 def test_nor_if_the_one_before_it_was_refused(spool: Spool) -> None:
     a, b, c = (commit() for _ in range(3))
-    spool.settle(spool.accept(touching(a, b)), Outcome(refused="Prefect refused the run"))
+    spool.finish(spool.accept(touching(a, b)), Handled(refused="Prefect refused the run"))
     assert handed_over(spool, touching(b, c)) == [None]

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from spotkiln.errors import InputError
 from spotkiln.start.hooks import Hooks, Host
-from spotkiln.start.push import Listener, Plan, Push, Start, Subscription, plan
+from spotkiln.start.push import Listener, Push, PushPlan, Start, Subscription, plan
 from spotkiln.start.repository import identity
 from tests.unit.pushes import SHOP, A, B, C, D, push
 
@@ -143,7 +143,7 @@ def test_one_push_starts_every_deployment_that_listens() -> None:
     ],
 )
 def test_what_is_ignored_says_why(sent: Push, listening: list[Listener], reason: str) -> None:
-    assert plan(sent, listening, TWO_SECRETS) == Plan(ignored=reason)
+    assert plan(sent, listening, TWO_SECRETS) == PushPlan(ignored=reason)
 
 
 def test_a_deployment_says_whose_word_it_takes() -> None:
@@ -310,7 +310,7 @@ def test_a_push_that_touches_the_folder_or_what_it_depends_on(
 )
 def test_a_push_that_touches_neither_releases_nothing(paths: tuple[str, ...]) -> None:
     found = plan(push(paths=paths), [in_folder(**WEB)], ONE_SECRET)
-    assert found == Plan(
+    assert found == PushPlan(
         ignored="it touches nothing in apps/web, nor what that depends on (release/shop)"
     )
 
