@@ -158,6 +158,18 @@ variable "notify" {
   description = "Whether the server tells systemd when it is ready (Type=notify), as puma does; otherwise Type=exec."
 }
 
+variable "writable" {
+  type        = list(string)
+  default     = ["db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"]
+  description = "Folders below the application's that it may write to when it runs; made where they are missing."
+}
+
+variable "hardening" {
+  type        = string
+  default     = "standard"
+  description = "How much the units are forbidden: strict, standard or basic."
+}
+
 variable "migrate_seconds" {
   type        = number
   default     = 600
@@ -244,6 +256,8 @@ build {
       "SPOTKILN_ARCHIVE=/tmp/${basename(var.app_archive)}",
       "SPOTKILN_UNITS=/tmp/systemd",
       "SPOTKILN_TYPE=${var.notify ? "notify" : "exec"}",
+      "SPOTKILN_WRITABLE=${join(" ", var.writable)}",
+      "SPOTKILN_HARDENING=${var.hardening}",
       "SPOTKILN_MIGRATE_SECONDS=${var.migrate_seconds}",
       "SPOTKILN_START_SECONDS=${var.start_seconds}",
       "SPOTKILN_STOP_SECONDS=${var.stop_seconds}",

@@ -21,7 +21,8 @@ packer validate "${variables[@]}" "${app[@]}" -var "report_dir=$scratch/report" 
 
 # The units name programs of the machines that they are for, which this one need not have.
 mkdir -p "$scratch/units"
-APP=demo-web-app APP_USER=daemon FOLDER=/srv/demo-web-app PORT=3000 TYPE=notify MIGRATE_SECONDS=600 START_SECONDS=90 STOP_SECONDS=70 \
+APP=demo-web-app APP_USER=daemon FOLDER=/srv/demo-web-app PORT=3000 TYPE=notify \
+  MIGRATE_SECONDS=600 START_SECONDS=90 STOP_SECONDS=70 HARDENING=standard WRITABLE='log tmp/pids' \
   START_COMMAND=true MIGRATE_COMMAND=true bash systemd/render.sh "$scratch/units"
 cp systemd/host/*.service systemd/host/*.socket "$scratch/units"
 for unit in systemd/host/*.service; do

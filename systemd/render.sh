@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Writes an application's units to the folder $1 from the templates beside this script.
-# Reads from the environment: APP, APP_USER, FOLDER (where the application is), PORT, TYPE (notify or exec), MIGRATE_SECONDS,
-# START_SECONDS, STOP_SECONDS, START_COMMAND, MIGRATE_COMMAND. Exits with 30 on values that no unit
+# Reads from the environment: APP, APP_USER, FOLDER (where the application is), PORT, TYPE (notify or
+# exec), MIGRATE_SECONDS, START_SECONDS, STOP_SECONDS, START_COMMAND, MIGRATE_COMMAND, HARDENING (a
+# level), WRITABLE (folders below FOLDER, with blanks between them). Exits with 30 on values that no unit
 # can have.
 set -euo pipefail
 # The & in a value is a character, not "what was matched".
@@ -40,6 +41,15 @@ quote() {
   printf '%s' "$text"
 }
 
+# A folder that is gone is none that the unit fails for.
+writable_paths() {
+  local folder paths=()
+  for folder in $WRITABLE; do
+    paths+=("-$FOLDER/$folder")
+  done
+  printf '%s' "${paths[*]}"
+}
+
 render() {
   local text
   text=$(<"$templates/$1")
@@ -53,11 +63,14 @@ render() {
   text=${text//@STOP_SECONDS@/$STOP_SECONDS}
   # Four starts, each with its pause, and a little.
   text=${text//@START_LIMIT_INTERVAL@/$((4 * START_SECONDS + 30))}
+  text=${text//@WRITABLE@/$(writable_paths)}
   text=${text//@START_COMMAND@/$(quote "$(replacing "$START_COMMAND")")}
   text=${text//@MIGRATE_COMMAND@/$(quote "$MIGRATE_COMMAND")}
   install -D -m 0644 /dev/stdin "$target/$2" <<<"$text"
 }
 
+# A part of a path, but not . or ..
+readonly part='([A-Za-z0-9_@+-]|\.[A-Za-z0-9_@+-])[A-Za-z0-9._@+-]*'
 expect APP '[a-z][a-z0-9-]{0,31}'
 expect APP_USER '[a-z_][a-z0-9_-]{0,30}'
 expect FOLDER '/srv(/[A-Za-z0-9._@+][A-Za-z0-9._@+-]*)+'
@@ -66,14 +79,20 @@ expect TYPE 'notify|exec'
 expect MIGRATE_SECONDS '[0-9]{1,5}'
 expect START_SECONDS '[0-9]{1,5}'
 expect STOP_SECONDS '[0-9]{1,5}'
+expect HARDENING 'strict|standard|basic'
+expect WRITABLE "( *$part(/$part)*)* *"
 expect START_COMMAND $'[^\n]*[^ \t\n][^\n]*'
 expect MIGRATE_COMMAND $'[^\n]*[^ \t\n][^\n]*'
 
+hardening=hardening-$HARDENING.conf
+[[ $HARDENING != strict ]] || hardening=hardening.conf
 render app.service "$APP.service"
 render app-migrate.service "$APP-migrate.service"
 render app-hostname.service "$APP-hostname.service"
 render app-interruption.service "$APP-interruption.service"
 render app-role.service "$APP-role.service"
 render app-console.service "$APP-console.service"
-render hardening.conf "$APP.service.d/hardening.conf"
-render hardening.conf "$APP-migrate.service.d/hardening.conf"
+for unit in "$APP" "$APP-migrate"; do
+  render "$hardening" "$unit.service.d/hardening.conf"
+  render writable.conf "$unit.service.d/writable.conf"
+done

@@ -31,6 +31,14 @@ unpack() {
   chown -R "$user:$user" "$released"
 }
 
+# The folders that it may write to when it runs: a unit can only open what is there.
+make_writable() {
+  local folder
+  for folder in $SPOTKILN_WRITABLE; do
+    runuser -u "$user" -- mkdir --parents "/srv/$app/$folder"
+  done
+}
+
 write_environment() {
   install -d -m 0755 "$etc"
   decode "$SPOTKILN_ENVIRONMENT_BASE64" >"$etc/environment"
@@ -66,7 +74,8 @@ install_units() {
     MIGRATE_COMMAND=$(decode "$SPOTKILN_MIGRATE_BASE64") \
     APP=$app APP_USER=$user FOLDER=$folder PORT=$SPOTKILN_PORT TYPE=$SPOTKILN_TYPE \
     MIGRATE_SECONDS=$SPOTKILN_MIGRATE_SECONDS START_SECONDS=$SPOTKILN_START_SECONDS \
-    STOP_SECONDS=$SPOTKILN_STOP_SECONDS \
+    STOP_SECONDS=$SPOTKILN_STOP_SECONDS HARDENING=$SPOTKILN_HARDENING \
+    WRITABLE=$SPOTKILN_WRITABLE \
     bash "$SPOTKILN_UNITS/render.sh" "$units"
   cp -r "$units"/. /etc/systemd/system/
   rm -rf "$units"
@@ -103,11 +112,14 @@ verify_units() {
 make_user
 unpack
 write_environment
+make_writable
 build || {
   end_leftovers
   echo "app: the build command failed; its own message is above" >&2
   exit "$DEPENDENCIES"
 }
 end_leftovers
+# The build may have cleared one away.
+make_writable
 install_units
 rm -f "$SPOTKILN_ARCHIVE"

@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field, field_validator
 
-from spotkiln.bake.description import Description, why_no_path
+from spotkiln.bake.description import Description, Hardening, why_no_path
 from spotkiln.noun import Noun
 
 # What the form in the Prefect UI refuses before anything is stored; the validators below say it
@@ -114,6 +114,8 @@ class App(Noun):
     user: str
     environment: dict[str, str]
     test_environment: dict[str, str]
+    writable: tuple[str, ...]
+    hardening: Hardening
     migrate_seconds: int
     start_seconds: int
     stop_seconds: int
@@ -136,6 +138,9 @@ DEFAULTS = Description(
     user="webapp",
     environment={"RAILS_ENV": "production"},
     test_environment={"RAILS_ENV": "test"},
+    # What Rails 6 to 8 as generated writes: SQLite, its schema, logs, uploads, pid file, caches.
+    writable=("db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"),
+    hardening=Hardening.STANDARD,
     migrate_seconds=600,
     start_seconds=90,
     stop_seconds=70,

@@ -2,6 +2,7 @@
 a deployment may say otherwise. Whatever is None is left open."""
 
 import re
+from enum import StrEnum
 from typing import Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
@@ -12,6 +13,18 @@ from spotkiln.noun import Noun, left_open
 HEALTH_PATH = r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$"
 # From the repository's top, in git's own way of writing it: nothing absolute, no `.`, no `..`.
 PATH = r"^(?!/)(?!\.{1,2}(/|$))(?!.*/\.{0,2}(/|$))[^\\*?\[\x00-\x1f\x7f]+$"
+
+# What a unit's ReadWritePaths takes without any quoting.
+_PART = r"(?:[A-Za-z0-9_@+-]|\.[A-Za-z0-9_@+-])[A-Za-z0-9._@+-]*"
+FOLDER = rf"{_PART}(?:/{_PART})*"
+
+
+class Hardening(StrEnum):
+    """A level; systemd/ has a file for each."""
+
+    STRICT = "strict"
+    STANDARD = "standard"
+    BASIC = "basic"
 
 
 def why_no_path(path: str) -> str:
@@ -107,6 +120,21 @@ class Description(Noun):
         "on the machine that tests, nothing of the environment above is there.",
         json_schema_extra=left_open(),
     )
+    writable: tuple[str, ...] | None = Field(
+        default=None,
+        title="Writable folders",
+        description="Folders of the application that it may write to when it runs, from its own "
+        "top. All else of it is read-only. What is in them is lost with the server.",
+        json_schema_extra=left_open(),
+    )
+    hardening: Hardening | None = Field(
+        default=None,
+        title="Hardening",
+        description="How much the units are forbidden. standard: what puma, gunicorn, uvicorn, "
+        "Node, Go and the JVM can do without. strict: it sees nothing of the machine either. "
+        "basic: for what brings a sandbox of its own, such as a browser.",
+        json_schema_extra=left_open(),
+    )
     migrate_seconds: int | None = Field(
         default=None,
         title="Migration limit (s)",
@@ -198,6 +226,17 @@ class Description(Noun):
             if "\n" in value or "\0" in value:
                 raise ValueError(f"the value of {name} must be a single line")
         return variables
+
+    @field_validator("writable")
+    @classmethod
+    def _folders(cls, folders: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for folder in folders or ():
+            if not re.fullmatch(FOLDER, folder):
+                raise ValueError(
+                    f"expected a folder of the application, such as tmp or public/uploads, got "
+                    f"{folder!r}: nothing absolute, no `..`, and of letters, digits and ._@+- alone"
+                )
+        return folders
 
     @field_validator("depends_on")
     @classmethod

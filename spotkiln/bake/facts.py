@@ -85,7 +85,8 @@ class Listener(Noun):
     process: str = ""
 
     def __str__(self) -> str:
-        return f"{self.process} at {self.address}:{self.port}".strip()
+        place = f"{self.address}:{self.port}"
+        return f"{self.process} at {place}" if self.process else place
 
     @property
     def local(self) -> bool:

@@ -58,10 +58,13 @@ def _folder_to_change(path: str, facts: Facts) -> str:
     home = PurePosixPath("/srv", facts.app)
     place = PurePosixPath(path)
     inside = place.relative_to(home) if place.is_relative_to(home) else place
-    if not path or inside.is_absolute():
+    # A file beside the program: what is added must be a folder.
+    alone = len(inside.parts) == 1 and inside.suffix
+    if not path or inside.is_absolute() or alone:
         return f"Let it write into a folder that `writable` names, or into {state}"
-    parts = inside.parts[:2] if inside.parts[0].startswith(".") else inside.parts[:1]
-    folder = "/".join(parts if len(inside.parts) > len(parts) else inside.parts)
+    # Of .next the cache alone: what is beside it is the program.
+    hidden = inside.parts[0].startswith(".")
+    folder = "/".join(inside.parts[: 2 if hidden else 1])
     return f"Add {folder} to `writable`, or let it write into {state}"
 
 

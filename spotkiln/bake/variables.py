@@ -29,6 +29,8 @@ def app_variables(app: App) -> dict[str, Any]:
         "migrate_command": app.migrate or "true",
         "start_command": app.start,
         "notify": app.notify,
+        "writable": list(app.writable),
+        "hardening": str(app.hardening),
         "migrate_seconds": app.migrate_seconds,
         "start_seconds": app.start_seconds,
         "stop_seconds": app.stop_seconds,

@@ -32,7 +32,7 @@ if ARGV == ["migrate"]
   exit
 end
 case mode
-when "frozen" then File.write("tmp/server.pid", Process.pid)
+when "frozen" then File.write("data/server.pid", Process.pid)
 when "killed" then Process.kill("KILL", Process.pid)
 when "library" then abort "libpq.so.5: cannot open shared object file: No such file or directory"
 when "ends" then exit
@@ -58,6 +58,7 @@ def bake(cloud: Cloud, folder: Path, *, notify: bool = False) -> str:
     (folder / "shop.rb").write_text(PROGRAM)
     with tarfile.open(folder / "app.tar.gz", "w:gz") as archive:
         archive.add(folder / "shop.rb", "shop.rb")
+        archive.add(folder / "shop.rb", "data/shop.rb")
     return cloud.bake(
         "app",
         f"shop {notify}",
@@ -126,9 +127,9 @@ def test_it_is_told_why_it_does_not_serve(cloud: Cloud, image: str, tmp_path: Pa
     machine = cloud.boot(image)
     address = f"http://{machine.address}:{APP.port}/health"
     expected: Mapping[str, list[str]] = {
-        "local": ["it listens for this machine alone 127.0.0.1:8080", "0.0.0.0"],
-        "port": ["it listens at another port than 8080 0.0.0.0:8000", "$PORT"],
-        "frozen": ["it writes to tmp/server.pid, which is read-only", "Add tmp to `writable`"],
+        "local": ["it listens for this machine alone (", "127.0.0.1:8080)", "0.0.0.0"],
+        "port": ["it listens at another port than 8080 (", "0.0.0.0:8000)", "$PORT"],
+        "frozen": ["it writes to data/server.pid, which is read-only", "Add data to `writable`"],
         "killed": ["ended by signal 9", "too little memory", "`build.instance_type`"],
         "library": ["the shared library libpq.so.5 is missing", "exit status 1"],
         "ends": ["the start command has ended, without an error", "in the foreground"],

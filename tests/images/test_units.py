@@ -215,3 +215,51 @@ def test_values_that_no_unit_can_have_are_refused(tmp_path: Path, name: str, val
     assert name in done.stderr
     assert value in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+# What it may do, and where it may write.
+
+
+@needs_systemd
+@pytest.mark.parametrize(("level", "tenths"), [("strict", 29), ("standard", 29), ("basic", 60)])
+def test_each_level_keeps_its_exposure(tmp_path: Path, level: str, tenths: int) -> None:
+    assert render(tmp_path, HARDENING=level).returncode == 0
+    for service in (APP, f"{APP}-migrate"):
+        unit = str(tmp_path / f"{service}.service")
+        command = ["systemd-analyze", "security", "--offline=true", f"--threshold={tenths}"]
+        done = subprocess.run([*command, "--no-pager", unit], capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("level", ["strict", "standard", "basic"])
+def test_at_each_level_it_is_nobody_and_its_files_are_read_only(tmp_path: Path, level: str) -> None:
+    assert render(tmp_path, HARDENING=level).returncode == 0
+    service = read(tmp_path / f"{APP}.service.d" / "hardening.conf")["Service"]
+    assert (service["ProtectSystem"], service["NoNewPrivileges"]) == ("strict", "yes")
+    assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == ""
+
+
+def test_by_default_it_sees_processors_and_memory(folder: Path) -> None:
+    """Node's os.cpus() is empty without, and what looks into /proc/meminfo fails."""
+    for service in (APP, f"{APP}-migrate"):
+        assert (
+            "ProcSubset" not in read(folder / f"{service}.service.d" / "hardening.conf")["Service"]
+        )
+
+
+@pytest.mark.parametrize("service", [APP, f"{APP}-migrate"])
+def test_it_may_write_to_its_own_folders_alone(folder: Path, service: str) -> None:
+    found = read(folder / f"{service}.service.d" / "writable.conf")["Service"]["ReadWritePaths"]
+    assert found.split() == [
+        f"-/srv/{APP}/{path}" for path in ("log", "tmp", "tmp/pids", ".next/cache")
+    ]
+
+
+@pytest.mark.parametrize(
+    "value", ["/etc", "..", "tmp/../..", "a b/../c", "tmp/", "$HOME", "%h", "*"]
+)
+def test_no_other_folder_can_be_made_writable(tmp_path: Path, value: str) -> None:
+    done = render(tmp_path, WRITABLE=value)
+    assert done.returncode == 30
+    assert "WRITABLE" in done.stderr
+    assert list(tmp_path.iterdir()) == []

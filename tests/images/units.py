@@ -15,6 +15,8 @@ VALUES = {
     "MIGRATE_SECONDS": "600",
     "START_SECONDS": "90",
     "STOP_SECONDS": "70",
+    "HARDENING": "standard",
+    "WRITABLE": "log tmp tmp/pids .next/cache",
     "START_COMMAND": "bundle exec puma -C config/puma.rb",
     "MIGRATE_COMMAND": "bundle exec rails db:migrate",
 }

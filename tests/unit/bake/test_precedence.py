@@ -24,6 +24,8 @@ ALL: dict[str, Any] = {
     "user": "shop",
     "environment": {"A": "1"},
     "test_environment": {"A": "2"},
+    "writable": ("media",),
+    "hardening": "strict",
     "migrate_seconds": 60,
     "start_seconds": 20,
     "stop_seconds": 30,
