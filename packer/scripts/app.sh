@@ -33,9 +33,9 @@ unpack() {
 
 # The folders that it may write to when it runs: a unit can only open what is there.
 make_writable() {
-  local folder
-  for folder in $SPOTKILN_WRITABLE; do
-    runuser -u "$user" -- mkdir --parents "/srv/$app/$folder"
+  local path
+  for path in $SPOTKILN_WRITABLE; do
+    runuser -u "$user" -- mkdir --parents "$folder/$path"
   done
 }
 

@@ -200,6 +200,7 @@ def test_rails_6() -> None:
                 "RAILS_LOG_TO_STDOUT": "1",
             },
             "test_environment": {"RAILS_ENV": "test"},
+            "writable": ("db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"),
         },
     )
     assert why(found, "start") == "Gemfile.lock has puma 5.6.7, and config/puma.rb"
@@ -271,6 +272,7 @@ def test_django_with_uv() -> None:
             "health_path": "/",
             "environment": {"DJANGO_SETTINGS_MODULE": "shop.settings"},
             "test_environment": {"DJANGO_SETTINGS_MODULE": "shop.settings"},
+            "writable": ("media",),
         },
     )
     assert why(found, "start") == "pyproject.toml has gunicorn; shop/wsgi.py is there"
@@ -335,6 +337,7 @@ def test_express() -> None:
             "health_path": "/",
             "environment": {"NODE_ENV": "production"},
             "test_environment": {"NODE_ENV": "test"},
+            "writable": (),
         },
     )
     assert found.needs == ("Node >=20 (package.json's engines)", "Node 20.11.1 (.nvmrc)")
@@ -346,6 +349,7 @@ def test_next() -> None:
         "pnpm install --frozen-lockfile --prod=false && pnpm run build && pnpm prune --prod"
     )
     assert values(found)["start"] == "node_modules/.bin/next start"
+    assert values(found)["writable"] == (".next/cache",)
     assert values(found)["test"].startswith("node_modules/.bin/vitest run")
     assert found.needs == ("pnpm (pnpm-lock.yaml)", "Node 20.12.2 (.tool-versions)")
 
@@ -414,7 +418,7 @@ def test_what_is_proposed_may_stand_in_the_file(name: str) -> None:
     Description(**values(found))
     assert all(one.why for one in found.findings)
     left = Description.model_fields.keys() - values(found).keys() - found.missing.keys()
-    assert left == {"port", "user", "depends_on", *LIMITS}
+    assert left == {"port", "user", "depends_on", "hardening", *LIMITS}
 
 
 @pytest.mark.parametrize(
@@ -458,3 +462,26 @@ def test_files_that_are_read_are_few() -> None:
     assert worth_reading("shop/settings/base.py")
     assert not worth_reading("node_modules/x/package.json")
     assert not worth_reading("a/b/c/d/main.py")
+
+
+# Where it writes.
+
+
+@pytest.mark.parametrize(
+    ("files", "folders"),
+    [
+        ({"manage.py": "import django", "shop/settings.py": ""}, ("media",)),
+        ({"go.mod": "module shop", "main.go": "", "log/.keep": ""}, ("log",)),
+        ({"package.json": "{}", "server.js": "", "uploads/.gitkeep": "", "lib/tmp/a.js": ""},
+         ("uploads",)),
+    ],
+)  # fmt: skip
+def test_the_folders_it_writes_to(files: dict[str, str], folders: tuple[str, ...]) -> None:
+    assert values(detect(tree(files)))["writable"] == folders
+
+
+def test_rails_writes_where_it_was_generated_to() -> None:
+    """The pid file, logs, uploads, SQLite and its schema."""
+    folders = values(detect(tree(RAILS_6)))["writable"]
+    assert {"tmp/pids", "log", "storage", "db"} <= set(folders)
+    assert set(DEFAULTS.writable or ()) == set(folders)
