@@ -105,10 +105,12 @@ class Answer(Noun):
 
 class Facts(Noun):
     """`lines` are the end of what was said, by who said it: a unit's identifier, `systemd`, or
-    `command` for what a build or test command prints. `expected` is the health check's matcher."""
+    `command` for what a build or test command prints. `expected` is the health check's matcher;
+    `folder` is where in the repository the application is, empty for its top."""
 
     app: str
     where: Where
+    folder: str = ""
     port: int = 0
     expected: str = "200"
     units: tuple[Unit, ...] = ()
@@ -155,7 +157,9 @@ def _listeners(shown: str, user: str) -> Iterable[Listener]:
         yield Listener(address=address, port=_number(port), process=process)
 
 
-def facts_of(text: str, journal: str, *, app: str, where: Where, port: int, expected: str) -> Facts:
+def facts_of(
+    text: str, journal: str, *, app: str, where: Where, port: int, expected: str, folder: str = ""
+) -> Facts:
     """From the file `facts` that packer/scripts/test.sh writes, and the machine's journal."""
     sections = _sections(visible(text))
     shown = next(iter(_blocks(sections.get("answer", ""))), {})
@@ -166,6 +170,7 @@ def facts_of(text: str, journal: str, *, app: str, where: Where, port: int, expe
     return Facts(
         app=app,
         where=where,
+        folder=folder,
         port=port,
         expected=expected,
         units=tuple(_between_starts(one, said.get(one.name)) for one in units),

@@ -71,6 +71,7 @@ def _does_not_serve(report: Path, app: App, check: HealthCheck, said: list[str])
         _text(report / "journal.log"),
         app=app.name,
         where=Where.TESTER,
+        folder=app.folder,
         port=app.port,
         expected=check.matcher,
     )

@@ -55,7 +55,7 @@ def _read_only(match: re.Match[str], facts: Facts) -> Words:
 
 def _folder_to_change(path: str, facts: Facts) -> str:
     state = f"the state folder /var/lib/{facts.app} ($STATE_DIRECTORY)"
-    home = PurePosixPath("/srv", facts.app)
+    home = PurePosixPath("/srv", facts.app, facts.folder)
     place = PurePosixPath(path)
     inside = place.relative_to(home) if place.is_relative_to(home) else place
     # A file beside the program: what is added must be a folder.

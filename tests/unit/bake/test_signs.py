@@ -40,6 +40,14 @@ def test_what_tells_nothing_has_none(line: str) -> None:
     assert diagnose(Facts(app="shop", where=Where.TESTER, lines=lines)) is None
 
 
+def test_a_folder_is_told_from_the_applications_own_top() -> None:
+    said = "[Errno 30] Read-only file system: '/srv/shop/apps/web/media/a.png'"
+    facts = Facts(app="shop", folder="apps/web", where=Where.TESTER, lines=((COMMAND, said),))
+    found = diagnose(facts)
+    assert found
+    assert found.resolution.startswith("Add media to `writable`")
+
+
 @pytest.mark.parametrize(
     ("where", "setting", "memory"),
     [
