@@ -18,8 +18,8 @@ def look_up_quotas(infra: Infra, spec: FleetSpec) -> tuple[list[Shortfall], str]
     """Where there may be no room, and why it was not looked up, if it was not."""
     aws = connect(infra.region)
     try:
-        rooms = quotas.rooms(aws, parts(spec))
-        return shortfalls(spec, quotas.vcpus(aws, spec.instance_types), rooms), ""
+        rooms, vcpus = quotas.rooms(aws, parts(spec), spec.instance_types)
+        return shortfalls(spec, vcpus, rooms), ""
     except SpotkilnError as error:
         return [], f"the quotas were not checked: {error}"
 

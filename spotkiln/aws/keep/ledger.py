@@ -46,13 +46,11 @@ def _filters(name: str, values: Iterable[str]) -> "Iterator[list[FilterTypeDef]]
 
 
 def _groups(aws: Aws, release: str, asked: set[str]) -> list[Made]:
+    """By the name that the release chose: no group is ever renamed."""
+    named: list[FilterTypeDef] = [{"Name": "group-name", "Values": [builder_name(release)]}]
     with aws_errors(f"security groups of {release}"):
-        found = [
-            one["GroupId"]
-            for name, values in (("group-id", asked), ("group-name", {builder_name(release)}))
-            for filters in _filters(name, values)
-            for one in aws.ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
-        ]
+        answer = aws.ec2.describe_security_groups(Filters=named)
+    found = [one["GroupId"] for one in answer["SecurityGroups"]]
     return [Made(kind=GROUP, id=name, exists=name in found) for name in {*asked, *found}]
 
 
@@ -115,12 +113,13 @@ def _lone_volumes(aws: Aws, release: str) -> list[str]:
         return [one["VolumeId"] for page in pages for one in page["Volumes"]]
 
 
-def _volumes(aws: Aws, of: dict[str, str], ending: set[str]) -> list[Made]:
-    """`of` names the owner of each volume. Those in `ending` go with machines that end already."""
+def _volumes(aws: Aws, of: dict[str, str], attached: set[str], ending: set[str]) -> list[Made]:
+    """`of` names the owner of each volume. Those in `attached` are there: EC2 deletes none that is
+    in use. Those in `ending` go with machines that end already."""
     with aws_errors("volumes"):
-        found = {
+        found = attached | {
             one.get("VolumeId", "")
-            for filters in _filters("volume-id", of)
+            for filters in _filters("volume-id", of.keys() - attached - ending)
             for page in aws.ec2.get_paginator("describe_volumes").paginate(Filters=filters)
             for one in page["Volumes"]
             if one.get("State") not in {"deleting", "deleted"}
@@ -174,7 +173,8 @@ def read_back(aws: Aws, release: str, name: str, asked: Iterable[Key]) -> list[M
     volumes = dict.fromkeys({*of(VOLUME), *_lone_volumes(aws, release)}, "")
     volumes |= {x: one.fleet or one.id for one in machines for x in one.volumes}
     ending = {x for one in machines if not one.stays for x in one.own_volumes}
-    made += _volumes(aws, volumes, ending)
+    attached = {x for one in machines if one.stays for x in one.volumes}
+    made += _volumes(aws, volumes, attached, ending)
     made += _images(aws, release, name, of(IMAGE))
     made += _snapshots(aws, release, of(SNAPSHOT), {one.id for one in made if one.kind == SNAPSHOT})
     made += _templates(aws, release, of(TEMPLATE))

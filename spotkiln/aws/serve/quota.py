@@ -1,5 +1,6 @@
 """The account's quotas of vCPUs, and how many are in use."""
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -38,9 +39,10 @@ def limit(aws: Aws, market: Market) -> int:
     return int(found.get("Value", 0))
 
 
-def used(aws: Aws) -> dict[Market, int]:
-    """vCPUs of the standard families that run or start. Source: EC2 DescribeInstances."""
-    counts: dict[tuple[Market, str], int] = {}
+def running(aws: Aws) -> Counter[tuple[Market, str]]:
+    """How many instances of the standard families run or start, by market and type. Source: EC2
+    DescribeInstances."""
+    counts: Counter[tuple[Market, str]] = Counter()
     with aws_errors("running instances"):
         pages = aws.ec2.get_paginator("describe_instances").paginate(
             Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
@@ -49,14 +51,10 @@ def used(aws: Aws) -> dict[Market, int]:
             for reservation in page["Reservations"]:
                 for one in reservation["Instances"]:
                     spot = one.get("InstanceLifecycle") == "spot"
-                    key = Market.SPOT if spot else Market.ON_DEMAND, str(one.get("InstanceType"))
-                    counts[key] = counts.get(key, 0) + 1
-    standard = {key: count for key, count in counts.items() if is_standard(key[1])}
-    each = vcpus(aws, {kind for _, kind in standard})
-    return {
-        market: sum(count * each[kind] for (one, kind), count in standard.items() if one is market)
-        for market in Market
-    }
+                    kind = str(one.get("InstanceType"))
+                    if is_standard(kind):
+                        counts[Market.SPOT if spot else Market.ON_DEMAND, kind] += 1
+    return counts
 
 
 def vcpus(aws: Aws, types: Iterable[str]) -> dict[str, int]:
@@ -71,8 +69,14 @@ def vcpus(aws: Aws, types: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def rooms(aws: Aws, markets: Iterable[Market]) -> dict[Market, Room]:
-    """Of these markets: what the account may have, and what runs."""
+def rooms(
+    aws: Aws, markets: Iterable[Market], types: Iterable[str]
+) -> tuple[dict[Market, Room], dict[str, int]]:
+    """Of these markets: what the account may have, and what runs; and the vCPUs of these types."""
     limits = {market: limit(aws, market) for market in markets}
-    running = used(aws)
-    return {market: Room(limit=most, used=running[market]) for market, most in limits.items()}
+    counts = running(aws)
+    each = vcpus(aws, {*types, *(kind for _, kind in counts)})
+    used = dict.fromkeys(Market, 0)
+    for (market, kind), count in counts.items():
+        used[market] += count * each[kind]
+    return {market: Room(limit=most, used=used[market]) for market, most in limits.items()}, each

@@ -45,17 +45,15 @@ def drain(
 ) -> None:
     """Deregister, and wait until the load balancer has let go of all of them; of what registers
     meanwhile, too, for which the wait begins anew. `members` tells who has come since."""
-    while True:
-        held, began = _deregister(aws, target_group, ids | members())
-        if not held:
-            return
+    held, began = _deregister(aws, target_group, ids)
+    while held:
         say(f"draining {len(held)} targets, {delay} s of deregistration delay")
 
-        def let_go() -> Done[None] | Waiting:
+        def let_go() -> Done[tuple[list[Target], list[Target]]] | Waiting:
             left, late = _deregister(aws, target_group, ids | members())
-            return Waiting(", ".join(map(str, left))) if left and not late else Done(None)
+            return Waiting(", ".join(map(str, left))) if left and not late else Done((left, late))
 
-        poll(
+        held, began = poll(
             let_go,
             what=f"targets to drain: {', '.join(sorted(one.instance for one in held))}",
             deadline_seconds=delay + DRAIN_SLACK_SECONDS,
@@ -108,7 +106,7 @@ def _confirm(
         deadline_seconds=TERMINATION_SECONDS,
         clock=clock,
         # Machines take seconds to stop, and some of them minutes.
-        backoff=Backoff(first=2.0, factor=1.05, maximum=6.0),
+        backoff=Backoff(first=2.0, factor=1.5, maximum=6.0),
         not_before=1.0,
     )
 

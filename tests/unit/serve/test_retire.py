@@ -97,12 +97,22 @@ def test_a_member_that_registers_while_others_drain_is_drained_too(account: Acco
     all_gone(account)
 
 
-@pytest.mark.parametrize("look", [2, 3])
-def test_one_that_is_launched_while_others_drain_is_drained_too(
-    account: Account, look: int
+@pytest.mark.parametrize(
+    ("call", "nth"),
+    [
+        ("describe_instances", 1),
+        ("describe_target_health", 1),
+        ("deregister_targets", 1),
+        ("describe_target_health", 2),
+        ("terminate_instances", 1),
+        ("describe_instances", 3),
+    ],
+)
+def test_one_that_is_launched_at_any_moment_is_drained_too(
+    account: Account, call: str, nth: int
 ) -> None:
     """The cancelled fleet had ordered it before."""
-    account.once_at("describe_target_health", look, lambda: account.launch(account.fleet))
+    account.once_at(call, nth, lambda: account.launch(account.fleet))
     gone = account.retire()
     assert len(gone) == 3
     all_gone(account)
