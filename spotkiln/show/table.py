@@ -1,0 +1,32 @@
+"""The table of an application's releases, which people read in Prefect's UI."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from spotkiln.markup import harmless
+from spotkiln.release.release import Release
+
+MOST_ROWS = 50
+
+
+def row(release: Release) -> dict[str, Any]:
+    """One release. Values are short, but for the cause: it comes last, where it hides no other."""
+    return {
+        "started": f"{release.started:%Y-%m-%d %H:%M:%S}",
+        "ref": harmless(release.ref),
+        "commit": release.commit[:12],
+        "trigger": harmless(str(release.trigger)),
+        "outcome": str(release.outcome),
+        "seconds": round(release.seconds, 1),
+        "usd_per_hour": release.cost.per_hour if release.cost else None,
+        "page": f"[{release.run[:8]}]({release.url})" if release.url else release.run,
+        "image": release.image.id if release.image else "",
+        "fleet": release.fleet.id if release.fleet else "",
+        "release": release.id,
+        "cause": harmless(release.cause),
+    }
+
+
+def with_release(rows: Sequence[dict[str, Any]], release: Release) -> list[dict[str, Any]]:
+    """The table with one more release, the newest first. The oldest rows go."""
+    return [row(release), *rows][:MOST_ROWS]
