@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build"
+# Two demos at once need a folder each.
+BUILD = Path(os.environ.get("SPOTKILN_BUILD") or ROOT / "build")
 DEMO = BUILD / "demo-web-app"
 DICE = BUILD / "dice"
 # The same files always give the same commit, whatever the user's own settings are.

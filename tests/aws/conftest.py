@@ -28,8 +28,10 @@ def account(running_box: Sandbox) -> Iterator[Account]:
     yield Account(running_box)
 
 
-@pytest.fixture
-def aws(running_box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    for key, value in running_box.environment.items():
-        monkeypatch.setenv(key, value)
-    return connect.__wrapped__("eu-west-1")
+@pytest.fixture(scope="package")
+def aws(running_box: Sandbox) -> Iterator[Aws]:
+    """One set of clients for all tests: reading botocore's models takes most of a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in running_box.environment.items():
+            patch.setenv(key, value)
+        yield connect.__wrapped__("eu-west-1")

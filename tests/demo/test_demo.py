@@ -1,6 +1,7 @@
 """The demo itself, as `make demo` runs it: its report, its exit code, and what it leaves."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -33,13 +34,12 @@ def containers() -> set[str]:
     return set(done.stdout.split())
 
 
-def perform(machines: str) -> dict[str, Any]:
-    """Run it to its end; its report."""
-    report = ROOT / "build" / "demo.json"
-    report.unlink(missing_ok=True)
+def perform(machines: str, build: Path) -> dict[str, Any]:
+    """Run it to its end in a folder of its own; its report."""
     demo = subprocess.Popen(
-        [sys.executable, "-m", "examples.demo", "--machines", machines, "--leave"],
+        [sys.executable, "-m", "examples.demo", "--machines", machines, "--leave", "--port", "0"],
         cwd=ROOT,
+        env={**os.environ, "SPOTKILN_BUILD": str(build)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -54,7 +54,7 @@ def perform(machines: str) -> dict[str, Any]:
         demo.wait(CLEAN_UP_SECONDS)
     assert demo.returncode == 0, said + complained
     assert "as expected" in said
-    return dict(json.loads(report.read_text()))
+    return dict(json.loads((build / "demo.json").read_text()))
 
 
 def as_promised(report: dict[str, Any]) -> None:
@@ -85,13 +85,13 @@ def as_promised(report: dict[str, Any]) -> None:
 @pytest.mark.prefect
 @pytest.mark.timeout(DEADLINE_SECONDS + 60)
 @pytest.mark.skipif(not docker_answers(), reason="Docker does not answer: no real machines here")
-def test_with_real_machines() -> None:
-    as_promised(perform("docker"))
+def test_with_real_machines(tmp_path: Path) -> None:
+    as_promised(perform("docker", tmp_path))
     assert containers() == set()
 
 
 @pytest.mark.sandbox
 @pytest.mark.prefect
 @pytest.mark.timeout(DEADLINE_SECONDS + 60)
-def test_with_simulated_machines() -> None:
-    as_promised(perform("simulated"))
+def test_with_simulated_machines(tmp_path: Path) -> None:
+    as_promised(perform("simulated", tmp_path))

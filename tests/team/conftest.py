@@ -13,7 +13,7 @@ from examples.prefect_local import POOL, LocalPrefect, client_of, shipped
 from examples.repositories import make_demo
 from sandbox.client import Sandbox
 from tests.reliability.truth import Account
-from tests.reliability.world import MACHINES, STAND_IN
+from tests.reliability.world import MACHINES, STAND_IN, one_certificate
 from tests.team.postgres import postgres, programs
 
 GROUPS = [f"app-{number}" for number in range(10)]
@@ -102,6 +102,9 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         environment = {
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": stack.enter_context(postgres()),
             "SPOTKILN_HOME": str(home / "spotkiln"),
+            "PREFECT_API_SSL_CERT_FILE": str(one_certificate(home)),
+            # They are for a person, and there are thousands.
+            "PREFECT_LOGGING_TO_API_ENABLED": "false",
         }
         prefect = stack.enter_context(LocalPrefect(home / "prefect", environment, 0, PASSWORD))
         prefect.start_server()
