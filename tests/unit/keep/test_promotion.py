@@ -181,3 +181,35 @@ def test_exactly_what_serves_is_open_whoever_wrote_it_down(
         assert {x.image for x in line} == {x.id for x in images if name in x.served}
         assert marks(images, fleets, name) == []
         assert unrecorded(images, fleets, name) == []
+
+
+def test_one_that_is_written_down_late_ended_when_another_image_took_its_place() -> None:
+    """Whoever came after was quicker. Two fleets of one image are one time of serving."""
+    fleets = [fleet(1, "ami-1"), fleet(2, "ami-1"), fleet(3, "ami-2")]
+    quicker = version(
+        "ami-2", "bb", **{"released": text_of(at(3)), "served/website": text_of(at(3))}
+    )
+    assert told([version("ami-1", "aa"), quicker], fleets) == {
+        "ami-1": f"{text_of(at(2))} {text_of(at(3))}",
+        "ami-2": text_of(at(3)),
+    }
+
+
+def test_of_too_many_groups_the_one_that_it_served_longest_ago_goes_and_none_that_it_serves() -> (
+    None
+):
+    groups = {
+        f"served/g{n:02}": f"{text_of(at(n))} {text_of(at(n + 1))}" for n in range(MOST_GROUPS)
+    }
+    groups["served/g00"] = text_of(at(0))
+    image = version("ami-1", "aa", released=text_of(at(1)), **groups)
+    [mark] = marks([image], [fleet(90, "ami-1")], "website")
+    assert mark.forget == (f"{t.SERVED}g01",)
+
+
+def test_what_another_group_released_later_stays_released_then() -> None:
+    image = version("ami-1", "aa", released=text_of(at(9)), **{"served/other": text_of(at(9))})
+    [found] = recorded([image], [fleet(1, "ami-1")], "website")
+    assert found.tags[t.RELEASED] == text_of(at(9))
+    [found] = recorded([image], [fleet(12, "ami-1")], "website")
+    assert found.tags[t.RELEASED] == text_of(at(12))

@@ -242,3 +242,42 @@ def test_a_living_nightlys_candidate_is_left_alone() -> None:
     )
     assert decide(facts) == []
     assert decide(facts, "website") == []
+
+
+def test_within_one_target_group_are_also_those_whose_tags_name_none() -> None:
+    """An older release's, or one that was killed before it knew: any group's release may clear
+    them away. An image that was made for another group is that one's."""
+    pending = fleet("sfr-1", Phase.PENDING, "dead")
+    candidate = image("ami-1", "dead", ImageState.CANDIDATE)
+
+    def nameless(tags: dict[str, str]) -> dict[str, dict[str, str]]:
+        return {"tags": {key: value for key, value in tags.items() if key != t.TARGET_GROUP}}
+
+    facts = Facts(
+        fleets=(pending.model_copy(update=nameless(pending.tags)),),
+        instances=(machine("i-builder", "dead"),),
+        images=(
+            candidate.model_copy(update=nameless(candidate.tags)),
+            image("ami-2", "dead", ImageState.CANDIDATE).with_tags(**{t.TARGET_GROUP: "other"}),
+        ),
+        key_pairs=(Owned(id="key-1", release="dead"),),
+    )
+    everything = {one.ids for one in decide(facts)}
+    assert everything == {("sfr-1",), ("i-builder",), ("ami-1",), ("ami-2",), ("key-1",)}
+    assert {one.ids for one in decide(facts, "website")} == everything - {("ami-2",)}
+    assert {one.ids for one in decide(facts, "other")} == everything
+
+
+def test_what_is_taken_away_is_told_with_its_reason() -> None:
+    newer = fleet("sfr-new", Phase.SERVING, "new", created=START.replace(hour=14))
+    begun, replaced = decide(
+        Facts(
+            living=LIVING,
+            fleets=(SERVING, fleet("sfr-begun", Phase.RETIRING, "older"), newer),
+        )
+    )
+    assert str(replaced) == "retire sfr-serving: a newer fleet serves in its place"
+    assert str(begun) == "retire sfr-begun: its retirement was not finished"
+    assert str(Action(verb=Verb.DRAIN_INSTANCES, ids=("i-1", "i-2"), why="lost")) == (
+        "drain and terminate i-1, i-2: lost"
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from spotkiln.serve.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, Observation, Outcome, Verdict
 from spotkiln.serve.judge import judge, verdict_within
-from tests.unit.looks import LIMITS, MISMATCH, OWN_END, Healths, ended, look
+from tests.unit.looks import INTERRUPTED, LIMITS, MISMATCH, OWN_END, Healths, ended, look
 from tests.unit.nouns import instance, server
 
 SICK: Healths = {"i-1": ("unhealthy", MISMATCH), "i-2": ("unhealthy", MISMATCH)}
@@ -201,3 +201,34 @@ def test_a_zone_whose_servers_are_unhealthy_is_not_held_to_it() -> None:
     old = {**OLD, "i-old-2": ("unhealthy", "b")}
     seen = [in_zones(5.0 * n, new, old) for n in range(3)]
     assert judge(ZONED, 2, seen).outcome is Outcome.HEALTHY
+
+
+def test_one_that_was_healthy_has_its_own_time_and_is_told_so() -> None:
+    limits = LIMITS.model_copy(update={"grace": 60, "recovery": 20})
+    up: Healths = {"i-1": "healthy", "i-2": "healthy"}
+    fallen: Healths = {"i-1": ("unhealthy", MISMATCH), "i-2": "healthy"}
+    found = judge(limits, 2, [look(0, up), look(5, fallen), look(26, fallen)])
+    assert found.detail.endswith("after 21 s, 20 s of being unhealthy")
+    new = judge(limits, 2, [look(0, fallen), look(61, fallen)])
+    assert new.detail.endswith("after 61 s, 60 s of grace")
+
+
+def test_what_is_waited_for_is_counted() -> None:
+    some: Healths = {"i-1": "initial", "i-2": "healthy", "i-3": "initial"}
+    taken = [ended("i-8", INTERRUPTED), ended("i-9", INTERRUPTED)]
+    assert judge(LIMITS, 4, [look(0)]).detail == "0 of 4 instances"
+    found = judge(LIMITS, 4, [look(0, some, ended=taken)])
+    assert found.detail == "3 of 4 instances, 1 healthy, 2 initial; interrupted: i-8, i-9"
+
+
+def test_each_way_to_fail_a_check_has_its_own_advice() -> None:
+    def advice(reason: str) -> str:
+        sick: Healths = {"i-1": ("unhealthy", reason)}
+        return judge(LIMITS, 1, [look(0, sick), look(400, sick)]).advice
+
+    reasons = (MISMATCH, "Target.Timeout", "Target.FailedHealthChecks")
+    found = {advice(reason).partition(" Nothing else serves")[0] for reason in reasons}
+    assert len(found) == 3
+    for word in ("health path", "security group", "port"):
+        assert any(word in one for one in found)
+    assert advice("Target.SomethingNew").startswith("See the evidence.")
