@@ -1,0 +1,74 @@
+"""Automations from a file: what is read of it, and what is left out."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import yaml
+
+from spotkiln.cli import automations
+from spotkiln.errors import InputError
+from spotkiln.prefect_api.automation import Done
+from tests.unit.prefect_api.conftest import FakeApi
+
+BLOCK = UUID(int=5)
+
+
+def told(name: str, **action: object) -> dict[str, Any]:
+    trigger = {
+        "type": "event", "posture": "Reactive", "expect": ["spotkiln.release.failed"],
+        "match": {}, "threshold": 1, "within": 0,
+    }  # fmt: skip
+    return {"name": name, "trigger": trigger, "actions": [action or {"type": "do-nothing"}]}
+
+
+def file(folder: Path, *listed: dict[str, Any]) -> Path:
+    path = folder / "automations.yaml"
+    path.write_text(yaml.safe_dump({"automations": list(listed)}))
+    return path
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "automations: []", "automations: [{}]", "automations: [a]", "a: [b"]
+)
+def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "automations.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="automations"):
+        automations.read(path)
+    with pytest.raises(InputError, match="cannot read automations from"):
+        automations.read(tmp_path / "other.yaml")
+
+
+def test_a_block_is_put_in_by_its_id_and_without_it_the_automation_is_left_out(
+    fake: FakeApi, tmp_path: Path
+) -> None:
+    block = {
+        "id": str(BLOCK), "name": "releases", "data": {}, "block_schema_id": str(BLOCK),
+        "block_type_id": str(BLOCK), "is_anonymous": False,
+    }  # fmt: skip
+    path = "GET /block_types/slug/slack-webhook/block_documents/name/releases"
+    fake.answers[path] = lambda _: (200, block)
+    fake.answers["POST /automations/filter"] = lambda _: (200, [])
+    fake.answers["POST /automations/"] = lambda _: (201, {"id": str(BLOCK)})
+    message = {"type": "send-notification", "subject": "s", "body": "b"}
+    listed = (
+        told("plain"),
+        told("slack", **message, block="slack-webhook/releases"),
+        told("mail", **message, block="email/ops"),
+    )
+    applied = automations.apply(file(tmp_path, *listed))
+    assert [(one.name, one.done) for one in applied] == [
+        ("plain", Done.CREATED), ("slack", Done.CREATED), ("mail", Done.LEFT_OUT),
+    ]  # fmt: skip
+    assert "no block email/ops: make it in Prefect" in applied[2].why
+    _, slack = fake.bodies("POST /automations/")
+    assert slack["actions"][0]["block_document_id"] == str(BLOCK)
+
+
+def test_what_prefect_has_no_automation_for_is_named(fake: FakeApi, tmp_path: Path) -> None:
+    path = file(tmp_path, told("odd", type="sing"))
+    with pytest.raises(InputError, match="automation 'odd'"):
+        automations.apply(path)
+    assert not fake.asked
