@@ -25,16 +25,14 @@ from spotkiln.cli import plan as planning
 from spotkiln.cli import runs
 from spotkiln.cli import server as serving
 from spotkiln.cli import status as seeing
-from spotkiln.cli import worker as working
 from spotkiln.cli.deployment import find, settings, settings_of
 from spotkiln.cli.output import Exit, columns, moment, show, tell, voice
-from spotkiln.cli.worker import POOL
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.keep.versions import PREVIOUS
 from spotkiln.prefect_api.connection import address
 from spotkiln.prefect_api.run import page_of
 from spotkiln.release.release import Outcome
-from spotkiln.start.deployment import RELEASE, ROLLBACK
+from spotkiln.start.deployment import POOL, RELEASE, ROLLBACK
 
 app = App(
     name="spotkiln",
@@ -193,6 +191,9 @@ def worker(*, pool: str = POOL, limit: int = 4, name: str = "") -> int:
     SIGTERM or Ctrl-C: it takes no more runs and ends when those it has have ended; a second one
     ends it and them.
     """
+    # Only here: Prefect's workers take as long to load as all the rest of the command.
+    from spotkiln.cli import worker as working
+
     address()
     anyio.run(working.work, pool, limit, name)
     return Exit.OK

@@ -26,7 +26,6 @@ from spotkiln.prefect_api import queue
 from spotkiln.prefect_api.connection import connect
 from spotkiln.start.deployment import URGENT
 
-POOL = "spotkiln"
 # Prefect gives a queue of this name to each pool, and each deployment that names no other is in it.
 RELEASES = "default"
 # No rollback may wait for a slot: more than anybody starts at once.

@@ -7,6 +7,8 @@ from spotkiln.noun import Noun
 
 RELEASE = "release"
 ROLLBACK = "rollback"
+# The work pool that prefect.yaml names.
+POOL = "spotkiln"
 # The work queue of what must not wait for a slot: rollbacks and reconcile (prefect.yaml).
 URGENT = "urgent"
 
