@@ -5,8 +5,8 @@ from prefect import flow
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.infra import InfraNames
 from spotkiln.release.release import Approval, Release, ReleaseSpec
-from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.gate import GatePolicy
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import form
 from spotkiln.tasks.bake.image import discard_image
 from spotkiln.tasks.keep.lock import one_at_a_time

@@ -6,8 +6,8 @@ from spotkiln.bake.app import DEMO
 from spotkiln.bake.infra import InfraNames
 from spotkiln.keep.versions import PREVIOUS
 from spotkiln.release.release import Release, ReleaseSpec
-from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.gate import GatePolicy
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import form
 from spotkiln.tasks.keep.lock import one_at_a_time
 from spotkiln.tasks.keep.reconcile import clear_up

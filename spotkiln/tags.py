@@ -57,9 +57,6 @@ UNHEALTHY_SINCE = f"{PREFIX}unhealthy-since"
 TARGET_GROUP_ARN = f"{PREFIX}target-group-arn"
 REBALANCE = f"{PREFIX}capacity-rebalance"
 
-# What AWS itself puts on the instances of a fleet.
-FLEET_REQUEST = "aws:ec2spot:fleet-request-id"
-
 Tags = dict[str, str]
 
 

@@ -23,10 +23,23 @@ class Health(StrEnum):
     UNREGISTERED = "unregistered"
 
 
+class End(StrEnum):
+    """Why an instance stopped or terminated, as far as it matters to a release."""
+
+    RECLAIMED = "EC2 took the Spot instance back"
+    BY_EC2 = "EC2 ended it for a reason of its own, such as failed hardware"
+    FROM_INSIDE = "it was shut down from inside"
+    KEY_REFUSED = "EC2 may not use the KMS key of its volume"
+    VOLUME_QUOTA = "the account's quota of volumes is used up"
+    SNAPSHOT_GONE = "the snapshot of its image is not there"
+    BY_OTHERS = "somebody ended it, or it ended for a reason that is not known here"
+
+
 class Instance(Noun):
-    """An EC2 instance. `lost_by` is its state reason's code once it stops or terminates, `key` its
-    key pair's name, `requester` the service that launched it on somebody's behalf. Of its
-    `volumes` the `own_volumes` end with it."""
+    """An EC2 instance. Once it stops or terminates, `end` is why, and `lost_by` EC2's own code for
+    that. `key` is its key pair's name, `requester` the service that launched it on somebody's
+    behalf, `fleet` the fleet that it is known to be a member of, and `launcher` the name of the
+    launcher whose mark says so. Of its `volumes` the `own_volumes` end with it."""
 
     id: str
     state: str
@@ -36,8 +49,10 @@ class Instance(Noun):
     image: str = ""
     spot: bool = False
     launched: datetime = datetime.fromtimestamp(0, UTC)
+    end: End | None = None
     lost_by: str = ""
     fleet: str = ""
+    launcher: str = ""
     key: str = ""
     requester: str = ""
     volumes: tuple[str, ...] = ()
@@ -63,7 +78,8 @@ class Instance(Noun):
 
     @property
     def interrupted(self) -> bool:
-        return self.lost_by in {"Server.SpotInstanceTermination", "Server.SpotInstanceShutdown"}
+        """Whether EC2 took it back."""
+        return self.end is End.RECLAIMED
 
 
 class Target(Noun):

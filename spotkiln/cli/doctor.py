@@ -6,6 +6,7 @@ from functools import partial
 from rich.table import Table
 
 from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake.infra import check_fit
 from spotkiln.bake.packer import find_packer
@@ -123,7 +124,7 @@ def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
                 aws, aws_infra.target_group(aws, names.target_group).vpc, names.security_groups
             )
         ),
-        "fleet role": lambda: aws_infra.fleet_role(aws, names.fleet_role),
+        "fleet role": lambda: launchers(aws).new.role(names),
         "base image": lambda: aws_infra.base_image(aws, names.base_image).id,
     }
     if names.instance_profile:

@@ -2,7 +2,7 @@
 
 from spotkiln import tags as t
 from spotkiln.aws.bake import infra as aws_infra
-from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.keep.hold import lifted
 from spotkiln.noun import Noun
@@ -23,11 +23,11 @@ def lift(spec: ReleaseSpec) -> Lifted:
     """The one thing that the command itself changes in AWS: a tag of the fleet that serves."""
     aws = connect(resolve_region(spec.infra.region))
     group = aws_infra.target_group(aws, spec.infra.target_group)
-    fleet = next(iter(serving(fleets.listing(aws), group.arn)), None)
+    fleet = next(iter(serving(launchers(aws).listing(), group.arn)), None)
     found = Lifted(app=spec.app.name, target_group=group.name)
     if fleet is None or not fleet.held:
         return found
-    fleets.tag(aws, fleet.id, {t.HELD: lifted(fleet)})
+    launchers(aws).mark(fleet, {t.HELD: lifted(fleet)})
     return found.model_copy(update={"fleet": fleet.id, "commits": fleet.held})
 
 

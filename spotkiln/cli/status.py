@@ -8,9 +8,9 @@ from rich.table import Table
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.keep import lease as leases
-from spotkiln.aws.serve import fleet as fleets
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.cli.output import columns, moment
@@ -120,8 +120,12 @@ def look(spec: ReleaseSpec) -> Status:
     """As AWS tells it now. Changes nothing."""
     aws = connect(resolve_region(spec.infra.region))
     group = aws_infra.target_group(aws, spec.infra.target_group)
-    current = next(iter(serving(fleets.listing(aws), group.arn)), None)
-    members = [*instances.tagged(aws), *(instances.of_fleet(aws, current.id) if current else ())]
+    each = launchers(aws)
+    current = next(iter(serving(each.listing(), group.arn)), None)
+    members = [
+        *each.claimed(instances.tagged(aws)),
+        *(each.members(current) if current else ()),
+    ]
     found = servers(targets.health(aws, group.arn), members, current.id if current else "")
     claims = leases.read(aws, group.arn)
     ended = ended_runs(one.run for one in claims) if claims else frozenset()

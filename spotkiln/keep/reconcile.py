@@ -29,6 +29,12 @@ class Owned(Noun):
     tried: str = ""
 
 
+class OwnedPart(Owned):
+    """What a fleet is made of, and EC2 keeps apart from it; `kind` is EC2's name for it."""
+
+    kind: str
+
+
 class Snapshot(Noun):
     """`image` is the AMI that its description says it was made for."""
 
@@ -44,7 +50,7 @@ class Facts(Noun):
 
     `images` include those that are ours only by their name: then the release is read from it.
     `instances` are builders, and members of fleets. `left_alone` is what only inherited a tag of
-    ours.
+    ours. `parts` are what fleets are made of.
     """
 
     living: frozenset[str] = frozenset()
@@ -52,7 +58,7 @@ class Facts(Noun):
     instances: tuple[Instance, ...] = ()
     images: tuple[Image, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
-    templates: tuple[Owned, ...] = ()
+    parts: tuple[OwnedPart, ...] = ()
     security_groups: tuple[Owned, ...] = ()
     key_pairs: tuple[Owned, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
@@ -66,7 +72,7 @@ class Verb(StrEnum):
     DRAIN_INSTANCES = "drain and terminate"
     REPLACE_SERVER = "replace"
     TERMINATE_BUILDERS = "terminate"
-    DELETE_TEMPLATE = "delete launch template"
+    DELETE_PART = "delete unused part"
     DELETE_KEY_PAIR = "delete key pair"
     DELETE_SECURITY_GROUP = "delete security group"
     DISCARD_IMAGE = "discard image"
@@ -74,13 +80,14 @@ class Verb(StrEnum):
 
 
 class Action(Noun):
-    """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it;
-    `tried` is the tag that an earlier try has left (`housekeeping.PutOff`)."""
+    """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it, `kind`
+    (EC2's name) where the verb does not tell it. `tried` is the tag that an earlier try has left (`housekeeping.PutOff`)."""
 
     verb: Verb
     ids: tuple[str, ...]
     why: str
     target_group: str = ""
+    kind: str = ""
     tried: str = ""
 
     def __str__(self) -> str:
@@ -91,7 +98,7 @@ def _concerns(target_group: str, facts: Facts) -> Callable[[Action], bool]:
     """Whether an action is about what was made for a target group. What does not tell its target
     group, such as a key pair, counts as well; a member of a fleet has its fleet's."""
     fleets = {fleet.id: fleet.tags.get(t.TARGET_GROUP, "") for fleet in facts.fleets}
-    owned: list[Owned | Snapshot] = [*facts.snapshots, *facts.templates, *facts.security_groups]
+    owned: list[Owned | Snapshot] = [*facts.snapshots, *facts.parts, *facts.security_groups]
     belongs = {
         **{one.id: one.tags.get(t.TARGET_GROUP, "") for one in facts.images},
         **{
@@ -115,7 +122,7 @@ def decide(facts: Facts, target_group: str = "") -> list[Action]:
         *_fleets(facts),
         *_orphans(facts),
         *_builders(facts),
-        *_templates(facts),
+        *_parts(facts),
         *_helpers(facts),
         *_images(facts),
         *_snapshots(facts),
@@ -191,7 +198,7 @@ def _orphans(facts: Facts) -> list[Action]:
             Action(
                 verb=Verb.DRAIN_INSTANCES,
                 ids=(one.id,),
-                why=f"its fleet {fleet.id} is {fleet.state}",
+                why=f"its fleet {fleet.id} is {fleet.status}",
                 target_group=group,
             )
         )
@@ -211,11 +218,17 @@ def _builders(facts: Facts) -> list[Action]:
     ]
 
 
-def _templates(facts: Facts) -> list[Action]:
-    used = {name for fleet in facts.fleets if not fleet.gone for name in fleet.launch_templates}
+def _parts(facts: Facts) -> list[Action]:
+    used = {name for fleet in facts.fleets if not fleet.gone for name in fleet.parts}
     return [
-        Action(verb=Verb.DELETE_TEMPLATE, ids=(one.id,), why="no fleet uses it", tried=one.tried)
-        for one in sorted(facts.templates, key=lambda x: x.id)
+        Action(
+            verb=Verb.DELETE_PART,
+            ids=(one.id,),
+            why=f"no fleet uses this {one.kind}",
+            kind=one.kind,
+            tried=one.tried,
+        )
+        for one in sorted(facts.parts, key=lambda x: x.id)
         if one.id not in used and one.release not in facts.living
     ]
 

@@ -8,9 +8,8 @@ from spotkiln.errors import LeftBehind
 from spotkiln.noun import Noun
 from spotkiln.release.release import Fate, LedgerEntry
 
-# EC2's names for the kinds.
-FLEET, INSTANCE, VOLUME = "spot-fleet-request", "instance", "volume"
-IMAGE, SNAPSHOT, TEMPLATE = "image", "snapshot", "launch-template"
+# EC2's names for the kinds; those of fleets and of what they are made of are their launchers'.
+INSTANCE, VOLUME, IMAGE, SNAPSHOT = "instance", "volume", "image", "snapshot"
 GROUP, KEY_PAIR = "security-group", "key-pair"
 
 Key = tuple[str, str]

@@ -9,10 +9,11 @@ from spotkiln.keep.hold import reason
 from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.capacity import Size
-from spotkiln.serve.fleet import Fleet, FleetSpec
+from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.foreign import Foreign, in_words
 from spotkiln.serve.gate import GatePolicy, limits
 from spotkiln.serve.price import Estimate, Range
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import DRAIN_SLACK_SECONDS
 
 

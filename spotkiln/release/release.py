@@ -16,9 +16,10 @@ from spotkiln.bake.source import Source
 from spotkiln.keep.versions import Version
 from spotkiln.noun import Noun
 from spotkiln.release.trigger import Trigger
-from spotkiln.serve.fleet import Fleet, FleetSpec
+from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.price import Cost
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Server
 
 

@@ -102,7 +102,7 @@ def kept(book: Book) -> dict[str, str]:
     found: dict[str, str] = {}
     fleet, image = book.fleet, book.image
     if book.outcome is Outcome.RELEASED and fleet:
-        found |= dict.fromkeys(fleet.launch_templates, f"of {fleet.id}, which serves")
+        found |= dict.fromkeys(fleet.parts, f"of {fleet.id}, which serves")
         found[fleet.id] = "serves"
         if image:
             found[image.id] = "a version to go back to"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from spotkiln import tags as t
 from spotkiln.noun import Noun
-from spotkiln.serve.fleet import Fleet, FleetSpec
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.spec import FleetSpec
 
 
 class Size(Noun):

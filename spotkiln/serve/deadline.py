@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from spotkiln.serve.blame import advice_for, cause_of, failed
 from spotkiln.serve.gate import Cause, Limits, Verdict
-from spotkiln.serve.refusal import refusal_in
+from spotkiln.serve.problem import Problem, Reach, in_words
 from spotkiln.serve.timeline import Timeline
 from spotkiln.target import Target
 
@@ -23,8 +23,10 @@ def late(limits: Limits, capacity: int, line: Timeline) -> Verdict | None:
     now = line.now
     short = now.at - line.whole_at
     if short > limits.fulfilment:
-        reasons = "; ".join(now.errors) or "EC2 gave no reason"
-        known = refusal_in(reasons)
+        reasons = in_words(now.problems) or "EC2 gave no reason"
+        meanings = [one.meaning for one in now.problems if one.meaning]
+        # What waiting does not mend is told before what it may.
+        known = min(meanings, key=lambda one: list(Reach).index(one.reach), default=None)
         return failed(
             Cause.CAPACITY,
             f"{len(line.live)} of {capacity} instances after {short:.0f} s: {reasons}",
@@ -42,7 +44,7 @@ def late(limits: Limits, capacity: int, line: Timeline) -> Verdict | None:
             if not course.healthy and not (course.unhealthy and course.was_healthy)
         ]
         if bad or not now.targets:
-            return _not_healthy(f"{healthy} {now.at - since:.0f} s after launch", bad, now.errors)
+            return _not_healthy(f"{healthy} {now.at - since:.0f} s after launch", bad, now.problems)
     return _beyond_the_ceiling(limits, healthy, line) if now.at > limits.ceiling else None
 
 
@@ -63,11 +65,11 @@ def _beyond_the_ceiling(limits: Limits, healthy: str, line: Timeline) -> Verdict
     )
 
 
-def _not_healthy(text: str, bad: Sequence[Target], errors: Sequence[str]) -> Verdict:
+def _not_healthy(text: str, bad: Sequence[Target], problems: Sequence[Problem]) -> Verdict:
     """The health deadline is over: the most telling of the bad targets gives the cause."""
     telling = [Cause.FAILING_CHECK, Cause.MISCONFIGURED, Cause.BOOTING]
     worst = min(bad, key=lambda x: telling.index(cause_of(x)), default=None)
     if worst is None:
         return failed(Cause.MISCONFIGURED, f"{text}: no target", "See the evidence.")
-    listed = "; ".join([", ".join(map(str, bad)), *errors])
+    listed = "; ".join([", ".join(map(str, bad)), *map(str, problems)])
     return failed(cause_of(worst), f"{text}: {listed}", advice_for(worst))

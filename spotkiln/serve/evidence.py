@@ -8,8 +8,8 @@ from spotkiln.bake.diagnosis import diagnose
 from spotkiln.bake.facts import Answer, Facts, Where, journal_lines, units_said
 from spotkiln.bake.infra import HealthCheck
 from spotkiln.noun import Noun
+from spotkiln.serve.ending import ending
 from spotkiln.serve.gate import BLAMES_IMAGE, Verdict
-from spotkiln.serve.refusal import ending
 from spotkiln.target import Health, Instance, Target
 
 # Console output is the most telling part, and the longest.
@@ -83,7 +83,7 @@ def failing_first(
         if health is Health.UNHEALTHY:
             return 0
         if not one.live:
-            return 1 if ending(one.lost_by) else 4
+            return 1 if ending(one.end) else 4
         if health is Health.HEALTHY:
             return 5
         return 3 if health is Health.INITIAL else 2

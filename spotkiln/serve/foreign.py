@@ -80,7 +80,7 @@ def _launcher(instance: Instance) -> str:
     for tag, kind in LAUNCHERS.items():
         if name := instance.tags.get(tag):
             return f"{kind} {name}"
-    return f"Spot Fleet {instance.fleet}" if instance.fleet else ""
+    return f"{instance.launcher} {instance.fleet}" if instance.fleet else ""
 
 
 def _in_instances(fleet: Fleet, members: Mapping[str, Iterable[Instance]]) -> Fleet:
@@ -98,7 +98,7 @@ def _unfit(
     elsewhere: Mapping[str, Iterable[str]],
 ) -> str:
     if not fleet.live:
-        return f"it is {fleet.state}: its instances are left, and nobody replaces them"
+        return f"it is {fleet.status}: its instances are left, and nobody replaces them"
     if target_group not in fleet.target_groups:
         return "its instances were registered by somebody else, not by the fleet itself"
     others = {name.split("/")[1] for name in fleet.target_groups if name != target_group}
@@ -131,7 +131,7 @@ def in_words(foreign: Foreign, *, adopt: bool) -> list[str]:
 
 
 def _fleet(one: ForeignFleet, *, adopt: bool) -> str:
-    what = f"Spot Fleet {one.fleet.id} ({one.fleet.capacity} instances)"
+    what = f"{one.fleet.launcher} {one.fleet.id} ({one.fleet.capacity} instances)"
     if one.unfit:
         return f"{what}: left alone, it goes on serving; it cannot be adopted: {one.unfit}"
     if adopt:

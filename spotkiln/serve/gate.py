@@ -1,4 +1,4 @@
-"""The gate: when a new fleet counts as proved, what is seen of it, and what the verdict says."""
+"""The gate: when a new fleet counts as proved, and what the verdict says."""
 
 from enum import StrEnum
 from typing import Self
@@ -7,7 +7,6 @@ from pydantic import Field
 
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.noun import Noun, number_or_empty
-from spotkiln.target import Health, Instance, Server, Target, server_of
 
 # What a machine takes from its launch until the application is started; and both, where the
 # application's own limit is not known.
@@ -108,34 +107,6 @@ class Outcome(StrEnum):
     HEALTHY = "healthy"
     WAITING = "waiting"
     FAILED = "failed"
-
-
-class Observation(Noun):
-    """One look at the new fleet, `at` seconds after the gate was entered.
-
-    `instances` are all that the fleet ever launched and EC2 still tells of; `targets` are the
-    live ones with their health. `control` are the target group's other targets, at the same
-    moment: what serves, to compare with; their zones only if zones matter. `errors` are what
-    the fleet's history says since its last launch.
-    """
-
-    at: float
-    fleet_state: str
-    activity: str = ""
-    instances: tuple[Instance, ...] = ()
-    targets: tuple[Target, ...] = ()
-    control: tuple[Server, ...] = ()
-    errors: tuple[str, ...] = ()
-
-    @property
-    def healthy(self) -> frozenset[str]:
-        return frozenset(x.instance for x in self.targets if x.health is Health.HEALTHY)
-
-    @property
-    def servers(self) -> tuple[Server, ...]:
-        """The targets, with what EC2 tells of them."""
-        known = {one.id: one for one in self.instances}
-        return tuple(server_of(one, known.get(one.instance)) for one in self.targets)
 
 
 class Verdict(Noun):

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable
 from ipaddress import ip_network
 
 from spotkiln.noun import Noun
-from spotkiln.serve.gate import Cause, Observation, Outcome, Verdict
+from spotkiln.serve.gate import Cause, Outcome, Verdict
+from spotkiln.serve.observation import Observation
 from spotkiln.target import Health
 
 EVERY_PROTOCOL = "-1"

@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 
 from spotkiln.serve.blame import advice_for, cause_of, failed
 from spotkiln.serve.deadline import late
-from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Limits, Observation, Outcome, Verdict
+from spotkiln.serve.ending import ending
+from spotkiln.serve.fleet import State
+from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Limits, Outcome, Verdict
+from spotkiln.serve.observation import Observation
+from spotkiln.serve.problem import final, in_words
 from spotkiln.serve.proof import in_the_wrong_zones, proved, settle_left, zones_without
-from spotkiln.serve.refusal import ending, final
 from spotkiln.serve.timeline import Course, Timeline, timeline
 
 # Reasons that no waiting mends.
@@ -75,28 +78,28 @@ def _compared(limits: Limits, line: Timeline, verdict: Verdict) -> Verdict:
 
 def _of_the_fleet(capacity: int, line: Timeline) -> Iterator[Verdict]:
     now = line.now
-    reasons = "; ".join(now.errors) or "no error in its history"
-    hopeless = final(now.errors)
-    if now.fleet_state.startswith("cancelled"):
+    reasons = in_words(now.problems) or "no error in its history"
+    hopeless = final(now.problems)
+    if now.state in {State.STOPPED, State.ENDING, State.ENDED}:
         yield failed(
             Cause.CANCELLED,
-            f"the fleet is {now.fleet_state}, and not by this release: {reasons}",
-            "Somebody or something cancelled it: CloudTrail says who (CancelSpotFleetRequests).",
+            f"the fleet is {now.status}, and not by this release: {reasons}",
+            "Somebody or something cancelled it: CloudTrail says who.",
         )
     elif hopeless and len(line.live) < capacity:
-        text, refusal = hopeless
-        yield failed(refusal.cause, f"the fleet launches nothing: {text}", refusal.advice)
-    elif now.fleet_state not in {"submitted", "active", "modifying"}:
+        problem, meaning = hopeless
+        yield failed(meaning.cause, f"the fleet launches nothing: {problem}", meaning.advice)
+    elif now.state is State.FAILED:
         yield failed(
             Cause.CAPACITY,
-            f"the fleet is {now.fleet_state}: {reasons}",
+            f"the fleet is {now.status}: {reasons}",
             "See the fleet's history in the evidence.",
         )
 
 
 def _of_lost_instances(limits: Limits, line: Timeline) -> Iterator[Verdict]:
     """What ended without EC2's doing: a crash of its own, or by others."""
-    ended = [(x, ending(x.lost_by)) for x in line.now.instances if not x.live]
+    ended = [(x, ending(x.end)) for x in line.now.instances if not x.live]
     lost = [(one, how) for one, how in ended if how]
     # Where some do run, one that did not is a loss as any other.
     running = any(one.state == "running" for one in line.now.instances)
@@ -171,7 +174,7 @@ def _waiting(limits: Limits, capacity: int, line: Timeline) -> Verdict:
         cause = Cause.INTERRUPTED if lost else Cause.CAPACITY
         detail = f"{live} of {capacity} instances" + (f", {listed}" if listed else "")
         detail += f"; interrupted: {', '.join(lost)}" if lost else ""
-        detail += f"; {'; '.join(now.errors)}" if now.errors else ""
+        detail += f"; {in_words(now.problems)}" if now.problems else ""
     elif len(now.healthy) >= capacity:
         cause, detail = Cause.SETTLING, f"all {capacity} healthy, for how long?"
         if zones := zones_without(limits, line):

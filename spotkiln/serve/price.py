@@ -6,7 +6,7 @@ None is an unknown price, never nothing: what a sum needs and cannot be had make
 from collections.abc import Iterable, Mapping
 
 from spotkiln.noun import Noun
-from spotkiln.serve.fleet import FleetSpec
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Server
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from spotkiln.noun import Noun
-from spotkiln.serve.fleet import FleetSpec
+from spotkiln.serve.spec import FleetSpec
 
 # A, C, D, H, I, M, R, T, Z: what EC2 calls standard.
 STANDARD = re.compile(r"^[acdhimrtz]\d")

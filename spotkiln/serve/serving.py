@@ -63,7 +63,7 @@ def may_not_retire(fleets: Iterable[Fleet], target_group: str, own: Fleet) -> st
     if seen is None:
         return f"{own.id} is not there any more"
     if not seen.live or seen.phase is Phase.RETIRING:
-        return f"{own.id} is {seen.state} and {seen.phase} now"
+        return f"{own.id} is {seen.status} and {seen.phase} now"
     newer = [one for one in serving(every, target_group) if one.order > own.order]
     return f"{newer[0].id} of {newer[0].release} was promoted after {own.id}" if newer else ""
 

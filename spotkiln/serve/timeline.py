@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from spotkiln.serve.gate import Observation
+from spotkiln.serve.observation import Observation
 from spotkiln.target import Health, Target
 
 

@@ -13,8 +13,8 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.infra import InfraNames
 from spotkiln.release import release, unhealthy
-from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.gate import GatePolicy
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import night
 from spotkiln.start.quiet import QuietText
 

@@ -2,7 +2,7 @@
 
 from prefect import task
 
-from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import connect
 from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan, make_plan
@@ -40,7 +40,7 @@ def plan_release(job: Job) -> Plan:
         job.recipe.digest,
         found=found,
         serving=serving,
-        retire=replaceable(fleets.listing(connect(infra.region)), infra.target_group.arn),
+        retire=replaceable(launchers(connect(infra.region)).listing(), infra.target_group.arn),
         unchanged=unchanged,
         size=wanted,
         foreign=foreign,

@@ -10,20 +10,20 @@ from spotkiln.aws.serve.evidence import collect
 from spotkiln.aws.serve.gate import watch
 from spotkiln.aws.serve.ingress import explained
 from spotkiln.aws.session import connect
-from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import CapacityError, GateFailed, ImageRejected
 from spotkiln.serve.evidence import Evidence, with_known_cause
-from spotkiln.serve.fleet import Fleet, FleetSpec, next_attempt
+from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import (
     BLAMES_CAPACITY,
     BLAMES_IMAGE,
     GatePolicy,
-    Observation,
     Outcome,
     Verdict,
     limits,
 )
+from spotkiln.serve.observation import Observation
+from spotkiln.serve.order import Order
 from spotkiln.show.page import evidence_page
 from spotkiln.target import Server
 from spotkiln.tasks.progress import Bar
@@ -95,27 +95,23 @@ def _keep_evidence(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> None:
 
 
 def prove(
-    fleet: Fleet,
-    wanted: FleetSpec,
-    asked: FleetSpec,
-    image: Image,
-    infra: Infra,
-    policy: GatePolicy,
-    tags: dict[str, str],
-    check: Callable[[], None],
+    fleet: Fleet, order: Order, policy: GatePolicy, check: Callable[[], None]
 ) -> tuple[Fleet, tuple[Server, ...]]:
-    """The fleet that passed the gate, and its servers: this one, which was `wanted`, or one with
-    more pools, then with On-Demand, in its place if Spot had no capacity and that is wanted.
-    `check` is called before each further request. Raises as it and as `pass_health_gate`."""
+    """The fleet that passed the gate, and its servers.
+
+    That is this one, which was launched for `order`. If Spot has no capacity for it, one with more
+    pools or with On-Demand may take its place, as the order allows. `check` is called before each
+    further request. Raises as `check` and as `pass_health_gate`.
+    """
     while True:
         try:
-            return fleet, pass_health_gate(fleet, infra, policy)
+            return fleet, pass_health_gate(fleet, order.infra, policy)
         except CapacityError as error:
-            following = next_attempt(wanted, count_live(infra, fleet))
+            following = order.after(count_live(order.infra, fleet))
             if following is None:
                 raise
-            say(f"{error}: trying {following.in_words}", logging.WARNING)
-            cancel_fleet(infra, fleet.release)
+            say(f"{error}: trying {following.wanted.in_words}", logging.WARNING)
+            # Its servers have not been promoted. Both fleets at once may be more than quotas allow.
+            cancel_fleet(order.infra, order.release)
             check()
-            fleet = request_fleet(following, asked, image, infra, tags)
-            wanted = following
+            order, fleet = following, request_fleet(following)

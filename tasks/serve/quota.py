@@ -5,12 +5,12 @@ import logging
 from prefect import task
 
 from spotkiln.aws.serve import quota as quotas
+from spotkiln.aws.serve.serving import sized
 from spotkiln.aws.session import connect
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import InputError, SpotkilnError
-from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.quota import Shortfall, forbids, parts, shortfalls
-from spotkiln.tasks.serve.fleet import sized
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.tasks.step import STEP, say
 
 
@@ -37,7 +37,7 @@ def check_quotas(infra: Infra, spec: FleetSpec, *, refuse: bool = True) -> None:
     Raises:
         InputError: with `refuse`: there is none for what is asked for, whatever EC2 chooses.
     """
-    wanted = sized(infra, spec).spec
+    wanted = sized(connect(infra.region), infra, spec).spec
     found, unknown = look_up_quotas(infra, wanted)
     if unknown:
         say(unknown, logging.WARNING)

@@ -17,6 +17,7 @@ from spotkiln.release.book import (
 from spotkiln.release.release import Outcome
 from spotkiln.release.summary import fleet_tags
 from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.order import Order
 from spotkiln.tasks.bake.image import blame_image, mark_released, prune_versions
 from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.serve.fleet import (
@@ -45,26 +46,24 @@ def serve(
 
     `before` is what serves since the turn began. The turn is checked before each step that changes
     what serves: this worker may have slept, and another have gone on in its place."""
-    spec, tags = run.spec, fleet_tags(run.book)
+    spec = run.spec
     turn.launch()
     undo.later("cancel fleet", cancel_fleet, found, run.id)
     with run.timed("launch"):
         size = choose_size(found, spec.fleet)
         run.note(SizeChosen(size=size))
-        new = request_fleet(size.spec, spec.fleet, image, found, tags)
+        order = Order(
+            wanted=size.spec,
+            asked=spec.fleet,
+            image=image,
+            infra=found,
+            tags=fleet_tags(run.book),
+        )
+        new = request_fleet(order)
         run.note(FleetRequested(fleet=new))
     with run.timed("gate"):
         try:
-            new, servers = prove(
-                new,
-                size.spec,
-                spec.fleet,
-                image,
-                found,
-                spec.gate_for(run.book.source),
-                tags,
-                turn.check,
-            )
+            new, servers = prove(new, order, spec.gate_for(run.book.source), turn.check)
         except ImageRejected as error:
             with not_urgent("mark the image"):
                 blamed = blame_image(image, found, str(error), keep=spec.keep_rejected)

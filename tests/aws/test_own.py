@@ -7,7 +7,7 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.discard import discard, discard_release
 from spotkiln.aws.bake.infra import base_image
 from spotkiln.aws.keep.facts import gather
-from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import image_name
 from spotkiln.errors import InputError
@@ -159,7 +159,7 @@ def test_on_demand_members_without_ec2s_tag_are_the_fleets(aws: Aws, account: Ac
         TagSpecifications=[tags("spot-fleet-request", {**INHERITED, "spotkiln:phase": "pending"})],
     )
     account.until_fleet(fleet, "active", "fulfilled")
-    members = instances.of_fleet(aws, fleet)
+    members = launchers(aws).new.members(fleet)
     assert [one.fleet for one in members] == [fleet, fleet]
     facts = gather(aws, NONE)
     assert {one.id for one in facts.instances} == {one.id for one in members}

@@ -10,8 +10,8 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.infra import InfraNames
 from spotkiln.release.release import Approval
-from spotkiln.serve.fleet import AllocationStrategy, FleetSpec
 from spotkiln.serve.gate import GatePolicy
+from spotkiln.serve.spec import AllocationStrategy, FleetSpec
 from tests.browser.conftest import Picture
 from tests.browser.prefect_ui import APPLICATION, PrefectUI
 from tests.reliability.world import World

@@ -14,12 +14,14 @@ from spotkiln.aws.keep.carry_out import carry_out
 from spotkiln.aws.keep.lease import OnTargetGroup
 from spotkiln.aws.keep.living import read_claims, remove_dead
 from spotkiln.aws.keep.reconcile import find_unowned
-from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.errors import GaveWay, SpotkilnError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import NEVER, RENEW, Lease, Stage
 from spotkiln.keep.reconcile import Facts, Verb
-from spotkiln.serve.fleet import Fleet, FleetSpec
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.order import Order
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.tasks.serve import fleet as fleet_tasks
 from tests.unit import nouns
 from tests.unit.memory import Memory
@@ -186,7 +188,7 @@ class World(Memory):
         return frozenset(self.reported & set(runs))
 
     def gather(self, aws: Any, living: frozenset[str]) -> Facts:
-        own = tuple(fleets.listing(aws))
+        own = tuple(launchers(aws).listing())
         images = tuple(
             nouns.image(name).model_copy(update={"tags": {**nouns.TAGS, **tags}})
             for name, tags in self.images.items()
@@ -253,7 +255,11 @@ class World(Memory):
         beat.launch()
         self.has_launched(name, beat)
         try:
-            new = fleet_tasks.request_fleet.fn(SPEC, SPEC, nouns.image(image), self.infra, tags)
+            new = fleet_tasks.request_fleet.fn(
+                Order(
+                    wanted=SPEC, asked=SPEC, image=nouns.image(image), infra=self.infra, tags=tags
+                )
+            )
             self.sleep(30)
             beat.check()
             new = fleet_tasks.promote_fleet.fn(new, self.infra, before)

@@ -23,9 +23,9 @@ from spotkiln.bake.served import text_of
 from spotkiln.errors import InputError
 from spotkiln.keep import hold
 from spotkiln.keep.promotion import recorded
-from spotkiln.keep.reconcile import Facts, Owned, Snapshot, decide
+from spotkiln.keep.reconcile import Facts, Owned, OwnedPart, Snapshot, decide
 from spotkiln.keep.versions import Version, choose, listing
-from spotkiln.serve.fleet import Fleet, Phase
+from spotkiln.serve.fleet import Fleet, Phase, State
 from spotkiln.serve.serving import promotion_time, serving
 from spotkiln.target import Instance
 from tests.unit.keep.test_reconcile_properties import apply
@@ -125,16 +125,17 @@ class Account(RuleBasedStateMachine):
         self.drop("key_pairs", f"key-{release}")
 
     def _template(self, release: str) -> None:
-        self.put("templates", Owned(id=f"lt-{release}", release=release))
+        self.put("parts", OwnedPart(kind="launch-template", id=f"lt-{release}", release=release))
 
     def _fleet(self, release: str, phase: Phase = Phase.PENDING) -> None:
         fleet = Fleet(
             id=f"sfr-{release}",
-            state="active",
+            launcher="Spot Fleet",
+            state=State.KEPT,
             capacity=2,
             created=START + timedelta(minutes=self.count),
             target_groups=(self.group[release],),
-            launch_templates=(f"lt-{release}",),
+            parts=(f"lt-{release}",),
             tags={**self.tags(release), t.PHASE: phase, t.IMAGE: self.image[release]},
         )
         if phase is Phase.SERVING:
@@ -181,14 +182,14 @@ class Account(RuleBasedStateMachine):
 
     def _cancel(self, release: str) -> None:
         for one in self._replaced(release):
-            self.put("fleets", one.model_copy(update={"state": "cancelled_running"}))
+            self.put("fleets", one.model_copy(update={"state": State.STOPPED}))
 
     def _terminate(self, release: str) -> None:
         for fleet in self._replaced(release):
             mine = [one.id for one in self.facts.instances if one.fleet == fleet.id]
             self.drop("instances", *mine)
-            self.put("fleets", fleet.model_copy(update={"state": "cancelled"}))
-            self.drop("templates", *fleet.launch_templates)
+            self.put("fleets", fleet.model_copy(update={"state": State.ENDED}))
+            self.drop("parts", *fleet.parts)
 
     def _mark_released(self, release: str) -> None:
         name = NAMES[self.group[release]]
@@ -290,8 +291,8 @@ class Account(RuleBasedStateMachine):
         self.put("images", image.with_tags(**blame(image, START, name, "sick", keep=False)))
         fleet = self.get("fleets", f"sfr-{release}")
         self.drop("instances", *(x.id for x in self.facts.instances if x.fleet == fleet.id))
-        self.drop("templates", *fleet.launch_templates)
-        self.put("fleets", fleet.model_copy(update={"state": "cancelled"}))
+        self.drop("parts", *fleet.parts)
+        self.put("fleets", fleet.model_copy(update={"state": State.ENDED}))
         for one in discardable(self.facts.images, release, self._used()):
             self._discard(one)
         del self.step[release]
@@ -327,7 +328,12 @@ class Account(RuleBasedStateMachine):
         self.count += 1
         name = f"foreign-{self.count}"
         self.foreign.append(name)
-        self.put("fleets", Fleet(id=name, state="active", capacity=1, target_groups=(GROUP,)))
+        self.put(
+            "fleets",
+            Fleet(
+                id=name, launcher="Spot Fleet", state=State.KEPT, capacity=1, target_groups=(GROUP,)
+            ),
+        )
 
     @rule()
     def settle(self) -> None:
@@ -344,7 +350,7 @@ class Account(RuleBasedStateMachine):
             members = [one for one in self.facts.instances if one.fleet == name and one.live]
             assert len(members) == 2
             assert fleets[name].image in {one.id for one in self.facts.images}
-            assert set(fleets[name].launch_templates) <= {one.id for one in self.facts.templates}
+            assert set(fleets[name].parts) <= {one.id for one in self.facts.parts}
         assert all(fleets[name].live for name in self.foreign)
 
     @invariant()
@@ -372,8 +378,8 @@ class Account(RuleBasedStateMachine):
             assert image.release in living or used or image.released, image
         held = {name for image in self.facts.images for name in image.snapshots}
         assert {one.id for one in self.facts.snapshots} <= held
-        for template in self.facts.templates:
-            used = any(template.id in x.launch_templates for x in fleets.values() if not x.gone)
+        for template in self.facts.parts:
+            used = any(template.id in x.parts for x in fleets.values() if not x.gone)
             assert template.release in living or used, template
         for kind in (self.facts.key_pairs, self.facts.security_groups):
             assert {one.release for one in kind} <= living

@@ -15,7 +15,7 @@ LIVING = frozenset({"living"})
 def fleet(name: str, phase: Phase | None, release: str, **changes: Any) -> Fleet:
     image = changes.pop("image", f"ami-{release}")
     promoted = changes.pop("promoted", None)
-    made = nouns.fleet(name, phase=phase, launch_templates=(f"lt-{name}",), **changes)
+    made = nouns.fleet(name, phase=phase, parts=(f"lt-{name}",), **changes)
     tags = {**made.tags, t.RELEASE: release, t.IMAGE: image}
     tags |= {t.PROMOTED: text_of(promoted)} if promoted else {}
     return made.model_copy(update={"tags": tags})

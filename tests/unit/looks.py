@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from spotkiln.serve.gate import Limits, Observation
+from spotkiln.aws.serve.spot_fleet.answer import STATES
+from spotkiln.aws.serve.spot_fleet.history import problem_of
+from spotkiln.serve.gate import Limits
+from spotkiln.serve.observation import Observation
 from spotkiln.target import Health, Instance
 from tests.unit.nouns import instance, server, target
 
@@ -26,18 +29,20 @@ def look(
     serving: Healths | None = None,
     errors: tuple[str, ...] = (),
 ) -> Observation:
-    """One look; `ended` are instances that live no more, `serving` what serves beside."""
+    """One look. `state` and `errors` are as Spot Fleet tells them; `ended` are instances that live
+    no more, `serving` what serves beside."""
     pairs, others = _pairs(healths), _pairs(serving)
     return Observation(
         at=at,
-        fleet_state=state,
+        state=STATES[state],
+        status=state,
         instances=(*(instance(name) for name in pairs), *ended),
         targets=tuple(target(name, Health(h), reason) for name, (h, reason) in pairs.items()),
         control=tuple(
             server(name, health=Health(h), reason=reason, zone="")
             for name, (h, reason) in others.items()
         ),
-        errors=errors,
+        problems=tuple(map(problem_of, errors)),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from spotkiln import tags as t
+from spotkiln.aws.serve.spot_fleet.launcher import MEMBER
 from spotkiln.aws.session import Aws
 from spotkiln.aws.time import AwsTime
 from tests.unit.nouns import GROUP, START
@@ -25,6 +26,8 @@ class Machine:
     fleet: str
     image: str
     state: str = "running"
+    console: str = ""
+    reason: str = ""
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -34,6 +37,7 @@ class Request:
     tags: dict[str, str]
     created: datetime
     state: str = "active"
+    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Memory:
@@ -46,6 +50,8 @@ class Memory:
         self.machines: dict[str, Machine] = {}
         # When a target began to drain; 0: it serves.
         self.targets: dict[str, float] = {}
+        # Targets that fail their checks.
+        self.sick: set[str] = set()
         self.group_tags: dict[str, str] = {}
         self.templates: dict[str, str] = {}
         self.images: dict[str, dict[str, str]] = {}
@@ -70,7 +76,7 @@ class Memory:
             self.count += 1
             names.append(f"i-{self.count:08x}")
             request = self.fleets[fleet]
-            marks = {**request.tags, t.FLEET_REQUEST: fleet}
+            marks = {**request.tags, MEMBER: fleet}
             self.machines[names[-1]] = Machine(fleet, request.tags[t.IMAGE], tags=marks)
             if serves:
                 self.targets[names[-1]] = 0.0
@@ -127,6 +133,12 @@ class Memory:
         self.launch(name, asked["SpotFleetRequestConfig"]["TargetCapacity"])
         return {"SpotFleetRequestId": name}
 
+    def describe_spot_fleet_request_history(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"HistoryRecords": self.fleets[asked["SpotFleetRequestId"]].history}
+
+    def get_console_output(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"Output": self.machines[asked["InstanceId"]].console}
+
     def cancel_spot_fleet_requests(self, asked: dict[str, Any]) -> dict[str, Any]:
         assert not asked["TerminateInstances"]
         for name in asked["SpotFleetRequestIds"]:
@@ -159,6 +171,7 @@ class Memory:
             {
                 "InstanceId": name,
                 "State": {"Name": one.state},
+                "StateReason": {"Code": one.reason},
                 "ImageId": one.image,
                 "LaunchTime": START,
                 "Tags": t.to_aws(one.tags),
@@ -191,12 +204,16 @@ class Memory:
         return {"LaunchTemplate": {"LaunchTemplateId": asked["LaunchTemplateName"]}}
 
     def describe_launch_templates(self, asked: dict[str, Any]) -> dict[str, Any]:
-        wanted = {value for rule in asked.get("Filters", ()) for value in rule["Values"]}
+        [rule] = asked["Filters"]
         return {
             "LaunchTemplates": [
-                {"LaunchTemplateId": name, "Tags": [{"Key": t.RELEASE, "Value": release}]}
+                {
+                    "LaunchTemplateId": name,
+                    "LaunchTemplateName": name,
+                    "Tags": [{"Key": t.RELEASE, "Value": release}],
+                }
                 for name, release in self.templates.items()
-                if release in wanted
+                if rule["Name"] == "tag-key" or release in rule["Values"]
             ]
         }
 
@@ -227,7 +244,11 @@ class Memory:
             "TargetHealthDescriptions": [
                 {
                     "Target": {"Id": name},
-                    "TargetHealth": {"State": "draining" if since else "healthy"},
+                    "TargetHealth": {"State": "draining"}
+                    if since
+                    else {"State": "unhealthy", "Reason": "Target.FailedHealthChecks"}
+                    if name in self.sick
+                    else {"State": "healthy"},
                 }
                 for name, since in self.targets.items()
             ]

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from spotkiln import tags as t
+from spotkiln.aws.serve.instance import end_of
+from spotkiln.aws.serve.spot_fleet.answer import STATES
 from spotkiln.bake.app import App, AppSpec
 from spotkiln.bake.detect.detected import Detected
 from spotkiln.bake.image import Image
@@ -113,12 +115,16 @@ def image(name: str = "ami-1", *, age_hours: float = 0, **tags: str) -> Image:
 
 
 def fleet(name: str = "sfr-1", **changes: Any) -> Fleet:
-    """A serving one of the target group, unless changed; `phase=None` for a foreign one."""
+    """A serving one of the target group, unless changed; `phase=None` for a foreign one. `state` is
+    as Spot Fleet calls it."""
     phase = changes.pop("phase", Phase.SERVING)
+    status = changes.pop("state", "active")
     tags = {**TAGS, t.PHASE: str(phase), t.IMAGE: "ami-1"} if phase else {}
     settings = {
         "id": name,
-        "state": "active",
+        "launcher": "Spot Fleet",
+        "state": STATES[status],
+        "status": status,
         "capacity": 2,
         "created": START,
         "target_groups": (GROUP,),
@@ -128,7 +134,9 @@ def fleet(name: str = "sfr-1", **changes: Any) -> Fleet:
 
 
 def instance(name: str, state: str = "running", lost_by: str = "", **changes: Any) -> Instance:
-    return Instance.model_validate({"id": name, "state": state, "lost_by": lost_by, **changes})
+    """`lost_by` is EC2's code for why it ended."""
+    settings = {"id": name, "state": state, "end": end_of(lost_by), "lost_by": lost_by}
+    return Instance.model_validate({**settings, **changes})
 
 
 def target(name: str, health: Health | str = Health.HEALTHY, reason: str = "") -> Target:

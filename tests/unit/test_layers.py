@@ -19,6 +19,15 @@ FRAMEWORK = {"prefect"}
 STAND_INS = {"sandbox", "moto", "docker", "aiohttp", "tests", "examples", "benchmarks"}
 
 
+# A launcher's own folder, and what its API calls things.
+SPOT_FLEET_FOLDER = "spotkiln/aws/serve/spot_fleet"
+SPOT_FLEET = re.compile(
+    r"spot_?fleet|spot-fleet-request|ec2spot:fleet|sfr-|launchspec|fleetrequest(?!ed)|iamfleetrole"
+    r"|cancelled_(running|terminating)|activitystatus|pending_fulfillment",
+    re.IGNORECASE,
+)
+
+
 # The rooms of decisions, in the order in which one may import another: only what is before it.
 ROOMS = ("bake", "serve", "keep", "release", "show", "start")
 # The sandbox's rooms, in the same order: its folders, and the files at its top.
@@ -149,6 +158,27 @@ def test_the_boundary_to_aws_does_not_load_prefect() -> None:
 )
 def test_only_the_boundary_knows_aws(path: Path) -> None:
     assert tops(path).isdisjoint({*AWS, "mypy_boto3_ec2", "mypy_boto3_elbv2"})
+
+
+@pytest.mark.parametrize(
+    "path", modules("spotkiln", "tasks", "flows", but=[SPOT_FLEET_FOLDER]), ids=name_of
+)
+def test_only_its_implementation_knows_spot_fleet(path: Path) -> None:
+    """Its calls, fields, states, events and tags. In words, people are told of it anywhere."""
+    knows = [line for line in path.read_text().splitlines() if SPOT_FLEET.search(line)]
+    registry = path == ROOT / "spotkiln/aws/serve/launchers.py"
+    assert len(knows) == (2 if registry else 0), knows
+    imports = [name for name in imported(path) if name.startswith("spotkiln.aws.serve.spot_fleet")]
+    assert imports == (["spotkiln.aws.serve.spot_fleet.launcher"] if registry else [])
+
+
+@pytest.mark.parametrize(
+    "path", modules("spotkiln", "tasks", "flows", but=[SPOT_FLEET_FOLDER]), ids=name_of
+)
+def test_only_launchers_know_launch_templates(path: Path) -> None:
+    allowed = {"spotkiln/aws/serve/launch_template.py", "spotkiln/aws/serve/refusal.py"}
+    if str(path.relative_to(ROOT)) not in allowed:
+        assert not re.search(r"launch_template|LaunchTemplate", path.read_text())
 
 
 @pytest.mark.parametrize("path", modules("spotkiln", "tasks", "flows"), ids=name_of)

@@ -1,15 +1,14 @@
 """Looks the infrastructure up by name, and finds out what is wrong before it costs money."""
 
-import json
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
 from spotkiln.aws.bake import image as images
-from spotkiln.aws.errors import AwsMissing, AwsRefused, aws_errors, code_of, is_not_found
+from spotkiln.aws.dryrun import dry_run
+from spotkiln.aws.errors import aws_errors, code_of, is_not_found
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.base import usable
 from spotkiln.bake.image import newest
@@ -24,13 +23,11 @@ from spotkiln.bake.infra import (
 )
 from spotkiln.bake.own import inherited_images
 from spotkiln.errors import InputError
-from spotkiln.serve.fleet import FleetSpec
+from spotkiln.serve.spec import FleetSpec
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SecurityGroupTypeDef
     from mypy_boto3_elbv2.type_defs import TargetGroupTypeDef
-
-SPOT_FLEET = "spotfleet.amazonaws.com"
 
 
 def account(aws: Aws) -> str:
@@ -120,28 +117,6 @@ def security_groups(aws: Aws, vpc: str, names: Sequence[str]) -> tuple[str, ...]
     return tuple(ids)
 
 
-def fleet_role(aws: Aws, name: str) -> str:
-    """The role's ARN; it must trust EC2 Spot Fleet."""
-    try:
-        role = aws.iam.get_role(RoleName=name)["Role"]
-    except ClientError as error:
-        if is_not_found(error):
-            raise InputError(
-                f"no IAM role {name!r}: create it with the managed policy "
-                f"AmazonEC2SpotFleetTaggingRole and trust {SPOT_FLEET}, or name another"
-            ) from error
-        with aws_errors(f"role {name}"):
-            raise
-    policy: object = role.get("AssumeRolePolicyDocument", {})
-    text = unquote(policy) if isinstance(policy, str) else json.dumps(policy)
-    if SPOT_FLEET not in text:
-        raise InputError(
-            f"IAM role {name!r} does not trust {SPOT_FLEET}: Spot Fleet could not use it; "
-            "mend its trust policy or name another"
-        )
-    return role["Arn"]
-
-
 def instance_profile(aws: Aws, name: str) -> str:
     try:
         return aws.iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Arn"]
@@ -209,36 +184,17 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
     Raises:
         PermissionDenied: one would not; the message names the action.
     """
-    kind = spec.instance_types[0]
-    overrides = [{"InstanceType": kind, "SubnetId": infra.subnets[0]}]
-    template = {"LaunchTemplateName": "spotkiln-dry-run", "Version": "1"}
-    config = {
-        "IamFleetRole": infra.fleet_role,
-        "TargetCapacity": 1,
-        "LaunchTemplateConfigs": [
-            {"LaunchTemplateSpecification": template, "Overrides": overrides}
-        ],
-    }
-    calls: list[Callable[[], object]] = [
+    dry_run(
         lambda: aws.ec2.run_instances(
             DryRun=True,
             ImageId=infra.base_image.id,
-            InstanceType=kind,  # type: ignore[arg-type]
+            InstanceType=spec.instance_types[0],  # type: ignore[arg-type]
             MinCount=1,
             MaxCount=1,
             SubnetId=infra.subnets[0],
-        ),
-        lambda: aws.ec2.create_launch_template(
-            DryRun=True,
-            LaunchTemplateName="spotkiln-dry-run",
-            LaunchTemplateData={"ImageId": infra.base_image.id},
-        ),
-        lambda: aws.ec2.request_spot_fleet(DryRun=True, SpotFleetRequestConfig=config),  # type: ignore[arg-type]
-    ]
-    for call in calls:
-        # DryRunOperation says yes. Other refusals are about the made-up request.
-        with suppress(AwsRefused, AwsMissing), aws_errors("asked as a dry run"):
-            call()
+        )
+    )
+    launchers(aws).new.check(infra, spec)
 
 
 def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> Infra:
@@ -272,7 +228,7 @@ def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> 
         subnets=tuple(zone.get("SubnetId", "") for zone in zones),
         zones=tuple(zone.get("ZoneName", "") for zone in zones),
         security_groups=security_groups(aws, group.vpc, names.security_groups),
-        fleet_role=fleet_role(aws, names.fleet_role),
+        fleet_role=launchers(aws).new.role(names),
         instance_profile=(
             instance_profile(aws, names.instance_profile) if names.instance_profile else ""
         ),

@@ -8,8 +8,8 @@ from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.builder import delete_group, delete_key_pair
 from spotkiln.aws.bake.discard import discard, put_off
 from spotkiln.aws.keep.promotion import write_down
-from spotkiln.aws.serve import fleet as fleets
 from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import drain, retire
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import ImageState
@@ -35,10 +35,10 @@ def _delay(aws: Aws, arn: str) -> int:
 def _retire(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
     """Looks again first: a fleet that was promoted meanwhile is not to be touched, unless something
     newer serves."""
-    doomed = still_doomed(fleets.listing(aws), action.ids)
+    doomed = still_doomed(launchers(aws).listing(), action.ids)
     for fleet in doomed:
         if fleet.phase is Phase.SERVING:
-            fleets.set_phase(aws, fleet.id, Phase.RETIRING)
+            launchers(aws).set_phase(fleet, Phase.RETIRING)
     if spared := sorted({*action.ids} - {fleet.id for fleet in doomed}):
         say(f"left alone at a second look, gone or serving now: {', '.join(spared)}")
     retire(
@@ -73,7 +73,7 @@ def _delete_snapshot(aws: Aws, name: str) -> None:
 
 
 def _mark_released(aws: Aws, name: str) -> None:
-    fleet = fleets.describe(aws, name)
+    fleet = launchers(aws).find(name)
     for group in sorted(fleet.group_names) if fleet else ():
         write_down(aws, group)
 
@@ -91,6 +91,11 @@ def _delete_groups(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  
         delete_group(aws, name, clock)
 
 
+def _delete_parts(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  # noqa: ARG001
+    for name in action.ids:
+        launchers(aws).remove_part(action.kind, name)
+
+
 def _terminate(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  # noqa: ARG001
     instances.terminate(aws, action.ids)
 
@@ -101,7 +106,7 @@ STEPS: Mapping[Verb, Step] = {
     Verb.RETIRE_FLEETS: _retire,
     Verb.DRAIN_INSTANCES: _drain,
     Verb.TERMINATE_BUILDERS: _terminate,
-    Verb.DELETE_TEMPLATE: _for_each(fleets.delete_template),
+    Verb.DELETE_PART: _delete_parts,
     Verb.DELETE_KEY_PAIR: _for_each(delete_key_pair),
     Verb.DELETE_SECURITY_GROUP: _delete_groups,
     Verb.DISCARD_IMAGE: _discard,

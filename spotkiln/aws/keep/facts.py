@@ -1,13 +1,13 @@
 """Reads what releases made. It is told by names that they chose, AWS's own marks, and our tags."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.errors import aws_errors
-from spotkiln.aws.serve import fleet as fleets
 from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
 from spotkiln.bake.own import (
@@ -18,10 +18,9 @@ from spotkiln.bake.own import (
     is_builder,
     made_for,
     not_a_builder,
-    template_is_ours,
     with_fleets,
 )
-from spotkiln.keep.reconcile import Facts, Owned, Snapshot
+from spotkiln.keep.reconcile import Facts, Owned, OwnedPart, Snapshot
 from spotkiln.serve.fleet import Fleet
 from spotkiln.target import Instance
 
@@ -33,8 +32,7 @@ CHOSEN = re.compile(r"-[0-9a-f]{12}$")
 OURS: "list[FilterTypeDef]" = [{"Name": "tag-key", "Values": [t.RELEASE]}]
 
 
-def _owned(name: str, tags: Any) -> Owned:
-    found = t.from_aws(tags)
+def _owned(name: str, found: t.Tags) -> Owned:
     return Owned(
         id=name,
         release=found.get(t.RELEASE, ""),
@@ -43,20 +41,15 @@ def _owned(name: str, tags: Any) -> Owned:
     )
 
 
-def templates(aws: Aws) -> tuple[list[Owned], list[LeftAlone]]:
-    """Ours, and those that only carry a release's tag."""
-    with aws_errors("our launch templates"):
-        pages = aws.ec2.get_paginator("describe_launch_templates").paginate(Filters=OURS)
-        everything = [one for page in pages for one in page["LaunchTemplates"]]
+def parts(aws: Aws) -> tuple[list[OwnedPart], list[LeftAlone]]:
+    """What our fleets are made of, and what only carries a release's tag."""
     own, others = [], []
-    for one in everything:
-        owned = _owned(one["LaunchTemplateId"], one.get("Tags"))
-        name = one.get("LaunchTemplateName", "")
-        if template_is_ours(name, owned.release):
-            own.append(owned)
+    for one in launchers(aws).parts():
+        if one.ours:
+            own.append(OwnedPart(**_owned(one.id, one.tags).model_dump(), kind=one.kind))
         else:
-            why = f"no release chose its name {name!r}"
-            others.append(LeftAlone(kind="launch-template", id=owned.id, why=why))
+            why = f"no release chose its name {one.name!r}"
+            others.append(LeftAlone(kind=one.kind, id=one.id, why=why))
     return own, others
 
 
@@ -67,7 +60,7 @@ def security_groups(aws: Aws) -> tuple[list[Owned], list[LeftAlone]]:
         everything = [one for page in pages for one in page["SecurityGroups"]]
     own, others = [], []
     for one in everything:
-        owned = _owned(one["GroupId"], one.get("Tags"))
+        owned = _owned(one["GroupId"], t.from_aws(one.get("Tags")))  # type: ignore[arg-type]
         name = one.get("GroupName", "")
         if name == builder_name(owned.release):
             own.append(owned)
@@ -101,7 +94,7 @@ def snapshots(aws: Aws, images: list[Image]) -> tuple[list[Snapshot], list[LeftA
     ours = {image.id: image.ours for image in images}
     own, others = [], []
     for one in everything:
-        owned = _owned(one["SnapshotId"], one.get("Tags"))
+        owned = _owned(one["SnapshotId"], t.from_aws(one.get("Tags")))  # type: ignore[arg-type]
         description = one.get("Description", "")
         image = made_for(description, t.from_aws(one.get("Tags")))  # type: ignore[arg-type]
         if image and ours.get(image, bool(owned.release)):
@@ -114,11 +107,12 @@ def snapshots(aws: Aws, images: list[Image]) -> tuple[list[Snapshot], list[LeftA
 
 def machines(aws: Aws, own: list[Fleet]) -> tuple[list[Instance], list[LeftAlone]]:
     """Builders of ours, members of fleets, and those that only carry a release's tag."""
-    tagged = instances.tagged(aws)
+    each = launchers(aws)
+    tagged = each.claimed(instances.tagged(aws))
     unclaimed = [one for one in tagged if one.stays and not one.fleet and not is_builder(one)]
-    # EC2 may not tag the On-Demand members of a fleet: the fleet itself tells who they are.
+    # A launcher may leave members without its mark: their fleet tells who they are.
     releases = {one.tags.get(t.RELEASE, "") for one in unclaimed}
-    members = {x.id: instances.members(aws, x.id) for x in own if x.release in releases}
+    members = {x.id: [m.id for m in each.members(x)] for x in own if x.release in releases}
     known = with_fleets(tagged, members)
     others = [
         LeftAlone(kind="instance", id=one.id, why=f"no fleet's member, {not_a_builder(one)}")
@@ -132,10 +126,10 @@ def gather(aws: Aws, living: frozenset[str]) -> Facts:
     """The facts of a region. `living` must have been read before them. A release that starts in
     between may have made something that is seen here: look again who lives before acting on it."""
     everything = images.by_name(aws, "*")
-    own_fleets = [fleet for fleet in fleets.listing(aws) if fleet.release or fleet.adopted]
+    own_fleets = [fleet for fleet in launchers(aws).listing() if fleet.release or fleet.adopted]
     own_snapshots, other_snapshots = snapshots(aws, everything)
     own_machines, other_machines = machines(aws, own_fleets)
-    own_templates, other_templates = templates(aws)
+    own_parts, other_parts = parts(aws)
     own_groups, other_groups = security_groups(aws)
     return Facts(
         living=living,
@@ -143,14 +137,14 @@ def gather(aws: Aws, living: frozenset[str]) -> Facts:
         instances=tuple(own_machines),
         images=tuple(image for image in everything if image.ours),
         snapshots=tuple(own_snapshots),
-        templates=tuple(own_templates),
+        parts=tuple(own_parts),
         security_groups=tuple(own_groups),
         key_pairs=tuple(key_pairs(aws)),
         left_alone=(
             *other_machines,
             *inherited_images(everything),
             *other_snapshots,
-            *other_templates,
+            *other_parts,
             *other_groups,
         ),
     )

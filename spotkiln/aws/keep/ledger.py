@@ -3,24 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
-from spotkiln.aws.errors import aws_errors, code_of
-from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.own import builder_name
 from spotkiln.poll import Clock
 from spotkiln.release.ledger import (
-    FLEET,
     GROUP,
     IMAGE,
     INSTANCE,
     KEY_PAIR,
     SNAPSHOT,
-    TEMPLATE,
     VOLUME,
     Key,
     Made,
@@ -28,6 +24,7 @@ from spotkiln.release.ledger import (
     left_behind,
 )
 from spotkiln.release.release import LedgerEntry
+from spotkiln.serve.fleet import Fleet, State
 from spotkiln.target import Instance
 
 if TYPE_CHECKING:
@@ -65,39 +62,40 @@ def _key_pairs(aws: Aws, release: str, asked: set[str]) -> list[Made]:
     return [Made(kind=KEY_PAIR, id=name, exists=name in found) for name in {*asked, *found}]
 
 
-def _template_exists(aws: Aws, template: str) -> bool:
-    try:
-        found = aws.ec2.describe_launch_templates(LaunchTemplateIds=[template])
-    except ClientError as error:
-        if "NotFound" in code_of(error):
-            return False
-        with aws_errors(f"launch template {template}"):
-            raise
-    return bool(found["LaunchTemplates"])
+def _parts(aws: Aws, release: str, noted: Mapping[str, set[str]]) -> list[Made]:
+    """What the release's fleets are made of."""
+    each = launchers(aws)
+    found = [part for part in each.parts(release) if part.ours]
+    made = [Made(kind=part.kind, id=part.id, exists=True) for part in found]
+    for kind in each.kinds_of_parts:
+        unseen = noted.get(kind, set()) - {part.id for part in found}
+        made += [Made(kind=kind, id=x, exists=each.has_part(kind, x)) for x in unseen]
+    return made
 
 
-def _templates(aws: Aws, release: str, asked: set[str]) -> list[Made]:
-    found = set(fleets.templates_of_release(aws, release))
-    return [
-        Made(kind=TEMPLATE, id=name, exists=name in found or _template_exists(aws, name))
-        for name in {*asked, *found}
-    ]
+def _fleets(
+    aws: Aws, release: str, noted: Mapping[str, set[str]]
+) -> tuple[list[Made], list[Fleet]]:
+    """The release's fleets, and what became of them. A fleet whose end has begun counts as gone: its
+    instances are listed on their own."""
+    made, found = [], []
+    for one in launchers(aws).each:
+        asked = noted.get(one.resource, set())
+        fleets = [x for x in one.listing() if x.release == release or x.id in asked]
+        made += [
+            Made(kind=one.resource, id=x.id, exists=not x.gone and x.state is not State.ENDING)
+            for x in fleets
+        ]
+        unseen = asked - {x.id for x in fleets}
+        made += [Made(kind=one.resource, id=x, exists=False) for x in unseen]
+        found += fleets
+    return made, found
 
 
-def _fleets(aws: Aws, release: str, asked: set[str]) -> list[Made]:
-    """A fleet whose end has begun counts as gone: its instances are listed on their own."""
-    found = [x for x in fleets.listing(aws) if x.release == release or x.id in asked]
-    made = [
-        Made(kind=FLEET, id=one.id, exists=not one.gone and one.state != "cancelled_terminating")
-        for one in found
-    ]
-    unseen = asked - {one.id for one in made}
-    return made + [Made(kind=FLEET, id=name, exists=False) for name in unseen]
-
-
-def _instances(aws: Aws, release: str, asked: set[str], made: list[Made]) -> list[Instance]:
+def _instances(aws: Aws, release: str, asked: set[str], fleets: list[Fleet]) -> list[Instance]:
+    each = launchers(aws)
     found = instances.builders_of(aws, release)
-    found += [one for fleet in made for one in instances.of_fleet(aws, fleet.id)]
+    found += [one for fleet in fleets for one in each.members(fleet)]
     known = {one.id for one in found}
     return found + instances.by_id(aws, asked - known)
 
@@ -165,8 +163,8 @@ def read_back(aws: Aws, release: str, name: str, asked: Iterable[Key]) -> list[M
     def of(kind: str) -> set[str]:
         return noted.get(kind, set())
 
-    made = _fleets(aws, release, of(FLEET))
-    machines = _instances(aws, release, of(INSTANCE), made)
+    made, fleets = _fleets(aws, release, noted)
+    machines = _instances(aws, release, of(INSTANCE), fleets)
     made += [Made(kind=INSTANCE, id=one.id, exists=one.stays, owner=one.fleet) for one in machines]
     unseen = of(INSTANCE) - {one.id for one in machines}
     made += [Made(kind=INSTANCE, id=one, exists=False) for one in unseen]
@@ -177,7 +175,7 @@ def read_back(aws: Aws, release: str, name: str, asked: Iterable[Key]) -> list[M
     made += _volumes(aws, volumes, attached, ending)
     made += _images(aws, release, name, of(IMAGE))
     made += _snapshots(aws, release, of(SNAPSHOT), {one.id for one in made if one.kind == SNAPSHOT})
-    made += _templates(aws, release, of(TEMPLATE))
+    made += _parts(aws, release, noted)
     made += _groups(aws, release, of(GROUP))
     return made + _key_pairs(aws, release, of(KEY_PAIR))
 

@@ -1,7 +1,7 @@
 """Writes down on images which target group they serve."""
 
 from spotkiln.aws.bake import image as images
-from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.keep.promotion import Mark, marks
 from spotkiln.serve.fleet import Fleet
@@ -13,7 +13,7 @@ def write_down(aws: Aws, group: str, *known: Fleet) -> list[Mark]:
 
     Two may do this at once, and it can be repeated.
     """
-    every = {fleet.id: fleet for fleet in (*fleets.listing(aws), *known)}
+    every = {fleet.id: fleet for fleet in (*launchers(aws).listing(), *known)}
     ours = [image for image in images.by_name(aws, "*") if image.ours]
     todo = marks(ours, every.values(), group)
     for mark in todo:

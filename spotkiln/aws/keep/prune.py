@@ -6,7 +6,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.builder import remove_access
 from spotkiln.aws.bake.discard import discard, discard_builders, discard_snapshots, tidy
-from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Pruning, discardable, superseded
 from spotkiln.poll import Clock
@@ -15,7 +15,7 @@ from spotkiln.release.job import Job
 
 def used_images(aws: Aws) -> set[str]:
     """The images of fleets that are still there."""
-    return {fleet.image for fleet in fleets.listing(aws) if not fleet.gone}
+    return {fleet.image for fleet in launchers(aws).listing() if not fleet.gone}
 
 
 def undo_bake(aws: Aws, job: Job, *, clock: Clock, say: Callable[[str], None]) -> list[str]:

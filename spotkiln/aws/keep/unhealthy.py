@@ -7,10 +7,10 @@ from datetime import timedelta
 from spotkiln import tags as t
 from spotkiln.aws.bake.infra import target_groups
 from spotkiln.aws.keep import lease as leases
-from spotkiln.aws.serve import fleet as fleets
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
 from spotkiln.aws.serve.gate import with_health
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import drain
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import TargetGroup
@@ -23,7 +23,7 @@ from spotkiln.serve.serving import newest_serving
 
 def left_alone(aws: Aws, target_group: str) -> Iterator[tuple[Fleet, TargetGroup]]:
     """What serves each target group (or the one of that name) that no release is at work in."""
-    serving = newest_serving(fleets.listing(aws))
+    serving = newest_serving(launchers(aws).listing())
     for group in target_groups(aws) if serving else []:
         fleet = serving.get(group.arn)
         if fleet and target_group in {"", group.name} and not leases.read(aws, group.arn):
@@ -32,7 +32,7 @@ def left_alone(aws: Aws, target_group: str) -> Iterator[tuple[Fleet, TargetGroup
 
 def look(aws: Aws, fleet: Fleet, group: TargetGroup, patience: timedelta, say: Say) -> Watched:
     """What is to be done about a fleet's servers. Reads only."""
-    live = [one for one in instances.of_fleet(aws, fleet.id) if one.live]
+    live = [one for one in launchers(aws).members(fleet) if one.live]
     seen = with_health(live, targets.health(aws, group.arn))
     found = watch(fleet, live, seen, now=aws.now(), patience=patience)
     if found.why:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.infra import target_group as find_group
-from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import TargetGroup
@@ -18,7 +18,7 @@ from spotkiln.serve.serving import serving
 
 def _look(aws: Aws, app: str, group: TargetGroup) -> tuple[list[Version], Fleet | None]:
     """The target group's versions, and the fleet that serves it."""
-    every = fleets.listing(aws)
+    every = launchers(aws).listing()
     # Of several fleets the newest serves: the others are on their way out.
     current = next(iter(serving(every, group.arn)), None)
     found = images.of_app(aws, app)

@@ -2,10 +2,10 @@
 
 from contextlib import suppress
 
-from spotkiln.aws.serve import fleet as fleets
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
 from spotkiln.aws.serve.gate import with_health
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import SpotkilnError
@@ -17,17 +17,15 @@ from spotkiln.target import Instance, Target
 def collect(aws: Aws, fleet: Fleet, infra: Infra) -> Evidence:
     """Target reasons, fleet history, the last lines of the consoles of what failed. What cannot be
     had is left out: evidence must not stand in the way of the rollback."""
+    all_of_them = launchers(aws)
     rows: list[str] = []
     members: list[Instance] = []
     health: tuple[Target, ...] = ()
     consoles: dict[str, str] = {}
     with suppress(SpotkilnError):
-        rows = [
-            f"{when:%H:%M:%S} {kind} {sub_type} {text}".rstrip()
-            for when, kind, sub_type, text in fleets.history(aws, fleet.id)
-        ]
+        rows = all_of_them.of(fleet).history(fleet.id)
     with suppress(SpotkilnError):
-        members = instances.of_fleet(aws, fleet.id)
+        members = all_of_them.members(fleet)
         live = [one for one in members if one.live]
         health = with_health(live, targets.health(aws, infra.target_group.arn))
     ordered, targets_ordered = failing_first(members, health)

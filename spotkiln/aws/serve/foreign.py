@@ -1,13 +1,12 @@
 """Sees what else serves a target group, and marks what is adopted."""
 
-from spotkiln import tags as t
 from spotkiln.aws.bake.infra import target_groups
-from spotkiln.aws.errors import aws_errors
-from spotkiln.aws.serve import fleet as fleets
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import TargetGroup
+from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.foreign import Foreign, adoption_tags, sort_out
 from spotkiln.target import Health
 
@@ -16,12 +15,13 @@ LEAVING = {Health.DRAINING, Health.UNHEALTHY_DRAINING}
 
 def look(aws: Aws, group: TargetGroup) -> Foreign:
     """Whatever serves the target group and is not ours. One that drains serves no more."""
-    every = fleets.listing(aws)
+    each = launchers(aws)
+    every = each.listing()
     registered = [x.instance for x in targets.health(aws, group.arn).values() if _serves(x.health)]
-    found = instances.by_id(aws, registered)
+    found = each.claimed(instances.by_id(aws, registered))
     tagged = {one.fleet for one in found}
     members = {
-        fleet.id: instances.of_fleet(aws, fleet.id)
+        fleet.id: each.members(fleet)
         for fleet in every
         if fleet.id in tagged or (fleet.live and group.arn in fleet.target_groups)
     }
@@ -39,8 +39,6 @@ def _serves(health: Health) -> bool:
     return health not in LEAVING
 
 
-def adopt(aws: Aws, fleet: str, release: str, target_group: str) -> None:
+def adopt(aws: Aws, fleet: Fleet, release: str, target_group: str) -> None:
     """Written before its retirement begins; `target_group` is a name."""
-    marks = adoption_tags(release, target_group)
-    with aws_errors(f"adoption of fleet {fleet}"):
-        aws.ec2.create_tags(Resources=[fleet], Tags=t.to_aws(marks))  # type: ignore[arg-type]
+    launchers(aws).mark(fleet, adoption_tags(release, target_group))

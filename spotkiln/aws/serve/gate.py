@@ -2,21 +2,21 @@
 
 from collections.abc import Callable
 
-from spotkiln.aws.serve import fleet as fleets
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
-from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.gate import Limits, Observation, Outcome, Verdict
+from spotkiln.serve.fleet import Fleet, State
+from spotkiln.serve.gate import Limits, Outcome, Verdict
 from spotkiln.serve.judge import judge, verdict_within
+from spotkiln.serve.observation import Observation
+from spotkiln.serve.problem import Problem
 from spotkiln.target import Health, Instance, Server, Target, server_of
 
 # Once all of them run, EC2 tells little that the load balancer does not: so often it is asked.
 EC2_EVERY = 8
-# A fleet's history is up to 30 s late: no use in asking sooner.
-HISTORY_LATE_SECONDS = 30
 # What the load balancer says of a target that runs and is checked.
 CHECKED = {Health.INITIAL, Health.HEALTHY, Health.UNHEALTHY}
 
@@ -36,13 +36,13 @@ class Watch:
     def __init__(self, aws: Aws, fleet: Fleet, infra: Infra, clock: Clock) -> None:
         self._aws = aws
         self._fleet = fleet
+        self._launcher = launchers(aws).of(fleet)
         self._group = infra.target_group
         self._clock = clock
         self._start = clock.now()
-        self._history_at = self._start
-        self._state = "submitted"
-        self._activity = ""
-        self._errors: tuple[str, ...] = ()
+        self._problems_at = self._start
+        self._state, self._status = State.KEPT, fleet.status
+        self._problems: tuple[Problem, ...] = ()
         self._zones: dict[str, str] = {}
         self._members: list[Instance] = []
         self.seen: list[Observation] = []
@@ -58,7 +58,7 @@ class Watch:
     def look(self, *, thorough: bool = False) -> Observation:
         """`thorough`: nothing is taken from an earlier look."""
         if thorough or self._due():
-            self._members = instances.of_fleet(self._aws, self._fleet.id, self._fleet.capacity)
+            self._members = self._launcher.members(self._fleet.id, self._fleet.capacity)
         members = self._members
         live = [one for one in members if one.live]
         short = len(live) < self._fleet.capacity
@@ -72,26 +72,25 @@ class Watch:
         others = [target for name, target in registered.items() if name not in known]
         observation = Observation(
             at=self._clock.now() - self._start,
-            fleet_state=self._state,
-            activity=self._activity,
+            state=self._state,
+            status=self._status,
             instances=tuple(members),
             targets=with_health(live, registered),
             control=self._with_zones(others),
-            errors=self._errors,
+            problems=self._problems,
         )
         self.seen.append(observation)
         return observation
 
     def _ask_the_fleet(self, *, short: bool) -> None:
-        found = fleets.describe(self._aws, self._fleet.id)
+        found = self._launcher.find(self._fleet.id)
         # Right after the request it may not be seen yet: that is no verdict.
         if found:
-            self._state, self._activity = found.state, found.activity
-        late = self._clock.now() - self._history_at > HISTORY_LATE_SECONDS
-        if (short and late) or self._activity == "error":
-            self._history_at = self._clock.now()
-            rows = fleets.history(self._aws, self._fleet.id)
-            self._errors = tuple(fleets.problems(rows))
+            self._state, self._status = found.state, found.status
+        late = self._clock.now() - self._problems_at > self._launcher.late_seconds
+        if (short and late) or (found and found.stuck):
+            self._problems_at = self._clock.now()
+            self._problems = tuple(self._launcher.problems(self._fleet.id))
 
     def _with_zones(self, others: list[Target]) -> tuple[Server, ...]:
         """What serves; with its zones, if the load balancer keeps requests inside a zone."""

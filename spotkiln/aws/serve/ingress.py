@@ -7,8 +7,9 @@ from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import SpotkilnError
-from spotkiln.serve.gate import Observation, Verdict
+from spotkiln.serve.gate import Verdict
 from spotkiln.serve.ingress import Rule, admits, closed, points_at_network
+from spotkiln.serve.observation import Observation
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import IpPermissionOutputTypeDef, IpPermissionTypeDef

@@ -1,4 +1,4 @@
-"""EC2 instances: those of a fleet, and those that a release made in any way."""
+"""EC2 instances: looking them up, tagging them, ending them, reading their consoles."""
 
 import base64
 from collections.abc import Iterable, Sequence
@@ -10,10 +10,29 @@ from spotkiln import tags as t
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
 from spotkiln.bake.own import is_builder
-from spotkiln.target import Instance
+from spotkiln.target import End, Instance
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
+
+
+# State reasons that say who is to blame. Those that begin with `Server.` are EC2's own doing.
+ENDS = {
+    "Server.SpotInstanceTermination": End.RECLAIMED,
+    "Server.SpotInstanceShutdown": End.RECLAIMED,
+    "Client.InstanceInitiatedShutdown": End.FROM_INSIDE,
+    "Client.InternalError": End.KEY_REFUSED,
+    "Client.InvalidKMSKey.InvalidState": End.KEY_REFUSED,
+    "Client.VolumeLimitExceeded": End.VOLUME_QUOTA,
+    "Client.InvalidSnapshot.NotFound": End.SNAPSHOT_GONE,
+}
+
+
+def end_of(code: str) -> End | None:
+    """What a state reason's code means; None for no code."""
+    if not code:
+        return None
+    return ENDS.get(code, End.BY_EC2 if code.startswith("Server.") else End.BY_OTHERS)
 
 
 def ended_by(code: str, message: str) -> str:
@@ -24,11 +43,13 @@ def ended_by(code: str, message: str) -> str:
 
 
 def from_aws(instance: "InstanceTypeDef", requester: str = "") -> Instance:
-    """Source: EC2 DescribeInstances. `requester` is its reservation's."""
+    """Source: EC2 DescribeInstances. `requester` is its reservation's. Which fleet's it is only
+    its launcher can tell."""
     tags = t.from_aws(instance.get("Tags"))  # type: ignore[arg-type]
     state = instance["State"]["Name"]
     reason = instance.get("StateReason", {})
     code, message = reason.get("Code", ""), reason.get("Message", "")
+    lost_by = ended_by(code, message) if state not in {"pending", "running"} else ""
     mappings = [one.get("Ebs", {}) for one in instance.get("BlockDeviceMappings", [])]
     disks = {x.get("VolumeId", ""): x.get("DeleteOnTermination", False) for x in mappings}
     return Instance(
@@ -40,8 +61,8 @@ def from_aws(instance: "InstanceTypeDef", requester: str = "") -> Instance:
         image=instance.get("ImageId", ""),
         spot=instance.get("InstanceLifecycle") == "spot",
         launched=instance["LaunchTime"],
-        lost_by=ended_by(code, message) if state not in {"pending", "running"} else "",
-        fleet=tags.get(t.FLEET_REQUEST, ""),
+        end=end_of(lost_by),
+        lost_by=lost_by,
         key=instance.get("KeyName", ""),
         requester=requester,
         volumes=tuple(disks),
@@ -61,38 +82,9 @@ def _describe(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[I
         ]
 
 
-def members(aws: Aws, fleet: str) -> list[str]:
-    """Ids of the running instances of a fleet as it tells them itself, late at times."""
-    try:
-        pages = aws.ec2.get_paginator("describe_spot_fleet_instances").paginate(
-            SpotFleetRequestId=fleet
-        )
-        return [one.get("InstanceId", "") for page in pages for one in page["ActiveInstances"]]
-    except ClientError as error:
-        # A fleet that has just been asked for, or that ended two days ago.
-        if is_not_found(error) or code_of(error).startswith("InvalidSpotFleetRequestId"):
-            return []
-        with aws_errors(f"members of fleet {fleet}"):
-            raise
-
-
-def of_fleet(aws: Aws, fleet: str, enough: int | None = None) -> list[Instance]:
-    """All that a fleet launched and EC2 still tells of, the terminated of the last hour too.
-
-    By AWS's own tag, and as its members: what a fleet tells can be out of date, and On-Demand
-    members may be without the tag. Once the tag shows so many living ones that it is `enough`,
-    the fleet is not asked.
-    """
-    tagged = _describe(
-        aws,
-        [{"Name": f"tag:{t.FLEET_REQUEST}", "Values": [fleet]}],
-        f"instances of fleet {fleet}",
-    )
-    if enough is not None and sum(one.live for one in tagged) >= enough:
-        return tagged
-    known = {one.id for one in tagged}
-    more = [name for name in members(aws, fleet) if name not in known]
-    return tagged + [one.of(fleet) for one in by_id(aws, more)]
+def with_tag(aws: Aws, key: str, value: str) -> list[Instance]:
+    """In whatever state."""
+    return _describe(aws, [{"Name": f"tag:{key}", "Values": [value]}], f"instances of {value}")
 
 
 def by_id(aws: Aws, ids: Iterable[str]) -> list[Instance]:
@@ -112,10 +104,7 @@ def by_id(aws: Aws, ids: Iterable[str]) -> list[Instance]:
 
 def builders_of(aws: Aws, release: str) -> list[Instance]:
     """A release's builders and testers, in whatever state."""
-    tagged = _describe(
-        aws, [{"Name": f"tag:{t.RELEASE}", "Values": [release]}], f"builders of {release}"
-    )
-    return [one for one in tagged if is_builder(one)]
+    return [one for one in with_tag(aws, t.RELEASE, release) if is_builder(one)]
 
 
 def tagged(aws: Aws) -> list[Instance]:

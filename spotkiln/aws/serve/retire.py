@@ -1,16 +1,16 @@
 """Takes fleets away without losing a request, and verifies that they are gone.
 
-Spot Fleet cannot drain: cancelling with termination cuts requests off. So: cancel and keep the
-instances, deregister them, wait until the load balancer has let go of them, terminate them by
-id, confirm. The same for a fleet that is replaced and for one that failed: some of its instances
-may serve already.
+A launcher that ends instances itself may cut requests off. So: let it replace nothing any more and
+keep its instances, deregister them, wait until the load balancer has let go of them, terminate
+them by id, remove the fleet, confirm. The same for a fleet that is replaced and for one that
+failed: some of its instances may serve already.
 """
 
 from collections.abc import Callable, Sequence
 
-from spotkiln.aws.serve import fleet as fleets
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
 from spotkiln.serve.fleet import Fleet
@@ -31,7 +31,8 @@ def still_held(registered: dict[str, Target], ids: set[str]) -> list[Target]:
 
 
 def _members(aws: Aws, retiring: Sequence[Fleet], enough: int | None = None) -> list[Instance]:
-    return [one for fleet in retiring for one in instances.of_fleet(aws, fleet.id, enough)]
+    each = launchers(aws)
+    return [one for fleet in retiring for one in each.members(fleet, enough)]
 
 
 def drain(
@@ -75,8 +76,8 @@ def _deregister(aws: Aws, target_group: str, ids: set[str]) -> tuple[list[Target
 def _confirm(
     aws: Aws, retiring: Sequence[Fleet], known: set[str], target_group: str, clock: Clock
 ) -> bool:
-    """Wait until every fleet is cancelled and every instance terminated, late ones too: a fleet
-    that is cancelled before it was fulfilled can still launch. False: a late one is registered,
+    """Wait until every instance is terminated, late ones too, and every fleet gone: a fleet that
+    was stopped before it was fulfilled can still launch. False: a late one is registered,
     and has to be drained first. `known` are looked at by their ids: a fleet does not tell of
     members that are about to end."""
 
@@ -94,10 +95,13 @@ def _confirm(
             instances.terminate(aws, late)
         if left:
             return Waiting(", ".join(f"{one.id} {one.state}" for one in left))
-        found = [fleets.describe(aws, fleet.id) for fleet in retiring]
+        each = launchers(aws)
+        found = [each.of(fleet).find(fleet.id) for fleet in retiring]
         open_ = [fleet for fleet in found if fleet and not fleet.gone]
+        for fleet in open_:
+            each.of(fleet).remove(fleet)
         if open_:
-            return Waiting(", ".join(f"{fleet.id} {fleet.state}" for fleet in open_))
+            return Waiting(", ".join(f"{fleet.id} {fleet.status}" for fleet in open_))
         return Done(True)
 
     return poll(
@@ -120,18 +124,19 @@ def retire(
     clock: Clock,
     say: Callable[[str], None],
 ) -> list[Instance]:
-    """Cancel, drain, terminate, verify; the instances that were terminated.
+    """Stop, drain, terminate, remove, verify; the instances that were terminated.
 
     Can be repeated from any point at which it was left. `delay` is the target group's
     deregistration delay in seconds.
 
     Raises:
         DeadlineExceeded: a step did not end, with what was left.
-        AwsError: AWS did not cancel a fleet.
+        SpotkilnError: AWS did not stop a fleet.
     """
     if not retiring:
         return []
-    fleets.cancel(aws, (fleet.id for fleet in retiring if fleet.live), terminate=False)
+    each = launchers(aws)
+    each.stop_replacing(fleet for fleet in retiring if fleet.live)
     first = _members(aws, retiring)
     ended = {one.id for one in first if one.gone}
     found = {one.id: one for one in first if not one.gone}
@@ -150,8 +155,8 @@ def retire(
             break
         look()
     look(0)
-    # An adopted fleet's template was made by somebody else, who may have others made of it.
-    own = [fleet for fleet in retiring if not fleet.adopted]
-    for template in {name for fleet in own for name in fleet.launch_templates}:
-        fleets.delete_template(aws, template)
+    # An adopted fleet's parts were made by somebody else, who may have others made of them.
+    for fleet in retiring:
+        for part in () if fleet.adopted else fleet.parts:
+            each.of(fleet).remove_part(part)
     return list(found.values())

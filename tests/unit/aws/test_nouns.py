@@ -1,67 +1,22 @@
 """AWS's answers become our nouns; what is decided from them before AWS is asked again."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from spotkiln.aws.bake import image
-from spotkiln.aws.serve import fleet, instance
+from spotkiln.aws.serve import instance
 from spotkiln.aws.serve.gate import with_health
 from spotkiln.aws.serve.retire import still_held
 from spotkiln.bake.image import Image, ImageState
-from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.target import Health, Instance, Target
 from tests.unit import nouns
-from tests.unit.nouns import GROUP, START
+from tests.unit.nouns import START
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import (
         ImageTypeDef,
         InstanceTypeDef,
-        SpotFleetRequestConfigTypeDef,
     )
-
-
-def test_a_spot_fleet_request() -> None:
-    answer: SpotFleetRequestConfigTypeDef = {
-        "SpotFleetRequestId": "sfr-1",
-        "SpotFleetRequestState": "active",
-        "ActivityStatus": "fulfilled",
-        "CreateTime": START,
-        "SpotFleetRequestConfig": {
-            "IamFleetRole": "arn",
-            "TargetCapacity": 3,
-            "LoadBalancersConfig": {"TargetGroupsConfig": {"TargetGroups": [{"Arn": GROUP}]}},
-            "LaunchTemplateConfigs": [
-                {"LaunchTemplateSpecification": {"LaunchTemplateId": "lt-1", "Version": "1"}},
-                {"LaunchTemplateSpecification": {"LaunchTemplateName": "by-name"}},
-            ],
-        },
-        "Tags": [{"Key": "spotkiln:phase", "Value": "serving"}],
-    }
-    found = fleet.from_aws(answer)
-    assert found == Fleet(
-        id="sfr-1",
-        state="active",
-        activity="fulfilled",
-        capacity=3,
-        created=START,
-        target_groups=(GROUP,),
-        launch_templates=("lt-1",),
-        tags={"spotkiln:phase": "serving"},
-    )
-    assert found.phase is Phase.SERVING
-
-
-def test_a_foreign_spot_fleet_request_has_hardly_anything() -> None:
-    found = fleet.from_aws(
-        {
-            "SpotFleetRequestId": "sfr-2",
-            "SpotFleetRequestState": "submitted",
-            "CreateTime": START,
-            "SpotFleetRequestConfig": {"IamFleetRole": "arn", "TargetCapacity": 1},
-        }
-    )
-    assert (found.phase, found.target_groups, found.launch_templates) == (None, (), ())
 
 
 INSTANCE: dict[str, Any] = {
@@ -92,7 +47,6 @@ def test_an_instance() -> None:
         image="ami-1",
         spot=True,
         launched=START,
-        fleet="sfr-1",
         tags={"aws:ec2spot:fleet-request-id": "sfr-1"},
     )
 
@@ -142,44 +96,6 @@ def test_an_image_under_way() -> None:
     found = image.from_aws({"ImageId": "ami-1", "State": "pending"}, "eu-west-1")
     assert (found.available, found.snapshots, found.name) == (False, (), "")
     assert found.created == datetime.fromtimestamp(0, UTC)
-
-
-# A fleet's history.
-
-
-def rows(*events: tuple[str, str, str]) -> list[tuple[datetime, str, str, str]]:
-    return [(START + timedelta(seconds=n), *event) for n, event in enumerate(events)]
-
-
-def test_problems_are_errors_and_telling_information_each_once() -> None:
-    assert fleet.problems(
-        rows(
-            ("fleetRequestChange", "submitted", ""),
-            ("instanceChange", "launched", "i-1"),
-            ("information", "launchSpecUnusable", "t3.micro in eu-west-1a: price"),
-            ("information", "launchSpecUnusable", "t3.micro in eu-west-1a: price"),
-            ("information", "registerWithLoadBalancersFailed", "no rights"),
-            ("information", "fleetProgressHalted", "nothing can be launched"),
-            ("error", "iamFleetRoleInvalid", ""),
-        )
-    ) == [
-        "launchSpecUnusable: t3.micro in eu-west-1a: price",
-        "registerWithLoadBalancersFailed: no rights",
-        "iamFleetRoleInvalid",
-    ]
-    assert fleet.problems([]) == []
-
-
-def test_problems_before_the_last_launch_are_over() -> None:
-    error = (START, "error", "spotInstanceCountLimitExceeded", "no")
-    launched = (START + timedelta(seconds=1), "instanceChange", "launched", "i-1")
-    later = (START + timedelta(seconds=2), "information", "launchSpecUnusable", "dear")
-    at_once = (launched[0], "error", "iamFleetRoleInvalid", "")
-    assert fleet.problems([error, launched]) == []
-    assert fleet.problems([error, launched, at_once, later]) == [
-        "iamFleetRoleInvalid",
-        "launchSpecUnusable: dear",
-    ]
 
 
 # Which targets are looked at.

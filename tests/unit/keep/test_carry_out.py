@@ -102,13 +102,13 @@ def test_helpers_of_a_builder(account: Leavings) -> None:
     account.templates["lt-1"] = "demo-1"
     account.key_pairs = {"key-1", "key-2"}
     account.groups, account.in_use = {"sg-1", "sg-2"}, {"sg-1": 2}
-    do(account, Verb.DELETE_TEMPLATE, "lt-1")
+    do(account, Verb.DELETE_PART, "lt-1", kind="launch-template")
     do(account, Verb.DELETE_KEY_PAIR, "key-1")
     # A machine still uses the group for a while.
     do(account, Verb.DELETE_SECURITY_GROUP, "sg-1")
     assert (account.templates, account.key_pairs, account.groups) == ({}, {"key-2"}, {"sg-2"})
     # All of it can be repeated.
-    do(account, Verb.DELETE_TEMPLATE, "lt-1")
+    do(account, Verb.DELETE_PART, "lt-1", kind="launch-template")
     do(account, Verb.DELETE_SECURITY_GROUP, "sg-1")
 
 

@@ -144,7 +144,7 @@ def delayed(action: Action) -> Delayed:
 
 
 FLEET = act(Verb.RETIRE_FLEETS, "sfr-1")
-TEMPLATE = act(Verb.DELETE_TEMPLATE, "lt-1")
+TEMPLATE = act(Verb.DELETE_PART, "lt-1")
 IMAGE = act(Verb.DISCARD_IMAGE, "ami-1")
 
 
@@ -168,7 +168,7 @@ def test_what_is_done_is_not_done_again_though_aws_still_tells_of_it() -> None:
 
 
 def test_it_ends_though_there_is_always_more() -> None:
-    things = Things(*([act(Verb.DELETE_TEMPLATE, f"lt-{n}")] for n in range(99)))
+    things = Things(*([act(Verb.DELETE_PART, f"lt-{n}")] for n in range(99)))
     assert len(things.clear_up().done) == things.looks == ROUNDS
 
 

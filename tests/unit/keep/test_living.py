@@ -10,7 +10,7 @@ from spotkiln.aws.keep.living import Claims, read_claims, remove_dead
 from spotkiln.aws.keep.reconcile import find_unowned
 from spotkiln.aws.session import Aws
 from spotkiln.keep.lease import DURATION, Lease, Stage
-from spotkiln.keep.reconcile import Facts, Owned
+from spotkiln.keep.reconcile import Facts, OwnedPart
 from spotkiln.serve.fleet import Phase
 from tests.unit.keep.leavings import Leavings
 from tests.unit.leftovers import fleet
@@ -113,7 +113,9 @@ def test_with_nobody_dead_nothing_is_written(account: Account) -> None:
 # -- what nobody owns --
 
 PENDING = fleet("sfr-1", Phase.PENDING, "new-1")
-FACTS = Facts(fleets=(PENDING,), templates=(Owned(id="lt-1", release="dead-1"),))
+FACTS = Facts(
+    fleets=(PENDING,), parts=(OwnedPart(kind="launch-template", id="lt-1", release="dead-1"),)
+)
 
 
 def found(account: Account, monkeypatch: pytest.MonkeyPatch, target_group: str = "") -> list[str]:

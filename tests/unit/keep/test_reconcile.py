@@ -7,11 +7,15 @@ import pytest
 from spotkiln import tags as t
 from spotkiln.bake.base import BaseSpec, base_tags, new_base_name
 from spotkiln.bake.image import Image, ImageState
-from spotkiln.keep.reconcile import Action, Facts, Owned, Snapshot, Verb, decide
+from spotkiln.keep.reconcile import Action, Facts, Owned, OwnedPart, Snapshot, Verb, decide
 from spotkiln.serve.fleet import Phase
 from tests.unit import nouns
 from tests.unit.leftovers import LIVING, fleet, image, machine
 from tests.unit.nouns import GROUP, OTHER_GROUP, START
+
+
+def template(name: str, release: str, **changes: str) -> OwnedPart:
+    return OwnedPart(kind="launch-template", id=name, release=release, **changes)
 
 
 def todo(**facts: Any) -> list[tuple[str, tuple[str, ...]]]:
@@ -30,7 +34,7 @@ def test_a_quiet_account_needs_nothing() -> None:
             images=(OLD_IMAGE,),
             instances=(machine("i-1", "old", of=SERVING.id),),
             snapshots=(Snapshot(id="snap-ami-old", release="old", image="ami-old"),),
-            templates=(Owned(id="lt-sfr-serving", release="old"),),
+            parts=(template("lt-sfr-serving", "old"),),
         )
         == []
     )
@@ -45,7 +49,7 @@ def test_a_living_releases_things_are_left_alone() -> None:
             instances=(machine("i-builder", release), machine("i-2", release, of="sfr-new")),
             images=(OLD_IMAGE, image("ami-new", release, ImageState.CANDIDATE)),
             snapshots=(Snapshot(id="snap-new", release=release),),
-            templates=(Owned(id="lt-sfr-new", release=release), Owned(id="lt-x", release=release)),
+            parts=(template("lt-sfr-new", release), template("lt-x", release)),
             security_groups=(Owned(id="sg-1", release=release),),
             key_pairs=(Owned(id="spotkiln-builder-living", release=release),),
         )
@@ -60,13 +64,13 @@ def test_a_dead_releases_things_go_servers_first() -> None:
         instances=(machine("i-builder", "dead"), machine("i-2", "dead", of="sfr-new")),
         images=(OLD_IMAGE, image("ami-new", "dead", ImageState.CANDIDATE)),
         snapshots=(Snapshot(id="snap-stray", release="dead"),),
-        templates=(Owned(id="lt-stray", release="dead"),),
+        parts=(template("lt-stray", "dead"),),
         security_groups=(Owned(id="sg-1", release="dead"),),
         key_pairs=(Owned(id="key-1", release="dead"),),
     ) == [
         (Verb.RETIRE_FLEETS, ("sfr-new",)),
         (Verb.TERMINATE_BUILDERS, ("i-builder",)),
-        (Verb.DELETE_TEMPLATE, ("lt-stray",)),
+        (Verb.DELETE_PART, ("lt-stray",)),
         (Verb.DELETE_KEY_PAIR, ("key-1",)),
         (Verb.DELETE_SECURITY_GROUP, ("sg-1",)),
         (Verb.DISCARD_IMAGE, ("ami-new",)),
@@ -161,7 +165,7 @@ def test_within_one_target_group_others_are_out_of_sight() -> None:
     facts = Facts(
         fleets=(pending.model_copy(update={"tags": {**pending.tags, **elsewhere}}),),
         instances=(nouns.instance("i-o", "running", tags=elsewhere),),
-        templates=(Owned(id="lt-o", release="dead", target_group="other"),),
+        parts=(template("lt-o", "dead", target_group="other"),),
         snapshots=(Snapshot(id="snap-o", release="dead", target_group="other"),),
         security_groups=(Owned(id="sg-o", release="dead", target_group="other"),),
     )

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from spotkiln import tags as t
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.keep.promotion import recorded
-from spotkiln.keep.reconcile import Action, Facts, Owned, Snapshot, Verb, decide
-from spotkiln.serve.fleet import Phase
+from spotkiln.keep.reconcile import Action, Facts, Owned, OwnedPart, Snapshot, Verb, decide
+from spotkiln.serve.fleet import Phase, State
 from spotkiln.serve.serving import newest_serving
 from tests.unit.leftovers import LIVING, fleet, image, machine
 from tests.unit.nouns import GROUP, OTHER_GROUP, START
@@ -73,7 +73,7 @@ any_facts = st.builds(
             st.sampled_from(["x", "none", *RELEASES]),
         )
     ),
-    templates=many(owned),
+    parts=many(owned.map(lambda x: OwnedPart(**x.model_dump(), kind="launch-template"))),
     security_groups=many(owned),
     key_pairs=many(owned),
 )
@@ -104,7 +104,7 @@ def apply(facts: Facts, actions: list[Action]) -> Facts:
     return facts.model_copy(
         update={
             "fleets": tuple(
-                x.model_copy(update={"state": "cancelled"})
+                x.model_copy(update={"state": State.ENDED})
                 if x.id in gone[Verb.RETIRE_FLEETS]
                 else x
                 for x in facts.fleets
@@ -115,7 +115,7 @@ def apply(facts: Facts, actions: list[Action]) -> Facts:
             ),
             "images": without(written(facts, gone[Verb.MARK_RELEASED]), discarded),
             "snapshots": without(facts.snapshots, gone[Verb.DELETE_SNAPSHOT] | held),
-            "templates": without(facts.templates, gone[Verb.DELETE_TEMPLATE]),
+            "parts": without(facts.parts, gone[Verb.DELETE_PART]),
             "security_groups": without(facts.security_groups, gone[Verb.DELETE_SECURITY_GROUP]),
             "key_pairs": without(facts.key_pairs, gone[Verb.DELETE_KEY_PAIR]),
         }

@@ -27,14 +27,15 @@ from spotkiln.release.book import (
 from spotkiln.release.release import Fate, LedgerEntry, Outcome, ReleaseSpec, Timing
 from spotkiln.release.trigger import Trigger
 from spotkiln.serve.capacity import Size
-from spotkiln.serve.fleet import FleetSpec, Phase
+from spotkiln.serve.fleet import Phase
 from spotkiln.serve.foreign import Foreign, ForeignFleet
 from spotkiln.serve.price import Cost
+from spotkiln.serve.spec import FleetSpec
 from tests.unit import nouns
 from tests.unit.nouns import RELEASE, START
 
 OLD = nouns.fleet("sfr-old", tags={**nouns.TAGS, "spotkiln:commit": "01d" * 13 + "0"})
-NEW = nouns.fleet("sfr-new", phase=Phase.PENDING, launch_templates=("lt-1",))
+NEW = nouns.fleet("sfr-new", phase=Phase.PENDING, parts=("lt-1",))
 VERSION = Version(image="ami-1", commit=nouns.COMMIT, released=START)
 FOREIGN = Foreign(fleets=(ForeignFleet(fleet=nouns.fleet("sfr-x", phase=None)),))
 GREEN = TestReport(tests=3, skipped=0)

@@ -13,8 +13,8 @@ from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.infra import InfraNames
 from spotkiln.flows.release import release
 from spotkiln.release.release import Approval
-from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.gate import GatePolicy
+from spotkiln.serve.spec import FleetSpec
 
 SCHEMA = parameter_schema(release).model_dump()
 MODELS = {name: one for name, one in SCHEMA["definitions"].items() if one["type"] == "object"}

@@ -9,10 +9,10 @@ from spotkiln.bake.reuse import Reuse
 from spotkiln.release.plan import Plan, doubled, make_plan, side_by_side, what_would_change
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.capacity import Size, size
-from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.foreign import Foreign, ForeignFleet
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.price import Estimate, Range
+from spotkiln.serve.spec import FleetSpec
 from tests.unit import nouns
 
 ANEW = Reuse(image=None, why="these inputs differ: source", differ=("source",))

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from spotkiln import tags as t
 from spotkiln.serve.capacity import scaled_to, size
-from spotkiln.serve.fleet import Fleet, FleetSpec
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.spec import FleetSpec
 from tests.unit import nouns
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from spotkiln.keep.reconcile import Facts, Verb, decide
-from spotkiln.serve.fleet import Fleet, Phase
+from spotkiln.serve.fleet import Fleet, Phase, State
 from spotkiln.serve.foreign import Foreign, adoption_tags, in_words, sort_out
 from spotkiln.show.page import release_page
 from spotkiln.target import Instance
@@ -19,7 +19,7 @@ THEIRS = nouns.fleet("sfr-theirs", phase=None, capacity=6, created=START - timed
 
 
 def machine(name: str, fleet: str = "", **tags: str) -> Instance:
-    return nouns.instance(name, fleet=fleet, tags=tags)
+    return nouns.instance(name, fleet=fleet, launcher="Spot Fleet" if fleet else "", tags=tags)
 
 
 def look(
@@ -77,7 +77,7 @@ def test_ours_alone_is_nothing_foreign() -> None:
         ({"classic_load_balancers": ("old-lb",)}, {}, "it serves old-lb too"),
         ({}, {"i-1": ["blog"]}, "it serves blog too"),
         ({"target_groups": ()}, {}, "registered by somebody else"),
-        ({"state": "cancelled_running"}, {}, "it is cancelled_running"),
+        ({"state": State.STOPPED, "status": "cancelled_running"}, {}, "it is cancelled_running"),
     ],
 )
 def test_what_serves_anything_else_is_never_adopted(

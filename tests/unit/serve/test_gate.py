@@ -11,12 +11,12 @@ from spotkiln.serve.gate import (
     Cause,
     GatePolicy,
     Limits,
-    Observation,
     Outcome,
     Verdict,
     limits,
 )
 from spotkiln.serve.judge import judge, verdict_within
+from spotkiln.serve.observation import Observation
 from tests.unit.looks import (
     INTERRUPTED,
     LIMITS,

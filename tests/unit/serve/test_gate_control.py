@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from spotkiln.serve.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, Observation, Outcome, Verdict
+from spotkiln.serve.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, Outcome, Verdict
 from spotkiln.serve.judge import judge, verdict_within
+from spotkiln.serve.observation import Observation
 from tests.unit.looks import INTERRUPTED, LIMITS, MISMATCH, OWN_END, Healths, ended, look
 from tests.unit.nouns import instance, server
 

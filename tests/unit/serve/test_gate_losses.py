@@ -2,8 +2,9 @@
 
 import pytest
 
-from spotkiln.serve.gate import Cause, Observation, Outcome, Verdict
+from spotkiln.serve.gate import Cause, Outcome, Verdict
 from spotkiln.serve.judge import judge
+from spotkiln.serve.observation import Observation
 from tests.unit.looks import (
     INTERRUPTED,
     LIMITS,

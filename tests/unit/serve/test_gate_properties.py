@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Limits, Observation, Outcome
+from spotkiln.aws.serve.spot_fleet.answer import STATES
+from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Limits, Outcome
 from spotkiln.serve.judge import judge
+from spotkiln.serve.observation import Observation
 from spotkiln.target import Health, Instance, Target
 from tests.unit.looks import INTERRUPTED, OWN_END
 from tests.unit.nouns import instance, server, target
@@ -77,7 +79,8 @@ def observations(
         seen.append(
             Observation(
                 at=at,
-                fleet_state=state,
+                state=STATES[state],
+                status=state,
                 instances=tuple(instances),
                 targets=tuple(targets),
                 control=tuple(server(f"i-old-{n}", health=one) for n, one in enumerate(serving)),

@@ -3,8 +3,9 @@
 import pytest
 
 from spotkiln.aws.serve.ingress import from_aws
-from spotkiln.serve.gate import Cause, Observation, Outcome, Verdict
+from spotkiln.serve.gate import Cause, Outcome, Verdict
 from spotkiln.serve.ingress import Rule, admits, closed, points_at_network
+from spotkiln.serve.observation import Observation
 from tests.unit.looks import MISMATCH, Healths, look
 
 NETWORKS = ("10.0.1.0/24", "10.0.2.0/24")

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from spotkiln.aws.serve.price import hourly, pricing_region
-from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.price import Cost, Estimate, Prices, Range, cost_of, estimate
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Server
 from tests.unit import nouns
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spotkiln.serve.fleet import FleetSpec
 from spotkiln.serve.quota import Market, Room, forbids, is_standard, parts, shortfalls
+from spotkiln.serve.spec import FleetSpec
 
 VCPUS = {"t3.micro": 2, "m5.xlarge": 4, "g4dn.xlarge": 4}
 SPOT, ON_DEMAND = Market.SPOT, Market.ON_DEMAND

@@ -2,11 +2,20 @@
 
 import pytest
 
-from spotkiln.aws.serve.instance import ended_by
+from spotkiln.aws.serve.instance import end_of, ended_by
+from spotkiln.aws.serve.refusal import refusal_in
+from spotkiln.aws.serve.spot_fleet.history import REFUSALS, problem_of
+from spotkiln.serve.ending import ending
 from spotkiln.serve.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, Outcome
 from spotkiln.serve.judge import judge
-from spotkiln.serve.refusal import REFUSALS, Reach, ending, final, refusal_in
+from spotkiln.serve.problem import Meaning, Problem, Reach
+from spotkiln.serve.problem import final as final_of
 from tests.unit.looks import LIMITS, Healths, ended, look
+
+
+def final(texts: list[str]) -> tuple[Problem, Meaning] | None:
+    return final_of(map(problem_of, texts))
+
 
 ALL = "allLaunchSpecsTemporarilyBlacklisted: Several attempts to launch instances have failed."
 SPEC = "t3.micro, ami-1, Linux/UNIX (Amazon VPC), eu-west-1a while launching spot instance"
@@ -65,7 +74,7 @@ def test_ec2s_own_words_do_where_there_is_no_code(text: str, cause: Cause) -> No
     found = final([f"spotFleetRequestConfigurationInvalid: {SPEC}: {text}"])
     assert found is not None
     assert found[1].cause is cause
-    assert found[1].codes != ("spotFleetRequestConfigurationInvalid",)
+    assert "does not take what was asked for" not in found[1].advice
 
 
 def test_a_lack_of_capacity_is_waited_for_in_whatever_envelope() -> None:
@@ -103,8 +112,8 @@ def test_an_error_that_is_over_is_over() -> None:
 
 
 def test_codes_are_whole_words() -> None:
-    assert refusal_in("Error Code: NotVcpuLimitExceededAtAll") is None
-    assert refusal_in("something else went wrong") is None
+    assert refusal_in("Error Code: NotVcpuLimitExceededAtAll", REFUSALS) is None
+    assert refusal_in("something else went wrong", REFUSALS) is None
 
 
 def test_every_refusal_says_what_to_do_and_none_blames_an_image() -> None:
@@ -160,7 +169,7 @@ def test_of_mixed_endings_the_commoner_counts_and_in_doubt_the_image_is_spared()
 
 @pytest.mark.parametrize("code", ["", "Server.InternalError", "Server.SpotInstanceTermination"])
 def test_what_ec2_ended_is_no_loss(code: str) -> None:
-    assert ending(code) is None
+    assert ending(end_of(code)) is None
 
 
 def test_a_state_reasons_message_may_say_more_than_its_code() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.aws.serve import fleet as fleets
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import retire
 from spotkiln.serve.fleet import Phase
 from tests.unit.memory import DELAY, Memory
@@ -37,7 +37,7 @@ class Account(Memory):
 
     def retire(self) -> list[str]:
         aws = self.aws()
-        found = fleets.describe(aws, self.fleet)
+        found = launchers(aws).find(self.fleet)
         assert found
         clock = Clock(self)
         gone = retire(

@@ -1,34 +1,23 @@
-"""Refusals: what EC2 says when it launches nothing, or ends at once what it launched; who is to
-blame, whether waiting mends it, and what does.
+"""Refusals: the errors with which EC2 refuses to launch an instance, whoever asks for it; who is to
+blame, whether waiting mends it, and what to do.
 
-EC2 puts one error into several envelopes: as an event of its own, or inside the text of a launch
-specification's (`launchSpecTemporarilyBlacklisted: … Error Code: MaxSpotInstanceCountExceeded`).
-So the code, or EC2's words where there is no code, is looked for anywhere in the text.
+EC2 puts one error into several envelopes: as an event of its own, or inside another text (`… Error
+Code: MaxSpotInstanceCountExceeded`). So the code, or EC2's words where there is no code, is looked
+for anywhere in the text. A launcher adds what only it says to this table.
 """
 
 import re
 from collections.abc import Iterable
-from enum import StrEnum
 
-from spotkiln.noun import Noun
+from spotkiln.serve.ending import KMS, VOLUMES
 from spotkiln.serve.gate import Cause
+from spotkiln.serve.problem import Meaning, Reach
 
 
-class Reach(StrEnum):
-    """How far a refusal goes, and with that when it ends a gate."""
-
-    ALL = "every pool has it, and no waiting mends it"
-    POOL = "other pools may do; no waiting mends it"
-    PASSING = "waiting may mend it"
-
-
-class Refusal(Noun):
-    """`words` are EC2's own, for texts without a code; both are compared without case."""
+class Refusal(Meaning):
+    """`words` are EC2's own, for texts without a code. Both are compared without case."""
 
     codes: tuple[str, ...]
-    reach: Reach
-    cause: Cause
-    advice: str
     words: tuple[str, ...] = ()
 
     def found_in(self, text: str) -> bool:
@@ -43,20 +32,11 @@ SPOT_QUOTA = (
     "on_demand_fallback."
 )
 QUOTA = "Ask AWS (Service Quotas, EC2) for a higher quota of running On-Demand instances."
-KMS = (
-    "Is a volume encrypted with a KMS key that the fleet may not use? Grant the key to the "
-    "service-linked roles AWSServiceRoleForEC2Spot and AWSServiceRoleForEC2SpotFleet, and see "
-    "that it is enabled."
-)
-VOLUMES = (
-    "The account's quota of EBS volumes or of their size is used up: remove volumes, or ask AWS "
-    "(Service Quotas, EBS) for more."
-)
 
 # The first that fits is taken: what says more comes before what says less.
-REFUSALS = (
+EC2 = (
     Refusal(
-        codes=("MaxSpotInstanceCountExceeded", "spotInstanceCountLimitExceeded"),
+        codes=("MaxSpotInstanceCountExceeded",),
         words=("max spot instance count exceeded",),
         reach=Reach.ALL,
         cause=Cause.CAPACITY,
@@ -95,8 +75,8 @@ REFUSALS = (
         words=("not authorized to perform",),
         reach=Reach.ALL,
         cause=Cause.MISCONFIGURED,
-        advice="The fleet's role lacks a right that the text names: docs/aws.md says what it must "
-        "trust and hold; iam:PassRole for the instance profile's role is among it.",
+        advice="The role that launches lacks a right that the text names: docs/aws.md says what it "
+        "must trust and hold; iam:PassRole for the instance profile's role is among it.",
     ),
     Refusal(
         codes=("AuthFailure.ServiceLinkedRoleCreationNotPermitted",),
@@ -112,12 +92,6 @@ REFUSALS = (
         reach=Reach.ALL,
         cause=Cause.MISCONFIGURED,
         advice="AWS does not let this account launch yet: the text says why; AWS support helps.",
-    ),
-    Refusal(
-        codes=("iamFleetRoleInvalid",),
-        reach=Reach.ALL,
-        cause=Cause.MISCONFIGURED,
-        advice="Mend the fleet's role: docs/aws.md says what it must trust and hold.",
     ),
     Refusal(
         codes=("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound"),
@@ -173,75 +147,9 @@ REFUSALS = (
         cause=Cause.CAPACITY,
         advice="Allow more instance types or zones, or set on_demand_fallback.",
     ),
-    # Last: this envelope holds all of the above as well.
-    Refusal(
-        codes=("spotFleetRequestConfigurationInvalid",),
-        reach=Reach.ALL,
-        cause=Cause.MISCONFIGURED,
-        advice="EC2 does not take what was asked for: see the fleet's history in the evidence.",
-    ),
 )
 
 
-def refusal_in(text: str) -> Refusal | None:
-    """What a text of EC2's means; None for what is not known, which is waited for."""
-    return next((one for one in REFUSALS if one.found_in(text)), None)
-
-
-def final(errors: Iterable[str]) -> tuple[str, Refusal] | None:
-    """The error, if any, after which a fleet launches nothing however long one waits.
-
-    What only some pools have is final once the fleet says that all are out, and none of them
-    for a reason that passes.
-    """
-    known = [(text, refusal_in(text)) for text in errors]
-    for text, one in known:
-        if one is not None and one.reach is Reach.ALL:
-            return text, one
-    pools = [(text, one) for text, one in known if not text.startswith("allLaunchSpecsTemporarily")]
-    lasting = [(text, one) for text, one in pools if one is not None and one.reach is Reach.POOL]
-    if lasting and len(lasting) == len(pools) < len(known):
-        return lasting[0]
-    return None
-
-
-class Ending(Noun):
-    """Why an instance ended, as its state reason's code says. `at_once`: one is enough, if
-    none runs."""
-
-    cause: Cause
-    advice: str
-    at_once: bool = False
-
-
-ENDINGS = {
-    # From inside: something in the image, or that it starts, shut the machine down.
-    "Client.InstanceInitiatedShutdown": Ending(
-        cause=Cause.CRASHING,
-        advice="Something in the image shuts the machine down: see the console output in the "
-        "evidence.",
-    ),
-    "Client.InternalError": Ending(cause=Cause.MISCONFIGURED, advice=KMS, at_once=True),
-    "Client.InvalidKMSKey.InvalidState": Ending(
-        cause=Cause.MISCONFIGURED, advice=KMS, at_once=True
-    ),
-    "Client.VolumeLimitExceeded": Ending(cause=Cause.MISCONFIGURED, advice=VOLUMES, at_once=True),
-    "Client.InvalidSnapshot.NotFound": Ending(
-        cause=Cause.MISCONFIGURED,
-        advice="The image's snapshot is gone: did somebody delete it? Release again.",
-        at_once=True,
-    ),
-}
-# Somebody else ended it: a person, another tool, or for a reason that is not known here.
-BY_OTHERS = Ending(
-    cause=Cause.OUTSIDE,
-    advice="Something ended them by EC2's API: CloudTrail says who (TerminateInstances).",
-)
-
-
-def ending(code: str) -> Ending | None:
-    """None for what EC2 itself ended, which is replaced and speaks against nobody: reasons that
-    begin with `Server.` (interrupted, no capacity, failed hardware)."""
-    if not code or code.startswith("Server."):
-        return None
-    return ENDINGS.get(code, BY_OTHERS)
+def refusal_in(text: str, refusals: Iterable[Refusal] = EC2) -> Refusal | None:
+    """The first of these that a text of AWS's holds; None for what is not known."""
+    return next((one for one in refusals if one.found_in(text)), None)

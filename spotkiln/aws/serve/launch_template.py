@@ -1,0 +1,127 @@
+"""Launch templates: what all servers of a fleet have in common. Whatever launches by a template
+uses these; nothing else needs to know of them."""
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from spotkiln import tags as t
+from spotkiln.aws.errors import aws_errors, code_of, is_not_found
+from spotkiln.aws.session import Aws
+from spotkiln.bake.own import SERVER, template_is_ours
+from spotkiln.serve.launcher import Part
+from spotkiln.serve.order import Order
+from spotkiln.serve.role import server_user_data
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
+
+# EC2's name for the kind.
+KIND = "launch-template"
+
+
+def template_name(release: str, digest: str) -> str:
+    """A launch template's name, chosen before it is made: 3 to 128 characters. `digest` stands
+    for what is asked for: another request of the same release has a template of its own."""
+    return f"spotkiln-{release}-{digest[:8]}"
+
+
+def launch_template_request(order: Order) -> dict[str, Any]:
+    """CreateLaunchTemplate's parameters: everything but type and subnet, which are overrides.
+
+    Metadata version 2 only: a launch specification could not say so. An instance reads its tags
+    there, to know what it must leave before it ends (systemd/watch-interruption.sh).
+    """
+    image, infra, tags = order.image, order.infra, order.part_tags
+    leaving = {t.TARGET_GROUP_ARN: infra.target_group.arn}
+    if order.wanted.capacity_rebalance:
+        leaving[t.REBALANCE] = "on"
+    own = {**tags, t.ROLE: SERVER}
+    marks = {"instance": {**own, **leaving}, "volume": own}
+    data: dict[str, Any] = {
+        "ImageId": image.id,
+        "UserData": server_user_data(),
+        "SecurityGroupIds": list(infra.security_groups),
+        "MetadataOptions": {
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": 1,
+            "InstanceMetadataTags": "enabled",
+        },
+        "TagSpecifications": [
+            {"ResourceType": kind, "Tags": t.to_aws(mine)} for kind, mine in marks.items()
+        ],
+    }
+    if infra.instance_profile:
+        data["IamInstanceProfile"] = {"Arn": infra.instance_profile}
+    if infra.key_pair:
+        data["KeyName"] = infra.key_pair
+    return {
+        "LaunchTemplateName": template_name(order.release, order.digest),
+        "LaunchTemplateData": data,
+        "TagSpecifications": [{"ResourceType": "launch-template", "Tags": t.to_aws(tags)}],
+    }
+
+
+def find(aws: Aws, name: str) -> str | None:
+    """Its id, by its name; None if there is none."""
+    try:
+        answer = aws.ec2.describe_launch_templates(LaunchTemplateNames=[name])
+    except ClientError as error:
+        if is_not_found(error) or "NotFound" in code_of(error):
+            return None
+        with aws_errors(f"launch template {name}"):
+            raise
+    found = answer["LaunchTemplates"]
+    return found[0]["LaunchTemplateId"] if found else None
+
+
+def create(aws: Aws, wanted: dict[str, Any]) -> str:
+    """Create, or find by the name what an earlier call made; the id."""
+    name = wanted["LaunchTemplateName"]
+    try:
+        answer = aws.ec2.create_launch_template(**wanted)
+    except ClientError as error:
+        found = find(aws, name) if "AlreadyExists" in code_of(error) else None
+        if found:
+            return found
+        with aws_errors(f"launch template {name}"):
+            raise
+    return answer["LaunchTemplate"]["LaunchTemplateId"]
+
+
+def parts(aws: Aws, release: str = "") -> list[Part]:
+    """What carries the tag of this release, or of any; `ours` if a release chose the name."""
+    filters: list[FilterTypeDef] = [{"Name": "tag-key", "Values": [t.RELEASE]}]
+    if release:
+        filters = [{"Name": f"tag:{t.RELEASE}", "Values": [release]}]
+    with aws_errors(f"launch templates of {release}" if release else "our launch templates"):
+        pages = aws.ec2.get_paginator("describe_launch_templates").paginate(Filters=filters)
+        everything = [one for page in pages for one in page["LaunchTemplates"]]
+    found = []
+    for one in everything:
+        name, tags = one.get("LaunchTemplateName", ""), t.from_aws(one.get("Tags"))  # type: ignore[arg-type]
+        ours = template_is_ours(name, tags.get(t.RELEASE, ""))
+        found.append(Part(kind=KIND, id=one["LaunchTemplateId"], name=name, ours=ours, tags=tags))
+    return found
+
+
+def exists(aws: Aws, template: str) -> bool:
+    """By id."""
+    try:
+        found = aws.ec2.describe_launch_templates(LaunchTemplateIds=[template])
+    except ClientError as error:
+        if "NotFound" in code_of(error):
+            return False
+        with aws_errors(f"launch template {template}"):
+            raise
+    return bool(found["LaunchTemplates"])
+
+
+def delete(aws: Aws, template: str) -> None:
+    """By id; gone already is no error."""
+    try:
+        aws.ec2.delete_launch_template(LaunchTemplateId=template)
+    except ClientError as error:
+        if not is_not_found(error) and "NotFound" not in code_of(error):
+            with aws_errors(f"deleting launch template {template}"):
+                raise

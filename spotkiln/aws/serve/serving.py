@@ -1,0 +1,78 @@
+"""What serves a target group now: whether it is what would be released, and of what size."""
+
+from collections.abc import Callable
+
+from spotkiln.aws.serve import target as targets
+from spotkiln.aws.serve.foreign import look
+from spotkiln.aws.serve.gate import with_health
+from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.session import Aws
+from spotkiln.bake.image import Image
+from spotkiln.bake.infra import Infra
+from spotkiln.errors import DeadlineExceeded
+from spotkiln.poll import Clock, Done, Waiting, poll
+from spotkiln.serve.capacity import Size, size
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.order import made_alike
+from spotkiln.serve.serving import serving
+from spotkiln.serve.spec import FleetSpec
+from spotkiln.target import Health
+
+# Longer than this nobody waits to hear that nothing is to be done.
+RECOVERY_SECONDS = 60
+
+
+def serving_now(aws: Aws, infra: Infra) -> list[Fleet]:
+    """Our fleets that serve the target group, the newest first."""
+    return serving(launchers(aws).listing(), infra.target_group.arn)
+
+
+def to_adopt(aws: Aws, infra: Infra) -> list[Fleet]:
+    """Fleets that are not ours, and that a person said are to be retired."""
+    return look(aws, infra.target_group).adoptable if infra.adopt else []
+
+
+def sized(aws: Aws, infra: Infra, spec: FleetSpec) -> Size:
+    """How many servers would be asked for now."""
+    return size(spec, [*serving_now(aws, infra)[:1], *to_adopt(aws, infra)])
+
+
+def is_unchanged(
+    aws: Aws,
+    infra: Infra,
+    spec: FleetSpec,
+    image: Image,
+    current: Fleet,
+    clock: Clock,
+    say: Callable[[str], None],
+) -> bool:
+    """Whether this image serves already with these settings, its whole capacity healthy, also what
+    it was scaled to.
+
+    A server that the load balancer has just missed once may be found healthy again: that is waited
+    for. While there is a fleet to adopt, or the deployment names another launcher, something is to
+    be done.
+    """
+    each, wanted = launchers(aws), size(spec, [current]).spec.capacity
+    if not made_alike(current, spec, image, infra) or current.capacity != wanted:
+        return False
+    if current.launcher != each.new.name or to_adopt(aws, infra):
+        return False
+
+    def whole() -> Done[bool] | Waiting:
+        live = [one for one in each.members(current) if one.live]
+        health = with_health(live, targets.health(aws, infra.target_group.arn))
+        good = sum(one.health is Health.HEALTHY for one in health)
+        return Done(True) if good >= wanted else Waiting(f"{good} healthy")
+
+    check = infra.target_group.health_check
+    try:
+        return poll(
+            whole,
+            what=f"{current.id} to be healthy",
+            deadline_seconds=min(check.healthy_threshold * check.interval + 5, RECOVERY_SECONDS),
+            clock=clock,
+        )
+    except DeadlineExceeded as error:
+        say(f"{current.id} serves this image already, but not whole: {error}")
+        return False

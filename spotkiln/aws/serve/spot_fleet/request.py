@@ -1,0 +1,56 @@
+"""What RequestSpotFleet is asked for."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from spotkiln import tags as t
+from spotkiln.serve.order import Order
+
+
+def spot_fleet_request(order: Order, template: str) -> dict[str, Any]:
+    """RequestSpotFleet's SpotFleetRequestConfig.
+
+    `template` is a launch template's id, pinned to its version 1. The client token is derived
+    from the release and the whole configuration: the same request twice is one fleet, another
+    configuration is another request.
+    """
+    spec, infra = order.wanted, order.infra
+    config: dict[str, Any] = {
+        "AllocationStrategy": str(spec.allocation_strategy),
+        "IamFleetRole": infra.fleet_role,
+        "TargetCapacity": spec.capacity,
+        "OnDemandTargetCapacity": spec.on_demand,
+        "Type": "maintain",
+        "TerminateInstancesWithExpiration": False,
+        "InstanceInterruptionBehavior": "terminate",
+        "LaunchTemplateConfigs": [
+            {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "1"},
+                "Overrides": [
+                    {"InstanceType": kind, "SubnetId": subnet}
+                    for kind in spec.instance_types
+                    for subnet in infra.subnets
+                ],
+            }
+        ],
+        "LoadBalancersConfig": {
+            "TargetGroupsConfig": {"TargetGroups": [{"Arn": infra.target_group.arn}]}
+        },
+        "TagSpecifications": [
+            {"ResourceType": "spot-fleet-request", "Tags": t.to_aws(order.fleet_tags)},
+        ],
+    }
+    if spec.capacity_rebalance:
+        config["SpotMaintenanceStrategies"] = {
+            "CapacityRebalance": {"ReplacementStrategy": "launch"}
+        }
+    config["ClientToken"] = client_token(order.release, config)
+    return config
+
+
+def client_token(release: str, config: Mapping[str, Any]) -> str:
+    """At most 64 ASCII characters."""
+    text = json.dumps({"release": release, "config": config}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,87 @@
+"""Order: what a launcher is asked for."""
+
+from collections.abc import Mapping
+
+from spotkiln import tags as t
+from spotkiln.bake.image import Image
+from spotkiln.bake.infra import Infra
+from spotkiln.bake.recipe import digest_of
+from spotkiln.noun import Noun
+from spotkiln.serve.fleet import Fleet, Phase
+from spotkiln.serve.spec import FleetSpec, next_attempt
+
+
+class Order(Noun):
+    """The servers of one release.
+
+    `wanted` is what to launch now: its capacity follows what serves, and after an attempt without
+    capacity it allows more. `asked` is what the deployment asks for, and what the fleet counts as:
+    the next release compares itself with that. `tags` are those of the release.
+    """
+
+    wanted: FleetSpec
+    asked: FleetSpec
+    image: Image
+    infra: Infra
+    tags: dict[str, str]
+
+    @property
+    def release(self) -> str:
+        return self.tags[t.RELEASE]
+
+    @property
+    def digest(self) -> str:
+        """Stands for what is to be launched: another attempt of the same release has another."""
+        return digest_of(self.wanted.model_dump(mode="json"))
+
+    @property
+    def part_tags(self) -> dict[str, str]:
+        """The tags of what the fleet is made of. What a fleet holds may be lifted later: that is
+        told in one place only."""
+        return {key: value for key, value in self.tags.items() if key != t.HELD}
+
+    @property
+    def fleet_tags(self) -> dict[str, str]:
+        """The tags of the fleet at the moment of its creation."""
+        return fleet_tags(self.tags, self.image, self.infra, self.asked)
+
+    def after(self, live: int) -> "Order | None":
+        """The next attempt, after this one got no more than `live` instances in time; None if
+        nothing else is allowed."""
+        following = next_attempt(self.wanted, live)
+        return self.model_copy(update={"wanted": following}) if following else None
+
+
+def settings_digest(spec: FleetSpec, infra: Infra) -> str:
+    """Stands for all that decides the servers besides the image and their number: that may be
+    scaled at any time (capacity.py)."""
+    return digest_of(
+        {
+            "spec": spec.model_dump(mode="json", exclude={"capacity", "most"}),
+            "subnets": infra.subnets,
+            "security_groups": infra.security_groups,
+            "role": infra.fleet_role,
+            "profile": infra.instance_profile,
+            "key": infra.key_pair,
+        }
+    )
+
+
+def made_alike(current: Fleet, spec: FleetSpec, image: Image, infra: Infra) -> bool:
+    """Whether a fleet is what would be asked for, but for its size: this image, these settings."""
+    return current.image == image.id and current.tags.get(t.SETTINGS) == settings_digest(
+        spec, infra
+    )
+
+
+def fleet_tags(
+    base: Mapping[str, str], image: Image, infra: Infra, spec: FleetSpec
+) -> dict[str, str]:
+    """A fleet's tags at the moment of its creation; `spec` is what the deployment asks for."""
+    return {
+        **base,
+        t.PHASE: Phase.PENDING,
+        t.IMAGE: image.id,
+        t.SETTINGS: settings_digest(spec, infra),
+        t.CAPACITY: str(spec.capacity),
+    }

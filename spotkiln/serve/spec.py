@@ -1,0 +1,108 @@
+"""Spec: how many servers a deployment asks for, and of which kind."""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from spotkiln.noun import Noun
+
+
+class AllocationStrategy(StrEnum):
+    PRICE_CAPACITY_OPTIMIZED = "priceCapacityOptimized"
+    CAPACITY_OPTIMIZED = "capacityOptimized"
+    DIVERSIFIED = "diversified"
+    LOWEST_PRICE = "lowestPrice"
+
+
+class FleetSpec(Noun):
+    """How many servers, of which kind."""
+
+    capacity: int = Field(
+        default=2,
+        ge=1,
+        le=1000,
+        title="Capacity",
+        description="How many instances serve, at least: what serves now may have been scaled.",
+    )
+    most: int = Field(
+        default=1000,
+        ge=1,
+        le=1000,
+        title="At most",
+        description="A fleet that was scaled out is replaced by one of its size, up to this many.",
+    )
+    instance_types: list[str] = Field(
+        default=["t3.micro", "t3a.micro", "t3.small"],
+        title="Instance types",
+        description="Any of these will do. More types in more zones mean fewer interruptions.",
+        min_length=1,
+        max_length=20,
+    )
+    more_instance_types: list[str] = Field(
+        default_factory=list,
+        title="More instance types",
+        description="Allowed as well once the others have had no Spot capacity in time.",
+        max_length=20,
+    )
+    allocation_strategy: AllocationStrategy = Field(
+        default=AllocationStrategy.PRICE_CAPACITY_OPTIMIZED,
+        title="Allocation strategy",
+        description="How EC2 chooses among types and zones.",
+    )
+    on_demand: int = Field(
+        default=0,
+        ge=0,
+        title="On-Demand part",
+        description="How many of the instances are On-Demand instead of Spot.",
+    )
+    on_demand_fallback: bool = Field(
+        default=False,
+        title="Fall back to On-Demand",
+        description="When Spot has no capacity in time: On-Demand for the missing part.",
+    )
+    capacity_rebalance: bool = Field(
+        default=False,
+        title="Capacity rebalancing",
+        description="Replace an instance as soon as EC2 sees an elevated risk of interruption.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.on_demand > self.capacity:
+            raise ValueError(
+                f"on_demand is {self.on_demand}, more than the whole capacity of {self.capacity}"
+            )
+        if self.most < self.capacity:
+            raise ValueError(
+                f"most is {self.most}, less than the capacity of {self.capacity} that is asked for"
+            )
+        if len(set(self.every_type)) != len(self.every_type):
+            raise ValueError(f"the instance types name one twice: {self.every_type}")
+        return self
+
+    @property
+    def every_type(self) -> list[str]:
+        return [*self.instance_types, *self.more_instance_types]
+
+    @property
+    def in_words(self) -> str:
+        """What is asked for: `2 of t3.micro, t3.small, 1 of them On-Demand`."""
+        part = f", {self.on_demand} of them On-Demand" if self.on_demand else ""
+        return f"{self.capacity} of {', '.join(self.instance_types)}{part}"
+
+
+def next_attempt(spec: FleetSpec, live: int) -> FleetSpec | None:
+    """What to ask for after `spec` got no more than `live` instances in time: first the other
+    types too, then On-Demand for the missing part, if that is wanted. None: nothing is left."""
+    if spec.more_instance_types:
+        return spec.model_copy(
+            update={
+                "instance_types": spec.every_type,
+                "more_instance_types": [],
+            }
+        )
+    if not spec.on_demand_fallback or spec.on_demand == spec.capacity:
+        return None
+    missing = max(spec.capacity - live, 1)
+    return spec.model_copy(update={"on_demand": min(spec.on_demand + missing, spec.capacity)})
