@@ -15,15 +15,16 @@ from spotkiln.serve.observation import Observation
 from spotkiln.serve.problem import Problem
 from spotkiln.target import Health, Instance, Server, Target, server_of
 
-# Once all of them run, EC2 tells little that the load balancer does not: so often it is asked.
-EC2_EVERY = 8
+# While all is well, EC2 and the launcher have little to tell that the load balancer does not: they
+# are asked at every so many looks.
+WHOLE_EVERY = 8
 # What the load balancer says of a target that runs and is checked.
 CHECKED = {Health.INITIAL, Health.HEALTHY, Health.UNHEALTHY}
 
 
 def with_health(live: list[Instance], registered: dict[str, Target]) -> tuple[Target, ...]:
-    """The fleet's live instances, each with its health; what the load balancer does not know
-    yet is `unregistered`."""
+    """Each live instance of a fleet with its health. One that the load balancer does not know yet
+    is `unregistered`."""
     return tuple(
         registered.get(one.id) or Target(instance=one.id, health=Health.UNREGISTERED)
         for one in live
@@ -31,7 +32,11 @@ def with_health(live: list[Instance], registered: dict[str, Target]) -> tuple[Ta
 
 
 class Watch:
-    """Everything seen of one fleet since the gate was entered, and of what serves beside it."""
+    """Everything seen of one fleet since the gate was entered, and of what serves beside it.
+
+    Three are asked: the load balancer at every look, EC2 while an instance is not as it should be,
+    the launcher while an instance is missing. A whole look asks all three, whatever is known.
+    """
 
     def __init__(self, aws: Aws, fleet: Fleet, infra: Infra, clock: Clock) -> None:
         self._aws = aws
@@ -47,34 +52,24 @@ class Watch:
         self._members: list[Instance] = []
         self.seen: list[Observation] = []
 
-    def _due(self) -> bool:
-        """Whether EC2 may tell what the load balancer does not: while not all run, when it says
-        that one is not as it should be, and every so often."""
-        running = sum(one.state == "running" for one in self._members)
-        last = self.seen[-1].targets if self.seen else ()
-        odd = any(one.health not in CHECKED for one in last)
-        return running < self._fleet.capacity or odd or (len(self.seen) + 1) % EC2_EVERY == 0
-
-    def look(self, *, thorough: bool = False) -> Observation:
-        """`thorough`: nothing is taken from an earlier look."""
-        if thorough or self._due():
+    def look(self, *, whole: bool = False) -> Observation:
+        whole = whole or (len(self.seen) + 1) % WHOLE_EVERY == 0
+        if whole or not self._as_it_should_be():
             self._members = self._launcher.members(self._fleet.id, self._fleet.capacity)
-        members = self._members
-        live = [one for one in members if one.live]
-        short = len(live) < self._fleet.capacity
-        # Not at the first look if all is there: the fleet has only just been asked for.
-        if thorough or short or (len(self.seen) + 1) % EC2_EVERY == 0:
-            self._ask_the_fleet(short=short)
+        live = [one for one in self._members if one.live]
+        missing = len(live) < self._fleet.capacity
+        if whole or missing:
+            self._ask_the_launcher(missing=missing)
         # None is registered before it runs, and what serves is only compared with what runs.
         running = any(one.state == "running" for one in live)
         registered = targets.health(self._aws, self._group.arn) if running else {}
-        known = {one.id for one in members}
+        known = {one.id for one in self._members}
         others = [target for name, target in registered.items() if name not in known]
         observation = Observation(
             at=self._clock.now() - self._start,
             state=self._state,
             status=self._status,
-            instances=tuple(members),
+            instances=tuple(self._members),
             targets=with_health(live, registered),
             control=self._with_zones(others),
             problems=self._problems,
@@ -82,18 +77,26 @@ class Watch:
         self.seen.append(observation)
         return observation
 
-    def _ask_the_fleet(self, *, short: bool) -> None:
+    def _as_it_should_be(self) -> bool:
+        """Whether, at the look before, all ran and the load balancer checked each of them."""
+        running = sum(one.state == "running" for one in self._members)
+        last = self.seen[-1].targets if self.seen else ()
+        return running >= self._fleet.capacity and all(one.health in CHECKED for one in last)
+
+    def _ask_the_launcher(self, *, missing: bool) -> None:
         found = self._launcher.find(self._fleet.id)
         # Right after the request it may not be seen yet: that is no verdict.
         if found:
             self._state, self._status = found.state, found.status
-        late = self._clock.now() - self._problems_at > self._launcher.late_seconds
-        if (short and late) or (found and found.stuck):
-            self._problems_at = self._clock.now()
+        now = self._clock.now()
+        new = now - self._problems_at > self._launcher.late_seconds
+        if (missing and new) or (found and found.stuck):
+            self._problems_at = now
             self._problems = tuple(self._launcher.problems(self._fleet.id))
 
     def _with_zones(self, others: list[Target]) -> tuple[Server, ...]:
-        """What serves; with its zones, if the load balancer keeps requests inside a zone."""
+        """The servers of other fleets. Their zones are looked up only if the load balancer keeps
+        requests inside a zone."""
         new = {one.instance for one in others} - set(self._zones)
         if new and not self._group.cross_zone:
             self._zones |= {one.id: one.zone for one in instances.by_id(self._aws, new)}
@@ -111,19 +114,19 @@ def watch(
     clock: Clock,
     progress: Callable[[Observation, Verdict], None],
 ) -> Verdict:
-    """Look until `judge` says healthy or failed; `progress` gets every look.
+    """Look until `judge` says healthy or failed. `progress` is called with each look.
 
     Raises:
-        DeadlineExceeded: never in practice: the verdict has deadlines of its own.
+        DeadlineExceeded: a look did not end; the verdict has deadlines of its own.
     """
     watching = Watch(aws, fleet, infra, clock)
 
     def probe() -> Done[Verdict] | Waiting:
         observation = watching.look()
         verdict = judge(limits, fleet.capacity, watching.seen)
-        if verdict.outcome is Outcome.HEALTHY:
-            # Nobody is promoted by what was true a moment ago.
-            observation = watching.look(thorough=True)
+        if verdict.outcome is not Outcome.WAITING:
+            # Nobody is promoted, and nobody blamed, by what was true a moment ago.
+            observation = watching.look(whole=True)
             verdict = judge(limits, fleet.capacity, watching.seen)
         progress(observation, verdict)
         if verdict.outcome is not Outcome.WAITING:

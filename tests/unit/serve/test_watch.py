@@ -1,0 +1,173 @@
+"""What the gate asks at each look, and that no verdict rests on what it saw before."""
+
+from collections.abc import Callable
+
+import pytest
+
+from spotkiln import tags as t
+from spotkiln.aws.serve.gate import WHOLE_EVERY, Watch, watch
+from spotkiln.aws.serve.launchers import launchers
+from spotkiln.poll import Clock
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.gate import Cause, Limits, Outcome, Verdict
+from spotkiln.serve.observation import Observation
+from spotkiln.serve.order import Order
+from spotkiln.serve.spec import FleetSpec
+from tests.unit import nouns
+from tests.unit.memory import Memory
+from tests.unit.nouns import TAGS
+
+LIMITS = Limits(
+    polls=2, settle=300, fulfilment=600, grace=10, recovery=10, health=400, losses=0, flaps=5
+)
+MEMBERS, FLEET, HEALTH = (
+    "describe_instances",
+    "describe_spot_fleet_requests",
+    "describe_target_health",
+)
+HISTORY = "describe_spot_fleet_request_history"
+
+
+class Account(Memory):
+    """One fleet of two that has just been asked for. It is the clock as well; `at` is what happens
+    when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+        self.at: dict[float, Callable[[], object]] = {}
+        self.infra = nouns.infra()
+        spec = FleetSpec(capacity=2)
+        order = Order(
+            wanted=spec,
+            asked=spec,
+            image=nouns.image(),
+            infra=self.infra,
+            tags={**TAGS, t.RELEASE: "new"},
+        )
+        self.fleet: Fleet = launchers(self.aws()).new.launch(order, lambda *_: None)
+        self.before = self.calls.append
+        self.first, self.second = self.machines
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        for moment in [one for one in self.at if one <= self.time]:
+            self.at.pop(moment)()
+
+    def end(self, name: str, reason: str) -> None:
+        self.machines[name].state, self.machines[name].reason = "terminated", reason
+
+    def called(self, do: Callable[[], object]) -> list[str]:
+        self.calls.clear()
+        do()
+        return list(self.calls)
+
+
+class Ticks(Clock):
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def now(self) -> float:
+        return self._account.time
+
+    def sleep(self, seconds: float) -> None:
+        self._account.sleep(seconds)
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+def verdict(account: Account, limits: Limits = LIMITS) -> tuple[Verdict, list[Observation]]:
+    seen: list[Observation] = []
+    found = watch(
+        account.aws(),
+        account.fleet,
+        account.infra,
+        limits,
+        Ticks(account),
+        lambda one, _: seen.append(one),
+    )
+    return found, seen
+
+
+def test_while_all_is_well_only_the_load_balancer_is_asked(account: Account) -> None:
+    looking = Watch(account.aws(), account.fleet, account.infra, Ticks(account))
+    assert account.called(looking.look) == [MEMBERS, HEALTH]
+    for _ in range(WHOLE_EVERY - 2):
+        assert account.called(looking.look) == [HEALTH]
+    assert account.called(looking.look) == [MEMBERS, FLEET, HEALTH]
+    assert account.called(lambda: looking.look(whole=True)) == [MEMBERS, FLEET, HEALTH]
+
+
+def test_while_one_is_missing_its_launcher_is_asked_and_in_time_what_hinders_it(
+    account: Account,
+) -> None:
+    account.end(account.second, "Server.SpotInstanceTermination")
+    looking = Watch(account.aws(), account.fleet, account.infra, Ticks(account))
+    asked = account.called(looking.look)
+    # As the tag shows too few, the fleet is asked for its members too.
+    assert asked == [MEMBERS, "describe_spot_fleet_instances", FLEET, HEALTH]
+    account.sleep(31)
+    account.fleets[account.fleet.id].history = [
+        {
+            "Timestamp": account.now,
+            "EventType": "error",
+            "EventInformation": {"EventSubType": "spotInstanceCountLimitExceeded"},
+        }
+    ]
+    assert HISTORY in account.called(looking.look)
+    [problem] = looking.seen[-1].problems
+    assert problem.text == "spotInstanceCountLimitExceeded"
+    assert HISTORY not in account.called(looking.look)
+    assert looking.seen[-1].problems == (problem,)
+
+
+def test_one_that_the_load_balancer_does_not_check_is_looked_at(account: Account) -> None:
+    looking = Watch(account.aws(), account.fleet, account.infra, Ticks(account))
+    looking.look()
+    del account.targets[account.first]
+    looking.look()
+    assert account.called(looking.look) == [MEMBERS, HEALTH]
+
+
+@pytest.mark.parametrize("moment", range(10, 60, 5))
+def test_no_image_is_blamed_for_one_that_somebody_has_ended(account: Account, moment: int) -> None:
+    """The load balancer calls it unhealthy before it knows that it is gone."""
+
+    def end() -> None:
+        account.end(account.first, "Client.UserInitiatedShutdown")
+        account.sick.add(account.first)
+
+    account.at = {float(moment): end}
+    found, seen = verdict(account)
+    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.OUTSIDE)
+    assert account.first in found.detail
+    assert not seen[-1].instances[0].live
+
+
+def test_one_that_ec2_took_back_is_waited_for(account: Account) -> None:
+    def end() -> None:
+        account.end(account.first, "Server.SpotInstanceTermination")
+        account.sick.add(account.first)
+
+    account.at = {12.0: end, 30.0: lambda: account.launch(account.fleet.id)}
+    found, _ = verdict(account)
+    assert found.outcome is Outcome.HEALTHY
+
+
+def test_nobody_is_promoted_who_was_healthy_a_moment_ago(account: Account) -> None:
+    """Cancelled by somebody, while all of its servers go on serving."""
+    account.at = {
+        8.0: lambda: setattr(account.fleets[account.fleet.id], "state", "cancelled_running")
+    }
+    found, seen = verdict(account, LIMITS.model_copy(update={"settle": 10}))
+    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.CANCELLED)
+    assert len(seen[-1].healthy) == 2
+
+
+def test_an_unhealthy_one_is_to_blame_when_it_runs(account: Account) -> None:
+    account.at = {12.0: lambda: account.sick.add(account.first)}
+    found, _ = verdict(account)
+    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.FAILING_CHECK)
