@@ -43,8 +43,8 @@ TRY_AGAIN = {
     "ServiceUnavailable",
     "Unavailable",
 }
-# What botocore itself raises: a person must mend the credentials, or the call. All else is the
-# network's fault.
+# What botocore itself raises when a person must mend the credentials, or the call. Whatever else it
+# raises is the network's fault.
 NO_CREDENTIALS = (
     CredentialRetrievalError,
     NoCredentialsError,
@@ -63,7 +63,7 @@ WRONG_CALL = (
 
 
 class AwsError(InfrastructureError):
-    """AWS failed or cannot be reached; `code` is its error code, if it gave one."""
+    """AWS failed, or cannot be reached. `code` is AWS's error code, if there is one."""
 
     def __init__(self, message: str, code: str = "") -> None:
         self.code = code
@@ -71,7 +71,8 @@ class AwsError(InfrastructureError):
 
 
 class AwsMissing(AwsError):
-    """AWS does not know something that we name: what has just been made may not be seen yet."""
+    """AWS does not know something that was named. It may have been made so lately that AWS does not
+    show it yet."""
 
 
 class AwsRefused(InputError):
@@ -95,7 +96,7 @@ def is_not_found(error: ClientError) -> bool:
 
 
 def translate(error: BotoCoreError | ClientError, resource: str) -> SpotkilnError:
-    """Our error for theirs; `resource` says in words what the call was about."""
+    """Our error for botocore's. `resource` says in words what the call was about."""
     if isinstance(error, NO_CREDENTIALS):
         said = str(error).rstrip(".")
         return InputError(
@@ -130,7 +131,7 @@ def translate(error: BotoCoreError | ClientError, resource: str) -> SpotkilnErro
 
 @contextmanager
 def aws_errors(resource: str) -> Iterator[None]:
-    """Everything that botocore raises inside comes out as ours."""
+    """Everything that botocore raises inside comes out as an error of ours."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:

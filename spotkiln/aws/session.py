@@ -42,10 +42,10 @@ class Aws:
     time: AwsTime = field(default_factory=AwsTime)
 
     def now(self) -> datetime:
-        """AWS's time, in UTC. Whatever is decided by a time is decided by this one.
+        """AWS's time, in UTC. All decisions that depend on a time use this one.
 
         Raises:
-            SpotkilnError: there was no answer from AWS yet, and now there is none either.
+            SpotkilnError: AWS has not answered yet, and does not answer now.
         """
         return self.time.now(self._ask)
 
@@ -81,7 +81,8 @@ def resolve_region(wanted: str = "") -> str:
 
 
 def _metadata() -> dict[str, str]:
-    """Where instance metadata is, if not where it always is. The fetcher does not look itself."""
+    """The address of instance metadata, if it is not AWS's own. The fetcher does not look at the
+    variable itself."""
     endpoint = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
     return {"ec2_metadata_service_endpoint": endpoint} if endpoint else {}
 
@@ -106,7 +107,7 @@ def connect(region: str) -> Aws:
     with aws_errors(f"clients for {region}"):
         session = boto3.session.Session(region_name=region)
         time = AwsTime()
-        # Every client that is made here, later ones too, tells it the time.
+        # Each client of this session tells it the time, later ones too.
         session.events.register("after-call", time.on_answer)
         return Aws(
             region=region,

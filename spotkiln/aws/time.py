@@ -1,8 +1,8 @@
-"""What time AWS has: the one clock that all who change things in an account share.
+"""AWS's time: the one clock that everybody who changes things in an account shares.
 
-A host's own clock may be wrong, and stands still or jumps while it sleeps. AWS dates each of its
-answers, to the second; from the newest one on time is counted by a clock of this host that nobody
-sets and that goes on in a sleep.
+A host's own clock may be wrong, and it may stand still or jump while the host sleeps. AWS dates
+each of its answers, to the second. From the newest answer on, time is counted by a clock of this
+host that nobody sets, and that goes on while the host sleeps.
 """
 
 import time
@@ -18,20 +18,20 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def elapsed() -> float:
-    """Seconds since some moment: never set, never going back, counted in a sleep too."""
+    """Seconds since some moment. Nobody sets this clock, and it goes on while the host sleeps."""
     return time.clock_gettime(_CLOCK)
 
 
 class AwsTime:
-    """AWS's time, as its newest answer to any client told it. Safe to share between threads: what
-    is heard is kept as one value."""
+    """AWS's time, as the newest answer to any client told it. Threads may share it: what was heard
+    is kept as one value."""
 
     def __init__(self, clock: Callable[[], float] = elapsed) -> None:
         self._clock = clock
         self._heard: tuple[datetime, float] | None = None
 
     def hear(self, date: str) -> None:
-        """An answer's `Date`. What is no date is not heard."""
+        """Take the `Date` of an answer. What is no date is ignored."""
         try:
             moment = parsedate_to_datetime(date)
         except ValueError:
@@ -40,15 +40,15 @@ class AwsTime:
             self._heard = (moment.astimezone(UTC), self._clock())
 
     def on_answer(self, parsed: dict[str, Any], **_: object) -> None:
-        """For botocore's event `after-call`: an error is an answer too."""
+        """Called at botocore's event `after-call`. An error is an answer, too."""
         headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         self.hear(headers.get("date", ""))
 
     def now(self, ask: Callable[[], object]) -> datetime:
-        """UTC. As long as nothing has been heard, `ask` is called for an answer.
+        """The time in UTC. If nothing has been heard yet, `ask` is called to get an answer.
 
         Raises:
-            InfrastructureError: the answer has no date; the host's clock is never taken instead.
+            InfrastructureError: the answer has no date. The host's clock is never used instead.
         """
         if self._heard is None:
             ask()

@@ -81,7 +81,8 @@ class Verb(StrEnum):
 
 class Action(Noun):
     """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it, `kind`
-    (EC2's name) where the verb does not tell it. `tried` is the tag that an earlier try has left (`housekeeping.PutOff`)."""
+    (EC2's name) where the verb does not tell it. `tried` is the tag that an earlier try
+    has left (`housekeeping.PutOff`)."""
 
     verb: Verb
     ids: tuple[str, ...]

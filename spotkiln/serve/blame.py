@@ -1,4 +1,4 @@
-"""Blame: whose fault a target is that is not healthy, and what to do about it."""
+"""Blame: who is at fault for a target that is not healthy, and what to do about it."""
 
 from spotkiln.serve.gate import Cause, Outcome, Verdict
 from spotkiln.target import Health, Target
@@ -9,8 +9,8 @@ def failed(cause: Cause, detail: str, advice: str) -> Verdict:
 
 
 def cause_of(target: Target) -> Cause:
-    """Who is to blame for a target that is not healthy: only an application that was asked and
-    failed to answer speaks against its image."""
+    """Who is at fault for a target that is not healthy. Only an application that was asked and did
+    not answer speaks against its image."""
     if target.health is Health.UNHEALTHY and not target.reason.startswith("Elb."):
         return Cause.FAILING_CHECK
     if target.health is Health.INITIAL:
@@ -19,7 +19,7 @@ def cause_of(target: Target) -> Cause:
 
 
 def advice_for(target: Target) -> str:
-    """What to do about a target that is not healthy, by the load balancer's reason code."""
+    """What to do about it, by the load balancer's reason code."""
     if target.health in {Health.UNUSED, Health.UNREGISTERED}:
         return (
             "The load balancer does not know or use it: may the fleet's role register targets, "

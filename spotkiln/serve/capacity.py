@@ -1,4 +1,4 @@
-"""Capacity: how many servers a fleet is asked for, when what it replaces may have been scaled."""
+"""Capacity: how many servers to ask for, as somebody may have scaled what they replace."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from spotkiln.serve.spec import FleetSpec
 
 
 class Size(Noun):
-    """`spec` is what EC2 is asked for; `why` says what led to its capacity, empty if it is simply
-    what the deployment asks for."""
+    """`spec` is what to ask for. `why` is the reason for its capacity; empty if that is the
+    deployment's own."""
 
     spec: FleetSpec
     why: str = ""
@@ -22,9 +22,11 @@ class Size(Noun):
 
 
 def scaled_to(fleet: Fleet) -> int:
-    """The target capacity of a fleet that somebody has scaled since it was asked for; 0 for one
-    that has what its deployment asked for. Without our note of that it counts as scaled: too many
-    servers cost money, too few cost requests."""
+    """The capacity to which somebody has scaled a fleet; 0 if nobody has.
+
+    A fleet without our note of what was asked for counts as scaled: too many servers cost money,
+    too few cost requests.
+    """
     asked = fleet.tags.get(t.CAPACITY, "")
     return 0 if asked == str(fleet.capacity) else fleet.capacity
 
@@ -32,9 +34,9 @@ def scaled_to(fleet: Fleet) -> int:
 def size(spec: FleetSpec, replaced: Sequence[Fleet]) -> Size:
     """What to ask for in place of all of these fleets.
 
-    At least what they were scaled to, or what the deployment asks for, within its bounds. What
-    scaling added is Spot, as with AWS's own scaling: the On-Demand part is the deployment's number,
-    and one that was only a fallback does not stay.
+    The capacity is what they were scaled to, but no less than the deployment asks for and no more
+    than it allows. What scaling added is Spot, as with AWS's own scaling. The On-Demand part is
+    the deployment's: one that was only a fallback is not kept.
     """
     serve = sum(scaled_to(fleet) or spec.capacity for fleet in replaced)
     capacity = min(max(spec.capacity, serve), spec.most)

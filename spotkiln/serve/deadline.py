@@ -1,4 +1,4 @@
-"""Deadlines: what a gate that has waited for long enough says, and of whom."""
+"""Deadlines: the verdict of a gate that has waited long enough, and whom it blames."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,17 @@ from spotkiln.target import Target
 
 
 def _complete_since(capacity: int, line: Timeline) -> float | None:
-    """When the last of the instances that make up the capacity now was first seen; None while
-    some are missing.
+    """Since when the capacity is complete; None while an instance is missing.
 
-    A replaced instance starts the health clock anew: it has to boot as well.
+    It is when the last of the instances that are alive now was first seen. So after a replacement
+    the time for becoming healthy begins anew: the new instance has to boot as well.
     """
     joined = sorted(course.first for course in line.live)
     return joined[capacity - 1] if len(joined) >= max(capacity, 1) else None
 
 
 def late(limits: Limits, capacity: int, line: Timeline) -> Verdict | None:
+    """The verdict if a deadline is over: that of the launch, of health, or the ceiling of all."""
     now = line.now
     short = now.at - line.whole_at
     if short > limits.fulfilment:
@@ -36,7 +37,8 @@ def late(limits: Limits, capacity: int, line: Timeline) -> Verdict | None:
         )
     healthy = f"{len(now.healthy)} of {capacity} healthy"
     since = _complete_since(capacity, line)
-    # All healthy in time may settle, and who fell may recover: the ceiling holds nevertheless.
+    # If all became healthy in time, they may settle; one that fell back may recover. The ceiling
+    # ends the gate in any case.
     if since is not None and now.at - since > limits.health and len(now.healthy) < capacity:
         bad = [
             target
@@ -66,7 +68,7 @@ def _beyond_the_ceiling(limits: Limits, healthy: str, line: Timeline) -> Verdict
 
 
 def _not_healthy(text: str, bad: Sequence[Target], problems: Sequence[Problem]) -> Verdict:
-    """The health deadline is over: the most telling of the bad targets gives the cause."""
+    """The time for becoming healthy is over. The bad target that tells most gives the cause."""
     telling = [Cause.FAILING_CHECK, Cause.MISCONFIGURED, Cause.BOOTING]
     worst = min(bad, key=lambda x: telling.index(cause_of(x)), default=None)
     if worst is None:

@@ -23,8 +23,8 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Evidence(Noun):
-    """Targets with their reasons, instances, the fleet's history as lines, the last lines of
-    consoles by instance. What failed comes first, everywhere."""
+    """What a failed fleet showed: its targets, its instances, its history (a line an event), and
+    the ends of consoles by instance. What failed comes first in each."""
 
     targets: tuple[Target, ...] = ()
     instances: tuple[Instance, ...] = ()
@@ -33,7 +33,7 @@ class Evidence(Noun):
 
     @property
     def last_words(self) -> str:
-        """The last lines of the first console that has any, after the name of its machine."""
+        """The last lines of the first console that is not empty, below its machine's name."""
         for instance, text in self.consoles.items():
             if lines := text.rstrip().splitlines():
                 return "\n".join([f"console of {instance}:", *lines[-LAST_LINES:]])
@@ -41,8 +41,11 @@ class Evidence(Noun):
 
 
 def with_known_cause(verdict: Verdict, evidence: Evidence, check: HealthCheck) -> Verdict:
-    """With what the application's last lines, or the status that it answers, are known to mean, and
-    the line to change. Where the image is not to blame, its lines prove nothing."""
+    """The verdict, with a known cause as its advice and the line to change, if there is one.
+
+    The application's last lines tell it, or the status that it answers. Where the image is not to
+    blame, its lines prove nothing.
+    """
     if verdict.cause not in BLAMES_IMAGE:
         return verdict
     serving = {x.instance for x in evidence.targets if x.health is Health.HEALTHY}
@@ -74,8 +77,11 @@ def _status(evidence: Evidence, instance: str) -> int:
 def failing_first(
     instances: Iterable[Instance], targets: Iterable[Target]
 ) -> tuple[tuple[Instance, ...], tuple[Target, ...]]:
-    """Those whose console says most come first: what was asked and failed to answer, then what
-    ended by itself, what is not used, what still boots, what EC2 took back, what is healthy."""
+    """Instances and targets, those first whose console tells most.
+
+    The order: unhealthy; ended, but not by EC2; not used by the load balancer; booting; ended by
+    EC2; healthy.
+    """
     known = {target.instance: target for target in targets}
 
     def rank(one: Instance) -> int:
@@ -94,8 +100,8 @@ def failing_first(
 
 
 def last_lines(text: str, characters: int = CONSOLE_CHARACTERS) -> str:
-    """The end of a console, whole lines, without a terminal's control characters: there the
-    application has its say."""
+    """The end of a console, where the application's own lines are: whole lines, without a
+    terminal's control characters."""
     clean = ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     if len(clean) <= characters:
         return clean

@@ -1,7 +1,7 @@
 """Foreign: what serves a target group and is not ours, and what can be done about it.
 
-Fleets may be adopted: retired without loss after a promotion, if a person asked for it. Auto
-Scaling groups, EC2 Fleets and single instances are only named: what they are for is not known here.
+A fleet may be adopted: after a promotion it is retired without loss, if a person asked for that.
+What is kept by a service that is no launcher of ours, and single instances, are only named.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,16 +16,16 @@ LAUNCHERS = {"aws:autoscaling:groupName": "Auto Scaling group", "aws:ec2:fleet-i
 
 
 class ForeignFleet(Noun):
-    """A Spot Fleet without our tags; its `capacity` is in instances, whatever its weights are.
-    `unfit` says why it cannot be adopted; empty if it can."""
+    """A fleet without our tags. Its `capacity` is in instances, even if it counts in weights.
+    `unfit` is the reason why it cannot be adopted; empty if it can."""
 
     fleet: Fleet
     unfit: str = ""
 
 
 class Foreign(Noun):
-    """`others` are launchers, as `Auto Scaling group web`, with their instances in the target
-    group; `instances` are those that nobody keeps."""
+    """`others` are what keeps instances there, such as `Auto Scaling group web`, with the ids of
+    those instances. `instances` are those that nothing keeps."""
 
     fleets: tuple[ForeignFleet, ...] = ()
     others: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - pydantic copies defaults
@@ -43,11 +43,11 @@ def sort_out(
     targets: Iterable[Instance],
     elsewhere: Mapping[str, Iterable[str]],
 ) -> Foreign:
-    """What serves a target group (by ARN) beside ours.
+    """What serves a target group (by ARN) and is not ours.
 
-    `fleets` are all, `members` the instances of those that may serve it, by fleet; `targets` are
-    the instances that are registered; `elsewhere` names the other target groups that an instance
-    is registered with.
+    `fleets` are all of the region. `members` are the instances of those that may serve the group,
+    by fleet. `targets` are the instances that are registered with it. `elsewhere` names the other
+    target groups that an instance is registered with.
     """
     every = {fleet.id: fleet for fleet in fleets}
     fleet_of = {one.id: fleet for fleet, found in members.items() for one in found}
@@ -84,7 +84,7 @@ def _launcher(instance: Instance) -> str:
 
 
 def _in_instances(fleet: Fleet, members: Mapping[str, Iterable[Instance]]) -> Fleet:
-    """A weighted fleet counts in units of its own."""
+    """The fleet with its capacity in instances: a weighted fleet counts in units of its own."""
     if not fleet.weighted:
         return fleet
     count = sum(one.live for one in members.get(fleet.id, ()))
@@ -108,13 +108,13 @@ def _unfit(
 
 
 def adoption_tags(release: str, target_group: str) -> dict[str, str]:
-    """What a fleet carries from the moment at which its retirement begins: whoever comes after
-    finishes it. `target_group` is a name."""
+    """The tags of an adopted fleet. They are written before its retirement begins, so that
+    whoever comes later can finish it. `target_group` is a name."""
     return {t.PHASE: "retiring", t.ADOPTED: release, t.TARGET_GROUP: target_group}
 
 
 def in_words(foreign: Foreign, *, adopt: bool) -> list[str]:
-    """A line for each, with what becomes of it."""
+    """A line for each: what it is, and what becomes of it."""
     return [
         *(_fleet(one, adopt=adopt) for one in foreign.fleets),
         *(

@@ -15,7 +15,7 @@ BOOT_SECONDS = 120
 
 
 class GatePolicy(Noun):
-    """When a fleet counts as proved. Whatever is empty is derived from the target group."""
+    """When a fleet counts as proved. What is left empty is derived from the target group."""
 
     polls: int = Field(
         default=2,
@@ -96,10 +96,10 @@ class Cause(StrEnum):
     SETTLING = "settling"
 
 
-# Causes for which the image is to blame, and not EC2 or the load balancer.
+# Causes for which the image is to blame.
 BLAMES_IMAGE = {Cause.FAILING_CHECK, Cause.FLAPPING, Cause.CRASHING}
-# Causes for which EC2 is. All others blame nobody: a person must mend something, in the account or
-# in what the application depends on.
+# Causes for which EC2 is to blame. The other causes blame neither: a person must mend something in
+# the account, or in what the application depends on.
 BLAMES_CAPACITY = {Cause.CAPACITY, Cause.INTERRUPTED}
 
 
@@ -121,11 +121,12 @@ class Verdict(Noun):
 
 
 class Limits(Noun):
-    """A policy with all its seconds resolved, and what the target group asks for.
+    """A policy in seconds, with what the target group asks for.
 
-    `settle`: for how long all must be healthy without a break. `recovery`: how long one that was
-    healthy may be unhealthy. `slow_start`: how long the load balancer takes to give a new target
-    its full share. `every_zone`: it sends no request to another zone's targets.
+    `settle`: how long all must be healthy without a break. `recovery`: how long an instance that
+    was healthy may be unhealthy. `slow_start`: how long the load balancer takes to give a new
+    target its full share. `every_zone`: the load balancer sends no request to another zone, so
+    each zone that serves now needs a new server.
     """
 
     polls: int
@@ -141,12 +142,12 @@ class Limits(Noun):
 
     @property
     def ceiling(self) -> float:
-        """However often instances are replaced, the gate ends after this."""
+        """The gate ends after so many seconds, however often instances are replaced."""
         return self.fulfilment + 2 * (self.health + max(self.settle, self.slow_start))
 
 
 def limits(policy: GatePolicy, group: TargetGroup) -> Limits:
-    """What the policy leaves open, from the target group's own settings."""
+    """The policy's numbers. What it leaves open follows from the target group's own settings."""
     check = group.health_check
     to_unhealthy = check.unhealthy_threshold * check.interval
     to_healthy = check.healthy_threshold * check.interval
@@ -162,7 +163,7 @@ def limits(policy: GatePolicy, group: TargetGroup) -> Limits:
         settle=policy.polls * check.interval,
         fulfilment=policy.fulfilment_seconds,
         grace=grace,
-        # Until it is seen to be unhealthy no more; or for a restart, if that may take longer.
+        # Long enough to be found unhealthy and healthy again, or to restart.
         recovery=max(grace, to_unhealthy + to_healthy),
         health=health,
         losses=policy.losses,

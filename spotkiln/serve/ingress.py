@@ -12,8 +12,10 @@ EVERY_PROTOCOL = "-1"
 
 
 class Rule(Noun):
-    """One rule for what may come in. Ports are None for all of them; `groups` are security groups
-    and `ranges` IPv4 networks that may send; `lists` are prefix lists, which are not looked into.
+    """One rule of a security group for what may come in.
+
+    `first` and `last` are ports; None means all of them. `groups` (security groups) and `ranges`
+    (IPv4 networks) may send. `lists` are prefix lists, which are not looked into.
     """
 
     protocol: str
@@ -36,13 +38,13 @@ class Rule(Noun):
 def admits(
     rules: Iterable[Rule], port: int, groups: Collection[str], networks: Collection[str]
 ) -> bool:
-    """Whether a load balancer with these groups, in these networks, may reach the port. In doubt
-    (a prefix list, nothing known of its networks) it may."""
+    """Whether a load balancer with these security groups, in these networks, may reach the port.
+    In doubt it may: where a rule names a prefix list, or its networks are not known."""
     fitting = [rule for rule in rules if rule.covers(port)]
     if any(rule.lists or set(rule.groups) & set(groups) for rule in fitting):
         return True
     ranges = [ip_network(text, strict=False) for rule in fitting for text in rule.ranges]
-    # Every one of its networks: it asks from each.
+    # The load balancer asks from each of its networks, so each must be let in.
     return all(
         any(ip_network(one, strict=False).subnet_of(wide) for wide in ranges)  # type: ignore[arg-type]
         for one in networks
@@ -50,7 +52,7 @@ def admits(
 
 
 def points_at_network(verdict: Verdict, seen: Observation) -> bool:
-    """Whether a failed check may be the network's: nothing but time-outs."""
+    """Whether the network may be the reason: all that is unhealthy ran into time-outs."""
     bad = [one for one in seen.targets if one.health is Health.UNHEALTHY]
     return (
         verdict.cause in {Cause.FAILING_CHECK, Cause.OUTSIDE}
@@ -60,7 +62,7 @@ def points_at_network(verdict: Verdict, seen: Observation) -> bool:
 
 
 def closed(verdict: Verdict, why: str) -> Verdict:
-    """The verdict, now that it is known that a security group is the reason."""
+    """The verdict once it is known that a security group is the reason, and why."""
     return Verdict(
         outcome=Outcome.FAILED,
         cause=Cause.MISCONFIGURED,

@@ -13,7 +13,7 @@ from spotkiln.serve.problem import final, in_words
 from spotkiln.serve.proof import in_the_wrong_zones, proved, settle_left, zones_without
 from spotkiln.serve.timeline import Course, Timeline, timeline
 
-# Reasons that no waiting mends.
+# The load balancer's reasons that waiting does not mend.
 MISCONFIGURED = {
     "Target.NotInUse": "the target's zone is not enabled for the load balancer, or no rule "
     "forwards to the target group",
@@ -21,7 +21,7 @@ MISCONFIGURED = {
     "Target.HealthCheckDisabled": "the target group's health checks are disabled",
 }
 
-# Of several failures that one is told which explains the others.
+# Of several failures the first of these is told: it explains the others.
 TELLING = (
     Cause.CANCELLED,
     Cause.MISCONFIGURED,
@@ -36,7 +36,7 @@ TELLING = (
 
 
 def judge(limits: Limits, capacity: int, seen: Sequence[Observation]) -> Verdict:
-    """Whether the fleet is proved, by everything seen so far, oldest first.
+    """Whether a fleet is proved, by everything that was seen so far, oldest first.
 
     Only the new fleet is judged. What else is in the target group is what it is compared with.
     """
@@ -56,8 +56,8 @@ def judge(limits: Limits, capacity: int, seen: Sequence[Observation]) -> Verdict
 
 
 def _compared(limits: Limits, line: Timeline, verdict: Verdict) -> Verdict:
-    """The control: if what serves turned unhealthy in the same minutes, it is not the new image
-    that is to blame, but something that both depend on."""
+    """The verdict, compared with what serves. If that turned unhealthy in the same minutes, the
+    new image is not to blame, but something that both depend on."""
     if verdict.cause not in BLAMES_IMAGE:
         return verdict
     if line.sick_at >= line.now.at - limits.recovery:
@@ -98,16 +98,16 @@ def _of_the_fleet(capacity: int, line: Timeline) -> Iterator[Verdict]:
 
 
 def _of_lost_instances(limits: Limits, line: Timeline) -> Iterator[Verdict]:
-    """What ended without EC2's doing: a crash of its own, or by others."""
+    """Instances that EC2 did not end: they crashed, or somebody ended them."""
     ended = [(x, ending(x.end)) for x in line.now.instances if not x.live]
     lost = [(one, how) for one, how in ended if how]
-    # Where some do run, one that did not is a loss as any other.
+    # Where another runs, one that ended at once may have been an accident.
     running = any(one.state == "running" for one in line.now.instances)
     final_ones = [] if running else [(one, how) for one, how in lost if how.at_once]
     if not final_ones and len(lost) <= limits.losses:
         return
     listed = ", ".join(f"{one.id} ({one.lost_by})" for one, _ in lost)
-    # The one of which there are more; of as many, the one that does not blame the image.
+    # The commonest ending counts. Of two that are as common, the one that blames no image.
     causes = [how for _, how in (final_ones or lost)]
     how = max(causes, key=lambda one: (causes.count(one), one.cause not in BLAMES_IMAGE))
     if how.at_once:
@@ -122,7 +122,7 @@ def _of_lost_instances(limits: Limits, line: Timeline) -> Iterator[Verdict]:
 def _of_targets(limits: Limits, line: Timeline) -> Iterator[Verdict]:
     for target, course in line.current:
         if target.reason in MISCONFIGURED and course.again:
-            # Twice in a row: a zone is being enabled, or a rule made, within seconds.
+            # At two looks in a row: somebody may be enabling the zone, or making the rule.
             yield failed(
                 Cause.MISCONFIGURED,
                 f"{target}: {MISCONFIGURED[target.reason]}",
@@ -149,15 +149,15 @@ def _of_targets(limits: Limits, line: Timeline) -> Iterator[Verdict]:
 
 
 def _borne_with(limits: Limits, line: Timeline, course: Course) -> float:
-    """For how many seconds more one may be unhealthy: for the grace period after its launch,
-    and after a fall for as long as it takes to recover."""
+    """For how many seconds more an instance may be unhealthy. After its launch it has the grace
+    period; after it was healthy it has the time for recovery."""
     allowed = limits.recovery if course.was_healthy else limits.grace
     return course.since + allowed - line.now.at
 
 
 def verdict_within(limits: Limits, capacity: int, seen: Sequence[Observation]) -> float:
-    """After how many seconds there may be a verdict, if nothing changes: all have been healthy
-    for long enough, or one has been unhealthy for too long; infinite if neither."""
+    """After how many seconds there will be a verdict if nothing changes: all will have been
+    healthy for long enough, or one unhealthy for too long. Infinite if neither."""
     line = timeline(capacity, seen)
     bad = [_borne_with(limits, line, one) for _, one in line.current if one.unhealthy]
     return min([*bad, settle_left(limits, capacity, line)], default=math.inf)
@@ -176,7 +176,7 @@ def _waiting(limits: Limits, capacity: int, line: Timeline) -> Verdict:
         detail += f"; interrupted: {', '.join(lost)}" if lost else ""
         detail += f"; {in_words(now.problems)}" if now.problems else ""
     elif len(now.healthy) >= capacity:
-        cause, detail = Cause.SETTLING, f"all {capacity} healthy, for how long?"
+        cause, detail = Cause.SETTLING, f"all {capacity} healthy, not yet for long enough"
         if zones := zones_without(limits, line):
             detail = f"all {capacity} healthy, but in {', '.join(sorted(zones))} not yet"
     else:

@@ -9,11 +9,10 @@ from spotkiln.target import Health, Instance, Server, Target, server_of
 class Observation(Noun):
     """One look at the new fleet, `at` seconds after the gate was entered.
 
-    `instances` are all that the fleet ever launched and EC2 still tells of; `targets` are the
-    live ones with their health. `control` are the target group's other targets, at the same
-    moment: what serves, to compare with; their zones only if zones matter. `problems` are what
-    its launcher says that has hindered it since its last launch. `status` is AWS's own word for
-    the fleet's state.
+    `status` is AWS's own word for the fleet's `state`. `instances` are all that the fleet launched
+    and EC2 still tells of. `targets` are the live ones, with their health. `control` are the
+    other targets of the group at the same moment: what serves, to compare with. Their zones are
+    known only if zones matter. `problems` are what has hindered the fleet since its last launch.
     """
 
     at: float

@@ -1,6 +1,7 @@
 """Price: what servers cost per hour, and what the same would cost On-Demand. In US dollars.
 
-None is an unknown price, never nothing: what a sum needs and cannot be had makes it unknown.
+None means that a price is not known; it never means that something is free. A sum is unknown if one
+of its prices is.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ class Prices(Noun):
 
 
 class Cost(Noun):
-    """USD per hour of a fleet as it is, and of the same servers all On-Demand."""
+    """USD per hour: of the servers as they are, and of the same servers all On-Demand."""
 
     per_hour: float | None = None
     on_demand: float | None = None
@@ -36,7 +37,7 @@ class Cost(Noun):
 
 
 class Range(Noun):
-    """USD per hour: which of its types and zones EC2 will choose is not known before."""
+    """USD per hour, from and to: before a launch nobody knows which types and zones EC2 chooses."""
 
     least: float | None = None
     most: float | None = None
@@ -73,7 +74,7 @@ def _sum(values: Iterable[float | None]) -> float | None:
 
 
 def cost_of(servers: Iterable[Server], prices: Prices) -> Cost:
-    """Of these very servers; unknown when there are none."""
+    """The cost of these servers; unknown if there are none."""
     all_of_them = list(servers)
     if not all_of_them:
         return Cost()
@@ -89,7 +90,7 @@ def _range(values: Mapping[str, float] | Iterable[float]) -> Range:
 
 
 def estimate(spec: FleetSpec, prices: Prices) -> Estimate:
-    """Before there are servers: between the cheapest and the dearest choice that EC2 has."""
+    """The cost before there are servers: between EC2's cheapest and its dearest choice."""
     spot = _range(price for zones in prices.spot.values() for price in zones.values())
     demand = _range(prices.on_demand)
     parts = [(spot, spec.capacity - spec.on_demand), (demand, spec.on_demand)]

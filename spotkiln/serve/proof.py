@@ -1,4 +1,4 @@
-"""Proof: when a new fleet has been healthy for long enough, and wherever something serves."""
+"""Proof: whether a new fleet has been healthy for long enough, in each zone that serves."""
 
 import math
 
@@ -9,14 +9,14 @@ from spotkiln.target import Health
 
 
 def _needed(limits: Limits, line: Timeline) -> float:
-    """For how long all must be healthy. The load balancer starts a target slowly only beside
-    another that is healthy."""
+    """How long all must be healthy, in seconds. The load balancer starts a target slowly only if
+    another one is healthy."""
     return max(limits.settle, limits.slow_start if line.served_well else 0.0)
 
 
 def _lasted(capacity: int, line: Timeline) -> float | None:
-    """For how long the whole capacity, the same instances, has been healthy without a break;
-    None while it is not. Nothing is never proved, not even for a capacity of nothing."""
+    """For how long the whole capacity has been healthy without a break, in the same instances;
+    None if it is not. At least one instance is needed, whatever the capacity."""
     wanted = max(capacity, 1)
     since = sorted(course.since for course in line.live if course.healthy)
     return line.now.at - since[wanted - 1] if len(since) >= wanted else None
@@ -29,6 +29,7 @@ def settle_left(limits: Limits, capacity: int, line: Timeline) -> float:
 
 
 def proved(limits: Limits, capacity: int, line: Timeline) -> Verdict | None:
+    """The verdict `healthy`, if it has been earned."""
     lasted = _lasted(capacity, line)
     if lasted is None or lasted < _needed(limits, line) or zones_without(limits, line):
         return None
@@ -42,8 +43,8 @@ def proved(limits: Limits, capacity: int, line: Timeline) -> Verdict | None:
 
 
 def zones_without(limits: Limits, line: Timeline) -> dict[str, bool]:
-    """The zones in which something healthy serves, but nothing new that is healthy; with whether
-    something new is on its way there. Only where the load balancer keeps to zones."""
+    """The zones that have a healthy server now and no healthy new one; with whether a new one is
+    alive there. Empty if the load balancer sends requests across zones."""
     if not limits.every_zone:
         return {}
     served = {one.zone for one in line.now.control if one.health is Health.HEALTHY and one.zone}
@@ -53,6 +54,7 @@ def zones_without(limits: Limits, line: Timeline) -> dict[str, bool]:
 
 
 def in_the_wrong_zones(limits: Limits, capacity: int, line: Timeline) -> Verdict | None:
+    """The verdict if all are healthy, and a zone that serves now would be left without any."""
     empty = [zone for zone, coming in zones_without(limits, line).items() if not coming]
     if _lasted(capacity, line) is None or not empty:
         return None

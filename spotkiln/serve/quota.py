@@ -1,5 +1,7 @@
-"""Quota: whether the account's limits let old and new servers run side by side, before money is
-spent. In vCPUs of the standard families; others are counted apart by EC2, and not checked here.
+"""Quota: whether the account's limits let old and new servers run side by side.
+
+It is checked before money is spent. Quotas are in vCPUs of the standard families. EC2 counts other
+families apart; they are not checked here.
 """
 
 import re
@@ -34,8 +36,8 @@ class Room(Noun):
 
 
 class Shortfall(Noun):
-    """Of one market: `least` vCPUs are needed if EC2 chooses the smallest types, `most` if the
-    biggest."""
+    """Too little room in one market: `least` vCPUs are needed if EC2 chooses the smallest types,
+    `most` if it chooses the biggest."""
 
     market: Market
     room: Room
@@ -60,7 +62,7 @@ def is_standard(instance_type: str) -> bool:
 
 
 def parts(spec: FleetSpec) -> dict[Market, int]:
-    """How many instances of each market are asked for."""
+    """How many instances of each market are asked for; markets of which none is are left out."""
     wanted = {Market.SPOT: spec.capacity - spec.on_demand, Market.ON_DEMAND: spec.on_demand}
     return {market: count for market, count in wanted.items() if count}
 
@@ -68,8 +70,8 @@ def parts(spec: FleetSpec) -> dict[Market, int]:
 def shortfalls(
     spec: FleetSpec, vcpus: Mapping[str, int], rooms: Mapping[Market, Room]
 ) -> list[Shortfall]:
-    """Where there may not be room for another fleet; a market that could not be looked up is not
-    among them. One instance of a type has so many `vcpus`."""
+    """The markets in which there may be no room for another fleet. `vcpus` are those of one
+    instance, by type. A market whose room is not known is left out."""
     sizes = [vcpus[kind] if is_standard(kind) else 0 for kind in spec.instance_types]
     found = [
         Shortfall(
@@ -82,7 +84,7 @@ def shortfalls(
 
 
 def forbids(spec: FleetSpec, found: Shortfall) -> bool:
-    """Whether the launch can only fail: no other type or market is allowed that could do."""
+    """Whether the launch can only fail, as no other type and no other market is allowed."""
     if not found.certain or spec.more_instance_types:
         return False
     return found.market is Market.ON_DEMAND or not spec.on_demand_fallback

@@ -1,7 +1,7 @@
-"""Role: what a machine is told that it is for, in its user data.
+"""Role: a machine's user data say what the machine is for.
 
-Without it an application's units do not start (systemd/role.sh): so a machine that nobody launched
-to serve, or that tests a candidate, never has production's environment.
+Without a role an application's units do not start (systemd/role.sh). So a machine that nobody
+launched to serve, or one that tests a candidate, never has production's environment.
 """
 
 import base64

@@ -1,8 +1,8 @@
-"""What serves a target group, in the order of promotion: who is the newest, and what it replaces.
+"""What serves a target group: which fleet is the newest, and what it replaces.
 
-The order is that of promotions, not of requests: a fleet that was asked for early and waited long
-may be promoted last. A worker may sleep at any point and wake up when another release has long
-been promoted; so nothing is retired but what is older than its own, by the one that is the newest.
+The order is that of promotions, not of requests: a fleet that was asked for early may be promoted
+last. A worker may sleep at any point, and wake up after another release was promoted. So a release
+retires only what was promoted before its own fleet, and only while its own is the newest.
 """
 
 from collections.abc import Collection, Iterable
@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 
 from spotkiln.serve.fleet import Fleet, Phase
 
-# Tags hold no more.
+# Times in tags are not more exact.
 TICK = timedelta(milliseconds=1)
 
 
 def serving(fleets: Iterable[Fleet], target_group: str) -> list[Fleet]:
-    """Our fleets that serve a target group (by ARN), the one promoted last first. Foreign fleets
-    are not ours to judge: only those with our tags count."""
+    """Our fleets that serve a target group (by ARN), the newest promotion first. Only fleets with
+    our tags count."""
     ours = [
         fleet
         for fleet in fleets
@@ -34,7 +34,7 @@ def newest_serving(fleets: Iterable[Fleet]) -> dict[str, Fleet]:
 
 
 def replaceable(fleets: Iterable[Fleet], target_group: str) -> list[Fleet]:
-    """What the next release replaces: all of ours that serve, or were on their way out."""
+    """What the next release replaces: all of our fleets that serve or are being retired."""
     return [
         fleet
         for fleet in fleets
@@ -45,7 +45,7 @@ def replaceable(fleets: Iterable[Fleet], target_group: str) -> list[Fleet]:
 
 
 def retirees(fleets: Iterable[Fleet], target_group: str, new: Fleet) -> list[Fleet]:
-    """The fleets that a promoted one replaces: what was promoted before it."""
+    """The fleets that a promoted one replaces: all that were promoted before it."""
     return [
         fleet
         for fleet in replaceable(fleets, target_group)
@@ -54,9 +54,9 @@ def retirees(fleets: Iterable[Fleet], target_group: str, new: Fleet) -> list[Fle
 
 
 def may_not_retire(fleets: Iterable[Fleet], target_group: str, own: Fleet) -> str:
-    """Why a promoted fleet replaces nothing any more; empty if it is the newest that serves.
+    """Why a promoted fleet may not retire others; empty if it is the newest that serves.
 
-    Its own promotion may not be seen yet, that it was taken away is.
+    AWS may not show its promotion yet. It does show if it was taken away.
     """
     every = list(fleets)
     seen = next((fleet for fleet in every if fleet.id == own.id), None)
@@ -69,8 +69,8 @@ def may_not_retire(fleets: Iterable[Fleet], target_group: str, own: Fleet) -> st
 
 
 def outdone(fleet: Fleet, fleets: Iterable[Fleet]) -> bool:
-    """Whether something newer than this fleet serves in each of its target groups: only then may
-    anybody but its own release take it away."""
+    """Whether a newer fleet serves in each target group of this one. Only then may anybody but its
+    own release take it away."""
     newest = newest_serving(one for one in fleets if one.id != fleet.id)
     return bool(fleet.target_groups) and all(
         group in newest and newest[group].order > fleet.order for group in fleet.target_groups
@@ -80,23 +80,23 @@ def outdone(fleet: Fleet, fleets: Iterable[Fleet]) -> bool:
 def promoted_meanwhile(
     fleets: Iterable[Fleet], target_group: str, own: Fleet, before: Collection[Fleet]
 ) -> list[Fleet]:
-    """What serves now, and neither is one's own nor did when one's turn began: another release
-    took the turn."""
+    """What serves now, is not `own`, and did not serve `before`: another release was promoted in
+    the meantime."""
     known = {own.id, *(one.id for one in before)}
     return [one for one in serving(fleets, target_group) if one.id not in known]
 
 
 def promotion_time(now: datetime, fleets: Iterable[Fleet], target_group: str) -> datetime:
-    """When a fleet counts as promoted: now, but after everything of ours that serves or served
-    there, for AWS's dates are no more exact than a second."""
+    """When a fleet counts as promoted: now, but in any case after all of ours that were promoted
+    there. AWS's dates are exact to a second only."""
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     others = replaceable(fleets, target_group)
     return max([now, *(one.order[0] + TICK for one in others)])
 
 
 def still_doomed(fleets: Iterable[Fleet], ids: Collection[str]) -> list[Fleet]:
-    """Of the fleets that were found to be retired, those that are to be at a second look: one that
-    was promoted meanwhile serves, unless something newer does."""
+    """Of the fleets that were to be retired, those that still are at a second look. One that was
+    promoted in the meantime serves, unless a newer one does."""
     every = list(fleets)
     return [
         fleet

@@ -1,4 +1,5 @@
-"""Timeline: what a gate has seen so far, told by instance. Folded from looks, oldest first."""
+"""Timeline: what a gate has seen so far, instance by instance. It is made of looks, the oldest
+first."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,11 @@ from spotkiln.target import Health, Target
 
 @dataclass(frozen=True)
 class Course:
-    """One instance's course. `first`: when it was first seen alive. `since`: for how long it is
-    as it is, healthy or not; one that was never healthy is so since it was first seen."""
+    """What one instance has done so far.
+
+    `first`: when it was first seen alive. `since`: when it became what it is now, healthy or not.
+    For one that was never healthy that is when it was first seen.
+    """
 
     first: float
     since: float
@@ -29,11 +33,11 @@ class Course:
 
     @property
     def was_healthy(self) -> bool:
-        """At some look before this spell."""
+        """Whether it was healthy before it became what it is now."""
         return self.since > self.first
 
     def after(self, target: Target | None, at: float) -> "Course":
-        """As it is after one more look."""
+        """The course after one more look."""
         now = replace(
             self,
             target=target,
@@ -42,15 +46,16 @@ class Course:
         if now.healthy is self.healthy:
             return now
         fell = self.healthy and now.unhealthy
-        # Healthy at the first look of all is no spell that ended.
         return replace(now, since=at, falls=self.falls + fell)
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """`now` is the latest look. `whole_at`: when the capacity was last complete, by instances.
-    `sick_at`: when at least half of what serves was last unhealthy itself; `compared` and
-    `served_well`: whether there was ever anything to compare with, and anything healthy."""
+    """`now` is the latest look. `whole_at`: when the capacity was last complete.
+
+    Of what serves beside it: `sick_at` is when at least half of it was last unhealthy, `compared`
+    whether there was ever anything to compare with, `served_well` whether any of it was healthy.
+    """
 
     now: Observation
     courses: Mapping[str, Course] = field(default_factory=dict)
@@ -90,15 +95,15 @@ class Timeline:
 
 
 def _control(look: Observation) -> tuple[bool, bool]:
-    """Whether what serves is unhealthy itself, half of it or more; and whether anything that
-    could tell serves. What is draining or only just registered tells nothing."""
+    """Whether at least half of what serves is unhealthy, and whether anything serves that can be
+    compared with. What is draining or was only just registered cannot."""
     health = [one.health for one in look.control]
     bad, good = health.count(Health.UNHEALTHY), health.count(Health.HEALTHY)
     return bad > 0 and bad >= good, bad + good > 0
 
 
 def timeline(capacity: int, seen: Sequence[Observation]) -> Timeline:
-    """Of at least one look."""
+    """The timeline of these looks; there must be one at least."""
     line = Timeline(now=seen[0])
     for look in seen:
         line = line.after(look, capacity)

@@ -54,12 +54,12 @@ class Progress:
 # A verdict is final, and infrastructure has had the whole deadline: no retries here.
 @task(name="health gate", task_run_name="4 launch: health gate", cache_policy=STEP["cache_policy"])
 def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Server, ...]:
-    """Wait until the new fleet, and nothing else, has proved itself; its servers as last seen.
+    """Wait until the new fleet has proved itself; its servers as they were last seen.
 
     Raises:
-        ImageRejected: it did not, and the image is to blame; the evidence is kept as an artifact.
-        GateFailed: it did not, and nobody is to blame: the load balancer or the account needs
-            mending, what serves was unhealthy as well, or somebody cancelled the fleet.
+        ImageRejected: it failed, and the image is to blame. The evidence is kept as an artifact.
+        GateFailed: it failed, and the image is not to blame: a person must mend the load balancer
+            or the account, what serves was unhealthy as well, or somebody cancelled the fleet.
         CapacityError: EC2 had no machines for it in time, or the account's quota is used up.
     """
     aws = connect(infra.region)

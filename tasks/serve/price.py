@@ -1,4 +1,4 @@
-"""Look up prices. They inform, so whatever goes wrong here stops nothing."""
+"""Look up prices. They are for people to read, so an error here stops nothing."""
 
 import logging
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from spotkiln.tasks.step import say
 
 
 def prices(region: str, types: Iterable[str], zones: Iterable[str]) -> Prices:
-    """Those that can be had; for the others a line in the log."""
+    """The prices that can be had. For the others there is a line in the log."""
     kinds = sorted(set(types))
     spot: dict[str, dict[str, float]] = {}
     on_demand: dict[str, float] = {}
@@ -31,7 +31,7 @@ def prices(region: str, types: Iterable[str], zones: Iterable[str]) -> Prices:
 
 @task(name="look up prices", task_run_name="5 retire: look up prices", cache_policy=NO_CACHE)
 def price(region: str, servers: tuple[Server, ...]) -> Cost:
-    """What these servers cost per hour, as far as it can be known. Never fails."""
+    """What these servers cost per hour, as far as it is known. It never fails."""
     found = prices(region, (one.type for one in servers), (one.zone for one in servers))
     cost = cost_of(servers, found)
     say(f"cost: {cost}")

@@ -1,4 +1,4 @@
-"""Look up beforehand whether the account's quotas let the new servers run beside the old."""
+"""Check before a launch whether the quotas let the new servers run beside the old ones."""
 
 import logging
 
@@ -15,7 +15,7 @@ from spotkiln.tasks.step import STEP, say
 
 
 def look_up_quotas(infra: Infra, spec: FleetSpec) -> tuple[list[Shortfall], str]:
-    """Where there may be no room, and why it was not looked up, if it was not."""
+    """The markets in which there may be no room; or the reason why they could not be looked up."""
     aws = connect(infra.region)
     try:
         rooms, vcpus = quotas.rooms(aws, parts(spec), spec.instance_types)
@@ -25,17 +25,17 @@ def look_up_quotas(infra: Infra, spec: FleetSpec) -> tuple[list[Shortfall], str]
 
 
 def quota_lines(infra: Infra, spec: FleetSpec) -> list[str]:
-    """What a plan says of them; nothing if there is room."""
+    """What a plan says of the quotas; nothing if there is room."""
     found, unknown = look_up_quotas(infra, spec)
     return [unknown] if unknown else [str(one) for one in found]
 
 
 @task(name="check quotas", task_run_name="1 look up: quotas", **STEP)
 def check_quotas(infra: Infra, spec: FleetSpec, *, refuse: bool = True) -> None:
-    """Say where there may be no room for another fleet; nothing is said if there is.
+    """Say where there may be no room for another fleet. If there is room, nothing is said.
 
     Raises:
-        InputError: with `refuse`: there is none for what is asked for, whatever EC2 chooses.
+        InputError: with `refuse`: there is no room for what is asked for, whatever EC2 chooses.
     """
     wanted = sized(connect(infra.region), infra, spec).spec
     found, unknown = look_up_quotas(infra, wanted)

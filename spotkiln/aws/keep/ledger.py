@@ -76,8 +76,8 @@ def _parts(aws: Aws, release: str, noted: Mapping[str, set[str]]) -> list[Made]:
 def _fleets(
     aws: Aws, release: str, noted: Mapping[str, set[str]]
 ) -> tuple[list[Made], list[Fleet]]:
-    """The release's fleets, and what became of them. A fleet whose end has begun counts as gone: its
-    instances are listed on their own."""
+    """The release's fleets, and what became of them. A fleet whose end has begun counts as gone:
+    its instances are listed on their own."""
     made, found = [], []
     for one in launchers(aws).each:
         asked = noted.get(one.resource, set())

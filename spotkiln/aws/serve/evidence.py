@@ -15,17 +15,17 @@ from spotkiln.target import Instance, Target
 
 
 def collect(aws: Aws, fleet: Fleet, infra: Infra) -> Evidence:
-    """Target reasons, fleet history, the last lines of the consoles of what failed. What cannot be
-    had is left out: evidence must not stand in the way of the rollback."""
-    all_of_them = launchers(aws)
+    """The reasons of the targets, the fleet's history, the ends of the consoles of what failed.
+    What cannot be had is left out: evidence must not stand in the way of the rollback."""
+    each = launchers(aws)
     rows: list[str] = []
     members: list[Instance] = []
     health: tuple[Target, ...] = ()
     consoles: dict[str, str] = {}
     with suppress(SpotkilnError):
-        rows = all_of_them.of(fleet).history(fleet.id)
+        rows = each.of(fleet).history(fleet.id)
     with suppress(SpotkilnError):
-        members = all_of_them.members(fleet)
+        members = each.members(fleet)
         live = [one for one in members if one.live]
         health = with_health(live, targets.health(aws, infra.target_group.arn))
     ordered, targets_ordered = failing_first(members, health)

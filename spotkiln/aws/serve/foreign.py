@@ -1,4 +1,4 @@
-"""Sees what else serves a target group, and marks what is adopted."""
+"""Finds what serves a target group and is not ours, and marks what is adopted."""
 
 from spotkiln.aws.bake.infra import target_groups
 from spotkiln.aws.serve import instance as instances
@@ -14,7 +14,7 @@ LEAVING = {Health.DRAINING, Health.UNHEALTHY_DRAINING}
 
 
 def look(aws: Aws, group: TargetGroup) -> Foreign:
-    """Whatever serves the target group and is not ours. One that drains serves no more."""
+    """What serves the target group and is not ours. An instance that drains does not serve."""
     each = launchers(aws)
     every = each.listing()
     registered = [x.instance for x in targets.health(aws, group.arn).values() if _serves(x.health)]
@@ -40,5 +40,6 @@ def _serves(health: Health) -> bool:
 
 
 def adopt(aws: Aws, fleet: Fleet, release: str, target_group: str) -> None:
-    """Written before its retirement begins; `target_group` is a name."""
+    """Mark a fleet as adopted by a release, before its retirement begins. `target_group` is a
+    name."""
     launchers(aws).mark(fleet, adoption_tags(release, target_group))

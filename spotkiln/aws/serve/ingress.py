@@ -1,4 +1,4 @@
-"""Looks up once, for a gate that failed by time-outs, whether security groups are the reason."""
+"""Finds out whether security groups are the reason for a gate that failed by time-outs."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -28,8 +28,8 @@ def from_aws(rule: "IpPermissionTypeDef | IpPermissionOutputTypeDef") -> Rule:
 
 
 def explained(aws: Aws, infra: Infra, verdict: Verdict, seen: Observation | None) -> Verdict:
-    """The verdict; or, if it came by time-outs because of a security group, that. What cannot be
-    looked up changes nothing."""
+    """The verdict; if security groups are the reason for its time-outs, one that says so. What
+    cannot be looked up changes nothing."""
     if seen is None or not points_at_network(verdict, seen):
         return verdict
     with suppress(SpotkilnError):
@@ -39,7 +39,7 @@ def explained(aws: Aws, infra: Infra, verdict: Verdict, seen: Observation | None
 
 
 def closed_to_the_balancer(aws: Aws, infra: Infra) -> str:
-    """Says that no rule of the servers' security groups lets the load balancer reach the port
+    """A sentence if no rule of the servers' security groups lets the load balancer reach the port
     that it checks; empty if one does."""
     group = infra.target_group
     checked = group.health_check.port

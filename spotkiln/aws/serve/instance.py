@@ -36,8 +36,8 @@ def end_of(code: str) -> End | None:
 
 
 def ended_by(code: str, message: str) -> str:
-    """A state reason's code, or the one that its message begins with, if that says more: where a
-    KMS key stops a launch, "Server.InternalError" comes with "Client.InternalError: …"."""
+    """The code of a state reason; or the code with which its message begins, if that says more.
+    If a KMS key stops a launch, `Server.InternalError` comes with `Client.InternalError: …`."""
     said, colon, _ = message.partition(":")
     return said if colon and said.startswith("Client.") else code
 
@@ -83,14 +83,14 @@ def _describe(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[I
 
 
 def with_tag(aws: Aws, key: str, value: str) -> list[Instance]:
-    """In whatever state."""
+    """All with this tag, in whatever state."""
     return _describe(aws, [{"Name": f"tag:{key}", "Values": [value]}], f"instances of {value}")
 
 
 def by_id(aws: Aws, ids: Iterable[str]) -> list[Instance]:
-    """Those of these that EC2 still tells of."""
+    """Of these instances those that EC2 still tells of."""
     wanted = sorted(ids)
-    # By a filter: an unknown id is no error then, and 200 are allowed.
+    # With a filter an unknown id is no error. It takes 200 values.
     return [
         one
         for start in range(0, len(wanted), 200)
@@ -120,6 +120,7 @@ def tag(aws: Aws, ids: Sequence[str], tags: t.Tags) -> None:
 
 
 def untag(aws: Aws, ids: Sequence[str], key: str) -> None:
+    """Remove a tag."""
     if ids:
         with aws_errors(f"untagging {', '.join(ids)}"):
             aws.ec2.delete_tags(Resources=list(ids), Tags=[{"Key": key}])
@@ -136,25 +137,25 @@ def terminate(aws: Aws, ids: Iterable[str]) -> None:
         if not is_not_found(error):
             with aws_errors(f"terminating {', '.join(wanted)}"):
                 raise
-        # One unknown id fails the whole call: one by one, then.
+        # One unknown id fails the whole call, so they are ended one by one.
         if len(wanted) > 1:
             for one in wanted:
                 terminate(aws, [one])
 
 
-# What EC2 says of types whose consoles it reads only at boot.
+# EC2's errors for instance types whose consoles it reads only at boot.
 ONLY_AT_BOOT = {"UnsupportedOperation", "InvalidParameterCombination", "InvalidParameterValue"}
 
 
 def console(aws: Aws, instance: str) -> str:
-    """The console as it is now, at most 64 KiB; where EC2 cannot read it now, as it was shortly
-    after the boot; empty when it has none."""
+    """The console as it is now, at most 64 KiB. If EC2 cannot read it now, the console as it was
+    after the boot; empty if there is none."""
     return _console(aws, instance, latest=True) or _console(aws, instance, latest=False)
 
 
 def _console(aws: Aws, instance: str, *, latest: bool) -> str:
     try:
-        # Without `Latest` it is minutes old, and without a line of the application.
+        # Without `Latest` it is minutes old, and has no line of the application.
         answer = aws.ec2.get_console_output(InstanceId=instance, Latest=latest)
     except ClientError as error:
         if is_not_found(error) or (latest and code_of(error) in ONLY_AT_BOOT):

@@ -24,7 +24,7 @@ def pricing_region(region: str) -> str:
 
 @lru_cache(maxsize=4)
 def _pricing(aws: Aws) -> "PricingClient":
-    """A price is worth no wait: where the service cannot be reached it is soon given up."""
+    """The client of the Price List service. It gives up soon: a price is not worth a wait."""
     config = Config(
         region_name=pricing_region(aws.region),
         retries={"mode": "standard", "total_max_attempts": 2},
@@ -38,9 +38,10 @@ def _pricing(aws: Aws) -> "PricingClient":
 def spot_prices(
     aws: Aws, types: Iterable[str], zones: Iterable[str]
 ) -> dict[str, dict[str, float]]:
-    """USD per hour now, by type and zone; what EC2 does not tell is not in it.
+    """USD per hour now, by type and zone. What EC2 does not tell is left out.
 
-    Source: EC2 DescribeSpotPriceHistory: from now on means the price in force. One call.
+    Source: EC2 DescribeSpotPriceHistory. With now as its start it tells the price in force. One
+    call.
     """
     found: dict[str, dict[str, float]] = {}
     with aws_errors("spot prices"):
@@ -57,9 +58,9 @@ def spot_prices(
 
 
 def on_demand_prices(aws: Aws, types: Iterable[str]) -> dict[str, float]:
-    """USD per hour of Linux on shared hardware, by type; unknown types are not in it.
+    """USD per hour of Linux on shared hardware, by type. Unknown types are left out.
 
-    Source: Pricing GetProducts, one call a type: its filters name one value each.
+    Source: Pricing GetProducts, one call a type, as a filter takes one value only.
     """
     found = {}
     for kind in sorted(set(types)):
@@ -89,7 +90,7 @@ def _wanted(kind: str, region: str) -> list[tuple[str, str]]:
 
 
 def hourly(price_list: Sequence[str]) -> Iterator[float]:
-    """The hourly On-Demand prices in USD in a price list; there may be none."""
+    """The hourly On-Demand prices in USD that a price list holds; there may be none."""
     for text in price_list:
         product: dict[str, Any] = json.loads(text)
         for term in product.get("terms", {}).get("OnDemand", {}).values():

@@ -15,7 +15,7 @@ from spotkiln.serve.quota import CODES, Market, Room, is_standard
 
 @lru_cache(maxsize=4)
 def _quotas(aws: Aws) -> Any:
-    """Worth no long wait: a release goes on without."""
+    """The client of Service Quotas. It gives up soon: a release goes on without an answer."""
     config = Config(
         region_name=aws.region,
         retries={"mode": "standard", "total_max_attempts": 2},
@@ -27,7 +27,8 @@ def _quotas(aws: Aws) -> Any:
 
 
 def limit(aws: Aws, market: Market) -> int:
-    """vCPUs. Source: Service Quotas; one that was never changed has only AWS's default."""
+    """The account's quota, in vCPUs. Source: Service Quotas. It may know only AWS's default for a
+    quota that nobody has changed."""
     client, code = _quotas(aws), CODES[market]
     with aws_errors(f"quota {code}"):
         try:
@@ -58,7 +59,7 @@ def running(aws: Aws) -> Counter[tuple[Market, str]]:
 
 
 def vcpus(aws: Aws, types: Iterable[str]) -> dict[str, int]:
-    """By instance type. Source: EC2 DescribeInstanceTypes, 100 a call."""
+    """vCPUs of one instance, by type. Source: EC2 DescribeInstanceTypes, 100 a call."""
     wanted = sorted(set(types))
     found: dict[str, int] = {}
     for start in range(0, len(wanted), 100):
@@ -72,7 +73,8 @@ def vcpus(aws: Aws, types: Iterable[str]) -> dict[str, int]:
 def rooms(
     aws: Aws, markets: Iterable[Market], types: Iterable[str]
 ) -> tuple[dict[Market, Room], dict[str, int]]:
-    """Of these markets: what the account may have, and what runs; and the vCPUs of these types."""
+    """For each of these markets what the account may have, and what runs; and the vCPUs of an
+    instance, by type."""
     limits = {market: limit(aws, market) for market in markets}
     counts = running(aws)
     each = vcpus(aws, {*types, *(kind for _, kind in counts)})

@@ -22,7 +22,7 @@ TERMINATION_SECONDS = 900
 
 
 def still_held(registered: dict[str, Target], ids: set[str]) -> list[Target]:
-    """Of these instances, those that the load balancer has not let go of."""
+    """Those of these instances that the load balancer still holds."""
     return [
         target
         for name, target in sorted(registered.items())
@@ -44,8 +44,11 @@ def drain(
     say: Callable[[str], None],
     members: Callable[[], set[str]] = set,
 ) -> None:
-    """Deregister, and wait until the load balancer has let go of all of them; of what registers
-    meanwhile, too, for which the wait begins anew. `members` tells who has come since."""
+    """Deregister instances, and wait until the load balancer has let go of all of them.
+
+    `members` tells which others have come in the meantime. They are deregistered, too, and the wait
+    begins anew for them. `delay` is the deregistration delay in seconds.
+    """
     held, began = _deregister(aws, target_group, ids)
     while held:
         say(f"draining {len(held)} targets, {delay} s of deregistration delay")
@@ -59,14 +62,14 @@ def drain(
             what=f"targets to drain: {', '.join(sorted(one.instance for one in held))}",
             deadline_seconds=delay + DRAIN_SLACK_SECONDS,
             clock=clock,
-            # Those that drain already may be done any time; the others not before the whole
-            # delay, of which AWS tells a moment later.
+            # Those that drained before may be done any time. The others take the whole delay, and
+            # AWS tells of its end a moment later.
             not_before=delay + 0.5 if len(began) == len(held) else 0.0,
         )
 
 
 def _deregister(aws: Aws, target_group: str, ids: set[str]) -> tuple[list[Target], list[Target]]:
-    """Of these, those that the load balancer holds, and those of them that begin to drain now."""
+    """Those of these that the load balancer holds, and those that begin to drain now."""
     held = still_held(targets.health(aws, target_group), ids)
     began = [one for one in held if one.health not in DRAINING]
     targets.deregister(aws, target_group, (one.instance for one in began))
@@ -77,12 +80,14 @@ def _confirm(
     aws: Aws, retiring: Sequence[Fleet], known: set[str], target_group: str, clock: Clock
 ) -> bool:
     """Wait until every instance is terminated, late ones too, and every fleet gone: a fleet that
-    was stopped before it was fulfilled can still launch. False: a late one is registered,
-    and has to be drained first. `known` are looked at by their ids: a fleet does not tell of
-    members that are about to end."""
+    was stopped before it was complete can still launch.
+
+    False: a late one is registered, and has to be drained first. `known` are looked at by their
+    ids: a fleet does not tell of members that are about to end.
+    """
 
     def gone() -> Done[bool] | Waiting:
-        # As long as one is seen by its tag, nobody need ask which have none.
+        # Only when all that carry the launcher's mark are gone it is asked for others.
         members = {one.id: one for one in _members(aws, retiring, enough=0)}
         if all(one.gone for one in members.values()):
             members |= {one.id: one for one in _members(aws, retiring)}
@@ -126,7 +131,7 @@ def retire(
 ) -> list[Instance]:
     """Stop, drain, terminate, remove, verify; the instances that were terminated.
 
-    Can be repeated from any point at which it was left. `delay` is the target group's
+    It can be repeated, wherever it was left. `delay` is the target group's
     deregistration delay in seconds.
 
     Raises:
@@ -147,7 +152,7 @@ def retire(
         return set(found)
 
     while True:
-        # Who comes late carries its fleet's tag; one that does not is found at the end.
+        # A late one carries its launcher's mark; one that does not is found at the end.
         drain(aws, target_group, set(found), delay, clock, say, lambda: look(0))
         say(f"terminating {len(found)} instances")
         instances.terminate(aws, (x.id for x in found.values() if x.stays))

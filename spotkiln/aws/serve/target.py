@@ -1,4 +1,4 @@
-"""Targets of a target group: their health, and taking them out without loss."""
+"""Targets of a target group: their health, and their deregistration."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from spotkiln.target import Health, Target
 
 
 def health(aws: Aws, target_group: str) -> dict[str, Target]:
-    """All targets of a group by instance id; draining ones are among them.
+    """All targets of a group by instance id, draining ones too.
 
     Source: ELBv2 DescribeTargetHealth, which has no pages.
     """
@@ -30,7 +30,7 @@ def health(aws: Aws, target_group: str) -> dict[str, Target]:
 
 
 def deregister(aws: Aws, target_group: str, instances: Iterable[str]) -> None:
-    """Start draining; targets that the group does not know are no error."""
+    """Start draining these. Targets that the group does not know are no error."""
     wanted = sorted(instances)
     if not wanted:
         return

@@ -26,9 +26,10 @@ from spotkiln.flows import rollback as rollback_flow
 from spotkiln.release.approval import Answer, Decision
 from spotkiln.release.release import Approval, Fate, LedgerEntry, Release
 from spotkiln.serve.capacity import Size
-from spotkiln.serve.fleet import Fleet, FleetSpec
+from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.foreign import Foreign
 from spotkiln.serve.price import Cost
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.tasks.release import approval as asking
 from spotkiln.tasks.release import endings, run, steps
 from spotkiln.tasks.serve import serve

@@ -100,7 +100,9 @@ def test_healthy_after_n_health_checks_in_a_row() -> None:
 
 def test_a_moment_less_is_not_enough() -> None:
     assert verdict([*looks(ALL_UP, ALL_UP), look(9.9, ALL_UP)]) == Verdict(
-        outcome=Outcome.WAITING, cause=Cause.SETTLING, detail="all 2 healthy, for how long?"
+        outcome=Outcome.WAITING,
+        cause=Cause.SETTLING,
+        detail="all 2 healthy, not yet for long enough",
     )
 
 
