@@ -129,7 +129,7 @@ class Description(Noun):
     )
     hardening: Hardening | None = Field(
         default=None,
-        title="Hardening",
+        title="Hardening of the units",
         description="How much the units are forbidden. standard: what puma, gunicorn, uvicorn, "
         "Node, Go and the JVM can do without. strict: it sees nothing of the machine either. "
         "basic: for what brings a sandbox of its own, such as a browser.",
