@@ -27,18 +27,19 @@ class Runs:
         return str(run["id"])
 
     def set_state(self, run: str, kind: str, *, force: bool = False) -> None:
-        """Such as CANCELLING; by force also what the run's own state would not allow."""
+        """Set the run's state, such as CANCELLING. `force`: even if its present state does not
+        allow it."""
         state = {"type": kind, "name": kind.capitalize()}
         self._post(f"/flow_runs/{run}/set_state", {"state": state, "force": force})
 
     def state(self, run: str) -> tuple[str, str]:
-        """Type and message."""
+        """The type of the run's state, and its message."""
         found = self._http.get(f"/flow_runs/{run}").raise_for_status().json()
         state = found.get("state") or {}
         return str(state.get("type", "")), str(state.get("message") or "")
 
     def follow(self, run: str, timeout_seconds: float) -> Iterator[str]:
-        """The names of its tasks as they start, until it has ended."""
+        """The names of the run's tasks as they start, until the run has ended."""
         deadline = time.monotonic() + timeout_seconds
         seen: set[str] = set()
         while True:
@@ -68,7 +69,7 @@ class Runs:
         return sorted(found, key=lambda one: str(one["created"]), reverse=True)
 
     def latest_row(self, key: str, run: str) -> dict[str, Any]:
-        """The row that a run added to a history; an empty outcome if it added none."""
+        """The row that a run added to a table of releases; `failed` if it added none."""
         for artifact in self.artifacts(key):
             if artifact.get("flow_run_id") == run:
                 data = artifact["data"]

@@ -1,23 +1,30 @@
 """What a release would do, by the very steps that it would take; nothing is changed."""
 
+import logging
 import tempfile
 from pathlib import Path
 from uuid import uuid4
 
+from spotkiln.aws.bake.look_up import look_up_infra
+from spotkiln.bake.checkout import check_out
 from spotkiln.bake.variables import recipe_of
 from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan, what_would_change
 from spotkiln.release.release import ReleaseSpec
-from spotkiln.tasks.bake.infra import look_up_infra
-from spotkiln.tasks.bake.source import check_out
 from spotkiln.tasks.release.plan import plan_release
+
+log = logging.getLogger("spotkiln")
 
 
 def look(spec: ReleaseSpec) -> Plan:
-    """Raises InputError for whatever a release would be refused for."""
-    infra = look_up_infra.fn(spec)
+    """As it is now, looked up as a release would.
+
+    Raises:
+        InputError: for whatever a release would be refused.
+    """
+    infra = look_up_infra(spec, None, log.info)
     with tempfile.TemporaryDirectory(prefix="spotkiln-plan-") as folder:
-        source = check_out.fn(spec.app, infra.target_group, Path(folder) / "source")
+        source = check_out(spec.app, infra.target_group, Path(folder) / "source", log.info)
         job = Job(
             release=f"{spec.app.name}-{uuid4().hex[:12]}",
             spec=spec,
