@@ -3,13 +3,20 @@
     SpotkilnError
     ├── InputError              something asked for is wrong or missing; nothing was spent
     │   ├── PermissionDenied    AWS refused an action
+    │   ├── AwsRefused          AWS says that a request is wrong (spotkiln.aws.errors)
     │   ├── NotInPrefect        Prefect knows nothing of that name or id
-    │   └── PrefectRefused      Prefect refused what it was asked
-    ├── InfrastructureError     nobody's verdict: AWS, the network or Packer; may be tried again
+    │   ├── PrefectRefused      Prefect refused what it was asked
+    │   ├── Unsigned            a push without our secret's signature (spotkiln.receiver.signature)
+    │   └── Malformed           a push that is no payload of its host (spotkiln.receiver.wire)
+    │       └── NotJson         and not even JSON
+    ├── InfrastructureError     AWS, Prefect, the network or Packer failed: may be tried again
     │   ├── DeadlineExceeded    a wait that ended without an answer
     │   ├── CapacityError       EC2 had no machines
+    │   ├── AwsError            AWS failed or cannot be reached (spotkiln.aws.errors)
+    │   │   └── AwsMissing      AWS does not know something that we name
     │   ├── PrefectAway         Prefect does not answer
-    │   └── PrefectFailed       Prefect answered that it cannot, or nothing that is known
+    │   ├── PrefectFailed       Prefect answered, and could not do what it was asked
+    │   └── Lost                the lease is lost for good (spotkiln.keep.heartbeat)
     ├── VerdictError            the application was judged; trying again changes nothing
     │   ├── BuildFailed         its dependencies or assets could not be built
     │   ├── TestsFailed         its tests are red, or there were none

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 
@@ -22,22 +23,48 @@ from spotkiln.errors import (
     UnitFailed,
     may_be_tried_again,
 )
+from tests.unit.nouns import ROOT
+
+# Where errors are defined beside the module that draws them.
+ELSEWHERE = (
+    "spotkiln.aws.errors",
+    "spotkiln.keep.heartbeat",
+    "spotkiln.receiver.signature",
+    "spotkiln.receiver.wire",
+)
 
 
-def tree(kind: type[BaseException], depth: int = 0) -> Iterator[tuple[int, str]]:
-    yield depth, kind.__name__
+def tree(kind: type[BaseException]) -> Iterator[tuple[str, str]]:
+    """Each of our errors under the one that it is a kind of."""
     for child in kind.__subclasses__():
-        if child.__module__ == errors.__name__:
-            yield from tree(child, depth + 1)
+        if child.__module__.startswith("spotkiln."):
+            yield kind.__name__, child.__name__
+            yield from tree(child)
+
+
+def drawn() -> Iterator[tuple[str, str]]:
+    above: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        if match := re.match(r"    ([│ ├└─]*)(\w+)", line):
+            above = [*above[: len(match[1]) // 4], match[2]]
+            if len(above) > 1:
+                yield above[-2], above[-1]
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    drawn = []
-    for line in (errors.__doc__ or "").splitlines():
-        match = re.match(r"    ([│ ├└─]*)(\w+)", line)
-        if match:
-            drawn.append((len(match[1]) // 4, match[2]))
-    assert drawn == list(tree(SpotkilnError))
+    for name in ELSEWHERE:
+        import_module(name)
+    assert sorted(drawn()) == sorted(tree(SpotkilnError))
+    assert ("InfrastructureError", "AwsError") in drawn()
+
+
+def test_no_error_is_defined_in_a_file_that_the_tree_does_not_name() -> None:
+    known = {*ELSEWHERE, "spotkiln.errors"}
+    kinds = "|".join(name for pair in drawn() for name in pair)
+    for path in (ROOT / "spotkiln").rglob("*.py"):
+        if re.search(rf"^class \w+\(({kinds})\b", path.read_text(), re.MULTILINE):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            assert name in known, f"{name}: draw its error in spotkiln/errors.py"
 
 
 @pytest.mark.parametrize(
