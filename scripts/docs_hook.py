@@ -9,11 +9,13 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 INTRODUCTION = (
     "A deployment in `prefect.yaml` gives them; the form in the Prefect UI shows them. What is "
     "left out has its default."
 )
+KEYS = "<!-- the keys, from their model -->"
 ROOT = Path(__file__).resolve().parent.parent
 # MkDocs runs this file by its path: our own packages are not beside it.
 sys.path.insert(0, str(ROOT))
@@ -84,11 +86,31 @@ def parameters_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def keys_table() -> str:
+    """Every key of spotkiln.yaml, as its model has it."""
+    from spotkiln.bake.app import DEFAULTS
+    from spotkiln.bake.schema import schema
+
+    rows = []
+    for name, field in schema()["properties"].items():
+        default = getattr(DEFAULTS, name)
+        shown = "must be said or detected" if default is None else f"`{json.dumps(default)}`"
+        cells = (f"`{name}`", _limits(field), shown, field["description"])
+        rows.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(["| key | takes | default | meaning |", "|---|---|---|---|", *rows])
+
+
 def sandbox_page() -> str:
     return (ROOT / "sandbox" / "README.md").read_text()
 
 
 PAGES = {"reference/parameters.md": parameters_page, "reference/sandbox.md": sandbox_page}
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """MkDocs' own hook: a part of a page that the model tells."""
+    del page, config, files
+    return markdown.replace(KEYS, keys_table())
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

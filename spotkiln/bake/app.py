@@ -123,23 +123,17 @@ class App(Noun):
     depends_on: tuple[str, ...] = ()
 
 
-# Rails' under puma, with the gems of the base image.
+# Of any application. How it is built, tested and started must be said, or detected.
 DEFAULTS = Description(
-    build="bundle config set --local without development:test"
-    " && bundle install --local --quiet && bundle exec rails assets:precompile",
-    test_setup="bundle config unset --local without && bundle install --local --quiet"
-    " && bundle exec rails db:migrate",
-    test='bundle exec rspec --format documentation --format RspecJunitFormatter --out "$JUNIT"',
-    migrate="bundle exec rails db:migrate",
-    start="bundle exec puma -C config/puma.rb",
-    notify=True,
+    test_setup="",
+    migrate="",
+    notify=False,
     port=3000,
     health_path="/up",
     user="webapp",
-    environment={"RAILS_ENV": "production"},
-    test_environment={"RAILS_ENV": "test"},
-    # What Rails 6 to 8 as generated writes: SQLite, its schema, logs, uploads, pid file, caches.
-    writable=("db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"),
+    environment={},
+    test_environment={},
+    writable=(),
     hardening=Hardening.STANDARD,
     migrate_seconds=600,
     start_seconds=90,

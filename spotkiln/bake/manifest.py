@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from spotkiln.bake.app import Address
-from spotkiln.bake.description import Description
+from spotkiln.bake.description import Description, Hardening
 from spotkiln.errors import InputError
 
 FILE = "spotkiln.yaml"
@@ -24,6 +24,8 @@ EXPECTED = {
     "test_environment": "variables, each `NAME: value`",
     "depends_on": "a list of paths from the repository's top",
     "notify": "true or false",
+    "writable": "a list of folders of the application",
+    "hardening": f"one of {', '.join(Hardening)}",
 }
 NUMBERS = {
     key: f"a whole number from {one['minimum']} to {one['maximum']}"
@@ -166,8 +168,12 @@ def read_manifest(content: bytes, name: str = FILE) -> Description:
 
 
 def _tuples(data: dict[str, Any]) -> dict[str, Any]:
-    """YAML's lists as the model has them."""
-    return {str(k): tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    """YAML's lists, and words of which one is chosen, as the model has them."""
+    given = {str(k): tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    level = given.get("hardening")
+    if isinstance(level, str) and level in set(Hardening):
+        given["hardening"] = Hardening(level)
+    return given
 
 
 def _mistakes(node: yaml.Node, data: dict[Any, Any]) -> list[tuple[int, str]]:

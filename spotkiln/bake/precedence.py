@@ -17,6 +17,7 @@ from spotkiln.noun import Noun
 VARIABLES = ("environment", "test_environment")
 # As much of a command as fits into a table.
 SHOWN = 100
+UNTOLD = "no file tells it"
 
 
 class Origin(StrEnum):
@@ -94,8 +95,6 @@ def _join(
     else:
         if found is not None:
             layers.append((Origin.DETECTED, found.value, found.why))
-        elif (file is None or getattr(file, key) is None) and given is None:
-            layers.append((Origin.DEFAULT, getattr(DEFAULTS, key), ""))
         layers.append((Origin.FILE, (file and getattr(file, key)) or {}, ""))
         layers.append((Origin.DEPLOYMENT, given or {}, ""))
     joined: dict[str, str] = {}
@@ -107,24 +106,24 @@ def _join(
     return joined, list(settings.values())
 
 
-def _require_known(settings: Iterable[Setting], detected: Detected) -> None:
-    """The defaults are Rails' under puma: what is another kind of application gets none of them
-    where it matters."""
-    open_ = [one.key for one in settings if one.origin is Origin.DEFAULT]
-    unknown = [(key, detected.missing[key]) for key in open_ if key in detected.missing]
-    if unknown:
-        listed = "; ".join(f"{key}: {why}" for key, why in unknown)
-        raise InputError(
-            f"this is an application of the kind {detected.kind}, and it does not tell all that a "
-            f"release needs: {listed}. Say it in spotkiln.yaml (`spotkiln init` begins one)"
-        )
+def _require_said(values: dict[str, Any], detected: Detected) -> None:
+    """What has no default must be said."""
+    open_ = [key for key, value in values.items() if value is None]
+    if not open_:
+        return
+    files = f"its files ({detected.kind})" if detected.kind else "its files"
+    listed = "; ".join(f"{key}: {detected.missing.get(key, UNTOLD)}" for key in open_)
+    raise InputError(
+        f"expected the application to tell how it is released, and {files} do not tell all of it: "
+        f"{listed}. Say it in spotkiln.yaml (`spotkiln init` begins one) or in the deployment"
+    )
 
 
 def settle(asked: AppSpec, file: Description | None, detected: Detected) -> Settled:
     """What a commit is released with. `file` is None if the commit has no spotkiln.yaml.
 
     Raises:
-        InputError: a value that has no default for this kind of application is said nowhere.
+        InputError: a value that has no default is said nowhere.
     """
     values: dict[str, Any] = {}
     settings: list[Setting] = []
@@ -135,7 +134,7 @@ def settle(asked: AppSpec, file: Description | None, detected: Detected) -> Sett
         else:
             values[key], one = _pick(key, asked, file, detected)
             settings.append(one)
-    _require_known(settings, detected)
+    _require_said(values, detected)
     if values["depends_on"] and not asked.folder:
         raise InputError(
             "depends_on is for an application in a folder of a repository, and this one has all of "

@@ -5,29 +5,27 @@ where `--detailed-exit-code` asks for it, 3 for a release that found nothing to 
 that a rollback forbids.
 """
 
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, Parameter
 
 from spotkiln import __version__
 from spotkiln.aws.bake.infra import target_group
 from spotkiln.aws.keep.versions import list_versions
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.cli import automations as automating
+from spotkiln.cli import describe, runs
 from spotkiln.cli import doctor as doctoring
 from spotkiln.cli import hold as holding
 from spotkiln.cli import plan as planning
-from spotkiln.cli import runs
 from spotkiln.cli import server as serving
 from spotkiln.cli import status as seeing
 from spotkiln.cli.deployment import find, settings, settings_of
-from spotkiln.cli.output import Exit, columns, moment, show, tell, voice
-from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.cli.ending import exit_code
+from spotkiln.cli.output import Exit, Json, columns, moment, show, tell, voice
 from spotkiln.keep.versions import PREVIOUS
 from spotkiln.prefect_api.connection import address
 from spotkiln.prefect_api.run import page_of
@@ -42,7 +40,6 @@ app = App(
     result_action="return_value",
 )
 
-Json = Annotated[bool, Parameter(name="--json", negative=(), help="Answer in JSON.")]
 Follow = Annotated[bool, Parameter(help="Follow the run to its end.")]
 Detailed = Annotated[
     bool,
@@ -52,6 +49,10 @@ Detailed = Annotated[
         "holds the commit.",
     ),
 ]
+
+
+app.command(describe.init)
+app.command(describe.check)
 
 
 @app.command
@@ -218,24 +219,7 @@ def _until_the_end(run: str, *, follow: bool, detailed: bool, as_json: bool) -> 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code."""
-    try:
-        code = app(arguments, exit_on_error=False, print_error=True)
-    except CycloptsError:
-        return Exit.USAGE
-    except InputError as error:
-        tell(f"spotkiln: {error}", aside=True)
-        return Exit.USAGE
-    except SpotkilnError as error:
-        tell(f"spotkiln: {error}", aside=True)
-        return Exit.FAILED
-    except KeyboardInterrupt:
-        tell("interrupted; a run that was started goes on", aside=True)
-        return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has seen enough; Python would try to flush once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
-    return int(code or 0)
+    return exit_code(app, arguments)
 
 
 if __name__ == "__main__":

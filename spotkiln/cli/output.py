@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import IntEnum
-from typing import TextIO
+from typing import Annotated, TextIO
 
+from cyclopts import Parameter
 from pydantic import TypeAdapter
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
@@ -20,6 +21,7 @@ from rich.text import Text
 # Wider than anything: what is cut by programs is not wrapped.
 NO_END = 100_000
 GAP = 2
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="Answer in JSON.")]
 COLOURS = {
     "ok": "green",
     "healthy": "green",

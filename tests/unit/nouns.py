@@ -35,9 +35,28 @@ def app(**changes: Any) -> AppSpec:
     return AppSpec(**{"repository": "/srv/git/demo", **changes})
 
 
+# How it is released, where its files do not tell.
+SAID = {
+    "build": "bundle install --local",
+    "test_setup": "bundle exec rails db:migrate",
+    "test": "bundle exec rspec",
+    "migrate": "bundle exec rails db:migrate",
+    "start": "bundle exec puma",
+    "notify": True,
+    "environment": {"RAILS_ENV": "production"},
+    "test_environment": {"RAILS_ENV": "test"},
+    "writable": ("db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"),
+}
+
+
+def plain(**changes: Any) -> AppSpec:
+    """The same of an application whose files tell nothing."""
+    return app(**{**SAID, **changes})
+
+
 def settled(**changes: Any) -> App:
-    """The same of a commit that says nothing of itself."""
-    return settle(app(**changes), None, Detected()).app
+    """That as it is released."""
+    return settle(plain(**changes), None, Detected()).app
 
 
 def health_check(**changes: Any) -> HealthCheck:

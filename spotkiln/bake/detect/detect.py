@@ -99,8 +99,6 @@ def _only_procfile() -> Detected:
     for key in ("migrate", "test_setup"):
         notes.say(key, "", "a Procfile does not tell it")
     notes.say("notify", False, "that it is ready, its health path tells")
-    for key in ("environment", "test_environment"):
-        notes.say(key, {}, "a Procfile does not tell it")
     return notes.told()
 
 

@@ -36,8 +36,6 @@ def detect_go(tree: Tree) -> Detected | None:
     notes.say("migrate", "", "go.mod tells of no migration")
     notes.say("notify", False, "that it is ready, its health path tells")
     notes.say("health_path", "/", "none is known: name one that needs no login and no database")
-    for key in ("environment", "test_environment"):
-        notes.say(key, {}, "Go needs none")
     if found := re.search(r"^go\s+(\d[\w.]*)", text, re.MULTILINE):
         notes.need(f"Go {found[1]}", "go.mod")
     return notes.told()

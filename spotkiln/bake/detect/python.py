@@ -162,9 +162,8 @@ def _django(tree: Tree, project: _Project, why: str, install: str, notes: Notes)
             )
         else:
             notes.miss("test", f"{why}, and nothing that writes a JUnit report: add pytest-django")
-    variables = {"DJANGO_SETTINGS_MODULE": settings} if settings else {}
-    for key in ("environment", "test_environment"):
-        notes.say(key, variables, f"manage.py names {settings}" if settings else why)
+    for key in ("environment", "test_environment") if settings else ():
+        notes.say(key, {"DJANGO_SETTINGS_MODULE": settings}, f"manage.py names {settings}")
 
 
 def _module(tree: Tree, *, asgi: bool) -> tuple[str, str] | None:
@@ -204,8 +203,6 @@ def _framework(tree: Tree, project: _Project, install: str, notes: Notes) -> Non
         notes.miss("start", f"{why}, and no file is known that has the application object")
     if not _pytest(project, notes):
         notes.miss("test", "nothing that writes a JUnit report: add pytest")
-    for key in ("environment", "test_environment"):
-        notes.say(key, {}, "Python needs none")
 
 
 def detect_python(tree: Tree) -> Detected | None:

@@ -9,7 +9,7 @@ import pytest
 from spotkiln.bake.git import check_out
 from spotkiln.bake.source import Source
 from spotkiln.errors import InfrastructureError, InputError
-from tests.unit.nouns import app
+from tests.unit.nouns import plain
 from tests.unit.repository import commit, run_git
 
 
@@ -38,7 +38,7 @@ def commits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def released(commits: dict[str, str], ref: str, folder: Path) -> Source:
-    return check_out(app(repository=commits["folder"], ref=ref), folder / "source")
+    return check_out(plain(repository=commits["folder"], ref=ref), folder / "source")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_commits_full_and_short(
 
 def test_a_url_will_do_as_well(commits: dict[str, str], tmp_path: Path) -> None:
     url = f"file://{commits['folder']}"
-    source = check_out(app(repository=url, ref="v1"), tmp_path / "source")
+    source = check_out(plain(repository=url, ref="v1"), tmp_path / "source")
     assert (source.commit, source.repository) == (commits["one"], url)
 
 
@@ -80,7 +80,7 @@ def test_a_path_is_taken_from_where_this_runs(
     commits: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(Path(commits["folder"]).parent)
-    source = check_out(app(repository="demo", ref="v1"), tmp_path / "source")
+    source = check_out(plain(repository="demo", ref="v1"), tmp_path / "source")
     assert source.commit == commits["one"]
 
 
@@ -125,7 +125,7 @@ def test_an_unknown_ref_lists_what_there_is(
 def test_an_empty_repository_has_no_refs(tmp_path: Path) -> None:
     run_git(tmp_path, "init", "--quiet", "--bare", "empty.git")
     with pytest.raises(InputError, match="branches and tags: none"):
-        check_out(app(repository=str(tmp_path / "empty.git")), tmp_path / "source")
+        check_out(plain(repository=str(tmp_path / "empty.git")), tmp_path / "source")
 
 
 @pytest.mark.parametrize("missing", ["no-such-folder", "file:///no/such/folder", "."])
@@ -135,13 +135,13 @@ def test_what_is_no_repository_cannot_be_reached(missing: str, tmp_path: Path) -
     with pytest.raises(
         InputError, match=r"cannot reach the repository .*: git says: fatal: '"
     ) as caught:
-        check_out(app(repository=missing), tmp_path / "source")
+        check_out(plain(repository=missing), tmp_path / "source")
     assert "check the address and this machine's rights to it" in str(caught.value)
 
 
 def test_a_server_that_is_not_there_is_named_without_its_user(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError) as caught:
-        check_out(app(repository="ssh://token@127.0.0.1:1/demo.git"), tmp_path / "source")
+        check_out(plain(repository="ssh://token@127.0.0.1:1/demo.git"), tmp_path / "source")
     assert "cannot reach the repository ssh://127.0.0.1:1/demo.git: git says: " in str(caught.value)
     assert "token" not in str(caught.value)
 
@@ -165,4 +165,4 @@ def test_another_repository_in_the_environment_is_left_alone(
 def test_without_git_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="found no git on PATH"):
-        check_out(app(), tmp_path / "source")
+        check_out(plain(), tmp_path / "source")

@@ -10,7 +10,7 @@ from spotkiln.bake import gitcommand
 from spotkiln.bake.git import check_out
 from spotkiln.bake.gitcommand import failure, reason
 from spotkiln.errors import InfrastructureError, InputError, may_be_tried_again
-from tests.unit.nouns import app
+from tests.unit.nouns import plain
 
 
 def talking_git(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -106,7 +106,7 @@ def test_trouble_at_whichever_command_is_told_in_gits_own_words(
     )
     talking_git(tmp_path, monkeypatch, script)
     with pytest.raises(InfrastructureError, match=r"git says: .*Could not resolve host: h"):
-        check_out(app(repository="https://h/x.git"), tmp_path / "source")
+        check_out(plain(repository="https://h/x.git"), tmp_path / "source")
 
 
 def test_a_disk_that_is_full_here_is_tried_again(
@@ -116,7 +116,7 @@ def test_a_disk_that_is_full_here_is_tried_again(
     full.write_text("a file where the folder must be: mkdir fails as on a full disk")
     talking_git(tmp_path, monkeypatch, "exit 0")
     with pytest.raises(InfrastructureError, match="cannot write the files of https://h/x"):
-        check_out(app(repository="https://h/x"), full)
+        check_out(plain(repository="https://h/x"), full)
 
 
 @pytest.mark.parametrize("command", ["ls-remote", "fetch"])
@@ -132,7 +132,7 @@ def test_a_git_that_hangs_is_ended_with_its_children(
     with pytest.raises(
         InfrastructureError, match=rf"h/demo\.git: git {command} did not end in 0\.7 s"
     ):
-        check_out(app(repository="https://h/demo.git"), tmp_path / "source")
+        check_out(plain(repository="https://h/demo.git"), tmp_path / "source")
     last = beat.read_text()
     time.sleep(0.4)
     assert beat.read_text() == last

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spotkiln.bake.description import Description
+from spotkiln.bake.description import Description, Hardening
 from spotkiln.bake.manifest import MOST_BYTES, read_manifest
 from spotkiln.errors import InputError
 
@@ -25,6 +25,8 @@ user: dice
 environment: {NODE_ENV: production}
 test_environment:
   NODE_ENV: test
+writable: [tmp, public/uploads]
+hardening: strict
 migrate_seconds: 60
 start_seconds: 20
 stop_seconds: 30
@@ -43,6 +45,8 @@ depends_on: [packages/ui, package.json]
         user="dice",
         environment={"NODE_ENV": "production"},
         test_environment={"NODE_ENV": "test"},
+        writable=("tmp", "public/uploads"),
+        hardening=Hardening.STRICT,
         migrate_seconds=60,
         start_seconds=20,
         stop_seconds=30,
@@ -111,6 +115,10 @@ own, no program; put it into a script of the repository and start that
         ("start: [a, b]", "start: expected text, got a list"),
         ("environment: [A=1]", "environment: expected variables, each `NAME: value`, got a list"),
         ("user: Root", 'got "Root"'),
+        ("hardening: full", 'expected one of strict, standard, basic, got "full"'),
+        ("hardening: [strict]", "expected one of strict, standard, basic, got a list"),
+        ("writable: tmp", 'expected a list of folders of the application, got "tmp"'),
+        ("writable: [/tmp]", "expected a folder of the application, such as tmp"),
         ("depends_on: lib", "depends_on: expected a list of paths"),
         ("depends_on: [./lib]", "write it as git does"),
         ("migrate:", '1: migrate: got nothing: write "" for none, or leave the key out'),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from spotkiln.bake.app import DEFAULTS
+from spotkiln.bake.app import DEFAULTS, AppSpec
 from spotkiln.bake.description import Description
 from spotkiln.bake.detect.detected import Detected, Finding, Notes
 from spotkiln.bake.precedence import VARIABLES, Origin, Setting, Settled, settle, told
@@ -34,6 +34,18 @@ ALL: dict[str, Any] = {
 }
 
 
+# What has no default.
+SAID = {"build": "make it", "test": "make check", "start": "./run"}
+
+
+def asked(**changes: Any) -> AppSpec:
+    return app(**{**SAID, **changes})
+
+
+def default(key: str) -> Any:
+    return SAID.get(key, getattr(DEFAULTS, key))
+
+
 def origins(settled: Settled) -> dict[str, Origin]:
     return {one.key: one.origin for one in settled.settings}
 
@@ -51,37 +63,54 @@ def test_a_deployment_with_all_parameters_is_released_with_these() -> None:
     assert set(origins(settled).values()) == {Origin.DEPLOYMENT}
 
 
-def test_without_a_word_it_is_rails() -> None:
-    settled = settle(app(), None, NOTHING)
-    expected = {key: getattr(DEFAULTS, key) for key in Description.model_fields}
-    assert settled.app.model_dump() == {"name": "demo-web-app", "folder": "", **expected}
-    assert set(origins(settled).values()) == {Origin.DEFAULT}
+def test_what_has_a_default_may_be_left_out_by_all() -> None:
+    settled = settle(asked(), None, NOTHING)
+    assert settled.app.model_dump() == {
+        "name": "demo-web-app",
+        "folder": "",
+        **DEFAULTS.model_dump(),
+        **SAID,
+    }
+    assert {key: one for key, one in origins(settled).items() if one is not Origin.DEFAULT} == (
+        dict.fromkeys(SAID, Origin.DEPLOYMENT)
+    )
+
+
+def test_what_has_no_default_must_be_said() -> None:
+    with pytest.raises(InputError) as caught:
+        settle(app(start="./run"), None, NOTHING)
+    assert str(caught.value) == (
+        "expected the application to tell how it is released, and its files do not tell all of it: "
+        "build: no file tells it; test: no file tells it. Say it in spotkiln.yaml (`spotkiln init` "
+        "begins one) or in the deployment"
+    )
+    detected = Detected(kind="Go", missing={"start": "two programs: say which one serves"})
+    with pytest.raises(InputError, match=r"files \(Go\) .*start: two programs: say which one"):
+        settle(app(build="make", test="make test"), None, detected)
 
 
 @pytest.mark.parametrize("key", [key for key in ALL if key not in VARIABLES])
 def test_each_comes_from_the_first_that_says_it(key: str) -> None:
     """Also where what it says is empty, or off."""
-    value, folder = ALL[key], app(folder="web")
-    file, detected = Description(**{key: value}), found(**{key: value})
-    by_deployment = settle(
-        app(folder="web", **{key: value}), Description(**{key: getattr(DEFAULTS, key)}), detected
-    )
+    value, other = ALL[key], default(key)
+    rest = {name: text for name, text in SAID.items() if name != key}
+    folder = app(folder="web", **rest)
+    by_deployment = app(folder="web", **rest, **{key: value})
     for settled, origin in (
-        (by_deployment, Origin.DEPLOYMENT),
-        (settle(folder, file, found(**{key: getattr(DEFAULTS, key)})), Origin.FILE),
-        (settle(folder, Description(), detected), Origin.DETECTED),
-        (settle(folder, None, detected), Origin.DETECTED),
+        (settle(by_deployment, Description(**{key: other}), found(**{key: other})), "deployment"),
+        (settle(folder, Description(**{key: value}), found(**{key: other})), "spotkiln.yaml"),
+        (settle(folder, Description(), found(**{key: value})), "detected"),
+        (settle(folder, None, found(**{key: value})), "detected"),
     ):
         assert getattr(settled.app, key) == value
-        assert origins(settled)[key] is origin
-    assert getattr(settle(folder, Description(), NOTHING).app, key) == getattr(DEFAULTS, key)
+        assert origins(settled)[key] == origin
 
 
 @pytest.mark.parametrize("key", VARIABLES)
 class TestVariables:
     def test_are_joined_one_by_one(self, key: str) -> None:
         settled = settle(
-            app(**{key: {"C": "deployment"}}),
+            asked(**{key: {"C": "deployment"}}),
             Description(**{key: {"B": "file", "C": "file"}}),
             found(**{key: {"A": "detected", "B": "detected", "C": "detected"}}),
         )
@@ -94,37 +123,21 @@ class TestVariables:
 
     def test_of_a_deployment_are_all_where_the_commit_says_nothing(self, key: str) -> None:
         """As it was before there was a spotkiln.yaml."""
-        settled = settle(app(**{key: {"A": "1"}}), None, found(**{key: {"B": "2"}}))
-        assert getattr(settled.app, key) == {"A": "1"}
-
-    def test_of_the_default_are_there_only_if_nobody_says_any(self, key: str) -> None:
-        for file, asked in ((Description(), app()), (None, app())):
-            assert getattr(settle(asked, file, NOTHING).app, key) == getattr(DEFAULTS, key)
-        settled = settle(app(), Description(**{key: {"A": "1"}}), NOTHING)
+        settled = settle(asked(**{key: {"A": "1"}}), None, found(**{key: {"B": "2"}}))
         assert getattr(settled.app, key) == {"A": "1"}
 
     def test_none_at_all(self, key: str) -> None:
-        assert getattr(settle(app(**{key: {}}), None, NOTHING).app, key) == {}
+        assert getattr(settle(asked(**{key: {}}), None, NOTHING).app, key) == {}
 
     def test_are_told_by_name_alone(self, key: str) -> None:
-        settled = settle(app(), Description(**{key: {"TOKEN": "hush"}}), NOTHING)
+        settled = settle(asked(), Description(**{key: {"TOKEN": "hush"}}), NOTHING)
         assert "hush" not in told(settled.settings)
         assert f"{key}.TOKEN" in told(settled.settings)
 
 
-def test_what_would_get_a_default_of_rails_is_asked_for() -> None:
-    detected = Detected(
-        kind="Go", missing={"start": "go.mod does not tell which program serves", "port": "?"}
-    )
-    with pytest.raises(InputError, match=r"kind Go, .*start: go\.mod does not tell") as caught:
-        settle(app(port=8080), None, detected)
-    assert "port" not in str(caught.value)
-    assert settle(app(port=8080, start="./serve"), None, detected).app.start == "./serve"
-
-
 def test_depends_on_is_for_an_application_in_a_folder() -> None:
     with pytest.raises(InputError, match="depends_on is for an application in a folder"):
-        settle(app(), Description(depends_on=("lib",)), NOTHING)
+        settle(asked(), Description(depends_on=("lib",)), NOTHING)
 
 
 def test_the_log_tells_what_came_from_where() -> None:
@@ -133,7 +146,9 @@ def test_the_log_tells_what_came_from_where() -> None:
         findings=(Finding(key="start", value="node .", why="package.json has main"),),
         needs=("Node 22 (.nvmrc)",),
     )
-    settled = settle(app(port=8080), Description(build="npm ci\nnpm run build"), detected)
+    settled = settle(
+        app(port=8080, test="make"), Description(build="npm ci\nnpm run build"), detected
+    )
     lines = told(settled.settings, settled.needs).splitlines()
     assert lines[0] == "released with:"
     assert [line.split() for line in lines if line.split()[0] in {"build", "start", "port"}] == [
@@ -145,7 +160,7 @@ def test_the_log_tells_what_came_from_where() -> None:
 
 
 def test_a_long_command_is_cut_in_the_table() -> None:
-    settled = settle(app(build="x" * 500), None, NOTHING)
+    settled = settle(asked(build="x" * 500), None, NOTHING)
     shown = next(one.shown for one in settled.settings if one.key == "build")
     assert (len(shown), shown[-1]) == (100, "…")
     assert Setting(key="a", shown="b", origin=Origin.FILE).source == "spotkiln.yaml"

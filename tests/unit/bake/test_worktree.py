@@ -13,7 +13,7 @@ import pytest
 from spotkiln.bake.git import check_out
 from spotkiln.bake.source import Source
 from spotkiln.errors import InfrastructureError, InputError
-from tests.unit.nouns import app
+from tests.unit.nouns import plain
 from tests.unit.repository import commit, run_git
 
 needs_lfs = pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
@@ -39,7 +39,7 @@ def change(repository: Path, files: dict[str, bytes]) -> str:
 
 
 def released(repository: Path, folder: Path, ref: str = "main") -> Source:
-    return check_out(app(repository=str(repository), ref=ref), folder / "source")
+    return check_out(plain(repository=str(repository), ref=ref), folder / "source")
 
 
 def content(source: Source) -> dict[str, bytes]:
@@ -277,7 +277,7 @@ def test_files_in_lfs_are_fetched(
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     served = lfs_repository(tmp_path)
-    source = check_out(app(repository=f"{scheme}{served}", ref="main"), tmp_path / "source")
+    source = check_out(plain(repository=f"{scheme}{served}", ref="main"), tmp_path / "source")
     assert content(source)["b\u00fccher/a b.png"] == PICTURE
 
 

@@ -1,0 +1,107 @@
+"""`init` and `check`: an application's own spotkiln.yaml. They need neither Prefect nor AWS, and
+import neither: both are quick."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from pydantic import ValidationError
+
+from spotkiln import __version__
+from spotkiln.bake.app import AppSpec
+from spotkiln.bake.inside import look_inside
+from spotkiln.bake.manifest import FILE
+from spotkiln.bake.place import Place, look_at
+from spotkiln.bake.precedence import Settled, settle
+from spotkiln.bake.recipe import ROOT
+from spotkiln.bake.schema import FILE as SCHEMA
+from spotkiln.cli.output import Exit, Json, columns, show
+from spotkiln.errors import InputError
+from spotkiln.show.checked import Checked, hints, steps, summary
+from spotkiln.show.manifest import new_manifest
+
+app = App(name="spotkiln", version=__version__, result_action="return_value")
+Folder = Annotated[Path, Parameter(help="The application's folder.")]
+Schema = Annotated[
+    str,
+    Parameter(
+        help="Where editors find the JSON Schema, such as an address of your documentation; empty: "
+        "in this installation."
+    ),
+]
+
+
+def _schema(place: Place) -> str:
+    """That of this installation; by a path that others have too, if they have both."""
+    file = ROOT / "docs" / SCHEMA
+    if not file.is_file():
+        return ""
+    return os.path.relpath(file, place.path) if file.is_relative_to(place.top) else str(file)
+
+
+@app.command
+def init(path: Folder = Path(), /, *, schema: Schema = "", as_json: Json = False) -> int:
+    """Write a spotkiln.yaml for the application in PATH, from what its files tell, with the
+    reasons. One that is there stays."""
+    place = look_at(path)
+    inside = look_inside(place.path, place.names - {FILE}, place.prefix)
+    file = place.path / FILE
+    text = new_manifest(inside.detected, schema or _schema(place))
+    try:
+        with file.open("x") as new:
+            new.write(text)
+    except FileExistsError:
+        raise InputError(
+            f"{path / FILE} is there already and stays as it is: `spotkiln check {path}` reads it; "
+            "to begin anew, remove it"
+        ) from None
+    except OSError as error:
+        raise InputError(f"cannot write {path / FILE}: {error}") from error
+    kind = inside.detected.kind
+    missing = sorted(inside.detected.missing)
+    told = [f"wrote {path / FILE}: {kind or 'no kind that is known'}"]
+    if missing:
+        told.append(f"not known, and needed: {', '.join(missing)}")
+    told.append(f"read it, then `spotkiln check {path}`, and commit it")
+    answer = {"file": str(file), "kind": kind, "missing": missing, "needs": inside.detected.needs}
+    show(answer, "\n".join(told), as_json=as_json)
+    return Exit.OK
+
+
+def _asked(place: Place) -> AppSpec:
+    try:
+        return AppSpec(repository=".", folder=place.folder)
+    except ValidationError as error:
+        raise InputError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+
+
+def _require_there(place: Place, settled: Settled) -> None:
+    absent = [one for one in settled.app.depends_on if not (place.top / one).exists()]
+    if absent:
+        raise InputError(
+            f"{place.prefix}{FILE}: depends_on names {', '.join(absent)}, which is not there: name "
+            "files and folders from the repository's top"
+        )
+
+
+@app.command
+def check(path: Folder = Path(), /, *, as_json: Json = False) -> int:
+    """Read the spotkiln.yaml of the application in PATH, and say what a release would do and where
+    each value comes from. Parameters of a deployment come before these."""
+    place = look_at(path)
+    inside = look_inside(place.path, place.names, place.prefix)
+    settled = settle(_asked(place), inside.description, inside.detected)
+    _require_there(place, settled)
+    found = Checked(
+        file=place.prefix + FILE if inside.description is not None else "",
+        kind=inside.detected.kind,
+        folder=place.folder,
+        steps=steps(settled.app),
+        settings=settled.settings,
+        needs=settled.needs,
+        hints=tuple(hints(settled.app, place.locked)),
+    )
+    rows = ((one.key, one.shown, one.source) for one in found.settings)
+    show(found, summary(found), "", columns(["SETTING", "VALUE", "FROM"], rows), as_json=as_json)
+    return Exit.OK

@@ -1,0 +1,65 @@
+"""What a release would do with an application as it lies in a folder, for `spotkiln check`."""
+
+import re
+from collections.abc import Iterator
+
+from spotkiln.bake.app import App
+from spotkiln.bake.precedence import Setting
+from spotkiln.noun import Noun
+
+SECRET = re.compile(r"(?i)(password|passwd|secret|token|api_?key|private_?key|credential)")
+LOCAL = re.compile(r"(?<![\w.-])(127\.0\.0\.1|localhost|\[::1\])(?=:|\s|$)")
+
+
+class Checked(Noun):
+    """`file` is empty if there is no spotkiln.yaml, `kind` if nothing was detected. `hints` are
+    what is allowed and probably not meant."""
+
+    file: str
+    kind: str
+    folder: str
+    steps: dict[str, str]
+    settings: tuple[Setting, ...]
+    needs: tuple[str, ...]
+    hints: tuple[str, ...]
+
+
+def steps(app: App) -> dict[str, str]:
+    """What a release would do, in order."""
+    ready = "tells systemd when it is ready" if app.notify else "its health path tells"
+    return {
+        "build": app.build or "nothing",
+        "test": " && ".join(filter(None, (app.test_setup, app.test))),
+        "migrate": app.migrate or "nothing",
+        "start": app.start,
+        "serve": f"port {app.port}, health path {app.health_path}; {ready}",
+    }
+
+
+def hints(app: App, locked: frozenset[str] = frozenset()) -> Iterator[str]:
+    """`locked` are the files that are there and may not be executed."""
+    if "JUNIT" not in app.test:
+        yield "test: $JUNIT is not in it; the tests must write a JUnit report to that file"
+    if LOCAL.search(app.start):
+        yield "start: it seems to listen on this machine alone; a load balancer needs 0.0.0.0"
+    for key, command in (("start", app.start), ("migrate", app.migrate)):
+        program = next((x for x in command.split() if "=" not in x), "").removeprefix("./")
+        if program in locked:
+            yield f"{key}: {program} is not executable: `git update-index --chmod=+x {program}`"
+    for name, value in app.environment.items():
+        if SECRET.search(name) and value:
+            yield (
+                f"environment: {name} looks like a secret, and all of it is baked into the image, "
+                "readable by all who may read the image"
+            )
+
+
+def summary(checked: Checked) -> str:
+    """The first lines for people."""
+    kind = f"detected: {checked.kind}" if checked.kind else "no kind that is known was detected"
+    file = f"{checked.file} is right" if checked.file else "there is no spotkiln.yaml"
+    rows = [f"  {name:8} {' '.join(text.split())}" for name, text in checked.steps.items()]
+    needs = [f"the base image must have {one}" for one in checked.needs]
+    where = [f"the deployment names it: folder: {checked.folder}"] if checked.folder else []
+    notes = [f"hint: {one}" for one in checked.hints]
+    return "\n".join([f"{file}; {kind}. A release would", *rows, *needs, *where, *notes])
