@@ -5,6 +5,12 @@ from spotkiln.serve.fleet import State
 from spotkiln.serve.problem import Problem
 from spotkiln.target import Health, Instance, Server, Target, server_of
 
+# How long nothing that decides may have changed: a machine boots for longer than that, and a target
+# becomes unhealthy, or healthy again, only after several health checks.
+SELDOM_SECONDS = 10.0
+# New targets become healthy at any moment, and each waits for that.
+OFTEN_SECONDS = 5.0
+
 
 class Observation(Noun):
     """One look at the new fleet, `at` seconds after the gate was entered.
@@ -32,3 +38,11 @@ class Observation(Noun):
         """The targets, with what EC2 tells of them."""
         known = {one.id: one for one in self.instances}
         return tuple(server_of(one, known.get(one.instance)) for one in self.targets)
+
+
+def pause_after(look: Observation, capacity: int) -> float:
+    """For how many seconds the gate need not look again. Often while all run and one is still to
+    become healthy; else seldom."""
+    running = sum(one.state == "running" for one in look.instances)
+    soon = running >= capacity > len(look.healthy)
+    return OFTEN_SECONDS if soon else SELDOM_SECONDS

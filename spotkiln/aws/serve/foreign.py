@@ -20,9 +20,11 @@ def look(aws: Aws, group: TargetGroup) -> Foreign:
     registered = [x.instance for x in targets.health(aws, group.arn).values() if _serves(x.health)]
     found = each.claimed(instances.by_id(aws, registered))
     tagged = {one.fleet for one in found}
+    # Our own fleets are asked only where AWS has left one of these without its mark.
+    asked = every if "" in tagged else [one for one in every if one.phase is None]
     members = {
         fleet.id: each.members(fleet)
-        for fleet in every
+        for fleet in asked
         if fleet.id in tagged or (fleet.live and group.arn in fleet.target_groups)
     }
     foreign = {x.id for x in every if x.phase is None and x.id in members}

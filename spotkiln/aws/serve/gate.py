@@ -1,5 +1,6 @@
 """Watches a new fleet until the gate has a verdict."""
 
+import math
 from collections.abc import Callable
 
 from spotkiln.aws.serve import instance as instances
@@ -7,11 +8,11 @@ from spotkiln.aws.serve import target as targets
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
-from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
+from spotkiln.poll import TICK_SECONDS, Backoff, Clock, Done, Waiting, poll
 from spotkiln.serve.fleet import Fleet, State
 from spotkiln.serve.gate import Limits, Outcome, Verdict
 from spotkiln.serve.judge import judge, verdict_within
-from spotkiln.serve.observation import Observation
+from spotkiln.serve.observation import SELDOM_SECONDS, Observation, pause_after
 from spotkiln.serve.problem import Problem
 from spotkiln.target import Health, Instance, Server, Target, server_of
 
@@ -120,24 +121,30 @@ def watch(
         DeadlineExceeded: a look did not end; the verdict has deadlines of its own.
     """
     watching = Watch(aws, fleet, infra, clock)
+    # When a verdict can be expected, if nothing changes.
+    due = math.inf
 
     def probe() -> Done[Verdict] | Waiting:
-        observation = watching.look()
+        nonlocal due
+        whole = clock.now() >= due - TICK_SECONDS
+        observation = watching.look(whole=whole)
         verdict = judge(limits, fleet.capacity, watching.seen)
-        if verdict.outcome is not Outcome.WAITING:
+        if verdict.outcome is not Outcome.WAITING and not whole:
             # Nobody is promoted, and nobody blamed, by what was true a moment ago.
             observation = watching.look(whole=True)
             verdict = judge(limits, fleet.capacity, watching.seen)
         progress(observation, verdict)
         if verdict.outcome is not Outcome.WAITING:
             return Done(verdict)
-        return Waiting(verdict.detail, verdict_within(limits, fleet.capacity, watching.seen))
+        within = verdict_within(limits, fleet.capacity, watching.seen)
+        due = clock.now() + within
+        return Waiting(verdict.detail, min(within, pause_after(observation, fleet.capacity)))
 
     return poll(
         probe,
         what=f"the gate's verdict on {fleet.id}",
         deadline_seconds=limits.ceiling + 60,
         clock=clock,
-        backoff=Backoff(first=1.0, factor=1.5, maximum=5.0),
+        backoff=Backoff(first=1.0, factor=1.5, maximum=SELDOM_SECONDS),
         not_before=1.0,
     )

@@ -1,6 +1,7 @@
 """What the gate asks at each look, and that no verdict rests on what it saw before."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -171,3 +172,40 @@ def test_an_unhealthy_one_is_to_blame_when_it_runs(account: Account) -> None:
     account.at = {12.0: lambda: account.sick.add(account.first)}
     found, _ = verdict(account)
     assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.FAILING_CHECK)
+
+
+# -- how often --
+
+
+def looked_at(account: Account, limits: Limits = LIMITS) -> list[float]:
+    found, seen = verdict(account, limits)
+    assert found.outcome is Outcome.HEALTHY
+    return [one.at for one in seen]
+
+
+def test_it_looks_often_only_while_one_is_still_to_become_healthy(account: Account) -> None:
+    """They boot for a minute, and a minute later they are healthy."""
+    for name in (account.first, account.second):
+        account.machines[name].state = "pending"
+        account.sick.add(name)
+
+    def run() -> None:
+        for name in (account.first, account.second):
+            account.machines[name].state = "running"
+
+    account.at = {60.0: run, 120.0: account.sick.clear}
+    moments = looked_at(account, LIMITS.model_copy(update={"settle": 40, "grace": 200}))
+    gaps = [(start, round(end - start, 3)) for start, end in pairwise(moments)]
+    assert max(gap for start, gap in gaps) == 10
+    assert {gap for start, gap in gaps if 60 < start < 120} == {5.0}
+    healthy = next(at for at in moments if at >= 120)
+    assert [at - healthy for at in moments if at >= healthy] == [0, 10, 20, 30, 40]
+
+
+def test_the_look_that_was_expected_to_decide_is_a_whole_one(account: Account) -> None:
+    """It is not asked twice."""
+    moments: list[float] = []
+    limits = LIMITS.model_copy(update={"settle": 5})
+    asked = account.called(lambda: moments.extend(looked_at(account, limits)))
+    assert asked[-3:] == [MEMBERS, FLEET, HEALTH]
+    assert asked.count(HEALTH) == len(moments)
