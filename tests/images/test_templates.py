@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from spotkiln.bake.app import DEFAULTS
 from tests.images.units import ROOT
 
 PACKER = ROOT / "packer"
@@ -113,3 +114,62 @@ def test_what_lets_old_packer_log_in_stays_on_the_builder(template: str) -> None
     roles = re.findall(r"^# spotkiln-role: (.*)$", found[1], re.MULTILINE)
     assert roles == (["tester"] if template == "test" else [])
     assert f"rm -f {file['path']}\n" in (PACKER / "scripts" / "clean.sh").read_text()
+
+
+# Packer 1.6.6 reads one file: what all three templates need stands in each of them.
+
+
+def blocks(template: str, head: str) -> dict[str, str]:
+    found = re.findall(
+        rf'^{head} "(\w+)" \{{\n(.*?)^\}}', source(template), re.MULTILINE | re.DOTALL
+    )
+    return dict(found)
+
+
+def without_words(block: str) -> str:
+    return re.sub(r"^ *description = .*\n", "", block, flags=re.MULTILINE)
+
+
+def test_a_variable_is_the_same_wherever_it_is_declared() -> None:
+    declared = {template: blocks(template, "variable") for template in TEMPLATES}
+    names = sorted({name for found in declared.values() for name in found})
+    differing = [
+        name
+        for name in names
+        if len({without_words(found[name]) for found in declared.values() if name in found}) > 1
+    ]
+    assert differing == []
+
+
+def test_what_the_machine_is_told_is_written_alike() -> None:
+    """Word by word, but for the image that each starts from."""
+    declared = [blocks(template, "variable") for template in TEMPLATES]
+    shared = set.intersection(*map(set, declared)) - {"source_ami", "app_user"}
+    assert {"region", "subnet_id", "ssh_source_cidrs", "run_tags", "key_pair_name"} <= shared
+    assert [name for name in sorted(shared) if len({one[name] for one in declared}) > 1] == []
+
+
+def test_the_defaults_are_the_applications() -> None:
+    app = DEFAULTS.model_dump()
+    renamed = {
+        "app_port": "port",
+        "app_user": "user",
+        "app_environment": "environment",
+        "build_command": "build",
+        "migrate_command": "migrate",
+        "start_command": "start",
+        "test_setup_command": "test_setup",
+        "test_command": "test",
+        "health_port": "port",
+    }
+    for template in ("app", "test"):
+        for name, block in blocks(template, "variable").items():
+            key = renamed.get(name, name)
+            if key not in app:
+                continue
+            found = re.search(r"^  default += (.*?)(?=\n  \w|\Z)", block, re.MULTILINE | re.DOTALL)
+            assert found, name
+            # HCL's map of one line each is all that differs from JSON.
+            text = re.sub(r"^ *(\w+) = (.*)$", r'"\1": \2', found[1].strip(), flags=re.MULTILINE)
+            expected = list(app[key]) if isinstance(app[key], tuple) else app[key]
+            assert json.loads(text) == expected, name
