@@ -1,6 +1,8 @@
 """The machine that bakes, and the one that tests."""
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from pydantic import Field
 
@@ -55,3 +57,43 @@ class Builder(Noun):
 
 class BuildSettings(Builder):
     """The machine that bakes and tests."""
+
+    def subnet_of(self, subnets: Sequence[str]) -> str:
+        """Where it runs: the subnet that is given, else the load balancer's first."""
+        return self.subnet or subnets[0]
+
+
+class Access(Noun):
+    """What lets us into a machine that Packer launches: the id of a security group, and the name of
+    a key pair that Packer makes."""
+
+    security_group: str
+    key_pair: str
+
+
+class Machine(Noun):
+    """A machine that Packer launches: where, and how it is reached. `endpoint` is empty for AWS
+    itself."""
+
+    builder: Builder
+    region: str
+    vpc: str
+    subnet: str
+    endpoint: str
+    access: Access
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Those that all templates have."""
+        return {
+            "region": self.region,
+            "endpoint": self.endpoint,
+            "instance_type": self.builder.instance_type,
+            "vpc_id": self.vpc,
+            "subnet_id": self.subnet,
+            "ssh_interface": str(self.builder.ssh_interface),
+            "ssh_username": self.builder.ssh_username,
+            "ssh_source_cidrs": self.builder.ssh_source_cidrs,
+            "security_group_id": self.access.security_group,
+            "key_pair_name": self.access.key_pair,
+        }

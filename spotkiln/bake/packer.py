@@ -1,13 +1,11 @@
 """Runs Packer: which program, with what command, from its start to its end."""
 
-import ctypes
 import json
 import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +17,6 @@ from spotkiln.process import run
 
 OLDEST = (1, 6, 6)
 VERSION_SECONDS = 30.0
-PR_SET_PDEATHSIG = 1
 
 
 def packer_command(
@@ -81,21 +78,11 @@ def artifact_of(manifest: Path) -> str | None:
     return None
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """What makes a child get SIGTERM when its parent dies, even by SIGKILL; Linux only."""
-    if not sys.platform.startswith("linux"):
-        return None
-    # Looked up here: between fork and exec another thread may hold the loader's lock for ever.
-    prctl = ctypes.CDLL(None).prctl
-    parent = os.getpid()
-
-    def arrange() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        # It died before the call.
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return arrange
+def _with_parent() -> list[str]:
+    """What, before a command, makes it get SIGTERM when its parent dies, even by SIGKILL. Linux has
+    it (util-linux); elsewhere Packer outlives us, and reconcile ends its machine."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 
 
 def _stop(process: "subprocess.Popen[bytes]", patience_seconds: float) -> None:
@@ -130,7 +117,7 @@ def run_packer(
     log = folder / "packer.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            list(command),
+            [*_with_parent(), *command],
             cwd=folder,
             env={
                 **os.environ,
@@ -142,7 +129,6 @@ def run_packer(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent(),
         )
     reader = Reader(log, say)
     deadline = time.monotonic() + timeout_seconds

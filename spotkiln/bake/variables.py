@@ -6,12 +6,13 @@ from typing import Any
 from spotkiln import tags as t
 from spotkiln.bake.app import App
 from spotkiln.bake.base import BaseSpec, base_variables
-from spotkiln.bake.builder import Builder, BuildSettings
-from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.builder import Machine
+from spotkiln.bake.image import ImageState
 from spotkiln.bake.infra import TRAFFIC_PORT, HealthCheck, Infra
 from spotkiln.bake.own import BUILDER, TESTER
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
 from spotkiln.bake.source import Source
+from spotkiln.noun import Noun
 
 TEMPLATES = ROOT / "packer"
 TEST_FILES = ["packer/test.pkr.hcl", "packer/scripts/test.sh"]
@@ -81,73 +82,45 @@ def image_tags(base: dict[str, str], recipe: Recipe) -> dict[str, str]:
     }
 
 
-def _machine(
-    builder: Builder, region: str, vpc: str, subnet: str, endpoint: str, access: dict[str, str]
-) -> dict[str, Any]:
+class NewImage(Noun):
+    """An image that is to be made; Packer writes its id to `manifest`."""
+
+    name: str
+    tags: dict[str, str]
+    manifest: Path
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        return {
+            "image_name": self.name,
+            "tags": self.tags,
+            "run_tags": {**self.tags, t.ROLE: BUILDER},
+            "manifest": str(self.manifest),
+        }
+
+
+def bake_variables(machine: Machine, new: NewImage, source: Source, base: str) -> dict[str, Any]:
+    """Variables of packer/app.pkr.hcl; `base` is the id of the base image."""
     return {
-        **access,
-        "region": region,
-        "endpoint": endpoint,
-        "instance_type": builder.instance_type,
-        "vpc_id": vpc,
-        "subnet_id": subnet,
-        "ssh_interface": str(builder.ssh_interface),
-        "ssh_username": builder.ssh_username,
-        "ssh_source_cidrs": builder.ssh_source_cidrs,
-    }
-
-
-def _builder(
-    infra: Infra, build: BuildSettings, endpoint: str, access: dict[str, str]
-) -> dict[str, Any]:
-    subnet = build.subnet or infra.subnets[0]
-    return _machine(build, infra.region, infra.vpc, subnet, endpoint, access)
-
-
-def bake_variables(
-    *,
-    app: App,
-    infra: Infra,
-    build: BuildSettings,
-    source: Source,
-    name: str,
-    tags: dict[str, str],
-    manifest: Path,
-    endpoint: str,
-    access: dict[str, str],
-) -> dict[str, Any]:
-    """Variables of packer/app.pkr.hcl. `endpoint` is empty for AWS itself; `access` is how the
-    builder is reached."""
-    return {
-        **_builder(infra, build, endpoint, access),
-        **app_variables(app),
-        "source_ami": infra.base_image.id,
-        "image_name": name,
-        "tags": tags,
-        "run_tags": {**tags, t.ROLE: BUILDER},
-        "manifest": str(manifest),
+        **machine.variables,
+        **new.variables,
+        **app_variables(source.app),
+        "source_ami": base,
         "app_archive": str(source.archive),
         "commit": source.commit,
     }
 
 
 def test_variables(
-    *,
-    app: App,
-    infra: Infra,
-    build: BuildSettings,
-    image: Image,
-    tags: dict[str, str],
-    report: Path,
-    endpoint: str,
-    access: dict[str, str],
+    machine: Machine, app: App, check: HealthCheck, image: str, tags: dict[str, str], report: Path
 ) -> dict[str, Any]:
-    """Variables of packer/test.pkr.hcl; `report` is the folder that the report comes home to."""
+    """Variables of packer/test.pkr.hcl for the image of this id; `report` is the folder that the
+    report comes home to."""
     return {
-        **_builder(infra, build, endpoint, access),
-        **test_settings(app, infra.target_group.health_check),
-        "health_answer_seconds": infra.target_group.health_check.timeout,
-        "source_ami": image.id,
+        **machine.variables,
+        **test_settings(app, check),
+        "health_answer_seconds": check.timeout,
+        "source_ami": image,
         "run_tags": {**tags, t.ROLE: TESTER},
         "app_name": app.name,
         "app_folder": app.folder,
@@ -160,29 +133,14 @@ def test_variables(
 
 
 def base_bake_variables(
-    *,
-    spec: BaseSpec,
-    builder: Builder,
-    region: str,
-    vpc: str,
-    subnet: str,
-    source: str,
-    name: str,
-    tags: dict[str, str],
-    manifest: Path,
-    packages: Path,
-    endpoint: str,
-    access: dict[str, str],
+    machine: Machine, new: NewImage, spec: BaseSpec, source: str, packages: Path
 ) -> dict[str, Any]:
-    """Variables of packer/base.pkr.hcl; `packages` is the file that the list of packages comes
-    home to."""
+    """Variables of packer/base.pkr.hcl. `source` is the id of the image to begin with, `packages`
+    the file that the list of packages comes home to."""
     return {
-        **_machine(builder, region, vpc, subnet, endpoint, access),
+        **machine.variables,
+        **new.variables,
         **base_variables(spec),
         "source_ami": source,
-        "image_name": name,
-        "tags": tags,
-        "run_tags": {**tags, t.ROLE: BUILDER},
-        "manifest": str(manifest),
         "package_list": str(packages),
     }

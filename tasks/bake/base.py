@@ -10,7 +10,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.base import builder_network, source_image
-from spotkiln.aws.bake.builder import builder_access, open_group, remove_access
+from spotkiln.aws.bake.builder import delete_key_pair, open_access, open_group, remove_access
 from spotkiln.aws.bake.discard import discard_release, tidy
 from spotkiln.aws.keep.lease import OnBuilder
 from spotkiln.aws.keep.living import read_claims
@@ -25,12 +25,13 @@ from spotkiln.bake.base import (
     promotion,
     usable,
 )
-from spotkiln.bake.builder import Builder
+from spotkiln.bake.builder import Builder, Machine
 from spotkiln.bake.failure import bake_failure
 from spotkiln.bake.image import Image, ImageState, newest
+from spotkiln.bake.own import builder_name
 from spotkiln.bake.packer import artifact_of, find_packer
 from spotkiln.bake.recipe import Recipe
-from spotkiln.bake.variables import base_bake_variables
+from spotkiln.bake.variables import NewImage, base_bake_variables
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import Lease, Stage
@@ -121,6 +122,19 @@ def alive(job: BaseJob) -> Iterator[Heartbeat]:
             say(f"could not remove the builder's access: {error}; reconcile does it")
 
 
+def _machine(aws: Aws, job: BaseJob) -> Machine:
+    """Where the builder runs, and how it is reached."""
+    cidrs = job.builder.ssh_source_cidrs
+    return Machine(
+        builder=job.builder,
+        region=job.region,
+        vpc=job.vpc,
+        subnet=job.subnet,
+        endpoint=endpoint(),
+        access=open_access(aws, job.id, job.vpc, cidrs, job.tags),
+    )
+
+
 @task(name="bake base image", **STEP)
 def bake_base(job: BaseJob) -> Baked:
     """Bake a candidate, and read what is in it. Tried again, it begins anew.
@@ -132,31 +146,17 @@ def bake_base(job: BaseJob) -> Baked:
     aws = connect(job.region)
     folder = job.folder / "bake"
     manifest, packages = folder / "manifest.json", folder / "packages"
-    tags, cidrs = job.tags, job.builder.ssh_source_cidrs
-    again = tried_before()
-    if again:
+    if tried_before():
         discard_release(aws, job.id, job.image_name, CLOCK, say)
-    with builder_access(
-        aws, job.id, job.vpc, cidrs, tags, CLOCK, again=again, last=False
-    ) as access:
-        variables = base_bake_variables(
-            spec=job.spec,
-            builder=job.builder,
-            region=job.region,
-            vpc=job.vpc,
-            subnet=job.subnet,
-            source=job.source.id,
-            name=job.image_name,
-            tags={**tags, t.STATE: ImageState.CANDIDATE},
-            manifest=manifest,
-            packages=packages,
-            endpoint=endpoint(),
-            access=access,
-        )
-        timeout = job.builder.timeout_seconds
-        run = run_template("bake", "base.pkr.hcl", variables, folder, timeout)
-        if run.exit_code != 0:
-            raise bake_failure(run, job.spec.name)
+        # What a try that was cut off has left would be refused as a duplicate.
+        delete_key_pair(aws, builder_name(job.id))
+    tags = {**job.tags, t.STATE: ImageState.CANDIDATE}
+    new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
+    machine = _machine(aws, job)
+    variables = base_bake_variables(machine, new, job.spec, job.source.id, packages)
+    run = run_template("bake", "base.pkr.hcl", variables, folder, job.builder.timeout_seconds)
+    if run.exit_code != 0:
+        raise bake_failure(run, job.spec.name)
     baked = artifact_of(manifest)
     image = images.describe(aws, baked) if baked else None
     if image is None or not image.available or not packages.is_file():

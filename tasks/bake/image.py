@@ -1,7 +1,6 @@
 """The steps that find, bake, test, promote and discard images."""
 
 import shutil
-from contextlib import AbstractContextManager
 
 from prefect import task
 
@@ -9,18 +8,20 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import blame as blaming
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import reuse as reusing
-from spotkiln.aws.bake.builder import builder_access
+from spotkiln.aws.bake.builder import delete_group, delete_key_pair, open_access
 from spotkiln.aws.bake.discard import discard_release
 from spotkiln.aws.keep import prune as pruning
 from spotkiln.aws.keep.promotion import write_down
 from spotkiln.aws.session import Aws, connect
+from spotkiln.bake.builder import Machine
 from spotkiln.bake.failure import bake_failure, green_report, test_failure
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.junit import TestReport
+from spotkiln.bake.own import builder_name
 from spotkiln.bake.packer import artifact_of
 from spotkiln.bake.reuse import Reuse
-from spotkiln.bake.variables import bake_variables, image_tags, test_variables
+from spotkiln.bake.variables import NewImage, bake_variables, image_tags, test_variables
 from spotkiln.errors import InfrastructureError
 from spotkiln.release.job import Job
 from spotkiln.serve.fleet import Fleet
@@ -28,11 +29,19 @@ from spotkiln.tasks.bake.packer import endpoint, run_template
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
 
 
-def _access(aws: Aws, job: Job, *, last: bool) -> AbstractContextManager[dict[str, str]]:
-    """How the builders of a release are reached, until the block of the last one ends."""
-    cidrs, vpc = job.spec.build.ssh_source_cidrs, job.infra.vpc
-    return builder_access(
-        aws, job.release, vpc, cidrs, job.tags, CLOCK, again=tried_before(), last=last
+def _machine(aws: Aws, job: Job) -> Machine:
+    """Where this step's machine runs, and how it is reached."""
+    build, infra = job.spec.build, job.infra
+    if tried_before():
+        # What a try that was cut off has left would be refused as a duplicate.
+        delete_key_pair(aws, builder_name(job.release))
+    return Machine(
+        builder=build,
+        region=infra.region,
+        vpc=infra.vpc,
+        subnet=build.subnet_of(infra.subnets),
+        endpoint=endpoint(),
+        access=open_access(aws, job.release, infra.vpc, build.ssh_source_cidrs, job.tags),
     )
 
 
@@ -62,28 +71,17 @@ def packer_build(job: Job) -> Image:
         InfrastructureError: anything else.
     """
     aws = connect(job.infra.region)
-    name = job.image_name
     folder = job.folder / "bake"
     manifest = folder / "manifest.json"
     tags = image_tags(job.tags, job.recipe)
     image_id = _of_earlier_try(aws, job) if tried_before() else None
     if image_id is None:
-        with _access(aws, job, last=False) as access:
-            variables = bake_variables(
-                app=job.source.app,
-                infra=job.infra,
-                build=job.spec.build,
-                source=job.source,
-                name=name,
-                tags=tags,
-                manifest=manifest,
-                endpoint=endpoint(),
-                access=access,
-            )
-            timeout = job.spec.build.timeout_seconds
-            run = run_template("bake", "app.pkr.hcl", variables, folder, timeout)
-            if run.exit_code != 0:
-                raise bake_failure(run, job.spec.app.name)
+        new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
+        variables = bake_variables(_machine(aws, job), new, job.source, job.infra.base_image.id)
+        timeout = job.spec.build.timeout_seconds
+        run = run_template("bake", "app.pkr.hcl", variables, folder, timeout)
+        if run.exit_code != 0:
+            raise bake_failure(run, job.spec.app.name)
         image_id = artifact_of(manifest)
     if image_id is None:
         raise InfrastructureError(
@@ -111,21 +109,14 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     report = job.folder / "report"
     shutil.rmtree(report, ignore_errors=True)
     report.mkdir(parents=True)
-    with _access(aws, job, last=True) as access:
-        variables = test_variables(
-            app=job.source.app,
-            infra=job.infra,
-            build=job.spec.build,
-            image=image,
-            tags=job.tags,
-            report=report,
-            endpoint=endpoint(),
-            access=access,
-        )
-        timeout = job.spec.build.timeout_seconds
-        run = run_template("test", "test.pkr.hcl", variables, folder, timeout)
-        if run.exit_code != 0:
-            raise test_failure(run, report, job.source.app, job.infra.target_group.health_check)
+    app, check = job.source.app, job.infra.target_group.health_check
+    machine = _machine(aws, job)
+    variables = test_variables(machine, app, check, image.id, job.tags, report)
+    run = run_template("test", "test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+    if run.exit_code != 0:
+        raise test_failure(run, report, app, check)
+    # It was the release's last one. Of one that failed, undoing removes the group.
+    delete_group(aws, machine.access.security_group, CLOCK)
     code = report / "exit-code"
     # Packer also exits with 0 when it has done nothing.
     if not code.is_file() or code.read_text().strip() != "0":

@@ -4,8 +4,7 @@ Packer could make both, but 1.6.6 cannot tag them: after a kill nobody would kno
 So the group is ours, tagged from its first moment, and the key pair's name is chosen before.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -13,6 +12,7 @@ from botocore.exceptions import ClientError
 from spotkiln import tags as t
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
+from spotkiln.bake.builder import Access
 from spotkiln.bake.own import builder_name
 from spotkiln.poll import Clock, Done, Waiting, poll
 from spotkiln.release.ledger import GROUP, KEY_PAIR, REQUESTED
@@ -98,32 +98,15 @@ def delete_key_pair(aws: Aws, name: str) -> None:
         aws.ec2.delete_key_pair(KeyName=name)
 
 
-@contextmanager
-def builder_access(
-    aws: Aws,
-    release: str,
-    vpc: str,
-    cidrs: Sequence[str],
-    tags: Mapping[str, str],
-    clock: Clock,
-    *,
-    again: bool,
-    last: bool,
-) -> Iterator[dict[str, str]]:
-    """Packer's variables for reaching a builder. Packer removes its key pair itself; the security
-    group goes when the block of the `last` builder ends well. `again`: it has been tried before.
-
-    Otherwise undoing removes both: the builder may need them until it is gone.
-    """
+def open_access(
+    aws: Aws, release: str, vpc: str, cidrs: Sequence[str], tags: Mapping[str, str]
+) -> Access:
+    """The way into all machines that Packer launches for a release. Packer makes and removes the
+    key pair; the security group stays until no machine needs it any more."""
     name = builder_name(release)
-    if again:
-        # What an earlier try that was cut off has left would be refused as a duplicate.
-        delete_key_pair(aws, name)
     group = open_group(aws, release, vpc, cidrs, tags)
     REQUESTED.note(release, KEY_PAIR, name)
-    yield {"security_group_id": group, "key_pair_name": name}
-    if last:
-        delete_group(aws, group, clock)
+    return Access(security_group=group, key_pair=name)
 
 
 def remove_access(aws: Aws, release: str, vpc: str, clock: Clock) -> None:

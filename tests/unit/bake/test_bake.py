@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from spotkiln.bake import variables as bake
-from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.builder import Access, BuildSettings, Machine
 from spotkiln.bake.infra import TargetGroup
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, ROOT, TAGS
 
-ACCESS = {"security_group_id": "sg-builder", "key_pair_name": "spotkiln-builder-1"}
 BUILDER = {
-    **ACCESS,
+    "security_group_id": "sg-builder",
+    "key_pair_name": "spotkiln-builder-1",
     "region": "eu-west-1",
     "endpoint": "",
     "instance_type": "t3.small",
@@ -26,18 +26,20 @@ BUILDER = {
 }
 
 
-def bake_variables(build: BuildSettings | None = None, **app: Any) -> dict[str, Any]:
-    return bake.bake_variables(
-        app=nouns.settled(**app),
-        infra=nouns.infra(),
-        build=build or BuildSettings(),
-        source=nouns.source(),
-        name="demo/1",
-        tags=TAGS,
-        manifest=Path("/runs/1/manifest.json"),
-        endpoint="",
-        access=ACCESS,
-    )
+MACHINE = Machine(
+    builder=BuildSettings(),
+    region="eu-west-1",
+    vpc="vpc-1",
+    subnet="subnet-a",
+    endpoint="",
+    access=Access(security_group="sg-builder", key_pair="spotkiln-builder-1"),
+)
+NEW = bake.NewImage(name="demo/1", tags=TAGS, manifest=Path("/runs/1/manifest.json"))
+
+
+def bake_variables(**app: Any) -> dict[str, Any]:
+    source = nouns.source().model_copy(update={"app": nouns.settled(**app)})
+    return bake.bake_variables(MACHINE, NEW, source, "ami-base")
 
 
 def test_test_variables() -> None:
@@ -65,17 +67,8 @@ def test_test_variables() -> None:
 
 
 def variables_of_a_test(**app: Any) -> dict[str, Any]:
-    group = nouns.target_group(health_check=nouns.health_check(matcher="200-299"))
-    return bake.test_variables(
-        app=nouns.settled(**app),
-        infra=nouns.infra(target_group=group),
-        build=BuildSettings(),
-        image=nouns.image(),
-        tags=TAGS,
-        report=Path("/runs/1/report"),
-        endpoint="",
-        access=ACCESS,
-    )
+    check, report = nouns.health_check(matcher="200-299"), Path("/runs/1/report")
+    return bake.test_variables(MACHINE, nouns.settled(**app), check, "ami-1", TAGS, report)
 
 
 def test_bake_variables() -> None:
@@ -112,7 +105,9 @@ def test_an_empty_command_does_nothing_well() -> None:
 
 
 def test_a_subnet_of_its_own() -> None:
-    assert bake_variables(BuildSettings(subnet="subnet-0c"))["subnet_id"] == "subnet-0c"
+    subnets = ("subnet-0a", "subnet-0b")
+    assert BuildSettings(subnet="subnet-0c").subnet_of(subnets) == "subnet-0c"
+    assert BuildSettings().subnet_of(subnets) == "subnet-0a"
 
 
 @pytest.mark.parametrize(
