@@ -135,7 +135,7 @@ wait_for_unit() {
 write_facts() {
   {
     echo '[units]'
-    systemctl show --property=Id,Type,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus \
+    systemctl show --property=Id,Type,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,NRestarts \
       "${units[@]}"
     echo '[listening]'
     ss --no-header --tcp --listening --numeric --processes --extended

@@ -27,8 +27,12 @@ class Diagnosis(Noun):
     resolution: str
 
     def __str__(self) -> str:
-        shown = f" ({self.detail})" if self.detail else ""
-        return f"{self.summary}{shown}. {self.resolution}"
+        return self.beside("")
+
+    def beside(self, told: str) -> str:
+        """In words, without what the words before have told already."""
+        new = self.detail and self.detail not in told
+        return f"{self.summary}{f' ({self.detail})' if new else ''}. {self.resolution}"
 
 
 def diagnose(facts: Facts) -> Diagnosis | None:
@@ -43,7 +47,7 @@ def account(facts: Facts) -> str:
     if facts.answer.url and (not unit or facts.answer.status):
         parts.append(_asked(facts.answer, facts.expected))
     text = "; ".join(parts) or "nothing was seen of it"
-    return f"{text}. Cause: {found}" if found else text
+    return f"{text}. Cause: {found.beside(text)}" if found else text
 
 
 def last_lines(facts: Facts) -> str:

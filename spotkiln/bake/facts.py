@@ -37,7 +37,8 @@ class Where(StrEnum):
 
 class Unit(Noun):
     """A unit of systemd. `kind` is its Type=, `ending` how its main process last ended (exited,
-    killed or dumped), `status` its exit status, or the number of the signal that ended it."""
+    killed or dumped), `status` its exit status, or the number of the signal that ended it.
+    `restarts` counts what systemd did by itself."""
 
     name: str
     kind: str = ""
@@ -46,6 +47,7 @@ class Unit(Noun):
     result: str = SUCCESS
     ending: str = ""
     status: int = 0
+    restarts: int = 0
 
     @classmethod
     def from_systemd(cls, shown: Mapping[str, str]) -> Self:
@@ -58,6 +60,7 @@ class Unit(Noun):
             result=shown.get("Result", "") or SUCCESS,
             ending=ENDINGS.get(shown.get("ExecMainCode", ""), ""),
             status=_number(shown.get("ExecMainStatus", "")),
+            restarts=_number(shown.get("NRestarts", "")),
         )
 
     @property
@@ -165,6 +168,14 @@ def facts_of(
     shown = next(iter(_blocks(sections.get("answer", ""))), {})
     user = sections.get("user", "").strip()
     lines = journal_lines(journal)
+    listeners = tuple(_listeners(sections.get("listening", ""), user))
+    answer = Answer(
+        url=shown.get("url", ""),
+        status=_number(shown.get("status", "")),
+        location=shown.get("location", ""),
+        trouble=shown.get("trouble", ""),
+    )
+    seen = bool(listeners or answer.status)
     said = {one.name: one for one in units_said(app, lines)}
     units = map(Unit.from_systemd, filter(None, _blocks(sections.get("units", ""))))
     return Facts(
@@ -173,21 +184,18 @@ def facts_of(
         folder=folder,
         port=port,
         expected=expected,
-        units=tuple(_between_starts(one, said.get(one.name)) for one in units),
-        listeners=tuple(_listeners(sections.get("listening", ""), user)),
-        answer=Answer(
-            url=shown.get("url", ""),
-            status=_number(shown.get("status", "")),
-            location=shown.get("location", ""),
-            trouble=shown.get("trouble", ""),
-        ),
+        units=tuple(_in_a_loop(one, said.get(one.name), seen=seen) for one in units),
+        listeners=listeners,
+        answer=answer,
         lines=lines,
     )
 
 
-def _between_starts(unit: Unit, said: Unit | None) -> Unit:
-    """One that is started again shows nothing of how it failed before."""
-    if not said or not said.bad or unit.bad or unit.state != "activating":
+def _in_a_loop(unit: Unit, said: Unit | None, *, seen: bool) -> Unit:
+    """One that systemd starts again and again shows nothing, at this moment, of how it fails: then
+    its lines tell. `seen`: it has answered, or listens now, and so does not fail."""
+    starts_again = unit.state == "activating" or unit.restarts > 0
+    if not said or not said.bad or unit.bad or seen or not starts_again:
         return unit
     failed = {"result": said.result, "ending": said.ending, "status": said.status}
     return unit.model_copy(update=failed)

@@ -134,6 +134,31 @@ def test_between_two_starts_the_last_failure_counts() -> None:
     assert "too little memory" in account(found)
 
 
+def test_one_that_is_started_again_and_again_fails() -> None:
+    """Of Type=exec it counts as started each time, until it listens."""
+    text = (
+        "[units]\nId=shop.service\nType=exec\nActiveState=active\nSubState=running\nNRestarts=2\n"
+    )
+    said = (
+        "2026-11-26T01:00:46+0000 shop systemd[1]: shop.service: Main process exited, code=exited, "
+        "status=127/n/a\n"
+        "2026-11-26T01:00:46+0000 shop systemd[1]: shop.service: Failed with result 'exit-code'.\n"
+    )
+    found = facts_of(text, said, app="shop", where=Where.TESTER, port=8080, expected="200")
+    assert str(found.unit) == "shop.service failed: its process ended with exit status 127"
+    listens = "[listening]\nLISTEN 0 5 127.0.0.1:8080 0.0.0.0:* uid:999\n[user]\n999\n"
+    found = facts_of(
+        text + listens, said, app="shop", where=Where.TESTER, port=8080, expected="200"
+    )
+    assert found.unit is None
+
+
+def test_what_is_told_already_is_not_told_again() -> None:
+    told = account(facts(answer=answered(403)))
+    assert told.count("was answered with 403") == 1
+    assert ". Cause: it refuses the health check, as an application does that" in told
+
+
 def test_a_console_tells_of_the_units_between_the_kernels_lines() -> None:
     console = (
         "[    4.2] EXT4-fs (nvme0n1p1): mounted\n"
