@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Brings the last lines of the application and its units to the machine's console, where EC2 shows
-# them (GetConsoleOutput) while the machine lives and for an hour after. Not all lines: a console
-# takes about 11 kB a second, and journald, were it to write there itself, would make an application
-# wait that logs more.
+# Writes the last lines of the application and its units to the machine's console. EC2 shows them
+# (GetConsoleOutput) while the machine runs and for an hour after. Not all lines: a console takes
+# about 11 kB a second. If journald wrote there itself, an application that logs more had to wait.
 # usage: console APPLICATION
 set -euo pipefail
 

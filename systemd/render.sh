@@ -41,7 +41,7 @@ quote() {
   printf '%s' "$text"
 }
 
-# A folder that is gone is none that the unit fails for.
+# With a minus before each: a unit starts even if one of the folders is gone.
 writable_paths() {
   local folder paths=()
   for folder in $WRITABLE; do

@@ -104,7 +104,7 @@ def usable(images: Iterable[Image]) -> list[Image]:
     ]
 
 
-def changes(fingerprint: Recipe, current: Image | None) -> str:
+def why_replaced(fingerprint: Recipe, current: Image | None) -> str:
     """Why the current base has to be replaced, in words; empty if it has this very fingerprint."""
     if current is None:
         return "there was no base image"
@@ -124,7 +124,7 @@ def promotion(fingerprint: Recipe) -> t.Tags:
     }
 
 
-def outdated(own: Iterable[Image], name: str) -> list[Image]:
+def unneeded(own: Iterable[Image], name: str) -> list[Image]:
     """Of all images of the account, the bases of this name that nothing needs any more, oldest
     first: not the current one, none that an image still there was built from, none to keep."""
     everything = list(own)

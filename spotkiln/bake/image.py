@@ -156,8 +156,8 @@ class Pruning(Noun):
 def superseded(images: Iterable[Image], group: str, keep: int, in_use: set[str]) -> Pruning:
     """The images beyond the newest `keep` that served a target group (its name).
 
-    None that a fleet uses, and none that somebody wants to keep. Every other target group counts
-    for itself: only with the last that kept an image it is discarded.
+    Images that a fleet uses, or that somebody wants to keep, are left out. Each target group keeps
+    its own versions: an image is discarded when the last group that kept it lets it go.
     """
     served = sorted(
         (image for image in images if group in image.served),
@@ -172,9 +172,10 @@ def superseded(images: Iterable[Image], group: str, keep: int, in_use: set[str])
 
 
 def discardable(images: Iterable[Image], release: str, in_use: set[str]) -> list[Image]:
-    """What undoing a release takes away: what it baked itself, and never served.
+    """The images that undoing a release discards: it baked them, and they never served.
 
-    None that shall be kept, and none that a fleet uses: it could replace nothing without it.
+    Images that somebody wants to keep stay, and so do images that a fleet uses: without its image
+    a fleet could not replace a server.
     """
     return [
         image

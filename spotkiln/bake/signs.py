@@ -19,7 +19,7 @@ LIBRARY = r"lib[\w.+-]+\.so[\w.]*"
 MEMORY = {
     Where.BUILDER: "Choose a larger type for the builder: `build.instance_type`",
     Where.TESTER: "Choose a larger type for the machine that tests, which is the builder's: "
-    "`build.instance_type`; the servers' `fleet.instance_types` may be as small",
+    "`build.instance_type`; look at the servers' `fleet.instance_types` as well",
     Where.SERVER: "Choose larger types for the servers: `fleet.instance_types`",
 }
 ENVIRONMENT = {

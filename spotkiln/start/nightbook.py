@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 
-from spotkiln.bake.base import changes
+from spotkiln.bake.base import why_replaced
 from spotkiln.bake.image import Image
 from spotkiln.bake.recipe import Recipe
 from spotkiln.errors import RebuildFailed, SpotkilnError
@@ -53,7 +53,7 @@ class NightBook(Noun):
 
     def baked(self, fingerprint: Recipe, current: Image | None) -> Self:
         """A new base image was baked; `current` is the one so far, if there is one."""
-        changed = changes(fingerprint, current)
+        changed = why_replaced(fingerprint, current)
         if current is None or changed:
             return self._with(changed=changed)
         why = f"the new base image holds what {current.id} holds, and was discarded"

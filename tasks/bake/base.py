@@ -21,8 +21,8 @@ from spotkiln.bake.base import (
     base_tags,
     fingerprint_of,
     new_base_name,
-    outdated,
     promotion,
+    unneeded,
     usable,
 )
 from spotkiln.bake.builder import Builder, Machine
@@ -205,6 +205,6 @@ def prune_bases(job: BaseJob) -> list[str]:
         say(f"no base image is pruned now: {', '.join(sorted(releasing))} may need one")
         return []
     gone: list[str] = []
-    for base in outdated(images.by_name(aws, "*"), job.spec.name):
+    for base in unneeded(images.by_name(aws, "*"), job.spec.name):
         gone += tidy(aws, base, CLOCK, say)
     return gone

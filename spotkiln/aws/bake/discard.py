@@ -46,7 +46,7 @@ def discard(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) ->
 
 
 def put_off(aws: Aws, ids: Iterable[str], tried: str, error: SpotkilnError) -> PutOff:
-    """Remember on each of them that it could not be cleared away. `tried`: the tag as it was."""
+    """Tag each of them with the failed try to delete it. `tried` is that tag's value so far."""
     found = again(tried, aws.now(), str(error))
     for name in ids:
         # Key pairs are known by their names and cannot be tagged so: they are tried each time.
@@ -56,8 +56,8 @@ def put_off(aws: Aws, ids: Iterable[str], tried: str, error: SpotkilnError) -> P
 
 
 def tidy(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) -> list[str]:
-    """Discard what is only too much: one that cannot go now, a protected one for instance, fails
-    nothing. It is told, and tried again later."""
+    """Discard an image that nobody needs any more. If it cannot be deleted now (it may be
+    protected), nothing fails: the reason is logged, and it is tried again later."""
     tried = image.tags.get(t.PUT_OFF, "")
     if not due(tried, aws.now()):
         return []

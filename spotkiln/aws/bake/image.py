@@ -60,8 +60,7 @@ def of_app(aws: Aws, app: str) -> list[Image]:
 
 
 def of_release(aws: Aws, release: str, name: str) -> list[Image]:
-    """What a release baked: by its tag, and by the name it chose, should it never have got so
-    far as to be tagged."""
+    """What a release baked: by its tag, or, if a kill came before it was tagged, by its name."""
     tagged = _ours(aws, t.RELEASE, release, f"images of {release}")
     # Names are unique, and a release has one: where it is tagged there is no other.
     return tagged or [image for image in by_name(aws, name) if image.ours]
@@ -131,7 +130,7 @@ def snapshots_of(aws: Aws, image: Image) -> list[str]:
 
 
 def snapshots_of_release(aws: Aws, release: str) -> list[str]:
-    """Ids of those that CreateImage made and that carry the release's tag."""
+    """The ids of snapshots that CreateImage made and that carry the release's tag."""
     return list(
         _made(
             aws,

@@ -11,12 +11,12 @@ from spotkiln.bake.base import (
     BaseSpec,
     base_id,
     base_tags,
-    changes,
     fingerprint_of,
     new_base_name,
-    outdated,
     promotion,
+    unneeded,
     usable,
+    why_replaced,
 )
 from spotkiln.bake.image import Image, ImageState, release_of
 from spotkiln.errors import InfrastructureError
@@ -83,12 +83,12 @@ def test_an_empty_list_is_no_list(text: str) -> None:
 
 def test_what_a_change_is() -> None:
     known = fingerprint_of(LIST, SPEC)
-    assert changes(known, base()) == ""
+    assert why_replaced(known, base()) == ""
     newer = fingerprint_of(LIST.replace("14", "15"), SPEC)
-    assert changes(newer, base()) == "packages"
-    assert changes(known, None) == "there was no base image"
+    assert why_replaced(newer, base()) == "packages"
+    assert why_replaced(known, None) == "there was no base image"
     by_hand = nouns.image("ami-hand").model_copy(update={"tags": {}})
-    assert changes(known, by_hand) == "ami-hand has no fingerprint"
+    assert why_replaced(known, by_hand) == "ami-hand has no fingerprint"
 
 
 def test_its_tags_fit() -> None:
@@ -107,7 +107,7 @@ def test_only_promoted_ones_and_those_made_by_hand_may_be_built_upon() -> None:
 
 
 def ids(images: list[Image]) -> list[str]:
-    return [image.id for image in outdated(images, "rails-base")]
+    return [image.id for image in unneeded(images, "rails-base")]
 
 
 def test_old_ones_go_oldest_first() -> None:

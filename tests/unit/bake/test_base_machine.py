@@ -11,12 +11,12 @@ from spotkiln import tags as t
 from spotkiln.bake.base import (
     BaseSpec,
     base_tags,
-    changes,
     fingerprint_of,
     new_base_name,
-    outdated,
     promotion,
+    unneeded,
     usable,
+    why_replaced,
 )
 from spotkiln.bake.image import Image, ImageState, newest
 from spotkiln.keep.reconcile import Facts, Owned, Snapshot, decide
@@ -123,7 +123,7 @@ class Account(RuleBasedStateMachine):
 
     def _judged(self, owner: str) -> None:
         fingerprint = fingerprint_of(f"openssl={self.version}", SPEC)
-        if changes(fingerprint, self.current()):
+        if why_replaced(fingerprint, self.current()):
             self.mark(f"ami-{owner}", promotion(fingerprint))
         else:
             self.discard(f"ami-{owner}")
@@ -168,7 +168,7 @@ class Account(RuleBasedStateMachine):
     @rule()
     def prune(self) -> None:
         before = self.current()
-        for image in outdated(self.images(), SPEC.name):
+        for image in unneeded(self.images(), SPEC.name):
             self.discard(image.id)
         assert self.current() == before
 
