@@ -65,6 +65,11 @@ def test_a_group_fits_the_application_that_it_asks_and_no_other(check: dict[str,
         ({}, {"port": "81"}, "it checks health on port 81, demo-web-app answers on 3000"),
         ({}, {"enabled": False}, "its health checks are disabled"),
         ({}, {"path": "/"}, "it asks for /, demo-web-app's health path is /up"),
+        (
+            {"protocol": "HTTPS"},
+            {"protocol": "HTTPS", "path": "/"},
+            "it asks for /, demo-web-app's health path is /up",
+        ),
     ],
 )
 def test_what_does_not_fit(group: dict[str, Any], check: dict[str, Any], said: str) -> None:
