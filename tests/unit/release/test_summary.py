@@ -14,6 +14,8 @@ from spotkiln.errors import (
     GaveWay,
     ImageRejected,
     TestsFailed,
+    UnitFailed,
+    VerdictError,
 )
 from spotkiln.release.approval import Answer, Decision
 from spotkiln.release.book import (
@@ -212,6 +214,21 @@ def test_red_tests_are_told() -> None:
 def test_last_lines_of_a_server_that_failed(kind: type[GateFailed]) -> None:
     told = summary(ended(book(*LAUNCHED), kind("no", "unhealthy", "Killed")), NOW)
     assert (told.cause, told.last_lines) == ("no", "Killed")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BuildFailed("no", "Killed"),
+        UnitFailed("no", "Killed"),
+        TestsFailed("no", last_lines="Killed"),
+    ],
+)
+def test_last_lines_of_what_never_served(error: VerdictError) -> None:
+    """The error itself has both: a log shows it alone."""
+    told = summary(ended(book(*LOOKED_UP), error), NOW)
+    assert (told.cause, told.last_lines) == ("no", "Killed")
+    assert str(error) == "no\nKilled"
 
 
 # -- what stays --
