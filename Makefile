@@ -62,10 +62,10 @@ test: .venv/.done ## all tests that this machine can run; says what it skipped a
 
 # The loop for the next change: no server, no sandbox, no real machine.
 .PHONY: quick
-quick: .venv/.done ## pure tests, lint and types, in about two minutes
+quick: .venv/.done ## pure tests, lint and types, in about a minute
 	@.venv/bin/ruff format --check -q . && .venv/bin/ruff check -q .
 	@.venv/bin/mypy
-	@$(PYTHON) -m pytest -q --numprocesses 2 tests/unit
+	@$(PYTHON) -m pytest -q --numprocesses $(SIDE_BY_SIDE) --no-loadscope-reorder tests/unit
 
 .PHONY: docs
 docs: .venv/.done ## the documentation as a site, in build/site

@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,6 +51,8 @@ class Cloud:
         self.drains = True
         self.done: list[str] = []
         self.looks = 0
+        # Actions and metadata paths.
+        self.asked: Counter[str] = Counter()
         self.bad: list[str] = []
         self._folder = folder
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -89,8 +92,15 @@ class Cloud:
         file = self._folder / "told"
         return file.read_text().splitlines() if file.exists() else []
 
+    def wait_until_asked(self, what: str, times: int) -> None:
+        deadline = time.monotonic() + 30
+        while self.asked[what] < times:
+            assert time.monotonic() < deadline, (what, self.asked)
+            time.sleep(0.02)
+
     def elb(self, fields: dict[str, list[str]]) -> tuple[int, str]:
         action, group = fields["Action"][0], fields["TargetGroupArn"][0]
+        self.asked[action] += 1
         if action in self.denied:
             return 403, "<Error><Code>AccessDenied</Code><Message>not you</Message></Error>"
         if action == "DeregisterTargets":
@@ -123,7 +133,9 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             if self.headers["X-aws-ec2-metadata-token"] != "a-token":
                 cloud.bad.append(f"{self.path} without a token")
-            found = cloud.metadata.get(self.path.removeprefix("/latest/meta-data/"))
+            path = self.path.removeprefix("/latest/meta-data/")
+            cloud.asked[path] += 1
+            found = cloud.metadata.get(path)
             self._say(200 if found is not None else 404, found or "")
 
         def do_POST(self) -> None:
@@ -233,7 +245,7 @@ def test_unable_to_look_it_waits_as_long_as_it_can(cloud: Cloud) -> None:
 def test_without_a_replacement_a_recommendation_changes_nothing(cloud: Cloud) -> None:
     cloud.metadata["events/recommendations/rebalance"] = "{}"
     watch = cloud.watch()
-    time.sleep(2)
+    cloud.wait_until_asked("events/recommendations/rebalance", 4)
     assert cloud.done == []
     cloud.notice(60)
     said, _ = watch.communicate(timeout=20)
@@ -246,7 +258,8 @@ def test_with_one_it_leaves_once_that_is_healthy(cloud: Cloud) -> None:
     cloud.metadata |= {"events/recommendations/rebalance": "{}", REBALANCE_TAG: "on"}
     cloud.states["i-3"] = "initial"
     watch = cloud.watch()
-    time.sleep(2)
+    # At its first look it counts, and compares; then it compares, of all and of its own.
+    cloud.wait_until_asked("DescribeTargetHealth", 2 + 3 * 2)
     assert cloud.done == []
     cloud.states["i-3"] = "healthy"
     said, _ = watch.communicate(timeout=20)
