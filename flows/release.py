@@ -17,6 +17,7 @@ from spotkiln.tasks.release.endings import (
     end_if_held,
     end_if_newer_push,
     end_if_unchanged,
+    end_if_untouched,
 )
 from spotkiln.tasks.release.run import recorded
 from spotkiln.tasks.release.steps import (
@@ -81,6 +82,7 @@ def release(
         end_if_held(run)
         choice = choose_image(run, job, current)
         see_foreign(run, found)
+        end_if_untouched(run, choice)
         end_if_unchanged(run, found, choice.image, current)
         end_if_changed_since_approval(run, choice.image, current)
         check_quotas(found, fleet)

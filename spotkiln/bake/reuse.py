@@ -10,17 +10,27 @@ from spotkiln.noun import Noun
 
 class Reuse(Noun):
     """The image to take, if there is one, and why or why not: `differ` are the inputs that differ
-    from those of the newest released one."""
+    from those of the newest released one. `files_serve`: what serves was made from these very
+    files, whatever else of it differs."""
 
     image: Image | None
     why: str
     differ: tuple[str, ...] = ()
+    files_serve: bool = False
 
     def __str__(self) -> str:
         return ("reusing: " if self.image else "baking anew: ") + self.why
 
 
 def reuse(recipe: Recipe, app: str, images: Iterable[Image], serves: str = "") -> Reuse:
+    """Which image to take of an application's `images`; `serves` is the id of the one that does."""
+    known = list(images)
+    serving = next((image for image in known if image.id == serves), None)
+    same = serving is not None and "source" not in recipe.differences(serving.inputs)
+    return _choose(recipe, app, known, serves).model_copy(update={"files_serve": same})
+
+
+def _choose(recipe: Recipe, app: str, images: list[Image], serves: str) -> Reuse:
     """The newest of an application's `images` with this recipe that was released and is there.
 
     One that was tested but never released belongs to a run that may yet discard it. A suspect one

@@ -5,6 +5,7 @@ Each of these raises EndsEarly, which tells the outcome and why; otherwise the r
 
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
+from spotkiln.bake.reuse import Reuse
 from spotkiln.errors import EndsEarly
 from spotkiln.release.approval import changed_since_approval
 from spotkiln.release.release import Outcome
@@ -36,6 +37,14 @@ def end_if_unchanged(
         return
     if is_unchanged(infra, spec.fleet, image, current[0]):
         raise EndsEarly(Outcome.UNCHANGED)
+
+
+def end_if_untouched(run: ReleaseRun, choice: Reuse) -> None:
+    """A push to a repository of several applications has touched nothing of this one."""
+    folder, pushed = run.spec.app.folder, run.book.heading.trigger.kind == "push"
+    if folder and pushed and choice.files_serve and not run.spec.force:
+        why = f"the push touches nothing in {folder}, nor what that depends on"
+        raise EndsEarly(Outcome.UNCHANGED, why)
 
 
 def end_if_changed_since_approval(

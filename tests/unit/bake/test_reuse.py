@@ -68,3 +68,25 @@ def test_a_suspect_one_is_baked_anew_unless_it_serves_there_already() -> None:
     assert reuse(RECIPE, "demo", [suspect], "ami-1").image == suspect
     sound = made("ami-0", age_hours=1)
     assert reuse(RECIPE, "demo", [suspect, sound], "ami-9").image == sound
+
+
+NEW_BASE = Recipe(inputs={"base": "ami-newer", "source": "12ab"})
+NEW_FILES = Recipe(inputs={"base": "ami-base", "source": "99ff"})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "serves", "same"),
+    [
+        (RECIPE, "ami-1", True),
+        (NEW_BASE, "ami-1", True),
+        (NEW_FILES, "ami-1", False),
+        (RECIPE, "ami-2", False),
+        (RECIPE, "", False),
+        (RECIPE, "ami-gone", False),
+    ],
+)
+def test_whether_what_serves_was_made_from_these_files(
+    recipe: Recipe, serves: str, same: bool
+) -> None:
+    images = [made("ami-1"), made("ami-2", NEW_FILES)]
+    assert reuse(recipe, "demo", iter(images), serves).files_serve is same

@@ -25,6 +25,7 @@ from spotkiln.flows import release as release_flow
 from spotkiln.flows import rollback as rollback_flow
 from spotkiln.release.approval import Answer, Decision
 from spotkiln.release.release import Approval, Fate, LedgerEntry, Release
+from spotkiln.release.trigger import Trigger
 from spotkiln.serve.capacity import Size
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.foreign import Foreign
@@ -225,6 +226,38 @@ def test_a_rollback_bakes_nothing_and_knows_what_is_previous_only_in_its_turn(wo
 
 
 # -- it ends early, and well --
+
+
+UNTOUCHED = Reuse(image=None, why="the base image differs", files_serve=True)
+WEB = nouns.app(folder="apps/web")
+
+
+def test_a_push_that_touches_nothing_of_an_application_in_a_folder(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else has changed since: that is for the night."""
+    monkeypatch.setattr(run, "started_by", lambda: Trigger(kind="push", by="ada"))
+    world.answers["find image"] = UNTOUCHED
+    told = world.release(app=WEB)
+    assert world.taken == [*LOOK_UP, *WAIT, *CHOOSE, *END]
+    assert (told.outcome, told.fleet) == ("unchanged", OLD)
+    assert told.cause == "the push touches nothing in apps/web, nor what that depends on"
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("schedule", {"app": WEB}),
+        ("push", {"app": WEB, "force": True}),
+        ("push", {"app": nouns.app()}),
+    ],
+)
+def test_whoever_means_it_gets_a_release_of_the_same_files(
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: str, changes: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(run, "started_by", lambda: Trigger(kind=kind))
+    world.answers["find image"] = UNTOUCHED
+    assert world.release(**changes).outcome == "released"
 
 
 def held(commit: str = COMMIT) -> Fleet:
