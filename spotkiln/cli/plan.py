@@ -1,4 +1,4 @@
-"""What a release would do, by the very steps that it would take; nothing is changed."""
+"""What a release would do, by the functions that it would call; nothing is changed."""
 
 import logging
 import tempfile
@@ -6,14 +6,18 @@ from pathlib import Path
 from uuid import uuid4
 
 from spotkiln.aws.bake.look_up import look_up_infra
+from spotkiln.aws.release.plan import plan_release
+from spotkiln.aws.session import connect
 from spotkiln.bake.checkout import check_out
 from spotkiln.bake.variables import recipe_of
+from spotkiln.poll import RealClock
 from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan, what_would_change
 from spotkiln.release.release import ReleaseSpec
-from spotkiln.tasks.release.plan import plan_release
 
-log = logging.getLogger("spotkiln")
+
+def _say(text: str, level: int = logging.INFO) -> None:
+    logging.getLogger("spotkiln").log(level, text)
 
 
 def look(spec: ReleaseSpec) -> Plan:
@@ -22,9 +26,9 @@ def look(spec: ReleaseSpec) -> Plan:
     Raises:
         InputError: for whatever a release would be refused.
     """
-    infra = look_up_infra(spec, None, log.info)
+    infra = look_up_infra(spec, None, _say)
     with tempfile.TemporaryDirectory(prefix="spotkiln-plan-") as folder:
-        source = check_out(spec.app, infra.target_group, Path(folder) / "source", log.info)
+        source = check_out(spec.app, infra.target_group, Path(folder) / "source", _say)
         job = Job(
             release=f"{spec.app.name}-{uuid4().hex[:12]}",
             spec=spec,
@@ -34,7 +38,8 @@ def look(spec: ReleaseSpec) -> Plan:
             tags={},
             folder=Path(folder),
         )
-        return plan_release.fn(job)
+        aws = connect(infra.region)
+        return plan_release(aws, job, clock=RealClock(), say=_say)
 
 
 def text(plan: Plan) -> str:

@@ -1,13 +1,15 @@
 """Finds what serves a target group and is not ours, and marks what is adopted."""
 
+from collections.abc import Callable
+
 from spotkiln.aws.bake.infra import target_groups
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
-from spotkiln.bake.infra import TargetGroup
+from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.foreign import Foreign, adoption_tags, sort_out
+from spotkiln.serve.foreign import Foreign, adoption_tags, in_words, sort_out
 from spotkiln.target import Health
 
 LEAVING = {Health.DRAINING, Health.UNHEALTHY_DRAINING}
@@ -35,6 +37,14 @@ def look(aws: Aws, group: TargetGroup) -> Foreign:
                 for name in targets.health(aws, other.arn):
                     elsewhere.setdefault(name, []).append(other.name)
     return sort_out(group.arn, every, members, found, elsewhere)
+
+
+def find_foreign(aws: Aws, infra: Infra, say: Callable[[str], None]) -> Foreign:
+    """The same, and what becomes of it is said."""
+    found = look(aws, infra.target_group)
+    for line in in_words(found, adopt=infra.adopt):
+        say(f"not ours: {line}")
+    return found
 
 
 def _serves(health: Health) -> bool:

@@ -1,6 +1,7 @@
 """Prices: Spot from EC2 itself, On-Demand from the Price List service."""
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from botocore.config import Config
 
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import USER_AGENT, Aws
+from spotkiln.keep.heartbeat import Say
+from spotkiln.serve.price import Prices
 
 if TYPE_CHECKING:
     from mypy_boto3_pricing import PricingClient
@@ -98,3 +101,20 @@ def hourly(price_list: Sequence[str]) -> Iterator[float]:
                 price = float(rate.get("pricePerUnit", {}).get("USD") or 0)
                 if rate.get("unit") == "Hrs" and price:
                     yield price
+
+
+def known_prices(aws: Aws, types: Iterable[str], zones: Iterable[str], say: Say) -> Prices:
+    """The prices that can be had. The others are said to be unknown: prices are for people to read,
+    so an error here stops nothing."""
+    kinds = sorted(set(types))
+    spot: dict[str, dict[str, float]] = {}
+    on_demand: dict[str, float] = {}
+    try:
+        spot = spot_prices(aws, kinds, zones)
+    except Exception as error:  # noqa: BLE001 - a missing price is no failure
+        say(f"Spot prices are unknown: {error}", logging.WARNING)
+    try:
+        on_demand = on_demand_prices(aws, kinds)
+    except Exception as error:  # noqa: BLE001
+        say(f"On-Demand prices are unknown: {error}", logging.WARNING)
+    return Prices(spot=spot, on_demand=on_demand)

@@ -10,7 +10,9 @@ from botocore.exceptions import ClientError
 
 from spotkiln.aws.errors import aws_errors, is_not_found
 from spotkiln.aws.session import USER_AGENT, Aws
-from spotkiln.serve.quota import CODES, Market, Room, is_standard
+from spotkiln.errors import SpotkilnError
+from spotkiln.serve.quota import CODES, Market, Room, Shortfall, is_standard, parts, shortfalls
+from spotkiln.serve.spec import FleetSpec
 
 
 @lru_cache(maxsize=4)
@@ -82,3 +84,13 @@ def rooms(
     for (market, kind), count in counts.items():
         used[market] += count * each[kind]
     return {market: Room(limit=most, used=used[market]) for market, most in limits.items()}, each
+
+
+def lacking(aws: Aws, spec: FleetSpec) -> tuple[list[Shortfall], str]:
+    """The markets in which there may be no room for such a fleet; or the reason why they could not
+    be looked up."""
+    try:
+        found, each = rooms(aws, parts(spec), spec.instance_types)
+        return shortfalls(spec, each, found), ""
+    except SpotkilnError as error:
+        return [], f"the quotas were not checked: {error}"

@@ -1,0 +1,1 @@
+"""AWS's part of spotkiln.release."""

@@ -1,0 +1,60 @@
+"""Finds out what a release would do, by the functions that the release itself calls."""
+
+import logging
+
+from spotkiln.aws.bake.reuse import find_image
+from spotkiln.aws.serve.foreign import find_foreign
+from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.price import known_prices
+from spotkiln.aws.serve.quota import lacking
+from spotkiln.aws.serve.serving import is_unchanged, serving_now
+from spotkiln.aws.session import Aws
+from spotkiln.keep.heartbeat import Say
+from spotkiln.poll import Clock
+from spotkiln.release.job import Job
+from spotkiln.release.plan import Plan, make_plan
+from spotkiln.serve.capacity import size
+from spotkiln.serve.price import estimate
+from spotkiln.serve.serving import replaceable
+from spotkiln.serve.spec import FleetSpec
+
+
+def _quotas(aws: Aws, spec: FleetSpec) -> list[str]:
+    """What is said of the quotas; nothing if there is room."""
+    found, unknown = lacking(aws, spec)
+    return [unknown] if unknown else [str(one) for one in found]
+
+
+def plan_release(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Plan:
+    """Everything that the release would find, as it is now. Reads only."""
+
+    def tell(text: str) -> None:
+        say(text, logging.INFO)
+
+    spec, infra = job.spec, job.infra
+    serving = serving_now(aws, infra)
+    found = find_image(aws, job, serving, tell)
+    unchanged = bool(
+        found.image
+        and serving
+        and not spec.force
+        and is_unchanged(aws, infra, spec.fleet, found.image, serving[0], clock, tell)
+    )
+    foreign = find_foreign(aws, infra, tell)
+    adopted = foreign.adoptable if infra.adopt else []
+    wanted = size(spec.fleet, [*serving[:1], *adopted])
+    prices = known_prices(aws, spec.fleet.instance_types, infra.zones, say)
+    return make_plan(
+        spec,
+        infra,
+        job.source,
+        job.recipe.digest,
+        found=found,
+        serving=serving,
+        retire=replaceable(launchers(aws).listing(), infra.target_group.arn),
+        unchanged=unchanged,
+        size=wanted,
+        foreign=foreign,
+        quotas=[] if unchanged else _quotas(aws, wanted.spec),
+        price=estimate(wanted.spec, prices),
+    )
