@@ -14,7 +14,11 @@ from spotkiln.aws.keep.carry_out import carry_out
 from spotkiln.aws.keep.lease import OnTargetGroup
 from spotkiln.aws.keep.living import read_claims, remove_dead
 from spotkiln.aws.keep.reconcile import find_unowned
+from spotkiln.aws.serve.cancel import cancel
 from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.promote import promote
+from spotkiln.aws.serve.replace import retire_replaced
+from spotkiln.aws.serve.serving import serving_now
 from spotkiln.errors import GaveWay, SpotkilnError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import NEVER, RENEW, Lease, Stage
@@ -22,7 +26,6 @@ from spotkiln.keep.reconcile import Facts, Verb
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import Order
 from spotkiln.serve.spec import FleetSpec
-from spotkiln.tasks.serve import fleet as fleet_tasks
 from tests.unit import nouns
 from tests.unit.memory import Memory
 from tests.unit.nouns import GROUP
@@ -175,9 +178,6 @@ class World(Memory):
 
     # -- what the product's modules are given --
 
-    def connect(self, _: str) -> Any:
-        return self.here.actor.aws
-
     def now_of_clock(self) -> float:
         return float(self.here.actor.host.elapsed())
 
@@ -246,7 +246,8 @@ class World(Memory):
 
     def _serve(self, name: str, beat: Heartbeat) -> None:
         """As flows/release.py and tasks/serve/serve.py do it, but for what only looks."""
-        before = fleet_tasks.find_serving.fn(self.infra)
+        aws = self.here.actor.aws
+        before = serving_now(aws, self.infra)
         image = f"ami-{name}"
         tags = {**nouns.TAGS, t.RELEASE: name, t.RUN: f"run-{name}"}
         self.images[image] = {**tags, t.STATE: "tested"}
@@ -254,23 +255,22 @@ class World(Memory):
         beat.check()
         beat.launch()
         self.has_launched(name, beat)
+        order = Order(
+            wanted=SPEC, asked=SPEC, image=nouns.image(image), infra=self.infra, tags=tags
+        )
         try:
-            new = fleet_tasks.request_fleet.fn(
-                Order(
-                    wanted=SPEC, asked=SPEC, image=nouns.image(image), infra=self.infra, tags=tags
-                )
-            )
+            new = launchers(aws).new.launch(order, note=lambda *_: None)
             self.sleep(30)
             beat.check()
-            new = fleet_tasks.promote_fleet.fn(new, self.infra, before)
+            new = promote(aws, new, self.infra, before)
         except SpotkilnError:
-            fleet_tasks.cancel_request.fn(self.infra, name, None)
+            cancel(aws, self.infra, name, None, ActorClock(self), lambda _: None)
             raise
         self._retire(beat, new)
 
     def _retire(self, beat: Heartbeat, new: Fleet) -> None:
         beat.check()
-        fleet_tasks.retire_fleets.fn(self.infra, new)
+        retire_replaced(self.here.actor.aws, self.infra, new, ActorClock(self), lambda _: None)
 
     def has_launched(self, name: str, beat: Heartbeat) -> None:
         """Of all who were told that they may launch, and have neither ended nor been reported

@@ -16,8 +16,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.keep import lease as leases
 from spotkiln.aws.keep import reconcile as finding
-from spotkiln.tasks.serve import fleet as fleet_tasks
-from tests.reliability.actors import Actor, ActorClock, Host, World
+from tests.reliability.actors import Actor, Host, World
 from tests.unit import nouns
 from tests.unit.memory import Request
 from tests.unit.nouns import GROUP
@@ -35,8 +34,6 @@ class Concurrency(RuleBasedStateMachine):
         super().__init__()
         self.world = world = World()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(fleet_tasks, "connect", world.connect)
-        self.patch.setattr(fleet_tasks, "CLOCK", ActorClock(world))
         self.patch.setattr(finding, "gather", world.gather)
         self.patch.setattr(leases, "of_builders", lambda _: [])
         self.patch.setattr(aws_infra, "target_group_arns", lambda _: [GROUP])
