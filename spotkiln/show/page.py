@@ -1,6 +1,7 @@
 """The pages that people read in Prefect's UI, as markdown."""
 
 from spotkiln.bake.image import Image
+from spotkiln.bake.precedence import Origin
 from spotkiln.markup import fenced, plain, table
 from spotkiln.release.plan import Plan, what_would_change
 from spotkiln.release.release import Fate, Outcome, Release
@@ -73,9 +74,14 @@ def _ledger(release: Release) -> list[str]:
 
 
 def _settings(release: Release) -> str:
-    rows = ((f"`{x.key}`", plain(x.shown), plain(x.source)) for x in release.settings)
-    needs = [f"It needs {plain(one)}." for one in release.needs]
-    return "\n\n".join([table(["setting", "value", "from"], rows), *needs])
+    """What somebody has said or a file has told; the rest in a sentence."""
+    said = [one for one in release.settings if one.origin is not Origin.DEFAULT]
+    left = [one for one in release.settings if one.origin is Origin.DEFAULT]
+    rows = ((f"`{x.key}`", plain(x.shown), plain(x.source)) for x in said)
+    defaults = ", ".join(f"`{one.key}` {plain(one.shown)}" for one in left)
+    notes = [f"By default: {defaults}."] if left else []
+    needs = [f"The base image must have {plain(one)}." for one in release.needs]
+    return "\n\n".join([table(["setting", "value", "from"], rows), *notes, *needs])
 
 
 def _targets(release: Release) -> str:

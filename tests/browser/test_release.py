@@ -1,6 +1,7 @@
 """A release started by filling in the form, and followed to its page."""
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -26,6 +27,8 @@ def headings(shown: Locator) -> list[str]:
 def test_green(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
     fill_in(ui, world, "v2")
     ui.submit()
+    # What was left alone stays open, for the application's own files to say.
+    assert asked_for(ui, world)["app"].keys() <= {"name", "repository", "ref", "folder"}
     ui.follow("Completed")
     commit = commit_of(world, "v2")
     expect(ui.page.locator("header")).to_contain_text(f"{APPLICATION} {commit[:7]} ui")
@@ -52,6 +55,13 @@ def test_green(ui: PrefectUI, world: World, serving: Truth, picture: Picture) ->
     expect(table.nth(1)).to_contain_text(commit[:12])
     expect(table.nth(1)).to_contain_text("released")
     expect(table.nth(2)).to_contain_text(serving.commit[:12])
+
+
+def asked_for(ui: PrefectUI, world: World) -> dict[str, Any]:
+    """The parameters of the run that is shown."""
+    run = ui.page.url.rpartition("/")[2].partition("?")[0]
+    answer = world.api.get(f"/flow_runs/{run}").raise_for_status()
+    return dict(answer.json()["parameters"])
 
 
 def expect_picture(shown: Locator) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from spotkiln import tags as t
 from spotkiln.bake.junit import Failure, TestReport
+from spotkiln.bake.precedence import Origin, Setting
 from spotkiln.keep.versions import Version
 from spotkiln.release.release import Fate, LedgerEntry, Outcome, Release, Timing
 from spotkiln.release.trigger import Trigger
@@ -111,6 +112,30 @@ def test_what_is_to_be_approved() -> None:
         "## What would change\n\n- demo-web-app main is c0ffeec0ffee: Say hello\n"
     )
     assert all(line.startswith("- ") for line in text.splitlines()[2:])
+
+
+def test_what_came_from_where() -> None:
+    settings = (
+        Setting(key="start", shown="a | b *c*", origin=Origin.FILE),
+        Setting(key="port", shown="8080", origin=Origin.DEPLOYMENT),
+        Setting(key="environment.A", shown="", origin=Origin.DETECTED, why="Gemfile has rails"),
+        Setting(key="user", shown="webapp", origin=Origin.DEFAULT),
+        Setting(key="test_seconds", shown="900", origin=Origin.DEFAULT),
+    )
+    page = release_page(release(settings=settings, needs=("Ruby 3.3.6 (.ruby-version)",)))
+    _, _, part = page.partition("## What came from where\n\n")
+    assert part.partition("\n\n## ")[0].splitlines() == [
+        "| setting | value | from |",
+        "| --- | --- | --- |",
+        "| `start` | a \\| b \\*c\\* | spotkiln.yaml |",
+        "| `port` | 8080 | deployment |",
+        "| `environment.A` |  | detected: Gemfile has rails |",
+        "",
+        "By default: `user` webapp, `test_seconds` 900.",
+        "",
+        "The base image must have Ruby 3.3.6 (.ruby-version).",
+    ]
+    assert "## What came from where" not in release_page(release())
 
 
 def test_a_reused_image_says_why() -> None:
