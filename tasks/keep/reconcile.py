@@ -63,8 +63,8 @@ def clear_up(region: str, target_group: str = "") -> Reconciled:
 
 @task(name="publish what was reconciled", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
 def publish(region: str, found: Reconciled) -> None:
-    """As an artifact, if there is anything new to tell: what nobody can clear away, or only looks
-    like ours, is there every ten minutes."""
+    """As an artifact, if it has changed since the last time. Reconcile runs every ten minutes, and
+    what nobody can clear up is found each time."""
     key, page = f"reconcile-{region}", reconcile_page(found)
     last = ask(artifact.latest, key)
     if page != (last or reconcile_page(Reconciled())):

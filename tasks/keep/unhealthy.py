@@ -55,8 +55,8 @@ def look_after(
 def replace_unhealthy(
     region: str, target_group: str, seconds: int, *, dry_run: bool
 ) -> list[Action]:
-    """In each target group (or the one of that name) that no release is at work in; none at all
-    for 0 `seconds`. What fails for one is said, and keeps nobody from the others."""
+    """Replace servers in each target group (or in the one of that name) that no release works on;
+    for 0 `seconds` in none. A failure in one is said, and the others are looked at even so."""
     done: list[Action] = []
     patience = timedelta(seconds=seconds)
     for fleet, group in unhealthy.left_alone(connect(region), target_group) if seconds else ():

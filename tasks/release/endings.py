@@ -50,6 +50,6 @@ def end_if_untouched(run: ReleaseRun, choice: Reuse) -> None:
 def end_if_changed_since_approval(
     run: ReleaseRun, image: Image | None, current: list[Fleet]
 ) -> None:
-    """What would be done is no longer what somebody approved."""
+    """The release would no longer do what a person approved."""
     if why := changed_since_approval(run.book.approved, image, current):
         raise EndsEarly(Outcome.DECLINED, why)

@@ -1,4 +1,4 @@
-"""The steps of a release that find something out, each with its line in the book."""
+"""Steps of a release. What each finds or makes is written into the release's book."""
 
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.image import Image
@@ -29,14 +29,15 @@ from spotkiln.tasks.serve.foreign import find_foreign
 
 
 def find_infra(run: ReleaseRun, image: Image | None = None) -> Infra:
-    """What the names of the infrastructure stand for. `image`: see `look_up_infra`."""
+    """The infrastructure, looked up by its names. `image` is one that is there already."""
     infra = look_up_infra(run.spec, image)
     run.note(InfraFound(infra=infra))
     return infra
 
 
 def take_commit(run: ReleaseRun, app: AppSpec, infra: Infra) -> Job:
-    """Check out the commit that is released from now on: what its image is made from."""
+    """Check out the commit. From now on the run releases it; the job says what its image is made
+    from."""
     source = check_out(app, infra.target_group, run.folder / "source")
     run.begin(CommitTaken(source=source))
     return Job(
@@ -51,7 +52,7 @@ def take_commit(run: ReleaseRun, app: AppSpec, infra: Infra) -> Job:
 
 
 def take_version(run: ReleaseRun, way: WayBack) -> Image:
-    """It is a rollback: the image that served before."""
+    """From now on the run is a rollback to this version; its image."""
     run.begin(VersionTaken(way=way))
     return way.image
 
@@ -69,7 +70,7 @@ def see_foreign(run: ReleaseRun, infra: Infra) -> None:
 
 
 def choose_image(run: ReleaseRun, job: Job, current: list[Fleet]) -> Reuse:
-    """The image to reuse; or that one must be baked, and why."""
+    """The image to reuse; or none, if one must be baked. Either way it says why."""
     choice = find_image(job, current)
     if choice.image:
         run.note(ImageReused(image=choice.image, why=choice.why))

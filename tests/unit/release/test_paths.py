@@ -3,184 +3,35 @@
 The flows are called as plain functions, without Prefect. Each step answers what a test says.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.reuse import Reuse
 from spotkiln.errors import (
-    GateFailed,
     GaveWay,
-    ImageRejected,
-    InfrastructureError,
-    InputError,
-    SpotkilnError,
-    TestsFailed,
 )
-from spotkiln.flows import release as release_flow
-from spotkiln.flows import rollback as rollback_flow
 from spotkiln.release.approval import Answer, Decision
-from spotkiln.release.release import Approval, Fate, LedgerEntry, Release
+from spotkiln.release.release import Approval
 from spotkiln.release.trigger import Trigger
-from spotkiln.serve.capacity import Size
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.foreign import Foreign
-from spotkiln.serve.price import Cost
-from spotkiln.serve.spec import FleetSpec
-from spotkiln.tasks.release import approval as asking
-from spotkiln.tasks.release import endings, run, steps
-from spotkiln.tasks.serve import serve
+from spotkiln.tasks.release import run
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT
 from tests.unit.release.books import GREEN, NEW, OLD, way_back
+from tests.unit.release.paths import (
+    BAKE,
+    CHOOSE,
+    END,
+    FOUND,
+    IMAGE,
+    LAUNCH,
+    LOOK_UP,
+    RETIRE,
+    WAIT,
+    World,
+)
 from tests.unit.release.test_plan import plan
-
-IMAGE = nouns.image("ami-9")
-NEEDED = Reuse(image=None, why="the source differs")
-FOUND = Reuse(image=IMAGE, why="the same recipe")
-
-
-class Turn:
-    """Holds the target group."""
-
-    def __init__(self, world: "World") -> None:
-        self._world = world
-
-    def check(self) -> None:
-        self._world.step("check the turn")
-
-    def launch(self) -> None:
-        self._world.step("launch")
-
-
-class World:
-    """What each step answers, by its name; an error is raised. `taken` are the steps in order."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.taken: list[str] = []
-        self.published: list[Release] = []
-        self.answers: dict[str, Any] = {
-            "look up infra": nouns.infra(),
-            "check out": nouns.source(),
-            "find serving": [OLD],
-            "find image": NEEDED,
-            "bake": IMAGE,
-            "test": GREEN,
-            "choose size": Size(spec=FleetSpec()),
-            "request fleet": NEW,
-            "gate": (NEW, (nouns.server("i-1"),)),
-            "promote": NEW,
-            "price": Cost(),
-            "retire": [OLD],
-            "blame": IMAGE,
-            "find foreign": Foreign(),
-            "is unchanged": False,
-            "newer push": "",
-            "find version": way_back().image,
-            "find way back": way_back(),
-            "plan": plan(),
-            "ask": Answer(decision=Decision.APPROVE, by="alice"),
-        }
-        for module, names in STEPS.items():
-            for name, step in names.items():
-                patch.setattr(module, name, self._taker(step))
-        for flow in (release_flow, rollback_flow):
-            patch.setattr(flow, "one_at_a_time", self._turn)
-        patch.setattr(run, "publish", self.published.append)
-        patch.setattr(run, "read_ledger", lambda *_, **__: self.answers.get("ledger", ()))
-        patch.setattr(run, "list_versions", lambda *_: [])
-        patch.setattr(run, "read_back", lambda *_: [])
-        for name in ("announce", "rename", "page_of", "connect"):
-            patch.setattr(run, name, lambda *_, **__: "")
-
-    def step(self, name: str) -> Any:
-        self.taken.append(name)
-        answer = self.answers.get(name)
-        if isinstance(answer, list) and answer and isinstance(answer[0], list | BaseException):
-            answer = answer.pop(0)
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    def _taker(self, name: str) -> Callable[..., Any]:
-        return lambda *_, **__: self.step(name)
-
-    @contextmanager
-    def _turn(self, *_: object, **__: object) -> Iterator[Turn]:
-        self.step("wait for the turn")
-        yield Turn(self)
-        self.taken.append("give the turn back")
-
-    def release(self, **changes: Any) -> Release:
-        given = {"app": nouns.app(), "build": BuildSettings(), **changes}
-        return release_flow.release.fn(**given)
-
-    def rollback(self) -> Release:
-        return rollback_flow.rollback.fn(app=nouns.app())
-
-    def fails(self, error: type[SpotkilnError], **changes: Any) -> Release:
-        with pytest.raises(error):
-            self.release(**changes)
-        (told,) = self.published
-        return told
-
-
-STEPS: dict[Any, dict[str, str]] = {
-    steps: {
-        "look_up_infra": "look up infra",
-        "check_out": "check out",
-        "find_serving": "find serving",
-        "find_image": "find image",
-        "find_foreign": "find foreign",
-        "packer_build": "bake",
-        "test_in_image": "test",
-    },
-    endings: {"newer_push": "newer push", "is_unchanged": "is unchanged"},
-    asking: {"plan_release": "plan", "_pause": "ask"},
-    serve: {
-        "choose_size": "choose size",
-        "request_fleet": "request fleet",
-        "prove": "gate",
-        "promote_fleet": "promote",
-        "mark_released": "mark as released",
-        "price": "price",
-        "retire_fleets": "retire",
-        "prune_versions": "prune",
-        "blame_image": "blame",
-        "cancel_fleet": "undo: cancel fleet",
-    },
-    release_flow: {
-        "clear_up": "clear up",
-        "check_quotas": "check quotas",
-        "discard_image": "undo: discard image",
-    },
-    rollback_flow: {
-        "clear_up": "clear up",
-        "check_quotas": "check quotas",
-        "find_version": "find version",
-        "find_way_back": "find way back",
-    },
-}
-
-LOOK_UP = ["look up infra", "check out", "find serving"]
-WAIT = ["wait for the turn", "newer push", "clear up", "find serving"]
-CHOOSE = ["find image", "find foreign"]
-BAKE = ["bake", "check the turn", "test"]
-LAUNCH = ["launch", "choose size", "request fleet", "gate", "check the turn", "promote"]
-RETIRE = ["mark as released", "price", "check the turn", "retire", "prune"]
-UNDO = ["undo: cancel fleet", "undo: discard image"]
-END = ["give the turn back"]
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
-    monkeypatch.setenv("SPOTKILN_HOME", str(tmp_path))
-    return World(monkeypatch)
-
 
 # -- it goes well --
 
@@ -355,86 +206,3 @@ def test_the_world_changed_while_somebody_thought(world: World) -> None:
     assert told.outcome == "declined"
     assert "what serves has changed since the approval" in told.cause
     assert "check quotas" not in world.taken
-
-
-# -- it fails --
-
-
-def test_nothing_is_undone_before_anything_was_made(world: World) -> None:
-    world.answers["check quotas"] = InputError("no room")
-    told = world.fails(InputError)
-    assert (told.outcome, told.cause, told.undone) == ("failed", "no room", ())
-    assert world.taken[-2:] == ["check quotas", "give the turn back"]
-
-
-def test_red_tests_discard_the_image(world: World) -> None:
-    world.answers["test"] = TestsFailed("1 of 3 tests failed", GREEN)
-    told = world.fails(TestsFailed)
-    assert world.taken[-3:] == ["test", "undo: discard image", "give the turn back"]
-    assert (told.outcome, told.undone, told.tests) == ("failed", ("discard image",), GREEN)
-    assert [(one.name, one.failed) for one in told.timings][-1] == ("test", True)
-
-
-def test_a_fleet_that_does_not_pass_is_cancelled_and_its_image_stays_blameless(
-    world: World,
-) -> None:
-    world.answers["gate"] = GateFailed("no", "unhealthy", "Killed")
-    told = world.fails(GateFailed)
-    assert world.taken[-4:] == ["gate", *UNDO, "give the turn back"]
-    assert (told.outcome, told.last_lines) == ("rolled_back", "Killed")
-    assert told.undone == ("cancel fleet", "discard image")
-
-
-def test_a_verdict_on_the_image_is_written_on_it_first(world: World) -> None:
-    blamed = IMAGE.with_tags(**{"spotkiln:state": "rejected"})
-    world.answers |= {"gate": ImageRejected("no", "unhealthy"), "blame": blamed}
-    told = world.fails(ImageRejected)
-    assert world.taken[-5:] == ["gate", "blame", *UNDO, "give the turn back"]
-    assert told.image == blamed
-
-
-def test_a_verdict_that_cannot_be_written_down_is_the_verdict(world: World) -> None:
-    world.answers |= {
-        "gate": ImageRejected("no", "unhealthy"), "blame": InfrastructureError("EC2 is away")
-    }  # fmt: skip
-    assert world.fails(ImageRejected).cause == "no"
-
-
-def test_a_turn_that_was_lost_promotes_nothing(world: World) -> None:
-    world.answers |= {"find image": FOUND, "check the turn": InfrastructureError("lost")}
-    told = world.fails(InfrastructureError)
-    assert "promote" not in world.taken
-    assert (told.outcome, told.cause) == ("rolled_back", "lost")
-
-
-def test_once_it_serves_nothing_is_undone(world: World) -> None:
-    world.answers["retire"] = InfrastructureError("it does not drain")
-    told = world.fails(InfrastructureError)
-    assert not [one for one in world.taken if one.startswith("undo")]
-    assert (told.outcome, told.cause, told.fleet) == ("released", "it does not drain", NEW)
-
-
-def test_versions_that_cannot_be_pruned_turn_nothing_red(world: World) -> None:
-    world.answers["prune"] = InfrastructureError("EC2 is away")
-    assert world.release().outcome == "released"
-
-
-def test_what_cannot_be_undone_does_not_keep_the_rest(world: World) -> None:
-    world.answers |= {
-        "gate": GateFailed("no", "unhealthy"), "undo: cancel fleet": InfrastructureError("away")
-    }  # fmt: skip
-    told = world.fails(GateFailed)
-    assert told.undone == ("discard image",)
-
-
-def test_something_left_behind_turns_a_release_red_that_serves(world: World) -> None:
-    world.answers["ledger"] = (LedgerEntry(kind="image", id="ami-8", fate=Fate.LEFT_BEHIND),)
-    told = world.fails(SpotkilnError)
-    assert (told.outcome, told.cause) == ("released", "")
-
-
-def test_an_image_of_a_rollback_is_never_discarded(world: World) -> None:
-    world.answers["gate"] = ImageRejected("no", "unhealthy")
-    with pytest.raises(ImageRejected):
-        world.rollback()
-    assert world.taken[-4:] == ["gate", "blame", "undo: cancel fleet", "give the turn back"]

@@ -1,0 +1,95 @@
+"""A release that fails: what is undone, what is told, and what is not touched any more."""
+
+import pytest
+
+from spotkiln.errors import (
+    GateFailed,
+    ImageRejected,
+    InfrastructureError,
+    InputError,
+    SpotkilnError,
+    TestsFailed,
+)
+from spotkiln.release.release import Fate, LedgerEntry
+from tests.unit.release.books import GREEN, NEW
+from tests.unit.release.paths import FOUND, IMAGE, UNDO, World
+
+
+def test_nothing_is_undone_before_anything_was_made(world: World) -> None:
+    world.answers["check quotas"] = InputError("no room")
+    told = world.fails(InputError)
+    assert (told.outcome, told.cause, told.undone) == ("failed", "no room", ())
+    assert world.taken[-2:] == ["check quotas", "give the turn back"]
+
+
+def test_red_tests_discard_the_image(world: World) -> None:
+    world.answers["test"] = TestsFailed("1 of 3 tests failed", GREEN)
+    told = world.fails(TestsFailed)
+    assert world.taken[-3:] == ["test", "undo: discard image", "give the turn back"]
+    assert (told.outcome, told.undone, told.tests) == ("failed", ("discard image",), GREEN)
+    assert [(one.name, one.failed) for one in told.timings][-1] == ("test", True)
+
+
+def test_a_fleet_that_does_not_pass_is_cancelled_and_its_image_stays_blameless(
+    world: World,
+) -> None:
+    world.answers["gate"] = GateFailed("no", "unhealthy", "Killed")
+    told = world.fails(GateFailed)
+    assert world.taken[-4:] == ["gate", *UNDO, "give the turn back"]
+    assert (told.outcome, told.last_lines) == ("rolled_back", "Killed")
+    assert told.undone == ("cancel fleet", "discard image")
+
+
+def test_a_verdict_on_the_image_is_written_on_it_first(world: World) -> None:
+    blamed = IMAGE.with_tags(**{"spotkiln:state": "rejected"})
+    world.answers |= {"gate": ImageRejected("no", "unhealthy"), "blame": blamed}
+    told = world.fails(ImageRejected)
+    assert world.taken[-5:] == ["gate", "blame", *UNDO, "give the turn back"]
+    assert told.image == blamed
+
+
+def test_a_verdict_that_cannot_be_written_down_is_the_verdict(world: World) -> None:
+    world.answers |= {
+        "gate": ImageRejected("no", "unhealthy"), "blame": InfrastructureError("EC2 is away")
+    }  # fmt: skip
+    assert world.fails(ImageRejected).cause == "no"
+
+
+def test_a_turn_that_was_lost_promotes_nothing(world: World) -> None:
+    world.answers |= {"find image": FOUND, "check the turn": InfrastructureError("lost")}
+    told = world.fails(InfrastructureError)
+    assert "promote" not in world.taken
+    assert (told.outcome, told.cause) == ("rolled_back", "lost")
+
+
+def test_once_it_serves_nothing_is_undone(world: World) -> None:
+    world.answers["retire"] = InfrastructureError("it does not drain")
+    told = world.fails(InfrastructureError)
+    assert not [one for one in world.taken if one.startswith("undo")]
+    assert (told.outcome, told.cause, told.fleet) == ("released", "it does not drain", NEW)
+
+
+def test_versions_that_cannot_be_pruned_turn_nothing_red(world: World) -> None:
+    world.answers["prune"] = InfrastructureError("EC2 is away")
+    assert world.release().outcome == "released"
+
+
+def test_what_cannot_be_undone_does_not_keep_the_rest(world: World) -> None:
+    world.answers |= {
+        "gate": GateFailed("no", "unhealthy"), "undo: cancel fleet": InfrastructureError("away")
+    }  # fmt: skip
+    told = world.fails(GateFailed)
+    assert told.undone == ("discard image",)
+
+
+def test_something_left_behind_turns_a_release_red_that_serves(world: World) -> None:
+    world.answers["ledger"] = (LedgerEntry(kind="image", id="ami-8", fate=Fate.LEFT_BEHIND),)
+    told = world.fails(SpotkilnError)
+    assert (told.outcome, told.cause) == ("released", "")
+
+
+def test_an_image_of_a_rollback_is_never_discarded(world: World) -> None:
+    world.answers["gate"] = ImageRejected("no", "unhealthy")
+    with pytest.raises(ImageRejected):
+        world.rollback()
+    assert world.taken[-4:] == ["gate", "blame", "undo: cancel fleet", "give the turn back"]
