@@ -85,7 +85,7 @@ def release(
         end_if_untouched(run, choice)
         end_if_unchanged(run, found, choice.image, current)
         end_if_changed_since_approval(run, choice.image, current)
-        check_quotas(found, fleet)
+        check_quotas(found, fleet, current)
         with run.undoing() as undo:
             undo.later("discard image", discard_image, job)
             image = choice.image or bake_and_test(run, turn, job)

@@ -60,7 +60,7 @@ def rollback(
         current = see_what_serves(run, found)
         see_foreign(run, found)
         end_if_unchanged(run, found, image, current)
-        check_quotas(found, fleet, refuse=False)
+        check_quotas(found, fleet, current, refuse=False)
         with run.undoing() as undo:
             serve(run, undo, turn, image, found, current)
     return run.release

@@ -96,6 +96,11 @@ class TargetGroup(Noun):
     slow_start: int = 0
     cross_zone: bool = True
 
+    @property
+    def account(self) -> str:
+        """The account that it belongs to: its ARN names it."""
+        return self.arn.split(":")[4]
+
 
 class BaseImage(Noun):
     id: str

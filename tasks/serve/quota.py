@@ -5,24 +5,29 @@ import logging
 from prefect import task
 
 from spotkiln.aws.serve.quota import lacking
-from spotkiln.aws.serve.serving import sized
+from spotkiln.aws.serve.serving import to_adopt
 from spotkiln.aws.session import connect
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import InputError
+from spotkiln.serve.capacity import size
+from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.quota import forbids
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.tasks.step import STEP, say
 
 
 @task(name="check quotas", task_run_name="1 look up: quotas", **STEP)
-def check_quotas(infra: Infra, spec: FleetSpec, *, refuse: bool = True) -> None:
-    """Say where there may be no room for another fleet. If there is room, nothing is said.
+def check_quotas(
+    infra: Infra, spec: FleetSpec, current: list[Fleet], *, refuse: bool = True
+) -> None:
+    """Say where there may be no room for a fleet beside those that serve, the newest first. If
+    there is room, nothing is said.
 
     Raises:
         InputError: with `refuse`: there is no room for what is asked for, whatever EC2 chooses.
     """
     aws = connect(infra.region)
-    wanted = sized(aws, infra, spec).spec
+    wanted = size(spec, [*current[:1], *to_adopt(aws, infra)]).spec
     found, unknown = lacking(aws, wanted)
     if unknown:
         say(unknown, logging.WARNING)

@@ -203,7 +203,6 @@ def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> 
     Raises:
         InputError: something is missing, ambiguous or does not fit; nothing has been spent.
     """
-    who = account(aws)
     group = target_group(aws, names.target_group)
     if not group.load_balancers:
         raise InputError(
@@ -220,7 +219,7 @@ def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> 
     check_instance_types(aws, wanted, base.architecture)
     infra = Infra(
         region=aws.region,
-        account=who,
+        account=group.account,
         target_group=group,
         load_balancer=balancer.get("LoadBalancerName", ""),
         address=balancer.get("DNSName", ""),

@@ -6,7 +6,7 @@ them by id, remove the fleet, confirm. The same for a fleet that is replaced and
 failed: some of its instances may serve already.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
@@ -77,13 +77,18 @@ def _deregister(aws: Aws, target_group: str, ids: set[str]) -> tuple[list[Target
 
 
 def _confirm(
-    aws: Aws, retiring: Sequence[Fleet], known: set[str], target_group: str, clock: Clock
+    aws: Aws,
+    retiring: Sequence[Fleet],
+    known: set[str],
+    target_group: str,
+    clock: Clock,
+    note: Callable[[Iterable[Instance]], None],
 ) -> bool:
     """Wait until every instance is terminated, late ones too, and every fleet gone: a fleet that
     was stopped before it was complete can still launch.
 
     False: a late one is registered, and has to be drained first. `known` are looked at by their
-    ids: a fleet does not tell of members that are about to end.
+    ids: a fleet does not tell of members that are about to end. `note` is told of all at each look.
     """
 
     def gone() -> Done[bool] | Waiting:
@@ -92,6 +97,7 @@ def _confirm(
         if all(one.gone for one in members.values()):
             members |= {one.id: one for one in _members(aws, retiring)}
         members |= {one.id: one for one in instances.by_id(aws, known - members.keys())}
+        note(members.values())
         left = [one for one in members.values() if not one.gone]
         late = {one.id for one in left if one.live}
         if late:
@@ -146,9 +152,11 @@ def retire(
     ended = {one.id for one in first if one.gone}
     found = {one.id: one for one in first if not one.gone}
 
-    def look(enough: int | None = None) -> set[str]:
-        every = _members(aws, retiring, enough)
+    def note(every: Iterable[Instance]) -> None:
         found.update((one.id, one) for one in every if one.id not in ended)
+
+    def look(enough: int | None = None) -> set[str]:
+        note(_members(aws, retiring, enough))
         return set(found)
 
     while True:
@@ -156,10 +164,9 @@ def retire(
         drain(aws, target_group, set(found), delay, clock, say, lambda: look(0))
         say(f"terminating {len(found)} instances")
         instances.terminate(aws, (x.id for x in found.values() if x.stays))
-        if _confirm(aws, retiring, set(found), target_group, clock):
+        if _confirm(aws, retiring, set(found), target_group, clock, note):
             break
         look()
-    look(0)
     # An adopted fleet's parts were made by somebody else, who may have others made of them.
     for fleet in retiring:
         for part in () if fleet.adopted else fleet.parts:
