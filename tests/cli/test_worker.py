@@ -136,7 +136,7 @@ def test_a_rollback_waits_for_no_slot(world: World, worker: "subprocess.Popen[by
     started = time.monotonic()
     until(lambda: runs.state(back)[0] == "RUNNING", STARTS_SECONDS, runs.state(back))
     print(f"the rollback runs {time.monotonic() - started:.1f} s after it was asked for")
-    assert runs.state(waiting)[0] == "SCHEDULED"
+    assert runs.state(waiting)[0] == "SCHEDULED", [runs.state(run) for run in (first, *slots)]
     assert runs.state(first)[0] == "RUNNING"
     # The polite leave waits for both kinds.
     worker.send_signal(signal.SIGTERM)
