@@ -267,9 +267,16 @@ def test_no_module_imports_itself_by_way_of_others(top: str) -> None:
 
 
 @pytest.mark.parametrize("path", modules("spotkiln/cli"), ids=name_of)
-def test_the_command_does_not_run_flows_itself(path: Path) -> None:
-    """It starts them through Prefect, as everyone does."""
-    assert "flows" not in tops(path)
+def test_the_command_does_not_run_flows_or_steps_itself(path: Path) -> None:
+    """It starts flows through Prefect, as everyone does. What it drives itself needs no step."""
+    assert tops(path).isdisjoint({"flows", "tasks"})
+    assert ".fn(" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", modules("tasks", "flows"), ids=name_of)
+def test_a_step_is_not_reached_through(path: Path) -> None:
+    """What several steps need is a function beside them."""
+    assert ".fn(" not in path.read_text()
 
 
 @pytest.mark.parametrize(
