@@ -2,26 +2,18 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from spotkiln.aws.serve.evidence import collect
-from spotkiln.aws.serve.gate import watch
-from spotkiln.aws.serve.ingress import explained
+from spotkiln.aws.serve.pass_gate import pass_gate
 from spotkiln.aws.session import connect
 from spotkiln.bake.infra import Infra
-from spotkiln.errors import CapacityError, GateFailed, ImageRejected
-from spotkiln.serve.evidence import Evidence, with_known_cause
+from spotkiln.errors import CapacityError
+from spotkiln.serve.evidence import Evidence
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.gate import (
-    BLAMES_CAPACITY,
-    BLAMES_IMAGE,
-    GatePolicy,
-    Outcome,
-    Verdict,
-    limits,
-)
+from spotkiln.serve.gate import GatePolicy, Verdict
 from spotkiln.serve.observation import Observation
 from spotkiln.serve.order import Order
 from spotkiln.show.page import evidence_page
@@ -38,10 +30,8 @@ class Progress:
         self._capacity = fleet.capacity
         self._said = ""
         self._bar = Bar("health gate")
-        self.last: Observation | None = None
 
     def __call__(self, observation: Observation, verdict: Verdict) -> None:
-        self.last = observation
         words = f"{verdict.cause}: {verdict.detail}"
         if words != self._said:
             say(f"{observation.at:.0f} s: {words}")
@@ -62,26 +52,16 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Se
             or the account, what serves was unhealthy as well, or somebody cancelled the fleet.
         CapacityError: EC2 had no machines for it in time, or the account's quota is used up.
     """
-    aws = connect(infra.region)
-    bounds = limits(policy, infra.target_group)
-    say(
-        f"deadlines: {bounds.fulfilment:.0f} s to launch, {bounds.grace:.0f} s of grace, "
-        f"{bounds.health:.0f} s to be healthy, and then {bounds.settle:.0f} s without a break"
+    return pass_gate(
+        connect(infra.region),
+        fleet,
+        infra,
+        policy,
+        clock=CLOCK,
+        say=say,
+        progress=Progress(fleet),
+        keep=partial(_keep_evidence, fleet),
     )
-    progress = Progress(fleet)
-    verdict = watch(aws, fleet, infra, bounds, CLOCK, progress)
-    if verdict.outcome is Outcome.HEALTHY:
-        return progress.last.servers if progress.last else ()
-    evidence = collect(aws, fleet, infra)
-    verdict = explained(aws, infra, verdict, progress.last)
-    verdict = with_known_cause(verdict, evidence, infra.target_group.health_check)
-    _keep_evidence(fleet, verdict, evidence)
-    text = f"the new servers did not pass the gate: {verdict}"
-    if verdict.cause in BLAMES_CAPACITY:
-        raise CapacityError(text)
-    if verdict.cause in BLAMES_IMAGE:
-        raise ImageRejected(text, verdict.cause, evidence.last_words)
-    raise GateFailed(text, verdict.cause, evidence.last_words)
 
 
 def _keep_evidence(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> None:

@@ -27,10 +27,10 @@ def from_aws(rule: "IpPermissionTypeDef | IpPermissionOutputTypeDef") -> Rule:
     )
 
 
-def explained(aws: Aws, infra: Infra, verdict: Verdict, seen: Observation | None) -> Verdict:
+def explained(aws: Aws, infra: Infra, verdict: Verdict, seen: Observation) -> Verdict:
     """The verdict; if security groups are the reason for its time-outs, one that says so. What
     cannot be looked up changes nothing."""
-    if seen is None or not points_at_network(verdict, seen):
+    if not points_at_network(verdict, seen):
         return verdict
     with suppress(SpotkilnError):
         if why := closed_to_the_balancer(aws, infra):

@@ -1,0 +1,58 @@
+"""Takes a new fleet through the gate; if it fails, finds out why."""
+
+from collections.abc import Callable
+
+from spotkiln.aws.serve.evidence import collect
+from spotkiln.aws.serve.gate import watch
+from spotkiln.aws.serve.ingress import explained
+from spotkiln.aws.session import Aws
+from spotkiln.bake.infra import Infra
+from spotkiln.poll import Clock
+from spotkiln.serve.evidence import Evidence, with_known_cause
+from spotkiln.serve.failure import failure_of
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.gate import GatePolicy, Outcome, Verdict, limits
+from spotkiln.serve.observation import Observation
+from spotkiln.target import Server
+
+# Told of each look and what it led to; and of a failure, with all that was saved of it.
+Progress = Callable[[Observation, Verdict], None]
+Keep = Callable[[Verdict, Evidence], None]
+
+
+def pass_gate(
+    aws: Aws,
+    fleet: Fleet,
+    infra: Infra,
+    policy: GatePolicy,
+    *,
+    clock: Clock,
+    say: Callable[[str], None],
+    progress: Progress,
+    keep: Keep,
+) -> tuple[Server, ...]:
+    """Wait until a fleet has proved itself; its servers as they were last seen.
+
+    Raises:
+        CapacityError, ImageRejected, GateFailed: it did not (`spotkiln.serve.failure`). What was
+            saved of it has been given to `keep`.
+    """
+    bounds = limits(policy, infra.target_group)
+    say(
+        f"deadlines: {bounds.fulfilment:.0f} s to launch, {bounds.grace:.0f} s of grace, "
+        f"{bounds.health:.0f} s to be healthy, and then {bounds.settle:.0f} s without a break"
+    )
+    last: list[Observation] = []
+
+    def seen(observation: Observation, verdict: Verdict) -> None:
+        last[:] = [observation]
+        progress(observation, verdict)
+
+    verdict = watch(aws, fleet, infra, bounds, clock, seen)
+    if verdict.outcome is Outcome.HEALTHY:
+        return last[0].servers
+    evidence = collect(aws, fleet, infra)
+    verdict = explained(aws, infra, verdict, last[0])
+    verdict = with_known_cause(verdict, evidence, infra.target_group.health_check)
+    keep(verdict, evidence)
+    raise failure_of(verdict, evidence.last_words)
