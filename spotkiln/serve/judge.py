@@ -84,7 +84,7 @@ def _of_the_fleet(capacity: int, line: Timeline) -> Iterator[Verdict]:
         yield failed(
             Cause.CANCELLED,
             f"the fleet is {now.status}, and not by this release: {reasons}",
-            "Somebody or something cancelled it: CloudTrail says who.",
+            "Somebody or something cancelled it.",
         )
     elif hopeless and len(line.live) < capacity:
         problem, meaning = hopeless

@@ -47,7 +47,8 @@ class Launcher(Protocol):
 
     `name` is AWS's name for it, as people read it. `resource` is EC2's name for the kind of its
     fleets, `part` for the kind of their parts, empty if it has none. `late_seconds`: how old what
-    it says of its problems may be; asking again sooner tells nothing new.
+    it says of its problems may be; asking again sooner tells nothing new. `stop_call` is the AWS
+    call by which somebody else may stop a fleet: CloudTrail tells who made it.
     """
 
     @property
@@ -58,6 +59,8 @@ class Launcher(Protocol):
     def part(self) -> str: ...
     @property
     def late_seconds(self) -> float: ...
+    @property
+    def stop_call(self) -> str: ...
 
     # -- before anything is launched --
 

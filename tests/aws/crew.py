@@ -62,6 +62,7 @@ class Crews:
     resource = RESOURCE
     part = ""
     late_seconds = 0.0
+    stop_call = "StopCrews"
 
     def __init__(self, aws: Aws, service: Service) -> None:
         self._aws, self._service = aws, service

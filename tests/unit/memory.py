@@ -204,7 +204,8 @@ class Memory:
         return {"LaunchTemplate": {"LaunchTemplateId": asked["LaunchTemplateName"]}}
 
     def describe_launch_templates(self, asked: dict[str, Any]) -> dict[str, Any]:
-        [rule] = asked["Filters"]
+        rule = {"Name": "name", "Values": asked.get("LaunchTemplateNames", [])}
+        [rule] = asked.get("Filters", [rule])
         return {
             "LaunchTemplates": [
                 {
@@ -213,7 +214,7 @@ class Memory:
                     "Tags": [{"Key": t.RELEASE, "Value": release}],
                 }
                 for name, release in self.templates.items()
-                if rule["Name"] == "tag-key" or release in rule["Values"]
+                if rule["Name"] == "tag-key" or {release, name} & set(rule["Values"])
             ]
         }
 

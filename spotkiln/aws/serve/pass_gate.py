@@ -5,13 +5,14 @@ from collections.abc import Callable
 from spotkiln.aws.serve.evidence import collect
 from spotkiln.aws.serve.gate import watch
 from spotkiln.aws.serve.ingress import explained
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.poll import Clock
 from spotkiln.serve.evidence import Evidence, with_known_cause
 from spotkiln.serve.failure import failure_of
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.gate import GatePolicy, Outcome, Verdict, limits
+from spotkiln.serve.gate import Cause, GatePolicy, Outcome, Verdict, limits
 from spotkiln.serve.observation import Observation
 from spotkiln.target import Server
 
@@ -52,6 +53,9 @@ def pass_gate(
     if verdict.outcome is Outcome.HEALTHY:
         return last[0].servers
     evidence = collect(aws, fleet, infra)
+    if verdict.cause is Cause.CANCELLED:
+        who = f"CloudTrail says who ({launchers(aws).of(fleet).stop_call})."
+        verdict = verdict.model_copy(update={"advice": f"{verdict.advice} {who}"})
     verdict = explained(aws, infra, verdict, last[0])
     verdict = with_known_cause(verdict, evidence, infra.target_group.health_check)
     keep(verdict, evidence)

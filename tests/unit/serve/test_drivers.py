@@ -265,6 +265,9 @@ def test_a_cancelled_fleet_blames_nobody(account: Account) -> None:
     assert isinstance(error, GateFailed)
     assert not isinstance(error, ImageRejected)
     assert error.cause == Cause.CANCELLED
+    assert str(error).endswith(
+        "Somebody or something cancelled it. CloudTrail says who (CancelSpotFleetRequests)."
+    )
 
 
 def test_without_machines_there_is_no_verdict_on_the_image(account: Account) -> None:

@@ -24,6 +24,7 @@ class Shelf:
     """A launcher that keeps what it is given, and notes what it is told to do."""
 
     late_seconds = 0.0
+    stop_call = "Stop"
 
     def __init__(self, name: str, *fleets: str, part: str = "", parts: Iterable[Part] = ()) -> None:
         self.name, self.resource, self.part = name, name.lower(), part

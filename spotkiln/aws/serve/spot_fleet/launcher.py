@@ -41,6 +41,7 @@ class SpotFleet:
     resource = RESOURCE
     part = templates.KIND
     late_seconds = histories.LATE_SECONDS
+    stop_call = "CancelSpotFleetRequests"
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
