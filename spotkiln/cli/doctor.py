@@ -124,7 +124,7 @@ def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
                 aws, aws_infra.target_group(aws, names.target_group).vpc, names.security_groups
             )
         ),
-        "fleet role": lambda: launchers(aws).new.role(names),
+        "fleet role": lambda: launchers(aws).for_spec(spec.fleet).role(names),
         "base image": lambda: aws_infra.base_image(aws, names.base_image).id,
     }
     if names.instance_profile:

@@ -46,7 +46,7 @@ def choose_size(infra: Infra, spec: FleetSpec) -> Size:
 @task(name="request fleet", task_run_name="4 launch: request fleet", **STEP)
 def request_fleet(order: Order) -> Fleet:
     """Ask for the fleet, pending until the gate has passed. The same order twice is one fleet."""
-    fleet = launchers(connect(order.infra.region)).new.launch(
+    fleet = launchers(connect(order.infra.region)).launch(
         order, note=partial(REQUESTED.note, order.release)
     )
     say(f"requested {fleet.id}: {order.wanted.in_words}")

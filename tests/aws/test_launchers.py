@@ -103,7 +103,7 @@ def gate(aws: Aws, fleet: Fleet, infra: Infra) -> Verdict:
 def released(aws: Aws, account: Account, infra: Infra, release: str) -> Fleet:
     """As tasks/serve does it: launch, gate, promote, retire."""
     before = serving_now(aws, infra)
-    new = launchers(aws).new.launch(order(account, infra, release), Made().note)
+    new = launchers(aws).launch(order(account, infra, release), Made().note)
     verdict = gate(aws, new, infra)
     assert verdict.outcome is Outcome.HEALTHY, verdict
     new = promote(aws, new, infra, before)
@@ -134,7 +134,7 @@ def test_a_release_and_the_next_one(
     first = released(aws, account, infra, "first-0123456789ab")
     assert first.launcher == "Crew"
     assert [one.id for one in serving_now(aws, infra)] == [first.id]
-    again = launchers(aws).new.launch(order(account, infra, first.release), Made().note)
+    again = launchers(aws).launch(order(account, infra, first.release), Made().note)
     assert (again.id, len(service.crews)) == (first.id, 1)
     old = {one.id for one in launchers(aws).members(first)}
     assert len(old) == 2
@@ -195,7 +195,7 @@ def test_what_a_dead_release_left_is_undone(
     aws: Aws, account: Account, infra: Infra, service: Service
 ) -> None:
     serves = released(aws, account, infra, "first-0123456789ab")
-    dead = launchers(aws).new.launch(order(account, infra, "dead-0123456789ab"), Made().note)
+    dead = launchers(aws).launch(order(account, infra, "dead-0123456789ab"), Made().note)
     eventually(lambda: launchers(aws).listing() and len(serving_targets(account)) == 4)
     assert reconcile(aws) == [Verb.RETIRE_FLEETS]
     assert service.calls[-2:] == [f"stop {dead.id}", f"remove {dead.id}"]
@@ -207,7 +207,7 @@ def test_a_retirement_that_was_begun_is_finished(
 ) -> None:
     """Killed between the promotion and the end of what it replaced."""
     first = released(aws, account, infra, "first-0123456789ab")
-    new = launchers(aws).new.launch(order(account, infra, "second-0123456789ab"), Made().note)
+    new = launchers(aws).launch(order(account, infra, "second-0123456789ab"), Made().note)
     assert gate(aws, new, infra).outcome is Outcome.HEALTHY
     promote(aws, new, infra, [first])
     launchers(aws).set_phase(first, Phase.RETIRING)
@@ -220,7 +220,7 @@ def test_a_retirement_that_was_begun_is_finished(
 def test_what_comes_when_its_fleet_is_gone_is_drained(
     aws: Aws, account: Account, infra: Infra
 ) -> None:
-    new = launchers(aws).new.launch(order(account, infra, "dead-0123456789ab"), Made().note)
+    new = launchers(aws).launch(order(account, infra, "dead-0123456789ab"), Made().note)
     cancel(aws, infra, new.release, [], CLOCK, silent)
     late = account.run(
         TagSpecifications=[
@@ -237,7 +237,7 @@ def test_an_undone_launch_leaves_nothing_and_a_changed_world_is_told(
 ) -> None:
     serves = released(aws, account, infra, "first-0123456789ab")
     made = Made()
-    new = launchers(aws).new.launch(order(account, infra, "second-0123456789ab"), made.note)
+    new = launchers(aws).launch(order(account, infra, "second-0123456789ab"), made.note)
     assert made.noted == [("crew", new.id)]
     with pytest.raises(InfrastructureError, match="what serves changed"):
         cancel(aws, infra, new.release, ["sfr-other"], CLOCK, silent)
@@ -268,7 +268,7 @@ def no_capacity(account: Account) -> Iterator[None]:
 def test_a_launchers_problem_ends_the_gate_with_its_meaning(
     aws: Aws, account: Account, infra: Infra
 ) -> None:
-    new = launchers(aws).new.launch(order(account, infra, "first-0123456789ab"), Made().note)
+    new = launchers(aws).launch(order(account, infra, "first-0123456789ab"), Made().note)
     verdict = gate(aws, new, infra)
     assert (verdict.outcome, verdict.cause) == (Outcome.FAILED, Cause.CAPACITY)
     assert "the fleet launches nothing: VcpuLimitExceeded" in verdict.detail
@@ -279,7 +279,7 @@ def test_a_launchers_problem_ends_the_gate_with_its_meaning(
 def test_one_that_is_not_ours_is_found_and_adopted(
     aws: Aws, account: Account, infra: Infra, service: Service
 ) -> None:
-    theirs = launchers(aws).new.launch(order(account, infra, "theirs"), Made().note)
+    theirs = launchers(aws).launch(order(account, infra, "theirs"), Made().note)
     service.crews[theirs.id].tags = {"team": "others"}
     eventually(lambda: launchers(aws).listing() and len(serving_targets(account)) == 2)
     found = look(aws, infra.target_group)

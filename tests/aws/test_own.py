@@ -159,7 +159,7 @@ def test_on_demand_members_without_ec2s_tag_are_the_fleets(aws: Aws, account: Ac
         TagSpecifications=[tags("spot-fleet-request", {**INHERITED, "spotkiln:phase": "pending"})],
     )
     account.until_fleet(fleet, "active", "fulfilled")
-    members = launchers(aws).new.members(fleet)
+    members = launchers(aws).each[0].members(fleet)
     assert [one.fleet for one in members] == [fleet, fleet]
     facts = gather(aws, NONE)
     assert {one.id for one in facts.instances} == {one.id for one in members}

@@ -194,7 +194,7 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
             SubnetId=infra.subnets[0],
         )
     )
-    launchers(aws).new.check(infra, spec)
+    launchers(aws).for_spec(spec).check(infra, spec)
 
 
 def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> Infra:
@@ -227,7 +227,7 @@ def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> 
         subnets=tuple(zone.get("SubnetId", "") for zone in zones),
         zones=tuple(zone.get("ZoneName", "") for zone in zones),
         security_groups=security_groups(aws, group.vpc, names.security_groups),
-        fleet_role=launchers(aws).new.role(names),
+        fleet_role=launchers(aws).for_spec(spec).role(names),
         instance_profile=(
             instance_profile(aws, names.instance_profile) if names.instance_profile else ""
         ),

@@ -13,19 +13,20 @@ from spotkiln.aws.session import Aws
 from spotkiln.bake.served import text_of
 from spotkiln.errors import InfrastructureError
 from spotkiln.serve.fleet import Fleet, Phase
-from spotkiln.serve.launcher import Launcher, Part
+from spotkiln.serve.launcher import Launcher, Note, Part
+from spotkiln.serve.order import Order
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Instance
 
-# All of them. The first is asked for new fleets.
+# All that there are. The first is asked for new fleets, see `for_spec`.
 LAUNCHERS: tuple[Callable[[Aws], Launcher], ...] = (SpotFleet,)
 
 
 class Launchers:
-    """All launchers of a region. `new` is the one that new fleets are asked of."""
+    """All launchers of a region."""
 
     def __init__(self, each: Sequence[Launcher]) -> None:
         self.each = tuple(each)
-        self.new = self.each[0]
 
     def of(self, fleet: Fleet) -> Launcher:
         """The launcher that keeps a fleet.
@@ -40,6 +41,17 @@ class Launchers:
         raise InfrastructureError(
             f"{fleet.id} is kept by {fleet.launcher!r}; the launchers known here are {known}"
         )
+
+    # -- launch --
+
+    def for_spec(self, spec: FleetSpec) -> Launcher:
+        """The launcher that a deployment asks for. There is no choice yet: the first."""
+        del spec
+        return self.each[0]
+
+    def launch(self, order: Order, note: Note) -> Fleet:
+        """Ask for a new fleet; see `Launcher.launch`."""
+        return self.for_spec(order.asked).launch(order, note)
 
     # -- look --
 

@@ -56,7 +56,7 @@ def is_unchanged(
     each, wanted = launchers(aws), size(spec, [current]).spec.capacity
     if not made_alike(current, spec, image, infra) or current.capacity != wanted:
         return False
-    if current.launcher != each.new.name or to_adopt(aws, infra):
+    if current.launcher != each.for_spec(spec).name or to_adopt(aws, infra):
         return False
 
     def whole() -> Done[bool] | Waiting:

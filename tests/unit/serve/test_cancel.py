@@ -31,7 +31,7 @@ class Account(Memory):
             infra=nouns.infra(),
             tags={**TAGS, t.RELEASE: release},
         )
-        return launchers(self.aws()).new.launch(order, lambda *_: None)
+        return launchers(self.aws()).launch(order, lambda *_: None)
 
     def promoted(self, release: str) -> Fleet:
         fleet = self.ordered(release)

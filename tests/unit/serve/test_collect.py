@@ -44,7 +44,7 @@ class Account(Memory):
             infra=nouns.infra(),
             tags={**TAGS, t.RELEASE: release},
         )
-        return launchers(self.aws()).new.launch(order, lambda *_: None)
+        return launchers(self.aws()).launch(order, lambda *_: None)
 
 
 def event(second: int, kind: str, what: str, **more: str) -> dict[str, Any]:

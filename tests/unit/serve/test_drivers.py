@@ -50,7 +50,7 @@ class Account(Memory):
     def ordered(self, release: str, spec: FleetSpec = SPEC) -> Fleet:
         tags = {**TAGS, t.RELEASE: release}
         order = Order(wanted=spec, asked=spec, image=IMAGE, infra=INFRA, tags=tags)
-        return launchers(self.aws()).new.launch(order, lambda *_: None)
+        return launchers(self.aws()).launch(order, lambda *_: None)
 
     def promoted(self, release: str, before: list[Fleet] | None = None) -> Fleet:
         return promote(self.aws(), self.ordered(release), INFRA, before or [])

@@ -82,7 +82,15 @@ class Shelf:
 def test_the_first_is_asked_for_new_fleets_and_all_are_listed() -> None:
     new, old = Shelf("New", "n-1"), Shelf("Old", "o-1", "o-2")
     each = Launchers([new, old])
-    assert each.new is new
+    assert each.for_spec(FleetSpec()) is new
+    order = Order(
+        wanted=FleetSpec(),
+        asked=FleetSpec(),
+        image=nouns.image(),
+        infra=nouns.infra(),
+        tags=nouns.TAGS,
+    )
+    assert each.launch(order, lambda *_: None).id == "n-1"
     assert [one.id for one in each.listing()] == ["n-1", "o-1", "o-2"]
     assert [one.id for one in each.of_release(nouns.RELEASE)] == ["n-1", "o-1", "o-2"]
     assert each.of_release("another") == []

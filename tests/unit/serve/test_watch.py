@@ -46,7 +46,7 @@ class Account(Memory):
             infra=self.infra,
             tags={**TAGS, t.RELEASE: "new"},
         )
-        self.fleet: Fleet = launchers(self.aws()).new.launch(order, lambda *_: None)
+        self.fleet: Fleet = launchers(self.aws()).launch(order, lambda *_: None)
         self.before = self.calls.append
         self.first, self.second = self.machines
 
