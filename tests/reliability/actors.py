@@ -259,7 +259,7 @@ class World(Memory):
             wanted=SPEC, asked=SPEC, image=nouns.image(image), infra=self.infra, tags=tags
         )
         try:
-            new = launchers(aws).new.launch(order, note=lambda *_: None)
+            new = launchers(aws).launch(order, note=lambda *_: None)
             self.sleep(30)
             beat.check()
             new = promote(aws, new, self.infra, before)
