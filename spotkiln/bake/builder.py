@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spotkiln.noun import Noun
 
@@ -43,6 +43,12 @@ class Builder(Noun):
         description="Who may reach the builder's SSH port. Narrow it to this machine's address.",
         min_length=1,
     )
+    instance_profile: str = Field(
+        default="",
+        title="Builder's instance profile",
+        description="What the builder may do. Empty: nothing. Session Manager needs one, with the "
+        "rights of AmazonSSMManagedInstanceCore.",
+    )
     subnet: str = Field(
         default="",
         title="Builder's subnet",
@@ -53,6 +59,15 @@ class Builder(Noun):
     timeout_seconds: int = Field(
         default=3600, ge=60, le=4 * 3600, title="Bake deadline (s)", description="For each bake."
     )
+
+    @model_validator(mode="after")
+    def _session_manager_needs_a_profile(self) -> Self:
+        if self.ssh_interface is SshInterface.SESSION_MANAGER and not self.instance_profile:
+            raise ValueError(
+                "expected an instance_profile beside ssh_interface session_manager, got none: name "
+                "one with the rights of AmazonSSMManagedInstanceCore"
+            )
+        return self
 
 
 class BuildSettings(Builder):
@@ -92,6 +107,7 @@ class Machine(Noun):
             "vpc_id": self.vpc,
             "subnet_id": self.subnet,
             "ssh_interface": str(self.builder.ssh_interface),
+            "iam_instance_profile": self.builder.instance_profile,
             "ssh_username": self.builder.ssh_username,
             "ssh_source_cidrs": self.builder.ssh_source_cidrs,
             "security_group_id": self.access.security_group,

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from spotkiln.bake.app import DEFAULTS
+from spotkiln.bake.builder import Builder, SshInterface
 from tests.images.units import ROOT
 
 PACKER = ROOT / "packer"
@@ -61,6 +62,32 @@ def validate(template: str, *options: str) -> tuple[int, str]:
 def test_template_is_valid(template: str) -> None:
     # An unknown variable in the file is only a warning: then there is output.
     assert validate(template) == (0, "")
+
+
+@needs_packer
+@pytest.mark.parametrize("interface", SshInterface)
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_packer_takes_each_way_to_a_builder_as_we_ask_for_it(
+    template: str, interface: SshInterface
+) -> None:
+    builder = Builder(ssh_interface=interface, instance_profile="builder")
+    asked = {"ssh_interface": str(builder.ssh_interface)}
+    asked["iam_instance_profile"] = builder.instance_profile
+    given = [f"-var={name}={value}" for name, value in asked.items()]
+    assert validate(template, *given) == (0, "")
+
+
+@needs_packer
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_packer_refuses_what_is_no_way_to_a_builder(template: str) -> None:
+    code, said = validate(template, "-var=ssh_interface=pigeon")
+    assert code == 1
+    assert "Unknown interface type: pigeon" in said
+    code, said = validate(
+        template, "-var=ssh_interface=session_manager", "-var=iam_instance_profile="
+    )
+    assert code == 1
+    assert "requires a valid instance profile" in said
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

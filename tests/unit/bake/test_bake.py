@@ -21,6 +21,7 @@ BUILDER = {
     "vpc_id": "vpc-1",
     "subnet_id": "subnet-a",
     "ssh_interface": "public_ip",
+    "iam_instance_profile": "",
     "ssh_username": "admin",
     "ssh_source_cidrs": ["0.0.0.0/0"],
 }
