@@ -9,7 +9,7 @@ from spotkiln.bake.description import Description
 from spotkiln.bake.detect.detected import Detected, Finding, Notes
 from spotkiln.bake.detect.go import detect_go
 from spotkiln.bake.detect.node import detect_node
-from spotkiln.bake.detect.python import detect_python
+from spotkiln.bake.detect.python import detect_python, in_environment
 from spotkiln.bake.detect.ruby import detect_ruby
 from spotkiln.bake.detect.writable import writable
 from spotkiln.bake.shell import why_not_one_command
@@ -41,9 +41,11 @@ def _procfile(tree: Tree) -> dict[str, str]:
     return {found[1]: found[2] for found in lines}
 
 
-def _by_procfile(tree: Tree) -> tuple[list[Finding], dict[str, str]]:
+def _by_procfile(tree: Tree, *, python: bool) -> tuple[list[Finding], dict[str, str]]:
     """What it says of the start and of the migration; and why what it says cannot be taken."""
     said, findings, missing = _procfile(tree), [], {}
+    if python:
+        said = {key: in_environment(command) for key, command in said.items()}
     if web := said.get("web"):
         if why := why_not_one_command(web):
             missing["start"] = f"Procfile's web is no single command: {why}"
@@ -70,7 +72,7 @@ def detect(tree: Tree) -> Detected:
     """What the files tell. A Procfile's word counts before what the kind of application would
     suggest, for a person wrote it."""
     found = next((one for kind in KINDS if (one := kind(tree))), Detected())
-    findings, missing = _by_procfile(tree)
+    findings, missing = _by_procfile(tree, python=found.kind in {"Django", "Python"})
     said = {one.key for one in findings}
     if not found.kind and (findings or missing):
         found = _only_procfile()

@@ -1,5 +1,6 @@
 """Python: Django, or another application on WSGI or ASGI."""
 
+import posixpath
 import re
 import tomllib
 from typing import Any
@@ -8,6 +9,13 @@ from spotkiln.bake.detect.detected import Detected, Notes
 from spotkiln.bake.tree import Tree
 
 PYTHON = ".venv/bin/python"
+SETTINGS = "DJANGO_SETTINGS_MODULE"
+# Where others have it on the PATH: at the beginning of a command, with variables before it.
+_PROGRAM = re.compile(
+    r"(^|&&\s*|\|\|?\s*|;\s*)((?:[A-Za-z_]\w*=\S*\s+)*)"
+    r"(python3?|gunicorn|uvicorn|hypercorn|daphne|waitress-serve|uwsgi|flask|alembic|django-admin)"
+    r"(?=\s|$)"
+)
 ASGI = ("fastapi", "starlette", "litestar", "quart", "django-ninja")
 WSGI = ("flask", "bottle", "falcon", "pyramid")
 NOT_THE_APPLICATION = ("tests/", "test/", "docs/", "examples/", "scripts/", "manage.py")
@@ -16,9 +24,26 @@ SERVERS = ("gunicorn", "uvicorn", "hypercorn", "daphne", "waitress")
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
+def in_environment(command: str) -> str:
+    """A command of somebody who has the virtual environment's programs on the PATH."""
+    return _PROGRAM.sub(lambda found: f"{found[1]}{found[2]}.venv/bin/{found[3]}", command)
+
+
 def _names(lines: list[str]) -> set[str]:
     found = (_NAME.match(line) for line in lines if not line.lstrip().startswith(("#", "-")))
     return {re.sub(r"[._-]+", "-", one[1]).lower() for one in found if one}
+
+
+def _included(tree: Tree, path: str, known: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """A file of requirements, and those that it takes in by `-r`, each once."""
+    if path in known or path not in tree.names:
+        return known
+    known = (*known, path)
+    for name in re.findall(r"^\s*(?:-r|--requirement)[\s=]+(\S+)", tree.text(path), re.MULTILINE):
+        known = _included(
+            tree, posixpath.normpath(posixpath.join(posixpath.dirname(path), name)), known
+        )
+    return known
 
 
 class _Project:
@@ -55,8 +80,9 @@ class _Project:
         if "python" in self.by:
             asked = _table(poetry, "dependencies").get("python")
             self.requires = self.requires or (asked if isinstance(asked, str) else "")
-        for name in _names(tree.text("requirements.txt").splitlines()):
-            self.by.setdefault(name, "requirements.txt")
+        for path in _included(tree, "requirements.txt"):
+            for name in _names(tree.text(path).splitlines()):
+                self.by.setdefault(name, path)
 
     def has(self, *names: str) -> str:
         """The first of these that is asked for, as a reason; empty if none is."""
@@ -132,9 +158,14 @@ def _pytest(project: _Project, notes: Notes) -> bool:
     return bool(why)
 
 
+def _settings_of(tree: Tree, path: str) -> str:
+    """The settings that a file takes unless it is told others; empty if it names none."""
+    found = re.search(rf"{SETTINGS}['\"]\]?\s*[,=]\s*['\"]([\w.]+)", tree.text(path))
+    return found[1] if found else ""
+
+
 def _django(tree: Tree, project: _Project, why: str, install: str, notes: Notes) -> None:
-    found = re.search(r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([\w.]+)", tree.text("manage.py"))
-    settings = found[1] if found else ""
+    settings = _settings_of(tree, "manage.py")
     package = settings.split(".")[0]
     static = any("STATIC_ROOT" in text for name, text in tree.texts.items() if "settings" in name)
     if static:
@@ -162,8 +193,12 @@ def _django(tree: Tree, project: _Project, why: str, install: str, notes: Notes)
             )
         else:
             notes.miss("test", f"{why}, and nothing that writes a JUnit report: add pytest-django")
-    for key in ("environment", "test_environment") if settings else ():
-        notes.say(key, {"DJANGO_SETTINGS_MODULE": settings}, f"manage.py names {settings}")
+    serving = _settings_of(tree, modules[0]) if modules else ""
+    if serving or settings:
+        why = f"{modules[0]} names it" if serving else "manage.py names it"
+        notes.say("environment", {SETTINGS: serving or settings}, why)
+    if settings:
+        notes.say("test_environment", {SETTINGS: settings}, "manage.py names it")
 
 
 def _module(tree: Tree, *, asgi: bool) -> tuple[str, str] | None:

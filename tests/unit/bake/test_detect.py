@@ -323,6 +323,45 @@ def test_django_with_poetry() -> None:
     assert found.needs == ("poetry (poetry.lock)", "Python ^3.11 (pyproject.toml)")
 
 
+def test_requirements_that_take_in_others() -> None:
+    """Each once, and none outside of the application."""
+    files = {
+        **DJANGO,
+        "requirements.txt": "-r requirements/production.txt\n",
+        "requirements/production.txt": "-r base.txt\n--requirement=../requirements.txt\ngunicorn\n",
+        "requirements/base.txt": "-r ../../secret.txt\nDjango>=5\n",
+    }
+    found = told(**files)
+    assert why(found, "migrate") == "requirements/base.txt has django"
+    assert why(found, "start").startswith("requirements/production.txt has gunicorn")
+
+
+def test_what_serves_may_have_other_settings() -> None:
+    wsgi = 'os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings.production"\n'
+    found = told(**{**DJANGO_PIP, "shop/wsgi.py": wsgi})
+    assert values(found)["environment"] == {"DJANGO_SETTINGS_MODULE": "shop.settings.production"}
+    assert why(found, "environment") == "shop/wsgi.py names it"
+    assert values(found)["test_environment"] == {"DJANGO_SETTINGS_MODULE": "shop.settings"}
+
+
+@pytest.mark.parametrize(
+    ("command", "taken"),
+    [
+        ("gunicorn shop.wsgi", ".venv/bin/gunicorn shop.wsgi"),
+        ("WORKERS=2 gunicorn shop.wsgi", "WORKERS=2 .venv/bin/gunicorn shop.wsgi"),
+        ("yes | python manage.py migrate", "yes | .venv/bin/python manage.py migrate"),
+        ("true && python3 x.py; flask x", "true && .venv/bin/python3 x.py; .venv/bin/flask x"),
+        ("bin/start gunicorn", "bin/start gunicorn"),
+        ("/usr/bin/python3 x.py", "/usr/bin/python3 x.py"),
+        ("pythonic x", "pythonic x"),
+    ],
+)
+def test_a_procfile_that_has_the_virtual_environment_on_its_path(command: str, taken: str) -> None:
+    found = told(**{**DJANGO_PIP, "Procfile": f"release: {command}\n"})
+    assert values(found)["migrate"] == taken
+    assert values(told(**{**EXPRESS, "Procfile": f"release: {command}\n"}))["migrate"] == command
+
+
 def test_fastapi() -> None:
     found = told(**FASTAPI)
     assert found.kind == "Python"
