@@ -89,8 +89,8 @@ def plan(name: str, /, *, ref: str = "", as_json: Json = False) -> int:
 
 @app.command
 def doctor(name: str = "", /, *, as_json: Json = False) -> int:
-    """Is everything there that a release needs, as seen from this machine; of all applications,
-    or of NAME. Ends with 1 unless all is ok."""
+    """Check that everything is there that a release needs, as seen from this machine: of all
+    applications, or of NAME. Ends with 1 unless all is ok."""
     found = doctoring.examine(name)
     show(found, doctoring.table(found), as_json=as_json)
     return Exit.OK if all(one.ok for one in found) else Exit.FAILED
@@ -116,7 +116,7 @@ def release(
     given: dict[str, Any] = {name: True for name, wanted in asked.items() if wanted}
     deployment = find(RELEASE, name).at_ref(ref)
     if ref:
-        # What is wrong with it is better said now.
+        # If it is wrong, that is told now, and not by the run.
         given["app"] = settings(deployment).app.model_dump(mode="json")
     run = runs.start(deployment, given)
     return _until_the_end(run, follow=follow, detailed=detailed_exit_code, as_json=as_json)
@@ -177,8 +177,8 @@ def server(
 ) -> int:
     """Prefect's server: `prefect server start` with ARGUMENTS, such as `--port 4200`.
 
-    It does not start without a password, takes requests of no other web page, and on SQLite does
-    not stand still for a minute now and then.
+    It does not start without a password, refuses the requests of other web pages, and does not
+    stand still for a minute now and then on SQLite.
     """
     serving.replace_this_process(*arguments)
     return Exit.OK
@@ -189,8 +189,8 @@ def worker(*, pool: str = POOL, limit: int = 4, name: str = "") -> int:
     """Run the flows of a work pool on this machine: at most LIMIT releases at once, and what is
     urgent (rollbacks, reconcile) besides.
 
-    SIGTERM or Ctrl-C: it takes no more runs and ends when those it has have ended; a second one
-    ends it and them.
+    After SIGTERM or Ctrl-C it takes no more runs, and ends when its runs have ended. A second one
+    ends it and its runs at once.
     """
     # Only here: Prefect's workers take as long to load as all the rest of the command.
     from spotkiln.cli import worker as working
