@@ -12,12 +12,12 @@ from pydantic import Field
 from spotkiln import tags as t
 from spotkiln.noun import Noun
 
-# Stands before the commits that a rollback left, once a person has lifted their hold.
+# A word in the tag of held commits. It says that a person has lifted the hold.
 LIFTED = "lifted"
 
 
 def short(commit: str) -> str:
-    """As tags and people name a commit."""
+    """The short name of a commit, in tags and for people."""
     return commit[:12]
 
 
@@ -79,22 +79,22 @@ class Fleet(Noun):
 
     @property
     def adopted(self) -> bool:
-        """Somebody else asked for it; we only retire it."""
+        """Whether somebody else asked for this fleet, and we only retire it."""
         return t.ADOPTED in self.tags
 
     @property
     def left(self) -> tuple[str, ...]:
-        """The commits that the rollback which asked for it left, the newest first."""
+        """The commits that were left by the rollback which asked for this fleet, newest first."""
         return tuple(x for x in self.tags.get(t.HELD, "").split() if x != LIFTED)
 
     @property
     def held(self) -> tuple[str, ...]:
-        """Those of them that are not to be released again unasked: none, once that is lifted."""
+        """The commits of `left` that nobody releases unasked; none if a person has lifted that."""
         return () if LIFTED in self.tags.get(t.HELD, "").split() else self.left
 
     @property
     def group_names(self) -> frozenset[str]:
-        """Of its target groups: their ARNs end with `targetgroup/<name>/<id>`."""
+        """The names of its target groups. Their ARNs end with `targetgroup/<name>/<id>`."""
         return frozenset(arn.split("/")[1] for arn in self.target_groups if arn.count("/") == 2)
 
     @property
@@ -105,7 +105,7 @@ class Fleet(Noun):
 
     @property
     def promoted(self) -> datetime | None:
-        """When it became what serves; None if it never did, or before there was such a tag."""
+        """When it was promoted; None if it never was, or before there was such a tag."""
         try:
             moment = datetime.fromisoformat(self.tags.get(t.PROMOTED, ""))
         except ValueError:
@@ -114,14 +114,13 @@ class Fleet(Noun):
 
     @property
     def has_served(self) -> bool:
-        """Whether it serves, or did before it was retired: a promotion that was taken back, for
-        another came first, is none."""
+        """Whether it serves, or served before its retirement. A promotion that was taken back does
+        not count: another release was promoted first."""
         return self.phase in {Phase.SERVING, Phase.RETIRING}
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """Fleets follow each other as they were promoted, those without a date as they were
-        created."""
+        """The place of a fleet among others: by its promotion; without that, by its creation."""
         return (self.promoted or self.created, self.id)
 
     @property

@@ -36,7 +36,7 @@ def is_unchanged(infra: Infra, spec: FleetSpec, image: Image, current: Fleet) ->
 
 @task(name="choose the capacity", task_run_name="4 launch: choose the capacity", **STEP)
 def choose_size(infra: Infra, spec: FleetSpec) -> Size:
-    """How many to ask for: looked up when it is asked, for what serves may be scaled meanwhile."""
+    """How many servers to ask for. It is looked up late, as somebody may scale what serves."""
     chosen = now.sized(connect(infra.region), infra, spec)
     if chosen.why:
         say(chosen.in_words)
@@ -45,7 +45,8 @@ def choose_size(infra: Infra, spec: FleetSpec) -> Size:
 
 @task(name="request fleet", task_run_name="4 launch: request fleet", **STEP)
 def request_fleet(order: Order) -> Fleet:
-    """Ask for the fleet, pending until the gate has passed. The same order twice is one fleet."""
+    """Ask for the fleet. It is pending until it has passed the gate. The same order twice is one
+    fleet."""
     fleet = launchers(connect(order.infra.region)).launch(
         order, note=partial(REQUESTED.note, order.release)
     )
@@ -61,13 +62,15 @@ def count_live(infra: Infra, fleet: Fleet) -> int:
 
 @task(name="promote fleet", task_run_name="4 launch: promote fleet", **STEP)
 def promote_fleet(fleet: Fleet, infra: Infra, before: list[Fleet]) -> Fleet:
-    """It has proved itself: from now on it is what serves, in place of what did `before`."""
+    """Promote a fleet that has passed the gate, in place of what served `before`."""
     return promote(connect(infra.region), fleet, infra, before)
 
 
 def cancel_fleet(infra: Infra, release: str) -> list[str]:
-    """Undo a request at whatever point it was. What serves is compared with what served before
-    the first try: a try that fails after a loss is not hidden by the next one.
+    """Undo the launch of a release, wherever it was left.
+
+    What serves is compared with what served before the first try. So a loss is told even if only
+    the second try comes to its end.
 
     Raises:
         DeadlineExceeded: something did not go.
@@ -83,11 +86,12 @@ def cancel_fleet(infra: Infra, release: str) -> list[str]:
 
 @task(name="cancel fleet", task_run_name="undo: cancel fleet", **STEP)
 def cancel_request(infra: Infra, release: str, before: list[str] | None) -> list[str]:
-    """Without loss; then what serves is compared with `before`, if that is known."""
+    """Take away what the release launched, without loss; then compare what serves with `before`,
+    if that is known."""
     return cancel(connect(infra.region), infra, release, before, CLOCK, say)
 
 
 @task(name="retire fleets", task_run_name="5 retire: old fleets", **STEP)
 def retire_fleets(infra: Infra, new: Fleet) -> list[Fleet]:
-    """Take away, without loss, all that the new fleet replaces; verified to the end."""
+    """Retire all that the new fleet replaces, without loss, and verify that it is gone."""
     return retire_replaced(connect(infra.region), infra, new, CLOCK, say)

@@ -11,5 +11,5 @@ from spotkiln.tasks.step import STEP, say
 
 @task(name="find what is not ours", task_run_name="1 look up: what serves and is not ours", **STEP)
 def find_foreign(infra: Infra) -> Foreign:
-    """Fleets, Auto Scaling groups and instances that serve the target group without our tags."""
+    """What serves the target group without our tags: fleets, Auto Scaling groups, instances."""
     return foreign.find_foreign(connect(infra.region), infra, say)

@@ -24,7 +24,7 @@ from spotkiln.tasks.step import CLOCK, STEP, say
 
 
 class Progress:
-    """Shows the wait: a progress artifact, and a log line when something changed."""
+    """Shows the wait: as a progress artifact, and as a line in the log when something changes."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._capacity = fleet.capacity
@@ -41,7 +41,7 @@ class Progress:
         self._bar.to(percent)
 
 
-# A verdict is final, and infrastructure has had the whole deadline: no retries here.
+# No retries: a verdict is final, and infrastructure has had all the time of the deadlines.
 @task(name="health gate", task_run_name="4 launch: health gate", cache_policy=STEP["cache_policy"])
 def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Server, ...]:
     """Wait until the new fleet has proved itself; its servers as they were last seen.
@@ -65,7 +65,7 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Se
 
 
 def _keep_evidence(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> None:
-    """On a page of its own. Whatever goes wrong here does not take the verdict's place."""
+    """Keep it on a page of its own. An error here does not take the place of the verdict."""
     try:
         create_markdown_artifact(
             key=f"evidence-{fleet.release}", markdown=evidence_page(fleet, verdict, evidence)

@@ -1,4 +1,4 @@
-"""From a chosen image to what serves: the part that a release and a rollback share."""
+"""From a chosen image to servers that serve: what a release and a rollback have in common."""
 
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
@@ -41,11 +41,12 @@ def serve(
     found: Infra,
     before: list[Fleet],
 ) -> None:
-    """Launch, gate, promote; then retire what the new fleet replaces. Nothing of what serves is
-    touched before the new fleet has proved itself, and nothing is undone after.
+    """Launch, pass the gate, promote; then retire what the new fleet replaces.
 
-    `before` is what serves since the turn began. The turn is checked before each step that changes
-    what serves: this worker may have slept, and another have gone on in its place."""
+    What serves is not touched before the new fleet has proved itself. After that nothing is undone.
+    `before` is what served when the turn began. The turn is checked before each step that changes
+    what serves: this worker may have slept, and another release may have taken the turn.
+    """
     spec = run.spec
     turn.launch()
     undo.later("cancel fleet", cancel_fleet, found, run.id)

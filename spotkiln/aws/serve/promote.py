@@ -18,7 +18,7 @@ def _may_be_promoted(fleet: Fleet, infra: Infra, before: list[Fleet], every: lis
     if others:
         raise InfrastructureError(
             f"{fleet.id} passed the gate, but {others[0].id} of {others[0].release} was promoted "
-            "meanwhile: the turn was another's"
+            "meanwhile: another release took the turn"
         )
 
 
