@@ -42,8 +42,7 @@ sandbox: .venv/.done ## an EC2 on this machine, until Ctrl-C
 	@if $(DOCKER); then machines=docker; else machines=simulated; fi; \
 	$(PYTHON) -m sandbox up --machines $$machines
 
-# Those with real machines under load go first wherever they compete with others for the
-# processor. Tests mostly wait, so more of them at once than a small machine has cores.
+# Tests mostly wait, so more of them at once than a small machine has cores.
 SIDE_BY_SIDE ?= 4
 
 .PHONY: test
@@ -53,11 +52,9 @@ test: .venv/.done ## all tests that this machine can run; says what it skipped a
 	@scripts/setup.sh git-lfs || echo "tests of files in Git LFS will be skipped"
 	@scripts/setup.sh postgres || echo "the test of a team's set-up will be skipped"
 	@scripts/setup.sh chromium || echo "tests in the Prefect UI will be skipped"
-	@mkdir -p build; failed=0; \
-	set -m; $(PYTHON) -m pytest -q --durations=10 -m alone >build/alone.log 2>&1 & alone=$$!; set +m; \
-	trap 'kill -INT $$alone; wait $$alone; exit 130' INT; \
-	nice -n 19 $(PYTHON) -m pytest -q --durations=10 -m "not alone" --numprocesses $(SIDE_BY_SIDE) --no-loadscope-reorder || failed=1; \
-	wait $$alone || failed=1; cat build/alone.log; \
+	@trap 'exit 130' INT; failed=0; \
+	$(PYTHON) -m pytest -q --durations=10 -m "not alone" --numprocesses $(SIDE_BY_SIDE) --no-loadscope-reorder || failed=1; \
+	$(PYTHON) -m pytest -q --durations=10 -m alone || failed=1; \
 	exit $$failed
 
 # The loop for the next change: no server, no sandbox, no real machine.
