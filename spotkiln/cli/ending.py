@@ -26,7 +26,7 @@ def exit_code(app: App, arguments: Sequence[str] | None = None) -> int:
         tell("interrupted; a run that was started goes on", aside=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read us has seen enough; Python would try to flush once more.
+        # The reader of our output has closed it. Python would try to write to it once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
     return int(code or 0)
