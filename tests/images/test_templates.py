@@ -11,6 +11,8 @@ import yaml
 
 from spotkiln.bake.app import DEFAULTS
 from spotkiln.bake.builder import Builder, SshInterface
+from spotkiln.bake.detect.detect import detect
+from spotkiln.bake.tree import Tree, worth_reading
 from tests.images.units import ROOT
 
 PACKER = ROOT / "packer"
@@ -176,8 +178,13 @@ def test_what_the_machine_is_told_is_written_alike() -> None:
     assert [name for name in sorted(shared) if len({one[name] for one in declared}) > 1] == []
 
 
-def test_the_defaults_are_the_applications() -> None:
-    app = DEFAULTS.model_dump()
+def test_the_defaults_are_the_examples() -> None:
+    """For who runs a template by hand: what a release detects of the Rails application."""
+    folder = ROOT / "examples" / "demo-web-app"
+    names = {str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()}
+    texts = {one: (folder / one).read_text() for one in names if worth_reading(one)}
+    findings = detect(Tree(names=frozenset(names), texts=texts)).findings
+    app = DEFAULTS.model_dump() | {one.key: one.value for one in findings}
     renamed = {
         "app_port": "port",
         "app_user": "user",
