@@ -107,9 +107,13 @@ class BaseImage(Noun):
     name: str
     architecture: str
 
+    def __str__(self) -> str:
+        return f"{self.name} ({self.id})"
+
 
 class Infra(Noun):
-    """What was found. Subnets are the load balancer's own, one or more a zone."""
+    """What was found. Subnets are the load balancer's own, one or more a zone. `base_image` is None
+    where nothing is baked; `trial_image` is the id of an image that dry runs can name."""
 
     region: str
     account: str
@@ -123,8 +127,16 @@ class Infra(Noun):
     fleet_role: str
     instance_profile: str = ""
     key_pair: str = ""
-    base_image: BaseImage
+    base_image: BaseImage | None = None
+    trial_image: str = ""
     adopt: bool = False
+
+    @property
+    def base(self) -> BaseImage:
+        """What the application is baked on."""
+        if self.base_image is None:
+            raise InputError("nothing is baked by a rollback, so no base image was looked up")
+        return self.base_image
 
 
 def exactly_one(what: str, where: str, name: str, found: dict[str, T], known: list[str]) -> T:

@@ -57,7 +57,7 @@ def recipe_of(source: Source, infra: Infra) -> Recipe:
     return Recipe(
         inputs={
             "source": source.digest[:12],
-            "base": infra.base_image.id,
+            "base": infra.base.id,
             "template": digest_of_files(ROOT, ["packer/app.pkr.hcl"]),
             "scripts": digest_of_files(ROOT, ["packer/scripts/app.sh", "packer/scripts/clean.sh"]),
             "units": digest_of_files(ROOT, ["systemd/*"]),

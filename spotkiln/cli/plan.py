@@ -47,7 +47,7 @@ def text(plan: Plan) -> str:
     zones = f"in {', '.join(infra.zones)} ({infra.region}, account {infra.account})"
     names = [
         f"target group: {infra.target_group.name} behind {infra.load_balancer} {zones}",
-        f"base image: {infra.base_image.name} ({infra.base_image.id})",
+        f"base image: {infra.base}",
         f"security groups: {', '.join(infra.security_groups)}",
         f"fleet role: {infra.fleet_role}",
         f"instance profile: {infra.instance_profile or 'none'}",

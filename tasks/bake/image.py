@@ -77,7 +77,7 @@ def packer_build(job: Job) -> Image:
     image_id = _of_earlier_try(aws, job) if tried_before() else None
     if image_id is None:
         new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
-        variables = bake_variables(_machine(aws, job), new, job.source, job.infra.base_image.id)
+        variables = bake_variables(_machine(aws, job), new, job.source, job.infra.base.id)
         timeout = job.spec.build.timeout_seconds
         run = run_template("bake", "app.pkr.hcl", variables, folder, timeout)
         if run.exit_code != 0:

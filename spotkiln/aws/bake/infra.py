@@ -11,7 +11,7 @@ from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.base import usable
-from spotkiln.bake.image import newest
+from spotkiln.bake.image import Image, newest
 from spotkiln.bake.infra import (
     TRAFFIC_PORT,
     BaseImage,
@@ -187,7 +187,7 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
     dry_run(
         lambda: aws.ec2.run_instances(
             DryRun=True,
-            ImageId=infra.base_image.id,
+            ImageId=infra.trial_image,
             InstanceType=spec.instance_types[0],  # type: ignore[arg-type]
             MinCount=1,
             MaxCount=1,
@@ -197,8 +197,11 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
     launchers(aws).for_spec(spec).check(infra, spec)
 
 
-def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> Infra:
-    """Everything a release needs, found by name.
+def look_up(
+    aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str, image: Image | None = None
+) -> Infra:
+    """Everything a release needs, found by name. With an `image` that is there already nothing is
+    baked: neither a base image nor the builder's type is looked at.
 
     Raises:
         InputError: something is missing, ambiguous or does not fit; nothing has been spent.
@@ -214,9 +217,9 @@ def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> 
             "LoadBalancers"
         ][0]
     zones = balancer.get("AvailabilityZones", [])
-    base = base_image(aws, names.base_image)
-    wanted = list(dict.fromkeys([*spec.every_type, builder_type]))
-    check_instance_types(aws, wanted, base.architecture)
+    trial = image or base_image(aws, names.base_image)
+    types = [*spec.every_type, *([] if image else [builder_type])]
+    check_instance_types(aws, list(dict.fromkeys(types)), trial.architecture)
     infra = Infra(
         region=aws.region,
         account=group.account,
@@ -232,7 +235,8 @@ def look_up(aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str) -> 
             instance_profile(aws, names.instance_profile) if names.instance_profile else ""
         ),
         key_pair=key_pair(aws, names.key_pair) if names.key_pair else "",
-        base_image=base,
+        base_image=None if isinstance(trial, Image) else trial,
+        trial_image=trial.id,
         adopt=names.adopt,
     )
     check_rights(aws, infra, spec)

@@ -17,21 +17,14 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     Raises:
         InputError: with what was expected, what was found and what to do.
     """
-    names, builder, packer = spec.infra, spec.build.instance_type, ""
-    if image:
-        # It stands in the base image's place: for its architecture, and in the dry runs.
-        names = names.model_copy(update={"base_image": image.name})
-        builder = spec.fleet.instance_types[0]
-    else:
-        _, version = find_packer()
-        packer = f"; Packer {'.'.join(map(str, version))}"
-    aws = connect(resolve_region(names.region))
-    infra = aws_infra.look_up(aws, names, spec.fleet, builder)
+    version = "" if image else "; Packer " + ".".join(map(str, find_packer()[1]))
+    aws = connect(resolve_region(spec.infra.region))
+    infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build.instance_type, image)
     check_fit(spec.app, infra.target_group)
+    start = f"image {image.name} ({image.id})" if image else f"base image {infra.base}"
     say(
         f"{infra.region}, account {infra.account}: target group {infra.target_group.name} behind "
         f"{infra.load_balancer} in {', '.join(infra.zones)}; "
-        f"{'image' if image else 'base image'} {infra.base_image.name} "
-        f"({infra.base_image.id}){packer}"
+        f"{start}{version}"
     )
     return infra

@@ -56,7 +56,7 @@ def check(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
         lambda: aws.ec2.create_launch_template(
             DryRun=True,
             LaunchTemplateName="spotkiln-dry-run",
-            LaunchTemplateData={"ImageId": infra.base_image.id},
+            LaunchTemplateData={"ImageId": infra.trial_image},
         ),
         lambda: aws.ec2.request_spot_fleet(DryRun=True, SpotFleetRequestConfig=config),  # type: ignore[arg-type]
     )
