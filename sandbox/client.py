@@ -24,7 +24,12 @@ class Sandbox:
     def __init__(self, directory: Path, description: Mapping[str, Any]) -> None:
         self.directory = directory
         self.description = dict(description)
-        self._http = httpx.Client(base_url=self.control, timeout=30, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self.control,
+            headers={"Authorization": f"Bearer {self.environment['AWS_ACCESS_KEY_ID']}"},
+            timeout=30,
+            trust_env=False,
+        )
 
     # -- life --
 

@@ -6,6 +6,9 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
 
+# Services with AWS's query protocol; EC2 has one of its own, the others answer in JSON.
+_QUERY = ("elasticloadbalancing", "iam", "sts")
+
 
 def error(service: str, code: str, message: str, status: int) -> Response:
     request_id = str(uuid.uuid4())
@@ -16,7 +19,7 @@ def error(service: str, code: str, message: str, status: int) -> Response:
             f"<RequestID>{request_id}</RequestID></Response>"
         )
         return Response(text, status, content_type="text/xml;charset=UTF-8")
-    if service in ("elasticloadbalancing", "iam", "sts"):
+    if service in _QUERY:
         kind = "Receiver" if status >= 500 else "Sender"
         text = (
             f"<ErrorResponse><Error><Type>{kind}</Type><Code>{escape(code)}</Code>"
@@ -26,6 +29,17 @@ def error(service: str, code: str, message: str, status: int) -> Response:
         return Response(text, status, content_type="text/xml")
     answer = json.dumps({"__type": code, "message": message})
     return Response(answer, status, content_type="application/x-amz-json-1.1")
+
+
+def unknown_key(service: str, more: str) -> Response:
+    """What AWS answers to an access key that it does not know, with a sentence more."""
+    if service == "ec2":
+        text = "AWS was not able to validate the provided access credentials."
+        return error(service, "AuthFailure", f"{text} {more}", 401)
+    text = "The security token included in the request is invalid."
+    if service in _QUERY:
+        return error(service, "InvalidClientTokenId", f"{text} {more}", 403)
+    return error(service, "UnrecognizedClientException", f"{text} {more}", 400)
 
 
 def throttled(service: str) -> Response:

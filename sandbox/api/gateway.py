@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from sandbox.api import errors, pricing, quotas
 from sandbox.api.app import WsgiApp
-from sandbox.faults.calls import Call, Recorder
+from sandbox.faults.calls import CONTROL, Call, Recorder
 from sandbox.faults.faults import Fault, Faults
 from sandbox.faults.limits import Limits
 from sandbox.faults.stale import StaleReads
@@ -50,7 +50,7 @@ class Gateway:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        if environ.get("PATH_INFO", "").startswith("/_sandbox"):
+        if environ.get("PATH_INFO", "").startswith(CONTROL):
             return self._control(environ, start_response)
         return self.aws(environ, start_response)
 

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request, Response
 from sandbox.balancing.balancers import Balancers
 from sandbox.control.inventory import Inventory
 from sandbox.engine.engine import Engine
-from sandbox.faults.calls import Recorder
+from sandbox.faults.calls import CONTROL, Recorder
 from sandbox.faults.faults import Faults, fault_from
 from sandbox.faults.limits import Limits
 from sandbox.faults.stale import StaleReads
@@ -54,7 +54,7 @@ class Control:
         self._furnish = furnish
         self._routes = Map(
             [
-                Rule(f"/_sandbox{path}", methods=[method], endpoint=handler)
+                Rule(f"{CONTROL}{path}", methods=[method], endpoint=handler)
                 for method, path, handler in self._table()
             ],
             strict_slashes=False,

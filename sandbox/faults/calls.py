@@ -11,7 +11,10 @@ from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.utils import get_service_model
 from werkzeug.datastructures import Headers, MultiDict
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+# Below this path is the control API; everything else is AWS's.
+CONTROL = "/_sandbox"
+
+_SCOPE = re.compile(r"Credential=([^/\s]+)/\d+/[^/]+/([^/]+)/aws4_request")
 _READS = ("Describe", "Get", "List", "Head", "Lookup", "Decode", "Search")
 _MOST = 50_000
 
@@ -67,9 +70,15 @@ class Recorder:
             self._calls.clear()
 
 
+def signed_with(authorization: str) -> tuple[str, str]:
+    """Access key id and service in the credential scope of Signature Version 4; "" and "unsigned"
+    without one."""
+    scope = _SCOPE.search(authorization)
+    return (scope[1], scope[2]) if scope else ("", "unsigned")
+
+
 def _what(environ: dict[str, Any], body: bytes) -> tuple[str, str, dict[str, Any]]:
-    scope = _SCOPE.search(str(environ.get("HTTP_AUTHORIZATION", "")))
-    service = scope.group(1) if scope else "unsigned"
+    _, service = signed_with(str(environ.get("HTTP_AUTHORIZATION", "")))
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         return service, str(target).rpartition(".")[2], {"body": body.decode(errors="replace")}
     values = MultiDict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))

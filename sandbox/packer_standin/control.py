@@ -1,6 +1,7 @@
 """The part of the sandbox's control API that the stand-in uses."""
 
 import json
+import os
 import urllib.request
 from typing import Any
 
@@ -25,7 +26,10 @@ class Control:
         request = urllib.request.Request(  # noqa: S310 - the endpoint is http by design
             f"{self._base}{path}",
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={
+                "Authorization": f"Bearer {os.environ.get('AWS_ACCESS_KEY_ID', '')}",
+                "Content-Type": "application/json",
+            },
             method=method,
         )
         with _OPENER.open(request, timeout=30) as response:

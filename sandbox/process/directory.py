@@ -50,10 +50,7 @@ class Directory:
         self._claim.unlink(missing_ok=True)
 
     def write_key(self, pem: str) -> None:
-        self.key.unlink(missing_ok=True)
-        descriptor = os.open(self.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(pem)
+        _write_private(self.key, pem)
 
     def running(self) -> bool:
         """Whether a process holds the directory. The description does not matter."""
@@ -91,5 +88,13 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _write(path: Path, content: dict[str, Any]) -> None:
     """A reader sees all of it or nothing."""
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    _write_private(temporary, json.dumps(content, indent=2) + "\n")
     temporary.replace(path)
+
+
+def _write_private(path: Path, content: str) -> None:
+    """No other user can read it, from the first moment on."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)

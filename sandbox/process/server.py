@@ -12,13 +12,14 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from sandbox.api import app
 from sandbox.api.gateway import Gateway
+from sandbox.api.guard import AccessKey, Guard
 from sandbox.balancing.balancers import Balancers
 from sandbox.control.control import Control
 from sandbox.control.inventory import Inventory
 from sandbox.engine import initial_account
 from sandbox.engine.engine import Engine
 from sandbox.engine.initial_account import AccountSettings
-from sandbox.faults.calls import Recorder
+from sandbox.faults.calls import CONTROL, Recorder
 from sandbox.faults.faults import Faults
 from sandbox.faults.limits import Limits
 from sandbox.faults.stale import StaleReads
@@ -68,6 +69,7 @@ class Server:
         self._account = Account(options.region, self._machines, clock, self._scripts)
         self._engine = Engine(self._account)
         self._balancers = Balancers(self._account, self._engine.targets.routes, self._describe)
+        self._key = AccessKey()
         self._images: list[InitialImage] = []
         self._http: BaseWSGIServer | None = None
         self._inside: BaseWSGIServer | None = None
@@ -94,11 +96,16 @@ class Server:
         aws = app.application(self._engine)
         gateway = Gateway(self._account, aws, control, recorder, faults, limits, stale)
         self._http = make_server(
-            "127.0.0.1", self.options.port, gateway, threaded=True, request_handler=_Quiet
+            "127.0.0.1",
+            self.options.port,
+            Guard(gateway, self._key),
+            threaded=True,
+            request_handler=_Quiet,
         )
         _serve(self._http, "http")
         if bound := self._machines.api_socket():
-            # Machines call the AWS API here. The control API is not for them.
+            # Only machines reach this: the socket is bound to their bridge. So any key will do.
+            # The control API is not for them.
             host, port = bound.getsockname()
             self._inside = make_server(
                 host,
@@ -136,7 +143,7 @@ class Server:
             "region": self.options.region,
             "speed": self.options.speed,
             "endpoint": endpoint,
-            "control": f"{endpoint}/_sandbox",
+            "control": f"{endpoint}{CONTROL}",
             "load_balancers": self._balancers.addresses(),
             "key": str(self.options.directory.key),
             "environment": self._environment(endpoint),
@@ -147,8 +154,8 @@ class Server:
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_DEFAULT_REGION": self.options.region,
             "AWS_REGION": self.options.region,
-            "AWS_ACCESS_KEY_ID": "sandbox",
-            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_ACCESS_KEY_ID": self._key.key_id,
+            "AWS_SECRET_ACCESS_KEY": self._key.secret,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

@@ -31,7 +31,9 @@ class Account:
     def __init__(self, box: Sandbox) -> None:
         self.box = box
         self._session = boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1"
+            aws_access_key_id=box.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=box.environment["AWS_SECRET_ACCESS_KEY"],
+            region_name="eu-west-1",
         )
         self.ec2: Any = self.client("ec2")
         self.elbv2: Any = self.client("elbv2")

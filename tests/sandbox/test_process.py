@@ -144,8 +144,8 @@ def boto3_in(box: Sandbox, region: str) -> Any:
         "ec2",
         endpoint_url=box.environment["AWS_ENDPOINT_URL"],
         region_name=region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=box.environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=box.environment["AWS_SECRET_ACCESS_KEY"],
     )
 
 
