@@ -27,6 +27,14 @@ def number_or_empty(schema: JsonDict) -> None:
     schema.update(number)
 
 
+def yes_no_or_empty(schema: JsonDict) -> None:
+    """The same for `bool | None`: of a type `boolean` the form makes a switch, which says no when
+    nobody has touched it."""
+    number_or_empty(schema)
+    schema.pop("type")
+    schema["enum"] = [True, False]
+
+
 def left_open(**more: JsonValue) -> Callable[[JsonDict], None]:
     """The same for `X | None` of any kind, with `more` that its schema says."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from spotkiln.bake.shell import ONE_LINE, START, why_not_one_command
-from spotkiln.noun import Noun, left_open
+from spotkiln.noun import Noun, left_open, yes_no_or_empty
 
 HEALTH_PATH = r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$"
 # From the repository's top, in git's own way of writing it: nothing absolute, no `.`, no `..`.
@@ -83,7 +83,7 @@ class Description(Noun):
         default=None,
         title="Tells systemd when it is ready",
         description="Type=notify (puma can); off for servers that cannot: Type=exec.",
-        json_schema_extra=left_open(),
+        json_schema_extra=yes_no_or_empty,
     )
     port: int | None = Field(
         default=None,

@@ -12,6 +12,9 @@ VARIABLE = "^[A-Za-z_][A-Za-z0-9_]*$"
 
 def _key(name: str, field: dict[str, Any]) -> dict[str, Any]:
     known = {key: value for key, value in field.items() if key not in {"title", "default"}}
+    if known.get("enum") == [True, False]:
+        # As a choice of two it is for the form in the Prefect UI.
+        known = {key: value for key, value in known.items() if key != "enum"} | {"type": "boolean"}
     if name in {"environment", "test_environment"}:
         known["propertyNames"] = {"pattern": VARIABLE}
     default = DEFAULTS.model_dump(mode="json").get(name)

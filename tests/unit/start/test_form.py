@@ -33,3 +33,10 @@ def test_a_number_that_may_be_left_out_is_one_field() -> None:
     assert gate["grace_seconds"]["type"] == "integer"
     assert gate["grace_seconds"]["maximum"] == 7200
     assert "default" not in gate["grace_seconds"]
+
+
+def test_a_yes_or_no_that_may_be_left_out_is_no_switch() -> None:
+    """The form sends `false` for a switch that nobody has touched."""
+    notify = schema(release)["definitions"]["AppSpec"]["properties"]["notify"]
+    assert notify["enum"] == [True, False]
+    assert notify.keys().isdisjoint({"type", "default", "anyOf"})
