@@ -84,8 +84,8 @@ expect WRITABLE "( *$part(/$part)*)* *"
 expect START_COMMAND $'[^\n]*[^ \t\n][^\n]*'
 expect MIGRATE_COMMAND $'[^\n]*[^ \t\n][^\n]*'
 
-hardening=hardening-$HARDENING.conf
-[[ $HARDENING != strict ]] || hardening=hardening.conf
+protection=hardening-$HARDENING.conf
+[[ $HARDENING != strict ]] || protection=hardening.conf
 render app.service "$APP.service"
 render app-migrate.service "$APP-migrate.service"
 render app-hostname.service "$APP-hostname.service"
@@ -93,6 +93,6 @@ render app-interruption.service "$APP-interruption.service"
 render app-role.service "$APP-role.service"
 render app-console.service "$APP-console.service"
 for unit in "$APP" "$APP-migrate"; do
-  render "$hardening" "$unit.service.d/hardening.conf"
+  render "$protection" "$unit.service.d/hardening.conf"
   render writable.conf "$unit.service.d/writable.conf"
 done
