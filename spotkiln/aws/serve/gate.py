@@ -35,8 +35,9 @@ def with_health(live: list[Instance], registered: dict[str, Target]) -> tuple[Ta
 class Watch:
     """Everything seen of one fleet since the gate was entered, and of what serves beside it.
 
-    Three are asked: the load balancer at every look, EC2 while an instance is not as it should be,
-    the launcher while an instance is missing. A whole look asks all three, whatever is known.
+    Three are asked: the load balancer at every look, EC2 while an instance is not as it should be
+    or when there is a new target, the launcher while an instance is missing. A whole look asks all
+    three, whatever is known.
     """
 
     def __init__(self, aws: Aws, fleet: Fleet, infra: Infra, clock: Clock) -> None:
@@ -51,19 +52,25 @@ class Watch:
         self._problems: tuple[Problem, ...] = ()
         self._zones: dict[str, str] = {}
         self._members: list[Instance] = []
+        # All that the load balancer has told of so far.
+        self._told: set[str] = set()
         self.seen: list[Observation] = []
 
     def look(self, *, whole: bool = False) -> Observation:
         whole = whole or (len(self.seen) + 1) % WHOLE_EVERY == 0
-        if whole or not self._as_it_should_be():
-            self._members = self._launcher.members(self._fleet.id, self._fleet.capacity)
-        live = [one for one in self._members if one.live]
-        missing = len(live) < self._fleet.capacity
+        asked = whole or not self._as_it_should_be()
+        if asked:
+            self._ask_ec2()
+        missing = len(self._live()) < self._fleet.capacity
         if whole or missing:
             self._ask_the_launcher(missing=missing)
         # None is registered before it runs, and what serves is only compared with what runs.
-        running = any(one.state == "running" for one in live)
+        running = any(one.state == "running" for one in self._live())
         registered = targets.health(self._aws, self._group.arn) if running else {}
+        if not asked and registered.keys() - self._told:
+            # A new target may be the fleet's own, and then it is nothing to compare with.
+            self._ask_ec2()
+        self._told |= registered.keys()
         known = {one.id for one in self._members}
         others = [target for name, target in registered.items() if name not in known]
         observation = Observation(
@@ -71,12 +78,18 @@ class Watch:
             state=self._state,
             status=self._status,
             instances=tuple(self._members),
-            targets=with_health(live, registered),
+            targets=with_health(self._live(), registered),
             control=self._with_zones(others),
             problems=self._problems,
         )
         self.seen.append(observation)
         return observation
+
+    def _ask_ec2(self) -> None:
+        self._members = self._launcher.members(self._fleet.id, self._fleet.capacity)
+
+    def _live(self) -> list[Instance]:
+        return [one for one in self._members if one.live]
 
     def _as_it_should_be(self) -> bool:
         """Whether, at the look before, all ran and the load balancer checked each of them."""

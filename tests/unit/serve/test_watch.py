@@ -168,6 +168,32 @@ def test_nobody_is_promoted_who_was_healthy_a_moment_ago(account: Account) -> No
     assert len(seen[-1].healthy) == 2
 
 
+def test_a_new_server_of_its_own_is_not_what_serves(account: Account) -> None:
+    """The fleet replaces one that is at risk before it ends: the third is no control."""
+    third: list[str] = []
+
+    def rebalance() -> None:
+        third.extend(account.launch(account.fleet.id))
+        account.sick.update(third)
+
+    account.at = {12.0: rebalance, 14.0: lambda: account.sick.add(account.first)}
+    found, seen = verdict(account)
+    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.FAILING_CHECK)
+    assert [one.control for one in seen] == [()] * len(seen)
+    assert third[0] in {one.id for one in seen[-1].instances}
+
+
+def test_who_serves_beside_it_is_asked_for_once(account: Account) -> None:
+    account.targets["i-old"] = 0.0
+    looking = Watch(account.aws(), account.fleet, account.infra, Ticks(account))
+    assert account.called(looking.look) == [MEMBERS, HEALTH]
+    assert account.called(looking.look) == [HEALTH]
+    account.targets["i-other"] = 0.0
+    assert account.called(looking.look) == [HEALTH, MEMBERS]
+    assert account.called(looking.look) == [HEALTH]
+    assert [one.instance for one in looking.seen[-1].control] == ["i-old", "i-other"]
+
+
 def test_an_unhealthy_one_is_to_blame_when_it_runs(account: Account) -> None:
     account.at = {12.0: lambda: account.sick.add(account.first)}
     found, _ = verdict(account)
