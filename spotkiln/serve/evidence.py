@@ -16,9 +16,9 @@ from spotkiln.target import Health, Instance, Target
 CONSOLES = 3
 CONSOLE_CHARACTERS = 6000
 LAST_LINES = 15
-# Colours and cursor movements of a terminal.
 # What AWS says of a target that gave another status.
 CODE = re.compile(r"with these codes: \[(\d{3})\]")
+# Colours and cursor movements of a terminal.
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 

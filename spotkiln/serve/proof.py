@@ -23,9 +23,12 @@ def _lasted(capacity: int, line: Timeline) -> float | None:
 
 
 def settle_left(limits: Limits, capacity: int, line: Timeline) -> float:
-    """How many seconds are missing; infinite while not all are healthy."""
+    """How many seconds are missing; infinite while not all are healthy, or a zone waits for its
+    server."""
     lasted = _lasted(capacity, line)
-    return math.inf if lasted is None else max(_needed(limits, line) - lasted, 0.0)
+    if lasted is None or zones_without(limits, line):
+        return math.inf
+    return max(_needed(limits, line) - lasted, 0.0)
 
 
 def proved(limits: Limits, capacity: int, line: Timeline) -> Verdict | None:

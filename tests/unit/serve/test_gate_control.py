@@ -1,5 +1,6 @@
 """What the new servers are compared with: what serves, its zones, and the time a target needs."""
 
+import math
 from collections.abc import Sequence
 
 from spotkiln.serve.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, Outcome, Verdict
@@ -233,3 +234,12 @@ def test_each_way_to_fail_a_check_has_its_own_advice() -> None:
     for word in ("health path", "security group", "port"):
         assert any(word in one for one in found)
     assert advice("Target.SomethingNew").startswith("See the evidence.")
+
+
+def test_a_zone_that_is_waited_for_brings_no_verdict_nearer() -> None:
+    """Nothing is due while its server boots: the gate need not look each second."""
+    new = {"i-1": ("healthy", "a"), "i-2": ("healthy", "a"), "i-3": ("initial", "b")}
+    seen = [in_zones(5.0 * n, new, OLD) for n in range(3)]
+    assert verdict_within(ZONED, 2, seen) == math.inf
+    there = in_zones(15.0, {**new, "i-3": ("healthy", "b")}, OLD)
+    assert verdict_within(ZONED, 2, [*seen, there]) == 0
