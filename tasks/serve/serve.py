@@ -67,7 +67,8 @@ def serve(
             new, servers = prove(new, order, spec.gate_for(run.book.source), turn.check)
         except ImageRejected as error:
             with not_urgent("mark the image"):
-                blamed = blame_image(image, found, str(error), keep=spec.keep_rejected)
+                # Without the application's own lines: they may hold a secret, and this is a tag.
+                blamed = blame_image(image, found, error.message, keep=spec.keep_rejected)
                 run.note(ImageBlamed(image=blamed))
             raise
         run.note(GatePassed(fleet=new, servers=servers))

@@ -11,6 +11,7 @@ from spotkiln.errors import (
     TestsFailed,
 )
 from spotkiln.release.release import Fate, LedgerEntry
+from spotkiln.tasks.serve import serve
 from tests.unit.release.books import GREEN, NEW
 from tests.unit.release.paths import FOUND, IMAGE, UNDO, World
 
@@ -53,6 +54,23 @@ def test_a_verdict_that_cannot_be_written_down_is_the_verdict(world: World) -> N
         "gate": ImageRejected("no", "unhealthy"), "blame": InfrastructureError("EC2 is away")
     }  # fmt: skip
     assert world.fails(ImageRejected).cause == "no"
+
+
+def test_what_the_application_said_last_is_not_written_on_its_image(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have printed a secret, and a tag is for all who may look at images."""
+    causes: list[str] = []
+
+    def blame(*given: object, keep: bool) -> object:
+        assert keep is False
+        causes.append(str(given[2]))
+        return IMAGE
+
+    monkeypatch.setattr(serve, "blame_image", blame)
+    world.answers["gate"] = ImageRejected("no", "unhealthy", "DATABASE_URL=postgres://a:b@c/d")
+    assert world.fails(ImageRejected).last_lines == "DATABASE_URL=postgres://a:b@c/d"
+    assert causes == ["no"]
 
 
 def test_a_turn_that_was_lost_promotes_nothing(world: World) -> None:
