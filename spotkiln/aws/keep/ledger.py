@@ -24,7 +24,7 @@ from spotkiln.release.ledger import (
     left_behind,
 )
 from spotkiln.release.release import LedgerEntry
-from spotkiln.serve.fleet import Fleet, State
+from spotkiln.serve.fleet import State
 from spotkiln.target import Instance
 
 if TYPE_CHECKING:
@@ -75,10 +75,11 @@ def _parts(aws: Aws, release: str, noted: Mapping[str, set[str]]) -> list[Made]:
 
 def _fleets(
     aws: Aws, release: str, noted: Mapping[str, set[str]]
-) -> tuple[list[Made], list[Fleet]]:
-    """The release's fleets, and what became of them. A fleet whose end has begun counts as gone:
-    its instances are listed on their own."""
-    made, found = [], []
+) -> tuple[list[Made], list[Instance]]:
+    """What became of the release's fleets, and their instances. A fleet whose end has begun counts
+    as gone: its instances are listed on their own. So are those of a fleet that AWS does not list
+    yet."""
+    made, members = [], []
     for one in launchers(aws).each:
         asked = noted.get(one.resource, set())
         fleets = [x for x in one.listing() if x.release == release or x.id in asked]
@@ -88,14 +89,12 @@ def _fleets(
         ]
         unseen = asked - {x.id for x in fleets}
         made += [Made(kind=one.resource, id=x, exists=False) for x in unseen]
-        found += fleets
-    return made, found
+        members += [x for name in {*asked, *(f.id for f in fleets)} for x in one.members(name)]
+    return made, members
 
 
-def _instances(aws: Aws, release: str, asked: set[str], fleets: list[Fleet]) -> list[Instance]:
-    each = launchers(aws)
-    found = instances.builders_of(aws, release)
-    found += [one for fleet in fleets for one in each.members(fleet)]
+def _instances(aws: Aws, release: str, asked: set[str], members: list[Instance]) -> list[Instance]:
+    found = [*instances.builders_of(aws, release), *members]
     known = {one.id for one in found}
     return found + instances.by_id(aws, asked - known)
 
@@ -163,8 +162,8 @@ def read_back(aws: Aws, release: str, name: str, asked: Iterable[Key]) -> list[M
     def of(kind: str) -> set[str]:
         return noted.get(kind, set())
 
-    made, fleets = _fleets(aws, release, noted)
-    machines = _instances(aws, release, of(INSTANCE), fleets)
+    made, members = _fleets(aws, release, noted)
+    machines = _instances(aws, release, of(INSTANCE), members)
     made += [Made(kind=INSTANCE, id=one.id, exists=one.stays, owner=one.fleet) for one in machines]
     unseen = of(INSTANCE) - {one.id for one in machines}
     made += [Made(kind=INSTANCE, id=one, exists=False) for one in unseen]
