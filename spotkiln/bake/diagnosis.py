@@ -67,6 +67,11 @@ def _asked(answer: Answer, expected: str) -> str:
     return f"{answer.url} was answered with {answer.status}{to}; {expected} was expected"
 
 
+def _unexpected(facts: Facts) -> int:
+    """The status of an answer that the health check does not take; 0 if there was none."""
+    return 0 if facts.answer.fits(facts.expected) else facts.answer.status
+
+
 def _app_unit(facts: Facts) -> Unit | None:
     return next((one for one in facts.units if one.name == f"{facts.app}.service"), None)
 
@@ -90,7 +95,7 @@ def _out_of_memory(facts: Facts) -> Diagnosis | None:
 
 def _redirected(facts: Facts) -> Diagnosis | None:
     answer = facts.answer
-    if answer.status not in REDIRECTS:
+    if _unexpected(facts) not in REDIRECTS:
         return None
     detail = _asked(answer, facts.expected)
     permanent = answer.status in {301, 308}
@@ -113,12 +118,11 @@ def _redirected(facts: Facts) -> Diagnosis | None:
 
 
 def _host_refused(facts: Facts) -> Diagnosis | None:
-    answer = facts.answer
-    if answer.status not in {400, 403, 421}:
+    if _unexpected(facts) not in {400, 403, 421}:
         return None
     return Diagnosis(
         summary="it refuses the health check, as an application does that checks the host's name",
-        detail=_asked(answer, facts.expected),
+        detail=_asked(facts.answer, facts.expected),
         resolution="The load balancer asks with the machine's own address as Host. Let the health "
         "path answer for every host (Rails: config.host_authorization = {exclude: ...}; Django: "
         "the machine's own address in ALLOWED_HOSTS; others: their trusted hosts)",
@@ -126,17 +130,16 @@ def _host_refused(facts: Facts) -> Diagnosis | None:
 
 
 def _no_such_path(facts: Facts) -> Diagnosis | None:
-    answer = facts.answer
-    if answer.status not in {401, 404, 405}:
-        return None
     why = {
         401: "its health path wants a login",
         404: "it has no such path",
         405: "its health path does not take GET",
-    }[answer.status]
+    }.get(_unexpected(facts))
+    if why is None:
+        return None
     return Diagnosis(
         summary=why,
-        detail=_asked(answer, facts.expected),
+        detail=_asked(facts.answer, facts.expected),
         resolution="Give it a path that answers anybody's GET once it can serve, and name that in "
         "`health_path` and in the target group's health check",
     )
@@ -165,6 +168,9 @@ def _never_told(facts: Facts) -> Diagnosis | None:
     if not unit or unit.kind != "notify" or unit.state == "active":
         return None
     if not facts.answer.status and unit.result != "protocol":
+        return None
+    # One that ended by itself may have told before.
+    if unit.result not in {SUCCESS, "timeout", "protocol"}:
         return None
     return Diagnosis(
         summary="it serves, but does not tell systemd that it is ready",
@@ -196,10 +202,11 @@ def _listens_elsewhere(facts: Facts) -> Diagnosis | None:
 
 def _too_slow(facts: Facts) -> Diagnosis | None:
     unit = facts.unit
-    if unit is None:
+    # What a machine is for it is told by the metadata service, whatever the application does.
+    if unit is None or unit.name.endswith("-role.service"):
         return None
-    still = facts.where is Where.TESTER and (unit.state, unit.sub) == ("activating", "start")
-    if unit.result != "timeout" and not still:
+    starts = (unit.state, unit.sub) == ("activating", "start") and not unit.bad
+    if unit.result != "timeout" and not (starts and facts.where is Where.TESTER):
         return None
     migrates = unit.name.endswith("-migrate.service")
     limit = "migrate_seconds" if migrates else "start_seconds"

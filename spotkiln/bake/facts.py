@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Self
 
+from spotkiln.bake.source import without_credentials
 from spotkiln.markup import visible
 from spotkiln.noun import Noun
 
@@ -105,6 +106,13 @@ class Answer(Noun):
     location: str = ""
     trouble: str = ""
 
+    def fits(self, expected: str) -> bool:
+        """Whether a matcher takes its status: numbers and ranges, with commas between them."""
+        ranges = (part.partition("-") for part in expected.split(","))
+        return any(
+            _number(low) <= self.status <= _number(high or low) for low, _, high in ranges if low
+        )
+
 
 class Facts(Noun):
     """`lines` are the end of what was said, by who said it: a unit's identifier, `systemd`, or
@@ -193,22 +201,25 @@ def facts_of(
 
 def _in_a_loop(unit: Unit, said: Unit | None, *, seen: bool) -> Unit:
     """One that systemd starts again and again shows nothing, at this moment, of how it fails: then
-    its lines tell. `seen`: it has answered, or listens now, and so does not fail."""
-    starts_again = unit.state == "activating" or unit.restarts > 0
-    if not said or not said.bad or unit.bad or seen or not starts_again:
+    its lines tell. `seen`: it has answered, or listens now; one that is active then does not fail.
+    """
+    if not said or not said.bad or unit.bad:
+        return unit
+    if unit.state != "activating" and (seen or not unit.restarts):
         return unit
     failed = {"result": said.result, "ending": said.ending, "status": said.status}
     return unit.model_copy(update=failed)
 
 
 def journal_lines(text: str) -> tuple[tuple[str, str], ...]:
-    """Who said what, from a journal or a console. A line of another form continues the last."""
+    """Who said what, from a journal or a console, without passwords in addresses. A line of another
+    form continues the last."""
     found: list[tuple[str, str]] = []
     who = ""
     for line in visible(text).splitlines()[-LINES_KEPT:]:
         match = JOURNAL.match(line)
         who = match[1] if match else who
-        found.append((who, match[2] if match else line.strip()))
+        found.append((who, without_credentials(match[2] if match else line.strip())))
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from spotkiln.bake.facts import COMMAND, LINES_KEPT, Facts, Where, facts_of
 from spotkiln.bake.infra import HealthCheck
 from spotkiln.bake.junit import TestReport, read_report, require_green
 from spotkiln.bake.packer_output import PackerRun
+from spotkiln.bake.source import without_credentials
 from spotkiln.errors import (
     BuildFailed,
     InfrastructureError,
@@ -109,7 +110,8 @@ def _end(said: list[str]) -> str:
 
 
 def _log(path: Path) -> list[str]:
-    return [line.rstrip() for line in visible(_text(path)).splitlines() if line.strip()]
+    text = without_credentials(visible(_text(path)))
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
 def _text(path: Path) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from spotkiln.bake.source import without_credentials
 from spotkiln.markup import visible
 
 # Output comes in whatever size: this much is read at once, a longer line is cut into several,
@@ -91,6 +92,10 @@ def parse_line(line: str) -> Event | None:
     return Event(target=parts[1], kind=parts[2], data=data)
 
 
+def _told(line: bytes) -> str:
+    return without_credentials(visible(line.decode(errors="replace")))
+
+
 class Reader:
     """Follows the output file line by line, and sorts what it reads into a PackerRun."""
 
@@ -107,7 +112,7 @@ class Reader:
         if len(self._rest) > CHUNK_BYTES:
             lines, self._rest = [*lines, self._rest], b""
         for line in lines:
-            self._take(visible(line.decode(errors="replace")))
+            self._take(_told(line))
         return bool(chunk)
 
     def close(self) -> None:
@@ -115,7 +120,7 @@ class Reader:
         with self._file:
             while self.read():
                 pass
-            self._take(visible(self._rest.decode(errors="replace")))
+            self._take(_told(self._rest))
 
     def _take(self, line: str) -> None:
         event = parse_line(line)

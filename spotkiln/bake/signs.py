@@ -15,6 +15,8 @@ Words = tuple[str, str]
 Tell = Callable[[re.Match[str], Facts], Words]
 
 SETTING = r"[A-Z][A-Z0-9_]{2,}"
+# A name in the middle of a sentence: without an underscore it may be no variable.
+NAMED = r"[A-Z][A-Z0-9]*_[A-Z0-9_]+"
 LIBRARY = r"lib[\w.+-]+\.so[\w.]*"
 MEMORY = {
     Where.BUILDER: "Choose a larger type for the builder: `build.instance_type`",
@@ -28,6 +30,8 @@ ENVIRONMENT = {
     "machine that tests",
     Where.SERVER: "`environment`",
 }
+# A line that calls itself one: whoever says it goes on.
+WARNING = re.compile(r"\bwarn(?:ing)?\b", re.IGNORECASE)
 
 
 class Sign:
@@ -38,7 +42,7 @@ class Sign:
         self._pattern = re.compile("|".join(patterns))
 
     def read(self, line: str, facts: Facts) -> Words | None:
-        found = self._pattern.search(line)
+        found = None if WARNING.search(line) else self._pattern.search(line)
         return self._tell(found, facts) if found else None
 
 
@@ -152,6 +156,14 @@ def _program(match: re.Match[str], _: Facts) -> Words:
 
 
 def _dependency(match: re.Match[str], _: Facts) -> Words:
+    if _caught(match).startswith((".", "/")):
+        return (
+            f"there is no file {_caught(match)}",
+            (
+                "Commit it, or let `build` make it; if it is what is started, name in `start` one "
+                "that is there"
+            ),
+        )
     return (
         f"its dependency {_caught(match)} is not installed",
         (
@@ -232,8 +244,9 @@ SIGNS = (
         rf"Could not resolve placeholder '({SETTING})'",
         rf"[Mm]issing (?:required )?(?:environment|env) var(?:iable)?s?:? ['\"`]?({SETTING})",
         rf"line \d+: ({SETTING}): (?:unbound variable|parameter)",
-        rf"\b({SETTING})['\"`]? (?:environment variable )?(?:is not set|must be set|is required"
-        r"|is missing|is undefined)",
+        rf"\b({SETTING})['\"`]? (?:environment variable )?(?:is not set|must be set)",
+        rf"\b({SETTING})['\"`]? environment variable is (?:required|missing|undefined)",
+        rf"\b({NAMED})['\"`]? is (?:required|missing|undefined)",
         rf"[Ee]nvironment variable ['\"`]?({SETTING})['\"`]? (?:is )?(?:not set|missing|required)",
     ),
     Sign(
@@ -259,7 +272,7 @@ SIGNS = (
         r"No interpreter found for Python",
         r"The engine \"node\" is incompatible",
         r"Not compatible with your version of node",
-        r"EBADENGINE.*(?:required|current|Unsupported)",
+        r"(?:ERR!|error) code EBADENGINE",
         r"Node\.js version .+ is required",
         r"go\.mod requires go >= ",
         r"note: module requires Go ",

@@ -55,7 +55,8 @@ def without_password(url: str) -> str:
 def without_credentials(text: str) -> str:
     """Words of others without what is secret in the addresses among them: a password, even one
     that holds a slash; the user, who may be a token; what a query calls a secret."""
-    text = re.sub(r"://[^/@\s'\":]+:[^\s'\"]*@", "://", text)
+    # What stands between a colon and a slash, if it is a number, is a port.
+    text = re.sub(r"://[^/@\s'\":]*:(?!\d+/)[^\s'\"]*@", "://", text)
     text = re.sub(r"://[^/@\s'\"]+@", "://", text)
     return re.sub(r"(?i)([?&][\w-]*(?:token|key|secret|password)[\w-]*=)[^&\s'\"]+", r"\1...", text)
 

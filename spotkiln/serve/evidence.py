@@ -7,6 +7,7 @@ from spotkiln import tags as t
 from spotkiln.bake.diagnosis import diagnose
 from spotkiln.bake.facts import Answer, Facts, Where, journal_lines, units_said
 from spotkiln.bake.infra import HealthCheck
+from spotkiln.bake.source import without_credentials
 from spotkiln.noun import Noun
 from spotkiln.serve.ending import ending
 from spotkiln.serve.gate import BLAMES_IMAGE, Verdict
@@ -101,8 +102,9 @@ def failing_first(
 
 def last_lines(text: str, characters: int = CONSOLE_CHARACTERS) -> str:
     """The end of a console, where the application's own lines are: whole lines, without a
-    terminal's control characters."""
+    terminal's control characters and without passwords in addresses."""
     clean = ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    clean = without_credentials(clean)
     if len(clean) <= characters:
         return clean
     return clean[-characters:].partition("\n")[2] or clean[-characters:]

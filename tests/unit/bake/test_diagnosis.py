@@ -280,6 +280,57 @@ def test_what_is_not_known_is_not_guessed(changes: dict[str, Any]) -> None:
     assert diagnose(facts(**changes)) is None
 
 
+def test_an_answer_that_is_expected_is_not_the_cause() -> None:
+    waits = units(kind="notify", state="activating", sub="start")
+    for expected, status in [("200-399", 302), ("200,404", 404), ("400", 400)]:
+        found = diagnose(facts(expected=expected, answer=answered(status), units=waits))
+        assert found
+        assert "does not tell systemd" in found.summary
+
+
+def test_one_that_answered_before_it_ended_has_told_systemd() -> None:
+    failed = units(kind="notify", state="failed", result="exit-code", ending="exited", status=1)
+    assert diagnose(facts(units=failed, answer=answered(500))) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "result", "told"),
+    [("exited, status=1/FAILURE", "exit-code", ""), ("killed, status=15/TERM", "timeout", "tell")],
+)
+def test_one_that_answered_and_is_started_again(code: str, result: str, told: str) -> None:
+    text = (
+        "[units]\nId=shop.service\nType=notify\nActiveState=activating\nSubState=start\n"
+        "NRestarts=2\n[answer]\nurl=http://10.0.0.5:8080/\nstatus=500\n"
+    )
+    said = (
+        "2026-11-26T01:00:46+0000 shop systemd[1]: shop.service: Main process exited, "
+        f"code={code}\n"
+        f"2026-11-26T01:00:46+0000 shop systemd[1]: shop.service: Failed with result '{result}'.\n"
+    )
+    found = facts_of(text, said, app="shop", where=Where.TESTER, port=8080, expected="200")
+    assert found.unit
+    assert found.unit.result == result
+    cause = diagnose(found)
+    assert told in (cause.summary if cause else "")
+    assert bool(cause) == bool(told)
+
+
+def test_a_machine_that_does_not_find_out_its_role_is_no_slow_application() -> None:
+    role = Unit(name="shop-role.service", state="failed", result="timeout")
+    assert diagnose(facts(units=(role,))) is None
+
+
+def test_a_password_in_an_address_is_not_told() -> None:
+    said = (
+        "2026-11-26T01:00:46+0000 shop-i-1 shop[655]: Error 111 connecting to "
+        "redis://:hush@cache:6379/0. Connection refused.\n"
+    )
+    text = "[units]\nId=shop.service\nType=exec\nActiveState=failed\nResult=exit-code\n"
+    found = facts_of(text, said, app="shop", where=Where.TESTER, port=8080, expected="200")
+    assert "redis://cache:6379" in account(found)
+    assert "hush" not in account(found) + last_lines(found)
+
+
 def test_what_it_answers_counts_more_than_what_it_has_said() -> None:
     """It serves: a line of its start is no longer the reason."""
     lines = (("shop", "TOKEN is not set"),)

@@ -146,6 +146,13 @@ def test_a_known_cause_of_failed_tests_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_a_password_in_an_address_is_not_told(tmp_path: Path) -> None:
+    log = "Looking in https://ann:hush@index.example/simple\nTOKEN is not set\n"
+    error = failed(tmp_path, 10, log=log)
+    assert "https://index.example/simple" in str(error)
+    assert "hush" not in str(error)
+
+
 def test_a_unit_that_does_not_serve_is_told_with_its_last_lines(tmp_path: Path) -> None:
     error = failed(tmp_path, 30, junit="", log="test: waited\n", journal=JOURNAL, facts=FACTS)
     assert isinstance(error, UnitFailed)

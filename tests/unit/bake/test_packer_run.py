@@ -172,6 +172,12 @@ def test_control_characters_of_a_test_run_reach_no_log(tmp_path: Path) -> None:
     assert found.output == heard == ["abred", " 1 %", " 2 %"]
 
 
+def test_a_password_in_an_address_reaches_no_log(tmp_path: Path) -> None:
+    heard: list[str] = []
+    found = run(tmp_path, "echo 'npm error 401 https://ann:hush@npm.example/x'", heard.append)
+    assert found.output == heard == ["npm error 401 https://npm.example/x"]
+
+
 # How it is started.
 
 

@@ -33,11 +33,29 @@ def test_a_known_message_has_its_own_sentence(said: dict[str, str]) -> None:
         "npm WARN deprecated request@2.88.2",
         "Using config from the environment",
         "Killed 3 old sessions"[7:],
+        # It goes on after these.
+        "npm WARN EBADENGINE   required: { node: '>=20' },",
+        "npm warn EBADENGINE Unsupported engine {",
+        "WARNING: SENTRY_DSN is not set, errors are not reported",
+        "W, [2026-11-26T01:02:03 #42]  WARN -- : REDIS_URL is missing, jobs run at once",
+        '{"level":"warn","msg":"EROFS: read-only file system, open \'/srv/shop/x/y\'"}',
+        # No variables.
+        "FATAL: SSL is required",
+        "the header of the PDF is missing",
     ],
 )
 def test_what_tells_nothing_has_none(line: str) -> None:
     lines = ((COMMAND, line),)
     assert diagnose(Facts(app="shop", where=Where.TESTER, lines=lines)) is None
+
+
+@pytest.mark.parametrize("name", ["/srv/shop/dist/server.js", "./generated/client", "../shared"])
+def test_a_file_that_is_not_there_is_no_dependency(name: str) -> None:
+    lines = ((COMMAND, f"Error: Cannot find module '{name}'"),)
+    found = diagnose(Facts(app="shop", where=Where.TESTER, lines=lines))
+    assert found
+    assert found.summary == f"there is no file {name}"
+    assert "`build`" in found.resolution
 
 
 def test_a_folder_is_told_from_the_applications_own_top() -> None:

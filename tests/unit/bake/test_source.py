@@ -64,6 +64,8 @@ def test_addresses_fit_for_a_log(url: str, shown: str) -> None:
         ("no https://h/x?Private_Token=abc&a=b", "no https://h/x?Private_Token=...&a=b"),
         ("git@git.example:app is as it was", "git@git.example:app is as it was"),
         ("http://h:8080/a/b", "http://h:8080/a/b"),
+        ("404 - GET http://h:4873/@corp%2fui", "404 - GET http://h:4873/@corp%2fui"),
+        ("no answer of redis://:hu/sh@cache:6379/0", "no answer of redis://cache:6379/0"),
     ],
 )
 def test_no_credentials_of_an_address_among_words(said: str, told: str) -> None:

@@ -37,6 +37,12 @@ def test_a_target_that_ec2_does_not_tell_of_is_not_lost() -> None:
     assert failing_first([], [target("i-1")]) == ((), (target("i-1"),))
 
 
+def test_a_password_in_an_address_is_not_kept() -> None:
+    assert last_lines("no answer of redis://:hush@cache:6379\n") == (
+        "no answer of redis://cache:6379\n"
+    )
+
+
 def test_the_last_lines_are_whole_ones() -> None:
     assert last_lines("first\nsecond\nthird", 10) == "third"
     assert last_lines("short", 10) == "short"
