@@ -63,6 +63,10 @@ async def _begin(api: Api, start: Start) -> StartedRun:
     return StartedRun(deployment=start.name, id=run.id, url=url)
 
 
+def _refusal(error: PrefectRefused) -> str:
+    return f"Prefect refused the run ({error.code}): {error.said[:300]}"
+
+
 class HandOver:
     """Called with each push. `hooks` says whose word counts for which repository."""
 
@@ -81,9 +85,19 @@ class HandOver:
             return Handled(ignored=f"{stands}: a newer push of {push.what} was accepted already")
         back = stands is Place.BACK
         wanted = plan(push, await self._listeners(api), self._hooks, goes_back=back)
-        runs = tuple([await _begin(api, one) for one in wanted.starts])
+        runs, refused = [], [wanted.refused]
+        for one in wanted.starts:
+            try:
+                runs.append(await _begin(api, one))
+            except PrefectRefused as error:
+                refused.append(f"{_refusal(error)} ({one.name})")
         await tell(api, push, wanted.concerns)
-        return Handled(runs=runs, ignored=wanted.ignored, refused=wanted.refused)
+        return Handled(
+            runs=tuple(runs),
+            ignored=wanted.ignored,
+            refused="; ".join(filter(None, refused)),
+            newest=True,
+        )
 
     async def __call__(self, push: Push, known: list[Push]) -> Handled:
         """What became of the push in Prefect. `known` are the pushes of the same ref before it.
@@ -98,7 +112,7 @@ class HandOver:
             async with connect() as api:
                 return await self._do(api, push, known)
         except PrefectRefused as error:
-            return Handled(refused=f"Prefect refused the run ({error.code}): {error.said[:300]}")
+            return Handled(refused=_refusal(error))
         except NotInPrefect as error:
             # The deployment was deleted meanwhile: at the next try it is not listed any more.
             raise InfrastructureError(str(error)) from error

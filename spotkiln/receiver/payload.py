@@ -72,9 +72,16 @@ class _Head(BaseModel):
 class _Commit(BaseModel):
     id: str = ""
     message: str | None = None
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    modified: tuple[str, ...] = ()
+    added: tuple[str, ...] | None = None
+    removed: tuple[str, ...] | None = None
+    modified: tuple[str, ...] | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Those that it touches; none if they are not told."""
+        if self.added is None or self.removed is None or self.modified is None:
+            return ()
+        return (*self.added, *self.removed, *self.modified)
 
 
 class _Pusher(BaseModel):
@@ -113,13 +120,16 @@ class _Payload(BaseModel):
     @property
     def paths(self) -> tuple[str, ...] | None:
         """Only GitHub says whether the branch goes on from where it was; what a forced push has
-        taken away is in no list. Its list of commits ends at 2,048."""
+        taken away is in no list. Its list of commits ends at 2,048. A commit without files may be
+        a merge that does not show what it changes."""
         commits = self.commits or ()
         if self.forced is not False or self.created or not self.before.strip("0"):
             return None
         if not 0 < len(commits) < MOST_COMMITS:
             return None
-        found = {x for one in commits for x in (*one.added, *one.removed, *one.modified)}
+        if not all(one.files for one in commits):
+            return None
+        found = {x for one in commits for x in one.files}
         return tuple(sorted(found)) if len(found) <= MOST_PATHS else None
 
     def told(self) -> Told:

@@ -74,11 +74,13 @@ class StartedRun(Noun):
 
 
 class Handled(Noun):
-    """What became of a delivery."""
+    """What became of a delivery. `newest`: it was the newest of its ref, and not one that came too
+    late."""
 
     runs: tuple[StartedRun, ...] = ()
     ignored: str = ""
     refused: str = ""
+    newest: bool = False
 
 
 class Delivery(BaseModel):
@@ -142,7 +144,7 @@ class Spool:
 
     def accept(self, push: Push) -> Delivery:
         """Keep the push; on return it is on the disk. A push that came before is the same delivery
-        again: if it started something, nothing changes; if not, it is decided anew."""
+        again: if it started all that it should, nothing changes; if not, it is decided anew."""
         key = _key(push)
         known = next(self._select(SAME, *key), None)
         if known is None:
@@ -151,7 +153,7 @@ class Spool:
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (uuid4().hex, push.model_dump_json(), *key),
             )
-        elif known.outcome and not known.outcome.runs:
+        elif known.outcome and (known.outcome.refused or not known.outcome.runs):
             # It goes to the end of the line: what came after it may have started already.
             self._db.execute(
                 "UPDATE deliveries SET number = (SELECT max(number) + 1 FROM deliveries), "
@@ -187,22 +189,38 @@ class Spool:
 
     def before(self, delivery: Delivery) -> list[Push]:
         """The pushes of the same ref that came before it and started, or may start, something;
-        oldest first."""
+        oldest first. The one that it goes on from is among them even if it started nothing: else a
+        ref that is set back from there would look like a push that came late."""
         found = self._select(
             "repository = ? AND ref = ? AND number < ? ORDER BY number",
             *(delivery.push.repositories[0], delivery.push.ref, delivery.number),
         )
-        return [x.push for x in found if x.outcome is None or x.outcome.runs]
+        start = delivery.push.before
+        return [
+            one.push
+            for one in found
+            if one.outcome is None
+            or one.outcome.runs
+            or (one.outcome.newest and one.push.after == start)
+        ]
 
     def follows(self, delivery: Delivery) -> bool:
-        """Did it come that the ref was set to what this push found there? Else something was
-        pushed between that nobody here knows of."""
+        """Whether all that the same hook told of the ref before has been handled, and the push goes
+        on from there. Else something was pushed between that started nothing here."""
         push = delivery.push
         found = self._select(
-            "repository = ? AND ref = ? AND after = ? AND number < ?",
-            *(push.repositories[0], push.ref, push.before, delivery.number),
+            "repository = ? AND ref = ? AND secret = ? AND number < ? ORDER BY number DESC",
+            *(push.repositories[0], push.ref, push.secret, delivery.number),
         )
-        return any(not (one.outcome and one.outcome.refused) for one in found)
+        last: Delivery | None = None
+        for one in found:
+            if one.outcome is None:
+                return False
+            if one.outcome.runs or one.outcome.newest or one.outcome.refused:
+                last = last or one
+        if last is None or last.outcome is None:
+            return False
+        return not last.outcome.refused and last.push.after == push.before
 
     def passed(self, delivery: Delivery) -> bool:
         """Whether it was tried for so long that a newer push of the same ref started something

@@ -63,16 +63,18 @@ def test_a_push_to_a_branch(host: Host) -> None:
     )
 
 
+def told(files: list[str]) -> dict[str, Any]:
+    """One commit."""
+    return {"id": COMMIT, "added": [], "removed": [], "modified": files}
+
+
 def commits(*files: str) -> list[dict[str, Any]]:
-    return [{"id": COMMIT, "added": [], "removed": [], "modified": [one]} for one in files]
+    return [told([one]) for one in files]
 
 
 def test_the_files_that_a_push_touches() -> None:
-    told = [
-        {"id": BEFORE, "added": ["web/b"], "removed": ["api/c"], "modified": []},
-        {"id": COMMIT, "added": [], "removed": [], "modified": ["README.md", "web/b"]},
-    ]
-    found = parsed("github-push", commits=told)
+    first = {"id": BEFORE, "added": ["web/b"], "removed": ["api/c"], "modified": []}
+    found = parsed("github-push", commits=[first, told(["README.md", "web/b"])])
     assert isinstance(found, Push)
     assert found.paths == ("README.md", "api/c", "web/b")
 
@@ -89,7 +91,12 @@ def test_the_files_that_a_push_touches() -> None:
         # The list is cut off there, and as many may be all.
         {"commits": commits(*(["README.md"] * 2048))},
         {"commits": commits(*(f"{number}" for number in range(2047))) * 2},
-        {"commits": [{"id": COMMIT, "modified": [str(x) for x in range(5001)]}]},
+        {"commits": [told([str(x) for x in range(5001)])]},
+        # As Gitea's test of a hook has them.
+        {"commits": [{"id": COMMIT, "added": None, "removed": None, "modified": None}]},
+        {"commits": [{"id": COMMIT, "modified": ["README.md"]}]},
+        # A merge may show none of what it changes.
+        {"commits": [*commits("README.md"), told([])]},
     ],
 )
 def test_the_files_are_told_only_where_they_are_all(changes: dict[str, Any]) -> None:

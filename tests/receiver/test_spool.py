@@ -14,6 +14,7 @@ from spotkiln.poll import Backoff
 from spotkiln.receiver.drain import AWAY, BACKOFF, Drain, pause
 from spotkiln.receiver.spool import KEEP, TRIES, Delivery, Handled, Spool, StartedRun
 from spotkiln.start.hooks import Host
+from spotkiln.start.order import Place, place
 from spotkiln.start.push import Push
 from tests.receiver.service import commit
 
@@ -333,7 +334,7 @@ def handed_over(spool: Spool, *pushes: Push) -> list[tuple[str, ...] | None]:
 
     async def hand_over(push: Push, known: list[Push]) -> Handled:
         seen.append(push.paths)
-        return Handled(ignored="it touches nothing")
+        return Handled(ignored="it touches nothing", newest=True)
 
     async def finish() -> None:
         drain = Drain(spool, hand_over)
@@ -361,3 +362,70 @@ def test_nor_if_the_one_before_it_was_refused(spool: Spool) -> None:
     a, b, c = (commit() for _ in range(3))
     spool.finish(spool.accept(touching(a, b)), Handled(refused="Prefect refused the run"))
     assert handed_over(spool, touching(b, c)) == [None]
+
+
+OLDER = Handled(ignored="older than one that came before it")
+
+
+def signed(push: Push, secret: str) -> Push:
+    return push.model_copy(update={"secret": secret})
+
+
+def test_nor_while_the_one_before_it_waits(spool: Spool) -> None:
+    """That one will start nothing any more: a newer push has passed it."""
+    a, b, c = (commit() for _ in range(3))
+    first = spool.accept(touching(a, b))
+    for _ in range(TRIES):
+        spool.put_off(first, 1e12)
+    assert handed_over(spool, touching(b, c)) == [None]
+
+
+def test_nor_if_the_one_before_it_came_too_late(spool: Spool) -> None:
+    a, b, c, d = (commit() for _ in range(4))
+    spool.finish(spool.accept(touching(b, d)), STARTED)
+    spool.finish(spool.accept(touching(a, b)), OLDER)
+    assert handed_over(spool, touching(b, c)) == [None]
+
+
+def test_one_that_came_too_late_is_not_in_the_way(spool: Spool) -> None:
+    a, b, c, d = (commit() for _ in range(4))
+    spool.finish(spool.accept(touching(b, c)), STARTED)
+    spool.finish(spool.accept(touching(a, b)), OLDER)
+    assert handed_over(spool, touching(c, d)) == [("README.md",)]
+
+
+def test_nor_if_the_branch_had_moved_on_from_there(spool: Spool) -> None:
+    """Whatever took it back is lost."""
+    a, b, c, d = (commit() for _ in range(4))
+    for one in (touching(a, b), touching(b, c)):
+        spool.finish(spool.accept(one), STARTED)
+    assert handed_over(spool, touching(b, d)) == [None]
+
+
+def test_nor_if_only_another_hook_told_of_the_one_before_it(spool: Spool) -> None:
+    """Each hook is for other deployments."""
+    a, b, c = (commit() for _ in range(3))
+    spool.finish(spool.accept(signed(touching(a, b), "theirs")), STARTED)
+    assert handed_over(spool, signed(touching(b, c), "ours")) == [None]
+
+
+def test_the_one_just_before_it_is_known_though_it_started_nothing(spool: Spool) -> None:
+    """Or a branch that is set back after it would be taken for late."""
+    a, b, c, d = (commit() for _ in range(4))
+    sent = [push(a, b), push(b, c), push(c, d)]
+    for one, outcome in zip(
+        sent, [STARTED, STARTED, Handled(ignored="it touches nothing", newest=True)], strict=True
+    ):
+        spool.finish(spool.accept(one), outcome)
+    back = push(d, b)
+    known = spool.before(spool.accept(back))
+    assert known == sent
+    assert place(back, known) is Place.BACK
+    # But an older one that is sent once more may still start something.
+    assert spool.before(spool.accept(push(commit(), a))) == [*sent[:2], back]
+
+
+def test_what_was_refused_in_part_is_decided_anew(spool: Spool) -> None:
+    sent = push()
+    spool.finish(spool.accept(sent), STARTED.model_copy(update={"refused": "409"}))
+    assert spool.accept(sent).outcome is None

@@ -99,6 +99,26 @@ def test_a_refusal_is_final(prefect: FakeApi, code: int) -> None:
     assert "hush" not in found.refused
 
 
+def test_what_prefect_refuses_of_one_application_is_not_in_the_way_of_others(
+    prefect: FakeApi,
+) -> None:
+    app = {"repository": f"https://{SHOP}", "folder": "api"}
+    tags = ["push:branch=main"]
+    api = told.deployment("api", tags=tags, parameters={"app": app})
+    prefect.answers["POST /deployments/filter"] = lambda _: (200, [api, LISTENING])
+    refusing = f"POST /deployments/{api['id']}/create_flow_run"
+    prefect.answers[refusing] = lambda _: (409, {"detail": "no such field"})
+    found = handed_over()
+    assert [one.deployment for one in found.runs] == ["release/shop"]
+    assert found.refused.startswith("Prefect refused the run (409): ")
+    assert "release/api" in found.refused
+
+
+def test_whether_a_push_was_the_newest_is_kept(prefect: FakeApi) -> None:
+    assert handed_over(push(ref="refs/heads/other")).newest
+    assert not handed_over(push(A, B), [push(A, B), push(B, C)]).newest
+
+
 @pytest.mark.parametrize("code", [404, 401, 500])
 def test_what_fails_at_one_push_is_tried_again(prefect: FakeApi, code: int) -> None:
     prefect.answers[CREATE] = lambda _: (code, {"detail": "x"})
