@@ -3,6 +3,7 @@
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.responses import DeploymentResponse
 
+from spotkiln.errors import NotInPrefect
 from spotkiln.prefect_api.connection import Api
 from spotkiln.start.deployment import Deployment
 
@@ -37,6 +38,8 @@ async def find(api: Api, flow: str, name: str) -> Deployment:
         NotInPrefect: there is none.
     """
     full = f"{flow}/{name}"
+    if "/" in name:
+        raise NotInPrefect(f"no deployment {full} in Prefect: no name of one has a slash")
     found = await api.ask(
         f"find the deployment {full}", lambda client: client.read_deployment_by_name(full)
     )

@@ -46,6 +46,9 @@ def test_a_deployment_is_told_by_its_full_name(fake: FakeApi) -> None:
     assert (found.tags, found.parameters) == (("push:branch=main",), {"app": {"name": "shop"}})
     with pytest.raises(NotInPrefect, match="find the deployment release/web"):
         ask(deployment.find, "release", "web")
+    # Prefect's client would say ValueError.
+    with pytest.raises(NotInPrefect, match="rollback/shop"):
+        ask(deployment.find, "release", "rollback/shop")
 
 
 def test_a_run_is_told_with_its_state_and_its_pause(fake: FakeApi) -> None:
