@@ -22,6 +22,10 @@ NOBODY = "nobody, in time"
 # Prefect has a deadline of its own, and calls a run failed that passes it. It is so much later than
 # ours, so that it matters only if there is no worker.
 GRACE = timedelta(days=7)
+NOBODY_WAS_ASKED = (
+    "nobody was asked for the approval, for there was nothing to do; that has changed: start it "
+    "again to be asked"
+)
 
 
 class Question(Noun):

@@ -20,10 +20,11 @@ from spotkiln.target import DRAIN_SLACK_SECONDS
 class Plan(Noun):
     """What a release would do.
 
-    `image` is the one to reuse; empty if one would be baked. `why` and `differ` say why. `serving`
-    is the fleet that serves now, and `retire` are the fleets that would go. The seconds count from
-    the launch until the old servers have drained. Prices are in USD per hour; `both` is the price
-    while old and new servers run side by side, as if the old ones were of the same types.
+    `image` is the one to reuse; empty if one would be baked. `why` and `differ` say why, and
+    `files_serve` whether what serves was made from these very files. `serving` is the fleet that
+    serves now, and `retire` are the fleets that would go. The seconds count from the launch until
+    the old servers have drained. Prices are in USD per hour; `both` is the price while old and new
+    servers run side by side, as if the old ones were of the same types.
 
     In words for people: `launch` is what EC2 is asked for, `foreign` what serves and is not ours,
     `quotas` where the account may have no room, `held` why a release would do nothing after a
@@ -39,6 +40,7 @@ class Plan(Noun):
     image: str
     why: str
     differ: tuple[str, ...]
+    files_serve: bool = False
     unchanged: bool
     capacity: int
     launch: str
@@ -96,6 +98,7 @@ def make_plan(
         image=found.image.id if found.image else "",
         why=found.why,
         differ=found.differ,
+        files_serve=found.files_serve,
         unchanged=unchanged,
         capacity=size.spec.capacity,
         launch=size.in_words,

@@ -74,6 +74,16 @@ def why_held(book: Book) -> str:
     return "" if spec.even_if_held else hold.reason(book.serving, book.commit)
 
 
+def why_untouched(book: Book, *, files_serve: bool) -> str:
+    """Why a push is no reason to release this one of several applications in a repository; empty if
+    it is. `files_serve`: what serves was made from these very files."""
+    spec, pushed = book.heading.spec, book.heading.trigger.kind == "push"
+    folder = spec.app.folder
+    if not (folder and pushed and files_serve) or spec.force:
+        return ""
+    return f"the push touches nothing in {folder}, nor what that depends on"
+
+
 def ending(book: Book, error: BaseException) -> tuple[Happening, ...]:
     """What is written of a release that was ended by an error."""
     if isinstance(error, EndsEarly):

@@ -34,6 +34,7 @@ from spotkiln.release.book import Answered, PlanShown, Resumed
 from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan
 from spotkiln.release.release import Approval, Outcome, Timing
+from spotkiln.release.summary import why_untouched
 from spotkiln.show.page import approval_text
 from spotkiln.tasks.release.plan import plan_release
 from spotkiln.tasks.release.run import ReleaseRun
@@ -153,7 +154,7 @@ def end_if_not_approved(run: ReleaseRun, job: Job) -> None:
     else:
         with run.timed("approval"):
             plan = plan_release(job)
-            if plan.unchanged:
+            if plan.unchanged or why_untouched(run.book, files_serve=plan.files_serve):
                 return
             answer = _ask(run, plan)
     run.note(Answered(answer=answer))

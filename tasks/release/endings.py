@@ -7,9 +7,9 @@ from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.reuse import Reuse
 from spotkiln.errors import EndsEarly
-from spotkiln.release.approval import changed_since_approval
+from spotkiln.release.approval import NOBODY_WAS_ASKED, changed_since_approval
 from spotkiln.release.release import Outcome
-from spotkiln.release.summary import why_held
+from spotkiln.release.summary import why_held, why_untouched
 from spotkiln.serve.fleet import Fleet
 from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.runs import newer_push
@@ -41,15 +41,17 @@ def end_if_unchanged(
 
 def end_if_untouched(run: ReleaseRun, choice: Reuse) -> None:
     """A push to a repository of several applications has touched nothing of this one."""
-    folder, pushed = run.spec.app.folder, run.book.heading.trigger.kind == "push"
-    if folder and pushed and choice.files_serve and not run.spec.force:
-        why = f"the push touches nothing in {folder}, nor what that depends on"
+    if why := why_untouched(run.book, files_serve=choice.files_serve):
         raise EndsEarly(Outcome.UNCHANGED, why)
 
 
 def end_if_changed_since_approval(
     run: ReleaseRun, image: Image | None, current: list[Fleet]
 ) -> None:
-    """The release would no longer do what a person approved."""
-    if why := changed_since_approval(run.book.approved, image, current):
+    """The release would no longer do what a person approved. Or there was nothing to do, so nobody
+    was asked, and now there is."""
+    approved = run.book.approved
+    if run.spec.approval.required and approved is None:
+        raise EndsEarly(Outcome.DECLINED, NOBODY_WAS_ASKED)
+    if why := changed_since_approval(approved, image, current):
         raise EndsEarly(Outcome.DECLINED, why)

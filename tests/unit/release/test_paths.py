@@ -27,6 +27,7 @@ from tests.unit.release.paths import (
     IMAGE,
     LAUNCH,
     LOOK_UP,
+    NEEDED,
     RETIRE,
     WAIT,
     World,
@@ -198,6 +199,26 @@ def test_nobody_is_asked_whether_nothing_shall_be_done(world: World) -> None:
     told = world.release(approval=ASKS)
     assert "ask" not in world.taken
     assert (told.outcome, told.approval) == ("unchanged", "")
+
+
+def test_nobody_is_asked_about_a_push_that_touches_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "started_by", lambda: Trigger(kind="push", by="ada"))
+    world.answers |= {"plan": plan(found=UNTOUCHED), "find image": UNTOUCHED}
+    told = world.release(app=WEB, approval=ASKS)
+    assert world.taken == [*LOOK_UP, "plan", *WAIT, *CHOOSE, *END]
+    assert told.outcome == "unchanged"
+
+
+@pytest.mark.parametrize("choice", [FOUND, NEEDED])
+def test_what_nobody_was_asked_about_is_not_released(world: World, choice: Reuse) -> None:
+    """There was nothing to do; then another release came first, or a server became unhealthy."""
+    world.answers |= {"plan": plan(unchanged=True), "find image": choice, "is unchanged": False}
+    told = world.release(approval=ASKS)
+    assert world.taken[-2:] == (["is unchanged", *END] if choice.image else ["find foreign", *END])
+    assert (told.outcome, told.approval) == ("declined", "")
+    assert "nobody was asked" in told.cause
 
 
 def test_the_world_changed_while_somebody_thought(world: World) -> None:
