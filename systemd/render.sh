@@ -69,11 +69,11 @@ render() {
   install -D -m 0644 /dev/stdin "$target/$2" <<<"$text"
 }
 
-# A part of a path, but not . or ..
-readonly part='([A-Za-z0-9_@+-]|\.[A-Za-z0-9_@+-])[A-Za-z0-9._@+-]*'
+# A part of a path, but not . or .. (spotkiln/bake/description.py).
+readonly part='([A-Za-z0-9_@+]|\.[A-Za-z0-9_@+-]|\.\.[A-Za-z0-9._@+-])[A-Za-z0-9._@+-]*'
 expect APP '[a-z][a-z0-9-]{0,31}'
 expect APP_USER '[a-z_][a-z0-9_-]{0,30}'
-expect FOLDER '/srv(/[A-Za-z0-9._@+][A-Za-z0-9._@+-]*)+'
+expect FOLDER "/srv(/$part)+"
 expect PORT '[0-9]{1,5}'
 expect TYPE 'notify|exec'
 expect MIGRATE_SECONDS '[0-9]{1,5}'

@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field, field_validator
 
-from spotkiln.bake.description import Description, Hardening, why_no_path
+from spotkiln.bake.description import FOLDER, Description, Hardening, why_no_path
 from spotkiln.noun import Noun
 
 # What the form in the Prefect UI refuses before anything is stored; the validators below say it
@@ -16,10 +16,6 @@ REPOSITORY = (
     rf"(?!.*{HTTP}://.*[@?#])"
 )
 REF = r"^(?!-)(?!.*(\.\.|@\{))[^\s~^:?*\[\\]+$"
-
-
-# Units name it, and scripts do.
-FOLDER = r"^(?!\.{1,2}(/|$))(?!.*/\.{1,2}(/|$))([A-Za-z0-9._@+][A-Za-z0-9._@+-]*(/(?!$)|$))*$"
 
 
 class Address(Noun):
@@ -52,7 +48,7 @@ class Address(Noun):
         description="Where in the repository the application is, such as apps/web; empty: at its "
         "top. Only this folder, and what its spotkiln.yaml says it depends on, is released.",
         max_length=250,
-        json_schema_extra={"pattern": FOLDER},
+        json_schema_extra={"pattern": rf"^({FOLDER})?$(?!\n)"},
     )
 
     @field_validator("repository")
@@ -83,7 +79,7 @@ class Address(Noun):
     @field_validator("folder")
     @classmethod
     def _is_folder(cls, folder: str) -> str:
-        if not re.search(FOLDER, folder) or (folder and why_no_path(folder)):
+        if folder and not re.fullmatch(FOLDER, folder):
             why = why_no_path(folder) or "letters, digits and . _ - + @ are what its names may have"
             raise ValueError(
                 f"expected a folder from the repository's top, such as apps/web, got {folder!r}: "

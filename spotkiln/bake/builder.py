@@ -73,6 +73,16 @@ class Builder(Noun):
 class BuildSettings(Builder):
     """The machine that bakes and tests."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_what_took_its_place(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "health_seconds" in given:
+            raise ValueError(
+                "health_seconds is gone: leave it out; how long the application may take to start, "
+                "in the test too, is its start_seconds, in spotkiln.yaml or as app.start_seconds"
+            )
+        return given
+
     def subnet_of(self, subnets: Sequence[str]) -> str:
         """Where it runs: the subnet that is given, else the load balancer's first."""
         return self.subnet or subnets[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.archive import pack
 from spotkiln.bake.gitcommand import GitFailed, git_says, run_git, text_of
-from spotkiln.bake.inside import look_inside
+from spotkiln.bake.inside import look_inside, require_folders
 from spotkiln.bake.precedence import Settled, settle
 from spotkiln.bake.source import Source, without_password
 from spotkiln.bake.worktree import SYMLINK, Entry, fill
@@ -122,11 +122,14 @@ def _read(asked: AppSpec, repository: Path, commit: str) -> tuple[Settled, list[
             f"{commit[:12]} has no folder {folder!r}: name one that it has, from the top"
         )
     prefix = f"{folder}/" if folder else ""
-    files = (text_of(one.path) for one in entries if one.mode != SYMLINK)
+    # A name that is no text is none that tells anything.
+    names = (one.path for one in entries if one.mode != SYMLINK)
+    files = (os.fsdecode(one) for one in names if os.fsencode(text_of(one)) == one)
     inside = look_inside(
         repository / folder, (x.removeprefix(prefix) for x in files if x.startswith(prefix)), prefix
     )
     settled = settle(asked, inside.description, inside.detected)
+    require_folders(repository / folder, settled.app.writable, prefix)
     outside = settled.app.depends_on
     if outside:
         entries = fill(repository, commit, [folder, *outside])

@@ -1,5 +1,6 @@
 """Inside: what the files of an application say of it: its spotkiln.yaml, and what is detected."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,6 +28,30 @@ def _text(path: Path) -> str:
     if path.stat().st_size > MOST_BYTES:
         return ""
     return path.read_bytes().decode(errors="replace").replace("\0", "\ufffd")
+
+
+def _no_folder(home: Path, path: str) -> str:
+    """The part of a path that something else than a folder has the place of; empty if none is."""
+    parts = path.split("/")
+    steps = ("/".join(parts[: number + 1]) for number in range(len(parts)))
+    return next(
+        (one for one in steps if os.path.lexists(home / one) and not (home / one).is_dir()), ""
+    )
+
+
+def require_folders(home: Path, writable: Iterable[str], called: str = "") -> None:
+    """A bake makes what is missing of the writable folders. `home` is where the application is,
+    `called` what comes before a name in errors.
+
+    Raises:
+        InputError: it could not make one.
+    """
+    for path in writable:
+        if wrong := _no_folder(home, path):
+            raise InputError(
+                f"writable names {path}, and {called}{wrong} is no folder, or a link to none: name "
+                "the folder that holds it, or move what is written into one of its own"
+            )
 
 
 def look_inside(folder: Path, names: Iterable[str], called: str = "") -> Inside:

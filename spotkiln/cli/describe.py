@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from spotkiln import __version__
 from spotkiln.bake.app import AppSpec
-from spotkiln.bake.inside import look_inside
+from spotkiln.bake.inside import look_inside, require_folders
 from spotkiln.bake.manifest import FILE
 from spotkiln.bake.place import Place, look_at
 from spotkiln.bake.precedence import Settled, settle
@@ -93,6 +93,7 @@ def check(path: Folder = Path(), /, *, as_json: Json = False) -> int:
     inside = look_inside(place.path, place.names, place.prefix)
     settled = settle(_asked(place), inside.description, inside.detected)
     _require_there(place, settled)
+    require_folders(place.path, settled.app.writable, place.prefix)
     found = Checked(
         file=place.prefix + FILE if inside.description is not None else "",
         kind=inside.detected.kind,

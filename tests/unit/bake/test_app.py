@@ -58,6 +58,11 @@ def test_folders(folder: str) -> None:
     assert re.search(form("folder")["pattern"], folder)
 
 
+def test_writable_folders_have_the_same_names_as_others() -> None:
+    names = ("web", ".apps/a_b-c+d@2", "a/..b", "a...b/c")
+    assert app(writable=names).writable == names
+
+
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
@@ -108,6 +113,9 @@ def test_folders(folder: str) -> None:
         ({"folder": "my apps/web"}, "letters, digits and"),
         ({"folder": "-web"}, "letters, digits and"),
         ({"folder": "%h"}, "letters, digits and"),
+        ({"folder": "web\n"}, "letters, digits and"),
+        ({"writable": ("-web",)}, "got '-web'"),
+        ({"writable": ("web\n",)}, "got 'web"),
         ({"folder": "./web"}, "write it as git does"),
         ({"folder": "web/"}, "write it as git does"),
         ({"writable": ("/etc",)}, "expected a folder of the application, .* got '/etc'"),
@@ -181,6 +189,11 @@ def test_a_release_says_where_the_mistake_is(bad: dict[str, Any], where: tuple[s
     with pytest.raises(ValidationError) as caught:
         ReleaseSpec.model_validate({"app": {"repository": "x"}, **bad})
     assert [error["loc"] for error in caught.value.errors()] == [where]
+
+
+def test_a_field_that_is_gone_says_what_took_its_place() -> None:
+    with pytest.raises(ValidationError, match=r"health_seconds is gone: .* start_seconds"):
+        ReleaseSpec.model_validate({"app": {"repository": "x"}, "build": {"health_seconds": 60}})
 
 
 @pytest.mark.parametrize("region", ["", "eu-west-1", "us-gov-west-1", "ap-southeast-4"])

@@ -1,5 +1,6 @@
 """What a commit says of itself, and what is released of an application in a folder."""
 
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,28 @@ def test_a_link_is_not_followed(repository: Path, name: str) -> None:
     commit(repository, {})
     source = taken(repository, "apps/api", start="./serve", build="make")
     assert "hush" not in source.model_dump_json()
+
+
+def test_a_name_that_is_no_text_tells_nothing(repository: Path) -> None:
+    """It is released as it is, and what it holds is not looked at."""
+    odd = os.fsencode(repository / "apps/api") + b"/caf\xe9"
+    Path(os.fsdecode(odd)).mkdir()
+    Path(os.fsdecode(odd + b"/main.py")).write_text("app = FastAPI()\n")
+    commit(repository, {"apps/api/a b'c\u00e9/main.py": "x"})
+    source = taken(repository, "apps/api", start="./serve", build="make", test="make test")
+    assert len([one for one in files(source) if one.endswith("/main.py")]) == 2
+
+
+@pytest.mark.parametrize("path", ["shop.db", "shop.db/wal", "gone", "gone/below"])
+def test_what_is_writable_must_be_a_folder(repository: Path, path: str) -> None:
+    """The bake could not make it."""
+    (repository / "apps/api/gone").symlink_to("/nowhere/at/all")
+    (repository / "apps/api/data").symlink_to("lib")
+    commit(repository, {"apps/api/shop.db": "", "apps/api/lib/x": ""})
+    said = {"start": "./serve", "build": "make", "test": "make test"}
+    with pytest.raises(InputError, match=f"writable names {path}, .* apps/api/.* is no folder"):
+        taken(repository, "apps/api", writable=("lib", path), **said)
+    assert taken(repository, "apps/api", writable=("lib", "data/more", "new/one"), **said)
 
 
 def test_a_folder_that_is_a_link_is_none(repository: Path) -> None:

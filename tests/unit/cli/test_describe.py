@@ -171,6 +171,7 @@ def test_check_says_what_a_release_would_do(tmp_path: Path, capsys: Output) -> N
         ("start: cd x && y", "spotkiln.yaml:1: start: expected one command"),
         ("depends_on: [/etc]", "spotkiln.yaml:1: depends_on: expected a path"),
         ("depends_on: [packages/u]", "depends_on names packages/u, which is not there"),
+        ("writable: [spotkiln.yaml]", "apps/web/spotkiln.yaml is no folder"),
         ("a: [", "apps/web/spotkiln.yaml:1: expected YAML"),
     ],
 )
