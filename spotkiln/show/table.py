@@ -28,5 +28,7 @@ def row(release: Release) -> dict[str, Any]:
 
 
 def with_release(rows: Sequence[dict[str, Any]], release: Release) -> list[dict[str, Any]]:
-    """The table with one more release, the newest first. The oldest rows go."""
-    return [row(release), *rows][:MOST_ROWS]
+    """The table with one more release, the newest first. The oldest rows go. A row that is there
+    already is not written twice."""
+    new = row(release)
+    return [new, *(one for one in rows if one != new)][:MOST_ROWS]

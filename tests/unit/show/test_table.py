@@ -1,5 +1,7 @@
 """The table of an application's releases."""
 
+import json
+
 from spotkiln.release.release import Outcome
 from spotkiln.release.trigger import Trigger
 from spotkiln.serve.price import Cost
@@ -53,3 +55,13 @@ def test_the_newest_comes_first_and_the_oldest_go() -> None:
     for n in range(MOST_ROWS + 5):
         rows = with_release(rows, release(id=f"demo-{n}"))
     assert [one["release"] for one in rows] == [f"demo-{n}" for n in range(MOST_ROWS + 4, 4, -1)]
+
+
+def test_one_that_is_written_again_is_one_row() -> None:
+    """The first time Prefect kept the table, and its answer was lost."""
+    told = release(cost=Cost(per_hour=0.02))
+    kept = json.loads(json.dumps(with_release([row(release(id="demo-0"))], told)))
+    assert with_release(kept, told) == kept
+    # The same run once more, by a person: that is another one.
+    again = release(outcome=Outcome.FAILED)
+    assert with_release(kept, again) == [row(again), *kept]
