@@ -63,9 +63,10 @@ def report_failed_undo(what: str, error: Exception) -> None:
 
 
 @contextmanager
-def not_urgent(what: str) -> Iterator[None]:
-    """What comes after a release serves does not turn it red: it is told, and done later."""
+def not_urgent(what: str, then: str = "it is done later") -> Iterator[None]:
+    """An error in this block does not change how the run ends: it is told, with what follows from
+    it."""
     try:
         yield
     except SpotkilnError as error:
-        say(f"could not {what}: {error}; it is done later", logging.WARNING)
+        say(f"could not {what}: {error}; {then}", logging.WARNING)

@@ -66,7 +66,7 @@ def serve(
         try:
             new, servers = prove(new, order, spec.gate_for(run.book.source), turn.check)
         except ImageRejected as error:
-            with not_urgent("mark the image"):
+            with not_urgent("mark the image", "it tells nothing of the verdict"):
                 # Without the application's own lines: they may hold a secret, and this is a tag.
                 blamed = blame_image(image, found, error.message, keep=spec.keep_rejected)
                 run.note(ImageBlamed(image=blamed))

@@ -49,11 +49,15 @@ def test_a_verdict_on_the_image_is_written_on_it_first(world: World) -> None:
     assert told.image == blamed
 
 
-def test_a_verdict_that_cannot_be_written_down_is_the_verdict(world: World) -> None:
+def test_a_verdict_that_cannot_be_written_down_is_the_verdict(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.answers |= {
         "gate": ImageRejected("no", "unhealthy"), "blame": InfrastructureError("EC2 is away")
     }  # fmt: skip
     assert world.fails(ImageRejected).cause == "no"
+    # Nobody does it later.
+    assert "could not mark the image: EC2 is away; it tells nothing of the verdict" in caplog.text
 
 
 def test_what_the_application_said_last_is_not_written_on_its_image(
