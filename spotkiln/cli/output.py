@@ -127,7 +127,7 @@ def voice(*, aside: bool = False) -> Iterator[Voice]:
     """Of a run that is followed. `aside`: on stderr, for stdout is a program's."""
     stream = sys.stderr if aside else sys.stdout
     console = _console(stream)
-    if not console.is_terminal:
+    if not console.is_interactive:
         yield Voice(stream, None)
         return
     parts = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()

@@ -115,6 +115,10 @@ def test_a_run_in_a_pipe_is_lines_and_each_progress_once() -> None:
     )
 
 
+def test_so_is_one_in_a_terminal_that_cannot_move_its_cursor() -> None:
+    assert in_a_terminal(FOLLOWED, TERM="dumb") == in_a_pipe(FOLLOWED)
+
+
 def test_a_run_in_a_terminal_has_a_bar_below_its_lines() -> None:
     found = in_a_terminal(FOLLOWED)
     assert re.search(r"health gate .*40%", found)
