@@ -63,6 +63,13 @@ class Api:
         """
         try:
             return await call(self._client)
+        except ValueError as error:
+            # What came is not repeated: it may hold a secret.
+            raise PrefectFailed(
+                f"could not {what} in Prefect at {without_credentials(self.url)}: expected an "
+                f"answer of Prefect's API, got one that cannot be read ({type(error).__name__}): "
+                "is it its address, which ends with /api, and the same version of Prefect?"
+            ) from error
         except (httpx.HTTPError, OSError, PrefectException) as error:
             raise in_our_words(what, self.url, error) from error
 

@@ -14,7 +14,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-# Of a request's method, path and body: a status and what to answer.
+# Of a request's body: a status and what to answer. Bytes are sent as they are, all else as JSON.
 Answer = Callable[[dict[str, Any]], tuple[int, Any]]
 
 
@@ -37,7 +37,8 @@ class FakeApi:
                 code, found = told(body) if told else (404, {"detail": "Not found"})
                 if told:
                     fake.asked.append((name, body))
-                text = b"" if code == 204 else json.dumps(found).encode()
+                text = found if isinstance(found, bytes) else json.dumps(found).encode()
+                text = b"" if code == 204 else text
                 self.send_response(code)
                 self.send_header("content-length", str(len(text)))
                 self.end_headers()

@@ -86,6 +86,26 @@ def test_no_answer_is_no_answer() -> None:
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        # Prefect's own UI, if the address has no /api; or a proxy's page.
+        b"<!doctype html>",
+        b"\xff\xfe",
+        # Another version of Prefect, perhaps.
+        {"id": str(RUN), "parameters": "hush"},
+        ["hush"],
+    ],
+)
+def test_an_answer_that_nobody_can_read(fake: FakeApi, answer: object) -> None:
+    fake.answers[READ] = lambda _: (200, answer)
+    with pytest.raises(PrefectFailed, match="ends with /api") as caught:
+        ask(run.read, str(RUN))
+    assert fake.url in str(caught.value)
+    # What came is not repeated: it may hold a secret.
+    assert "hush" not in str(caught.value)
+
+
 def test_without_an_address_nothing_is_asked() -> None:
     with (
         temporary_settings(restore_defaults={PREFECT_API_URL}),
