@@ -41,6 +41,9 @@ class Notes:
     def miss(self, key: str, what_to_do: str) -> None:
         self._missing.setdefault(key, what_to_do)
 
+    def missed(self, key: str) -> bool:
+        return key in self._missing
+
     def need(self, what: str, why: str) -> None:
         self._needs.append(f"{what} ({why})")
 

@@ -27,11 +27,13 @@ def detect_go(tree: Tree) -> Detected | None:
         notes.miss("build", f"{why}: say which one serves")
         notes.miss("start", f"{why}: say which one serves")
     notes.say("test_setup", "", "go fetches what tests need")
-    tool = re.search(rf"^\s*(?:tool\s+)?{REPORTER}\b", text, re.MULTILINE)
-    runner = "go tool gotestsum" if tool else "gotestsum"
-    told = f"go.mod has {REPORTER}" if tool else "go test writes no JUnit report, gotestsum does"
+    # A tool has no version beside it; what is only required has one.
+    tool = re.search(rf"^\s*(?:tool\s+)?{REPORTER}\s*$", text, re.MULTILINE)
+    required = REPORTER in text
+    runner = "go tool gotestsum" if tool else f"go run {REPORTER}" if required else "gotestsum"
+    told = "go.mod has it" if required else "go test writes no JUnit report, gotestsum does"
     notes.say("test", f'{runner} --junitfile="$JUNIT" ./...', told)
-    if not tool:
+    if not required:
         notes.need("gotestsum", "for the tests' JUnit report")
     notes.say("migrate", "", "go.mod tells of no migration")
     notes.say("notify", False, "that it is ready, its health path tells")

@@ -1,6 +1,7 @@
 """Node: an application with a package.json."""
 
 import json
+import re
 from typing import Any
 
 from spotkiln.bake.detect.detected import Detected, Notes
@@ -35,8 +36,13 @@ RUNNERS = {
     "jest": ("jest-junit", JEST),
     "mocha": ("", 'node_modules/.bin/mocha --reporter xunit --reporter-option output="$JUNIT"'),
 }
+NODE_MODULES = re.compile(r"^nodeLinker:\s*['\"]?node-modules\b", re.MULTILINE)
 NODE_TEST = 'node --test --test-reporter=junit --test-reporter-destination="$JUNIT"'
-SHELL_START = ("node", "npm", "npx", "yarn", "pnpm", "bun", "./", "node_modules/")
+# Since version 2 the other options are errors; all packages stay.
+YARN_2 = ("yarn install --immutable", "", "yarn run")
+# What a shell finds without a package, and what only the package manager's does.
+ON_THE_PATH = {"node", "npm", "npx", "yarn", "pnpm", "bun"}
+OF_THE_SYSTEM = {"sh", "bash", "env", "python", "python3"}
 
 
 class _Package:
@@ -50,6 +56,12 @@ class _Package:
         self.engines = self.texts("engines")
         self.runtime = self.texts("dependencies")
         self.all = {**self.runtime, **self.texts("devDependencies")}
+
+    def pruned(self, script: str) -> str:
+        """The program that a script starts, if only a package of devDependencies has it."""
+        words = (word for word in script.split() if "=" not in word)
+        program = next(words, "")
+        return program if program in self.all and program not in self.runtime else ""
 
     def texts(self, key: str) -> dict[str, str]:
         found = self._found.get(key)
@@ -72,8 +84,10 @@ def _start(package: _Package, tree: Tree, run: str) -> tuple[str, str] | None:
         if why_not_one_command(script) or "=" in words[0]:
             # Several commands, or variables: the shell of the package manager knows.
             return f"{run} start", why
-        if script.startswith(SHELL_START):
+        if words[0] in ON_THE_PATH or "/" in words[0]:
             return script, why
+        if words[0] in OF_THE_SYSTEM:
+            return f"{run} start", why
         # A program of a package: started itself it gets systemd's signals.
         return f"node_modules/.bin/{script}", why
     if "next" in package.runtime:
@@ -117,16 +131,30 @@ def detect_node(tree: Tree) -> Detected | None:
     package = _Package(tree.text("package.json"))
     notes = Notes("Node")
     lock = tree.has(*MANAGERS)
-    everything, prune, run = MANAGERS.get(lock, NO_LOCK)
+    yarn_2 = lock == "yarn.lock" and bool(tree.has(".yarnrc.yml"))
+    everything, prune, run = YARN_2 if yarn_2 else MANAGERS.get(lock, NO_LOCK)
     why = f"{lock} is there" if lock else "package.json has no lock file beside it"
     build = [everything]
     if "build" in package.scripts:
         build.append(f"{run} build")
         why += ", package.json has the script build"
-    notes.say("build", " && ".join([*build, prune]), why)
+    if yarn_2 and not NODE_MODULES.search(tree.text(".yarnrc.yml")):
+        notes.miss(
+            "build",
+            "yarn keeps packages in its home folder, which no image has: let .yarnrc.yml say "
+            "`nodeLinker: node-modules`",
+        )
+    else:
+        notes.say("build", " && ".join(filter(None, [*build, prune])), why)
     notes.say("test_setup", everything, "the tests may need all packages")
     notes.say("migrate", "", "package.json tells of no migration")
-    if start := _start(package, tree, run):
+    if prune and (program := package.pruned(package.scripts.get("start", ""))):
+        notes.miss(
+            "start",
+            f"package.json's script start runs {program}, which is one of its devDependencies and "
+            "so not in the image: start without it, or make it one of the dependencies",
+        )
+    elif start := _start(package, tree, run):
         notes.say("start", *start)
     else:
         notes.miss("start", "package.json has neither a script start nor main")

@@ -1,11 +1,10 @@
 """Python: Django, or another application on WSGI or ASGI."""
 
-import posixpath
 import re
-import tomllib
-from typing import Any
+import shlex
 
 from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.detect.project import Project
 from spotkiln.bake.tree import Tree
 
 PYTHON = ".venv/bin/python"
@@ -20,8 +19,7 @@ ASGI = ("fastapi", "starlette", "litestar", "quart", "django-ninja")
 WSGI = ("flask", "bottle", "falcon", "pyramid")
 NOT_THE_APPLICATION = ("tests/", "test/", "docs/", "examples/", "scripts/", "manage.py")
 SERVERS = ("gunicorn", "uvicorn", "hypercorn", "daphne", "waitress")
-# The name of a package before its extras, its version or its marker.
-_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+TESTERS = ("pytest-django", "pytest")
 
 
 def in_environment(command: str) -> str:
@@ -29,97 +27,52 @@ def in_environment(command: str) -> str:
     return _PROGRAM.sub(lambda found: f"{found[1]}{found[2]}.venv/bin/{found[3]}", command)
 
 
-def _names(lines: list[str]) -> set[str]:
-    found = (_NAME.match(line) for line in lines if not line.lstrip().startswith(("#", "-")))
-    return {re.sub(r"[._-]+", "-", one[1]).lower() for one in found if one}
-
-
-def _included(tree: Tree, path: str, known: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """A file of requirements, and those that it takes in by `-r`, each once."""
-    if path in known or path not in tree.names:
-        return known
-    known = (*known, path)
-    for name in re.findall(r"^\s*(?:-r|--requirement)[\s=]+(\S+)", tree.text(path), re.MULTILINE):
-        known = _included(
-            tree, posixpath.normpath(posixpath.join(posixpath.dirname(path), name)), known
-        )
-    return known
-
-
-class _Project:
-    """What is asked for, and by which file."""
-
-    def __init__(self, tree: Tree) -> None:
-        try:
-            data: dict[str, Any] = tomllib.loads(tree.text("pyproject.toml"))
-        except tomllib.TOMLDecodeError:
-            data = {}
-        project, tool = _table(data, "project"), _table(data, "tool")
-        poetry = _table(tool, "poetry")
-        self.requires = str(project.get("requires-python") or "")
-        self.packaged = "build-system" in data
-        self.by: dict[str, str] = {}
-        groups = _table(data, "dependency-groups").values()
-        extras = _table(project, "optional-dependencies").values()
-        listed = [
-            project.get("dependencies"),
-            *groups,
-            *extras,
-            _table(tool, "uv").get("dev-dependencies"),
-        ]
-        texts = [x for one in listed if isinstance(one, list) for x in one if isinstance(x, str)]
-        for name in _names(texts):
-            self.by.setdefault(name, "pyproject.toml")
-        for group in (
-            poetry,
-            *(x for x in _table(poetry, "group").values() if isinstance(x, dict)),
-        ):
-            for key in ("dependencies", "dev-dependencies"):
-                for name in _table(group, key):
-                    self.by.setdefault(str(name).lower(), "pyproject.toml")
-        if "python" in self.by:
-            asked = _table(poetry, "dependencies").get("python")
-            self.requires = self.requires or (asked if isinstance(asked, str) else "")
-        for path in _included(tree, "requirements.txt"):
-            for name in _names(tree.text(path).splitlines()):
-                self.by.setdefault(name, path)
-
-    def has(self, *names: str) -> str:
-        """The first of these that is asked for, as a reason; empty if none is."""
-        return next((f"{self.by[one]} has {one}" for one in names if one in self.by), "")
-
-
-def _table(data: dict[str, Any], key: str) -> dict[str, Any]:
-    found = data.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _install(tree: Tree, notes: Notes) -> str:
+def _install(tree: Tree, project: Project, notes: Notes) -> str:
     """Into .venv, so that nothing of the system is changed; what builds it."""
-    venv = "python3 -m venv .venv"
+    group = project.named_in(TESTERS, project.groups)
+    extra = "" if group else project.named_in(TESTERS, project.extras)
     if tree.has("uv.lock"):
-        notes.say("test_setup", "uv sync --frozen", "uv.lock is there")
+        # A Python that uv fetched would be kept in a HOME that goes.
+        inside = "UV_PYTHON_DOWNLOADS=never uv sync --frozen"
+        more = f" --extra {extra}" if extra else f" --group {group}"
+        setup = f"{inside}{more}" if extra or group not in {"", "dev"} else inside
+        notes.say("test_setup", setup, "uv.lock is there")
         notes.need("uv", "uv.lock")
-        return "uv sync --frozen --no-dev"
+        return f"{inside} --no-dev"
     if tree.has("poetry.lock"):
         # POETRY_… and no `poetry config`: that would be kept in a HOME that goes.
         inside = "POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --no-interaction"
-        notes.say("test_setup", inside, "poetry.lock is there")
+        more = f" --extras {extra}" if extra else ""
+        notes.say("test_setup", f"{inside}{more}", "poetry.lock is there")
         notes.need("poetry", "poetry.lock")
         return f"{inside} --only main"
-    if name := tree.has("requirements.txt"):
-        more = tree.has(
-            "requirements-dev.txt", "requirements-test.txt", "dev-requirements.txt",
-            "requirements/dev.txt", "requirements/test.txt",
-        )  # fmt: skip
-        setup = f"{PYTHON} -m pip install --quiet --requirement {more}" if more else ""
-        notes.say("test_setup", setup, f"{more} is there" if more else "requirements.txt has all")
-        return f"{venv} && {PYTHON} -m pip install --quiet --requirement {name}"
-    notes.say("test_setup", "", "pyproject.toml is all there is")
-    return f"{venv} && {PYTHON} -m pip install --quiet ."
+    return _by_pip(project, group, extra, notes)
 
 
-def _serve(project: _Project, notes: Notes, module: str, *, asgi: bool, why: str) -> None:
+def _by_pip(project: Project, group: str, extra: str, notes: Notes) -> str:
+    """It knows groups only since 25.1: what is in one is named to it."""
+    install = f"{PYTHON} -m pip install --quiet"
+    installed = {*project.more, *(project.pinned or project.own)}
+    parts, whys = [], []
+    if project.more_file:
+        parts.append(f"{install} --requirement {project.more_file}")
+        whys.append(f"{project.more_file} is there")
+    if not installed & {*TESTERS} and (group or extra):
+        wanted = project.groups[group] if group else project.extras[extra]
+        parts.append(f"{install} {' '.join(map(shlex.quote, wanted))}")
+        whys.append(f"pyproject.toml has {group or extra}")
+    elif not installed & {*TESTERS} and project.tester(*TESTERS):
+        notes.miss(
+            "test",
+            "pip does not install what pyproject.toml has for tests: commit a poetry.lock, or say "
+            "test_setup and test",
+        )
+    notes.say("test_setup", " && ".join(parts), ", ".join(whys) or "nothing more is known of")
+    what = "--requirement requirements.txt" if project.pinned_file else "."
+    return f"python3 -m venv .venv && {install} {what}"
+
+
+def _serve(project: Project, notes: Notes, module: str, *, asgi: bool, why: str) -> None:
     """`module` is what servers are given, such as shop.wsgi:application."""
     server = next((one for one in SERVERS if one in project.by), "")
     # A pack of several, as fastapi[standard] is, brings uvicorn.
@@ -151,9 +104,9 @@ def _serve(project: _Project, notes: Notes, module: str, *, asgi: bool, why: str
     notes.say("notify", False, f"{told}: that it is ready, its health path tells")
 
 
-def _pytest(project: _Project, notes: Notes) -> bool:
-    why = project.has("pytest-django", "pytest")
-    if why:
+def _pytest(project: Project, notes: Notes) -> bool:
+    why = project.tester(*TESTERS)
+    if why and not notes.missed("test"):
         notes.say("test", f'{PYTHON} -m pytest --junitxml="$JUNIT"', why)
     return bool(why)
 
@@ -164,10 +117,11 @@ def _settings_of(tree: Tree, path: str) -> str:
     return found[1] if found else ""
 
 
-def _django(tree: Tree, project: _Project, why: str, install: str, notes: Notes) -> None:
+def _django(tree: Tree, project: Project, why: str, install: str, notes: Notes) -> None:
     settings = _settings_of(tree, "manage.py")
     package = settings.split(".")[0]
-    static = any("STATIC_ROOT" in text for name, text in tree.texts.items() if "settings" in name)
+    settings_files = (text for name, text in tree.texts.items() if "settings" in name)
+    static = any(re.search(r"^\s*STATIC_ROOT\s*[:=]", x, re.MULTILINE) for x in settings_files)
     if static:
         install += f" && {PYTHON} manage.py collectstatic --noinput"
     notes.say("build", install, f"{why}{', settings have STATIC_ROOT' if static else ''}")
@@ -183,7 +137,7 @@ def _django(tree: Tree, project: _Project, why: str, install: str, notes: Notes)
     else:
         notes.miss("start", f"{why}, and there is no {kind}.py beside its settings")
     if not _pytest(project, notes):
-        if reporter := project.has("unittest-xml-reporting"):
+        if reporter := project.tester("unittest-xml-reporting"):
             runner = "--testrunner xmlrunner.extra.djangotestrunner.XMLTestRunner"
             # It writes to the file that TEST_OUTPUT_FILE_NAME of the settings names.
             notes.miss(
@@ -220,7 +174,7 @@ def _module(tree: Tree, *, asgi: bool) -> tuple[str, str] | None:
     return None
 
 
-def _framework(tree: Tree, project: _Project, install: str, notes: Notes) -> None:
+def _framework(tree: Tree, project: Project, install: str, notes: Notes) -> None:
     asgi_why, wsgi_why = project.has(*ASGI), project.has(*WSGI)
     why = asgi_why or wsgi_why or project.has(*SERVERS)
     notes.say("build", install, why)
@@ -243,12 +197,12 @@ def _framework(tree: Tree, project: _Project, install: str, notes: Notes) -> Non
 def detect_python(tree: Tree) -> Detected | None:
     if not tree.has("pyproject.toml", "requirements.txt", "manage.py"):
         return None
-    project = _Project(tree)
+    project = Project(tree)
     django = project.has("django") or (tree.has("manage.py") and "manage.py is there")
     if not (django or project.has(*ASGI, *WSGI, *SERVERS)):
         return None
     notes = Notes("Django" if django else "Python")
-    install = _install(tree, notes)
+    install = _install(tree, project, notes)
     if django and tree.has("manage.py"):
         _django(tree, project, django, install, notes)
     else:

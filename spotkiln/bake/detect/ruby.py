@@ -121,8 +121,7 @@ def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
     assets = next(filter(None, map(gems.has, ("sprockets-rails", "propshaft", "sprockets"))), "")
     # Rails itself brings sprockets-rails until 6.1, and a lock names all.
     if assets or not gems.lock:
-        dummy = "SECRET_KEY_BASE_DUMMY=1 " if gems.lock and gems.version("rails") >= (7, 1) else ""
-        build.append(f"{dummy}bundle exec rails assets:precompile")
+        build.append(f"{_stand_in(gems)}bundle exec rails assets:precompile")
     notes.say("build", " && ".join(build), ", ".join(filter(None, (installed, assets))))
     setup = f"bundle config unset --local without && {_bundle(gems)}"
     if gems.has("activerecord") or not gems.lock:
@@ -137,6 +136,14 @@ def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
     notes.say("environment", _rails_environment(tree), why)
     notes.say("test_environment", {"RAILS_ENV": "test"}, why)
     return _with_ruby(gems, notes)
+
+
+def _stand_in(gems: _Gems) -> str:
+    """For the secret that Rails asks for in production, whatever it is to do."""
+    if not gems.lock:
+        return ""
+    known = gems.version("rails") >= (7, 1)
+    return "SECRET_KEY_BASE_DUMMY=1 " if known else "SECRET_KEY_BASE=unused "
 
 
 def _rails_health(tree: Tree, gems: _Gems, why: str) -> tuple[str, str]:

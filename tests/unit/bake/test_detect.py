@@ -185,7 +185,8 @@ def test_rails_6() -> None:
         {
             "build": "bundle config set --local path vendor/bundle"
             " && bundle config set --local without development:test"
-            " && bundle install --quiet && bundle exec rails assets:precompile",
+            " && bundle install --quiet"
+            " && SECRET_KEY_BASE=unused bundle exec rails assets:precompile",
             "test_setup": "bundle config unset --local without && bundle install --quiet"
             " && bundle exec rails db:migrate",
             "test": "bundle exec rspec --format documentation"
@@ -278,9 +279,9 @@ def test_django_with_uv() -> None:
     assert (found.kind, values(found)) == (
         "Django",
         {
-            "build": "uv sync --frozen --no-dev"
+            "build": "UV_PYTHON_DOWNLOADS=never uv sync --frozen --no-dev"
             " && .venv/bin/python manage.py collectstatic --noinput",
-            "test_setup": "uv sync --frozen",
+            "test_setup": "UV_PYTHON_DOWNLOADS=never uv sync --frozen",
             "test": '.venv/bin/python -m pytest --junitxml="$JUNIT"',
             "migrate": ".venv/bin/python manage.py migrate --noinput",
             "start": ".venv/bin/python -m gunicorn --bind 0.0.0.0:$PORT shop.wsgi:application",
@@ -308,7 +309,79 @@ def test_django_with_pip() -> None:
     )
     assert values(found)["test_setup"].endswith("--requirement requirements-dev.txt")
     assert why(found, "migrate") == "requirements.txt has django"
-    assert "test" in found.missing
+    assert why(found, "test") == "requirements-dev.txt has pytest-django"
+    assert found.missing == {}
+
+
+def test_static_files_that_are_not_collected() -> None:
+    settings = "# STATIC_ROOT = BASE_DIR / 'static'\nSTATIC_URL = '/static/'\n"
+    assert (
+        "collectstatic" not in values(told(**{**DJANGO_PIP, "shop/settings.py": settings}))["build"]
+    )
+
+
+PIP = ".venv/bin/python -m pip install --quiet"
+UV = "UV_PYTHON_DOWNLOADS=never uv sync --frozen"
+POETRY = "POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --no-interaction"
+
+
+@pytest.mark.parametrize(
+    ("lock_file", "where", "setup"),
+    [
+        ("uv.lock", '[dependency-groups]\ntest = ["pytest>=8", "x"]', f"{UV} --group test"),
+        ("uv.lock", '[dependency-groups]\ndev = ["pytest>=8"]', UV),
+        ("uv.lock", '[tool.uv]\ndev-dependencies = ["pytest"]', UV),
+        ("uv.lock", '[project.optional-dependencies]\ntest = ["pytest"]', f"{UV} --extra test"),
+        (
+            "poetry.lock",
+            '[project.optional-dependencies]\ntest = ["pytest"]',
+            f"{POETRY} --extras test",
+        ),
+        ("poetry.lock", '[tool.poetry.group.test.dependencies]\npytest = "*"', POETRY),
+        ("", '[project.optional-dependencies]\ntest = ["pytest>=8", "x"]', f"{PIP} 'pytest>=8' x"),
+        (
+            "requirements.txt",
+            "[dependency-groups]\ntest = [\"pytest; python_version < '4'\"]",
+            f"""{PIP} 'pytest; python_version < '"'"'4'"'"''""",
+        ),
+    ],
+)
+def test_what_tests_need_is_installed_from_where_it_is_named(
+    lock_file: str, where: str, setup: str
+) -> None:
+    project = f'[project]\nname = "shop"\ndependencies = ["flask", "gunicorn"]\n{where}\n'
+    files = {"pyproject.toml": project, "shop.py": "app = Flask(__name__)\n"}
+    if lock_file:
+        files[lock_file] = "flask\n" if lock_file == "requirements.txt" else ""
+    found = values(told(**files))
+    assert found["test_setup"] == setup
+    assert found["test"] == '.venv/bin/python -m pytest --junitxml="$JUNIT"'
+
+
+def test_what_tests_need_may_be_in_two_places() -> None:
+    project = '[dependency-groups]\ntest = ["pytest"]\n'
+    files = {**DJANGO_PIP, "pyproject.toml": project, "requirements-dev.txt": "ruff\n"}
+    assert values(told(**files))["test_setup"] == (
+        f"{PIP} --requirement requirements-dev.txt && {PIP} pytest"
+    )
+    assert values(told(**{**files, "requirements-dev.txt": "-r requirements.txt\npytest"}))[
+        "test_setup"
+    ].endswith("requirements-dev.txt")
+
+
+def test_a_server_that_is_for_development_alone_does_not_serve() -> None:
+    project = '[project]\nname = "x"\ndependencies = ["fastapi", "hypercorn"]\n'
+    groups = '[dependency-groups]\ndev = ["uvicorn"]\n'
+    found = told(**{"pyproject.toml": project + groups, "main.py": "app = FastAPI()\n"})
+    assert ".venv/bin/python -m hypercorn" in values(found)["start"]
+
+
+def test_tests_that_pip_would_not_install() -> None:
+    project = (
+        '[tool.poetry.dependencies]\nflask = "*"\n[tool.poetry.dev-dependencies]\npytest = "*"'
+    )
+    found = told(**{"pyproject.toml": project})
+    assert "poetry.lock" in found.missing["test"]
 
 
 def test_django_with_poetry() -> None:
@@ -415,11 +488,33 @@ def test_next() -> None:
         ("npm run migrate && node .", "npm run start"),
         ("./serve.sh", "./serve.sh"),
         ("nest start", "node_modules/.bin/nest start"),
+        ("npm-run-all serve", "node_modules/.bin/npm-run-all serve"),
+        ("npx serve", "npx serve"),
+        ("bash bin/start", "npm run start"),
+        ("/usr/bin/node .", "/usr/bin/node ."),
     ],
 )
 def test_a_script_that_starts(script: str, start: str) -> None:
     found = told(**{"package.json": f'{{"scripts": {{"start": "{script}"}}}}'})
     assert values(found)["start"] == start
+
+
+@pytest.mark.parametrize("script", ["nodemon app.js", "cross-env A=1 node .", "A=1 nodemon app.js"])
+def test_a_script_that_starts_what_the_image_will_not_have(script: str) -> None:
+    packages = '{"nodemon": "3", "cross-env": "7"}'
+    package = f'{{"scripts": {{"start": "{script}"}}, "devDependencies": {packages}}}'
+    found = told(**{"package.json": package, "app.js": ""})
+    assert "devDependencies" in found.missing["start"]
+
+
+def test_yarn_since_2() -> None:
+    """Its older options are errors there, and by default it keeps packages where no image does."""
+    files = {"package.json": '{"scripts": {"start": "node ."}}', "yarn.lock": "__metadata:"}
+    found = told(**{**files, ".yarnrc.yml": "nodeLinker: node-modules\n"})
+    assert (values(found)["build"], values(found)["test_setup"]) == (
+        "yarn install --immutable",
+    ) * 2
+    assert "nodeLinker: node-modules" in told(**{**files, ".yarnrc.yml": ""}).missing["build"]
 
 
 @pytest.mark.parametrize(
@@ -443,6 +538,21 @@ def test_go() -> None:
     assert found.needs == ("gotestsum (for the tests' JUnit report)", "Go 1.22.3 (go.mod)")
     several = told(**{**GO, "cmd/worker/main.go": ""})
     assert "2 programs below cmd/" in several.missing["start"]
+
+
+@pytest.mark.parametrize(
+    ("line", "runner"),
+    [
+        ("tool gotest.tools/gotestsum\n", "go tool gotestsum"),
+        ("tool (\n\tgotest.tools/gotestsum\n)\n", "go tool gotestsum"),
+        ("require gotest.tools/gotestsum v1.12.0\n", "go run gotest.tools/gotestsum"),
+        ("require (\n\tgotest.tools/gotestsum v1.12.0\n)\n", "go run gotest.tools/gotestsum"),
+    ],
+)
+def test_a_reporter_of_gos_own(line: str, runner: str) -> None:
+    found = told(**{**GO, "go.mod": f"module x\n\ngo 1.24\n\n{line}"})
+    assert values(found)["test"] == f'{runner} --junitfile="$JUNIT" ./...'
+    assert found.needs == ("Go 1.24 (go.mod)",)
 
 
 def test_a_procfile_counts_before_what_the_kind_suggests() -> None:
