@@ -146,10 +146,12 @@ class Listener(Noun):
         return "" if "" in found else found[-1]
 
     def watches(self, path: str) -> bool:
-        """Whether a file belongs to what is released."""
+        """Whether a path belongs to what is released, or holds some of it: a submodule does."""
         folder = str(self.app.get("folder") or "")
         own = (folder, *(self.app.get("depends_on") or ()))
-        return not folder or any(path == one or path.startswith(f"{one}/") for one in own)
+        return not folder or any(
+            f"{path}/".startswith(f"{one}/") or one.startswith(f"{path}/") for one in own
+        )
 
     def untouched(self, push: Push) -> bool:
         """Whether a push leaves all that is released as it is. What the application depends on is

@@ -295,6 +295,9 @@ def in_folder(**app: object) -> Listener:
         ("package.json",),
         # Where a link or a submodule of that name was.
         ("apps/web",),
+        # Submodules that hold the folder, or what it depends on.
+        ("apps",),
+        ("packages",),
         None,
     ],
 )
