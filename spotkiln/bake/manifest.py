@@ -65,17 +65,19 @@ def _find(node: yaml.Node, where: tuple[int | str, ...]) -> int:
     return line
 
 
-def _twice(node: yaml.Node) -> Iterator[tuple[int, str]]:
-    """Keys that stand there twice: YAML would take the last and say nothing."""
-    if not isinstance(node, yaml.MappingNode):
+def _twice(node: yaml.Node, known: set[yaml.Node]) -> Iterator[tuple[int, str]]:
+    """Keys that stand there twice: YAML would take the last and say nothing. `known` are those that
+    have been looked at: an alias may stand inside of what it stands for."""
+    if not isinstance(node, yaml.MappingNode) or node in known:
         return
+    known.add(node)
     seen: dict[str, int] = {}
     for key, value in node.value:
         name = str(key.value)
         if name in seen:
             yield _line(key), f"{name}: stands here again, first in line {seen[name]}: leave one"
         seen.setdefault(name, _line(key))
-        yield from _twice(value)
+        yield from _twice(value, known)
 
 
 def _unknown(key: str) -> str:
@@ -161,7 +163,7 @@ def read_manifest(content: bytes, name: str = FILE) -> Description:
         return Description()
     if not isinstance(data, dict):
         raise InputError(f"{name}:{_line(node)}: expected keys with values, such as `port: 3000`")
-    told = [*_twice(node), *_mistakes(node, data)]
+    told = [*_twice(node, set()), *_mistakes(node, data)]
     if told:
         raise InputError("\n".join(f"{name}:{line}: {said}" for line, said in sorted(told)))
     return Description.model_validate(_tuples(data), strict=True)

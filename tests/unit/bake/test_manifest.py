@@ -156,3 +156,22 @@ def test_what_is_no_text_file() -> None:
         read_manifest(b"port: 3000\n\xff", "web/spotkiln.yaml")
     with pytest.raises(InputError, match=f"at most {MOST_BYTES} bytes, got {MOST_BYTES + 1}"):
         read_manifest(b"#" * (MOST_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: &a {b: *a}\n", "spotkiln.yaml:1: a: there is no such key"),
+        ("environment: &a {B: *a}\n", "spotkiln.yaml:1: environment.B: expected text"),
+        (
+            "x0: &x0 {p: 1}\n"
+            + "".join(f"x{n}: &x{n} {{p: *x{n - 1}, q: *x{n - 1}}}\n" for n in range(1, 60)),
+            "spotkiln.yaml:60: x59: there is no such key",
+        ),
+    ],
+    ids=["in itself", "a variable in itself", "twice in each other"],
+)
+def test_what_stands_for_itself_is_read_once(text: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_manifest(text.encode())
+    assert said in str(caught.value)
