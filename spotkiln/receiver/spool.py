@@ -240,10 +240,12 @@ class Spool:
         )
 
     def finish(self, delivery: Delivery, outcome: Handled) -> None:
-        """It waits no more. The latest of those that do not wait are kept, to recognise them."""
+        """It waits no more. The latest of those that do not wait are kept, to recognise them; but
+        not the files that they touch, which may be thousands."""
+        kept = delivery.push.model_copy(update={"paths": None})
         self._db.execute(
-            "UPDATE deliveries SET waits = 0, answer = ? WHERE number = ?",
-            (outcome.model_dump_json(), delivery.number),
+            "UPDATE deliveries SET waits = 0, answer = ?, push = ? WHERE number = ?",
+            (outcome.model_dump_json(), kept.model_dump_json(), delivery.number),
         )
         self._db.execute(
             "DELETE FROM deliveries WHERE NOT waits AND number <= "

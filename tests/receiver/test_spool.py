@@ -184,6 +184,16 @@ def test_what_stays_on_the_disk_is_bounded(spool: Spool, tmp_path: Path) -> None
     assert size < 8 * 1024 * 1024
 
 
+def test_of_what_waits_no_more_the_files_are_not_kept(spool: Spool) -> None:
+    """All of a branch are read for each push of it."""
+    sent = push().model_copy(update={"paths": ("web/a.js",)})
+    delivery = spool.accept(sent)
+    assert delivery.push.paths == ("web/a.js",)
+    spool.finish(delivery, STARTED)
+    found = spool.find(delivery.id)
+    assert found and found.push == sent.model_copy(update={"paths": None})
+
+
 def test_pauses_grow_to_a_bound() -> None:
     assert [pause(BACKOFF, tries) for tries in (0, 1, 2, 10)] == [1.0, 2.0, 4.0, 30.0]
     assert pause(AWAY, 10_000) == 10.0
