@@ -155,6 +155,13 @@ in_copy() {
     bash -euo pipefail -c 'set -a; . "$1"; set +a; eval "$2"' test "$copy/environment" "$1")
 }
 
+# What has taken all the time does not say that itself.
+tell_limit() {
+  if ((SECONDS >= deadline)); then
+    echo "test: the limit of $SPOTKILN_TEST_SECONDS s (test_seconds) has ended them"
+  fi
+}
+
 run_tests() {
   local deadline=$((SECONDS + SPOTKILN_TEST_SECONDS))
   rm -rf "$copy"
@@ -163,10 +170,12 @@ run_tests() {
   decode "$SPOTKILN_ENVIRONMENT_BASE64" >"$copy/environment"
   chmod 0644 "$copy/environment"
   in_copy "$(decode "$SPOTKILN_SETUP_BASE64")" || {
+    tell_limit
     echo "test: the test set-up command failed; its own message is above"
     return "$DEPENDENCIES"
   }
   in_copy "$(decode "$SPOTKILN_TEST_BASE64")" || {
+    tell_limit
     echo "test: the tests failed"
     return "$TESTS"
   }

@@ -194,9 +194,17 @@ def _unreachable(match: re.Match[str], facts: Facts) -> Words:
     )
 
 
+def _tests_limit(_: re.Match[str], __: Facts) -> Words:
+    return (
+        "the set-up and the tests take longer than their limit",
+        "Make `test_seconds` longer than both together, or find what they wait for",
+    )
+
+
 PATH = r"['\"\u2018]?(/?[^\s'\"\u2018\u2019:,()]+)"
 
 SIGNS = (
+    Sign(_tests_limit, r"^test: the limit of \d+ s \(test_seconds\) has ended them$"),
     Sign(
         _heap,
         r"JavaScript heap out of memory",

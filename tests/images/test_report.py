@@ -17,6 +17,7 @@ def bash(report: Path, script: str) -> str:
     """Runs `script` with the functions of test.sh, before that does anything; what it said."""
     functions, ran, _ = SCRIPT.read_text().partition("\nprepare_report\n")
     assert ran
+    functions = functions.replace("/var/tmp/spotkiln-test", str(report / "copy"))
     done = subprocess.run(
         ["bash", "-c", f"{functions}\n{script}"],
         env={
@@ -91,3 +92,20 @@ def test_what_the_tests_leave_running_is_not_waited_for(tmp_path: Path) -> None:
     assert said == "one\ntwo\ncode 1\n"
     assert (tmp_path / "test.log").read_text() == "one\ntwo\n"
     assert time.monotonic() - start < 20
+
+
+def test_a_limit_that_ends_the_tests_is_told(tmp_path: Path) -> None:
+    """Their own last lines do not tell it."""
+    stand_in = """
+        SPOTKILN_ENVIRONMENT_BASE64="" SPOTKILN_SETUP_BASE64=""
+        SPOTKILN_TEST_BASE64=$(base64 <<<test)
+        install() { mkdir --parents "$copy"; }
+        cp() { :; }
+        in_copy() { [[ -z $1 ]] || { sleep "$pause"; false; }; }
+    """
+    run = 'run_tests || echo "code $?"'
+    failed = "test: the tests failed\ncode 20\n"
+    assert bash(tmp_path, f"{stand_in}\nSPOTKILN_TEST_SECONDS=60 pause=0\n{run}") == failed
+    assert bash(tmp_path, f"{stand_in}\nSPOTKILN_TEST_SECONDS=1 pause=1.2\n{run}") == (
+        f"test: the limit of 1 s (test_seconds) has ended them\n{failed}"
+    )
