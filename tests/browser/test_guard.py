@@ -75,11 +75,16 @@ def test_no_web_page_starts_a_run(
 ) -> None:
     page = browser.new_page()
     page.goto(elsewhere)
-    for server, started in ((servers["open"], 1), (servers["own"], 0)):
+
+    def started(server: Guarded) -> int:
         before = server.runs()
         sent = f"([to, body]) => fetch(to, {attack}).then(x => x.status, x => -1)"
         page.evaluate(sent, [server.start, "{}"])
-        assert server.runs() - before == started
+        return server.runs() - before
+
+    # It works where nobody guards, unless the server is too busy to answer: a page tries again.
+    assert any(started(servers["open"]) == 1 for _ in range(5))
+    assert started(servers["own"]) == 0
     page.close()
 
 

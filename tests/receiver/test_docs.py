@@ -22,7 +22,7 @@ def fenced(language: str) -> list[str]:
 
 def lines() -> dict[str, tuple[str, dict[str, str]]]:
     """By system: the line as its shell sees it, and the variables that the system sets."""
-    _, _, github, gitlab, woodpecker = (yaml.safe_load(one) for one in fenced("yaml"))
+    *_, github, gitlab, woodpecker = (yaml.safe_load(one) for one in fenced("yaml"))
     (jenkins,) = re.findall(r"'''\n(.*?)\n\s*'''", fenced("groovy")[0], re.DOTALL)
     return {
         "github": (
