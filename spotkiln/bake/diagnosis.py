@@ -4,6 +4,7 @@ A pure function over the facts. Without a known cause there is none, and the uni
 last lines have to do.
 """
 
+import re
 from collections.abc import Callable
 
 from spotkiln.bake.facts import COMMAND, SUCCESS, Answer, Facts, Unit, Where
@@ -16,6 +17,9 @@ REDIRECTS = {301, 302, 303, 307, 308}
 # Of bash and of systemd's own set-up of a process (systemd.exec(5)).
 NOT_EXECUTABLE, NOT_FOUND, NO_EXEC = 126, 127, 203
 SIGKILL = 9
+# curl's words, or those of the library beneath it.
+IN_NO_TIME = re.compile(r"timed out|connect to ")
+NO_TLS = re.compile(r"SSL|TLS|wrong version number")
 
 
 class Diagnosis(Noun):
@@ -229,6 +233,21 @@ def _slow_listener(facts: Facts) -> Diagnosis | None:
             detail=_asked(facts.answer, facts.expected),
             resolution="Make `start_seconds` longer than its slowest start, or find what it waits "
             "for",
+        )
+    trouble = facts.answer.trouble
+    if facts.answer.url.startswith("https:") and NO_TLS.search(trouble):
+        return Diagnosis(
+            summary="it does not speak TLS, as the health check does",
+            detail=_asked(facts.answer, facts.expected),
+            resolution="Let it serve HTTPS at this port, or set the target group's health check to "
+            "HTTP",
+        )
+    if trouble and not IN_NO_TIME.search(trouble):
+        return Diagnosis(
+            summary="it listens, but ends the health check's connection without an answer",
+            detail=_asked(facts.answer, facts.expected),
+            resolution="Let it answer `health_path` by HTTP, with TLS only if the target group's "
+            "health check has it; its last lines may tell more",
         )
     return Diagnosis(
         summary="it listens, but does not answer the health check in time",

@@ -248,6 +248,33 @@ def test_a_console_tells_of_the_units_between_the_kernels_lines() -> None:
             "timeout",
         ),
         (
+            {
+                "listeners": (Listener(address="0.0.0.0", port=8080),),
+                "answer": Answer(
+                    url="https://10.0.0.5:8080/health",
+                    trouble="error:0A00010B:SSL routines::wrong version number",
+                ),
+            },
+            "it does not speak TLS",
+            "HTTP",
+        ),
+        (
+            {
+                "listeners": (Listener(address="0.0.0.0", port=8080),),
+                "answer": answered(0, trouble="Failed to connect to 10.0.0.5 port 8080"),
+            },
+            "does not answer the health check in time",
+            "`start_seconds`",
+        ),
+        (
+            {
+                "listeners": (Listener(address="0.0.0.0", port=8080),),
+                "answer": answered(0, trouble="Empty reply from server"),
+            },
+            "ends the health check's connection without an answer",
+            "`health_path`",
+        ),
+        (
             {"units": units(state="failed", result="exit-code", ending="exited", status=127)},
             "the start command's program is not there",
             "`start`",
