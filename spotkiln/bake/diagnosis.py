@@ -67,6 +67,8 @@ def last_lines(facts: Facts) -> str:
 def _asked(answer: Answer, expected: str) -> str:
     if not answer.status:
         return f"{answer.url} was not answered ({answer.trouble or 'in no time'})"
+    if answer.fits(expected):
+        return f"{answer.url} was answered with {answer.status}, as expected"
     to = f", a redirect to {answer.location}" if answer.location else ""
     return f"{answer.url} was answered with {answer.status}{to}; {expected} was expected"
 

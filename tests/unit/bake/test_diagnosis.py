@@ -313,6 +313,8 @@ def test_an_answer_that_is_expected_is_not_the_cause() -> None:
         found = diagnose(facts(expected=expected, answer=answered(status), units=waits))
         assert found
         assert "does not tell systemd" in found.summary
+    told = account(facts(answer=answered(200), units=waits))
+    assert f"{answered(200).url} was answered with 200, as expected. Cause: it serves" in told
 
 
 def test_one_that_answered_before_it_ended_has_told_systemd() -> None:
