@@ -3,7 +3,7 @@
 #   v1    the application in demo-web-app/
 #   v2    a visible change
 #   red   on v2: an example of the specs fails
-#   sick  on v2: specs and the booted image are well, but behind a load balancer /up answers 500
+#   sick  on v2: specs and the booted image are well, but in production /up answers 500
 # Author and dates are fixed, so the same files always give the same commits. `.sandbox.json` in
 # each says how a simulated machine, which runs nothing, is to behave.
 set -euo pipefail
@@ -51,6 +51,6 @@ commit 02 "Allow notes without a text" '{"tests": "red"}'
 
 git_ checkout --quiet -b sick v2
 change sick
-commit 03 "Check the health of the site that was asked for" '{"health": 500}'
+commit 03 "Check the queue for notices" '{"health": 500}'
 
 git_ checkout --quiet v1

@@ -59,7 +59,15 @@ def test_ref_says_how_a_simulated_machine_behaves(
     [
         ("v1", "v2", {"app/assets/stylesheets/application.css", "app/views/notes/index.html.erb"}),
         ("v2", "red", {"app/models/note.rb"}),
-        ("v2", "sick", {"app/controllers/health_controller.rb", "app/models/site.rb"}),
+        (
+            "v2",
+            "sick",
+            {
+                "app/controllers/health_controller.rb",
+                "app/models/notices.rb",
+                "config/environments/production.rb",
+            },
+        ),
     ],
 )
 def test_refs_differ_in_what_they_are_about(
