@@ -107,7 +107,7 @@ def connect(region: str) -> Aws:
     with aws_errors(f"clients for {region}"):
         session = boto3.session.Session(region_name=region)
         time = AwsTime()
-        # Each client of this session tells it the time, later ones too.
+        # Each client tells it the time, also one that is made later.
         session.events.register("after-call", time.on_answer)
         return Aws(
             region=region,

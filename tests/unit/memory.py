@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from botocore.exceptions import ClientError
 
@@ -16,6 +16,7 @@ from spotkiln import tags as t
 from spotkiln.aws.serve.spot_fleet.launcher import MEMBER
 from spotkiln.aws.session import Aws
 from spotkiln.aws.time import AwsTime
+from spotkiln.poll import Clock
 from tests.unit.nouns import GROUP, START
 
 DELAY = 5.0
@@ -295,3 +296,24 @@ class Pages:
 
     def paginate(self, **parameters: Any) -> Iterator[Any]:
         yield self._call(**parameters)
+
+
+class Sleeper(Protocol):
+    """An account that is its own clock: while somebody sleeps, its time passes."""
+
+    time: float
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Ticks(Clock):
+    """The time of an account in memory."""
+
+    def __init__(self, account: Sleeper) -> None:
+        self._account = account
+
+    def now(self) -> float:
+        return self._account.time
+
+    def sleep(self, seconds: float) -> None:
+        self._account.sleep(seconds)

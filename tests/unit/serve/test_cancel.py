@@ -6,12 +6,11 @@ from spotkiln import tags as t
 from spotkiln.aws.serve.cancel import cancel
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.errors import InfrastructureError
-from spotkiln.poll import Clock
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import Order
 from spotkiln.serve.spec import FleetSpec
 from tests.unit import nouns
-from tests.unit.memory import Memory
+from tests.unit.memory import Memory, Ticks
 from tests.unit.nouns import TAGS
 
 SPEC = FleetSpec(capacity=2)
@@ -41,17 +40,6 @@ class Account(Memory):
     def cancel(self, release: str, before: list[str] | None) -> list[str]:
         self.said: list[str] = []
         return cancel(self.aws(), nouns.infra(), release, before, Ticks(self), self.said.append)
-
-
-class Ticks(Clock):
-    def __init__(self, account: Account) -> None:
-        self._account = account
-
-    def now(self) -> float:
-        return self._account.time
-
-    def sleep(self, seconds: float) -> None:
-        self._account.sleep(seconds)
 
 
 @pytest.fixture

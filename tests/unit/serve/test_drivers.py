@@ -21,7 +21,6 @@ from spotkiln.errors import (
     InfrastructureError,
     SpotkilnError,
 )
-from spotkiln.poll import Clock
 from spotkiln.serve.evidence import Evidence
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.gate import Cause, GatePolicy, Verdict
@@ -30,7 +29,7 @@ from spotkiln.serve.quota import Market, Room
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Health
 from tests.unit import nouns
-from tests.unit.memory import Memory
+from tests.unit.memory import Memory, Ticks
 from tests.unit.nouns import TAGS
 
 SPEC = FleetSpec(capacity=2)
@@ -63,17 +62,6 @@ class Account(Memory):
     def is_unchanged(self, current: Fleet, spec: FleetSpec = SPEC, **infra: Any) -> bool:
         clock, wanted = Ticks(self), nouns.infra(**infra)
         return is_unchanged(self.aws(), wanted, spec, IMAGE, current, clock, self.said.append)
-
-
-class Ticks(Clock):
-    def __init__(self, account: Account) -> None:
-        self._account = account
-
-    def now(self) -> float:
-        return self._account.time
-
-    def sleep(self, seconds: float) -> None:
-        self._account.sleep(seconds)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from spotkiln import tags as t
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import retire
 from spotkiln.serve.fleet import Phase
-from tests.unit.memory import DELAY, Memory
+from tests.unit.memory import DELAY, Memory, Ticks
 from tests.unit.nouns import GROUP, TAGS
 
 
@@ -39,7 +39,7 @@ class Account(Memory):
         aws = self.aws()
         found = launchers(aws).find(self.fleet)
         assert found
-        clock = Clock(self)
+        clock = Ticks(self)
         gone = retire(
             aws, [found], target_group=GROUP, delay=int(DELAY), clock=clock, say=self.said.append
         )
@@ -57,17 +57,6 @@ class Account(Memory):
                     do()
 
         self.before = before
-
-
-class Clock:
-    def __init__(self, account: Account) -> None:
-        self._account = account
-
-    def now(self) -> float:
-        return self._account.time
-
-    def sleep(self, seconds: float) -> None:
-        self._account.sleep(seconds)
 
 
 @pytest.fixture

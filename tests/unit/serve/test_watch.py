@@ -8,14 +8,13 @@ import pytest
 from spotkiln import tags as t
 from spotkiln.aws.serve.gate import WHOLE_EVERY, Watch, watch
 from spotkiln.aws.serve.launchers import launchers
-from spotkiln.poll import Clock
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import Cause, Limits, Outcome, Verdict
 from spotkiln.serve.observation import Observation
 from spotkiln.serve.order import Order
 from spotkiln.serve.spec import FleetSpec
 from tests.unit import nouns
-from tests.unit.memory import Memory
+from tests.unit.memory import Memory, Ticks
 from tests.unit.nouns import TAGS
 
 LIMITS = Limits(
@@ -62,17 +61,6 @@ class Account(Memory):
         self.calls.clear()
         do()
         return list(self.calls)
-
-
-class Ticks(Clock):
-    def __init__(self, account: Account) -> None:
-        self._account = account
-
-    def now(self) -> float:
-        return self._account.time
-
-    def sleep(self, seconds: float) -> None:
-        self._account.sleep(seconds)
 
 
 @pytest.fixture
