@@ -29,6 +29,7 @@ async def publish(hooks: Hooks) -> None:
             log.info("Prefect does not know yet how this receiver is set up: %s", error)
             await asyncio.sleep(AGAIN_SECONDS)
         else:
+            log.info("Prefect knows how this receiver is set up")
             return
 
 

@@ -72,6 +72,15 @@ class Service:
                 time.sleep(0.1)
         raise RuntimeError(f"the receiver does not answer:\n{self.log.read_text()}")
 
+    def wait_until_told(self) -> None:
+        """Until Prefect knows how it is set up. Of several receivers the last that told counts, and
+        one that had to try again may tell later than one that was started after it."""
+        deadline = time.monotonic() + 2 * STARTS_SECONDS
+        while "Prefect knows how this receiver is set up" not in self.log.read_text():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Prefect was not told:\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.1)
+
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)

@@ -24,8 +24,12 @@ OTHER = "another horse, another battery"
 
 
 @pytest.fixture(scope="module")
-def several(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Two teams' secrets for GitHub, and one for GitLab."""
+def several(
+    server: Server, receiver: Service, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """Two teams' secrets for GitHub, and one for GitLab. Told after the receiver of the folder, so
+    that what doctor reads is this one's."""
+    receiver.wait_until_told()
     home = tmp_path_factory.mktemp("several")
     (home / "ssh").write_text("Host github-*\n  HostName github.com\n")
     settings = {
@@ -38,6 +42,7 @@ def several(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     }
     environment = {**server.prefect.environment, "OTHER": OTHER}
     with Service(home, environment, **settings) as service:
+        service.wait_until_told()
         yield service
 
 
