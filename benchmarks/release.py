@@ -23,8 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from examples.account import client
-from examples.prefect_local import LocalPrefect
+from rehearsal.account import client
+from rehearsal.prefect_local import LocalPrefect
 from sandbox.client import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent

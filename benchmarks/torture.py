@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from examples.prefect_local import LocalPrefect
+from rehearsal.prefect_local import LocalPrefect
 from spotkiln.bake.recipe import digest_of_files
 from tests.reliability.cases import (
     SCENARIOS,

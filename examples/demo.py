@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from examples import repositories
-from examples.account import ensure_base_image, left_behind, serving, start_sandbox
-from examples.prefect_local import LocalPrefect, kept_secret
-from examples.runs import Runs
+from rehearsal.account import ensure_base_image, left_behind, serving, start_sandbox
+from rehearsal.prefect_local import LocalPrefect, kept_secret
+from rehearsal.runs import Runs
 from sandbox.client import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,7 +62,7 @@ def log(text: str) -> None:
 def load(address: str, out: Path) -> Iterator[None]:
     """A steady load for as long as the block runs."""
     child = subprocess.Popen(
-        [sys.executable, "-m", "examples.load", address, str(out), "--rate", str(RATE)],
+        [sys.executable, "-m", "rehearsal.load", address, str(out), "--rate", str(RATE)],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
     )

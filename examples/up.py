@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from examples import repositories
-from examples.account import ensure_base_image, start_sandbox
-from examples.prefect_local import LocalPrefect, free_port, kept_secret
+from rehearsal.account import ensure_base_image, start_sandbox
+from rehearsal.prefect_local import LocalPrefect, free_port, kept_secret
 from sandbox.client import Sandbox
 
 BUILD = repositories.BUILD

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from examples.account import every, instances_of, own_images, own_snapshots
+from rehearsal.account import every, instances_of, own_images, own_snapshots
 
 DEAD = "demo-web-app-00000000dead"
 INHERITED = {

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from examples.runs import Runs
+from rehearsal.runs import Runs
 from tests.cli.conftest import Command
 from tests.cli.test_worker import programs_of, until, until_ended
 from tests.release.pages import page

@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Browser, StorageState, ViewportSize, expect, sync_playwright
 
-from examples.prefect_local import POOL
+from rehearsal.prefect_local import POOL
 from tests.browser.prefect_ui import PrefectUI, sign_in
 from tests.reliability.truth import Truth
 from tests.reliability.world import MACHINES, STAND_IN, World

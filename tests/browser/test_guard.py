@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from examples.prefect_local import LocalPrefect, client_of
+from rehearsal.prefect_local import LocalPrefect, client_of
 from tests.browser.conftest import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
-from examples.prefect_local import POOL, shipped
+from rehearsal.prefect_local import POOL, shipped
 from spotkiln.aws.session import connect
 from spotkiln.cli.main import main
 from tests.reliability.world import World

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from examples.prefect_local import client_of, free_port
+from rehearsal.prefect_local import client_of, free_port
 
 pytestmark = pytest.mark.prefect
 PASSWORD = "team:not-a-secret"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.runs import FINAL, Runs
+from rehearsal.runs import FINAL, Runs
 from tests.reliability.host import descendants
 from tests.reliability.world import World
 

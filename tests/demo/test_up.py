@@ -18,9 +18,9 @@ import httpx
 import pytest
 
 from examples import repositories
-from examples.account import ensure_base_image, start_sandbox
 from examples.repositories import BUILD, ROOT
-from examples.runs import Runs
+from rehearsal.account import ensure_base_image, start_sandbox
+from rehearsal.runs import Runs
 from sandbox.client import Sandbox, SandboxError
 from tests.demo.test_demo import docker_answers
 

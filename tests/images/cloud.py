@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import httpx
 
-from examples.account import ensure_base_image
+from rehearsal.account import ensure_base_image
 from sandbox.client import Sandbox
 from spotkiln.serve.role import SERVER
 from tests.images.units import ROOT

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from examples.account import base_key
+from rehearsal.account import base_key
 from sandbox.client import Sandbox
 from tests.images.cloud import Cloud
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from examples.account import own_images, tags_of
-from examples.prefect_local import POOL
 from examples.repositories import make_demo
+from rehearsal.account import own_images, tags_of
+from rehearsal.prefect_local import POOL
 from sandbox.machines.simulated.machines import DEBIAN
 from tests.cli.conftest import deploy
 from tests.reliability.flow_process import FlowProcess

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from examples.account import tags_of
+from rehearsal.account import tags_of
 from sandbox.machines.simulated.machines import DEBIAN
 from tests.nightly.conftest import NEW, OLD, Nights
 from tests.sandbox.account import eventually

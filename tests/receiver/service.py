@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 
-from examples.prefect_local import ROOT, LocalPrefect, client_of, free_port
+from rehearsal.prefect_local import ROOT, LocalPrefect, client_of, free_port
 from spotkiln.start.hooks import Host
 from tests.receiver.deliveries import SECRET, encoded, headers, payload, signed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from examples.prefect_local import ROOT
+from rehearsal.prefect_local import ROOT
 from spotkiln.receiver.settings import Settings
 from tests.receiver.deliveries import SECRET
 from tests.receiver.service import Server, Service, commit, commits

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.prefect_local import ROOT
+from rehearsal.prefect_local import ROOT
 from spotkiln.bake.recipe import digest_of_files
 
 HOST = ROOT / "systemd" / "host"

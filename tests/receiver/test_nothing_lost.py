@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.prefect_local import ROOT
+from rehearsal.prefect_local import ROOT
 from tests.receiver.deliveries import SECRET
 from tests.receiver.service import Server, Service, commit, commits, environment_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.prefect_local import ROOT
+from rehearsal.prefect_local import ROOT
 from spotkiln.errors import InputError
 from spotkiln.receiver.secrets import Secrets
 from spotkiln.receiver.settings import Settings

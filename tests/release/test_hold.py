@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from examples.account import tags_of
+from rehearsal.account import tags_of
 from tests.release.pages import last_row, page
 from tests.release.test_rollback import go_back, made
 from tests.reliability.world import World

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from examples.account import own_images, tags_of
+from rehearsal.account import own_images, tags_of
 from spotkiln.bake.image import image_name
 from tests.look_alikes import CANDIDATE, DEAD
 from tests.release.pages import artifacts, page

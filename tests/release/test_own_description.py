@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from examples.account import tags_of
+from rehearsal.account import tags_of
 from tests.release.pages import page
 from tests.release.test_bad_input import refused
 from tests.reliability.world import World

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from examples.account import tags_of
+from rehearsal.account import tags_of
 from tests.release.pages import last_row, page
 from tests.reliability.world import MACHINES, STAND_IN, World
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from examples.account import tags_of
+from rehearsal.account import tags_of
 from tests.release.test_rollback import go_back, tags
 from tests.reliability.world import World
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from examples.account import tags_of
+from rehearsal.account import tags_of
 from tests.release.pages import artifacts
 from tests.reliability.load import Load
 from tests.reliability.world import World

@@ -2,7 +2,7 @@
 
 import pytest
 
-from examples.account import own_images
+from rehearsal.account import own_images
 from tests.release.pages import commit_of, last_row, page
 from tests.reliability.world import World
 

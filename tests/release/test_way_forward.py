@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from examples.account import tags_of
+from rehearsal.account import tags_of
 from tests.release.pages import artifacts, last_row, page
 from tests.reliability.world import World
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from examples.prefect_local import LocalPrefect
+from rehearsal.prefect_local import LocalPrefect
 from tests.reliability.world import World
 
 DEPLOYMENT = "release/demo-web-app"

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from examples.prefect_local import LocalPrefect
-from examples.runs import FINAL, Runs
+from rehearsal.prefect_local import LocalPrefect
+from rehearsal.runs import FINAL, Runs
 from tests.reliability.host import DEPLOYMENT, descendants, eventually, kill_all
 from tests.reliability.world import World
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from examples.prefect_local import LocalPrefect
-from examples.runs import FINAL, Runs
+from rehearsal.prefect_local import LocalPrefect
+from rehearsal.runs import FINAL, Runs
 from tests.reliability.conftest import long
 from tests.reliability.host import (
     DEPLOYMENT,

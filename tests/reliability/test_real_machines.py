@@ -13,8 +13,8 @@ from functools import partial
 
 import pytest
 
-from examples.prefect_local import LocalPrefect
-from examples.runs import Runs
+from rehearsal.prefect_local import LocalPrefect
+from rehearsal.runs import Runs
 from tests.reliability.conftest import long
 from tests.reliability.host import eventually, shipped_prefect
 from tests.reliability.load import Load

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from examples.prefect_local import LocalPrefect
+from rehearsal.prefect_local import LocalPrefect
 from tests.reliability.conftest import long
 from tests.reliability.host import eventually
 

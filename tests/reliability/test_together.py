@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from examples.runs import Runs
+from rehearsal.runs import Runs
 from tests.reliability.conftest import long
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.host import eventually

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from examples.account import every, fleets_of, instances_of, own_images, tags_of
+from rehearsal.account import every, fleets_of, instances_of, own_images, tags_of
 from sandbox.client import Sandbox
 from tests.look_alikes import LookAlikes
 

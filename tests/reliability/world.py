@@ -8,10 +8,10 @@ from typing import Any, Self
 
 import certifi
 
-from examples.account import base_key, ensure_base_image, own_images
-from examples.prefect_local import LocalPrefect, client_of
 from examples.repositories import make_demo
-from examples.runs import Runs
+from rehearsal.account import base_key, ensure_base_image, own_images
+from rehearsal.prefect_local import LocalPrefect, client_of
+from rehearsal.runs import Runs
 from sandbox.client import Sandbox
 from tests.reliability.flow_process import FlowProcess, Zygote
 from tests.reliability.truth import Account, Truth

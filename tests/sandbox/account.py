@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from examples.account import instances_of
+from rehearsal.account import instances_of
 from sandbox.client import Sandbox
 
 DEBIAN = "136693071363"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from examples.account import instances_of
+from rehearsal.account import instances_of
 from sandbox.client import Sandbox
 from tests.sandbox.account import DEBIAN, Account
 from tests.sandbox.test_instances import refused

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from examples.prefect_local import POOL, LocalPrefect, client_of, shipped
 from examples.repositories import make_demo
+from rehearsal.prefect_local import POOL, LocalPrefect, client_of, shipped
 from sandbox.client import Sandbox
 from tests.reliability.truth import Account
 from tests.reliability.world import MACHINES, STAND_IN, one_certificate

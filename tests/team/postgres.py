@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from examples.prefect_local import free_port
+from rehearsal.prefect_local import free_port
 
 USER = "postgres"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from examples.account import fleets_of
+from rehearsal.account import fleets_of
 from tests.reliability.host import descendants
 from tests.team.conftest import FINAL, GROUPS, Team
 from tests.team.record import (

@@ -16,7 +16,10 @@ from tests.unit.nouns import ROOT
 AWS = {"boto3", "botocore", "s3transfer"}
 FRAMEWORK = {"prefect"}
 # What stands in for AWS, here and in tests.
-STAND_INS = {"sandbox", "moto", "docker", "aiohttp", "tests", "examples", "benchmarks"}
+STAND_INS = {
+    *("sandbox", "moto", "docker", "aiohttp"),
+    *("rehearsal", "tests", "examples", "benchmarks"),
+}
 
 
 # A launcher's own folder, and what its API calls things.
@@ -231,6 +234,19 @@ def test_flows_are_the_order_of_things_and_nothing_else(path: Path) -> None:
 @pytest.mark.parametrize("path", modules("sandbox"), ids=name_of)
 def test_the_sandbox_does_not_know_the_product(path: Path) -> None:
     assert tops(path).isdisjoint({"spotkiln", "tasks", "flows", "prefect"})
+
+
+@pytest.mark.parametrize("path", modules("sandbox"), ids=name_of)
+def test_the_sandbox_does_not_know_who_uses_it(path: Path) -> None:
+    assert tops(path).isdisjoint({"rehearsal", "examples", "tests", "benchmarks"})
+
+
+@pytest.mark.parametrize("path", modules("rehearsal"), ids=name_of)
+def test_a_rehearsal_uses_the_sandbox_from_outside(path: Path) -> None:
+    """It brings the product and the sandbox together, and belongs to neither."""
+    assert tops(path).isdisjoint({"moto", "examples", "tests", "benchmarks"})
+    of_sandbox = {name for name in imported(path) if name.partition(".")[0] == "sandbox"}
+    assert of_sandbox <= {"sandbox.client"}
 
 
 def sandbox_room(module: str) -> str:

@@ -84,7 +84,7 @@ def ensure_base_image(box: Sandbox, say: Callable[[str], None]) -> None:
         return
     say("baking the base image once: Debian's updates, Ruby, Rails, puma ... (a minute or two)")
     # It imports Prefect, which takes seconds: only when it is needed.
-    from examples.base import bake_first_base
+    from rehearsal.base import bake_first_base
 
     box.keep(bake_first_base(box), base_key())
 
