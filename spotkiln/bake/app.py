@@ -5,6 +5,7 @@ import re
 from pydantic import Field, field_validator
 
 from spotkiln.bake.description import FOLDER, Description, Hardening, why_no_path
+from spotkiln.bake.gitref import REF, why_no_ref
 from spotkiln.noun import Noun
 
 # What the form in the Prefect UI refuses before anything is stored; the validators below say it
@@ -15,7 +16,6 @@ REPOSITORY = (
     r"^(?!-)(?![\s\S]*[\x00-\x1f\x7f])(?!.*://[^/?#@]*:(?!\d+/)[^@]*@)"
     rf"(?!.*{HTTP}://.*[@?#])"
 )
-REF = r"^(?!-)(?!.*(\.\.|@\{))[^\s~^:?*\[\\]+$"
 
 
 class Address(Noun):
@@ -69,11 +69,8 @@ class Address(Noun):
     @field_validator("ref")
     @classmethod
     def _is_ref(cls, ref: str) -> str:
-        if ref.startswith("-") or re.search(r"[\s~^:?*\[\\]|\.\.|@\{", ref):
-            raise ValueError(
-                f"expected the name of a branch or tag, or a commit, got {ref!r}: "
-                "git does not allow such names"
-            )
+        if why := why_no_ref(ref):
+            raise ValueError(why)
         return ref
 
     @field_validator("folder")

@@ -1,14 +1,12 @@
-"""`init` and `check`: an application's own spotkiln.yaml. They need neither Prefect nor AWS, and
-import neither: both are quick."""
+"""`init` and `check`: an application's own spotkiln.yaml. They need neither Prefect nor AWS."""
 
 import os
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from pydantic import ValidationError
 
-from spotkiln import __version__
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.inside import look_inside, require_folders
 from spotkiln.bake.manifest import FILE
@@ -21,7 +19,6 @@ from spotkiln.errors import InputError
 from spotkiln.show.checked import Checked, hints, steps, summary
 from spotkiln.show.manifest import new_manifest
 
-app = App(name="spotkiln", version=__version__, result_action="return_value")
 Folder = Annotated[Path, Parameter(help="The application's folder.")]
 Schema = Annotated[
     str,
@@ -40,7 +37,6 @@ def _schema(place: Place) -> str:
     return os.path.relpath(file, place.path) if file.is_relative_to(place.top) else str(file)
 
 
-@app.command
 def init(path: Folder = Path(), /, *, schema: Schema = "", as_json: Json = False) -> int:
     """Write a spotkiln.yaml for the application in PATH, from what its files tell, with the
     reasons. One that is there stays."""
@@ -85,7 +81,6 @@ def _require_there(place: Place, settled: Settled) -> None:
         )
 
 
-@app.command
 def check(path: Folder = Path(), /, *, as_json: Json = False) -> int:
     """Read the spotkiln.yaml of the application in PATH, and say what a release would do and where
     each value comes from. Parameters of a deployment come before these."""

@@ -9,28 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import anyio
 from cyclopts import App, Parameter
 
 from spotkiln import __version__
-from spotkiln.aws.bake.infra import target_group
-from spotkiln.aws.keep.versions import list_versions
-from spotkiln.aws.session import connect, resolve_region
-from spotkiln.cli import automations as automating
-from spotkiln.cli import describe, runs
-from spotkiln.cli import doctor as doctoring
-from spotkiln.cli import hold as holding
-from spotkiln.cli import plan as planning
-from spotkiln.cli import server as serving
-from spotkiln.cli import status as seeing
-from spotkiln.cli.deployment import find, settings, settings_of
+from spotkiln.bake.gitref import require_ref
 from spotkiln.cli.ending import exit_code
 from spotkiln.cli.output import Exit, Json, columns, moment, show, tell, voice
 from spotkiln.keep.versions import PREVIOUS
-from spotkiln.prefect_api.connection import address
-from spotkiln.prefect_api.run import page_of
-from spotkiln.release.release import Outcome
 from spotkiln.start.deployment import POOL, RELEASE, ROLLBACK
+
+# Each command imports what it needs when it runs: Prefect and boto3 take seconds, and neither
+# help nor a mistake in what was typed is worth the wait.
 
 app = App(
     name="spotkiln",
@@ -51,13 +40,18 @@ Detailed = Annotated[
 ]
 
 
-app.command(describe.init)
-app.command(describe.check)
+app.command("spotkiln.cli.describe:init")
+app.command("spotkiln.cli.describe:check")
 
 
 @app.command
 def versions(name: str, /, *, as_json: Json = False) -> int:
     """The versions that NAME's target group can go back to, the one released last first."""
+    from spotkiln.aws.bake.infra import target_group
+    from spotkiln.aws.keep.versions import list_versions
+    from spotkiln.aws.session import connect, resolve_region
+    from spotkiln.cli.deployment import settings_of
+
     spec = settings_of(name)
     aws = connect(resolve_region(spec.infra.region))
     found = list_versions(aws, spec.app.name, target_group(aws, spec.infra.target_group))
@@ -74,6 +68,9 @@ def status(name: str, /, *, as_json: Json = False) -> int:
 
     Ends with 1 unless the whole capacity is healthy.
     """
+    from spotkiln.cli import status as seeing
+    from spotkiln.cli.deployment import settings_of
+
     found = seeing.look(settings_of(name))
     show(found, *seeing.parts(found), as_json=as_json)
     return Exit.OK if found.well else Exit.FAILED
@@ -82,6 +79,10 @@ def status(name: str, /, *, as_json: Json = False) -> int:
 @app.command
 def plan(name: str, /, *, ref: str = "", as_json: Json = False) -> int:
     """What a release of NAME would do: bake or reuse, launch, retire. Changes nothing."""
+    require_ref(ref)
+    from spotkiln.cli import plan as planning
+    from spotkiln.cli.deployment import find, settings
+
     found = planning.look(settings(find(RELEASE, name).at_ref(ref)))
     show(found, planning.text(found), as_json=as_json)
     return Exit.OK
@@ -91,6 +92,8 @@ def plan(name: str, /, *, ref: str = "", as_json: Json = False) -> int:
 def doctor(name: str = "", /, *, as_json: Json = False) -> int:
     """Check that everything is there that a release needs, as seen from this machine: of all
     applications, or of NAME. Ends with 1 unless all is ok."""
+    from spotkiln.cli import doctor as doctoring
+
     found = doctoring.examine(name)
     show(found, doctoring.table(found), as_json=as_json)
     return Exit.OK if all(one.ok for one in found) else Exit.FAILED
@@ -112,6 +115,10 @@ def release(
 
     A commit that a rollback has left is released only with --even-if-held.
     """
+    require_ref(ref)
+    from spotkiln.cli import runs
+    from spotkiln.cli.deployment import find, settings
+
     asked = {"force": force, "even_if_held": even_if_held}
     given: dict[str, Any] = {name: True for name, wanted in asked.items() if wanted}
     deployment = find(RELEASE, name).at_ref(ref)
@@ -139,6 +146,9 @@ def rollback(
     With --take-turn it does not wait for a release that has not launched its servers yet: that one
     gives way.
     """
+    from spotkiln.cli import runs
+    from spotkiln.cli.deployment import find
+
     given: dict[str, Any] = {"version": version, **({"take_turn": True} if take_turn else {})}
     run = runs.start(find(ROLLBACK, name), given)
     return _until_the_end(run, follow=follow, detailed=detailed_exit_code, as_json=as_json)
@@ -147,6 +157,9 @@ def rollback(
 @app.command
 def unhold(name: str, /, *, as_json: Json = False) -> int:
     """Lift the hold of NAME: what a rollback has left may be released again."""
+    from spotkiln.cli import hold as holding
+    from spotkiln.cli.deployment import settings_of
+
     found = holding.lift(settings_of(name))
     show(found, holding.text(found), as_json=as_json)
     return Exit.OK
@@ -155,6 +168,8 @@ def unhold(name: str, /, *, as_json: Json = False) -> int:
 @app.command
 def logs(run: str, /, *, as_json: Json = False) -> int:
     """What RUN has logged so far: its id, or its name for the newest run of that name."""
+    from spotkiln.cli import runs
+
     found = runs.lines(runs.find(run))
     show(found, "\n".join(map(str, found)), as_json=as_json)
     return Exit.OK
@@ -166,6 +181,8 @@ def automations(file: Path = Path("automations.yaml"), /, *, as_json: Json = Fal
 
     One that needs a notification block which is not there is left out.
     """
+    from spotkiln.cli import automations as automating
+
     found = automating.apply(file)
     show(found, automating.table(found), as_json=as_json)
     return Exit.OK
@@ -180,6 +197,8 @@ def server(
     It does not start without a password, refuses the requests of other web pages, and does not
     stand still for a minute now and then on SQLite.
     """
+    from spotkiln.cli import server as serving
+
     serving.replace_this_process(*arguments)
     return Exit.OK
 
@@ -192,8 +211,10 @@ def worker(*, pool: str = POOL, limit: int = 4, name: str = "") -> int:
     After SIGTERM or Ctrl-C it takes no more runs, and ends when its runs have ended. A second one
     ends it and its runs at once.
     """
-    # Only here: Prefect's workers take as long to load as all the rest of the command.
+    import anyio
+
     from spotkiln.cli import worker as working
+    from spotkiln.prefect_api.connection import address
 
     address()
     anyio.run(working.work, pool, limit, name)
@@ -201,6 +222,10 @@ def worker(*, pool: str = POOL, limit: int = 4, name: str = "") -> int:
 
 
 def _until_the_end(run: str, *, follow: bool, detailed: bool, as_json: bool) -> int:
+    from spotkiln.cli import runs
+    from spotkiln.prefect_api.run import page_of
+    from spotkiln.release.release import Outcome
+
     where = page_of(run)
     tell(f"run {run} {where}".rstrip(), aside=as_json)
     if not follow:

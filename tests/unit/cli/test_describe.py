@@ -1,15 +1,13 @@
 """`spotkiln init` and `spotkiln check`, as they are typed."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from spotkiln.bake.manifest import read_manifest
-from spotkiln.cli.describe import app
 from spotkiln.cli.ending import exit_code
+from spotkiln.cli.main import app
 from tests.unit.bake.test_detect import ALL, GO
 from tests.unit.nouns import ROOT
 
@@ -219,25 +217,3 @@ def test_usage(arguments: list[str], said: str, capsys: Output) -> None:
     assert exit_code(app, arguments) == 2
     captured = capsys.readouterr()
     assert said in captured.err + captured.out
-
-
-def test_both_are_quick_and_all_commands_are_in_one_program() -> None:
-    program = (
-        "import sys; from spotkiln.cli.entry import main; sys.argv[1:] = {!r}; code = main();"
-        "print(code, sorted({{'prefect', 'boto3', 'httpx'}} & sys.modules.keys()))"
-    )
-
-    def typed(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", program.format(list(arguments))],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        )
-        return done.stdout
-
-    assert typed("check", "examples/demo-web-app").endswith("\n0 []\n")
-    everything = typed("--help")
-    assert all(name in everything for name in ("init", "check", "release", "worker"))

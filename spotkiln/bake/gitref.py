@@ -1,0 +1,27 @@
+"""What a branch, a tag or a commit may be called."""
+
+import re
+
+from spotkiln.errors import InputError
+
+# What the form in the Prefect UI refuses; why_no_ref says it in words.
+REF = r"^(?!-)(?!.*(\.\.|@\{))[^\s~^:?*\[\\]+$"
+
+
+def why_no_ref(ref: str) -> str:
+    """Why git cannot have such a name; empty if it may."""
+    if re.search(REF, ref):
+        return ""
+    return (
+        f"expected the name of a branch or tag, or a commit, got {ref!r}: "
+        "git does not allow such names"
+    )
+
+
+def require_ref(ref: str) -> None:
+    """
+    Raises:
+        InputError: git cannot have such a name. Empty is no ref, and fine.
+    """
+    if ref and (why := why_no_ref(ref)):
+        raise InputError(f"ref: {why}")

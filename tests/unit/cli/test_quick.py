@@ -1,0 +1,51 @@
+"""What is typed wrong is answered at once: without Prefect, which takes seconds to import."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.unit.nouns import ROOT
+
+PROGRAM = (
+    "import sys; from spotkiln.cli.main import main; code = main({!r});"
+    "print(code, sorted({{'prefect', 'boto3', 'httpx', 'anyio'}} & sys.modules.keys()))"
+)
+
+
+def typed(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(list(arguments))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--help",), 0, "worker"),
+        (("--version",), 0, "."),
+        (("release", "--help"), 0, "--even-if-held"),
+        (("relaese", "shop"), 2, "relaese"),
+        (("release",), 2, "NAME"),
+        (("rollback", "shop", "--force"), 2, "--force"),
+        (("release", "shop", "--ref", "a..b"), 2, "git does not allow such names"),
+        (("plan", "shop", "--ref=-x"), 2, "git does not allow such names"),
+        (("check", "examples/demo-web-app"), 0, "A release would"),
+    ],
+)
+def test_without_prefect(arguments: tuple[str, ...], code: int, said: str) -> None:
+    output = typed(*arguments)
+    assert f"\n{code} []\n" in f"\n{output}"
+    assert said in output
+
+
+def test_help_names_all_commands() -> None:
+    output = typed("--help")
+    for name in ("init", "check", "release", "rollback", "plan", "doctor", "worker"):
+        assert name in output
