@@ -110,12 +110,6 @@ variable "app_user" {
   description = "System user that the application runs as; made when the base image has none of that name."
 }
 
-variable "app_port" {
-  type        = number
-  default     = 3000
-  description = "Port that the application listens on, handed to it as PORT."
-}
-
 variable "app_archive" {
   type        = string
   description = "Path of a .tar.gz of the commit, with the application at its root."
@@ -124,6 +118,11 @@ variable "app_archive" {
 variable "commit" {
   type        = string
   description = "Id of the commit; written to REVISION in the application's folder."
+}
+
+variable "units" {
+  type        = string
+  description = "Folder of the units and their scripts, named units, as spotkiln/bake/units.py writes it."
 }
 
 variable "app_environment" {
@@ -140,52 +139,10 @@ variable "build_command" {
   description = "Shell command that installs dependencies and compiles, run once while the image is made, as the application's user in its folder."
 }
 
-variable "migrate_command" {
-  type        = string
-  default     = "bundle exec rails db:migrate"
-  description = "Shell command that prepares an instance for the application, run at each boot before it starts."
-}
-
-variable "start_command" {
-  type        = string
-  default     = "bundle exec puma -C config/puma.rb"
-  description = "Command that serves until it is told to stop; it is exec'd, so a single one."
-}
-
-variable "notify" {
-  type        = bool
-  default     = true
-  description = "Whether the server tells systemd when it is ready (Type=notify), as puma does; otherwise Type=exec."
-}
-
 variable "writable" {
   type        = list(string)
   default     = ["db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"]
   description = "Folders below the application's that it may write to when it runs; made where they are missing."
-}
-
-variable "hardening" {
-  type        = string
-  default     = "standard"
-  description = "How much the units are forbidden: strict, standard or basic."
-}
-
-variable "migrate_seconds" {
-  type        = number
-  default     = 600
-  description = "How long the migration may take, all its tries together."
-}
-
-variable "start_seconds" {
-  type        = number
-  default     = 90
-  description = "How long the application may take to start before systemd gives this attempt up."
-}
-
-variable "stop_seconds" {
-  type        = number
-  default     = 70
-  description = "How long the application may take to finish its requests once told to stop. Not less than the longest request; a load balancer's idle timeout is 60."
 }
 
 locals {
@@ -240,7 +197,7 @@ build {
   sources = ["source.amazon-ebs.app"]
 
   provisioner "file" {
-    sources     = [var.app_archive, "${path.root}/../systemd"]
+    sources     = [var.app_archive, var.units]
     destination = "/tmp/"
   }
 
@@ -251,20 +208,12 @@ build {
       "SPOTKILN_APP=${var.app_name}",
       "SPOTKILN_USER=${var.app_user}",
       "SPOTKILN_FOLDER=${var.app_folder}",
-      "SPOTKILN_PORT=${var.app_port}",
       "SPOTKILN_COMMIT=${var.commit}",
       "SPOTKILN_ARCHIVE=/tmp/${basename(var.app_archive)}",
-      "SPOTKILN_UNITS=/tmp/systemd",
-      "SPOTKILN_TYPE=${var.notify ? "notify" : "exec"}",
+      "SPOTKILN_UNITS=/tmp/${basename(var.units)}",
       "SPOTKILN_WRITABLE=${join(" ", var.writable)}",
-      "SPOTKILN_HARDENING=${var.hardening}",
-      "SPOTKILN_MIGRATE_SECONDS=${var.migrate_seconds}",
-      "SPOTKILN_START_SECONDS=${var.start_seconds}",
-      "SPOTKILN_STOP_SECONDS=${var.stop_seconds}",
       "SPOTKILN_ENVIRONMENT_BASE64=${base64encode(join("", local.environment))}",
       "SPOTKILN_BUILD_BASE64=${base64encode(var.build_command)}",
-      "SPOTKILN_MIGRATE_BASE64=${base64encode(var.migrate_command)}",
-      "SPOTKILN_START_BASE64=${base64encode(var.start_command)}",
     ]
     scripts = ["${path.root}/scripts/app.sh", "${path.root}/scripts/clean.sh"]
   }

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
+.venv/bin/python scripts/units.py "$scratch/made/units"
 packer fmt -check -diff packer
 touch "$scratch/source.tar.gz"
 mkdir "$scratch/report"
@@ -16,14 +17,12 @@ packer validate "${variables[@]}" "${made[@]}" -var "package_list=$scratch/packa
   packer/base.pkr.hcl
 packer validate "${variables[@]}" "${made[@]}" "${app[@]}" \
   -var "app_archive=$scratch/source.tar.gz" -var commit=0000000000000000000000000000000000000000 \
-  packer/app.pkr.hcl
+  -var "units=$scratch/made/units" packer/app.pkr.hcl
 packer validate "${variables[@]}" "${app[@]}" -var "report_dir=$scratch/report" packer/test.pkr.hcl
 
 # The units name programs of the machines that they are for, which this one need not have.
-mkdir -p "$scratch/units"
-APP=demo-web-app APP_USER=daemon FOLDER=/srv/demo-web-app PORT=3000 TYPE=notify \
-  MIGRATE_SECONDS=600 START_SECONDS=90 STOP_SECONDS=70 HARDENING=standard WRITABLE='log tmp/pids' \
-  START_COMMAND=true MIGRATE_COMMAND=true bash systemd/render.sh "$scratch/units"
+mkdir "$scratch/units"
+cp -r "$scratch/made/units/system"/. "$scratch/units"
 cp systemd/host/*.service systemd/host/*.socket "$scratch/units"
 for unit in systemd/host/*.service; do
   install -D -m 0644 systemd/hardening.conf "$scratch/units/$(basename "$unit").d/hardening.conf"

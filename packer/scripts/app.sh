@@ -11,7 +11,10 @@ readonly app=$SPOTKILN_APP user=$SPOTKILN_USER etc=/etc/$SPOTKILN_APP
 # What is released, and where in it the application is: at its top, or in a folder of a monorepo.
 readonly released=/srv/$SPOTKILN_APP
 readonly folder=$released${SPOTKILN_FOLDER:+/$SPOTKILN_FOLDER}
-readonly services=("$app.service" "$app"-{migrate,hostname,role,console,interruption}.service)
+mapfile -t units < <(cd "$SPOTKILN_UNITS/system" && find . -maxdepth 1 -type f -printf '%P\n' | sort)
+# Of a unit that something else starts, nothing is to be linked.
+mapfile -t enabled < <(cd "$SPOTKILN_UNITS/system" && grep --files-with-matches '^\[Install\]' "${units[@]}")
+readonly units enabled
 
 decode() {
   base64 --decode <<<"$1"
@@ -68,25 +71,12 @@ end_leftovers() {
 }
 
 install_units() {
-  local units
-  units=$(mktemp -d)
-  START_COMMAND=$(decode "$SPOTKILN_START_BASE64") \
-    MIGRATE_COMMAND=$(decode "$SPOTKILN_MIGRATE_BASE64") \
-    APP=$app APP_USER=$user FOLDER=$folder PORT=$SPOTKILN_PORT TYPE=$SPOTKILN_TYPE \
-    MIGRATE_SECONDS=$SPOTKILN_MIGRATE_SECONDS START_SECONDS=$SPOTKILN_START_SECONDS \
-    STOP_SECONDS=$SPOTKILN_STOP_SECONDS HARDENING=$SPOTKILN_HARDENING \
-    WRITABLE=$SPOTKILN_WRITABLE \
-    bash "$SPOTKILN_UNITS/render.sh" "$units"
-  cp -r "$units"/. /etc/systemd/system/
-  rm -rf "$units"
-  local script
-  for script in set-hostname role console watch-interruption; do
-    install -D -m 0755 "$SPOTKILN_UNITS/$script.sh" "/usr/local/lib/spotkiln/$script"
-  done
+  cp --no-preserve=mode -r "$SPOTKILN_UNITS/system"/. /etc/systemd/system/
+  install -D -m 0755 -t /usr/local/lib/spotkiln "$SPOTKILN_UNITS/lib"/*
   keep_hostname
   verify_units
   # Linked by hand: at the next boot they start; on the builder nothing must.
-  systemctl --quiet enable "${services[@]}"
+  systemctl --quiet enable "${enabled[@]}"
 }
 
 keep_hostname() {
@@ -100,7 +90,7 @@ keep_hostname() {
 verify_units() {
   # It exits with 0 even for keys it does not know: what it says decides.
   local complaints
-  complaints=$(systemd-analyze verify "${services[@]/#//etc/systemd/system/}" 2>&1 |
+  complaints=$(systemd-analyze verify "${units[@]/#//etc/systemd/system/}" 2>&1 |
     grep --fixed-strings "$app" || true)
   if [[ -n $complaints ]]; then
     echo "app: systemd does not accept the units:" >&2
@@ -122,4 +112,4 @@ end_leftovers
 # The build may have cleared one away.
 make_writable
 install_units
-rm -f "$SPOTKILN_ARCHIVE"
+rm -rf "$SPOTKILN_ARCHIVE" "$SPOTKILN_UNITS"

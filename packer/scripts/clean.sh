@@ -46,5 +46,5 @@ forget_packages
 forget_logs
 forget_identity
 # Packer removes its own script from /tmp; the rest of /tmp goes at the next boot anyway.
-rm -rf /var/tmp/* /tmp/systemd
+rm -rf /var/tmp/*
 sync

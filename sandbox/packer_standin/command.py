@@ -123,6 +123,7 @@ class _Build:
         if self._template.builder == "amazon-ebs":
             list_of_packages = self._template.text("package_list")
             application = self._application()
+            self._upload()
             # A base image behaves as the rules for its source image say.
             source = control.properties(self._template.text("source_ami"))
             properties = source if list_of_packages else application
@@ -145,6 +146,13 @@ class _Build:
     def _application(self) -> dict[str, Any]:
         archive = self._template.text("app_archive")
         return template.behaviour(Path(archive)) if archive else {}
+
+    def _upload(self) -> None:
+        """Nothing is sent, but what is not there is missed as Packer misses it."""
+        for name in ("app_archive", "units"):
+            path = self._template.text(name)
+            if path and not Path(path).exists():
+                raise BuildError(f"Bad source '{path}': stat {path}: no such file or directory")
 
     def _provision(self, properties: dict[str, Any], name: str, speed: float) -> None:
         self._ui.step("Provisioning with shell script: nothing (stand-in)")

@@ -14,8 +14,7 @@ HEALTH_PATH = r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$"
 # From the repository's top, in git's own way of writing it: nothing absolute, no `.`, no `..`.
 PATH = r"^(?!/)(?!\.{1,2}(/|$))(?!.*/\.{0,2}(/|$))[^\\*?\[\x00-\x1f\x7f]+$"
 
-# What units and scripts take without any quoting: no option, neither `.` nor `..`. The same is
-# expected by systemd/render.sh.
+# What units and scripts take without any quoting: no option, neither `.` nor `..`.
 _PART = r"(?:[A-Za-z0-9_@+]|\.[A-Za-z0-9_@+-]|\.\.[A-Za-z0-9._@+-])[A-Za-z0-9._@+-]*"
 FOLDER = rf"{_PART}(?:/{_PART})*"
 

@@ -2,7 +2,7 @@
 shell with.
 
 The patterns are what the form in the Prefect UI checks, so they are written in what Python's and
-JavaScript's regular expressions have in common. systemd/render.sh splits a command alike.
+JavaScript's regular expressions have in common.
 """
 
 import re
@@ -60,3 +60,12 @@ def why_not_one_command(line: str) -> str:
     if rest[:1] in {"'", '"', "`", "\\"}:
         return f"what {rest[0]} begins does not end"
     return f"`{rest[:1]}` is more than a command and its arguments"
+
+
+def replacing_the_shell(line: str) -> str:
+    """A start command as its shell must be given it: replaced by the program, with the variables
+    that are set for it."""
+    command = line.lstrip()
+    before = re.match(_ASSIGNMENTS, command)
+    assert before  # it may match nothing, but it matches
+    return f"{before[0]}exec {command[before.end() :]}"

@@ -12,6 +12,7 @@ from spotkiln.bake.infra import TRAFFIC_PORT, HealthCheck, Infra
 from spotkiln.bake.own import BUILDER, TESTER
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
 from spotkiln.bake.source import Source
+from spotkiln.bake.units import image_files
 from spotkiln.noun import Noun
 
 TEMPLATES = ROOT / "packer"
@@ -19,22 +20,14 @@ TEST_FILES = ["packer/test.pkr.hcl", "packer/scripts/test.sh"]
 
 
 def app_variables(app: App) -> dict[str, Any]:
-    """The variables that decide what is inside the image."""
+    """The variables that decide what is inside the image, beside its units."""
     return {
         "app_name": app.name,
         "app_folder": app.folder,
         "app_user": app.user,
-        "app_port": app.port,
         "app_environment": app.environment,
         "build_command": app.build,
-        "migrate_command": app.migrate or "true",
-        "start_command": app.start,
-        "notify": app.notify,
         "writable": list(app.writable),
-        "hardening": str(app.hardening),
-        "migrate_seconds": app.migrate_seconds,
-        "start_seconds": app.start_seconds,
-        "stop_seconds": app.stop_seconds,
     }
 
 
@@ -60,7 +53,7 @@ def recipe_of(source: Source, infra: Infra) -> Recipe:
             "base": infra.base.id,
             "template": digest_of_files(ROOT, ["packer/app.pkr.hcl"]),
             "scripts": digest_of_files(ROOT, ["packer/scripts/app.sh", "packer/scripts/clean.sh"]),
-            "units": digest_of_files(ROOT, ["systemd/*"]),
+            "units": digest_of(image_files(app, ROOT)),
             "variables": digest_of(app_variables(app)),
             "tests": digest_of(
                 {
@@ -99,8 +92,11 @@ class NewImage(Noun):
         }
 
 
-def bake_variables(machine: Machine, new: NewImage, source: Source, base: str) -> dict[str, Any]:
-    """Variables of packer/app.pkr.hcl; `base` is the id of the base image."""
+def bake_variables(
+    machine: Machine, new: NewImage, source: Source, base: str, units: Path
+) -> dict[str, Any]:
+    """Variables of packer/app.pkr.hcl. `base` is the id of the base image, `units` the folder of
+    what spotkiln/bake/units.py has written."""
     return {
         **machine.variables,
         **new.variables,
@@ -108,6 +104,7 @@ def bake_variables(machine: Machine, new: NewImage, source: Source, base: str) -
         "source_ami": base,
         "app_archive": str(source.archive),
         "commit": source.commit,
+        "units": str(units),
     }
 
 

@@ -21,6 +21,7 @@ from spotkiln.bake.junit import TestReport
 from spotkiln.bake.own import builder_name
 from spotkiln.bake.packer import artifact_of
 from spotkiln.bake.reuse import Reuse
+from spotkiln.bake.units import write_files
 from spotkiln.bake.variables import NewImage, bake_variables, image_tags, test_variables
 from spotkiln.errors import InfrastructureError
 from spotkiln.release.job import Job
@@ -77,7 +78,8 @@ def packer_build(job: Job) -> Image:
     image_id = _of_earlier_try(aws, job) if tried_before() else None
     if image_id is None:
         new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
-        variables = bake_variables(_machine(aws, job), new, job.source, job.infra.base.id)
+        units = write_files(job.source.app, job.folder / "units")
+        variables = bake_variables(_machine(aws, job), new, job.source, job.infra.base.id, units)
         timeout = job.spec.build.timeout_seconds
         run = run_template("bake", "app.pkr.hcl", variables, folder, timeout)
         if run.exit_code != 0:

@@ -12,8 +12,11 @@ import httpx
 
 from rehearsal.account import ensure_base_image
 from sandbox.client import Sandbox
+from spotkiln.bake.app import App
+from spotkiln.bake.units import write_files
+from spotkiln.bake.variables import app_variables
 from spotkiln.serve.role import SERVER
-from tests.images.units import ROOT
+from tests.unit.nouns import ROOT
 
 
 class Machine:
@@ -97,6 +100,21 @@ class Cloud:
         assert done.returncode == 0, done.stdout
         (build,) = json.loads(manifest.read_text())["builds"]
         return str(build["artifact_id"]).split(":")[1]
+
+    def bake_app(self, app: App, archive: Path, name: str = "", commit: str = "0" * 40) -> str:
+        """The id of the image that a release would make of this archive."""
+        name = name or f"{app.name} tests"
+        return self.bake(
+            "app",
+            name,
+            {
+                **app_variables(app),
+                "source_ami": self.base_image(),
+                "app_archive": str(archive),
+                "commit": commit,
+                "units": str(write_files(app, self.folder / name.replace(" ", "-") / "units")),
+            },
+        )
 
     @property
     def gateway(self) -> str:

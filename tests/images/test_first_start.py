@@ -13,12 +13,20 @@ from spotkiln.bake.failure import test_failure as failure_of_test
 from spotkiln.bake.packer_output import PackerRun
 from spotkiln.errors import UnitFailed
 from tests.images.cloud import Cloud, Machine
-from tests.images.units import ROOT
-from tests.unit.nouns import settled, target_group
+from tests.unit.nouns import ROOT, settled, target_group
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
-APP = settled(name="shop", port=8080, health_path="/health")
+APP = settled(
+    name="shop",
+    port=8080,
+    health_path="/health",
+    environment={},
+    build="ruby -c shop.rb",
+    migrate="ruby shop.rb migrate",
+    start="ruby shop.rb",
+    notify=False,
+)
 REPORT = "/var/tmp/spotkiln-report"
 STATUS = "Script exited with non-zero exit status: 30"
 
@@ -59,22 +67,8 @@ def bake(cloud: Cloud, folder: Path, *, notify: bool = False) -> str:
     with tarfile.open(folder / "app.tar.gz", "w:gz") as archive:
         archive.add(folder / "shop.rb", "shop.rb")
         archive.add(folder / "shop.rb", "data/shop.rb")
-    return cloud.bake(
-        "app",
-        f"shop {notify}",
-        {
-            "source_ami": cloud.base_image(),
-            "app_name": APP.name,
-            "app_port": APP.port,
-            "app_archive": str(folder / "app.tar.gz"),
-            "commit": "0" * 40,
-            "app_environment": {},
-            "build_command": "ruby -c shop.rb",
-            "migrate_command": "ruby shop.rb migrate",
-            "start_command": "ruby shop.rb",
-            "notify": notify,
-        },
-    )
+    app = APP.model_copy(update={"notify": notify})
+    return cloud.bake_app(app, folder / "app.tar.gz", f"shop {notify}")
 
 
 @pytest.fixture(scope="module")

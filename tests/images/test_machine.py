@@ -11,12 +11,24 @@ from xml.etree import ElementTree
 
 import pytest
 
+from spotkiln.bake.app import App
+from spotkiln.bake.detect.detect import detect
+from spotkiln.bake.precedence import settle
+from spotkiln.bake.tree import Tree, worth_reading
 from tests.images.cloud import Cloud, Machine
-from tests.images.units import ROOT
+from tests.unit.nouns import ROOT, app, settled
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def demo() -> App:
+    """As a release of it would find it."""
+    folder = ROOT / "examples" / "demo-web-app"
+    names = {str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()}
+    texts = {one: (folder / one).read_text() for one in names if worth_reading(one)}
+    return settle(app(), None, detect(Tree(names=frozenset(names), texts=texts))).app
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +40,7 @@ def image(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> str:
     subprocess.run(
         ["git", "-C", folder / "refs", "archive", f"--output={archive}", "v1"], check=True
     )
-    return cloud.bake(
-        "app",
-        "demo-web-app tests",
-        {
-            "source_ami": cloud.base_image(),
-            "app_name": "demo-web-app",
-            "app_archive": str(archive),
-            "commit": COMMIT,
-        },
-    )
+    return cloud.bake_app(demo(), archive, commit=COMMIT)
 
 
 @pytest.fixture(scope="module")
@@ -202,26 +205,20 @@ def test_any_application_and_any_command(cloud: Cloud, tmp_path: Path) -> None:
         archive.add(tmp_path / "serve.rb", "shared/beside.rb")
     greeting = "\"a\" $b `c` \\d {{ e }} 'f' %h & #g"
     arguments = """'two words' 100% "$PORT" "a\\\\b" '{{ c }}' '&d'"""
-    image = cloud.bake(
-        "app",
-        "hello tests",
-        {
-            "source_ami": cloud.base_image(),
-            "app_name": "hello",
-            "app_folder": "apps/hello",
-            "app_user": "hello",
-            "app_port": 8080,
-            "app_archive": str(tmp_path / "app.tar.gz"),
-            "commit": COMMIT,
-            "app_environment": {"GREETING": greeting},
-            # What it leaves running, and with its output open, is not waited for.
-            "build_command": 'test "$GREETING" = "$(printenv GREETING)" && touch built\n'
-            "sleep 999&\nruby -c ../../shared/beside.rb",
-            "migrate_command": 'test -e "$HOME/tried" || { touch "$HOME/tried"; false; }',
-            "start_command": f"""MODE="so 'fine' $PORT" ruby serve.rb {arguments}""",
-            "notify": False,
-        },
+    hello = settled(
+        name="hello",
+        folder="apps/hello",
+        user="hello",
+        port=8080,
+        environment={"GREETING": greeting},
+        # What it leaves running, and with its output open, is not waited for.
+        build='test "$GREETING" = "$(printenv GREETING)" && touch built\n'
+        "sleep 999&\nruby -c ../../shared/beside.rb",
+        migrate='test -e "$HOME/tried" || { touch "$HOME/tried"; false; }',
+        start=f"""MODE="so 'fine' $PORT" ruby serve.rb {arguments}""",
+        notify=False,
     )
+    image = cloud.bake_app(hello, tmp_path / "app.tar.gz")
     machine = cloud.boot(image)
     seen = json.loads(machine.wait_for("/", port=8080).text)
     assert seen == {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.units import ROOT
+from tests.unit.nouns import ROOT
 
 SCRIPT = ROOT / "examples" / "make_refs.sh"
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from spotkiln.bake.junit import REPORT_BYTES
-from tests.images.units import ROOT
+from tests.unit.nouns import ROOT
 
 SCRIPT = ROOT / "packer" / "scripts" / "test.sh"
 LOG_BYTES = 8 * 1024 * 1024

@@ -12,6 +12,7 @@ import pytest
 
 from spotkiln.serve.role import SERVER
 from tests.images.cloud import Cloud, Machine
+from tests.unit.nouns import settled
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -83,22 +84,16 @@ def image(cloud: Cloud, production: Database, tmp_path_factory: pytest.TempPathF
     (tmp_path / "ledger.rb").write_text(PROGRAM)
     with tarfile.open(tmp_path / "app.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "ledger.rb", "ledger.rb")
-    return cloud.bake(
-        "app",
-        "ledger tests",
-        {
-            "source_ami": cloud.base_image(),
-            "app_name": APP,
-            "app_port": PORT,
-            "app_archive": str(tmp_path / "app.tar.gz"),
-            "commit": "0" * 40,
-            "app_environment": {"DATABASE": production.address, "ONLY_HERE": "in-production"},
-            "build_command": "ruby -c ledger.rb",
-            "migrate_command": "ruby ledger.rb migrate",
-            "start_command": "ruby ledger.rb serve",
-            "notify": False,
-        },
+    app = settled(
+        name=APP,
+        port=PORT,
+        environment={"DATABASE": production.address, "ONLY_HERE": "in-production"},
+        build="ruby -c ledger.rb",
+        migrate="ruby ledger.rb migrate",
+        start="ruby ledger.rb serve",
+        notify=False,
     )
+    return cloud.bake_app(app, tmp_path / "app.tar.gz")
 
 
 def until_decided(machine: Machine) -> str:

@@ -13,7 +13,7 @@ from spotkiln.bake.app import DEFAULTS
 from spotkiln.bake.builder import Builder, SshInterface
 from spotkiln.bake.detect.detect import detect
 from spotkiln.bake.tree import Tree, worth_reading
-from tests.images.units import ROOT
+from tests.unit.nouns import ROOT
 
 PACKER = ROOT / "packer"
 VARIABLES = Path(__file__).with_name("variables")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rehearsal.prefect_local import ROOT
-from spotkiln.bake.recipe import digest_of_files
+from spotkiln.bake.units import image_files
+from tests.unit.nouns import settled
 
 HOST = ROOT / "systemd" / "host"
 SERVICES = ["spotkiln-server", "spotkiln-worker", "spotkiln-receiver"]
@@ -63,12 +64,9 @@ def test_exposure_is_below_two(units: Path, service: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_they_are_no_part_of_any_image(tmp_path: Path) -> None:
-    """The recipe's digest is over the units of the application, and not over these."""
-    shutil.copytree(ROOT / "systemd", tmp_path / "systemd")
-    with_them = digest_of_files(tmp_path, ["systemd/*"])
-    shutil.rmtree(tmp_path / "systemd" / "host")
-    assert digest_of_files(tmp_path, ["systemd/*"]) == with_them
+def test_they_are_no_part_of_any_image() -> None:
+    names = {Path(one).stem for one in image_files(settled())}
+    assert names & {one.stem for one in HOST.iterdir()} == set()
 
 
 def test_what_the_units_start_is_there() -> None:

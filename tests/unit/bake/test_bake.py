@@ -40,7 +40,7 @@ NEW = bake.NewImage(name="demo/1", tags=TAGS, manifest=Path("/runs/1/manifest.js
 
 def bake_variables(**app: Any) -> dict[str, Any]:
     source = nouns.source().model_copy(update={"app": nouns.settled(**app)})
-    return bake.bake_variables(MACHINE, NEW, source, "ami-base")
+    return bake.bake_variables(MACHINE, NEW, source, "ami-base", Path("/runs/1/units"))
 
 
 def test_test_variables() -> None:
@@ -86,22 +86,14 @@ def test_bake_variables() -> None:
         "app_name": "demo-web-app",
         "app_folder": "",
         "app_user": "webapp",
-        "app_port": 3000,
         "app_environment": {"RAILS_ENV": "production"},
         "build_command": app.build,
-        "migrate_command": app.migrate,
-        "start_command": app.start,
-        "notify": True,
         "writable": ["db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"],
-        "hardening": "standard",
-        "migrate_seconds": 600,
-        "start_seconds": 90,
-        "stop_seconds": 70,
+        "units": "/runs/1/units",
     }
 
 
 def test_an_empty_command_does_nothing_well() -> None:
-    assert bake_variables(migrate="")["migrate_command"] == "true"
     assert variables_of_a_test(test_setup="")["test_setup_command"] == "true"
 
 
@@ -200,9 +192,13 @@ def test_every_file_that_goes_into_an_image_is_in_its_recipe(
         paths = re.findall(r"\$\{path\.root\}/([\w./-]+)", template.read_text())
         found = [(ROOT / "packer" / path).resolve() for path in paths]
         named += [file for path in found for file in ([path] if path.is_file() else path.iterdir())]
-    # The units of a host go along, and into no image.
-    named.remove(ROOT / "systemd" / "host")
-    assert {"app.sh", "clean.sh", "test.sh", "app.service", "render.sh"} <= {x.name for x in named}
+    # What is written of the templates. An application has one level of hardening.
+    named += [
+        one
+        for one in (ROOT / "systemd").iterdir()
+        if one.is_file() and one.name not in {"hardening.conf", "hardening-basic.conf"}
+    ]
+    assert {"app.sh", "clean.sh", "test.sh", "app.service", "role.sh"} <= {x.name for x in named}
     for file in (ROOT / "packer").rglob("*"), (ROOT / "systemd").iterdir():
         for path in file:
             copy = tmp_path / path.relative_to(ROOT)

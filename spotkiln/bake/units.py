@@ -1,0 +1,134 @@
+"""Units: what systemd and its scripts are given in an application's image, written from the
+templates in systemd/. In a template, @NAME@ stands for a value."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from spotkiln.bake.app import App
+from spotkiln.bake.description import FOLDER, Hardening
+from spotkiln.bake.recipe import ROOT
+from spotkiln.bake.shell import ONE_LINE, replacing_the_shell
+from spotkiln.errors import InputError
+
+# In an image: /etc/systemd/system and /usr/local/lib/spotkiln. packer/scripts/app.sh copies them.
+SYSTEM, SCRIPTS = "system", "lib"
+
+# A template for each unit, by what stands behind the application's name.
+PARTS = {
+    "": "app.service",
+    "-migrate": "app-migrate.service",
+    "-hostname": "app-hostname.service",
+    "-interruption": "app-interruption.service",
+    "-role": "app-role.service",
+    "-console": "app-console.service",
+}
+# Those that run what the application brings, and may therefore do little.
+ITS_OWN = ("", "-migrate")
+PROTECTION = {
+    Hardening.STRICT: "hardening.conf",
+    Hardening.STANDARD: "hardening-standard.conf",
+    Hardening.BASIC: "hardening-basic.conf",
+}
+
+# What stands in a unit without any quoting.
+UNQUOTED = {
+    "name": r"[a-z][a-z0-9-]{0,31}",
+    "folder": f"({FOLDER})?",
+    "user": r"[a-z_][a-z0-9_-]{0,30}",
+}
+
+
+def quoted(command: str) -> str:
+    """A command as it must stand between double quotes in a unit's ExecStart."""
+    text = command.replace("\\", "\\\\").replace('"', '\\"')
+    return text.replace("$", "$$").replace("%", "%%")
+
+
+def home_of(app: App) -> str:
+    """Where in the image the application is."""
+    return f"/srv/{app.name}/{app.folder}" if app.folder else f"/srv/{app.name}"
+
+
+def _values(app: App) -> dict[str, str]:
+    # With a minus before each: a unit starts even if one of the folders is gone.
+    writable = " ".join(f"-{home_of(app)}/{path}" for path in app.writable)
+    return {
+        "APP": app.name,
+        "APP_USER": app.user,
+        "FOLDER": home_of(app),
+        "PORT": str(app.port),
+        "TYPE": "notify" if app.notify else "exec",
+        "MIGRATE_SECONDS": str(app.migrate_seconds),
+        "START_SECONDS": str(app.start_seconds),
+        "STOP_SECONDS": str(app.stop_seconds),
+        # Four starts, each with its pause, and a little.
+        "START_LIMIT_INTERVAL": str(4 * app.start_seconds + 30),
+        "WRITABLE": writable,
+        "START_COMMAND": quoted(replacing_the_shell(app.start)),
+        "MIGRATE_COMMAND": quoted(app.migrate or "true"),
+    }
+
+
+def _unfit(app: App) -> Iterator[str]:
+    for key, pattern in UNQUOTED.items():
+        if not re.fullmatch(pattern, value := getattr(app, key)):
+            yield f"{key} is {value!r}, expected to match {pattern}"
+    for path in app.writable:
+        if not re.fullmatch(FOLDER, path):
+            yield f"writable names {path!r}, expected a folder of the application"
+    for key in ("start", "migrate"):
+        command = getattr(app, key)
+        if "\0" in command or not re.search(ONE_LINE, command):
+            yield f"{key} is {command!r}, expected one line"
+    if not app.start.strip():
+        yield "start is empty, expected a command"
+
+
+def _require_fit(app: App) -> None:
+    """What a person wrote has been checked, and told in words, where it was read. This is where it
+    would become a line of a unit that root's systemd reads."""
+    if unfit := list(_unfit(app)):
+        raise InputError(f"no unit can be written of this application: {'; '.join(unfit)}")
+
+
+def _rendered(template: str, values: dict[str, str], root: Path) -> str:
+    text = (root / "systemd" / template).read_text()
+    # In one go: a value may hold what looks like a name.
+    return re.sub(r"@([A-Z_]+)@", lambda found: values[found[1]], text)
+
+
+def units(app: App, root: Path = ROOT) -> dict[str, str]:
+    """The units and drop-ins by their names below /etc/systemd/system. `root` is where systemd/ is.
+
+    Raises:
+        InputError: values that no unit can have.
+    """
+    _require_fit(app)
+    values = _values(app)
+    found = {
+        f"{app.name}{part}.service": _rendered(template, values, root)
+        for part, template in PARTS.items()
+    }
+    for part in ITS_OWN:
+        drop_ins = f"{app.name}{part}.service.d"
+        found[f"{drop_ins}/hardening.conf"] = _rendered(PROTECTION[app.hardening], values, root)
+        found[f"{drop_ins}/writable.conf"] = _rendered("writable.conf", values, root)
+    return found
+
+
+def image_files(app: App, root: Path = ROOT) -> dict[str, str]:
+    """All that an image has of systemd/ for this application, by path: its units, and the scripts
+    that they run."""
+    scripts = {f"{SCRIPTS}/{one.stem}": one.read_text() for one in (root / "systemd").glob("*.sh")}
+    return {f"{SYSTEM}/{name}": text for name, text in units(app, root).items()} | scripts
+
+
+def write_files(app: App, folder: Path) -> Path:
+    """Make `folder` anew, with these files in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for path, text in image_files(app).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
