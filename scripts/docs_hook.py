@@ -89,12 +89,14 @@ def parameters_page() -> str:
 def keys_table() -> str:
     """Every key of spotkiln.yaml, as its model has it."""
     from spotkiln.bake.app import DEFAULTS
+    from spotkiln.bake.description import FOLLOWS
     from spotkiln.bake.schema import schema
 
     rows = []
     for name, field in schema()["properties"].items():
         default = getattr(DEFAULTS, name)
         shown = "must be said or detected" if default is None else f"`{json.dumps(default)}`"
+        shown = f"that of `{FOLLOWS[name]}`" if name in FOLLOWS else shown
         cells = (f"`{name}`", _limits(field), shown, field["description"])
         rows.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join(["| key | takes | default | meaning |", "|---|---|---|---|", *rows])

@@ -2,9 +2,17 @@
 
 import re
 
-from pydantic import Field, field_validator
+from pydantic import Field, GetJsonSchemaHandler, field_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from spotkiln.bake.description import FOLDER, Description, Hardening, why_no_path
+from spotkiln.bake.description import (
+    FILE_ALONE,
+    FOLDER,
+    Description,
+    Hardening,
+    why_no_path,
+)
 from spotkiln.bake.gitref import REF, why_no_ref
 from spotkiln.noun import Noun
 
@@ -89,6 +97,16 @@ class AppSpec(Description, Address):
     """What a deployment asks for. What it leaves open, the application's own spotkiln.yaml says;
     what that leaves open is detected, or has a default."""
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Without what is the application's own affair: the form has no field for it."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        for key in FILE_ALONE:
+            schema["properties"].pop(key, None)
+        return schema
+
 
 class App(Noun):
     """A web application that listens on a port, as one commit of it is released: nothing is open.
@@ -103,11 +121,15 @@ class App(Noun):
     start: str
     notify: bool
     port: int
+    health_port: int
     health_path: str
     user: str
     environment: dict[str, str]
     test_environment: dict[str, str]
     writable: tuple[str, ...]
+    migrate_writable: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    smoke: tuple[str, ...] = ("/",)
     hardening: Hardening
     migrate_seconds: int
     start_seconds: int
@@ -127,6 +149,9 @@ DEFAULTS = Description(
     environment={},
     test_environment={},
     writable=(),
+    migrate_writable=(),
+    mounts=(),
+    smoke=("/",),
     hardening=Hardening.STANDARD,
     migrate_seconds=600,
     start_seconds=90,

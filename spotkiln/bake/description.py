@@ -18,6 +18,11 @@ PATH = r"^(?!/)(?!\.{1,2}(/|$))(?!.*/\.{0,2}(/|$))[^\\*?\[\x00-\x1f\x7f]+$"
 _PART = r"(?:[A-Za-z0-9_@+]|\.[A-Za-z0-9_@+-]|\.\.[A-Za-z0-9._@+-])[A-Za-z0-9._@+-]*"
 FOLDER = rf"{_PART}(?:/{_PART})*"
 
+# An application alone says these: a deployment has no field for them in its form.
+FILE_ALONE = frozenset({"migrate_writable", "mounts", "smoke"})
+# A key that nobody has said is the same as another one.
+FOLLOWS = {"health_port": "port"}
+
 
 class Hardening(StrEnum):
     """A level; systemd/ has a file for each."""
@@ -88,8 +93,17 @@ class Description(Noun):
     port: int | None = Field(
         default=None,
         title="Port",
-        description="The port it listens on: the target group's.",
-        ge=1024,
+        description="The port it listens on: the target group's. It may be below 1024.",
+        ge=1,
+        le=65535,
+        json_schema_extra=left_open(),
+    )
+    health_port: int | None = Field(
+        default=None,
+        title="Health port",
+        description="The port that answers the health check, if it is another one: the target "
+        "group's health check must name it.",
+        ge=1,
         le=65535,
         json_schema_extra=left_open(),
     )
@@ -125,6 +139,27 @@ class Description(Noun):
         title="Writable folders",
         description="Folders of the application that it may write to when it runs, from its own "
         "top. All else of it is read-only. What is in them is lost with the server.",
+        json_schema_extra=left_open(),
+    )
+    migrate_writable: tuple[str, ...] | None = Field(
+        default=None,
+        title="Writable for the migration",
+        description="Folders of which the migration has a copy of its own to write to, such as "
+        "Rails' db for its schema.rb. Nobody else sees what it writes there.",
+        json_schema_extra=left_open(),
+    )
+    mounts: tuple[str, ...] | None = Field(
+        default=None,
+        title="Kept folders",
+        description="Folders that must not be lost with a server: each deployment names a file "
+        "system (EFS) for each of them. On the machine that tests they are ordinary folders.",
+        json_schema_extra=left_open(),
+    )
+    smoke: tuple[str, ...] | None = Field(
+        default=None,
+        title="Smoke test",
+        description="Paths that the image test asks for, beside the health path. None may answer "
+        "with 500 or more, or not at all.",
         json_schema_extra=left_open(),
     )
     hardening: Hardening | None = Field(
@@ -227,7 +262,18 @@ class Description(Noun):
                 raise ValueError(f"the value of {name} must be a single line")
         return variables
 
-    @field_validator("writable")
+    @field_validator("smoke")
+    @classmethod
+    def _are_asked_for(cls, paths: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for path in paths or ():
+            if not re.search(HEALTH_PATH, path):
+                raise ValueError(
+                    f"expected a path that begins with a slash, such as /products?page=2, got "
+                    f"{path!r}: no host, no blanks, no quotes"
+                )
+        return paths
+
+    @field_validator("writable", "migrate_writable", "mounts")
     @classmethod
     def _folders(cls, folders: tuple[str, ...] | None) -> tuple[str, ...] | None:
         for folder in folders or ():

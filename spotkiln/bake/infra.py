@@ -158,6 +158,23 @@ def exactly_one(what: str, where: str, name: str, found: dict[str, T], known: li
     )
 
 
+def _asks_elsewhere(app: App | AppSpec, group: TargetGroup) -> str:
+    """Why the health check does not reach the port that answers it; empty if it does."""
+    port, answers = group.health_check.port, app.health_port or app.port
+    if answers is None:
+        return ""
+    if port != TRAFFIC_PORT:
+        # What a deployment leaves open may be in the commit.
+        fits = port == str(answers) or app.health_port is None
+        return "" if fits else f"it checks health on port {port}, {app.name} answers on {answers}"
+    if app.health_port in {None, app.port}:
+        return ""
+    return (
+        f"it checks health on the port of its traffic, {app.name} answers on {answers} "
+        f"(`health_port`): set the health check's port to {answers}"
+    )
+
+
 def check_fit(app: App | AppSpec, group: TargetGroup) -> None:
     """The application must answer where the target group asks. What a deployment leaves open is
     not compared.
@@ -180,8 +197,8 @@ def check_fit(app: App | AppSpec, group: TargetGroup) -> None:
         )
     if app.port is not None and group.port != app.port:
         problems.append(f"it sends requests to port {group.port}, {app.name} listens on {app.port}")
-    if app.port is not None and check.port not in {TRAFFIC_PORT, str(app.port)}:
-        problems.append(f"it checks health on port {check.port}, {app.name} answers on {app.port}")
+    if why := _asks_elsewhere(app, group):
+        problems.append(why)
     if not check.enabled:
         problems.append("its health checks are disabled: nothing could prove the new servers")
     elif app.health_path is not None and check.path.split("?")[0] != app.health_path.split("?")[0]:

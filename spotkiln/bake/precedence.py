@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from spotkiln.bake.app import DEFAULTS, App, AppSpec
-from spotkiln.bake.description import Description
+from spotkiln.bake.description import FOLLOWS, Description
 from spotkiln.bake.detect.detected import Detected
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
@@ -17,6 +17,8 @@ from spotkiln.noun import Noun
 VARIABLES = ("environment", "test_environment")
 # As much of a command as fits into a table.
 SHOWN = 100
+# Nothing is told of these where nobody has said anything.
+SELDOM = {"depends_on", "health_port", "migrate_writable", "mounts"}
 UNTOLD = "no file tells it"
 
 
@@ -80,7 +82,8 @@ def _pick(
         value, origin, why = found.value, Origin.DETECTED, found.why
     else:
         value, origin = getattr(DEFAULTS, key), Origin.DEFAULT
-    return value, Setting(key=key, shown=_shown(value), origin=origin, why=why)
+    shown = f"as {FOLLOWS[key]}" if value is None and key in FOLLOWS else _shown(value)
+    return value, Setting(key=key, shown=shown, origin=origin, why=why)
 
 
 def _join(
@@ -119,6 +122,18 @@ def _require_said(values: dict[str, Any], detected: Detected) -> None:
     )
 
 
+def _require_one_port(values: dict[str, Any]) -> None:
+    """The units set PORT; a variable of that name would come before it."""
+    for key in VARIABLES:
+        given = values[key].get("PORT", str(values["port"]))
+        if given != str(values["port"]):
+            raise InputError(
+                f"{key} sets PORT to {given!r}, and `port` is {values['port']}: it would listen at "
+                f"one port and be asked at the other. Leave PORT out of {key}, for it is set to "
+                "`port`; if it shall listen at another one, change `port`"
+            )
+
+
 def settle(asked: AppSpec, file: Description | None, detected: Detected) -> Settled:
     """What a commit is released with. `file` is None if the commit has no spotkiln.yaml.
 
@@ -134,15 +149,19 @@ def settle(asked: AppSpec, file: Description | None, detected: Detected) -> Sett
         else:
             values[key], one = _pick(key, asked, file, detected)
             settings.append(one)
+    for key, other in FOLLOWS.items():
+        values[key] = values[other] if values[key] is None else values[key]
     _require_said(values, detected)
+    _require_one_port(values)
     if values["depends_on"] and not asked.folder:
         raise InputError(
             "depends_on is for an application in a folder of a repository, and this one has all of "
             "the repository: leave depends_on out, or name the `folder` in the deployment"
         )
     app = App(name=asked.name, folder=asked.folder, **values)
+    told_of = (x for x in settings if x.key not in SELDOM or x.origin is not Origin.DEFAULT)
     return Settled(
         app=app,
-        settings=tuple(one for one in settings if one.key != "depends_on" or app.depends_on),
+        settings=tuple(told_of),
         needs=detected.needs,
     )

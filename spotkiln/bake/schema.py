@@ -3,10 +3,15 @@
 from typing import Any
 
 from spotkiln.bake.app import DEFAULTS
-from spotkiln.bake.description import Description
+from spotkiln.bake.description import FOLDER, HEALTH_PATH, Description
 
 FILE = "spotkiln.schema.json"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+# Of lists.
+ITEMS = {
+    "smoke": HEALTH_PATH,
+    **dict.fromkeys(("migrate_writable", "mounts", "writable"), f"^{FOLDER}$"),
+}
 VARIABLE = "^[A-Za-z_][A-Za-z0-9_]*$"
 
 
@@ -17,6 +22,8 @@ def _key(name: str, field: dict[str, Any]) -> dict[str, Any]:
         known = {key: value for key, value in known.items() if key != "enum"} | {"type": "boolean"}
     if name in {"environment", "test_environment"}:
         known["propertyNames"] = {"pattern": VARIABLE}
+    if name in ITEMS:
+        known["items"] = {"type": "string", "pattern": ITEMS[name]}
     default = DEFAULTS.model_dump(mode="json").get(name)
     if isinstance(default, int):
         # Of commands and variables each kind of application has its own.

@@ -182,8 +182,8 @@ def _port_taken(_: re.Match[str], __: Facts) -> Words:
 
 def _no_port(_: re.Match[str], __: Facts) -> Words:
     return (
-        "it may not listen at that port: those below 1024 are the system's",
-        "Let it listen at $PORT",
+        "it may not listen at that port, which is below 1024",
+        "Let it listen at $PORT. To have it at such a port, say so in `port`, or in `health_port`",
     )
 
 

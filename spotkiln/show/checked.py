@@ -27,12 +27,13 @@ class Checked(Noun):
 def steps(app: App) -> dict[str, str]:
     """What a release would do, in order."""
     ready = "tells systemd when it is ready" if app.notify else "its health path tells"
+    elsewhere = f" on port {app.health_port}" if app.health_port != app.port else ""
     return {
         "build": app.build or "nothing",
         "test": " && ".join(filter(None, (app.test_setup, app.test))),
         "migrate": app.migrate or "nothing",
         "start": app.start,
-        "serve": f"port {app.port}, health path {app.health_path}; {ready}",
+        "serve": f"port {app.port}, health path {app.health_path}{elsewhere}; {ready}",
     }
 
 

@@ -3,7 +3,7 @@
 import yaml
 
 from spotkiln.bake.app import DEFAULTS
-from spotkiln.bake.description import Description
+from spotkiln.bake.description import FOLLOWS, Description
 from spotkiln.bake.detect.detected import Detected
 
 HEAD = """\
@@ -29,7 +29,7 @@ def _key(key: str, detected: Detected) -> str:
     if why := detected.missing.get(key):
         return f"# Not known: {why}\n# {key}:\n"
     default = getattr(DEFAULTS, key)
-    if key in ALWAYS or default is None:
+    if key in ALWAYS or (default is None and key not in FOLLOWS):
         line = f"# {key}:\n" if default is None else _line(key, default)
         return f"# {Description.model_fields[key].description}\n{line}"
     return ""

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.description import FILE_ALONE
 from spotkiln.bake.infra import InfraNames
 from spotkiln.release.release import Approval
 from spotkiln.serve.gate import GatePolicy
@@ -38,6 +39,8 @@ def texts() -> Iterator[tuple[str, str]]:
     """Title and description of each field."""
     for model in MODELS:
         for name, field in model.model_fields.items():
+            if model is AppSpec and name in FILE_ALONE:
+                continue
             assert field.title, f"{model.__name__}.{name} has no title"
             assert field.description, f"{model.__name__}.{name} has no description"
             yield field.title, field.description

@@ -11,7 +11,7 @@ from spotkiln.bake.detect.go import detect_go
 from spotkiln.bake.detect.node import detect_node
 from spotkiln.bake.detect.python import detect_python, in_environment
 from spotkiln.bake.detect.ruby import detect_ruby
-from spotkiln.bake.detect.writable import writable
+from spotkiln.bake.detect.writable import written_folders
 from spotkiln.bake.shell import why_not_one_command
 from spotkiln.bake.tree import Tree
 
@@ -76,11 +76,10 @@ def detect(tree: Tree) -> Detected:
     said = {one.key for one in findings}
     if not found.kind and (findings or missing):
         found = _only_procfile()
-    folders = writable(found.kind, tree)
     every = [
         *findings,
         *(one for one in found.findings if one.key not in said),
-        *([folders] if folders else []),
+        *written_folders(found.kind, tree),
     ]
     usable = [one for one in every if not _why_not(one)]
     refused = {one.key: f"{one.why}: {why}" for one in every if (why := _why_not(one))}

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.description import FILE_ALONE, Description
 from spotkiln.release.release import ReleaseSpec
 from tests.unit.nouns import app
 
@@ -24,6 +25,12 @@ def form(field: str) -> dict[str, Any]:
     """What the form in the Prefect UI knows of a field."""
     properties: dict[str, dict[str, Any]] = AppSpec.model_json_schema()["properties"]
     return properties[field]
+
+
+def test_the_form_has_no_field_for_what_is_the_applications_own_affair() -> None:
+    shown = AppSpec.model_json_schema()["properties"].keys()
+    assert shown == AppSpec.model_fields.keys() - FILE_ALONE
+    assert {*FILE_ALONE} <= Description.model_fields.keys()
 
 
 @pytest.mark.parametrize(
@@ -92,7 +99,7 @@ def test_writable_folders_have_the_same_names_as_others() -> None:
         ({"name": "-demo"}, "should match pattern"),
         ({"name": "a/../b"}, "should match pattern"),
         ({"name": "demo\n"}, "should match pattern"),
-        ({"port": 80}, "greater than or equal to 1024"),
+        ({"port": 0}, "greater than or equal to 1"),
         ({"port": 70000}, "less than or equal to 65535"),
         ({"health_path": "up"}, "should match pattern"),
         ({"health_path": "/up here"}, "should match pattern"),
@@ -121,6 +128,10 @@ def test_writable_folders_have_the_same_names_as_others() -> None:
         ({"writable": ("/etc",)}, "expected a folder of the application, .* got '/etc'"),
         ({"writable": ("tmp", "a/../../b")}, "got 'a/../../b': nothing absolute, no `..`"),
         ({"writable": ("two words",)}, "of letters, digits and .* alone"),
+        ({"mounts": ("/srv/media",)}, "expected a folder of the application"),
+        ({"migrate_writable": ("..",)}, "expected a folder of the application"),
+        ({"smoke": ("products",)}, "expected a path that begins with a slash, .* got 'products'"),
+        ({"smoke": ("/", "/a b")}, "expected a path that begins with a slash, .* got '/a b'"),
         ({"hardening": "none"}, "Input should be 'strict', 'standard' or 'basic'"),
         ({"depends_on": ("/etc",)}, "expected a path from the repository's top, got '/etc'"),
         ({"depends_on": ("lib", "a/../../b")}, "it leads out of the repository"),
@@ -148,7 +159,7 @@ def test_a_refused_address_is_not_repeated(repository: str) -> None:
     """Neither here nor where a whole release is asked for: it would be in a log."""
     for ask in (
         lambda: app(repository=repository),
-        lambda: ReleaseSpec.model_validate({"app": {"repository": repository, "port": 1}}),
+        lambda: ReleaseSpec.model_validate({"app": {"repository": repository, "port": 0}}),
     ):
         with pytest.raises(ValidationError) as caught:
             ask()
@@ -172,7 +183,7 @@ def test_the_line_end_of_a_block_in_yaml_is_no_second_line() -> None:
 @pytest.mark.parametrize(
     ("bad", "where"),
     [
-        ({"app": {"repository": "x", "port": 1}}, ("app", "port")),
+        ({"app": {"repository": "x", "port": 0}}, ("app", "port")),
         ({"fleet": {"capacity": 0}}, ("fleet", "capacity")),
         ({"infra": {"region": "Ireland"}}, ("infra", "region")),
         ({"infra": {"security_groups": []}}, ("infra", "security_groups")),

@@ -201,7 +201,7 @@ def test_rails_6() -> None:
                 "RAILS_LOG_TO_STDOUT": "1",
             },
             "test_environment": {"RAILS_ENV": "test"},
-            "writable": ("db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"),
+            "writable": ("log", "storage", "tmp", "tmp/cache", "tmp/pids"),
         },
     )
     assert why(found, "start") == "Gemfile.lock has puma 5.6.7, and config/puma.rb"
@@ -243,7 +243,8 @@ def test_the_example_on_the_gems_of_its_base_image() -> None:
     """A Gemfile without a lock."""
     folder = ROOT / "examples" / "demo-web-app"
     names = [str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()]
-    found = detect(tree({x: (folder / x).read_text() for x in names if worth_reading(x)}))
+    texts = {x: (folder / x).read_text() if worth_reading(x) else "" for x in names}
+    found = detect(tree(texts))
     assert (found.kind, values(found)) == (
         "Rails",
         {
@@ -259,7 +260,8 @@ def test_the_example_on_the_gems_of_its_base_image() -> None:
             "health_path": "/up",
             "environment": {"RAILS_ENV": "production"},
             "test_environment": {"RAILS_ENV": "test"},
-            "writable": ("db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"),
+            "writable": ("log", "storage", "tmp", "tmp/cache", "tmp/pids"),
+            "migrate_writable": ("db",),
         },
     )
 
@@ -582,8 +584,9 @@ def test_what_is_proposed_may_stand_in_the_file(name: str) -> None:
     Description(**values(found))
     assert all(one.why for one in found.findings)
     left = Description.model_fields.keys() - values(found).keys() - found.missing.keys()
-    same = {"port", "user", "depends_on", "hardening", *LIMITS}
-    assert left - {"environment", "test_environment", "writable"} == same
+    same = {"port", "health_port", "user", "depends_on", "hardening", "mounts", "smoke", *LIMITS}
+    own = {"environment", "test_environment", "writable", "migrate_writable"}
+    assert left - own == same
 
 
 @pytest.mark.parametrize(
@@ -639,13 +642,77 @@ def test_files_that_are_read_are_few() -> None:
         ({"go.mod": "module shop", "main.go": "", "log/.keep": ""}, ("log",)),
         ({"package.json": "{}", "server.js": "", "uploads/.gitkeep": "", "lib/tmp/a.js": ""},
          ("uploads",)),
+        ({"package.json": "{}", "server.js": "", "public/uploads/.gitkeep": "", "tmp": ""},
+         ("public/uploads",)),
     ],
 )  # fmt: skip
 def test_the_folders_it_writes_to(files: dict[str, str], folders: tuple[str, ...]) -> None:
     assert values(detect(tree(files)))["writable"] == folders
 
 
-def test_rails_writes_where_it_was_generated_to() -> None:
-    """The pid file, logs, uploads, SQLite and its schema."""
-    folders = values(detect(tree(RAILS_6)))["writable"]
-    assert {"tmp/pids", "log", "storage", "db"} <= set(folders)
+RAILS_WRITES = ("log", "storage", "tmp", "tmp/cache", "tmp/pids")
+SQLITE_6 = """\
+default: &default
+  adapter: sqlite3
+
+production:
+  <<: *default
+  database: db/production.sqlite3
+"""
+SQLITE_8 = """\
+default: &default
+  adapter: sqlite3
+production:
+  cache:
+    database: storage/production_cache.sqlite3
+"""
+BY_VARIABLE = """\
+production:
+  adapter: sqlite3
+  database: <%= ENV.fetch('STATE_DIRECTORY') %>/x.sqlite3
+"""
+SERVER = "default:\n  adapter: postgresql\n  database: shop/x\n"
+DATABASES = {
+    "sqlite, Rails 6": (SQLITE_6, ("db", *RAILS_WRITES), None),
+    "sqlite, Rails 8": (SQLITE_8, RAILS_WRITES, ("db",)),
+    "sqlite, by variable": (BY_VARIABLE, RAILS_WRITES, ("db",)),
+    "a server": (SERVER, RAILS_WRITES, ("db",)),
+}
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_rails_writes_where_it_was_generated_to(name: str) -> None:
+    """The pid file, logs, uploads, SQLite; and its migration writes the schema."""
+    text, writable, by_migration = DATABASES[name]
+    files = {**RAILS_6, "config/database.yml": text, "db/schema.rb": "", "db/seeds.rb": ""}
+    found = detect(tree(files))
+    assert values(found)["writable"] == writable
+    assert values(found).get("migrate_writable") == by_migration
+    if name.startswith("sqlite, Rails"):
+        assert f"config/database.yml has SQLite in {'db' if '6' in name else 'storage'}" in why(
+            found, "writable"
+        )
+
+
+def test_rails_without_a_database_has_no_schema_to_write() -> None:
+    assert "migrate_writable" not in values(detect(tree(RAILS_8)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "folders", "told"),
+    [
+        ("MEDIA_ROOT = BASE_DIR / 'files' / 'up'\n", ("files/up",), "MEDIA_ROOT"),
+        ('MEDIA_ROOT: Path = os.path.join(BASE_DIR, "files")\n', ("files",), "MEDIA_ROOT"),
+        ("MEDIA_ROOT = '/var/lib/shop/media'\n", None, ""),
+        ("X = {'NAME': BASE_DIR / 'data' / 'db.sqlite3'}\n", ("data", "media"), "SQLite in data"),
+        ("X = {\n 'NAME': BASE_DIR / 'data/db.sqlite3',\n}\n", ("data", "media"), "SQLite in data"),
+        ("X = {'NAME': os.path.join(BASE_DIR, 'db.sqlite3')}\n", ("media",), "(db.sqlite3), which"),
+        ("X = {'NAME': 'shop'}\n", ("media",), "Django"),
+    ],
+)
+def test_django_writes_where_its_settings_say(
+    settings: str, folders: tuple[str, ...] | None, told: str
+) -> None:
+    found = detect(tree({"manage.py": "import django", "shop/settings.py": settings}))
+    assert values(found).get("writable") == folders
+    assert not folders or told in why(found, "writable")

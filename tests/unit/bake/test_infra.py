@@ -95,3 +95,29 @@ def test_what_a_deployment_leaves_open_is_not_compared() -> None:
         check_fit(nouns.app(port=9000), nouns.target_group(port=8080))
     with pytest.raises(InputError, match="no load balancer"):
         check_fit(nouns.app(), nouns.target_group(load_balancers=()))
+
+
+@pytest.mark.parametrize(
+    ("health_port", "checked", "said"),
+    [
+        (None, "traffic-port", ""),
+        (3000, "3000", ""),
+        (9090, "9090", ""),
+        (9090, "traffic-port", "it checks health on the port of its traffic, .* answers on 9090"),
+        (9090, "3000", "it checks health on port 3000, demo-web-app answers on 9090"),
+        (None, "9090", "it checks health on port 9090, demo-web-app answers on 3000"),
+    ],
+)
+def test_the_health_check_asks_at_the_port_that_answers(
+    health_port: int | None, checked: str, said: str
+) -> None:
+    """Once the commit is known; what a deployment leaves open may be in there."""
+    group = nouns.target_group(health_check=nouns.health_check(port=checked))
+    check_fit(nouns.app(port=3000), group)
+    if not said:
+        check_fit(nouns.settled(health_port=health_port), group)
+        return
+    for app in (nouns.settled(health_port=health_port), nouns.app(health_port=health_port)):
+        if app.health_port is not None:
+            with pytest.raises(InputError, match=said):
+                check_fit(app, group)

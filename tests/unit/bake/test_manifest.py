@@ -66,7 +66,7 @@ def test_every_mistake_is_told_by_its_line() -> None:
             b"""\
 build: make
 strat: node x.js
-port: 80
+port: 0
 notify: maybe
 health_path: up
 environment:
@@ -87,7 +87,7 @@ build: again
         told
         == """\
 2: strat: there is no such key; did you mean start?
-3: port: expected a whole number from 1024 to 65535, got 80
+3: port: expected a whole number from 1 to 65535, got 0
 4: notify: expected true or false, got "maybe"
 5: health_path: expected a path that begins with a slash, such as /up, got "up"
 6: environment: expected an environment variable's name, got 'A-B'
@@ -108,9 +108,9 @@ own, no program; put it into a script of the repository and start that
         ("health-path: /up", "did you mean health_path?"),
         ("Port: 3000", "did you mean port?"),
         ("fleet: {}", "there is no such key; the keys are build, test_setup, test, "),
-        ("\nport: '80'", '2: port: expected a whole number from 1024 to 65535, got "80"'),
-        ("port: 3000.5", "port: expected a whole number from 1024 to 65535, got a number"),
-        ("port: yes", "port: expected a whole number from 1024 to 65535, got true or false"),
+        ("\nport: '80'", '2: port: expected a whole number from 1 to 65535, got "80"'),
+        ("port: 3000.5", "port: expected a whole number from 1 to 65535, got a number"),
+        ("port: yes", "port: expected a whole number from 1 to 65535, got true or false"),
         ("test: 1", "test: expected text, got 1: put it in quotes"),
         ("start: [a, b]", "start: expected text, got a list"),
         ("environment: [A=1]", "environment: expected variables, each `NAME: value`, got a list"),
@@ -131,7 +131,7 @@ own, no program; put it into a script of the repository and start that
         ("a: 2024-13-45", "expected YAML"),
         ("a: !!python/object:os.system x", "expected YAML"),
         ("[" * 5000, "expected YAML"),
-        ("port: &a 80\nuser: *a", "1: port: expected a whole number"),
+        ("port: &a 0\nuser: *a", "1: port: expected a whole number"),
     ],
 )
 def test_a_mistake_is_named(text: str, said: str) -> None:

@@ -20,11 +20,15 @@ ALL: dict[str, Any] = {
     "start": "./serve",
     "notify": False,
     "port": 8080,
+    "health_port": 9090,
     "health_path": "/",
     "user": "shop",
     "environment": {"A": "1"},
     "test_environment": {"A": "2"},
     "writable": ("media",),
+    "migrate_writable": ("db",),
+    "mounts": ("uploads",),
+    "smoke": ("/", "/products"),
     "hardening": "strict",
     "migrate_seconds": 60,
     "start_seconds": 20,
@@ -70,7 +74,9 @@ def test_what_has_a_default_may_be_left_out_by_all() -> None:
         "folder": "",
         **DEFAULTS.model_dump(),
         **SAID,
+        "health_port": DEFAULTS.port,
     }
+    assert "health_port" not in origins(settled)
     assert {key: one for key, one in origins(settled).items() if one is not Origin.DEFAULT} == (
         dict.fromkeys(SAID, Origin.DEPLOYMENT)
     )
@@ -104,6 +110,28 @@ def test_each_comes_from_the_first_that_says_it(key: str) -> None:
     ):
         assert getattr(settled.app, key) == value
         assert origins(settled)[key] == origin
+
+
+@pytest.mark.parametrize("key", VARIABLES)
+def test_a_variable_cannot_say_another_port(key: str) -> None:
+    """The unit's PORT would be what the variable says, and the load balancer asks at `port`."""
+    ends = "would listen at one port and be asked at the other. Leave PORT out"
+    for asked_for, file in (
+        (asked(port=8080, **{key: {"PORT": "3000"}}), None),
+        (asked(port=8080), Description(**{key: {"PORT": "3000"}})),
+    ):
+        with pytest.raises(InputError, match=f"{key} sets PORT to '3000', and `port` is 8080") as x:
+            settle(asked_for, file, NOTHING)
+        assert ends in str(x.value)
+    settled = settle(asked(port=8080, **{key: {"PORT": "8080"}}), None, NOTHING)
+    assert getattr(settled.app, key) == {"PORT": "8080"}
+
+
+def test_the_health_port_is_the_port_unless_somebody_says_another() -> None:
+    assert settle(asked(port=8080), None, NOTHING).app.health_port == 8080
+    settled = settle(asked(port=8080), Description(health_port=9090), NOTHING)
+    assert (settled.app.port, settled.app.health_port) == (8080, 9090)
+    assert origins(settled)["health_port"] == Origin.FILE
 
 
 @pytest.mark.parametrize("key", VARIABLES)

@@ -32,6 +32,7 @@ def test_it_is_a_schema() -> None:
         "",
         "build: |\n  a\n  b\nport: 8080\nnotify: no\n",
         "start: NODE_ENV=production node server.js\nmigrate: a && b\n",
+        'writable: [tmp, .next/cache]\nsmoke: [/, "/a?b=1"]\nport: 80\nhealth_port: 81\n',
         "environment: {A: x}\ndepends_on: [packages/ui]\nhealth_path: /up?full=1\n",
     ],
 )
@@ -43,7 +44,11 @@ def test_what_it_takes(text: str) -> None:
     "text",
     [
         "strat: x",
-        "port: 80",
+        "port: 0",
+        "smoke: [products]",
+        "smoke: /",
+        "writable: [/tmp]",
+        "mounts: [a/../b]",
         "port: '8080'",
         "build:",
         "start: cd web && node server.js",

@@ -45,7 +45,7 @@ start: node server.js
 # Node does not tell systemd when it is ready
 notify: false
 
-# The port it listens on: the target group's.
+# The port it listens on: the target group's. It may be below 1024.
 port: 3000
 
 # none is known: name one that needs no login and no database
@@ -84,6 +84,7 @@ environment.NODE_ENV       -                                                    
 environment.GREETING       -                                                                       spotkiln.yaml
 test_environment.NODE_ENV  -                                                                       detected: package.json is there
 writable                   (none)                                                                  default
+smoke                      /                                                                       default
 hardening                  standard                                                                default
 migrate_seconds            600                                                                     default
 start_seconds              90                                                                      default
@@ -165,7 +166,7 @@ def test_check_says_what_a_release_would_do(tmp_path: Path, capsys: Output) -> N
     ("text", "said"),
     [
         ("strat: x", "apps/web/spotkiln.yaml:1: strat: there is no such key; did you mean start?"),
-        ("\nport: 80", "apps/web/spotkiln.yaml:2: port: expected a whole number from 1024"),
+        ("\nport: 0", "apps/web/spotkiln.yaml:2: port: expected a whole number from 1"),
         ("start: cd x && y", "spotkiln.yaml:1: start: expected one command"),
         ("depends_on: [/etc]", "spotkiln.yaml:1: depends_on: expected a path"),
         ("depends_on: [packages/u]", "depends_on names packages/u, which is not there"),
