@@ -69,7 +69,7 @@ class Cloud:
         self.base = self._base()
 
     def _base(self) -> str:
-        debian = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])
+        debian = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
         machine = self.launch(debian["Images"][0]["ImageId"])
         return self.image(machine, "rails-base for the benchmark", 0.1)
 

@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance
 
 from sandbox.machines.protocol import MachineSpec
@@ -22,6 +23,7 @@ def machine_spec(account: Account, instance: Instance, record: InstanceRecord) -
         image_id=instance.image_id,
         image_name=(image.name if image else "") or "",
         instance_type=instance.instance_type,
+        memory_mib=memory_of(instance.instance_type),
         region=account.region,
         zone=subnet.availability_zone,
         zone_id=subnet.availability_zone_id,
@@ -40,6 +42,11 @@ def machine_spec(account: Account, instance: Instance, record: InstanceRecord) -
         tags_in_metadata=instance.metadata_options.instance_metadata_tags == "enabled",
         image_tags=account.tags(instance.image_id),
     )
+
+
+def memory_of(instance_type: str) -> int:
+    """In MiB."""
+    return int(INSTANCE_TYPES[instance_type]["MemoryInfo"]["SizeInMiB"])
 
 
 def give_root_volume(account: Account, instance: Instance) -> None:

@@ -27,6 +27,7 @@ class SandboxAmi(Ami):
     source_image_region: str | None = None
     deregistration_protection = "disabled"
     state_reason: dict[str, str] | None = None
+    refused = ""  # why no machine can be launched from it
 
     @property
     def block_device_mappings(self) -> list[dict[str, Any]]:
@@ -53,6 +54,8 @@ def must_be_usable(account: Account, image_id: str) -> None:
         raise EC2ClientError(
             "InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available"
         )
+    if isinstance(ami, SandboxAmi) and ami.refused:
+        raise EC2ClientError("UnsupportedOperation", ami.refused)
 
 
 class Images:
@@ -69,6 +72,7 @@ class Images:
             public=image.owner_id != ACCOUNT_ID,
         )
         ami.creation_date = datetime.fromisoformat(image.created).replace(tzinfo=None)
+        ami.refused = image.refused
         self._tag(ami.id, dict(image.tags))
 
     def create(

@@ -27,6 +27,7 @@ class MachineSpec:
     image_id: str
     image_name: str
     instance_type: str
+    memory_mib: int  # what the instance type has
     region: str
     zone: str  # "eu-west-1a"
     zone_id: str  # "euw1-az1"
@@ -76,10 +77,11 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class InitialImage:
-    """An image that is in the account from the start: Debian's, and kept ones.
+    """An image that is in the account from the start: Debian's, Ubuntu's, and kept ones.
 
     `image_id` is chosen by the machines. The same content has the same id. `created` is ISO 8601
-    in UTC as AWS writes it, "2026-01-31T12:00:00.000Z".
+    in UTC as AWS writes it, "2026-01-31T12:00:00.000Z". `refused` is why no machine can be
+    launched from it; empty if one can.
     """
 
     image_id: str
@@ -88,12 +90,13 @@ class InitialImage:
     created: str
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    refused: str = ""
 
 
 class Machines(Protocol):
     def initial_images(self, kept: Sequence[str]) -> list[InitialImage]:
-        """The images to start with: Debian's (owner 136693071363), and the kept images whose key
-        is in `kept` (owner 123456789012). The first time this may take minutes (debootstrap).
+        """The images to start with: those of Debian and Ubuntu, the default line's first, and the
+        kept images whose key is in `kept`. The first time this may take minutes (debootstrap).
         Raises MachineError with the reason and the next step."""
         ...
 

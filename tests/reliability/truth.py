@@ -84,7 +84,7 @@ class Account:
 
     def base_image(self) -> str:
         """Made of the Debian image as quickly as can be: a machine, and its image."""
-        debian = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])
+        debian = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
         source = max(debian["Images"], key=lambda one: one["CreationDate"])["ImageId"]
         made = self.ec2.run_instances(ImageId=source, MinCount=1, MaxCount=1)
         machine = made["Instances"][0]["InstanceId"]
@@ -189,7 +189,7 @@ class Account:
             for one in own
             if "spotkiln:released" in tags_of(one) or one["Name"].startswith(BASE)
         ]
-        foreign = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])
+        foreign = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
         keep["images"] = {one["ImageId"] for one in [*kept, *foreign["Images"]]}
         keep["snapshots"] = {
             mapping["Ebs"]["SnapshotId"]

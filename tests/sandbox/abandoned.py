@@ -22,13 +22,14 @@ ASK = (
 
 def main(name: str, key: str) -> None:
     machines = DockerMachines(name)
-    (image,) = machines.initial_images([])
+    image = machines.initial_images([])[0]
     machines.launch(
         MachineSpec(
             instance_id="i-abandoned",
             image_id=image.image_id,
             image_name=image.name,
             instance_type="t3.micro",
+            memory_mib=1024,
             region="eu-west-1",
             zone="eu-west-1a",
             zone_id="euw1-az1",

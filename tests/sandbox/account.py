@@ -54,7 +54,9 @@ class Account:
 
     @cached_property
     def debian(self) -> str:
-        return str(self.ec2.describe_images(Owners=[DEBIAN])["Images"][0]["ImageId"])
+        wanted = [{"Name": "name", "Values": ["debian-13-*"]}]
+        found = self.ec2.describe_images(Owners=[DEBIAN], Filters=wanted)["Images"]
+        return str(found[0]["ImageId"])
 
     def subnets(self) -> dict[str, str]:
         """By zone."""

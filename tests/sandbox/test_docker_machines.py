@@ -21,7 +21,7 @@ from docker import DockerClient
 
 from sandbox.machines.docker import base_image, images
 from sandbox.machines.docker.apt import HostApt, Source, parse_settings, parse_sources
-from sandbox.machines.docker.base_image import build_context, recipe_digest
+from sandbox.machines.docker.base_image import Recipe, build_context, recipe_digest
 from sandbox.machines.docker.container import Watcher
 from sandbox.machines.docker.machines import DockerMachines, connect
 from sandbox.machines.docker.network import (
@@ -66,9 +66,25 @@ def test_sources_are_debians_own_of_this_suite() -> None:
         "file:/srv/mirror|bookworm-updates|main|Debian\n"
         "cut off"
     )
-    assert parse_sources(listing) == (
+    listing = listing.replace("|trixie|", "|trixie-backports|")
+    assert parse_sources(listing, "bookworm") == (
         Source("http://mirror.test/debian/", "bookworm", ("main", "contrib")),
         Source("http://mirror.test/debian-security/", "bookworm-security", ("main",)),
+    )
+
+
+def test_another_debian_is_reached_where_the_hosts_own_is() -> None:
+    listing = (
+        "http://mirror.test/debian/|bookworm|main|Debian\n"
+        "http://mirror.test/debian/|bookworm-updates|main|Debian\n"
+        "http://mirror.test/debian/|bookworm-backports|main|Debian\n"
+        "http://mirror.test/debian-security/|bookworm-security|main|Debian\n"
+        "http://mirror.test/debian/|trixie|main|Debian\n"
+    )
+    assert parse_sources(listing, "trixie") == (
+        Source("http://mirror.test/debian/", "trixie", ("main",)),
+        Source("http://mirror.test/debian/", "trixie-updates", ("main",)),
+        Source("http://mirror.test/debian-security/", "trixie-security", ("main",)),
     )
 
 
@@ -77,7 +93,8 @@ def test_sources_before_the_first_update() -> None:
         "http://mirror.test/debian/|bookworm|main|$(ORIGIN)\n"
         "http://other.test/tools/|bookworm|main|$(ORIGIN)\n"
     )
-    assert [source.uri for source in parse_sources(listing)] == ["http://mirror.test/debian/"]
+    found = parse_sources(listing, "bookworm")
+    assert [source.uri for source in found] == ["http://mirror.test/debian/"]
 
 
 def test_settings_are_those_that_reach_a_mirror() -> None:
@@ -95,10 +112,11 @@ def test_settings_are_those_that_reach_a_mirror() -> None:
 
 
 def test_the_recipe_changes_with_a_file_its_mode_and_the_hosts_apt() -> None:
-    apt = HostApt((Source("http://mirror.test/debian", "bookworm", ("main",)),), "", ())
+    apt = HostApt("bookworm", (Source("http://mirror.test/debian", "bookworm", ("main",)),), "", ())
     context = build_context(apt)
     script = "root/usr/lib/sandbox/cloud-init"
     content, mode = context[script]
+    assert Recipe(apt, context).reference.startswith("spotkiln-sandbox/debian:bookworm-")
     digests = {
         recipe_digest(context),
         recipe_digest(build_context(replace(apt, settings="x"))),
@@ -213,10 +231,9 @@ def test_without_debootstrap_the_next_step_is_named(
     client: DockerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    apt = HostApt((Source("http://mirror.test/never", "bookworm", ("main",)),), "", ())
-    monkeypatch.setattr(base_image, "read_host_apt", lambda: apt)
+    apt = HostApt("bookworm", (Source("http://mirror.test/never", "bookworm", ("main",)),), "", ())
     with pytest.raises(MachineError, match="apt-get install debootstrap"):
-        base_image.ensure_base_image(client, print)
+        base_image.ensure_base_image(client, Recipe(apt, build_context(apt)), print)
 
 
 @pytest.mark.docker
@@ -227,10 +244,9 @@ def test_a_debootstrap_that_fails_shows_its_last_lines(
     broken.write_text("#!/bin/sh\necho E: the mirror is away\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    apt = HostApt((Source("http://mirror.test/never", "bookworm", ("main",)),), "", ())
-    monkeypatch.setattr(base_image, "read_host_apt", lambda: apt)
+    apt = HostApt("bookworm", (Source("http://mirror.test/never", "bookworm", ("main",)),), "", ())
     with pytest.raises(MachineError, match="E: the mirror is away"):
-        base_image.ensure_base_image(client, print)
+        base_image.ensure_base_image(client, Recipe(apt, build_context(apt)), print)
     assert not list(Path("/var/tmp").glob("spotkiln-bootstrap-*"))
 
 
@@ -274,11 +290,19 @@ def machines(client: DockerClient, name: str) -> Iterator[DockerMachines]:
 
 @pytest.fixture(scope="module")
 def debian(machines: DockerMachines) -> str:
-    (image,) = machines.initial_images([])
-    assert image.owner_id == "136693071363"
-    assert image.name.startswith("debian-12-amd64-")
+    image, older, ubuntu = machines.initial_images([])
+    assert image.owner_id == older.owner_id == "136693071363"
+    assert image.name.startswith("debian-13-amd64-")
+    assert older.name.startswith("debian-12-amd64-")
     assert machines.image_state(image.image_id) == "available"
+    assert ubuntu.name.startswith("ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-")
+    assert "makes no Ubuntu machines" in ubuntu.refused
     return image.image_id
+
+
+@pytest.fixture(scope="module")
+def bookworm(machines: DockerMachines, debian: str) -> str:
+    return next(one.image_id for one in machines.initial_images([]) if one.image_id != debian)
 
 
 @dataclass(frozen=True)
@@ -290,7 +314,7 @@ class Fleet:
     key: Key
     launched: list[str]
 
-    def launch(self, image: str = "", user_data: bytes = b"") -> str:
+    def launch(self, image: str = "", user_data: bytes = b"", memory_mib: int = 1024) -> str:
         instance_id = f"i-{len(self.launched)}-{time.monotonic_ns():x}"
         self.launched.append(instance_id)
         self.machines.launch(
@@ -299,6 +323,7 @@ class Fleet:
                 image_id=image or self.debian,
                 image_name="test",
                 instance_type="t3.micro",
+                memory_mib=memory_mib,
                 region="eu-west-1",
                 zone="eu-west-1a",
                 zone_id="euw1-az1",
@@ -315,14 +340,14 @@ class Fleet:
         )
         return instance_id
 
-    def running(self, image: str = "", user_data: bytes = b"") -> str:
-        instance_id = self.launch(image, user_data)
-        self.until(instance_id, "running")
+    def running(self, image: str = "", user_data: bytes = b"", memory_mib: int = 1024) -> str:
+        instance_id = self.launch(image, user_data, memory_mib)
+        self.until(instance_id, "running", 300)
         return instance_id
 
-    def until(self, instance_id: str, status: str) -> MachineState:
+    def until(self, instance_id: str, status: str, seconds: float = 60) -> MachineState:
         observe = self.machines.observe
-        until(lambda: observe(instance_id).status == status, f"{instance_id} {status}")
+        until(lambda: observe(instance_id).status == status, f"{instance_id} {status}", seconds)
         return observe(instance_id)
 
     def ssh(self, instance_id: str, command: str, *options: str) -> str:
@@ -377,6 +402,30 @@ def test_a_machine_boots_as_an_ec2_instance_does(fleet: Fleet) -> None:
     assert "Started ssh.service" in fleet.machines.console(one)
     assert fleet.machines.endpoint(one, 80) == (address, 80)
     assert fleet.machines.probe(one, 80, "/", 2).error == "refused"
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(400)
+def test_machines_of_both_debians_stand_side_by_side(fleet: Fleet, bookworm: str) -> None:
+    """The older one's image is made when the first machine needs it."""
+    machines = {fleet.running(): "13", fleet.running(bookworm): "12"}
+    for one, number in machines.items():
+        assert fleet.ssh(one, ". /etc/os-release; echo $VERSION_ID") == f"{number}\n"
+        assert fleet.ssh(one, "systemctl is-system-running --wait") == "running\n"
+
+
+@pytest.mark.docker
+def test_what_needs_more_memory_than_the_type_has_is_killed_and_it_shows(fleet: Fleet) -> None:
+    one = fleet.running(memory_mib=512)
+    greedy = "python3 -c 'x = bytearray({} << 20)'"
+    run = "sudo systemd-run --wait --quiet --unit={} {}"
+    assert fleet.ssh(one, f"{run.format('modest', greedy.format(100))}; echo $?") == "0\n"
+    told = fleet.ssh(one, f"{run.format('greedy', greedy.format(600))} 2>&1; echo $?")
+    assert told.splitlines()[-1] == "137"
+    result = "systemctl show --property=Result --value greedy"
+    assert fleet.ssh(one, result) == "oom-kill\n"
+    assert "killed by the OOM killer" in fleet.ssh(one, "sudo journalctl --unit=greedy")
+    assert fleet.ssh(one, "systemctl is-system-running || true") == "degraded\n"
 
 
 @pytest.mark.docker
@@ -643,8 +692,8 @@ def test_a_kept_image_is_there_in_a_later_sandbox(
     fleet.machines.remove_image("ami-4")
     later = DockerMachines(f"{name}-later")
     try:
-        assert len(later.initial_images(["another key"])) == 1
-        _, kept = later.initial_images([kept_key])
+        assert len(later.initial_images(["another key"])) == 3
+        kept = later.initial_images([kept_key])[-1]
         assert (kept.image_id, kept.name, kept.owner_id) == (
             "ami-4",
             "rails-base 1",
@@ -654,7 +703,7 @@ def test_a_kept_image_is_there_in_a_later_sandbox(
         second = Fleet(later, fleet.debian, key, [])
         assert second.ssh(second.running("ami-4"), "cat kept") == "kept\n"
         later.keep_image("ami-4", kept_key, "rails-base 2", {})
-        assert later.initial_images([kept_key])[1].name == "rails-base 2"
+        assert later.initial_images([kept_key])[-1].name == "rails-base 2"
     finally:
         later.close()
         images.forget_one(client, kept_key)

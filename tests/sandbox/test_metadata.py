@@ -19,6 +19,7 @@ SPEC = MachineSpec(
     image_id="ami-0123456789abcdef0",
     image_name="demo 1",
     instance_type="t3.micro",
+    memory_mib=1024,
     region="eu-west-1",
     zone="eu-west-1b",
     zone_id="euw1-az2",

@@ -64,11 +64,13 @@ def test_the_account_is_as_a_release_expects_it(account: Account, box: Sandbox) 
     assert (box.directory / "demo.pem").stat().st_mode & 0o777 == 0o600
 
 
-def test_there_is_one_image_and_it_is_debians(account: Account) -> None:
-    (image,) = account.ec2.describe_images()["Images"]
-    assert image["OwnerId"] == DEBIAN
-    assert image["Name"].startswith("debian-12-amd64-")
-    assert image["RootDeviceType"] == "ebs"
+def test_there_are_the_images_of_debian_and_ubuntu(account: Account) -> None:
+    images = {one["Name"]: one for one in account.ec2.describe_images()["Images"]}
+    owners = {name[:19]: one["OwnerId"] for name, one in images.items()}
+    ubuntu = "ubuntu/images/hvm-s"
+    assert sorted(owners) == ["debian-12-amd64-202", "debian-13-amd64-202", ubuntu]
+    assert (owners.pop(ubuntu), set(owners.values())) == ("099720109477", {DEBIAN})
+    assert {one["RootDeviceType"] for one in images.values()} == {"ebs"}
     assert account.ec2.describe_images(Owners=["self"])["Images"] == []
 
 

@@ -10,8 +10,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-SUITE = "bookworm"
-_SUITES = (SUITE, f"{SUITE}-updates", f"{SUITE}-security")
+# Codenames of Debian, whose archives differ in nothing but the names of their suites.
+CODENAMES = ("bookworm", "trixie")
+_PARTS = ("", "-updates", "-security")
 _AUTHORITIES = Path("/usr/local/share/ca-certificates")
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # Settings that decide whether and how a mirror is reached.
@@ -42,14 +43,15 @@ class Source:
 
 @dataclass(frozen=True)
 class HostApt:
-    sources: tuple[Source, ...]  # empty where the host has none for this suite
+    codename: str  # of the machine; the host may run another one
+    sources: tuple[Source, ...]  # empty where the host has none of Debian
     settings: str  # apt.conf
     authorities: tuple[tuple[str, bytes], ...]  # file name, PEM
 
     @property
     def mirror(self) -> str | None:
         """The archive that debootstrap should use; None for its own default."""
-        return next((s.uri for s in self.sources if s.suite == SUITE), None)
+        return next((s.uri for s in self.sources if s.suite == self.codename), None)
 
     def files(self) -> dict[str, bytes]:
         """Content by path in the machine, without the leading slash."""
@@ -63,8 +65,16 @@ class HostApt:
         return files
 
 
-def parse_sources(listing: str) -> tuple[Source, ...]:
-    """Reads lines "URI|release|component|origin", as `apt-get indextargets` prints them.
+def _suite_of(release: str, codename: str) -> str:
+    """The suite of `codename` that a release of any Debian known here stands for; empty for what
+    is none, such as backports."""
+    known = {f"{one}{part}": f"{codename}{part}" for one in CODENAMES for part in _PARTS}
+    return known.get(release, "")
+
+
+def parse_sources(listing: str, codename: str) -> tuple[Source, ...]:
+    """Reads lines "URI|release|component|origin", as `apt-get indextargets` prints them. A host
+    that runs another Debian reaches that of `codename` at the same addresses.
 
     Leaves out other vendors' archives, and schemes that only this host can read.
     """
@@ -73,8 +83,9 @@ def parse_sources(listing: str) -> tuple[Source, ...]:
         uri, release, component, origin = (line.split("|") + [""] * 4)[:4]
         unknown = origin == _UNKNOWN_ORIGIN and _DEBIAN_PATH.search(uri) is not None
         reachable = uri.startswith(("http://", "https://"))
-        if (origin == "Debian" or unknown) and release in _SUITES and reachable:
-            components = found.setdefault((uri, release), [])
+        suite = _suite_of(release, codename)
+        if (origin == "Debian" or unknown) and suite and reachable:
+            components = found.setdefault((uri, suite), [])
             if component not in components:
                 components.append(component)
     return tuple(Source(uri, suite, tuple(parts)) for (uri, suite), parts in found.items())
@@ -90,13 +101,14 @@ def parse_settings(dump: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def read_host_apt() -> HostApt:
+def read_host_apt(codename: str) -> HostApt:
     """A host without apt has no sources and no settings."""
     form = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)"
     listing = _output("apt-get", "indextargets", "--format", form, "Created-By: Packages")
     authorities = sorted(_AUTHORITIES.glob("**/*.crt")) if _AUTHORITIES.is_dir() else []
     return HostApt(
-        sources=parse_sources(listing),
+        codename=codename,
+        sources=parse_sources(listing, codename),
         settings=parse_settings(_output("apt-config", "dump")),
         authorities=tuple((path.name, path.read_bytes()) for path in authorities),
     )

@@ -1,5 +1,5 @@
-"""The Debian machine image. It is made once, kept in docker, and made again when its recipe
-changes.
+"""The machine images, one for each Debian. Each is made once, kept in docker, and made again when
+its recipe changes.
 
 There are two steps. `bootstrap` is a minimal Debian from debootstrap. `debian` is a docker build
 on it (base_image/Dockerfile): packages, ssh, the stand-in for cloud-init. A step runs again only
@@ -17,12 +17,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 from docker.errors import APIError, ImageNotFound
 
-from sandbox.machines.docker.apt import SUITE, HostApt, read_host_apt
+from sandbox.machines.docker.apt import HostApt, read_host_apt
 from sandbox.machines.protocol import MachineError
 
 KEEP_LABEL = "spotkiln-sandbox.keep"
@@ -37,22 +38,36 @@ _BOOTSTRAP_SECONDS = 900
 Say = Callable[[str], None]
 
 
-def ensure_base_image(client: docker.DockerClient, say: Say) -> str:
+@dataclass(frozen=True)
+class Recipe:
+    """What a machine image is made from. Its reference is known before it is made."""
+
+    apt: HostApt
+    context: dict[str, tuple[bytes, int]]
+
+    @property
+    def reference(self) -> str:
+        return f"{BASE_REPOSITORY}:{self.apt.codename}-{recipe_digest(self.context)}"
+
+
+def recipe_of(codename: str) -> Recipe:
+    apt = read_host_apt(codename)
+    return Recipe(apt, build_context(apt))
+
+
+def ensure_base_image(client: docker.DockerClient, recipe: Recipe, say: Say) -> str:
     """The docker reference of the machine image; makes it if it is missing or out of date.
 
     Raises MachineError with the last lines of what failed.
     """
-    apt = read_host_apt()
-    context = build_context(apt)
-    reference = f"{BASE_REPOSITORY}:{recipe_digest(context)}"
-    if _exists(client, reference):
-        return reference
+    if _exists(client, recipe.reference):
+        return recipe.reference
     with _one_at_a_time(say):
-        if not _exists(client, reference):
-            bootstrap = _ensure_bootstrap(client, apt, say)
-            _build(client, context, bootstrap, reference, say)
-            _drop_others(client, reference)
-    return reference
+        if not _exists(client, recipe.reference):
+            bootstrap = _ensure_bootstrap(client, recipe.apt, say)
+            _build(client, recipe.context, bootstrap, recipe.reference, say)
+            _drop_others(client, recipe)
+    return recipe.reference
 
 
 def build_context(apt: HostApt) -> dict[str, tuple[bytes, int]]:
@@ -69,7 +84,7 @@ def build_context(apt: HostApt) -> dict[str, tuple[bytes, int]]:
 
 def recipe_digest(context: dict[str, tuple[bytes, int]]) -> str:
     """Twelve hexadecimal digits. They change with any file, name or mode."""
-    digest = hashlib.sha256(SUITE.encode())
+    digest = hashlib.sha256()
     for name, (content, mode) in sorted(context.items()):
         digest.update(f"{name}\0{mode:o}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:12]
@@ -108,7 +123,7 @@ def _one_at_a_time(say: Say) -> Iterator[None]:
 
 def _ensure_bootstrap(client: docker.DockerClient, apt: HostApt, say: Say) -> str:
     digest = hashlib.sha256((apt.mirror or "").encode()).hexdigest()[:12]
-    reference = f"{BOOTSTRAP_REPOSITORY}:{SUITE}-{digest}"
+    reference = f"{BOOTSTRAP_REPOSITORY}:{apt.codename}-{digest}"
     if _exists(client, reference):
         return reference
     if shutil.which("debootstrap") is None or os.geteuid() != 0:
@@ -119,18 +134,18 @@ def _ensure_bootstrap(client: docker.DockerClient, apt: HostApt, say: Say) -> st
     # /tmp may be in memory, or mounted without devices.
     with tempfile.TemporaryDirectory(prefix="spotkiln-bootstrap-", dir="/var/tmp") as folder:
         root = Path(folder) / "root"
-        _debootstrap(root, apt.mirror, say)
+        _debootstrap(root, apt, say)
         say("importing the minimal Debian into docker")
         _import(client, root, reference)
     return reference
 
 
-def _debootstrap(root: Path, mirror: str | None, say: Say) -> None:
-    command = ["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(root)]
-    command += [mirror] if mirror else []
+def _debootstrap(root: Path, apt: HostApt, say: Say) -> None:
+    command = ["debootstrap", "--variant=minbase", "--include=ca-certificates", apt.codename]
+    command += [str(root), *([apt.mirror] if apt.mirror else [])]
     lines: list[str] = []
     deadline, spoken = time.monotonic() + _BOOTSTRAP_SECONDS, 0.0
-    say("making a minimal Debian with debootstrap, once; this takes a minute or two")
+    say(f"making a minimal Debian ({apt.codename}), once; this takes a minute or two")
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -217,11 +232,12 @@ def _tar(context: dict[str, tuple[bytes, int]]) -> io.BytesIO:
     return buffer
 
 
-def _drop_others(client: docker.DockerClient, reference: str) -> None:
-    """Remove the images of older recipes, unless they are in use."""
+def _drop_others(client: docker.DockerClient, recipe: Recipe) -> None:
+    """Remove the images of older recipes of this Debian, unless they are in use."""
     for image in client.images.list(name=BASE_REPOSITORY):
         for tag in image.tags:
-            if tag.startswith(f"{BASE_REPOSITORY}:") and tag != reference:
+            older = tag.startswith(f"{BASE_REPOSITORY}:{recipe.apt.codename}-")
+            if older and tag != recipe.reference:
                 try:
                     client.images.remove(tag)
                 except APIError:

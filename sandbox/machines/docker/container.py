@@ -19,7 +19,6 @@ CONSOLE_BYTES = 64 * 1024
 
 _INIT = "/usr/lib/sandbox/init"
 _CONSOLE_LINES = 1000
-_MEMORY = "2g"
 _RETRY_SECONDS = 0.5
 
 End = Literal["running", "rebooted", "shut down", "died"]
@@ -33,10 +32,12 @@ def create(
     address: str,
     image: str,
     instance_id: str,
+    memory_mib: int,
     environment: Mapping[str, str],
 ) -> Container:
     """Make a container that boots systemd when it is started. Its disk is its own layer, without
-    volumes. All its units have the variables of `environment`."""
+    volumes. All its units have the variables of `environment`. What needs more than its memory is
+    killed; there is no swap, as on EC2."""
     return client.containers.create(
         image,
         # In a container systemd reads its arguments instead of the kernel's command line.
@@ -53,8 +54,8 @@ def create(
         stop_signal="SIGRTMIN+3",
         tty=True,  # gives systemd a console, which docker records
         log_config=LogConfig(type="json-file", config={"max-size": "1m", "max-file": "2"}),
-        mem_limit=_MEMORY,
-        memswap_limit=_MEMORY,
+        mem_limit=f"{memory_mib}m",
+        memswap_limit=f"{memory_mib}m",
         pids_limit=2048,
     )
 

@@ -10,18 +10,19 @@ import io
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import docker
 from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.models.images import Image
 
-from sandbox.machines.docker.base_image import KEEP_LABEL, ensure_base_image
+from sandbox.machines.docker.base_image import KEEP_LABEL, Recipe, ensure_base_image, recipe_of
 from sandbox.machines.docker.network import OWNER_LABEL
 from sandbox.machines.protocol import ImageStatus, InitialImage, MachineError
+from sandbox.machines.vendors import DEBIANS, UBUNTU_NAME, UBUNTU_OWNER, Debian
 
 KEPT_REPOSITORY = "spotkiln-sandbox-kept"
-DEBIAN_OWNER = "136693071363"
 OWN_ACCOUNT = "123456789012"
 # docker allows 127 layers. Each image that is made from another image's machine adds one.
 SQUASH_ABOVE_LAYERS = 60
@@ -46,19 +47,42 @@ class ImageStore:
         self._repository = repository(sandbox)
         self._say = say
         self._states: dict[str, ImageStatus] = {}
+        self._unmade: dict[
+            str, Recipe
+        ] = {}  # machine images, made when the first machine needs one
         self._doomed: set[str] = set()  # to be removed once no machine uses them
         self._lock = threading.Lock()
 
     def initial(self, kept: Sequence[str]) -> list[InitialImage]:
-        base = self._client.images.get(ensure_base_image(self._client, self._say))
-        found = [(base, _debian(base))]
-        wanted = [image for image in kept_images(self._client) if _kept_key(image) in kept]
-        found += [(image, _kept(image)) for image in wanted]
-        for image, initial in found:
-            # With our own tag it stays when another sandbox forgets or rebuilds it.
-            image.tag(self._repository, initial.image_id)
+        """The default Debian's is made now, so that what is wrong is told at the start."""
+        debians = [_debian(one, recipe_of(one.codename), self._client) for one in DEBIANS]
+        for recipe, initial in debians:
+            self._unmade[initial.image_id] = recipe
             self._states[initial.image_id] = "available"
-        return [initial for _, initial in found]
+        self.ready(debians[0][1].image_id)
+        wanted = [image for image in kept_images(self._client) if _kept_key(image) in kept]
+        for image in wanted:
+            self._take(image, _kept(image).image_id)
+        return [initial for _, initial in debians] + [_ubuntu()] + [_kept(one) for one in wanted]
+
+    def _take(self, image: Image, image_id: str) -> None:
+        # With our own tag it stays when another sandbox forgets or rebuilds it.
+        image.tag(self._repository, image_id)
+        self._states[image_id] = "available"
+
+    def ready(self, image_id: str) -> str:
+        """Its docker reference, once its content is there. The first time that a machine image is
+        needed this takes minutes.
+
+        Raises MachineError if it cannot be made.
+        """
+        if recipe := self._unmade.get(image_id):
+            self._take(
+                self._client.images.get(ensure_base_image(self._client, recipe, self._say)),
+                image_id,
+            )
+            self._unmade.pop(image_id, None)
+        return self.reference(image_id)
 
     def reference(self, image_id: str) -> str:
         return f"{self._repository}:{image_id}"
@@ -74,7 +98,7 @@ class ImageStore:
 
     def copy(self, source_id: str, image_id: str) -> None:
         """Add another tag for the same content."""
-        self._client.images.get(self.reference(source_id)).tag(self._repository, image_id)
+        self._client.images.get(self.ready(source_id)).tag(self._repository, image_id)
         self._states[image_id] = "available"
 
     def make(self, container: Container, image_id: str) -> None:
@@ -195,14 +219,32 @@ def _remove_untagged(client: docker.DockerClient, owner: str) -> None:
             continue  # still in use, or part of a kept image
 
 
-def _debian(base: Image) -> InitialImage:
-    created = _aws_time(base.attrs["Created"])
-    return InitialImage(
-        image_id=f"ami-{_hex(base)[:17]}",
-        name=f"debian-12-amd64-{created[:10].replace('-', '')}",
-        owner_id=DEBIAN_OWNER,
+def _debian(
+    debian: Debian, recipe: Recipe, client: docker.DockerClient
+) -> tuple[Recipe, InitialImage]:
+    try:
+        created = _aws_time(client.images.get(recipe.reference).attrs["Created"])
+    except ImageNotFound:
+        created = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+    return recipe, InitialImage(
+        image_id=f"ami-{hashlib.sha256(recipe.reference.encode()).hexdigest()[:17]}",
+        name=debian.image_name(created[:10].replace("-", "")),
+        owner_id=debian.owner,
         created=created,
-        description="Debian 12, as made for the sandbox",
+        description=f"Debian {debian.number}, as made for the sandbox",
+    )
+
+
+def _ubuntu() -> InitialImage:
+    """A name without content: what looks it up finds it."""
+    return InitialImage(
+        image_id="ami-0bb0000000002404a",
+        name=UBUNTU_NAME.format(date="20260101"),
+        owner_id=UBUNTU_OWNER,
+        created="2026-01-01T00:00:00.000Z",
+        description="Ubuntu 24.04, of which the sandbox has the name alone",
+        refused="The sandbox makes no Ubuntu machines, only Debian's: start it with `--machines "
+        "simulated`, or take one of Debian's images",
     )
 
 
@@ -219,10 +261,6 @@ def _kept(image: Image) -> InitialImage:
 
 def _kept_key(image: Image) -> str:
     return str(json.loads(image.labels[_KEPT])["key"])
-
-
-def _hex(image: Image) -> str:
-    return str(image.id).removeprefix("sha256:")
 
 
 def _aws_time(docker_time: str) -> str:

@@ -15,6 +15,7 @@ from sandbox.machines.docker.images import ImageStore
 from sandbox.machines.docker.machine import Machine
 from sandbox.machines.docker.network import SandboxNetwork
 from sandbox.machines.docker.probe import wait_for_port
+from sandbox.machines.protocol import MachineError
 from sandbox.metadata.server import MetadataServer
 
 _STOP_SECONDS = 60  # EC2 waits some minutes before it cuts the power
@@ -61,12 +62,13 @@ class Operations:
                 sandbox=self._name,
                 network=self._network.name,
                 address=machine.address,
-                image=self._images.reference(machine.spec.image_id),
+                image=self._images.ready(machine.spec.image_id),
                 instance_id=machine.spec.instance_id,
+                memory_mib=machine.spec.memory_mib,
                 environment={"AWS_ENDPOINT_URL": self._api_address},
             )
             machine.container.start()
-        except DockerException as error:
+        except (DockerException, MachineError) as error:
             machine.reason = f"the machine could not be started: {error}"
             self._say(f"{machine.spec.instance_id}: {machine.reason}")
             self.remove(machine, 0)

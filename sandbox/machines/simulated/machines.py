@@ -14,14 +14,26 @@ from sandbox.machines.protocol import (
 )
 from sandbox.machines.scripts import Answer, Behaviour, Scripts, Subject
 from sandbox.machines.simulated.web import WebFront
+from sandbox.machines.vendors import DEBIANS, UBUNTU_NAME, UBUNTU_OWNER
 from sandbox.state.clock import Clock
 
-DEBIAN = InitialImage(
-    image_id="ami-0deb1a2000000012a",
-    name="debian-12-amd64-20260101-0001",
-    owner_id="136693071363",
-    created="2026-01-01T00:00:00.000Z",
-    description="Debian 12 (20260101-0001), simulated",
+_CREATED = "2026-01-01T00:00:00.000Z"
+DEBIAN, DEBIAN_12 = (
+    InitialImage(
+        image_id=f"ami-0deb1a2000000{one.number:03d}a",
+        name=one.image_name("20260101-0001"),
+        owner_id=one.owner,
+        created=_CREATED,
+        description=f"Debian {one.number} (20260101-0001), simulated",
+    )
+    for one in DEBIANS
+)
+UBUNTU = InitialImage(
+    image_id="ami-0bb0000000002404a",
+    name=UBUNTU_NAME.format(date="20260101"),
+    owner_id=UBUNTU_OWNER,
+    created=_CREATED,
+    description="Ubuntu 24.04, simulated",
 )
 
 
@@ -59,8 +71,9 @@ class SimulatedMachines:
 
     def initial_images(self, kept: Sequence[str]) -> list[InitialImage]:
         del kept  # a simulated image has no content that could be kept
-        self._images[DEBIAN.image_id] = _Image(DEBIAN.name, {}, ready_at=0.0)
-        return [DEBIAN]
+        initial = [DEBIAN, DEBIAN_12, UBUNTU]
+        self._images |= {one.image_id: _Image(one.name, {}, ready_at=0.0) for one in initial}
+        return initial
 
     def create_image(
         self, instance_id: str, image_id: str, name: str, tags: Mapping[str, str]
@@ -227,6 +240,7 @@ class SimulatedMachines:
         started = machine.booted_from + behaviour.boot_seconds + behaviour.serve_seconds
         lines = [
             f"[simulated] {instance_id} booted from {machine.spec.image_id}",
+            f"[simulated] {machine.spec.instance_type}: {machine.spec.memory_mib} MiB of memory",
             f"[simulated] the application's answer now: {answer}",
             behaviour.console if self._clock.now() >= started else "",
         ]
