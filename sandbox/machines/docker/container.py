@@ -106,14 +106,19 @@ def how_it_ended(container: Container) -> End:
 
 
 class Watcher:
-    """Calls `on_exit(instance id)` from its own thread whenever a machine has ended."""
+    """Calls `on_exit(instance id)` from its own thread whenever a machine has ended, and `on_oom`
+    when one had no memory left and the kernel killed something on it."""
 
     def __init__(
-        self, client: docker.DockerClient, sandbox: str, on_exit: Callable[[str], None]
+        self,
+        client: docker.DockerClient,
+        sandbox: str,
+        on_exit: Callable[[str], None],
+        on_oom: Callable[[str], None],
     ) -> None:
         self._client = client
         self._label = f"{OWNER_LABEL}={sandbox}"
-        self._on_exit = on_exit
+        self._calls = {"die": on_exit, "oom": on_oom}
         self._since = int(time.time())
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="docker-events", daemon=True)
@@ -136,10 +141,10 @@ class Watcher:
         events = self._client.events(
             decode=True,
             since=self._since,
-            filters={"type": "container", "event": "die", "label": self._label},
+            filters={"type": "container", "event": list(self._calls), "label": self._label},
         )
         for event in events:
             self._since = int(event["time"])
             if self._closed.is_set():
                 return
-            self._on_exit(event["Actor"]["Attributes"][INSTANCE_LABEL])
+            self._calls[event["Action"]](event["Actor"]["Attributes"][INSTANCE_LABEL])

@@ -21,5 +21,6 @@ class Machine:
         self.status: MachineStatus = "booting"
         self.reason = ""
         self.console = ""
+        self.kernel = ""  # what a kernel of its own would have written to the console
         self.exited = False  # the watcher saw it end; why is not known yet
         self.ended = 0.0

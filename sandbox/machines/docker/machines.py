@@ -70,7 +70,7 @@ class DockerMachines:
             closing=self._closing,
             say=say,
         )
-        self._watcher = containers.Watcher(self._client, name, self._on_exit)
+        self._watcher = containers.Watcher(self._client, name, self._on_exit, self._on_oom)
 
     # Images
 
@@ -160,8 +160,8 @@ class DockerMachines:
         if machine is None:
             return ""
         if machine.container is None or machine.status == "gone":
-            return machine.console
-        return containers.console(machine.container) or machine.console
+            return machine.console + machine.kernel
+        return (containers.console(machine.container) or machine.console) + machine.kernel
 
     def notice(self, instance_id: str, action: str, time: str) -> None:
         machine = self._machines.get(instance_id)
@@ -216,6 +216,13 @@ class DockerMachines:
         if machine is not None and machine.status in ("booting", "running"):
             machine.exited = True
             machine.work.add(lambda: self._operations.after_exit(machine))
+
+    def _on_oom(self, instance_id: str) -> None:
+        """What a kernel of its own would write to the console."""
+        if machine := self._machines.get(instance_id):
+            spec = machine.spec
+            memory = f"{spec.instance_type} has {spec.memory_mib} MiB"
+            machine.kernel += f"Out of memory: a process was killed; {memory}\n"
 
     def _uses(self, image_id: str) -> bool:
         return any(
