@@ -16,6 +16,8 @@ TARGET_GROUP = f"{PREFIX}target-group"
 # Images only.
 RECIPE = f"{PREFIX}recipe"
 INPUTS = f"{PREFIX}inputs"
+# Which migrations it has; where one tag has no room for them, others follow by number.
+MIGRATIONS = f"{PREFIX}migrations"
 STATE = f"{PREFIX}state"
 RELEASED = f"{PREFIX}released"
 # An image that somebody wants to keep: nothing of ours discards it.

@@ -11,6 +11,7 @@ from spotkiln.bake.description import (
     FOLDER,
     Description,
     Hardening,
+    MigrateOn,
     why_no_path,
 )
 from spotkiln.bake.gitref import REF, why_no_ref
@@ -118,6 +119,7 @@ class App(Noun):
     test_setup: str
     test: str
     migrate: str
+    migrate_on: MigrateOn
     start: str
     notify: bool
     port: int
@@ -137,11 +139,17 @@ class App(Noun):
     test_seconds: int
     depends_on: tuple[str, ...] = ()
 
+    @property
+    def migrates_once(self) -> bool:
+        """Whether a release migrates before it asks for servers."""
+        return bool(self.migrate) and self.migrate_on is MigrateOn.ONCE
+
 
 # Of any application. How it is built, tested and started must be said, or detected.
 DEFAULTS = Description(
     test_setup="",
     migrate="",
+    migrate_on=MigrateOn.ONCE,
     notify=False,
     port=3000,
     health_path="/up",

@@ -24,6 +24,13 @@ FILE_ALONE = frozenset({"migrate_writable", "mounts", "smoke"})
 FOLLOWS = {"health_port": "port"}
 
 
+class MigrateOn(StrEnum):
+    """Where the migration runs."""
+
+    ONCE = "once"
+    EACH = "each"
+
+
 class Hardening(StrEnum):
     """A level; systemd/ has a file for each."""
 
@@ -72,9 +79,17 @@ class Description(Noun):
     migrate: str | None = Field(
         default=None,
         title="Migration command",
-        description="One line of shell. Run on every machine before the application starts. Empty "
-        "for none.",
+        description="One line of shell. Run once for a release, before its servers are asked for; "
+        "`migrate_on` says otherwise. Empty for none.",
         json_schema_extra=left_open(pattern=ONE_LINE),
+    )
+    migrate_on: MigrateOn | None = Field(
+        default=None,
+        title="Migrate once, or on each server",
+        description="once: on a machine of its own, before the servers are asked for. each: on "
+        "every server before the application starts, for a database on the server's own disk, such "
+        "as SQLite.",
+        json_schema_extra=left_open(),
     )
     start: str | None = Field(
         default=None,
@@ -173,7 +188,7 @@ class Description(Noun):
     migrate_seconds: int | None = Field(
         default=None,
         title="Migration limit (s)",
-        description="How long the migration may take on a machine, all its tries together.",
+        description="How long the migration may take; on each server: all its tries together.",
         ge=5,
         le=4 * 3600,
         json_schema_extra=left_open(),

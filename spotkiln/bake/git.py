@@ -93,7 +93,7 @@ def _check_out(app: AppSpec, folder: Path, where: str) -> Source:
     # Its name is what relative addresses of submodules, and git-lfs, start from.
     run_git(repository, "config", "remote.origin.url", address(app.repository))
     commit = _fetch(repository, app.ref, where)
-    settled, entries = _read(app, repository, commit)
+    settled, migrations, entries = _read(app, repository, commit)
     seconds = int(git_says(repository, "log", "-1", "--format=%ct", commit))
     archive = folder / "source.tar.gz"
     digest = pack(repository, entries, seconds, archive)
@@ -109,11 +109,14 @@ def _check_out(app: AppSpec, folder: Path, where: str) -> Source:
         app=settled.app,
         settings=settled.settings,
         needs=settled.needs,
+        migrations=migrations,
     )
 
 
-def _read(asked: AppSpec, repository: Path, commit: str) -> tuple[Settled, list[Entry]]:
-    """How this commit is released, and the files that are released of it."""
+def _read(
+    asked: AppSpec, repository: Path, commit: str
+) -> tuple[Settled, tuple[str, ...], list[Entry]]:
+    """How this commit is released, its migrations, and the files that are released of it."""
     folder = asked.folder
     entries = fill(repository, commit, [folder] if folder else [])
     # Not a file, nor a link, which could lead anywhere.
@@ -138,7 +141,7 @@ def _read(asked: AppSpec, repository: Path, commit: str) -> tuple[Settled, list[
             f"{commit[:12]} has no {', '.join(absent)}, which depends_on names: name files and "
             "folders that it has, from the repository's top"
         )
-    return settled, entries
+    return settled, inside.migrations, entries
 
 
 def _below(entries: list[Entry], path: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import Field
 
 from spotkiln import tags as t
+from spotkiln.bake.migrations import Migrations
 from spotkiln.bake.served import Served, moment_of, text_of
 from spotkiln.noun import Noun
 
@@ -64,6 +65,11 @@ class Image(Noun):
     @property
     def inputs(self) -> str:
         return self.tags.get(t.INPUTS, "")
+
+    @property
+    def migrations(self) -> Migrations | None:
+        """Which it has; None if it does not tell."""
+        return Migrations.from_tags(self.tags)
 
     @property
     def state(self) -> ImageState | None:

@@ -8,6 +8,7 @@ from spotkiln.bake.description import Description
 from spotkiln.bake.detect.detect import detect
 from spotkiln.bake.detect.detected import Detected
 from spotkiln.bake.manifest import FILE, read_manifest
+from spotkiln.bake.migrations import find_migrations
 from spotkiln.bake.tree import MOST_BYTES, Tree, worth_reading
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
@@ -17,10 +18,12 @@ MISNAMED = ("spotkiln.yml", ".spotkiln.yaml", ".spotkiln.yml", "Spotkiln.yaml")
 
 
 class Inside(Noun):
-    """`description` is None if there is no spotkiln.yaml."""
+    """`description` is None if there is no spotkiln.yaml. `migrations` are named as in
+    spotkiln.bake.migrations."""
 
     description: Description | None
     detected: Detected
+    migrations: tuple[str, ...] = ()
 
 
 def _text(path: Path) -> str:
@@ -68,4 +71,8 @@ def look_inside(folder: Path, names: Iterable[str], called: str = "") -> Inside:
     if FILE in there:
         description = read_manifest((folder / FILE).read_bytes(), called + FILE)
     texts = {one: _text(folder / one) for one in there if worth_reading(one)}
-    return Inside(description=description, detected=detect(Tree(names=there, texts=texts)))
+    return Inside(
+        description=description,
+        detected=detect(Tree(names=there, texts=texts)),
+        migrations=find_migrations(there),
+    )

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from spotkiln.bake.app import Address
-from spotkiln.bake.description import Description, Hardening
+from spotkiln.bake.description import Description, Hardening, MigrateOn
 from spotkiln.errors import InputError
 
 FILE = "spotkiln.yaml"
@@ -26,6 +26,7 @@ EXPECTED = {
     "notify": "true or false",
     "writable": "a list of folders of the application",
     "hardening": f"one of {', '.join(Hardening)}",
+    "migrate_on": f"one of {', '.join(MigrateOn)}",
 }
 NUMBERS = {
     key: f"a whole number from {one['minimum']} to {one['maximum']}"

@@ -11,12 +11,13 @@ from spotkiln.noun import Noun
 class Reuse(Noun):
     """The image to take, if there is one, and why or why not: `differ` are the inputs that differ
     from those of the newest released one. `files_serve`: what serves was made from these very
-    files, whatever else of it differs."""
+    files, whatever else of it differs. `serving` is the image that does."""
 
     image: Image | None
     why: str
     differ: tuple[str, ...] = ()
     files_serve: bool = False
+    serving: Image | None = None
 
     def __str__(self) -> str:
         return ("reusing: " if self.image else "baking anew: ") + self.why
@@ -27,7 +28,9 @@ def reuse(recipe: Recipe, app: str, images: Iterable[Image], serves: str = "") -
     known = list(images)
     serving = next((image for image in known if image.id == serves), None)
     same = serving is not None and "source" not in recipe.differences(serving.inputs)
-    return _choose(recipe, app, known, serves).model_copy(update={"files_serve": same})
+    return _choose(recipe, app, known, serves).model_copy(
+        update={"files_serve": same, "serving": serving}
+    )
 
 
 def _choose(recipe: Recipe, app: str, images: list[Image], serves: str) -> Reuse:

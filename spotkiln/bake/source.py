@@ -30,7 +30,8 @@ class Source(Noun):
     stands for their names, modes and contents, in 40 hex characters: the same files, the same
     digest, in whichever commit. Of an application in a folder these are the files of that folder
     and of what it depends on. `app` is how this commit is built, tested and started, `settings`
-    where each of its values comes from, `needs` what the base image must have.
+    where each of its values comes from, `needs` what the base image must have, `migrations` which
+    ones it has (spotkiln.bake.migrations).
     """
 
     repository: str
@@ -42,6 +43,7 @@ class Source(Noun):
     app: App
     settings: tuple[Setting, ...] = ()
     needs: tuple[str, ...] = ()
+    migrations: tuple[str, ...] = ()
 
 
 def without_password(url: str) -> str:

@@ -9,6 +9,7 @@ from spotkiln.bake.base import BaseSpec, base_variables
 from spotkiln.bake.builder import Machine
 from spotkiln.bake.image import ImageState
 from spotkiln.bake.infra import TRAFFIC_PORT, HealthCheck, Infra
+from spotkiln.bake.migrations import Migrations
 from spotkiln.bake.own import BUILDER, TESTER
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
 from spotkiln.bake.source import Source
@@ -65,10 +66,12 @@ def recipe_of(source: Source, infra: Infra) -> Recipe:
     )
 
 
-def image_tags(base: dict[str, str], recipe: Recipe) -> dict[str, str]:
+def image_tags(base: dict[str, str], recipe: Recipe, source: Source) -> dict[str, str]:
     """An image's tags when it is made: a candidate, until its tests have passed."""
+    migrations = Migrations.of(source.migrations).to_tags() if source.app.migrate else {}
     return {
         **base,
+        **migrations,
         t.RECIPE: recipe.digest,
         t.INPUTS: recipe.to_tag(),
         t.STATE: ImageState.CANDIDATE,

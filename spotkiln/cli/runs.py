@@ -40,6 +40,7 @@ class Ending(Noun):
     commit: str = ""
     image: str = ""
     fleet: str = ""
+    database: str = ""
     seconds: float = 0.0
 
     @property
@@ -58,6 +59,7 @@ class Ending(Noun):
         ]  # fmt: skip
         text = f"{self.outcome or self.state.lower()} in {self.seconds:.0f} s"
         text += f": {', '.join(facts)}" if facts else ""
+        text += f"\ndatabase: {self.database}" if self.database else ""
         return text + (f"\n{self.cause}" if self.cause else "")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.migrations import Between, compare
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet
@@ -45,11 +46,13 @@ class Version(Noun):
 
 class WayBack(Noun):
     """Where a rollback goes: to this image, which is this version. `held` are the commits that it
-    leaves, the newest first."""
+    leaves, the newest first. `migrations` are those that lie between: the database has them, and
+    this version does not know them; None if neither tells of any."""
 
     image: Image
     version: Version
     held: tuple[str, ...] = ()
+    migrations: Between | None = None
 
 
 def listing(images: Iterable[Image], group: str, current: Fleet | None) -> list[Version]:
@@ -75,6 +78,13 @@ def listing(images: Iterable[Image], group: str, current: Fleet | None) -> list[
                 )
             )
     return sorted(found, key=lambda one: (one.released, one.image), reverse=True)
+
+
+def lie_between(images: Iterable[Image], current: Fleet | None, back: Image) -> Between | None:
+    """The migrations of what serves that the version to go back to does not have; None if nothing
+    serves, or neither tells of any."""
+    serving = next((one for one in images if current and one.id == current.image), None)
+    return compare(back.migrations, serving.migrations) if serving else None
 
 
 # Earlier releases of Spotkiln rejected versions as well: such an image has served, so a person may

@@ -11,6 +11,7 @@ from spotkiln.bake.source import Source
 from spotkiln.keep.versions import Version, WayBack
 from spotkiln.noun import Noun
 from spotkiln.release.approval import Answer, Question
+from spotkiln.release.migration import Migration
 from spotkiln.release.plan import Plan
 from spotkiln.release.release import LedgerEntry, Outcome, ReleaseSpec, Timing
 from spotkiln.release.trigger import Trigger
@@ -108,6 +109,16 @@ class TestsRan(Noun):
     report: TestReport
 
 
+class MigrationChosen(Noun):
+    """Whether the release migrates, and why."""
+
+    migration: Migration
+
+
+class Migrated(Noun):
+    """The migration that was chosen has ended well."""
+
+
 class SizeChosen(Noun):
     size: Size
 
@@ -179,6 +190,8 @@ Happening = (
     | ImageBaked
     | ImageBlamed
     | TestsRan
+    | MigrationChosen
+    | Migrated
     | SizeChosen
     | FleetRequested
     | GatePassed

@@ -7,6 +7,7 @@ from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.source import Source
 from spotkiln.keep.hold import reason
 from spotkiln.noun import Noun
+from spotkiln.release.migration import plan_migration
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.capacity import Size
 from spotkiln.serve.fleet import Fleet
@@ -28,7 +29,7 @@ class Plan(Noun):
 
     In words for people: `launch` is what EC2 is asked for, `foreign` what serves and is not ours,
     `quotas` where the account may have no room, `held` why a release would do nothing after a
-    rollback.
+    rollback, `database` whether it would be migrated.
     """
 
     app: str
@@ -43,6 +44,7 @@ class Plan(Noun):
     files_serve: bool = False
     unchanged: bool
     capacity: int
+    database: str = ""
     launch: str
     foreign: tuple[str, ...] = ()
     held: str = ""
@@ -88,6 +90,8 @@ def make_plan(
     least, most = doubled(spec.gate_for(source), infra.target_group)
     adopted = foreign.adoptable if infra.adopt else []
     old = () if unchanged else (*retire, *adopted)
+    group, app = infra.target_group.name, source.app
+    migration = plan_migration(app, source.migrations, found, group, force=spec.force)
     return Plan(
         app=spec.app.name,
         ref=spec.app.ref,
@@ -102,6 +106,7 @@ def make_plan(
         unchanged=unchanged,
         capacity=size.spec.capacity,
         launch=size.in_words,
+        database=str(migration),
         quotas=tuple(quotas),
         foreign=tuple(in_words(foreign, adopt=infra.adopt)),
         held="" if spec.even_if_held else reason(serving[0] if serving else None, source.commit),
@@ -127,6 +132,8 @@ def what_would_change(plan: Plan) -> list[str]:
         return [*lines, f"nothing would be done: {plan.held}"]
     if plan.unchanged:
         return [*lines, "nothing to do: it serves already"]
+    if plan.database:
+        lines.append(f"database: {plan.database}")
     price = f"{plan.price.asked} per hour (all On-Demand: {plan.price.on_demand})"
     lines.append(f"launch: {plan.launch}; {price}")
     lines += plan.quotas

@@ -105,6 +105,7 @@ class Release(Noun):
     base image.
     `back_to` is set if it was a rollback: when that version had been released, in UTC.
     `last_lines` are what the application said itself where it failed.
+    `database` says whether it was migrated, and by what.
     `versions` are what the target group can go back to at the end.
     `url` is the page of the run and `commit_url` that of the commit; both are empty if unknown.
     `size` says how many servers were requested and why, `foreign` what served and was not ours.
@@ -136,6 +137,7 @@ class Release(Noun):
     needs: tuple[str, ...] = ()
     back_to: str = ""
     tests: TestReport | None = None
+    database: str = ""
     fleet: Fleet | None = None
     size: str = ""
     foreign: tuple[str, ...] = ()

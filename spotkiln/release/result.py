@@ -14,7 +14,8 @@ from spotkiln.release.release import Outcome, Release
 
 
 class Result(Noun):
-    """`release`, `image` and `fleet` are ids, the latter two empty if there is none."""
+    """`release`, `image` and `fleet` are ids, the latter two empty if there is none. `database` is
+    as the release tells it."""
 
     release: str
     outcome: Outcome
@@ -22,6 +23,7 @@ class Result(Noun):
     commit: str = ""
     image: str = ""
     fleet: str = ""
+    database: str = ""
 
     @classmethod
     def of(cls, release: Release) -> Self:
@@ -32,6 +34,7 @@ class Result(Noun):
             commit=release.commit[:12],
             image=release.image.id if release.image else "",
             fleet=release.fleet.id if release.fleet else "",
+            database=harmless(release.database),
         )
 
     @classmethod

@@ -19,11 +19,14 @@ from spotkiln.release.book import (
     ImageReused,
     LedgerRead,
     LedgerUnread,
+    Migrated,
+    MigrationChosen,
     SizeChosen,
     TestsRan,
     Undone,
     VersionsSeen,
 )
+from spotkiln.release.migration import of_rollback
 from spotkiln.release.release import Outcome, Release, Timing
 from spotkiln.serve.foreign import Foreign, in_words
 
@@ -121,6 +124,21 @@ def kept(book: Book) -> dict[str, str]:
     return found
 
 
+def database(book: Book) -> str:
+    """What became of the database; empty if there is nothing to tell."""
+    if book.way_back:
+        return of_rollback(book.way_back.migrations)
+    chosen, migrated = book.last(MigrationChosen), book.last(Migrated)
+    if chosen is None or not chosen.migration.once:
+        return str(chosen.migration) if chosen else ""
+    if migrated is None:
+        return f"the migration did not end well, and may have done a part: {chosen.migration}"
+    done = f"migrated {chosen.migration}"
+    if book.outcome in {Outcome.RELEASED, None}:
+        return done
+    return f"{done}. It is not migrated back: what serves runs with it"
+
+
 def summary(book: Book, now: datetime) -> Release:
     """The release as its book tells it at the time `now`, in UTC."""
     heading, spec, infra, way = book.heading, book.heading.spec, book.infra, book.way_back
@@ -154,6 +172,7 @@ def summary(book: Book, now: datetime) -> Release:
         needs=book.source.needs if book.source else (),
         back_to=f"{way.version.released:%Y-%m-%d %H:%M:%S} UTC" if way else "",
         tests=tests.report if tests else None,
+        database=database(book),
         fleet=book.fleet,
         foreign=tuple(in_words(others, adopt=spec.infra.adopt)),
         size=size.size.in_words if size else "",

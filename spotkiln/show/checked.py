@@ -4,11 +4,17 @@ import re
 from collections.abc import Iterator
 
 from spotkiln.bake.app import App
+from spotkiln.bake.description import MigrateOn
 from spotkiln.bake.precedence import Setting
 from spotkiln.noun import Noun
 
 SECRET = re.compile(r"(?i)(password|passwd|secret|token|api_?key|private_?key|credential)")
 LOCAL = re.compile(r"(?<![\w.-])(127\.0\.0\.1|localhost|\[::1\])(?=:|\s|$)")
+
+WHERE = {
+    MigrateOn.ONCE: "once, before servers are asked for",
+    MigrateOn.EACH: "on each server, before it starts",
+}
 
 
 class Checked(Noun):
@@ -31,7 +37,7 @@ def steps(app: App) -> dict[str, str]:
     return {
         "build": app.build or "nothing",
         "test": " && ".join(filter(None, (app.test_setup, app.test))),
-        "migrate": app.migrate or "nothing",
+        "migrate": f"{app.migrate} ({WHERE[app.migrate_on]})" if app.migrate else "nothing",
         "start": app.start,
         "serve": f"port {app.port}, health path {app.health_path}{elsewhere}; {ready}",
     }

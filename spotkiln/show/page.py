@@ -148,7 +148,7 @@ def _image_facts(release: Release, image: Image) -> list[tuple[str, str]]:
     # An image that has just passed the gate is not suspected any more.
     if image.suspect and release.outcome is not Outcome.RELEASED:
         facts.append(("suspect", f"{SUSPECT} {plain(image.suspect)}"))
-    return facts
+    return facts + ([("database", plain(release.database))] if release.database else [])
 
 
 def _facts(release: Release) -> list[tuple[str, str]]:

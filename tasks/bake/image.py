@@ -74,7 +74,7 @@ def packer_build(job: Job) -> Image:
     aws = connect(job.infra.region)
     folder = job.folder / "bake"
     manifest = folder / "manifest.json"
-    tags = image_tags(job.tags, job.recipe)
+    tags = image_tags(job.tags, job.recipe, job.source)
     image_id = _of_earlier_try(aws, job) if tried_before() else None
     if image_id is None:
         new = NewImage(name=job.image_name, tags=tags, manifest=manifest)

@@ -11,18 +11,20 @@ from spotkiln.bake.infra import TargetGroup
 from spotkiln.errors import InputError
 from spotkiln.keep import hold
 from spotkiln.keep.promotion import recorded
-from spotkiln.keep.versions import PREVIOUS, Version, WayBack, choose, listing
+from spotkiln.keep.versions import PREVIOUS, Version, WayBack, choose, lie_between, listing
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.serving import serving
 
 
-def _look(aws: Aws, app: str, group: TargetGroup) -> tuple[list[Version], Fleet | None]:
-    """The target group's versions, and the fleet that serves it."""
+def _look(
+    aws: Aws, app: str, group: TargetGroup
+) -> tuple[list[Version], Fleet | None, list[Image]]:
+    """The target group's versions, the fleet that serves it, and the application's images."""
     every = launchers(aws).listing()
     # Of several fleets the newest serves: the others are on their way out.
     current = next(iter(serving(every, group.arn)), None)
     found = images.of_app(aws, app)
-    return listing(recorded(found, every, group.name), group.name, current), current
+    return listing(recorded(found, every, group.name), group.name, current), current, found
 
 
 def list_versions(aws: Aws, app: str, group: TargetGroup) -> list[Version]:
@@ -44,7 +46,7 @@ def find_image(aws: Aws, app: str, target_group: str, wanted: str) -> Image:
     Raises:
         InputError: there is no such version; the message lists those there are.
     """
-    versions, _ = _look(aws, app, find_group(aws, target_group))
+    versions, *_ = _look(aws, app, find_group(aws, target_group))
     if versions and wanted in {"", PREVIOUS}:
         return _image(aws, versions[0])
     return _image(aws, choose(versions, wanted, app))
@@ -59,10 +61,12 @@ def find_way_back(
     Raises:
         InputError: there is no such version; the message lists those there are.
     """
-    versions, current = _look(aws, app, find_group(aws, target_group))
+    versions, current, found = _look(aws, app, find_group(aws, target_group))
     version = choose(versions, wanted, app)
     say(f"going back to {version}")
     held = hold.after_rollback(current, versions, version)
     if held:
         say(f"held from then on, until a newer commit is released: {', '.join(held)}")
-    return WayBack(image=_image(aws, version), version=version, held=held)
+    image = _image(aws, version)
+    migrations = lie_between(found, current, image)
+    return WayBack(image=image, version=version, held=held, migrations=migrations)

@@ -3,6 +3,7 @@
 import re
 import shlex
 
+from spotkiln.bake.detect.database import django_on_sqlite
 from spotkiln.bake.detect.detected import Detected, Notes
 from spotkiln.bake.detect.project import Project
 from spotkiln.bake.tree import Tree
@@ -126,6 +127,8 @@ def _django(tree: Tree, project: Project, why: str, install: str, notes: Notes) 
         install += f" && {PYTHON} manage.py collectstatic --noinput"
     notes.say("build", install, f"{why}{', settings have STATIC_ROOT' if static else ''}")
     notes.say("migrate", f"{PYTHON} manage.py migrate --noinput", why)
+    if local := django_on_sqlite(tree):
+        notes.say("migrate_on", "each", local)
     server = next((one for one in SERVERS if one in project.by), "")
     asgi = server in {"uvicorn", "hypercorn", "daphne"}
     kind = "asgi" if asgi else "wsgi"

@@ -2,6 +2,7 @@
 
 import re
 
+from spotkiln.bake.detect.database import rails_on_sqlite
 from spotkiln.bake.detect.detected import Detected, Notes
 from spotkiln.bake.tree import Tree
 
@@ -127,6 +128,8 @@ def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
     if gems.has("activerecord") or not gems.lock:
         notes.say("test_setup", f"{setup} && {RAILS_SETUP}", why)
         notes.say("migrate", RAILS_SETUP, why)
+        if local := rails_on_sqlite(tree):
+            notes.say("migrate_on", "each", local)
     else:
         notes.say("test_setup", setup, installed)
         notes.say("migrate", "", f"{gems.lock} has no activerecord")

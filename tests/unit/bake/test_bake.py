@@ -216,8 +216,10 @@ def test_every_file_that_goes_into_an_image_is_in_its_recipe(
 
 def test_a_new_image_is_a_candidate() -> None:
     recipe = bake.recipe_of(nouns.source(), nouns.infra())
-    assert bake.image_tags(TAGS, recipe) == {
+    source = nouns.source(migrations=("db/migrate/1_a",))
+    assert bake.image_tags(TAGS, recipe, source) == {
         **TAGS,
+        "spotkiln:migrations": "1 8fd1e7951ded db/migrate/1_a",
         "spotkiln:recipe": recipe.digest,
         "spotkiln:inputs": recipe.to_tag(),
         "spotkiln:state": "candidate",

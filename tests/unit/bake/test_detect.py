@@ -255,6 +255,7 @@ def test_the_example_on_the_gems_of_its_base_image() -> None:
             "test": "bundle exec rspec --format documentation"
             ' --format RspecJunitFormatter --out "$JUNIT"',
             "migrate": "bundle exec rails db:migrate",
+            "migrate_on": "each",
             "start": "bundle exec puma -C config/puma.rb",
             "notify": True,
             "health_path": "/up",
@@ -585,7 +586,7 @@ def test_what_is_proposed_may_stand_in_the_file(name: str) -> None:
     assert all(one.why for one in found.findings)
     left = Description.model_fields.keys() - values(found).keys() - found.missing.keys()
     same = {"port", "health_port", "user", "depends_on", "hardening", "mounts", "smoke", *LIMITS}
-    own = {"environment", "test_environment", "writable", "migrate_writable"}
+    own = {"environment", "test_environment", "writable", "migrate_writable", "migrate_on"}
     assert left - own == same
 
 

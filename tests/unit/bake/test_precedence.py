@@ -17,6 +17,7 @@ ALL: dict[str, Any] = {
     "test_setup": "",
     "test": "make test",
     "migrate": "",
+    "migrate_on": "each",
     "start": "./serve",
     "notify": False,
     "port": 8080,

@@ -75,6 +75,7 @@ build                      npm ci --include=dev && npm prune --omit=dev         
 test_setup                 npm ci --include=dev                                                    detected: the tests may need all packages
 test                       node --test --test-reporter=junit --test-reporter-destination="$JUNIT"  detected: package.json's test is node --test
 migrate                    (none)                                                                  detected: package.json tells of no migration
+migrate_on                 once                                                                    default
 start                      node --enable-source-maps server.js                                     spotkiln.yaml
 notify                     no                                                                      detected: Node does not tell systemd when it is ready
 port                       8080                                                                    spotkiln.yaml
