@@ -130,7 +130,16 @@ variable "app_environment" {
   default = {
     RAILS_ENV = "production"
   }
-  description = "Environment of the application, also while it is built. It is part of the image: never a secret."
+  description = "Environment of the application. It is part of the image: never a secret."
+}
+
+variable "build_environment" {
+  type = map(string)
+  default = {
+    RAILS_ENV       = "production"
+    SECRET_KEY_BASE = "unused-at-build-time"
+  }
+  description = "Environment of the build command, all of it. Never a secret."
 }
 
 variable "build_command" {
@@ -149,6 +158,10 @@ locals {
   # Readable by systemd's EnvironmentFile and by a shell alike.
   environment = [
     for name, value in var.app_environment :
+    "${name}=\"${replace(replace(replace(replace(value, "\\", "\\\\"), "\"", "\\\""), "$", "\\$"), "`", "\\`")}\"\n"
+  ]
+  build_environment = [
+    for name, value in var.build_environment :
     "${name}=\"${replace(replace(replace(replace(value, "\\", "\\\\"), "\"", "\\\""), "$", "\\$"), "`", "\\`")}\"\n"
   ]
 }
@@ -213,6 +226,7 @@ build {
       "SPOTKILN_UNITS=/tmp/${basename(var.units)}",
       "SPOTKILN_WRITABLE=${join(" ", var.writable)}",
       "SPOTKILN_ENVIRONMENT_BASE64=${base64encode(join("", local.environment))}",
+      "SPOTKILN_BUILD_ENVIRONMENT_BASE64=${base64encode(join("", local.build_environment))}",
       "SPOTKILN_BUILD_BASE64=${base64encode(var.build_command)}",
     ]
     scripts = ["${path.root}/scripts/app.sh", "${path.root}/scripts/clean.sh"]

@@ -53,11 +53,11 @@ build() {
   local home
   home=$(mktemp -d)
   chown "$user:$user" "$home"
-  # The application's environment and nothing of this login's.
+  # The build's own environment, and nothing of the application's when it runs or of this login's.
   # shellcheck disable=SC2016 # expanded by the inner shell
   (cd "$folder" && runuser -u "$user" -- env -i "HOME=$home" "PATH=$PATH" LANG=C.UTF-8 \
-    bash -euo pipefail -c 'set -a; . "$1"; set +a; eval "$2"' build \
-    "$etc/environment" "$(decode "$SPOTKILN_BUILD_BASE64")") || return
+    bash -euo pipefail -c 'set -a; eval "$(cat <&3)"; set +a; exec 3<&-; eval "$1"' build \
+    "$(decode "$SPOTKILN_BUILD_BASE64")" 3< <(decode "$SPOTKILN_BUILD_ENVIRONMENT_BASE64")) || return
   rm -rf "$home"
 }
 

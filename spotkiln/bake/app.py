@@ -127,6 +127,7 @@ class App(Noun):
     health_path: str
     user: str
     environment: dict[str, str]
+    build_environment: dict[str, str]
     test_environment: dict[str, str]
     writable: tuple[str, ...]
     migrate_writable: tuple[str, ...] = ()
@@ -155,6 +156,7 @@ DEFAULTS = Description(
     health_path="/up",
     user="webapp",
     environment={},
+    build_environment={},
     test_environment={},
     writable=(),
     migrate_writable=(),

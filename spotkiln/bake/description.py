@@ -17,6 +17,8 @@ PATH = r"^(?!/)(?!\.{1,2}(/|$))(?!.*/\.{0,2}(/|$))[^\\*?\[\x00-\x1f\x7f]+$"
 # What units and scripts take without any quoting: no option, neither `.` nor `..`.
 _PART = r"(?:[A-Za-z0-9_@+]|\.[A-Za-z0-9_@+-]|\.\.[A-Za-z0-9._@+-])[A-Za-z0-9._@+-]*"
 FOLDER = rf"{_PART}(?:/{_PART})*"
+# The keys that hold variables. Each is a whole environment: none has anything of the others.
+VARIABLES = ("environment", "build_environment", "test_environment")
 
 # An application alone says these: a deployment has no field for them in its form.
 FILE_ALONE = frozenset({"migrate_writable", "mounts", "smoke"})
@@ -139,14 +141,22 @@ class Description(Noun):
     environment: dict[str, str] | None = Field(
         default=None,
         title="Environment",
-        description="Baked into the image, readable by all who may read the image: no secrets.",
+        description="Of the application when it runs. Baked into the image, readable by all who "
+        "may read the image: no secrets.",
+        json_schema_extra=left_open(),
+    )
+    build_environment: dict[str, str] | None = Field(
+        default=None,
+        title="Build environment",
+        description="The whole environment of the build command: nothing of the environment above "
+        "is there. No secrets; those are the deployment's `build.secrets`.",
         json_schema_extra=left_open(),
     )
     test_environment: dict[str, str] | None = Field(
         default=None,
         title="Test environment",
         description="The whole environment of the candidate's units, its migration and the tests: "
-        "on the machine that tests, nothing of the environment above is there.",
+        "on the machine that tests, nothing of the two above is there.",
         json_schema_extra=left_open(),
     )
     writable: tuple[str, ...] | None = Field(
@@ -267,7 +277,7 @@ class Description(Noun):
             )
         return command
 
-    @field_validator("environment", "test_environment")
+    @field_validator(*VARIABLES)
     @classmethod
     def _variables(cls, variables: dict[str, str] | None) -> dict[str, str] | None:
         for name, value in (variables or {}).items():

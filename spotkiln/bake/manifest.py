@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from spotkiln.bake.app import Address
-from spotkiln.bake.description import Description, Hardening, MigrateOn
+from spotkiln.bake.description import VARIABLES, Description, Hardening, MigrateOn
 from spotkiln.errors import InputError
 
 FILE = "spotkiln.yaml"
@@ -20,8 +20,7 @@ SHOWN = 60
 EXPECTED = {
     "health_path": "a path that begins with a slash, such as /up",
     "user": "a system user's name: lower-case letters, digits, - and _, 31 at most",
-    "environment": "variables, each `NAME: value`",
-    "test_environment": "variables, each `NAME: value`",
+    **dict.fromkeys(VARIABLES, "variables, each `NAME: value`"),
     "depends_on": "a list of paths from the repository's top",
     "notify": "true or false",
     "writable": "a list of folders of the application",
@@ -94,7 +93,7 @@ def _came(error: ErrorDetails) -> str:
     """What stood there; a variable's value may be a secret in the wrong place."""
     value, key = error["input"], str(error["loc"][0])
     kind = KINDS.get(type(value), "something else")
-    if key in {"environment", "test_environment"}:
+    if key in VARIABLES:
         return kind
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)

@@ -9,12 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 from spotkiln.bake.app import DEFAULTS, App, AppSpec
-from spotkiln.bake.description import FOLLOWS, Description
+from spotkiln.bake.description import FOLLOWS, VARIABLES, Description
 from spotkiln.bake.detect.detected import Detected
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
-VARIABLES = ("environment", "test_environment")
 # As much of a command as fits into a table.
 SHOWN = 100
 # Nothing is told of these where nobody has said anything.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from spotkiln.bake.app import DEFAULTS
-from spotkiln.bake.description import FOLDER, HEALTH_PATH, Description
+from spotkiln.bake.description import FOLDER, HEALTH_PATH, VARIABLES, Description
 
 FILE = "spotkiln.schema.json"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,7 +20,7 @@ def _key(name: str, field: dict[str, Any]) -> dict[str, Any]:
     if known.get("enum") == [True, False]:
         # As a choice of two it is for the form in the Prefect UI.
         known = {key: value for key, value in known.items() if key != "enum"} | {"type": "boolean"}
-    if name in {"environment", "test_environment"}:
+    if name in VARIABLES:
         known["propertyNames"] = {"pattern": VARIABLE}
     if name in ITEMS:
         known["items"] = {"type": "string", "pattern": ITEMS[name]}

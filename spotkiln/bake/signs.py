@@ -25,7 +25,8 @@ MEMORY = {
     Where.SERVER: "Choose larger types for the servers: `fleet.instance_types`",
 }
 ENVIRONMENT = {
-    Where.BUILDER: "`environment`, or set a stand-in for it in the `build` command",
+    Where.BUILDER: "`build_environment`, which is all that the build has: a stand-in will do; a "
+    "secret that the build needs is named in the deployment's `build.secrets`",
     Where.TESTER: "`test_environment`, which is all that the units and the tests have on the "
     "machine that tests",
     Where.SERVER: "`environment`",

@@ -27,6 +27,7 @@ def app_variables(app: App) -> dict[str, Any]:
         "app_folder": app.folder,
         "app_user": app.user,
         "app_environment": app.environment,
+        "build_environment": app.build_environment,
         "build_command": app.build,
         "writable": list(app.writable),
     }

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 
 from spotkiln.bake.app import App
 from spotkiln.bake.description import MigrateOn
+from spotkiln.bake.detect.detected import UNUSED
 from spotkiln.bake.precedence import Setting
 from spotkiln.noun import Noun
 
 SECRET = re.compile(r"(?i)(password|passwd|secret|token|api_?key|private_?key|credential)")
+# What is given where a framework insists on a secret that it does not use.
+STAND_INS = ("1", UNUSED)
 LOCAL = re.compile(r"(?<![\w.-])(127\.0\.0\.1|localhost|\[::1\])(?=:|\s|$)")
 
 WHERE = {
@@ -53,12 +56,22 @@ def hints(app: App, locked: frozenset[str] = frozenset()) -> Iterator[str]:
         program = next((x for x in command.split() if "=" not in x), "").removeprefix("./")
         if program in locked:
             yield f"{key}: {program} is not executable: `git update-index --chmod=+x {program}`"
-    for name, value in app.environment.items():
-        if SECRET.search(name) and value:
-            yield (
-                f"environment: {name} looks like a secret, and all of it is baked into the image, "
-                "readable by all who may read the image"
-            )
+    for name in _secrets(app.environment):
+        yield (
+            f"environment: {name} looks like a secret, and all of it is baked into the image, "
+            "readable by all who may read the image"
+        )
+    for name in _secrets(app.build_environment):
+        yield (
+            f"build_environment: {name} looks like a secret, and a build can leave it in the "
+            "image; name where it is in the deployment's build.secrets"
+        )
+
+
+def _secrets(variables: dict[str, str]) -> list[str]:
+    """The names of those that look like secrets. What stands in for one is none."""
+    named = [name for name, value in variables.items() if SECRET.search(name) and value]
+    return [name for name in named if variables[name] not in STAND_INS]
 
 
 def summary(checked: Checked) -> str:

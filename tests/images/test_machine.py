@@ -211,8 +211,9 @@ def test_any_application_and_any_command(cloud: Cloud, tmp_path: Path) -> None:
         user="hello",
         port=8080,
         environment={"GREETING": greeting},
+        build_environment={"BUILD_GREETING": greeting},
         # What it leaves running, and with its output open, is not waited for.
-        build='test "$GREETING" = "$(printenv GREETING)" && touch built\n'
+        build='test -z "${GREETING:-}" && printenv BUILD_GREETING >built\n'
         "sleep 999&\nruby -c ../../shared/beside.rb",
         migrate='test -e "$HOME/tried" || { touch "$HOME/tried"; false; }',
         start=f"""MODE="so 'fine' $PORT" ruby serve.rb {arguments}""",
@@ -229,4 +230,5 @@ def test_any_application_and_any_command(cloud: Cloud, tmp_path: Path) -> None:
     }
     there = "/srv/hello/apps/hello/built /srv/hello/apps/hello/REVISION /var/lib/hello/tried"
     assert machine.run(f"ls {there}").count("\n") == 3
+    assert machine.run("cat /srv/hello/apps/hello/built").strip() == greeting
     assert machine.run("hostname").strip() == f"hello-{machine.instance_id}"

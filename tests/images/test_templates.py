@@ -204,6 +204,7 @@ def test_the_defaults_are_the_examples() -> None:
             found = re.search(r"^  default += (.*?)(?=\n  \w|\Z)", block, re.MULTILINE | re.DOTALL)
             assert found, name
             # HCL's map of one line each is all that differs from JSON.
-            text = re.sub(r"^ *(\w+) = (.*)$", r'"\1": \2', found[1].strip(), flags=re.MULTILINE)
+            text = re.sub(r"^ *(\w+) += (.*)$", r'"\1": \2', found[1].strip(), flags=re.MULTILINE)
+            text = re.sub(r'"\n(?=")', '",\n', text)
             expected = list(app[key]) if isinstance(app[key], tuple) else app[key]
             assert json.loads(text) == expected, name

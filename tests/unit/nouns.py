@@ -44,6 +44,7 @@ SAID = {
     "start": "bundle exec puma",
     "notify": True,
     "environment": {"RAILS_ENV": "production"},
+    "build_environment": {"RAILS_ENV": "production", "SECRET_KEY_BASE": "unused"},
     "test_environment": {"RAILS_ENV": "test"},
     "writable": ("db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"),
 }

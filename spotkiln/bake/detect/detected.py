@@ -4,6 +4,9 @@ from typing import Any
 
 from spotkiln.noun import Noun
 
+# Stands in for a secret that a framework wants at build time and does not use then.
+UNUSED = "unused-at-build-time"
+
 
 class Finding(Noun):
     """A proposal for one key of spotkiln.yaml: `why` names the file that tells it."""

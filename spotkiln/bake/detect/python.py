@@ -4,7 +4,7 @@ import re
 import shlex
 
 from spotkiln.bake.detect.database import django_on_sqlite
-from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
 from spotkiln.bake.detect.project import Project
 from spotkiln.bake.tree import Tree
 
@@ -15,6 +15,12 @@ _PROGRAM = re.compile(
     r"(^|&&\s*|\|\|?\s*|;\s*)((?:[A-Za-z_]\w*=\S*\s+)*)"
     r"(python3?|gunicorn|uvicorn|hypercorn|daphne|waitress-serve|uwsgi|flask|alembic|django-admin)"
     r"(?=\s|$)"
+)
+# By os.environ, os.getenv, django-environ, python-decouple and their like.
+SECRET_KEY = re.compile(
+    r"^\s*SECRET_KEY\s*(?::\s*str\s*)?=\s*[\w.]*(?:env|environ|environ\.get|getenv|env\.str|config)"
+    r"\s*[\[(]\s*['\"](\w+)['\"]",
+    re.MULTILINE,
 )
 ASGI = ("fastapi", "starlette", "litestar", "quart", "django-ninja")
 WSGI = ("flask", "bottle", "falcon", "pyramid")
@@ -121,7 +127,7 @@ def _settings_of(tree: Tree, path: str) -> str:
 def _django(tree: Tree, project: Project, why: str, install: str, notes: Notes) -> None:
     settings = _settings_of(tree, "manage.py")
     package = settings.split(".")[0]
-    settings_files = (text for name, text in tree.texts.items() if "settings" in name)
+    settings_files = [text for name, text in tree.texts.items() if "settings" in name]
     static = any(re.search(r"^\s*STATIC_ROOT\s*[:=]", x, re.MULTILINE) for x in settings_files)
     if static:
         install += f" && {PYTHON} manage.py collectstatic --noinput"
@@ -154,8 +160,18 @@ def _django(tree: Tree, project: Project, why: str, install: str, notes: Notes) 
     if serving or settings:
         why = f"{modules[0]} names it" if serving else "manage.py names it"
         notes.say("environment", {SETTINGS: serving or settings}, why)
+        _build_environment(serving or settings, why, settings_files, notes)
     if settings:
         notes.say("test_environment", {SETTINGS: settings}, "manage.py names it")
+
+
+def _build_environment(settings: str, why: str, files: list[str], notes: Notes) -> None:
+    """`files` are the contents of the settings: what they read their secret from stands there."""
+    variables = {SETTINGS: settings}
+    if found := next(filter(None, map(SECRET_KEY.search, files)), None):
+        variables[found[1]] = UNUSED
+        why += f"; {found[1]} stands in for the secret that the settings ask for"
+    notes.say("build_environment", variables, why)
 
 
 def _module(tree: Tree, *, asgi: bool) -> tuple[str, str] | None:

@@ -3,7 +3,7 @@
 import re
 
 from spotkiln.bake.detect.database import rails_on_sqlite
-from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
 from spotkiln.bake.tree import Tree
 
 RAILS_SETUP = "bundle exec rails db:migrate"
@@ -122,7 +122,7 @@ def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
     assets = next(filter(None, map(gems.has, ("sprockets-rails", "propshaft", "sprockets"))), "")
     # Rails itself brings sprockets-rails until 6.1, and a lock names all.
     if assets or not gems.lock:
-        build.append(f"{_stand_in(gems)}bundle exec rails assets:precompile")
+        build.append("bundle exec rails assets:precompile")
     notes.say("build", " && ".join(build), ", ".join(filter(None, (installed, assets))))
     setup = f"bundle config unset --local without && {_bundle(gems)}"
     if gems.has("activerecord") or not gems.lock:
@@ -137,16 +137,21 @@ def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
     _tests(gems, notes, "bundle exec rails test")
     notes.say("health_path", *_rails_health(tree, gems, why))
     notes.say("environment", _rails_environment(tree), why)
+    stand_in = _stand_in(gems)
+    notes.say(
+        "build_environment",
+        {"RAILS_ENV": "production", **stand_in},
+        f"{why}; {next(iter(stand_in))} stands in for the secret that Rails asks for in production",
+    )
     notes.say("test_environment", {"RAILS_ENV": "test"}, why)
     return _with_ruby(gems, notes)
 
 
-def _stand_in(gems: _Gems) -> str:
+def _stand_in(gems: _Gems) -> dict[str, str]:
     """For the secret that Rails asks for in production, whatever it is to do."""
-    if not gems.lock:
-        return ""
-    known = gems.version("rails") >= (7, 1)
-    return "SECRET_KEY_BASE_DUMMY=1 " if known else "SECRET_KEY_BASE=unused "
+    if gems.version("rails") >= (7, 1):
+        return {"SECRET_KEY_BASE_DUMMY": "1"}
+    return {"SECRET_KEY_BASE": UNUSED}
 
 
 def _rails_health(tree: Tree, gems: _Gems, why: str) -> tuple[str, str]:
@@ -185,6 +190,7 @@ def _rack(tree: Tree, gems: _Gems) -> Detected:
     _server(tree, gems, notes, rackup)
     _tests(gems, notes, "bundle exec rake test")
     notes.say("environment", {"RACK_ENV": "production"}, why)
+    notes.say("build_environment", {"RACK_ENV": "production"}, why)
     notes.say("test_environment", {"RACK_ENV": "test"}, why)
     notes.say("health_path", "/", "none is known: name one that needs no login and no database")
     return _with_ruby(gems, notes)

@@ -87,6 +87,7 @@ def test_bake_variables() -> None:
         "app_folder": "",
         "app_user": "webapp",
         "app_environment": {"RAILS_ENV": "production"},
+        "build_environment": {"RAILS_ENV": "production", "SECRET_KEY_BASE": "unused"},
         "build_command": app.build,
         "writable": ["db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"],
         "units": "/runs/1/units",

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from spotkiln.bake.description import Description
+from spotkiln.bake.description import VARIABLES, Description
 from spotkiln.bake.detect.detect import detect
-from spotkiln.bake.detect.detected import Detected
+from spotkiln.bake.detect.detected import UNUSED, Detected
 from spotkiln.bake.precedence import settle
 from spotkiln.bake.tree import Tree, worth_reading
 from spotkiln.errors import InputError
@@ -186,7 +186,7 @@ def test_rails_6() -> None:
             "build": "bundle config set --local path vendor/bundle"
             " && bundle config set --local without development:test"
             " && bundle install --quiet"
-            " && SECRET_KEY_BASE=unused bundle exec rails assets:precompile",
+            " && bundle exec rails assets:precompile",
             "test_setup": "bundle config unset --local without && bundle install --quiet"
             " && bundle exec rails db:migrate",
             "test": "bundle exec rspec --format documentation"
@@ -200,6 +200,7 @@ def test_rails_6() -> None:
                 "RAILS_SERVE_STATIC_FILES": "1",
                 "RAILS_LOG_TO_STDOUT": "1",
             },
+            "build_environment": {"RAILS_ENV": "production", "SECRET_KEY_BASE": UNUSED},
             "test_environment": {"RAILS_ENV": "test"},
             "writable": ("log", "storage", "tmp", "tmp/cache", "tmp/pids"),
         },
@@ -222,8 +223,14 @@ def test_rails_8() -> None:
     found = told(**RAILS_8)
     assert values(found)["notify"] is True
     assert values(found)["health_path"] == "/up"
-    assert values(found)["build"].endswith(
-        "&& SECRET_KEY_BASE_DUMMY=1 bundle exec rails assets:precompile"
+    assert values(found)["build"].endswith("&& bundle exec rails assets:precompile")
+    assert values(found)["build_environment"] == {
+        "RAILS_ENV": "production",
+        "SECRET_KEY_BASE_DUMMY": "1",
+    }
+    assert why(found, "build_environment") == (
+        "Gemfile.lock has rails 8.0.1; SECRET_KEY_BASE_DUMMY stands in for the secret that Rails "
+        "asks for in production"
     )
     assert found.missing == {"test": "no gem that writes a JUnit report: add minitest-junit"}
     with pytest.raises(InputError, match=r"\(Rails\) .*test: .*minitest-junit"):
@@ -260,6 +267,7 @@ def test_the_example_on_the_gems_of_its_base_image() -> None:
             "notify": True,
             "health_path": "/up",
             "environment": {"RAILS_ENV": "production"},
+            "build_environment": {"RAILS_ENV": "production", "SECRET_KEY_BASE": UNUSED},
             "test_environment": {"RAILS_ENV": "test"},
             "writable": ("log", "storage", "tmp", "tmp/cache", "tmp/pids"),
             "migrate_writable": ("db",),
@@ -274,6 +282,7 @@ def test_sinatra() -> None:
         "bundle exec puma --bind tcp://0.0.0.0:$PORT",
     )
     assert values(found)["environment"] == {"RACK_ENV": "production"}
+    assert values(found)["build_environment"] == {"RACK_ENV": "production"}
     assert values(found)["migrate"] == ""
 
 
@@ -291,6 +300,7 @@ def test_django_with_uv() -> None:
             "notify": False,
             "health_path": "/",
             "environment": {"DJANGO_SETTINGS_MODULE": "shop.settings"},
+            "build_environment": {"DJANGO_SETTINGS_MODULE": "shop.settings"},
             "test_environment": {"DJANGO_SETTINGS_MODULE": "shop.settings"},
             "writable": ("media",),
         },
@@ -418,6 +428,45 @@ def test_what_serves_may_have_other_settings() -> None:
     assert values(found)["environment"] == {"DJANGO_SETTINGS_MODULE": "shop.settings.production"}
     assert why(found, "environment") == "shop/wsgi.py names it"
     assert values(found)["test_environment"] == {"DJANGO_SETTINGS_MODULE": "shop.settings"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'SECRET_KEY = os.environ["SHOP_KEY"]',
+        "SECRET_KEY = os.environ.get('SHOP_KEY')",
+        'SECRET_KEY: str = os.getenv("SHOP_KEY", "")',
+        'SECRET_KEY = env("SHOP_KEY")',
+        'SECRET_KEY = env.str("SHOP_KEY")',
+        "SECRET_KEY = config('SHOP_KEY')",
+    ],
+)
+def test_the_build_of_django_gets_a_stand_in_for_the_secret_of_its_settings(line: str) -> None:
+    files = {**DJANGO_UV, "shop/settings.py": f'{line}\nSTATIC_ROOT = "static"\n'}
+    found = told(**files)
+    assert values(found)["build_environment"] == {
+        "DJANGO_SETTINGS_MODULE": "shop.settings",
+        "SHOP_KEY": UNUSED,
+    }
+    assert why(found, "build_environment").endswith(
+        "; SHOP_KEY stands in for the secret that the settings ask for"
+    )
+    assert "SHOP_KEY" not in values(found)["environment"]
+
+
+@pytest.mark.parametrize(
+    "line", ['SECRET_KEY = "django-insecure-x"', 'SECRET_KEY_FALLBACKS = env("OLD_KEYS")']
+)
+def test_settings_with_a_secret_of_their_own_need_no_stand_in(line: str) -> None:
+    found = told(**{**DJANGO_UV, "shop/settings.py": line})
+    assert values(found)["build_environment"] == {"DJANGO_SETTINGS_MODULE": "shop.settings"}
+
+
+def test_a_build_of_node_has_nothing_of_the_environment_that_it_runs_with() -> None:
+    """NODE_ENV=production would take the build's own packages away."""
+    settled = settle(app(), None, told(**EXPRESS))
+    assert settled.app.environment == {"NODE_ENV": "production"}
+    assert settled.app.build_environment == {}
 
 
 @pytest.mark.parametrize(
@@ -586,7 +635,7 @@ def test_what_is_proposed_may_stand_in_the_file(name: str) -> None:
     assert all(one.why for one in found.findings)
     left = Description.model_fields.keys() - values(found).keys() - found.missing.keys()
     same = {"port", "health_port", "user", "depends_on", "hardening", "mounts", "smoke", *LIMITS}
-    own = {"environment", "test_environment", "writable", "migrate_writable", "migrate_on"}
+    own = {*VARIABLES, "writable", "migrate_writable", "migrate_on"}
     assert left - own == same
 
 

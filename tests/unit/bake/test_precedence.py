@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from spotkiln.bake.app import DEFAULTS, AppSpec
-from spotkiln.bake.description import Description
+from spotkiln.bake.description import VARIABLES, Description
 from spotkiln.bake.detect.detected import Detected, Finding, Notes
-from spotkiln.bake.precedence import VARIABLES, Origin, Setting, Settled, settle, told
+from spotkiln.bake.precedence import Origin, Setting, Settled, settle, told
 from spotkiln.errors import InputError
 from tests.unit.nouns import app
 
@@ -25,6 +25,7 @@ ALL: dict[str, Any] = {
     "health_path": "/",
     "user": "shop",
     "environment": {"A": "1"},
+    "build_environment": {"A": "3"},
     "test_environment": {"A": "2"},
     "writable": ("media",),
     "migrate_writable": ("db",),

@@ -69,7 +69,7 @@ def test_a_folder_is_told_from_the_applications_own_top() -> None:
 @pytest.mark.parametrize(
     ("where", "setting", "memory"),
     [
-        (Where.BUILDER, "`build` command", "`build.instance_type`"),
+        (Where.BUILDER, "Add TOKEN to `build_environment`", "`build.instance_type`"),
         (Where.TESTER, "`test_environment`", "`build.instance_type`"),
         (Where.SERVER, "Add TOKEN to `environment`", "`fleet.instance_types`"),
     ],
