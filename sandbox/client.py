@@ -151,8 +151,8 @@ class Sandbox:
     # -- calls --
 
     def calls(self) -> list[dict[str, Any]]:
-        """Every AWS call: n, service, operation, mutating, time, parameters, status, error, agent,
-        fault."""
+        """Every AWS call: n, service, operation, mutating, time, parameters (without secret
+        values), status, error, agent, caller (the instance whose role signed it), fault."""
         return list(self._call("GET", "/calls"))
 
     def clear_calls(self) -> None:
@@ -214,6 +214,11 @@ class Sandbox:
     def kill_machine(self, instance_id: str) -> None:
         """Make the machine vanish without notice."""
         self._call("POST", f"/instances/{instance_id}/kill")
+
+    def role_credentials(self, instance_id: str) -> dict[str, str]:
+        """Variables with which a process calls AWS as this instance does, with the rights of its
+        role alone."""
+        return dict(self._call("GET", f"/instances/{instance_id}/role"))
 
     def capacity(
         self, limit: int | None, *, market: str = "spot", instance_type: str = "*", zone: str = "*"

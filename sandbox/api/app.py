@@ -1,5 +1,7 @@
 """moto's server with our operations in place of its own."""
 
+import base64
+import hashlib
 import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -18,6 +20,7 @@ from moto.ec2.responses import EC2Response
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from moto.elb import urls as elb_urls
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.ssm.models import Parameter
 
 from sandbox.api.fleets import FleetApi
 from sandbox.api.images import ImageApi
@@ -36,6 +39,7 @@ class SandboxEc2(FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response):
 def application(engine: Engine) -> WsgiApp:
     """The caller holds the account's lock: moto is not thread-safe."""
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
+    Parameter.response_object = _encrypted  # type: ignore[method-assign, assignment]
     TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment]
     SandboxEc2.engine = SandboxElbv2.engine = engine
     ec2_urls.url_paths["{0}/"] = SandboxEc2.dispatch
@@ -51,6 +55,18 @@ def _untracked(cls: type, *_args: Any, **_kwargs: Any) -> Any:
     """moto keeps a reference to every model it ever makes. In a sandbox that runs for long they
     would fill the memory."""
     return object.__new__(cls)
+
+
+_shown = Parameter.response_object
+
+
+def _encrypted(parameter: Any, decrypt: bool = False, region: str | None = None) -> dict[str, Any]:
+    """A SecureString without WithDecryption is no text at AWS; moto shows it behind a prefix."""
+    answer: dict[str, Any] = _shown(parameter, decrypt, region)
+    if parameter.parameter_type == "SecureString" and not decrypt:
+        digest = hashlib.sha512(parameter.value.encode()).digest()
+        answer["Value"] = base64.b64encode(digest).decode()
+    return answer
 
 
 def _own_tags(resource: Any) -> list[dict[str, str]]:

@@ -42,8 +42,23 @@ def unknown_key(service: str, more: str) -> Response:
     return error(service, "UnrecognizedClientException", f"{text} {more}", 400)
 
 
+def no_key(service: str, more: str) -> Response:
+    text = f"Request is missing Authentication Token. {more}"
+    return error(service, "MissingAuthenticationToken", text, 403)
+
+
+def denied(service: str, text: str) -> Response:
+    """What AWS answers to a call that the caller has no right to."""
+    if service == "ec2":
+        return error(service, "UnauthorizedOperation", text, 403)
+    if service in _QUERY:
+        return error(service, "AccessDenied", text, 403)
+    return error(service, "AccessDeniedException", text, 400)
+
+
 def throttled(service: str) -> Response:
-    """EC2 answers 503 and RequestLimitExceeded; the others 400 and Throttling."""
+    """EC2 answers 503 and RequestLimitExceeded; the others 400, by their protocol."""
     if service == "ec2":
         return error(service, "RequestLimitExceeded", "Request limit exceeded.", 503)
-    return error(service, "Throttling", "Rate exceeded", 400)
+    code = "Throttling" if service in _QUERY else "ThrottlingException"
+    return error(service, code, "Rate exceeded", 400)

@@ -15,7 +15,8 @@ from werkzeug.wrappers import Response
 
 from sandbox.api import errors, pricing, quotas
 from sandbox.api.app import WsgiApp
-from sandbox.faults.calls import CONTROL, Call, Recorder
+from sandbox.api.rights import Rights
+from sandbox.faults.calls import CONTROL, Call, Recorder, signed_with
 from sandbox.faults.faults import Fault, Faults
 from sandbox.faults.limits import Limits
 from sandbox.faults.stale import StaleReads
@@ -46,6 +47,7 @@ class Gateway:
         self._faults = faults
         self._limits = limits
         self._stale_reads = stale
+        self._rights = Rights(account)
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -59,7 +61,13 @@ class Gateway:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         call = self._recorder.record(environ, body)
 
+        key_id, _ = signed_with(str(environ.get("HTTP_AUTHORIZATION", "")))
+
         def carry_out(copy: bytes | None = None) -> Response:
+            with self._account.lock:
+                refused = self._rights.refusal(call, key_id)
+            if refused is not None:
+                return refused
             if call.service == "pricing":
                 return pricing.answer(call.operation, body, self._account.region)
             if call.service == "servicequotas":

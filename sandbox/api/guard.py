@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response
 from sandbox.api import errors
 from sandbox.api.app import WsgiApp
 from sandbox.faults.calls import CONTROL, signed_with
+from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ _OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _BEARER = re.compile(r"Bearer\s+(\S+)")
 _KEY_LETTERS = string.ascii_uppercase + "234567"
 _MOST_READ = 1024 * 1024
+_ROLE = "A machine signs with its role's credentials, which its metadata has."
 _WHERE = "This sandbox takes the access key in the `environment` of its sandbox.json."
 
 
@@ -48,9 +50,10 @@ class AccessKey:
 class Guard:
     """Stands before `entrance`. What it refuses is neither carried out nor recorded."""
 
-    def __init__(self, entrance: WsgiApp, key: AccessKey) -> None:
+    def __init__(self, entrance: WsgiApp, key: AccessKey, account: Account) -> None:
         self._entrance = entrance
         self._key = key
+        self._account = account
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -70,16 +73,41 @@ class Guard:
             if bearer is not None and self._is_own(bearer[1]):
                 return None
             return _forbidden(f"The control API wants `Authorization: Bearer KEY`. {_WHERE}")
-        key_id, service = signed_with(authorization)
-        if not key_id:
-            text = f"Request is missing Authentication Token. {_WHERE}"
-            return errors.error(service, "MissingAuthenticationToken", text, 403)
-        if self._is_own(key_id) or _handed_out(key_id):
+        if self._is_own(signed_with(authorization)[0]):
             return None
-        return errors.unknown_key(service, _WHERE)
+        return refused_key(environ, self._account, _WHERE)
 
     def _is_own(self, key_id: str) -> bool:
         return hmac.compare_digest(key_id.encode(), self._key.key_id.encode())
+
+
+class InnerGuard:
+    """Stands before what machines reach in their own network: they sign with their role's
+    credentials. What it refuses is neither carried out nor recorded."""
+
+    def __init__(self, entrance: WsgiApp, account: Account) -> None:
+        self._entrance = entrance
+        self._account = account
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        refused = refused_key(environ, self._account, _ROLE)
+        if refused is None:
+            return self._entrance(environ, start_response)
+        environ["wsgi.input"].read(min(int(environ.get("CONTENT_LENGTH") or 0), _MOST_READ))
+        return refused(environ, start_response)
+
+
+def refused_key(environ: dict[str, Any], account: Account, more: str) -> Response | None:
+    """The refusal of a call that is not signed, or signed with a key that the account has not
+    handed out; with a sentence more."""
+    key_id, service = signed_with(str(environ.get("HTTP_AUTHORIZATION", "")))
+    if not key_id:
+        return errors.no_key(service, more)
+    with account.lock:
+        known = key_id in account.state.role_keys or _handed_out(key_id)
+    return None if known else errors.unknown_key(service, more)
 
 
 def _from_elsewhere(environ: dict[str, Any]) -> Response | None:

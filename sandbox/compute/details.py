@@ -37,6 +37,7 @@ def machine_spec(account: Account, instance: Instance, record: InstanceRecord) -
         public_key=key.public_key.strip() if key else None,
         security_groups=tuple(group.name for group in instance.nics[0].group_set),
         instance_profile_arn=profile["Arn"] if profile else None,
+        role_key=record.role_key,
         user_data=base64.b64decode(str(user_data)) if user_data else b"",
         tags=account.tags(instance.id),
         tags_in_metadata=instance.metadata_options.instance_metadata_tags == "enabled",

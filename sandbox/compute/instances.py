@@ -9,6 +9,7 @@ from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.utils import random_spot_request_id
 
 from sandbox.compute.details import give_root_volume, machine_spec, set_address
+from sandbox.compute.roles import make_role_key
 from sandbox.compute.states import (
     GUEST_SHUTDOWN,
     INTERNAL_ERROR,
@@ -61,6 +62,7 @@ class Instances:
                 moto=instance,
                 spot=spot,
                 fleet_id=fleet.fleet_id if fleet else None,
+                role_key=make_role_key(instance),
                 weight=weight,
                 pool=f"{instance.instance_type}/{instance.placement.zone}",
                 spot_request_id=random_spot_request_id() if spot else None,
@@ -71,6 +73,8 @@ class Instances:
             set_state(instance, "pending")
             give_root_volume(self._account, instance)
             self._account.state.instances[instance.id] = record
+            if record.role_key:
+                self._account.state.role_keys[record.role_key.key_id] = instance.id
             self._account.machines.launch(machine_spec(self._account, instance, record))
             ids.append(instance.id)
         self._account.wake()
@@ -257,6 +261,8 @@ class Instances:
                 del ec2.reservations[reservation.id]
         ec2.tags.pop(record.instance_id, None)
         del self._account.state.instances[record.instance_id]
+        if record.role_key:
+            del self._account.state.role_keys[record.role_key.key_id]
 
     # -- details --
 

@@ -87,6 +87,7 @@ class Control:
             ("POST", "/instances/<instance_id>/interrupt", self._interrupt),
             ("POST", "/instances/<instance_id>/rebalance", self._rebalance),
             ("POST", "/instances/<instance_id>/kill", self._kill),
+            ("GET", "/instances/<instance_id>/role", self._role),
             ("POST", "/images/<image_id>/keep", self._keep),
             ("POST", "/forget", lambda _: self._account.machines.forget_images()),
         ]
@@ -224,6 +225,19 @@ class Control:
             self._engine.instances.record(instance_id)
         self._account.machines.kill(instance_id)
         self._account.wake()
+
+    def _role(self, request: Request, instance_id: str) -> dict[str, str]:
+        """The credentials that the machine's metadata hands out."""
+        del request
+        with self._account.lock:
+            key = self._engine.instances.record(instance_id).role_key
+        if key is None:
+            raise NotFound(f"{instance_id} has no role: no instance profile, or one without a role")
+        return {
+            "AWS_ACCESS_KEY_ID": key.key_id,
+            "AWS_SECRET_ACCESS_KEY": key.secret,
+            "AWS_SESSION_TOKEN": key.token,
+        }
 
     def _keep(self, request: Request, image_id: str) -> None:
         with self._account.lock:

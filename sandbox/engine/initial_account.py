@@ -4,24 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
-from moto.iam.models import iam_backends
 
 from sandbox.compute.images import Images
+from sandbox.engine.initial_roles import create_roles
+from sandbox.engine.initial_settings import create_settings
 from sandbox.machines.protocol import InitialImage
 from sandbox.state.account import Account
-from sandbox.state.records import ACCOUNT_ID
 
 KEY_NAME = "demo"
 APP_GROUP = "Rails App"
-FLEET_ROLE = "aws-ec2-spot-fleet-tagging-role"
-INSTANCE_PROFILE = "website"
-
-
-def _trust(service: str) -> str:
-    return (
-        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":'
-        f'"{service}"}},"Action":"sts:AssumeRole"}}]}}'
-    )
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,8 @@ def create(
     private_key: str | None,
 ) -> str:
     """Make all of it. Returns the private key of the key pair `demo` in PEM."""
-    _iam()
+    create_roles()
+    create_settings(account.region)
     key = _key_pair(account, private_key)
     for image in initial:
         images.add_initial(image)
@@ -83,22 +75,6 @@ def create(
     for one in settings.target_groups:
         _target_group(account, one, vpc_id, subnets, balancer_group.id)
     return key
-
-
-def _iam() -> None:
-    iam: Any = iam_backends[ACCOUNT_ID]["aws"]
-    for name, service in ((FLEET_ROLE, "spotfleet"), (INSTANCE_PROFILE, "ec2")):
-        iam.create_role(
-            role_name=name,
-            assume_role_policy_document=_trust(f"{service}.amazonaws.com"),
-            path="/",
-            permissions_boundary=None,
-            description="",
-            tags=[],
-            max_session_duration="3600",
-        )
-    iam.create_instance_profile(name=INSTANCE_PROFILE, path="/", role_names=[], tags=[])
-    iam.add_role_to_instance_profile(INSTANCE_PROFILE, INSTANCE_PROFILE)
 
 
 def _key_pair(account: Account, private_key: str | None) -> str:

@@ -1,5 +1,6 @@
 """Records every AWS call."""
 
+import json
 import re
 import threading
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ class Call:
     operation: str
     parameters: dict[str, Any]
     agent: str
+    caller: str = ""  # the instance whose role signed it
     time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
     status: int | None = None  # None: not answered (yet)
     error: str | None = None
@@ -80,10 +82,34 @@ def signed_with(authorization: str) -> tuple[str, str]:
 def _what(environ: dict[str, Any], body: bytes) -> tuple[str, str, dict[str, Any]]:
     _, service = signed_with(str(environ.get("HTTP_AUTHORIZATION", "")))
     if target := environ.get("HTTP_X_AMZ_TARGET"):
-        return service, str(target).rpartition(".")[2], {"body": body.decode(errors="replace")}
+        operation = str(target).rpartition(".")[2]
+        return service, operation, _without_secrets(service, operation, _json(body))
     values = MultiDict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     operation = str(values.get("Action", environ.get("PATH_INFO", "")))
     return service, operation, _parameters(service, operation, values)
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    """The parameters of a call whose service speaks JSON; as it came if it is none."""
+    try:
+        found = json.loads(body or b"{}")
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"body": body.decode(errors="replace")}
+
+
+def _without_secrets(service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """As CloudTrail records it: what botocore calls sensitive is left out."""
+    try:
+        shape = get_service_model(service).operation_model(operation).input_shape
+        members = shape.members if shape else {}
+    except Exception:  # noqa: BLE001 - a call that botocore does not know is recorded all the same
+        return parameters
+    hidden = {name for name, member in members.items() if member.metadata.get("sensitive")}
+    return {
+        name: "HIDDEN_DUE_TO_SECURITY_REASONS" if name in hidden else value
+        for name, value in parameters.items()
+    }
 
 
 def _parameters(service: str, operation: str, values: MultiDict[str, str]) -> dict[str, Any]:

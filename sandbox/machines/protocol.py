@@ -20,6 +20,16 @@ ProbeError = Literal["timeout", "refused"]
 
 
 @dataclass(frozen=True)
+class RoleKey:
+    """The credentials of an instance's role, as its metadata hands them out."""
+
+    role: str
+    key_id: str
+    secret: str = field(repr=False)
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class MachineSpec:
     """All that a machine and its metadata service have to know of an instance at its launch."""
 
@@ -41,6 +51,7 @@ class MachineSpec:
     public_key: str | None = None  # one line in OpenSSH's format
     security_groups: tuple[str, ...] = ()  # names
     instance_profile_arn: str | None = None
+    role_key: RoleKey | None = None  # None: no instance profile, or one without a role
     user_data: bytes = b""
     tags: Mapping[str, str] = field(default_factory=dict)
     tags_in_metadata: bool = False  # InstanceMetadataTags

@@ -92,8 +92,8 @@ def _key(spec: MachineSpec) -> dict[str, str]:
 
 
 def _role(instance: MetadataInstance) -> dict[str, str]:
-    """The role has the name of the instance profile. Its credentials give no rights."""
-    arn = instance.spec.instance_profile_arn
+    """The instance profile, and the credentials of the role in it."""
+    arn, key = instance.spec.instance_profile_arn, instance.spec.role_key
     if not arn:
         return {}
     updated = datetime.now(UTC)
@@ -103,19 +103,19 @@ def _role(instance: MetadataInstance) -> dict[str, str]:
         "InstanceProfileArn": arn,
         "InstanceProfileId": "AIPASANDBOX",
     }
-    credentials = {
-        "Code": "Success",
-        "LastUpdated": _stamp(updated),
-        "Type": "AWS-HMAC",
-        "AccessKeyId": "sandbox",
-        "SecretAccessKey": "sandbox",
-        "Token": "sandbox",
-        "Expiration": _stamp(updated + timedelta(hours=6)),
-    }
-    return {
-        "iam/info": json.dumps(info, indent=2),
-        f"iam/security-credentials/{arn.rsplit('/', 1)[-1]}": json.dumps(credentials, indent=2),
-    }
+    tree = {"iam/info": json.dumps(info, indent=2)}
+    if key is not None:
+        credentials = {
+            "Code": "Success",
+            "LastUpdated": _stamp(updated),
+            "Type": "AWS-HMAC",
+            "AccessKeyId": key.key_id,
+            "SecretAccessKey": key.secret,
+            "Token": key.token,
+            "Expiration": _stamp(updated + timedelta(hours=6)),
+        }
+        tree[f"iam/security-credentials/{key.role}"] = json.dumps(credentials, indent=2)
+    return tree
 
 
 def _spot(notice: InstanceAction | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from sandbox.api import app
 from sandbox.api.gateway import Gateway
-from sandbox.api.guard import AccessKey, Guard
+from sandbox.api.guard import AccessKey, Guard, InnerGuard
 from sandbox.balancing.balancers import Balancers
 from sandbox.control.control import Control
 from sandbox.control.inventory import Inventory
@@ -98,19 +98,19 @@ class Server:
         self._http = make_server(
             "127.0.0.1",
             self.options.port,
-            Guard(gateway, self._key),
+            Guard(gateway, self._key, self._account),
             threaded=True,
             request_handler=_Quiet,
         )
         _serve(self._http, "http")
         if bound := self._machines.api_socket():
-            # Only machines reach this: the socket is bound to their bridge. So any key will do.
-            # The control API is not for them.
+            # Only machines reach this: the socket is bound to their bridge. The control API is
+            # not for them.
             host, port = bound.getsockname()
             self._inside = make_server(
                 host,
                 port,
-                gateway.aws,
+                InnerGuard(gateway.aws, self._account),
                 threaded=True,
                 request_handler=_Quiet,
                 fd=bound.fileno(),

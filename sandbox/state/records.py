@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from sandbox.machines.protocol import RoleKey
 from sandbox.state.refusals import Refusal
 
 ACCOUNT_ID = "123456789012"
@@ -32,6 +33,7 @@ class InstanceRecord:
     moto: Any = field(default=None, repr=False)
     spot: bool = False
     fleet_id: str | None = None
+    role_key: RoleKey | None = None
     weight: float = 1.0
     pool: str = ""  # "t3.micro/eu-west-1a"
     spot_request_id: str | None = None
@@ -124,6 +126,8 @@ class State:
     fleets: dict[str, Fleet] = field(default_factory=dict)
     # by target group ARN, then by instance id and port
     targets: dict[str, dict[tuple[str, int], Target]] = field(default_factory=dict)
+    # access key id of an instance's role -> instance id
+    role_keys: dict[str, str] = field(default_factory=dict)
     # client token -> (what it was used with, id of the result)
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
     # deregistered images -> when, in sandbox seconds

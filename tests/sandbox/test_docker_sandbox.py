@@ -1,11 +1,14 @@
 """The whole sandbox with real machines: API, containers, health checks and load balancer."""
 
+import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -109,6 +112,64 @@ def test_a_fleet_serves_and_replaces_what_it_loses(account: Account, box: Sandbo
     account.ec2.cancel_spot_fleet_requests(SpotFleetRequestIds=[fleet], TerminateInstances=True)
     eventually(lambda: not box.inventory()["containers"]["count"], timeout=60, what="no container")
     account.until_fleet(fleet, "cancelled")
+
+
+# A call as a machine's scripts make it: the role's credentials by IMDSv2, the address from the
+# environment of its units, signed by curl.
+CALL = r"""
+set -eu
+metadata=http://169.254.169.254/latest
+token=$(curl -sf -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$metadata/api/token")
+get() { curl -sf -H "X-aws-ec2-metadata-token: $token" "$metadata/meta-data/$1"; }
+role=$(get iam/security-credentials/) || { echo 'no role'; exit 0; }
+found=$(get "iam/security-credentials/$role")
+text() { sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p' <<<"$found"; }
+endpoint=$(systemctl show-environment | sed -n 's/^AWS_ENDPOINT_URL=//p')
+curl -s --user "$(text AccessKeyId):$(text SecretAccessKey)" \
+  -H "X-Amz-Security-Token: $(text Token)" --aws-sigv4 "aws:amz:$(get placement/region):$1" \
+  -H "X-Amz-Target: $2" -H 'Content-Type: application/x-amz-json-1.1' --data "$3" "$endpoint/"
+"""
+
+
+def call(box: Sandbox, address: str, service: str, target: str, **given: Any) -> dict[str, Any]:
+    words = shlex.join(["bash", "-c", CALL, "call", service, target, json.dumps(given)])
+    done = ssh(box, address, words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return dict(json.loads(done.stdout or "{}"))
+
+
+def test_a_machine_reads_its_configuration_with_its_role(account: Account, box: Sandbox) -> None:
+    one = account.run(KeyName="demo", IamInstanceProfile={"Name": "website"})
+    bare = account.run(KeyName="demo")
+    address = booted(account, one)
+    by_path = "AmazonSSM.GetParametersByPath"
+    path = "/demo-web-app/production/"
+    found = call(box, address, "ssm", by_path, Path=path, WithDecryption=True)["Parameters"]
+    names = ["GREETING", "SECRET_KEY_BASE"]
+    assert [one["Name"].removeprefix(path) for one in found] == names
+    assert found[0]["Value"] == "Hello from production"
+    get = "secretsmanager.GetSecretValue"
+    secret = call(box, address, "secretsmanager", get, SecretId="demo-web-app/production")
+    assert list(json.loads(secret["SecretString"])) == ["MAIL_PASSWORD"]
+    refused = call(box, address, "ssm", by_path, Path="/demo-web-app/staging/")
+    assert refused["__type"] == "AccessDeniedException"
+    assert f"assumed-role/website/{one} is not authorized" in refused["message"]
+    logs = call(box, address, "logs", "Logs_20140328.CreateLogGroup", logGroupName="/here")
+    assert logs == {}
+    callers = {x["caller"] for x in box.calls() if x["service"] in ("ssm", "logs")}
+    assert callers == {one}
+    address = booted(account, bare)
+    done = ssh(box, address, shlex.join(["bash", "-c", CALL, "call", "ssm", by_path, "{}"]))
+    assert done.stdout == "no role\n"
+    unsigned = ssh(
+        box,
+        address,
+        "curl -s -H 'X-Amz-Target: AmazonSSM.GetParametersByPath' --data '{}' "
+        "$(systemctl show-environment | sed -n 's/^AWS_ENDPOINT_URL=//p')/",
+    )
+    assert "MissingAuthenticationToken" in unsigned.stdout
+    account.ec2.terminate_instances(InstanceIds=[one, bare])
+    eventually(lambda: not box.inventory()["containers"]["count"], timeout=60, what="no container")
 
 
 def test_nothing_is_left_even_after_a_kill(tmp_path: Path) -> None:

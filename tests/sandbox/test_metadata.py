@@ -10,7 +10,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from sandbox.machines.protocol import MachineSpec
+from sandbox.machines.protocol import MachineSpec, RoleKey
 from sandbox.metadata.server import TOKEN_HEADER, TOKEN_TTL_HEADER, MetadataServer
 from sandbox.metadata.tree import InstanceAction, MetadataInstance, look_up, values
 
@@ -33,6 +33,7 @@ SPEC = MachineSpec(
     public_key="ssh-rsa AAAA demo\n",
     security_groups=("default", "Rails App"),
     instance_profile_arn="arn:aws:iam::123456789012:instance-profile/website",
+    role_key=RoleKey("website-role", "ASIAKEY", "secret", "token"),
     user_data=b"#!/bin/sh\necho \xff\n",
     tags={"Name": "demo"},
 )
@@ -93,7 +94,7 @@ def caller(server: tuple[MetadataServer, int]) -> Caller:
         ("public-keys/0/openssh-key", "ssh-rsa AAAA demo"),
         ("security-groups", "default\nRails App"),
         ("iam/", "info\nsecurity-credentials/"),
-        ("iam/security-credentials/", "website"),
+        ("iam/security-credentials/", "website-role"),
     ],
 )
 def test_values(caller: Caller, path: str, expected: str) -> None:
@@ -137,9 +138,10 @@ def test_documents(caller: Caller) -> None:
     assert document["region"] == "eu-west-1"
     assert document["imageId"] == SPEC.image_id
     assert document["privateIp"] == "127.0.0.2"
-    credentials = caller.get("/latest/meta-data/iam/security-credentials/website").json()
+    credentials = caller.get("/latest/meta-data/iam/security-credentials/website-role").json()
     assert credentials["Code"] == "Success"
-    assert credentials["AccessKeyId"] == "sandbox"
+    signs_with = [credentials[name] for name in ("AccessKeyId", "SecretAccessKey", "Token")]
+    assert signs_with == ["ASIAKEY", "secret", "token"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", credentials["Expiration"])
     info = caller.get("/latest/meta-data/iam/info").json()
     assert info["InstanceProfileArn"] == SPEC.instance_profile_arn
@@ -214,6 +216,11 @@ def test_an_on_demand_machine_without_key_and_role() -> None:
     assert tree["meta-data/instance-life-cycle"] == "on-demand"
     assert look_up(tree, "meta-data/public-keys/") is None
     assert look_up(tree, "meta-data/iam/") is None
+
+
+def test_an_instance_profile_without_a_role_hands_out_no_credentials() -> None:
+    tree = values(replace(INSTANCE, spec=replace(SPEC, role_key=None)))
+    assert look_up(tree, "meta-data/iam/") == "info"
 
 
 def test_tags_where_they_are_enabled() -> None:

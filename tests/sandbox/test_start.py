@@ -14,6 +14,8 @@ from tests.sandbox.test_instances import refused
 
 pytestmark = pytest.mark.sandbox
 
+GREETING = "/demo-web-app/production/GREETING"
+
 
 def test_the_account_is_as_a_release_expects_it(account: Account, box: Sandbox) -> None:
     assert account.client("sts").get_caller_identity()["Account"] == "123456789012"
@@ -179,6 +181,11 @@ def test_a_reset_brings_the_start_back(account: Account, box: Sandbox) -> None:
     box.fault("Describe*", "throttle", count=1000)
     address = box.load_balancer("website")
     before = account.target_group
+    ssm, logs = account.client("ssm"), account.client("logs")
+    ssm.put_parameter(Name="/mine/production/A", Value="x", Type="String")
+    ssm.delete_parameter(Name=GREETING)
+    account.client("secretsmanager").create_secret(Name="mine", SecretString="x")
+    logs.create_log_group(logGroupName="mine")
     box.reset()
     del account.target_group  # the group is another one now
     assert all(one["count"] == 0 for one in box.inventory().values())
@@ -192,6 +199,11 @@ def test_a_reset_brings_the_start_back(account: Account, box: Sandbox) -> None:
     (first, _) = account.running_members(again)
     account.until_health(first, "healthy")
     assert account.iam.get_role(RoleName="website")
+    assert ssm.get_parameters_by_path(Path="/mine/", Recursive=True)["Parameters"] == []
+    assert ssm.get_parameter(Name=GREETING)["Parameter"]["Version"] == 1
+    names = {one["Name"] for one in account.client("secretsmanager").list_secrets()["SecretList"]}
+    assert names == {f"demo-web-app/{one}" for one in ("production", "staging", "test")}
+    assert logs.describe_log_groups()["logGroups"] == []
 
 
 def test_what_has_ended_is_forgotten_and_nothing_else(account: Account, box: Sandbox) -> None:

@@ -1,0 +1,79 @@
+"""The roles that the account has at the start, and the instance profiles of the same names."""
+
+import json
+from typing import Any
+
+from moto.iam.models import iam_backends
+
+from sandbox.state.records import ACCOUNT_ID
+
+FLEET_ROLE = "aws-ec2-spot-fleet-tagging-role"
+INSTANCE_PROFILE = "website"
+# The roles of machines, and the environment whose configuration each of them may read.
+ENVIRONMENTS = {INSTANCE_PROFILE: "production", "website-staging": "staging", "image-test": "test"}
+
+
+def create_roles() -> None:
+    iam: Any = iam_backends[ACCOUNT_ID]["aws"]
+    _role(iam, FLEET_ROLE, "spotfleet")
+    for name, environment in ENVIRONMENTS.items():
+        _role(iam, name, "ec2")
+        for policy, statements in policies(environment).items():
+            document = {"Version": "2012-10-17", "Statement": statements}
+            iam.put_role_policy(name, policy, json.dumps(document))
+        iam.create_instance_profile(name=name, path="/", role_names=[], tags=[])
+        iam.add_role_to_instance_profile(name, name)
+
+
+def policies(environment: str) -> dict[str, list[dict[str, Any]]]:
+    """What the machines of an environment may do: nothing with another one's configuration."""
+    ssm = f"arn:aws:ssm:*:{ACCOUNT_ID}:parameter/*/{environment}"
+    return {
+        # docs/aws.md: a Spot interruption.
+        "leave-target-groups": [
+            _allow(["elasticloadbalancing:DeregisterTargets"], "*"),
+            _allow(["elasticloadbalancing:DescribeTargetHealth"], "*"),
+        ],
+        "read-configuration": [
+            _allow(
+                ["ssm:GetParametersByPath", "ssm:GetParameters", "ssm:GetParameter"],
+                [ssm, f"{ssm}/*"],
+            ),
+            _allow(
+                ["secretsmanager:GetSecretValue"],
+                [
+                    f"arn:aws:secretsmanager:*:{ACCOUNT_ID}:secret:*/{environment}-??????",
+                    f"arn:aws:secretsmanager:*:{ACCOUNT_ID}:secret:*/{environment}/*",
+                ],
+            ),
+        ],
+        "write-logs": [
+            _allow(
+                [
+                    "logs:CreateLogGroup",
+                    "logs:CreateLogStream",
+                    "logs:PutLogEvents",
+                    "logs:PutRetentionPolicy",
+                ],
+                f"arn:aws:logs:*:{ACCOUNT_ID}:log-group:*",
+            ),
+        ],
+    }
+
+
+def _allow(actions: list[str], resource: str | list[str]) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+def _role(iam: Any, name: str, service: str) -> None:
+    principal = {"Service": f"{service}.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    iam.create_role(
+        role_name=name,
+        assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        path="/",
+        permissions_boundary=None,
+        description="",
+        tags=[],
+        max_session_duration="3600",
+    )
