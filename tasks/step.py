@@ -17,6 +17,7 @@ from prefect.runtime import task_run
 
 from spotkiln.errors import SpotkilnError, may_be_tried_again
 from spotkiln.poll import RealClock
+from spotkiln.start.run import Source
 
 CLOCK = RealClock()
 
@@ -49,12 +50,17 @@ def tried_before() -> bool:
     return (task_run.run_count or 1) > 1
 
 
-def say(text: str, level: int = logging.INFO) -> None:
+def say(text: str, level: int = logging.INFO, *, of: Source = Source.OURS) -> None:
     """A line in the run's log."""
+    logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
     try:
-        get_run_logger().log(level, text)
+        logger = get_run_logger()
     except MissingContextError:
-        logging.getLogger("spotkiln").log(level, text)
+        logger = logging.getLogger("spotkiln")
+    if of is not Source.OURS:
+        # An adapter of Prefect's has it too, but the type it shares with Python's has not.
+        logger = logger.getChild(of)  # type: ignore[union-attr]
+    logger.log(level, text)
 
 
 def report_failed_undo(what: str, error: Exception) -> None:

@@ -2,9 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from pydantic import ValidationError
 
 from spotkiln.bake.app import AppSpec
@@ -14,19 +12,10 @@ from spotkiln.bake.place import Place, look_at
 from spotkiln.bake.precedence import Settled, settle
 from spotkiln.bake.recipe import ROOT
 from spotkiln.bake.schema import FILE as SCHEMA
-from spotkiln.cli.output import Exit, Json, columns, show
+from spotkiln.cli.output import Exit, columns, show
 from spotkiln.errors import InputError
 from spotkiln.show.checked import Checked, hints, steps, summary
 from spotkiln.show.manifest import new_manifest
-
-Folder = Annotated[Path, Parameter(help="The application's folder.")]
-Schema = Annotated[
-    str,
-    Parameter(
-        help="Where editors find the JSON Schema, such as an address of your documentation; empty: "
-        "in this installation."
-    ),
-]
 
 
 def _schema(place: Place) -> str:
@@ -37,7 +26,7 @@ def _schema(place: Place) -> str:
     return os.path.relpath(file, place.path) if file.is_relative_to(place.top) else str(file)
 
 
-def init(path: Folder = Path(), /, *, schema: Schema = "", as_json: Json = False) -> int:
+def init(path: Path, schema: str, *, as_json: bool) -> int:
     """Write a spotkiln.yaml for the application in PATH, from what its files tell, with the
     reasons. One that is there stays."""
     place = look_at(path)
@@ -81,7 +70,7 @@ def _require_there(place: Place, settled: Settled) -> None:
         )
 
 
-def check(path: Folder = Path(), /, *, as_json: Json = False) -> int:
+def check(path: Path, *, as_json: bool) -> int:
     """Read the spotkiln.yaml of the application in PATH, and say what a release would do and where
     each value comes from. Parameters of a deployment come before these."""
     place = look_at(path)

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 from cyclopts import Parameter
 from pydantic import TypeAdapter
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
-from rich.table import Table
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 from rich.text import Text
 
 # Wider than anything: what is cut by programs is not wrapped.
@@ -76,7 +76,8 @@ def _write(stream: TextIO, *parts: RenderableType) -> None:
 
 
 def moment(when: datetime) -> str:
-    return f"{when:%Y-%m-%dT%H:%M:%SZ}"
+    """As it is on this machine, with its zone. JSON has UTC."""
+    return f"{when.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
 def show(answer: object, *parts: RenderableType, as_json: bool) -> None:
@@ -93,20 +94,34 @@ def tell(text: str, *, aside: bool = False) -> None:
 
 
 class Voice:
-    """Tells what a run does: its log, and how far it is. On a terminal the progress is a bar below
-    the log, in a pipe a line for each step."""
+    """Tells what a run does: lines that stay, and how far it is. On a terminal what passes is one
+    live line below those that stay, in a pipe each is a line of its own."""
 
     def __init__(self, stream: TextIO, bar: Progress | None) -> None:
         self._stream = stream
         self._bar = bar
         self._task: TaskID | None = None
         self._shown = ""
+        self._stage = ""
 
     def line(self, text: str, level: str = "INFO") -> None:
         if self._bar:
             self._bar.console.print(Text(text, style=COLOURS.get(level, "")), soft_wrap=True)
         else:
             _write(self._stream, text)
+
+    def stage(self, name: str) -> None:
+        """A stage begins; empty: it has ended."""
+        self._stage = name
+        if self._bar and name:
+            self._live(name, None)
+
+    def passing(self, text: str, plain: str) -> None:
+        """What is of interest until the next. `plain` is the line in a pipe."""
+        if self._bar:
+            self._live(f"{self._stage}: {text}" if self._stage else text, None)
+        else:
+            self.line(plain)
 
     def progress(self, what: str, percent: float) -> None:
         """How far it is. Told again only when it has changed."""
@@ -116,10 +131,21 @@ class Voice:
         self._shown = shown
         if self._bar is None:
             self.line(shown)
-        elif self._task is None:
-            self._task = self._bar.add_task(what, total=100, completed=round(percent))
         else:
-            self._bar.update(self._task, description=what, completed=round(percent))
+            self._live(what, percent)
+
+    def _live(self, text: str, percent: float | None) -> None:
+        assert self._bar is not None
+        first = text.splitlines()[0] if text else ""
+        seen: dict[str, Any] = {"description": first, "done": _done(percent)}
+        if self._task is None:
+            self._task = self._bar.add_task(total=None, **seen)
+        else:
+            self._bar.update(self._task, refresh=True, **seen)
+
+
+def _done(percent: float | None) -> str:
+    return "" if percent is None else f"{percent:.0f} %"
 
 
 @contextmanager
@@ -130,6 +156,12 @@ def voice(*, aside: bool = False) -> Iterator[Voice]:
     if not console.is_interactive:
         yield Voice(stream, None)
         return
-    parts = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()
-    with Progress(*parts, console=console, transient=True) as bar:
+    parts = (
+        SpinnerColumn(),
+        # As much of it as the line has room for.
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
+        TextColumn("{task.fields[done]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*parts, console=console, transient=True, expand=True) as bar:
         yield Voice(stream, bar)

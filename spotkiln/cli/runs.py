@@ -1,5 +1,6 @@
 """Runs in Prefect: start one, follow it to its end, tell what came of it."""
 
+import re
 import time
 from collections.abc import Iterator
 from getpass import getuser
@@ -16,7 +17,7 @@ from spotkiln.release.release import Outcome
 from spotkiln.release.result import Result
 from spotkiln.release.trigger import Trigger, tags_of
 from spotkiln.start.deployment import Deployment
-from spotkiln.start.run import COMPLETED, PAUSED, SCHEDULED, Line, Run
+from spotkiln.start.run import COMPLETED, PAUSED, SCHEDULED, Line, Run, Source
 
 POLL_SECONDS = 1.0
 # A flow's last lines can come after its last state.
@@ -24,8 +25,10 @@ LAST_LINES_SECONDS = 3.0
 # As long as a release may wait for its turn, and its own time.
 FOLLOW_SECONDS = 8 * 3600
 NO_WORKER_SECONDS = 20.0
-# Prefect says it after every task, without the task's name.
-NAMELESS = "Finished in state Completed"
+# Of the application's own last lines so many are told; the page has all that came home.
+LINES_TOLD = 20
+# As much of a run's id as is shown, and the least that is taken for the beginning of one.
+SHORT, SHORTEST = 8, 4
 
 
 class Ending(Noun):
@@ -41,6 +44,8 @@ class Ending(Noun):
     image: str = ""
     fleet: str = ""
     database: str = ""
+    failed_tests: tuple[str, ...] = ()
+    last_lines: str = ""
     seconds: float = 0.0
 
     @property
@@ -59,8 +64,18 @@ class Ending(Noun):
         ]  # fmt: skip
         text = f"{self.outcome or self.state.lower()} in {self.seconds:.0f} s"
         text += f": {', '.join(facts)}" if facts else ""
-        text += f"\ndatabase: {self.database}" if self.database else ""
-        return text + (f"\n{self.cause}" if self.cause else "")
+        parts = [
+            text,
+            self.database and f"database: {self.database}",
+            self.cause,
+            *(f"  {one}" for one in self.failed_tests),
+        ]
+        if self.last_lines:
+            parts += ["The application's last lines:"]
+            parts += [f"  {one}" for one in self.last_lines.splitlines()[-LINES_TOLD:]]
+        if not self.ok and self.url:
+            parts += [self.url]
+        return "\n".join(one for one in parts if one)
 
 
 def ending(found: Run, result: Result | None, url: str = "") -> Ending:
@@ -86,25 +101,45 @@ def user() -> str:
         return ""
 
 
+def short(ident: str) -> str:
+    """As much of a run's id as a person types."""
+    return ident[:SHORT]
+
+
 def find(wanted: str) -> str:
-    """The id of a run: of the one with that id, or of the newest with that name.
+    """The id of a run: of the one with that id, of the only recent one whose id begins so, or of
+    the newest with that name.
 
     Raises:
-        InputError: Prefect knows no such run.
+        InputError: Prefect knows no such run, or several.
     """
     try:
         UUID(wanted)
     except ValueError:
-        named = ask(run.newest_named, wanted)
-        if named is None:
-            raise InputError(
-                f"Prefect knows no run named {wanted!r}; name one, or give a run's id"
-            ) from None
-        return named.id
+        return _named(wanted) or _begun(wanted)
     try:
         return ask(run.read, wanted).id
     except NotInPrefect as error:
-        raise InputError(f"Prefect knows no run {wanted}; the UI lists them") from error
+        raise InputError(f"Prefect knows no run {wanted}; `spotkiln history` lists them") from error
+
+
+def _named(wanted: str) -> str:
+    named = ask(run.newest_named, wanted)
+    return named.id if named else ""
+
+
+def _begun(wanted: str) -> str:
+    known = ask(run.recent) if re.fullmatch(r"[0-9a-f-]{4,}", wanted) else []
+    found = [one for one in known if one.id.startswith(wanted)]
+    if len(found) > 1:
+        both = ", ".join(f"{one.id} ({one.name})" for one in found)
+        raise InputError(f"several runs begin with {wanted}: {both}; give more of the id")
+    if not found:
+        raise InputError(
+            f"Prefect knows no run named {wanted!r}; give a run's name or id, or the first "
+            f"{SHORTEST} or more characters of a recent one's: `spotkiln history` lists them"
+        )
+    return found[0].id
 
 
 def lines(wanted: str) -> list[Line]:
@@ -145,8 +180,29 @@ class _Wait:
         return text
 
 
-def follow(wanted: str, voice: Voice, *, deadline_seconds: float = FOLLOW_SECONDS) -> Ending:
-    """Tell what the run logs and how far it is, until it has ended.
+def _tell(line: Line, voice: Voice, *, verbose: bool) -> None:
+    if verbose:
+        voice.line(str(line), line.level)
+    elif line.source is Source.STAGE:
+        voice.stage(line.text)
+    elif line.source is Source.STAGE_END:
+        voice.line(str(line))
+        voice.stage("")
+    elif line.ours and line.grave:
+        voice.line(str(line), line.level)
+    elif line.ours:
+        voice.passing(line.text, str(line))
+
+
+def follow(
+    wanted: str,
+    voice: Voice,
+    *,
+    verbose: bool = False,
+    deadline_seconds: float = FOLLOW_SECONDS,
+) -> Ending:
+    """Tell which stages the run is through, what it says and how far it is, until it has ended.
+    `verbose`: all that it logs, such as Packer's output and Prefect's.
 
     Raises:
         DeadlineExceeded: it had not ended in time; it goes on.
@@ -160,8 +216,7 @@ def follow(wanted: str, voice: Voice, *, deadline_seconds: float = FOLLOW_SECOND
             if found.final:
                 time.sleep(LAST_LINES_SECONDS)
             for line in _new_lines(prefect, wanted, seen):
-                if not line.text.startswith(NAMELESS):
-                    voice.line(str(line), line.level)
+                _tell(line, voice, verbose=verbose)
             if found.final:
                 return ending(found, prefect.ask(results.read, wanted), run.page_of(wanted))
             bar = prefect.ask(artifact.progress, wanted)

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import Log
 from prefect.client.schemas.sorting import LogSort
 
 from spotkiln.prefect_api.connection import Api
-from spotkiln.start.run import Line
+from spotkiln.start.run import Line, Source
 
 LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 
@@ -16,7 +16,9 @@ def _of(log: Log) -> Line | None:
     if log.id is None:
         return None
     level = LEVELS.get(log.level, str(log.level))
-    return Line(id=log.id, time=log.timestamp, level=level, text=log.message.strip())
+    last = log.name.rpartition(".")[2]
+    source = Source(last) if last in set(Source) else Source.OURS
+    return Line(id=log.id, time=log.timestamp, level=level, text=log.message.strip(), source=source)
 
 
 async def lines(api: Api, run: str) -> list[Line]:

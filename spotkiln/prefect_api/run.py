@@ -1,12 +1,14 @@
 """Flow runs in Prefect: read, started, renamed, cancelled, resumed."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
+    FlowRunFilterExpectedStartTime,
     FlowRunFilterId,
     FlowRunFilterName,
     FlowRunFilterState,
@@ -116,6 +118,33 @@ async def newest_named(api: Api, name: str) -> Run | None:
     return _of(found[0]) if found else None
 
 
+async def recent(api: Api, limit: int = 200) -> list[Run]:
+    """The newest runs of all flows, the newest first."""
+    found = await api.ask(
+        "list the newest runs",
+        lambda client: client.read_flow_runs(
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=limit
+        ),
+    )
+    return [_of(one) for one in found]
+
+
+async def newest_of(api: Api, deployments: Iterable[UUID], limit: int) -> list[Run]:
+    """The newest runs of some deployments that have begun or wait for a worker, the newest first.
+    Those that a schedule has made for later are not among them."""
+    wanted = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=list(deployments)),
+        expected_start_time=FlowRunFilterExpectedStartTime(before_=datetime.now(UTC)),
+    )
+    found = await api.ask(
+        "list the newest runs of deployments",
+        lambda client: client.read_flow_runs(
+            flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=limit
+        ),
+    )
+    return [_of(one) for one in found]
+
+
 async def tagged(
     api: Api, deployment: str, tags: Iterable[str], *, only_scheduled: bool = False
 ) -> list[Run]:
@@ -167,6 +196,14 @@ async def start(
 async def rename(api: Api, run: str, name: str) -> None:
     await api.ask(
         f"rename the run {run}", lambda client: client.update_flow_run(UUID(run), name=name)
+    )
+
+
+async def ask_to_cancel(api: Api, run: str) -> None:
+    """Its worker ends it; one that has no process, such as one that waits, has ended at once."""
+    state: State[None] = State(type=StateType.CANCELLING, name="Cancelling")
+    await api.ask(
+        f"cancel the run {run}", lambda client: client.set_flow_run_state(UUID(run), state)
     )
 
 

@@ -97,6 +97,9 @@ class Timing(Noun):
     seconds: float
     failed: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.name}: {'failed after ' if self.failed else ''}{self.seconds:.0f} s"
+
 
 class Release(Noun):
     """How a release ended. `started` and `ended` are UTC.

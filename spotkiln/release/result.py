@@ -8,14 +8,26 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from spotkiln.markup import harmless
+from spotkiln.bake.junit import TestReport
+from spotkiln.markup import harmless, visible
 from spotkiln.noun import Noun
 from spotkiln.release.release import Outcome, Release
 
+# So many are named; the page has more.
+NAMED_TESTS = 10
+
+
+def _failed_tests(report: TestReport) -> tuple[str, ...]:
+    named = tuple(harmless(one.name) for one in report.failures[:NAMED_TESTS])
+    more = report.failed - len(named)
+    return (*named, f"and {more} more") if more else named
+
 
 class Result(Noun):
-    """`release`, `image` and `fleet` are ids, the latter two empty if there is none. `database` is
-    as the release tells it."""
+    """`release`, `image` and `fleet` are ids, the latter two empty if there is none.
+    `failed_tests` are the names of the first ones, and how many more there are; `last_lines` are
+    what the application said itself where it failed. `database` is as the
+    release tells it."""
 
     release: str
     outcome: Outcome
@@ -24,6 +36,8 @@ class Result(Noun):
     image: str = ""
     fleet: str = ""
     database: str = ""
+    failed_tests: tuple[str, ...] = ()
+    last_lines: str = ""
 
     @classmethod
     def of(cls, release: Release) -> Self:
@@ -35,6 +49,8 @@ class Result(Noun):
             image=release.image.id if release.image else "",
             fleet=release.fleet.id if release.fleet else "",
             database=harmless(release.database),
+            failed_tests=_failed_tests(release.tests) if release.tests else (),
+            last_lines=visible(release.last_lines),
         )
 
     @classmethod

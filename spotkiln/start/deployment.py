@@ -7,6 +7,9 @@ from spotkiln.noun import Noun
 
 RELEASE = "release"
 ROLLBACK = "rollback"
+# Of each of these two there is one, of the same name.
+RECONCILE = "reconcile"
+NIGHTLY = "nightly"
 # The work pool that prefect.yaml names.
 POOL = "spotkiln"
 # The work queue of what must not wait for a slot: rollbacks and reconcile (prefect.yaml).

@@ -1,6 +1,8 @@
 """Run: a flow run as Prefect tells of it, and the lines of its log."""
 
+import re
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -38,14 +40,44 @@ class Run(Noun):
         return self.state in FINAL
 
 
+class Source(StrEnum):
+    """Of whom a line of a run's log is: the end of its logger's name. A stage's first line has its
+    name, its last one how long it took."""
+
+    OURS = "ours"
+    PACKER = "packer"
+    STAGE = "stage"
+    STAGE_END = "stage-end"
+
+
+# What Prefect itself logs of a run. After an error it is a traceback; the run's ending tells the
+# cause.
+OF_PREFECT = re.compile(
+    r"Finished in state |Created task run |Beginning flow run |"
+    r"(?s:.*\nTraceback \(most recent call last\):)|"
+    r"(Encountered|Task run|Flow run|Engine execution).*\bexception\b"
+)
+
+
 class Line(Noun):
-    """One line of a run's log."""
+    """One line of a run's log. Its time is shown as it is here."""
 
     id: UUID = Field(exclude=True)
     time: datetime
     level: str
     text: str
+    source: Source = Field(default=Source.OURS, exclude=True)
+
+    @property
+    def grave(self) -> bool:
+        """Whether it is a warning or worse."""
+        return self.level not in {"DEBUG", "INFO"}
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is neither Packer's nor Prefect's own."""
+        return self.source is not Source.PACKER and not OF_PREFECT.match(self.text)
 
     def __str__(self) -> str:
         level = "" if self.level == "INFO" else f"{self.level}: "
-        return f"{self.time:%H:%M:%S} {level}{self.text}"
+        return f"{self.time.astimezone():%H:%M:%S} {level}{self.text}"

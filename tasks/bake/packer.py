@@ -11,6 +11,7 @@ from spotkiln.bake.packer import find_packer, packer_command, run_packer, write_
 from spotkiln.bake.packer_output import PackerRun, made, reached
 from spotkiln.bake.variables import TEMPLATES
 from spotkiln.release.ledger import REQUESTED
+from spotkiln.start.run import Source
 from spotkiln.tasks.progress import Bar
 from spotkiln.tasks.step import say
 
@@ -26,7 +27,7 @@ def run_template(
     bar = Bar(what) if task_run.id else None
 
     def heard(text: str) -> None:
-        say(text)
+        say(text, of=Source.PACKER)
         if release and (one := made(text)):
             REQUESTED.note(release, *one)
         percent = reached(text)

@@ -33,6 +33,7 @@ from spotkiln.release.book import (
 from spotkiln.release.ledger import REQUESTED, require_nothing_left
 from spotkiln.release.release import LedgerEntry, Release, ReleaseSpec, Timing
 from spotkiln.release.trigger import run_name
+from spotkiln.start.run import Source
 from spotkiln.tasks.events import announce
 from spotkiln.tasks.release.publish import publish
 from spotkiln.tasks.runs import rename, started_by
@@ -101,6 +102,7 @@ class ReleaseRun:
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
         """Write down how long the block takes, and whether it fails."""
+        say(name, of=Source.STAGE)
         start = time.monotonic()
         failed = True
         try:
@@ -110,7 +112,9 @@ class ReleaseRun:
             failed = False
             raise
         finally:
-            self.note(Timing(name=name, seconds=time.monotonic() - start, failed=failed))
+            timing = Timing(name=name, seconds=time.monotonic() - start, failed=failed)
+            self.note(timing)
+            say(str(timing), of=Source.STAGE_END)
 
     def hold(self, held: AbstractContextManager[T]) -> T:
         """Hold something until the release has ended and its ledger has been read back."""

@@ -24,7 +24,9 @@ show(None, "shop: 2 of 3 healthy", "", columns(["", "OF", "FOUND"], rows), as_js
 FOLLOWED = """
 from spotkiln.cli.output import tell, voice
 with voice() as telling:
+    telling.stage("bake")
     telling.line("12:00:00 [up] all is well")
+    telling.passing("commit 3f2a91c [x]", "12:00:00 commit 3f2a91c [x]")
     telling.progress("health gate", 40.0)
     telling.progress("health gate", 40.0)
     telling.line("12:00:01 ERROR: no room", "ERROR")
@@ -108,6 +110,7 @@ def test_whoever_wants_no_colours_gets_none() -> None:
 def test_a_run_in_a_pipe_is_lines_and_each_progress_once() -> None:
     assert in_a_pipe(FOLLOWED) == (
         "12:00:00 [up] all is well\n"
+        "12:00:00 commit 3f2a91c [x]\n"
         "health gate: 40 %\n"
         "12:00:01 ERROR: no room\n"
         "health gate: 100 %\n"
@@ -119,11 +122,11 @@ def test_so_is_one_in_a_terminal_that_cannot_move_its_cursor() -> None:
     assert in_a_terminal(FOLLOWED, TERM="dumb") == in_a_pipe(FOLLOWED)
 
 
-def test_a_run_in_a_terminal_has_a_bar_below_its_lines() -> None:
+def test_a_run_in_a_terminal_has_a_live_line_below_its_lines() -> None:
     found = in_a_terminal(FOLLOWED)
-    assert re.search(r"health gate .*40%", found)
+    assert re.search(r"health gate .*40 %", found)
     assert "\x1b[31m12:00:01 ERROR: no room\x1b[0m" in found
-    # When it has ended the bar is gone, and the lines stay in their order.
+    # When it has ended that line is gone, and the others stay in their order.
     seen = screen(found)
     assert seen == ["12:00:00 [up] all is well", "12:00:01 ERROR: no room", "released"]
 

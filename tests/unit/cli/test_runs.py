@@ -18,11 +18,12 @@ from tests.unit.prefect_api.conftest import FakeApi
 
 RUN, LINES = UUID(int=7), [UUID(int=n) for n in range(20, 24)]
 READ = f"GET /flow_runs/{RUN}"
+FINISHED = "Finished in state Completed()"
 HELD = Result(release="shop-000000000000", outcome=Outcome.HELD, cause="a rollback left it")
 
 
 class Said(Voice):
-    """What was told, in order."""
+    """What was told in a pipe, in order."""
 
     def __init__(self) -> None:
         super().__init__(sys.stdout, None)
@@ -83,7 +84,7 @@ def test_a_run_is_found_by_its_id_or_its_name(fake: FakeApi) -> None:
     there.clear()
     with pytest.raises(InputError, match="no run named 'nobody'"):
         runs.find("nobody")
-    with pytest.raises(InputError, match=f"no run {UUID(int=8)}; the UI lists them"):
+    with pytest.raises(InputError, match=f"no run {UUID(int=8)}; `spotkiln history` lists them"):
         runs.find(str(UUID(int=8)))
 
 
@@ -98,8 +99,8 @@ def test_a_run_is_followed_to_its_end(fake: FakeApi) -> None:
     fake.answers["POST /logs/filter"] = one_after_the_other(
         [],
         [first],
-        # One that came late stands between those seen; of a task's end Prefect does not tell which.
-        [answers.log(LINES[0], "late"), first, answers.log(LINES[2], runs.NAMELESS)],
+        # One that came late stands between those seen; Prefect tells of each task's end.
+        [answers.log(LINES[0], "late"), first, answers.log(LINES[2], FINISHED)],
         [answers.log(LINES[0], "late"), first, last],
     )
     bar = {"type": "progress", "description": "health gate", "data": 40.0}
@@ -117,6 +118,83 @@ def test_a_run_is_followed_to_its_end(fake: FakeApi) -> None:
     ]
     assert (end.state, end.outcome, end.cause) == ("COMPLETED", "held", "a rollback left it")
     assert (end.url, end.seconds) == (f"http://ui.test/runs/flow-run/{RUN}", 61.0)
+
+
+def logged(*lines: tuple[str, str, int]) -> list[dict[str, Any]]:
+    """Of each the end of its logger's name, its text and its level."""
+    return [
+        {**answers.log(UUID(int=n), text, level), "name": f"prefect.task_runs{of}"}
+        for n, (of, text, level) in enumerate(lines, 1)
+    ]
+
+
+FAILS = logged(
+    ("", "Beginning flow run 'shop'", 20),
+    (".stage", "bake", 20),
+    ("", "commit 3f2a91c", 20),
+    (".packer", "==> amazon-ebs.app: Waiting for SSH", 20),
+    ("", "Task run failed with exception: TestsFailed('2 failed') - Retries are exhausted", 40),
+    ("", "Encountered exception during execution: X\nTraceback (most recent call last):\n  x", 40),
+    (".stage-end", "bake: failed after 31 s", 20),
+    ("", "could not discard it", 30),
+    ("", "Finished in state Failed('2 failed')", 40),
+)
+SHORT_VERSION = [
+    "12:00:00 commit 3f2a91c",
+    "12:00:00 bake: failed after 31 s",
+    "WARNING 12:00:00 WARNING: could not discard it",
+]
+
+
+@pytest.mark.parametrize(("verbose", "count"), [(False, 3), (True, len(FAILS))])
+def test_neither_packer_nor_tracebacks_are_told_unasked(
+    fake: FakeApi, verbose: bool, count: int
+) -> None:
+    fake.answers[READ] = lambda _: (200, answers.run(RUN, "FAILED"))
+    fake.answers["POST /logs/filter"] = lambda _: (200, FAILS)
+    said = Said()
+    runs.follow(str(RUN), said, verbose=verbose)
+    assert len(said.lines) == count
+    if not verbose:
+        assert said.lines == SHORT_VERSION
+
+
+def test_a_failure_is_told_with_what_helps() -> None:
+    end = runs.Ending(
+        run=str(RUN),
+        url="http://ui.test/run",
+        state="FAILED",
+        outcome="failed",
+        cause="2 of 9 tests failed",
+        failed_tests=("test_a", "test_b"),
+        last_lines="\n".join(f"line {n}" for n in range(40)),
+        seconds=31,
+    )
+    told = str(end).splitlines()
+    assert told[:5] == [
+        "failed in 31 s",
+        "2 of 9 tests failed",
+        "  test_a",
+        "  test_b",
+        "The application's last lines:",
+    ]
+    assert told[5:-1] == [f"  line {n}" for n in range(20, 40)]
+    assert told[-1] == "http://ui.test/run"
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(fake: FakeApi) -> None:
+    known = [answers.run(UUID(int=n << 64)) for n in (0xABCD1234, 0xABCD5678, 0x12341234)]
+    ids = [one["id"] for one in known]
+    # By name there is none; then the newest are looked through.
+    fake.answers["POST /flow_runs/filter"] = lambda body: (
+        200,
+        [] if (body.get("flow_runs") or {}).get("name") else known,
+    )
+    assert runs.find(ids[2][:13]) == ids[2]
+    with pytest.raises(InputError, match=f"several runs begin with 0000.*{ids[0]}"):
+        runs.find("0000")
+    with pytest.raises(InputError, match="no run named 'abcdef'"):
+        runs.find("abcdef")
 
 
 def test_a_run_that_does_not_end_is_left_to_itself(fake: FakeApi) -> None:

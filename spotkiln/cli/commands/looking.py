@@ -1,0 +1,104 @@
+"""Commands that tell how things are, and change nothing.
+
+Each imports what it needs when it runs: Prefect and boto3 take seconds, and neither help nor a
+mistake in what was typed is worth the wait.
+"""
+
+import sys
+import webbrowser
+
+from spotkiln.bake.gitref import require_ref
+from spotkiln.cli.commands.options import Limit
+from spotkiln.cli.output import Exit, Json, columns, moment, show
+from spotkiln.start.deployment import RELEASE
+
+
+def list_(*, as_json: Json = False) -> int:
+    """All applications that Prefect has a deployment of, and the newest run of each."""
+    from spotkiln.cli import history as looking
+
+    found = looking.applications()
+    show(found, looking.list_table(found), as_json=as_json)
+    return Exit.OK
+
+
+def status(name: str, /, *, as_json: Json = False) -> int:
+    """What serves NAME, since when, what is held, the health of every target, who waits for its
+    turn.
+
+    Ends with 1 unless the whole capacity is healthy.
+    """
+    from spotkiln.cli import status as seeing
+    from spotkiln.cli.deployment import settings_of
+
+    found = seeing.look(settings_of(name))
+    show(found, *seeing.parts(found), as_json=as_json)
+    return Exit.OK if found.well else Exit.FAILED
+
+
+def history(name: str, /, *, limit: Limit = 20, as_json: Json = False) -> int:
+    """The runs that released NAME or took it back, the newest first: what came of them, and who
+    started them."""
+    from spotkiln.cli import history as looking
+
+    found = looking.history(name, limit)
+    show(found, looking.history_table(found), as_json=as_json)
+    return Exit.OK
+
+
+def versions(name: str, /, *, as_json: Json = False) -> int:
+    """The versions that NAME's target group can go back to, the one released last first."""
+    from spotkiln.aws.bake.infra import target_group
+    from spotkiln.aws.keep.versions import list_versions
+    from spotkiln.aws.session import connect, resolve_region
+    from spotkiln.cli.deployment import settings_of
+
+    spec = settings_of(name)
+    aws = connect(resolve_region(spec.infra.region))
+    found = list_versions(aws, spec.app.name, target_group(aws, spec.infra.target_group))
+    rows = ((x.image, x.commit[:12], moment(x.released), x.serving or "", x.remarks) for x in found)
+    header = ["IMAGE", "COMMIT", "RELEASED", "SERVING", "REMARKS"]
+    show(found, columns(header, rows), as_json=as_json)
+    return Exit.OK
+
+
+def plan(name: str, /, *, ref: str = "", as_json: Json = False) -> int:
+    """What a release of NAME would do: bake or reuse, launch, retire. Changes nothing."""
+    require_ref(ref)
+    from spotkiln.cli import plan as planning
+    from spotkiln.cli.deployment import find, settings
+
+    found = planning.look(settings(find(RELEASE, name).at_ref(ref)))
+    show(found, planning.text(found), as_json=as_json)
+    return Exit.OK
+
+
+def doctor(name: str = "", /, *, as_json: Json = False) -> int:
+    """Check that everything is there that a release needs, as seen from this machine: of all
+    applications, or of NAME. Ends with 1 unless all is ok."""
+    from spotkiln.cli import doctor as doctoring
+
+    found = doctoring.examine(name)
+    show(found, doctoring.table(found), as_json=as_json)
+    return Exit.OK if all(one.ok for one in found) else Exit.FAILED
+
+
+def logs(run: str, /, *, as_json: Json = False) -> int:
+    """What RUN has logged so far: its id, or its name for the newest run of that name."""
+    from spotkiln.cli import runs
+
+    found = runs.lines(runs.find(run))
+    show(found, "\n".join(map(str, found)), as_json=as_json)
+    return Exit.OK
+
+
+def open_(run: str, /, *, as_json: Json = False) -> int:
+    """Open the page of RUN, or of an application's newest run, in the browser; in a pipe, print its
+    address."""
+    from spotkiln.cli import control
+
+    found = control.page(run)
+    show(found, found.url, as_json=as_json)
+    if sys.stdout.isatty() and not as_json:
+        webbrowser.open(found.url)
+    return Exit.OK

@@ -1,0 +1,36 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+Follow = Annotated[bool, Parameter(help="Follow the run to its end.")]
+Verbose = Annotated[
+    bool,
+    Parameter(
+        name=["--verbose", "-v"],
+        negative=(),
+        help="All that the run logs, such as Packer's output.",
+    ),
+]
+Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=200), help="So many at most.")]
+Comment = Annotated[str, Parameter(help="What the page says beside the answer.")]
+Detailed = Annotated[
+    bool,
+    Parameter(
+        negative=(),
+        help="End with 3, not 0, when nothing had to be done, and with 4, not 1, when a rollback "
+        "holds the commit.",
+    ),
+]
+
+Folder = Annotated[Path, Parameter(help="The application's folder.")]
+Schema = Annotated[
+    str,
+    Parameter(
+        help="Where editors find the JSON Schema, such as an address of your documentation; empty: "
+        "in this installation."
+    ),
+]

@@ -1,0 +1,192 @@
+"""Commands that start a run, follow it, answer it or end it.
+
+Each imports what it needs when it runs: Prefect and boto3 take seconds, and neither help nor a
+mistake in what was typed is worth the wait.
+"""
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from spotkiln.bake.gitref import require_ref
+from spotkiln.cli.commands.options import Comment, Detailed, Follow, Verbose
+from spotkiln.cli.output import Exit, Json, show, tell, voice
+from spotkiln.keep.versions import PREVIOUS
+from spotkiln.start.deployment import NIGHTLY, RECONCILE, RELEASE, ROLLBACK
+
+
+def release(
+    name: str,
+    /,
+    *,
+    ref: str = "",
+    force: Annotated[bool, Parameter(negative=())] = False,
+    even_if_held: Annotated[bool, Parameter(negative=())] = False,
+    follow: Follow = True,
+    verbose: Verbose = False,
+    detailed_exit_code: Detailed = False,
+    as_json: Json = False,
+) -> int:
+    """Start a run of the deployment release/NAME, and follow it to its end.
+
+    A commit that a rollback has left is released only with --even-if-held.
+    """
+    require_ref(ref)
+    from spotkiln.cli import runs
+    from spotkiln.cli.deployment import find, settings
+
+    asked = {"force": force, "even_if_held": even_if_held}
+    given: dict[str, Any] = {name: True for name, wanted in asked.items() if wanted}
+    deployment = find(RELEASE, name).at_ref(ref)
+    if ref:
+        # If it is wrong, that is told now, and not by the run.
+        given["app"] = settings(deployment).app.model_dump(mode="json")
+    run = runs.start(deployment, given)
+    return _until_the_end(
+        run, follow=follow, verbose=verbose, detailed=detailed_exit_code, as_json=as_json
+    )
+
+
+def rollback(
+    name: str,
+    version: str = PREVIOUS,
+    /,
+    *,
+    take_turn: Annotated[bool, Parameter(negative=())] = False,
+    follow: Follow = True,
+    verbose: Verbose = False,
+    detailed_exit_code: Detailed = False,
+    as_json: Json = False,
+) -> int:
+    """Start a run of the deployment rollback/NAME, and follow it to its end.
+
+    VERSION is an image's id, a commit or the beginning of one; `spotkiln versions` lists them.
+    With --take-turn it does not wait for a release that has not launched its servers yet: that one
+    gives way.
+    """
+    from spotkiln.cli import runs
+    from spotkiln.cli.deployment import find
+
+    given: dict[str, Any] = {"version": version, **({"take_turn": True} if take_turn else {})}
+    run = runs.start(find(ROLLBACK, name), given)
+    return _until_the_end(
+        run, follow=follow, verbose=verbose, detailed=detailed_exit_code, as_json=as_json
+    )
+
+
+def nightly(
+    name: str = "nightly",
+    /,
+    *,
+    even_if_unchanged: Annotated[
+        bool, Parameter(negative=(), help="Release all applications on the base of today.")
+    ] = False,
+    follow: Follow = True,
+    verbose: Verbose = False,
+    as_json: Json = False,
+) -> int:
+    """Run the night now: bake the base image, and if it differs release every application on it.
+    NAME is the deployment's, where there are several."""
+    from spotkiln.cli import runs
+    from spotkiln.cli.deployment import find
+
+    given = {"even_if_unchanged": True} if even_if_unchanged else {}
+    run = runs.start(find(NIGHTLY, name), given)
+    return _until_the_end(run, follow=follow, verbose=verbose, as_json=as_json)
+
+
+def reconcile(
+    *,
+    dry_run: Annotated[
+        bool, Parameter(negative=(), help="Say what there is to do, and do nothing.")
+    ] = False,
+    follow: Follow = True,
+    verbose: Verbose = False,
+    as_json: Json = False,
+) -> int:
+    """Finish or undo what no living release owns, now. It runs every ten minutes by itself."""
+    from spotkiln.cli import runs
+    from spotkiln.cli.deployment import find
+
+    given = {"dry_run": True} if dry_run else {}
+    run = runs.start(find(RECONCILE, RECONCILE), given)
+    return _until_the_end(run, follow=follow, verbose=verbose, as_json=as_json)
+
+
+def follow(run: str, /, *, verbose: Verbose = False, as_json: Json = False) -> int:
+    """Follow RUN to its end: its id, the beginning of it, or its name."""
+    from spotkiln.cli import runs
+
+    return _until_the_end(runs.find(run), follow=True, verbose=verbose, as_json=as_json)
+
+
+def approve(run: str, /, *, comment: Comment = "", as_json: Json = False) -> int:
+    """Let RUN go on, which waits for an approval. RUN may be an application of which one waits."""
+    return _answer(run, comment, approved=True, as_json=as_json)
+
+
+def reject(run: str, /, *, comment: Comment = "", as_json: Json = False) -> int:
+    """End RUN as declined, which waits for an approval. RUN may be an application of which one
+    waits."""
+    return _answer(run, comment, approved=False, as_json=as_json)
+
+
+def cancel(run: str, /, *, as_json: Json = False) -> int:
+    """End RUN. What it made goes back; what served serves on."""
+    from spotkiln.cli import control
+
+    found = control.cancel(run)
+    show(found, str(found), as_json=as_json)
+    return Exit.OK
+
+
+def unhold(name: str, /, *, as_json: Json = False) -> int:
+    """Lift the hold of NAME: what a rollback has left may be released again."""
+    from spotkiln.cli import hold as holding
+    from spotkiln.cli.deployment import settings_of
+
+    found = holding.lift(settings_of(name))
+    show(found, holding.text(found), as_json=as_json)
+    return Exit.OK
+
+
+def _answer(run: str, comment: str, *, approved: bool, as_json: bool) -> int:
+    from spotkiln.cli import control
+    from spotkiln.release.approval import Decision
+
+    decision = Decision.APPROVE if approved else Decision.REJECT
+    found = control.answer(run, decision, comment)
+    show(found, str(found), as_json=as_json)
+    return Exit.OK
+
+
+def _until_the_end(
+    run: str, *, follow: bool, as_json: bool, verbose: bool = False, detailed: bool = False
+) -> int:
+    from spotkiln.cli import runs
+    from spotkiln.prefect_api.run import page_of
+    from spotkiln.release.release import Outcome
+
+    where = page_of(run)
+    tell(f"run {run} {where}".rstrip(), aside=as_json)
+    if not follow:
+        if as_json:
+            show({"run": run, "url": where}, as_json=True)
+        return Exit.OK
+    try:
+        with voice(aside=as_json) as telling:
+            end = runs.follow(run, telling, verbose=verbose)
+    except KeyboardInterrupt:
+        ident = runs.short(run)
+        tell(
+            f"the run goes on; `spotkiln cancel {ident}` ends it, `spotkiln follow {ident}` "
+            "follows it again",
+            aside=True,
+        )
+        return Exit.INTERRUPTED
+    show(end, str(end), as_json=as_json)
+    if end.ok and end.outcome == Outcome.UNCHANGED and detailed:
+        return Exit.UNCHANGED
+    if end.outcome == Outcome.HELD and detailed:
+        return Exit.HELD
+    return Exit.OK if end.ok else Exit.FAILED
