@@ -149,7 +149,7 @@ def test_runs_are_started_and_followed(command: Command, world: World) -> None:
     assert f"nothing would be done: commit {new['commit'][:12]} is held" in out
     code, out, _ = command("release", "demo", "--detailed-exit-code")
     assert code == 4, out
-    assert "is held since a rollback" in out.splitlines()[-1]
+    assert "is held since a rollback" in out
     code, out, _ = command("unhold", "demo")
     assert (code, out.split()[-1]) == (0, new["commit"][:12])
     code, out, _ = command("unhold", "demo")
@@ -158,3 +158,18 @@ def test_runs_are_started_and_followed(command: Command, world: World) -> None:
     assert json.loads(out)["held"] == []
     code, out, _ = command("release", "demo", "--json")
     assert (code, json.loads(out)["image"]) == (0, new["image"])
+
+    code, out, _ = command("history", "demo", "--limit", "3")
+    first, *others = out.splitlines()[1:]
+    assert (code, len(others)) == (0, 2)
+    assert "  released  " in first
+    assert "  command (" in first
+    code, out, _ = command("follow", first.split()[0])
+    assert (code, out.splitlines()[-1].split()[0]) == (0, "released")
+    stages = [name for name in ("look up: ", "launch: ", "gate: ") if f" {name}" in out]
+    assert len(stages) == 3
+    assert "Finished in state" not in out
+    code, out, _ = command("list", "--json")
+    assert [one["last"]["outcome"] for one in json.loads(out)] == ["released"]
+    code, out, err = command("cancel", first.split()[0])
+    assert (code, "has ended already: completed" in err) == (2, True)
