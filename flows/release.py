@@ -3,6 +3,7 @@
 from prefect import flow
 
 from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
 from spotkiln.release.release import Approval, Release, ReleaseSpec
 from spotkiln.serve.gate import GatePolicy
@@ -39,6 +40,7 @@ def release(
     infra: form.Infrastructure = InfraNames(),
     build: form.Build = BuildSettings(),
     gate: form.Gate = GatePolicy(),
+    configuration: form.Settings = Configuration(),
     approval: form.Approval = Approval(),
     force: form.Force = False,
     even_if_held: form.EvenIfHeld = False,
@@ -56,6 +58,7 @@ def release(
         infra: Names to look up; each must match exactly one thing.
         build: The machine that bakes and tests.
         gate: When the new fleet counts as proved.
+        configuration: Where the servers read their settings and secrets when they boot. Names only.
         approval: Whether a person is asked first.
         force: Release even if this very image serves already with these settings.
         even_if_held: Release the commit even if a rollback has left it.
@@ -63,9 +66,9 @@ def release(
         keep_versions: How many versions of this target group stay, to go back to.
     """
     spec = ReleaseSpec(
-        app=app, infra=infra, build=build, fleet=fleet, gate=gate, approval=approval,
-        force=force, even_if_held=even_if_held, keep_rejected=keep_rejected,
-        keep_versions=keep_versions,
+        app=app, infra=infra, build=build, fleet=fleet, gate=gate,
+        configuration=configuration, approval=approval, force=force, even_if_held=even_if_held,
+        keep_rejected=keep_rejected, keep_versions=keep_versions,
     )  # fmt: skip
     with recorded(spec) as run:
         with run.timed("look up"):

@@ -3,6 +3,7 @@
 from prefect import flow
 
 from spotkiln.bake.app import DEMO
+from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
 from spotkiln.keep.versions import PREVIOUS
 from spotkiln.release.release import Release, ReleaseSpec
@@ -26,6 +27,7 @@ def rollback(
     fleet: form.Fleet = FleetSpec(),
     infra: form.Infrastructure = InfraNames(),
     gate: form.Gate = GatePolicy(),
+    configuration: form.Settings = Configuration(),
     keep_versions: form.Versions = 5,
     take_turn: form.TakeTurn = False,
 ) -> Release:
@@ -42,11 +44,14 @@ def rollback(
         fleet: How many servers, of which kind.
         infra: Names to look up; each must match exactly one thing.
         gate: When the new fleet counts as proved.
+        configuration: Where the servers read their settings and secrets when they boot: the
+            values of today, not those of then.
         keep_versions: How many versions of this target group stay, to go back to.
         take_turn: Do not wait for a release that has not launched its servers yet: it gives way.
     """
     spec = ReleaseSpec(
-        app=app, infra=infra, fleet=fleet, gate=gate, keep_versions=keep_versions,
+        app=app, infra=infra, fleet=fleet, gate=gate, configuration=configuration,
+        keep_versions=keep_versions,
     )  # fmt: skip
     with recorded(spec) as run:
         with run.timed("look up"):

@@ -129,6 +129,7 @@ class App(Noun):
     environment: dict[str, str]
     build_environment: dict[str, str]
     test_environment: dict[str, str]
+    config: tuple[str, ...] = ()
     writable: tuple[str, ...]
     migrate_writable: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
@@ -158,6 +159,7 @@ DEFAULTS = Description(
     environment={},
     build_environment={},
     test_environment={},
+    config=(),
     writable=(),
     migrate_writable=(),
     mounts=(),

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
+from spotkiln.bake.configuration import OF_THE_UNIT, VARIABLE
 from spotkiln.bake.shell import ONE_LINE, START, why_not_one_command
 from spotkiln.noun import Noun, left_open, yes_no_or_empty
 
@@ -159,6 +160,13 @@ class Description(Noun):
         "on the machine that tests, nothing of the two above is there.",
         json_schema_extra=left_open(),
     )
+    config: tuple[str, ...] | None = Field(
+        default=None,
+        title="Settings that must be there",
+        description="Names of variables, such as DATABASE_URL, that the configuration of each "
+        "deployment must have. A release is refused, and a server does not start, without one.",
+        json_schema_extra=left_open(),
+    )
     writable: tuple[str, ...] | None = Field(
         default=None,
         title="Writable folders",
@@ -297,6 +305,23 @@ class Description(Noun):
                     f"{path!r}: no host, no blanks, no quotes"
                 )
         return paths
+
+    @field_validator("config")
+    @classmethod
+    def _names(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in names or ():
+            if not VARIABLE.fullmatch(name):
+                # It may be a value in the wrong place, so it is not repeated.
+                raise ValueError(
+                    "expected the names of variables, such as DATABASE_URL, got something else: "
+                    "letters, digits and _ are what they may have. Their values belong into "
+                    "Parameter Store or Secrets Manager"
+                )
+            if name in OF_THE_UNIT:
+                raise ValueError(f"{name} is set by the application's own unit: leave it out")
+        if names and len(set(names)) != len(names):
+            raise ValueError("expected each name once, got one of them twice")
+        return names
 
     @field_validator("writable", "migrate_writable", "mounts")
     @classmethod

@@ -5,6 +5,7 @@ from typing import TypeVar
 from pydantic import Field
 
 from spotkiln.bake.app import App, AppSpec
+from spotkiln.bake.configuration import Known
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
@@ -130,6 +131,7 @@ class Infra(Noun):
     base_image: BaseImage | None = None
     trial_image: str = ""
     adopt: bool = False
+    configuration: Known = Known()
 
     @property
     def base(self) -> BaseImage:

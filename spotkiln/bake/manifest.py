@@ -23,6 +23,7 @@ EXPECTED = {
     **dict.fromkeys(VARIABLES, "variables, each `NAME: value`"),
     "depends_on": "a list of paths from the repository's top",
     "notify": "true or false",
+    "config": "a list of variables' names, such as [DATABASE_URL]",
     "writable": "a list of folders of the application",
     "hardening": f"one of {', '.join(Hardening)}",
     "migrate_on": f"one of {', '.join(MigrateOn)}",
@@ -93,7 +94,7 @@ def _came(error: ErrorDetails) -> str:
     """What stood there; a variable's value may be a secret in the wrong place."""
     value, key = error["input"], str(error["loc"][0])
     kind = KINDS.get(type(value), "something else")
-    if key in VARIABLES:
+    if key in {*VARIABLES, "config"}:
         return kind
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import InfraNames
 from spotkiln.bake.junit import TestReport
@@ -53,6 +54,7 @@ class ReleaseSpec(Noun):
     fleet: FleetSpec = FleetSpec()
     gate: GatePolicy = GatePolicy()
     approval: Approval = Approval()
+    configuration: Configuration = Configuration()
     force: bool = False
     even_if_held: bool = False
     keep_rejected: bool = False

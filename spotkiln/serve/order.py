@@ -54,7 +54,8 @@ class Order(Noun):
 
 def settings_digest(spec: FleetSpec, infra: Infra) -> str:
     """Stands for all that decides the servers besides the image and their number: that may be
-    scaled at any time (capacity.py)."""
+    scaled at any time (capacity.py). What is configured counts with its versions."""
+    versions = infra.configuration.versions
     return digest_of(
         {
             "spec": spec.model_dump(mode="json", exclude={"capacity", "most"}),
@@ -63,6 +64,7 @@ def settings_digest(spec: FleetSpec, infra: Infra) -> str:
             "role": infra.fleet_role,
             "profile": infra.instance_profile,
             "key": infra.key_pair,
+            **({"configuration": versions} if versions else {}),
         }
     )
 

@@ -59,8 +59,12 @@ def hints(app: App, locked: frozenset[str] = frozenset()) -> Iterator[str]:
     for name in _secrets(app.environment):
         yield (
             f"environment: {name} looks like a secret, and all of it is baked into the image, "
-            "readable by all who may read the image"
+            "readable by all who may read the image: name it in config, and put its value "
+            "where the deployment's configuration is"
         )
+    for name in app.config:
+        if name in app.environment:
+            yield f"environment: {name} is in config as well: what each deployment has goes before"
     for name in _secrets(app.build_environment):
         yield (
             f"build_environment: {name} looks like a secret, and a build can leave it in the "

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from spotkiln.bake import builder
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import BaseSpec
+from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
 from spotkiln.release import release, unhealthy
 from spotkiln.serve.gate import GatePolicy
@@ -29,6 +30,7 @@ Fleet = Annotated[FleetSpec, _titled("Fleet")]
 Infrastructure = Annotated[InfraNames, _titled("Infrastructure")]
 Build = Annotated[builder.BuildSettings, _titled("Build")]
 Gate = Annotated[GatePolicy, _titled("Health gate")]
+Settings = Annotated[Configuration, _titled("Settings and secrets")]
 # The model's own name, as a title, would be left out of the schema.
 Approval = Annotated[release.Approval, _titled("Approval by a person")]
 Force = Annotated[bool, _titled("Release again")]

@@ -1,6 +1,7 @@
 """Steps of a release. What each finds or makes is written into the release's book."""
 
 from spotkiln.bake.app import AppSpec
+from spotkiln.bake.configuration import in_words, require_names
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.reuse import Reuse
@@ -26,6 +27,7 @@ from spotkiln.tasks.bake.source import check_out
 from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.serve.fleet import find_serving
 from spotkiln.tasks.serve.foreign import find_foreign
+from spotkiln.tasks.step import say
 
 
 def find_infra(run: ReleaseRun, image: Image | None = None) -> Infra:
@@ -37,9 +39,16 @@ def find_infra(run: ReleaseRun, image: Image | None = None) -> Infra:
 
 def take_commit(run: ReleaseRun, app: AppSpec, infra: Infra) -> Job:
     """Check out the commit. From now on the run releases it; the job says what its image is made
-    from."""
+    from.
+
+    Raises:
+        InputError: among others if a setting that it needs will not be there.
+    """
     source = check_out(app, infra.target_group, run.folder / "source")
     run.begin(CommitTaken(source=source))
+    require_names(source.app.config, infra.configuration)
+    for line in in_words(infra.configuration, source.app.config):
+        say(f"configuration: {line}")
     return Job(
         release=run.id,
         spec=run.spec,

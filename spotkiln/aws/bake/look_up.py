@@ -1,9 +1,12 @@
 """Looks up the infrastructure: whatever is wrong with it is found before money is spent."""
 
 from collections.abc import Callable
+from functools import partial
 
 from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
 from spotkiln.aws.session import connect, resolve_region
+from spotkiln.bake.configuration import require_profile
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra, check_fit
 from spotkiln.bake.packer import find_packer
@@ -14,13 +17,18 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     """Find everything by name, and check that it fits together. With an `image` that is there
     already, neither Packer nor a base image nor a builder is needed.
 
+    A configuration that nobody can look at now does not hinder what needs no bake.
+
     Raises:
         InputError: with what was expected, what was found and what to do.
     """
+    require_profile(spec.configuration, spec.infra.instance_profile)
     version = "" if image else "; Packer " + ".".join(map(str, find_packer()[1]))
     aws = connect(resolve_region(spec.infra.region))
     infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build.instance_type, image)
     check_fit(spec.app, infra.target_group)
+    find = partial(find_if_possible, say=say) if image else find_configuration
+    infra = infra.model_copy(update={"configuration": find(aws, spec.configuration)})
     start = f"image {image.name} ({image.id})" if image else f"base image {infra.base}"
     say(
         f"{infra.region}, account {infra.account}: target group {infra.target_group.name} behind "

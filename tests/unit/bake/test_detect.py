@@ -634,7 +634,8 @@ def test_what_is_proposed_may_stand_in_the_file(name: str) -> None:
     Description(**values(found))
     assert all(one.why for one in found.findings)
     left = Description.model_fields.keys() - values(found).keys() - found.missing.keys()
-    same = {"port", "health_port", "user", "depends_on", "hardening", "mounts", "smoke", *LIMITS}
+    same = {"port", "health_port", "user", "config", "depends_on", "hardening", "mounts"}
+    same |= {"smoke", *LIMITS}
     own = {*VARIABLES, "writable", "migrate_writable", "migrate_on"}
     assert left - own == same
 

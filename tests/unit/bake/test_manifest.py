@@ -117,6 +117,12 @@ own, no program; put it into a script of the repository and start that
         ("user: Root", 'got "Root"'),
         ("hardening: full", 'expected one of strict, standard, basic, got "full"'),
         ("hardening: [strict]", "expected one of strict, standard, basic, got a list"),
+        (
+            "config: A=hunter2",
+            "names, such as [DATABASE_URL], got text",
+        ),
+        ("config: [A=hunter2]", "expected the names of variables, such as DATABASE_URL, got some"),
+        ("config: [A, A]", "expected each name once"),
         ("writable: tmp", 'expected a list of folders of the application, got "tmp"'),
         ("writable: [/tmp]", "expected a folder of the application, such as tmp"),
         ("depends_on: lib", "depends_on: expected a list of paths"),

@@ -27,6 +27,7 @@ ALL: dict[str, Any] = {
     "environment": {"A": "1"},
     "build_environment": {"A": "3"},
     "test_environment": {"A": "2"},
+    "config": ("DATABASE_URL",),
     "writable": ("media",),
     "migrate_writable": ("db",),
     "mounts": ("uploads",),

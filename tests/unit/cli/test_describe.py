@@ -84,6 +84,7 @@ user                       webapp                                               
 environment.NODE_ENV       -                                                                       detected: package.json is there
 environment.GREETING       -                                                                       spotkiln.yaml
 test_environment.NODE_ENV  -                                                                       detected: package.json is there
+config                     (none)                                                                  default
 writable                   (none)                                                                  default
 smoke                      /                                                                       default
 hardening                  standard                                                                default
@@ -172,6 +173,7 @@ def test_check_says_what_a_release_would_do(tmp_path: Path, capsys: Output) -> N
         ("depends_on: [/etc]", "spotkiln.yaml:1: depends_on: expected a path"),
         ("depends_on: [packages/u]", "depends_on names packages/u, which is not there"),
         ("writable: [spotkiln.yaml]", "apps/web/spotkiln.yaml is no folder"),
+        ("config: [PORT]", "PORT is set by the application's own unit"),
         ("a: [", "apps/web/spotkiln.yaml:1: expected YAML"),
     ],
 )
@@ -191,6 +193,7 @@ def test_check_refuses(text: str, said: str, tmp_path: Path, capsys: Output) -> 
         ("start: bin/serve", "start: bin/serve is not executable"),
         ("start: A=1 ./bin/serve", "start: bin/serve is not executable"),
         ("environment: {DB_PASSWORD: x}", "environment: DB_PASSWORD looks like a secret"),
+        ("environment: {HOST: x}\nconfig: [HOST]", "environment: HOST is in config as well"),
     ],
 )
 def test_check_hints(text: str, hint: str, tmp_path: Path, capsys: Output) -> None:

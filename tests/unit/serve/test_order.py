@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from spotkiln.bake.configuration import Configuration, Known, Stored
 from spotkiln.serve.order import fleet_tags, made_alike, settings_digest
 from spotkiln.serve.spec import FleetSpec
 from tests.unit import nouns
@@ -40,6 +41,21 @@ def test_settings_differ_with_whatever_decides_the_servers(changed: dict[str, An
     assert settings_digest(FleetSpec(on_demand=1), nouns.infra()) != same
     # How many there are is no setting: that may be scaled at any time.
     assert settings_digest(FleetSpec(capacity=7, most=9), nouns.infra()) == same
+
+
+def test_settings_differ_with_the_versions_of_what_is_configured() -> None:
+    sources = Configuration(parameters=("/shop/",))
+
+    def digest(version: str) -> str:
+        known = Known(sources=sources, parameters=(Stored(name="A", version=version),))
+        return settings_digest(FleetSpec(), nouns.infra(configuration=known))
+
+    assert digest("1") == digest("1")
+    assert digest("1") != digest("2")
+    # A fleet of before there were configurations is still what would be asked for.
+    assert settings_digest(FleetSpec(), nouns.infra(configuration=Known())) == settings_digest(
+        FleetSpec(), nouns.infra()
+    )
 
 
 def test_settings_do_not_differ_with_the_base_image() -> None:

@@ -1,5 +1,6 @@
 """Spot Fleet as a launcher: what it is asked for, and what its answers mean."""
 
+import base64
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from spotkiln.aws.serve.spot_fleet.answer import from_aws
 from spotkiln.aws.serve.spot_fleet.history import Row
 from spotkiln.aws.serve.spot_fleet.history import problems as problems_of_rows
 from spotkiln.aws.serve.spot_fleet.request import client_token, spot_fleet_request
+from spotkiln.bake.configuration import Configuration, Known
 from spotkiln.serve.fleet import Fleet, Phase, State
 from spotkiln.serve.order import Order
 from spotkiln.serve.spec import AllocationStrategy, FleetSpec, next_attempt
@@ -119,6 +121,15 @@ def test_launch_template_request() -> None:
         },
         "TagSpecifications": [{"ResourceType": "launch-template", "Tags": AWS_TAGS}],
     }
+
+
+def test_a_machine_is_told_where_its_configuration_is() -> None:
+    sources = Configuration(parameters=("/shop/production/",), secrets=("shop/production",))
+    wanted = launch_template_request(order(configuration=Known(sources=sources)))
+    assert base64.b64decode(wanted["LaunchTemplateData"]["UserData"]).decode() == (
+        "#cloud-config\n# spotkiln-role: server\n"
+        "# spotkiln-parameters: /shop/production/\n# spotkiln-secret: shop/production\n"
+    )
 
 
 def test_neither_profile_nor_key_is_asked_for_when_there_is_none() -> None:
