@@ -80,7 +80,7 @@ def start(stack: ExitStack, options: argparse.Namespace) -> tuple[LocalPrefect, 
         log("starting the sandbox (its own EC2) and a Prefect server ...")
         box = stack.enter_context(start_sandbox(BUILD / "up-sandbox", options.machines))
         os.environ.update(box.environment)
-        environment |= box.environment
+        environment |= {**box.environment, "SANDBOX_DIR": str(box.directory)}
     receiver = receiver_settings(home, os.environ) if find_spec("spotkiln.receiver") else {}
     settings = {**environment, **receiver}
     prefect = LocalPrefect(home / "prefect", settings, options.port, password)
@@ -115,9 +115,11 @@ def tell(prefect: LocalPrefect, box: Sandbox | None) -> None:
     log(
         f"\n  in another terminal:  . {home / 'environment'}\n"
         "                        .venv/bin/spotkiln doctor\n"
-        "                        .venv/bin/spotkiln release demo-web-app\n"
+        "                        .venv/bin/spotkiln release demo-web-app"
     )
-    log("  Ctrl-C ends it all and cleans up")
+    if box:
+        log("                        .venv/bin/python -m sandbox parameters")
+    log("\n  Ctrl-C ends it all and cleans up")
 
 
 def wait(prefect: LocalPrefect, stop: Stop) -> int:

@@ -1,13 +1,18 @@
 """python -m sandbox: starts an EC2 on this machine, shows its state, disturbs it and ends it."""
 
 import argparse
+import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sandbox.process.directory import AlreadyRunningError, Directory
 from sandbox.process.say import complain, say
+
+# The sandbox that is meant when `--dir` is not given.
+DIRECTORY, DEFAULT = "SANDBOX_DIR", "build/sandbox"
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -29,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text, description=text)
         one.set_defaults(command=command)
-        one.add_argument("--dir", type=Path, default=Path("build/sandbox"))
+        one.add_argument("--dir", type=Path, default=Path(os.environ.get(DIRECTORY, DEFAULT)))
         return one
 
     up = add("up", _up, "start a sandbox and serve until Ctrl-C")
@@ -62,7 +67,21 @@ def _parser() -> argparse.ArgumentParser:
     keep.add_argument("image_id")
     keep.add_argument("--key", required=True)
     add("forget", _forget, "drop all kept images")
+    _add_settings(add)
     return parser
+
+
+def _add_settings(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
+    parameters = add("parameters", _parameters, "show the Parameter Store's parameters")
+    parameters.add_argument("path", nargs="?", default="/", help="only those below it")
+    parameters.add_argument("--values", action="store_true", help="show the secure ones' values")
+    one = add("set-parameter", _set_parameter, "set a parameter; its value is read from stdin")
+    one.add_argument("name", help="such as /demo-web-app/production/DATABASE_URL")
+    one.add_argument("--secure", action="store_true", help="as a SecureString")
+    add("secrets", _secrets, "show Secrets Manager's secrets and their keys, without values")
+    one = add("set-secret", _set_secret, "set a key of a secret; its value is read from stdin")
+    one.add_argument("name", help="such as demo-web-app/production")
+    one.add_argument("key", help="such as DATABASE_URL")
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -140,6 +159,53 @@ def _forget(options: argparse.Namespace) -> int:
     keys = _client(options).forget() if directory.running() else process.forget(directory)
     say(f"forgot {len(keys)} kept images {' '.join(keys)}".rstrip())
     return 0
+
+
+def _parameters(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    rows = settings.parameters(options.path, values=options.values)
+    _show(("NAME", "TYPE", "VERSION", "VALUE"), rows, f"no parameters below {options.path}")
+    return 0
+
+
+def _set_parameter(options: argparse.Namespace) -> int:
+    settings, value = _settings(options), _read_value(options.name)
+    version = settings.set_parameter(options.name, value, secure=options.secure)
+    say(f"{options.name} has version {version}")
+    return 0
+
+
+def _secrets(options: argparse.Namespace) -> int:
+    _show(("NAME", "KEYS"), _settings(options).secrets(), "no secrets")
+    return 0
+
+
+def _set_secret(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    settings.set_secret(options.name, options.key, _read_value(options.key))
+    say(f"{options.name} has a new value of {options.key}")
+    return 0
+
+
+def _show(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], none: str) -> None:
+    from sandbox.settings import table
+
+    for line in table([head, *rows]) if rows else [none]:
+        say(line)
+
+
+def _read_value(what: str) -> str:
+    """From standard input: on the command line every user of the machine could read it. Typed, it
+    is not shown."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{what}: ")
+    return sys.stdin.read().removesuffix("\n")
+
+
+def _settings(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+    from sandbox.settings import Settings
+
+    return Settings(_client(options))
 
 
 def _client(options: argparse.Namespace):  # type: ignore[no-untyped-def]

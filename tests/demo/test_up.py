@@ -84,6 +84,21 @@ def spotkiln(environment: dict[str, str], *arguments: str) -> subprocess.Complet
     )
 
 
+def parameters(environment: dict[str, str]) -> str:
+    """What the sandbox's own command shows of its Parameter Store."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox", "parameters"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.stdout
+
+
 def released(environment: dict[str, str], name: str) -> dict[str, Any]:
     done = spotkiln(environment, "release", name, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -127,6 +142,7 @@ def test_up_releases_an_application_that_is_not_rails(machines: str) -> None:
     with up("--machines", machines, kind=machines, environment=dict(os.environ)) as process:
         box = Sandbox.attach(BUILD / "up-sandbox")
         environment = environment_of(BUILD / "up")
+        assert "/demo-web-app/staging/GREETING" in parameters(environment)
         assert_private(BUILD / "up", environment["PREFECT_API_URL"])
         end = released(environment, "dice")
         commit = repositories.commits(repositories.DICE, {"v1"})["v1"]

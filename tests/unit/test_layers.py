@@ -51,6 +51,7 @@ SANDBOX_ROOMS = (
     "control",
     "process",
     "client",
+    "settings",
     "__main__",
 )
 # What has a door to AWS or Prefect, or to people.
