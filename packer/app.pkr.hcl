@@ -150,8 +150,14 @@ variable "build_command" {
 
 variable "writable" {
   type        = list(string)
-  default     = ["db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"]
-  description = "Folders below the application's that it may write to when it runs; made where they are missing."
+  default     = []
+  description = "Folders below the application's that it or its migration writes to when it runs; made where they are missing."
+}
+
+variable "states" {
+  type        = list(string)
+  default     = []
+  description = "Where these are in its state folder, without those that are in others: writable/tmp, migration/db."
 }
 
 locals {
@@ -225,6 +231,7 @@ build {
       "SPOTKILN_ARCHIVE=/tmp/${basename(var.app_archive)}",
       "SPOTKILN_UNITS=/tmp/${basename(var.units)}",
       "SPOTKILN_WRITABLE=${join(" ", var.writable)}",
+      "SPOTKILN_STATES=${join(" ", var.states)}",
       "SPOTKILN_ENVIRONMENT_BASE64=${base64encode(join("", local.environment))}",
       "SPOTKILN_BUILD_ENVIRONMENT_BASE64=${base64encode(join("", local.build_environment))}",
       "SPOTKILN_BUILD_BASE64=${base64encode(var.build_command)}",

@@ -3,10 +3,13 @@
 import sys
 from pathlib import Path
 
-from spotkiln.bake.app import DEFAULTS, App
+from spotkiln.bake.app import AppSpec
+from spotkiln.bake.detect.detected import Detected
+from spotkiln.bake.precedence import settle
 from spotkiln.bake.units import write_files
 
-SAID = {"name": "demo-web-app", "build": "true", "test": "true", "start": "true", "user": "daemon"}
+SAID = {"build": "true", "test": "true", "start": "true", "user": "daemon"}
 
 if __name__ == "__main__":
-    write_files(App(**{**DEFAULTS.model_dump(), **SAID}), Path(sys.argv[1]))
+    asked = AppSpec(name="demo-web-app", repository=".", **SAID)
+    write_files(settle(asked, None, Detected()).app, Path(sys.argv[1]))

@@ -11,6 +11,9 @@ readonly app=$SPOTKILN_APP user=$SPOTKILN_USER etc=/etc/$SPOTKILN_APP
 # What is released, and where in it the application is: at its top, or in a folder of a monorepo.
 readonly released=/srv/$SPOTKILN_APP
 readonly folder=$released${SPOTKILN_FOLDER:+/$SPOTKILN_FOLDER}
+# Its state folder is its HOME as well, when it is built and when it runs: what the build leaves there
+# (a browser, an interpreter, a package manager's settings) is found.
+readonly state=/var/lib/$SPOTKILN_APP
 mapfile -t units < <(cd "$SPOTKILN_UNITS/system" && find . -maxdepth 1 -type f -printf '%P\n' | sort)
 # Of a unit that something else starts, nothing is to be linked.
 mapfile -t enabled < <(cd "$SPOTKILN_UNITS/system" && grep --files-with-matches '^\[Install\]' "${units[@]}")
@@ -34,12 +37,23 @@ unpack() {
   chown -R "$user:$user" "$released"
 }
 
-# The folders that it may write to when it runs: a unit can only open what is there.
+make_home() {
+  rm -rf "$state"
+  install -d -m 0750 -o "$user" -g "$user" "$state"
+}
+
+# The folders that it writes to when it runs: a unit can only mount over what is there.
 make_writable() {
   local path
   for path in $SPOTKILN_WRITABLE; do
     runuser -u "$user" -- mkdir --parents "$folder/$path"
   done
+}
+
+# What they hold when the image is made is what they hold at the first start.
+fill_states() {
+  # shellcheck disable=SC2086 # a list
+  runuser -u "$user" -- bash "$SPOTKILN_UNITS/lib/folders" "$state" "$folder" $SPOTKILN_STATES
 }
 
 write_environment() {
@@ -50,15 +64,11 @@ write_environment() {
 }
 
 build() {
-  local home
-  home=$(mktemp -d)
-  chown "$user:$user" "$home"
   # The build's own environment, and nothing of the application's when it runs or of this login's.
   # shellcheck disable=SC2016 # expanded by the inner shell
-  (cd "$folder" && runuser -u "$user" -- env -i "HOME=$home" "PATH=$PATH" LANG=C.UTF-8 \
+  (cd "$folder" && runuser -u "$user" -- env -i "HOME=$state" "PATH=$PATH" LANG=C.UTF-8 \
     bash -euo pipefail -c 'set -a; eval "$(cat <&3)"; set +a; exec 3<&-; eval "$1"' build \
-    "$(decode "$SPOTKILN_BUILD_BASE64")" 3< <(decode "$SPOTKILN_BUILD_ENVIRONMENT_BASE64")) || return
-  rm -rf "$home"
+    "$(decode "$SPOTKILN_BUILD_BASE64")" 3< <(decode "$SPOTKILN_BUILD_ENVIRONMENT_BASE64"))
 }
 
 # What the build command has left running would be cut off in the middle by the image, and keeps
@@ -101,6 +111,7 @@ verify_units() {
 
 make_user
 unpack
+make_home
 write_environment
 make_writable
 build || {
@@ -111,5 +122,6 @@ build || {
 end_leftovers
 # The build may have cleared one away.
 make_writable
+fill_states
 install_units
 rm -rf "$SPOTKILN_ARCHIVE" "$SPOTKILN_UNITS"

@@ -13,7 +13,7 @@ readonly DEPENDENCIES=10 TESTS=20 UNIT=30
 readonly app=$SPOTKILN_APP user=$SPOTKILN_USER report=$SPOTKILN_REPORT
 readonly copy=/var/tmp/spotkiln-test
 # In the order of the boot: the application is not even tried when one of the others has failed.
-readonly units=("$app-role.service" "$app-migrate.service" "$app.service")
+readonly units=("$app-role.service" "$app-folders.service" "$app-migrate.service" "$app.service")
 # What finding out its role may take before the migration begins (systemd/app-role.service), and how
 # many lines are shown of units that do not serve.
 readonly BOOT_SECONDS=600 LINES=40
@@ -162,11 +162,20 @@ tell_limit() {
   fi
 }
 
+# Of the application's HOME: with what the build has left there, and not with what the application
+# writes, which may go while it is copied.
+copy_home() {
+  install -d -m 0755 -o "$user" -g "$user" "$copy/home"
+  find "/var/lib/$app" -mindepth 1 -maxdepth 1 ! -name writable ! -name migration \
+    -exec cp -a --target-directory="$copy/home" {} + || true
+}
+
 run_tests() {
   local deadline=$((SECONDS + SPOTKILN_TEST_SECONDS))
   rm -rf "$copy"
-  install -d -m 0755 -o "$user" -g "$user" "$copy" "$copy/home"
+  install -d -m 0755 -o "$user" -g "$user" "$copy"
   cp -a "/srv/$app" "$copy/app"
+  copy_home
   decode "$SPOTKILN_ENVIRONMENT_BASE64" >"$copy/environment"
   chmod 0644 "$copy/environment"
   in_copy "$(decode "$SPOTKILN_SETUP_BASE64")" || {

@@ -168,8 +168,8 @@ def _dependency(match: re.Match[str], _: Facts) -> Words:
     return (
         f"its dependency {_caught(match)} is not installed",
         (
-            "Let `build` install it where the application finds it at run time, inside its own "
-            "folder: the home folder of the build is not kept"
+            "Let `build` install it where the application finds it at run time: inside its own "
+            "folder, or in its HOME, which is the same at build and at run"
         ),
     )
 

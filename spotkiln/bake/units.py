@@ -8,6 +8,7 @@ from pathlib import Path
 
 from spotkiln.bake.app import App
 from spotkiln.bake.description import FOLDER, Hardening
+from spotkiln.bake.folders import bound, place_of, state_of, states
 from spotkiln.bake.recipe import ROOT
 from spotkiln.bake.shell import ONE_LINE, replacing_the_shell
 from spotkiln.errors import InputError
@@ -22,10 +23,14 @@ PARTS = {
     "-hostname": "app-hostname.service",
     "-interruption": "app-interruption.service",
     "-role": "app-role.service",
+    "-folders": "app-folders.service",
     "-console": "app-console.service",
 }
 # Those that run what the application brings, and may therefore do little.
 ITS_OWN = ("", "-migrate")
+MIGRATES = "-migrate"
+# Linux lets nobody but root listen there without a right to it.
+LAST_SYSTEM_PORT = 1023
 PROTECTION = {
     Hardening.STRICT: "hardening.conf",
     Hardening.STANDARD: "hardening-standard.conf",
@@ -46,18 +51,18 @@ def quoted(command: str) -> str:
     return text.replace("$", "$$").replace("%", "%%")
 
 
-def home_of(app: App) -> str:
-    """Where in the image the application is."""
-    return f"/srv/{app.name}/{app.folder}" if app.folder else f"/srv/{app.name}"
+def _binds(app: App, part: str) -> str:
+    lines = (f"BindPaths={one}" for one in bound(app, migrates=part == MIGRATES))
+    return "\n".join(lines)
 
 
 def _values(app: App) -> dict[str, str]:
-    # With a minus before each: a unit starts even if one of the folders is gone.
-    writable = " ".join(f"-{home_of(app)}/{path}" for path in app.writable)
     return {
         "APP": app.name,
         "APP_USER": app.user,
-        "FOLDER": home_of(app),
+        "FOLDER": place_of(app),
+        "STATE": state_of(app),
+        "STATES": " ".join(states(app)),
         "PORT": str(app.port),
         "TYPE": "notify" if app.notify else "exec",
         "MIGRATE_SECONDS": str(app.migrate_seconds),
@@ -65,7 +70,6 @@ def _values(app: App) -> dict[str, str]:
         "STOP_SECONDS": str(app.stop_seconds),
         # Four starts, each with its pause, and a little.
         "START_LIMIT_INTERVAL": str(4 * app.start_seconds + 30),
-        "WRITABLE": writable,
         "START_COMMAND": quoted(replacing_the_shell(app.start)),
         "MIGRATE_COMMAND": quoted(app.migrate or "true"),
     }
@@ -75,9 +79,10 @@ def _unfit(app: App) -> Iterator[str]:
     for key, pattern in UNQUOTED.items():
         if not re.fullmatch(pattern, value := getattr(app, key)):
             yield f"{key} is {value!r}, expected to match {pattern}"
-    for path in app.writable:
-        if not re.fullmatch(FOLDER, path):
-            yield f"writable names {path!r}, expected a folder of the application"
+    for key in ("writable", "migrate_writable", "mounts"):
+        for path in getattr(app, key):
+            if not re.fullmatch(FOLDER, path):
+                yield f"{key} names {path!r}, expected a folder of the application"
     for key in ("start", "migrate"):
         command = getattr(app, key)
         if "\0" in command or not re.search(ONE_LINE, command):
@@ -114,7 +119,10 @@ def units(app: App, root: Path = ROOT) -> dict[str, str]:
     for part in ITS_OWN:
         drop_ins = f"{app.name}{part}.service.d"
         found[f"{drop_ins}/hardening.conf"] = _rendered(PROTECTION[app.hardening], values, root)
-        found[f"{drop_ins}/writable.conf"] = _rendered("writable.conf", values, root)
+        binds = {**values, "BINDS": _binds(app, part)}
+        found[f"{drop_ins}/writable.conf"] = _rendered("writable.conf", binds, root)
+    if min(app.port, app.health_port) <= LAST_SYSTEM_PORT:
+        found[f"{app.name}.service.d/ports.conf"] = _rendered("ports.conf", values, root)
     return found
 
 

@@ -7,6 +7,7 @@ from spotkiln import tags as t
 from spotkiln.bake.app import App
 from spotkiln.bake.base import BaseSpec, base_variables
 from spotkiln.bake.builder import Machine
+from spotkiln.bake.folders import states
 from spotkiln.bake.image import ImageState
 from spotkiln.bake.infra import TRAFFIC_PORT, HealthCheck, Infra
 from spotkiln.bake.migrations import Migrations
@@ -29,7 +30,8 @@ def app_variables(app: App) -> dict[str, Any]:
         "app_environment": app.environment,
         "build_environment": app.build_environment,
         "build_command": app.build,
-        "writable": list(app.writable),
+        "writable": [*app.writable, *app.migrate_writable, *app.mounts],
+        "states": states(app),
     }
 
 

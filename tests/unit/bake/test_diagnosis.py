@@ -165,8 +165,8 @@ def test_a_console_tells_of_the_units_between_the_kernels_lines() -> None:
         "Debian GNU/Linux 12 shop ttyS0\n\n" + JOURNAL + "[   99.1] random: crng init done\n"
     )
     lines = journal_lines(console)
-    role, migrate, app = units_said("shop", lines)
-    assert (role.bad, app.bad) == (False, False)
+    role, folders, migrate, app = units_said("shop", lines)
+    assert (role.bad, folders.bad, app.bad) == (False, False, False)
     assert str(migrate) == "shop-migrate.service failed: its process ended with exit status 1"
 
 

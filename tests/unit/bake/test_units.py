@@ -18,19 +18,19 @@ needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
 )
 APP = "demo-web-app"
-PARTS = ["migrate", "hostname", "role", "console", "interruption"]
+PARTS = ["migrate", "hostname", "role", "folders", "console", "interruption"]
 SERVICES = [APP, *(f"{APP}-{part}" for part in PARTS)]
 
 
 WRITABLE = ("log", "tmp", "tmp/pids", ".next/cache")
 
 
-def render(folder: Path, **app: Any) -> Path:
+def render(target: Path, **app: Any) -> Path:
     """The units of an application, as files."""
     for name, text in units(settled(**{"writable": WRITABLE, **app})).items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    return folder
+        (target / name).parent.mkdir(exist_ok=True)
+        (target / name).write_text(text)
+    return target
 
 
 @pytest.fixture
@@ -257,19 +257,79 @@ def test_by_default_it_sees_processors_and_memory(folder: Path) -> None:
         )
 
 
+def binds(folder: Path, service: str) -> list[str]:
+    text = (folder / f"{service}.service.d" / "writable.conf").read_text()
+    return re.findall(r"^BindPaths=(.*)$", text, re.MULTILINE)
+
+
+STATE = f"/var/lib/{APP}"
+
+
 @pytest.mark.parametrize("service", [APP, f"{APP}-migrate"])
 def test_it_may_write_to_its_own_folders_alone(folder: Path, service: str) -> None:
-    found = read(folder / f"{service}.service.d" / "writable.conf")["Service"]["ReadWritePaths"]
-    assert found.split() == [
-        f"-/srv/{APP}/{path}" for path in ("log", "tmp", "tmp/pids", ".next/cache")
+    """They are in its state folder; one within another comes with that."""
+    assert binds(folder, service) == [
+        f"{STATE}/writable/{path}:/srv/{APP}/{path}" for path in (".next/cache", "log", "tmp")
     ]
+    unit = read(folder / f"{service}.service.d" / "writable.conf")["Unit"]
+    assert unit["Requires"] == unit["After"] == f"{APP}-folders.service"
+    made = read(folder / f"{APP}-folders.service")["Service"]["ExecStart"]
+    kinds = "writable/.next/cache writable/log writable/tmp"
+    assert made == f"/bin/bash /usr/local/lib/spotkiln/folders {STATE} /srv/{APP} {kinds}"
+
+
+def test_what_the_migration_alone_writes_is_its_own(tmp_path: Path) -> None:
+    """Also within a folder that all write to; what is theirs together is no one's own."""
+    by_migration = ("db", "tmp", "log/old", "storage/seed")
+    render(tmp_path, writable=("log", "tmp/pids"), migrate_writable=by_migration)
+    assert binds(tmp_path, APP) == [
+        f"{STATE}/writable/{path}:/srv/{APP}/{path}" for path in ("log", "tmp/pids")
+    ]
+    own = [f"{STATE}/migration/{path}:/srv/{APP}/{path}" for path in ("db", "storage/seed", "tmp")]
+    assert [one for one in binds(tmp_path, f"{APP}-migrate") if "/migration/" in one] == own
+    made = read(tmp_path / f"{APP}-folders.service")["Service"]["ExecStart"]
+    assert made.endswith(
+        " writable/log writable/tmp/pids migration/db migration/storage/seed migration/tmp"
+    )
+
+
+def test_one_in_a_folder_of_a_repository_has_its_folders_there(tmp_path: Path) -> None:
+    render(tmp_path, folder="apps/web", writable=("tmp",))
+    assert binds(tmp_path, APP) == [f"{STATE}/writable/tmp:/srv/{APP}/apps/web/tmp"]
+
+
+def test_one_that_writes_nowhere_has_no_folder(tmp_path: Path) -> None:
+    render(tmp_path, writable=())
+    assert binds(tmp_path, APP) == []
 
 
 @pytest.mark.parametrize(
+    ("ports", "allowed"),
+    [((80, 80), True), ((1023, 9000), True), ((8080, 81), True), ((1024, 1024), False)],
+)
+@needs_systemd
+def test_it_may_listen_below_1024_if_it_says_so(
+    tmp_path: Path, ports: tuple[int, int], *, allowed: bool
+) -> None:
+    """By one capability, for itself and not for its migration; its exposure stays low."""
+    render(tmp_path, port=ports[0], health_port=ports[1])
+    files = tmp_path.glob("*.d/ports.conf")
+    assert [one.parent.name for one in files] == [f"{APP}.service.d"] * allowed
+    if allowed:
+        right = read(tmp_path / f"{APP}.service.d" / "ports.conf")["Service"]
+        assert {*right.values()} == {"CAP_NET_BIND_SERVICE"}
+        assert {*right} == {"AmbientCapabilities", "CapabilityBoundingSet"}
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=29", "--no-pager"]
+    unit = str(tmp_path / f"{APP}.service")
+    assert subprocess.run([*command, unit], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("key", ["writable", "migrate_writable", "mounts"])
+@pytest.mark.parametrize(
     "value", ["/etc", "..", "tmp/../..", "a b/../c", "tmp/", "$HOME", "%h", "*"]
 )
-def test_no_other_folder_can_be_made_writable(value: str) -> None:
-    app = settled().model_copy(update={"writable": ("tmp", value)})
+def test_no_other_folder_can_be_made_writable(key: str, value: str) -> None:
+    app = settled().model_copy(update={key: ("tmp", value)})
     with pytest.raises(InputError, match="expected a folder of the application"):
         units(app)
 
