@@ -120,6 +120,12 @@ variable "commit" {
   description = "Id of the commit; written to REVISION in the application's folder."
 }
 
+variable "secrets_file" {
+  type        = string
+  default     = "/dev/null"
+  description = "File of the build's secrets, in memory, as spotkiln/bake/secrets.py writes it. Their values are in no variable: this file would be on a disk, and a script's variables stand on the builder's command line."
+}
+
 variable "units" {
   type        = string
   description = "Folder of the units and their scripts, named units, as spotkiln/bake/units.py writes it."
@@ -218,6 +224,12 @@ build {
   provisioner "file" {
     sources     = [var.app_archive, var.units]
     destination = "/tmp/"
+  }
+
+  # Into the builder's memory. app.sh takes it from there at once.
+  provisioner "file" {
+    source      = var.secrets_file
+    destination = "/dev/shm/spotkiln-secrets"
   }
 
   provisioner "shell" {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs one commit of an application with its units into the machine that becomes the image.
 # Runs as root, any number of times. Reads SPOTKILN_*, see app.pkr.hcl; *_BASE64 are decoded here.
-# Exits with 10 when the build command fails, 30 when the units are not valid.
+# Exits with 10 when the build command fails, 30 when the units are not valid. The build's secrets come
+# in a file in memory, as spotkiln/bake/secrets.py writes it.
 set -euo pipefail
 
 # As systemd gives it to the units, whatever this login's is.
@@ -18,6 +19,20 @@ mapfile -t units < <(cd "$SPOTKILN_UNITS/system" && find . -maxdepth 1 -type f -
 # Of a unit that something else starts, nothing is to be linked.
 mapfile -t enabled < <(cd "$SPOTKILN_UNITS/system" && grep --files-with-matches '^\[Install\]' "${units[@]}")
 readonly units enabled
+
+# From here on they are in variables of this shell and in the environment of the build: in no file,
+# and on no command line. `traces` is what they would be known by, a line each.
+take_secrets() {
+  local file=/dev/shm/spotkiln-secrets
+  # shellcheck disable=SC2064 # this very file
+  trap "rm -f '$file'" EXIT
+  secrets='' traces=''
+  if [[ -s $file ]]; then
+    # shellcheck disable=SC1090 # no file of ours
+    . "$file"
+  fi
+  rm -f "$file"
+}
 
 decode() {
   base64 --decode <<<"$1"
@@ -68,7 +83,8 @@ build() {
   # shellcheck disable=SC2016 # expanded by the inner shell
   (cd "$folder" && runuser -u "$user" -- env -i "HOME=$state" "PATH=$PATH" LANG=C.UTF-8 \
     bash -euo pipefail -c 'set -a; eval "$(cat <&3)"; set +a; exec 3<&-; eval "$1"' build \
-    "$(decode "$SPOTKILN_BUILD_BASE64")" 3< <(decode "$SPOTKILN_BUILD_ENVIRONMENT_BASE64"))
+    "$(decode "$SPOTKILN_BUILD_BASE64")" \
+    3< <(decode "$SPOTKILN_BUILD_ENVIRONMENT_BASE64" && printf '%s\n' "$secrets"))
 }
 
 # What the build command has left running would be cut off in the middle by the image, and keeps
@@ -77,6 +93,38 @@ build() {
 end_leftovers() {
   if (($(id -u "$user") >= 100)) && [[ $user != "${SUDO_USER:-}" ]]; then
     runuser -u "$user" -- bash -c 'kill -KILL -1' 2>/dev/null || true
+  fi
+}
+
+# Until end_leftovers what the build has left running may hold its output open.
+build_and_end() {
+  local code=0
+  build || code=$?
+  end_leftovers
+  return "$code"
+}
+
+# Passes on what the build says, without its secrets. Here, so that none leaves this machine.
+masked() {
+  LC_ALL=C sed --unbuffered --file=<(
+    # What a pattern reads as more than a character.
+    printf '%s\n' "$traces" | LC_ALL=C sed 's/[][\\.*^$\/]/\\&/g; s/.*/s\/&\/[secret]\/g/'
+  )
+}
+
+# A build that writes a secret down would leave it in the image: in its own folders or in another
+# that everybody may write to.
+refuse_traces() {
+  local found places=() place
+  for place in "$released" "$state" "$(getent passwd "$user" | cut -d: -f6)" /tmp /var/tmp; do
+    if [[ -d $place && $place != / ]]; then places+=("$place"); fi
+  done
+  # Once for all places: the patterns come through a pipe, which is read once.
+  found=$(grep --recursive --files-with-matches --fixed-strings --devices=skip --no-messages \
+    --file=<(printf '%s\n' "$traces") "${places[@]}" | sort -u || true)
+  if [[ -n $found ]]; then
+    echo "app: the build has left a secret of build.secrets in ${found//$'\n'/ }" >&2
+    return 1
   fi
 }
 
@@ -109,17 +157,24 @@ verify_units() {
   fi
 }
 
+take_secrets
 make_user
 unpack
 make_home
 write_environment
 make_writable
-build || {
-  end_leftovers
+if [[ -z $traces ]]; then
+  build_and_end || failed=$?
+else
+  build_and_end 2>&1 | masked || failed=$?
+fi
+if [[ -n ${failed:-} ]]; then
   echo "app: the build command failed; its own message is above" >&2
   exit "$DEPENDENCIES"
-}
-end_leftovers
+fi
+if [[ -n $traces ]]; then
+  refuse_traces || exit "$DEPENDENCIES"
+fi
 # The build may have cleared one away.
 make_writable
 fill_states

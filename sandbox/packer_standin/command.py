@@ -149,7 +149,7 @@ class _Build:
 
     def _upload(self) -> None:
         """Nothing is sent, but what is not there is missed as Packer misses it."""
-        for name in ("app_archive", "units"):
+        for name in ("app_archive", "units", "secrets_file"):
             path = self._template.text(name)
             if path and not Path(path).exists():
                 raise BuildError(f"Bad source '{path}': stat {path}: no such file or directory")

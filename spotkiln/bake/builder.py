@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from spotkiln.bake.secrets import PLACE, why_no_secrets
 from spotkiln.noun import Noun
 
 
@@ -72,6 +73,22 @@ class Builder(Noun):
 
 class BuildSettings(Builder):
     """The machine that bakes and tests."""
+
+    secrets: dict[str, str] = Field(
+        default={},
+        title="Build's secrets",
+        description="For a private package index: a variable's name, and where its value is: "
+        "ssm:/path, secret:name#key, or env:NAME of the worker. The build has the values, and "
+        "nothing else gets them.",
+        json_schema_extra={"additionalProperties": {"type": "string", "pattern": f"^{PLACE}$"}},
+    )
+
+    @field_validator("secrets")
+    @classmethod
+    def _places(cls, places: dict[str, str]) -> dict[str, str]:
+        if why := why_no_secrets(places):
+            raise ValueError(why)
+        return places
 
     @model_validator(mode="before")
     @classmethod

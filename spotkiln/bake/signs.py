@@ -8,11 +8,12 @@ import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
+from spotkiln.bake import private_index
 from spotkiln.bake.facts import Facts, Where
 
 # A sign's summary and its resolution.
 Words = tuple[str, str]
-Tell = Callable[[re.Match[str], Facts], Words]
+Tell = Callable[[re.Match[str], Facts], Words | None]
 
 SETTING = r"[A-Z][A-Z0-9_]{2,}"
 # A name in the middle of a sentence: without an underscore it may be no variable.
@@ -36,14 +37,17 @@ WARNING = re.compile(r"\bwarn(?:ing)?\b", re.IGNORECASE)
 
 
 class Sign:
-    """A cause that a line shows which one of the patterns is found in."""
+    """A cause that a line shows which one of the patterns is found in; `warned` if a warning shows
+    it too."""
 
-    def __init__(self, tell: Tell, *patterns: str) -> None:
+    def __init__(self, tell: Tell, *patterns: str, warned: bool = False) -> None:
         self._tell = tell
+        self._warned = warned
         self._pattern = re.compile("|".join(patterns))
 
     def read(self, line: str, facts: Facts) -> Words | None:
-        found = None if WARNING.search(line) else self._pattern.search(line)
+        told = self._warned or not WARNING.search(line)
+        found = self._pattern.search(line) if told else None
         return self._tell(found, facts) if found else None
 
 
@@ -195,6 +199,16 @@ def _unreachable(match: re.Match[str], facts: Facts) -> Words:
     )
 
 
+def _left_secret(match: re.Match[str], _: Facts) -> Words:
+    return (
+        f"the build leaves a secret of `build.secrets` in the image: {_caught(match)}",
+        (
+            "Let the tool read it from the environment (npm: ${NPM_TOKEN} in .npmrc), or let "
+            "`build` remove the file at its end"
+        ),
+    )
+
+
 def _tests_limit(_: re.Match[str], __: Facts) -> Words:
     return (
         "the set-up and the tests take longer than their limit",
@@ -205,6 +219,7 @@ def _tests_limit(_: re.Match[str], __: Facts) -> Words:
 PATH = r"['\"\u2018]?(/?[^\s'\"\u2018\u2019:,()]+)"
 
 SIGNS = (
+    Sign(_left_secret, r"^app: the build has left a secret of build\.secrets in (.+)$"),
     Sign(_tests_limit, r"^test: the limit of \d+ s \(test_seconds\) has ended them$"),
     Sign(
         _heap,
@@ -237,6 +252,13 @@ SIGNS = (
         r"attempt to write a readonly database",
         r"SQLite3::(?:ReadOnly|CantOpen)Exception",
         r"unable to open database file",
+    ),
+    Sign(
+        private_index.refused,
+        *private_index.NPM,
+        *private_index.BUNDLER,
+        *private_index.PYTHON,
+        *private_index.GIT,
     ),
     Sign(_django_key, r"The SECRET_KEY setting must not be empty"),
     Sign(_rails_key, r"RAILS_MASTER_KEY", r"MissingKeyError"),
@@ -327,4 +349,5 @@ SIGNS = (
         r"Error \d+ connecting to (\S+?)\.? ",
         r"Can't connect to (?:local )?(?:MySQL )?server (?:through socket|on) '([^']+)'",
     ),
+    Sign(private_index.refused, *private_index.WARNED, warned=True),
 )

@@ -99,10 +99,11 @@ class NewImage(Noun):
 
 
 def bake_variables(
-    machine: Machine, new: NewImage, source: Source, base: str, units: Path
+    machine: Machine, new: NewImage, source: Source, base: str, units: Path, secrets: Path
 ) -> dict[str, Any]:
     """Variables of packer/app.pkr.hcl. `base` is the id of the base image, `units` the folder of
-    what spotkiln/bake/units.py has written."""
+    what spotkiln/bake/units.py has written, `secrets` the file that spotkiln/bake/secrets.py keeps
+    in memory."""
     return {
         **machine.variables,
         **new.variables,
@@ -111,6 +112,7 @@ def bake_variables(
         "app_archive": str(source.archive),
         "commit": source.commit,
         "units": str(units),
+        "secrets_file": str(secrets),
     }
 
 

@@ -1,5 +1,6 @@
 """The steps that find, bake, test, promote and discard images."""
 
+import os
 import shutil
 
 from prefect import task
@@ -10,6 +11,7 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import reuse as reusing
 from spotkiln.aws.bake.builder import delete_group, delete_key_pair, open_access
 from spotkiln.aws.bake.discard import discard_release
+from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.keep import prune as pruning
 from spotkiln.aws.keep.promotion import write_down
 from spotkiln.aws.session import Aws, connect
@@ -21,6 +23,7 @@ from spotkiln.bake.junit import TestReport
 from spotkiln.bake.own import builder_name
 from spotkiln.bake.packer import artifact_of
 from spotkiln.bake.reuse import Reuse
+from spotkiln.bake.secrets import handed_over, in_memory
 from spotkiln.bake.units import write_files
 from spotkiln.bake.variables import NewImage, bake_variables, image_tags, test_variables
 from spotkiln.errors import InfrastructureError
@@ -79,9 +82,10 @@ def packer_build(job: Job) -> Image:
     if image_id is None:
         new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
         units = write_files(job.source.app, job.folder / "units")
-        variables = bake_variables(_machine(aws, job), new, job.source, job.infra.base.id, units)
-        timeout = job.spec.build.timeout_seconds
-        run = run_template("bake", "app.pkr.hcl", variables, folder, timeout)
+        build, base = job.spec.build, job.infra.base.id
+        with in_memory(handed_over(read_secrets(aws, build.secrets, os.environ))) as secrets:
+            variables = bake_variables(_machine(aws, job), new, job.source, base, units, secrets)
+            run = run_template("bake", "app.pkr.hcl", variables, folder, build.timeout_seconds)
         if run.exit_code != 0:
             raise bake_failure(run, job.spec.app.name)
         image_id = artifact_of(manifest)

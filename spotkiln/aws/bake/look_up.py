@@ -1,10 +1,12 @@
 """Looks up the infrastructure: whatever is wrong with it is found before money is spent."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
+from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.configuration import require_profile
 from spotkiln.bake.image import Image
@@ -25,6 +27,9 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     require_profile(spec.configuration, spec.infra.instance_profile)
     version = "" if image else "; Packer " + ".".join(map(str, find_packer()[1]))
     aws = connect(resolve_region(spec.infra.region))
+    if image is None:
+        # To see that they are there. They are read again when they are needed.
+        read_secrets(aws, spec.build.secrets, os.environ)
     infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build.instance_type, image)
     check_fit(spec.app, infra.target_group)
     find = partial(find_if_possible, say=say) if image else find_configuration

@@ -40,7 +40,9 @@ NEW = bake.NewImage(name="demo/1", tags=TAGS, manifest=Path("/runs/1/manifest.js
 
 def bake_variables(**app: Any) -> dict[str, Any]:
     source = nouns.source().model_copy(update={"app": nouns.settled(**app)})
-    return bake.bake_variables(MACHINE, NEW, source, "ami-base", Path("/runs/1/units"))
+    return bake.bake_variables(
+        MACHINE, NEW, source, "ami-base", Path("/runs/1/units"), Path("/proc/1/fd/3")
+    )
 
 
 def test_test_variables() -> None:
@@ -91,6 +93,7 @@ def test_bake_variables() -> None:
         "build_command": app.build,
         "writable": ["db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"],
         "states": ["writable/db", "writable/log", "writable/storage", "writable/tmp"],
+        "secrets_file": "/proc/1/fd/3",
         "units": "/runs/1/units",
     }
 

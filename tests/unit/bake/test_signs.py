@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from spotkiln.bake.diagnosis import diagnose
-from spotkiln.bake.facts import COMMAND, Facts, Where
+from spotkiln.bake.facts import COMMAND, Facts, Unit, Where
 
 SAID = yaml.safe_load(Path(__file__).with_name("said.yaml").read_text())
 
@@ -81,3 +81,27 @@ def test_the_line_to_change_is_that_of_the_machine(where: Where, setting: str, m
     assert setting in missing.resolution
     assert killed
     assert memory in killed.resolution
+
+
+NO_LOGIN = "Authentication is required for gems.example.com."
+
+
+@pytest.mark.parametrize(
+    ("where", "place"),
+    [(Where.BUILDER, "`build.secrets`"), (Where.TESTER, "`test_configuration`")],
+)
+def test_a_login_is_named_where_that_machine_finds_it(where: Where, place: str) -> None:
+    found = diagnose(Facts(app="shop", where=where, lines=((COMMAND, NO_LOGIN),)))
+    assert found
+    assert place in found.resolution
+
+
+def test_an_application_that_is_refused_by_what_it_calls_has_no_private_index() -> None:
+    """When it runs, it fetches no packages."""
+    line = "401 Client Error: Unauthorized for url: https://api.example.com/v1/orders"
+    unit = Unit(name="shop.service", state="failed", result="exit-code")
+    for where in (Where.TESTER, Where.SERVER):
+        facts = Facts(app="shop", where=where, units=(unit,), lines=(("shop", line),))
+        found = diagnose(facts)
+        assert found is None or "index" not in str(found)
+        assert found is None or "who asks" not in str(found)
