@@ -11,23 +11,22 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from examples import repositories
 from rehearsal.account import ensure_base_image, left_behind, serving, start_sandbox
-from rehearsal.prefect_local import LocalPrefect, kept_secret
+from rehearsal.load import Plan
+from rehearsal.prefect_local import BUILD, LocalPrefect, kept_secret
 from rehearsal.runs import Runs
+from rehearsal.traffic import load
 from sandbox.client import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = repositories.BUILD
 DEPLOYMENT = "release/demo-web-app"
 RATE = 54.0
 PASSWORD = BUILD / "demo-password"
@@ -56,21 +55,6 @@ PLAN = [
 
 def log(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - this is what the demo is for
-
-
-@contextmanager
-def load(address: str, out: Path) -> Iterator[None]:
-    """A steady load for as long as the block runs."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "rehearsal.load", address, str(out), "--rate", str(RATE)],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        child.send_signal(signal.SIGTERM)
-        child.wait(60)
 
 
 def parameters(ref: str, healthy_after: float) -> dict[str, Any]:
@@ -154,6 +138,7 @@ def perform(runs: Runs, box: Sandbox, commits: dict[str, str]) -> dict[str, Any]
     tally = BUILD / "load.json"
     tally.unlink(missing_ok=True)
     address = box.load_balancer("website")
+    plan = Plan(address, {"/": 200}, rate=RATE, with_assets=False, revision=True)
     log(f"\n  {'ref':<6}{'outcome':<13}{'time':>8}")
     with ExitStack() as under_load:
         for expected in PLAN:
@@ -164,7 +149,7 @@ def perform(runs: Runs, box: Sandbox, commits: dict[str, str]) -> dict[str, Any]
             show(expected, rows[-1])
             if len(rows) == 1:
                 log(f"        from now on {RATE:.0f} requests a second to {address}")
-                under_load.enter_context(load(address, tally))
+                under_load.enter_context(load(plan, tally))
         time.sleep(1)
     seen = json.loads(tally.read_text())
     return {
@@ -226,7 +211,7 @@ def main() -> int:
         for problem in problems:
             log(f"  NOT AS EXPECTED: {problem}")
         for failure in tally["failures"][:10]:
-            log(f"    {failure}")
+            log(f"    {failure['at']} s: {failure['problem']}")
         if options.machines == "simulated":
             log(
                 "  not real here: the machines (simulated, nothing was booted) and Packer (a "

@@ -5,9 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from rehearsal.prefect_local import BUILD
+
 ROOT = Path(__file__).resolve().parent.parent
-# Two demos at once need a folder each.
-BUILD = Path(os.environ.get("SPOTKILN_BUILD") or ROOT / "build")
 DEMO = BUILD / "demo-web-app"
 DICE = BUILD / "dice"
 # The same files always give the same commit, whatever the user's own settings are.

@@ -17,10 +17,9 @@ from pathlib import Path
 
 from examples import repositories
 from rehearsal.account import ensure_base_image, start_sandbox
-from rehearsal.prefect_local import LocalPrefect, free_port, kept_secret
+from rehearsal.prefect_local import BUILD, LocalPrefect, free_port, kept_secret
 from sandbox.client import Sandbox
 
-BUILD = repositories.BUILD
 SERVER_PORT, RECEIVER_PORT = 4200, 4180
 RECEIVER = "SPOTKILN_RECEIVER_"
 GROUPS = ("website", "dice")

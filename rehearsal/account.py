@@ -66,13 +66,16 @@ def base_key() -> str:
     return digest_of_files(ROOT, BASE_FILES)
 
 
-def start_sandbox(directory: Path, machines: str) -> Sandbox:
-    """With a target group for each example application, and the base image if one was kept."""
+def start_sandbox(
+    directory: Path, machines: str, target_groups: list[dict[str, Any]] = TARGET_GROUPS
+) -> Sandbox:
+    """With these target groups, those of the examples if none are named, and with the base image if
+    one was kept."""
     return Sandbox.start(
         directory,
         machines=machines,
         speed=SIMULATED_SPEED if machines == "simulated" else 1.0,
-        account={"target_groups": TARGET_GROUPS},
+        account={"target_groups": target_groups},
         kept=(base_key(),),
     )
 

@@ -24,6 +24,8 @@ import yaml
 from spotkiln.cli.server import AUTH_STRING, guarded
 
 ROOT = Path(__file__).resolve().parent.parent
+# Two demos at once need a folder each.
+BUILD = Path(os.environ.get("SPOTKILN_BUILD") or ROOT / "build")
 POOL = "spotkiln"
 TRIES = 10
 # An empty database, its tables made: making them is most of what a first start takes.

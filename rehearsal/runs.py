@@ -63,6 +63,12 @@ class Runs:
         )
         return [task for task in found if task.get("start_time")]
 
+    def last_lines(self, run: str, count: int = 5) -> str:
+        """Of what the run has logged."""
+        asked = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_DESC", "limit": count}
+        found = self._post("/logs/filter", asked)
+        return "\n".join(str(one["message"]) for one in reversed(found))
+
     def artifacts(self, key: str) -> list[dict[str, Any]]:
         """All artifacts of a key, newest first."""
         found = self._post("/artifacts/filter", {"artifacts": {"key": {"any_": [key]}}})
@@ -78,7 +84,7 @@ class Runs:
         kind, message = self.state(run)
         return {
             "outcome": "failed",
-            "cause": f"the run left no release page: {kind} {message}",
+            "cause": f"the run left no release page: {kind} {message}\n{self.last_lines(run)}",
             "seconds": 0.0,
             "image": "",
             "fleet": "",

@@ -18,8 +18,9 @@ import httpx
 import pytest
 
 from examples import repositories
-from examples.repositories import BUILD, ROOT
+from examples.repositories import ROOT
 from rehearsal.account import ensure_base_image, start_sandbox
+from rehearsal.prefect_local import BUILD
 from rehearsal.runs import Runs
 from sandbox.client import Sandbox, SandboxError
 from tests.demo.test_demo import docker_answers
