@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cyclopts import App, Group
 
 from spotkiln import __version__
-from spotkiln.cli.commands import describing, looking, releasing, serving
+from spotkiln.cli.commands import describing, looking, rehearsing, releasing, serving
 from spotkiln.cli.ending import exit_code
 
 app = App(
@@ -45,7 +45,7 @@ for group, commands in {
         looking.open_,
         looking.doctor,
     ),
-    DESCRIBE: (describing.init, describing.check),
+    DESCRIBE: (describing.init, describing.check, rehearsing.rehearse),
     SERVE: (
         serving.server,
         serving.worker,

@@ -1,0 +1,76 @@
+"""python -m rehearsal ASKED: what `spotkiln rehearse` becomes; ASKED is its options as JSON.
+
+Ends with 0 if no scene failed, 1 if one did, 2 for bad input.
+"""
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+from rehearsal import asked as asking
+from rehearsal.advice import advise
+from rehearsal.asked import Asked, Subject
+from rehearsal.leash import leash
+from rehearsal.page import page, rows, summary, veiled
+from rehearsal.prefect_local import BUILD
+from rehearsal.rehearse import rehearse
+from rehearsal.seen import Seen
+from sandbox.client import SandboxError
+from spotkiln.cli.output import Exit, columns, show, tell
+from spotkiln.errors import InputError, SpotkilnError
+
+FOLDER = ".spotkiln"
+FILE = "rehearsal.md"
+
+
+def _place_for_page(asked: Asked, subject: Subject) -> Path:
+    """Beside the settings, in a folder that git is told to leave alone."""
+    if asked.page is not None:
+        return asked.page
+    folder = subject.place.path / FOLDER
+    folder.mkdir(exist_ok=True)
+    ignored = folder / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("*\n")
+    return folder / FILE
+
+
+def _tell(asked: Asked, seen: Seen, file: Path, hidden: list[str]) -> None:
+    file.write_text(veiled(page(seen), hidden))
+    clear = partial(veiled, values=hidden)
+    told = [tuple(clear(cell) for cell in row) for row in rows(seen)]
+    found = advise(seen)
+    changes = "\n".join(
+        f"  {clear(one.why)}" + (f"\n      {one.file}: {one.lines}" if one.lines else "")
+        for one in found
+    )
+    table = columns(["SCENE", "END", "TIME", "FAILED REQUESTS", ""], told)
+    advice = f"\nwhat to change:\n{changes}" if found else "\nnothing to change was found"
+    end = f"\n{clear(summary(seen))}\npage: {file}"
+    plain = [one.model_dump(mode="json") for one in found]
+    text = json.dumps({**seen.model_dump(mode="json"), "advice": plain, "page": str(file)})
+    show(json.loads(clear(text)), "", table, advice, end, as_json=asked.as_json)
+
+
+def main(arguments: list[str]) -> int:
+    asked = Asked.model_validate_json(arguments[0])
+    say = partial(tell, aside=asked.as_json)
+    try:
+        subject = asking.read(asked)
+        asking.require_machines(asked.machines)
+        with leash(asking.home_of(subject.place.path, BUILD)):
+            home = asking.home_of(subject.place.path, BUILD)
+            seen, hidden = rehearse(asked, subject, home, say)
+    except InputError as error:
+        tell(f"spotkiln: {error}", aside=True)
+        return Exit.USAGE
+    except (SpotkilnError, SandboxError, RuntimeError) as error:
+        tell(f"spotkiln: the rehearsal broke off: {error}", aside=True)
+        return Exit.FAILED
+    _tell(asked, seen, _place_for_page(asked, subject), hidden)
+    return Exit.FAILED if seen.failed else Exit.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,125 @@
+"""Asked: what is rehearsed, as the command hands it over, and what is found there."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from rehearsal import services, settings
+from rehearsal.prefect_local import ROOT
+from spotkiln.bake.app import AppSpec
+from spotkiln.bake.inside import look_inside
+from spotkiln.bake.place import Place, look_at
+from spotkiln.bake.precedence import Settled, settle
+from spotkiln.errors import InputError
+from spotkiln.noun import Noun
+
+LONGEST_NAME = 24
+
+
+class Kind(StrEnum):
+    """Of machines."""
+
+    DOCKER = "docker"
+    SIMULATED = "simulated"
+
+
+class Asked(Noun):
+    """`rate` is in visits a second. What is empty has a default."""
+
+    path: Path = Path()
+    env_file: Path | None = None
+    services: tuple[str, ...] = ()
+    machines: Kind = Kind.DOCKER
+    rate: float = 5.0
+    page: Path | None = None
+    as_json: bool = False
+
+
+class Subject(Noun):
+    """The application: where it lies, how it is released, its settings and the services that it is
+    given."""
+
+    place: Place
+    settled: Settled
+    kind: str
+    settings: dict[str, str]
+    services: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.settled.app.name
+
+
+def name_of(folder: Path) -> str:
+    """What an application in that folder is called: as AWS takes it everywhere."""
+    name = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:LONGEST_NAME].strip("-")
+    return name if re.match(r"[a-z]", name) else f"app-{name}".strip("-")
+
+
+def home_of(path: Path, build: Path) -> Path:
+    """Always the same one of a folder, so that what a killed rehearsal left is found."""
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    return build / "rehearsals" / f"{name_of(path)}-{digest}"
+
+
+def read(asked: Asked) -> Subject:
+    """
+    Raises:
+        InputError: what is missing or wrong, before anything is started.
+    """
+    place = look_at(asked.path)
+    if not (place.top / ".git").exists():
+        raise InputError(
+            f"expected a git working tree, got {asked.path}: a release is of a commit. `git init` "
+            "there, or name another folder"
+        )
+    inside = look_inside(place.path, place.names, place.prefix)
+    try:
+        spec = AppSpec(name=name_of(place.path), repository=".", folder=place.folder)
+    except ValidationError as error:
+        raise InputError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+    settled = settle(spec, inside.description, inside.detected)
+    wanted = (*asked.services, *(getattr(settled.app, "test_services", None) or ()))
+    services.require_known(wanted)
+    if not 0 < asked.rate <= 1000:
+        raise InputError(f"expected a rate above 0 and up to 1000, got {asked.rate}")
+    return Subject(
+        place=place,
+        settled=settled,
+        kind=inside.detected.kind,
+        settings=settings.read(asked.env_file, place.path),
+        services=tuple(dict.fromkeys(wanted)),
+    )
+
+
+def require_machines(kind: Kind) -> None:
+    """
+    Raises:
+        InputError: there is no Docker or no Packer, or no sandbox in this installation.
+    """
+    if not (ROOT / "sandbox").is_dir():
+        raise InputError(
+            f"this installation ({ROOT}) has no sandbox: a rehearsal needs a clone of Spotkiln's "
+            "repository"
+        )
+    if kind is Kind.SIMULATED:
+        return
+    missing = [one for one in ("docker", "packer") if shutil.which(one) is None]
+    if (
+        not missing
+        and subprocess.run(
+            ["docker", "info"], capture_output=True, timeout=60, check=False
+        ).returncode
+    ):
+        missing = ["a Docker that answers"]
+    if missing:
+        raise InputError(
+            f"real machines need {' and '.join(missing)}: `scripts/setup.sh docker dockerd "
+            f"debootstrap iptables ip packer` in {ROOT} installs and starts them; or take "
+            "`--machines simulated`, which boots nothing"
+        )

@@ -1,0 +1,108 @@
+"""Leash: whatever way a rehearsal ends, nothing of it stays; what a killed one left, the next one
+of the same home removes."""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rehearsal.prefect_local import ROOT
+from spotkiln.errors import InputError
+
+# In the environment of every process that a rehearsal starts, and of all that those start.
+MARK = "SPOTKILN_REHEARSAL"
+DOWN_SECONDS = 120
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def marked(environment: bytes, home: Path) -> bool:
+    """Whether a process with that environment, as /proc tells it, belongs to the home."""
+    return f"{MARK}={home}".encode() in environment.split(b"\0")
+
+
+def _end_processes(home: Path) -> None:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int(process.name) != os.getpid() and marked(
+                (process / "environ").read_bytes(), home
+            ):
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def clear(home: Path) -> None:
+    """Remove all that a rehearsal of this home has left: processes, machines, files."""
+    _end_processes(home)
+    sandbox = home / "sandbox"
+    if sandbox.exists():
+        done = subprocess.run(
+            [sys.executable, "-m", "sandbox", "down", "--dir", str(sandbox)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DOWN_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            # The folder says what is still to be removed: it stays for the next one.
+            raise RuntimeError(f"the sandbox in {sandbox} did not end: {done.stderr.strip()}")
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One at a time of a home. The system lets go of the lock when the process ends."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    lock = home.with_suffix(".lock")
+    while True:
+        with lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"a rehearsal of this application runs already ({home}): wait for its end, or "
+                    "press Ctrl-C there"
+                ) from None
+            # The one before may have removed the very file that was opened.
+            if not lock.exists() or os.fstat(file.fileno()).st_ino != lock.stat().st_ino:
+                continue
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
+
+
+def _end(number: int, _: object) -> None:
+    """Once: the way out has bounds of its own, and must not be cut off half-way."""
+    _be_deaf()
+    raise SystemExit(128 + number)
+
+
+def _be_deaf() -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def leash(home: Path) -> Iterator[None]:
+    """For as long as the block runs. Ctrl-C, SIGTERM and SIGHUP end it once; while it is cleaned up
+    they are not heard."""
+    with _alone(home):
+        clear(home)
+        os.environ[MARK] = str(home)
+        before = {number: signal.signal(number, _end) for number in SIGNALS}
+        try:
+            home.mkdir(mode=0o700)
+            yield
+        finally:
+            _be_deaf()
+            clear(home)
+            del os.environ[MARK]
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,132 @@
+"""Services: what an application needs beside it, each on a machine of its own in the sandbox's
+network, with a password that lives as long as the rehearsal."""
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from rehearsal.account import client, every
+from rehearsal.machine import Machines
+from sandbox.client import Sandbox
+from spotkiln.errors import InputError
+from spotkiln.noun import Noun
+
+START_SECONDS = 420
+
+# Read from its first lines on: the password is no argument, so no process list has it.
+POSTGRESQL = """
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends postgresql >/dev/null
+folder=$(echo /etc/postgresql/*/main)
+echo "listen_addresses = '*'" >"$folder/conf.d/rehearsal.conf"
+echo "host all all samenet scram-sha-256" >>"$folder/pg_hba.conf"
+systemctl restart postgresql
+runuser -u postgres -- psql -q -v ON_ERROR_STOP=1 <<SQL
+CREATE ROLE app LOGIN CREATEDB PASSWORD '$password';
+CREATE DATABASE app OWNER app;
+SQL
+"""
+REDIS = """
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends redis-server >/dev/null
+systemctl --quiet disable --now redis-server || true
+printf 'bind 0.0.0.0\\nrequirepass %s\\n' "$password" >>/etc/redis/redis.conf
+# Debian's unit asks for more of a kernel than a container has.
+cat >/etc/systemd/system/rehearsal-redis.service <<UNIT
+[Service]
+User=redis
+RuntimeDirectory=redis
+ExecStart=/usr/bin/redis-server /etc/redis/redis.conf --daemonize no --supervised no
+Restart=no
+UNIT
+systemctl daemon-reload
+systemctl start rehearsal-redis
+"""
+
+
+class Kind(Noun):
+    """How a service is set up, the unit that runs it, and where an application finds it."""
+
+    setup: str
+    unit: str
+    variable: str
+    address: str
+
+
+KINDS = {
+    "postgresql": Kind(
+        setup=POSTGRESQL,
+        unit="postgresql.service",
+        variable="DATABASE_URL",
+        address="postgresql://app:{password}@{host}:5432/app",
+    ),
+    "redis": Kind(
+        setup=REDIS,
+        unit="rehearsal-redis.service",
+        variable="REDIS_URL",
+        address="redis://:{password}@{host}:6379/0",
+    ),
+}
+
+
+def require_known(names: Sequence[str]) -> None:
+    """
+    Raises:
+        InputError: one cannot be started.
+    """
+    if unknown := sorted(set(names) - KINDS.keys()):
+        raise InputError(
+            f"no service {', '.join(unknown)}; there are: {', '.join(KINDS)}. Name one of these, "
+            "or give the address of one that runs already in the settings' file"
+        )
+
+
+class Service(Noun):
+    """One that runs."""
+
+    name: str
+    instance: str
+    host: str
+    password: str
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.name]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        where = self.kind.address.format(password=self.password, host=self.host)
+        return {self.kind.variable: where}
+
+
+def start(box: Sandbox, machines: Machines, name: str, say: Callable[[str], None]) -> Service:
+    """It ends with the sandbox."""
+    say(f"setting up {name} on a machine of its own ...")
+    ec2 = client(box, "ec2")
+    found = every(
+        ec2, "describe_images", "Images[]", Filters=[{"Name": "name", "Values": ["debian-12-*"]}]
+    )
+    made = ec2.run_instances(
+        ImageId=found[0]["ImageId"],
+        InstanceType="t3.small",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": f"rehearsal {name}"}]}
+        ],
+    )
+    instance = made["Instances"][0]["InstanceId"]
+    ec2.get_waiter("instance_running").wait(
+        InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+    described = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    password = secrets.token_hex(16)
+    setup = f"set -euo pipefail\npassword={password}\n{KINDS[name].setup}"
+    machines.run(instance, setup, seconds=START_SECONDS)
+    return Service(
+        name=name, instance=instance, host=described["PrivateIpAddress"], password=password
+    )
+
+
+def switch(machines: Machines, service: Service, how: str) -> None:
+    """`stop` or `start` it: with the first all that are connected to it are cut off."""
+    machines.run(service.instance, f"systemctl {how} {service.kind.unit}\n")

@@ -1,0 +1,110 @@
+"""However a rehearsal ends, nothing of it stays."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rehearsal.leash import MARK, clear, leash, marked
+from rehearsal.prefect_local import ROOT
+from spotkiln.errors import InputError
+
+# A rehearsal that has begun, with a process of its own that listens to nothing.
+PROGRAM = """
+import subprocess, sys, time
+from pathlib import Path
+from rehearsal.leash import leash
+home = Path(sys.argv[1])
+with leash(home):
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    (home / "child").write_text(str(child.pid))
+    Path(sys.argv[2]).write_text(str(child.pid))
+    time.sleep(600)
+"""
+PATIENCE_SECONDS = 20
+
+
+def begin(home: Path, told: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """It, and the id of its child."""
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(home), str(told)], cwd=ROOT)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (told.exists() and told.read_text()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return process, int(told.read_text())
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while lives(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not lives(pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_and_all_that_it_started(tmp_path: Path, number: signal.Signals) -> None:
+    home = tmp_path / "all" / "home"
+    process, child = begin(home, tmp_path / "told")
+    process.send_signal(number)
+    assert process.wait(PATIENCE_SECONDS) == 128 + number
+    assert gone(child)
+    assert list(home.parent.iterdir()) == []
+
+
+def test_what_a_killed_one_left_the_next_one_removes(tmp_path: Path) -> None:
+    home = tmp_path / "all" / "home"
+    process, child = begin(home, tmp_path / "told")
+    process.kill()
+    process.wait(PATIENCE_SECONDS)
+    assert lives(child)
+    assert home.exists()
+    before = signal.getsignal(signal.SIGINT)
+    with leash(home):
+        assert gone(child)
+        assert list(home.iterdir()) == []
+    assert signal.getsignal(signal.SIGINT) is before
+    assert list(home.parent.iterdir()) == []
+
+
+def test_two_at_once_of_the_same_home_are_refused(tmp_path: Path) -> None:
+    home = tmp_path / "all" / "home"
+    process, child = begin(home, tmp_path / "told")
+    with pytest.raises(InputError, match="runs already"), leash(home):
+        pass
+    assert lives(child)
+    process.terminate()
+    process.wait(PATIENCE_SECONDS)
+
+
+def test_an_error_leaves_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "all" / "home"
+    with pytest.raises(ValueError, match="broken"), leash(home):
+        raise ValueError("broken")
+    assert list(home.parent.iterdir()) == []
+    assert MARK not in os.environ
+
+
+def test_only_processes_of_this_home_are_its_own(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    mine = f"A=1\0{MARK}={home}\0B=2\0".encode()
+    assert marked(mine, home)
+    assert not marked(mine, tmp_path / "hom")
+    assert not marked(mine, tmp_path / "home-2")
+    assert not marked(b"", home)
+    other = subprocess.Popen(["sleep", "600"], env={MARK: f"{home}-2"})
+    clear(home)
+    assert other.poll() is None
+    other.kill()
+    other.wait()
