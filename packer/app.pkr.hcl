@@ -156,13 +156,13 @@ variable "build_command" {
 
 variable "writable" {
   type        = list(string)
-  default     = []
+  default     = ["log", "storage", "tmp", "tmp/cache", "tmp/pids"]
   description = "Folders below the application's that it or its migration writes to when it runs; made where they are missing."
 }
 
 variable "states" {
   type        = list(string)
-  default     = []
+  default     = ["writable/log", "writable/storage", "writable/tmp"]
   description = "Where these are in its state folder, without those that are in others: writable/tmp, migration/db."
 }
 

@@ -95,6 +95,24 @@ variable "app_user" {
   description = "System user that the application and its tests run as."
 }
 
+variable "protocol" {
+  type        = string
+  default     = "http"
+  description = "Protocol of the target group's requests: http or https."
+}
+
+variable "port" {
+  type        = number
+  default     = 3000
+  description = "Port of the target group's requests."
+}
+
+variable "smoke" {
+  type        = list(string)
+  default     = ["/"]
+  description = "Paths that are asked for before the tests run; none may be answered with 500 or more, or not at all."
+}
+
 variable "health_protocol" {
   type        = string
   default     = "http"
@@ -226,6 +244,8 @@ build {
       "SPOTKILN_APP=${var.app_name}",
       "SPOTKILN_USER=${var.app_user}",
       "SPOTKILN_FOLDER=${var.app_folder}",
+      "SPOTKILN_PROTOCOL=${var.protocol}",
+      "SPOTKILN_PORT=${var.port}",
       "SPOTKILN_HEALTH_PROTOCOL=${var.health_protocol}",
       "SPOTKILN_HEALTH_PORT=${var.health_port}",
       "SPOTKILN_HEALTH_MATCHER=${var.health_matcher}",
@@ -235,6 +255,7 @@ build {
       "SPOTKILN_START_SECONDS=${var.start_seconds}",
       "SPOTKILN_TEST_SECONDS=${var.test_seconds}",
       "SPOTKILN_HEALTH_PATH_BASE64=${base64encode(var.health_path)}",
+      "SPOTKILN_SMOKE_BASE64=${base64encode(join("\n", var.smoke))}",
       "SPOTKILN_ENVIRONMENT_BASE64=${base64encode(join("", local.environment))}",
       "SPOTKILN_SETUP_BASE64=${base64encode(var.test_setup_command)}",
       "SPOTKILN_TEST_BASE64=${base64encode(var.test_command)}",

@@ -3,8 +3,8 @@
 # check, then runs the tests in a copy of its folder. Runs as root. Reads SPOTKILN_*, see
 # test.pkr.hcl. Leaves junit.xml, test.log, journal.log, facts and exit-code in SPOTKILN_REPORT and
 # exits with 0 whatever they say, so that they can be fetched. exit-code: 0 passed, 10 the tests'
-# dependencies could not be installed, 20 tests failed, 30 the unit did not answer; only then facts
-# has what spotkiln/bake/facts.py reads.
+# dependencies could not be installed, 20 tests failed, 30 the unit did not answer, or one of its
+# pages does not work; only then facts has what spotkiln/bake/facts.py reads.
 set -euo pipefail
 
 # As systemd gives it to the units, whatever this login's is.
@@ -17,6 +17,8 @@ readonly units=("$app-role.service" "$app-folders.service" "$app-migrate.service
 # What finding out its role may take before the migration begins (systemd/app-role.service), and how
 # many lines are shown of units that do not serve.
 readonly BOOT_SECONDS=600 LINES=40
+# How long a load balancer waits for a page, unless it was told otherwise.
+readonly PAGE_SECONDS=60
 # What comes home is bounded, whatever the tests write: their report (spotkiln/bake/junit.py refuses a
 # larger one), the end of each log, and what is shown while they run.
 readonly REPORT_BYTES=$((32 * 1024 * 1024)) LOG_BYTES=$((8 * 1024 * 1024))
@@ -48,12 +50,12 @@ ask_metadata() {
     --retry 10 --retry-delay 1 --retry-max-time 25 --retry-all-errors "$@"
 }
 
-# What the health check is answered, as NAME=VALUE. As a load balancer asks: the machine's address
-# is the Host, no redirect is followed, no certificate is checked.
-ask_health() {
-  echo "url=$1"
-  curl --silent --insecure --globoff --noproxy '*' --output /dev/null --max-time "$SPOTKILN_HEALTH_ANSWER_SECONDS" \
-    --user-agent ELB-HealthChecker/2.0 "$1" \
+# ask SECONDS URL: what is answered, as NAME=VALUE. As a load balancer asks: the machine's address is
+# the Host, no redirect is followed, no certificate is checked.
+ask() {
+  echo "url=$2"
+  curl --silent --insecure --globoff --noproxy '*' --output /dev/null --max-time "$1" \
+    --user-agent ELB-HealthChecker/2.0 "$2" \
     --write-out 'status=%{http_code}\nlocation=%{redirect_url}\ntrouble=%{errormsg}\n' || true
 }
 
@@ -107,7 +109,7 @@ prepared() {
 # Keeps the last answer that had a status: an application that is restarted answers none meanwhile.
 answers() {
   local answer status
-  answer=$(ask_health "$url")
+  answer=$(ask "$SPOTKILN_HEALTH_ANSWER_SECONDS" "$url")
   status=$(sed --quiet 's/^status=//p' <<<"$answer")
   if [[ ${status:-000} != 000 ]] || ! grep --quiet --no-messages '^status=[1-9]' "$report/answer"; then
     printf '%s\n' "$answer" >"$report/answer"
@@ -131,6 +133,45 @@ wait_for_unit() {
   return 1
 }
 
+# Each of the pages once, while the application runs under its unit as it will on a server.
+ask_pages() {
+  local path url answer status location good=0
+  while IFS= read -r path; do
+    [[ -n $path ]] || continue
+    url=$SPOTKILN_PROTOCOL://$address:$SPOTKILN_PORT$path
+    answer=$(ask "$PAGE_SECONDS" "$url")
+    status=$((10#$(sed --quiet 's/^status=//p' <<<"$answer")))
+    location=$(sed --quiet 's/^location=//p' <<<"$answer")
+    if ((status == 0)); then
+      echo "test: $path was not answered ($(sed --quiet 's/^trouble=//p' <<<"$answer"))"
+    else
+      echo "test: $path was answered with $status${location:+, a redirect to $location, which was not followed}"
+    fi
+    if ((status == 0 || status >= 500)); then
+      printf '%s\n\n' "$answer" >>"$report/broken"
+      good=1
+    fi
+  done < <(decode "$SPOTKILN_SMOKE_BASE64" && echo)
+  tell_refused
+  ((good == 0)) || write_facts
+  return "$good"
+}
+
+# What it was not allowed to write fails no page if it goes on without.
+tell_refused() {
+  { journalctl --boot --no-pager --output=cat --unit="$app.service"; logged; } 2>/dev/null |
+    grep --max-count=3 --extended-regexp 'EROFS|[Rr]ead-only file system|readonly database' |
+    sed 's/^/test: it may not write everywhere: /' || true
+}
+
+# The end of what it writes to log files, not to its standard output.
+logged() {
+  local file
+  for file in /var/lib/"$app"/writable/{log,logs}/*.log; do
+    [[ ! -f $file ]] || tail --lines=200 "$file"
+  done
+}
+
 # What decides why it does not serve.
 write_facts() {
   {
@@ -143,6 +184,11 @@ write_facts() {
     id --user "$user"
     echo '[answer]'
     cat "$report/answer"
+    echo '[broken]'
+    [[ ! -f $report/broken ]] || cat "$report/broken"
+    # A line of a file must not look like one of these.
+    echo '[logs]'
+    logged | sed 's/^/ /'
   } >"$report/facts" 2>/dev/null || true
 }
 
@@ -191,7 +237,7 @@ run_tests() {
 }
 
 judge() {
-  wait_for_unit || return "$UNIT"
+  wait_for_unit && ask_pages || return "$UNIT"
   run_tests
 }
 

@@ -13,6 +13,8 @@ from spotkiln.noun import Noun
 
 LINES_SHOWN = 25
 DETAIL_CHARACTERS = 300
+# What a page of the smoke test may be answered with, written as a matcher.
+BELOW_500 = "100-499"
 REDIRECTS = {301, 302, 303, 307, 308}
 # Of bash and of systemd's own set-up of a process (systemd.exec(5)).
 NOT_EXECUTABLE, NOT_FOUND, NO_EXEC = 126, 127, 203
@@ -48,7 +50,8 @@ def account(facts: Facts) -> str:
     """What is known in one paragraph: the unit that keeps it from serving, and the cause."""
     unit, found = facts.unit, diagnose(facts)
     parts = [str(unit)] if unit else []
-    if facts.answer.url and (not unit or facts.answer.status):
+    parts += [_asked(page, BELOW_500) for page in facts.broken]
+    if facts.answer.url and not facts.broken and (not unit or facts.answer.status):
         parts.append(_asked(facts.answer, facts.expected))
     text = "; ".join(parts) or "nothing was seen of it"
     return f"{text}. Cause: {found.beside(text)}" if found else text
@@ -187,7 +190,8 @@ def _never_told(facts: Facts) -> Diagnosis | None:
 def _listens_elsewhere(facts: Facts) -> Diagnosis | None:
     if facts.answer.status or not facts.listeners:
         return None
-    here = [one for one in facts.listeners if one.port == facts.port]
+    asked = facts.health_port or facts.port
+    here = [one for one in facts.listeners if one.port == asked]
     if any(not one.local for one in here):
         return None
     if here:
@@ -198,11 +202,13 @@ def _listens_elsewhere(facts: Facts) -> Diagnosis | None:
             "start command's option for it (--host, --bind, -b) or its HOST setting",
         )
     seen = sorted(set(map(str, facts.listeners)))
+    own = "$PORT, which is " if asked == facts.port else ""
+    key, group = ("port", "port") if own else ("health_port", "health check's port")
     return Diagnosis(
-        summary=f"it listens at another port than {facts.port}",
+        summary=f"it listens at another port than {asked}",
         detail=", ".join(seen[:5]),
-        resolution=f"Let it listen at $PORT, which is {facts.port}, or change `port` and the "
-        "target group's port to its own",
+        resolution=f"Let it listen at {own}{asked}, or change `{key}` and the target group's "
+        f"{group} to its own",
     )
 
 
@@ -279,6 +285,17 @@ def _ended(facts: Facts) -> Diagnosis | None:
     return None
 
 
+def _broken_page(facts: Facts) -> Diagnosis | None:
+    if not facts.broken:
+        return None
+    return Diagnosis(
+        summary="its unit serves, and this page fails under it",
+        resolution="Its last lines may tell why. Its own folder is read-only but for `writable`, "
+        "and on the machine that tests `test_environment` is all that it has. A page that cannot "
+        "work there may be left out of `smoke`",
+    )
+
+
 CAUSES: tuple[Callable[[Facts], Diagnosis | None], ...] = (
     _out_of_memory,
     _redirected,
@@ -290,4 +307,5 @@ CAUSES: tuple[Callable[[Facts], Diagnosis | None], ...] = (
     _too_slow,
     _slow_listener,
     _ended,
+    _broken_page,
 )

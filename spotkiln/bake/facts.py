@@ -7,7 +7,7 @@ lines of its console: what systemd says there about the units is read as well.
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Self
+from typing import NotRequired, Self, TypedDict, Unpack
 
 from spotkiln.bake.source import without_credentials
 from spotkiln.markup import visible
@@ -106,6 +106,16 @@ class Answer(Noun):
     location: str = ""
     trouble: str = ""
 
+    @classmethod
+    def from_script(cls, shown: Mapping[str, str]) -> Self:
+        """Source: one block of what packer/scripts/test.sh notes of an answer."""
+        return cls(
+            url=shown.get("url", ""),
+            status=_number(shown.get("status", "")),
+            location=shown.get("location", ""),
+            trouble=shown.get("trouble", ""),
+        )
+
     def fits(self, expected: str) -> bool:
         """Whether a matcher takes its status: numbers and ranges, with commas between them."""
         ranges = (part.partition("-") for part in expected.split(","))
@@ -117,16 +127,19 @@ class Answer(Noun):
 class Facts(Noun):
     """`lines` are the end of what was said, by who said it: a unit's identifier, `systemd`, or
     `command` for what a build or test command prints. `expected` is the health check's matcher;
-    `folder` is where in the repository the application is, empty for its top."""
+    `folder` is where in the repository the application is, empty for its top. `health_port` is 0 if
+    the health check asks at `port`. `broken` are pages that it serves and that do not work."""
 
     app: str
     where: Where
     folder: str = ""
     port: int = 0
+    health_port: int = 0
     expected: str = "200"
     units: tuple[Unit, ...] = ()
     listeners: tuple[Listener, ...] = ()
     answer: Answer = Answer()
+    broken: tuple[Answer, ...] = ()
     lines: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -138,6 +151,17 @@ class Facts(Noun):
 
     def said_by(self, *who: str) -> list[str]:
         return [text for name, text in self.lines if name in who]
+
+
+class Known(TypedDict):
+    """What is known of a machine before it tells anything: fields of Facts."""
+
+    app: str
+    where: Where
+    port: int
+    expected: str
+    folder: NotRequired[str]
+    health_port: NotRequired[int]
 
 
 def _number(text: str) -> int:
@@ -168,35 +192,33 @@ def _listeners(shown: str, user: str) -> Iterable[Listener]:
         yield Listener(address=address, port=_number(port), process=process)
 
 
-def facts_of(
-    text: str, journal: str, *, app: str, where: Where, port: int, expected: str, folder: str = ""
-) -> Facts:
+def facts_of(text: str, journal: str, **known: Unpack[Known]) -> Facts:
     """From the file `facts` that packer/scripts/test.sh writes, and the machine's journal."""
     sections = _sections(visible(text))
     shown = next(iter(_blocks(sections.get("answer", ""))), {})
     user = sections.get("user", "").strip()
-    lines = journal_lines(journal)
+    app = known["app"]
+    # What it writes to its log files counts as said last.
+    lines = (*journal_lines(journal), *_logged(sections.get("logs", ""), app))
     listeners = tuple(_listeners(sections.get("listening", ""), user))
-    answer = Answer(
-        url=shown.get("url", ""),
-        status=_number(shown.get("status", "")),
-        location=shown.get("location", ""),
-        trouble=shown.get("trouble", ""),
-    )
+    answer = Answer.from_script(shown)
     seen = bool(listeners or answer.status)
     said = {one.name: one for one in units_said(app, lines)}
     units = map(Unit.from_systemd, filter(None, _blocks(sections.get("units", ""))))
     return Facts(
-        app=app,
-        where=where,
-        folder=folder,
-        port=port,
-        expected=expected,
+        **known,
         units=tuple(_in_a_loop(one, said.get(one.name), seen=seen) for one in units),
         listeners=listeners,
         answer=answer,
+        broken=tuple(map(Answer.from_script, filter(None, _blocks(sections.get("broken", ""))))),
         lines=lines,
     )
+
+
+def _logged(text: str, app: str) -> Iterable[tuple[str, str]]:
+    for line in text.splitlines()[-LINES_KEPT:]:
+        if line.strip():
+            yield app, without_credentials(line.strip())
 
 
 def _in_a_loop(unit: Unit, said: Unit | None, *, seen: bool) -> Unit:

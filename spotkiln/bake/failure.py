@@ -8,7 +8,7 @@ from pathlib import Path
 from spotkiln.bake.app import App
 from spotkiln.bake.diagnosis import LINES_SHOWN, account, diagnose, last_lines
 from spotkiln.bake.facts import COMMAND, LINES_KEPT, Facts, Where, facts_of
-from spotkiln.bake.infra import HealthCheck
+from spotkiln.bake.infra import TRAFFIC_PORT, HealthCheck
 from spotkiln.bake.junit import TestReport, read_report, require_green
 from spotkiln.bake.packer_output import PackerRun
 from spotkiln.bake.source import without_credentials
@@ -74,9 +74,15 @@ def _does_not_serve(report: Path, app: App, check: HealthCheck, said: list[str])
         where=Where.TESTER,
         folder=app.folder,
         port=app.port,
+        health_port=0 if check.port == TRAFFIC_PORT else int(check.port),
         expected=check.matcher,
     )
-    text = f"the booted image does not serve: {account(facts)}"
+    what = (
+        "a page of the booted image does not work"
+        if facts.broken
+        else "the booted image does not serve"
+    )
+    text = f"{what}: {account(facts)}"
     return UnitFailed(text, last_lines(facts) or _end(said))
 
 

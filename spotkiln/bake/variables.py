@@ -9,7 +9,7 @@ from spotkiln.bake.base import BaseSpec, base_variables
 from spotkiln.bake.builder import Machine
 from spotkiln.bake.folders import states
 from spotkiln.bake.image import ImageState
-from spotkiln.bake.infra import TRAFFIC_PORT, HealthCheck, Infra
+from spotkiln.bake.infra import TRAFFIC_PORT, Infra, TargetGroup
 from spotkiln.bake.migrations import Migrations
 from spotkiln.bake.own import BUILDER, TESTER
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
@@ -35,9 +35,13 @@ def app_variables(app: App) -> dict[str, Any]:
     }
 
 
-def test_settings(app: App, check: HealthCheck) -> dict[str, Any]:
+def test_settings(app: App, group: TargetGroup) -> dict[str, Any]:
     """The variables that decide what `tested` means."""
+    check = group.health_check
     return {
+        "protocol": group.protocol.lower(),
+        "port": app.port,
+        "smoke": list(app.smoke),
         "health_protocol": check.protocol.lower(),
         "health_port": app.port if check.port == TRAFFIC_PORT else int(check.port),
         "health_path": check.path,
@@ -61,7 +65,7 @@ def recipe_of(source: Source, infra: Infra) -> Recipe:
             "variables": digest_of(app_variables(app)),
             "tests": digest_of(
                 {
-                    **test_settings(app, infra.target_group.health_check),
+                    **test_settings(app, infra.target_group),
                     "files": digest_of_files(ROOT, TEST_FILES),
                 }
             ),
@@ -117,14 +121,14 @@ def bake_variables(
 
 
 def test_variables(
-    machine: Machine, app: App, check: HealthCheck, image: str, tags: dict[str, str], report: Path
+    machine: Machine, app: App, group: TargetGroup, image: str, tags: dict[str, str], report: Path
 ) -> dict[str, Any]:
     """Variables of packer/test.pkr.hcl for the image of this id; `report` is the folder that the
     report comes home to."""
     return {
         **machine.variables,
-        **test_settings(app, check),
-        "health_answer_seconds": check.timeout,
+        **test_settings(app, group),
+        "health_answer_seconds": group.health_check.timeout,
         "source_ami": image,
         "run_tags": {**tags, t.ROLE: TESTER},
         "app_name": app.name,

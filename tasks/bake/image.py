@@ -115,12 +115,12 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     report = job.folder / "report"
     shutil.rmtree(report, ignore_errors=True)
     report.mkdir(parents=True)
-    app, check = job.source.app, job.infra.target_group.health_check
+    app, group = job.source.app, job.infra.target_group
     machine = _machine(aws, job)
-    variables = test_variables(machine, app, check, image.id, job.tags, report)
+    variables = test_variables(machine, app, group, image.id, job.tags, report)
     run = run_template("test", "test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
     if run.exit_code != 0:
-        raise test_failure(run, report, app, check)
+        raise test_failure(run, report, app, group.health_check)
     # It was the release's last one. Of one that failed, undoing removes the group.
     delete_group(aws, machine.access.security_group, CLOCK)
     code = report / "exit-code"

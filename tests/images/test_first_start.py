@@ -57,6 +57,12 @@ server.mount_proc("/health") do |request, response|
   when "hosts" then response.status = request.host.match?(/\\A(localhost|127)/) ? 200 : 403
   end
 end
+server.mount_proc("/") do
+  File.write("cache/page", "") if mode == "page"
+rescue SystemCallError => error
+  warn error.message
+  raise
+end
 trap("TERM") { server.shutdown }
 server.start
 """
@@ -93,6 +99,9 @@ def tried(machine: Machine, mode: str, folder: Path, *, start_seconds: int = 8) 
         "APP": APP.name,
         "USER": APP.user,
         "REPORT": REPORT,
+        "PROTOCOL": "http",
+        "PORT": str(APP.port),
+        "SMOKE_BASE64": coded("/"),
         "HEALTH_PROTOCOL": "http",
         "HEALTH_PORT": str(APP.port),
         "HEALTH_PATH_BASE64": coded(APP.health_path),
@@ -130,6 +139,10 @@ def test_it_is_told_why_it_does_not_serve(cloud: Cloud, image: str, tmp_path: Pa
         "slow": ["it runs, but has not begun to listen", "`start_seconds`"],
         "https": [f"{address} was answered with 301", "it sends the health check to HTTPS"],
         "hosts": [f"{address} was answered with 403", "that checks the host's name"],
+        "page": [
+            f"http://{machine.address}:{APP.port}/ was answered with 500",
+            "Add cache to `writable`",
+        ],
         "unset": [
             "shop-migrate.service failed: its process ended with exit status 1",
             "the setting DATABASE_URL is missing",

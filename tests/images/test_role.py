@@ -118,6 +118,7 @@ def test_a_candidate_never_meets_production_before_it_serves(
         {
             "source_ami": image,
             "app_name": APP,
+            "port": PORT,
             "health_port": PORT,
             "health_path": "/",
             "test_environment": {"DATABASE": testing.address, "ODD": 'a $b "c" `d` \\\\e'},

@@ -6,6 +6,7 @@ from spotkiln.bake.detect.database import rails_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
 from spotkiln.bake.tree import Tree
 
+ROOT = re.compile(r"^\s*root\b|['\"]/['\"]", re.MULTILINE)
 RAILS_SETUP = "bundle exec rails db:migrate"
 
 
@@ -136,6 +137,10 @@ def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
     _server(tree, gems, notes, ("bundle exec rails server -b 0.0.0.0 -p $PORT", why))
     _tests(gems, notes, "bundle exec rails test")
     notes.say("health_path", *_rails_health(tree, gems, why))
+    routes = tree.text("config/routes.rb")
+    if routes and not ROOT.search(routes):
+        # When it tests, Rails before 7.1 answers an unknown path with 500.
+        notes.say("smoke", (), "config/routes.rb has no root")
     notes.say("environment", _rails_environment(tree), why)
     stand_in = _stand_in(gems)
     notes.say(

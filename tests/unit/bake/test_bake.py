@@ -54,6 +54,9 @@ def test_test_variables() -> None:
         "app_name": "demo-web-app",
         "app_folder": "",
         "app_user": "webapp",
+        "protocol": "http",
+        "port": 3000,
+        "smoke": ["/"],
         "health_protocol": "http",
         "health_port": 3000,
         "health_path": "/up",
@@ -70,8 +73,9 @@ def test_test_variables() -> None:
 
 
 def variables_of_a_test(**app: Any) -> dict[str, Any]:
-    check, report = nouns.health_check(matcher="200-299"), Path("/runs/1/report")
-    return bake.test_variables(MACHINE, nouns.settled(**app), check, "ami-1", TAGS, report)
+    group = nouns.target_group(health_check=nouns.health_check(matcher="200-299"))
+    report = Path("/runs/1/report")
+    return bake.test_variables(MACHINE, nouns.settled(**app), group, "ami-1", TAGS, report)
 
 
 def test_bake_variables() -> None:
@@ -151,6 +155,8 @@ def digest(**changes: Any) -> str:
         {"infra": {"target_group": checked(protocol="HTTPS")}},
         {"infra": {"target_group": checked(port="3001")}},
         {"infra": {"target_group": checked(matcher="200,301")}},
+        {"infra": {"target_group": nouns.target_group(protocol="HTTPS")}},
+        {"smoke": ("/", "/products")},
         {"writable": ("media",)},
         {"migrate_writable": ("config",)},
         {"mounts": ("media",)},

@@ -634,9 +634,8 @@ def test_what_is_proposed_may_stand_in_the_file(name: str) -> None:
     Description(**values(found))
     assert all(one.why for one in found.findings)
     left = Description.model_fields.keys() - values(found).keys() - found.missing.keys()
-    same = {"port", "health_port", "user", "config", "depends_on", "hardening", "mounts"}
-    same |= {"smoke", *LIMITS}
-    own = {*VARIABLES, "writable", "migrate_writable", "migrate_on"}
+    same = {"port", "health_port", "user", "config", "depends_on", "hardening", "mounts", *LIMITS}
+    own = {*VARIABLES, "writable", "migrate_writable", "migrate_on", "smoke"}
     assert left - own == same
 
 
@@ -743,6 +742,24 @@ def test_rails_writes_where_it_was_generated_to(name: str) -> None:
         assert f"config/database.yml has SQLite in {'db' if '6' in name else 'storage'}" in why(
             found, "writable"
         )
+
+
+@pytest.mark.parametrize(
+    ("routes", "smoke"),
+    [
+        ("root 'pages#home'\n", None),
+        ("  get '/' => 'pages#home'\n", None),
+        ("  resources :products\n", ()),
+        ("# root 'pages#home'\n", ()),
+        ("", None),
+    ],
+)
+def test_rails_is_asked_for_its_root_if_it_has_one(
+    routes: str, smoke: tuple[str, ...] | None
+) -> None:
+    """Else it answers with 500 in its tests' environment, up to 7.0."""
+    found = told(**{**RAILS_6, "config/routes.rb": routes})
+    assert values(found).get("smoke") == smoke
 
 
 def test_rails_without_a_database_has_no_schema_to_write() -> None:

@@ -120,6 +120,66 @@ def test_what_a_machine_could_not_tell_is_left_out(text: str) -> None:
     assert (account(found), last_lines(found)) == ("nothing was seen of it", "")
 
 
+PAGES = """\
+[units]
+Id=shop.service
+Type=exec
+ActiveState=active
+SubState=running
+[answer]
+url=http://10.0.0.5:8080/health
+status=200
+[broken]
+url=http://10.0.0.5:8080/
+status=500
+location=
+trouble=
+
+url=http://10.0.0.5:8080/slow
+status=000
+location=
+trouble=Operation timed out after 60000 ms
+[logs]
+ [units]
+ Started GET "/" for 10.0.0.5
+   Errno::EROFS (Read-only file system @ rb_sysopen - /srv/shop/cache/x):
+"""
+
+
+def test_a_page_that_does_not_work_is_told_with_what_its_log_file_says() -> None:
+    found = facts_of(PAGES, "", app="shop", where=Where.TESTER, port=8080, expected="200")
+    told = account(found)
+    assert told.startswith(
+        "http://10.0.0.5:8080/ was answered with 500; 100-499 was expected; "
+        "http://10.0.0.5:8080/slow was not answered (Operation timed out after 60000 ms). Cause: "
+        "it writes to /srv/shop/cache/x, which is read-only"
+    )
+    assert "Add cache to `writable`" in told
+    assert last_lines(found).splitlines()[:2] == ["[units]", 'Started GET "/" for 10.0.0.5']
+
+
+def test_a_page_that_fails_for_a_reason_of_its_own() -> None:
+    text = PAGES.partition("[logs]")[0]
+    found = facts_of(text, "", app="shop", where=Where.TESTER, port=8080, expected="200")
+    assert "Cause: its unit serves, and this page fails under it. Its last lines" in account(found)
+    assert "`smoke`" in account(found)
+
+
+@pytest.mark.parametrize(
+    ("health_port", "seen", "told"),
+    [
+        (0, 8000, "another port than 8080 (ruby at 0.0.0.0:8000). Let it listen at $PORT"),
+        (81, 8080, "Let it listen at 81, or change `health_port` and the target group's health ch"),
+        (81, 81, ""),
+    ],
+)
+def test_where_the_health_check_asks(health_port: int, seen: int, told: str) -> None:
+    listener = Listener(address="0.0.0.0", port=seen, process="ruby")
+    cause = diagnose(facts(health_port=health_port, listeners=(listener,)))
+    assert told in str(cause or "")
+    assert ("another port" in str(cause)) == bool(told)
+
+
 def test_between_two_starts_the_last_failure_counts() -> None:
     """A unit that systemd has just started again shows nothing of it."""
     text = "[units]\nId=shop.service\nType=exec\nActiveState=activating\nSubState=start\n"
