@@ -160,6 +160,12 @@ variable "writable" {
   description = "Folders below the application's that it or its migration writes to when it runs; made where they are missing."
 }
 
+variable "mounts" {
+  type        = list(string)
+  default     = []
+  description = "Folders that servers mount from a file system of their own."
+}
+
 variable "states" {
   type        = list(string)
   default     = ["writable/log", "writable/storage", "writable/tmp"]
@@ -243,6 +249,7 @@ build {
       "SPOTKILN_ARCHIVE=/tmp/${basename(var.app_archive)}",
       "SPOTKILN_UNITS=/tmp/${basename(var.units)}",
       "SPOTKILN_WRITABLE=${join(" ", var.writable)}",
+      "SPOTKILN_MOUNTS=${join(" ", var.mounts)}",
       "SPOTKILN_STATES=${join(" ", var.states)}",
       "SPOTKILN_ENVIRONMENT_BASE64=${base64encode(join("", local.environment))}",
       "SPOTKILN_BUILD_ENVIRONMENT_BASE64=${base64encode(join("", local.build_environment))}",

@@ -56,6 +56,8 @@ case $role in
     ;;
   *) refuse "expected one line \"# spotkiln-role: server\" or \"tester\" in its user data, got \"$role\"" ;;
 esac
+# For systemd/mounts.sh: a folder and what is mounted there, by lines.
+lines mount >"$run/mounts"
 rm "$run/user-data"
 echo "$role" >"$run/role"
 echo "role: this machine is a $role"

@@ -7,7 +7,7 @@ set -euo pipefail
 
 # As systemd gives it to the units, whatever this login's is.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-readonly DEPENDENCIES=10 UNIT=30
+readonly DEPENDENCIES=10 UNIT=30 NUMBER=870
 readonly app=$SPOTKILN_APP user=$SPOTKILN_USER etc=/etc/$SPOTKILN_APP
 # What is released, and where in it the application is: at its top, or in a folder of a monorepo.
 readonly released=/srv/$SPOTKILN_APP
@@ -38,10 +38,23 @@ decode() {
   base64 --decode <<<"$1"
 }
 
+# With the same number in each image, if nobody else has it: what is kept on a file system belongs
+# to a number.
 make_user() {
-  id -u "$user" >/dev/null 2>&1 ||
-    useradd --system --user-group --no-create-home --home-dir /nonexistent \
-      --shell /usr/sbin/nologin "$user"
+  local number
+  if ! id -u "$user" >/dev/null 2>&1; then
+    getent passwd "$NUMBER" >/dev/null || getent group "$NUMBER" >/dev/null || number=$NUMBER
+    useradd --system ${number:+--uid "$number"} --user-group --no-create-home \
+      --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+  fi
+}
+
+require_nfs() {
+  if [[ -n $SPOTKILN_MOUNTS ]] && ! command -v mount.nfs4 >/dev/null; then
+    echo "app: mounts ($SPOTKILN_MOUNTS) need mount.nfs4, which this base image does not have: add the" \
+      "Debian package nfs-common to its packages" >&2
+    exit "$DEPENDENCIES"
+  fi
 }
 
 unpack() {
@@ -158,6 +171,7 @@ verify_units() {
 }
 
 take_secrets
+require_nfs
 make_user
 unpack
 make_home

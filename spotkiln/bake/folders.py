@@ -34,6 +34,11 @@ def written_by_all(app: App) -> list[str]:
     return outermost((*app.writable, *app.mounts))
 
 
+def mounted(app: App) -> list[str]:
+    """Where the folders are, when it runs, that have file systems of their own."""
+    return [f"{state_of(app)}/{WRITABLE}/{path}" for path in sorted(app.mounts)]
+
+
 def written_by_migration(app: App) -> list[str]:
     """What the migration alone writes to. A folder that all write to is theirs together."""
     own = outermost(app.migrate_writable)

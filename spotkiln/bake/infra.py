@@ -2,10 +2,11 @@
 
 from typing import TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spotkiln.bake.app import App, AppSpec
 from spotkiln.bake.configuration import Known
+from spotkiln.bake.mounts import Mount, why_no_mount
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
@@ -65,6 +66,20 @@ class InfraNames(Noun):
         description="Name pattern of the account's own images; the newest is built upon.",
         min_length=1,
     )
+    mounts: dict[str, str] = Field(
+        default={},
+        title="Kept folders",
+        description="EFS file systems, by name, for the folders that the application's "
+        "spotkiln.yaml lists as `mounts`: {uploads: shop-files}, {uploads: shop-files:/uploads}.",
+    )
+
+    @field_validator("mounts")
+    @classmethod
+    def _file_systems(cls, mounts: dict[str, str]) -> dict[str, str]:
+        for folder, file_system in mounts.items():
+            if why := why_no_mount(folder, file_system):
+                raise ValueError(why)
+        return mounts
 
 
 class HealthCheck(Noun):
@@ -132,6 +147,7 @@ class Infra(Noun):
     trial_image: str = ""
     adopt: bool = False
     configuration: Known = Known()
+    mounts: tuple[Mount, ...] = ()
 
     @property
     def base(self) -> BaseImage:

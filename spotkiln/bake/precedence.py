@@ -18,6 +18,7 @@ from spotkiln.noun import Noun
 SHOWN = 100
 # Nothing is told of these where nobody has said anything.
 SELDOM = {"depends_on", "health_port", "migrate_writable", "mounts"}
+NFS = "the package nfs-common (mounts)"
 UNTOLD = "no file tells it"
 
 
@@ -162,5 +163,5 @@ def settle(asked: AppSpec, file: Description | None, detected: Detected) -> Sett
     return Settled(
         app=app,
         settings=tuple(told_of),
-        needs=detected.needs,
+        needs=(*detected.needs, *([NFS] if app.mounts else [])),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spotkiln.bake.app import App
 from spotkiln.bake.description import FOLDER, Hardening
-from spotkiln.bake.folders import bound, place_of, state_of, states
+from spotkiln.bake.folders import bound, mounted, place_of, state_of, states
 from spotkiln.bake.recipe import ROOT
 from spotkiln.bake.shell import ONE_LINE, replacing_the_shell
 from spotkiln.errors import InputError
@@ -24,11 +24,14 @@ PARTS = {
     "-interruption": "app-interruption.service",
     "-role": "app-role.service",
     "-folders": "app-folders.service",
+    "-mounts": "app-mounts.service",
     "-console": "app-console.service",
 }
 # Those that run what the application brings, and may therefore do little.
 ITS_OWN = ("", "-migrate")
 MIGRATES = "-migrate"
+# Only of an application that has any.
+MOUNTS = "-mounts"
 # Linux lets nobody but root listen there without a right to it.
 LAST_SYSTEM_PORT = 1023
 PROTECTION = {
@@ -63,6 +66,8 @@ def _values(app: App) -> dict[str, str]:
         "FOLDER": place_of(app),
         "STATE": state_of(app),
         "STATES": " ".join(states(app)),
+        "MOUNTS": " ".join(sorted(app.mounts)),
+        "MOUNTED": " ".join(mounted(app)),
         "PORT": str(app.port),
         "TYPE": "notify" if app.notify else "exec",
         "MIGRATE_SECONDS": str(app.migrate_seconds),
@@ -115,12 +120,15 @@ def units(app: App, root: Path = ROOT) -> dict[str, str]:
     found = {
         f"{app.name}{part}.service": _rendered(template, values, root)
         for part, template in PARTS.items()
+        if part != MOUNTS or app.mounts
     }
     for part in ITS_OWN:
         drop_ins = f"{app.name}{part}.service.d"
         found[f"{drop_ins}/hardening.conf"] = _rendered(PROTECTION[app.hardening], values, root)
         binds = {**values, "BINDS": _binds(app, part)}
         found[f"{drop_ins}/writable.conf"] = _rendered("writable.conf", binds, root)
+        if app.mounts:
+            found[f"{drop_ins}/mounts.conf"] = _rendered("mounts.conf", values, root)
     if min(app.port, app.health_port) <= LAST_SYSTEM_PORT:
         found[f"{app.name}.service.d/ports.conf"] = _rendered("ports.conf", values, root)
     return found

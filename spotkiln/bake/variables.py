@@ -32,6 +32,7 @@ def app_variables(app: App) -> dict[str, Any]:
         "build_command": app.build,
         "writable": [*app.writable, *app.migrate_writable, *app.mounts],
         "states": states(app),
+        "mounts": list(app.mounts),
     }
 
 

@@ -56,6 +56,7 @@ def settings_digest(spec: FleetSpec, infra: Infra) -> str:
     """Stands for all that decides the servers besides the image and their number: that may be
     scaled at any time (capacity.py). What is configured counts with its versions."""
     versions = infra.configuration.versions
+    mounts = [one.model_dump() for one in infra.mounts]
     return digest_of(
         {
             "spec": spec.model_dump(mode="json", exclude={"capacity", "most"}),
@@ -65,6 +66,7 @@ def settings_digest(spec: FleetSpec, infra: Infra) -> str:
             "profile": infra.instance_profile,
             "key": infra.key_pair,
             **({"configuration": versions} if versions else {}),
+            **({"mounts": mounts} if mounts else {}),
         }
     )
 

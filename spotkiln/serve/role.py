@@ -5,8 +5,10 @@ launched to serve, or one that tests a candidate, never has production's environ
 """
 
 import base64
+from collections.abc import Iterable
 
 from spotkiln.bake.configuration import Configuration
+from spotkiln.bake.mounts import Mount, user_data_of
 
 NOTHING = Configuration()
 # A line of this form decides; it is a comment to cloud-init. The tester's is in
@@ -14,6 +16,7 @@ NOTHING = Configuration()
 SERVER = "#cloud-config\n# spotkiln-role: server\n"
 
 
-def server_user_data(configuration: Configuration = NOTHING) -> str:
+def server_user_data(configuration: Configuration = NOTHING, mounts: Iterable[Mount] = ()) -> str:
     """As a launch template takes it."""
-    return base64.b64encode(f"{SERVER}{configuration.user_data}".encode()).decode()
+    text = f"{SERVER}{configuration.user_data}{user_data_of(mounts)}"
+    return base64.b64encode(text.encode()).decode()

@@ -4,6 +4,7 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.configuration import in_words, require_names
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
+from spotkiln.bake.mounts import require_mounts
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.variables import recipe_of
 from spotkiln.keep.heartbeat import Heartbeat
@@ -47,6 +48,7 @@ def take_commit(run: ReleaseRun, app: AppSpec, infra: Infra) -> Job:
     source = check_out(app, infra.target_group, run.folder / "source")
     run.begin(CommitTaken(source=source))
     require_names(source.app.config, infra.configuration)
+    require_mounts(source.app, infra.mounts)
     for line in in_words(infra.configuration, source.app.config):
         say(f"configuration: {line}")
     return Job(

@@ -101,15 +101,18 @@ class Cloud:
         (build,) = json.loads(manifest.read_text())["builds"]
         return str(build["artifact_id"]).split(":")[1]
 
-    def bake_app(self, app: App, archive: Path, name: str = "", commit: str = "0" * 40) -> str:
-        """The id of the image that a release would make of this archive."""
+    def bake_app(
+        self, app: App, archive: Path, name: str = "", commit: str = "0" * 40, base: str = ""
+    ) -> str:
+        """The id of the image that a release would make of this archive. `base` is another base
+        image's id."""
         name = name or f"{app.name} tests"
         return self.bake(
             "app",
             name,
             {
                 **app_variables(app),
-                "source_ami": self.base_image(),
+                "source_ami": base or self.base_image(),
                 "app_archive": str(archive),
                 "commit": commit,
                 "units": str(write_files(app, self.folder / name.replace(" ", "-") / "units")),

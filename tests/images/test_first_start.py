@@ -58,7 +58,7 @@ server.mount_proc("/health") do |request, response|
   end
 end
 server.mount_proc("/") do
-  File.write("cache/page", "") if mode == "page"
+  File.write("data/page", "") if mode == "page"
 rescue SystemCallError => error
   warn error.message
   raise
@@ -141,7 +141,7 @@ def test_it_is_told_why_it_does_not_serve(cloud: Cloud, image: str, tmp_path: Pa
         "hosts": [f"{address} was answered with 403", "that checks the host's name"],
         "page": [
             f"http://{machine.address}:{APP.port}/ was answered with 500",
-            "Add cache to `writable`",
+            "Add data to `writable`",
         ],
         "unset": [
             "shop-migrate.service failed: its process ended with exit status 1",

@@ -42,9 +42,8 @@ APP = settled(
     migrate="echo version: $(cat db/version) >db/schema.rb; A=set sh -c 'echo $A' >storage/$$",
     start="MODE=one ruby shop.rb",
     notify=False,
-    writable=("tmp", "tmp/pids", "storage"),
+    writable=("tmp", "tmp/pids", "storage", "uploads"),
     migrate_writable=("db",),
-    mounts=("uploads",),
     environment={},
     test_environment={},
 )

@@ -6,6 +6,7 @@ from functools import partial
 
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
+from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.configuration import require_profile
@@ -33,11 +34,20 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build.instance_type, image)
     check_fit(spec.app, infra.target_group)
     find = partial(find_if_possible, say=say) if image else find_configuration
-    infra = infra.model_copy(update={"configuration": find(aws, spec.configuration)})
+    infra = infra.model_copy(
+        update={
+            "configuration": find(aws, spec.configuration),
+            "mounts": find_mounts(
+                aws, spec.infra.mounts, infra.zones, infra.subnets, infra.security_groups
+            ),
+        }
+    )
     start = f"image {image.name} ({image.id})" if image else f"base image {infra.base}"
     say(
         f"{infra.region}, account {infra.account}: target group {infra.target_group.name} behind "
         f"{infra.load_balancer} in {', '.join(infra.zones)}; "
         f"{start}{version}"
     )
+    for one in infra.mounts:
+        say(f"{one.folder} is kept on {one.name} ({one.source})")
     return infra

@@ -98,6 +98,7 @@ def test_bake_variables() -> None:
         "writable": ["db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"],
         "states": ["writable/db", "writable/log", "writable/storage", "writable/tmp"],
         "secrets_file": "/proc/1/fd/3",
+        "mounts": [],
         "units": "/runs/1/units",
     }
 
@@ -205,8 +206,8 @@ def test_every_file_that_goes_into_an_image_is_in_its_recipe(
         paths = re.findall(r"\$\{path\.root\}/([\w./-]+)", template.read_text())
         found = [(ROOT / "packer" / path).resolve() for path in paths]
         named += [file for path in found for file in ([path] if path.is_file() else path.iterdir())]
-    # What is written of the templates. An application has one level of hardening, and this one a
-    # port below 1024.
+    # What is written of the templates. An application has one level of hardening, and this one has
+    # a port below 1024 and a folder that is mounted.
     named += [
         one
         for one in (ROOT / "systemd").iterdir()
@@ -220,11 +221,11 @@ def test_every_file_that_goes_into_an_image_is_in_its_recipe(
             if path.is_file():
                 copy.write_bytes(path.read_bytes())
     monkeypatch.setattr(bake, "ROOT", tmp_path)
-    seen = {digest(health_port=81)}
+    seen = {digest(health_port=81, mounts=("media",))}
     for path in named:
         copy = tmp_path / path.relative_to(ROOT)
         copy.write_bytes(copy.read_bytes() + b"\n# changed\n")
-        seen.add(digest(health_port=81))
+        seen.add(digest(health_port=81, mounts=("media",)))
     assert len(seen) == 1 + len(named)
 
 
