@@ -41,6 +41,7 @@ def release(
     build: form.Build = BuildSettings(),
     gate: form.Gate = GatePolicy(),
     configuration: form.Settings = Configuration(),
+    test_configuration: form.TestSettings = Configuration(),
     approval: form.Approval = Approval(),
     force: form.Force = False,
     even_if_held: form.EvenIfHeld = False,
@@ -59,6 +60,7 @@ def release(
         build: The machine that bakes and tests.
         gate: When the new fleet counts as proved.
         configuration: Where the servers read their settings and secrets when they boot. Names only.
+        test_configuration: Where the machine that tests reads its own. Names only.
         approval: Whether a person is asked first.
         force: Release even if this very image serves already with these settings.
         even_if_held: Release the commit even if a rollback has left it.
@@ -67,8 +69,9 @@ def release(
     """
     spec = ReleaseSpec(
         app=app, infra=infra, build=build, fleet=fleet, gate=gate,
-        configuration=configuration, approval=approval, force=force, even_if_held=even_if_held,
-        keep_rejected=keep_rejected, keep_versions=keep_versions,
+        configuration=configuration, test_configuration=test_configuration, approval=approval,
+        force=force, even_if_held=even_if_held, keep_rejected=keep_rejected,
+        keep_versions=keep_versions,
     )  # fmt: skip
     with recorded(spec) as run:
         with run.timed("look up"):

@@ -120,6 +120,12 @@ variable "commit" {
   description = "Id of the commit; written to REVISION in the application's folder."
 }
 
+variable "test_services" {
+  type        = list(string)
+  default     = []
+  description = "Services that the tests have on the machine that tests; the base image must have them."
+}
+
 variable "secrets_file" {
   type        = string
   default     = "/dev/null"
@@ -248,6 +254,7 @@ build {
       "SPOTKILN_COMMIT=${var.commit}",
       "SPOTKILN_ARCHIVE=/tmp/${basename(var.app_archive)}",
       "SPOTKILN_UNITS=/tmp/${basename(var.units)}",
+      "SPOTKILN_TEST_SERVICES=${join(" ", var.test_services)}",
       "SPOTKILN_WRITABLE=${join(" ", var.writable)}",
       "SPOTKILN_MOUNTS=${join(" ", var.mounts)}",
       "SPOTKILN_STATES=${join(" ", var.states)}",

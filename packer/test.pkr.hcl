@@ -181,6 +181,24 @@ variable "test_seconds" {
   description = "How long the two commands above may take together."
 }
 
+variable "test_services" {
+  type        = list(string)
+  default     = []
+  description = "Services that are started on this machine for the tests, as systemd/test-services.sh knows them."
+}
+
+variable "test_configuration" {
+  type        = list(string)
+  default     = []
+  description = "Lines of the user data that name where this machine reads the tests' settings and secrets: names, never a value."
+}
+
+variable "test_security_group_ids" {
+  type        = list(string)
+  default     = []
+  description = "Security groups of this machine beside security_group_id, which must let Packer in."
+}
+
 variable "report_dir" {
   type        = string
   description = "Existing folder here where junit.xml (empty if there was no report), test.log, journal.log, facts and exit-code come home."
@@ -197,11 +215,11 @@ locals {
 locals {
   # Packer before 1.8.1 signs its login with SHA-1 only, which Debian 12's sshd refuses unless it
   # is told otherwise. On this machine only: no image keeps it (scripts/clean.sh).
-  # The two comments are for the image's own role unit (systemd/role.sh).
+  # The comments are for the image's own role unit (systemd/role.sh).
   user_data = <<EOF
 #cloud-config
 # spotkiln-role: tester
-# spotkiln-environment: ${base64encode(join("", local.environment))}
+# spotkiln-environment: ${base64encode(join("", local.environment))}${join("", formatlist("\n%s", var.test_configuration))}
 write_files:
   - path: /etc/ssh/sshd_config.d/10-packer.conf
     content: "PubkeyAcceptedAlgorithms +ssh-rsa\n"
@@ -226,7 +244,7 @@ source "amazon-ebsvolume" "test" {
   ssh_interface                         = var.ssh_interface
   ssh_timeout                           = "5m"
   temporary_security_group_source_cidrs = var.security_group_id == "" ? var.ssh_source_cidrs : null
-  security_group_id                     = var.security_group_id
+  security_group_ids                    = concat(var.security_group_id == "" ? [] : [var.security_group_id], var.test_security_group_ids)
   temporary_key_pair_name               = var.key_pair_name
 
   run_tags        = var.run_tags
@@ -256,6 +274,7 @@ build {
       "SPOTKILN_TEST_SECONDS=${var.test_seconds}",
       "SPOTKILN_HEALTH_PATH_BASE64=${base64encode(var.health_path)}",
       "SPOTKILN_SMOKE_BASE64=${base64encode(join("\n", var.smoke))}",
+      "SPOTKILN_TEST_SERVICES=${join(" ", var.test_services)}",
       "SPOTKILN_ENVIRONMENT_BASE64=${base64encode(join("", local.environment))}",
       "SPOTKILN_SETUP_BASE64=${base64encode(var.test_setup_command)}",
       "SPOTKILN_TEST_BASE64=${base64encode(var.test_command)}",

@@ -150,6 +150,13 @@ install_units() {
   systemctl --quiet enable "${enabled[@]}"
 }
 
+# Whatever the base image brings for tests: no server starts it.
+forbid_test_services() {
+  bash "$SPOTKILN_UNITS/lib/test-services" forbid
+  # shellcheck disable=SC2086 # names, with blanks between them
+  bash "$SPOTKILN_UNITS/lib/test-services" require $SPOTKILN_TEST_SERVICES
+}
+
 keep_hostname() {
   # Otherwise cloud-init sets its own at each boot, before or after ours.
   if [[ -d /etc/cloud ]]; then
@@ -172,6 +179,7 @@ verify_units() {
 
 take_secrets
 require_nfs
+forbid_test_services || exit "$DEPENDENCIES"
 make_user
 unpack
 make_home

@@ -13,7 +13,11 @@ readonly DEPENDENCIES=10 TESTS=20 UNIT=30
 readonly app=$SPOTKILN_APP user=$SPOTKILN_USER report=$SPOTKILN_REPORT
 readonly copy=/var/tmp/spotkiln-test
 # In the order of the boot: the application is not even tried when one of the others has failed.
-readonly units=("$app-role.service" "$app-folders.service" "$app-migrate.service" "$app.service")
+units=("$app-role.service" "$app-folders.service" "$app-migrate.service" "$app.service")
+if [[ -n $SPOTKILN_TEST_SERVICES ]]; then
+  units=("${units[0]}" "$app-services.service" "${units[@]:1}")
+fi
+readonly units
 # What finding out its role may take before the migration begins (systemd/app-role.service), and how
 # many lines are shown of units that do not serve.
 readonly BOOT_SECONDS=600 LINES=40
@@ -25,6 +29,10 @@ readonly REPORT_BYTES=$((32 * 1024 * 1024)) LOG_BYTES=$((8 * 1024 * 1024))
 
 decode() {
   base64 --decode <<<"$1"
+}
+
+test_services() {
+  bash /usr/local/lib/spotkiln/test-services "$@"
 }
 
 prepare_report() {
@@ -192,13 +200,23 @@ write_facts() {
   } >"$report/facts" 2>/dev/null || true
 }
 
-# Runs a command in the copy as the application's user; only the tests' environment is handed on.
+# What the tests have, the later before the earlier: the addresses of their services, the test
+# environment, and the configuration of this machine.
+tests_environment() {
+  printf '%s\n' "$addresses"
+  decode "$SPOTKILN_ENVIRONMENT_BASE64"
+  cat "/run/$app/config.env" 2>/dev/null || true
+}
+
+# Runs a command in the copy as the application's user; only the tests' environment is handed on, and
+# through a pipe, for it may hold secrets.
 in_copy() {
   # shellcheck disable=SC2016 # expanded by the inner shell
   (cd "$copy/app/$SPOTKILN_FOLDER" && timeout --kill-after=10 "$((deadline - SECONDS > 0 ? deadline - SECONDS : 1))" \
     runuser -u "$user" -- env -i "HOME=$copy/home" "PATH=$PATH" LANG=C.UTF-8 \
     "JUNIT=$report/junit.xml" \
-    bash -euo pipefail -c 'set -a; . "$1"; set +a; eval "$2"' test "$copy/environment" "$1")
+    bash -euo pipefail -c 'set -a; eval "$(cat <&3)"; set +a; exec 3<&-; eval "$1"' test "$1" \
+    3< <(tests_environment))
 }
 
 # What has taken all the time does not say that itself.
@@ -222,8 +240,11 @@ run_tests() {
   install -d -m 0755 -o "$user" -g "$user" "$copy"
   cp -a "/srv/$app" "$copy/app"
   copy_home
-  decode "$SPOTKILN_ENVIRONMENT_BASE64" >"$copy/environment"
-  chmod 0644 "$copy/environment"
+  # shellcheck disable=SC2086 # names, with blanks between them
+  addresses=$([[ -z $SPOTKILN_TEST_SERVICES ]] || test_services addresses $SPOTKILN_TEST_SERVICES) || {
+    echo "test: the tests' own database could not be made"
+    return "$UNIT"
+  }
   in_copy "$(decode "$SPOTKILN_SETUP_BASE64")" || {
     tell_limit
     echo "test: the test set-up command failed; its own message is above"

@@ -130,6 +130,7 @@ class App(Noun):
     build_environment: dict[str, str]
     test_environment: dict[str, str]
     config: tuple[str, ...] = ()
+    test_services: tuple[str, ...] = ()
     writable: tuple[str, ...]
     migrate_writable: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
@@ -160,6 +161,7 @@ DEFAULTS = Description(
     build_environment={},
     test_environment={},
     config=(),
+    test_services=(),
     writable=(),
     migrate_writable=(),
     mounts=(),

@@ -115,7 +115,7 @@ class Access(Noun):
 
 class Machine(Noun):
     """A machine that Packer launches: where, and how it is reached. `endpoint` is empty for AWS
-    itself."""
+    itself; `profile` is the instance profile if it is not the builder's."""
 
     builder: Builder
     region: str
@@ -123,6 +123,7 @@ class Machine(Noun):
     subnet: str
     endpoint: str
     access: Access
+    profile: str = ""
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -134,7 +135,7 @@ class Machine(Noun):
             "vpc_id": self.vpc,
             "subnet_id": self.subnet,
             "ssh_interface": str(self.builder.ssh_interface),
-            "iam_instance_profile": self.builder.instance_profile,
+            "iam_instance_profile": self.profile or self.builder.instance_profile,
             "ssh_username": self.builder.ssh_username,
             "ssh_source_cidrs": self.builder.ssh_source_cidrs,
             "security_group_id": self.access.security_group,

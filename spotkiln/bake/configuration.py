@@ -76,6 +76,11 @@ class Configuration(Noun):
     def asked(self) -> bool:
         return bool(self.parameters or self.secrets)
 
+    def shares(self, other: "Configuration") -> list[str]:
+        """The paths and secrets that both read."""
+        paths = (one for one in self.parameters if one in other.parameters)
+        return [*paths, *(one for one in self.secrets if one in other.secrets)]
+
     @property
     def user_data(self) -> str:
         """The lines that tell a machine; comments to cloud-init (systemd/role.sh)."""

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from spotkiln.bake.configuration import OF_THE_UNIT, VARIABLE
+from spotkiln.bake.services import SERVICES, why_no_services
 from spotkiln.bake.shell import ONE_LINE, START, why_not_one_command
 from spotkiln.noun import Noun, left_open, yes_no_or_empty
 
@@ -160,6 +161,14 @@ class Description(Noun):
         "on the machine that tests, nothing of the two above is there.",
         json_schema_extra=left_open(),
     )
+    test_services: tuple[str, ...] | None = Field(
+        default=None,
+        title="Services of the tests",
+        description="postgresql, redis: started on the machine that tests and nowhere else, with "
+        "DATABASE_URL and REDIS_URL unless the test environment has them. The base image must "
+        "have them.",
+        json_schema_extra=left_open(items={"enum": list(SERVICES)}),
+    )
     config: tuple[str, ...] | None = Field(
         default=None,
         title="Settings that must be there",
@@ -305,6 +314,13 @@ class Description(Noun):
                     f"{path!r}: no host, no blanks, no quotes"
                 )
         return paths
+
+    @field_validator("test_services")
+    @classmethod
+    def _services(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if why := why_no_services(names or ()):
+            raise ValueError(why)
+        return names
 
     @field_validator("config")
     @classmethod

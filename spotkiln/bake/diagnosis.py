@@ -216,7 +216,9 @@ def _too_slow(facts: Facts) -> Diagnosis | None:
     unit = facts.unit
     # What a machine is for it is told by the metadata service, whatever the application does; and
     # its folders are ours.
-    if unit is None or unit.name.endswith(("-role.service", "-folders.service")):
+    if unit is None or unit.name.endswith(
+        ("-role.service", "-services.service", "-folders.service")
+    ):
         return None
     starts = (unit.state, unit.sub) == ("activating", "start") and not unit.bad
     if unit.result != "timeout" and not (starts and facts.where is Where.TESTER):

@@ -5,7 +5,7 @@ from typing import TypeVar
 from pydantic import Field, field_validator
 
 from spotkiln.bake.app import App, AppSpec
-from spotkiln.bake.configuration import Known
+from spotkiln.bake.configuration import Configuration, Known
 from spotkiln.bake.mounts import Mount, why_no_mount
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
@@ -54,6 +54,18 @@ class InfraNames(Noun):
         default="website",
         title="Instance profile",
         description="What the application's instances may do. Empty for none.",
+    )
+    test_instance_profile: str = Field(
+        default="",
+        title="Test machine's instance profile",
+        description="What the machine that tests may do: read `test_configuration`, and nothing of "
+        "production's. Empty: the builder's.",
+    )
+    test_security_groups: list[str] = Field(
+        default=[],
+        title="Test machine's security groups",
+        description="Group names or Name tags. None of the servers': those lead to production. "
+        "SSH from the worker is always open.",
     )
     key_pair: str = Field(
         default="demo",
@@ -148,6 +160,8 @@ class Infra(Noun):
     adopt: bool = False
     configuration: Known = Known()
     mounts: tuple[Mount, ...] = ()
+    test_configuration: Known = Known()
+    test_security_groups: tuple[str, ...] = ()
 
     @property
     def base(self) -> BaseImage:
@@ -191,6 +205,43 @@ def _asks_elsewhere(app: App | AppSpec, group: TargetGroup) -> str:
         f"it checks health on the port of its traffic, {app.name} answers on {answers} "
         f"(`health_port`): set the health check's port to {answers}"
     )
+
+
+def require_apart(
+    names: InfraNames, builders: str, asked: Configuration, tests: Configuration
+) -> None:
+    """The machine that tests a candidate must not reach what the servers reach. `builders` is the
+    builder's instance profile; the configurations are the servers' and the tests'.
+
+    Raises:
+        InputError: it would have a right, a group or settings of theirs.
+    """
+    problems = []
+    profile = names.test_instance_profile or builders
+    if profile and profile == names.instance_profile:
+        whose = "infra.test_instance_profile" if names.test_instance_profile else "the builder's"
+        problems.append(
+            f"its instance profile {profile!r} ({whose}) is the servers' own: name another as "
+            "infra.test_instance_profile"
+        )
+    if both := sorted({*names.test_security_groups} & {*names.security_groups}):
+        problems.append(
+            f"infra.test_security_groups has the servers' {', '.join(both)}: name groups of its own"
+        )
+    if shared := asked.shares(tests):
+        problems.append(
+            f"test_configuration and configuration both read {', '.join(shared)}: give the tests "
+            "values of their own"
+        )
+    if tests.asked and not profile:
+        problems.append(
+            f"it is to read {tests} with a role of its own, and has none: name one as "
+            "infra.test_instance_profile (docs/aws.md lists its rights)"
+        )
+    if problems:
+        raise InputError(
+            "the machine that tests must not reach what the servers reach: " + "; ".join(problems)
+        )
 
 
 def check_fit(app: App | AppSpec, group: TargetGroup) -> None:

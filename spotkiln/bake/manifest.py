@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from spotkiln.bake.app import Address
 from spotkiln.bake.description import VARIABLES, Description, Hardening, MigrateOn
+from spotkiln.bake.services import SERVICES
 from spotkiln.errors import InputError
 
 FILE = "spotkiln.yaml"
@@ -23,6 +24,7 @@ EXPECTED = {
     **dict.fromkeys(VARIABLES, "variables, each `NAME: value`"),
     "depends_on": "a list of paths from the repository's top",
     "notify": "true or false",
+    "test_services": f"a list of {', '.join(SERVICES)}",
     "config": "a list of variables' names, such as [DATABASE_URL]",
     "writable": "a list of folders of the application",
     "hardening": f"one of {', '.join(Hardening)}",

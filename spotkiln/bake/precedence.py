@@ -17,7 +17,7 @@ from spotkiln.noun import Noun
 # As much of a command as fits into a table.
 SHOWN = 100
 # Nothing is told of these where nobody has said anything.
-SELDOM = {"depends_on", "health_port", "migrate_writable", "mounts"}
+SELDOM = {"depends_on", "health_port", "migrate_writable", "mounts", "test_services"}
 NFS = "the package nfs-common (mounts)"
 UNTOLD = "no file tells it"
 

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from spotkiln.bake import private_index
 from spotkiln.bake.facts import Facts, Where
+from spotkiln.bake.services import SERVICES
 
 # A sign's summary and its resolution.
 Words = tuple[str, str]
@@ -209,6 +210,27 @@ def _left_secret(match: re.Match[str], _: Facts) -> Words:
     )
 
 
+def _service_not_there(match: re.Match[str], _: Facts) -> Words:
+    name = match[1]
+    return (
+        f"the base image does not have {name}, which `test_services` names",
+        (
+            f"Add {SERVICES.get(name, name)} to the packages of the base image, bake it anew, or "
+            f"take {name} out of `test_services`"
+        ),
+    )
+
+
+def _service_down(match: re.Match[str], facts: Facts) -> Words:
+    return (
+        f"the tests' own {_caught(match)} does not start",
+        (
+            "Its last lines are above. The machine that tests may be too small for it: "
+            f"{MEMORY[facts.where]}; or take it out of `test_services`"
+        ),
+    )
+
+
 def _tests_limit(_: re.Match[str], __: Facts) -> Words:
     return (
         "the set-up and the tests take longer than their limit",
@@ -219,6 +241,8 @@ def _tests_limit(_: re.Match[str], __: Facts) -> Words:
 PATH = r"['\"\u2018]?(/?[^\s'\"\u2018\u2019:,()]+)"
 
 SIGNS = (
+    Sign(_service_not_there, r"^test-services: (\S+) is not in the base image$"),
+    Sign(_service_down, r"^test-services: (\S+) does not start\b"),
     Sign(_left_secret, r"^app: the build has left a secret of build\.secrets in (.+)$"),
     Sign(_tests_limit, r"^test: the limit of \d+ s \(test_seconds\) has ended them$"),
     Sign(

@@ -10,6 +10,7 @@ from spotkiln.bake.app import App
 from spotkiln.bake.description import FOLDER, Hardening
 from spotkiln.bake.folders import bound, mounted, place_of, state_of, states
 from spotkiln.bake.recipe import ROOT
+from spotkiln.bake.services import why_no_services
 from spotkiln.bake.shell import ONE_LINE, replacing_the_shell
 from spotkiln.errors import InputError
 
@@ -27,6 +28,8 @@ PARTS = {
     "-mounts": "app-mounts.service",
     "-console": "app-console.service",
 }
+# Only where the tests have any.
+SERVICES = "app-services.service"
 # Those that run what the application brings, and may therefore do little.
 ITS_OWN = ("", "-migrate")
 MIGRATES = "-migrate"
@@ -76,6 +79,7 @@ def _values(app: App) -> dict[str, str]:
         # Four starts, each with its pause, and a little.
         "START_LIMIT_INTERVAL": str(4 * app.start_seconds + 30),
         "START_COMMAND": quoted(replacing_the_shell(app.start)),
+        "TEST_SERVICES": "".join(f" {one}" for one in app.test_services),
         "MIGRATE_COMMAND": quoted(app.migrate or "true"),
     }
 
@@ -88,6 +92,8 @@ def _unfit(app: App) -> Iterator[str]:
         for path in getattr(app, key):
             if not re.fullmatch(FOLDER, path):
                 yield f"{key} names {path!r}, expected a folder of the application"
+    if why := why_no_services(app.test_services):
+        yield f"test_services: {why}"
     for key in ("start", "migrate"):
         command = getattr(app, key)
         if "\0" in command or not re.search(ONE_LINE, command):
@@ -122,6 +128,8 @@ def units(app: App, root: Path = ROOT) -> dict[str, str]:
         for part, template in PARTS.items()
         if part != MOUNTS or app.mounts
     }
+    if app.test_services:
+        found[f"{app.name}-services.service"] = _rendered(SERVICES, values, root)
     for part in ITS_OWN:
         drop_ins = f"{app.name}{part}.service.d"
         found[f"{drop_ins}/hardening.conf"] = _rendered(PROTECTION[app.hardening], values, root)

@@ -28,6 +28,7 @@ def app_variables(app: App) -> dict[str, Any]:
         "app_folder": app.folder,
         "app_user": app.user,
         "app_environment": app.environment,
+        "test_services": list(app.test_services),
         "build_environment": app.build_environment,
         "build_command": app.build,
         "writable": [*app.writable, *app.migrate_writable, *app.mounts],
@@ -122,14 +123,14 @@ def bake_variables(
 
 
 def test_variables(
-    machine: Machine, app: App, group: TargetGroup, image: str, tags: dict[str, str], report: Path
+    machine: Machine, app: App, infra: Infra, image: str, tags: dict[str, str], report: Path
 ) -> dict[str, Any]:
     """Variables of packer/test.pkr.hcl for the image of this id; `report` is the folder that the
     report comes home to."""
     return {
         **machine.variables,
-        **test_settings(app, group),
-        "health_answer_seconds": group.health_check.timeout,
+        **test_settings(app, infra.target_group),
+        "health_answer_seconds": infra.target_group.health_check.timeout,
         "source_ami": image,
         "run_tags": {**tags, t.ROLE: TESTER},
         "app_name": app.name,
@@ -138,6 +139,9 @@ def test_variables(
         "migrate_seconds": app.migrate_seconds,
         "start_seconds": app.start_seconds,
         "test_seconds": app.test_seconds,
+        "test_services": list(app.test_services),
+        "test_configuration": infra.test_configuration.sources.user_data.splitlines(),
+        "test_security_group_ids": list(infra.test_security_groups),
         "report_dir": str(report),
     }
 

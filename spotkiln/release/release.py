@@ -55,6 +55,7 @@ class ReleaseSpec(Noun):
     gate: GatePolicy = GatePolicy()
     approval: Approval = Approval()
     configuration: Configuration = Configuration()
+    test_configuration: Configuration = Configuration()
     force: bool = False
     even_if_held: bool = False
     keep_rejected: bool = False

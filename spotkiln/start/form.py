@@ -31,6 +31,7 @@ Infrastructure = Annotated[InfraNames, _titled("Infrastructure")]
 Build = Annotated[builder.BuildSettings, _titled("Build")]
 Gate = Annotated[GatePolicy, _titled("Health gate")]
 Settings = Annotated[Configuration, _titled("Settings and secrets")]
+TestSettings = Annotated[Configuration, _titled("Settings and secrets of the tests")]
 # The model's own name, as a title, would be left out of the schema.
 Approval = Annotated[release.Approval, _titled("Approval by a person")]
 Force = Annotated[bool, _titled("Release again")]

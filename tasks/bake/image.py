@@ -116,8 +116,9 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     shutil.rmtree(report, ignore_errors=True)
     report.mkdir(parents=True)
     app, group = job.source.app, job.infra.target_group
-    machine = _machine(aws, job)
-    variables = test_variables(machine, app, group, image.id, job.tags, report)
+    profile = job.spec.infra.test_instance_profile
+    machine = _machine(aws, job).model_copy(update={"profile": profile})
+    variables = test_variables(machine, app, job.infra, image.id, job.tags, report)
     run = run_template("test", "test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
     if run.exit_code != 0:
         raise test_failure(run, report, app, group.health_check)

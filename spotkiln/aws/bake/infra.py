@@ -220,6 +220,9 @@ def look_up(
     trial = image or base_image(aws, names.base_image)
     types = [*spec.every_type, *([] if image else [builder_type])]
     check_instance_types(aws, list(dict.fromkeys(types)), trial.architecture)
+    if image is None and names.test_instance_profile:
+        instance_profile(aws, names.test_instance_profile)
+    tests = [] if image else names.test_security_groups
     infra = Infra(
         region=aws.region,
         account=group.account,
@@ -230,6 +233,7 @@ def look_up(
         subnets=tuple(zone.get("SubnetId", "") for zone in zones),
         zones=tuple(zone.get("ZoneName", "") for zone in zones),
         security_groups=security_groups(aws, group.vpc, names.security_groups),
+        test_security_groups=security_groups(aws, group.vpc, tests) if tests else (),
         fleet_role=launchers(aws).for_spec(spec).role(names),
         instance_profile=(
             instance_profile(aws, names.instance_profile) if names.instance_profile else ""

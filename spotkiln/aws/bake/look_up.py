@@ -11,7 +11,7 @@ from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.configuration import require_profile
 from spotkiln.bake.image import Image
-from spotkiln.bake.infra import Infra, check_fit
+from spotkiln.bake.infra import Infra, check_fit, require_apart
 from spotkiln.bake.packer import find_packer
 from spotkiln.release.release import ReleaseSpec
 
@@ -26,6 +26,9 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
         InputError: with what was expected, what was found and what to do.
     """
     require_profile(spec.configuration, spec.infra.instance_profile)
+    if image is None:
+        builders = spec.build.instance_profile
+        require_apart(spec.infra, builders, spec.configuration, spec.test_configuration)
     version = "" if image else "; Packer " + ".".join(map(str, find_packer()[1]))
     aws = connect(resolve_region(spec.infra.region))
     if image is None:
@@ -42,6 +45,9 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
             ),
         }
     )
+    if image is None:
+        tests = find_configuration(aws, spec.test_configuration)
+        infra = infra.model_copy(update={"test_configuration": tests})
     start = f"image {image.name} ({image.id})" if image else f"base image {infra.base}"
     say(
         f"{infra.region}, account {infra.account}: target group {infra.target_group.name} behind "

@@ -128,6 +128,7 @@ def test_writable_folders_have_the_same_names_as_others() -> None:
         ({"writable": ("/etc",)}, "expected a folder of the application, .* got '/etc'"),
         ({"writable": ("tmp", "a/../../b")}, "got 'a/../../b': nothing absolute, no `..`"),
         ({"writable": ("two words",)}, "of letters, digits and .* alone"),
+        ({"test_services": ("mysql",)}, "expected some of postgresql, redis, got 'mysql'"),
         ({"mounts": ("/srv/media",)}, "expected a folder of the application"),
         ({"migrate_writable": ("..",)}, "expected a folder of the application"),
         ({"smoke": ("products",)}, "expected a path that begins with a slash, .* got 'products'"),

@@ -8,6 +8,7 @@ import pytest
 
 from spotkiln.bake import variables as bake
 from spotkiln.bake.builder import Access, BuildSettings, Machine
+from spotkiln.bake.configuration import Configuration, Known
 from spotkiln.bake.infra import TargetGroup
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, ROOT, TAGS
@@ -65,6 +66,9 @@ def test_test_variables() -> None:
         "migrate_seconds": 600,
         "start_seconds": 90,
         "test_seconds": 900,
+        "test_services": [],
+        "test_configuration": [],
+        "test_security_group_ids": [],
         "test_setup_command": nouns.settled().test_setup,
         "test_command": nouns.settled().test,
         "test_environment": {"RAILS_ENV": "test"},
@@ -73,9 +77,35 @@ def test_test_variables() -> None:
 
 
 def variables_of_a_test(**app: Any) -> dict[str, Any]:
-    group = nouns.target_group(health_check=nouns.health_check(matcher="200-299"))
-    report = Path("/runs/1/report")
-    return bake.test_variables(MACHINE, nouns.settled(**app), group, "ami-1", TAGS, report)
+    group = nouns.infra().target_group
+    check = nouns.health_check(matcher="200-299")
+    infra = nouns.infra(target_group=group.model_copy(update={"health_check": check}))
+    return bake.test_variables(
+        MACHINE, nouns.settled(**app), infra, "ami-1", TAGS, Path("/runs/1/report")
+    )
+
+
+def test_the_machine_that_tests_has_a_role_groups_services_and_settings_of_its_own() -> None:
+    tests = Configuration(parameters=("/shop/test/",), secrets=("shop/test",))
+    infra = nouns.infra(test_configuration=Known(sources=tests), test_security_groups=("sg-test",))
+    found = bake.test_variables(
+        MACHINE.model_copy(update={"profile": "image-test"}),
+        nouns.settled(test_services=("postgresql",)),
+        infra,
+        "ami-1",
+        TAGS,
+        Path("/runs/1/report"),
+    )
+    assert found["iam_instance_profile"] == "image-test"
+    assert (found["security_group_id"], found["test_security_group_ids"]) == (
+        "sg-builder",
+        ["sg-test"],
+    )
+    assert found["test_services"] == ["postgresql"]
+    assert found["test_configuration"] == [
+        "# spotkiln-parameters: /shop/test/",
+        "# spotkiln-secret: shop/test",
+    ]
 
 
 def test_bake_variables() -> None:
@@ -94,6 +124,7 @@ def test_bake_variables() -> None:
         "app_user": "webapp",
         "app_environment": {"RAILS_ENV": "production"},
         "build_environment": {"RAILS_ENV": "production", "SECRET_KEY_BASE": "unused"},
+        "test_services": [],
         "build_command": app.build,
         "writable": ["db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"],
         "states": ["writable/db", "writable/log", "writable/storage", "writable/tmp"],
@@ -168,6 +199,7 @@ def digest(**changes: Any) -> str:
         {"test": "make test"},
         {"test_setup": ""},
         {"test_environment": {}},
+        {"test_services": ("redis",)},
     ],
 )
 def test_whatever_decides_an_image_is_in_its_recipe(changed: dict[str, Any]) -> None:
@@ -207,7 +239,7 @@ def test_every_file_that_goes_into_an_image_is_in_its_recipe(
         found = [(ROOT / "packer" / path).resolve() for path in paths]
         named += [file for path in found for file in ([path] if path.is_file() else path.iterdir())]
     # What is written of the templates. An application has one level of hardening, and this one has
-    # a port below 1024 and a folder that is mounted.
+    # a port below 1024, a folder that is mounted, and services for its tests.
     named += [
         one
         for one in (ROOT / "systemd").iterdir()
@@ -221,11 +253,12 @@ def test_every_file_that_goes_into_an_image_is_in_its_recipe(
             if path.is_file():
                 copy.write_bytes(path.read_bytes())
     monkeypatch.setattr(bake, "ROOT", tmp_path)
-    seen = {digest(health_port=81, mounts=("media",))}
+    changed = {"health_port": 81, "mounts": ("media",), "test_services": ("redis",)}
+    seen = {digest(**changed)}
     for path in named:
         copy = tmp_path / path.relative_to(ROOT)
         copy.write_bytes(copy.read_bytes() + b"\n# changed\n")
-        seen.add(digest(health_port=81, mounts=("media",)))
+        seen.add(digest(**changed))
     assert len(seen) == 1 + len(named)
 
 

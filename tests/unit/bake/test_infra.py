@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from spotkiln.bake.infra import check_fit, exactly_one
+from spotkiln.bake.configuration import Configuration
+from spotkiln.bake.infra import InfraNames, check_fit, exactly_one, require_apart
 from spotkiln.errors import InputError
 from tests.unit import nouns
 
@@ -121,3 +122,46 @@ def test_the_health_check_asks_at_the_port_that_answers(
         if app.health_port is not None:
             with pytest.raises(InputError, match=said):
                 check_fit(app, group)
+
+
+PRODUCTION = Configuration(parameters=("/shop/production/",), secrets=("shop/production",))
+TESTS = Configuration(parameters=("/shop/test/",))
+
+
+def apart(
+    asked: Configuration = PRODUCTION,
+    tests: Configuration = TESTS,
+    builders: str = "",
+    **names: Any,
+) -> None:
+    require_apart(InfraNames(**names), builders, asked, tests)
+
+
+def test_a_machine_that_tests_apart_from_the_servers() -> None:
+    apart(test_instance_profile="image-test", test_security_groups=["tests"])
+    apart(builders="builder")
+    apart(tests=Configuration())
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"test_instance_profile": "website"}, "'website' (infra.test_instance_profile)"),
+        ({"builders": "website"}, "'website' (the builder's) is the servers' own"),
+        (
+            {"builders": "builder", "test_security_groups": ["tests", "Rails App"]},
+            "infra.test_security_groups has the servers' Rails App: name groups of its own",
+        ),
+        (
+            {"builders": "builder", "tests": PRODUCTION},
+            "test_configuration and configuration both read /shop/production/, shop/production",
+        ),
+        ({}, "it is to read /shop/test/ with a role of its own, and has none"),
+    ],
+)
+def test_a_machine_that_tests_with_what_the_servers_have_is_refused(
+    given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InputError, match="must not reach what the servers reach") as refused:
+        apart(**given)
+    assert told in str(refused.value)

@@ -123,6 +123,15 @@ own, no program; put it into a script of the repository and start that
         ),
         ("config: [A=hunter2]", "expected the names of variables, such as DATABASE_URL, got some"),
         ("config: [A, A]", "expected each name once"),
+        (
+            "test_services: redis",
+            'test_services: expected a list of postgresql, redis, got "redis"',
+        ),
+        (
+            "\ntest_services: [postgres]",
+            "2: test_services: expected some of postgresql, redis, got 'postgres': what is not",
+        ),
+        ("test_services: [redis, redis]", "expected each service once"),
         ("writable: tmp", 'expected a list of folders of the application, got "tmp"'),
         ("writable: [/tmp]", "expected a folder of the application, such as tmp"),
         ("depends_on: lib", "depends_on: expected a list of paths"),

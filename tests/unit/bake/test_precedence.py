@@ -28,6 +28,7 @@ ALL: dict[str, Any] = {
     "build_environment": {"A": "3"},
     "test_environment": {"A": "2"},
     "config": ("DATABASE_URL",),
+    "test_services": ("redis",),
     "writable": ("media",),
     "migrate_writable": ("db",),
     "mounts": ("uploads",),
