@@ -25,6 +25,7 @@ from spotkiln.tasks.release.steps import (
     bake_and_test,
     choose_image,
     find_infra,
+    migrate_once,
     see_foreign,
     see_what_serves,
     take_commit,
@@ -48,7 +49,7 @@ def release(
     keep_rejected: form.KeepRejected = False,
     keep_versions: form.Versions = 5,
 ) -> Release:
-    """Turns a commit into servers: bake, test the very image, launch, gate, retire the old.
+    """Turns a commit into servers: bake, test that image, migrate, launch, gate, retire the old.
 
     The serving fleet is not touched before the new one has proved itself. Whatever fails is
     undone in reverse order.
@@ -95,5 +96,6 @@ def release(
         with run.undoing() as undo:
             undo.later("discard image", discard_image, job)
             image = choice.image or bake_and_test(run, turn, job)
+            migrate_once(run, turn, job, choice, image)
             serve(run, undo, turn, image, found, current)
     return run.release

@@ -19,6 +19,9 @@ packer validate "${variables[@]}" "${made[@]}" "${app[@]}" \
   -var "app_archive=$scratch/source.tar.gz" -var commit=0000000000000000000000000000000000000000 \
   -var "units=$scratch/made/units" packer/app.pkr.hcl
 packer validate "${variables[@]}" "${app[@]}" -var "report_dir=$scratch/report" packer/test.pkr.hcl
+packer validate -var region=eu-west-1 -var source_ami=ami-00000000000000000 "${app[@]}" \
+  -var 'security_group_ids=["sg-00000000000000000"]' -var "command_file=$scratch/source.tar.gz" \
+  -var seconds=600 -var "report_dir=$scratch/report" packer/task.pkr.hcl
 
 # The units name programs of the machines that they are for, which this one need not have.
 mkdir "$scratch/units"

@@ -11,6 +11,7 @@
     │       └── NotJson         and not even JSON
     ├── InfrastructureError     AWS, Prefect, the network or Packer failed: may be tried again
     │   ├── DeadlineExceeded    a wait that ended without an answer
+    │   ├── CutOff              a machine was lost while it carried out a command
     │   ├── CapacityError       EC2 had no machines
     │   ├── AwsError            AWS failed or cannot be reached (spotkiln.aws.errors)
     │   │   └── AwsMissing      AWS does not know something that we name
@@ -21,6 +22,7 @@
     │   ├── BuildFailed         its dependencies or assets could not be built
     │   ├── TestsFailed         its tests are red, or there were none
     │   ├── UnitFailed          the booted image did not answer the health check
+    │   ├── MigrationFailed     its migration ended with an error, or in no time
     │   └── GateFailed          its new servers did not become healthy
     │       └── ImageRejected   and the image is to blame
     ├── EndsEarly               a release ends well, because it must not or need not change anything
@@ -86,6 +88,10 @@ class DeadlineExceeded(InfrastructureError):
         )
 
 
+class CutOff(InfrastructureError):
+    """A machine was lost while it carried out a command: what that has done is not known."""
+
+
 class PrefectAway(InfrastructureError):
     """Prefect does not answer: it may be back at any moment."""
 
@@ -128,6 +134,11 @@ class UnitFailed(VerdictError):
     """The booted image did not answer the health check."""
 
 
+class MigrationFailed(VerdictError):
+    """The migration ended with an error, or took too long. Nothing was launched. It tells nothing
+    of the image: the database may be to blame as well."""
+
+
 class GateFailed(VerdictError):
     """The new servers did not become healthy; `cause` is the verdict's, `last_lines` those of the
     console of the one that failed first."""
@@ -165,7 +176,8 @@ class RebuildFailed(SpotkilnError):
 
 
 def may_be_tried_again(error: BaseException) -> bool:
-    """Only infrastructure is worth another try; capacity has had all its tries already."""
+    """Only infrastructure is worth another try; capacity has had all its tries already, and a
+    command that has begun may not bear a second one."""
     return isinstance(error, InfrastructureError) and not isinstance(
-        error, CapacityError | DeadlineExceeded
+        error, CapacityError | DeadlineExceeded | CutOff
     )

@@ -6,8 +6,10 @@
 #
 # A line of the user data names the role:
 #   # spotkiln-role: server    the environment is the image's own
+#   # spotkiln-role: task      the same, for one command: nothing that serves starts here
 #   # spotkiln-role: tester    it is what the line "# spotkiln-environment: <base64>" holds, and the
 #                              image's own goes from this machine
+# A file of the role's name in /run/spotkiln/<application> is what the units ask for.
 # usage: role APPLICATION
 set -euo pipefail
 umask 077
@@ -44,8 +46,8 @@ ask "$CERTAINTY" --header @- --output "$run/user-data" "$metadata/user-data" \
 
 role=$(lines role)
 case $role in
-  server)
-    [[ -f $own ]] || refuse "a server needs $own, which is gone"
+  server | task)
+    [[ -f $own ]] || refuse "a $role needs $own, which is gone"
     ln -s "$own" "$run/environment"
     ;;
   tester)
@@ -54,10 +56,11 @@ case $role in
       refuse "the environment in the user data is not base64"
     mv "$run/environment.new" "$run/environment"
     ;;
-  *) refuse "expected one line \"# spotkiln-role: server\" or \"tester\" in its user data, got \"$role\"" ;;
+  *) refuse "expected one line \"# spotkiln-role: server\", \"task\" or \"tester\" in its user data, got \"$role\"" ;;
 esac
 # For systemd/mounts.sh: a folder and what is mounted there, by lines.
 lines mount >"$run/mounts"
 rm "$run/user-data"
 echo "$role" >"$run/role"
+: >"$run/$role"
 echo "role: this machine is a $role"

@@ -21,7 +21,8 @@ properties, in sandbox seconds:
     console         text at the end of the console, once the application is started  ""
     body            what `GET /` answers                              a page with the revision
 
-Unknown keys are stored and returned: the stand-in for Packer reads `tests` and `packages`. A
+Unknown keys are stored and returned: the stand-in for Packer reads `tests`, `packages`, and
+`task_status`, `task_output` and `task_seconds` of a machine for one command. A
 property in a later rule replaces the same property of an earlier one.
 """
 

@@ -40,8 +40,8 @@ class Builder:
             self._check_name()
         self._find_source()
         vpc_id, zone = self._network()
-        key, group = self._key_pair(), self._security_group(vpc_id)
-        self._instance_id = self._run(key, group, zone)
+        key, groups = self._key_pair(), self._security_groups(vpc_id)
+        self._instance_id = self._run(key, groups, zone)
         self._ui.step(f"Waiting for instance ({self._instance_id}) to become ready...")
         self._wait_instance("running")
 
@@ -121,9 +121,11 @@ class Builder:
         self._undo.append(remove)
         return name
 
-    def _security_group(self, vpc_id: str) -> str:
+    def _security_groups(self, vpc_id: str) -> list[str]:
+        if several := self.template.value("security_group_ids"):
+            return list(several)
         if given := self.template.text("security_group_id"):
-            return given
+            return [given]
         name = f"packer_{uuid.uuid4()}"
         self._ui.step(f"Creating temporary security group for this instance: {name}")
         answer = self._ec2.call(
@@ -151,9 +153,9 @@ class Builder:
         self._ec2.call(
             "AuthorizeSecurityGroupIngress", {"GroupId": group_id, "IpPermissions": [permission]}
         )
-        return group_id
+        return [group_id]
 
-    def _run(self, key: str, group: str, zone: str) -> str:
+    def _run(self, key: str, groups: list[str], zone: str) -> str:
         self._ui.step("Launching a source AWS instance...")
         tags = dict(self.template.value("run_tags") or {})
         self._ui.step("Adding tags to source instance")
@@ -163,7 +165,7 @@ class Builder:
             "KeyName": key,
             "MinCount": 1,
             "MaxCount": 1,
-            "SecurityGroupId": [group],
+            "SecurityGroupId": groups,
             "SubnetId": self.template.text("subnet_id"),
             "Placement": {"AvailabilityZone": zone},
             "InstanceInitiatedShutdownBehavior": "terminate",

@@ -136,12 +136,28 @@ class _Build:
             image_id = builder.create_image(lambda one: control.describe_image(one, application))
             return f"{builder.template.text('region')}:{image_id}"
         properties = control.properties(self._template.text("source_ami"))
+        if self._template.name == "task":
+            self._carry_out(properties, speed)
+            builder.stop()
+            return ""
         self._provision(properties, "test_seconds", speed)
         code = report.write(Path(self._template.text("report_dir")), properties)
         if code:
             raise _exit_status(code)
         builder.stop()
         return ""
+
+    def _carry_out(self, properties: dict[str, Any], speed: float) -> None:
+        """As packer/scripts/task.sh does it."""
+        self._ui.step("Provisioning with shell script: nothing (stand-in)")
+        output = report.task_output(properties, Path(self._template.text("command_file")))
+        self._ui.detail("task: it begins")
+        for line in output:
+            self._ui.detail(line)
+        self._wait(float(properties.get("task_seconds", 5)) / speed)
+        self._ui.detail("task: it has ended")
+        folder, app = Path(self._template.text("report_dir")), self._template.text("app_name")
+        report.write_task(folder, properties, output, app)
 
     def _application(self) -> dict[str, Any]:
         archive = self._template.text("app_archive")

@@ -37,6 +37,26 @@ def write(folder: Path, properties: dict[str, Any]) -> int:
     return code
 
 
+def task_output(properties: dict[str, Any], command: Path) -> list[str]:
+    """What a command says on a machine that is for it alone: `task_output` (lines), else itself."""
+    said = [str(one) for one in properties.get("task_output", [])]
+    return said or [f"[stand-in] {command.read_text().strip()}"]
+
+
+def write_task(folder: Path, properties: dict[str, Any], output: list[str], app: str) -> None:
+    """Write output, journal.log and facts, as packer/scripts/task.sh does. `task_status` is the
+    command's exit status, 0 unless it is given."""
+    status = int(properties.get("task_status", 0))
+    ended = "failed\nSubState=failed\nResult=exit-code" if status else "active\nResult=success"
+    (folder / "output").write_text("".join(f"{line}\n" for line in output))
+    (folder / "journal.log").write_text("[stand-in] no journal: this machine is simulated\n")
+    (folder / "facts").write_text(
+        f"[units]\nId={app}-role.service\nActiveState=active\nResult=success\n\n"
+        f"Id={app}-task.service\nType=oneshot\nActiveState={ended}\n"
+        f"ExecMainCode=1\nExecMainStatus={status}\n"
+    )
+
+
 def write_packages(file: Path, properties: dict[str, Any]) -> None:
     """Write the list that packer/scripts/base.sh makes. `packages` is a list of `name=version`.
     It comes from the rules for the source image, so that a test can change it between two bakes."""

@@ -34,6 +34,7 @@ class Where(StrEnum):
     BUILDER = "builder"
     TESTER = "tester"
     SERVER = "server"
+    TASK = "task"
 
 
 class Unit(Noun):

@@ -33,7 +33,7 @@ def bake_failure(run: PackerRun, name: str) -> SpotkilnError:
         return BuildFailed(text, _end(said))
     if run.status == UNIT:
         return UnitFailed("systemd does not accept the application's units", _end(said))
-    return _packers_own(run)
+    return packers_own(run)
 
 
 def test_failure(run: PackerRun, report: Path, app: App, check: HealthCheck) -> SpotkilnError:
@@ -46,7 +46,7 @@ def test_failure(run: PackerRun, report: Path, app: App, check: HealthCheck) -> 
         return BuildFailed(text, _end(said))
     if run.status == TESTS:
         return _red(report, app, said)
-    return _packers_own(run)
+    return packers_own(run)
 
 
 def green_report(report: Path) -> TestReport:
@@ -100,7 +100,8 @@ def _red(report: Path, app: App, said: list[str]) -> SpotkilnError:
     )
 
 
-def _packers_own(run: PackerRun) -> InfrastructureError:
+def packers_own(run: PackerRun) -> InfrastructureError:
+    """For what is nobody's fault but Packer's, or that of what it needs."""
     return InfrastructureError(f"Packer failed (exit code {run.exit_code}): {run.why}")
 
 

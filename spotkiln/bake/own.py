@@ -17,6 +17,9 @@ BUILDER_PREFIX = "spotkiln-builder-"
 TEMPLATE_PREFIX = "spotkiln-"
 # What an instance was launched for: values of its tag.
 BUILDER, TESTER, SERVER = "builder", "tester", "server"
+# These carry out one command.
+MIGRATION, TASK = "migration", "task"
+PACKERS = frozenset({BUILDER, TESTER, MIGRATION, TASK})
 
 # A builder is launched directly: what one of these launched carries the service's own tag.
 LAUNCHED_FOR_OTHERS = (
@@ -50,7 +53,7 @@ def builder_name(release: str) -> str:
 
 def not_a_builder(one: Instance) -> str:
     """Why an instance that is no fleet's was not launched by us; empty for a builder of ours."""
-    if one.tags.get(t.ROLE) not in {BUILDER, TESTER}:
+    if one.tags.get(t.ROLE) not in PACKERS:
         return f"no builder: its tag {t.ROLE} is {one.tags.get(t.ROLE) or 'not there'}"
     if one.key != builder_name(one.tags.get(t.RELEASE, "")):
         return f"no builder: its key pair is {one.key or 'none'}"

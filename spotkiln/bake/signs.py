@@ -25,6 +25,8 @@ MEMORY = {
     Where.TESTER: "Choose a larger type for the machine that tests, which is the builder's: "
     "`build.instance_type`; look at the servers' `fleet.instance_types` as well",
     Where.SERVER: "Choose larger types for the servers: `fleet.instance_types`",
+    Where.TASK: "Choose a larger type for the machine that carries it out, which is the builder's: "
+    "`build.instance_type`",
 }
 ENVIRONMENT = {
     Where.BUILDER: "`build_environment`, which is all that the build has: a stand-in will do; a "
@@ -32,6 +34,7 @@ ENVIRONMENT = {
     Where.TESTER: "`test_environment`, which is all that the units and the tests have on the "
     "machine that tests",
     Where.SERVER: "`environment`",
+    Where.TASK: "`environment`",
 }
 # A line that calls itself one: whoever says it goes on.
 WARNING = re.compile(r"\bwarn(?:ing)?\b", re.IGNORECASE)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spotkiln.bake.app import App
-from spotkiln.bake.description import FOLDER, Hardening
+from spotkiln.bake.description import FOLDER, Hardening, MigrateOn
 from spotkiln.bake.folders import bound, mounted, place_of, state_of, states
 from spotkiln.bake.recipe import ROOT
 from spotkiln.bake.services import why_no_services
@@ -21,6 +21,7 @@ SYSTEM, SCRIPTS = "system", "lib"
 PARTS = {
     "": "app.service",
     "-migrate": "app-migrate.service",
+    "-task": "app-task.service",
     "-hostname": "app-hostname.service",
     "-interruption": "app-interruption.service",
     "-role": "app-role.service",
@@ -31,8 +32,9 @@ PARTS = {
 # Only where the tests have any.
 SERVICES = "app-services.service"
 # Those that run what the application brings, and may therefore do little.
-ITS_OWN = ("", "-migrate")
-MIGRATES = "-migrate"
+ITS_OWN = ("", "-migrate", "-task")
+# Of these, those that may write what only a migration does.
+MIGRATE = ("-migrate", "-task")
 # Only of an application that has any.
 MOUNTS = "-mounts"
 # Linux lets nobody but root listen there without a right to it.
@@ -58,7 +60,7 @@ def quoted(command: str) -> str:
 
 
 def _binds(app: App, part: str) -> str:
-    lines = (f"BindPaths={one}" for one in bound(app, migrates=part == MIGRATES))
+    lines = (f"BindPaths={one}" for one in bound(app, migrates=part in MIGRATE))
     return "\n".join(lines)
 
 
@@ -81,6 +83,9 @@ def _values(app: App) -> dict[str, str]:
         "START_COMMAND": quoted(replacing_the_shell(app.start)),
         "TEST_SERVICES": "".join(f" {one}" for one in app.test_services),
         "MIGRATE_COMMAND": quoted(app.migrate or "true"),
+        "MIGRATES_WHERE": f"/run/spotkiln/{app.name}/tester"
+        if app.migrate_on is MigrateOn.ONCE
+        else f"!/run/spotkiln/{app.name}/task",
     }
 
 

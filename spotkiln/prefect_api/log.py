@@ -18,7 +18,9 @@ def _of(log: Log) -> Line | None:
     level = LEVELS.get(log.level, str(log.level))
     last = log.name.rpartition(".")[2]
     source = Source(last) if last in set(Source) else Source.OURS
-    return Line(id=log.id, time=log.timestamp, level=level, text=log.message.strip(), source=source)
+    # A command's own lines are as it wrote them.
+    text = log.message.rstrip("\n") if source is Source.COMMAND else log.message.strip()
+    return Line(id=log.id, time=log.timestamp, level=level, text=text, source=source)
 
 
 async def lines(api: Api, run: str) -> list[Line]:

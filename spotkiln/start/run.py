@@ -46,6 +46,8 @@ class Source(StrEnum):
 
     OURS = "ours"
     PACKER = "packer"
+    # What a command says that has a machine of its own.
+    COMMAND = "command"
     STAGE = "stage"
     STAGE_END = "stage-end"
 

@@ -122,8 +122,9 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     run = run_template("test", "test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
     if run.exit_code != 0:
         raise test_failure(run, report, app, group.health_check)
-    # It was the release's last one. Of one that failed, undoing removes the group.
-    delete_group(aws, machine.access.security_group, CLOCK)
+    if not app.migrates_once:
+        # It was the release's last one. Of one that failed, undoing removes the group.
+        delete_group(aws, machine.access.security_group, CLOCK)
     code = report / "exit-code"
     # Packer also exits with 0 when it has done nothing.
     if not code.is_file() or code.read_text().strip() != "0":

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from prefect.runtime import task_run
@@ -16,18 +17,29 @@ from spotkiln.tasks.progress import Bar
 from spotkiln.tasks.step import say
 
 
+def from_packer(text: str) -> None:
+    """A line of its output, in the run's log."""
+    say(text, of=Source.PACKER)
+
+
 def run_template(
-    what: str, template: str, variables: dict[str, object], folder: Path, timeout: float
+    what: str,
+    template: str,
+    variables: dict[str, object],
+    folder: Path,
+    timeout: float,
+    *,
+    heard: Callable[[str], None] = from_packer,
 ) -> PackerRun:
-    """Run it, with its output in the log and `what` it is for as a progress artifact. `folder` is
-    made anew; `timeout` in seconds."""
+    """Run it, with each line of its output given to `heard` and `what` it is for as a progress
+    artifact. `folder` is made anew; `timeout` in seconds."""
     marks = variables.get("run_tags")
     release = str(marks.get(t.RELEASE, "")) if isinstance(marks, dict) else ""
     # Outside of a run there is no server to show it.
     bar = Bar(what) if task_run.id else None
 
-    def heard(text: str) -> None:
-        say(text, of=Source.PACKER)
+    def hear(text: str) -> None:
+        heard(text)
         if release and (one := made(text)):
             REQUESTED.note(release, *one)
         percent = reached(text)
@@ -42,7 +54,7 @@ def run_template(
     run = run_packer(
         packer_command(program, TEMPLATES / template, file),
         folder=folder,
-        say=heard,
+        say=hear,
         timeout_seconds=timeout,
     )
     if bar and run.exit_code == 0:

@@ -15,13 +15,17 @@ from spotkiln.release.book import (
     ImageBaked,
     ImageReused,
     InfraFound,
+    Migrated,
+    MigrationChosen,
     ServingSeen,
     TestsRan,
     VersionTaken,
 )
 from spotkiln.release.job import Job
+from spotkiln.release.migration import choose_migration
 from spotkiln.release.summary import tags
 from spotkiln.serve.fleet import Fleet
+from spotkiln.tasks.bake.errand import migrate_database
 from spotkiln.tasks.bake.image import find_image, packer_build, test_in_image
 from spotkiln.tasks.bake.infra import look_up_infra
 from spotkiln.tasks.bake.source import check_out
@@ -86,6 +90,20 @@ def choose_image(run: ReleaseRun, job: Job, current: list[Fleet]) -> Reuse:
     if choice.image:
         run.note(ImageReused(image=choice.image, why=choice.why))
     return choice
+
+
+def migrate_once(run: ReleaseRun, turn: Heartbeat, job: Job, choice: Reuse, image: Image) -> None:
+    """Migrate before any server is asked for, where that is the application's way and this image
+    has not served here before."""
+    app, group = job.source.app, job.infra.target_group.name
+    migration = choose_migration(app, image, choice.serving, group, force=job.spec.force)
+    run.note(MigrationChosen(migration=migration))
+    if not migration.once:
+        return
+    turn.check()
+    with run.timed("migrate"):
+        migrate_database(job, image)
+        run.note(Migrated())
 
 
 def bake_and_test(run: ReleaseRun, turn: Heartbeat, job: Job) -> Image:

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from sandbox.process.directory import Directory
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE_SECONDS = 1200
 CLEAN_UP_SECONDS = 60
@@ -25,11 +23,9 @@ def docker_answers() -> bool:
     return done.returncode == 0
 
 
-def containers(build: Path) -> set[str]:
-    """Of the demo in that folder."""
-    name = Directory(build / "demo" / "sandbox").default_name
+def containers() -> set[str]:
     done = subprocess.run(
-        ["docker", "ps", "--all", "--format", "{{.Names}}", "--filter", f"name={name}"],
+        ["docker", "ps", "--all", "--format", "{{.Names}}", "--filter", "name=demo-sandbox"],
         capture_output=True,
         text=True,
         check=True,
@@ -91,7 +87,7 @@ def as_promised(report: dict[str, Any]) -> None:
 @pytest.mark.skipif(not docker_answers(), reason="Docker does not answer: no real machines here")
 def test_with_real_machines(tmp_path: Path) -> None:
     as_promised(perform("docker", tmp_path))
-    assert containers(tmp_path) == set()
+    assert containers() == set()
 
 
 @pytest.mark.sandbox

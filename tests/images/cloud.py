@@ -75,12 +75,13 @@ class Cloud:
         self, template: str, variables: Mapping[str, Any]
     ) -> subprocess.CompletedProcess[str]:
         file = self.folder / f"{template}.pkrvars.json"
-        builder = {
+        builder: dict[str, Any] = {
             "region": self.sandbox.environment["AWS_DEFAULT_REGION"],
             "endpoint": self.sandbox.environment["AWS_ENDPOINT_URL"],
             "ssh_interface": "private_ip",
-            "ssh_source_cidrs": ["10.0.0.0/8"],
         }
+        if template != "task":
+            builder["ssh_source_cidrs"] = ["10.0.0.0/8"]
         file.write_text(json.dumps({**builder, **variables}))
         return subprocess.run(
             ["packer", "build", "-color=false", f"-var-file={file}", f"packer/{template}.pkr.hcl"],

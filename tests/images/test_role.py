@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from spotkiln.bake.errand import Ended, read_end, script_of
 from spotkiln.serve.role import SERVER
 from tests.images.cloud import Cloud, Machine
+from tests.unit.bake.test_errand import errand
 from tests.unit.nouns import settled
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
@@ -146,13 +148,57 @@ def test_a_candidate_never_meets_production_before_it_serves(
 
     server = cloud.boot(image)
     assert server.wait_for("/", port=PORT).text == production.address
-    assert production.heard == ["migrate in-production", "serve in-production"]
+    # That is done once for all servers, on another machine.
+    assert production.heard == ["serve in-production"]
     # At each boot anew.
     cloud.ec2.reboot_instances(InstanceIds=[server.instance_id])
     deadline = time.monotonic() + BOOT_SECONDS
-    while len(production.heard) < 4:
+    while len(production.heard) < 2:
         assert time.monotonic() < deadline, production.heard
         time.sleep(0.5)
+
+
+def carry_out(cloud: Cloud, image: str, folder: Path, script: str, seconds: int) -> Ended:
+    """One command on a machine of its own, as a release and `spotkiln run` do it."""
+    group = cloud.ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    (folder / "report").mkdir(parents=True)
+    (folder / "command").write_text(script)
+    variables = {
+        "source_ami": image,
+        "app_name": APP,
+        "security_group_ids": [group],
+        "command_file": str(folder / "command"),
+        "seconds": seconds,
+        "report_dir": str(folder / "report"),
+    }
+    done = cloud.packer("task", variables)
+    assert done.returncode == 0, done.stdout
+    ended = read_end(folder / "report", errand(app=APP, seconds=seconds))
+    texts = [one.read_text() for one in (folder / "report").iterdir()]
+    assert ended, "\n".join([done.stdout, *texts])
+    return ended
+
+
+def test_one_command_with_what_production_has_and_nothing_that_serves(
+    cloud: Cloud, image: str, production: Database, tmp_path: Path
+) -> None:
+    production.heard.clear()
+    ended = carry_out(cloud, image, tmp_path / "migrate", "ruby ledger.rb migrate\n", 60)
+    assert ended.code == 0
+    assert production.heard == ["migrate in-production"]
+    # Exactly these arguments, by the application's user, in its folder; what it says comes home.
+    script = script_of(["ruby", "-e", "puts ARGV.inspect, Dir.pwd; exit 3", "a b", "$HOME", "it's"])
+    ended = carry_out(cloud, image, tmp_path / "run", script, 60)
+    assert (ended.code, ended.why) == (3, "it ended with exit status 3")
+    assert ended.last_lines == '["a b", "$HOME", "it\'s"]\n/srv/ledger'
+    whoami = "id -un; touch REVISION || true; systemctl is-active ledger || true\n"
+    ended = carry_out(cloud, image, tmp_path / "who", whoami, 60)
+    assert ended.last_lines.splitlines() == [
+        "webapp", "touch: cannot touch 'REVISION': Read-only file system", "inactive"
+    ]  # fmt: skip
+    ended = carry_out(cloud, image, tmp_path / "slow", "echo begun\nsleep 900\n", 5)
+    assert (ended.code, ended.last_lines) == (124, "begun")
+    assert production.heard == ["migrate in-production"]
 
 
 def test_the_last_lines_are_on_the_console(cloud: Cloud, image: str, production: Database) -> None:

@@ -17,7 +17,9 @@ from tests.unit.nouns import ROOT
 
 PACKER = ROOT / "packer"
 VARIABLES = Path(__file__).with_name("variables")
-TEMPLATES = ["base", "app", "test"]
+BUILDERS = ["base", "app", "test"]
+# The last one is launched into the servers' security groups, and one of ours.
+TEMPLATES = [*BUILDERS, "task"]
 
 # What Packer 1.6.6 rejects, or takes only from a newer plugin.
 TOO_NEW = [
@@ -111,7 +113,7 @@ def test_plugins_stand_alone() -> None:
     assert "source " not in re.sub(r"\bsource\s*=", "", directives("plugins"))
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", BUILDERS)
 def test_ssh_is_open_to_the_given_addresses_only(template: str) -> None:
     lines = re.findall(
         r"^ *temporary_security_group_source_cidrs.*", directives(template), re.MULTILINE
@@ -137,15 +139,15 @@ def test_what_lets_old_packer_log_in_stays_on_the_builder(template: str) -> None
     found = re.search(r"user_data = <<EOF\n(.*?)\nEOF", source(template), re.DOTALL)
     assert found
     assert found[1].startswith("#cloud-config\n")
-    (file,) = yaml.safe_load(found[1])["write_files"]
+    (file,) = yaml.safe_load(found[1].replace("${var.configuration}\n", ""))["write_files"]
     assert file["content"] == "PubkeyAcceptedAlgorithms +ssh-rsa\n"
-    # Only who tests is told that it does; a builder is told nothing, and starts nothing.
+    # A builder is told nothing, and starts nothing.
     roles = re.findall(r"^# spotkiln-role: (.*)$", found[1], re.MULTILINE)
-    assert roles == (["tester"] if template == "test" else [])
+    assert roles == {"test": ["tester"], "task": ["task"]}.get(template, [])
     assert f"rm -f {file['path']}\n" in (PACKER / "scripts" / "clean.sh").read_text()
 
 
-# Packer 1.6.6 reads one file: what all three templates need stands in each of them.
+# Packer 1.6.6 reads one file: what all templates need stands in each of them.
 
 
 def blocks(template: str, head: str) -> dict[str, str]:
@@ -172,10 +174,14 @@ def test_a_variable_is_the_same_wherever_it_is_declared() -> None:
 
 def test_what_the_machine_is_told_is_written_alike() -> None:
     """Word by word, but for the image that each starts from."""
-    declared = [blocks(template, "variable") for template in TEMPLATES]
-    shared = set.intersection(*map(set, declared)) - {"source_ami", "app_user"}
-    assert {"region", "subnet_id", "ssh_source_cidrs", "run_tags", "key_pair_name"} <= shared
-    assert [name for name in sorted(shared) if len({one[name] for one in declared}) > 1] == []
+    for templates, least in (
+        (BUILDERS, {"region", "subnet_id", "ssh_source_cidrs", "run_tags", "key_pair_name"}),
+        (TEMPLATES, {"region", "subnet_id", "run_tags", "key_pair_name"}),
+    ):
+        declared = [blocks(template, "variable") for template in templates]
+        shared = set.intersection(*map(set, declared)) - {"source_ami", "app_user"}
+        assert least <= shared
+        assert [name for name in sorted(shared) if len({one[name] for one in declared}) > 1] == []
 
 
 def test_the_defaults_are_the_examples() -> None:

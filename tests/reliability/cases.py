@@ -49,7 +49,8 @@ class Met:
 @dataclass(frozen=True)
 class Scenario:
     """A flow over a serving fleet, and how it ends without (more) faults. `after` is what came
-    before. `meets` is a fault that it deals with: what it does then is killed at each call."""
+    before. `meets` is a fault that it deals with: what it does then is killed at each call.
+    `migrates`: once, before servers are asked for; the example's servers do so themselves."""
 
     name: str
     ref: str
@@ -57,6 +58,7 @@ class Scenario:
     flow: str = "release"
     after: Killed | None = None
     meets: Met | None = None
+    migrates: bool = False
 
     @property
     def two_faults(self) -> bool:
@@ -70,6 +72,7 @@ class Scenario:
 
 SCENARIOS = (
     Scenario("release", "v2", "released"),
+    Scenario("release that migrates", "v2", "released", migrates=True),
     Scenario("red tests", "red", "TestsFailed"),
     Scenario("sick servers", "sick", "ImageRejected"),
     Scenario("rollback", "v1", "released", flow="rollback"),
@@ -253,6 +256,8 @@ def recorded_of(records: Sequence[Sequence[Call]]) -> Recorded:
         scenario = scenario_of(one[0].scenario)
         if scenario.two_faults:
             calls += second_calls(one, records[0], scenario.meets)
+        elif scenario.migrates:
+            calls += between(one, records[0])
         else:
             calls += beyond(one, records[0])
     first_prune = {}

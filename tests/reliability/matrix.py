@@ -74,7 +74,8 @@ class Matrix:
         self._happen(scenario.after, variant)
         self.world.box.clear_calls()
         self._meet(scenario.meets)
-        ended = ending(self.world.play(scenario.flow, scenario.ref, variant).result(CASE_SECONDS))
+        process = self.world.play(scenario.flow, scenario.ref, variant, migrates=scenario.migrates)
+        ended = ending(process.result(CASE_SECONDS))
         self.world.box.clear_faults()
         if not ended.startswith(scenario.ends):
             raise AssertionError(f"{scenario.name} without more faults: {ended}")
@@ -142,7 +143,7 @@ class Matrix:
         kind, arguments = FAULTS[case.fault]
         self._meet(scenario.meets)
         fault = box.fault(call.operation, kind, **where, **arguments)  # type: ignore[arg-type]
-        process = self.world.play(scenario.flow, scenario.ref, variant)
+        process = self.world.play(scenario.flow, scenario.ref, variant, migrates=scenario.migrates)
         if case.fault in KILLS:
             if not self._until_paused(process, fault):
                 outcome.provoked, outcome.ended = False, ending(process.result())

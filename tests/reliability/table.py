@@ -7,9 +7,10 @@ from tests.reliability.cases import PACKER, SCENARIOS, Call, Case, Fault, Outcom
 HEAD = """# The fault matrix
 
 Every AWS call that changes something, as recorded from a release over a serving fleet; from one
-with red tests, one whose servers are sick, and a rollback (of these only where they go another
-way); from a reconcile that undoes a killed release, and one that finishes a killed retirement. And
-what became of each call with each fault. Written by `make torture`, nothing of it by hand.
+that migrates before it asks for servers (of that only what it does more); from one with red tests,
+one whose servers are sick, and a rollback (of these only where they go another way); from a
+reconcile that undoes a killed release, and one that finishes a killed retirement. And what became
+of each call with each fault. Written by `make torture`, nothing of it by hand.
 
 Then pairs of faults: a first one that a flow deals with, and a kill at each call by which it
 does. All along the account holds what looks like ours and is not: copies, backups, instances

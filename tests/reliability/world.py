@@ -148,10 +148,16 @@ class World:
         """Start one and wait for what comes of it."""
         return self.start(ref, variant, **changes).result()
 
-    def play(self, flow: str, ref: str, variant: str = "") -> FlowProcess:
-        """Start any flow with what it needs of these; a rollback goes to the previous version."""
+    def play(
+        self, flow: str, ref: str, variant: str = "", *, migrates: bool = False
+    ) -> FlowProcess:
+        """Start any flow with what it needs of these; a rollback goes to the previous version. A
+        release that `migrates` does so once, before it asks for servers."""
         if flow == "reconcile":
             return self.zygote.start(flow, {})
+        if flow == "release" and migrates:
+            app = {**self.parameters(ref, variant)["app"], "migrate_on": "once"}
+            return self.start(ref, variant, app=app)
         if flow == "release":
             return self.start(ref, variant)
         return self.zygote.start(flow, without_release_only(self.parameters(ref, variant)))

@@ -71,7 +71,8 @@ def from_aws(instance: "InstanceTypeDef", requester: str = "") -> Instance:
     )
 
 
-def _describe(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[Instance]:
+def described(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[Instance]:
+    """Those that the filters let through."""
     with aws_errors(what):
         pages = aws.ec2.get_paginator("describe_instances").paginate(Filters=filters)
         return [
@@ -84,7 +85,7 @@ def _describe(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[I
 
 def with_tag(aws: Aws, key: str, value: str) -> list[Instance]:
     """All with this tag, in whatever state."""
-    return _describe(aws, [{"Name": f"tag:{key}", "Values": [value]}], f"instances of {value}")
+    return described(aws, [{"Name": f"tag:{key}", "Values": [value]}], f"instances of {value}")
 
 
 def by_id(aws: Aws, ids: Iterable[str]) -> list[Instance]:
@@ -94,7 +95,7 @@ def by_id(aws: Aws, ids: Iterable[str]) -> list[Instance]:
     return [
         one
         for start in range(0, len(wanted), 200)
-        for one in _describe(
+        for one in described(
             aws,
             [{"Name": "instance-id", "Values": wanted[start : start + 200]}],
             f"instances {', '.join(wanted[start : start + 200])}",
@@ -109,7 +110,7 @@ def builders_of(aws: Aws, release: str) -> list[Instance]:
 
 def tagged(aws: Aws) -> list[Instance]:
     """All instances that carry a release's tag, whoever launched them."""
-    return _describe(aws, [{"Name": "tag-key", "Values": [t.RELEASE]}], "instances with our tags")
+    return described(aws, [{"Name": "tag-key", "Values": [t.RELEASE]}], "instances with our tags")
 
 
 def tag(aws: Aws, ids: Sequence[str], tags: t.Tags) -> None:

@@ -18,7 +18,7 @@ needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
 )
 APP = "demo-web-app"
-PARTS = ["migrate", "hostname", "role", "folders", "console", "interruption"]
+PARTS = ["migrate", "task", "hostname", "role", "folders", "console", "interruption"]
 SERVICES = [APP, *(f"{APP}-{part}" for part in PARTS)]
 
 
@@ -347,6 +347,24 @@ def test_what_an_image_gets_is_written_anew(tmp_path: Path) -> None:
     # Each that a unit starts is there.
     for text in units(app).values():
         assert set(re.findall(r"/usr/local/lib/spotkiln/([\w-]+)", text)) <= scripts
+
+
+def condition(folder: Path, part: str) -> str:
+    return read(folder / f"{APP}{part}.service")["Unit"].get("ConditionPathExists", "")
+
+
+@pytest.mark.parametrize(
+    ("migrate_on", "where"),
+    [("once", f"/run/spotkiln/{APP}/tester"), ("each", f"!/run/spotkiln/{APP}/task")],
+)
+def test_where_the_migration_runs(tmp_path: Path, migrate_on: str, where: str) -> None:
+    """The image test migrates its own database either way."""
+    render(tmp_path, migrate_on=migrate_on)
+    assert condition(tmp_path, "-migrate") == where
+    assert condition(tmp_path, "") == f"!/run/spotkiln/{APP}/task"
+    assert read(tmp_path / f"{APP}-task.service")["Unit"]["AssertPathExists"] == (
+        f"/run/spotkiln/{APP}/task"
+    )
 
 
 def test_what_looks_like_a_placeholder_stays_as_it_is(tmp_path: Path) -> None:

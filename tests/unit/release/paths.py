@@ -44,6 +44,10 @@ class Turn:
         self._world.step("launch")
 
 
+# What a list of answers begins with that are given one after the other.
+SEVERAL = (list, BaseException, type(None))
+
+
 class World:
     """What each step answers, by its name; an error is raised. `taken` are the steps in order."""
 
@@ -87,7 +91,7 @@ class World:
     def step(self, name: str) -> Any:
         self.taken.append(name)
         answer = self.answers.get(name)
-        if isinstance(answer, list) and answer and isinstance(answer[0], list | BaseException):
+        if isinstance(answer, list) and answer and isinstance(answer[0], SEVERAL):
             answer = answer.pop(0)
         if isinstance(answer, BaseException):
             raise answer
@@ -122,6 +126,7 @@ STEPS: dict[Any, dict[str, str]] = {
         "check_out": "check out",
         "find_serving": "find serving",
         "find_image": "find image",
+        "migrate_database": "migrate",
         "find_foreign": "find foreign",
         "packer_build": "bake",
         "test_in_image": "test",
@@ -157,6 +162,7 @@ LOOK_UP = ["look up infra", "check out", "find serving"]
 WAIT = ["wait for the turn", "newer push", "clear up", "find serving"]
 CHOOSE = ["find image", "find foreign"]
 BAKE = ["bake", "check the turn", "test"]
+MIGRATE = ["check the turn", "migrate"]
 LAUNCH = ["launch", "choose size", "request fleet", "gate", "check the turn", "promote"]
 RETIRE = ["mark as released", "price", "check the turn", "retire", "prune"]
 UNDO = ["undo: cancel fleet", "undo: discard image"]

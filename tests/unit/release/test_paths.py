@@ -27,6 +27,7 @@ from tests.unit.release.paths import (
     IMAGE,
     LAUNCH,
     LOOK_UP,
+    MIGRATE,
     NEEDED,
     RETIRE,
     WAIT,
@@ -40,13 +41,13 @@ from tests.unit.release.test_plan import plan
 def test_from_a_commit_to_serving(world: World) -> None:
     told = world.release()
     assert world.taken == [
-        *LOOK_UP, *WAIT, *CHOOSE, "check quotas", *BAKE, *LAUNCH, *RETIRE, *END
+        *LOOK_UP, *WAIT, *CHOOSE, "check quotas", *BAKE, *MIGRATE, *LAUNCH, *RETIRE, *END
     ]  # fmt: skip
     assert (told.outcome, told.image, told.reused, told.tests) == ("released", IMAGE, "", GREEN)
     assert (told.fleet, told.retired, told.undone) == (NEW, (OLD,), ())
     assert world.published == [told]
     assert [one.name for one in told.timings] == [
-        "look up", "wait", "bake", "test", "launch", "gate", "retire"
+        "look up", "wait", "bake", "test", "migrate", "launch", "gate", "retire"
     ]  # fmt: skip
 
 
@@ -54,10 +55,29 @@ def test_an_image_that_is_there_is_neither_baked_nor_tested(world: World) -> Non
     world.answers["find image"] = FOUND
     told = world.release()
     assert world.taken == [
-        *LOOK_UP, *WAIT, *CHOOSE, "is unchanged", "check quotas", *LAUNCH, *RETIRE, *END
+        *LOOK_UP, *WAIT, *CHOOSE, "is unchanged", "check quotas", *MIGRATE, *LAUNCH, *RETIRE, *END
     ]  # fmt: skip
     assert (told.outcome, told.image, told.reused) == ("released", IMAGE, "the same recipe")
     assert told.tests is None
+
+
+SERVED = {"spotkiln:served/website": "2024-05-01T10:00:00+00:00 2024-05-01T11:00:00+00:00"}
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_an_image_that_has_served_there_is_migrated_already(world: World, *, force: bool) -> None:
+    world.answers["find image"] = FOUND.model_copy(update={"image": IMAGE.with_tags(**SERVED)})
+    assert world.release(force=force).outcome == "released"
+    assert ("migrate" in world.taken) == force
+
+
+@pytest.mark.parametrize("changes", [{"migrate_on": "each"}, {"migrate": ""}])
+def test_servers_that_migrate_themselves_and_applications_that_never_do(
+    world: World, changes: dict[str, Any]
+) -> None:
+    world.answers["check out"] = nouns.source(app=nouns.settled(**changes))
+    assert world.release().outcome == "released"
+    assert "migrate" not in world.taken
 
 
 def test_the_first_release_of_all(world: World) -> None:

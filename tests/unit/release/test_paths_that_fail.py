@@ -7,6 +7,7 @@ from spotkiln.errors import (
     ImageRejected,
     InfrastructureError,
     InputError,
+    MigrationFailed,
     SpotkilnError,
     TestsFailed,
 )
@@ -78,10 +79,33 @@ def test_what_the_application_said_last_is_not_written_on_its_image(
 
 
 def test_a_turn_that_was_lost_promotes_nothing(world: World) -> None:
-    world.answers |= {"find image": FOUND, "check the turn": InfrastructureError("lost")}
+    world.answers |= {"find image": FOUND, "check the turn": [None, InfrastructureError("lost")]}
     told = world.fails(InfrastructureError)
     assert "promote" not in world.taken
     assert (told.outcome, told.cause) == ("rolled_back", "lost")
+
+
+def test_a_turn_that_was_lost_migrates_nothing(world: World) -> None:
+    world.answers |= {"find image": FOUND, "check the turn": InfrastructureError("lost")}
+    told = world.fails(InfrastructureError)
+    assert "migrate" not in world.taken
+    assert (told.outcome, told.cause) == ("failed", "lost")
+
+
+def test_a_red_migration_launches_nothing_and_blames_no_image(world: World) -> None:
+    world.answers["migrate"] = MigrationFailed("it ended with exit status 1", "PG::Error")
+    told = world.fails(MigrationFailed)
+    assert world.taken[-3:] == ["migrate", "undo: discard image", "give the turn back"]
+    assert "blame" not in world.taken
+    assert (told.outcome, told.last_lines, told.fleet) == ("failed", "PG::Error", None)
+    assert told.database.startswith("the migration did not end well, and may have done a part:")
+
+
+def test_what_was_migrated_stays_so_when_the_servers_do_not_pass(world: World) -> None:
+    world.answers["gate"] = GateFailed("no", "unhealthy")
+    told = world.fails(GateFailed)
+    assert told.outcome == "rolled_back"
+    assert told.database.endswith(". It is not migrated back: what serves runs with it")
 
 
 def test_once_it_serves_nothing_is_undone(world: World) -> None:

@@ -1,0 +1,113 @@
+"""The steps that carry out one command on a machine of its own."""
+
+import shutil
+from functools import partial
+
+from prefect import task
+
+from spotkiln import tags as t
+from spotkiln.aws.bake.builder import delete_group, delete_key_pair, open_access
+from spotkiln.aws.keep.migration import await_others
+from spotkiln.aws.session import connect
+from spotkiln.bake.builder import Machine
+from spotkiln.bake.errand import (
+    Ended,
+    Errand,
+    Listener,
+    errand_variables,
+    profile_name,
+    read_end,
+    require_migrated,
+)
+from spotkiln.bake.failure import packers_own
+from spotkiln.bake.image import Image
+from spotkiln.bake.own import MIGRATION, builder_name
+from spotkiln.errors import CutOff
+from spotkiln.release.job import Job
+from spotkiln.start.run import Source
+from spotkiln.tasks.bake.packer import endpoint, from_packer, run_template
+from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
+
+
+def carry_out(errand: Errand, what: str) -> Ended:
+    """Launch, carry out, bring home how it ended, and keep nothing of the machine.
+
+    Raises:
+        UnitFailed: the machine could not be prepared.
+        CutOff: it was lost after the command had begun.
+        InfrastructureError: anything else; nothing was carried out.
+    """
+    aws, builder = connect(errand.region), errand.builder
+    report = errand.folder / "report"
+    shutil.rmtree(errand.folder, ignore_errors=True)
+    report.mkdir(parents=True)
+    command = errand.folder / "command"
+    command.touch(mode=0o600)
+    command.write_text(errand.script)
+    if tried_before():
+        # What a try that was cut off has left would be refused as a duplicate.
+        delete_key_pair(aws, builder_name(errand.owner))
+    cidrs, owned = builder.ssh_source_cidrs, {**errand.tags}
+    machine = Machine(
+        builder=builder,
+        region=errand.region,
+        vpc=errand.vpc,
+        subnet=errand.subnet,
+        endpoint=endpoint(),
+        access=open_access(aws, errand.owner, errand.vpc, cidrs, owned),
+    )
+    listener = Listener(partial(say, of=Source.COMMAND), from_packer)
+    run = run_template(
+        what,
+        "task.pkr.hcl",
+        errand_variables(machine, errand, command, report),
+        errand.folder / "packer",
+        errand.timeout_seconds,
+        heard=listener.hear,
+    )
+    ended = read_end(report, errand)
+    if ended is None and listener.begun:
+        raise CutOff(f"the machine was lost while it carried out the command: {run.why}")
+    if ended is None:
+        raise packers_own(run)
+    delete_group(aws, machine.access.security_group, CLOCK)
+    return ended
+
+
+def migration_of(job: Job, image: Image) -> Errand:
+    """The release's migration, on a machine as its servers are."""
+    build, infra, app = job.spec.build, job.infra, job.source.app
+    return Errand(
+        owner=job.release,
+        app=app.name,
+        image=image.id,
+        script=f"{app.migrate}\n",
+        seconds=app.migrate_seconds,
+        tags={**job.tags, t.ROLE: MIGRATION},
+        builder=build,
+        region=infra.region,
+        vpc=infra.vpc,
+        subnet=build.subnet_of(infra.subnets),
+        groups=infra.security_groups,
+        profile=profile_name(infra.instance_profile),
+        configuration=infra.configuration.sources.user_data,
+        folder=job.folder / "migration",
+    )
+
+
+@task(name="migrate", task_run_name="4 launch: migrate the database", **STEP)
+def migrate_database(job: Job, image: Image) -> None:
+    """Migrate once. A machine that could not be had is tried again, a migration that has begun is
+    not.
+
+    Raises:
+        MigrationFailed: it ended with an error, or took too long.
+        UnitFailed: the machine could not be prepared for it.
+        InfrastructureError: anything else.
+    """
+    errand = migration_of(job, image)
+    await_others(connect(errand.region), errand.owner, job.infra.target_group.name, CLOCK)
+    say(
+        f"migrating once, with {image.id}, for at most {errand.seconds} s: {job.source.app.migrate}"
+    )
+    require_migrated(carry_out(errand, "migrate"), job.source.app)
