@@ -5,7 +5,7 @@ where `--detailed-exit-code` asks for it, 3 for a release that found nothing to 
 that a rollback forbids.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cyclopts import App, Group
 
@@ -25,7 +25,7 @@ LOOK = Group("Look", sort_key=2)
 DESCRIBE = Group("Describe an application", sort_key=3)
 SERVE = Group("Keep it running", sort_key=4)
 
-for group, commands in {
+COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
     RELEASE: (
         releasing.release,
         releasing.rollback,
@@ -34,6 +34,7 @@ for group, commands in {
         releasing.follow,
         releasing.cancel,
         releasing.unhold,
+        releasing.run,
     ),
     LOOK: (
         looking.list_,
@@ -53,7 +54,8 @@ for group, commands in {
         releasing.nightly,
         releasing.reconcile,
     ),
-}.items():
+}
+for group, commands in COMMANDS.items():
     for command in commands:
         # Two have a dash behind them, for Python has their names already.
         app.command(command, name=command.__name__.rstrip("_"), group=group)

@@ -10,6 +10,8 @@ ROLLBACK = "rollback"
 # Of each of these two there is one, of the same name.
 RECONCILE = "reconcile"
 NIGHTLY = "nightly"
+# One for all applications: `run/command`.
+RUN, COMMAND = "run", "command"
 # The work pool that prefect.yaml names.
 POOL = "spotkiln"
 # The work queue of what must not wait for a slot: rollbacks and reconcile (prefect.yaml).

@@ -13,7 +13,7 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
-from spotkiln.release import release, unhealthy
+from spotkiln.release import command, release, unhealthy
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import night
@@ -39,6 +39,11 @@ EvenIfHeld = Annotated[bool, _titled("Release even if held")]
 KeepRejected = Annotated[bool, _titled("Keep a rejected image")]
 Versions = Annotated[release.Versions, _titled("Versions kept")]
 Version = Annotated[str, _titled("Version")]
+Name = Annotated[str, _titled("Application")]
+Command = Annotated[tuple[str, ...], _titled("Command and its arguments")]
+Seconds = Annotated[
+    int, _titled("Limit (s)"), Field(ge=command.LEAST_SECONDS, le=command.MOST_SECONDS)
+]
 TakeTurn = Annotated[bool, _titled("Take the turn")]
 
 Base = Annotated[BaseSpec, _titled("Base image")]

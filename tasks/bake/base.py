@@ -1,7 +1,6 @@
 """Bake, promote, discard and prune base images."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from prefect import task
@@ -10,9 +9,8 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.base import builder_network, source_image
-from spotkiln.aws.bake.builder import delete_key_pair, open_access, open_group, remove_access
+from spotkiln.aws.bake.builder import delete_key_pair, open_access
 from spotkiln.aws.bake.discard import discard_release, tidy
-from spotkiln.aws.keep.lease import OnBuilder
 from spotkiln.aws.keep.living import read_claims
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake.base import (
@@ -32,12 +30,12 @@ from spotkiln.bake.own import builder_name
 from spotkiln.bake.packer import artifact_of, find_packer
 from spotkiln.bake.recipe import Recipe
 from spotkiln.bake.variables import NewImage, base_bake_variables
-from spotkiln.errors import InfrastructureError, SpotkilnError
+from spotkiln.errors import InfrastructureError
 from spotkiln.keep.heartbeat import Heartbeat
-from spotkiln.keep.lease import Lease, Stage
 from spotkiln.noun import Noun
 from spotkiln.prefect_api.run import ended_runs
 from spotkiln.tasks.bake.packer import endpoint, run_template
+from spotkiln.tasks.keep.alive import Owner, living
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
 
 
@@ -94,32 +92,12 @@ def look_up_source(spec: BaseSpec, builder: Builder, run: str, folder: Path) -> 
     )
 
 
-def _first_sign(aws: Aws, job: BaseJob) -> Heartbeat:
-    """The sign of life of a bake that is for no target group: a lease on its builder's security
-    group, the first thing that it makes and the last that goes."""
-    now = aws.now()
-    waits = Lease(release=job.id, run=job.run, ticket=now, until=now)
-    lease = waits.renewed(now, Stage.HOLDS)
-    tags = {**job.tags, lease.key: lease.to_tag()}
-    group = open_group(aws, job.id, job.vpc, job.builder.ssh_source_cidrs, tags)
-    return Heartbeat(OnBuilder(aws, group), lease, ended=ended_runs, clock=CLOCK, say=say)
-
-
-@contextmanager
-def alive(job: BaseJob) -> Iterator[Heartbeat]:
+def alive(job: BaseJob) -> AbstractContextManager[Heartbeat]:
     """For as long as the block runs, reconcile leaves alone what this bake makes."""
-    aws = connect(job.region)
-    life = _first_sign(aws, job)
-    life.start()
-    try:
-        yield life
-    finally:
-        life.end()
-        try:
-            remove_access(aws, job.id, job.vpc, CLOCK)
-        except SpotkilnError as error:
-            # How the run ends is not changed by it.
-            say(f"could not remove the builder's access: {error}; reconcile does it")
+    cidrs = job.builder.ssh_source_cidrs
+    return living(
+        Owner(id=job.id, run=job.run, region=job.region, vpc=job.vpc, cidrs=cidrs, tags=job.tags)
+    )
 
 
 def _machine(aws: Aws, job: BaseJob) -> Machine:

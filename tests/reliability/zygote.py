@@ -35,12 +35,14 @@ def main() -> int:
     import spotkiln.flows.reconcile
     import spotkiln.flows.release
     import spotkiln.flows.rollback
+    import spotkiln.flows.run
 
     flows_by_name = {
         "release": spotkiln.flows.release.release,
         "rollback": spotkiln.flows.rollback.rollback,
         "reconcile": spotkiln.flows.reconcile.reconcile,
         "nightly": spotkiln.flows.nightly.nightly,
+        "run": spotkiln.flows.run.run,
     }
     from spotkiln.aws.session import connect
 
@@ -115,6 +117,7 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
     from prefect.flow_engine import run_flow
 
     from spotkiln.keep.housekeeping import Reconciled
+    from spotkiln.release.command import CommandEnd
     from spotkiln.start.night import Night
 
     with get_client(sync_client=True) as client:
@@ -127,6 +130,8 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
             "put_off": [str(one) for one in result.put_off],
             "left_alone": [one.id for one in result.left_alone],
         }
+    if isinstance(result, CommandEnd):
+        return {"code": result.code, "why": result.why}
     if isinstance(result, Night):
         return dict(result.model_dump(mode="json"))
     return {

@@ -27,7 +27,7 @@ from spotkiln.serve.spec import FleetSpec
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SecurityGroupTypeDef
-    from mypy_boto3_elbv2.type_defs import TargetGroupTypeDef
+    from mypy_boto3_elbv2.type_defs import LoadBalancerTypeDef, TargetGroupTypeDef
 
 
 def account(aws: Aws) -> str:
@@ -197,6 +197,23 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
     launchers(aws).for_spec(spec).check(infra, spec)
 
 
+def _balancer(aws: Aws, group: TargetGroup) -> "LoadBalancerTypeDef":
+    """Of the first load balancer that forwards to it."""
+    with aws_errors(f"load balancer of {group.name}"):
+        found = aws.elbv2.describe_load_balancers(LoadBalancerArns=[group.load_balancers[0]])
+    return found["LoadBalancers"][0]
+
+
+def subnets_of(aws: Aws, group: TargetGroup) -> tuple[str, ...]:
+    """The subnets of the load balancer that forwards to it."""
+    if not group.load_balancers:
+        raise InputError(
+            f"no load balancer forwards to target group {group.name!r}: add it to a listener's rule"
+        )
+    zones = _balancer(aws, group).get("AvailabilityZones", [])
+    return tuple(zone.get("SubnetId", "") for zone in zones)
+
+
 def look_up(
     aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str, image: Image | None = None
 ) -> Infra:
@@ -212,10 +229,7 @@ def look_up(
             f"no load balancer forwards to target group {group.name!r}: its targets would never "
             "be checked or served; add it to a listener's rule"
         )
-    with aws_errors(f"load balancer of {group.name}"):
-        balancer = aws.elbv2.describe_load_balancers(LoadBalancerArns=[group.load_balancers[0]])[
-            "LoadBalancers"
-        ][0]
+    balancer = _balancer(aws, group)
     zones = balancer.get("AvailabilityZones", [])
     trial = image or base_image(aws, names.base_image)
     types = [*spec.every_type, *([] if image else [builder_type])]

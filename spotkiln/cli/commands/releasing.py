@@ -74,6 +74,29 @@ def rollback(
     )
 
 
+def run(
+    name: str,
+    /,
+    *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    timeout: Annotated[int, Parameter(help="End the command after so many seconds.")] = 3600,
+    as_json: Json = False,
+) -> int:
+    """Carry out COMMAND with what the servers of NAME have, on a machine of its own, launched from
+    the image that serves. Ends as the command ends.
+
+    Write `--` before COMMAND. Its output is shown as it comes, and kept in the run's log. Ctrl-C
+    ends the command and its machine.
+    """
+    from spotkiln.cli.command import carry_out, spec_of
+
+    done = carry_out(spec_of(name, command, timeout), aside=as_json)
+    if as_json:
+        show(done, as_json=True)
+    elif done.why:
+        tell(f"spotkiln: {done.why}", aside=True)
+    return done.code
+
+
 def nightly(
     name: str = "nightly",
     /,

@@ -1,0 +1,50 @@
+"""Run: one command of an application, with what its servers have."""
+
+from prefect import State, flow
+
+from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.configuration import Configuration
+from spotkiln.bake.infra import InfraNames
+from spotkiln.release.command import DEFAULT_SECONDS, CommandEnd, CommandSpec
+from spotkiln.start import form
+from spotkiln.tasks.bake.command import (
+    carry_out_command,
+    command_run,
+    end_machine,
+    look_up_command,
+)
+
+
+@flow(name="run", flow_run_name="{app}: one command", retries=0)
+def run(
+    app: form.Name,
+    command: form.Command,
+    infra: form.Infrastructure = InfraNames(),
+    build: form.Build = BuildSettings(),
+    configuration: form.Settings = Configuration(),
+    seconds: form.Seconds = DEFAULT_SECONDS,
+) -> State[CommandEnd]:
+    """Carries out one command on a machine of its own, launched from the image that serves.
+
+    It has the servers' instance profile, security groups and configuration, and nothing that serves
+    starts on it. Afterwards it is gone, however the run ends. What the command says is in the run's
+    log, and so in Prefect's database.
+
+    Args:
+        app: The application's name.
+        command: The program and its arguments, each by itself: no shell reads them.
+        infra: Names to look up, as for a release.
+        build: The kind of machine, as for a release.
+        configuration: Where its settings and secrets are, as for a release.
+        seconds: How long the command may take.
+    """
+    spec = CommandSpec(
+        app=app, command=command, infra=infra, build=build, configuration=configuration,
+        seconds=seconds,
+    )  # fmt: skip
+    with command_run(spec) as its:
+        errand = look_up_command(spec, its.id, its.run, its.folder / "errand")
+        with its.alive(errand), its.undoing() as undo:
+            undo.later("end the machine", end_machine, errand)
+            ended = carry_out_command(errand)
+        return its.end(ended)

@@ -1,0 +1,94 @@
+"""One command with what the servers have: its machine goes, whatever becomes of the run."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rehearsal.account import tags_of
+from tests.reliability.flow_process import FlowProcess
+from tests.reliability.world import MACHINES, STAND_IN, World
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
+COMMAND = ["bin/rails", "runner", "puts 'a b'"]
+
+
+def start(world: World, *command: str, **changes: Any) -> FlowProcess:
+    given = {"app": "demo-web-app", "command": list(command or COMMAND), **changes}
+    return world.zygote.start("run", given)
+
+
+@pytest.fixture
+def serving(world: World) -> World:
+    assert world.release("v1")["outcome"] == "released"
+    world.box.clear_calls()
+    return world
+
+
+@pytest.fixture
+def slow(serving: World) -> Iterator[World]:
+    serving.box.script(**{**MACHINES, **STAND_IN, "task_seconds": 300})
+    yield serving
+
+
+def machine(world: World, process: FlowProcess) -> dict[str, Any]:
+    """The one that was launched, once it is there."""
+    deadline = time.monotonic() + 60
+    while True:
+        for one in world.account.instances():
+            if tags_of(one).get("spotkiln:role") == "task" and one["State"]["Name"] == "running":
+                return one
+        assert time.monotonic() < deadline, process.tail()
+        assert not process.ended.is_set(), process.tail()
+        time.sleep(0.05)
+
+
+def test_its_machine_is_as_the_servers_are_and_goes(slow: World) -> None:
+    process = start(slow)
+    one = machine(slow, process)
+    (server, *_) = slow.account.instances(slow.settled().fleet)
+    assert one["ImageId"] == server["ImageId"]
+    assert one["IamInstanceProfile"]["Arn"] == server["IamInstanceProfile"]["Arn"]
+    groups = {x["GroupId"] for x in one["SecurityGroups"]}
+    assert {x["GroupId"] for x in server["SecurityGroups"]} < groups
+    marks = tags_of(one)
+    assert marks["spotkiln:app"] == "demo-web-app"
+    assert "runner" not in str(marks)
+    # While it lives, reconcile leaves its machine alone.
+    slow.reconcile()
+    assert process.result() == {"code": 0, "why": ""}
+    assert "exec bin/rails runner 'puts '\"'\"'a b'\"'\"''" in process.log()
+    assert slow.settled().problems() == []
+
+
+def test_its_exit_status_is_handed_on(serving: World) -> None:
+    serving.box.script(**{**MACHINES, **STAND_IN, "task_status": 3})
+    process = start(serving)
+    assert "it ended with exit status 3" in process.result()["error"]
+    assert serving.settled().problems() == []
+
+
+def test_cancelled_it_leaves_nothing(slow: World) -> None:
+    process = start(slow)
+    machine(slow, process)
+    process.terminate()
+    assert process.ended.wait(40), process.tail()
+    assert slow.settled().problems() == []
+
+
+@pytest.mark.parametrize("packer_too", [False, True])
+def test_killed_it_leaves_nothing_after_reconcile(slow: World, *, packer_too: bool) -> None:
+    process = start(slow)
+    machine(slow, process)
+    process.kill(packer_too=packer_too)
+    slow.report_crashed(process)
+    slow.reconcile()
+    assert slow.settled().problems() == []
+
+
+def test_nothing_is_launched_where_nothing_serves(world: World) -> None:
+    world.box.clear_calls()
+    ended = start(world, infra={"target_group": "blog"}).result()
+    assert ended["error"].startswith("InputError: nothing of demo-web-app serves blog yet")
+    assert not [x for x in world.box.calls() if x["mutating"] and not x["error"]]
