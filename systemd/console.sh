@@ -10,7 +10,7 @@ readonly EVERY_SECONDS=5 LINES=40 CHARACTERS=300 cursor=/run/spotkiln-console/$a
 
 # Not by the pattern "$app-*": another application may begin with the same name.
 units=("--unit=$app.service")
-for part in role folders mounts hostname migrate interruption; do
+for part in role config folders mounts hostname migrate interruption; do
   units+=("--unit=$app-$part.service")
 done
 

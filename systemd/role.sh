@@ -10,6 +10,9 @@
 #   # spotkiln-role: tester    it is what the line "# spotkiln-environment: <base64>" holds, and the
 #                              image's own goes from this machine
 # A file of the role's name in /run/spotkiln/<application> is what the units ask for.
+# Others name where its configuration is (systemd/read-config.sh), each path and secret by itself:
+#   # spotkiln-parameters: /a/path/
+#   # spotkiln-secret: a/name
 # usage: role APPLICATION
 set -euo pipefail
 umask 077
@@ -60,6 +63,9 @@ case $role in
 esac
 # For systemd/mounts.sh: a folder and what is mounted there, by lines.
 lines mount >"$run/mounts"
+# For systemd/read-config.sh.
+lines parameters >"$run/parameters"
+lines secret >"$run/secrets"
 rm "$run/user-data"
 echo "$role" >"$run/role"
 : >"$run/$role"

@@ -27,10 +27,10 @@ apt() {
 }
 
 install_packages() {
-  # Blanks separate the names.
+  # Blanks separate the names. The first two are for what the units of every application call.
   # shellcheck disable=SC2086
   apt update && apt -y upgrade --with-new-pkgs &&
-    apt -y install --no-install-recommends $SPOTKILN_PACKAGES
+    apt -y install --no-install-recommends curl jq $SPOTKILN_PACKAGES
 }
 
 make_user() {

@@ -13,14 +13,14 @@ readonly DEPENDENCIES=10 TESTS=20 UNIT=30
 readonly app=$SPOTKILN_APP user=$SPOTKILN_USER report=$SPOTKILN_REPORT
 readonly copy=/var/tmp/spotkiln-test
 # In the order of the boot: the application is not even tried when one of the others has failed.
-units=("$app-role.service" "$app-folders.service" "$app-migrate.service" "$app.service")
+units=("$app"{-role,-config,-folders,-migrate,}.service)
 if [[ -n $SPOTKILN_TEST_SERVICES ]]; then
   units=("${units[0]}" "$app-services.service" "${units[@]:1}")
 fi
 readonly units
-# What finding out its role may take before the migration begins (systemd/app-role.service), and how
-# many lines are shown of units that do not serve.
-readonly BOOT_SECONDS=600 LINES=40
+# What its role, settings and folders may take before the migration begins (their units' limits), and
+# how many lines are shown of units that do not serve.
+readonly BOOT_SECONDS=900 LINES=40
 # How long a load balancer waits for a page, unless it was told otherwise.
 readonly PAGE_SECONDS=60
 # What comes home is bounded, whatever the tests write: their report (spotkiln/bake/junit.py refuses a

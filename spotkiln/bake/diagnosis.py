@@ -19,6 +19,8 @@ REDIRECTS = {301, 302, 303, 307, 308}
 # Of bash and of systemd's own set-up of a process (systemd.exec(5)).
 NOT_EXECUTABLE, NOT_FOUND, NO_EXEC = 126, 127, 203
 SIGKILL = 9
+# The units before its own that no limit of the application's is for.
+NOT_ITS_OWN = tuple(f"-{part}.service" for part in ("role", "services", "config", "folders"))
 # curl's words, or those of the library beneath it.
 IN_NO_TIME = re.compile(r"timed out|connect to ")
 NO_TLS = re.compile(r"SSL|TLS|wrong version number")
@@ -214,11 +216,9 @@ def _listens_elsewhere(facts: Facts) -> Diagnosis | None:
 
 def _too_slow(facts: Facts) -> Diagnosis | None:
     unit = facts.unit
-    # What a machine is for it is told by the metadata service, whatever the application does; and
-    # its folders are ours.
-    if unit is None or unit.name.endswith(
-        ("-role.service", "-services.service", "-folders.service")
-    ):
+    # What a machine is for it is told by the metadata service, whatever the application does; its
+    # settings come from elsewhere, and its folders are ours.
+    if unit is None or unit.name.endswith(NOT_ITS_OWN):
         return None
     starts = (unit.state, unit.sub) == ("activating", "start") and not unit.bad
     if unit.result != "timeout" and not (starts and facts.where is Where.TESTER):

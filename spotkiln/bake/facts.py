@@ -249,7 +249,7 @@ def journal_lines(text: str) -> tuple[tuple[str, str], ...]:
 def units_said(app: str, lines: Iterable[tuple[str, str]]) -> tuple[Unit, ...]:
     """The application's units as systemd's own lines tell of them, in the order of the boot: how
     each failed last, whatever became of its next start."""
-    parts = ("-role", "-services", "-folders", "-mounts", "-migrate", "")
+    parts = ("-role", "-services", "-config", "-folders", "-mounts", "-migrate", "")
     names = [f"{app}{part}.service" for part in parts]
     found = {name: Unit(name=name, state="active") for name in names}
     for who, text in lines:

@@ -33,8 +33,14 @@ ENVIRONMENT = {
     "secret that the build needs is named in the deployment's `build.secrets`",
     Where.TESTER: "`test_environment`, which is all that the units and the tests have on the "
     "machine that tests",
-    Where.SERVER: "`environment`",
-    Where.TASK: "`environment`",
+    Where.SERVER: "the deployment's `configuration`, or to `environment` if it is no secret",
+    Where.TASK: "the deployment's `configuration`, or to `environment` if it is no secret",
+}
+CONFIGURATION = {
+    Where.BUILDER: "the deployment's `configuration`",
+    Where.TESTER: "the deployment's configuration for the tests",
+    Where.SERVER: "the deployment's `configuration`",
+    Where.TASK: "the deployment's `configuration`",
 }
 # A line that calls itself one: whoever says it goes on.
 WARNING = re.compile(r"\bwarn(?:ing)?\b", re.IGNORECASE)
@@ -98,6 +104,23 @@ def _heap(_: re.Match[str], facts: Facts) -> Words:
 def _setting(match: re.Match[str], facts: Facts) -> Words:
     name = _caught(match) or "SECRET_KEY_BASE"
     return f"the setting {name} is missing", f"Add {name} to {ENVIRONMENT[facts.where]}"
+
+
+def _lacking(match: re.Match[str], facts: Facts) -> Words:
+    return (
+        f"its settings {_caught(match)} are missing",
+        f"Put them where {CONFIGURATION[facts.where]} says, or take them out of `config`",
+    )
+
+
+def _unread(match: re.Match[str], facts: Facts) -> Words:
+    return (
+        f"the machine could not read its settings: {_caught(match)}",
+        (
+            "Its role (`infra.instance_profile`) needs the rights that docs/aws.md lists, and a "
+            f"way to AWS; what is read is named by {CONFIGURATION[facts.where]}"
+        ),
+    )
 
 
 def _django_key(_: re.Match[str], facts: Facts) -> Words:
@@ -247,6 +270,9 @@ SIGNS = (
     Sign(_service_not_there, r"^test-services: (\S+) is not in the base image$"),
     Sign(_service_down, r"^test-services: (\S+) does not start\b"),
     Sign(_left_secret, r"^app: the build has left a secret of build\.secrets in (.+)$"),
+    Sign(_lacking, r"^config: missing: (.+?); looked in .+ starts here$"),
+    Sign(_unread, r"^config: (.+) \(tried for \d+ s\); .+ starts here$"),
+    Sign(_unread, r"^config: (there is no .+); .+ starts here$"),
     Sign(_tests_limit, r"^test: the limit of \d+ s \(test_seconds\) has ended them$"),
     Sign(
         _heap,

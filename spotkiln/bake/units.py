@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spotkiln.bake.app import App
+from spotkiln.bake.configuration import VARIABLE
 from spotkiln.bake.description import FOLDER, Hardening, MigrateOn
 from spotkiln.bake.folders import bound, mounted, place_of, state_of, states
 from spotkiln.bake.recipe import ROOT
@@ -27,6 +28,7 @@ PARTS = {
     "-role": "app-role.service",
     "-folders": "app-folders.service",
     "-mounts": "app-mounts.service",
+    "-config": "app-config.service",
     "-console": "app-console.service",
 }
 # Only where the tests have any.
@@ -82,6 +84,7 @@ def _values(app: App) -> dict[str, str]:
         "START_LIMIT_INTERVAL": str(4 * app.start_seconds + 30),
         "START_COMMAND": quoted(replacing_the_shell(app.start)),
         "TEST_SERVICES": "".join(f" {one}" for one in app.test_services),
+        "CONFIG": "".join(f" {name}" for name in app.config),
         "MIGRATE_COMMAND": quoted(app.migrate or "true"),
         "MIGRATES_WHERE": f"/run/spotkiln/{app.name}/tester"
         if app.migrate_on is MigrateOn.ONCE
@@ -99,6 +102,8 @@ def _unfit(app: App) -> Iterator[str]:
                 yield f"{key} names {path!r}, expected a folder of the application"
     if why := why_no_services(app.test_services):
         yield f"test_services: {why}"
+    if odd := [name for name in app.config if not VARIABLE.fullmatch(name)]:
+        yield f"config names {odd}, expected variables"
     for key in ("start", "migrate"):
         command = getattr(app, key)
         if "\0" in command or not re.search(ONE_LINE, command):

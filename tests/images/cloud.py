@@ -138,10 +138,17 @@ class Cloud:
         )["Images"]
         return base["ImageId"]
 
-    def boot(self, image: str, user_data: str = SERVER) -> Machine:
-        """A machine that is told what it is, as a fleet's launch template does it."""
+    def boot(self, image: str, user_data: str = SERVER, profile: str = "") -> Machine:
+        """A machine that is told what it is, as a fleet's launch template does it; with the role
+        of an instance profile."""
+        role: Any = {"IamInstanceProfile": {"Name": profile}} if profile else {}
         (made,) = self.ec2.run_instances(
-            ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, UserData=user_data
+            ImageId=image,
+            InstanceType="t3.micro",
+            MinCount=1,
+            MaxCount=1,
+            UserData=user_data,
+            **role,
         )["Instances"]
         instance = made["InstanceId"]
         self.ec2.get_waiter("instance_running").wait(

@@ -229,6 +229,29 @@ def test_a_console_tells_of_the_units_between_the_kernels_lines() -> None:
     assert bad == ["shop-migrate.service failed: its process ended with exit status 1"]
 
 
+def test_a_console_names_the_settings_that_are_missing() -> None:
+    console = """\
+2026-11-26T01:00:44+0000 shop-i-1 shop-config[41]: config: missing: A, B; looked in /shop/; \
+nothing of shop starts here
+2026-11-26T01:00:44+0000 shop-i-1 systemd[1]: shop-config.service: Main process exited, \
+code=exited, status=1/FAILURE
+2026-11-26T01:00:44+0000 shop-i-1 systemd[1]: shop-config.service: Failed with result 'exit-code'.
+"""
+    lines = journal_lines(console)
+    facts = Facts(
+        app="shop",
+        where=Where.SERVER,
+        units=units_said("shop", lines),
+        lines=lines,
+        answer=Answer(),
+    )
+    found = diagnose(facts)
+    assert found
+    assert str(facts.unit).startswith("shop-config.service failed")
+    assert found.summary == "its settings A, B are missing"
+    assert "the deployment's `configuration`" in found.resolution
+
+
 # What it comes to.
 
 

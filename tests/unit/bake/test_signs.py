@@ -71,7 +71,7 @@ def test_a_folder_is_told_from_the_applications_own_top() -> None:
     [
         (Where.BUILDER, "Add TOKEN to `build_environment`", "`build.instance_type`"),
         (Where.TESTER, "`test_environment`", "`build.instance_type`"),
-        (Where.SERVER, "Add TOKEN to `environment`", "`fleet.instance_types`"),
+        (Where.SERVER, "Add TOKEN to the deployment's `configuration`", "`fleet.instance_types`"),
     ],
 )
 def test_the_line_to_change_is_that_of_the_machine(where: Where, setting: str, memory: str) -> None:

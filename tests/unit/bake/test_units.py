@@ -111,7 +111,15 @@ def test_nothing_starts_before_the_machine_knows_what_it_is(folder: Path, servic
     unit = read(folder / f"{service}.service")
     assert f"{APP}-role.service" in unit["Unit"]["Requires"].split()
     assert f"{APP}-role.service" in unit["Unit"]["After"].split()
-    assert unit["Service"]["EnvironmentFile"] == f"/run/spotkiln/{APP}/environment"
+    # The last one goes before the one that is the image's own.
+    text = (folder / f"{service}.service").read_text()
+    assert re.findall(r"^EnvironmentFile=(.*)$", text, re.MULTILINE) == [
+        f"/run/spotkiln/{APP}/environment",
+        f"/run/{APP}/config.env",
+    ]
+    for needed in ("role", "config"):
+        assert f"{APP}-{needed}.service" in unit["Unit"]["Requires"].split()
+        assert f"{APP}-{needed}.service" in unit["Unit"]["After"].split()
     assert read(folder / f"{APP}-role.service")["Service"]["RuntimeDirectory"] == f"spotkiln/{APP}"
     for file in folder.rglob(f"{service}.service*"):
         assert not file.is_file() or f"/etc/{APP}" not in file.read_text()
