@@ -18,7 +18,7 @@ needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
 )
 APP = "demo-web-app"
-PARTS = ["migrate", "task", "hostname", "role", "folders", "console", "interruption"]
+PARTS = ["migrate", "task", "hostname", "role", "config", "folders", "console", "interruption"]
 SERVICES = [APP, *(f"{APP}-{part}" for part in PARTS)]
 
 
