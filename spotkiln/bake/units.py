@@ -104,6 +104,10 @@ def _unfit(app: App) -> Iterator[str]:
         yield f"test_services: {why}"
     if odd := [name for name in app.config if not VARIABLE.fullmatch(name)]:
         yield f"config names {odd}, expected variables"
+    yield from _unfit_commands(app)
+
+
+def _unfit_commands(app: App) -> Iterator[str]:
     for key in ("start", "migrate"):
         command = getattr(app, key)
         if "\0" in command or not re.search(ONE_LINE, command):
