@@ -45,7 +45,8 @@ forbid() {
   local name unit
   for name in $NAMES; do
     for unit in $(units_of "$name"); do
-      # Not --now: there may be no systemd that runs.
+      # It runs on a machine of the base image. What the image has of its data must be whole.
+      systemctl --quiet stop "$unit" || true
       systemctl --quiet mask "$unit"
     done
   done
@@ -84,6 +85,8 @@ tell_why() {
 start() {
   local unit
   for unit in $(units_of "$1"); do
+    # Not every machine that is a container can have users of its own for a unit.
+    install -D -m 0644 /dev/stdin "/run/systemd/system/$unit.d/spotkiln.conf" <<<$'[Service]\nPrivateUsers=no'
     systemctl --quiet unmask "$unit"
     systemctl start "$unit" || {
       tell_why "$1"
@@ -93,8 +96,8 @@ start() {
 }
 
 as_postgres() {
-  # In a folder that it may be in.
-  (cd / && runuser -u postgres -- "$@")
+  # In a folder that it may be in, and without a session that its journal tells of.
+  (cd / && setpriv --reuid=postgres --regid=postgres --init-groups --reset-env "$@")
 }
 
 start_postgresql() {
