@@ -22,7 +22,7 @@ from spotkiln.release.book import (
     VersionTaken,
 )
 from spotkiln.release.job import Job
-from spotkiln.release.migration import choose_migration
+from spotkiln.release.migration import choose_migration, of_rollback
 from spotkiln.release.summary import tags
 from spotkiln.serve.fleet import Fleet
 from spotkiln.tasks.bake.errand import migrate_database
@@ -69,6 +69,8 @@ def take_commit(run: ReleaseRun, app: AppSpec, infra: Infra) -> Job:
 def take_version(run: ReleaseRun, way: WayBack) -> Image:
     """From now on the run is a rollback to this version; its image."""
     run.begin(VersionTaken(way=way))
+    if told := of_rollback(way.migrations):
+        say(told)
     return way.image
 
 
