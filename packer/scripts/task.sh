@@ -9,7 +9,7 @@ set -euo pipefail
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 readonly app=$SPOTKILN_APP report=$SPOTKILN_REPORT seconds=$SPOTKILN_SECONDS
-readonly unit=$app-task.service run=/run/spotkiln/$app settings=/run/$app/config.env
+readonly unit=$app-task.service run=/run/spotkiln/$app settings=/run/$app/credentials
 # What comes home of the output and of the journal: the end. What is shown: the beginning.
 readonly LOG_BYTES=$((8 * 1024 * 1024))
 # Whoever launched it ends it. If nobody does, it ends itself so long after the command's limit.
@@ -41,18 +41,19 @@ write_facts() {
 }
 
 # What the settings hold may be a secret: their values are shown by name. Reads a log on its
-# standard input.
+# standard input; systemd/read-config.sh keeps each setting in a file of its name.
 hide_settings() {
   perl -e '
     $| = 1;
     my %names;
-    if (open(my $file, "<", shift)) {
-      while (<$file>) {
-        my ($name, $value) = /^([A-Za-z_]\w*)=(.*)$/ or next;
-        if ($value =~ s/^"(.*)"$/$1/) { $value =~ s/\\(.)/$1/g }
-        else { $value =~ s/^\x27(.*)\x27$/$1/ }
+    my $folder = shift;
+    for my $file (glob "$folder/* $folder/.[!.]*") {
+      my ($name) = $file =~ m{([^/]+)$};
+      open my $setting, "<", $file or next;
+      while (my $line = <$setting>) {
+        $line =~ s/^\s+|\s+$//g;
         # The password of an address by itself, too.
-        my @hidden = ($value, $value =~ m{://[^/\s:@]*:([^\s@]+)@});
+        my @hidden = ($line, $line =~ m{://[^/\s:@]*:([^\s@]+)@});
         length($_) >= 6 and $names{$_} //= $name for @hidden;
       }
     }
