@@ -10,7 +10,8 @@ from spotkiln.bake.infra import HealthCheck
 from spotkiln.bake.source import without_credentials
 from spotkiln.noun import Noun
 from spotkiln.serve.ending import ending
-from spotkiln.serve.gate import BLAMES_IMAGE, Verdict
+from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Verdict
+from spotkiln.serve.unready import is_before
 from spotkiln.target import Health, Instance, Target
 
 # Console output is the most telling part, and the longest.
@@ -45,7 +46,7 @@ def with_known_cause(verdict: Verdict, evidence: Evidence, check: HealthCheck) -
     """The verdict, with a known cause as its advice and the line to change, if there is one.
 
     The application's last lines tell it, or the status that it answers. Where the image is not to
-    blame, its lines prove nothing.
+    blame, its lines prove nothing; and where they show that none of it ever ran, it is not.
     """
     if verdict.cause not in BLAMES_IMAGE:
         return verdict
@@ -64,7 +65,9 @@ def with_known_cause(verdict: Verdict, evidence: Evidence, check: HealthCheck) -
             lines=lines,
         )
         if found := diagnose(facts):
-            return verdict.model_copy(update={"advice": f"Cause: {found}"})
+            told = verdict.model_copy(update={"advice": f"Cause: {found}"})
+            ours = facts.unit and facts.unit.bad and is_before(facts.unit.name)
+            return told.model_copy(update={"cause": Cause.MISCONFIGURED}) if ours else told
     return verdict
 
 

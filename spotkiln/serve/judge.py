@@ -44,6 +44,7 @@ def judge(limits: Limits, capacity: int, seen: Sequence[Observation]) -> Verdict
     failures = [
         *_of_the_fleet(capacity, line),
         *_of_lost_instances(limits, line),
+        *_of_unready(line),
         *_of_targets(limits, line),
     ]
     verdict = (
@@ -117,6 +118,15 @@ def _of_lost_instances(limits: Limits, line: Timeline) -> Iterator[Verdict]:
     else:
         detail = f"{len(lost)} instances ended by themselves, {limits.losses} are allowed: {listed}"
     yield failed(how.cause, detail, how.advice)
+
+
+def _of_unready(line: Timeline) -> Iterator[Verdict]:
+    """Machines that could not find out how they are set up: the others find the same."""
+    live = {one.id for one in line.now.instances if one.live}
+    found = [one for one in line.now.unready if one.instance in live]
+    if found:
+        listed = "; ".join(f"{one.instance}: {one.why}" for one in found)
+        yield failed(Cause.MISCONFIGURED, listed, found[0].advice or "See the evidence.")
 
 
 def _of_targets(limits: Limits, line: Timeline) -> Iterator[Verdict]:

@@ -3,6 +3,7 @@
 from spotkiln.noun import Noun
 from spotkiln.serve.fleet import State
 from spotkiln.serve.problem import Problem
+from spotkiln.serve.unready import Unready
 from spotkiln.target import Health, Instance, Server, Target, server_of
 
 # How long nothing that decides may have changed: a machine boots for longer than that, and a target
@@ -19,6 +20,7 @@ class Observation(Noun):
     and EC2 still tells of. `targets` are the live ones, with their health. `control` are the
     other targets of the group at the same moment: what serves, to compare with. Their zones are
     known only if zones matter. `problems` are what has hindered the fleet since its last launch.
+    `unready` are machines that will not serve, as far as anybody has looked.
     """
 
     at: float
@@ -28,6 +30,7 @@ class Observation(Noun):
     targets: tuple[Target, ...] = ()
     control: tuple[Server, ...] = ()
     problems: tuple[Problem, ...] = ()
+    unready: tuple[Unready, ...] = ()
 
     @property
     def healthy(self) -> frozenset[str]:

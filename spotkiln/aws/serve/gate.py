@@ -1,24 +1,32 @@
 """Watches a new fleet until the gate has a verdict."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
+from spotkiln import tags as t
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
+from spotkiln.errors import SpotkilnError
 from spotkiln.poll import TICK_SECONDS, Backoff, Clock, Done, Waiting, poll
 from spotkiln.serve.fleet import Fleet, State
 from spotkiln.serve.gate import Limits, Outcome, Verdict
 from spotkiln.serve.judge import judge, verdict_within
 from spotkiln.serve.observation import SELDOM_SECONDS, Observation, pause_after
 from spotkiln.serve.problem import Problem
+from spotkiln.serve.unready import Unready, unready
 from spotkiln.target import Health, Instance, Server, Target, server_of
 
 # While all is well, EC2 and the launcher have little to tell that the load balancer does not: they
 # are asked at every so many looks.
 WHOLE_EVERY = 8
+# How often the consoles of those that do not answer are read, in seconds, and of how many: they all
+# boot alike. Not before the first can have booted.
+CONSOLE_SECONDS = 20.0
+CONSOLES = 2
 # What the load balancer says of a target that runs and is checked.
 CHECKED = {Health.INITIAL, Health.HEALTHY, Health.UNHEALTHY}
 
@@ -54,6 +62,10 @@ class Watch:
         self._members: list[Instance] = []
         # All that the load balancer has told of so far.
         self._told: set[str] = set()
+        # Only what is configured can fail to be read.
+        self._may_be_unready = infra.configuration.sources.asked
+        self._unready: dict[str, Unready] = {}
+        self._read_at = self._start
         self.seen: list[Observation] = []
 
     def look(self, *, whole: bool = False) -> Observation:
@@ -71,6 +83,7 @@ class Watch:
             # A new target may be the fleet's own, and then it is nothing to compare with.
             self._ask_ec2()
         self._told |= registered.keys()
+        self._read_consoles(registered)
         known = {one.id for one in self._members}
         others = [target for name, target in registered.items() if name not in known]
         observation = Observation(
@@ -81,9 +94,27 @@ class Watch:
             targets=with_health(self._live(), registered),
             control=self._with_zones(others),
             problems=self._problems,
+            unready=tuple(self._unready.values()),
         )
         self.seen.append(observation)
         return observation
+
+    def _read_consoles(self, registered: Mapping[str, Target]) -> None:
+        """Whether one that does not answer yet will not do so at all."""
+        now = self._clock.now()
+        if not self._may_be_unready or now - self._read_at < CONSOLE_SECONDS:
+            return
+        self._read_at = now
+        silent = [
+            one.id
+            for one in self._live()
+            if one.id in registered and registered[one.id].health is not Health.HEALTHY
+        ]
+        for name in silent[:CONSOLES]:
+            with suppress(SpotkilnError):
+                console = instances.console(self._aws, name)
+                if found := unready(name, self._fleet.tags.get(t.APP, ""), console):
+                    self._unready[name] = found
 
     def _ask_ec2(self) -> None:
         self._members = self._launcher.members(self._fleet.id, self._fleet.capacity)

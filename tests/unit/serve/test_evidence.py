@@ -1,7 +1,7 @@
 """What is shown first of a failed fleet, and how much of its consoles."""
 
 from spotkiln.serve.evidence import Evidence, failing_first, last_lines, with_known_cause
-from spotkiln.serve.gate import Cause, Outcome, Verdict
+from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Outcome, Verdict
 from tests.unit.looks import INTERRUPTED, OWN_END
 from tests.unit.nouns import health_check, instance, target
 
@@ -91,8 +91,23 @@ def told(cause: Cause, console: str = "", description: str = "", serving: str = 
 def test_a_known_cause_is_read_from_a_servers_console() -> None:
     assert str(told(Cause.FAILING_CHECK, JOURNAL)) == (
         "failing check: sick. Cause: the setting SECRET_KEY_BASE is missing (Missing "
-        "`secret_key_base` for 'production' environment). Add SECRET_KEY_BASE to `environment`"
+        "`secret_key_base` for 'production' environment). Add SECRET_KEY_BASE to the deployment's "
+        "`configuration`, or to `environment` if it is no secret"
     )
+
+
+UNSET = """\
+2026-11-26T01:00:46+0000 i-1 shop-config[65]: config: missing: A; looked in /x/; nothing of shop \
+starts here
+2026-11-26T01:00:47+0000 i-1 systemd[1]: shop-config.service: Failed with result 'exit-code'.
+"""
+
+
+def test_a_machine_without_its_settings_speaks_against_no_image() -> None:
+    found = told(Cause.FAILING_CHECK, UNSET)
+    assert found.cause is Cause.MISCONFIGURED
+    assert found.cause not in BLAMES_IMAGE
+    assert "Cause: its settings A are missing" in found.advice
 
 
 def test_the_status_that_aws_tells_counts_more_than_the_console() -> None:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
+from botocore.exceptions import ClientError
 
 from spotkiln import tags as t
 from spotkiln.aws.serve.gate import WHOLE_EVERY, Watch, watch
 from spotkiln.aws.serve.launchers import launchers
+from spotkiln.bake.configuration import Configuration, Known
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import Cause, Limits, Outcome, Verdict
 from spotkiln.serve.observation import Observation
@@ -223,3 +225,73 @@ def test_the_look_that_was_expected_to_decide_is_a_whole_one(account: Account) -
     asked = account.called(lambda: moments.extend(looked_at(account, limits)))
     assert asked[-3:] == [MEMBERS, FLEET, HEALTH]
     assert asked.count(HEALTH) == len(moments)
+
+
+# -- a machine that cannot serve --
+
+WHO = "demo-web-app-config"
+FAILED = f"""\
+2026-11-26T01:00:46+0000 i-1 {WHO}[65]: config: missing: DATABASE_URL; looked in /x/; nothing of \
+demo-web-app starts here
+2026-11-26T01:00:47+0000 i-1 systemd[1]: {WHO}.service: Main process exited, code=exited, status=1/F
+2026-11-26T01:00:47+0000 i-1 systemd[1]: {WHO}.service: Failed with result 'exit-code'.
+"""
+CONSOLE = "get_console_output"
+PATIENT = LIMITS.model_copy(update={"grace": 300})
+
+
+def configured(account: Account) -> None:
+    known = Known(sources=Configuration(parameters=("/x/",)))
+    account.infra = nouns.infra(configuration=known)
+
+
+def test_one_without_its_settings_ends_the_gate_at_once(account: Account) -> None:
+    configured(account)
+    account.sick = {account.first, account.second}
+    account.machines[account.second].console = FAILED
+    found, seen = verdict(account, PATIENT)
+    assert found.cause is Cause.MISCONFIGURED
+    assert found.detail == (
+        f"{account.second}: {WHO}.service failed: its process ended with exit status 1"
+    )
+    assert "its settings DATABASE_URL are missing" in found.advice
+    assert seen[-1].at < 60
+
+
+def test_a_machine_that_boots_slowly_is_waited_for(account: Account) -> None:
+    configured(account)
+    account.sick = {account.first, account.second}
+    account.machines[account.second].console = "still booting\n"
+    found, seen = verdict(account, PATIENT)
+    assert found.cause is Cause.FAILING_CHECK
+    assert seen[-1].at >= 300
+
+
+def test_no_console_is_read_where_nothing_is_configured_or_all_is_well(account: Account) -> None:
+    account.sick = {account.first}
+    account.machines[account.first].console = "still booting\n"
+    looking = Watch(account.aws(), account.fleet, account.infra, Ticks(account))
+    account.sleep(60)
+    assert CONSOLE not in account.called(looking.look)
+    configured(account)
+    looking = Watch(account.aws(), account.fleet, account.infra, Ticks(account))
+    assert CONSOLE not in account.called(looking.look)
+    account.sleep(60)
+    assert account.called(looking.look).count(CONSOLE) == 1
+    assert CONSOLE not in account.called(looking.look)
+    account.sick = set()
+    account.sleep(60)
+    assert CONSOLE not in account.called(looking.look)
+
+
+def test_a_console_that_cannot_be_read_is_no_verdict(account: Account) -> None:
+    configured(account)
+    account.sick = {account.first, account.second}
+
+    def refused(call: str) -> None:
+        if call == CONSOLE:
+            raise ClientError({"Error": {"Code": "UnauthorizedOperation"}}, call)
+
+    account.before = refused
+    found, _ = verdict(account, PATIENT)
+    assert found.cause is Cause.FAILING_CHECK
