@@ -80,7 +80,7 @@ check: .venv/.done ## format, lint, types, templates, units, shell scripts
 .PHONY: clean
 clean: ## remove what the other targets made, kept machine images too
 	@if test -x $(PYTHON); then \
-	  for box in build/*-sandbox build/sandbox; do \
+	  for box in build/*-sandbox build/sandbox build/demo/sandbox build/rehearsals/*/sandbox; do \
 	    if test -d $$box; then $(PYTHON) -m sandbox down --dir $$box; fi; done; \
 	  $(PYTHON) -m sandbox forget || true; fi
 	@rm -rf build .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,15 +1,14 @@
-"""The main job, shown: five releases of a real Rails application under a steady load.
+"""The main job, shown: five releases of a real Rails application under a steady load. A rehearsal
+with scenes of its own.
 
 Prints a table as it goes, writes build/demo.json, and exits with 0 only if everything was as
 expected: outcomes, causes, no failed request, nothing left behind.
 """
 
 import argparse
-import itertools
 import json
 import os
 import re
-import shutil
 import signal
 import sys
 import time
@@ -19,16 +18,21 @@ from pathlib import Path
 from typing import Any
 
 from examples import repositories
-from rehearsal.account import ensure_base_image, left_behind, serving, start_sandbox
+from rehearsal.account import TARGET_GROUPS, left_behind, serving
+from rehearsal.followed import follow
+from rehearsal.leash import leash
 from rehearsal.load import Plan
-from rehearsal.prefect_local import BUILD, LocalPrefect, kept_secret
+from rehearsal.prefect_local import BUILD, kept_secret
 from rehearsal.runs import Runs
 from rehearsal.traffic import load
+from rehearsal.world import begin
 from sandbox.client import Sandbox
+from spotkiln.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
-DEPLOYMENT = "release/demo-web-app"
+APP = "demo-web-app"
 RATE = 54.0
+HOME = BUILD / "demo"
 PASSWORD = BUILD / "demo-password"
 # Of every gate that passes: two health checks of the target group, all healthy.
 VISIBLE_SECONDS = 2 * 5
@@ -62,35 +66,15 @@ def parameters(ref: str, healthy_after: float) -> dict[str, Any]:
     # It is known to be sick, and how soon it would answer if it were not.
     gate = {"grace_seconds": round(1.25 * healthy_after) + 2} if ref == "sick" else {}
     return {
-        "app": {"name": "demo-web-app", "repository": str(repositories.DEMO), "ref": ref},
+        "app": {"name": APP, "repository": str(repositories.DEMO), "ref": ref},
         "gate": gate,
     }
-
-
-class Stages:
-    """Tells the stages of a run as they begin, and how long those of that name took."""
-
-    def __init__(self) -> None:
-        self.start = time.monotonic()
-        self._at: list[tuple[str, float]] = []
-
-    def begin(self, name: str) -> None:
-        self._at.append((name, time.monotonic() - self.start))
-        log(f"      {self._at[-1][1]:5.0f} s  {name}")
-
-    def seconds(self, part: str) -> float:
-        pairs = itertools.pairwise([*self._at, ("end", time.monotonic() - self.start)])
-        return sum(after - at for (name, at), (_, after) in pairs if part in name)
 
 
 def release(runs: Runs, expected: Expected, healthy_after: float) -> tuple[dict[str, Any], float]:
     """One release through the deployment, followed to its end; its row for the report, and the
     seconds that its servers took to be healthy."""
-    run = runs.start(DEPLOYMENT, parameters(expected.ref, healthy_after))
-    stages = Stages()
-    for name in runs.follow(run, timeout_seconds=900):
-        stages.begin(name)
-    row = runs.latest_row("releases-demo-web-app", run)
+    row, stages = follow(runs, "release", APP, parameters(expected.ref, healthy_after), log)
     kept = ("outcome", "cause", "seconds", "image", "fleet")
     healthy_after = max(stages.seconds("health gate") - VISIBLE_SECONDS, 0)
     return {"ref": expected.ref, **{key: row[key] for key in kept}}, healthy_after
@@ -160,9 +144,9 @@ def perform(runs: Runs, box: Sandbox, commits: dict[str, str]) -> dict[str, Any]
     }
 
 
-def interrupted(number: int, _: object) -> None:
-    """End as for Ctrl-C: everything that was started is cleaned up on the way out."""
-    raise SystemExit(128 + number)
+def make_repositories(_: Sandbox) -> None:
+    repositories.make_demo()
+    repositories.make_dice()
 
 
 def main() -> int:
@@ -171,32 +155,22 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=4200, help="of the Prefect server, if free")
     parser.add_argument("--leave", action="store_true", help="end at once, also at a terminal")
     options = parser.parse_args()
-    BUILD.mkdir(exist_ok=True)
-    shutil.rmtree(BUILD / "demo-prefect", ignore_errors=True)
-    begin = time.monotonic()
-    signal.signal(signal.SIGTERM, interrupted)
-    with ExitStack() as stack:
-        log("starting the sandbox (its own EC2) and a Prefect server ...")
-        own = {"SPOTKILN_HOME": str(BUILD / "demo-spotkiln")}
-        prefect = LocalPrefect(
-            BUILD / "demo-prefect", own, options.port, kept_secret(PASSWORD, "spotkiln:")
+    start = time.monotonic()
+    with leash(HOME, keep_files=True), ExitStack() as stack:
+        prefect, box = begin(
+            stack,
+            home=HOME,
+            sandbox=HOME / "sandbox",
+            machines=options.machines,
+            password=kept_secret(PASSWORD, "spotkiln:"),
+            port=options.port,
+            say=log,
+            target_groups=TARGET_GROUPS,
+            meanwhile=make_repositories,
         )
-        stack.enter_context(prefect)
-        prefect.start_server()
-        box = stack.enter_context(start_sandbox(BUILD / "demo-sandbox", options.machines))
-        # What runs must end before its cloud does.
-        stack.callback(prefect.stop)
-        # From here on this process, too, finds the sandbox's EC2 and the Packer that fits it.
-        os.environ.update(box.environment)
-        prefect.environment.update(box.environment)
-        commits = repositories.commits(repositories.make_demo(), {one.ref for one in PLAN})
-        repositories.make_dice()
-        ensure_base_image(box, log)
-        prefect.wait_for_server()
-        prefect.make_pool()
-        prefect.start_worker()
+        commits = repositories.commits(repositories.DEMO, {one.ref for one in PLAN})
         prefect.deploy()
-        log(f"ready after {time.monotonic() - begin:.0f} s; Prefect UI: {prefect.address}")
+        log(f"ready after {time.monotonic() - start:.0f} s; Prefect UI: {prefect.address}")
         log(f"  (it asks for a password: the whole line in {Path(os.path.relpath(PASSWORD))})")
         report = perform(Runs(prefect.address, prefect.password), box, commits)
         (BUILD / "demo.json").write_text(json.dumps(report, indent=2) + "\n")
@@ -206,7 +180,7 @@ def main() -> int:
             f"\n  load: {tally['sent']} requests in {tally['seconds']:.0f} s, "
             f"{tally['failed']} failed; left behind: {sum(report['left_behind'].values())}; "
             f"serving: {report['serving']['ref']}, {report['serving']['healthy']} healthy; "
-            f"{time.monotonic() - begin:.0f} s in all"
+            f"{time.monotonic() - start:.0f} s in all"
         )
         for problem in problems:
             log(f"  NOT AS EXPECTED: {problem}")
@@ -231,4 +205,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except InputError as error:
+        # One runs already.
+        log(f"{error}")
+        sys.exit(2)

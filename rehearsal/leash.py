@@ -34,7 +34,7 @@ def _end_processes(home: Path) -> None:
                 os.kill(int(process.name), signal.SIGKILL)
 
 
-def clear(home: Path) -> None:
+def clear(home: Path, *, files: bool = True) -> None:
     """Remove all that a rehearsal of this home has left: processes, machines, files."""
     _end_processes(home)
     sandbox = home / "sandbox"
@@ -51,7 +51,8 @@ def clear(home: Path) -> None:
         if done.returncode:
             # The folder says what is still to be removed: it stays for the next one.
             raise RuntimeError(f"the sandbox in {sandbox} did not end: {done.stderr.strip()}")
-    shutil.rmtree(home, ignore_errors=True)
+    if files:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
@@ -90,9 +91,9 @@ def _be_deaf() -> None:
 
 
 @contextmanager
-def leash(home: Path) -> Iterator[None]:
+def leash(home: Path, *, keep_files: bool = False) -> Iterator[None]:
     """For as long as the block runs. Ctrl-C, SIGTERM and SIGHUP end it once; while it is cleaned up
-    they are not heard."""
+    they are not heard. `keep_files`: its logs stay until the next one of this home."""
     with _alone(home):
         clear(home)
         os.environ[MARK] = str(home)
@@ -102,7 +103,7 @@ def leash(home: Path) -> Iterator[None]:
             yield
         finally:
             _be_deaf()
-            clear(home)
+            clear(home, files=not keep_files)
             del os.environ[MARK]
             for number, handler in before.items():
                 signal.signal(number, handler)

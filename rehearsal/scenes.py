@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from rehearsal.followed import follow
 from rehearsal.machine import NotThere
 from rehearsal.seen import Server
 from rehearsal.services import Service, switch
-from rehearsal.stage import Failed, Played, Skipped, Stage, follow
+from rehearsal.stage import Failed, Played, Skipped, Stage
 from rehearsal.traffic import Page, look
 
 # As long before the end of a Spot instance as AWS says.
@@ -28,7 +29,7 @@ def release(**given: object) -> Callable[[Stage], Played]:
     """A release, as it is or with some other parameters."""
 
     def scene(stage: Stage) -> Played:
-        row = follow(stage, "release", dict(given))
+        row, _ = follow(stage.runs, "release", stage.app.name, dict(given), stage.say)
         if row["outcome"] != "released":
             raise Failed(f"{row['outcome']}: {row['cause']}")
         _look_at_all(stage)
@@ -39,7 +40,7 @@ def release(**given: object) -> Callable[[Stage], Played]:
 
 def roll_back(stage: Stage) -> Played:
     """To the version before."""
-    row = follow(stage, "rollback", {})
+    row, _ = follow(stage.runs, "rollback", stage.app.name, {}, stage.say)
     if row["outcome"] != "released":
         raise Failed(f"{row['outcome']}: {row['cause']}")
     return Played(f"back in {row['seconds']:.0f} s, without a build")

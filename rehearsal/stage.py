@@ -16,7 +16,6 @@ from rehearsal.world import Say, World
 from sandbox.client import SandboxError
 from spotkiln.bake.app import App
 
-RELEASE_SECONDS = 1800
 FLOWS = ("release", "rollback")
 
 
@@ -148,12 +147,3 @@ def deploy(stage: Stage, parameters: dict[str, Any]) -> None:
                     "parameters": parameters,
                 },
             ).raise_for_status()
-
-
-def follow(stage: Stage, flow: str, given: dict[str, Any]) -> dict[str, Any]:
-    """A run to its end, told by its stages; its row in the table of releases."""
-    begin = time.monotonic()
-    run = stage.runs.start(f"{flow}/{stage.app.name}", given)
-    for name in stage.runs.follow(run, timeout_seconds=RELEASE_SECONDS):
-        stage.say(f"      {time.monotonic() - begin:5.0f} s  {name}")
-    return stage.runs.latest_row(f"releases-{stage.app.name}", run)

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.process.directory import Directory
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE_SECONDS = 1200
 CLEAN_UP_SECONDS = 60
@@ -23,9 +25,11 @@ def docker_answers() -> bool:
     return done.returncode == 0
 
 
-def containers() -> set[str]:
+def containers(build: Path) -> set[str]:
+    """Of the demo in that folder."""
+    name = Directory(build / "demo" / "sandbox").default_name
     done = subprocess.run(
-        ["docker", "ps", "--all", "--format", "{{.Names}}", "--filter", "name=demo-sandbox"],
+        ["docker", "ps", "--all", "--format", "{{.Names}}", "--filter", f"name={name}"],
         capture_output=True,
         text=True,
         check=True,
@@ -87,7 +91,7 @@ def as_promised(report: dict[str, Any]) -> None:
 @pytest.mark.skipif(not docker_answers(), reason="Docker does not answer: no real machines here")
 def test_with_real_machines(tmp_path: Path) -> None:
     as_promised(perform("docker", tmp_path))
-    assert containers() == set()
+    assert containers(tmp_path) == set()
 
 
 @pytest.mark.sandbox
