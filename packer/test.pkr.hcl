@@ -149,6 +149,12 @@ variable "migrate_seconds" {
   description = "How long the migration may take, all its tries together."
 }
 
+variable "process_names" {
+  type        = list(string)
+  default     = []
+  description = "Names of the processes beside the web process: units of the image, too."
+}
+
 variable "start_seconds" {
   type        = number
   default     = 90
@@ -264,6 +270,7 @@ build {
       "SPOTKILN_FOLDER=${var.app_folder}",
       "SPOTKILN_PROTOCOL=${var.protocol}",
       "SPOTKILN_PORT=${var.port}",
+      "SPOTKILN_PROCESSES=${join(" ", var.process_names)}",
       "SPOTKILN_HEALTH_PROTOCOL=${var.health_protocol}",
       "SPOTKILN_HEALTH_PORT=${var.health_port}",
       "SPOTKILN_HEALTH_MATCHER=${var.health_matcher}",

@@ -2,15 +2,15 @@
 # Writes the last lines of the application and its units to the machine's console. EC2 shows them
 # (GetConsoleOutput) while the machine runs and for an hour after. Not all lines: a console takes
 # about 11 kB a second. If journald wrote there itself, an application that logs more had to wait.
-# usage: console APPLICATION
+# usage: console APPLICATION [PART...]    with the units APPLICATION-PART, beside those of all machines
 set -euo pipefail
 
-readonly app=${1:?usage: console APPLICATION}
+readonly app=${1:?usage: console APPLICATION [PART...]}
 readonly EVERY_SECONDS=5 LINES=40 CHARACTERS=300 cursor=/run/spotkiln-console/$app
 
 # Not by the pattern "$app-*": another application may begin with the same name.
 units=("--unit=$app.service")
-for part in role config folders mounts hostname migrate interruption; do
+for part in role config folders mounts hostname migrate interruption "${@:2}"; do
   units+=("--unit=$app-$part.service")
 done
 

@@ -68,5 +68,6 @@ lines parameters >"$run/parameters"
 lines secret >"$run/secrets"
 rm "$run/user-data"
 echo "$role" >"$run/role"
+# Whoever may not read that can see this.
 : >"$run/$role"
 echo "role: this machine is a $role"

@@ -13,16 +13,28 @@ readonly DEPENDENCIES=10 TESTS=20 UNIT=30
 readonly app=$SPOTKILN_APP user=$SPOTKILN_USER report=$SPOTKILN_REPORT
 readonly copy=/var/tmp/spotkiln-test
 # In the order of the boot: the application is not even tried when one of the others has failed.
-units=("$app"{-role,-config,-folders,-migrate,}.service)
+units=("$app"-{role,config,folders,migrate}.service)
 if [[ -n $SPOTKILN_TEST_SERVICES ]]; then
   units=("${units[0]}" "$app-services.service" "${units[@]:1}")
 fi
-readonly units
+# What it runs beside the web process, and what must have started before that does.
+processes=() watch=()
+if [[ -n $SPOTKILN_PROCESSES ]]; then
+  read -ra processes <<<"$SPOTKILN_PROCESSES"
+  processes=("${processes[@]/#/$app-}")
+  processes=("${processes[@]/%/.service}")
+  watch=("$app-processes.service")
+fi
+readonly steps=("${units[@]}" "${watch[@]}" "$app.service")
+units+=("${processes[@]}" "${watch[@]}" "$app.service")
+readonly units processes watch
 # What its role, settings and folders may take before the migration begins (their units' limits), and
 # how many lines are shown of units that do not serve.
 readonly BOOT_SECONDS=900 LINES=40
 # How long a load balancer waits for a page, unless it was told otherwise.
 readonly PAGE_SECONDS=60
+# As often started again while the tests run is no accident.
+readonly ENDED_AGAIN=3
 # What comes home is bounded, whatever the tests write: their report (spotkiln/bake/junit.py refuses a
 # larger one), the end of each log, and what is shown while they run.
 readonly REPORT_BYTES=$((32 * 1024 * 1024)) LOG_BYTES=$((8 * 1024 * 1024))
@@ -88,7 +100,7 @@ over() {
 
 any_over() {
   local unit
-  for unit in "${units[@]}"; do
+  for unit in "${steps[@]}"; do
     if over "$unit"; then
       return 0
     fi
@@ -180,6 +192,40 @@ logged() {
   done
 }
 
+# How often each has been started anew by systemd, when it had started well.
+declare -A restarts_before
+
+restarts() {
+  systemctl show --property=NRestarts --value "$1"
+}
+
+note_restarts() {
+  local unit
+  for unit in "${processes[@]}" "$app.service"; do
+    restarts_before[$unit]=$(restarts "$unit")
+  done
+}
+
+# Whether all of them still run, after the tests: one that ended meanwhile has a moment to start, and
+# one that ended again and again does not run, whatever its state is right now.
+still_run() {
+  local unit more deadline=$((SECONDS + 10))
+  for unit in "${processes[@]}" "$app.service"; do
+    until systemctl --quiet is-active "$unit"; do
+      ((SECONDS < deadline)) || break
+      sleep 0.5
+    done
+    more=$(($(restarts "$unit") - restarts_before[$unit]))
+    if ! systemctl --quiet is-active "$unit" || ((more >= ENDED_AGAIN)); then
+      echo "test: $unit has not kept running while the tests ran: $(systemctl is-active "$unit"), started" \
+        "again $more times"
+      journalctl --boot --no-pager --output=cat --lines="$LINES" --unit="$unit" || true
+      return 1
+    fi
+    ((more == 0)) || echo "test: $unit was started again $more times while the tests ran"
+  done
+}
+
 # What decides why it does not serve.
 write_facts() {
   {
@@ -187,7 +233,7 @@ write_facts() {
     systemctl show --property=Id,Type,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,NRestarts \
       "${units[@]}"
     echo '[listening]'
-    ss --no-header --tcp --listening --numeric --processes --extended
+    ss --no-header --tcp --listening --numeric --processes --extended --cgroup
     echo '[user]'
     id --user "$user"
     echo '[answer]'
@@ -259,7 +305,12 @@ run_tests() {
 
 judge() {
   wait_for_unit && ask_pages || return "$UNIT"
-  run_tests
+  note_restarts
+  run_tests || return
+  still_run || {
+    write_facts
+    return "$UNIT"
+  }
 }
 
 # Passes on the beginning of what comes, and takes in the rest: a closed pipe would end the tests.

@@ -15,6 +15,7 @@ from spotkiln.bake.description import (
     why_no_path,
 )
 from spotkiln.bake.gitref import REF, why_no_ref
+from spotkiln.bake.processes import Process, Timer
 from spotkiln.noun import Noun
 
 # What the form in the Prefect UI refuses before anything is stored; the validators below say it
@@ -140,7 +141,16 @@ class App(Noun):
     start_seconds: int
     stop_seconds: int
     test_seconds: int
+    memory_mb: int | None = None
+    processes: dict[str, Process] = {}  # noqa: RUF012 - pydantic copies defaults
+    timers: dict[str, Timer] = {}  # noqa: RUF012 - pydantic copies defaults
     depends_on: tuple[str, ...] = ()
+
+    @property
+    def serving_seconds(self) -> int:
+        """From the migration's end until it serves, at most: its other processes start first."""
+        first = (one.starts_within for one in self.processes.values())
+        return self.start_seconds + max(first, default=0)
 
     @property
     def migrates_once(self) -> bool:
@@ -171,6 +181,8 @@ DEFAULTS = Description(
     start_seconds=90,
     stop_seconds=70,
     test_seconds=900,
+    processes={},
+    timers={},
     depends_on=(),
 )
 

@@ -5,9 +5,16 @@ import re
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from spotkiln.bake.configuration import OF_THE_UNIT, VARIABLE
+from spotkiln.bake.processes import Process, Timer, why_no_name
 from spotkiln.bake.services import SERVICES, why_no_services
 from spotkiln.bake.shell import ONE_LINE, START, why_not_one_command
 from spotkiln.noun import Noun, left_open, yes_no_or_empty
@@ -23,7 +30,9 @@ FOLDER = rf"{_PART}(?:/{_PART})*"
 VARIABLES = ("environment", "build_environment", "test_environment")
 
 # An application alone says these: a deployment has no field for them in its form.
-FILE_ALONE = frozenset({"migrate_writable", "mounts", "smoke"})
+FILE_ALONE = frozenset({"memory_mb", "migrate_writable", "mounts", "processes", "smoke", "timers"})
+# A key that nobody has said means that there is none of it.
+MAY_BE_NONE = frozenset({"memory_mb"})
 # A key that nobody has said is the same as another one.
 FOLLOWS = {"health_port": "port"}
 
@@ -246,6 +255,28 @@ class Description(Noun):
         le=4 * 3600,
         json_schema_extra=left_open(),
     )
+    memory_mb: int | None = Field(
+        default=None,
+        title="Memory limit (MB)",
+        description="What the web process and its children may use; beyond that they are ended, "
+        "and it is started again. Left out: no limit.",
+        ge=16,
+        le=4 * 1024 * 1024,
+        json_schema_extra=left_open(),
+    )
+    processes: dict[str, Process] | None = Field(
+        default=None,
+        title="Other processes",
+        description="What runs beside the web process, such as a worker: each by a name, as a unit "
+        "of its own.",
+        json_schema_extra=left_open(),
+    )
+    timers: dict[str, Timer] | None = Field(
+        default=None,
+        title="Timers",
+        description="What runs by the clock: each by a name, as a unit of its own.",
+        json_schema_extra=left_open(),
+    )
     depends_on: tuple[str, ...] | None = Field(
         default=None,
         title="Depends on",
@@ -357,3 +388,23 @@ class Description(Noun):
             if why := why_no_path(path):
                 raise ValueError(f"expected a path from the repository's top, got {path!r}: {why}")
         return paths
+
+    @field_validator("processes", "timers")
+    @classmethod
+    def _unit_names(cls, named: dict[str, Any] | None) -> dict[str, Any] | None:
+        for name in named or ():
+            if why := why_no_name(name):
+                raise ValueError(f"expected another name than {name!r}: {why}")
+        return named
+
+    @field_validator("timers")
+    @classmethod
+    def _names_of_their_own(
+        cls, timers: dict[str, Timer] | None, info: ValidationInfo
+    ) -> dict[str, Timer] | None:
+        if both := sorted((timers or {}).keys() & (info.data.get("processes") or {}).keys()):
+            raise ValueError(
+                f"expected other names than those of the processes, got {both[0]!r}: both would be "
+                "units of the same name"
+            )
+        return timers

@@ -7,7 +7,7 @@ last lines have to do.
 import re
 from collections.abc import Callable
 
-from spotkiln.bake.facts import COMMAND, SUCCESS, Answer, Facts, Unit, Where
+from spotkiln.bake.facts import COMMAND, SUCCESS, Answer, Facts, Unit, Where, process_of
 from spotkiln.bake.signs import MEMORY, SIGNS, Sign
 from spotkiln.noun import Noun
 
@@ -23,6 +23,8 @@ SIGKILL = 9
 NOT_ITS_OWN = tuple(f"-{part}.service" for part in ("role", "services", "config", "folders"))
 # curl's words, or those of the library beneath it.
 IN_NO_TIME = re.compile(r"timed out|connect to ")
+# What systemd/load-balancer.sh says.
+NOT_TO_BE_ASKED = re.compile(r"DescribeTargetHealth failed|no tag spotkiln:target-group-arn")
 NO_TLS = re.compile(r"SSL|TLS|wrong version number")
 
 
@@ -45,7 +47,8 @@ class Diagnosis(Noun):
 
 def diagnose(facts: Facts) -> Diagnosis | None:
     """The first known cause that the facts show; None if they show none."""
-    return next(filter(None, (cause(facts) for cause in CAUSES)), None)
+    causes = CAUSES_OF_A_PROCESS if _process(facts) else CAUSES
+    return next(filter(None, (cause(facts) for cause in causes)), None)
 
 
 def account(facts: Facts) -> str:
@@ -85,6 +88,17 @@ def _unexpected(facts: Facts) -> int:
 
 def _app_unit(facts: Facts) -> Unit | None:
     return next((one for one in facts.units if one.name == f"{facts.app}.service"), None)
+
+
+def _process(facts: Facts) -> str:
+    """The process beside the web process that keeps it from serving; empty if none does."""
+    return process_of(facts.app, facts.unit.name) if facts.unit else ""
+
+
+def _key(facts: Facts, name: str) -> str:
+    """As spotkiln.yaml calls a setting of what keeps it from serving."""
+    process = _process(facts)
+    return f"processes.{process}.{name}" if process else name
 
 
 # -- the causes, in the order in which they are looked for --
@@ -224,7 +238,13 @@ def _too_slow(facts: Facts) -> Diagnosis | None:
     if unit.result != "timeout" and not (starts and facts.where is Where.TESTER):
         return None
     migrates = unit.name.endswith("-migrate.service")
-    limit = "migrate_seconds" if migrates else "start_seconds"
+    limit = "migrate_seconds" if migrates else _key(facts, "start_seconds")
+    if _process(facts) and unit.kind == "notify":
+        return Diagnosis(
+            summary="it has not told systemd within its limit that it is ready",
+            resolution=f"If it cannot tell, take `{_key(facts, 'notify')}` away; else make "
+            f"`{limit}` longer than its slowest start, or find what it waits for",
+        )
     return Diagnosis(
         summary=f"{'the migration' if migrates else 'its start'} takes longer than its limit",
         resolution=f"Make `{limit}` longer than the slowest one, or find what it waits for",
@@ -268,21 +288,39 @@ def _slow_listener(facts: Facts) -> Diagnosis | None:
     )
 
 
+def _nobody_in_charge(facts: Facts) -> Diagnosis | None:
+    """systemd/watch-processes.sh lets nothing serve then."""
+    said = facts.said_by(f"{facts.app}-processes")
+    if facts.unit is None or facts.unit.name != f"{facts.app}-processes.service":
+        return None
+    refused = next((x for x in reversed(said) if NOT_TO_BE_ASKED.search(x)), "")
+    if not refused:
+        return None
+    return Diagnosis(
+        summary="it cannot be asked which server is to run what runs on one server only",
+        detail=refused[:DETAIL_CHARACTERS],
+        resolution="Give the servers' role (`infra.instance_profile`) the right to "
+        "elasticloadbalancing:DescribeTargetHealth, or take `once` away",
+    )
+
+
 def _ended(facts: Facts) -> Diagnosis | None:
-    unit = _app_unit(facts)
+    unit = facts.unit if _process(facts) else _app_unit(facts)
     if unit is None or unit.ending != "exited":
         return None
     if unit.status in {NOT_FOUND, NOT_EXECUTABLE, NO_EXEC}:
         return Diagnosis(
             summary="the start command's program is not there, or cannot be run",
-            resolution="Name in `start` one that is in the image: by its path, or through "
-            "`bundle exec`, `npx`, `.venv/bin/`",
+            resolution=f"Name in `{_key(facts, 'start')}` one that is in the image: by its path, "
+            "or through `bundle exec`, `npx`, `.venv/bin/`",
         )
-    if unit.status == 0 and not unit.bad and unit.state in {"inactive", "deactivating"}:
+    ended = not unit.bad and unit.state in {"inactive", "deactivating"}
+    if unit.status == 0 and (ended or (_process(facts) and unit.restarts)):
         return Diagnosis(
             summary="the start command has ended, without an error",
             resolution="It must stay in the foreground until SIGTERM: take away its option for "
-            "the background (--daemon, -d), and do not end with `&`",
+            "the background (--daemon, -d), and do not end with `&`"
+            + (_MAY_END.format(_key(facts, "restart")) if _process(facts) else ""),
         )
     return None
 
@@ -298,8 +336,17 @@ def _broken_page(facts: Facts) -> Diagnosis | None:
     )
 
 
+_MAY_END = ". If it is done when it has ended, say `{}: on-failure`"
+# What keeps a process from running shows in nothing that the web process does.
+CAUSES_OF_A_PROCESS: tuple[Callable[[Facts], Diagnosis | None], ...] = (
+    _out_of_memory,
+    _said,
+    _too_slow,
+    _ended,
+)
 CAUSES: tuple[Callable[[Facts], Diagnosis | None], ...] = (
     _out_of_memory,
+    _nobody_in_charge,
     _redirected,
     _host_refused,
     _no_such_path,

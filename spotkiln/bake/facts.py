@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NotRequired, Self, TypedDict, Unpack
 
+from spotkiln.bake.processes import RESERVED
 from spotkiln.bake.source import without_credentials
 from spotkiln.markup import visible
 from spotkiln.noun import Noun
@@ -20,10 +21,15 @@ JOURNAL = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.,]+\S* \S+ ([^\s\[:]+)(?:\[\d+\])?:
 PROCESS = re.compile(r'\("([^"]*)",pid=\d+')
 EXITED = re.compile(r"^(\S+): Main process exited, code=(\w+), status=(\d+)/")
 RESULT = re.compile(r"^(\S+): Failed with result '([\w-]+)'")
+GIVEN_UP = re.compile(r"^(\S+): Start request repeated too quickly")
 # ExecMainCode is a number of waitid(2).
 ENDINGS = {"1": "exited", "2": "killed", "3": "dumped"}
 # What systemd calls a unit that ended as it should, or has not ended.
 SUCCESS = "success"
+# What comes before an application's processes, in the order of the boot.
+BOOT = ("-role", "-services", "-config", "-folders", "-mounts", "-migrate")
+# As often started again is no accident (packer/scripts/test.sh).
+ENDED_AGAIN = 3
 # Who says what a build, a set-up or a test command prints.
 COMMAND = "command"
 
@@ -181,11 +187,13 @@ def _sections(text: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def _listeners(shown: str, user: str) -> Iterable[Listener]:
-    """Source: `ss --listening --processes --extended`; of other users' sockets nothing is told."""
+def _listeners(shown: str, user: str, app: str) -> Iterable[Listener]:
+    """Those of the web process. Source: `ss --listening --processes --extended --cgroup`; of other
+    users' sockets nothing is told."""
+    beside = re.compile(rf"cgroup:\S*/{re.escape(app)}-[^/\s]+\.service")
     for line in shown.splitlines():
         words = line.split()
-        if len(words) < 5 or f"uid:{user}" not in words:
+        if len(words) < 5 or f"uid:{user}" not in words or beside.search(line):
             continue
         address, _, port = words[3].rpartition(":")
         owner = PROCESS.search(line)
@@ -201,14 +209,17 @@ def facts_of(text: str, journal: str, **known: Unpack[Known]) -> Facts:
     app = known["app"]
     # What it writes to its log files counts as said last.
     lines = (*journal_lines(journal), *_logged(sections.get("logs", ""), app))
-    listeners = tuple(_listeners(sections.get("listening", ""), user))
+    listeners = tuple(_listeners(sections.get("listening", ""), user, app))
     answer = Answer.from_script(shown)
     seen = bool(listeners or answer.status)
-    said = {one.name: one for one in units_said(app, lines)}
-    units = map(Unit.from_systemd, filter(None, _blocks(sections.get("units", ""))))
+    units = [Unit.from_systemd(one) for one in _blocks(sections.get("units", "")) if one]
+    said = {one.name: one for one in units_said(app, lines, [one.name for one in units])}
     return Facts(
         **known,
-        units=tuple(_in_a_loop(one, said.get(one.name), seen=seen) for one in units),
+        units=tuple(
+            _in_a_loop(one, said.get(one.name), settled=_settled(app, one, seen=seen))
+            for one in units
+        ),
         listeners=listeners,
         answer=answer,
         broken=tuple(map(Answer.from_script, filter(None, _blocks(sections.get("broken", ""))))),
@@ -222,13 +233,20 @@ def _logged(text: str, app: str) -> Iterable[tuple[str, str]]:
             yield app, without_credentials(line.strip())
 
 
-def _in_a_loop(unit: Unit, said: Unit | None, *, seen: bool) -> Unit:
+def _settled(app: str, unit: Unit, *, seen: bool) -> bool:
+    """Whether one that is active right now does not fail. `seen`: the web process has answered, or
+    listens now."""
+    if process_of(app, unit.name):
+        return unit.restarts < ENDED_AGAIN
+    return seen or not unit.restarts
+
+
+def _in_a_loop(unit: Unit, said: Unit | None, *, settled: bool) -> Unit:
     """One that systemd starts again and again shows nothing, at this moment, of how it fails: then
-    its lines tell. `seen`: it has answered, or listens now; one that is active then does not fail.
-    """
+    its lines tell."""
     if not said or not said.bad or unit.bad:
         return unit
-    if unit.state != "activating" and (seen or not unit.restarts):
+    if unit.state != "activating" and settled:
         return unit
     failed = {"result": said.result, "ending": said.ending, "status": said.status}
     return unit.model_copy(update=failed)
@@ -246,11 +264,26 @@ def journal_lines(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def units_said(app: str, lines: Iterable[tuple[str, str]]) -> tuple[Unit, ...]:
+def process_of(app: str, unit: str) -> str:
+    """The name of the process beside the web process that this is the unit of; empty if it is
+    another one's."""
+    name = unit.removeprefix(f"{app}-").removesuffix(".service")
+    return "" if name in {unit, app, *RESERVED} or not unit.startswith(f"{app}-") else name
+
+
+def units_said(
+    app: str, lines: Iterable[tuple[str, str]], known: Iterable[str] = ()
+) -> tuple[Unit, ...]:
     """The application's units as systemd's own lines tell of them, in the order of the boot: how
-    each failed last, whatever became of its next start."""
-    parts = ("-role", "-services", "-config", "-folders", "-mounts", "-migrate", "")
-    names = [f"{app}{part}.service" for part in parts]
+    each failed last, whatever became of its next start. Of processes beside the web process: those
+    that are `known`, and those that systemd has given up."""
+    lines = tuple(lines)
+    given_up = (
+        match[1] for who, text in lines if who == "systemd" and (match := GIVEN_UP.match(text))
+    )
+    beside = dict.fromkeys(one for one in (*known, *given_up) if process_of(app, one))
+    boot = [f"{app}{part}.service" for part in BOOT]
+    names = [*boot, *beside, f"{app}-processes.service", f"{app}.service"]
     found = {name: Unit(name=name, state="active") for name in names}
     for who, text in lines:
         if who != "systemd":

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from spotkiln.bake.app import DEFAULTS, App, AppSpec
-from spotkiln.bake.description import FOLLOWS, VARIABLES, Description
+from spotkiln.bake.description import FOLLOWS, MAY_BE_NONE, VARIABLES, Description
 from spotkiln.bake.detect.detected import Detected
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
@@ -17,8 +17,17 @@ from spotkiln.noun import Noun
 # As much of a command as fits into a table.
 SHOWN = 100
 # Nothing is told of these where nobody has said anything.
-SELDOM = {"depends_on", "health_port", "migrate_writable", "mounts", "test_services"}
 NFS = "the package nfs-common (mounts)"
+SELDOM = {
+    "depends_on",
+    "health_port",
+    "memory_mb",
+    "migrate_writable",
+    "mounts",
+    "processes",
+    "test_services",
+    "timers",
+}
 UNTOLD = "no file tells it"
 
 
@@ -54,7 +63,10 @@ class Settled(Noun):
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, dict):
+        text = "; ".join(f"{name}: {one}" for name, one in value.items())
+    else:
+        text = " ".join(value) if isinstance(value, tuple) else str(value)
     text = " ".join(text.split()) or "(none)"
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
@@ -111,7 +123,7 @@ def _join(
 
 def _require_said(values: dict[str, Any], detected: Detected) -> None:
     """What has no default must be said."""
-    open_ = [key for key, value in values.items() if value is None]
+    open_ = [key for key, value in values.items() if value is None and key not in MAY_BE_NONE]
     if not open_:
         return
     files = f"its files ({detected.kind})" if detected.kind else "its files"

@@ -3,13 +3,14 @@ templates in systemd/. In a template, @NAME@ stands for a value."""
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spotkiln.bake.app import App
 from spotkiln.bake.configuration import VARIABLE
 from spotkiln.bake.description import FOLDER, Hardening, MigrateOn
 from spotkiln.bake.folders import bound, mounted, place_of, state_of, states
+from spotkiln.bake.processes import Process, Restart, Timer, why_no_name
 from spotkiln.bake.recipe import ROOT
 from spotkiln.bake.services import why_no_services
 from spotkiln.bake.shell import ONE_LINE, replacing_the_shell
@@ -20,7 +21,6 @@ SYSTEM, SCRIPTS = "system", "lib"
 
 # A template for each unit, by what stands behind the application's name.
 PARTS = {
-    "": "app.service",
     "-migrate": "app-migrate.service",
     "-task": "app-task.service",
     "-hostname": "app-hostname.service",
@@ -33,6 +33,8 @@ PARTS = {
 }
 # Only where the tests have any.
 SERVICES = "app-services.service"
+# The web process and each other one; and what watches those.
+PROCESS, WATCH = "app.service", "app-processes.service"
 # Those that run what the application brings, and may therefore do little.
 ITS_OWN = ("", "-migrate", "-task")
 # Of these, those that may write what only a migration does.
@@ -67,6 +69,7 @@ def _binds(app: App, part: str) -> str:
 
 
 def _values(app: App) -> dict[str, str]:
+    """What all units of an application have in common."""
     return {
         "APP": app.name,
         "APP_USER": app.user,
@@ -76,20 +79,94 @@ def _values(app: App) -> dict[str, str]:
         "MOUNTS": " ".join(sorted(app.mounts)),
         "MOUNTED": " ".join(mounted(app)),
         "PORT": str(app.port),
-        "TYPE": "notify" if app.notify else "exec",
         "MIGRATE_SECONDS": str(app.migrate_seconds),
-        "START_SECONDS": str(app.start_seconds),
         "STOP_SECONDS": str(app.stop_seconds),
-        # Four starts, each with its pause, and a little.
-        "START_LIMIT_INTERVAL": str(4 * app.start_seconds + 30),
-        "START_COMMAND": quoted(replacing_the_shell(app.start)),
         "TEST_SERVICES": "".join(f" {one}" for one in app.test_services),
         "CONFIG": "".join(f" {name}" for name in app.config),
         "MIGRATE_COMMAND": quoted(app.migrate or "true"),
         "MIGRATES_WHERE": f"/run/spotkiln/{app.name}/tester"
         if app.migrate_on is MigrateOn.ONCE
         else f"!/run/spotkiln/{app.name}/task",
+        **_of_all_processes(app),
     }
+
+
+def _of_all_processes(app: App) -> dict[str, str]:
+    processes, beside = app.processes, [*app.processes, *app.timers]
+    stopped = [*(f"{one}.service" for one in processes), *(f"{one}.timer" for one in app.timers)]
+    return {
+        "BESIDE": _listed(f"{app.name}-{one}" for one in stopped),
+        "SHOWN": _listed(f"{app.name}-{one}.service" for one in beside),
+        "NAMES": _listed([*beside, *(["processes"] if processes else [])]),
+        "PROVED": f" {app.name}-processes.service" if processes else "",
+        "WATCHED": _listed(
+            f"{name}:{0 if one.notify else one.starts_within}:{one.stop_seconds}:"
+            f"{'once' if one.once else 'each'}"
+            for name, one in processes.items()
+        ),
+        "PROVE_SECONDS": str(
+            max((_all_starts(one.starts_within) for one in processes.values()), default=0) + 120
+        ),
+    }
+
+
+def _listed(words: Iterable[str]) -> str:
+    """As they are put behind what stands in a line."""
+    return "".join(f" {one}" for one in words)
+
+
+def _all_starts(seconds: int) -> int:
+    """What four starts take, each with its pause, and a little."""
+    return 4 * seconds + 30
+
+
+def _of_web(app: App) -> dict[str, str]:
+    return {
+        "UNIT": app.name,
+        "NAME": "the application",
+        "TYPE": "notify" if app.notify else "exec",
+        "START_SECONDS": str(app.start_seconds),
+        "START_LIMIT_INTERVAL": str(_all_starts(app.start_seconds)),
+        "START_COMMAND": quoted(replacing_the_shell(app.start)),
+        "VARIABLES": f" PORT={app.port}",
+        "RESTART": Restart.ON_FAILURE,
+        # One that ends without being told serves nothing.
+        "MAY_END": "no",
+        "MEMORY_MAX": _memory(app.memory_mb),
+    }
+
+
+def _of_process(app: App, name: str, process: Process) -> dict[str, str]:
+    return {
+        "UNIT": f"{app.name}-{name}",
+        "NAME": f"its process {name}",
+        "TYPE": "notify" if process.notify else "exec",
+        "START_SECONDS": str(process.starts_within),
+        "STOP_SECONDS": str(process.stop_seconds),
+        "START_LIMIT_INTERVAL": str(_all_starts(process.starts_within)),
+        "START_COMMAND": quoted(replacing_the_shell(process.start)),
+        "VARIABLES": "",
+        "PROVED": "",
+        "RESTART": process.restart,
+        "MAY_END": "yes" if process.restart is Restart.ON_FAILURE else "no",
+        "MEMORY_MAX": _memory(process.memory_mb),
+    }
+
+
+def _of_timer(app: App, name: str, timer: Timer) -> dict[str, str]:
+    in_charge = f"/bin/bash /usr/local/lib/spotkiln/in-charge {app.name}"
+    return {
+        "UNIT": f"{app.name}-{name}",
+        "NAME": f"its timer {name}",
+        "START_SECONDS": str(timer.seconds),
+        "START_COMMAND": quoted(timer.run),
+        "CONDITION": in_charge if timer.once else "",
+        "ON": timer.on,
+    }
+
+
+def _memory(limit: int | None) -> str:
+    return "infinity" if limit is None else f"{limit}M"
 
 
 def _unfit(app: App) -> Iterator[str]:
@@ -114,6 +191,15 @@ def _unfit_commands(app: App) -> Iterator[str]:
             yield f"{key} is {command!r}, expected one line"
     if not app.start.strip():
         yield "start is empty, expected a command"
+    yield from _unfit_names(app)
+
+
+def _unfit_names(app: App) -> Iterator[str]:
+    for name in (*app.processes, *app.timers):
+        if why := why_no_name(name):
+            yield f"{name!r} is no name of a process or a timer: {why}"
+    if both := app.processes.keys() & app.timers.keys():
+        yield f"processes and timers have the same names: {', '.join(sorted(both))}"
 
 
 def _require_fit(app: App) -> None:
@@ -137,23 +223,41 @@ def units(app: App, root: Path = ROOT) -> dict[str, str]:
     """
     _require_fit(app)
     values = _values(app)
+
+    def rendered(template: str, more: dict[str, str]) -> str:
+        return _rendered(template, {**values, **more}, root)
+
     found = {
-        f"{app.name}{part}.service": _rendered(template, values, root)
+        f"{app.name}{part}.service": rendered(template, {})
         for part, template in PARTS.items()
         if part != MOUNTS or app.mounts
     }
     if app.test_services:
-        found[f"{app.name}-services.service"] = _rendered(SERVICES, values, root)
-    for part in ITS_OWN:
+        found[f"{app.name}-services.service"] = rendered(SERVICES, {})
+    found[f"{app.name}.service"] = rendered(PROCESS, _of_web(app))
+    for name, process in app.processes.items():
+        text = rendered(PROCESS, _of_process(app, name, process))
+        # What may run on one server only, the watch starts.
+        found[f"{app.name}-{name}.service"] = _not_at_boot(text) if process.once else text
+    if app.processes:
+        found[f"{app.name}-processes.service"] = rendered(WATCH, {})
+    for name, timer in app.timers.items():
+        own = _of_timer(app, name, timer)
+        found[f"{app.name}-{name}.service"] = rendered("app-timer.service", own)
+        found[f"{app.name}-{name}.timer"] = rendered("app-timer.timer", own)
+    for part in (*ITS_OWN, *(f"-{name}" for name in (*app.processes, *app.timers))):
         drop_ins = f"{app.name}{part}.service.d"
-        found[f"{drop_ins}/hardening.conf"] = _rendered(PROTECTION[app.hardening], values, root)
-        binds = {**values, "BINDS": _binds(app, part)}
-        found[f"{drop_ins}/writable.conf"] = _rendered("writable.conf", binds, root)
+        found[f"{drop_ins}/hardening.conf"] = rendered(PROTECTION[app.hardening], {})
+        found[f"{drop_ins}/writable.conf"] = rendered("writable.conf", {"BINDS": _binds(app, part)})
         if app.mounts:
-            found[f"{drop_ins}/mounts.conf"] = _rendered("mounts.conf", values, root)
+            found[f"{drop_ins}/mounts.conf"] = rendered("mounts.conf", {})
     if min(app.port, app.health_port) <= LAST_SYSTEM_PORT:
-        found[f"{app.name}.service.d/ports.conf"] = _rendered("ports.conf", values, root)
+        found[f"{app.name}.service.d/ports.conf"] = rendered("ports.conf", {})
     return found
+
+
+def _not_at_boot(unit: str) -> str:
+    return unit.partition("\n[Install]")[0]
 
 
 def image_files(app: App, root: Path = ROOT) -> dict[str, str]:

@@ -64,7 +64,7 @@ class ReleaseSpec(Noun):
     def gate_for(self, source: Source | None) -> GatePolicy:
         """With what the released commit's own limits say where it leaves something open; of a
         rollback, which has no commit checked out, the deployment's."""
-        start = source.app.start_seconds if source else self.app.start_seconds
+        start = source.app.serving_seconds if source else self.app.start_seconds
         return self.gate if start is None else self.gate.for_start(start)
 
 

@@ -3,8 +3,9 @@
 import yaml
 
 from spotkiln.bake.app import DEFAULTS
-from spotkiln.bake.description import FOLLOWS, Description
+from spotkiln.bake.description import FOLLOWS, MAY_BE_NONE, Description
 from spotkiln.bake.detect.detected import Detected
+from spotkiln.noun import Noun
 
 HEAD = """\
 # How this application is built, tested and started. Read at each commit that is released.
@@ -18,6 +19,11 @@ ALWAYS = ("port",)
 
 
 def _line(key: str, value: object) -> str:
+    if isinstance(value, dict):
+        value = {
+            name: one.model_dump(mode="json", exclude_unset=True) if isinstance(one, Noun) else one
+            for name, one in value.items()
+        }
     text: str = yaml.safe_dump({key: value}, width=10_000, allow_unicode=True, sort_keys=False)
     return text
 
@@ -29,7 +35,7 @@ def _key(key: str, detected: Detected) -> str:
     if why := detected.missing.get(key):
         return f"# Not known: {why}\n# {key}:\n"
     default = getattr(DEFAULTS, key)
-    if key in ALWAYS or (default is None and key not in FOLLOWS):
+    if key in ALWAYS or (default is None and key not in {*FOLLOWS, *MAY_BE_NONE}):
         line = f"# {key}:\n" if default is None else _line(key, default)
         return f"# {Description.model_fields[key].description}\n{line}"
     return ""

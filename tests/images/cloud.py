@@ -138,18 +138,15 @@ class Cloud:
         )["Images"]
         return base["ImageId"]
 
-    def boot(self, image: str, user_data: str = SERVER, profile: str = "") -> Machine:
+    def boot(self, image: str, user_data: str = SERVER, profile: str = "", **more: Any) -> Machine:
         """A machine that is told what it is, as a fleet's launch template does it; with the role
-        of an instance profile."""
-        role: Any = {"IamInstanceProfile": {"Name": profile}} if profile else {}
-        (made,) = self.ec2.run_instances(
-            ImageId=image,
-            InstanceType="t3.micro",
-            MinCount=1,
-            MaxCount=1,
-            UserData=user_data,
-            **role,
-        )["Instances"]
+        of an instance profile. `more` goes into the call."""
+        request: dict[str, Any] = {"ImageId": image, "InstanceType": "t3.micro", **more}
+        if profile:
+            request["IamInstanceProfile"] = {"Name": profile}
+        (made,) = self.ec2.run_instances(**request, MinCount=1, MaxCount=1, UserData=user_data)[
+            "Instances"
+        ]
         instance = made["InstanceId"]
         self.ec2.get_waiter("instance_running").wait(
             InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 60}

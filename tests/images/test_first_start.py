@@ -102,6 +102,7 @@ def tried(machine: Machine, mode: str, folder: Path, *, start_seconds: int = 8) 
         "PROTOCOL": "http",
         "PORT": str(APP.port),
         "SMOKE_BASE64": coded("/"),
+        "PROCESSES": "",
         "HEALTH_PROTOCOL": "http",
         "HEALTH_PORT": str(APP.port),
         "HEALTH_PATH_BASE64": coded(APP.health_path),

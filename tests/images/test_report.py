@@ -25,6 +25,8 @@ def bash(report: Path, script: str) -> str:
             "SPOTKILN_APP": "demo",
             "SPOTKILN_USER": "demo",
             "SPOTKILN_REPORT": str(report),
+            "SPOTKILN_PROCESSES": "",
+            "SPOTKILN_TEST_SERVICES": "",
         },
         capture_output=True,
         text=True,

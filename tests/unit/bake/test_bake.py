@@ -10,6 +10,7 @@ from spotkiln.bake import variables as bake
 from spotkiln.bake.builder import Access, BuildSettings, Machine
 from spotkiln.bake.configuration import Configuration, Known
 from spotkiln.bake.infra import TargetGroup
+from spotkiln.bake.processes import Process, Timer
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, ROOT, TAGS
 
@@ -64,6 +65,7 @@ def test_test_variables() -> None:
         "health_matcher": "200-299",
         "health_answer_seconds": 2,
         "migrate_seconds": 600,
+        "process_names": [],
         "start_seconds": 90,
         "test_seconds": 900,
         "test_services": [],
@@ -190,6 +192,10 @@ def digest(**changes: Any) -> str:
         {"infra": {"target_group": nouns.target_group(protocol="HTTPS")}},
         {"smoke": ("/", "/products")},
         {"writable": ("media",)},
+        {"memory_mb": 512},
+        {"processes": {"worker": Process(start="work")}},
+        {"processes": {"worker": Process(start="work", once=True)}},
+        {"timers": {"report": Timer(run="report", on="daily")}},
         {"migrate_writable": ("config",)},
         {"mounts": ("media",)},
         {"hardening": "strict"},
@@ -239,7 +245,7 @@ def test_every_file_that_goes_into_an_image_is_in_its_recipe(
         found = [(ROOT / "packer" / path).resolve() for path in paths]
         named += [file for path in found for file in ([path] if path.is_file() else path.iterdir())]
     # What is written of the templates. An application has one level of hardening, and this one has
-    # a port below 1024, a folder that is mounted, and services for its tests.
+    # a port below 1024, a folder that is mounted, services for its tests, a worker and a timer.
     named += [
         one
         for one in (ROOT / "systemd").iterdir()
@@ -253,7 +259,13 @@ def test_every_file_that_goes_into_an_image_is_in_its_recipe(
             if path.is_file():
                 copy.write_bytes(path.read_bytes())
     monkeypatch.setattr(bake, "ROOT", tmp_path)
-    changed = {"health_port": 81, "mounts": ("media",), "test_services": ("redis",)}
+    changed: dict[str, Any] = {
+        "health_port": 81,
+        "mounts": ("media",),
+        "test_services": ("redis",),
+        "processes": {"worker": Process(start="work")},
+        "timers": {"report": Timer(run="report", on="daily")},
+    }
     seen = {digest(**changed)}
     for path in named:
         copy = tmp_path / path.relative_to(ROOT)

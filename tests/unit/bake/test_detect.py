@@ -635,8 +635,8 @@ def test_what_is_proposed_may_stand_in_the_file(name: str) -> None:
     assert all(one.why for one in found.findings)
     left = Description.model_fields.keys() - values(found).keys() - found.missing.keys()
     same = {"port", "health_port", "user", "config", "depends_on", "hardening", "mounts", *LIMITS}
-    same |= {"test_services"}
-    own = {*VARIABLES, "writable", "migrate_writable", "migrate_on", "smoke"}
+    same |= {"test_services", "memory_mb", "timers"}
+    own = {*VARIABLES, "writable", "migrate_writable", "migrate_on", "smoke", "processes"}
     assert left - own == same
 
 

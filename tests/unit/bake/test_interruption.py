@@ -1,180 +1,28 @@
-"""The watch on a machine, by its script: against a metadata service and a load balancer's API that
-are played here, with curl's own signatures, which are checked by botocore."""
+"""The watch on a machine, by its script."""
 
-import json
-import os
 import subprocess
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
-from tests.unit.nouns import GROUP, OTHER_GROUP, ROOT
+from tests.unit.bake.cloud import GROUPS_TAG, MINE, REBALANCE_TAG, SECRET, SESSION, Cloud
+from tests.unit.nouns import GROUP, OTHER_GROUP
 
-SCRIPT = ROOT / "systemd" / "watch-interruption.sh"
-SECRET, SESSION = "a/secret+key", "a/token+=="
-MINE = "i-0123456789abcdef0"
 STOP_SECONDS = 2
-GROUPS_TAG = "tags/instance/spotkiln:target-group-arn"
-REBALANCE_TAG = "tags/instance/spotkiln:capacity-rebalance"
 
 
-class Cloud:
-    """What the machine asks. `states` are of this and other targets, in every group; a draining
-    one is let go of at the third look."""
-
-    def __init__(self, folder: Path) -> None:
-        self.metadata = {
-            "instance-life-cycle": "spot",
-            "instance-id": MINE,
-            "placement/region": "eu-west-1",
-            "services/domain": "amazonaws.com",
-            GROUPS_TAG: GROUP,
-            "iam/security-credentials/": "website",
-            "iam/security-credentials/website": json.dumps(
-                {"AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": SECRET, "Token": SESSION},
-                indent=2,
-            ),
-        }
-        self.states = {MINE: "healthy", "i-2": "healthy"}
-        self.denied: set[str] = set()
-        self.drains = True
-        self.done: list[str] = []
-        self.looks = 0
-        # Actions and metadata paths.
-        self.asked: Counter[str] = Counter()
-        self.bad: list[str] = []
-        self._folder = folder
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def notice(self, seconds: float) -> None:
-        end = datetime.now(UTC) + timedelta(seconds=seconds)
-        action = {"action": "terminate", "time": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
-        self.metadata["spot/instance-action"] = json.dumps(action)
-
-    def watch(self) -> "subprocess.Popen[str]":
-        """The script, with a systemctl that only notes what it is told."""
-        stub = self._folder / "systemctl"
-        stub.write_text(f'#!/bin/sh\necho "$@" >>{self._folder}/told\n')
-        stub.chmod(0o755)
-        return subprocess.Popen(
-            ["bash", str(SCRIPT), "demo", str(STOP_SECONDS), "0.2"],
-            env={
-                "PATH": f"{self._folder}:{os.environ['PATH']}",
-                "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.address,
-                "AWS_ENDPOINT_URL": self.address,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def run(self, seconds: float = 30) -> str:
-        """What it says, until it ends."""
-        said, _ = self.watch().communicate(timeout=seconds)
-        assert self.bad == []
-        return said
-
-    @property
-    def told(self) -> list[str]:
-        file = self._folder / "told"
-        return file.read_text().splitlines() if file.exists() else []
-
-    def wait_until_asked(self, what: str, times: int) -> None:
-        deadline = time.monotonic() + 30
-        while self.asked[what] < times:
-            assert time.monotonic() < deadline, (what, self.asked)
-            time.sleep(0.02)
-
-    def elb(self, fields: dict[str, list[str]]) -> tuple[int, str]:
-        action, group = fields["Action"][0], fields["TargetGroupArn"][0]
-        self.asked[action] += 1
-        if action in self.denied:
-            return 403, "<Error><Code>AccessDenied</Code><Message>not you</Message></Error>"
-        if action == "DeregisterTargets":
-            self.done.append(f"{group} {fields['Targets.member.1.Id'][0]}")
-            self.states[MINE] = "draining"
-            return 200, "<DeregisterTargetsResponse/>"
-        asked = fields.get("Targets.member.1.Id", list(self.states))
-        if self.states[MINE] == "draining":
-            self.looks += 1
-            if self.drains and self.looks >= 3:
-                self.states[MINE] = "unused"
-        targets = "".join(
-            f"<member><Target><Id>{one}</Id></Target><TargetHealth>\n<State>{self.states[one]}"
-            "</State></TargetHealth></member>"
-            for one in asked
-        )
-        return 200, f"<DescribeTargetHealthResponse>{targets}</DescribeTargetHealthResponse>"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+def watch(cloud: Cloud, *beside: str) -> "subprocess.Popen[str]":
+    look = {"SPOTKILN_LOOK_SECONDS": "0.2"}
+    return cloud.start("watch-interruption", "demo", str(STOP_SECONDS), *beside, **look)
 
 
-def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            assert self.path == "/latest/api/token"
-            self._say(200, "a-token")
-
-        def do_GET(self) -> None:
-            if self.headers["X-aws-ec2-metadata-token"] != "a-token":
-                cloud.bad.append(f"{self.path} without a token")
-            path = self.path.removeprefix("/latest/meta-data/")
-            cloud.asked[path] += 1
-            found = cloud.metadata.get(path)
-            self._say(200 if found is not None else 404, found or "")
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if not signed(dict(self.headers.items()), body, f"{cloud.address}{self.path}"):
-                cloud.bad.append(f"badly signed: {body!r}")
-            self._say(*cloud.elb(parse_qs(body.decode())))
-
-        def _say(self, status: int, text: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing."""
-
-    return Handler
-
-
-def signed(headers: dict[str, str], body: bytes, url: str) -> bool:
-    """Whether botocore comes to the same signature with the role's credentials."""
-    given = {key.lower(): value for key, value in headers.items()}
-    parts = dict(
-        part.strip().split("=", 1)
-        for part in given["authorization"].removeprefix("AWS4-HMAC-SHA256 ").split(",")
-    )
-    names = parts["SignedHeaders"].split(";")
-    request = AWSRequest("POST", url, data=body, headers={name: given[name] for name in names})
-    request.context["timestamp"] = given["x-amz-date"]
-    auth = SigV4Auth(
-        Credentials("AKIDEXAMPLE", SECRET, SESSION), "elasticloadbalancing", "eu-west-1"
-    )
-    text = auth.string_to_sign(request, auth.canonical_request(request))
-    return (
-        "x-amz-security-token" in names
-        and given["x-amz-security-token"] == SESSION
-        and auth.signature(text, request) == parts["Signature"]
-    )
+def run(cloud: Cloud, *beside: str, seconds: float = 30) -> str:
+    """What it says, until it ends."""
+    said, _ = watch(cloud, *beside).communicate(timeout=seconds)
+    assert cloud.bad == []
+    return said
 
 
 @pytest.fixture
@@ -186,14 +34,14 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 def test_on_demand_there_is_nothing_to_watch_for(cloud: Cloud) -> None:
     cloud.metadata["instance-life-cycle"] = "on-demand"
-    assert "no Spot instance" in cloud.run()
+    assert "no Spot instance" in run(cloud)
     assert cloud.told == []
 
 
 def test_it_leaves_all_its_groups_then_waits_then_stops(cloud: Cloud) -> None:
     cloud.metadata[GROUPS_TAG] = f"{GROUP} {OTHER_GROUP}"
     cloud.notice(120)
-    said = cloud.run()
+    said = run(cloud)
     assert "Spot interruption: terminate in 1" in said
     assert cloud.done == [f"{GROUP} {MINE}", f"{OTHER_GROUP} {MINE}"]
     # Not before the load balancer had let go of it.
@@ -207,7 +55,7 @@ def test_requests_that_do_not_end_are_left_half_of_the_time(cloud: Cloud) -> Non
     cloud.drains = False
     cloud.notice(7)
     started = time.monotonic()
-    cloud.run()
+    run(cloud)
     # Its end is in 6 to 7 s, and stopping may take 2 of them.
     assert 3.5 < time.monotonic() - started < 7
     assert cloud.told == ["stop demo.service"]
@@ -222,7 +70,7 @@ def test_without_the_right_it_says_so_and_stops_in_time(cloud: Cloud, missing: s
     else:
         cloud.denied = {"DeregisterTargets"}
     cloud.notice(7)
-    said = cloud.run()
+    said = run(cloud)
     assert "requests may fail" in said
     assert {
         "role": "this machine has no role",
@@ -236,7 +84,7 @@ def test_without_the_right_it_says_so_and_stops_in_time(cloud: Cloud, missing: s
 def test_unable_to_look_it_waits_as_long_as_it_can(cloud: Cloud) -> None:
     cloud.denied = {"DescribeTargetHealth"}
     cloud.notice(7)
-    said = cloud.run()
+    said = run(cloud)
     assert "DescribeTargetHealth failed: not you" in said
     assert cloud.done == [f"{GROUP} {MINE}"]
     assert cloud.told == ["stop demo.service"]
@@ -244,11 +92,11 @@ def test_unable_to_look_it_waits_as_long_as_it_can(cloud: Cloud) -> None:
 
 def test_without_a_replacement_a_recommendation_changes_nothing(cloud: Cloud) -> None:
     cloud.metadata["events/recommendations/rebalance"] = "{}"
-    watch = cloud.watch()
+    watching = watch(cloud)
     cloud.wait_until_asked("events/recommendations/rebalance", 4)
     assert cloud.done == []
     cloud.notice(60)
-    said, _ = watch.communicate(timeout=20)
+    said, _ = watching.communicate(timeout=20)
     assert "serving on" in said
     assert cloud.done == [f"{GROUP} {MINE}"]
     assert cloud.told == ["stop demo.service"]
@@ -257,12 +105,25 @@ def test_without_a_replacement_a_recommendation_changes_nothing(cloud: Cloud) ->
 def test_with_one_it_leaves_once_that_is_healthy(cloud: Cloud) -> None:
     cloud.metadata |= {"events/recommendations/rebalance": "{}", REBALANCE_TAG: "on"}
     cloud.states["i-3"] = "initial"
-    watch = cloud.watch()
+    watching = watch(cloud)
     # At its first look it counts, and compares; then it compares, of all and of its own.
     cloud.wait_until_asked("DescribeTargetHealth", 2 + 3 * 2)
     assert cloud.done == []
     cloud.states["i-3"] = "healthy"
-    said, _ = watch.communicate(timeout=20)
+    said, _ = watching.communicate(timeout=20)
     assert "leaving once 2 others are healthy" in said
     assert cloud.done == [f"{GROUP} {MINE}"]
     assert cloud.told == ["stop demo.service"]
+
+
+def test_what_runs_beside_is_told_at_once_and_waited_for(cloud: Cloud, tmp_path: Path) -> None:
+    """A job under way has all the time that is left, and none is begun any more."""
+    cloud.drains = False
+    cloud.notice(7)
+    watching = watch(cloud, "demo-worker.service", "demo-report.timer")
+    cloud.wait_until_asked("DescribeTargetHealth", 1)
+    assert cloud.told == ["stop --no-block demo-worker.service demo-report.timer"]
+    # Else it would be started again.
+    assert (tmp_path / "leaving").exists()
+    watching.communicate(timeout=20)
+    assert cloud.told[1:] == ["stop demo.service", "stop demo-worker.service demo-report.timer"]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from spotkiln.bake.description import Description, Hardening
+from spotkiln.bake.description import Description, Hardening, MigrateOn
 from spotkiln.bake.manifest import MOST_BYTES, read_manifest
+from spotkiln.bake.processes import Process, Restart, Timer
 from spotkiln.errors import InputError
 
 
@@ -136,6 +137,43 @@ own, no program; put it into a script of the repository and start that
         ("writable: [/tmp]", "expected a folder of the application, such as tmp"),
         ("depends_on: lib", "depends_on: expected a list of paths"),
         ("depends_on: [./lib]", "write it as git does"),
+        ("migrate_on: twice", 'expected one of once, each, got "twice"'),
+        ("processes: [worker]", "processes: expected processes, each `NAME: {start: COMMAND}`"),
+        (
+            "processes: {worker: x}",
+            "worker: expected processes, each `NAME: {start: COMMAND}`",
+        ),
+        ("processes:\n  worker:\n    notify: no", "2: processes.worker.start: expected it"),
+        (
+            "processes:\n  worker:\n    strat: a",
+            "3: processes.worker.strat: there is no such key; did",
+        ),
+        (
+            "processes:\n  worker:\n    start: cd a && b",
+            "3: processes.worker.start: expected one",
+        ),
+        ("processes: {worker: {start: a, once: 1}}", "worker.once: expected true or false, got 1"),
+        (
+            "processes: {worker: {start: a, stop_seconds: 0}}",
+            "whole number from 1 to 3600, got 0",
+        ),
+        ("processes: {worker: {start: a, memory_mb: 512M}}", 'from 16 to 4194304, got "512M"'),
+        ("processes: {worker: {start: a, restart: no}}", "one of always, on-failure, got true or"),
+        (
+            "processes:\n  worker:\n    start:",
+            "3: processes.worker.start: got nothing",
+        ),
+        ("processes:\n  worker:", "2: processes.worker: expected processes, each"),
+        ("processes: {web: {start: a}}", "the web process is what `start` at the top of the file"),
+        ("processes: {migrate: {start: a}}", "a unit of every machine is called so"),
+        ("processes: {Worker: {start: a}}", "lower-case letters, digits and dashes"),
+        (
+            "processes: {a: {start: b}}\ntimers: {a: {run: b, on: daily}}",
+            "2: timers: expected",
+        ),
+        ("timers: {a: {run: b}}", "timers.a.on: expected it, got no such key"),
+        ("timers:\n  a:\n    on: 0 3 * * *\n    run: b", "3: timers.a.on: expected a calendar"),
+        ("timers: {a: {on: daily, run: |\n  b\n  c}}", "expected YAML"),
         ("migrate:", '1: migrate: got nothing: write "" for none, or leave the key out'),
         ("port:", "1: port: got nothing: give a value, or leave the key out"),
         ("- a", "1: expected keys with values"),
@@ -190,3 +228,36 @@ def test_what_stands_for_itself_is_read_once(text: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
         read_manifest(text.encode())
     assert said in str(caught.value)
+
+
+def test_processes_and_timers() -> None:
+    text = """
+memory_mb: 1024
+migrate_on: each
+processes:
+  worker: {start: bundle exec sidekiq, notify: true, stop_seconds: 45}
+  clock: {start: bin/clock, once: true, restart: on-failure}
+timers:
+  report:
+    run: bin/report | bin/mail
+    on: Mon 06:30 Europe/Berlin
+"""
+    found = read_manifest(text.encode())
+    assert (found.memory_mb, found.migrate_on) == (1024, MigrateOn.EACH)
+    assert found.processes == {
+        "worker": Process(start="bundle exec sidekiq", notify=True, stop_seconds=45),
+        "clock": Process(start="bin/clock", once=True, restart=Restart.ON_FAILURE),
+    }
+    assert found.timers == {
+        "report": Timer(run="bin/report | bin/mail", on="Mon 06:30 Europe/Berlin")
+    }
+
+
+def test_a_key_is_taken_as_it_is_written() -> None:
+    """For YAML 1.1 `on`, `NO` and `1` are no text."""
+    found = read_manifest(b"environment: {ON: a, NO: b, y: c}\n")
+    assert found.environment == {"ON": "a", "NO": "b", "y": "c"}
+    with pytest.raises(InputError, match="expected an environment variable's name, got '1'"):
+        read_manifest(b"environment: {1: a}\n")
+    with pytest.raises(InputError, match="stands here again, first in line 1"):
+        read_manifest(b"on: 1\non: 2\n")

@@ -38,6 +38,19 @@ ALL: dict[str, Any] = {
     "start_seconds": 20,
     "stop_seconds": 30,
     "test_seconds": 300,
+    "memory_mb": 512,
+    "processes": {
+        "worker": {
+            "start": "./work",
+            "notify": True,
+            "start_seconds": 20,
+            "stop_seconds": 60,
+            "restart": "on-failure",
+            "memory_mb": 256,
+            "once": True,
+        }
+    },
+    "timers": {"report": {"run": "./report", "on": "daily", "seconds": 60, "once": True}},
     "depends_on": ("lib",),
 }
 
@@ -79,6 +92,7 @@ def test_what_has_a_default_may_be_left_out_by_all() -> None:
         **DEFAULTS.model_dump(),
         **SAID,
         "health_port": DEFAULTS.port,
+        "memory_mb": None,
     }
     assert "health_port" not in origins(settled)
     assert {key: one for key, one in origins(settled).items() if one is not Origin.DEFAULT} == (
@@ -112,7 +126,7 @@ def test_each_comes_from_the_first_that_says_it(key: str) -> None:
         (settle(folder, Description(), found(**{key: value})), "detected"),
         (settle(folder, None, found(**{key: value})), "detected"),
     ):
-        assert getattr(settled.app, key) == value
+        assert settled.app.model_dump()[key] == value
         assert origins(settled)[key] == origin
 
 
