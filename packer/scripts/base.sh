@@ -4,7 +4,7 @@
 # Exits with 10 when packages could not be had.
 set -euo pipefail
 
-readonly DEPENDENCIES=10
+readonly DEPENDENCIES=10 NUMBER=870
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 wait_for_first_boot() {
@@ -33,10 +33,15 @@ install_packages() {
     apt -y install --no-install-recommends curl jq $SPOTKILN_PACKAGES
 }
 
+# With the same number on each base, if nobody else has it: what an application keeps on a file system
+# belongs to a number, and servers of two bases meet there.
 make_user() {
-  id -u "$SPOTKILN_USER" >/dev/null 2>&1 ||
-    useradd --system --user-group --no-create-home --home-dir /nonexistent \
-      --shell /usr/sbin/nologin "$SPOTKILN_USER"
+  local number
+  if ! id -u "$SPOTKILN_USER" >/dev/null 2>&1; then
+    getent passwd "$NUMBER" >/dev/null || getent group "$NUMBER" >/dev/null || number=$NUMBER
+    useradd --system ${number:+--uid "$number"} --user-group --no-create-home \
+      --home-dir /nonexistent --shell /usr/sbin/nologin "$SPOTKILN_USER"
+  fi
 }
 
 prefer_debians_bundler() {

@@ -136,7 +136,7 @@ def _require_said(values: dict[str, Any], detected: Detected) -> None:
 
 def _require_one_port(values: dict[str, Any]) -> None:
     """The units set PORT; a variable of that name would come before it."""
-    for key in VARIABLES:
+    for key in ("environment", "test_environment"):
         given = values[key].get("PORT", str(values["port"]))
         if given != str(values["port"]):
             raise InputError(
@@ -144,6 +144,15 @@ def _require_one_port(values: dict[str, Any]) -> None:
                 f"one port and be asked at the other. Leave PORT out of {key}, for it is set to "
                 "`port`; if it shall listen at another one, change `port`"
             )
+
+
+def _with_its_end(one: Setting, app: App) -> Setting:
+    """What becomes of what is written there, where it is easily thought to stay."""
+    if one.key != "writable" or not {*app.writable} - {*app.mounts}:
+        return one
+    kept = f", but for {', '.join(app.mounts)}" if app.mounts else ""
+    lost = f"what is written there is lost with the server{kept}"
+    return one.model_copy(update={"why": "; ".join(filter(None, (one.why, lost)))})
 
 
 def settle(asked: AppSpec, file: Description | None, detected: Detected) -> Settled:
@@ -174,6 +183,6 @@ def settle(asked: AppSpec, file: Description | None, detected: Detected) -> Sett
     told_of = (x for x in settings if x.key not in SELDOM or x.origin is not Origin.DEFAULT)
     return Settled(
         app=app,
-        settings=tuple(told_of),
+        settings=tuple(_with_its_end(one, app) for one in told_of),
         needs=(*detected.needs, *([NFS] if app.mounts else [])),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from spotkiln.bake.app import App
 from spotkiln.bake.description import MigrateOn
 from spotkiln.bake.detect.detected import UNUSED
+from spotkiln.bake.folders import outermost
 from spotkiln.bake.precedence import Setting
 from spotkiln.noun import Noun
 
@@ -43,7 +44,16 @@ def steps(app: App) -> dict[str, str]:
         "migrate": f"{app.migrate} ({WHERE[app.migrate_on]})" if app.migrate else "nothing",
         "start": app.start,
         "serve": f"port {app.port}, health path {app.health_path}{elsewhere}; {ready}",
+        **({"keep": _fate(app)} if app.writable or app.mounts else {}),
     }
+
+
+def _fate(app: App) -> str:
+    """What becomes of what it writes."""
+    lost = outermost({*app.writable} - {*app.mounts})
+    parts = [f"{', '.join(outermost(app.mounts))} on file systems of their own" * bool(app.mounts)]
+    parts += [f"{', '.join(lost)}: lost with each server" * bool(lost)]
+    return "; ".join(filter(None, parts))
 
 
 def hints(app: App, locked: frozenset[str] = frozenset()) -> Iterator[str]:

@@ -141,7 +141,7 @@ def detect_node(tree: Tree) -> Detected | None:
     if yarn_2 and not NODE_MODULES.search(tree.text(".yarnrc.yml")):
         notes.miss(
             "build",
-            "yarn keeps packages in its home folder, which no image has: let .yarnrc.yml say "
+            "yarn keeps packages where node alone does not look for them: let .yarnrc.yml say "
             "`nodeLinker: node-modules`",
         )
     else:

@@ -39,7 +39,7 @@ def _install(tree: Tree, project: Project, notes: Notes) -> str:
     group = project.named_in(TESTERS, project.groups)
     extra = "" if group else project.named_in(TESTERS, project.extras)
     if tree.has("uv.lock"):
-        # A Python that uv fetched would be kept in a HOME that goes.
+        # The base image's Python gets its updates each night; one that uv fetched would not.
         inside = "UV_PYTHON_DOWNLOADS=never uv sync --frozen"
         more = f" --extra {extra}" if extra else f" --group {group}"
         setup = f"{inside}{more}" if extra or group not in {"", "dev"} else inside
@@ -47,7 +47,7 @@ def _install(tree: Tree, project: Project, notes: Notes) -> str:
         notes.need("uv", "uv.lock")
         return f"{inside} --no-dev"
     if tree.has("poetry.lock"):
-        # POETRY_… and no `poetry config`: that would be kept in a HOME that goes.
+        # Where the start command and the tests' copy look for it, and not below HOME.
         inside = "POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --no-interaction"
         more = f" --extras {extra}" if extra else ""
         notes.say("test_setup", f"{inside}{more}", "poetry.lock is there")

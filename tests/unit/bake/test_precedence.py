@@ -130,7 +130,7 @@ def test_each_comes_from_the_first_that_says_it(key: str) -> None:
         assert origins(settled)[key] == origin
 
 
-@pytest.mark.parametrize("key", VARIABLES)
+@pytest.mark.parametrize("key", ["environment", "test_environment"])
 def test_a_variable_cannot_say_another_port(key: str) -> None:
     """The unit's PORT would be what the variable says, and the load balancer asks at `port`."""
     ends = "would listen at one port and be asked at the other. Leave PORT out"
@@ -143,6 +143,26 @@ def test_a_variable_cannot_say_another_port(key: str) -> None:
         assert ends in str(x.value)
     settled = settle(asked(port=8080, **{key: {"PORT": "8080"}}), None, NOTHING)
     assert getattr(settled.app, key) == {"PORT": "8080"}
+
+
+@pytest.mark.parametrize(
+    ("folders", "told"),
+    [
+        ({"writable": ("log", "tmp")}, "deployment: what is written there is lost with the server"),
+        (
+            {"writable": ("log", "media"), "mounts": ("media",)},
+            "deployment: what is written there is lost with the server, but for media",
+        ),
+        ({"writable": ("media",), "mounts": ("media",)}, "deployment"),
+        ({"writable": ()}, "deployment"),
+    ],
+)
+def test_what_is_lost_with_a_server_is_told_where_its_folders_are(
+    folders: dict[str, Any], told: str
+) -> None:
+    settings = settle(asked(**folders), None, NOTHING).settings
+    (one,) = (x for x in settings if x.key == "writable")
+    assert one.source == told
 
 
 def test_the_health_port_is_the_port_unless_somebody_says_another() -> None:

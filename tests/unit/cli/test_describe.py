@@ -113,6 +113,16 @@ def test_init_writes_what_is_detected(tmp_path: Path, capsys: Output) -> None:
     )
 
 
+def test_check_says_what_is_lost_with_a_server(tmp_path: Path, capsys: Output) -> None:
+    make(tmp_path, {**EXPRESS, "tmp/.keep": "", "media/.keep": ""})
+    (tmp_path / "spotkiln.yaml").write_text("mounts: [media]\n")
+    assert exit_code(app, ["check", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "  keep     media on file systems of their own; tmp: lost with each server\n" in said
+    assert "is lost with the server, but for media" in said
+    assert "the base image must have the package nfs-common (mounts)" in said
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_what_init_writes_says_what_was_detected(name: str, tmp_path: Path, capsys: Output) -> None:
     """So check finds the same, unless something has to be filled in first."""
