@@ -21,6 +21,7 @@ from spotkiln.bake.errand import (
 )
 from spotkiln.bake.failure import packers_own
 from spotkiln.bake.image import Image
+from spotkiln.bake.mounts import user_data_of
 from spotkiln.bake.own import MIGRATION, builder_name
 from spotkiln.errors import CutOff
 from spotkiln.release.job import Job
@@ -90,7 +91,7 @@ def migration_of(job: Job, image: Image) -> Errand:
         subnet=build.subnet_of(infra.subnets),
         groups=infra.security_groups,
         profile=profile_name(infra.instance_profile),
-        configuration=infra.configuration.sources.user_data,
+        configuration=infra.configuration.sources.user_data + user_data_of(infra.mounts),
         folder=job.folder / "migration",
     )
 

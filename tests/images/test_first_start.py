@@ -110,6 +110,7 @@ def tried(machine: Machine, mode: str, folder: Path, *, start_seconds: int = 8) 
         "HEALTH_ANSWER_SECONDS": "2",
         "MIGRATE_SECONDS": "60",
         "START_SECONDS": str(start_seconds),
+        "TEST_SERVICES": "",
     }
     told = " ".join(f"SPOTKILN_{name}={shlex.quote(value)}" for name, value in settings.items())
     script = coded((ROOT / "packer" / "scripts" / "test.sh").read_text())

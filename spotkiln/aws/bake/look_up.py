@@ -40,9 +40,7 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     infra = infra.model_copy(
         update={
             "configuration": find(aws, spec.configuration),
-            "mounts": find_mounts(
-                aws, spec.infra.mounts, infra.zones, infra.subnets, infra.security_groups
-            ),
+            "mounts": find_mounts(aws, spec.infra.mounts, infra.subnets, infra.security_groups),
         }
     )
     if image is None:

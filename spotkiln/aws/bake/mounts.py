@@ -45,9 +45,9 @@ def _named(everything: Sequence[dict[str, Any]], client: Any, region: str, name:
 
 
 def _require_reachable(
-    aws: Aws, one: FileSystem, zones: Sequence[str], subnets: Sequence[str], groups: Sequence[str]
+    aws: Aws, one: FileSystem, zones: Sequence[str], networks: Sequence[str], groups: Sequence[str]
 ) -> None:
-    """Servers in these zones, of these security groups, reach it.
+    """Machines in these zones and networks, of these security groups, reach it.
 
     Raises:
         InputError: else.
@@ -62,11 +62,6 @@ def _require_reachable(
     with aws_errors(f"security groups of {one.name}'s mount targets"):
         wanted = sorted({group for zone in zones for group in one.zones[zone]})
         found = aws.ec2.describe_security_groups(GroupIds=wanted)["SecurityGroups"]
-        networks = [
-            net["CidrBlock"]
-            for net in aws.ec2.describe_subnets(SubnetIds=list(subnets))["Subnets"]
-            if "CidrBlock" in net
-        ]
     rules = {
         group["GroupId"]: [from_aws(rule) for rule in group.get("IpPermissions", [])]
         for group in found
@@ -82,13 +77,10 @@ def _require_reachable(
 
 
 def find_mounts(
-    aws: Aws,
-    asked: Mapping[str, str],
-    zones: Sequence[str],
-    subnets: Sequence[str],
-    groups: Sequence[str],
+    aws: Aws, asked: Mapping[str, str], subnets: Sequence[str], groups: Sequence[str]
 ) -> tuple[Mount, ...]:
-    """What a deployment asks for, by folder: where it is mounted from.
+    """What a deployment asks for, by folder: where machines in these subnets, of these security
+    groups, mount it from.
 
     Raises:
         InputError: a file system is not there, or could not be mounted from one of the zones.
@@ -99,13 +91,17 @@ def find_mounts(
     client = session.client("efs", config=aws.ec2.meta.config)
     suffix = session.get_partition_for_region(aws.region)
     suffix = "amazonaws.com.cn" if suffix == "aws-cn" else "amazonaws.com"
+    with aws_errors("subnets"):
+        found = aws.ec2.describe_subnets(SubnetIds=list(subnets))["Subnets"]
+    zones = sorted({one.get("AvailabilityZone", "") for one in found})
+    networks = [one["CidrBlock"] for one in found if "CidrBlock" in one]
     with aws_errors("file systems"):
         everything = _every(client, "describe_file_systems", "FileSystems")
     mounts = []
     for folder, text in sorted(asked.items()):
         name, path = apart(text)
         one = _named(everything, client, aws.region, name)
-        _require_reachable(aws, one, zones, subnets, groups)
+        _require_reachable(aws, one, zones, networks, groups)
         source = source_of(one, aws.region, suffix, path)
         mounts.append(Mount(folder=folder, name=name, source=source))
     return tuple(mounts)

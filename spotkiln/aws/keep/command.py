@@ -5,12 +5,14 @@ from pathlib import Path
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.configuration import require_profile
 from spotkiln.bake.errand import Errand, script_of
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import TargetGroup
+from spotkiln.bake.mounts import user_data_of
 from spotkiln.bake.own import TASK
 from spotkiln.bake.packer import find_packer
 from spotkiln.errors import InputError
@@ -49,6 +51,9 @@ def find_errand(aws: Aws, spec: CommandSpec, owner: str, run: str, folder: Path)
     marks = t.release_tags(
         app=spec.app, release=owner, run=run, commit=image.commit, target_group=group.name
     )
+    subnet = build.subnet_of(aws_infra.subnets_of(aws, group))
+    groups = aws_infra.security_groups(aws, group.vpc, names.security_groups)
+    mounts = find_mounts(aws, names.mounts, [subnet], groups)
     return Errand(
         owner=owner,
         app=spec.app,
@@ -59,9 +64,9 @@ def find_errand(aws: Aws, spec: CommandSpec, owner: str, run: str, folder: Path)
         builder=build,
         region=aws.region,
         vpc=group.vpc,
-        subnet=build.subnet_of(aws_infra.subnets_of(aws, group)),
-        groups=aws_infra.security_groups(aws, group.vpc, names.security_groups),
+        subnet=subnet,
+        groups=groups,
         profile=names.instance_profile,
-        configuration=spec.configuration.user_data,
+        configuration=spec.configuration.user_data + user_data_of(mounts),
         folder=folder,
     )

@@ -62,7 +62,7 @@ class Account:
         return str(made["FileSystemId"])
 
     def find(self, aws: Aws, **asked: str) -> tuple[Mount, ...]:
-        return find_mounts(aws, asked, self.zones, self.subnets, [self.servers])
+        return find_mounts(aws, asked, self.subnets, [self.servers])
 
 
 @pytest.fixture
