@@ -7,18 +7,8 @@ import pytest
 from rehearsal.advice import Advice, advise, folder_of
 from rehearsal.seen import Life, Seen, Server
 from rehearsal.traffic import Page
-from spotkiln.bake.app import DEFAULTS, App
 from spotkiln.bake.description import Hardening
-
-APP = App(
-    health_port=3000,
-    name="shop",
-    **{**DEFAULTS.model_dump(), "build": "", "test": "true", "start": "puma"},
-)
-
-
-def seen(**given: object) -> Seen:
-    return Seen.model_validate({"app": APP, **given})
+from tests.unit.rehearsal.subjects import APP, seen
 
 
 def lines(found: list[Advice]) -> list[str]:
