@@ -67,6 +67,8 @@ def rehearse(asked: Asked, subject: Subject, home: Path, say: Say) -> tuple[Seen
     tree.take(subject.place.top, repository)
     with ExitStack() as stack:
         group = {"name": app.name, "port": app.port, "path": app.health_path, **GROUP}
+        if app.health_port != app.port:
+            group["health_port"] = app.health_port
         running: list[services.Service] = []
 
         def beside(box: Sandbox) -> None:

@@ -95,7 +95,7 @@ class Watch(_Thread):
         address = instance.get("PrivateIpAddress")
         if not self._real or one in self._answered or one not in self._targets or not address:
             return
-        url = f"http://{address}:{self._app.port}{self._app.health_path}"
+        url = f"http://{address}:{self._app.health_port}{self._app.health_path}"
         with suppress(httpx.HTTPError):
             answer = httpx.get(url, timeout=1, trust_env=False)
             if answer.is_success:

@@ -18,10 +18,11 @@ APP_GROUP = "Rails App"
 @dataclass(frozen=True)
 class GroupSettings:
     """One target group behind a load balancer of the same name. Times are in seconds, as AWS has
-    them."""
+    them. `health_port` of 0: the traffic's."""
 
     name: str = "website"
     port: int = 3000
+    health_port: int = 0
     path: str = "/up"
     interval: int = 5
     timeout: int = 2
@@ -110,7 +111,7 @@ def _target_group(
         protocol_version="HTTP1",
         port=settings.port,
         healthcheck_protocol="HTTP",
-        healthcheck_port="traffic-port",
+        healthcheck_port=str(settings.health_port or "traffic-port"),
         healthcheck_path=settings.path,
         healthcheck_interval_seconds=settings.interval,
         healthcheck_timeout_seconds=settings.timeout,

@@ -1,0 +1,62 @@
+"""Lines: which base image an application is rehearsed on."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from rehearsal.account import BASE_FILES, ROOT
+from spotkiln.bake.base import BaseSpec
+from spotkiln.bake.recipe import digest_of, digest_of_files
+from spotkiln.bake.services import SERVICES
+from spotkiln.errors import InputError
+
+PYTHON = {
+    "name": "python",
+    "packages": ["python3-venv", "python3-dev", "build-essential", "libpq-dev"],
+}
+# By kind of application; all others have the default line, which has Ruby and Rails.
+LINES: dict[str, dict[str, Any]] = {
+    "Django": PYTHON,
+    "Python": PYTHON,
+    "Node": {"name": "node", "packages": ["nodejs", "npm"]},
+    "Go": {"name": "go", "packages": ["golang-go", "gotestsum"]},
+}
+
+
+def _said(file: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"cannot read the base image's file {file}: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{file}: expected the keys of a line's `base`, such as packages")
+    return found
+
+
+def line_for(kind: str, test_services: Sequence[str], file: Path | None) -> BaseSpec:
+    """What the application's kind needs, with the services that its tests start there; or what a
+    file says, as `base` in prefect.yaml does.
+
+    Raises:
+        InputError: what is wrong with the file.
+    """
+    if file is not None:
+        try:
+            return BaseSpec.model_validate(_said(file))
+        except ValidationError as error:
+            raise InputError(f"{file}: {error}") from error
+    given = dict(LINES.get(kind, {}))
+    if test_services:
+        packages = " ".join(SERVICES[one] for one in sorted(test_services))
+        given["setup"] = f"apt-get install -qy --no-install-recommends {packages}"
+    return BaseSpec.model_validate(given)
+
+
+def key_of(base: BaseSpec) -> str:
+    """Stands for what such a base image is made from: one that was kept is used again."""
+    said = digest_of(json.loads(base.model_dump_json()))
+    return f"{digest_of_files(ROOT, BASE_FILES)} {said}"
