@@ -67,16 +67,19 @@ def base_key() -> str:
 
 
 def start_sandbox(
-    directory: Path, machines: str, target_groups: list[dict[str, Any]] = TARGET_GROUPS
+    directory: Path,
+    machines: str,
+    target_groups: list[dict[str, Any]] = TARGET_GROUPS,
+    base: str = "",
 ) -> Sandbox:
-    """With these target groups, those of the examples if none are named, and with the base image if
-    one was kept."""
+    """With these target groups, those of the examples if none are named, and with the base image of
+    that key, or the default line's, if one was kept."""
     return Sandbox.start(
         directory,
         machines=machines,
         speed=SIMULATED_SPEED if machines == "simulated" else 1.0,
         account={"target_groups": target_groups},
-        kept=(base_key(),),
+        kept=(base or base_key(),),
     )
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from rehearsal import services, settings
+from rehearsal.lines import line_for
 from rehearsal.prefect_local import ROOT
 from spotkiln.bake.app import AppSpec
+from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.inside import look_inside
 from spotkiln.bake.place import Place, look_at
 from spotkiln.bake.precedence import Settled, settle
@@ -35,6 +37,7 @@ class Asked(Noun):
     env_file: Path | None = None
     services: tuple[str, ...] = ()
     machines: Kind = Kind.DOCKER
+    base: Path | None = None
     rate: float = 5.0
     page: Path | None = None
     as_json: bool = False
@@ -49,6 +52,7 @@ class Subject(Noun):
     kind: str
     settings: dict[str, str]
     services: tuple[str, ...]
+    base: BaseSpec
 
     @property
     def name(self) -> str:
@@ -84,7 +88,7 @@ def read(asked: Asked) -> Subject:
     except ValidationError as error:
         raise InputError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
     settled = settle(spec, inside.description, inside.detected)
-    wanted = (*asked.services, *(getattr(settled.app, "test_services", None) or ()))
+    wanted = (*asked.services, *settled.app.test_services)
     services.require_known(wanted)
     if not 0 < asked.rate <= 1000:
         raise InputError(f"expected a rate above 0 and up to 1000, got {asked.rate}")
@@ -94,6 +98,7 @@ def read(asked: Asked) -> Subject:
         kind=inside.detected.kind,
         settings=settings.read(asked.env_file, place.path),
         services=tuple(dict.fromkeys(wanted)),
+        base=line_for(inside.detected.kind, settled.app.test_services, asked.base),
     )
 
 

@@ -29,9 +29,14 @@ def account_of(box: Sandbox) -> Iterator[None]:
 
 
 def bake_first_base(box: Sandbox) -> str:
+    """Of the default line. Its id."""
+    return bake_first(box, BaseSpec())
+
+
+def bake_first(box: Sandbox, base: BaseSpec) -> str:
     """As flows/nightly.py does it where there is none to compare with. Its id."""
     with account_of(box), tempfile.TemporaryDirectory() as folder:
-        job = look_up_source.fn(BaseSpec(), Builder(), str(uuid4()), Path(folder))
+        job = look_up_source.fn(base, Builder(), str(uuid4()), Path(folder))
         with alive(job):
             try:
                 return promote_base.fn(job, bake_base.fn(job)).id

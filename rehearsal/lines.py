@@ -1,14 +1,15 @@
 """Lines: which base image an application is rehearsed on."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from rehearsal.account import BASE_FILES, ROOT
+from rehearsal.account import BASE_FILES, ROOT, base_key, client, own_images
+from sandbox.client import Sandbox
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.recipe import digest_of, digest_of_files
 from spotkiln.bake.services import SERVICES
@@ -57,6 +58,21 @@ def line_for(kind: str, test_services: Sequence[str], file: Path | None) -> Base
 
 
 def key_of(base: BaseSpec) -> str:
-    """Stands for what such a base image is made from: one that was kept is used again."""
+    """Stands for what such a base image is made from: one that was kept is used again. The demo's
+    is the same as any other of the default line."""
+    if base == BaseSpec():
+        return base_key()
     said = digest_of(json.loads(base.model_dump_json()))
     return f"{digest_of_files(ROOT, BASE_FILES)} {said}"
+
+
+def ensure(box: Sandbox, base: BaseSpec, say: Callable[[str], None]) -> None:
+    """Bake it, unless it was kept; keep it for next time."""
+    own = own_images(client(box, "ec2"))
+    if any(image["Name"].startswith(base.name) for image in own):
+        return
+    say(f"baking the base image {base.name} once (a minute or two) ...")
+    # It imports Prefect, which takes seconds: only when it is needed.
+    from rehearsal.base import bake_first
+
+    box.keep(bake_first(box, base), key_of(base))

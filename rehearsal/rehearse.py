@@ -37,7 +37,7 @@ def _parameters(subject: Subject, repository: Path, *, settings: bool) -> dict[s
     source = {"name": subject.name, "repository": str(repository), "ref": tree.BRANCH, **folder}
     return {
         "app": source,
-        "infra": {"target_group": subject.name},
+        "infra": {"target_group": subject.name, "base_image": f"{subject.base.name}*"},
         **({"configuration": {"parameters": [path_of(subject.name)]}} if settings else {}),
     }
 
@@ -86,6 +86,7 @@ def rehearse(asked: Asked, subject: Subject, home: Path, say: Say) -> tuple[Seen
             port=0,
             say=say,
             target_groups=[group],
+            base=subject.base,
             meanwhile=beside,
         )
         given = {key: value for one in running for key, value in one.settings.items()}

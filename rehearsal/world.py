@@ -6,11 +6,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rehearsal.account import ensure_base_image, start_sandbox
+from rehearsal import lines
+from rehearsal.account import start_sandbox
 from rehearsal.prefect_local import LocalPrefect
 from sandbox.client import Sandbox
+from spotkiln.bake.base import BaseSpec
 
 Say = Callable[[str], None]
+BASE = BaseSpec()
 
 
 class World(NamedTuple):
@@ -29,6 +32,7 @@ def begin(
     say: Say,
     target_groups: list[dict[str, Any]],
     settings: Mapping[str, str] | None = None,
+    base: BaseSpec = BASE,
     meanwhile: Callable[[Sandbox], None] = lambda _: None,
 ) -> World:
     """Start it; it ends with the stack, what runs before its cloud. Prefect starts while the base
@@ -41,13 +45,13 @@ def begin(
     prefect = LocalPrefect(home / "prefect", own, port, password)
     stack.enter_context(prefect)
     prefect.start_server()
-    box = stack.enter_context(start_sandbox(sandbox, machines, target_groups))
+    box = stack.enter_context(start_sandbox(sandbox, machines, target_groups, lines.key_of(base)))
     stack.callback(prefect.stop)
     # From here on this process, too, finds the sandbox's EC2 and the Packer that fits it.
     os.environ.update(box.environment)
     prefect.environment.update(box.environment)
     meanwhile(box)
-    ensure_base_image(box, say)
+    lines.ensure(box, base, say)
     prefect.wait_for_server()
     prefect.make_pool()
     prefect.start_worker()

@@ -32,6 +32,12 @@ Machines = Annotated[
     Literal["docker", "simulated"],
     Parameter(help="Real machines in Docker, or simulated ones, which boot nothing."),
 ]
+Base = Annotated[
+    Path | None,
+    Parameter(
+        help="YAML with the keys of a line's `base`. Default: what the application's kind needs."
+    ),
+]
 Rate = Annotated[float, Parameter(help="Visits a second, each a page with its assets.")]
 Report = Annotated[
     Path | None, Parameter(name="--page", help="Default: PATH/.spotkiln/rehearsal.md.")
@@ -45,6 +51,7 @@ def rehearse(
     env_file: EnvFile = None,
     services: Services = (),
     machines: Machines = "docker",
+    base: Base = None,
     rate: Rate = 5.0,
     page: Report = None,
     as_json: Json = False,
@@ -65,6 +72,7 @@ def rehearse(
         "env_file": str(env_file.expanduser().absolute()) if env_file else None,
         "services": services,
         "machines": machines,
+        "base": str(base.expanduser().absolute()) if base else None,
         "rate": rate,
         "page": str(page.expanduser().absolute()) if page else None,
         "as_json": as_json,

@@ -1,0 +1,48 @@
+"""Which base image an application is rehearsed on."""
+
+from pathlib import Path
+
+import pytest
+
+from rehearsal.account import base_key
+from rehearsal.lines import LINES, key_of, line_for
+from spotkiln.bake.base import BaseSpec
+from spotkiln.errors import InputError
+
+
+@pytest.mark.parametrize("kind", ["Rails", "Rack", "Procfile", ""])
+def test_what_is_not_known_has_the_default_line(kind: str) -> None:
+    assert line_for(kind, (), None) == BaseSpec()
+
+
+@pytest.mark.parametrize("kind", sorted(LINES))
+def test_each_kind_has_its_own(kind: str) -> None:
+    base = line_for(kind, (), None)
+    assert base.name == LINES[kind]["name"] != BaseSpec().name
+    assert base.packages
+
+
+def test_a_file_says_otherwise(tmp_path: Path) -> None:
+    file = tmp_path / "base.yaml"
+    file.write_text("name: node-22\npackages: [nodejs]\n")
+    base = line_for("Django", ("redis",), file)
+    assert base == BaseSpec(name="node-22", packages=["nodejs"])
+
+
+@pytest.mark.parametrize("text", ["", "- name", "name: [", "nmae: node", "name: NODE"])
+def test_a_wrong_file_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "base.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError, match=r"base\.yaml"):
+        line_for("", (), file)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read"):
+        line_for("", (), tmp_path / "none.yaml")
+
+
+def test_two_lines_are_never_taken_for_each_other() -> None:
+    bases = [line_for(kind, (), None) for kind in ("Node", "Go", "Django", "Rails")]
+    assert len({key_of(base) for base in bases}) == len(bases)
+    assert key_of(BaseSpec()) == base_key()
