@@ -5,6 +5,7 @@ Ends with 0 if no scene failed, 1 if one did, 2 for bad input.
 
 import json
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from rehearsal.leash import leash
 from rehearsal.page import page, rows, summary, veiled
 from rehearsal.prefect_local import BUILD
 from rehearsal.rehearse import rehearse
-from rehearsal.seen import Seen
+from rehearsal.seen import Seen, written
 from sandbox.client import SandboxError
 from spotkiln.cli.output import Exit, columns, show, tell
 from spotkiln.errors import InputError, SpotkilnError
@@ -29,15 +30,19 @@ def _place_for_page(asked: Asked, subject: Subject) -> Path:
     if asked.page is not None:
         return asked.page
     folder = subject.place.path / FOLDER
-    folder.mkdir(exist_ok=True)
     ignored = folder / ".gitignore"
-    if not ignored.exists():
-        ignored.write_text("*\n")
+    with suppress(OSError):  # then the page cannot be written either, and that is told
+        folder.mkdir(exist_ok=True)
+        if not ignored.exists():
+            ignored.write_text("*\n")
     return folder / FILE
 
 
 def _tell(asked: Asked, seen: Seen, file: Path, hidden: list[str]) -> None:
-    file.write_text(veiled(page(seen), hidden))
+    try:
+        file.write_text(veiled(page(seen), hidden))
+    except OSError as error:
+        tell(f"spotkiln: the page could not be written: {error}", aside=True)
     clear = partial(veiled, values=hidden)
     told = [tuple(clear(cell) for cell in row) for row in rows(seen)]
     found = advise(seen)
@@ -49,7 +54,10 @@ def _tell(asked: Asked, seen: Seen, file: Path, hidden: list[str]) -> None:
     advice = f"\nwhat to change:\n{changes}" if found else "\nnothing to change was found"
     end = f"\n{clear(summary(seen))}\npage: {file}"
     plain = [one.model_dump(mode="json") for one in found]
-    text = json.dumps({**seen.model_dump(mode="json"), "advice": plain, "page": str(file)})
+    # Each file by its name would be most of it.
+    plainly = seen.model_dump(mode="json", exclude={"servers": {"__all__": {"wrote"}}})
+    more = {"advice": plain, "written": written(seen), "page": str(file)}
+    text = json.dumps({**plainly, **more})
     show(json.loads(clear(text)), "", table, advice, end, as_json=asked.as_json)
 
 

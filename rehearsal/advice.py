@@ -29,7 +29,14 @@ class Advice(Noun):
 
 def advise(seen: Seen) -> list[Advice]:
     """The most urgent first."""
-    return [*_folders(seen), *_pages(seen), *_limits(seen), *_memory(seen), *_others(seen)]
+    return [
+        *_folders(seen),
+        *_pages(seen),
+        *_unasked(seen),
+        *_limits(seen),
+        *_memory(seen),
+        *_others(seen),
+    ]
 
 
 def _listed(names: list[str]) -> str:
@@ -87,6 +94,16 @@ def _pages(seen: Seen) -> Iterator[Advice]:
                 why=f"{page.path} leads to {page.away}: nothing behind it was loaded, for the "
                 "sandbox's load balancer has no TLS"
             )
+
+
+def _unasked(seen: Seen) -> Iterator[Advice]:
+    asked = {*seen.app.smoke, seen.app.health_path}
+    new = dict.fromkeys(x.to for x in seen.pages if x.to and x.to not in asked)
+    if new:
+        yield Advice(
+            why=f"visitors are led to {', '.join(new)}, and the image test does not ask for that",
+            lines=f"smoke: {_listed([*seen.app.smoke, *new])}",
+        )
 
 
 def _rounded(seconds: float) -> int:

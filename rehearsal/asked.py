@@ -90,6 +90,8 @@ def read(asked: Asked) -> Subject:
     settled = settle(spec, inside.description, inside.detected)
     wanted = (*asked.services, *settled.app.test_services)
     services.require_known(wanted)
+    if asked.page is not None and not asked.page.parent.is_dir():
+        raise InputError(f"the page's folder is not there: {asked.page.parent}")
     if not 0 < asked.rate <= 1000:
         raise InputError(f"expected a rate above 0 and up to 1000, got {asked.rate}")
     return Subject(

@@ -108,7 +108,10 @@ def _written(seen: Seen) -> Iterator[str]:
         )
         for where, count in found.items()
     ]
-    yield from _table(["folder", "files", "size", ""], told) or ["Nothing was seen.", ""]
+    yield from _table(["folder", "files of a server", "size", ""], told) or [
+        "Nothing was seen.",
+        "",
+    ]
     lines = refused(seen)
     if lines:
         yield "What it was refused, in its own words:"

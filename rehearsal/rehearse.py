@@ -107,7 +107,7 @@ def rehearse(asked: Asked, subject: Subject, home: Path, say: Say) -> tuple[Seen
             lives=stage.watch.lives() if stage.watch else (),
             at_rest=at_rest,
             under_load=under_load,
-            servers=tuple(stage.servers),
+            servers=tuple(stage.servers.values()),
             stopped=stage.stopped,
             sick_without=tuple(stage.sick_without),
             given=tuple(sorted(given)),

@@ -39,7 +39,8 @@ def release(**given: object) -> Callable[[Stage], Played]:
 
 
 def roll_back(stage: Stage) -> Played:
-    """To the version before."""
+    """To the version before. Until now its servers have been under load the longest."""
+    _look_at_all(stage)
     row, _ = follow(stage.runs, "rollback", stage.app.name, {}, stage.say)
     if row["outcome"] != "released":
         raise Failed(f"{row['outcome']}: {row['cause']}")

@@ -146,14 +146,18 @@ def refused(seen: Seen) -> list[tuple[str, str]]:
 
 def written(seen: Seen) -> dict[str, Written]:
     """Where the servers wrote, by folder: those of the application as deep as `writable` names
-    them, all others two deep."""
+    them, all others three deep. Of each the most that one server has."""
     home = PurePosixPath("/srv", seen.app.name, seen.app.folder)
     named = [home / one for one in seen.app.writable]
-    found: dict[str, list[int]] = {}
+    found: dict[str, Written] = {}
     for server in seen.servers:
+        own: dict[str, list[int]] = {}
         for path, size in server.wrote.items():
-            found.setdefault(_folder(PurePosixPath(path), home, named), []).append(size)
-    return {where: Written(len(sizes), sum(sizes)) for where, sizes in sorted(found.items())}
+            own.setdefault(_folder(PurePosixPath(path), home, named), []).append(size)
+        for where, sizes in own.items():
+            count = Written(len(sizes), sum(sizes))
+            found[where] = max(count, found.get(where, count))
+    return dict(sorted(found.items()))
 
 
 def _folder(path: PurePosixPath, home: PurePosixPath, named: list[PurePosixPath]) -> str:

@@ -39,7 +39,7 @@ class Stage:
     services: list[Service] = field(default_factory=list)
     watch: Watch | None = None
     load: Load | None = None
-    servers: list[Server] = field(default_factory=list)
+    servers: dict[str, Server] = field(default_factory=dict)
     scenes: list[Scene] = field(default_factory=list)
     stopped: float | None = None
     sick_without: list[str] = field(default_factory=list)
@@ -54,10 +54,10 @@ class Stage:
         return Runs(self.world.prefect.address, self.world.prefect.password)
 
     def look(self, instance: str) -> Server:
-        """From the inside; it is kept."""
+        """From the inside. What is seen last is kept: a journal has what was before, too."""
         found = self.machines.look(instance, self.app.name, self.app.user)
         self.targets.tell(found)
-        self.servers.append(found)
+        self.servers[instance] = found
         return found
 
     def until(self, what: str, seconds: float, done: Callable[[], bool]) -> float:

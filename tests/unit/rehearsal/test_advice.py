@@ -122,6 +122,15 @@ def test_what_is_not_there_for_a_page_is_told() -> None:
     assert "/a.css" in found.why
 
 
+def test_a_page_that_visitors_are_led_to_is_to_be_asked_for() -> None:
+    page = Page(path="/", status=302, to="/login")
+    assert lines(advise(seen(pages=(page, Page(path="/login", status=200))))) == [
+        "smoke: [/, /login]"
+    ]
+    app = APP.model_copy(update={"smoke": ("/", "/login")})
+    assert advise(seen(app=app, pages=(page,))) == []
+
+
 def test_the_lowest_level_of_hardening_is_questioned_only_if_nothing_was_refused() -> None:
     app = APP.model_copy(update={"hardening": Hardening.BASIC})
     assert lines(advise(seen(app=app))) == ["hardening: standard"]

@@ -60,7 +60,8 @@ def test_the_most_that_any_server_had() -> None:
 
 def test_where_it_wrote_by_folder() -> None:
     app = APP.model_copy(update={"writable": ("tmp/cache",)})
-    found = written(seen(app=app, servers=(SERVER,)))
+    other = SERVER.model_copy(update={"instance": "i-2", "wrote": {"/srv/shop/tmp/cache/a": 1}})
+    found = written(seen(app=app, servers=(SERVER, other)))
     assert found == {
         "/srv/shop/tmp/cache": (2, 300),
         "/var/lib/shop": (1, 4096),
