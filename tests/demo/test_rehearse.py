@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from rehearsal.asked import home_of
+from sandbox.process.directory import Directory
+from tests.demo.test_demo import docker_answers
 from tests.unit.nouns import ROOT
 
 DEADLINE_SECONDS = 1500
@@ -21,9 +24,11 @@ CLEAN_UP_SECONDS = 90
 SECRET = "a-secret-of-the-rehearsal-81"
 
 
-def application(folder: Path, behaviour: str = "{}") -> Path:
+def application(
+    folder: Path, behaviour: str = "{}", source: Path = ROOT / "examples" / "demo-web-app"
+) -> Path:
     """The demo's, in a git working tree of its own, with a setting that nobody may read."""
-    shutil.copytree(ROOT / "examples" / "demo-web-app", folder)
+    shutil.copytree(source, folder)
     (folder / ".sandbox.json").write_text(behaviour)
     (folder / ".spotkiln").mkdir()
     (folder / ".spotkiln" / "rehearsal.env").write_text(f"GREETING={SECRET}\n")
@@ -76,6 +81,20 @@ def leavings(build: Path) -> list[str]:
     return found
 
 
+def containers(build: Path) -> list[str]:
+    """Those of the sandbox of any rehearsal there; its name is told by where it is."""
+    home = home_of(build.parent / "visits", build)
+    name = Directory(home / "sandbox").default_name
+    done = subprocess.run(
+        ["docker", "ps", "--all", "--format", "{{.Names}}", "--filter", f"name={name}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout.split()
+
+
 def ends(answer: dict[str, Any]) -> dict[str, str]:
     return {one["name"]: one["end"] for one in answer["scenes"]}
 
@@ -112,6 +131,64 @@ def test_with_simulated_machines(tmp_path: Path) -> None:
     status = ["git", "-C", str(app), "status", "--porcelain"]
     assert subprocess.run(status, check=True, capture_output=True).stdout == b""
     assert leavings(build) == []
+
+
+@pytest.mark.docker
+@pytest.mark.alone
+@pytest.mark.prefect
+@pytest.mark.timeout(DEADLINE_SECONDS + 60)
+@pytest.mark.skipif(not docker_answers(), reason="Docker does not answer: no real machines here")
+def test_with_real_machines(tmp_path: Path) -> None:
+    """An application that needs Redis for its page, and writes where it may not."""
+    app = application(tmp_path / "visits", source=Path(__file__).with_name("visits"))
+    build = tmp_path / "build"
+    code, answer, told = perform(app, build, "--service", "redis")
+    assert set(ends(answer).values()) <= {"well", "not tried"}, told
+    assert code == 0
+    lost = next(one for one in answer["scenes"] if one["name"] == "redis goes away and comes back")
+    assert lost["end"] == "well"
+    # While Redis is away its page fails, and that is no fault of a release's.
+    assert 0 < lost["traffic"]["last"] <= lost["tolerated"]
+    others = [one for one in answer["scenes"] if one["traffic"] and one != lost]
+    assert [one["traffic"]["failed"] for one in others] == [0] * len(others)
+    assert all(0 < one["boot"] < 120 for one in answer["lives"] if one["boot"] is not None)
+    assert [one for one in answer["lives"] if one["start"] is not None]
+    assert answer["stopped"] < 70
+    assert 0 < answer["at_rest"]["visits.service"] < 500_000
+    assert answer["under_load"]["visits.service"] >= 0
+    assert answer["written"]["/var/lib/visits"][0] >= 1
+    lines = [one["lines"] for one in answer["advice"]]
+    assert "writable: [uploads]" in lines
+    assert "config: [GREETING, REDIS_URL]" in lines
+    assert any(0 < level < 10 for one in answer["servers"] for level in one["exposure"].values())
+    no_secret(app, json.dumps(answer), told)
+    assert leavings(build) == []
+    assert containers(build) == []
+
+
+@pytest.mark.docker
+@pytest.mark.alone
+@pytest.mark.prefect
+@pytest.mark.timeout(DEADLINE_SECONDS + 60)
+@pytest.mark.skipif(not docker_answers(), reason="Docker does not answer: no real machines here")
+def test_what_a_kill_left_with_real_machines_the_next_one_removes(tmp_path: Path) -> None:
+    app = application(tmp_path / "visits", source=Path(__file__).with_name("visits"))
+    build = tmp_path / "build"
+    with rehearsing(app, build, "--service", "redis") as process:
+        assert process.stdout is not None
+        assert any("ready after" in line for line in process.stdout)
+        process.kill()
+        process.wait(CLEAN_UP_SECONDS)
+    assert leavings(build)
+    assert containers(build)
+    # It clears up before it starts anything, and ends by Ctrl-C.
+    with rehearsing(app, build) as process:
+        assert process.stdout is not None
+        assert "starting the sandbox" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=CLEAN_UP_SECONDS)
+    assert leavings(build) == []
+    assert containers(build) == []
 
 
 @pytest.mark.sandbox
