@@ -14,10 +14,12 @@ for part in role config folders mounts hostname migrate interruption "${@:2}"; d
   units+=("--unit=$app-$part.service")
 done
 
-# What is new since the last time; of much that is new, the end.
+# What is new since the last time; of much that is new, the end. The settings' values are shown by
+# name: whoever may see the console may not read them.
 tell() {
   journalctl --boot --quiet --no-pager --output=short-iso --cursor-file="$cursor" "${units[@]}" |
-    tail --lines="$LINES" | cut --characters="-$CHARACTERS"
+    tail --lines="$LINES" | bash "${BASH_SOURCE[0]%/*}/hide-settings" "$app" |
+    cut --characters="-$CHARACTERS"
 }
 
 while true; do

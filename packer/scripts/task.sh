@@ -9,7 +9,7 @@ set -euo pipefail
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 readonly app=$SPOTKILN_APP report=$SPOTKILN_REPORT seconds=$SPOTKILN_SECONDS
-readonly unit=$app-task.service run=/run/spotkiln/$app settings=/run/$app/credentials
+readonly unit=$app-task.service run=/run/spotkiln/$app
 # What comes home of the output and of the journal: the end. What is shown: the beginning.
 readonly LOG_BYTES=$((8 * 1024 * 1024))
 # Whoever launched it ends it. If nobody does, it ends itself so long after the command's limit.
@@ -40,29 +40,9 @@ write_facts() {
   } >"$report/facts" 2>/dev/null || true
 }
 
-# What the settings hold may be a secret: their values are shown by name. Reads a log on its
-# standard input; systemd/read-config.sh keeps each setting in a file of its name.
+# What its settings hold may be a secret: their values are shown by name.
 hide_settings() {
-  perl -e '
-    $| = 1;
-    my %names;
-    my $folder = shift;
-    for my $file (glob "$folder/* $folder/.[!.]*") {
-      my ($name) = $file =~ m{([^/]+)$};
-      open my $setting, "<", $file or next;
-      while (my $line = <$setting>) {
-        $line =~ s/^\s+|\s+$//g;
-        # The password of an address by itself, too.
-        my @hidden = ($line, $line =~ m{://[^/\s:@]*:([^\s@]+)@});
-        length($_) >= 6 and $names{$_} //= $name for @hidden;
-      }
-    }
-    my $any = join "|", map quotemeta, sort { length $b <=> length $a } keys %names;
-    while (<STDIN>) {
-      s/($any)/[$names{$1}]/g if length $any;
-      print;
-    }
-  ' "$settings"
+  bash /usr/local/lib/spotkiln/hide-settings "$app"
 }
 
 # Passes on the beginning of what comes, and takes in the rest.

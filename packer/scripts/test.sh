@@ -323,6 +323,18 @@ beginning() {
   cat >/dev/null
 }
 
+# What the settings of this machine hold may be a secret: their values are shown by name.
+hide_settings() {
+  bash /usr/local/lib/spotkiln/hide-settings "$app"
+}
+
+# The same in a file, which stays as it is otherwise.
+hide_in() {
+  hide_settings <"$1" >"$1.hidden"
+  cat "$1.hidden" >"$1"
+  rm "$1.hidden"
+}
+
 # Keeps the end of a log.
 shorten() {
   if (($(stat --format=%s "$1") > LOG_BYTES)); then
@@ -336,10 +348,16 @@ bring_home() {
     "${units[@]/#/--unit=}" >"$report/journal.log" 2>&1 || true
   shorten "$report/journal.log"
   shorten "$report/test.log"
-  # A byte more than is read tells that there was more.
+  local large='' file
   if (($(stat --format=%s "$report/junit.xml") > REPORT_BYTES)); then
-    truncate --size="$((REPORT_BYTES + 1))" "$report/junit.xml"
+    large=yes
+    truncate --size="$REPORT_BYTES" "$report/junit.xml"
   fi
+  for file in journal.log test.log junit.xml facts; do
+    if [[ -e $report/$file ]]; then hide_in "$report/$file"; fi
+  done
+  # A byte more than is read tells that there was more.
+  if [[ -n $large ]]; then truncate --size="$((REPORT_BYTES + 1))" "$report/junit.xml"; fi
   echo "$1" >"$report/exit-code"
   chmod -R a+rX "$report"
 }
@@ -350,7 +368,8 @@ shown() {
   local running following
   sleep infinity &
   running=$!
-  tail --follow --bytes=+1 --sleep-interval=0.2 --pid="$running" "$report/test.log" | beginning &
+  tail --follow --bytes=+1 --sleep-interval=0.2 --pid="$running" "$report/test.log" |
+    hide_settings | beginning &
   following=$!
   set +e
   (

@@ -1,6 +1,6 @@
 """What a command says comes home without the values of its settings."""
 
-import re
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.nouns import ROOT
 
-SCRIPT = (ROOT / "packer" / "scripts" / "task.sh").read_text()
+SCRIPT = ROOT / "systemd" / "hide-settings.sh"
 SETTINGS = {
     "DATABASE_URL": "postgres://shop:p4ss/w0rd@db.example/shop",
     "TOKEN": "it is secret\n",
@@ -21,12 +21,11 @@ SETTINGS = {
 
 
 def hidden(tmp_path: Path, said: str, settings: Mapping[str, str] = SETTINGS) -> str:
-    found = re.search(r"^hide_settings\(\) \{\n.*?^\}\n", SCRIPT, re.MULTILINE | re.DOTALL)
-    assert found
     for name, value in settings.items():
         (tmp_path / name).write_text(value)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", f"settings=$1\n{found[0]}hide_settings", "_", tmp_path],
+        ["bash", SCRIPT, "shop"],
+        env={"PATH": os.environ["PATH"], "SPOTKILN_SETTINGS": str(tmp_path)},
         input=said,
         capture_output=True,
         text=True,

@@ -18,6 +18,9 @@ def bash(report: Path, script: str) -> str:
     functions, ran, _ = SCRIPT.read_text().partition("\nprepare_report\n")
     assert ran
     functions = functions.replace("/var/tmp/spotkiln-test", str(report / "copy"))
+    hides = "/usr/local/lib/spotkiln/hide-settings"
+    assert hides in functions
+    functions = functions.replace(hides, str(ROOT / "systemd" / "hide-settings.sh"))
     done = subprocess.run(
         ["bash", "-c", f"{functions}\n{script}"],
         env={
@@ -27,6 +30,7 @@ def bash(report: Path, script: str) -> str:
             "SPOTKILN_REPORT": str(report),
             "SPOTKILN_PROCESSES": "",
             "SPOTKILN_TEST_SERVICES": "",
+            "SPOTKILN_SETTINGS": str(report / "settings"),
         },
         capture_output=True,
         text=True,
@@ -111,3 +115,17 @@ def test_a_limit_that_ends_the_tests_is_told(tmp_path: Path) -> None:
     assert bash(tmp_path, f"{stand_in}\nSPOTKILN_TEST_SECONDS=1 pause=1.2\n{run}") == (
         f"test: the limit of 1 s (test_seconds) has ended them\n{failed}"
     )
+
+
+def test_what_the_settings_hold_stays_on_the_machine(tmp_path: Path) -> None:
+    """Whatever says it: the application, its tests, or their report."""
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings" / "TOKEN").write_text('s3cr3t<"&')
+    (tmp_path / "junit.xml").write_text("<failure>got s3cr3t&lt;&quot;&amp;</failure>")
+    (tmp_path / "facts").write_text('location=/?token=s3cr3t<"&')
+    speak = """say() { echo 'it is s3cr3t<"&'; }"""
+    said = bash(tmp_path, f'{speak}\n>"$report/test.log"; shown say; bring_home "$code"')
+    assert said == "it is [TOKEN]\n"
+    assert (tmp_path / "test.log").read_text() == "it is [TOKEN]\n"
+    assert (tmp_path / "junit.xml").read_text() == "<failure>got [TOKEN]</failure>"
+    assert (tmp_path / "facts").read_text() == "location=/?token=[TOKEN]"
