@@ -13,7 +13,7 @@ _WORTH_READING = re.compile(
     r"|requirements\.txt|requirements/[^/]+\.txt|requirements-[^/]+\.txt|dev-requirements\.txt|\.yarnrc\.yml|uv\.lock|poetry\.lock|go\.mod|Procfile|manage\.py|config\.ru"
     r"|\.ruby-version|\.node-version|\.nvmrc|\.python-version|\.tool-versions"
     r"|config/(puma|routes|application)\.rb|config/environments/production\.rb|config/database\.yml"
-    r"|([^/]+/){0,2}(main|app|application|server|asgi|wsgi)\.py|(src/)?[^/]+/__init__\.py"
+    r"|([^/]+/){0,2}(main|app|application|server|asgi|wsgi|celery)\.py|(src/)?[^/]+/__init__\.py"
     r"|[^/]+/settings(/\w+)?\.py"
 )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from spotkiln.bake.app import AppSpec
+from spotkiln.bake.calendar import require_times
 from spotkiln.bake.inside import look_inside, require_folders
 from spotkiln.bake.manifest import FILE
 from spotkiln.bake.place import Place, look_at
@@ -78,6 +79,7 @@ def check(path: Path, *, as_json: bool) -> int:
     settled = settle(_asked(place), inside.description, inside.detected)
     _require_there(place, settled)
     require_folders(place.path, settled.app.writable, place.prefix)
+    require_times(settled.app.timers, place.prefix + FILE)
     found = Checked(
         file=place.prefix + FILE if inside.description is not None else "",
         kind=inside.detected.kind,
@@ -85,7 +87,7 @@ def check(path: Path, *, as_json: bool) -> int:
         steps=steps(settled.app),
         settings=settled.settings,
         needs=settled.needs,
-        hints=tuple(hints(settled.app, place.locked)),
+        hints=tuple(hints(settled.app, place.locked, inside.detected.suggested)),
     )
     rows = ((one.key, one.shown, one.source) for one in found.settings)
     show(found, summary(found), "", columns(["SETTING", "VALUE", "FROM"], rows), as_json=as_json)

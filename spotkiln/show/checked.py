@@ -1,11 +1,12 @@
 """What a release would do with an application as it lies in a folder, for `spotkiln check`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from spotkiln.bake.app import App
 from spotkiln.bake.description import MigrateOn
-from spotkiln.bake.detect.detected import UNUSED
+from spotkiln.bake.detect.beside import runs_on_one_server
+from spotkiln.bake.detect.detected import UNUSED, Finding
 from spotkiln.bake.folders import outermost
 from spotkiln.bake.precedence import Setting
 from spotkiln.noun import Noun
@@ -38,12 +39,17 @@ def steps(app: App) -> dict[str, str]:
     """What a release would do, in order."""
     ready = "tells systemd when it is ready" if app.notify else "its health path tells"
     elsewhere = f" on port {app.health_port}" if app.health_port != app.port else ""
+    beside = {
+        "beside": "; ".join(f"{name}: {one}" for name, one in app.processes.items()),
+        "timers": "; ".join(f"{name}: {one}" for name, one in app.timers.items()),
+    }
     return {
         "build": app.build or "nothing",
         "test": " && ".join(filter(None, (app.test_setup, app.test))),
         "migrate": f"{app.migrate} ({WHERE[app.migrate_on]})" if app.migrate else "nothing",
         "start": app.start,
         "serve": f"port {app.port}, health path {app.health_path}{elsewhere}; {ready}",
+        **{name: text for name, text in beside.items() if text},
         **({"keep": _fate(app)} if app.writable or app.mounts else {}),
     }
 
@@ -56,16 +62,19 @@ def _fate(app: App) -> str:
     return "; ".join(filter(None, parts))
 
 
-def hints(app: App, locked: frozenset[str] = frozenset()) -> Iterator[str]:
+def hints(
+    app: App, locked: frozenset[str] = frozenset(), suggested: Iterable[Finding] = ()
+) -> Iterator[str]:
     """`locked` are the files that are there and may not be executed."""
     if "JUNIT" not in app.test:
         yield "test: $JUNIT is not in it; the tests must write a JUnit report to that file"
     if LOCAL.search(app.start):
         yield "start: it seems to listen on this machine alone; a load balancer needs 0.0.0.0"
-    for key, command in (("start", app.start), ("migrate", app.migrate)):
+    for key, command in _commands(app):
         program = next((x for x in command.split() if "=" not in x), "").removeprefix("./")
         if program in locked:
             yield f"{key}: {program} is not executable: `git update-index --chmod=+x {program}`"
+    yield from _beside(app, suggested)
     for name in _secrets(app.environment):
         yield (
             f"environment: {name} looks like a secret, and all of it is baked into the image, "
@@ -80,6 +89,23 @@ def hints(app: App, locked: frozenset[str] = frozenset()) -> Iterator[str]:
             f"build_environment: {name} looks like a secret, and a build can leave it in the "
             "image; name where it is in the deployment's build.secrets"
         )
+
+
+def _commands(app: App) -> Iterator[tuple[str, str]]:
+    yield "start", app.start
+    yield "migrate", app.migrate
+    yield from ((f"processes.{name}.start", one.start) for name, one in app.processes.items())
+    yield from ((f"timers.{name}.run", one.run) for name, one in app.timers.items())
+
+
+def _beside(app: App, suggested: Iterable[Finding]) -> Iterator[str]:
+    for name, one in app.processes.items():
+        if not one.once and runs_on_one_server(name, one.start):
+            yield f"processes.{name}: it runs on each server; on one only with `once: true`"
+    if not app.processes:
+        for found in (found for found in suggested if found.key == "processes"):
+            named = "; ".join(f"{name}: {process}" for name, process in found.value.items())
+            yield f"processes: {found.why}: {named}"
 
 
 def _secrets(variables: dict[str, str]) -> list[str]:

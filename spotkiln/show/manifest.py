@@ -34,6 +34,9 @@ def _key(key: str, detected: Detected) -> str:
         return f"# {found.why}\n{_line(key, found.value)}"
     if why := detected.missing.get(key):
         return f"# Not known: {why}\n# {key}:\n"
+    if one := next((one for one in detected.suggested if one.key == key), None):
+        lines = f"{one.why}. To take it:\n{_line(key, one.value)}".splitlines()
+        return "".join(f"# {line}\n" for line in lines)
     default = getattr(DEFAULTS, key)
     if key in ALWAYS or (default is None and key not in {*FOLLOWS, *MAY_BE_NONE}):
         line = f"# {key}:\n" if default is None else _line(key, default)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from spotkiln.bake.description import Description
+from spotkiln.bake.detect.beside import by_procfile
 from spotkiln.bake.detect.detected import Detected, Finding, Notes
 from spotkiln.bake.detect.go import detect_go
 from spotkiln.bake.detect.node import detect_node
@@ -42,7 +43,8 @@ def _procfile(tree: Tree) -> dict[str, str]:
 
 
 def _by_procfile(tree: Tree, *, python: bool) -> tuple[list[Finding], dict[str, str]]:
-    """What it says of the start and of the migration; and why what it says cannot be taken."""
+    """What it says of the start, the migration and other processes; and why what it says of the
+    start cannot be taken."""
     said, findings, missing = _procfile(tree), [], {}
     if python:
         said = {key: in_environment(command) for key, command in said.items()}
@@ -53,6 +55,8 @@ def _by_procfile(tree: Tree, *, python: bool) -> tuple[list[Finding], dict[str, 
             findings.append(Finding(key="start", value=web, why="Procfile has web"))
     if release := said.get("release"):
         findings.append(Finding(key="migrate", value=release, why="Procfile has release"))
+    if beside := by_procfile(said):
+        findings.append(beside)
     return findings, missing
 
 
@@ -89,6 +93,7 @@ def detect(tree: Tree) -> Detected:
         kind=found.kind,
         findings=tuple(usable),
         missing={key: why for key, why in missing.items() if key not in known},
+        suggested=tuple(one for one in found.suggested if one.key not in known),
         needs=tuple(dict.fromkeys((*found.needs, *_versions(tree)))),
     )
 

@@ -18,12 +18,14 @@ class Finding(Noun):
 
 class Detected(Noun):
     """`kind` is empty if it is nothing that is known. `missing` are keys of which a default would
-    be wrong, each with what to do. `needs` is what the base image must have, with reasons."""
+    be wrong, each with what to do. `needs` is what the base image must have, with reasons.
+    `suggested` is for a person to take or leave: a release takes nothing of it."""
 
     kind: str = ""
     findings: tuple[Finding, ...] = ()
     missing: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
     needs: tuple[str, ...] = ()
+    suggested: tuple[Finding, ...] = ()
 
     def find(self, key: str) -> Finding | None:
         return next((one for one in self.findings if one.key == key), None)
@@ -37,6 +39,7 @@ class Notes:
         self._findings: dict[str, Finding] = {}
         self._missing: dict[str, str] = {}
         self._needs: list[str] = []
+        self._suggested: list[Finding] = []
 
     def say(self, key: str, value: Any, why: str) -> None:
         self._findings.setdefault(key, Finding(key=key, value=value, why=why))
@@ -47,6 +50,9 @@ class Notes:
     def missed(self, key: str) -> bool:
         return key in self._missing
 
+    def suggest(self, key: str, value: Any, why: str) -> None:
+        self._suggested.append(Finding(key=key, value=value, why=why))
+
     def need(self, what: str, why: str) -> None:
         self._needs.append(f"{what} ({why})")
 
@@ -56,4 +62,5 @@ class Notes:
             findings=tuple(self._findings.values()),
             missing={k: v for k, v in self._missing.items() if k not in self._findings},
             needs=tuple(self._needs),
+            suggested=tuple(self._suggested),
         )

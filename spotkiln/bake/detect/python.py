@@ -6,6 +6,7 @@ import shlex
 from spotkiln.bake.detect.database import django_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
 from spotkiln.bake.detect.project import Project
+from spotkiln.bake.processes import Process
 from spotkiln.bake.tree import Tree
 
 PYTHON = ".venv/bin/python"
@@ -13,7 +14,8 @@ SETTINGS = "DJANGO_SETTINGS_MODULE"
 # Where others have it on the PATH: at the beginning of a command, with variables before it.
 _PROGRAM = re.compile(
     r"(^|&&\s*|\|\|?\s*|;\s*)((?:[A-Za-z_]\w*=\S*\s+)*)"
-    r"(python3?|gunicorn|uvicorn|hypercorn|daphne|waitress-serve|uwsgi|flask|alembic|django-admin)"
+    r"(python3?|gunicorn|uvicorn|hypercorn|daphne|waitress-serve|uwsgi|flask|alembic|django-admin|celery|rq"
+    r"|dramatiq|arq)"
     r"(?=\s|$)"
 )
 # By os.environ, os.getenv, django-environ, python-decouple and their like.
@@ -213,6 +215,26 @@ def _framework(tree: Tree, project: Project, install: str, notes: Notes) -> None
         notes.miss("test", "nothing that writes a JUnit report: add pytest")
 
 
+def _celery(tree: Tree, project: Project, notes: Notes) -> None:
+    """Its worker, and its clock if it has a timetable, which may run on one server only."""
+    why, files = project.has("celery"), tree.fitting(r"[^/]+/celery\.py")
+    if not why or len(files) != 1:
+        return
+    app = files[0].removesuffix("/celery.py")
+    command = f"{PYTHON} -m celery --app {app}"
+    found = {"worker": Process(start=f"{command} worker --loglevel INFO")}
+    texts = (text for name, text in tree.texts.items() if name == files[0] or "settings" in name)
+    if any(re.search(r"beat_schedule\b", text, re.IGNORECASE) for text in texts):
+        # Its state file goes to the state folder: all else is read-only.
+        schedule = "--schedule $STATE_DIRECTORY/celerybeat-schedule"
+        beat = f"{command} beat --loglevel INFO {schedule}"
+        found["beat"] = Process(start=beat, once=True)
+    needs = "the tests need its broker, such as `test_services: [redis]`"
+    notes.suggest(
+        "processes", found, f"{why}, {files[0]} is there: nothing else runs its jobs; {needs}"
+    )
+
+
 def detect_python(tree: Tree) -> Detected | None:
     if not tree.has("pyproject.toml", "requirements.txt", "manage.py"):
         return None
@@ -226,6 +248,7 @@ def detect_python(tree: Tree) -> Detected | None:
         _django(tree, project, django, install, notes)
     else:
         _framework(tree, project, install, notes)
+    _celery(tree, project, notes)
     notes.say("notify", False, "that it is ready, its health path tells")
     notes.say("health_path", "/", "none is known: name one that needs no login and no database")
     if project.requires:

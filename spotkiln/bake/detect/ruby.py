@@ -4,6 +4,7 @@ import re
 
 from spotkiln.bake.detect.database import rails_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
+from spotkiln.bake.processes import Process
 from spotkiln.bake.tree import Tree
 
 ROOT = re.compile(r"^\s*root\b|['\"]/['\"]", re.MULTILINE)
@@ -149,6 +150,7 @@ def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
         f"{why}; {next(iter(stand_in))} stands in for the secret that Rails asks for in production",
     )
     notes.say("test_environment", {"RAILS_ENV": "test"}, why)
+    _jobs(tree, gems, notes)
     return _with_ruby(gems, notes)
 
 
@@ -198,7 +200,36 @@ def _rack(tree: Tree, gems: _Gems) -> Detected:
     notes.say("build_environment", {"RACK_ENV": "production"}, why)
     notes.say("test_environment", {"RACK_ENV": "test"}, why)
     notes.say("health_path", "/", "none is known: name one that needs no login and no database")
+    _jobs(tree, gems, notes)
     return _with_ruby(gems, notes)
+
+
+def _jobs(tree: Tree, gems: _Gems, notes: Notes) -> None:
+    """What runs jobs. The machine that tests runs it as well, so what it needs must be there."""
+    if why := gems.has("sidekiq"):
+        told = gems.version("sidekiq") >= (6, 0, 6)
+        worker = Process(start="bundle exec sidekiq", **({"notify": True} if told else {}))
+        needs = "; the tests need its Redis: `test_services: [redis]`"
+    elif why := gems.has("good_job"):
+        worker, needs = Process(start="bundle exec good_job start"), ""
+    elif why := gems.has("delayed_job"):
+        worker, needs = Process(start="bundle exec rake jobs:work"), ""
+    elif (why := gems.has("solid_queue")) and tree.has("bin/jobs") and _on_solid_queue(tree):
+        worker = Process(start="bin/jobs")
+        needs = "; the tests' database needs its tables"
+    else:
+        return
+    notes.suggest("processes", {"worker": worker}, f"{why}: nothing else runs its jobs{needs}")
+
+
+def _on_solid_queue(tree: Tree) -> bool:
+    """Whether production's jobs go there, and puma does not run them."""
+    production = tree.text("config/environments/production.rb")
+    in_puma = re.search(r"^\s*plugin :solid_queue\s*$", tree.text("config/puma.rb"), re.MULTILINE)
+    used = re.search(
+        r"^\s*config\.active_job\.queue_adapter = :solid_queue", production, re.MULTILINE
+    )
+    return bool(used) and not in_puma
 
 
 def _with_ruby(gems: _Gems, notes: Notes) -> Detected:

@@ -1,6 +1,7 @@
 """`spotkiln init` and `spotkiln check`, as they are typed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -232,3 +233,24 @@ def test_usage(arguments: list[str], said: str, capsys: Output) -> None:
     assert exit_code(app, arguments) == 2
     captured = capsys.readouterr()
     assert said in captured.err + captured.out
+
+
+def test_check_tells_what_runs_beside_and_by_the_clock(tmp_path: Path, capsys: Output) -> None:
+    make(tmp_path, EXPRESS)
+    (tmp_path / "spotkiln.yaml").write_text(
+        "processes: {worker: {start: node worker.js}}\n"
+        "timers: {report: {run: node report.js, on: '*-*-* 03:00', once: true}}\n"
+    )
+    assert exit_code(app, ["check", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "  beside   worker: node worker.js\n" in said
+    assert "  timers   report: node report.js at *-*-* 03:00 (on one server)\n" in said
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+def test_check_asks_systemd_for_the_times(tmp_path: Path, capsys: Output) -> None:
+    make(tmp_path, EXPRESS)
+    (tmp_path / "spotkiln.yaml").write_text("timers: {a: {run: 'true', on: '*-*-* 25:00'}}\n")
+    assert exit_code(app, ["check", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "timers.a.on: expected a calendar expression of systemd, got '*-*-* 25:00'" in said
