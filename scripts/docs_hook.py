@@ -89,17 +89,29 @@ def parameters_page() -> str:
 def keys_table() -> str:
     """Every key of spotkiln.yaml, as its model has it."""
     from spotkiln.bake.app import DEFAULTS
-    from spotkiln.bake.description import FOLLOWS
+    from spotkiln.bake.description import FOLLOWS, MAY_BE_NONE
     from spotkiln.bake.schema import schema
 
     rows = []
     for name, field in schema()["properties"].items():
         default = getattr(DEFAULTS, name)
-        shown = "must be said or detected" if default is None else f"`{json.dumps(default)}`"
+        untold = "none" if name in MAY_BE_NONE else "must be said or detected"
+        shown = untold if default is None else f"`{json.dumps(default)}`"
         shown = f"that of `{FOLLOWS[name]}`" if name in FOLLOWS else shown
-        cells = (f"`{name}`", _limits(field), shown, field["description"])
-        rows.append(f"| {' | '.join(map(_cell, cells))} |")
-    return "\n".join(["| key | takes | default | meaning |", "|---|---|---|---|", *rows])
+        rows.append((f"`{name}`", _limits(field), shown, field["description"]))
+        rows += _below(name, field)
+    lines = (f"| {' | '.join(map(_cell, cells))} |" for cells in rows)
+    return "\n".join(["| key | takes | default | meaning |", "|---|---|---|---|", *lines])
+
+
+def _below(name: str, field: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """The keys behind each name, of a key that has named ones."""
+    named = field.get("additionalProperties", {})
+    if not isinstance(named, dict):
+        return
+    for key, one in named.get("properties", {}).items():
+        must = "must be said" if key in named.get("required", ()) else "none"
+        yield f"`{name}.NAME.{key}`", _limits(one), _default(one) or must, one["description"]
 
 
 def sandbox_page() -> str:
