@@ -88,9 +88,9 @@ def asked(world: World, **app: Any) -> dict[str, Any]:
     return given
 
 
-def play(world: World, **app: Any) -> tuple[dict[str, Any], Watch]:
+def play(world: World, search: Search = SEARCH, **app: Any) -> tuple[dict[str, Any], Watch]:
     """A release, watched from its beginning to its end."""
-    with Watch(SEARCH, [world.home / "spotkiln" / "runs"]) as watch:
+    with Watch(search, [world.home / "spotkiln" / "runs"]) as watch:
         result = world.zygote.start("release", asked(world, **app)).result(600)
     return result, watch
 
@@ -112,7 +112,7 @@ echo "it says $BUILD_SSM and $BUILD_SECRET and $BUILD_ENV"
 env >&2
 """
 # Each says all that it was given.
-TALKATIVE = {
+TALKATIVE: dict[str, Any] = {
     "build": BUILD,
     "migrate": "env && bundle exec rails db:migrate",
     "test": "env && bundle exec rspec --format RspecJunitFormatter --out $JUNIT",
@@ -159,6 +159,20 @@ def test_a_build_that_fails_with_them_tells_none(world: World) -> None:
     assert "no login with [secret]" in result["error"] or "no login" in str(result), result
     assert watch.seen == set()
     assert left(world) == []
+
+
+def test_one_in_a_wrong_place_is_found(world: World) -> None:
+    """The search is able to: `build_environment` is no place for a secret, as its words say."""
+    value = f"in-the-wrong-place-{secrets.token_hex(12)}"
+    search = Search({"WRONG": value})
+    result, watch = play(world, search, build_environment={"WRONG": value})
+    assert result.get("outcome") == "released", result
+    seen = {one.where.rpartition("/")[2] for one in watch.seen}
+    assert "variables.pkrvars.json" in seen
+    assert Leak("Prefect: table flow_run", "WRONG") in search.in_database(world.prefect.database)
+    if real(world):
+        # As Packer hands it to the script on the builder.
+        assert {"sudo", "command line of sudo"} & seen
 
 
 @pytest.mark.parametrize(
