@@ -1,6 +1,6 @@
 """Release: from a commit to serving, or back to what served before."""
 
-from prefect import flow
+from prefect import State, flow
 
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
@@ -48,7 +48,7 @@ def release(
     even_if_held: form.EvenIfHeld = False,
     keep_rejected: form.KeepRejected = False,
     keep_versions: form.Versions = 5,
-) -> Release:
+) -> State[Release]:
     """Turns a commit into servers: bake, test that image, migrate, launch, gate, retire the old.
 
     The serving fleet is not touched before the new one has proved itself. Whatever fails is
@@ -98,4 +98,4 @@ def release(
             image = choice.image or bake_and_test(run, turn, job)
             migrate_once(run, turn, job, choice, image)
             serve(run, undo, turn, image, found, current)
-    return run.release
+    return run.state

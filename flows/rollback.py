@@ -1,6 +1,6 @@
 """Rollback: back to an image that served before, without a build."""
 
-from prefect import flow
+from prefect import State, flow
 
 from spotkiln.bake.app import DEMO
 from spotkiln.bake.configuration import Configuration
@@ -30,7 +30,7 @@ def rollback(
     configuration: form.Settings = Configuration(),
     keep_versions: form.Versions = 5,
     take_turn: form.TakeTurn = False,
-) -> Release:
+) -> State[Release]:
     """Puts a released image into service again: no build, no test, the same gate.
 
     What serves is not touched before the old version has proved itself again. Afterwards the
@@ -68,4 +68,4 @@ def rollback(
         check_quotas(found, fleet, current, refuse=False)
         with run.undoing() as undo:
             serve(run, undo, turn, image, found, current)
-    return run.release
+    return run.state

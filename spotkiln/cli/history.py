@@ -62,7 +62,7 @@ def past(found: Run, result: Result | None) -> Past:
         return made
     return made.model_copy(
         update={
-            "outcome": result.outcome.replace("_", " "),
+            "outcome": result.outcome.words,
             "commit": result.commit,
             "image": result.image,
             "cause": result.cause,

@@ -76,6 +76,12 @@ class Outcome(StrEnum):
     ROLLED_BACK = "rolled_back"
     FAILED = "failed"
     DECLINED = "declined"
+    CANCELLED = "cancelled"
+
+    @property
+    def words(self) -> str:
+        """As people read it."""
+        return self.value.replace("_", " ")
 
 
 class Fate(StrEnum):

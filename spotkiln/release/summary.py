@@ -93,6 +93,12 @@ def ending(book: Book, error: BaseException) -> tuple[Happening, ...]:
         return (Ended(outcome=error.outcome, cause=error.why),)
     if isinstance(error, GaveWay):
         return (Ended(outcome=Outcome.SUPERSEDED, cause=str(error)),)
+    if not isinstance(error, Exception):
+        # The process was told to end: the error's name is Prefect's or Python's, and no cause.
+        outcome = _outcome_of_failure(book)
+        if outcome is not Outcome.RELEASED:
+            outcome = Outcome.CANCELLED
+        return (Ended(outcome=outcome, cause="the run was cancelled, or its host told it to end"),)
     said = error.message if isinstance(error, VerdictError) else str(error)
     text = said or type(error).__name__
     cause = text if isinstance(error, SpotkilnError) else f"{type(error).__name__}: {text}"

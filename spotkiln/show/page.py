@@ -22,6 +22,7 @@ HEADLINE = {
     Outcome.ROLLED_BACK: "rolled back: what served before serves on",
     Outcome.FAILED: "failed before any server was asked for",
     Outcome.DECLINED: "declined: nothing was changed",
+    Outcome.CANCELLED: "cancelled: what it made goes back, and what served serves on",
 }
 
 

@@ -16,7 +16,7 @@ def row(release: Release) -> dict[str, Any]:
         "ref": harmless(release.ref),
         "commit": release.commit[:12],
         "trigger": harmless(str(release.trigger)),
-        "outcome": str(release.outcome),
+        "outcome": release.outcome.words,
         "seconds": round(release.seconds, 1),
         "usd_per_hour": release.cost.per_hour if release.cost else None,
         "page": f"[{release.run[:8]}]({release.url})" if release.url else release.run,

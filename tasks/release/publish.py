@@ -35,7 +35,7 @@ def publish(release: Release) -> None:
     create_markdown_artifact(
         key=f"release-{release.id}",
         markdown=release_page(release),
-        description=f"{release.app} {harmless(release.ref)}: {release.outcome}",
+        description=f"{release.app} {harmless(release.ref)}: {release.outcome.words}",
     )
     rows = with_release(ask(table, f"releases-{release.app}"), release)
     create_table_artifact(

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
+from prefect import State
 from prefect.exceptions import Pause
 from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
 
 from spotkiln.aws.keep.ledger import read_back, read_ledger
 from spotkiln.aws.keep.versions import list_versions
 from spotkiln.aws.session import connect
-from spotkiln.errors import EndsEarly, GaveWay, ImageRejected
+from spotkiln.errors import EndsEarly, GaveWay, ImageRejected, LeftBehind, SpotkilnError
 from spotkiln.prefect_api.run import page_of
 from spotkiln.release import summary as told
 from spotkiln.release.book import (
@@ -31,7 +33,7 @@ from spotkiln.release.book import (
     VersionTaken,
 )
 from spotkiln.release.ledger import REQUESTED, require_nothing_left
-from spotkiln.release.release import LedgerEntry, Release, ReleaseSpec, Timing
+from spotkiln.release.release import LedgerEntry, Outcome, Release, ReleaseSpec, Timing
 from spotkiln.release.trigger import run_name
 from spotkiln.start.run import Source
 from spotkiln.tasks.events import announce
@@ -67,6 +69,7 @@ class ReleaseRun:
         self.folder: Path = run_folder(self.id)
         self._held = ExitStack()
         self._published: Release | None = None
+        self._error: SpotkilnError | None = None
 
     @property
     def id(self) -> str:
@@ -84,6 +87,17 @@ class ReleaseRun:
     def release(self) -> Release:
         """As it was published; before that, as it is known so far."""
         return self._published or told.summary(self.book, datetime.now(UTC))
+
+    @property
+    def state(self) -> "State[Release]":
+        """What the run has come to, under the name of the release's outcome; the message says
+        why."""
+        release = self.release
+        message = release.cause or str(self._error or "") or None
+        if self._error is None:
+            return Completed(name=release.outcome.words.capitalize(), message=message, data=release)
+        name = release.outcome if release.outcome is Outcome.ROLLED_BACK else Outcome.FAILED
+        return Failed(name=name.words.capitalize(), message=message, data=self._error)
 
     def note(self, happening: Happening) -> None:
         """Write into the book."""
@@ -156,7 +170,7 @@ class ReleaseRun:
             return
         require_nothing_left(self.id, ledger)
         cause = f": {release.cause}" if release.cause else ""
-        say(f"{release.app} {release.ref}: {release.outcome}{cause}")
+        say(f"{release.app} {release.ref}: {release.outcome.words}{cause}")
 
     def _read_ledger(self, patience_seconds: float) -> tuple[LedgerEntry, ...]:
         """A ledger that cannot be read is no reason to fail."""
@@ -185,6 +199,10 @@ class ReleaseRun:
             found = list_versions(connect(infra.region), self.spec.app.name, infra.target_group)
             self.note(VersionsSeen(versions=tuple(found)))
 
+    def fail(self, error: SpotkilnError) -> None:
+        """The run has failed with it."""
+        self._error = error
+
     def leave(self) -> None:
         """Give back what was held; the folder goes."""
         self._held.close()
@@ -210,11 +228,8 @@ def _tell(release: Release) -> None:
 def recorded(spec: ReleaseSpec) -> Iterator[ReleaseRun]:
     """A release's run. What its book tells is published whatever happens.
 
-    A block that ends early, or gives way to another release, ends well: then the code after the
-    block goes on.
-
-    Raises:
-        LeftBehind: the release succeeded, but something it created is unaccounted for.
+    A block that ends early, gives way to another release or fails with an error of ours goes on
+    behind the block: `state` is what the flow returns.
     """
     run = ReleaseRun(spec)
     try:
@@ -222,14 +237,19 @@ def recorded(spec: ReleaseSpec) -> Iterator[ReleaseRun]:
             yield run
         except (EndsEarly, GaveWay) as early:
             run.note_ending(early)
+        run.end()
     except Pause:
         # The run is suspended until it is answered: it has neither failed nor ended.
         raise
+    except LeftBehind as error:
+        run.fail(error)
+    except SpotkilnError as error:
+        run.note_ending(error)
+        run.end(error)
+        run.fail(error)
     except BaseException as error:
         run.note_ending(error)
         run.end(error)
         raise
-    else:
-        run.end()
     finally:
         run.leave()

@@ -130,7 +130,7 @@ class PrefectUI:
     def follow(self, end: str) -> None:
         """Until it has ended, without a click: the page follows by itself."""
         expect(self.state).to_have_text(
-            re.compile("Completed|Failed|Crashed|Cancelled"), timeout=RUN_MS
+            re.compile("Released|Declined|Completed|Failed|Crashed|Cancelled"), timeout=RUN_MS
         )
         expect(self.state).to_have_text(end)
 

@@ -29,7 +29,7 @@ def test_green(ui: PrefectUI, world: World, serving: Truth, picture: Picture) ->
     ui.submit()
     # What was left alone stays open, for the application's own files to say.
     assert asked_for(ui, world)["app"].keys() <= {"name", "repository", "ref", "folder"}
-    ui.follow("Completed")
+    ui.follow("Released")
     commit = commit_of(world, "v2")
     expect(ui.page.locator("header")).to_contain_text(f"{APPLICATION} {commit[:7]} ui")
     tasks = ui.tasks()
@@ -115,7 +115,7 @@ def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, pictur
     ui.entry("Comment").fill("Looks good")
     picture("approval")
     ui.answer()
-    ui.follow("Completed")
+    ui.follow("Released")
     assert world.settled().commit == commit_of(world, "v2")
     shown = ui.open_artifact(f"release-{APPLICATION}-")
     expect(shown).to_contain_text("approved by Ada: Looks good")
@@ -127,7 +127,7 @@ def test_one_that_is_rejected(ui: PrefectUI, world: World, serving: Truth) -> No
     ui.entry("Who").fill("Bob")
     ui.entry("Comment").fill("not on a Friday")
     ui.answer()
-    ui.follow("Completed")
+    ui.follow("Declined")
     assert world.settled() == serving
     shown = ui.open_artifact(f"release-{APPLICATION}-")
     assert headings(shown)[0] == f"{APPLICATION}: declined: nothing was changed"

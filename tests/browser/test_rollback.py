@@ -16,7 +16,7 @@ def test_one_click(ui: PrefectUI, world: World, replaced: Truth, picture: Pictur
 
     ui.open_deployment("rollback")
     ui.quick_run()
-    ui.follow("Completed")
+    ui.follow("Released")
     tasks = ui.tasks()
     assert tasks["4 launch: health gate"] == "Completed"
     assert not [name for name in tasks if "bake" in name]

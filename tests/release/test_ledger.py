@@ -68,6 +68,6 @@ def test_a_ledger_that_cannot_be_read_turns_nothing_red_and_hides_nothing(world:
     assert "ImageRejected" in failed["error"]
     told = page(world, "release-")
     assert "## Ledger: could not be read" in told
-    assert last_row(world)["outcome"] == "rolled_back"
+    assert last_row(world)["outcome"] == "rolled back"
     world.box.clear_faults()
     assert world.settled().problems() == []

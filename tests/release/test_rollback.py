@@ -110,7 +110,7 @@ def test_a_version_that_is_sick_by_now_stays_as_suspect_and_what_serves_serves_o
     assert truth.problems() == []
     assert truth.fleet == new["fleet"]
     row = last_row(world)
-    assert (row["outcome"], row["image"]) == ("rolled_back", old["image"])
+    assert (row["outcome"], row["image"]) == ("rolled back", old["image"])
     assert {one["ImageId"] for one in world.account.released_images()} == versions
     marks = tags(world, old["image"])
     assert marks["spotkiln:state"] == "tested"

@@ -40,7 +40,7 @@ def test_a_sick_release_is_rolled_back_with_evidence(world: World, serving: str)
     assert "500" in failed["error"]
     untouched(world, serving)
     row = last_row(world)
-    assert row["outcome"] == "rolled_back"
+    assert row["outcome"] == "rolled back"
     evidence = page(world, "evidence-")
     assert "Target.ResponseCodeMismatch" in evidence
     assert "instanceChange launched" in evidence

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from prefect import State
 
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.reuse import Reuse
@@ -29,6 +30,11 @@ from tests.unit.release.test_plan import plan
 IMAGE = nouns.image("ami-9")
 NEEDED = Reuse(image=None, why="the source differs")
 FOUND = Reuse(image=IMAGE, why="the same recipe")
+
+
+def result_of(state: State[Release]) -> Release:
+    """What a flow that ended so has returned; raises what it has failed with."""
+    return state.result(_sync=True)  # type: ignore[call-overload, no-any-return]
 
 
 class Turn:
@@ -108,10 +114,10 @@ class World:
 
     def release(self, **changes: Any) -> Release:
         given = {"app": nouns.app(), "build": BuildSettings(), **changes}
-        return release_flow.release.fn(**given)
+        return result_of(release_flow.release.fn(**given))
 
     def rollback(self) -> Release:
-        return rollback_flow.rollback.fn(app=nouns.app())
+        return result_of(rollback_flow.rollback.fn(app=nouns.app()))
 
     def fails(self, error: type[SpotkilnError], **changes: Any) -> Release:
         with pytest.raises(error):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import Pause
 
 from spotkiln.errors import (
@@ -24,6 +25,7 @@ from spotkiln.tasks.release import run as runs
 from spotkiln.tasks.release.run import ReleaseRun, recorded
 from tests.unit import nouns
 from tests.unit.release.books import NEW, VERSION
+from tests.unit.release.paths import result_of
 
 SPEC = ReleaseSpec(app=nouns.app())
 LOST = LedgerEntry(kind="instance", id="i-9", fate=Fate.LEFT_BEHIND)
@@ -81,6 +83,15 @@ def begin(run: ReleaseRun) -> None:
     run.begin(CommitTaken(source=nouns.source()))
 
 
+@contextmanager
+def failing(error: type[Exception], match: str | None = None) -> Iterator[ReleaseRun]:
+    """A run that fails with this error."""
+    with pytest.raises(error, match=match):
+        with recorded(SPEC) as run:
+            yield run
+        result_of(run.state)
+
+
 def test_a_release_that_went_well_is_published_with_its_ledger(outside: Outside) -> None:
     outside.ledger = (LedgerEntry(kind="image", id="ami-1", fate=Fate.KEPT),)
     with recorded(SPEC) as run:
@@ -101,7 +112,7 @@ def test_a_release_that_went_well_is_published_with_its_ledger(outside: Outside)
 def test_what_it_left_behind_turns_a_good_end_red(outside: Outside) -> None:
     outside.ledger = (LOST,)
     said = r"left behind: instance i-9; run reconcile"
-    with pytest.raises(LeftBehind, match=said), recorded(SPEC) as run:
+    with failing(LeftBehind, match=said) as run:
         begin(run)
         run.note(Ended(outcome=Outcome.RELEASED))
     assert [one.ledger for one in outside.published] == [(LOST,)]
@@ -109,7 +120,7 @@ def test_what_it_left_behind_turns_a_good_end_red(outside: Outside) -> None:
 
 def test_what_a_failed_one_left_behind_does_not_hide_the_failure(outside: Outside) -> None:
     outside.ledger = (LOST,)
-    with pytest.raises(CapacityError, match="no machines"), recorded(SPEC) as run:
+    with failing(CapacityError, match="no machines") as run:
         begin(run)
         raise CapacityError("no machines")
     (told,) = outside.published
@@ -119,11 +130,44 @@ def test_what_a_failed_one_left_behind_does_not_hide_the_failure(outside: Outsid
 
 
 def test_before_a_commit_is_known_there_is_nothing_to_read_back(outside: Outside) -> None:
-    with pytest.raises(KeyboardInterrupt), recorded(SPEC) as run:
+    with failing(CapacityError) as run:
         run.note(InfraFound(infra=nouns.infra()))
-        raise KeyboardInterrupt
+        raise CapacityError("none")
     assert outside.patience == []
     assert [one.outcome for one in outside.published] == ["failed"]
+
+
+def test_a_run_that_is_told_to_end_is_cancelled(outside: Outside) -> None:
+    with pytest.raises(KeyboardInterrupt), recorded(SPEC) as run:
+        begin(run)
+        raise KeyboardInterrupt
+    assert outside.announced[-1] == ("cancelled", False)
+    (told,) = outside.published
+    assert told.cause == "the run was cancelled, or its host told it to end"
+
+
+def test_how_it_ended_is_the_name_of_the_state(outside: Outside) -> None:
+    with recorded(SPEC) as run:
+        begin(run)
+        raise EndsEarly(Outcome.HELD, "a rollback left it")
+    assert (run.state.type, run.state.name) == (StateType.COMPLETED, "Held")
+    assert run.state.message == "a rollback left it"
+    with recorded(SPEC) as run:
+        raise CapacityError("no machines")
+    assert (run.state.type, run.state.name) == (StateType.FAILED, "Failed")
+    with recorded(SPEC) as run, run.timed("launch"):
+        run.note(FleetRequested(fleet=NEW))
+        raise GateFailed("it is sick", "Target.Timeout", "killed")
+    assert (run.state.type, run.state.name) == (StateType.FAILED, "Rolled back")
+    # Only the cause: what the application said is on the page.
+    assert run.state.message == "it is sick"
+
+
+def test_an_error_that_is_not_ours_is_told_as_it_is(outside: Outside) -> None:
+    with pytest.raises(KeyError), recorded(SPEC) as run:
+        begin(run)
+        raise KeyError("x")
+    assert [one.cause for one in outside.published] == ["KeyError: 'x'"]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +197,7 @@ def test_one_that_is_suspended_has_not_ended(outside: Outside) -> None:
 
 def test_after_a_verdict_on_the_image_the_versions_are_told(outside: Outside) -> None:
     for error, versions in ((ImageRejected("no", "x"), 1), (GateFailed("no", "x"), 0)):
-        with pytest.raises(GateFailed), recorded(SPEC) as run:
+        with failing(GateFailed) as run:
             begin(run)
             raise error
         assert len(outside.published[-1].versions) == versions
@@ -192,7 +236,7 @@ def test_what_is_held_is_given_back_last_of_all(outside: Outside) -> None:
 
 
 def test_times_tell_what_failed(outside: Outside) -> None:
-    with pytest.raises(CapacityError), recorded(SPEC) as run:
+    with failing(CapacityError) as run:
         with run.timed("look up"):
             pass
         with run.timed("launch"):
@@ -213,7 +257,7 @@ def test_what_is_undone_is_written_down(outside: Outside, monkeypatch: pytest.Mo
     made = Made(kind="image", id="ami-1", exists=True)
     monkeypatch.setattr(runs, "read_back", lambda *_: [made])
     noted: list[Key] = []
-    with pytest.raises(CapacityError), recorded(SPEC) as run:
+    with failing(CapacityError) as run:
         begin(run)
         with run.undoing() as undo:
             # What is there is noted before anything is undone.

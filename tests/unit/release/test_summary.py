@@ -195,7 +195,7 @@ def test_how_far_it_came_decides_what_a_failure_is_called(
         (BuildFailed("no such gem"), "no such gem"),
         # A stranger's message alone would not say what it is.
         (KeyError("x"), "KeyError: 'x'"),
-        (KeyboardInterrupt(), "KeyboardInterrupt: KeyboardInterrupt"),
+        (KeyboardInterrupt(), "the run was cancelled, or its host told it to end"),
     ],
 )
 def test_the_cause_in_words(error: BaseException, cause: str) -> None:
