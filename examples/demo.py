@@ -53,7 +53,7 @@ PLAN = [
     Expected("v2", "released", "", "released; v1's fleet drained, retired, verified gone"),
     Expected("v2", "unchanged", "", "unchanged, nothing built"),
     Expected("red", "failed", r"tests failed: \S+", "specs fail: the image is discarded"),
-    Expected("sick", "rolled_back", r"\b500\b", "/up answers 500, but only in production"),
+    Expected("sick", "rolled back", r"\b500\b", "/up answers 500, but only in production"),
 ]
 
 

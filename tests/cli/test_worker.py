@@ -36,8 +36,11 @@ def until(look: Callable[[], bool], seconds: float, what: object) -> None:
 
 def programs_of(worker: "subprocess.Popen[bytes]") -> list[str]:
     """The Python modules that its processes run."""
-    pids = descendants(worker.pid)
-    commands = [Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in pids]
+    commands = []
+    for pid in descendants(worker.pid):
+        # One may have ended since they were listed.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            commands.append(Path(f"/proc/{pid}/cmdline").read_text().split("\0"))
     return [command[command.index("-m") + 1] for command in commands if "-m" in command]
 
 

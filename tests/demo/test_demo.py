@@ -68,7 +68,7 @@ def as_promised(report: dict[str, Any]) -> None:
         ("v2", "released"),
         ("v2", "unchanged"),
         ("red", "failed"),
-        ("sick", "rolled_back"),
+        ("sick", "rolled back"),
     ]
     v1, v2, again, red, sick = report["releases"]
     assert v1["image"] != v2["image"] == again["image"]
