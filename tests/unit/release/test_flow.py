@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
 from spotkiln.flows.release import release
 from spotkiln.release.release import Approval
@@ -20,7 +21,15 @@ SCHEMA = parameter_schema(release).model_dump()
 MODELS = {name: one for name, one in SCHEMA["definitions"].items() if one["type"] == "object"}
 CLASSES: dict[str, type[BaseModel]] = {
     one.__name__: one
-    for one in (AppSpec, Approval, FleetSpec, InfraNames, BuildSettings, GatePolicy)
+    for one in (
+        AppSpec,
+        Approval,
+        FleetSpec,
+        InfraNames,
+        BuildSettings,
+        GatePolicy,
+        Configuration,
+    )
 }
 FIELDS = [(model, name) for model, one in MODELS.items() for name in one["properties"]]
 
