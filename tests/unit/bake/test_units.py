@@ -474,6 +474,7 @@ def test_a_timer_is_two_units(beside: Path) -> None:
     assert service["TimeoutStartSec"] == "120"
     assert service["ExecStart"].endswith(r'-c "bin/report \"$$DAY\" | bin/mail"')
     assert service["ExecCondition"] == ""
+    assert read(beside / f"{APP}-report.service")["Unit"]["StartLimitIntervalSec"] == "0"
     timer = read(beside / f"{APP}-report.timer")
     assert timer["Timer"]["OnCalendar"] == "Mon 06:30"
     assert timer["Install"]["WantedBy"] == "multi-user.target"
