@@ -145,8 +145,8 @@ def _others(seen: Seen) -> Iterator[Advice]:
     known = set(getattr(seen.app, "config", None) or ())
     if new := [one for one in seen.given if one not in known]:
         yield Advice(
-            why="its settings' file has them: a release should find out before it costs anything "
-            "that one is missing",
+            why="it is given these settings here: where one is missing, a release should find that "
+            "out before it costs anything",
             lines=f"config: {_listed(sorted(known | set(new)))}",
         )
     if seen.sick_without:

@@ -4,6 +4,8 @@
 set -uo pipefail
 
 readonly what=$1 app=$2 user=$3
+# What systemd says in a container, and nowhere else.
+readonly OWN_WORDS='Failed to configure loopback network device'
 
 # The units of the application, without those that only help it.
 units() {
@@ -44,7 +46,7 @@ for unit in $(units); do
     sed --quiet 's/.*exposure level for .*: *\([0-9.]*\) .*/\1/p')"
   journalctl --boot --quiet --no-pager --output=cat --unit="$unit" |
     grep --extended-regexp 'EROFS|EACCES|EPERM|Read-only file system|Permission denied|Operation not permitted' |
-    sort --unique | tail -n 20 | while IFS= read -r line; do
+    grep --invert-match "$OWN_WORDS" | sort --unique | tail -n 20 | while IFS= read -r line; do
       printf 'denied\t%s\t%s\n' "$unit" "${line//$'\t'/ }"
     done
   journalctl --boot --quiet --no-pager --output=cat --unit="$unit" |
