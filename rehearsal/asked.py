@@ -44,13 +44,14 @@ class Asked(Noun):
 
 
 class Subject(Noun):
-    """The application: where it lies, how it is released, its settings and the services that it is
-    given."""
+    """The application: where it lies, how it is released, its settings, those of the machine that
+    tests, and the services that it is given."""
 
     place: Place
     settled: Settled
     kind: str
     settings: dict[str, str]
+    test_settings: dict[str, str]
     services: tuple[str, ...]
     base: BaseSpec
 
@@ -98,7 +99,8 @@ def read(asked: Asked) -> Subject:
         place=place,
         settled=settled,
         kind=inside.detected.kind,
-        settings=settings.read(asked.env_file, place.path),
+        settings=settings.read(asked.env_file, place.path / settings.FILE),
+        test_settings=settings.read(None, place.path / settings.TEST_FILE),
         services=tuple(dict.fromkeys(wanted)),
         base=line_for(inside.detected.kind, settled.app.test_services, asked.base),
     )

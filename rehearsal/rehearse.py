@@ -12,7 +12,7 @@ from rehearsal.asked import Asked, Kind, Subject
 from rehearsal.load import Plan
 from rehearsal.machine import Machines, NotThere
 from rehearsal.seen import End, Scene, Seen, most
-from rehearsal.settings import path_of, put
+from rehearsal.settings import TEST_PROFILE, path_for_tests, path_of, put
 from rehearsal.stage import Played, Stage, deploy, play, tell
 from rehearsal.traffic import Page, load
 from rehearsal.watch import Scales, Watch
@@ -35,11 +35,14 @@ def _parameters(subject: Subject, repository: Path, *, settings: bool) -> dict[s
     """Of both deployments; `settings`: whether the application has any."""
     folder = {"folder": subject.place.folder} if subject.place.folder else {}
     source = {"name": subject.name, "repository": str(repository), "ref": tree.BRANCH, **folder}
-    return {
-        "app": source,
-        "infra": {"target_group": subject.name, "base_image": f"{subject.base.name}*"},
-        **({"configuration": {"parameters": [path_of(subject.name)]}} if settings else {}),
-    }
+    infra = {"target_group": subject.name, "base_image": f"{subject.base.name}*"}
+    found: dict[str, Any] = {"app": source, "infra": infra}
+    if settings:
+        found["configuration"] = {"parameters": [path_of(subject.name)]}
+    if subject.test_settings:
+        found["test_configuration"] = {"parameters": [path_for_tests(subject.name)]}
+        infra["test_instance_profile"] = TEST_PROFILE
+    return found
 
 
 def _under_load(stage: Stage, repository: Path, folder: str) -> Scenes:
@@ -92,7 +95,8 @@ def rehearse(asked: Asked, subject: Subject, home: Path, say: Say) -> tuple[Seen
         given = {key: value for one in running for key, value in one.settings.items()}
         given |= subject.settings
         stage = Stage(world, app, real, say, Machines(world.box), running)
-        put(world.box, app.name, given)
+        put(world.box, path_of(app.name), given)
+        put(world.box, path_for_tests(app.name), subject.test_settings)
         deploy(stage, _parameters(subject, repository, settings=bool(given)))
         say(f"ready after {time.monotonic() - start:.0f} s")
         pages, at_rest, under_load = _perform(stack, stage, asked, subject, repository, home)
@@ -114,7 +118,7 @@ def rehearse(asked: Asked, subject: Subject, home: Path, say: Say) -> tuple[Seen
             not_real="" if real else NOT_REAL,
         )
         say("cleaning up ...")
-    hidden = [*given.values(), *(one.password for one in running)]
+    hidden = [*given.values(), *subject.test_settings.values(), *(one.password for one in running)]
     return seen, hidden
 
 

@@ -10,8 +10,11 @@ from rehearsal.account import client
 from sandbox.client import Sandbox
 from spotkiln.errors import InputError
 
-# Where it is looked for if no other is named.
-FILE = Path(".spotkiln/rehearsal.env")
+# Where they are looked for if no other file is named: its servers', and those of the machine that
+# tests.
+FILE, TEST_FILE = Path(".spotkiln/rehearsal.env"), Path(".spotkiln/test.env")
+# Of the sandbox's roles, what may read the second.
+TEST_PROFILE = "image-test"
 # Of a standard parameter's value.
 MOST_BYTES = 4096
 LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
@@ -33,11 +36,16 @@ def path_of(app: str) -> str:
     return f"/{app}/production/"
 
 
-def put(box: Sandbox, app: str, values: Mapping[str, str]) -> None:
+def path_for_tests(app: str) -> str:
+    return f"/{app}/test/"
+
+
+def put(box: Sandbox, path: str, values: Mapping[str, str]) -> None:
     """Into the sandbox's Parameter Store, each as a secret."""
     ssm = client(box, "ssm")
     for name, value in values.items():
-        ssm.put_parameter(Name=path_of(app) + name, Value=value, Type="SecureString")
+        # The sandbox has parameters of its own for the demo's application.
+        ssm.put_parameter(Name=path + name, Value=value, Type="SecureString", Overwrite=True)
 
 
 def parse(text: str, called: str) -> dict[str, str]:
@@ -65,13 +73,13 @@ def parse(text: str, called: str) -> dict[str, str]:
     return found
 
 
-def read(file: Path | None, folder: Path) -> dict[str, str]:
+def read(file: Path | None, usual: Path) -> dict[str, str]:
     """What the file says; `None`: the usual one, if it is there.
 
     Raises:
         InputError: it cannot be read, or is no such file.
     """
-    where = file or folder / FILE
+    where = file or usual
     if file is None and not where.is_file():
         return {}
     try:

@@ -32,6 +32,7 @@ def application(
     (folder / ".sandbox.json").write_text(behaviour)
     (folder / ".spotkiln").mkdir()
     (folder / ".spotkiln" / "rehearsal.env").write_text(f"GREETING={SECRET}\n")
+    (folder / ".spotkiln" / "test.env").write_text(f"GREETING={SECRET}-of-the-tests\n")
     for arguments in (
         ["init", "--quiet"],
         ["add", "--all"],

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.settings import parse, read
+from rehearsal.settings import FILE, parse, read
 from spotkiln.errors import InputError
 
 
@@ -41,9 +41,9 @@ def test_a_value_longer_than_a_parameter_may_be_is_refused() -> None:
 
 
 def test_the_usual_file_need_not_be_there_but_one_that_was_named(tmp_path: Path) -> None:
-    assert read(None, tmp_path) == {}
+    assert read(None, tmp_path / FILE) == {}
     with pytest.raises(InputError, match=r"none\.env"):
-        read(tmp_path / "none.env", tmp_path)
+        read(tmp_path / "none.env", tmp_path / FILE)
     (tmp_path / ".spotkiln").mkdir()
     (tmp_path / ".spotkiln" / "rehearsal.env").write_text("A=1\n")
-    assert read(None, tmp_path) == {"A": "1"}
+    assert read(None, tmp_path / FILE) == {"A": "1"}
