@@ -149,13 +149,12 @@ def kill_worker(stage: Stage) -> Played:
         raise Skipped(NOT_REAL)
     if not getattr(stage.app, "processes", None):
         raise Skipped("it has no processes beside the web process")
-    serving = stage.targets.healthy()
-    if not serving:
-        raise Failed("no server is healthy")
-    found = workers(stage.look(serving[0]), stage.app.name)
-    if not found:
-        raise Failed(f"none of its processes is active on {serving[0]}")
-    told = [f"{unit} was back after {_kill(stage, serving[0], unit):.1f} s" for unit in found]
+    beside = {one: workers(stage.look(one), stage.app.name) for one in stage.targets.healthy()}
+    # What runs once runs on one of them.
+    server = max(beside, key=lambda one: len(beside[one]), default="")
+    if not server or not beside[server]:
+        raise Failed("none of its processes is active on any healthy server")
+    told = [f"{unit} was back after {_kill(stage, server, unit):.1f} s" for unit in beside[server]]
     return Played("; ".join(told))
 
 
