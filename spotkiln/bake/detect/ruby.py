@@ -123,7 +123,7 @@ def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
     ]
     assets = next(filter(None, map(gems.has, ("sprockets-rails", "propshaft", "sprockets"))), "")
     # Rails itself brings sprockets-rails until 6.1, and a lock names all.
-    if assets or not gems.lock:
+    if assets or (not gems.lock and gems.version("rails") < (7,)):
         build.append("bundle exec rails assets:precompile")
     notes.say("build", " && ".join(build), ", ".join(filter(None, (installed, assets))))
     setup = f"bundle config unset --local without && {_bundle(gems)}"

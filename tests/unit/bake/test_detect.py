@@ -246,6 +246,23 @@ def test_rails_without_a_database_and_without_assets() -> None:
     assert values(found)["start"] == "bundle exec puma --bind tcp://0.0.0.0:$PORT"
 
 
+@pytest.mark.parametrize(
+    ("gemfile", "compiled"),
+    [
+        ('gem "rails", "~> 6.1.7"', True),
+        ('gem "rails", "~> 7.2.2"', False),
+        ('gem "rails", "~> 7.2.2"\ngem "propshaft"', True),
+        ('gem "rails"', True),
+    ],
+)
+def test_without_a_lock_rails_has_assets_that_it_brings_or_names(
+    gemfile: str, *, compiled: bool
+) -> None:
+    """Since 7.0 it may be generated without, and then knows no assets:precompile."""
+    build = values(told(Gemfile=gemfile))["build"]
+    assert ("assets:precompile" in build) == compiled
+
+
 def test_the_example_on_the_gems_of_its_base_image() -> None:
     """A Gemfile without a lock."""
     folder = ROOT / "examples" / "demo-web-app"
