@@ -18,7 +18,8 @@ CURRENT = "AWSCURRENT"
 
 
 @lru_cache(maxsize=8)
-def _client(aws: Aws, service: Literal["ssm", "secretsmanager"]) -> Any:
+def client(aws: Aws, service: Literal["ssm", "secretsmanager"]) -> Any:
+    """Made when it is needed, for it is large."""
     config = Config(
         region_name=aws.region,
         retries={"mode": "standard", "total_max_attempts": 6},
@@ -34,7 +35,7 @@ def _described(aws: Aws, path: str, option: str) -> list[dict[str, Any]]:
     """Source: SSM DescribeParameters, all pages."""
     wanted = [{"Key": "Path", "Option": option, "Values": [path.rstrip("/")]}]
     with aws_errors(f"parameters below {path}"):
-        pages = _client(aws, "ssm").get_paginator("describe_parameters")
+        pages = client(aws, "ssm").get_paginator("describe_parameters")
         return [
             one for page in pages.paginate(ParameterFilters=wanted) for one in page["Parameters"]
         ]
@@ -72,7 +73,7 @@ def secret(aws: Aws, name: str) -> Stored:
         InputError: it is not there, has no value, or is about to be deleted.
     """
     try:
-        found = _client(aws, "secretsmanager").describe_secret(SecretId=name)
+        found = client(aws, "secretsmanager").describe_secret(SecretId=name)
     except ClientError as error:
         if is_not_found(error):
             raise InputError(

@@ -2,27 +2,23 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from spotkiln.aws.bake.configuration import client
 from spotkiln.aws.errors import AwsMissing, aws_errors
 from spotkiln.aws.session import Aws
 from spotkiln.bake.secrets import Kind, Place, require_usable
 from spotkiln.errors import InputError, PermissionDenied
 
 
-def _client(aws: Aws, service: Any) -> Any:
-    return aws.session.client(service, config=aws.ec2.meta.config)
-
-
 def _parameter(aws: Aws, place: Place) -> str:
     with aws_errors(f"parameter {place.name}"):
-        answer = _client(aws, "ssm").get_parameter(Name=place.name, WithDecryption=True)
+        answer = client(aws, "ssm").get_parameter(Name=place.name, WithDecryption=True)
     return str(answer["Parameter"]["Value"])
 
 
 def _secret(aws: Aws, place: Place) -> str:
     with aws_errors(f"secret {place.name}"):
-        answer = _client(aws, "secretsmanager").get_secret_value(SecretId=place.name)
+        answer = client(aws, "secretsmanager").get_secret_value(SecretId=place.name)
     text = answer.get("SecretString", "")
     if not place.key:
         return str(text)
