@@ -5,7 +5,7 @@ from prefect import State, flow
 from spotkiln.bake.app import DEMO
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
-from spotkiln.keep.versions import PREVIOUS
+from spotkiln.keep.versions import CURRENT, PREVIOUS
 from spotkiln.release.release import Release, ReleaseSpec
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
@@ -40,7 +40,8 @@ def rollback(
     Args:
         app: What to go back with.
         version: An image's id, a commit or the beginning of one, or `previous` (or nothing):
-            what served this target group before, and no rollback has left.
+            what served this target group before, and no rollback has left. `current`: what serves,
+            once more on new servers, which read their configuration anew.
         fleet: How many servers, of which kind.
         infra: Names to look up; each must match exactly one thing.
         gate: When the new fleet counts as proved.
@@ -51,7 +52,7 @@ def rollback(
     """
     spec = ReleaseSpec(
         app=app, infra=infra, fleet=fleet, gate=gate, configuration=configuration,
-        keep_versions=keep_versions,
+        keep_versions=keep_versions, force=version == CURRENT,
     )  # fmt: skip
     with recorded(spec) as run:
         with run.timed("look up"):

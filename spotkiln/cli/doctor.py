@@ -6,8 +6,10 @@ from functools import partial
 from rich.table import Table
 
 from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.bake.configuration import find_configuration
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws, connect, resolve_region
+from spotkiln.bake.configuration import in_words, require_names, require_profile
 from spotkiln.bake.infra import check_fit
 from spotkiln.bake.packer import find_packer
 from spotkiln.cli.deployment import listing, settings
@@ -131,7 +133,19 @@ def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
         probes["instance profile"] = lambda: aws_infra.instance_profile(aws, names.instance_profile)
     if names.key_pair:
         probes["key pair"] = lambda: aws_infra.key_pair(aws, names.key_pair)
+    if spec.configuration.asked or spec.app.config:
+        probes["configuration"] = lambda: configuration(aws, spec)
     return [check(about, name, probe) for name, probe in probes.items()]
+
+
+def configuration(aws: Aws, spec: ReleaseSpec) -> str:
+    """Which settings are there. What a commit's own spotkiln.yaml needs is not known here."""
+    required = spec.app.config or ()
+    require_profile(spec.configuration, spec.infra.instance_profile)
+    known = find_configuration(aws, spec.configuration)
+    require_names(required, known)
+    words = in_words(known, required)
+    return "; ".join([*words, "`spotkiln plan` compares it with `config` of the commit"])
 
 
 def _whole(aws: Aws, spec: ReleaseSpec) -> str:

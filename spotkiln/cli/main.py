@@ -29,6 +29,7 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
     RELEASE: (
         releasing.release,
         releasing.rollback,
+        releasing.restart,
         releasing.approve,
         releasing.reject,
         releasing.follow,

@@ -9,6 +9,7 @@ from spotkiln.aws.bake.look_up import look_up_infra
 from spotkiln.aws.release.plan import plan_release
 from spotkiln.aws.session import connect
 from spotkiln.bake.checkout import check_out
+from spotkiln.bake.configuration import require_names
 from spotkiln.bake.variables import recipe_of
 from spotkiln.poll import RealClock
 from spotkiln.release.job import Job
@@ -29,6 +30,7 @@ def look(spec: ReleaseSpec) -> Plan:
     infra = look_up_infra(spec, None, _say)
     with tempfile.TemporaryDirectory(prefix="spotkiln-plan-") as folder:
         source = check_out(spec.app, infra.target_group, Path(folder) / "source", _say)
+        require_names(source.app.config, infra.configuration)
         job = Job(
             release=f"{spec.app.name}-{uuid4().hex[:12]}",
             spec=spec,

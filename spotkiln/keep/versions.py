@@ -10,6 +10,8 @@ from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet
 
 PREVIOUS = "previous"
+# What serves: the same image once more, on new servers.
+CURRENT = "current"
 # Git's own least abbreviation.
 SHORTEST = 4
 
@@ -54,6 +56,11 @@ class WayBack(Noun):
     held: tuple[str, ...] = ()
     migrations: Between | None = None
 
+    @property
+    def restarts(self) -> bool:
+        """Whether it is what serves already: nothing is gone back to."""
+        return self.version.serving
+
 
 def listing(images: Iterable[Image], group: str, current: Fleet | None) -> list[Version]:
     """A target group's versions among an application's images, the one released last first.
@@ -93,8 +100,9 @@ _PROVED = {ImageState.TESTED, ImageState.REJECTED}
 
 
 def choose(versions: list[Version], wanted: str, app: str) -> Version:
-    """The version that is meant by `wanted`: an image's id, a commit or the beginning of one, or
-    `previous` (or nothing), which is the version released last before the one that serves.
+    """The version that is meant by `wanted`: an image's id, a commit or the beginning of one,
+    `current`, which is the one that serves, or `previous` (or nothing), which is the version
+    released last before that.
 
     If a commit has several images, the one released last is taken; but one that is not suspect, if
     there is one. `previous` is never a version that a rollback left: a second rollback goes further
@@ -106,14 +114,16 @@ def choose(versions: list[Version], wanted: str, app: str) -> Version:
     """
     if wanted in {"", PREVIOUS}:
         return _previous(versions, app)
+    if wanted == CURRENT:
+        return _serving(versions, app)
     if wanted.startswith("ami-"):
         found = [one for one in versions if one.image == wanted]
     elif len(wanted) >= SHORTEST:
         found = [one for one in versions if one.commit.startswith(wanted.lower())]
     else:
         raise InputError(
-            f"expected an image's id, at least {SHORTEST} characters of a commit or "
-            f"{PREVIOUS!r}, got {wanted!r}; {_known(versions)}"
+            f"expected an image's id, at least {SHORTEST} characters of a commit, {PREVIOUS!r} or "
+            f"{CURRENT!r}, got {wanted!r}; {_known(versions)}"
         )
     if not found:
         raise InputError(f"{app} has no version {wanted!r}; {_known(versions)}")
@@ -129,6 +139,13 @@ def _previous(versions: list[Version], app: str) -> Version:
         forth = "; what a rollback left is taken only by its name" if others else ""
         raise InputError(f"{app} has no earlier version to go back to{forth}; {_known(versions)}")
     return _sound(found)
+
+
+def _serving(versions: list[Version], app: str) -> Version:
+    found = next((one for one in versions if one.serving), None)
+    if found is None:
+        raise InputError(f"nothing of {app} serves that could be restarted; {_known(versions)}")
+    return found
 
 
 def _sound(found: list[Version]) -> Version:

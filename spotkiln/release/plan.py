@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from spotkiln.bake import configuration
 from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.source import Source
@@ -28,6 +29,7 @@ class Plan(Noun):
     servers run side by side, as if the old ones were of the same types.
 
     In words for people: `launch` is what EC2 is asked for, `foreign` what serves and is not ours,
+    `configuration` which settings are there, by name,
     `quotas` where the account may have no room, `held` why a release would do nothing after a
     rollback, `database` whether it would be migrated.
     """
@@ -47,6 +49,7 @@ class Plan(Noun):
     database: str = ""
     launch: str
     foreign: tuple[str, ...] = ()
+    configuration: tuple[str, ...] = ()
     held: str = ""
     quotas: tuple[str, ...] = ()
     serving: Fleet | None = None
@@ -109,6 +112,7 @@ def make_plan(
         database=str(migration),
         quotas=tuple(quotas),
         foreign=tuple(in_words(foreign, adopt=infra.adopt)),
+        configuration=tuple(configuration.in_words(infra.configuration, source.app.config)),
         held="" if spec.even_if_held else reason(serving[0] if serving else None, source.commit),
         serving=serving[0] if serving else None,
         retire=old,
@@ -128,6 +132,7 @@ def what_would_change(plan: Plan) -> list[str]:
         f"image: {'reuse ' + plan.image if plan.image else 'bake and test anew'}: {plan.why}",
     ]
     lines += [f"not ours: {line}" for line in plan.foreign]
+    lines += [f"configuration: {line}" for line in plan.configuration]
     if plan.held:
         return [*lines, f"nothing would be done: {plan.held}"]
     if plan.unchanged:

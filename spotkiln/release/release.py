@@ -116,6 +116,7 @@ class Release(Noun):
     `settings` are the commit's, each with where it comes from; `needs` is what they want of the
     base image.
     `back_to` is set if it was a rollback: when that version had been released, in UTC.
+    `restarted`: that version was the one that served already.
     `last_lines` are what the application said itself where it failed.
     `database` says whether it was migrated, and by what.
     `versions` are what the target group can go back to at the end.
@@ -148,6 +149,7 @@ class Release(Noun):
     settings: tuple[Setting, ...] = ()
     needs: tuple[str, ...] = ()
     back_to: str = ""
+    restarted: bool = False
     tests: TestReport | None = None
     database: str = ""
     fleet: Fleet | None = None

@@ -41,6 +41,13 @@ def ref(book: Book) -> str:
     return book.commit[:12] if book.way_back else book.heading.spec.app.ref
 
 
+def way(book: Book) -> str:
+    """How a run's name tells of it, if it is not simply a release."""
+    if book.way_back is None:
+        return ""
+    return "restart of" if book.way_back.restarts else "back to"
+
+
 def name_of_image(book: Book) -> str:
     """The name that the release chose for the image it bakes."""
     return image_name(book.heading.spec.app.name, book.commit, book.heading.id)
@@ -177,6 +184,7 @@ def summary(book: Book, now: datetime) -> Release:
         settings=book.source.settings if book.source else (),
         needs=book.source.needs if book.source else (),
         back_to=f"{way.version.released:%Y-%m-%d %H:%M:%S} UTC" if way else "",
+        restarted=way is not None and way.restarts,
         tests=tests.report if tests else None,
         database=database(book),
         fleet=book.fleet,

@@ -64,6 +64,6 @@ def trigger_of(
     return Trigger(kind="api" if deployed else "script", by=by)
 
 
-def run_name(app: str, commit: str, trigger: Trigger, *, back: bool = False) -> str:
+def run_name(app: str, commit: str, trigger: Trigger, *, how: str = "") -> str:
     """The name of a run that releases this commit: `shop 3f2a91c push`."""
-    return f"{app} {'back to ' if back else ''}{commit[:7]} {trigger.kind}"
+    return " ".join(filter(None, (app, how, commit[:7], trigger.kind)))

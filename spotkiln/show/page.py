@@ -32,7 +32,8 @@ HELD = "not released again until a newer commit is, or somebody lifts it by `spo
 
 def release_page(release: Release) -> str:
     """One release at a glance: what was made, kept, destroyed, and where the time went."""
-    what = f"rollback to {release.commit[:12]}: " if release.back_to else ""
+    way = "restart of" if release.restarted else "rollback to"
+    what = f"{way} {release.commit[:12]}: " if release.back_to else ""
     parts = [f"# {release.app}: {what}{HEADLINE[release.outcome]}"]
     if release.cause:
         parts.append(fenced(release.cause))
@@ -145,6 +146,8 @@ def _image_facts(release: Release, image: Image) -> list[tuple[str, str]]:
     how = f"reused: {plain(release.reused)}" if release.reused else "baked by this release"
     if release.back_to:
         how = f"a rollback to what was released {release.back_to}"
+        if release.restarted:
+            how = f"what served already, released {release.back_to}"
     facts = [("image", f"`{image.id}` {plain(image.name)}"), ("which is", how)]
     # An image that has just passed the gate is not suspected any more.
     if image.suspect and release.outcome is not Outcome.RELEASED:

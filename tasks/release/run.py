@@ -107,8 +107,7 @@ class ReleaseRun:
         """It is known now what is released: the run gets its name, and subscribers are told."""
         self.note(taken)
         book, heading = self.book, self.book.heading
-        back = book.way_back is not None
-        rename(run_name(self.spec.app.name, book.commit, heading.trigger, back=back))
+        rename(run_name(self.spec.app.name, book.commit, heading.trigger, how=told.way(book)))
         # A run that goes on after its approval was announced before.
         if book.last(Resumed) is None:
             announce(self.release, started=True)

@@ -63,10 +63,10 @@ def find_way_back(
     """
     versions, current, found = _look(aws, app, find_group(aws, target_group))
     version = choose(versions, wanted, app)
-    say(f"going back to {version}")
+    say(f"{'restarting with' if version.serving else 'going back to'} {version}")
     held = hold.after_rollback(current, versions, version)
     if held:
         say(f"held from then on, until a newer commit is released: {', '.join(held)}")
     image = _image(aws, version)
-    migrations = lie_between(found, current, image)
+    migrations = None if version.serving else lie_between(found, current, image)
     return WayBack(image=image, version=version, held=held, migrations=migrations)

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from spotkiln.bake.gitref import require_ref
 from spotkiln.cli.commands.options import Comment, Detailed, Follow, Verbose
 from spotkiln.cli.output import Exit, Json, show, tell, voice
-from spotkiln.keep.versions import PREVIOUS
+from spotkiln.keep.versions import CURRENT, PREVIOUS
 from spotkiln.start.deployment import NIGHTLY, RECONCILE, RELEASE, ROLLBACK
 
 
@@ -71,6 +71,27 @@ def rollback(
     run = runs.start(find(ROLLBACK, name), given)
     return _until_the_end(
         run, follow=follow, verbose=verbose, detailed=detailed_exit_code, as_json=as_json
+    )
+
+
+def restart(
+    name: str,
+    /,
+    *,
+    take_turn: Annotated[bool, Parameter(negative=())] = False,
+    follow: Follow = True,
+    verbose: Verbose = False,
+    as_json: Json = False,
+) -> int:
+    """Start a run of the deployment rollback/NAME that puts the image which serves onto new
+    servers, and follow it to its end.
+
+    They read their configuration anew, and take the place of the old ones through the same gate.
+    Nothing is baked. With --take-turn it does not wait for a release that has not launched its
+    servers yet: that one gives way.
+    """
+    return rollback(
+        name, CURRENT, take_turn=take_turn, follow=follow, verbose=verbose, as_json=as_json
     )
 
 

@@ -10,7 +10,10 @@ from moto import mock_aws
 from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
 from spotkiln.aws.session import Aws, connect
 from spotkiln.bake.configuration import Configuration, Known
+from spotkiln.cli.doctor import configuration
 from spotkiln.errors import InputError, PermissionDenied
+from spotkiln.release.release import ReleaseSpec
+from tests.unit import nouns
 
 VALUE = "hunter2-never-seen"
 PATH = "/shop/production/"
@@ -92,6 +95,18 @@ def test_all_that_is_not_there_is_told_at_once(aws: Aws) -> None:
         "secret empty has no value yet",
     ):
         assert words in str(refused.value)
+
+
+def test_doctor_tells_what_is_there_and_what_is_missing(aws: Aws) -> None:
+    asked: dict[str, Any] = {"configuration": Configuration(parameters=(PATH,))}
+    whole = ReleaseSpec(app=nouns.app(config=("A",)), **asked)
+    with pytest.raises(InputError, match="no parameter is below"):
+        configuration(aws, whole)
+    put(f"{PATH}B")
+    with pytest.raises(InputError, match="the application needs A "):
+        configuration(aws, whole)
+    put(f"{PATH}A")
+    assert configuration(aws, whole).startswith(f"{PATH}: A, B; `spotkiln plan`")
 
 
 def test_a_rollback_goes_on_where_nobody_may_look(

@@ -6,7 +6,7 @@ import pytest
 
 from spotkiln.bake.image import Image
 from spotkiln.errors import InputError
-from spotkiln.keep.versions import Version, choose, listing
+from spotkiln.keep.versions import CURRENT, Version, choose, listing
 from spotkiln.serve.fleet import Fleet
 from spotkiln.tags import PREFIX
 from tests.unit import nouns
@@ -127,7 +127,7 @@ def test_the_previous_one_when_nothing_serves() -> None:
     [
         ("ami-9", "blog has no version 'ami-9'; there are: ami-4 of commit"),
         ("ffff", "blog has no version 'ffff'; there are: ami-4 of commit"),
-        ("aaa", "at least 4 characters of a commit or 'previous', got 'aaa'"),
+        ("aaa", "at least 4 characters of a commit, 'previous' or 'current', got 'aaa'"),
     ],
 )
 def test_refused(wanted: str, said: str) -> None:
@@ -170,3 +170,10 @@ def test_none_to_go_back_to() -> None:
     only = known(image("ami-1", 9), now="ami-1")
     with pytest.raises(InputError, match="no earlier version to go back to; there are: ami-1"):
         choose(only, "", "blog")
+
+
+def test_current_is_what_serves_whatever_was_released_last() -> None:
+    found = known(image("ami-1", 9), image("ami-2", 11), now="ami-1")
+    assert choose(found, CURRENT, "shop").image == "ami-1"
+    with pytest.raises(InputError, match="nothing of shop serves that could be restarted; there"):
+        choose(known(image("ami-1", 9)), CURRENT, "shop")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from spotkiln import tags as t
+from spotkiln.bake.configuration import Configuration, Known, Stored
 from spotkiln.bake.reuse import Reuse
 from spotkiln.release.plan import Plan, doubled, make_plan, side_by_side, what_would_change
 from spotkiln.release.release import ReleaseSpec
@@ -67,6 +68,15 @@ def test_changes(unchanged: bool) -> None:
     assert ("retire: sfr-1 (2 instances)" in text) is not unchanged
     assert ("side by side: 15 s at least" in text) is not unchanged
     assert ("0.0200 to 0.0400 USD per hour" in text) is not unchanged
+
+
+def test_the_settings_that_are_there_are_named() -> None:
+    known = Known(
+        sources=Configuration(parameters=("/shop/",)),
+        parameters=(Stored(name="DATABASE_URL", version="1"),),
+    )
+    lines = what_would_change(plan(infra=nouns.infra(configuration=known)))
+    assert "configuration: /shop/: DATABASE_URL" in lines
 
 
 def test_the_first_release_retires_nothing() -> None:

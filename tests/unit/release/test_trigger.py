@@ -37,4 +37,6 @@ def test_tags_and_back() -> None:
 
 def test_names() -> None:
     assert run_name("shop", "3f2a91cdef01", Trigger(kind="push", by="x")) == "shop 3f2a91c push"
-    assert run_name("shop", "3f2a91cdef", Trigger(), back=True) == "shop back to 3f2a91c unknown"
+    assert (
+        run_name("shop", "3f2a91cdef", Trigger(), how="back to") == "shop back to 3f2a91c unknown"
+    )
