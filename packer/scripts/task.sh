@@ -3,7 +3,7 @@
 # follows what it says, and leaves output, journal.log and facts in SPOTKILN_REPORT. Runs as root.
 # Reads SPOTKILN_APP, SPOTKILN_SECONDS (how long the command may take), SPOTKILN_COMMAND (a file with
 # it, in bash) and SPOTKILN_REPORT. Exits with 0 however the command ends: facts has that, as
-# spotkiln/bake/errand.py reads it.
+# spotkiln/bake/errand.py reads it. Exits with 30 if the image has no unit for it.
 # Between the lines "task: it begins" and "task: it has ended" all that it prints is the command's.
 set -euo pipefail
 
@@ -13,7 +13,7 @@ readonly unit=$app-task.service run=/run/spotkiln/$app
 # What comes home of the output and of the journal: the end. What is shown: the beginning.
 readonly LOG_BYTES=$((8 * 1024 * 1024))
 # Whoever launched it ends it. If nobody does, it ends itself so long after the command's limit.
-readonly PATIENCE_SECONDS=1800
+readonly PATIENCE_SECONDS=1800 UNIT=30
 
 prepare() {
   rm -rf "$report"
@@ -80,8 +80,7 @@ bring_home() {
 
 prepare
 if ! systemctl cat "$unit" >/dev/null 2>&1; then
-  echo "task: this image has no unit $unit: an earlier version of Spotkiln has baked it"
-  exit 0
+  exit "$UNIT"
 fi
 mapfile -t before < <(needed)
 if ! systemctl start "${before[@]}"; then

@@ -22,7 +22,7 @@ properties, in sandbox seconds:
     body            what `GET /` answers                              a page with the revision
 
 Unknown keys are stored and returned: the stand-in for Packer reads `tests`, `packages`, and
-`task_status`, `task_output` and `task_seconds` of a machine for one command. A
+`task_status`, `task_output`, `task_seconds`, `task_unit` of a machine for one command. A
 property in a later rule replaces the same property of an earlier one.
 """
 

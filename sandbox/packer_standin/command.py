@@ -150,6 +150,8 @@ class _Build:
     def _carry_out(self, properties: dict[str, Any], speed: float) -> None:
         """As packer/scripts/task.sh does it."""
         self._ui.step("Provisioning with shell script: nothing (stand-in)")
+        if properties.get("task_unit") == "missing":
+            raise _exit_status(report.UNIT)
         output = report.task_output(properties, Path(self._template.text("command_file")))
         self._ui.detail("task: it begins")
         for line in output:

@@ -19,11 +19,11 @@ from spotkiln.bake.errand import (
     read_end,
     require_migrated,
 )
-from spotkiln.bake.failure import packers_own
+from spotkiln.bake.failure import UNIT, packers_own
 from spotkiln.bake.image import Image
 from spotkiln.bake.mounts import user_data_of
 from spotkiln.bake.own import MIGRATION, builder_name
-from spotkiln.errors import CutOff
+from spotkiln.errors import CutOff, InputError
 from spotkiln.release.job import Job
 from spotkiln.start.run import Source
 from spotkiln.tasks.bake.packer import endpoint, from_packer, run_template
@@ -34,6 +34,7 @@ def carry_out(errand: Errand, what: str) -> Ended:
     """Launch, carry out, bring home how it ended, and keep nothing of the machine.
 
     Raises:
+        InputError: the image has no unit for it.
         UnitFailed: the machine could not be prepared.
         CutOff: it was lost after the command had begun.
         InfrastructureError: anything else; nothing was carried out.
@@ -66,6 +67,11 @@ def carry_out(errand: Errand, what: str) -> Ended:
         errand.timeout_seconds,
         heard=listener.hear,
     )
+    if run.status == UNIT:
+        raise InputError(
+            f"{errand.image} was baked by an earlier version of Spotkiln, and has no unit for one "
+            f"command: release {errand.app} once more"
+        )
     ended = read_end(report, errand)
     if ended is None and listener.begun:
         raise CutOff(f"the machine was lost while it carried out the command: {run.why}")

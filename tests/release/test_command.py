@@ -69,6 +69,16 @@ def test_its_exit_status_is_handed_on(serving: World) -> None:
     assert serving.settled().problems() == []
 
 
+def test_an_image_of_an_earlier_version_is_told(serving: World) -> None:
+    serving.box.script(**{**MACHINES, **STAND_IN, "task_unit": "missing"})
+    ended = start(serving).result()["error"]
+    assert ended.startswith("InputError: ami-")
+    assert "an earlier version of Spotkiln" in ended
+    launched = [x for x in serving.box.calls() if x["operation"] == "RunInstances"]
+    assert len([x for x in launched if x["parameters"].get("DryRun") is None]) == 1
+    assert serving.settled().problems() == []
+
+
 def test_cancelled_it_leaves_nothing(slow: World) -> None:
     process = start(slow)
     machine(slow, process)
