@@ -2,6 +2,7 @@
 
 import configparser
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -206,6 +207,34 @@ def run_as_systemd(unit: Path, folder: Path) -> list[str]:
     pid, *rest = said.splitlines()
     assert pid == str(process.pid)
     return rest
+
+
+@pytest.mark.parametrize("part", ["", "-migrate", "-worker", "-clean"])
+def test_a_value_may_stand_before_every_command(tmp_path: Path, part: str) -> None:
+    """Of the application, its migration, a process and a timer: as systemd starts each."""
+    say = tmp_path / "say"
+    say.write_text('#!/bin/bash\nprintf "%s\\n" "${MODE-}" "$@"\n')
+    say.chmod(0o755)
+    command = 'MODE="a b" say 100% \'c "d"\' $HOME'
+    render(
+        tmp_path,
+        start=command,
+        migrate=command,
+        processes={"worker": {"start": command}},
+        timers={"clean": {"run": command, "on": "daily"}},
+    )
+    line = read(tmp_path / f"{APP}{part}.service")["Service"]["ExecStart"]
+    # systemd's quotes are a shell's; it doubles what it would read itself.
+    arguments = [one.replace("$$", "$").replace("%%", "%") for one in shlex.split(line)]
+    done = subprocess.run(
+        arguments,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": "/var/lib/x"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["a b", "100%", 'c "d"', "/var/lib/x"]
 
 
 @pytest.mark.parametrize(
