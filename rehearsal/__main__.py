@@ -30,12 +30,18 @@ def _place_for_page(asked: Asked, subject: Subject) -> Path:
     if asked.page is not None:
         return asked.page
     folder = subject.place.path / FOLDER
-    ignored = folder / ".gitignore"
     with suppress(OSError):  # then the page cannot be written either, and that is told
         folder.mkdir(exist_ok=True)
-        if not ignored.exists():
-            ignored.write_text("*\n")
+    _hide(folder)
     return folder / FILE
+
+
+def _hide(folder: Path) -> None:
+    """From git: settings are in it, and they may be secrets."""
+    ignored = folder / ".gitignore"
+    with suppress(OSError):
+        if folder.is_dir() and not ignored.exists():
+            ignored.write_text("*\n")
 
 
 def _tell(asked: Asked, seen: Seen, file: Path, hidden: list[str]) -> None:
@@ -67,6 +73,7 @@ def main(arguments: list[str]) -> int:
     try:
         subject = asking.read(asked)
         asking.require_machines(asked.machines)
+        _hide(subject.place.path / FOLDER)
         with leash(asking.home_of(subject.place.path, BUILD)):
             home = asking.home_of(subject.place.path, BUILD)
             seen, hidden = rehearse(asked, subject, home, say)

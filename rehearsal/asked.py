@@ -109,13 +109,8 @@ def read(asked: Asked) -> Subject:
 def require_machines(kind: Kind) -> None:
     """
     Raises:
-        InputError: there is no Docker or no Packer, or no sandbox in this installation.
+        InputError: there is no Docker or no Packer.
     """
-    if not (ROOT / "sandbox").is_dir():
-        raise InputError(
-            f"this installation ({ROOT}) has no sandbox: a rehearsal needs a clone of Spotkiln's "
-            "repository"
-        )
     if kind is Kind.SIMULATED:
         return
     missing = [one for one in ("docker", "packer") if shutil.which(one) is None]

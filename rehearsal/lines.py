@@ -45,16 +45,24 @@ def line_for(kind: str, test_services: Sequence[str], file: Path | None) -> Base
     Raises:
         InputError: what is wrong with the file.
     """
-    if file is not None:
-        try:
-            return BaseSpec.model_validate(_said(file))
-        except ValidationError as error:
-            raise InputError(f"{file}: {error}") from error
+    given = _said(file) if file else _known(kind, test_services)
+    try:
+        return BaseSpec.model_validate(given)
+    except ValidationError as error:
+        raise InputError(
+            f"no base image can be made from {file or given}: {error}; `--base FILE` names another"
+        ) from error
+
+
+def _known(kind: str, test_services: Sequence[str]) -> dict[str, Any]:
     given = dict(LINES.get(kind, {}))
-    if test_services:
-        packages = " ".join(SERVICES[one] for one in sorted(test_services))
-        given["setup"] = f"apt-get install -qy --no-install-recommends {packages}"
-    return BaseSpec.model_validate(given)
+    packages = [SERVICES[one] for one in sorted(test_services)]
+    if given:
+        given["packages"] = [*given["packages"], *packages]
+    elif packages:
+        # The default line's own packages stay.
+        given["setup"] = f"apt-get install -qy --no-install-recommends {' '.join(packages)}"
+    return given
 
 
 def key_of(base: BaseSpec) -> str:

@@ -22,6 +22,12 @@ def test_each_kind_has_its_own(kind: str) -> None:
     assert base.packages
 
 
+def test_what_the_tests_start_there_is_installed_too() -> None:
+    base = line_for("Django", ("redis", "postgresql"), None)
+    assert base.packages[: len(LINES["Django"]["packages"])] == LINES["Django"]["packages"]
+    assert base.packages[-2:] == ["postgresql", "redis-server"]
+
+
 def test_a_file_says_otherwise(tmp_path: Path) -> None:
     file = tmp_path / "base.yaml"
     file.write_text("name: node-22\npackages: [nodejs]\n")
