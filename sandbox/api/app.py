@@ -19,12 +19,14 @@ from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from moto.elb import urls as elb_urls
+from moto.logs import urls as logs_urls
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.ssm.models import Parameter
 
 from sandbox.api.fleets import FleetApi
 from sandbox.api.images import ImageApi
 from sandbox.api.instances import InstanceApi
+from sandbox.api.logs import SandboxLogs
 from sandbox.api.network import NetworkApi
 from sandbox.api.targets import SandboxElbv2
 from sandbox.engine.engine import Engine
@@ -43,6 +45,7 @@ def application(engine: Engine) -> WsgiApp:
     TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment]
     SandboxEc2.engine = SandboxElbv2.engine = engine
     ec2_urls.url_paths["{0}/"] = SandboxEc2.dispatch
+    logs_urls.url_paths["{0}/$"] = SandboxLogs.dispatch
     vars(elb_urls)["ELBV2Response"] = SandboxElbv2
     # moto searches hundreds of methods at every call; they never change.
     vars(core_responses)["method_names_from_class"] = lru_cache(method_names_from_class)

@@ -236,6 +236,37 @@ def test_a_machine_writes_logs(account: Account, machine: Machine) -> None:
     owner.delete_log_group(logGroupName=group)
 
 
+def test_logs_take_and_give_what_awss_do(account: Account) -> None:
+    logs, now = account.client("logs"), int(time.time() * 1000)
+    logs.create_log_group(logGroupName="/mine")
+    for stream in ("a/1", "b/1"):
+        logs.create_log_stream(logGroupName="/mine", logStreamName=stream)
+
+    def event(age: int = 0, text: str = "x") -> dict[str, Any]:
+        return {"timestamp": now - age * 1000, "message": text}
+
+    def put(stream: str, *events: dict[str, Any]) -> None:
+        logs.put_log_events(logGroupName="/mine", logStreamName=stream, logEvents=list(events))
+
+    day = 24 * 3600
+    for events, why in (
+        ([event()] * 10_001, "between 1 and 10000"),
+        ([event(text="x" * 600_000)] * 2, "Upload too large: 1200052 bytes"),
+        ([event(day + 1), event()], "24 hours"),
+        ([event(), event(10)], "chronological"),
+    ):
+        code, message = refused(
+            logs.put_log_events, logGroupName="/mine", logStreamName="a/1", logEvents=events
+        )
+        assert (code, why in message) == ("InvalidParameterException", True), message
+    put("a/1", event(2, "first"), event(1, "third"))
+    put("b/1", event(2, "second"))
+    found = logs.filter_log_events(logGroupName="/mine", logStreamNamePrefix="a/")["events"]
+    assert [one["message"] for one in found] == ["first", "third"]
+    assert logs.filter_log_events(logGroupName="/mine", logStreamNamePrefix="c/")["events"] == []
+    logs.delete_log_group(logGroupName="/mine")
+
+
 def test_calls_for_settings_can_be_throttled(account: Account, machine: Machine) -> None:
     ssm = machine.client("ssm")
     account.box.fault("GetParametersByPath", "throttle", nth=2)
