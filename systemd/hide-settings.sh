@@ -22,7 +22,9 @@ exec perl -e '
         $escaped =~ s/</&lt;/g;
         $escaped =~ s/>/&gt;/g;
         (my $quoted = $escaped) =~ s/"/&quot;/g;
-        length($_) >= 6 and $names{$_} //= $name for $one, $escaped, $quoted;
+        # As it stands in JSON.
+        (my $json = $one) =~ s/([\\"])/\\$1/g;
+        length($_) >= 6 and $names{$_} //= $name for $one, $escaped, $quoted, $json;
       }
     }
   }

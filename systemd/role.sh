@@ -13,6 +13,8 @@
 # Others name where its configuration is (systemd/read-config.sh), each path and secret by itself:
 #   # spotkiln-parameters: /a/path/
 #   # spotkiln-secret: a/name
+# Another tells where its logs go (systemd/ship-logs.sh), and for how many days they stay:
+#   # spotkiln-logs: /a/group 30
 # usage: role APPLICATION
 set -euo pipefail
 umask 077
@@ -66,6 +68,8 @@ lines mount >"$run/mounts"
 # For systemd/read-config.sh.
 lines parameters >"$run/parameters"
 lines secret >"$run/secrets"
+# Read by systemd itself, which takes nothing of these as special.
+lines logs | sed --quiet --regexp-extended 's|^([A-Za-z0-9_./-]+) ([0-9]+)$|GROUP=\1\nDAYS=\2|p' >"$run/logs"
 rm "$run/user-data"
 echo "$role" >"$run/role"
 # Whoever may not read that can see this.

@@ -54,35 +54,29 @@ unit() {
   echo "$app-$1.service"
 }
 
-# look NAME: what systemd says of it, into `state`, `job` and `result`; and for how long it has been
-# seen like that, into `age`. The time is taken here: systemd's clock stands still while a machine
-# sleeps.
-declare -A seen seen_at
+# look NAME: what systemd says of it, into `state`, `job`, `active_since`, `ended_at` (seconds since
+# the boot), `result`.
 look() {
-  local key value stamp=''
-  state='' job='' result=''
+  local key value
+  state='' job='' active_since=0 ended_at=0 result=''
   while IFS='=' read -r key value; do
     case $key in
       ActiveState) state=$value ;;
       Job) job=$value ;;
+      ActiveEnterTimestampMonotonic) active_since=$((value / 1000000)) ;;
+      InactiveEnterTimestampMonotonic) ended_at=$((value / 1000000)) ;;
       Result) result=$value ;;
-      *) stamp+=" $value" ;;
     esac
   done < <(systemctl show \
     --property=ActiveState,Job,ActiveEnterTimestampMonotonic,InactiveEnterTimestampMonotonic,Result \
     "$(unit "$1")")
-  if [[ ${seen[$1]:-} != "$state$stamp" ]]; then
-    seen[$1]=$state$stamp
-    seen_at[$1]=$(now)
-  fi
-  age=$(($(now) - seen_at[$1]))
 }
 
 # -- the start --
 
 # started NAME: after `look`.
 started() {
-  [[ $state == active ]] && ((age >= started_after[$1]))
+  [[ $state == active ]] && (($(now) - active_since >= started_after[$1]))
 }
 
 # Whether it will not start by itself any more; after `look`.
@@ -122,7 +116,7 @@ revive() {
   local name
   for name in "$@"; do
     look "$name"
-    if [[ $state == failed ]] && ((age >= PAUSE_SECONDS)); then
+    if [[ $state == failed ]] && (($(now) - ended_at >= PAUSE_SECONDS)); then
       echo "processes: starting $(unit "$name") again, which has failed ($result)" >&2
       systemctl reset-failed "$(unit "$name")" || true
       systemctl start --no-block "$(unit "$name")" || true

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from spotkiln.bake.app import App, AppSpec
 from spotkiln.bake.configuration import Configuration, Known
+from spotkiln.bake.logs import Logs
 from spotkiln.bake.mounts import Mount, why_no_mount
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
@@ -77,6 +78,11 @@ class InfraNames(Noun):
         title="Base image",
         description="Name pattern of the account's own images; the newest is built upon.",
         min_length=1,
+    )
+    logs: Logs = Field(
+        default=Logs(),
+        title="The servers' logs",
+        description="Where their journal goes, to be there when they are gone.",
     )
     mounts: dict[str, str] = Field(
         default={},
@@ -162,6 +168,7 @@ class Infra(Noun):
     mounts: tuple[Mount, ...] = ()
     test_configuration: Known = Known()
     test_security_groups: tuple[str, ...] = ()
+    logs: Logs = Logs()
 
     @property
     def base(self) -> BaseImage:

@@ -30,6 +30,7 @@ PARTS = {
     "-mounts": "app-mounts.service",
     "-config": "app-config.service",
     "-console": "app-console.service",
+    "-logs": "app-logs.service",
 }
 # Only where the tests have any.
 SERVICES = "app-services.service"

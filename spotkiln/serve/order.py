@@ -67,6 +67,7 @@ def settings_digest(spec: FleetSpec, infra: Infra) -> str:
             "key": infra.key_pair,
             **({"configuration": versions} if versions else {}),
             **({"mounts": mounts} if mounts else {}),
+            **({"logs": infra.logs.user_data} if infra.logs.group else {}),
         }
     )
 

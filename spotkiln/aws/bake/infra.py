@@ -256,6 +256,7 @@ def look_up(
         base_image=None if isinstance(trial, Image) else trial,
         trial_image=trial.id,
         adopt=names.adopt,
+        logs=names.logs,
     )
     check_rights(aws, infra, spec)
     return infra

@@ -12,6 +12,7 @@ from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.configuration import require_profile
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra, check_fit, require_apart
+from spotkiln.bake.logs import require_role_for
 from spotkiln.bake.packer import find_packer
 from spotkiln.release.release import ReleaseSpec
 
@@ -26,6 +27,7 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
         InputError: with what was expected, what was found and what to do.
     """
     require_profile(spec.configuration, spec.infra.instance_profile)
+    require_role_for(spec.infra.logs, spec.infra.instance_profile)
     if image is None:
         builders = spec.build.instance_profile
         require_apart(spec.infra, builders, spec.configuration, spec.test_configuration)

@@ -40,7 +40,7 @@ def launch_template_request(order: Order) -> dict[str, Any]:
     marks = {"instance": {**own, **leaving}, "volume": own}
     data: dict[str, Any] = {
         "ImageId": image.id,
-        "UserData": server_user_data(infra.configuration.sources, infra.mounts),
+        "UserData": server_user_data(infra.configuration.sources, infra.mounts, infra.logs),
         "SecurityGroupIds": list(infra.security_groups),
         "MetadataOptions": {
             "HttpTokens": "required",

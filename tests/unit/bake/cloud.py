@@ -159,7 +159,9 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def signed(headers: dict[str, str], body: bytes, url: str) -> bool:
+def signed(
+    headers: dict[str, str], body: bytes, url: str, service: str = "elasticloadbalancing"
+) -> bool:
     """Whether botocore comes to the same signature with the role's credentials."""
     given = {key.lower(): value for key, value in headers.items()}
     parts = dict(
@@ -169,9 +171,7 @@ def signed(headers: dict[str, str], body: bytes, url: str) -> bool:
     names = parts["SignedHeaders"].split(";")
     request = AWSRequest("POST", url, data=body, headers={name: given[name] for name in names})
     request.context["timestamp"] = given["x-amz-date"]
-    auth = SigV4Auth(
-        Credentials("AKIDEXAMPLE", SECRET, SESSION), "elasticloadbalancing", "eu-west-1"
-    )
+    auth = SigV4Auth(Credentials("AKIDEXAMPLE", SECRET, SESSION), service, "eu-west-1")
     text = auth.string_to_sign(request, auth.canonical_request(request))
     return (
         "x-amz-security-token" in names

@@ -12,6 +12,7 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.logs import Logs
 from spotkiln.flows.release import release
 from spotkiln.release.release import Approval
 from spotkiln.serve.gate import GatePolicy
@@ -29,6 +30,7 @@ CLASSES: dict[str, type[BaseModel]] = {
         BuildSettings,
         GatePolicy,
         Configuration,
+        Logs,
     )
 }
 FIELDS = [(model, name) for model, one in MODELS.items() for name in one["properties"]]
