@@ -48,6 +48,13 @@ def find(flow: str, name: str) -> Deployment:
         ) from error
 
 
+def settings_if_known(name: str) -> ReleaseSpec | None:
+    """The settings with which an application is released; None if there is none of that name."""
+    known = {one.short: one for one in listing(RELEASE)}
+    found = known.get(name.removeprefix(f"{RELEASE}/"))
+    return settings(found) if found else None
+
+
 def settings_of(name: str) -> ReleaseSpec:
     """The settings with which an application is released."""
     return settings(find(RELEASE, name))

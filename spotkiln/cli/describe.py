@@ -15,7 +15,7 @@ from spotkiln.bake.recipe import ROOT
 from spotkiln.bake.schema import FILE as SCHEMA
 from spotkiln.cli.output import Exit, columns, show
 from spotkiln.errors import InputError
-from spotkiln.show.checked import Checked, hints, misplaced, steps, summary
+from spotkiln.show.checked import Checked, hints, steps, summary
 from spotkiln.show.manifest import new_manifest
 
 
@@ -87,10 +87,7 @@ def check(path: Path, *, as_json: bool) -> int:
         steps=steps(settled.app),
         settings=settled.settings,
         needs=settled.needs,
-        hints=(
-            *hints(settled.app, place.locked, inside.detected.suggested),
-            *misplaced(settled.app, inside.detected),
-        ),
+        hints=tuple(hints(settled.app, place.locked, inside.detected.suggested)),
     )
     rows = ((one.key, one.shown, one.source) for one in found.settings)
     show(found, summary(found), "", columns(["SETTING", "VALUE", "FROM"], rows), as_json=as_json)

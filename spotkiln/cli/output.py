@@ -88,6 +88,11 @@ def show(answer: object, *parts: RenderableType, as_json: bool) -> None:
         _write(sys.stdout, *parts)
 
 
+def write(*parts: RenderableType) -> None:
+    """Lines on stdout, together."""
+    _write(sys.stdout, *parts)
+
+
 def tell(text: str, *, aside: bool = False) -> None:
     """A line of progress. `aside`: to stderr, for stdout is a program's."""
     print(text, file=sys.stderr if aside else sys.stdout, flush=True)

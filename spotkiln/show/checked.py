@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from spotkiln.bake.app import App
 from spotkiln.bake.description import MigrateOn
 from spotkiln.bake.detect.beside import runs_on_one_server
-from spotkiln.bake.detect.detected import UNUSED, Detected, Finding
+from spotkiln.bake.detect.detected import UNUSED, Finding
 from spotkiln.bake.folders import outermost
 from spotkiln.bake.precedence import Setting
 from spotkiln.noun import Noun
@@ -106,16 +106,6 @@ def _beside(app: App, suggested: Iterable[Finding]) -> Iterator[str]:
         for found in (found for found in suggested if found.key == "processes"):
             named = "; ".join(f"{name}: {process}" for name, process in found.value.items())
             yield f"processes: {found.why}: {named}"
-
-
-def misplaced(app: App, detected: Detected) -> Iterator[str]:
-    """What is migrated where the servers do not look for it."""
-    found = detected.find("migrate_on")
-    if found and app.migrates_once:
-        yield (
-            f"migrate_on: it is once, and {found.why}: a database on the disk of the machine that "
-            "migrates goes with that machine"
-        )
 
 
 def _secrets(variables: dict[str, str]) -> list[str]:

@@ -8,8 +8,8 @@ import sys
 import webbrowser
 
 from spotkiln.bake.gitref import require_ref
-from spotkiln.cli.commands.options import Limit
-from spotkiln.cli.output import Exit, Json, columns, moment, show
+from spotkiln.cli.commands.options import Limit, New, OneUnit, Since
+from spotkiln.cli.output import Exit, Json, columns, moment, show, tell
 from spotkiln.start.deployment import RELEASE
 
 
@@ -83,12 +83,39 @@ def doctor(name: str = "", /, *, as_json: Json = False) -> int:
     return Exit.OK if all(one.ok for one in found) else Exit.FAILED
 
 
-def logs(run: str, /, *, as_json: Json = False) -> int:
-    """What RUN has logged so far: its id, or its name for the newest run of that name."""
-    from spotkiln.cli import runs
+def logs(
+    name: str,
+    /,
+    *,
+    unit: OneUnit = "",
+    since: Since = "1h",
+    follow: New = False,
+    as_json: Json = False,
+) -> int:
+    """What NAME's servers have logged in the last hour, where its deployment has a log group. Of a
+    run, by its id or name: what that run has logged so far.
 
-    found = runs.lines(runs.find(run))
-    show(found, "\n".join(map(str, found)), as_json=as_json)
+    In JSON each line of a server is an object of its own.
+    """
+    from spotkiln.cli import deployment, runs
+
+    spec = deployment.settings_if_known(name)
+    if spec is None:
+        found = runs.lines(runs.find(name))
+        show(found, "\n".join(map(str, found)), as_json=as_json)
+        return Exit.OK
+    from spotkiln.cli import logs as reading
+
+    servers = reading.Reading(spec, unit, since)
+    if follow:
+        try:
+            for new in servers.follow():
+                reading.show(new, as_json=as_json)
+        except KeyboardInterrupt:  # there is no other end
+            return Exit.INTERRUPTED
+    elif not reading.show(servers.lines(), as_json=as_json):
+        servers.require_unit()
+        tell(f"no lines since {since}", aside=True)
     return Exit.OK
 
 

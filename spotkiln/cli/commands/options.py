@@ -25,6 +25,13 @@ Detailed = Annotated[
         "holds the commit.",
     ),
 ]
+OneUnit = Annotated[
+    str, Parameter(help="Of this unit alone: web is the application itself; or worker, migrate ...")
+]
+Since = Annotated[
+    str, Parameter(help="How far back: 90s, 30m, 2d, or a time like 2026-01-31T12:00.")
+]
+New = Annotated[bool, Parameter(negative=(), help="Go on with new lines, until Ctrl-C.")]
 
 Folder = Annotated[Path, Parameter(help="The application's folder.")]
 Schema = Annotated[

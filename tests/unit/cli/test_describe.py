@@ -214,24 +214,6 @@ def test_check_hints(text: str, hint: str, tmp_path: Path, capsys: Output) -> No
     assert f"hint: {hint}" in capsys.readouterr().out
 
 
-def test_check_hints_at_a_database_that_goes_with_its_machine(
-    tmp_path: Path, capsys: Output
-) -> None:
-    files = {
-        "Gemfile": 'gem "rails"\ngem "minitest-junit"\n',
-        "config/database.yml": "production:\n  adapter: sqlite3\n  database: storage/a.sqlite3\n",
-    }
-    hint = "hint: migrate_on: it is once, and config/database.yml: production is on sqlite3"
-    folder = make(tmp_path, {**files, "spotkiln.yaml": "migrate_on: once\n"})
-    assert exit_code(app, ["check", str(folder)]) == 0
-    assert hint in capsys.readouterr().out
-    (folder / "spotkiln.yaml").unlink()
-    assert exit_code(app, ["check", str(folder)]) == 0
-    out = capsys.readouterr().out
-    assert "hint: migrate_on" not in out
-    assert "(on each server, before it starts)" in out
-
-
 def test_check_without_a_file(tmp_path: Path, capsys: Output) -> None:
     assert exit_code(app, ["check", str(make(tmp_path, GO))]) == 0
     out = capsys.readouterr().out
