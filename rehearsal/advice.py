@@ -142,7 +142,7 @@ def _memory(seen: Seen) -> Iterator[Advice]:
 
 
 def _others(seen: Seen) -> Iterator[Advice]:
-    known = set(getattr(seen.app, "config", None) or ())
+    known = set(seen.app.config)
     if new := [one for one in seen.given if one not in known]:
         yield Advice(
             why="it is given these settings here: where one is missing, a release should find that "

@@ -135,7 +135,7 @@ def _perform(
     if first.end is not End.WELL:
         _skip(stage, ["pages at rest", *(name for name, _ in rest)], "nothing serves")
         return pages, {}, {}
-    paths = ["/", app.health_path, *(getattr(app, "smoke", None) or ())]
+    paths = ["/", app.health_path, *app.smoke]
     play(stage, "pages at rest", scenes.see_pages(paths, app.health_path, pages))
     at_rest = _weigh(stage)
     good = {one.path: one.status for one in pages if not one.error}

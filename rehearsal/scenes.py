@@ -11,6 +11,7 @@ from rehearsal.seen import Server
 from rehearsal.services import Service, switch
 from rehearsal.stage import Failed, Played, Skipped, Stage
 from rehearsal.traffic import Page, look
+from spotkiln.bake.app import App
 
 # As long before the end of a Spot instance as AWS says.
 NOTICE_SECONDS = 120
@@ -132,28 +133,23 @@ def stopped_in(journal: str, app: str) -> float | None:
     return at["end"] - at["begin"]
 
 
-def workers(server: Server, app: str) -> list[str]:
-    """The units of a server that go on beside the one that serves."""
-    return sorted(
-        unit
-        for unit, state in server.state.items()
-        if state.get("Type") != "oneshot"
-        and unit != f"{app}.service"
-        and state.get("ActiveState") == "active"
-    )
+def workers(server: Server, app: App) -> list[str]:
+    """The units of its processes that run on a server: what may run on one only is not on all."""
+    units = [f"{app.name}-{name}.service" for name in app.processes]
+    return [one for one in units if server.state.get(one, {}).get("SubState") == "running"]
 
 
 def kill_worker(stage: Stage) -> Played:
     """Each of its other processes is killed once, on one server."""
     if not stage.real:
         raise Skipped(NOT_REAL)
-    if not getattr(stage.app, "processes", None):
+    if not stage.app.processes:
         raise Skipped("it has no processes beside the web process")
-    beside = {one: workers(stage.look(one), stage.app.name) for one in stage.targets.healthy()}
+    beside = {one: workers(stage.look(one), stage.app) for one in stage.targets.healthy()}
     # What runs once runs on one of them.
     server = max(beside, key=lambda one: len(beside[one]), default="")
     if not server or not beside[server]:
-        raise Failed("none of its processes is active on any healthy server")
+        raise Failed("none of its processes runs on any healthy server")
     told = [f"{unit} was back after {_kill(stage, server, unit):.1f} s" for unit in beside[server]]
     return Played("; ".join(told))
 

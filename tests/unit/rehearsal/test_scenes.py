@@ -14,11 +14,12 @@ from rehearsal.watch import Watch
 from rehearsal.world import World
 from sandbox.client import Sandbox
 from spotkiln.bake.app import App
+from spotkiln.bake.processes import Process
 from tests.unit.rehearsal.subjects import APP
 
 WORKER = """memory\tshop-worker.service\t1
 state\tshop-worker.service\tType\texec
-state\tshop-worker.service\tActiveState\tactive
+state\tshop-worker.service\tSubState\trunning
 """
 REDIS = Service(name="redis", instance="i-9", host="10.0.0.9", password="x")
 
@@ -58,7 +59,7 @@ def stage(machines: Machines, watch: Watch, app: App = APP, *, real: bool = True
     return Stage(world, app, real, lambda _: None, machines, watch=watch)
 
 
-WITH_WORKER = APP.model_copy(update={"processes": {"worker": None}})
+WITH_WORKER = APP.model_copy(update={"processes": {"worker": Process(start="work")}})
 BOTH = {"i-1": "healthy", "i-2": "healthy"}
 
 
@@ -72,9 +73,9 @@ def test_a_worker_is_killed_on_the_server_that_has_it() -> None:
 
 def test_a_worker_that_runs_nowhere_is_a_failure() -> None:
     machines = Scripted({"i-1": "", "i-2": ""})
-    with pytest.raises(Failed, match="none of its processes is active"):
+    with pytest.raises(Failed, match="none of its processes runs"):
         scenes.kill_worker(stage(machines, Targets(BOTH), WITH_WORKER))
-    with pytest.raises(Failed, match="none of its processes is active"):
+    with pytest.raises(Failed, match="none of its processes runs"):
         scenes.kill_worker(stage(machines, Targets({}), WITH_WORKER))
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from rehearsal.scenes import stopped_in, workers
 from rehearsal.seen import Server, most, parse, writes_freely, written
+from spotkiln.bake.processes import Process
 from tests.unit.rehearsal.subjects import APP, seen
 
 SAID = """memory\tshop.service\t81234
@@ -16,7 +17,8 @@ state\tshop-migrate.service\tType\toneshot
 state\tshop-migrate.service\tActiveState\tactive
 state\tshop-migrate.service\tExecMainStartTimestampMonotonic\t0
 state\tshop-worker.service\tType\texec
-state\tshop-worker.service\tActiveState\tactive
+state\tshop-worker.service\tSubState\trunning
+state\tshop-done.service\tSubState\texited
 exposure\tshop.service\t2.3
 exposure\tshop-migrate.service\t
 denied\tshop.service\tEROFS: read-only file system, open '/srv/shop/a/b'
@@ -50,8 +52,11 @@ def test_when_a_unit_began_if_it_has() -> None:
     assert SERVER.started("shop-worker.service") is None
 
 
-def test_what_runs_beside_the_web_process_is_a_worker_and_no_migration() -> None:
-    assert workers(SERVER, "shop") == ["shop-worker.service"]
+def test_a_worker_is_what_runs_of_its_processes() -> None:
+    ends, runs = Process(start="end"), Process(start="run")
+    app = APP.model_copy(update={"processes": {"done": ends, "worker": runs, "elsewhere": runs}})
+    assert workers(SERVER, app) == ["shop-worker.service"]
+    assert workers(SERVER, APP) == []
 
 
 def test_the_most_that_any_server_had() -> None:
