@@ -31,16 +31,14 @@ MEMORY = {
 ENVIRONMENT = {
     Where.BUILDER: "`build_environment`, which is all that the build has: a stand-in will do; a "
     "secret that the build needs is named in the deployment's `build.secrets`",
-    Where.TESTER: "`test_environment`, which is all that the units and the tests have on the "
-    "machine that tests",
+    Where.TESTER: "`test_environment` or the deployment's `test_configuration`, which are all that "
+    "the units and the tests have on the machine that tests",
     Where.SERVER: "the deployment's `configuration`, or to `environment` if it is no secret",
     Where.TASK: "the deployment's `configuration`, or to `environment` if it is no secret",
 }
 CONFIGURATION = {
-    Where.BUILDER: "the deployment's `configuration`",
-    Where.TESTER: "the deployment's configuration for the tests",
-    Where.SERVER: "the deployment's `configuration`",
-    Where.TASK: "the deployment's `configuration`",
+    **dict.fromkeys(Where, "the deployment's `configuration`"),
+    Where.TESTER: "the deployment's `test_configuration`",
 }
 # A line that calls itself one: whoever says it goes on.
 WARNING = re.compile(r"\bwarn(?:ing)?\b", re.IGNORECASE)

@@ -141,8 +141,8 @@ def test_a_known_cause_of_failed_tests_is_named(tmp_path: Path) -> None:
     assert isinstance(set_up, BuildFailed)
     assert str(set_up) == (
         "the test set-up command failed. Cause: the setting TOKEN is missing (TOKEN is not set). "
-        "Add TOKEN to `test_environment`, which is all that the units and the tests have on the "
-        "machine that tests\nTOKEN is not set"
+        "Add TOKEN to `test_environment` or the deployment's `test_configuration`, which are all "
+        "that the units and the tests have on the machine that tests\nTOKEN is not set"
     )
 
 
@@ -159,8 +159,9 @@ def test_a_unit_that_does_not_serve_is_told_with_its_last_lines(tmp_path: Path) 
     assert error.message == (
         "the booted image does not serve: demo-web-app.service failed: its process ended with "
         "exit status 1. Cause: the setting SECRET_KEY_BASE is missing (ArgumentError: Missing "
-        "`secret_key_base` for). Add SECRET_KEY_BASE to `test_environment`, which is all that the "
-        "units and the tests have on the machine that tests"
+        "`secret_key_base` for). Add SECRET_KEY_BASE to `test_environment` or the deployment's "
+        "`test_configuration`, which are all that the units and the tests have on the machine that "
+        "tests"
     )
     assert error.last_lines == "Puma starting\nArgumentError: Missing `secret_key_base` for"
 
