@@ -1,5 +1,6 @@
-# From a Debian image to the one that applications are baked on: updates, Ruby, Rails, the
+# From an image of Debian or Ubuntu to the one that applications are baked on: updates, packages, the
 # application user. Slow things belong here, so that an application's own bake is short.
+# `spotkiln base` runs it, with the variables of a line (docs/bases.md).
 
 variable "region" {
   type        = string
@@ -67,7 +68,7 @@ variable "iam_instance_profile" {
 
 variable "source_ami" {
   type        = string
-  description = "Id of the Debian image to start from."
+  description = "Id of the image of Debian or Ubuntu to start from."
 }
 
 variable "image_name" {
@@ -107,22 +108,32 @@ variable "packages" {
   type = list(string)
   default = [
     "bundler",
-    "ca-certificates",
-    "curl",
-    "git",
-    "libnss-myhostname",
     "puma",
     "ruby",
     "ruby-bootsnap",
+    "ruby-rackup|ruby-rack",
     "ruby-rails",
+    "ruby-rails-propshaft|ruby-sprockets-rails",
     "ruby-rspec-junit-formatter",
     "ruby-rspec-rails",
     "ruby-sd-notify",
-    "ruby-sprockets-rails",
     "ruby-sqlite3",
+    "ruby-webrick",
     "sqlite3",
   ]
-  description = "Debian packages to install, without their recommendations."
+  description = "Packages to install, without their recommendations; of `a|b` the first that there is."
+}
+
+variable "sources" {
+  type        = map(string)
+  default     = {}
+  description = "Other archives of packages, in deb822's form, by names for their files."
+}
+
+variable "setup" {
+  type        = string
+  default     = ""
+  description = "Lines of bash, run as root after the packages are installed."
 }
 
 locals {
@@ -141,7 +152,7 @@ source "amazon-ebs" "base" {
   custom_endpoint_ec2 = var.endpoint
   source_ami          = var.source_ami
   ami_name            = var.image_name
-  ami_description     = "Debian with Ruby, Rails and the application user, made by Spotkiln."
+  ami_description     = "What applications are baked on, made by Spotkiln."
 
   instance_type        = var.instance_type
   vpc_id               = var.vpc_id
@@ -172,6 +183,8 @@ build {
     execute_command = "sudo env {{ .Vars }} bash '{{ .Path }}'"
     environment_vars = [
       "SPOTKILN_PACKAGES=${join(" ", var.packages)}",
+      "SPOTKILN_SOURCES=${join(" ", [for name, text in var.sources : "${name}:${base64encode(text)}"])}",
+      "SPOTKILN_SETUP_BASE64=${base64encode(var.setup)}",
       "SPOTKILN_USER=${var.app_user}",
     ]
     scripts = ["${path.root}/scripts/base.sh"]

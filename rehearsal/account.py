@@ -61,9 +61,14 @@ def tags_of(resource: dict[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
 
 
-def base_key() -> str:
-    """Stands for what a base image is made from."""
-    return digest_of_files(ROOT, BASE_FILES)
+# The newest of Debian's 12, for those who still have it.
+DEBIAN_12 = "debian-12-amd64-*"
+
+
+def base_key(source: str = "") -> str:
+    """Stands for what a base image is made from: `source` is a name pattern, empty for the default
+    line's."""
+    return f"{digest_of_files(ROOT, BASE_FILES)} {source}".strip()
 
 
 def start_sandbox(
@@ -83,8 +88,8 @@ def start_sandbox(
     )
 
 
-def ensure_base_image(box: Sandbox, say: Callable[[str], None]) -> None:
-    """Bake `rails-base` from the Debian image, unless there is one; keep it for next time."""
+def ensure_base_image(box: Sandbox, say: Callable[[str], None], source: str = "") -> None:
+    """Bake `rails-base` from Debian's image, unless there is one; keep it for next time."""
     own = own_images(client(box, "ec2"))
     if any(image["Name"].startswith("rails-base") for image in own):
         return
@@ -92,7 +97,7 @@ def ensure_base_image(box: Sandbox, say: Callable[[str], None]) -> None:
     # It imports Prefect, which takes seconds: only when it is needed.
     from rehearsal.base import bake_first_base
 
-    box.keep(bake_first_base(box), base_key())
+    box.keep(bake_first_base(box, source), base_key(source))
 
 
 def serving(box: Sandbox, commits: dict[str, str]) -> dict[str, Any]:

@@ -28,9 +28,10 @@ def account_of(box: Sandbox) -> Iterator[None]:
         connect.cache_clear()
 
 
-def bake_first_base(box: Sandbox) -> str:
-    """Of the default line. Its id."""
-    return bake_first(box, BaseSpec())
+def bake_first_base(box: Sandbox, source: str = "") -> str:
+    """Of the default line; `source` is a name pattern of Debian's, empty for the line's own. Its
+    id."""
+    return bake_first(box, BaseSpec(source_image=source) if source else BaseSpec())
 
 
 def bake_first(box: Sandbox, base: BaseSpec) -> str:

@@ -33,6 +33,9 @@ PUT_OFF = f"{PREFIX}put-off"
 # Base images only: the name of their line, and what they hold.
 BASE = f"{PREFIX}base"
 FINGERPRINT = f"{PREFIX}fingerprint"
+# The user that a machine of it lets in by SSH. What interpreters it has stands in tags of their
+# own names (spotkiln/bake/interpreter.py).
+LOGIN = f"{PREFIX}login"
 
 # Fleets only.
 PHASE = f"{PREFIX}phase"

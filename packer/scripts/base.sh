@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
-# Makes a Debian machine one that applications can be baked on. Runs as root, any number of times.
-# Reads SPOTKILN_PACKAGES (names, separated by blanks) and SPOTKILN_USER.
-# Exits with 10 when packages could not be had.
+# Makes a machine of Debian or Ubuntu one that applications can be baked on. Runs as root, any number
+# of times. Reads SPOTKILN_PACKAGES (names, separated by blanks; of `a|b` the first that there is),
+# SPOTKILN_SOURCES (archives, separated by blanks, each NAME:deb822 in base64), SPOTKILN_SETUP_BASE64
+# (a script) and SPOTKILN_USER. Exits with 10 when packages could not be had, with 11 when the
+# script failed.
 set -euo pipefail
 
-readonly DEPENDENCIES=10 NUMBER=870
+readonly DEPENDENCIES=10 SETUP=11 NUMBER=870
+# What Spotkiln's own scripts and units need, whatever the applications are.
+readonly OURS=(ca-certificates curl git jq libnss-myhostname)
+# As systemd gives it to the units, whatever this login's is.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 wait_for_first_boot() {
@@ -26,11 +32,41 @@ apt() {
     -o Dpkg::Use-Pty=0 "$@"
 }
 
+add_sources() {
+  local source
+  rm -f /etc/apt/sources.list.d/spotkiln-*.sources
+  for source in ${SPOTKILN_SOURCES:-}; do
+    base64 --decode <<<"${source#*:}" >"/etc/apt/sources.list.d/spotkiln-${source%%:*}.sources"
+  done
+}
+
+# Of `a|b` the first that an archive has, else the last, of which apt then says that there is none.
+chosen() {
+  local name
+  for name in ${1//|/ }; do
+    if apt-cache show "${name%%[=/]*}" >/dev/null 2>&1; then
+      break
+    fi
+  done
+  echo "$name"
+}
+
 install_packages() {
-  # Blanks separate the names. The first two are for what the units of every application call.
-  # shellcheck disable=SC2086
-  apt update && apt -y upgrade --with-new-pkgs &&
-    apt -y install --no-install-recommends curl jq $SPOTKILN_PACKAGES
+  local wanted names=()
+  apt update || return 1
+  for wanted in $SPOTKILN_PACKAGES; do
+    names+=("$(chosen "$wanted")")
+  done
+  apt -y upgrade --with-new-pkgs &&
+    apt -y install --no-install-recommends "${OURS[@]}" "${names[@]}"
+}
+
+set_up() {
+  local script
+  script=$(mktemp)
+  base64 --decode <<<"${SPOTKILN_SETUP_BASE64:-}" >"$script"
+  (cd /root && HOME=/root bash -euo pipefail "$script") || return 1
+  rm -f "$script"
 }
 
 # With the same number on each base, if nobody else has it: what an application keeps on a file system
@@ -57,6 +93,25 @@ exec env BUNDLER_VERSION="\${BUNDLER_VERSION:-${version%%-*}}" /usr/bin/bundle "
 EOF
 }
 
+# What runs applications, as the units find it. `spotkiln` compares it with what an application asks.
+list_interpreters() {
+  local name command version
+  while read -r name command; do
+    command -v "${command%% *}" >/dev/null || continue
+    # shellcheck disable=SC2086 # a command and its arguments
+    version=$($command 2>&1 | sed --quiet --regexp-extended '1s/^[^0-9]*([0-9]+(\.[0-9]+)*).*/\1/p') || true
+    if [[ -n $version ]]; then
+      echo "has $name=$version"
+    fi
+  done <<'EOF'
+ruby ruby --version
+node node --version
+python python3 --version
+go go version
+java java -version
+EOF
+}
+
 list_packages() {
   # One line for each thing whose version decides what this machine is, in an order that depends
   # on nothing else: two bases with equal lists are equal. Gems count that did not come as packages.
@@ -67,6 +122,7 @@ list_packages() {
       sed -n 's/^ii *//p'
     find /var/lib/gems /usr/local/lib -path '*/specifications/*' -name '*.gemspec' \
       -printf 'gem %f\n' 2>/dev/null || true
+    list_interpreters
   } | LC_ALL=C sort -u >/etc/spotkiln/packages
   chmod 0644 /etc/spotkiln/packages
   echo "$(wc -l </etc/spotkiln/packages) packages"
@@ -74,10 +130,15 @@ list_packages() {
 
 wait_for_first_boot
 forbid_updates_in_place
+add_sources
 install_packages || {
   echo "base: the packages could not be installed; apt's own message is above" >&2
   exit "$DEPENDENCIES"
 }
 make_user
 prefer_debians_bundler
+set_up || {
+  echo "base: the set-up script of the line failed; its own message is above" >&2
+  exit "$SETUP"
+}
 list_packages

@@ -1,18 +1,26 @@
 """Base image: what applications are baked on. A candidate until it is found to differ from the
 current one; then it is the current one, for the newest is."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spotkiln import tags as t
-from spotkiln.bake.image import Image, ImageState, base_name, newest
+from spotkiln.bake.apt import NAME, PACKAGE, AptSource
+from spotkiln.bake.image import LOGIN, Image, ImageState, base_name, newest
+from spotkiln.bake.interpreter import Interpreter, to_tags
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
 from spotkiln.errors import InfrastructureError
 from spotkiln.noun import Noun
 
 DEBIAN = "136693071363"
+UBUNTU = "099720109477"
+# Whom the images of an owner let in, where it is not Debian's user.
+LOGINS = {UBUNTU: "ubuntu"}
+# Packer hands the script on in one argument of a command, of which Linux takes 128 KiB.
+SETUP_BYTES = 64 * 1024
 
 
 class BaseSpec(Noun):
@@ -32,7 +40,7 @@ class BaseSpec(Noun):
         pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$",
     )
     source_image: str = Field(
-        default="debian-12-amd64-*",
+        default="debian-13-amd64-*",
         title="Source image",
         description="Name pattern of the image that it is made from; the newest is taken.",
         min_length=1,
@@ -41,14 +49,57 @@ class BaseSpec(Noun):
         default=DEBIAN,
         title="Owner of the source image",
         description="An AWS account's number, or `self`. Anybody can publish an image of any "
-        "name: only this account's are looked at. The default is Debian's.",
+        f"name: only this account's are looked at. The default is Debian's, Ubuntu's is {UBUNTU}.",
         pattern=r"^(\d{12}|self)$",
     )
     packages: list[str] = Field(
         default=[],
-        title="Debian packages",
-        description="What is installed beside all updates. Empty: the template's, for Rails.",
+        title="Packages",
+        description="What is installed beside all updates, by the names of Debian or Ubuntu; "
+        "`name/suite` and `name=version` choose among archives, of `a|b` the first that there is "
+        "counts. Empty: the template's, for Rails.",
     )
+    sources: dict[str, AptSource] = Field(
+        default={},
+        title="Archives of packages",
+        description="Other archives that packages come from, by names for their files.",
+    )
+    setup: str = Field(
+        default="",
+        title="Set-up script",
+        description="Lines of bash, run as root after the packages are installed, for what no "
+        "package brings. Everybody may read it: no secrets.",
+    )
+
+    @field_validator("packages")
+    @classmethod
+    def _are_packages(cls, packages: list[str]) -> list[str]:
+        if wrong := next((one for one in packages if not re.fullmatch(PACKAGE, one)), None):
+            raise ValueError(f"expected a package's name in each line, got {wrong!r}")
+        return packages
+
+    @field_validator("sources")
+    @classmethod
+    def _have_names(cls, sources: dict[str, AptSource]) -> dict[str, AptSource]:
+        if wrong := next((one for one in sources if not re.fullmatch(NAME, one)), None):
+            raise ValueError(
+                f"expected a name of small letters, digits and dashes for an archive, got {wrong!r}"
+            )
+        return sources
+
+    @field_validator("setup")
+    @classmethod
+    def _fits(cls, setup: str) -> str:
+        if len(setup.encode()) > SETUP_BYTES:
+            raise ValueError(
+                f"expected a script of at most {SETUP_BYTES // 1024} KiB: let it fetch what is more"
+            )
+        return setup
+
+    @property
+    def login(self) -> str:
+        """Whom the machines of it let in by SSH."""
+        return LOGINS.get(self.source_owner, LOGIN)
 
 
 def base_id(run: str) -> str:
@@ -68,7 +119,13 @@ def new_base_name(spec: BaseSpec, owner: str, now: datetime) -> str:
 
 def base_variables(spec: BaseSpec) -> dict[str, object]:
     """Those of packer/base.pkr.hcl that decide what is inside."""
-    return {"packages": spec.packages} if spec.packages else {}
+    sources = {name: source.deb822() for name, source in spec.sources.items()}
+    given: dict[str, object] = {
+        "packages": spec.packages,
+        "sources": sources,
+        "setup": spec.setup,
+    }
+    return {name: value for name, value in given.items() if value}
 
 
 def fingerprint_of(packages: str, spec: BaseSpec) -> Recipe:
@@ -115,13 +172,39 @@ def why_replaced(fingerprint: Recipe, current: Image | None) -> str:
     return ", ".join(fingerprint.differences(current.inputs)) or "fingerprint"
 
 
-def promotion(fingerprint: Recipe) -> t.Tags:
-    """What makes a candidate the current base: one call writes it all."""
+def promotion(
+    fingerprint: Recipe, has: Mapping[Interpreter, str] | None = None, login: str = LOGIN
+) -> t.Tags:
+    """What makes a candidate the current base: one call writes it all. `has` are its
+    interpreters."""
     return {
         t.FINGERPRINT: fingerprint.digest,
         t.INPUTS: fingerprint.to_tag(),
         t.STATE: ImageState.BASE,
+        **to_tags(has or {}),
+        **({t.LOGIN: login} if login != LOGIN else {}),
     }
+
+
+def name_patterns(wanted: str) -> list[str]:
+    """The names of base images that `infra.base_image` means: a pattern, or a line's name, which
+    is what its images' names begin with."""
+    return [wanted] if re.search(r"[*?]", wanted) else [wanted, f"{wanted} *"]
+
+
+def lines_of(images: Iterable[Image]) -> list[str]:
+    """The names of the lines that our base images among these belong to."""
+    return sorted({line for image in images if (line := image.line)})
+
+
+def of_line(images: Iterable[Image], name: str) -> list[Image]:
+    """Those of a line, and those that somebody made by hand for it. `rails` is no part of
+    `rails-base`."""
+    return [
+        image
+        for image in images
+        if image.line == name or (not image.line and image.name.startswith(name))
+    ]
 
 
 def unneeded(own: Iterable[Image], name: str) -> list[Image]:

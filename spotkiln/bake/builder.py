@@ -28,10 +28,11 @@ class Builder(Noun):
         min_length=1,
     )
     ssh_username: str = Field(
-        default="admin",
+        default="",
         title="SSH user",
-        description="The base image's login user: Debian's is admin, Ubuntu's is ubuntu.",
-        pattern=r"^[a-z_][a-z0-9_-]{0,30}$",
+        description="Whom the image lets in. Empty: as the image's tag says, else admin, as "
+        "Debian's do; a base image from Ubuntu's has the tag.",
+        pattern=r"^([a-z_][a-z0-9_-]{0,30})?$",
     )
     ssh_interface: SshInterface = Field(
         default=SshInterface.PUBLIC_IP,
@@ -115,7 +116,8 @@ class Access(Noun):
 
 class Machine(Noun):
     """A machine that Packer launches: where, and how it is reached. `endpoint` is empty for AWS
-    itself; `profile` is the instance profile if it is not the builder's."""
+    itself; `profile` is the instance profile if it is not the builder's. `login` is whom its image
+    lets in."""
 
     builder: Builder
     region: str
@@ -123,6 +125,7 @@ class Machine(Noun):
     subnet: str
     endpoint: str
     access: Access
+    login: str
     profile: str = ""
 
     @property
@@ -136,7 +139,7 @@ class Machine(Noun):
             "subnet_id": self.subnet,
             "ssh_interface": str(self.builder.ssh_interface),
             "iam_instance_profile": self.profile or self.builder.instance_profile,
-            "ssh_username": self.builder.ssh_username,
+            "ssh_username": self.builder.ssh_username or self.login,
             "ssh_source_cidrs": self.builder.ssh_source_cidrs,
             "security_group_id": self.access.security_group,
             "key_pair_name": self.access.key_pair,

@@ -22,11 +22,11 @@ from spotkiln.errors import (
 from spotkiln.markup import visible
 
 # The exit codes of our provisioning scripts.
-DEPENDENCIES, TESTS, UNIT = 10, 20, 30
+DEPENDENCIES, SETUP, TESTS, UNIT = 10, 11, 20, 30
 
 
 def bake_failure(run: PackerRun, name: str) -> SpotkilnError:
-    """For packer/app.pkr.hcl or packer/base.pkr.hcl; `name` is the application's or the base's."""
+    """For packer/app.pkr.hcl; `name` is the application's."""
     said = run.script or run.output
     if run.status == DEPENDENCIES:
         text = _with_cause("dependencies or assets could not be built", name, Where.BUILDER, said)
@@ -34,6 +34,18 @@ def bake_failure(run: PackerRun, name: str) -> SpotkilnError:
     if run.status == UNIT:
         return UnitFailed("systemd does not accept the application's units", _end(said))
     return packers_own(run)
+
+
+def base_failure(run: PackerRun, name: str) -> SpotkilnError:
+    """For packer/base.pkr.hcl; `name` is the line's."""
+    said = run.script or run.output
+    if run.status == DEPENDENCIES:
+        text = f"the packages of the base image {name} could not be installed"
+        return BuildFailed(text, _end(said))
+    if run.status == SETUP:
+        text = f"the set-up script of the base image {name} failed: mend its `base.setup`"
+        return BuildFailed(text, _end(said))
+    return _packers_own(run)
 
 
 def test_failure(run: PackerRun, report: Path, app: App, check: HealthCheck) -> SpotkilnError:

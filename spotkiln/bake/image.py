@@ -13,6 +13,8 @@ from spotkiln.bake.migrations import Migrations
 from spotkiln.bake.served import Served, moment_of, text_of
 from spotkiln.noun import Noun
 
+# Whom a machine of Debian's images lets in.
+LOGIN = "admin"
 # What `base_name` makes.
 BASE_NAME = re.compile(r"[a-z][a-z0-9-]* \d{4}-\d\d-\d\d \d\d-\d\d (base-[0-9a-f]{12})")
 
@@ -87,6 +89,18 @@ class Image(Noun):
     def is_base(self) -> bool:
         """Baked by a nightly run: from its tag, or from its name if a kill left it untagged."""
         return t.BASE in self.tags or bool(BASE_NAME.fullmatch(self.name))
+
+    @property
+    def line(self) -> str:
+        """Of a base image of ours: the name of its line. Empty for all others."""
+        if not self.is_base or not self.ours:
+            return ""
+        return self.tags.get(t.BASE, "") or self.name.split(" ")[0]
+
+    @property
+    def login(self) -> str:
+        """The user that a machine of it lets in by SSH."""
+        return self.tags.get(t.LOGIN, LOGIN)
 
     @property
     def released(self) -> bool:

@@ -6,6 +6,8 @@ from pydantic import Field, field_validator
 
 from spotkiln.bake.app import App, AppSpec
 from spotkiln.bake.configuration import Configuration, Known
+from spotkiln.bake.image import LOGIN
+from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.logs import Logs
 from spotkiln.bake.mounts import Mount, why_no_mount
 from spotkiln.errors import InputError
@@ -137,9 +139,14 @@ class TargetGroup(Noun):
 
 
 class BaseImage(Noun):
+    """`has`: the versions of its interpreters; empty if nobody wrote them down. `login`: the user
+    that a machine of it lets in."""
+
     id: str
     name: str
     architecture: str
+    has: dict[Interpreter, str] = {}  # noqa: RUF012 - pydantic copies defaults
+    login: str = LOGIN
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"

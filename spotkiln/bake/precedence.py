@@ -11,6 +11,7 @@ from typing import Any
 from spotkiln.bake.app import DEFAULTS, App, AppSpec
 from spotkiln.bake.description import FOLLOWS, MAY_BE_NONE, VARIABLES, Description
 from spotkiln.bake.detect.detected import Detected
+from spotkiln.bake.interpreter import Need
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
@@ -57,7 +58,7 @@ class Settled(Noun):
 
     app: App
     settings: tuple[Setting, ...]
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 def _shown(value: object) -> str:
@@ -71,7 +72,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
-def told(settings: Iterable[Setting], needs: Iterable[str] = ()) -> str:
+def told(settings: Iterable[Setting], needs: Iterable[Need] = ()) -> str:
     """A line for each, for a log."""
     rows = [(one.key, one.shown, one.source) for one in settings]
     wide = [max((len(row[at]) for row in rows), default=0) for at in range(2)]

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from spotkiln.bake.app import App
+from spotkiln.bake.interpreter import Need
 from spotkiln.bake.precedence import Setting
 from spotkiln.noun import Noun
 
@@ -42,7 +43,7 @@ class Source(Noun):
     archive: Path
     app: App
     settings: tuple[Setting, ...] = ()
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
     migrations: tuple[str, ...] = ()
 
 

@@ -1,6 +1,7 @@
 """`init` and `check`: an application's own spotkiln.yaml. They need neither Prefect nor AWS."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.calendar import require_times
 from spotkiln.bake.inside import look_inside, require_folders
+from spotkiln.bake.interpreter import Need
 from spotkiln.bake.manifest import FILE
 from spotkiln.bake.place import Place, look_at
 from spotkiln.bake.precedence import Settled, settle
@@ -50,9 +52,18 @@ def init(path: Path, schema: str, *, as_json: bool) -> int:
     if missing:
         told.append(f"not known, and needed: {', '.join(missing)}")
     told.append(f"read it, then `spotkiln check {path}`, and commit it")
-    answer = {"file": str(file), "kind": kind, "missing": missing, "needs": inside.detected.needs}
+    answer = {
+        "file": str(file),
+        "kind": kind,
+        "missing": missing,
+        "needs": _told(inside.detected.needs),
+    }
     show(answer, "\n".join(told), as_json=as_json)
     return Exit.OK
+
+
+def _told(needs: Iterable[Need]) -> tuple[str, ...]:
+    return tuple(map(str, needs))
 
 
 def _asked(place: Place) -> AppSpec:
@@ -86,7 +97,7 @@ def check(path: Path, *, as_json: bool) -> int:
         folder=place.folder,
         steps=steps(settled.app),
         settings=settled.settings,
-        needs=settled.needs,
+        needs=_told(settled.needs),
         hints=tuple(hints(settled.app, place.locked, inside.detected.suggested)),
     )
     rows = ((one.key, one.shown, one.source) for one in found.settings)

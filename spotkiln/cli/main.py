@@ -52,6 +52,7 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
         serving.server,
         serving.worker,
         serving.automations,
+        releasing.base,
         releasing.nightly,
         releasing.reconcile,
     ),

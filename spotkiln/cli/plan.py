@@ -29,7 +29,7 @@ def look(spec: ReleaseSpec) -> Plan:
     """
     infra = look_up_infra(spec, None, _say)
     with tempfile.TemporaryDirectory(prefix="spotkiln-plan-") as folder:
-        source = check_out(spec.app, infra.target_group, Path(folder) / "source", _say)
+        source = check_out(spec.app, infra, Path(folder) / "source", _say)
         require_names(source.app.config, infra.configuration)
         job = Job(
             release=f"{spec.app.name}-{uuid4().hex[:12]}",

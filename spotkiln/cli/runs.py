@@ -11,12 +11,14 @@ from spotkiln.cli.output import Voice
 from spotkiln.errors import DeadlineExceeded, InputError, NotInPrefect
 from spotkiln.noun import Noun
 from spotkiln.prefect_api import artifact, log, run
+from spotkiln.prefect_api import night as nights
 from spotkiln.prefect_api import result as results
 from spotkiln.prefect_api.connection import Connection, ask, connected
 from spotkiln.release.release import Outcome
 from spotkiln.release.result import Result
 from spotkiln.release.trigger import Trigger, tags_of
 from spotkiln.start.deployment import Deployment
+from spotkiln.start.night import NightResult
 from spotkiln.start.run import COMPLETED, PAUSED, SCHEDULED, Line, Run, Source
 
 POLL_SECONDS = 1.0
@@ -78,7 +80,7 @@ class Ending(Noun):
         return "\n".join(one for one in parts if one)
 
 
-def ending(found: Run, result: Result | None, url: str = "") -> Ending:
+def ending(found: Run, result: Result | NightResult | None, url: str = "") -> Ending:
     """A run that was killed leaves no result: then Prefect's own words say why."""
     end = Ending(run=found.id, url=url, state=found.state, seconds=found.seconds)
     if result:
@@ -218,7 +220,8 @@ def follow(
             for line in _new_lines(prefect, wanted, seen):
                 _tell(line, voice, verbose=verbose)
             if found.final:
-                return ending(found, prefect.ask(results.read, wanted), run.page_of(wanted))
+                result = prefect.ask(results.read, wanted) or prefect.ask(nights.read, wanted)
+                return ending(found, result, run.page_of(wanted))
             bar = prefect.ask(artifact.progress, wanted)
             if bar:
                 voice.progress(bar.what, bar.percent)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from spotkiln.bake import configuration
 from spotkiln.bake.infra import Infra, TargetGroup
+from spotkiln.bake.interpreter import needed
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.source import Source
 from spotkiln.keep.hold import reason
@@ -29,7 +30,7 @@ class Plan(Noun):
     servers run side by side, as if the old ones were of the same types.
 
     In words for people: `launch` is what EC2 is asked for, `foreign` what serves and is not ours,
-    `configuration` which settings are there, by name,
+    `configuration` which settings are there, by name, `needs` what the base image must have,
     `quotas` where the account may have no room, `held` why a release would do nothing after a
     rollback, `database` whether it would be migrated.
     """
@@ -52,6 +53,7 @@ class Plan(Noun):
     configuration: tuple[str, ...] = ()
     held: str = ""
     quotas: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     serving: Fleet | None = None
     retire: tuple[Fleet, ...]
     at_least_seconds: float
@@ -111,6 +113,7 @@ def make_plan(
         launch=size.in_words,
         database=str(migration),
         quotas=tuple(quotas),
+        needs=needed(source.needs, infra.base.has),
         foreign=tuple(in_words(foreign, adopt=infra.adopt)),
         configuration=tuple(configuration.in_words(infra.configuration, source.app.config)),
         held="" if spec.even_if_held else reason(serving[0] if serving else None, source.commit),
@@ -131,6 +134,7 @@ def what_would_change(plan: Plan) -> list[str]:
         f"serves now: {now.id} with commit {now.commit[:12]}" if now else "serves now: nothing",
         f"image: {'reuse ' + plan.image if plan.image else 'bake and test anew'}: {plan.why}",
     ]
+    lines += [f"the base image must have {line}" for line in plan.needs]
     lines += [f"not ours: {line}" for line in plan.foreign]
     lines += [f"configuration: {line}" for line in plan.configuration]
     if plan.held:

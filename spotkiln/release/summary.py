@@ -4,6 +4,7 @@ from datetime import datetime
 
 from spotkiln import tags as t
 from spotkiln.bake.image import image_name
+from spotkiln.bake.interpreter import needed
 from spotkiln.bake.source import commit_url
 from spotkiln.errors import EndsEarly, GaveWay, SpotkilnError, TestsFailed, VerdictError
 from spotkiln.keep import hold
@@ -152,6 +153,11 @@ def database(book: Book) -> str:
     return f"{done}. It is not migrated back: what serves runs with it"
 
 
+def _needs(book: Book) -> tuple[str, ...]:
+    base = book.infra.base_image if book.infra else None
+    return needed(book.source.needs, base.has if base else {}) if book.source else ()
+
+
 def summary(book: Book, now: datetime) -> Release:
     """The release as its book tells it at the time `now`, in UTC."""
     heading, spec, infra, way = book.heading, book.heading.spec, book.infra, book.way_back
@@ -182,7 +188,7 @@ def summary(book: Book, now: datetime) -> Release:
         image=book.image,
         reused=reused.why if reused else "",
         settings=book.source.settings if book.source else (),
-        needs=book.source.needs if book.source else (),
+        needs=_needs(book),
         back_to=f"{way.version.released:%Y-%m-%d %H:%M:%S} UTC" if way else "",
         restarted=way is not None and way.restarts,
         tests=tests.report if tests else None,

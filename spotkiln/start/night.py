@@ -4,16 +4,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from spotkiln.bake.base import BaseSpec
+from spotkiln.bake.base import BaseSpec, name_patterns
 from spotkiln.bake.builder import Builder
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.interpreter import from_tags, in_words
 from spotkiln.errors import InputError
-from spotkiln.markup import plain, table
+from spotkiln.markup import harmless, plain, table
 from spotkiln.noun import Noun
 from spotkiln.release.release import Outcome
 from spotkiln.start.quiet import QuietHours, QuietText
@@ -93,6 +94,28 @@ class Night(Noun):
     ended: datetime
 
 
+class NightResult(Noun):
+    """How a night ended, in the few words that its run leaves with Prefect. `image` is the id of
+    what applications are baked on from now on."""
+
+    outcome: NightOutcome
+    cause: str = ""
+    image: str = ""
+
+    @classmethod
+    def of(cls, night: Night) -> Self:
+        base = night.base.id if night.base else ""
+        return cls(outcome=night.outcome, cause=harmless(night.why), image=base)
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """From JSON; None if another version of Spotkiln wrote it and this one cannot read it."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError:
+            return None
+
+
 def is_on(value: object) -> bool:
     """Whether the switch's value means on. No value means on.
 
@@ -126,7 +149,7 @@ def chosen(
         if not matching and pattern != EVERY:
             known = ", ".join(sorted(deployed)) or "none"
             raise InputError(f"no deployment release/{pattern}; there are: {known}")
-        fitting = {name for name in matching if _builds_on(deployed[name], base)}
+        fitting = {name for name in matching if builds_on(deployed[name], base)}
         if not fitting and pattern in deployed:
             raise InputError(
                 f"release/{pattern} does not build on {base!r} but on "
@@ -141,8 +164,9 @@ def _base_pattern(parameters: Mapping[str, Any]) -> str:
     return str(infra.get("base_image") or InfraNames().base_image)
 
 
-def _builds_on(parameters: Mapping[str, Any], base: str) -> bool:
-    return fnmatchcase(base, _base_pattern(parameters))
+def builds_on(parameters: Mapping[str, Any], base: str) -> bool:
+    """Whether an application with these parameters is baked on images named `base`."""
+    return any(fnmatchcase(base, one) for one in name_patterns(_base_pattern(parameters)))
 
 
 def _run(one: Rebuilt) -> str:
@@ -155,7 +179,8 @@ def night_page(night: Night) -> str:
     if night.why:
         lines += [plain(night.why), ""]
     if night.base:
-        lines += [f"Base image: `{night.base.id}` ({plain(night.base.name)})", ""]
+        has = in_words(from_tags(night.base.tags))
+        lines += [f"Base image: `{night.base.id}` ({plain(night.base.name)}): {has}", ""]
     if night.changed:
         lines += [f"What differs from the one before: {plain(night.changed)}", ""]
     if night.applications:

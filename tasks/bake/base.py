@@ -19,13 +19,15 @@ from spotkiln.bake.base import (
     base_tags,
     fingerprint_of,
     new_base_name,
+    of_line,
     promotion,
     unneeded,
     usable,
 )
 from spotkiln.bake.builder import Builder, Machine
-from spotkiln.bake.failure import bake_failure
+from spotkiln.bake.failure import base_failure
 from spotkiln.bake.image import Image, ImageState, newest
+from spotkiln.bake.interpreter import Interpreter, in_words, installed
 from spotkiln.bake.own import builder_name
 from spotkiln.bake.packer import artifact_of, find_packer
 from spotkiln.bake.recipe import Recipe
@@ -60,8 +62,11 @@ class BaseJob(Noun):
 
 
 class Baked(Noun):
+    """`has`: its interpreters."""
+
     image: Image
     fingerprint: Recipe
+    has: dict[Interpreter, str] = {}  # noqa: RUF012 - pydantic copies defaults
 
 
 @task(name="look up source image", **STEP)
@@ -110,6 +115,7 @@ def _machine(aws: Aws, job: BaseJob) -> Machine:
         subnet=job.subnet,
         endpoint=endpoint(),
         access=open_access(aws, job.id, job.vpc, cidrs, job.tags),
+        login=job.spec.login,
     )
 
 
@@ -134,7 +140,7 @@ def bake_base(job: BaseJob) -> Baked:
     variables = base_bake_variables(machine, new, job.spec, job.source.id, packages)
     run = run_template("bake", "base.pkr.hcl", variables, folder, job.builder.timeout_seconds)
     if run.exit_code != 0:
-        raise bake_failure(run, job.spec.name)
+        raise base_failure(run, job.spec.name)
     baked = artifact_of(manifest)
     image = images.describe(aws, baked) if baked else None
     if image is None or not image.available or not packages.is_file():
@@ -143,21 +149,24 @@ def bake_base(job: BaseJob) -> Baked:
             "its packages; see its output"
         )
     images.require_token(aws, image.id)
-    fingerprint = fingerprint_of(packages.read_text(), job.spec)
+    listed = packages.read_text()
+    fingerprint, has = fingerprint_of(listed, job.spec), installed(listed)
     say(f"baked {image.id} ({image.name}), fingerprint {fingerprint.digest[:12]}")
-    return Baked(image=image, fingerprint=fingerprint)
+    say(f"it has {in_words(has)}")
+    return Baked(image=image, fingerprint=fingerprint, has=has)
 
 
 @task(name="find current base image", **STEP)
 def find_current_base(job: BaseJob) -> Image | None:
     """What applications are baked on now."""
-    return newest(usable(images.by_name(connect(job.region), f"{job.spec.name}*")))
+    found = images.by_name(connect(job.region), f"{job.spec.name}*")
+    return newest(usable(of_line(found, job.spec.name)))
 
 
 @task(name="promote base image", **STEP)
 def promote_base(job: BaseJob, baked: Baked) -> Image:
     """From now on applications are baked on it."""
-    marks = promotion(baked.fingerprint)
+    marks = promotion(baked.fingerprint, baked.has, job.spec.login)
     images.tag(connect(job.region), [baked.image.id, *baked.image.snapshots], marks)
     say(f"{baked.image.id} is the current {job.spec.name}")
     return baked.image.with_tags(**{**job.tags, **marks})

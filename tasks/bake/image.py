@@ -46,6 +46,7 @@ def _machine(aws: Aws, job: Job) -> Machine:
         subnet=build.subnet_of(infra.subnets),
         endpoint=endpoint(),
         access=open_access(aws, job.release, infra.vpc, build.ssh_source_cidrs, job.tags),
+        login=infra.base.login,
     )
 
 

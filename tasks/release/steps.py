@@ -49,7 +49,7 @@ def take_commit(run: ReleaseRun, app: AppSpec, infra: Infra) -> Job:
     Raises:
         InputError: among others if a setting that it needs will not be there.
     """
-    source = check_out(app, infra.target_group, run.folder / "source")
+    source = check_out(app, infra, run.folder / "source")
     run.begin(CommitTaken(source=source))
     require_names(source.app.config, infra.configuration)
     require_mounts(source.app, infra.mounts)

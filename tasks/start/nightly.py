@@ -20,13 +20,14 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from spotkiln.bake.base import base_id
 from spotkiln.bake.image import Image
 from spotkiln.prefect_api import deployment, variable
+from spotkiln.prefect_api import night as night_results
 from spotkiln.prefect_api import result as results
 from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import Connection, ask, connected
 from spotkiln.release.result import Result
 from spotkiln.start import rebuild as rebuilding
 from spotkiln.start.deployment import RELEASE
-from spotkiln.start.night import Night, NightSpec, Rebuilt, chosen, is_on, night_page
+from spotkiln.start.night import Night, NightResult, NightSpec, Rebuilt, chosen, is_on, night_page
 from spotkiln.start.nightbook import NightBook
 from spotkiln.start.run import Run
 from spotkiln.tasks.bake.base import Baked
@@ -169,6 +170,12 @@ def publish_night(night: Night) -> None:
     )
 
 
+def leave_result(night: Night) -> None:
+    """For whoever started the run, on any host. A process without a run in Prefect leaves none."""
+    if flow_run.id:
+        ask(night_results.write, night.run, NightResult.of(night))
+
+
 @contextmanager
 def night_recorded(spec: NightSpec) -> Iterator[NightRun]:
     """Keep the night's book, and publish it however the night ends. The run's folder is removed."""
@@ -180,10 +187,13 @@ def night_recorded(spec: NightSpec) -> Iterator[NightRun]:
         # The first error is the one to report.
         with suppress(Exception):
             publish_night(run.to_night())
+        with suppress(Exception):
+            leave_result(run.to_night())
         raise
     else:
         night = run.to_night()
         publish_night(night)
+        leave_result(night)
         say(f"nightly: {night.outcome}" + (f", {night.why}" if night.why else ""))
     finally:
         leave_folder(run.folder)

@@ -5,7 +5,7 @@ require "active_model/railtie"
 require "active_record/railtie"
 require "action_controller/railtie"
 require "action_view/railtie"
-require "sprockets/railtie"
+require "sprockets/railtie" if Rails::VERSION::MAJOR < 7
 
 Bundler.require(*Rails.groups)
 
@@ -25,7 +25,7 @@ module DemoWebApp
 
     # db/migrate is the only description of the database.
     config.active_record.dump_schema_after_migration = false
-    config.assets.precompile = ["application.css"]
+    config.assets.precompile = ["application.css"] if Rails::VERSION::MAJOR < 7
     config.action_dispatch.default_headers["X-Revision"] = config.revision
   end
 end

@@ -2,7 +2,9 @@ ENV["RAILS_ENV"] = "test"
 require_relative "../config/environment"
 require "rspec/rails"
 
-ActiveRecord::Migration.check_pending!
+# Rails 7.1 has given it another name.
+migrations = ActiveRecord::Migration
+migrations.respond_to?(:check_all_pending!) ? migrations.check_all_pending! : migrations.check_pending!
 
 RSpec.configure do |config|
   config.use_transactional_fixtures = true

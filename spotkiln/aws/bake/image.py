@@ -43,9 +43,10 @@ def _own(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[Image]
         return [from_aws(image, aws.region) for page in pages for image in page["Images"]]
 
 
-def by_name(aws: Aws, pattern: str) -> list[Image]:
-    """The account's own images whose name matches; `*` and `?` match as EC2 does it."""
-    return _own(aws, [{"Name": "name", "Values": [pattern]}], f"images named {pattern}")
+def by_name(aws: Aws, *patterns: str) -> list[Image]:
+    """The account's own images whose name matches one of these, with EC2's `*` and `?`."""
+    named = f"images named {' or '.join(patterns)}"
+    return _own(aws, [{"Name": "name", "Values": list(patterns)}], named)
 
 
 def _ours(aws: Aws, tag: str, value: str, what: str) -> list[Image]:

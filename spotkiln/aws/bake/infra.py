@@ -10,7 +10,7 @@ from spotkiln.aws.dryrun import dry_run
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
-from spotkiln.bake.base import usable
+from spotkiln.bake.base import lines_of, name_patterns, usable
 from spotkiln.bake.image import Image, newest
 from spotkiln.bake.infra import (
     TRAFFIC_PORT,
@@ -21,6 +21,7 @@ from spotkiln.bake.infra import (
     TargetGroup,
     exactly_one,
 )
+from spotkiln.bake.interpreter import from_tags
 from spotkiln.bake.own import inherited_images
 from spotkiln.errors import InputError
 from spotkiln.serve.spec import FleetSpec
@@ -138,17 +139,34 @@ def key_pair(aws: Aws, name: str) -> str:
 
 
 def base_image(aws: Aws, pattern: str) -> BaseImage:
-    """The newest of the account's own images that match and may be built upon."""
-    matching = images.by_name(aws, pattern)
-    found = newest(usable(matching))
+    """The newest of the account's own images that match and may be built upon: of one line, for the
+    newest of several would be now this, now that.
+
+    Raises:
+        InputError: there is none, or there are those of several lines.
+    """
+    matching = images.by_name(aws, *name_patterns(pattern))
+    fitting = usable(matching)
+    if len(lines := lines_of(fitting)) > 1:
+        raise InputError(
+            f"{pattern!r} matches base images of several lines: {', '.join(lines)}; let "
+            f"infra.base_image name one of them, such as `base_image: {lines[0]}`"
+        )
+    found = newest(fitting)
     if found is None:
         copies = ", ".join(one.id for one in inherited_images(matching))
         raise InputError(
             f"the account owns no available image named {pattern!r} in {aws.region}: "
-            "bake one with the flow nightly (docs/nightly.md) or name another"
+            "make one (`spotkiln base NAME`; `spotkiln base` lists the lines) or name another"
             + (f". To build upon the copies {copies}, remove their spotkiln: tags" * bool(copies))
         )
-    return BaseImage(id=found.id, name=found.name, architecture=found.architecture)
+    return BaseImage(
+        id=found.id,
+        name=found.name,
+        architecture=found.architecture,
+        has=from_tags(found.tags),
+        login=found.login,
+    )
 
 
 def check_instance_types(aws: Aws, types: Sequence[str], architecture: str) -> None:

@@ -13,6 +13,7 @@ from spotkiln.bake.detect.node import detect_node
 from spotkiln.bake.detect.python import detect_python, in_environment
 from spotkiln.bake.detect.ruby import detect_ruby
 from spotkiln.bake.detect.writable import written_folders
+from spotkiln.bake.interpreter import Interpreter, Need
 from spotkiln.bake.shell import why_not_one_command
 from spotkiln.bake.tree import Tree
 
@@ -20,18 +21,20 @@ from spotkiln.bake.tree import Tree
 KINDS = (detect_ruby, detect_python, detect_go, detect_node)
 # Files that hold a version and nothing else, or `name version` by lines.
 VERSIONS = {
-    ".ruby-version": "Ruby",
-    ".node-version": "Node",
-    ".nvmrc": "Node",
-    ".python-version": "Python",
+    ".ruby-version": Interpreter.RUBY,
+    ".node-version": Interpreter.NODE,
+    ".nvmrc": Interpreter.NODE,
+    ".python-version": Interpreter.PYTHON,
+    ".java-version": Interpreter.JAVA,
 }
 TOOLS = {
-    "ruby": "Ruby",
-    "nodejs": "Node",
-    "node": "Node",
-    "python": "Python",
-    "golang": "Go",
-    "go": "Go",
+    "ruby": Interpreter.RUBY,
+    "nodejs": Interpreter.NODE,
+    "node": Interpreter.NODE,
+    "python": Interpreter.PYTHON,
+    "golang": Interpreter.GO,
+    "go": Interpreter.GO,
+    "java": Interpreter.JAVA,
 }
 
 
@@ -60,16 +63,16 @@ def _by_procfile(tree: Tree, *, python: bool) -> tuple[list[Finding], dict[str, 
     return findings, missing
 
 
-def _versions(tree: Tree) -> Iterator[str]:
+def _versions(tree: Tree) -> Iterator[Need]:
     """The interpreters that files name."""
     for name, what in VERSIONS.items():
         lines = tree.text(name).split()
         if lines and not lines[0].startswith("#"):
-            yield f"{what} {lines[0].removeprefix('ruby-').removeprefix('v')} ({name})"
+            yield Need.of(what, lines[0].removeprefix("ruby-").removeprefix("v"), name)
     for line in tree.text(".tool-versions").splitlines():
         words = line.split()
         if len(words) > 1 and words[0] in TOOLS:
-            yield f"{TOOLS[words[0]]} {words[1]} (.tool-versions)"
+            yield Need.of(TOOLS[words[0]], words[1], ".tool-versions")
 
 
 def detect(tree: Tree) -> Detected:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from spotkiln.bake.interpreter import Interpreter, Need
 from spotkiln.noun import Noun
 
 # Stands in for a secret that a framework wants at build time and does not use then.
@@ -18,13 +19,13 @@ class Finding(Noun):
 
 class Detected(Noun):
     """`kind` is empty if it is nothing that is known. `missing` are keys of which a default would
-    be wrong, each with what to do. `needs` is what the base image must have, with reasons.
-    `suggested` is for a person to take or leave: a release takes nothing of it."""
+    be wrong, each with what to do. `needs` is what the base image must have. `suggested` is for a
+    person to take or leave: a release takes nothing of it."""
 
     kind: str = ""
     findings: tuple[Finding, ...] = ()
     missing: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
     suggested: tuple[Finding, ...] = ()
 
     def find(self, key: str) -> Finding | None:
@@ -38,7 +39,7 @@ class Notes:
         self._kind = kind
         self._findings: dict[str, Finding] = {}
         self._missing: dict[str, str] = {}
-        self._needs: list[str] = []
+        self._needs: list[Need] = []
         self._suggested: list[Finding] = []
 
     def say(self, key: str, value: Any, why: str) -> None:
@@ -53,8 +54,13 @@ class Notes:
     def suggest(self, key: str, value: Any, why: str) -> None:
         self._suggested.append(Finding(key=key, value=value, why=why))
 
-    def need(self, what: str, why: str) -> None:
-        self._needs.append(f"{what} ({why})")
+    def need(self, program: str, file: str) -> None:
+        self._needs.append(Need(what=program, file=file))
+
+    def need_version(
+        self, interpreter: Interpreter, wanted: str, file: str, *, demanded: bool = False
+    ) -> None:
+        self._needs.append(Need.of(interpreter, wanted, file, demanded=demanded))
 
     def told(self) -> Detected:
         return Detected(

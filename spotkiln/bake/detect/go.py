@@ -3,6 +3,7 @@
 import re
 
 from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.tree import Tree
 
 REPORTER = "gotest.tools/gotestsum"
@@ -39,5 +40,5 @@ def detect_go(tree: Tree) -> Detected | None:
     notes.say("notify", False, "that it is ready, its health path tells")
     notes.say("health_path", "/", "none is known: name one that needs no login and no database")
     if found := re.search(r"^go\s+(\d[\w.]*)", text, re.MULTILINE):
-        notes.need(f"Go {found[1]}", "go.mod")
+        notes.need_version(Interpreter.GO, found[1], "go.mod", demanded=True)
     return notes.told()

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.shell import why_not_one_command
 from spotkiln.bake.tree import Tree
 
@@ -166,5 +167,5 @@ def detect_node(tree: Tree) -> Detected | None:
     if (tool := run.split()[0]) != "npm":
         notes.need(tool, lock)
     if wanted := package.engines.get("node"):
-        notes.need(f"Node {wanted}", "package.json's engines")
+        notes.need_version(Interpreter.NODE, wanted, "package.json's engines")
     return notes.told()

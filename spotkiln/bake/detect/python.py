@@ -6,6 +6,7 @@ import shlex
 from spotkiln.bake.detect.database import django_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
 from spotkiln.bake.detect.project import Project
+from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.processes import Process
 from spotkiln.bake.tree import Tree
 
@@ -252,5 +253,5 @@ def detect_python(tree: Tree) -> Detected | None:
     notes.say("notify", False, "that it is ready, its health path tells")
     notes.say("health_path", "/", "none is known: name one that needs no login and no database")
     if project.requires:
-        notes.need(f"Python {project.requires}", "pyproject.toml")
+        notes.need_version(Interpreter.PYTHON, project.requires, "pyproject.toml", demanded=True)
     return notes.told()

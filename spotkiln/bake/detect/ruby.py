@@ -4,6 +4,7 @@ import re
 
 from spotkiln.bake.detect.database import rails_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
+from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.processes import Process
 from spotkiln.bake.tree import Tree
 
@@ -29,6 +30,7 @@ class _Gems:
                 r"^ {4}([\w.-]+) \((\d[\w.]*)[^)]*\)$", tree.text(self.lock), re.MULTILINE
             )
         }
+        self._tree = tree
         self._text = tree.text(self.file)
 
     def has(self, name: str) -> str:
@@ -46,9 +48,13 @@ class _Gems:
         return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
 
     def ruby(self) -> str:
-        """The version that the Gemfile asks for; empty if none."""
-        found = re.search(r"^\s*ruby[\s(]+['\"]([^'\"]+)['\"]", self._text, re.MULTILINE)
-        return found[1] if found else ""
+        """The versions that the Gemfile asks for; empty if any will do."""
+        text = r"['\"]([^'\"]+)['\"]"
+        if file := re.search(rf"^\s*ruby[\s(]+file:\s*{text}", self._text, re.MULTILINE):
+            words = self._tree.text(file[1]).split()
+            return words[0].removeprefix("ruby-") if words else ""
+        found = re.search(rf"^\s*ruby[\s(]+{text}((?:\s*,\s*{text})*)", self._text, re.MULTILINE)
+        return ", ".join(re.findall(text, found[0])) if found else ""
 
 
 def _install(gems: _Gems) -> tuple[str, str]:
@@ -234,7 +240,7 @@ def _on_solid_queue(tree: Tree) -> bool:
 
 def _with_ruby(gems: _Gems, notes: Notes) -> Detected:
     if wanted := gems.ruby():
-        notes.need(f"Ruby {wanted}", gems.file)
+        notes.need_version(Interpreter.RUBY, wanted, gems.file, demanded=True)
     return notes.told()
 
 

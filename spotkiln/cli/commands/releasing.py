@@ -139,6 +139,33 @@ def nightly(
     return _until_the_end(run, follow=follow, verbose=verbose, as_json=as_json)
 
 
+def base(
+    name: str = "",
+    /,
+    *,
+    follow: Follow = True,
+    verbose: Verbose = False,
+    detailed_exit_code: Detailed = False,
+    as_json: Json = False,
+) -> int:
+    """Make a base image of the line NAME now, and follow its run to the end; no application is
+    released by it. Without NAME list the lines, with what each has.
+
+    An image that holds what the current one holds is discarded, and all is well.
+    """
+    from spotkiln.cli import base as bases
+    from spotkiln.cli import runs
+
+    if not name:
+        lines = bases.look()
+        show(lines, bases.table(lines), as_json=as_json)
+        return Exit.OK
+    run = runs.start(bases.find(name), bases.ALONE)
+    return _until_the_end(
+        run, follow=follow, verbose=verbose, detailed=detailed_exit_code, as_json=as_json
+    )
+
+
 def reconcile(
     *,
     dry_run: Annotated[

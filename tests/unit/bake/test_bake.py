@@ -30,6 +30,7 @@ BUILDER = {
 
 
 MACHINE = Machine(
+    login="admin",
     builder=BuildSettings(),
     region="eu-west-1",
     vpc="vpc-1",

@@ -12,13 +12,17 @@ from spotkiln.bake.base import (
     base_id,
     base_tags,
     fingerprint_of,
+    lines_of,
+    name_patterns,
     new_base_name,
+    of_line,
     promotion,
     unneeded,
     usable,
     why_replaced,
 )
 from spotkiln.bake.image import Image, ImageState, release_of
+from spotkiln.bake.interpreter import Interpreter, from_tags
 from spotkiln.errors import InfrastructureError
 from tests.unit import nouns
 
@@ -153,3 +157,36 @@ def test_neither_the_current_one_nor_one_in_use_ever_goes(images: list[Image]) -
     if left:
         newest = max(buildable, key=lambda one: (one.created, one.id))
         assert newest in left
+
+
+@pytest.mark.parametrize(
+    ("wanted", "patterns"),
+    [
+        ("rails-base*", ["rails-base*"]),
+        ("node", ["node", "node *"]),
+        ("rails-base 2024-05-0?", ["rails-base 2024-05-0?"]),
+    ],
+)
+def test_a_line_is_named_by_its_name(wanted: str, patterns: list[str]) -> None:
+    assert name_patterns(wanted) == patterns
+
+
+def test_a_line_is_no_part_of_one_with_a_longer_name() -> None:
+    rails = base("ami-rails")
+    longer = base("ami-longer", base="rails-base-12").model_copy(
+        update={"name": "rails-base-12 2024-05-01 03-07 base-0123456789ab"}
+    )
+    untagged = longer.model_copy(update={"id": "ami-untagged", "tags": {}})
+    by_hand = nouns.image("ami-hand").model_copy(update={"name": "rails-base 1", "tags": {}})
+    every = [rails, longer, untagged, by_hand]
+    assert [one.id for one in of_line(every, "rails-base")] == ["ami-rails", "ami-hand"]
+    assert [one.id for one in of_line(every, "rails-base-12")] == ["ami-longer", "ami-untagged"]
+    assert lines_of(every) == ["rails-base", "rails-base-12"]
+
+
+def test_a_promoted_one_tells_what_it_has_and_whom_it_lets_in() -> None:
+    has = {Interpreter.RUBY: "3.3.8"}
+    marks = promotion(fingerprint_of(LIST, SPEC), has, "ubuntu")
+    image = base().with_tags(**marks)
+    assert (from_tags(image.tags), image.login) == (has, "ubuntu")
+    assert base().login == "admin"

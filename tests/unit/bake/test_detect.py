@@ -31,6 +31,10 @@ def why(found: Detected, key: str) -> str:
     return one.why
 
 
+def needs(found: Detected) -> tuple[str, ...]:
+    return tuple(map(str, found.needs))
+
+
 def lock(*gems: str) -> str:
     """A Gemfile.lock as Bundler writes it."""
     specs = "".join(f"    {one}\n      concurrent-ruby (~> 1.0)\n" for one in gems)
@@ -207,7 +211,7 @@ def test_rails_6() -> None:
     )
     assert why(found, "start") == "Gemfile.lock has puma 5.6.7, and config/puma.rb"
     assert "sd_notify" in why(found, "notify")
-    assert found.needs == ("Ruby 2.7.8 (Gemfile)",)
+    assert needs(found) == ("Ruby 2.7.8 (Gemfile)",)
 
 
 def test_rails_7() -> None:
@@ -216,7 +220,7 @@ def test_rails_7() -> None:
     assert why(found, "notify") == "Gemfile.lock has sd_notify 0.1.1: puma tells systemd"
     assert values(found)["health_path"] == "/healthz"
     assert values(found)["test"] == 'bundle exec rails test --junit --junit-filename="$JUNIT"'
-    assert found.needs == ("Ruby 3.2.2 (.ruby-version)",)
+    assert needs(found) == ("Ruby 3.2.2 (.ruby-version)",)
 
 
 def test_rails_8() -> None:
@@ -323,7 +327,7 @@ def test_django_with_uv() -> None:
         },
     )
     assert why(found, "start") == "pyproject.toml has gunicorn; shop/wsgi.py is there"
-    assert found.needs == (
+    assert needs(found) == (
         "uv (uv.lock)",
         "Python >=3.12 (pyproject.toml)",
         "Python 3.12 (.python-version)",
@@ -423,7 +427,7 @@ def test_django_with_poetry() -> None:
         ".venv/bin/python -m uvicorn --host 0.0.0.0 --port $PORT config.asgi:application"
     )
     assert "TEST_OUTPUT_FILE_NAME" in found.missing["test"]
-    assert found.needs == ("poetry (poetry.lock)", "Python ^3.11 (pyproject.toml)")
+    assert needs(found) == ("poetry (poetry.lock)", "Python ^3.11 (pyproject.toml)")
 
 
 def test_requirements_that_take_in_others() -> None:
@@ -536,7 +540,7 @@ def test_express() -> None:
             "test_environment": {"NODE_ENV": "test"},
         },
     )
-    assert found.needs == ("Node >=20 (package.json's engines)", "Node 20.11.1 (.nvmrc)")
+    assert needs(found) == ("Node >=20 (package.json's engines)", "Node 20.11.1 (.nvmrc)")
 
 
 def test_next() -> None:
@@ -547,7 +551,7 @@ def test_next() -> None:
     assert values(found)["start"] == "node_modules/.bin/next start"
     assert values(found)["writable"] == (".next/cache",)
     assert values(found)["test"].startswith("node_modules/.bin/vitest run")
-    assert found.needs == ("pnpm (pnpm-lock.yaml)", "Node 20.12.2 (.tool-versions)")
+    assert needs(found) == ("pnpm (pnpm-lock.yaml)", "Node 20.12.2 (.tool-versions)")
 
 
 @pytest.mark.parametrize(
@@ -604,7 +608,7 @@ def test_go() -> None:
     assert values(found)["build"] == "go build -o bin/app ./cmd/server"
     assert values(found)["start"] == "bin/app"
     assert values(found)["test"] == 'gotestsum --junitfile="$JUNIT" ./...'
-    assert found.needs == ("gotestsum (for the tests' JUnit report)", "Go 1.22.3 (go.mod)")
+    assert needs(found) == ("gotestsum (for the tests' JUnit report)", "Go 1.22.3 (go.mod)")
     several = told(**{**GO, "cmd/worker/main.go": ""})
     assert "2 programs below cmd/" in several.missing["start"]
 
@@ -621,7 +625,7 @@ def test_go() -> None:
 def test_a_reporter_of_gos_own(line: str, runner: str) -> None:
     found = told(**{**GO, "go.mod": f"module x\n\ngo 1.24\n\n{line}"})
     assert values(found)["test"] == f'{runner} --junitfile="$JUNIT" ./...'
-    assert found.needs == ("Go 1.24 (go.mod)",)
+    assert needs(found) == ("Go 1.24 (go.mod)",)
 
 
 def test_a_procfile_counts_before_what_the_kind_suggests() -> None:

@@ -7,6 +7,7 @@ import pytest
 from spotkiln.bake.app import DEFAULTS, AppSpec
 from spotkiln.bake.description import VARIABLES, Description
 from spotkiln.bake.detect.detected import Detected, Finding, Notes
+from spotkiln.bake.interpreter import Interpreter, Need
 from spotkiln.bake.precedence import Origin, Setting, Settled, settle, told
 from spotkiln.errors import InputError
 from tests.unit.nouns import app
@@ -210,7 +211,7 @@ def test_the_log_tells_what_came_from_where() -> None:
     detected = Detected(
         kind="Node",
         findings=(Finding(key="start", value="node .", why="package.json has main"),),
-        needs=("Node 22 (.nvmrc)",),
+        needs=(Need.of(Interpreter.NODE, "22", ".nvmrc"),),
     )
     settled = settle(
         app(port=8080, test="make"), Description(build="npm ci\nnpm run build"), detected
