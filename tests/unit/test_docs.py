@@ -2,10 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from spotkiln.bake.base import BaseSpec
+from spotkiln.flows.nightly import nightly
 from spotkiln.release.release import Outcome
+from spotkiln.start.night import NightSpec
 from tests.unit.nouns import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -30,3 +35,26 @@ def test_the_map_tells_of_every_outcome_of_a_release() -> None:
     table = text.partition("## All ways in which a release can end")[2]
     told = set(re.findall(r"^\| `([a-z ]+)` \|", table, re.MULTILINE))
     assert told == {one.replace("_", " ") for one in Outcome}
+
+
+BASES = (ROOT / "docs" / "bases.md").read_text()
+LINES = [yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", BASES, re.DOTALL)[2:]]
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda one: one["base"]["name"])
+def test_a_line_can_be_copied_from_its_page(line: dict[str, Any]) -> None:
+    assert NightSpec.model_validate(line).base.name == line["base"]["name"]
+
+
+def test_a_lines_deployment_can_be_copied_from_its_page() -> None:
+    stanza = re.findall(r"```yaml\n(.*?)```", BASES, re.DOTALL)[1]
+    (made,) = yaml.safe_load(stanza.replace("*work_pool", "{name: spotkiln}"))
+    assert made["entrypoint"] == "flows/nightly.py:nightly"
+    assert nightly.validate_parameters(made["parameters"])["base"].packages == ["nodejs", "npm"]
+
+
+def test_the_page_of_base_images_names_every_key_and_its_default() -> None:
+    told = dict(re.findall(r"^\| `(\w+)` \| .* \| (?:`([^`]*)`|[^|]*) \|$", BASES, re.MULTILINE))
+    assert told.keys() == BaseSpec.model_fields.keys()
+    given = {name: default for name, default in told.items() if default}
+    assert given == {"name": BaseSpec().name, "source_image": BaseSpec().source_image}
