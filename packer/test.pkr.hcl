@@ -207,7 +207,7 @@ variable "test_security_group_ids" {
 
 variable "report_dir" {
   type        = string
-  description = "Existing folder here where junit.xml (empty if there was no report), test.log, journal.log, facts and exit-code come home."
+  description = "Existing folder here where junit.xml (empty if there was no report, or several), junit.tar (all of several), test.log, journal.log, facts and exit-code come home."
 }
 
 locals {
@@ -294,6 +294,12 @@ build {
     direction   = "download"
     source      = "/var/tmp/spotkiln-report/junit.xml"
     destination = "${var.report_dir}/junit.xml"
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "/var/tmp/spotkiln-report/junit.tar"
+    destination = "${var.report_dir}/junit.tar"
   }
 
   provisioner "file" {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # On a machine booted from a candidate image: waits until the application's unit answers the health
-# check, then runs the tests in a copy of its folder. Runs as root. Reads SPOTKILN_*, see
-# test.pkr.hcl. Leaves junit.xml, test.log, journal.log, facts and exit-code in SPOTKILN_REPORT and
+# check, then runs the tests in a copy of its folder and its HOME. Runs as root. Reads SPOTKILN_*, see
+# test.pkr.hcl. Leaves junit.xml, junit.tar, test.log, journal.log, facts and exit-code in SPOTKILN_REPORT and
 # exits with 0 whatever they say, so that they can be fetched. exit-code: 0 passed, 10 the tests'
 # dependencies could not be installed, 20 tests failed, 30 the unit did not answer, or one of its
 # pages does not work; only then facts has what spotkiln/bake/facts.py reads.
@@ -53,7 +53,8 @@ prepare_report() {
   # All are fetched whatever happens; an empty report says that there was none.
   : >"$report/test.log"
   : >"$report/facts"
-  install -m 0644 -o "$user" -g "$user" /dev/null "$report/junit.xml"
+  # The tests' own: each of their runners may make there what it is used to make, also a folder.
+  install -d -m 0755 -o "$user" -g "$user" "$report/junit"
 }
 
 # The address at which a load balancer finds this machine. By IMDSv2 only.
@@ -254,15 +255,23 @@ tests_environment() {
   cat "/run/$app/config.env" 2>/dev/null || true
 }
 
-# Runs a command in the copy as the application's user; only the tests' environment is handed on, and
-# through a pipe, for it may hold secrets.
+# Runs a command as the application's user where the copy takes the places of the application's folder
+# and of its HOME, for this command and what it starts alone: a virtual environment, a link or a
+# setting that names its own place by an absolute path leads to the copy. Only the tests'
+# environment is handed on, and through a pipe, for it may hold secrets.
 in_copy() {
-  # shellcheck disable=SC2016 # expanded by the inner shell
-  (cd "$copy/app/$SPOTKILN_FOLDER" && timeout --kill-after=10 "$((deadline - SECONDS > 0 ? deadline - SECONDS : 1))" \
-    runuser -u "$user" -- env -i "HOME=$copy/home" "PATH=$PATH" LANG=C.UTF-8 \
-    "JUNIT=$report/junit.xml" \
+  # shellcheck disable=SC2016 # expanded by the inner shells
+  timeout --kill-after=10 "$((deadline - SECONDS > 0 ? deadline - SECONDS : 1))" \
+    unshare --mount -- bash -euo pipefail -c '
+      mount --bind "$1/app" "$2"
+      mount --bind "$1/home" "$3"
+      cd "$2/$4"
+      shift 4
+      exec "$@"' places "$copy" "/srv/$app" "/var/lib/$app" "$SPOTKILN_FOLDER" \
+    runuser -u "$user" -- env -i "HOME=/var/lib/$app" "PATH=$PATH" LANG=C.UTF-8 \
+    "JUNIT=$report/junit/junit.xml" \
     bash -euo pipefail -c 'set -a; eval "$(cat <&3)"; set +a; exec 3<&-; eval "$1"' test "$1" \
-    3< <(tests_environment))
+    3< <(tests_environment)
 }
 
 # What has taken all the time does not say that itself.
@@ -343,21 +352,45 @@ shorten() {
   fi
 }
 
+# Of the tests' reports: a single one as junit.xml, several in junit.tar, of the other an empty file. Of
+# too many bytes a byte more than is read comes home as junit.xml, which tells that there was more. They
+# are taken to where nobody else comes to, for what the tests left running could put a link in their
+# place, to what only root may read.
+gather_reports() {
+  local files file taken total=0
+  : >"$report/junit.xml"
+  : >"$report/junit.tar"
+  taken=$(mktemp --directory)
+  mv "$report/junit" "$taken/junit"
+  chown --recursive --no-dereference root:root "$taken/junit"
+  mapfile -d '' -t files < <(cd "$taken/junit" && find . -type f -name '*.xml' -printf '%P\0' | sort --zero-terminated)
+  for file in "${files[@]}"; do
+    ((total += $(stat --format=%s "$taken/junit/$file")))
+    ((total <= REPORT_BYTES)) || break
+    mkdir --parents "$(dirname "$taken/hidden/$file")"
+    hide_settings <"$taken/junit/$file" >"$taken/hidden/$file"
+  done
+  if ((total > REPORT_BYTES)); then
+    truncate --size="$((REPORT_BYTES + 1))" "$report/junit.xml"
+  elif ((${#files[@]} == 1)); then
+    mv "$taken/hidden/${files[0]}" "$report/junit.xml"
+  elif ((${#files[@]} > 1)); then
+    printf '%s\0' "${files[@]}" | tar --create --file "$report/junit.tar" \
+      --directory "$taken/hidden" --null --verbatim-files-from --files-from=-
+  fi
+  rm -rf "$taken"
+}
+
 bring_home() {
   journalctl --boot --no-pager --output=short-iso --unit="$app-hostname.service" \
     "${units[@]/#/--unit=}" >"$report/journal.log" 2>&1 || true
   shorten "$report/journal.log"
   shorten "$report/test.log"
-  local large='' file
-  if (($(stat --format=%s "$report/junit.xml") > REPORT_BYTES)); then
-    large=yes
-    truncate --size="$REPORT_BYTES" "$report/junit.xml"
-  fi
-  for file in journal.log test.log junit.xml facts; do
+  local file
+  for file in journal.log test.log facts; do
     if [[ -e $report/$file ]]; then hide_in "$report/$file"; fi
   done
-  # A byte more than is read tells that there was more.
-  if [[ -n $large ]]; then truncate --size="$((REPORT_BYTES + 1))" "$report/junit.xml"; fi
+  gather_reports
   echo "$1" >"$report/exit-code"
   chmod -R a+rX "$report"
 }

@@ -9,8 +9,9 @@ from spotkiln.bake.app import App
 from spotkiln.bake.diagnosis import LINES_SHOWN, account, diagnose, last_lines
 from spotkiln.bake.facts import COMMAND, LINES_KEPT, Facts, Where, facts_of
 from spotkiln.bake.infra import TRAFFIC_PORT, HealthCheck
-from spotkiln.bake.junit import TestReport, read_report, require_green
+from spotkiln.bake.junit import TestReport, require_green
 from spotkiln.bake.packer_output import PackerRun
+from spotkiln.bake.reports import read_reports
 from spotkiln.bake.source import without_credentials
 from spotkiln.errors import (
     BuildFailed,
@@ -68,7 +69,7 @@ def green_report(report: Path) -> TestReport:
         TestsFailed: else; with the end of what the tests said, unless it names the red ones.
     """
     try:
-        result = read_report(report / "junit.xml")
+        result = read_reports(report)
         require_green(result)
     except TestsFailed as error:
         if error.report:
@@ -100,13 +101,11 @@ def _does_not_serve(report: Path, app: App, check: HealthCheck, said: list[str])
 
 def _red(report: Path, app: App, said: list[str]) -> SpotkilnError:
     """The report's own words where there are any: the failing tests by name."""
-    junit = report / "junit.xml"
-    if junit.is_file() and junit.stat().st_size:
-        try:
-            require_green(read_report(junit))
-        except TestsFailed as error:
-            if error.report:
-                return error
+    try:
+        require_green(read_reports(report))
+    except TestsFailed as error:
+        if error.report:
+            return error
     return TestsFailed(
         _with_cause("the tests failed", app.name, Where.TESTER, said), last_lines=_end(said)
     )

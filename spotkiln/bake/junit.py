@@ -1,7 +1,9 @@
 """Reads a JUnit report: how many tests, which failed and with what."""
 
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 from xml.etree import ElementTree
 
 from spotkiln.errors import TestsFailed
@@ -20,7 +22,7 @@ class Failure(Noun):
 
 class TestReport(Noun):
     """`failures` are the first ones, `more_failures` how many others there are; `seconds` is the
-    sum over all tests."""
+    sum over all tests. `notes` say in words how several files were counted."""
 
     __test__ = False  # pytest would collect a class of this name
 
@@ -29,6 +31,7 @@ class TestReport(Noun):
     failures: tuple[Failure, ...] = ()
     more_failures: int = 0
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -36,61 +39,117 @@ class TestReport(Noun):
 
     def __str__(self) -> str:
         text = f"{self.tests} tests, {self.failed} failed"
-        return f"{text}, {self.skipped} skipped" if self.skipped else text
+        text += f", {self.skipped} skipped" if self.skipped else ""
+        return f"{text} ({'; '.join(self.notes)})" if self.notes else text
 
 
-def read_report(path: Path) -> TestReport:
-    """Source: the file that the test command wrote to $JUNIT. It is read piece by piece; Python's
-    reader of XML fetches no other file and stops when entities grow (expat 2.4.1 and newer).
+class Case(Noun):
+    """One test: `key` tells it from others, `failure` is None if it did not fail."""
 
+    key: str
+    skipped: bool
+    seconds: float
+    failure: Failure | None = None
+
+
+def no_report() -> TestsFailed:
+    return TestsFailed(
+        "the tests left no report: expected a JUnit file at $JUNIT, or a folder of them, found "
+        "none; make the test command write one"
+    )
+
+
+def require_size(path: Path) -> None:
+    """
     Raises:
-        TestsFailed: there is no report, it is too large, or it is not JUnit's XML.
+        TestsFailed: there is nothing, or too much.
     """
     size = path.stat().st_size if path.is_file() else 0
     if not size:
-        raise TestsFailed(
-            "the tests left no report: expected a JUnit file at $JUNIT, found none; "
-            "make the test command write one"
-        )
+        raise no_report()
     if size > REPORT_BYTES:
         raise TestsFailed(
             f"the tests' report is larger than {REPORT_BYTES // 1024**2} MiB: expected results, "
             "not output; keep what the tests print out of the JUnit file"
         )
+
+
+def read_cases(file: IO[bytes], called: str = "") -> Iterator[Case]:
+    """The tests of a JUnit file, read piece by piece; Python's reader of XML fetches no other file
+    and stops when entities grow (expat 2.4.1 and newer). `called`: its name among several.
+
+    Raises:
+        TestsFailed: it is not JUnit's XML.
+    """
     try:
-        return _read(path)
+        for _, case in ElementTree.iterparse(file, events=("end",)):  # noqa: S314 - see above
+            if case.tag == "testcase":
+                yield _case(case)
+                # Nothing of it is needed any more.
+                case.clear()
     # An unknown encoding is a LookupError, one that is not the file's a ValueError.
     except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise TestsFailed(
-            f"the tests' report is not XML ({error}): expected a JUnit file; "
+            f"the tests' report {called}".rstrip()
+            + f" is not XML ({error}): expected a JUnit file; "
             "did the test command end in the middle?"
         ) from error
 
 
-def _read(path: Path) -> TestReport:
-    tests = skipped = failed = 0
-    seconds = 0.0
-    failures: list[Failure] = []
-    for _, case in ElementTree.iterparse(path, events=("end",)):  # noqa: S314 - see read_report
-        if case.tag != "testcase":
-            continue
-        tests += 1
-        skipped += case.find("skipped") is not None
-        seconds += _seconds(case)
-        bad = next((part for part in case if part.tag in {"failure", "error"}), None)
-        if bad is not None:
-            failed += 1
-            if failed <= FAILURES_KEPT:
-                failures.append(_failure(case, bad))
-        # Nothing of it is needed any more.
-        case.clear()
-    return TestReport(
-        tests=tests,
-        skipped=skipped,
-        failures=tuple(failures),
-        more_failures=failed - len(failures),
-        seconds=seconds,
+def _case(case: ElementTree.Element) -> Case:
+    bad = next((part for part in case if part.tag in {"failure", "error"}), None)
+    return Case(
+        key="\n".join(case.get(one, "") for one in ("file", "classname", "name")),
+        skipped=case.find("skipped") is not None,
+        seconds=_seconds(case),
+        failure=None if bad is None else _failure(case, bad),
     )
+
+
+class Tally:
+    """Counts tests; of failures it keeps the first."""
+
+    def __init__(self) -> None:
+        self.tests = self.skipped = self.failed = 0
+        self._seconds = 0.0
+        self._failures: list[Failure] = []
+
+    def add(self, case: Case) -> None:
+        self.tests += 1
+        self.skipped += case.skipped
+        self._seconds += case.seconds
+        self.fail(case.failure)
+
+    def fail(self, failure: Failure | None) -> None:
+        """Of a test that is counted already."""
+        if failure is not None:
+            self.failed += 1
+            if self.failed <= FAILURES_KEPT:
+                self._failures.append(failure)
+
+    def report(self, notes: Iterable[str] = ()) -> TestReport:
+        return TestReport(
+            tests=self.tests,
+            skipped=self.skipped,
+            failures=tuple(self._failures),
+            more_failures=self.failed - len(self._failures),
+            seconds=self._seconds,
+            notes=tuple(notes),
+        )
+
+
+def read_report(path: Path) -> TestReport:
+    """Source: the one file that the test command wrote to $JUNIT.
+
+    Raises:
+        TestsFailed: there is no report, it is too large, or it is not JUnit's XML.
+    """
+    require_size(path)
+    tally = Tally()
+    with path.open("rb") as file:
+        for case in read_cases(file):
+            tally.add(case)
+    return tally.report()
 
 
 def _failure(case: ElementTree.Element, bad: ElementTree.Element) -> Failure:

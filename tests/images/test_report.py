@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def bash(report: Path, script: str) -> str:
 
 
 def fill(report: Path, *, junit: int, log: int) -> None:
-    (report / "junit.xml").write_bytes(b"x" * junit)
+    (report / "junit").mkdir()
+    (report / "junit" / "junit.xml").write_bytes(b"x" * junit)
     (report / "test.log").write_bytes(b"x" * log + b"the end\n")
 
 
@@ -71,6 +73,37 @@ def test_what_is_large_is_cut(tmp_path: Path) -> None:
     assert (tmp_path / "test.log").stat().st_size == LOG_BYTES
     assert (tmp_path / "test.log").read_bytes().endswith(b"xthe end\n")
     assert not (tmp_path / "test.log.end").exists()
+
+
+def test_several_reports_come_home_together(tmp_path: Path) -> None:
+    """A runner may make a folder of $JUNIT, or files beside it."""
+    fill(tmp_path, junit=10, log=0)
+    (tmp_path / "junit" / "more.xml").mkdir()
+    (tmp_path / "junit" / "more.xml" / "a b.xml").write_text("<testsuite/>")
+    (tmp_path / "junit" / "output.txt").write_text("no report")
+    (tmp_path / "junit" / "link.xml").symlink_to("/etc/shadow")
+    bash(tmp_path, "bring_home 0")
+    assert (tmp_path / "junit.xml").read_bytes() == b""
+    with tarfile.open(tmp_path / "junit.tar") as found:
+        assert found.getnames() == ["junit.xml", "more.xml/a b.xml"]
+
+
+def test_a_folder_with_one_report_is_that_report(tmp_path: Path) -> None:
+    (tmp_path / "junit" / "junit.xml").mkdir(parents=True)
+    (tmp_path / "junit" / "junit.xml" / "TEST-all.xml").write_text("<testsuite/>")
+    (tmp_path / "test.log").touch()
+    bash(tmp_path, "bring_home 0")
+    assert (tmp_path / "junit.xml").read_text() == "<testsuite/>"
+    assert (tmp_path / "junit.tar").read_bytes() == b""
+
+
+def test_several_that_are_too_large_together_are_cut(tmp_path: Path) -> None:
+    fill(tmp_path, junit=REPORT_BYTES, log=0)
+    (tmp_path / "junit" / "more.xml").write_bytes(b"x" * REPORT_BYTES)
+    bash(tmp_path, "bring_home 0")
+    assert (tmp_path / "junit.xml").stat().st_size == REPORT_BYTES + 1
+    assert (tmp_path / "junit.tar").stat().st_size == 0
+    assert (tmp_path / "exit-code").read_text() == "0\n"
 
 
 def test_tests_that_flood_are_heard_at_first_and_run_on(tmp_path: Path) -> None:
@@ -121,11 +154,15 @@ def test_what_the_settings_hold_stays_on_the_machine(tmp_path: Path) -> None:
     """Whatever says it: the application, its tests, or their report."""
     (tmp_path / "settings").mkdir()
     (tmp_path / "settings" / "TOKEN").write_text('s3cr3t<"&')
-    (tmp_path / "junit.xml").write_text("<failure>got s3cr3t&lt;&quot;&amp;</failure>")
+    for name in ("one.xml", "two.xml"):
+        (tmp_path / "junit").mkdir(exist_ok=True)
+        (tmp_path / "junit" / name).write_text("<failure>got s3cr3t&lt;&quot;&amp;</failure>")
     (tmp_path / "facts").write_text('location=/?token=s3cr3t<"&')
     speak = """say() { echo 'it is s3cr3t<"&'; }"""
     said = bash(tmp_path, f'{speak}\n>"$report/test.log"; shown say; bring_home "$code"')
     assert said == "it is [TOKEN]\n"
     assert (tmp_path / "test.log").read_text() == "it is [TOKEN]\n"
-    assert (tmp_path / "junit.xml").read_text() == "<failure>got [TOKEN]</failure>"
+    with tarfile.open(tmp_path / "junit.tar") as found:
+        texts = [file.read() for one in found if (file := found.extractfile(one))]
+    assert texts == [b"<failure>got [TOKEN]</failure>"] * 2
     assert (tmp_path / "facts").read_text() == "location=/?token=[TOKEN]"
