@@ -28,12 +28,14 @@ class Errand(Noun):
     """`owner` is the id that owns what is made, a release's or a run's, and `tags` are what that
     carries, the machine its role among them. `script` is the command, in bash. `groups` are ids of
     the servers' security groups, `profile` the name of their instance profile, empty for none.
-    `configuration` are the lines that tell servers where their settings are, and what is mounted.
+    `login` is whom the image lets in. `configuration` are the lines that tell servers where their
+    settings are, and what is mounted.
     """
 
     owner: str
     app: str
     image: str
+    login: str
     script: str
     seconds: int
     tags: dict[str, str]

@@ -46,7 +46,7 @@ def base_failure(run: PackerRun, name: str) -> SpotkilnError:
     if run.status == SETUP:
         text = f"the set-up script of the base image {name} failed: mend its `base.setup`"
         return BuildFailed(text, _end(said))
-    return _packers_own(run)
+    return packers_own(run)
 
 
 def test_failure(run: PackerRun, report: Path, app: App, check: HealthCheck) -> SpotkilnError:

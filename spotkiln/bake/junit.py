@@ -153,7 +153,9 @@ def read_report(path: Path) -> TestReport:
 
 
 def _failure(case: ElementTree.Element, bad: ElementTree.Element) -> Failure:
-    lines = (bad.get("message") or bad.text or "").strip().splitlines()
+    message, text = (bad.get("message") or "").strip(), (bad.text or "").strip()
+    # Go's word for every failure is `Failed`: what it was stands in the text.
+    lines = (text if text and " " not in message else message).splitlines()
     name = " ".join(filter(None, [case.get("classname"), case.get("name")]))
     message = " ".join(" ".join(lines[:3]).split())
     return Failure(name=" ".join(name.split())[:300], message=message[:300])

@@ -8,7 +8,7 @@ from spotkiln.bake.app import App
 from spotkiln.bake.base import BaseSpec, base_variables
 from spotkiln.bake.builder import Machine
 from spotkiln.bake.folders import states
-from spotkiln.bake.image import ImageState
+from spotkiln.bake.image import LOGIN, ImageState
 from spotkiln.bake.infra import TRAFFIC_PORT, Infra, TargetGroup
 from spotkiln.bake.migrations import Migrations
 from spotkiln.bake.own import BUILDER, TESTER
@@ -75,12 +75,16 @@ def recipe_of(source: Source, infra: Infra) -> Recipe:
     )
 
 
-def image_tags(base: dict[str, str], recipe: Recipe, source: Source) -> dict[str, str]:
-    """An image's tags when it is made: a candidate, until its tests have passed."""
+def image_tags(
+    base: dict[str, str], recipe: Recipe, source: Source, login: str = LOGIN
+) -> dict[str, str]:
+    """An image's tags when it is made: a candidate, until its tests have passed. `login`: whom it
+    lets in, as its base image does."""
     migrations = Migrations.of(source.migrations).to_tags() if source.app.migrate else {}
     return {
         **base,
         **migrations,
+        **({t.LOGIN: login} if login != LOGIN else {}),
         t.RECIPE: recipe.digest,
         t.INPUTS: recipe.to_tag(),
         t.STATE: ImageState.CANDIDATE,

@@ -57,6 +57,7 @@ def carry_out(errand: Errand, what: str) -> Ended:
         subnet=errand.subnet,
         endpoint=endpoint(),
         access=open_access(aws, errand.owner, errand.vpc, cidrs, owned),
+        login=errand.login,
     )
     listener = Listener(partial(say, of=Source.COMMAND), from_packer)
     run = run_template(
@@ -88,6 +89,7 @@ def migration_of(job: Job, image: Image) -> Errand:
         owner=job.release,
         app=app.name,
         image=image.id,
+        login=image.login,
         script=f"{app.migrate}\n",
         seconds=app.migrate_seconds,
         tags={**job.tags, t.ROLE: MIGRATION},

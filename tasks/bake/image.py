@@ -78,7 +78,7 @@ def packer_build(job: Job) -> Image:
     aws = connect(job.infra.region)
     folder = job.folder / "bake"
     manifest = folder / "manifest.json"
-    tags = image_tags(job.tags, job.recipe, job.source)
+    tags = image_tags(job.tags, job.recipe, job.source, job.infra.base.login)
     image_id = _of_earlier_try(aws, job) if tried_before() else None
     if image_id is None:
         new = NewImage(name=job.image_name, tags=tags, manifest=manifest)

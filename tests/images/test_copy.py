@@ -65,12 +65,13 @@ class Built:
             for name, text in texts.items()
         }
         done = subprocess.run(
-            ["bash", "-c", f"{functions}\naddresses=''\nprepare_report\nrun_tests"],
+            ["bash", "-c", f"{functions}\nprepare_report\nrun_tests"],
             env={
                 "PATH": os.environ["PATH"],
                 "SPOTKILN_APP": self._name,
                 "SPOTKILN_USER": "root",
                 "SPOTKILN_FOLDER": "",
+                "SPOTKILN_TEST_SERVICES": "",
                 "SPOTKILN_TEST_SECONDS": "30",
                 "SPOTKILN_REPORT": str(self._report / "report"),
                 **coded,

@@ -58,6 +58,7 @@ def find_errand(aws: Aws, spec: CommandSpec, owner: str, run: str, folder: Path)
         owner=owner,
         app=spec.app,
         image=image.id,
+        login=image.login,
         script=script_of(spec.command),
         seconds=spec.seconds,
         tags={**marks, t.ROLE: TASK},

@@ -285,3 +285,4 @@ def test_a_new_image_is_a_candidate() -> None:
         "spotkiln:inputs": recipe.to_tag(),
         "spotkiln:state": "candidate",
     }
+    assert bake.image_tags(TAGS, recipe, source, "ubuntu")["spotkiln:login"] == "ubuntu"

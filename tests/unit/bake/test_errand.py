@@ -37,6 +37,7 @@ def errand(**changes: Any) -> Errand:
         "vpc": "vpc-1",
         "subnet": "subnet-a",
         "groups": ("sg-default", "sg-rails"),
+        "login": "admin",
         "profile": "website",
         "configuration": "# spotkiln-parameters: /shop/production/\n",
         "folder": Path("/runs/1"),
@@ -51,6 +52,7 @@ def test_the_machine_is_as_the_servers_are() -> None:
         vpc="vpc-1",
         subnet="subnet-a",
         endpoint="",
+        login="admin",
         access=Access(security_group="sg-ssh", key_pair="spotkiln-builder-1"),
     )
     found = errand_variables(machine, errand(), Path("/runs/1/command"), Path("/runs/1/report"))
