@@ -18,7 +18,7 @@ from spotkiln.noun import Noun
 # As much of a command as fits into a table.
 SHOWN = 100
 # Nothing is told of these where nobody has said anything.
-NFS = "the package nfs-common (mounts)"
+NFS = Need(what="the package nfs-common", file="mounts")
 SELDOM = {
     "depends_on",
     "health_port",

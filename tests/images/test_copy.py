@@ -71,6 +71,7 @@ class Built:
                 "SPOTKILN_APP": self._name,
                 "SPOTKILN_USER": "root",
                 "SPOTKILN_FOLDER": "",
+                "SPOTKILN_PROCESSES": "",
                 "SPOTKILN_TEST_SERVICES": "",
                 "SPOTKILN_TEST_SECONDS": "30",
                 "SPOTKILN_REPORT": str(self._report / "report"),
