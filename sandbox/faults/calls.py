@@ -18,6 +18,9 @@ CONTROL = "/_sandbox"
 _SCOPE = re.compile(r"Credential=([^/\s]+)/\d+/[^/]+/([^/]+)/aws4_request")
 _READS = ("Describe", "Get", "List", "Head", "Lookup", "Decode", "Search")
 _MOST = 50_000
+# Services whose calls have neither an action nor a target: by the name that they are signed with,
+# botocore's.
+REST = {"elasticfilesystem": "efs"}
 
 
 @dataclass
@@ -84,9 +87,28 @@ def _what(environ: dict[str, Any], body: bytes) -> tuple[str, str, dict[str, Any
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         operation = str(target).rpartition(".")[2]
         return service, operation, _without_secrets(service, operation, _json(body))
+    if named := _by_path(service, str(environ.get("REQUEST_METHOD", "")), _path(environ)):
+        return service, named, _without_secrets(service, named, _json(body))
     values = MultiDict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     operation = str(values.get("Action", environ.get("PATH_INFO", "")))
     return service, operation, _parameters(service, operation, values)
+
+
+def _path(environ: dict[str, Any]) -> str:
+    return str(environ.get("PATH_INFO", "")).rstrip("/")
+
+
+def _by_path(service: str, method: str, path: str) -> str:
+    """The operation of a service that names it by method and path; empty for any other service."""
+    if service not in REST:
+        return ""
+    model = get_service_model(REST[service])
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        pattern = re.sub(r"\{\w+\}", "[^/]+", http["requestUri"].partition("?")[0])
+        if method == http["method"] and re.fullmatch(pattern.rstrip("/"), path):
+            return str(name)
+    return ""
 
 
 def _json(body: bytes) -> dict[str, Any]:

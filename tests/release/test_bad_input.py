@@ -58,6 +58,7 @@ def test_of_the_application(world: World, changes: Change, words: list[str]) -> 
         ({"key_pair": "nobody"}, ["no key pair 'nobody'", "demo"]),
         ({"base_image": "python-base*"}, ["no available image named 'python-base*'"]),
         ({"region": "nowhere"}, ["region"]),
+        ({"mounts": {"uploads": "nobody"}}, ["no file system 'nobody'", "there are: none"]),
     ],
 )
 def test_of_names(world: World, infra: Change, words: list[str]) -> None:
