@@ -56,7 +56,7 @@ def test_a_commit_changes_how_it_is_started(world: World, shop: Path) -> None:
         world, "release-"
     )
     before, after = inputs(world, one["image"]), inputs(world, two["image"])
-    assert {name for name in before if before[name] != after[name]} == {"source", "variables"}
+    assert {name for name in before if before[name] != after[name]} == {"source", "units"}
     assert world.settled().problems() == []
 
 

@@ -78,9 +78,17 @@ class Bakery:
         return {
             "image_name": f"demo {time.monotonic_ns()}",
             "app_archive": str(archive),
+            "units": str(self._units()),
             "commit": "0" * 40,
             "manifest": str(self.folder / "manifest.json"),
         }
+
+    def _units(self) -> Path:
+        """A folder as spotkiln/bake/units.py writes one, with nothing in it."""
+        units = self.folder / "units"
+        (units / "system").mkdir(parents=True, exist_ok=True)
+        (units / "lib").mkdir(exist_ok=True)
+        return units
 
     def image(self) -> str:
         manifest = json.loads((self.folder / "manifest.json").read_text())
@@ -102,6 +110,18 @@ def nothing_left(box: Sandbox) -> None:
     inventory = box.inventory()
     for kind in ("instances", "key_pairs", "security_groups", "volumes"):
         assert inventory[kind]["ids"] == [], kind
+
+
+@pytest.mark.parametrize("missing", ["units", "secrets_file"])
+def test_what_is_not_there_is_missed_as_packer_misses_it(
+    bakery: Bakery, box: Sandbox, missing: str
+) -> None:
+    """The file of a build's secrets too: it ends with the process that made it."""
+    nowhere = str(bakery.folder / "nowhere")
+    code, lines = bakery.run("app.pkr.hcl", **{**bakery.app_variables(), missing: nowhere})
+    assert code == 1
+    assert any(f"Bad source '{nowhere}'" in part for line in lines for part in line)
+    nothing_left(box)
 
 
 def test_it_says_what_it_is() -> None:
