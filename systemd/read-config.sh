@@ -100,6 +100,7 @@ said() {
 
 # A setting as a line: what it can be, its name, its value in base64, and what stands of it in
 # config.env in base64. The names are in spotkiln/bake/configuration.py too.
+# shellcheck disable=SC2016 # jq's own variables
 readonly AS_LINES='
   def quoted:
     "\"" + (reduce ("\\", "\"", "$", "`") as $one (.; split($one) | join("\\" + $one))) + "\"";
@@ -118,6 +119,7 @@ readonly AS_LINES='
 readonly OF_PARAMETERS='.Parameters[] | {name: (.Name | split("/") | last), value: .Value} |'
 # A secret that is no JSON object is one setting, called as the last part of its name. Numbers that
 # jq would write otherwise than they stand there are left out.
+# shellcheck disable=SC2016 # jq's own variables
 readonly OF_SECRET='
   def plain:
     if type == "boolean" then tostring
