@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
-from tests.cli.conftest import Command
+from rehearsal.account import client
+from tests.cli.conftest import Command, deploy
 from tests.reliability.flow_process import ROOT
 from tests.reliability.world import World
 
@@ -85,6 +87,49 @@ def test_what_is_not_there_ends_with_2(command: Command) -> None:
     code, _, err = command("logs", "nobody")
     assert code == 2
     assert "no run named 'nobody'" in err
+
+
+def test_the_logs_of_servers(
+    command: Command, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = command("logs", "demo")
+    assert code == 2
+    assert "the logs of demo-web-app stay on its servers" in err
+    settings = world.parameters("v2")
+    settings["infra"] = {**settings.get("infra", {}), "logs": {"group": "/demo/production"}}
+    deploy(world, "release", settings, name="logged")
+    code, _, err = command("logs", "logged")
+    assert code == 2
+    assert "no log group /demo/production in eu-west-1" in err
+    logs, now = client(world.box, "logs"), int(time.time() * 1000)
+    logs.create_log_group(logGroupName="/demo/production")
+    for age, unit in ((60, "web"), (30, "worker"), (7200, "web")):
+        stream = f"demo-web-app/{unit}/i-{age}"
+        logs.create_log_stream(logGroupName="/demo/production", logStreamName=stream)
+        logs.put_log_events(
+            logGroupName="/demo/production",
+            logStreamName=stream,
+            logEvents=[{"timestamp": now - age * 1000, "message": f"{age} seconds ago"}],
+        )
+    code, out, _ = command("logs", "logged")
+    assert code == 0
+    lines = [line.split(maxsplit=1)[1] for line in out.splitlines()]
+    assert lines == ["i-60 web 60 seconds ago", "i-30 worker 30 seconds ago"]
+    code, out, _ = command("logs", "logged", "--unit", "web", "--since", "3h", "--json")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [one["instance"] for one in found] == ["i-7200", "i-60"]
+    code, out, err = command("logs", "logged", "--unit", "worker", "--since", "5s")
+    assert (code, out, err) == (0, "", "no lines since 5s\n")
+    code, _, err = command("logs", "logged", "--unit", "wbe")
+    assert code == 2
+    assert "there are: web, worker" in err
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spotkiln.cli.logs.time.sleep", interrupt)
+    code, out, err = command("logs", "logged", "--follow")
+    assert (code, len(out.splitlines()), err) == (130, 2, "")
 
 
 def test_in_a_pipe(world: World) -> None:
