@@ -153,6 +153,18 @@ def test_two_at_once_do_each_other_no_harm(nights: Nights) -> None:
     assert not (left["instances"] or left["key_pairs"] or left["security_groups"]), left
 
 
+def test_a_line_of_ubuntus(nights: Nights) -> None:
+    """Its machines let in another user, who is written on the image for those who bake on it."""
+    name = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*"
+    line = {"name": "ubuntu-base", "source_image": name, "source_owner": "099720109477"}
+    made = nights.run(base=line, applications=[])
+    assert made["outcome"] == "rebuilt", made
+    image = nights.own()[made["base"]["id"]]
+    assert image["Name"].startswith("ubuntu-base ")
+    assert tags_of(image)["spotkiln:login"] == "ubuntu"
+    nights.ec2.deregister_image(ImageId=image["ImageId"], DeleteAssociatedSnapshots=True)
+
+
 # From here on there are two applications and a worker.
 
 
