@@ -40,6 +40,7 @@ APP = settled(
     health_path="/health",
     build='mkdir ~/.cache; echo "found in $HOME" >~/.cache/tool; echo built >storage/by-build',
     migrate="echo version: $(cat db/version) >db/schema.rb; A=set sh -c 'echo $A' >storage/$$",
+    migrate_on="each",
     start="MODE=one ruby shop.rb",
     notify=False,
     writable=("tmp", "tmp/pids", "storage", "uploads"),

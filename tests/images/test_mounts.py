@@ -46,6 +46,7 @@ APP = settled(
     port=8080,
     build="ruby -c keeper.rb",
     migrate="touch storage/uploads/by-migration",
+    migrate_on="each",
     start="ruby keeper.rb",
     notify=False,
     writable=("storage",),
