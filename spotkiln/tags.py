@@ -36,6 +36,8 @@ FINGERPRINT = f"{PREFIX}fingerprint"
 # The user that a machine of it lets in by SSH. What interpreters it has stands in tags of their
 # own names (spotkiln/bake/interpreter.py).
 LOGIN = f"{PREFIX}login"
+# The services that tests of an application on it may have (spotkiln/bake/services.py).
+SERVICES = f"{PREFIX}services"
 
 # Fleets only.
 PHASE = f"{PREFIX}phase"

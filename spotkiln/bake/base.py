@@ -12,6 +12,7 @@ from spotkiln.bake.apt import NAME, PACKAGE, AptSource
 from spotkiln.bake.image import LOGIN, Image, ImageState, base_name, newest
 from spotkiln.bake.interpreter import Interpreter, to_tags
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
+from spotkiln.bake.services import to_tags as services_to_tags
 from spotkiln.errors import InfrastructureError
 from spotkiln.noun import Noun
 
@@ -173,7 +174,10 @@ def why_replaced(fingerprint: Recipe, current: Image | None) -> str:
 
 
 def promotion(
-    fingerprint: Recipe, has: Mapping[Interpreter, str] | None = None, login: str = LOGIN
+    fingerprint: Recipe,
+    has: Mapping[Interpreter, str] | None = None,
+    login: str = LOGIN,
+    services: Iterable[str] = (),
 ) -> t.Tags:
     """What makes a candidate the current base: one call writes it all. `has` are its
     interpreters."""
@@ -182,6 +186,7 @@ def promotion(
         t.INPUTS: fingerprint.to_tag(),
         t.STATE: ImageState.BASE,
         **to_tags(has or {}),
+        **services_to_tags(services),
         **({t.LOGIN: login} if login != LOGIN else {}),
     }
 

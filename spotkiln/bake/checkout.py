@@ -8,6 +8,7 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.infra import BaseImage, Infra, check_fit
 from spotkiln.bake.interpreter import fit
 from spotkiln.bake.precedence import told
+from spotkiln.bake.services import require_services
 from spotkiln.bake.source import Source
 from spotkiln.errors import InputError
 
@@ -42,4 +43,5 @@ def check_out(app: AppSpec, infra: Infra, folder: Path, say: Callable[[str], Non
     say(told(source.settings, source.needs))
     check_fit(source.app, infra.target_group)
     require_interpreters(source, infra.base, say)
+    require_services(source.app.test_services, infra.base.services, str(infra.base))
     return source

@@ -147,6 +147,8 @@ class BaseImage(Noun):
     architecture: str
     has: dict[Interpreter, str] = {}  # noqa: RUF012 - pydantic copies defaults
     login: str = LOGIN
+    services: tuple[str, ...] | None = None
+    """For tests; None if nobody wrote them down."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"

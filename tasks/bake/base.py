@@ -31,6 +31,7 @@ from spotkiln.bake.interpreter import Interpreter, in_words, installed
 from spotkiln.bake.own import builder_name
 from spotkiln.bake.packer import artifact_of, find_packer
 from spotkiln.bake.recipe import Recipe
+from spotkiln.bake.services import installed as services_in
 from spotkiln.bake.variables import NewImage, base_bake_variables
 from spotkiln.errors import InfrastructureError
 from spotkiln.keep.heartbeat import Heartbeat
@@ -62,11 +63,12 @@ class BaseJob(Noun):
 
 
 class Baked(Noun):
-    """`has`: its interpreters."""
+    """`has`: its interpreters; `services`: those that tests may have."""
 
     image: Image
     fingerprint: Recipe
     has: dict[Interpreter, str] = {}  # noqa: RUF012 - pydantic copies defaults
+    services: tuple[str, ...] = ()
 
 
 @task(name="look up source image", **STEP)
@@ -153,7 +155,8 @@ def bake_base(job: BaseJob) -> Baked:
     fingerprint, has = fingerprint_of(listed, job.spec), installed(listed)
     say(f"baked {image.id} ({image.name}), fingerprint {fingerprint.digest[:12]}")
     say(f"it has {in_words(has)}")
-    return Baked(image=image, fingerprint=fingerprint, has=has)
+    services = services_in(listed)
+    return Baked(image=image, fingerprint=fingerprint, has=has, services=services)
 
 
 @task(name="find current base image", **STEP)
@@ -166,7 +169,7 @@ def find_current_base(job: BaseJob) -> Image | None:
 @task(name="promote base image", **STEP)
 def promote_base(job: BaseJob, baked: Baked) -> Image:
     """From now on applications are baked on it."""
-    marks = promotion(baked.fingerprint, baked.has, job.spec.login)
+    marks = promotion(baked.fingerprint, baked.has, job.spec.login, baked.services)
     images.tag(connect(job.region), [baked.image.id, *baked.image.snapshots], marks)
     say(f"{baked.image.id} is the current {job.spec.name}")
     return baked.image.with_tags(**{**job.tags, **marks})

@@ -23,6 +23,7 @@ from spotkiln.bake.infra import (
 )
 from spotkiln.bake.interpreter import from_tags
 from spotkiln.bake.own import inherited_images
+from spotkiln.bake.services import from_tags as services_from_tags
 from spotkiln.errors import InputError
 from spotkiln.serve.spec import FleetSpec
 
@@ -165,6 +166,7 @@ def base_image(aws: Aws, pattern: str) -> BaseImage:
         name=found.name,
         architecture=found.architecture,
         has=from_tags(found.tags),
+        services=services_from_tags(found.tags),
         login=found.login,
     )
 
