@@ -9,14 +9,17 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from httpx import HTTPError
+
 from rehearsal import asked as asking
 from rehearsal.advice import advise
 from rehearsal.asked import Asked, Subject
-from rehearsal.leash import leash
+from rehearsal.leash import leash, with_log
 from rehearsal.page import page, rows, summary, veiled
 from rehearsal.prefect_local import BUILD
 from rehearsal.rehearse import rehearse
 from rehearsal.seen import Seen, written
+from rehearsal.world import Say
 from sandbox.client import SandboxError
 from spotkiln.cli.output import Exit, columns, show, tell
 from spotkiln.errors import InputError, SpotkilnError
@@ -67,6 +70,13 @@ def _tell(asked: Asked, seen: Seen, file: Path, hidden: list[str]) -> None:
     show(json.loads(clear(text)), "", table, advice, end, as_json=asked.as_json)
 
 
+def _rehearse(asked: Asked, subject: Subject, home: Path, say: Say) -> tuple[Seen, list[str]]:
+    try:
+        return rehearse(asked, subject, home, say)
+    except (SandboxError, RuntimeError) as error:
+        raise RuntimeError(with_log(str(error), home)) from error
+
+
 def main(arguments: list[str]) -> int:
     asked = Asked.model_validate_json(arguments[0])
     say = partial(tell, aside=asked.as_json)
@@ -74,13 +84,13 @@ def main(arguments: list[str]) -> int:
         subject = asking.read(asked)
         asking.require_machines(asked.machines)
         _hide(subject.place.path / FOLDER)
-        with leash(asking.home_of(subject.place.path, BUILD)):
-            home = asking.home_of(subject.place.path, BUILD)
-            seen, hidden = rehearse(asked, subject, home, say)
+        home = asking.home_of(subject.place.path, BUILD)
+        with leash(home):
+            seen, hidden = _rehearse(asked, subject, home, say)
     except InputError as error:
         tell(f"spotkiln: {error}", aside=True)
         return Exit.USAGE
-    except (SpotkilnError, SandboxError, RuntimeError) as error:
+    except (SpotkilnError, SandboxError, RuntimeError, OSError, HTTPError) as error:
         tell(f"spotkiln: the rehearsal broke off: {error}", aside=True)
         return Exit.FAILED
     _tell(asked, seen, _place_for_page(asked, subject), hidden)

@@ -17,6 +17,7 @@ from spotkiln.errors import InputError
 # In the environment of every process that a rehearsal starts, and of all that those start.
 MARK = "SPOTKILN_REHEARSAL"
 DOWN_SECONDS = 120
+LOG_LINES = 20
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -77,6 +78,15 @@ def _alone(home: Path) -> Iterator[None]:
             finally:
                 lock.unlink(missing_ok=True)
             return
+
+
+def with_log(words: str, home: Path) -> str:
+    """An error that names a log below `home`, with its last lines: the log itself goes."""
+    for log in sorted(home.rglob("*.log")):
+        if str(log) in words:
+            lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+            words += "\n" + "\n".join(lines)
+    return words
 
 
 def _end(number: int, _: object) -> None:

@@ -66,7 +66,7 @@ def rows(seen: Seen) -> list[tuple[str, str, str, str, str]]:
             one.end.value,
             f"{one.seconds:.0f} s" if one.end is not End.SKIPPED else "",
             requests(one),
-            one.told,
+            " ".join(one.told.split()),
         )
         for one in seen.scenes
     ]

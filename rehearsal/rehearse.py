@@ -27,6 +27,7 @@ NOT_REAL = (
     "Not real here: the machines (simulated, nothing was booted) and Packer (a stand-in that makes "
     "the same EC2 calls). Real: the flow, Prefect, the load balancer"
 )
+REPOSITORY = "repository"
 FIRST = "bake, image test, first release"
 Scenes = list[tuple[str, Callable[[Stage], Played]]]
 
@@ -61,47 +62,51 @@ def _under_load(stage: Stage, repository: Path, folder: str) -> Scenes:
     ]
 
 
+def _begin(
+    stack: ExitStack, asked: Asked, subject: Subject, home: Path, say: Say
+) -> tuple[Stage, dict[str, str]]:
+    """Everything that the scenes play on, ready; and the settings that the application is given."""
+    real, app = asked.machines is Kind.DOCKER, subject.settled.app
+    tree.take(subject.place.top, home / REPOSITORY)
+    group = {"name": app.name, "port": app.port, "path": app.health_path, **GROUP}
+    if app.health_port != app.port:
+        group["health_port"] = app.health_port
+    running: list[services.Service] = []
+
+    def beside(box: Sandbox) -> None:
+        wanted = subject.services if real else ()
+        running.extend(services.start(box, Machines(box), one, say) for one in wanted)
+
+    world = begin(
+        stack,
+        home=home,
+        sandbox=home / "sandbox",
+        machines=asked.machines,
+        password=f"spotkiln:{secrets.token_urlsafe(32)}",
+        port=0,
+        say=say,
+        target_groups=[group],
+        base=subject.base,
+        meanwhile=beside,
+    )
+    given = {key: value for one in running for key, value in one.settings.items()}
+    given |= subject.settings
+    stage = Stage(world, app, real, say, Machines(world.box), running)
+    put(world.box, path_of(app.name), given)
+    put(world.box, path_for_tests(app.name), subject.test_settings)
+    deploy(stage, _parameters(subject, home / REPOSITORY, settings=bool(given)))
+    return stage, given
+
+
 def rehearse(asked: Asked, subject: Subject, home: Path, say: Say) -> tuple[Seen, list[str]]:
     """What was seen; and the values that nobody may read in it. All that it starts ends with it."""
     start = time.monotonic()
-    real = asked.machines is Kind.DOCKER
-    repository = home / "repository"
-    app = subject.settled.app
-    tree.take(subject.place.top, repository)
     with ExitStack() as stack:
-        group = {"name": app.name, "port": app.port, "path": app.health_path, **GROUP}
-        if app.health_port != app.port:
-            group["health_port"] = app.health_port
-        running: list[services.Service] = []
-
-        def beside(box: Sandbox) -> None:
-            if real:
-                running.extend(
-                    services.start(box, Machines(box), one, say) for one in subject.services
-                )
-
-        world = begin(
-            stack,
-            home=home,
-            sandbox=home / "sandbox",
-            machines=asked.machines,
-            password=f"spotkiln:{secrets.token_urlsafe(32)}",
-            port=0,
-            say=say,
-            target_groups=[group],
-            base=subject.base,
-            meanwhile=beside,
-        )
-        given = {key: value for one in running for key, value in one.settings.items()}
-        given |= subject.settings
-        stage = Stage(world, app, real, say, Machines(world.box), running)
-        put(world.box, path_of(app.name), given)
-        put(world.box, path_for_tests(app.name), subject.test_settings)
-        deploy(stage, _parameters(subject, repository, settings=bool(given)))
+        stage, given = _begin(stack, asked, subject, home, say)
         say(f"ready after {time.monotonic() - start:.0f} s")
-        pages, at_rest, under_load = _perform(stack, stage, asked, subject, repository, home)
+        pages, at_rest, under_load = _perform(stack, stage, asked, subject, home)
         seen = Seen(
-            app=app,
+            app=stage.app,
             kind=subject.kind,
             commit=tree.commit_of(subject.place.top),
             machines=asked.machines,
@@ -115,15 +120,15 @@ def rehearse(asked: Asked, subject: Subject, home: Path, say: Say) -> tuple[Seen
             stopped=stage.stopped,
             sick_without=tuple(stage.sick_without),
             given=tuple(sorted(given)),
-            not_real="" if real else NOT_REAL,
+            not_real="" if stage.real else NOT_REAL,
         )
         say("cleaning up ...")
-    hidden = [*given.values(), *subject.test_settings.values(), *(one.password for one in running)]
-    return seen, hidden
+    passwords = [one.password for one in stage.services]
+    return seen, [*given.values(), *subject.test_settings.values(), *passwords]
 
 
 def _perform(
-    stack: ExitStack, stage: Stage, asked: Asked, subject: Subject, repository: Path, home: Path
+    stack: ExitStack, stage: Stage, asked: Asked, subject: Subject, home: Path
 ) -> tuple[list[Page], dict[str, int], dict[str, int]]:
     """All scenes. The pages as they answered at rest, and the memory at rest and under load."""
     app, pages = stage.app, list[Page]()
@@ -131,7 +136,7 @@ def _perform(
     stage.watch.start()
     stack.callback(stage.watch.stop)
     first = play(stage, FIRST, scenes.release())
-    rest = _under_load(stage, repository, subject.place.folder)
+    rest = _under_load(stage, home / REPOSITORY, subject.place.folder)
     if first.end is not End.WELL:
         _skip(stage, ["pages at rest", *(name for name, _ in rest)], "nothing serves")
         return pages, {}, {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.leash import MARK, clear, leash, marked
+from rehearsal.leash import LOG_LINES, MARK, clear, leash, marked, with_log
 from rehearsal.prefect_local import ROOT
 from spotkiln.errors import InputError
 
@@ -108,3 +108,13 @@ def test_only_processes_of_this_home_are_its_own(tmp_path: Path) -> None:
     assert other.poll() is None
     other.kill()
     other.wait()
+
+
+def test_an_error_that_names_a_log_has_its_last_lines_for_the_log_goes(tmp_path: Path) -> None:
+    log = tmp_path / "prefect" / "server.log"
+    log.parent.mkdir()
+    log.write_text("".join(f"line {number}\n" for number in range(100)))
+    (tmp_path / "other.log").write_text("other\n")
+    told = with_log(f"the server ended; see {log}", tmp_path)
+    assert told.splitlines()[1:] == [f"line {number}" for number in range(100 - LOG_LINES, 100)]
+    assert with_log("no log", tmp_path) == "no log"

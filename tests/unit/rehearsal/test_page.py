@@ -58,7 +58,7 @@ def test_what_was_not_seen_is_told_as_such() -> None:
 def test_a_row_for_each_scene() -> None:
     assert rows(SEEN) == [
         ("bake", "well", "80 s", "", "released in 78 s"),
-        ("a server is interrupted", "failed", "30 s", "2 of 90", "one | two\nthree"),
+        ("a server is interrupted", "failed", "30 s", "2 of 90", "one | two three"),
         ("a worker is killed", "not tried", "", "", "it has none"),
     ]
 
