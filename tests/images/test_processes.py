@@ -158,26 +158,6 @@ def test_a_worker_that_was_killed_is_started_again(machine: Machine) -> None:
     assert machine.get("/up").status_code == 200
 
 
-def test_what_runs_once_runs_on_the_lowest_healthy_one(
-    cloud: Cloud, image: str, machine: Machine
-) -> None:
-    """And is handed over when that one goes, never on both."""
-    until(machine, "clock", "active", 150)
-    assert "swept" in machine.run("journalctl --unit=shop-sweep --no-pager")
-    second = serve(cloud, image)
-    second.wait_for("/up")
-    lower, higher = sorted((machine, second), key=lambda one: one.instance_id)
-    until(lower, "clock", "active", 200)
-    assert state(higher, "clock") in {"inactive", "deactivating"}
-    cloud.ec2.terminate_instances(InstanceIds=[lower.instance_id])
-    until(higher, "clock", "active", 200)
-    assert "swept" in higher.run("journalctl --unit=shop-sweep --no-pager --since=-10s")
-    journal = higher.run("journalctl --unit=shop-processes --no-pager")
-    assert f"{higher.instance_id} has the lowest id of the healthy targets" in journal
-    # The one that ended was told to stop, and its worker's job was waited for.
-    cloud.ec2.terminate_instances(InstanceIds=[higher.instance_id])
-
-
 def test_stopping_waits_for_the_workers_job(cloud: Cloud, image: str) -> None:
     """Also when the whole machine stops; its web process is not waited for first."""
     machine = serve(cloud, image)
@@ -269,3 +249,22 @@ def test_a_worker_that_does_not_run_fails_the_image(
     assert "shop-worker.service failed: its process" in str(error)
     if when == "at its start":
         assert "the queue gone is not there" in error.last_lines
+
+
+def test_what_runs_once_runs_on_the_lowest_healthy_one(
+    cloud: Cloud, image: str, machine: Machine
+) -> None:
+    """And is handed over when that one goes, never on both."""
+    until(machine, "clock", "active", 150)
+    assert "swept" in machine.run("journalctl --unit=shop-sweep --no-pager")
+    second = serve(cloud, image)
+    second.wait_for("/up")
+    lower, higher = sorted((machine, second), key=lambda one: one.instance_id)
+    until(lower, "clock", "active", 200)
+    assert state(higher, "clock") in {"inactive", "deactivating"}
+    cloud.ec2.terminate_instances(InstanceIds=[lower.instance_id])
+    until(higher, "clock", "active", 200)
+    assert "swept" in higher.run("journalctl --unit=shop-sweep --no-pager --since=-10s")
+    journal = higher.run("journalctl --unit=shop-processes --no-pager")
+    assert f"{higher.instance_id} has the lowest id of the healthy targets" in journal
+    cloud.ec2.terminate_instances(InstanceIds=[higher.instance_id])
