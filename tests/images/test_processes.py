@@ -169,7 +169,12 @@ def test_stopping_waits_for_the_workers_job(cloud: Cloud, image: str) -> None:
     # A person stopped it, and so it stays.
     time.sleep(8)
     assert state(machine, "worker") == "inactive"
+    begins = noted(machine).count("worker starts")
     machine.run("systemctl start shop-worker")
+    deadline = time.monotonic() + 20
+    while noted(machine).count("worker starts") == begins:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
     machine.run("systemctl stop --no-block shop.service shop-worker.service shop-processes.service")
     until(machine, "worker", "inactive", 20)
     assert noted(machine).count("worker has ended its job") == 2
