@@ -18,6 +18,7 @@ from tests.unit.nouns import ROOT, settled, target_group
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 APP = settled(
+    migrate_on="each",
     name="shop",
     port=8080,
     health_path="/health",
