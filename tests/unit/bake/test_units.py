@@ -471,6 +471,8 @@ def test_each_process_is_a_unit_of_its_own(beside: Path) -> None:
         k: v for k, v in web["Service"].items() if k not in own
     }
     assert web["Service"]["MemoryMax"] == "infinity"
+    # The JVM's status after SIGTERM: else one that a person stopped would be started again.
+    assert service["SuccessExitStatus"] == "143"
     for drop_in in ("hardening.conf", "writable.conf"):
         texts = {(beside / f"{APP}{x}.service.d" / drop_in).read_text() for x in ("", "-worker")}
         assert len(texts) == 1
