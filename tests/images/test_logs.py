@@ -41,7 +41,13 @@ def image(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> str:
     with tarfile.open(folder / "app.tar.gz", "w:gz") as archive:
         archive.add(folder / "teller.rb", "teller.rb")
     app = settled(
-        name=APP, port=PORT, start="ruby teller.rb", notify=False, build="true", migrate="echo mine"
+        name=APP,
+        port=PORT,
+        start="ruby teller.rb",
+        notify=False,
+        build="true",
+        migrate="echo mine",
+        migrate_on="each",
     )
     return cloud.bake_app(app, folder / "app.tar.gz")
 
