@@ -15,7 +15,13 @@ from spotkiln.tasks.keep.reconcile import clear_up
 from spotkiln.tasks.keep.versions import find_version, find_way_back
 from spotkiln.tasks.release.endings import end_if_unchanged
 from spotkiln.tasks.release.run import recorded
-from spotkiln.tasks.release.steps import find_infra, see_foreign, see_what_serves, take_version
+from spotkiln.tasks.release.steps import (
+    find_infra,
+    require_settings,
+    see_foreign,
+    see_what_serves,
+    take_version,
+)
 from spotkiln.tasks.serve.quota import check_quotas
 from spotkiln.tasks.serve.serve import serve
 
@@ -63,6 +69,7 @@ def rollback(
         # What is previous is known only now: another release may have changed it meanwhile.
         image = take_version(run, find_way_back(spec, version))
         found = find_infra(run, image)
+        require_settings(image, found)
         current = see_what_serves(run, found)
         see_foreign(run, found)
         end_if_unchanged(run, found, image, current)

@@ -6,6 +6,7 @@ Limits are EC2's: keys up to 128 characters, values up to 256, 50 tags a resourc
 from collections.abc import Iterable, Mapping
 
 PREFIX = "spotkiln:"
+MOST_CHARACTERS = 256
 APP = f"{PREFIX}app"
 RELEASE = f"{PREFIX}release"
 RUN = f"{PREFIX}run"
@@ -16,6 +17,8 @@ TARGET_GROUP = f"{PREFIX}target-group"
 # Images only.
 RECIPE = f"{PREFIX}recipe"
 INPUTS = f"{PREFIX}inputs"
+# The names of the settings that must be there; left out where one tag has no room for them.
+CONFIG = f"{PREFIX}config"
 # Which migrations it has; where one tag has no room for them, others follow by number.
 MIGRATIONS = f"{PREFIX}migrations"
 STATE = f"{PREFIX}state"

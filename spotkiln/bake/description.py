@@ -30,7 +30,9 @@ FOLDER = rf"{_PART}(?:/{_PART})*"
 VARIABLES = ("environment", "build_environment", "test_environment")
 
 # An application alone says these: a deployment has no field for them in its form.
-FILE_ALONE = frozenset({"memory_mb", "migrate_writable", "mounts", "processes", "smoke", "timers"})
+FILE_ALONE = frozenset(
+    {"config", "memory_mb", "migrate_writable", "mounts", "processes", "smoke", "timers"}
+)
 # A key that nobody has said means that there is none of it.
 MAY_BE_NONE = frozenset({"memory_mb"})
 # A key that nobody has said is the same as another one.

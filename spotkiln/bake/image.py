@@ -69,6 +69,11 @@ class Image(Noun):
         return self.tags.get(t.INPUTS, "")
 
     @property
+    def config(self) -> tuple[str, ...]:
+        """The names of the settings that its servers need, as far as it tells."""
+        return tuple(self.tags.get(t.CONFIG, "").split())
+
+    @property
     def migrations(self) -> Migrations | None:
         """Which it has; None if it does not tell."""
         return Migrations.from_tags(self.tags)

@@ -80,11 +80,13 @@ def image_tags(
 ) -> dict[str, str]:
     """An image's tags when it is made: a candidate, until its tests have passed. `login`: whom it
     lets in, as its base image does."""
+    needed = " ".join(source.app.config)
     migrations = Migrations.of(source.migrations).to_tags() if source.app.migrate else {}
     return {
         **base,
         **migrations,
         **({t.LOGIN: login} if login != LOGIN else {}),
+        **({t.CONFIG: needed} if 0 < len(needed) <= t.MOST_CHARACTERS else {}),
         t.RECIPE: recipe.digest,
         t.INPUTS: recipe.to_tag(),
         t.STATE: ImageState.CANDIDATE,

@@ -5,6 +5,7 @@ from functools import partial
 
 from rich.table import Table
 
+from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration
 from spotkiln.aws.serve.launchers import launchers
@@ -19,6 +20,7 @@ from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.noun import Noun
 from spotkiln.prefect_api.connection import address, ask, version
 from spotkiln.release.release import ReleaseSpec
+from spotkiln.serve.serving import serving
 from spotkiln.start.deployment import RELEASE, ROLLBACK, URGENT, Deployment
 
 
@@ -133,14 +135,21 @@ def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
         probes["instance profile"] = lambda: aws_infra.instance_profile(aws, names.instance_profile)
     if names.key_pair:
         probes["key pair"] = lambda: aws_infra.key_pair(aws, names.key_pair)
-    if spec.configuration.asked or spec.app.config:
-        probes["configuration"] = lambda: configuration(aws, spec)
+    if spec.configuration.asked:
+        probes["configuration"] = lambda: configuration(aws, spec, needed(aws, spec))
     return [check(about, name, probe) for name, probe in probes.items()]
 
 
-def configuration(aws: Aws, spec: ReleaseSpec) -> str:
-    """Which settings are there. What a commit's own spotkiln.yaml needs is not known here."""
-    required = spec.app.config or ()
+def needed(aws: Aws, spec: ReleaseSpec) -> tuple[str, ...]:
+    """The settings that what serves needs."""
+    group = aws_infra.target_group(aws, spec.infra.target_group)
+    current = serving(launchers(aws).listing(), group.arn)
+    image = images.describe(aws, current[0].image) if current else None
+    return image.config if image else ()
+
+
+def configuration(aws: Aws, spec: ReleaseSpec, required: tuple[str, ...]) -> str:
+    """Which settings are there. What another commit needs is not known here."""
     require_profile(spec.configuration, spec.infra.instance_profile)
     known = find_configuration(aws, spec.configuration)
     require_names(required, known)

@@ -74,6 +74,11 @@ def take_version(run: ReleaseRun, way: WayBack) -> Image:
     return way.image
 
 
+def require_settings(image: Image, infra: Infra) -> None:
+    """What an image's servers need must be there, also for one of earlier."""
+    require_names(image.config, infra.configuration)
+
+
 def see_what_serves(run: ReleaseRun, infra: Infra) -> list[Fleet]:
     """Our fleets that serve the target group, the newest first."""
     current = find_serving(infra)

@@ -39,6 +39,7 @@ APP = settled(
     health_path="/",
     build="ruby -c shop.rb",
     migrate="ruby shop.rb migrate",
+    migrate_on="each",
     start="ruby shop.rb",
     notify=False,
     environment={"WHERE": "nowhere", "GREETING": "of the image"},
@@ -125,7 +126,8 @@ def test_one_image_serves_each_environment_with_its_own_settings(cloud: Cloud, i
         }
         seen = process(machine)
         assert {name: seen.get(name) for name in expected} == expected
-        assert machine.run("cat /srv/shop/tmp/migrated") == expected["DATABASE_URL"]
+        migrated = machine.run("cat $(find /var/lib/shop /srv/shop -name migrated)")
+        assert migrated == expected["DATABASE_URL"]
         # For what reads files: as its user, and nobody else but root.
         key = machine.run("runuser -u webapp -- base64 /run/shop/credentials/tls.key")
         assert base64.b64decode(key).decode() == NASTY["CRLF"]

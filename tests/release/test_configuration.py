@@ -110,3 +110,17 @@ def test_a_restart_is_the_same_image_on_new_servers(world: World, ssm: Any) -> N
     truth = world.settled()
     assert truth.problems() == []
     assert (truth.fleet, truth.image) == (restart["fleet"], first["image"])
+
+
+def test_a_way_back_needs_what_its_image_needs(world: World, ssm: Any) -> None:
+    put(ssm, "DATABASE_URL", VALUE)
+    assert released(world, "DATABASE_URL", force=True)["outcome"] == "released"
+    given = parameters(world, "DATABASE_URL")
+    for name in ("force", "even_if_held"):
+        del given[name]
+    ssm.delete_parameter(Name=f"{PATH}DATABASE_URL")
+    put(ssm, "OTHER", VALUE)
+    world.box.clear_calls()
+    end = world.zygote.start("rollback", {**given, "version": "current"}).result()
+    assert "the application needs DATABASE_URL" in str(end.get("error")), end
+    assert not {"RequestSpotFleet", "CreateLaunchTemplate"} & set(operations(world))

@@ -99,14 +99,14 @@ def test_all_that_is_not_there_is_told_at_once(aws: Aws) -> None:
 
 def test_doctor_tells_what_is_there_and_what_is_missing(aws: Aws) -> None:
     asked: dict[str, Any] = {"configuration": Configuration(parameters=(PATH,))}
-    whole = ReleaseSpec(app=nouns.app(config=("A",)), **asked)
+    whole = ReleaseSpec(app=nouns.app(), **asked)
     with pytest.raises(InputError, match="no parameter is below"):
-        configuration(aws, whole)
+        configuration(aws, whole, ("A",))
     put(f"{PATH}B")
     with pytest.raises(InputError, match="the application needs A "):
-        configuration(aws, whole)
+        configuration(aws, whole, ("A",))
     put(f"{PATH}A")
-    assert configuration(aws, whole).startswith(f"{PATH}: A, B; `spotkiln plan`")
+    assert configuration(aws, whole, ("A",)).startswith(f"{PATH}: A, B; `spotkiln plan`")
 
 
 def test_a_rollback_goes_on_where_nobody_may_look(

@@ -286,3 +286,12 @@ def test_a_new_image_is_a_candidate() -> None:
         "spotkiln:state": "candidate",
     }
     assert bake.image_tags(TAGS, recipe, source, "ubuntu")["spotkiln:login"] == "ubuntu"
+
+
+@pytest.mark.parametrize(("names", "told"), [(["A", "B_2"], "A B_2"), (["A" * 200, "B" * 80], "")])
+def test_an_image_tells_which_settings_it_needs(names: list[str], told: str) -> None:
+    """Where a tag has room for them: half of them would be a wrong answer."""
+    source = nouns.source(app=nouns.settled(config=tuple(names)))
+    tags = bake.image_tags(TAGS, bake.recipe_of(source, nouns.infra()), source)
+    assert tags.get("spotkiln:config", "") == told
+    assert nouns.image(config=told).config == tuple(told.split())
