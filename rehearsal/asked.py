@@ -61,9 +61,10 @@ class Subject(Noun):
 
 
 def name_of(folder: Path) -> str:
-    """What an application in that folder is called: as AWS takes it everywhere."""
+    """What an application in that folder is called: as AWS takes it everywhere, with three
+    characters at least."""
     name = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:LONGEST_NAME].strip("-")
-    return name if re.match(r"[a-z]", name) else f"app-{name}".strip("-")
+    return name if re.match(r"[a-z].{2}", name) else f"app-{name}".strip("-")
 
 
 def home_of(path: Path, build: Path) -> Path:

@@ -74,6 +74,13 @@ def key_of(base: BaseSpec) -> str:
     return f"{digest_of_files(ROOT, BASE_FILES)} {said}"
 
 
+def pretend(box: Sandbox, test_services: Sequence[str]) -> None:
+    """What simulated machines install is nothing: their base image says that it has the services
+    of the tests."""
+    packages = [f"{SERVICES[one]}=1" for one in sorted(test_services)]
+    box.script(packages=["ruby=1:3.1", "stand-in=1", *packages])
+
+
 def ensure(box: Sandbox, base: BaseSpec, say: Callable[[str], None]) -> None:
     """Bake it, unless it was kept; keep it for next time."""
     own = own_images(client(box, "ec2"))

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from rehearsal import scenes, services, tree
+from rehearsal import lines, scenes, services, tree
 from rehearsal.asked import Asked, Kind, Subject
 from rehearsal.load import Plan
 from rehearsal.machine import Machines, NotThere
@@ -74,6 +74,8 @@ def _begin(
     running: list[services.Service] = []
 
     def beside(box: Sandbox) -> None:
+        if not real and app.test_services:
+            lines.pretend(box, app.test_services)
         wanted = subject.services if real else ()
         running.extend(services.start(box, Machines(box), one, say) for one in wanted)
 

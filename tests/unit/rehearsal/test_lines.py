@@ -28,6 +28,12 @@ def test_what_the_tests_start_there_is_installed_too() -> None:
     assert base.packages[-2:] == ["postgresql", "redis-server"]
 
 
+def test_the_default_line_keeps_its_own_packages_beside_them() -> None:
+    base = line_for("Rails", ("redis", "postgresql"), None)
+    assert base.packages == BaseSpec().packages
+    assert base.setup.endswith("postgresql redis-server")
+
+
 def test_a_file_says_otherwise(tmp_path: Path) -> None:
     file = tmp_path / "base.yaml"
     file.write_text("name: node-22\npackages: [nodejs]\n")
