@@ -83,6 +83,8 @@ def asked(world: World, **app: Any) -> dict[str, Any]:
         configuration={"parameters": ["/leaks/production/"], "secrets": ["leaks/production"]},
         test_configuration={"parameters": ["/leaks/test/"]},
         infra={"test_instance_profile": "image-test"},
+        # Real machines take their time.
+        gate={"polls": 1} if real(world) else {"polls": 1, "boot_seconds": 20},
     )
     given["app"] |= app
     return given
@@ -165,7 +167,8 @@ def test_one_in_a_wrong_place_is_found(world: World) -> None:
     """The search is able to: `build_environment` is no place for a secret, as its words say."""
     value = f"in-the-wrong-place-{secrets.token_hex(12)}"
     search = Search({"WRONG": value})
-    result, watch = play(world, search, build_environment={"WRONG": value})
+    whole = {"RAILS_ENV": "production", "SECRET_KEY_BASE": "unused", "WRONG": value}
+    result, watch = play(world, search, build_environment=whole)
     assert result.get("outcome") == "released", result
     seen = {one.where.rpartition("/")[2] for one in watch.seen}
     assert "variables.pkrvars.json" in seen
