@@ -96,7 +96,7 @@ def test_they_are_there_for_the_migration_the_application_and_the_tests(
         {
             "source_ami": image,
             "app_name": APP,
-            "app_port": PORT,
+            "port": PORT,
             "health_port": PORT,
             "health_path": "/",
             "test_services": ["postgresql", "redis"],
