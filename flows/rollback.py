@@ -36,12 +36,21 @@ def rollback(
     configuration: form.Settings = Configuration(),
     keep_versions: form.Versions = 5,
     take_turn: form.TakeTurn = False,
+    build: form.OfRelease = None,  # noqa: ARG001
+    test_configuration: form.OfRelease = None,  # noqa: ARG001
+    approval: form.OfRelease = None,  # noqa: ARG001
+    force: form.OfRelease = None,  # noqa: ARG001
+    even_if_held: form.OfRelease = None,  # noqa: ARG001
+    keep_rejected: form.OfRelease = None,  # noqa: ARG001
 ) -> State[Release]:
     """Puts a released image into service again: no build, no test, the same gate.
 
     What serves is not touched before the old version has proved itself again. Afterwards the
     commits that it left are held: no night, push or plain release brings them back, until a newer
     commit is released or a person says otherwise.
+
+    A release's parameters that are not listed here are taken as well, and not used: so a rollback's
+    deployment may have the release's.
 
     Args:
         app: What to go back with.

@@ -3,10 +3,11 @@
 Without a title the UI shows a parameter's identifier. The title of a schema goes before a field's.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import SkipJsonSchema
 
 from spotkiln.bake import builder
 from spotkiln.bake.app import AppSpec
@@ -45,6 +46,9 @@ Seconds = Annotated[
     int, _titled("Limit (s)"), Field(ge=command.LEAST_SECONDS, le=command.MOST_SECONDS)
 ]
 TakeTurn = Annotated[bool, _titled("Take the turn")]
+# A release's, in a rollback's deployment that has the same parameters: Prefect refuses a run for a
+# parameter that its flow does not name. No form shows it, and no value of it is wrong.
+OfRelease = Annotated[Any, SkipJsonSchema()]
 
 Base = Annotated[BaseSpec, _titled("Base image")]
 Builder = Annotated[builder.Builder, _titled("The machine that bakes")]

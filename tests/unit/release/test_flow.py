@@ -6,6 +6,7 @@ import botocore.session
 import pytest
 from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools import validation as schema
 from pydantic import BaseModel
 
 from spotkiln.bake.app import AppSpec
@@ -14,6 +15,7 @@ from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
 from spotkiln.bake.logs import Logs
 from spotkiln.flows.release import release
+from spotkiln.flows.rollback import rollback
 from spotkiln.release.release import Approval
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
@@ -101,3 +103,40 @@ def test_prefect_says_which_parameter_is_wrong(bad: dict[str, Any], said: str) -
 def test_the_flow_itself_is_never_tried_again() -> None:
     """Its steps are; a second run of the whole would bake and launch twice."""
     assert release.retries == 0
+
+
+ALL_OF_A_RELEASE: dict[str, Any] = {
+    "app": {"repository": "x"},
+    "fleet": {"capacity": 3},
+    "infra": {"target_group": "shop"},
+    "build": {"instance_type": "t3.large"},
+    "gate": {},
+    "configuration": {"parameters": ["/shop/production/"]},
+    "test_configuration": {"parameters": ["/shop/test/"]},
+    "approval": {"required": True},
+    "force": True,
+    "even_if_held": True,
+    "keep_rejected": True,
+    "keep_versions": 3,
+}
+
+
+def test_a_rollback_takes_whatever_a_release_takes() -> None:
+    """Their deployments share their parameters (docs/applications.md). Prefect refuses a run for a
+    parameter that its flow does not name: it would be found out when something must go back."""
+    assert ALL_OF_A_RELEASE.keys() == SCHEMA["properties"].keys()
+    taken = rollback.validate_parameters(ALL_OF_A_RELEASE)
+    assert taken["configuration"] == Configuration(parameters=("/shop/production/",))
+
+
+def test_what_a_rollback_does_not_use_cannot_refuse_it() -> None:
+    bad = {"build": {"instence_type": "t3.large"}, "approval": "yes"}
+    rollback.validate_parameters({**ALL_OF_A_RELEASE, **bad})
+
+
+def test_the_form_of_a_rollback_shows_what_it_uses_alone() -> None:
+    shown = parameter_schema(rollback).model_dump()
+    assert set(shown["properties"]) == {
+        "app", "version", "fleet", "infra", "gate", "configuration", "keep_versions", "take_turn",
+    }  # fmt: skip
+    schema.validate(ALL_OF_A_RELEASE, shown, raise_on_error=True)
