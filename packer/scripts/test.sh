@@ -365,7 +365,7 @@ gather_reports() {
   chown --recursive --no-dereference root:root "$taken/junit"
   mapfile -d '' -t files < <(cd "$taken/junit" && find . -type f -name '*.xml' -printf '%P\0' | sort --zero-terminated)
   for file in "${files[@]}"; do
-    ((total += $(stat --format=%s "$taken/junit/$file")))
+    total=$((total + $(stat --format=%s "$taken/junit/$file")))
     ((total <= REPORT_BYTES)) || break
     mkdir --parents "$(dirname "$taken/hidden/$file")"
     hide_settings <"$taken/junit/$file" >"$taken/hidden/$file"

@@ -106,6 +106,15 @@ def test_several_that_are_too_large_together_are_cut(tmp_path: Path) -> None:
     assert (tmp_path / "exit-code").read_text() == "0\n"
 
 
+def test_a_report_without_a_byte_hides_nothing_else(tmp_path: Path) -> None:
+    """A runner that writes its report to standard output leaves such a file when it breaks off."""
+    fill(tmp_path, junit=0, log=2000)
+    bash(tmp_path, "bring_home 20")
+    assert (tmp_path / "junit.xml").read_bytes() == b""
+    assert (tmp_path / "exit-code").read_text() == "20\n"
+    assert not (tmp_path / "junit").exists()
+
+
 def test_tests_that_flood_are_heard_at_first_and_run_on(tmp_path: Path) -> None:
     said = bash(
         tmp_path,
