@@ -1,28 +1,26 @@
 """python -m rehearsal ASKED: what `spotkiln rehearse` becomes; ASKED is its options as JSON.
 
-Ends with 0 if no scene failed, 1 if one did, 2 for bad input.
+Ends with 0 if no scene failed, 1 if one did, 2 for bad input, 130 when interrupted.
 """
 
-import json
 import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from httpx import HTTPError
-
 from rehearsal import asked as asking
 from rehearsal.advice import advise
 from rehearsal.asked import Asked, Subject
 from rehearsal.leash import leash, with_log
-from rehearsal.page import page, rows, summary, veiled
+from rehearsal.page import page, rows, summary, veiled, veiled_in
 from rehearsal.prefect_local import BUILD
 from rehearsal.rehearse import rehearse
 from rehearsal.seen import Seen, written
+from rehearsal.stage import BREAKS
 from rehearsal.world import Say
 from sandbox.client import SandboxError
 from spotkiln.cli.output import Exit, columns, show, tell
-from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.errors import InputError
 
 FOLDER = ".spotkiln"
 FILE = "rehearsal.md"
@@ -66,8 +64,8 @@ def _tell(asked: Asked, seen: Seen, file: Path, hidden: list[str]) -> None:
     # Each file by its name would be most of it.
     plainly = seen.model_dump(mode="json", exclude={"servers": {"__all__": {"wrote"}}})
     more = {"advice": plain, "written": written(seen), "page": str(file)}
-    text = json.dumps({**plainly, **more})
-    show(json.loads(clear(text)), "", table, advice, end, as_json=asked.as_json)
+    answer = veiled_in({**plainly, **more}, hidden)
+    show(answer, "", table, advice, end, as_json=asked.as_json)
 
 
 def _rehearse(asked: Asked, subject: Subject, home: Path, say: Say) -> tuple[Seen, list[str]]:
@@ -87,13 +85,16 @@ def main(arguments: list[str]) -> int:
         home = asking.home_of(subject.place.path, BUILD)
         with leash(home):
             seen, hidden = _rehearse(asked, subject, home, say)
+            # Before the last of it is removed: should that fail, the page is there.
+            _tell(asked, seen, _place_for_page(asked, subject), hidden)
     except InputError as error:
         tell(f"spotkiln: {error}", aside=True)
         return Exit.USAGE
-    except (SpotkilnError, SandboxError, RuntimeError, OSError, HTTPError) as error:
+    except BREAKS as error:
         tell(f"spotkiln: the rehearsal broke off: {error}", aside=True)
         return Exit.FAILED
-    _tell(asked, seen, _place_for_page(asked, subject), hidden)
+    except KeyboardInterrupt:  # nothing has begun yet: later on the leash hears it
+        return Exit.INTERRUPTED
     return Exit.FAILED if seen.failed else Exit.OK
 
 

@@ -21,6 +21,7 @@ from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
 LONGEST_NAME = 24
+DOCKER_SECONDS = 60
 
 
 class Kind(StrEnum):
@@ -107,6 +108,16 @@ def read(asked: Asked) -> Subject:
     )
 
 
+def _docker_answers() -> bool:
+    try:
+        done = subprocess.run(
+            ["docker", "info"], capture_output=True, timeout=DOCKER_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
 def require_machines(kind: Kind) -> None:
     """
     Raises:
@@ -115,12 +126,7 @@ def require_machines(kind: Kind) -> None:
     if kind is Kind.SIMULATED:
         return
     missing = [one for one in ("docker", "packer") if shutil.which(one) is None]
-    if (
-        not missing
-        and subprocess.run(
-            ["docker", "info"], capture_output=True, timeout=60, check=False
-        ).returncode
-    ):
+    if not missing and not _docker_answers():
         missing = ["a Docker that answers"]
     if missing:
         raise InputError(

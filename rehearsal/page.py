@@ -1,6 +1,7 @@
 """Page: what people read at the end of a rehearsal, as Markdown and as rows of a table."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from rehearsal.advice import Advice, advise
 from rehearsal.seen import End, Scene, Seen, refused, writes_freely, written
@@ -171,7 +172,19 @@ def page(seen: Seen) -> str:
 def veiled(text: str, values: Iterable[str]) -> str:
     """Without the values of its settings, which it may have told itself. Plain words stay: they are
     no secrets, and texts are full of them."""
-    for one in sorted(set(values), key=len, reverse=True):
+    forms = {form for one in values for form in (one, " ".join(one.split()), _cell(one))}
+    for one in sorted(forms, key=len, reverse=True):
         if len(one) >= SHORTEST and not one.isalpha():
             text = text.replace(one, "***")
     return text
+
+
+def veiled_in(found: Any, values: Sequence[str]) -> Any:
+    """The same of what becomes JSON: each text by itself. Numbers and names of fields stay."""
+    if isinstance(found, str):
+        return veiled(found, values)
+    if isinstance(found, list):
+        return [veiled_in(one, values) for one in found]
+    if isinstance(found, dict):
+        return {key: veiled_in(one, values) for key, one in found.items()}
+    return found

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from rehearsal import lines, scenes, services, tree
 from rehearsal.asked import Asked, Kind, Subject
 from rehearsal.load import Plan
 from rehearsal.machine import Machines, NotThere
+from rehearsal.page import veiled
 from rehearsal.seen import End, Scene, Seen, most
 from rehearsal.settings import TEST_PROFILE, path_for_tests, path_of, put
 from rehearsal.stage import Played, Stage, deploy, play, tell
@@ -93,7 +94,12 @@ def _begin(
     )
     given = {key: value for one in running for key, value in one.settings.items()}
     given |= subject.settings
-    stage = Stage(world, app, real, say, Machines(world.box), running)
+    hidden = _hidden(given, subject, running)
+
+    def clear(text: str) -> None:
+        say(veiled(text, hidden))
+
+    stage = Stage(world, app, real, clear, Machines(world.box), running)
     put(world.box, path_of(app.name), given)
     put(world.box, path_for_tests(app.name), subject.test_settings)
     deploy(stage, _parameters(subject, home / REPOSITORY, settings=bool(given)))
@@ -125,8 +131,15 @@ def rehearse(asked: Asked, subject: Subject, home: Path, say: Say) -> tuple[Seen
             not_real="" if stage.real else NOT_REAL,
         )
         say("cleaning up ...")
-    passwords = [one.password for one in stage.services]
-    return seen, [*given.values(), *subject.test_settings.values(), *passwords]
+    return seen, _hidden(given, subject, stage.services)
+
+
+def _hidden(
+    given: Mapping[str, str], subject: Subject, running: Iterable[services.Service]
+) -> list[str]:
+    """The values that nobody may read, neither on the way nor at the end."""
+    passwords = [one.password for one in running]
+    return [*given.values(), *subject.test_settings.values(), *passwords]
 
 
 def _perform(

@@ -3,7 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from subprocess import SubprocessError
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from httpx import HTTPError
 
 from rehearsal.machine import Machines
 from rehearsal.prefect_local import client_of, shipped
@@ -15,9 +19,23 @@ from rehearsal.watch import Watch
 from rehearsal.world import Say, World
 from sandbox.client import SandboxError
 from spotkiln.bake.app import App
+from spotkiln.errors import SpotkilnError
 
 # By flow, what it does not know of the parameters: nothing is tested on the way back.
 FLOWS: dict[str, set[str]] = {"release": set(), "rollback": {"test_configuration"}}
+
+
+# What breaks on the way to machines, Prefect, AWS and git.
+BREAKS = (
+    SpotkilnError,
+    SandboxError,
+    RuntimeError,
+    OSError,
+    HTTPError,
+    BotoCoreError,
+    ClientError,
+    SubprocessError,
+)
 
 
 class Failed(Exception):
@@ -109,7 +127,7 @@ def play(stage: Stage, name: str, scene: Callable[[Stage], Played]) -> Scene:
         found = judge(name, seconds, played, stage.load.of(begin) if stage.load else None)
     except Skipped as why:
         found = Scene(name=name, end=End.SKIPPED, told=str(why))
-    except (Failed, SandboxError, RuntimeError) as error:
+    except (Failed, *BREAKS) as error:
         seconds = time.monotonic() - begin
         traffic = stage.load.of(begin) if stage.load else None
         found = Scene(name=name, end=End.FAILED, told=str(error), seconds=seconds, traffic=traffic)

@@ -2,7 +2,7 @@
 
 from markdown_it import MarkdownIt
 
-from rehearsal.page import figures, page, rows, summary, veiled
+from rehearsal.page import figures, page, rows, summary, veiled, veiled_in
 from rehearsal.seen import End, Life, Scene, Server
 from rehearsal.traffic import Page, Traffic
 from tests.unit.rehearsal.subjects import seen
@@ -89,3 +89,21 @@ def test_no_value_of_a_setting_is_read_in_it_but_words_stay() -> None:
         "postgresql://app:***@10.0.0.1/app in production"
     )
     assert veiled(text, ["postgresql://app:abc123@10.0.0.1/app", "abc123"]) == "*** in production"
+
+
+def test_a_value_is_found_in_a_cell_of_a_table_too() -> None:
+    value = "k3y  with | in it"
+    told = SEEN.model_copy(
+        update={"scenes": (Scene(name="bake", end=End.FAILED, told=f"it says {value}"),)}
+    )
+    assert "k3y" in page(told)
+    assert "k3y" not in veiled(page(told), [value])
+
+
+def test_in_what_becomes_json_texts_are_veiled_and_numbers_stay() -> None:
+    found = {"kb": 1048576, "said": ["of 1048576 bytes", 'pass"wörd-1'], "x": None}
+    assert veiled_in(found, ["1048576", 'pass"wörd-1']) == {
+        "kb": 1048576,
+        "said": ["of *** bytes", "***"],
+        "x": None,
+    }

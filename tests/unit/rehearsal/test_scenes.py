@@ -1,8 +1,11 @@
 """What the scenes do to machines, and how they end. The machines say only what is expected."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from httpx import ReadTimeout
 
 from rehearsal import scenes
 from rehearsal.machine import Machines, NotThere
@@ -15,6 +18,7 @@ from rehearsal.world import World
 from sandbox.client import Sandbox
 from spotkiln.bake.app import App
 from spotkiln.bake.processes import Process
+from spotkiln.errors import InputError
 from tests.unit.rehearsal.subjects import APP
 
 WORKER = """memory\tshop-worker.service\t1
@@ -113,11 +117,25 @@ def test_servers_that_stay_unhealthy_are_a_failure(monkeypatch: pytest.MonkeyPat
         scenes.lose(REDIS)(stage(Scripted({}), targets))
 
 
-def test_whatever_breaks_in_a_scene_is_its_end_and_not_the_rehearsals() -> None:
+REFUSED = ClientError({"Error": {"Code": "Throttling", "Message": "slow"}}, "DescribeTargetHealth")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotThere("i-1 has no machine"),
+        ReadTimeout("Prefect did not answer"),
+        REFUSED,
+        EndpointConnectionError(endpoint_url="http://127.0.0.1:9"),
+        subprocess.CalledProcessError(1, ["git"]),
+        InputError("`git commit-tree` failed"),
+    ],
+)
+def test_whatever_breaks_in_a_scene_is_its_end_and_not_the_rehearsals(error: Exception) -> None:
     def breaks(_: Stage) -> Played:
-        raise NotThere("i-1 has no machine")
+        raise error
 
     on = stage(Scripted({}), Targets(BOTH))
     found = play(on, "it breaks", breaks)
-    assert (found.end, found.told) == (End.FAILED, "i-1 has no machine")
+    assert (found.end, found.told) == (End.FAILED, str(error))
     assert on.scenes == [found]
