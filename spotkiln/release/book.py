@@ -119,6 +119,10 @@ class Migrated(Noun):
     """The migration that was chosen has ended well."""
 
 
+class NothingMigrated(Noun):
+    """The migration that was chosen failed before its command began."""
+
+
 class SizeChosen(Noun):
     size: Size
 
@@ -192,6 +196,7 @@ Happening = (
     | TestsRan
     | MigrationChosen
     | Migrated
+    | NothingMigrated
     | SizeChosen
     | FleetRequested
     | GatePassed

@@ -22,6 +22,7 @@ from spotkiln.release.book import (
     LedgerUnread,
     Migrated,
     MigrationChosen,
+    NothingMigrated,
     SizeChosen,
     TestsRan,
     Undone,
@@ -145,12 +146,20 @@ def database(book: Book) -> str:
     chosen, migrated = book.last(MigrationChosen), book.last(Migrated)
     if chosen is None or not chosen.migration.once:
         return str(chosen.migration) if chosen else ""
+    if migrated is None and not _has_begun_to_migrate(book):
+        return "not migrated: the release ended before its migration began"
     if migrated is None:
         return f"the migration did not end well, and may have done a part: {chosen.migration}"
     done = f"migrated {chosen.migration}"
     if book.outcome in {Outcome.RELEASED, None}:
         return done
     return f"{done}. It is not migrated back: what serves runs with it"
+
+
+def _has_begun_to_migrate(book: Book) -> bool:
+    """Whether its command may have begun."""
+    begun = any(timing.name == "migrate" for timing in book.every(Timing))
+    return begun and book.last(NothingMigrated) is None
 
 
 def _needs(book: Book) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from functools import partial
 from prefect import task
 
 from spotkiln import tags as t
-from spotkiln.aws.bake.builder import delete_group, delete_key_pair, open_access
+from spotkiln.aws.bake.builder import delete_key_pair, open_access, remove_access
+from spotkiln.aws.bake.discard import discard_builders
 from spotkiln.aws.keep.migration import await_others
 from spotkiln.aws.session import connect
 from spotkiln.bake.builder import Machine
@@ -23,15 +24,17 @@ from spotkiln.bake.failure import UNIT, packers_own
 from spotkiln.bake.image import Image
 from spotkiln.bake.mounts import user_data_of
 from spotkiln.bake.own import MIGRATION, builder_name
-from spotkiln.errors import CutOff, InputError
+from spotkiln.errors import CutOff, InfrastructureError, InputError
 from spotkiln.release.job import Job
 from spotkiln.start.run import Source
 from spotkiln.tasks.bake.packer import endpoint, from_packer, run_template
-from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
+from spotkiln.tasks.step import CLOCK, STEP, not_urgent, say, tried_before
 
 
 def carry_out(errand: Errand, what: str) -> Ended:
-    """Launch, carry out, bring home how it ended, and keep nothing of the machine.
+    """Launch, carry out, bring home how it ended, and keep nothing of the machine but the way into
+    it, which whoever opened it removes: once the command has begun, nothing that fails beside it
+    may let it be tried again.
 
     Raises:
         InputError: the image has no unit for it.
@@ -60,25 +63,33 @@ def carry_out(errand: Errand, what: str) -> Ended:
         login=errand.login,
     )
     listener = Listener(partial(say, of=Source.COMMAND), from_packer)
-    run = run_template(
-        what,
-        "task.pkr.hcl",
-        errand_variables(machine, errand, command, report),
-        errand.folder / "packer",
-        errand.timeout_seconds,
-        heard=listener.hear,
-    )
-    if run.status == UNIT:
-        raise InputError(
-            f"{errand.image} was baked by an earlier version of Spotkiln, and has no unit for one "
-            f"command: release {errand.app} once more"
+    try:
+        run = run_template(
+            what,
+            "task.pkr.hcl",
+            errand_variables(machine, errand, command, report),
+            errand.folder / "packer",
+            errand.timeout_seconds,
+            heard=listener.hear,
         )
-    ended = read_end(report, errand)
-    if ended is None and listener.begun:
-        raise CutOff(f"the machine was lost while it carried out the command: {run.why}")
+    except InfrastructureError as error:
+        if not listener.begun:
+            raise
+        # Packer was ended before it could end the machine.
+        with not_urgent("end the machine", "reconcile does it"):
+            discard_builders(aws, errand.owner, say)
+        ended, why = read_end(report, errand), str(error)
+    else:
+        if run.status == UNIT:
+            raise InputError(
+                f"{errand.image} was baked by an earlier version of Spotkiln, and has no unit for "
+                f"one command: release {errand.app} once more"
+            )
+        ended, why = read_end(report, errand), run.why
+        if ended is None and not listener.begun:
+            raise packers_own(run)
     if ended is None:
-        raise packers_own(run)
-    delete_group(aws, machine.access.security_group, CLOCK)
+        raise CutOff(f"the machine was lost while it carried out the command: {why}")
     return ended
 
 
@@ -120,3 +131,9 @@ def migrate_database(job: Job, image: Image) -> None:
         f"migrating once, with {image.id}, for at most {errand.seconds} s: {job.source.app.migrate}"
     )
     require_migrated(carry_out(errand, "migrate"), job.source.app)
+
+
+@task(name="close access", task_run_name="4 launch: close the migration's machine", **STEP)
+def close_access(job: Job) -> None:
+    """Remove the way into the machine that migrated, which is the release's last one."""
+    remove_access(connect(job.infra.region), job.release, job.infra.vpc, CLOCK)

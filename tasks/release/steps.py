@@ -7,6 +7,7 @@ from spotkiln.bake.infra import Infra
 from spotkiln.bake.mounts import require_mounts
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.variables import recipe_of
+from spotkiln.errors import CutOff, MigrationFailed, SpotkilnError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.versions import WayBack
 from spotkiln.release.book import (
@@ -17,6 +18,7 @@ from spotkiln.release.book import (
     InfraFound,
     Migrated,
     MigrationChosen,
+    NothingMigrated,
     ServingSeen,
     TestsRan,
     VersionTaken,
@@ -25,14 +27,14 @@ from spotkiln.release.job import Job
 from spotkiln.release.migration import choose_migration, of_rollback
 from spotkiln.release.summary import tags
 from spotkiln.serve.fleet import Fleet
-from spotkiln.tasks.bake.errand import migrate_database
+from spotkiln.tasks.bake.errand import close_access, migrate_database
 from spotkiln.tasks.bake.image import find_image, packer_build, test_in_image
 from spotkiln.tasks.bake.infra import look_up_infra
 from spotkiln.tasks.bake.source import check_out
 from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.serve.fleet import find_serving
 from spotkiln.tasks.serve.foreign import find_foreign
-from spotkiln.tasks.step import say
+from spotkiln.tasks.step import not_urgent, say
 
 
 def find_infra(run: ReleaseRun, image: Image | None = None) -> Infra:
@@ -109,8 +111,16 @@ def migrate_once(run: ReleaseRun, turn: Heartbeat, job: Job, choice: Reuse, imag
         return
     turn.check()
     with run.timed("migrate"):
-        migrate_database(job, image)
+        try:
+            migrate_database(job, image)
+        except (MigrationFailed, CutOff):
+            raise
+        except SpotkilnError:
+            run.note(NothingMigrated())
+            raise
         run.note(Migrated())
+    with not_urgent("remove the way into the machine that migrated", "reconcile does it"):
+        close_access(job)
 
 
 def bake_and_test(run: ReleaseRun, turn: Heartbeat, job: Job) -> Image:

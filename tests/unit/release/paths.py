@@ -133,6 +133,7 @@ STEPS: dict[Any, dict[str, str]] = {
         "find_serving": "find serving",
         "find_image": "find image",
         "migrate_database": "migrate",
+        "close_access": "close access",
         "find_foreign": "find foreign",
         "packer_build": "bake",
         "test_in_image": "test",
@@ -168,7 +169,7 @@ LOOK_UP = ["look up infra", "check out", "find serving"]
 WAIT = ["wait for the turn", "newer push", "clear up", "find serving"]
 CHOOSE = ["find image", "find foreign"]
 BAKE = ["bake", "check the turn", "test"]
-MIGRATE = ["check the turn", "migrate"]
+MIGRATE = ["check the turn", "migrate", "close access"]
 LAUNCH = ["launch", "choose size", "request fleet", "gate", "check the turn", "promote"]
 RETIRE = ["mark as released", "price", "check the turn", "retire", "prune"]
 UNDO = ["undo: cancel fleet", "undo: discard image"]

@@ -11,7 +11,7 @@ from spotkiln.markup import plain
 from spotkiln.release import summary
 from spotkiln.release.book import Ended, Happening, Migrated, MigrationChosen, VersionTaken
 from spotkiln.release.migration import EACH, ONCE, Migration, choose_migration, plan_migration
-from spotkiln.release.release import Outcome
+from spotkiln.release.release import Outcome, Timing
 from spotkiln.release.result import Result
 from spotkiln.show.page import release_page
 from tests.unit import nouns
@@ -78,6 +78,7 @@ def test_a_plan_says_what_the_release_would_do() -> None:
 
 
 CHOSEN = MigrationChosen(migration=Migration(once=True, why=ONCE, new=NEW))
+BEGUN = Timing(name="migrate", seconds=9.0, failed=True)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,10 @@ CHOSEN = MigrationChosen(migration=Migration(once=True, why=ONCE, new=NEW))
         ),
         (
             (*BAKED, CHOSEN, Ended(outcome=Outcome.FAILED)),
+            "not migrated: the release ended before its migration began",
+        ),
+        (
+            (*BAKED, CHOSEN, BEGUN, Ended(outcome=Outcome.FAILED)),
             f"the migration did not end well, and may have done a part: {ONCE}; new: {SECOND}",
         ),
         (

@@ -3,6 +3,7 @@
 import pytest
 
 from spotkiln.errors import (
+    CutOff,
     GateFailed,
     ImageRejected,
     InfrastructureError,
@@ -10,6 +11,7 @@ from spotkiln.errors import (
     MigrationFailed,
     SpotkilnError,
     TestsFailed,
+    UnitFailed,
 )
 from spotkiln.release.release import Fate, LedgerEntry
 from spotkiln.tasks.serve import serve
@@ -90,6 +92,27 @@ def test_a_turn_that_was_lost_migrates_nothing(world: World) -> None:
     told = world.fails(InfrastructureError)
     assert "migrate" not in world.taken
     assert (told.outcome, told.cause) == ("failed", "lost")
+    assert told.database == "not migrated: the release ended before its migration began"
+
+
+@pytest.mark.parametrize(
+    ("error", "database"),
+    [
+        (UnitFailed("nothing was carried out: no settings"), "not migrated: "),
+        (InfrastructureError("no machine"), "not migrated: "),
+        (CutOff("the machine was lost"), "the migration did not end well, and may have done"),
+    ],
+)
+def test_only_a_migration_that_began_may_have_done_a_part(
+    world: World, error: SpotkilnError, database: str
+) -> None:
+    world.answers["migrate"] = error
+    assert world.fails(type(error)).database.startswith(database)
+
+
+def test_a_way_in_that_stays_open_stops_no_release(world: World) -> None:
+    world.answers["close access"] = InfrastructureError("EC2 is away")
+    assert world.release().outcome == "released"
 
 
 def test_a_red_migration_launches_nothing_and_blames_no_image(world: World) -> None:
