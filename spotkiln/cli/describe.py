@@ -88,17 +88,18 @@ def check(path: Path, *, as_json: bool) -> int:
     place = look_at(path)
     inside = look_inside(place.path, place.names, place.prefix)
     settled = settle(_asked(place), inside.description, inside.detected)
+    detected = inside.detected
     _require_there(place, settled)
     require_folders(place.path, settled.app.writable, place.prefix)
     require_times(settled.app.timers, place.prefix + FILE)
     found = Checked(
         file=place.prefix + FILE if inside.description is not None else "",
-        kind=inside.detected.kind,
+        kind=detected.kind,
         folder=place.folder,
         steps=steps(settled.app),
         settings=settled.settings,
         needs=_told(settled.needs),
-        hints=tuple(hints(settled.app, place.locked, inside.detected.suggested)),
+        hints=tuple(hints(settled.app, place.locked, detected.suggested, detected.warned)),
     )
     rows = ((one.key, one.shown, one.source) for one in found.settings)
     show(found, summary(found), "", columns(["SETTING", "VALUE", "FROM"], rows), as_json=as_json)

@@ -63,9 +63,14 @@ def _fate(app: App) -> str:
 
 
 def hints(
-    app: App, locked: frozenset[str] = frozenset(), suggested: Iterable[Finding] = ()
+    app: App,
+    locked: frozenset[str] = frozenset(),
+    suggested: Iterable[Finding] = (),
+    warned: Iterable[str] = (),
 ) -> Iterator[str]:
-    """`locked` are the files that are there and may not be executed."""
+    """`locked` are the files that are there and may not be executed; `suggested` and `warned` are
+    what was detected."""
+    suggested = tuple(suggested)
     if "JUNIT" not in app.test:
         yield "test: $JUNIT is not in it; the tests must write a JUnit report to that file"
     if LOCAL.search(app.start):
@@ -75,6 +80,8 @@ def hints(
         if program in locked:
             yield f"{key}: {program} is not executable: `git update-index --chmod=+x {program}`"
     yield from _beside(app, suggested)
+    yield from _wanted(app, suggested)
+    yield from warned
     for name in _secrets(app.environment):
         yield (
             f"environment: {name} looks like a secret, and all of it is baked into the image, "
@@ -106,6 +113,12 @@ def _beside(app: App, suggested: Iterable[Finding]) -> Iterator[str]:
         for found in (found for found in suggested if found.key == "processes"):
             named = "; ".join(f"{name}: {process}" for name, process in found.value.items())
             yield f"processes: {found.why}: {named}"
+
+
+def _wanted(app: App, suggested: Iterable[Finding]) -> Iterator[str]:
+    for one in suggested:
+        if one.key in {"config", "test_services"} and not getattr(app, one.key):
+            yield f"{one.key}: {one.why}: {one.key}: [{', '.join(one.value)}]"
 
 
 def _secrets(variables: dict[str, str]) -> list[str]:

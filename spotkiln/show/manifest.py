@@ -51,5 +51,6 @@ def new_manifest(detected: Detected, schema: str = "") -> str:
     head += f"# Detected: {detected.kind}.\n" if detected.kind else UNKNOWN
     if detected.needs:
         head += f"# The base image must have {', '.join(map(str, detected.needs))}.\n"
+    head += "".join(f"# Look at {one}.\n" for one in detected.warned)
     keys = (_key(key, detected) for key in Description.model_fields)
     return "\n".join([head, *(text for text in keys if text)])

@@ -97,6 +97,7 @@ def detect(tree: Tree) -> Detected:
         findings=tuple(usable),
         missing={key: why for key, why in missing.items() if key not in known},
         suggested=tuple(one for one in found.suggested if one.key not in known),
+        warned=found.warned,
         needs=tuple(dict.fromkeys((*found.needs, *_versions(tree)))),
     )
 

@@ -20,13 +20,15 @@ class Finding(Noun):
 class Detected(Noun):
     """`kind` is empty if it is nothing that is known. `missing` are keys of which a default would
     be wrong, each with what to do. `needs` is what the base image must have. `suggested` is for a
-    person to take or leave: a release takes nothing of it."""
+    person to take or leave: a release takes nothing of it. `warned` is what would keep it from
+    serving, as far as files tell."""
 
     kind: str = ""
     findings: tuple[Finding, ...] = ()
     missing: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
     needs: tuple[Need, ...] = ()
     suggested: tuple[Finding, ...] = ()
+    warned: tuple[str, ...] = ()
 
     def find(self, key: str) -> Finding | None:
         return next((one for one in self.findings if one.key == key), None)
@@ -41,6 +43,7 @@ class Notes:
         self._missing: dict[str, str] = {}
         self._needs: list[Need] = []
         self._suggested: list[Finding] = []
+        self._warned: list[str] = []
 
     def say(self, key: str, value: Any, why: str) -> None:
         self._findings.setdefault(key, Finding(key=key, value=value, why=why))
@@ -53,6 +56,9 @@ class Notes:
 
     def suggest(self, key: str, value: Any, why: str) -> None:
         self._suggested.append(Finding(key=key, value=value, why=why))
+
+    def warn(self, what: str) -> None:
+        self._warned.append(what)
 
     def need(self, program: str, file: str) -> None:
         self._needs.append(Need(what=program, file=file))
@@ -69,4 +75,5 @@ class Notes:
             missing={k: v for k, v in self._missing.items() if k not in self._findings},
             needs=tuple(self._needs),
             suggested=tuple(self._suggested),
+            warned=tuple(dict.fromkeys(self._warned)),
         )

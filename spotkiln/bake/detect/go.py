@@ -3,6 +3,7 @@
 import re
 
 from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.detect.wanted import say_services
 from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.tree import Tree
 
@@ -39,6 +40,7 @@ def detect_go(tree: Tree) -> Detected | None:
     notes.say("migrate", "", "go.mod tells of no migration")
     notes.say("notify", False, "that it is ready, its health path tells")
     notes.say("health_path", "/", "none is known: name one that needs no login and no database")
+    say_services(lambda name: f"go.mod has {name}" if name in text else "", notes)
     if found := re.search(r"^go\s+(\d[\w.]*)", text, re.MULTILINE):
         notes.need_version(Interpreter.GO, found[1], "go.mod", demanded=True)
     return notes.told()

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.detect.wanted import say_services
 from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.shell import why_not_one_command
 from spotkiln.bake.tree import Tree
@@ -63,6 +64,9 @@ class _Package:
         words = (word for word in script.split() if "=" not in word)
         program = next(words, "")
         return program if program in self.all and program not in self.runtime else ""
+
+    def has(self, name: str) -> str:
+        return f"package.json has {name}" if name in self.runtime else ""
 
     def texts(self, key: str) -> dict[str, str]:
         found = self._found.get(key)
@@ -164,6 +168,7 @@ def detect_node(tree: Tree) -> Detected | None:
     notes.say("health_path", "/", "none is known: name one that needs no login and no database")
     notes.say("environment", {"NODE_ENV": "production"}, "package.json is there")
     notes.say("test_environment", {"NODE_ENV": "test"}, "package.json is there")
+    say_services(package.has, notes)
     if (tool := run.split()[0]) != "npm":
         notes.need(tool, lock)
     if wanted := package.engines.get("node"):

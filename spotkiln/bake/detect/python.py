@@ -6,6 +6,7 @@ import shlex
 from spotkiln.bake.detect.database import django_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
 from spotkiln.bake.detect.project import Project
+from spotkiln.bake.detect.wanted import django_wants, say_services
 from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.processes import Process
 from spotkiln.bake.tree import Tree
@@ -250,6 +251,7 @@ def detect_python(tree: Tree) -> Detected | None:
     else:
         _framework(tree, project, install, notes)
     _celery(tree, project, notes)
+    (django_wants(tree, project.has, notes) if django else say_services(project.has, notes))
     notes.say("notify", False, "that it is ready, its health path tells")
     notes.say("health_path", "/", "none is known: name one that needs no login and no database")
     if project.requires:

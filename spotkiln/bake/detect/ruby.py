@@ -4,12 +4,14 @@ import re
 
 from spotkiln.bake.detect.database import rails_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
+from spotkiln.bake.detect.routes import has_root, health_route
+from spotkiln.bake.detect.wanted import rails_wants, say_services
 from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.processes import Process
 from spotkiln.bake.tree import Tree
 
-ROOT = re.compile(r"^\s*root\b|['\"]/['\"]", re.MULTILINE)
-RAILS_SETUP = "bundle exec rails db:migrate"
+# What compiles assets by Node.
+BY_NODE = ("webpacker", "shakapacker", "jsbundling-rails", "cssbundling-rails")
 
 
 class _Gems:
@@ -134,8 +136,9 @@ def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
     notes.say("build", " && ".join(build), ", ".join(filter(None, (installed, assets))))
     setup = f"bundle config unset --local without && {_bundle(gems)}"
     if gems.has("activerecord") or not gems.lock:
-        notes.say("test_setup", f"{setup} && {RAILS_SETUP}", why)
-        notes.say("migrate", RAILS_SETUP, why)
+        migration, told = _migration(tree, why)
+        notes.say("test_setup", f"{setup} && {migration}", told)
+        notes.say("migrate", migration, told)
         if local := rails_on_sqlite(tree):
             notes.say("migrate_on", "each", local)
     else:
@@ -145,7 +148,7 @@ def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
     _tests(gems, notes, "bundle exec rails test")
     notes.say("health_path", *_rails_health(tree, gems, why))
     routes = tree.text("config/routes.rb")
-    if routes and not ROOT.search(routes):
+    if routes and not has_root(routes):
         # When it tests, Rails before 7.1 answers an unknown path with 500.
         notes.say("smoke", (), "config/routes.rb has no root")
     notes.say("environment", _rails_environment(tree), why)
@@ -157,7 +160,21 @@ def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
     )
     notes.say("test_environment", {"RAILS_ENV": "test"}, why)
     _jobs(tree, gems, notes)
+    rails_wants(tree, gems.has, notes)
+    if by_node := next(filter(None, map(gems.has, BY_NODE)), ""):
+        notes.need("Node", by_node)
+        if tree.has("yarn.lock"):
+            notes.need("yarn", "yarn.lock")
     return _with_ruby(gems, notes)
+
+
+def _migration(tree: Tree, why: str) -> tuple[str, str]:
+    """Rails 8 has the tables of its queue, its cache and its cable in a schema, and no migration
+    that makes them."""
+    schemas = tree.fitting(r"db/\w+_(?:schema\.rb|structure\.sql)")
+    if schemas:
+        return "bundle exec rails db:prepare", f"{why}; {schemas[0]} is there"
+    return "bundle exec rails db:migrate", why
 
 
 def _stand_in(gems: _Gems) -> dict[str, str]:
@@ -169,12 +186,11 @@ def _stand_in(gems: _Gems) -> dict[str, str]:
 
 def _rails_health(tree: Tree, gems: _Gems, why: str) -> tuple[str, str]:
     routes = tree.text("config/routes.rb")
-    found = re.search(
-        r"""^\s*get\s*\(?\s*['"]/?(up|health|healthz|health_check|ping)['"]""", routes, re.MULTILINE
-    )
-    if found:
-        return f"/{found[1]}", f"config/routes.rb has {found[1]}"
+    if found := health_route(routes):
+        return found, f"config/routes.rb has {found.removeprefix('/')}"
     if (0,) < gems.version("rails") < (7, 1) and routes:
+        if not has_root(routes):
+            return "/", f"{why}, config/routes.rb has no root: name a route that needs no login"
         return "/", f"{why}, which has no /up of its own: name one that needs no login"
     return "/up", f"{why}: its own health check"
 
@@ -207,6 +223,7 @@ def _rack(tree: Tree, gems: _Gems) -> Detected:
     notes.say("test_environment", {"RACK_ENV": "test"}, why)
     notes.say("health_path", "/", "none is known: name one that needs no login and no database")
     _jobs(tree, gems, notes)
+    say_services(gems.has, notes)
     return _with_ruby(gems, notes)
 
 

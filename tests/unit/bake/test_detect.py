@@ -211,7 +211,11 @@ def test_rails_6() -> None:
     )
     assert why(found, "start") == "Gemfile.lock has puma 5.6.7, and config/puma.rb"
     assert "sd_notify" in why(found, "notify")
-    assert needs(found) == ("Ruby 2.7.8 (Gemfile)",)
+    assert needs(found) == (
+        "Node (Gemfile has webpacker)",
+        "yarn (yarn.lock)",
+        "Ruby 2.7.8 (Gemfile)",
+    )
 
 
 def test_rails_7() -> None:

@@ -1,0 +1,125 @@
+"""What an application wants beside its code: services, settings, an answer that is no redirect."""
+
+import pytest
+
+from spotkiln.bake.detect.detected import Detected
+from spotkiln.show.checked import hints
+from spotkiln.show.manifest import new_manifest
+from tests.unit.bake.test_detect import lock, told
+from tests.unit.nouns import settled
+
+PRODUCTION = "config/environments/production.rb"
+RAILS = {
+    "Gemfile": 'gem "rails"',
+    "Gemfile.lock": lock("pg (1.5.4)", "puma (6.4.2)", "rails (7.1.3)", "sidekiq (7.2.1)"),
+}
+DJANGO = {
+    "requirements.txt": "django\ngunicorn\npsycopg[binary]\ncelery\nredis\npytest-django\n",
+    "manage.py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n",
+    "shop/wsgi.py": "",
+}
+
+
+def suggested(found: Detected, key: str) -> tuple[str, ...]:
+    return next((one.value for one in found.suggested if one.key == key), ())
+
+
+@pytest.mark.parametrize(
+    ("files", "services"),
+    [
+        (RAILS, ("postgresql", "redis")),
+        ({**RAILS, "Gemfile.lock": lock("rails (7.1.3)", "sqlite3 (2.0)")}, ()),
+        (DJANGO, ("postgresql", "redis")),
+        ({"requirements.txt": "fastapi\nuvicorn\nasyncpg\n"}, ("postgresql",)),
+        ({"package.json": '{"dependencies": {"pg": "8", "bullmq": "5"}}'}, ("postgresql", "redis")),
+        ({"package.json": '{"dependencies": {"express": "4"}}'}, ()),
+        ({"go.mod": "module a\n\nrequire github.com/jackc/pgx/v5 v5.5.0\n"}, ("postgresql",)),
+    ],
+)
+def test_the_services_that_tests_may_need(files: dict[str, str], services: tuple[str, ...]) -> None:
+    assert suggested(told(**files), "test_services") == services
+
+
+def test_they_are_written_as_a_comment_and_hinted_at_until_they_are_said() -> None:
+    found = told(**RAILS)
+    text = new_manifest(found)
+    assert "# test_services:\n# - postgresql\n# - redis\n" in text
+    assert "Gemfile.lock has pg 1.5.4, Gemfile.lock has sidekiq 7.2.1" in text
+    (hint,) = (x for x in hints(settled(), suggested=found.suggested) if x.startswith("test_serv"))
+    assert hint.endswith("test_services: [postgresql, redis]")
+    app = settled(test_services=("postgresql",))
+    assert not [x for x in hints(app, suggested=found.suggested) if x.startswith("test_services")]
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (RAILS, ("SECRET_KEY_BASE", "DATABASE_URL", "REDIS_URL")),
+        (
+            {**RAILS, "config/credentials.yml.enc": ""},
+            ("RAILS_MASTER_KEY", "DATABASE_URL", "REDIS_URL"),
+        ),
+        (
+            {
+                **DJANGO,
+                "shop/settings.py": "import os\nSECRET_KEY = os.environ['SECRET_KEY']\n"
+                "DEBUG = os.environ.get('DEBUG', '')\nNAME = env('NAME', default='a')\n"
+                "DATABASES = {'default': env.db('DATABASE_URL')}\nMAIL = config('MAIL')\n"
+                "# OLD = os.environ['OLD']\nPORT = os.environ['PORT']\n",
+            },
+            ("SECRET_KEY", "DATABASE_URL", "MAIL"),
+        ),
+        (
+            {
+                **DJANGO,
+                "shop/settings/base.py": "A = env('A')\n",
+                "shop/settings/local.py": "B = env('B')\n",
+                "shop/settings/test.py": "C = env('C')\n",
+            },
+            ("A",),
+        ),
+        ({"requirements.txt": "fastapi\nuvicorn\n"}, ()),
+    ],
+)
+def test_the_settings_that_each_deployment_must_have(
+    files: dict[str, str], names: tuple[str, ...]
+) -> None:
+    assert suggested(told(**files), "config") == names
+
+
+FORCED = "  config.force_ssl = true\n"
+
+
+@pytest.mark.parametrize(
+    ("production", "warned"),
+    [
+        (FORCED, True),
+        (f"  config.assume_ssl = true\n{FORCED}", False),
+        (f"{FORCED}  # config.ssl_options = {{ redirect: {{ exclude: 1 }} }}\n", True),
+        (f"{FORCED}  config.ssl_options = {{ redirect: {{ exclude: 1 }} }}\n", False),
+        ("  # config.force_ssl = true\n", False),
+    ],
+)
+def test_rails_that_forces_https_is_told_of(production: str, *, warned: bool) -> None:
+    """The tests do not see it: they run in another environment."""
+    found = told(**RAILS, **{PRODUCTION: production})
+    assert bool([x for x in found.warned if "301" in x]) == warned
+    assert bool([x for x in hints(settled(), warned=found.warned) if "301" in x]) == warned
+    assert ("301" in new_manifest(found)) == warned
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ("SECURE_SSL_REDIRECT = True\n", ["301"]),
+        ("SECURE_SSL_REDIRECT = True\nSECURE_REDIRECT_EXEMPT = ['^up$']\n", []),
+        ("ALLOWED_HOSTS = ['shop.example.com']\n", ["400"]),
+        ("ALLOWED_HOSTS = env.list('HOSTS', default=['shop.example.com'])\n", ["400"]),
+        ("ALLOWED_HOSTS = []\n", ["400"]),
+        ("ALLOWED_HOSTS = ['*']\n", []),
+        ("ALLOWED_HOSTS = os.environ['HOSTS'].split()\n", ["400"]),
+    ],
+)
+def test_django_that_refuses_the_load_balancer_is_told_of(settings: str, warned: list[str]) -> None:
+    found = told(**DJANGO, **{"shop/settings.py": settings})
+    assert [code for code in ("301", "400") if any(code in x for x in found.warned)] == warned
