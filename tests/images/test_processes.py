@@ -39,16 +39,17 @@ when "web"
 when "report"
   note "report"
 else
+  raise "the queue #{{ENV["QUEUE"]}} is not there" if kind == "worker" && ENV["QUEUE"] != "here"
   sleep 1
   puts "#{{kind}} has no port" unless ENV["PORT"]
-  raise "the queue #{{ENV["QUEUE"]}} is not there" if kind == "worker" && ENV["QUEUE"] != "here"
   note "#{{kind}} starts"
   sleep 0.1 until stopping
   sleep {JOB_SECONDS} if kind == "worker"
   note "#{{kind}} has ended its job"
 end
 """
-WORKER = Process(start="ruby shop.rb worker", start_seconds=3, stop_seconds=30, memory_mb=200)
+# Others may use this machine: Ruby itself can take seconds to start.
+WORKER = Process(start="ruby shop.rb worker", start_seconds=10, stop_seconds=30, memory_mb=200)
 APP = settled(
     name="shop",
     port=3000,
@@ -201,7 +202,7 @@ def test_a_worker_that_cannot_start_keeps_the_machine_from_serving(
     cloud.ec2.terminate_instances(InstanceIds=[machine.instance_id])
 
 
-def tested(cloud: Cloud, image: str, folder: Path, app: App) -> tuple[int, str]:
+def image_test(cloud: Cloud, image: str, folder: Path, app: App) -> tuple[int, str]:
     """Packer's exit code, and what it said."""
     done = cloud.packer(
         "test",
@@ -228,7 +229,7 @@ def tested(cloud: Cloud, image: str, folder: Path, app: App) -> tuple[int, str]:
 
 def test_an_image_whose_processes_run_passes(cloud: Cloud, image: str, tmp_path: Path) -> None:
     """Also what runs on one server only: a machine that tests is alone."""
-    code, said = tested(cloud, image, tmp_path, APP)
+    code, said = image_test(cloud, image, tmp_path, APP)
     assert code == 0, said
     journal = (tmp_path / "journal.log").read_text()
     assert "Started shop-worker.service" in journal
@@ -246,7 +247,7 @@ def test_a_worker_that_does_not_run_fails_the_image(
         # As the application's user, who may end its own processes.
         kill = "for n in 1 2 3; do pkill -KILL -f 'shop.rb [w]orker'; sleep 4; done; "
         app = APP.model_copy(update={"test": kill + APP.test})
-    code, _ = tested(cloud, image, tmp_path, app)
+    code, _ = image_test(cloud, image, tmp_path, app)
     assert code == 1
     run = PackerRun(exit_code=1, causes=["Script exited with non-zero exit status: 30"])
     error = failure_of_test(run, tmp_path, app, CHECK)
