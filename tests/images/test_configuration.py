@@ -27,7 +27,10 @@ PROFILES = {"production": "website", "staging": "website-staging"}
 PROGRAM = """
 require "webrick"
 
-exit File.write("tmp/migrated", ENV.fetch("DATABASE_URL")) if ARGV == ["migrate"]
+if ARGV == ["migrate"]
+  File.write("tmp/migrated", ENV.fetch("DATABASE_URL"))
+  exit
+end
 server = WEBrick::HTTPServer.new(Port: ENV.fetch("PORT"), AccessLog: [])
 server.mount_proc("/") { |_, response| response.body = ENV.fetch("WHERE") }
 trap("TERM") { server.shutdown }

@@ -90,6 +90,8 @@ def coded(text: str) -> str:
 def tried(machine: Machine, mode: str, folder: Path, *, start_seconds: int = 8) -> UnitFailed:
     """What is told of a start in that mode, on a machine that has its role."""
     machine.run(
+        # Its boot may still be on its way to the role, which writes the same file.
+        f"systemctl start {APP.name}-role; "
         f"systemctl stop {APP.name} {APP.name}-migrate; "
         f"systemctl reset-failed {APP.name} {APP.name}-migrate 2>/dev/null || true; "
         f"echo MODE={mode} >/run/spotkiln/{APP.name}/environment; "
