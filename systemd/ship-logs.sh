@@ -99,7 +99,7 @@ readonly SAID='
     | if type == "array" and (.[0] | type) == "number" then base64 | @base64d
       elif type == "array" then map(tostring) | join("\n")
       else tostring end
-    | if . == "" then " " else .[:60000] end;
+    | if . == "" then " " else . end;
   def unit:
     [._SYSTEMD_UNIT, .UNIT, .OBJECT_SYSTEMD_UNIT, .COREDUMP_UNIT]
     | map(select(. as $one | $units | index([$one]))) | first // empty;
@@ -115,7 +115,9 @@ readonly SAID='
 # or with lines of more than a day, and wants them in order of time.
 # shellcheck disable=SC2016 # jq's own variables
 readonly REQUESTS='
-  [inputs | split("\t") | map(fromjson) | .[0] + {message: .[1]}]
+  # What is no JSON any more had a value in the middle of what is escaped: the others must not wait.
+  def said: try (fromjson | .[:60000]) catch "a line that had a value of the settings in it";
+  [inputs | split("\t") | (.[0] | fromjson) + {message: (.[1] | said)}]
   | group_by(.stream)[]
   | .[0].stream as $stream
   | reduce sort_by(.timestamp)[] as $line ({done: [], now: [], size: 0};

@@ -69,11 +69,12 @@ carry_out() {
 }
 
 bring_home() {
-  tail --bytes="$LOG_BYTES" "$report/output" | hide_settings >"$report/output.end"
+  # Not the other way round: of a value that is cut off the rest would be shown.
+  hide_settings <"$report/output" | tail --bytes="$LOG_BYTES" >"$report/output.end"
   mv "$report/output.end" "$report/output"
   mapfile -t units < <(needed)
   journalctl --boot --no-pager --output=short-iso "${units[@]/#/--unit=}" "--unit=$unit" 2>&1 |
-    tail --bytes="$LOG_BYTES" | hide_settings >"$report/journal.log" || true
+    hide_settings | tail --bytes="$LOG_BYTES" >"$report/journal.log" || true
   write_facts
   chmod -R a+rX "$report"
 }

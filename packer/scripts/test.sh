@@ -384,12 +384,13 @@ gather_reports() {
 bring_home() {
   journalctl --boot --no-pager --output=short-iso --unit="$app-hostname.service" \
     "${units[@]/#/--unit=}" >"$report/journal.log" 2>&1 || true
-  shorten "$report/journal.log"
-  shorten "$report/test.log"
   local file
   for file in journal.log test.log facts; do
     if [[ -e $report/$file ]]; then hide_in "$report/$file"; fi
   done
+  # Only now: of a value that is cut off the rest would be shown.
+  shorten "$report/journal.log"
+  shorten "$report/test.log"
   gather_reports
   echo "$1" >"$report/exit-code"
   chmod -R a+rX "$report"

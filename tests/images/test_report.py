@@ -175,3 +175,12 @@ def test_what_the_settings_hold_stays_on_the_machine(tmp_path: Path) -> None:
         texts = [file.read() for one in found if (file := found.extractfile(one))]
     assert texts == [b"<failure>got [TOKEN]</failure>"] * 2
     assert (tmp_path / "facts").read_text() == "location=/?token=[TOKEN]"
+
+
+def test_no_rest_of_a_value_is_left_where_a_log_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings" / "KEY").write_text("hunter2hunter2")
+    fill(tmp_path, junit=10, log=0)
+    (tmp_path / "test.log").write_text("hunter2hunter2" + "x" * (LOG_BYTES - 7) + "y")
+    bash(tmp_path, "bring_home 0")
+    assert (tmp_path / "test.log").read_text() == "[KEY]" + "x" * (LOG_BYTES - 7) + "y"

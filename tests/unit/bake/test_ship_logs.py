@@ -384,10 +384,10 @@ def test_lines_of_every_kind(host: Host, logs: Logs) -> None:
 def test_the_values_of_settings_are_shown_by_name(host: Host, logs: Logs) -> None:
     """Nothing else of a request is: a setting may have the value of a part of a group's name."""
     settings = {"KEY": 'qu"ote\\d secret', "URL": "postgres://shop:p4ss-w0rd@db/shop"}
-    for name, value in {**settings, "ENVIRONMENT": "production", "SHORT": "web"}.items():
+    for name, value in {**settings, "GROUP_NAME": GROUP, "SHORT": "web"}.items():
         (host.settings / name).write_text(value)
     host.log(f"began with {settings['KEY']}", f"cannot reach {settings['URL']}: p4ss-w0rd is wrong")
-    host.log(list(f"\x1b[1m{settings['KEY']}".encode()), "web in production")
+    host.log(list(f"\x1b[1m{settings['KEY']}".encode()), f"web in {GROUP}")
     with host.running() as process:
         until(lambda: len(logs.streams.get(WEB, [])) == 4)
         ended(process)
@@ -395,7 +395,7 @@ def test_the_values_of_settings_are_shown_by_name(host: Host, logs: Logs) -> Non
         "began with [KEY]",
         "cannot reach [URL]: [URL] is wrong",
         "\x1b[1m[KEY]",
-        "web in [ENVIRONMENT]",
+        "web in [GROUP_NAME]",
     ]
     assert list(logs.groups) == [GROUP]
 
@@ -412,6 +412,31 @@ def test_lines_that_cannot_be_hidden_stay_in_the_journal(host: Host, logs: Logs)
         hide.write_text(text)
         until(lambda: logs.streams.get(WEB) == ["one", "two"])
         assert "they stay there" in ended(process)
+
+
+def test_a_value_is_hidden_where_a_long_line_is_cut(host: Host, logs: Logs) -> None:
+    (host.settings / "KEY").write_text("hunter2hunter2")
+    host.log("x" * 59990 + "hunter2hunter2" + "y" * 100)
+    with host.running() as process:
+        until(lambda: WEB in logs.streams and logs.streams[WEB])
+        ended(process)
+    assert logs.streams[WEB] == ["x" * 59990 + "[KEY]" + "y" * 5]
+
+
+def test_a_value_in_the_middle_of_what_is_escaped_holds_up_nothing(host: Host, logs: Logs) -> None:
+    """A line end stands as \\n in JSON, and the value begins with that n."""
+    (host.settings / "KEY").write_text("network1")
+    host.log("one", "two\nnetwork1", "three\netwo", "four\network1", "five")
+    with host.running() as process:
+        until(lambda: len(logs.streams.get(WEB, [])) == 5)
+        ended(process)
+    assert logs.streams[WEB] == [
+        "one",
+        "two\n[KEY]",
+        "three\netwo",
+        "a line that had a value of the settings in it",
+        "five",
+    ]
 
 
 def test_one_line_that_is_refused_does_not_hold_up_the_others(host: Host, logs: Logs) -> None:
