@@ -3,6 +3,7 @@ Never a value: nothing here needs the right to read one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -41,6 +42,11 @@ def _described(aws: Aws, path: str, option: str) -> list[dict[str, Any]]:
         ]
 
 
+def _in_utc(moment: datetime | None) -> str:
+    """botocore tells moments in the time zone of this machine; workers may be in several."""
+    return str(moment.astimezone(UTC)) if moment else ""
+
+
 def parameters(aws: Aws, path: str) -> list[Stored]:
     """Those directly below a path.
 
@@ -51,7 +57,7 @@ def parameters(aws: Aws, path: str) -> list[Stored]:
     found = [
         Stored(
             name=str(one["Name"]).rpartition("/")[2],
-            version=f"{one.get('Version', 0)} of {one.get('LastModifiedDate', '')}",
+            version=f"{one.get('Version', 0)} of {_in_utc(one.get('LastModifiedDate'))}",
         )
         for one in _described(aws, path, "OneLevel")
     ]
