@@ -11,7 +11,7 @@ from spotkiln.bake.source import without_credentials
 from spotkiln.noun import Noun
 from spotkiln.serve.ending import ending
 from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Verdict
-from spotkiln.serve.unready import is_before
+from spotkiln.serve.unready import advice_on, is_before
 from spotkiln.target import Health, Instance, Target
 
 # Console output is the most telling part, and the longest.
@@ -64,10 +64,11 @@ def with_known_cause(verdict: Verdict, evidence: Evidence, check: HealthCheck) -
             answer=Answer(url=check.path, status=_status(evidence, one.id)),
             lines=lines,
         )
+        if facts.unit and facts.unit.bad and is_before(facts.unit.name):
+            advice = advice_on(facts) or verdict.advice
+            return verdict.model_copy(update={"cause": Cause.MISCONFIGURED, "advice": advice})
         if found := diagnose(facts):
-            told = verdict.model_copy(update={"advice": f"Cause: {found}"})
-            ours = facts.unit and facts.unit.bad and is_before(facts.unit.name)
-            return told.model_copy(update={"cause": Cause.MISCONFIGURED}) if ours else told
+            return verdict.model_copy(update={"advice": f"Cause: {found}"})
     return verdict
 
 

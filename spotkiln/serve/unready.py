@@ -5,12 +5,14 @@ from spotkiln.bake.diagnosis import diagnose
 from spotkiln.bake.facts import Facts, Where, journal_lines, units_said
 from spotkiln.noun import Noun
 
-# How a machine finds out what it is and how it is set up: systemd starts neither again.
-BEFORE = ("-role.service", "-config.service")
+# How a machine finds out what it is and how it is set up, and mounts what is kept elsewhere.
+# systemd starts none of them again.
+BEFORE = ("-role.service", "-config.service", "-mounts.service")
 
 
 class Unready(Noun):
-    """`why` is the unit that failed, and `advice` the line to change, if that is known."""
+    """`why` is the unit that failed. `advice` is the line to change; if that is not known, what the
+    unit said."""
 
     instance: str
     why: str
@@ -18,8 +20,16 @@ class Unready(Noun):
 
 
 def is_before(unit: str) -> bool:
-    """Whether a unit runs before anything of the image's own."""
+    """Whether a unit does what no image is to blame for."""
     return unit.endswith(BEFORE)
+
+
+def advice_on(facts: Facts) -> str:
+    """On the unit that failed; empty if it has said nothing."""
+    if found := diagnose(facts):
+        return f"Cause: {found}"
+    said = facts.said_by(facts.unit.name.removesuffix(".service")) if facts.unit else []
+    return f"It said: {said[-1]}" if said else ""
 
 
 def unready(instance: str, app: str, console: str) -> Unready | None:
@@ -29,7 +39,4 @@ def unready(instance: str, app: str, console: str) -> Unready | None:
     facts = Facts(app=app, where=Where.SERVER, units=units, lines=lines)
     if not facts.unit or not facts.unit.bad:
         return None
-    found = diagnose(facts)
-    return Unready(
-        instance=instance, why=str(facts.unit), advice=f"Cause: {found}" if found else ""
-    )
+    return Unready(instance=instance, why=str(facts.unit), advice=advice_on(facts))

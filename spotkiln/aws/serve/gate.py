@@ -62,8 +62,8 @@ class Watch:
         self._members: list[Instance] = []
         # All that the load balancer has told of so far.
         self._told: set[str] = set()
-        # Only what is configured can fail to be read.
-        self._may_be_unready = infra.configuration.sources.asked
+        # Only what is configured can fail to be read, and what is named to be mounted.
+        self._may_be_unready = infra.configuration.sources.asked or bool(infra.mounts)
         self._unready: dict[str, Unready] = {}
         self._read_at = self._start
         self.seen: list[Observation] = []

@@ -110,6 +110,21 @@ def test_a_machine_without_its_settings_speaks_against_no_image() -> None:
     assert "Cause: its settings A are missing" in found.advice
 
 
+UNMOUNTED = """\
+2026-11-26T01:00:46+0000 i-1 shop-mounts[65]: mounts: fs-1:/ could not be mounted at uploads; \
+nothing of shop starts here
+2026-11-26T01:00:47+0000 i-1 systemd[1]: shop-mounts.service: Failed with result 'exit-code'.
+"""
+
+
+def test_a_machine_without_its_file_system_speaks_against_no_image() -> None:
+    found = told(Cause.FAILING_CHECK, UNMOUNTED)
+    assert found.cause is Cause.MISCONFIGURED
+    assert found.advice == (
+        "It said: mounts: fs-1:/ could not be mounted at uploads; nothing of shop starts here"
+    )
+
+
 def test_the_status_that_aws_tells_counts_more_than_the_console() -> None:
     found = told(Cause.FAILING_CHECK, JOURNAL, "Health checks failed with these codes: [301]")
     assert "it sends the health check to HTTPS (/up was answered with 301" in found.advice

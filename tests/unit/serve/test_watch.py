@@ -10,6 +10,7 @@ from spotkiln import tags as t
 from spotkiln.aws.serve.gate import WHOLE_EVERY, Watch, watch
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.bake.configuration import Configuration, Known
+from spotkiln.bake.mounts import Mount
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import Cause, Limits, Outcome, Verdict
 from spotkiln.serve.observation import Observation
@@ -236,6 +237,11 @@ demo-web-app starts here
 2026-11-26T01:00:47+0000 i-1 systemd[1]: {WHO}.service: Main process exited, code=exited, status=1/F
 2026-11-26T01:00:47+0000 i-1 systemd[1]: {WHO}.service: Failed with result 'exit-code'.
 """
+MOUNTS = "demo-web-app-mounts"
+UNMOUNTED = f"""\
+2026-11-26T01:00:46+0000 i-1 {MOUNTS}[65]: mounts: fs-1:/ could not be mounted at uploads
+2026-11-26T01:00:47+0000 i-1 systemd[1]: {MOUNTS}.service: Failed with result 'exit-code'.
+"""
 CONSOLE = "get_console_output"
 PATIENT = LIMITS.model_copy(update={"grace": 300})
 
@@ -255,6 +261,18 @@ def test_one_without_its_settings_ends_the_gate_at_once(account: Account) -> Non
         f"{account.second}: {WHO}.service failed: its process ended with exit status 1"
     )
     assert "its settings DATABASE_URL are missing" in found.advice
+    assert seen[-1].at < 60
+
+
+def test_one_without_its_file_system_ends_the_gate_at_once(account: Account) -> None:
+    mount = Mount(folder="uploads", name="files", source="fs-1:/")
+    account.infra = nouns.infra(mounts=(mount,))
+    account.sick = {account.first, account.second}
+    account.machines[account.second].console = UNMOUNTED
+    found, seen = verdict(account, PATIENT)
+    assert found.cause is Cause.MISCONFIGURED
+    assert found.detail == f"{account.second}: {MOUNTS}.service failed (exit-code)"
+    assert found.advice.startswith("It said: mounts: fs-1:/ could not be mounted at uploads")
     assert seen[-1].at < 60
 
 
