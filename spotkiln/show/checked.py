@@ -72,7 +72,10 @@ def hints(
     what was detected."""
     suggested = tuple(suggested)
     if "JUNIT" not in app.test:
-        yield "test: $JUNIT is not in it; the tests must write a JUnit report to that file"
+        yield (
+            "test: $JUNIT is not in it: the tests must write a JUnit report there, by their own "
+            "settings if not by this command"
+        )
     if LOCAL.search(app.start):
         yield "start: it seems to listen on this machine alone; a load balancer needs 0.0.0.0"
     for key, command in _commands(app):

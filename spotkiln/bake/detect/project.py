@@ -10,7 +10,14 @@ from spotkiln.bake.tree import Tree
 # Of those that take what tests need.
 MORE = (
     "requirements-dev.txt", "requirements-test.txt", "dev-requirements.txt",
-    "requirements/dev.txt", "requirements/test.txt",
+    "test-requirements.txt", "requirements-tests.txt", "requirements-local.txt",
+    "requirements/dev.txt", "requirements/test.txt", "requirements/tests.txt",
+    "requirements/testing.txt", "requirements/development.txt", "requirements/local.txt",
+)  # fmt: skip
+# Of those that take what serves; the ones in a folder, if no pyproject.toml names the packages.
+PINNED = (
+    "requirements.txt", "requirements/production.txt", "requirements/prod.txt",
+    "requirements/base.txt",
 )  # fmt: skip
 # The name of a package before its extras, its version or its marker.
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
@@ -80,7 +87,13 @@ class Project:
         if "python" in self.by:
             asked = _table(poetry, "dependencies").get("python")
             self.requires = self.requires or (asked if isinstance(asked, str) else "")
-        self.pinned_file = tree.has("requirements.txt")
+        # What pip, uv or Poetry can install as it is.
+        self.is_package = bool(project or poetry or tree.has("setup.py", "setup.cfg"))
+        self.pinned_file = tree.has(*(PINNED[:1] if self.is_package else PINNED))
+        locked = tree.has("uv.lock", "poetry.lock")
+        self.installed = poetry.get("package-mode") is not False and (
+            "build-system" in data if locked else not self.pinned_file
+        )
         self.pinned = _required(tree, self.pinned_file)
         for name, path in self.pinned.items():
             self.by.setdefault(name, path)

@@ -5,8 +5,9 @@ import shlex
 
 from spotkiln.bake.detect.database import django_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
-from spotkiln.bake.detect.project import Project
-from spotkiln.bake.detect.wanted import django_wants, say_services
+from spotkiln.bake.detect.entry import find_entry
+from spotkiln.bake.detect.project import PINNED, Project
+from spotkiln.bake.detect.wanted import django_wants, say_services, stand_ins
 from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.processes import Process
 from spotkiln.bake.tree import Tree
@@ -28,7 +29,6 @@ SECRET_KEY = re.compile(
 )
 ASGI = ("fastapi", "starlette", "litestar", "quart", "django-ninja")
 WSGI = ("flask", "bottle", "falcon", "pyramid")
-NOT_THE_APPLICATION = ("tests/", "test/", "docs/", "examples/", "scripts/", "manage.py")
 SERVERS = ("gunicorn", "uvicorn", "hypercorn", "daphne", "waitress")
 TESTERS = ("pytest-django", "pytest")
 
@@ -57,6 +57,15 @@ def _install(tree: Tree, project: Project, notes: Notes) -> str:
         notes.say("test_setup", f"{inside}{more}", "poetry.lock is there")
         notes.need("poetry", "poetry.lock")
         return f"{inside} --only main"
+    if not project.pinned_file and not project.is_package:
+        pipenv = tree.has("Pipfile.lock")
+        notes.miss(
+            "build",
+            "Pipfile.lock names the packages: commit what `pipenv requirements` tells as "
+            "requirements.txt, or say build"
+            if pipenv
+            else "no file names the packages: commit a requirements.txt, or say build",
+        )
     return _by_pip(project, group, extra, notes)
 
 
@@ -79,12 +88,15 @@ def _by_pip(project: Project, group: str, extra: str, notes: Notes) -> str:
             "test_setup and test",
         )
     notes.say("test_setup", " && ".join(parts), ", ".join(whys) or "nothing more is known of")
-    what = "--requirement requirements.txt" if project.pinned_file else "."
+    what = f"--requirement {project.pinned_file}" if project.pinned_file else "."
     return f"python3 -m venv .venv && {install} {what}"
 
 
-def _serve(project: Project, notes: Notes, module: str, *, asgi: bool, why: str) -> None:
-    """`module` is what servers are given, such as shop.wsgi:application."""
+def _serve(
+    project: Project, notes: Notes, module: str, *, asgi: bool, why: str, before: str = ""
+) -> None:
+    """`module` is what servers are given, such as shop.wsgi:application; `before` stands before
+    the command."""
     server = next((one for one in SERVERS if one in project.by), "")
     # A pack of several, as fastapi[standard] is, brings uvicorn.
     if not server and asgi and "fastapi" in project.by:
@@ -111,7 +123,7 @@ def _serve(project: Project, notes: Notes, module: str, *, asgi: bool, why: str)
     if server == "gunicorn" and asgi:
         worker = "uvicorn_worker" if "uvicorn-worker" in project.by else "uvicorn.workers"
         command = command.replace(" --bind", f" --worker-class {worker}.UvicornWorker --bind")
-    notes.say("start", command, f"{told}; {why}")
+    notes.say("start", before + command, f"{told}; {why}")
     notes.say("notify", False, f"{told}: that it is ready, its health path tells")
 
 
@@ -135,7 +147,8 @@ def _django(tree: Tree, project: Project, why: str, install: str, notes: Notes) 
     static = any(re.search(r"^\s*STATIC_ROOT\s*[:=]", x, re.MULTILINE) for x in settings_files)
     if static:
         install += f" && {PYTHON} manage.py collectstatic --noinput"
-    notes.say("build", install, f"{why}{', settings have STATIC_ROOT' if static else ''}")
+    if not notes.missed("build"):
+        notes.say("build", install, f"{why}{', settings have STATIC_ROOT' if static else ''}")
     notes.say("migrate", f"{PYTHON} manage.py migrate --noinput", why)
     if local := django_on_sqlite(tree):
         notes.say("migrate_on", "each", local)
@@ -150,7 +163,12 @@ def _django(tree: Tree, project: Project, why: str, install: str, notes: Notes) 
     else:
         notes.miss("start", f"{why}, and there is no {kind}.py beside its settings")
     if not _pytest(project, notes):
-        if reporter := project.tester("unittest-xml-reporting"):
+        reporter = project.tester("unittest-xml-reporting")
+        if reporter and any("JUNIT" in one for one in settings_files):
+            notes.say(
+                "test", f"{PYTHON} manage.py test --noinput", f"{reporter}; settings name JUNIT"
+            )
+        elif reporter:
             runner = "--testrunner xmlrunner.extra.djangotestrunner.XMLTestRunner"
             # It writes to the file that TEST_OUTPUT_FILE_NAME of the settings names.
             notes.miss(
@@ -164,53 +182,73 @@ def _django(tree: Tree, project: Project, why: str, install: str, notes: Notes) 
     if serving or settings:
         why = f"{modules[0]} names it" if serving else "manage.py names it"
         notes.say("environment", {SETTINGS: serving or settings}, why)
-        _build_environment(serving or settings, why, settings_files, notes)
+        _build_environment(serving or settings, why, tree, _secret_key(settings_files), notes)
     if settings:
-        notes.say("test_environment", {SETTINGS: settings}, "manage.py names it")
+        tested, why = _settings_for_tests(tree, settings)
+        secret = _secret_key(settings_files)
+        variables = {SETTINGS: tested, **({secret: "only-for-tests"} if secret else {})}
+        notes.say("test_environment", variables, why)
 
 
-def _build_environment(settings: str, why: str, files: list[str], notes: Notes) -> None:
-    """`files` are the contents of the settings: what they read their secret from stands there."""
-    variables = {SETTINGS: settings}
-    if found := next(filter(None, map(SECRET_KEY.search, files)), None):
-        variables[found[1]] = UNUSED
-        why += f"; {found[1]} stands in for the secret that the settings ask for"
-    notes.say("build_environment", variables, why)
+def _secret_key(files: list[str]) -> str:
+    """The variable that the settings read their secret from, of their contents; or nothing."""
+    found = next(filter(None, map(SECRET_KEY.search, files)), None)
+    return found[1] if found else ""
 
 
-def _module(tree: Tree, *, asgi: bool) -> tuple[str, str] | None:
-    """Where the application object is, as servers are told: module and file."""
-    frameworks = r"(FastAPI|Starlette|Litestar|Quart)" if asgi else r"(Flask|Bottle|App|API)"
-    for path in sorted(tree.texts, key=lambda one: (one.count("/"), one)):
-        if not path.endswith(".py") or path.startswith(NOT_THE_APPLICATION):
-            continue
-        text = tree.texts[path]
-        name = path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
-        module = name.replace("/", ".")
-        found = re.search(
-            rf"^(\w+)(?:\s*:\s*[\w.]+)?\s*=\s*(?:\w+\.)?{frameworks}\(", text, re.MULTILINE
-        )
-        if found:
-            return f"{module}:{found[1]}", path
-        if not asgi and re.search(r"^def create_app\(", text, re.MULTILINE):
-            return f"{module}:create_app()", path
-    return None
+def _settings_for_tests(tree: Tree, settings: str) -> tuple[str, str]:
+    """Where settings are split, a developer's may need packages that the image has not."""
+    package = settings if tree.has(f"{settings.replace('.', '/')}/__init__.py") else ""
+    package = package or settings.rpartition(".")[0]
+    if package.split(".")[-1] == "settings":
+        for name in ("test", "tests", "testing", "ci"):
+            if file := tree.has(f"{package.replace('.', '/')}/{name}.py"):
+                return f"{package}.{name}", f"{file} is there"
+    return settings, "manage.py names it"
+
+
+def _build_environment(settings: str, why: str, tree: Tree, secret: str, notes: Notes) -> None:
+    """With what stands in for variables that the settings cannot be loaded without."""
+    stand_in = {**({secret: UNUSED} if secret else {}), **stand_ins(tree)}
+    if stand_in:
+        what = "the secret that the settings ask for" if [*stand_in] == [secret] else "settings"
+        why += f"; {', '.join(stand_in)} stand{'s' * (len(stand_in) == 1)} in for {what}"
+    notes.say("build_environment", {SETTINGS: settings, **stand_in}, why)
+
+
+def _django_below(manage: str, tree: Tree, why: str, install: str, notes: Notes) -> None:
+    """Its manage.py is in a folder, beside its package."""
+    folder = manage.removesuffix("/manage.py")
+    modules = tree.fitting(rf"{re.escape(folder)}/[^/]+/wsgi\.py")
+    package = modules[0].split("/")[1] if modules else "NAME"
+    if not notes.missed("build"):
+        notes.say("build", install, why)
+    notes.say("migrate", f"{PYTHON} {manage} migrate --noinput", f"{manage} is there")
+    notes.miss(
+        "start",
+        f"{manage} is not at the top: it may be `{PYTHON} -m gunicorn --chdir {folder} "
+        f"--bind 0.0.0.0:$PORT {package}.wsgi:application`, with {SETTINGS} in environment, "
+        "build_environment and test_environment",
+    )
 
 
 def _framework(tree: Tree, project: Project, install: str, notes: Notes) -> None:
     asgi_why, wsgi_why = project.has(*ASGI), project.has(*WSGI)
     why = asgi_why or wsgi_why or project.has(*SERVERS)
-    notes.say("build", install, why)
-    migration = tree.has("alembic.ini")
-    notes.say(
-        "migrate",
-        f"{PYTHON} -m alembic upgrade head" if migration else "",
-        f"{migration} is there" if migration else "no migration is known",
-    )
-    found = _module(tree, asgi=bool(asgi_why))
+    if not notes.missed("build"):
+        notes.say("build", install, why)
+    asgi = bool(asgi_why)
+    found = find_entry(tree, asgi=asgi, installed=project.installed)
+    if migration := tree.has("alembic.ini"):
+        notes.say("migrate", f"{PYTHON} -m alembic upgrade head", f"{migration} is there")
+    elif found and (flask := project.has("flask-migrate")) and tree.has("migrations/alembic.ini"):
+        command = f"FLASK_APP={shlex.quote(found.module)} {PYTHON} -m flask db upgrade"
+        notes.say("migrate", found.before + command, f"{flask}, and migrations/alembic.ini")
+    else:
+        notes.say("migrate", "", "no migration is known")
     if found:
-        module, path = found
-        _serve(project, notes, module, asgi=bool(asgi_why), why=f"{path} has the application")
+        why = f"{found.path} has the application"
+        _serve(project, notes, found.module, asgi=asgi, why=why, before=found.before)
     else:
         notes.miss("start", f"{why}, and no file is known that has the application object")
     if not _pytest(project, notes):
@@ -226,7 +264,7 @@ def _celery(tree: Tree, project: Project, notes: Notes) -> None:
     command = f"{PYTHON} -m celery --app {app}"
     found = {"worker": Process(start=f"{command} worker --loglevel INFO")}
     texts = (text for name, text in tree.texts.items() if name == files[0] or "settings" in name)
-    if any(re.search(r"beat_schedule\b", text, re.IGNORECASE) for text in texts):
+    if any(re.search(r"beat_scheduler?\b", text, re.IGNORECASE) for text in texts):
         # Its state file goes to the state folder: all else is read-only.
         schedule = "--schedule $STATE_DIRECTORY/celerybeat-schedule"
         beat = f"{command} beat --loglevel INFO {schedule}"
@@ -238,7 +276,7 @@ def _celery(tree: Tree, project: Project, notes: Notes) -> None:
 
 
 def detect_python(tree: Tree) -> Detected | None:
-    if not tree.has("pyproject.toml", "requirements.txt", "manage.py"):
+    if not tree.has("pyproject.toml", *PINNED, "manage.py"):
         return None
     project = Project(tree)
     django = project.has("django") or (tree.has("manage.py") and "manage.py is there")
@@ -248,6 +286,9 @@ def detect_python(tree: Tree) -> Detected | None:
     install = _install(tree, project, notes)
     if django and tree.has("manage.py"):
         _django(tree, project, django, install, notes)
+    elif django and (below := tree.fitting(r"[^/]+/manage\.py")):
+        _django_below(below[0], tree, django, install, notes)
+        _pytest(project, notes)
     else:
         _framework(tree, project, install, notes)
     _celery(tree, project, notes)

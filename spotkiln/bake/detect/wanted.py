@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from spotkiln.bake.configuration import OF_THE_UNIT
 from spotkiln.bake.detect.database import django_on_sqlite
-from spotkiln.bake.detect.detected import Notes
+from spotkiln.bake.detect.detected import UNUSED, Notes
 from spotkiln.bake.tree import Tree
 
 # Packages that speak with a service, of each kind of application.
@@ -27,9 +27,16 @@ _NOT_SERVING = re.compile(r"(?:^|[/_])(?:local|dev|develop|development|tests?|te
 # Without a default: by os.environ, django-environ, python-decouple and their like.
 _DEMANDED = re.compile(
     r"\bos\.environ\[['\"](\w+)['\"]\]"
-    r"|\b(?:env|config)(?:\.(?:str|int|bool|db|db_url|cache|cache_url|url|list|json|path|email_url))?"
+    r"|\b(?:env|config)(?:\.(str|int|bool|db|db_url|cache|cache_url|url|list|json|path|email_url))?"
     r"\(\s*['\"](\w+)['\"]\s*\)"
 )
+# What can be read in their place, by how it is read. Others must be a number, or JSON.
+_STAND_INS: dict[str | None, str] = {
+    **dict.fromkeys((None, "str", "url", "list", "path"), UNUSED),
+    **dict.fromkeys(("db", "db_url"), "sqlite://:memory:"),
+    **dict.fromkeys(("cache", "cache_url"), "locmemcache://"),
+    "email_url": "consolemail://",
+}
 
 
 def say_services(has: Callable[[str], str], notes: Notes) -> tuple[str, ...]:
@@ -77,7 +84,14 @@ def serving_settings(tree: Tree) -> Iterator[tuple[str, str]]:
 def demanded(tree: Tree) -> list[str]:
     """The variables without which Django's settings cannot be loaded."""
     texts = (text for _, text in serving_settings(tree))
-    return [one[1] or one[2] for text in texts for one in _DEMANDED.finditer(text)]
+    return [one[1] or one[3] for text in texts for one in _DEMANDED.finditer(text)]
+
+
+def stand_ins(tree: Tree) -> dict[str, str]:
+    """What stands in for those where no application runs."""
+    texts = (text for _, text in serving_settings(tree))
+    read = {one[1] or one[3]: one[2] for text in texts for one in _DEMANDED.finditer(text)}
+    return {name: _STAND_INS[how] for name, how in read.items() if how in _STAND_INS}
 
 
 def django_wants(tree: Tree, has: Callable[[str], str], notes: Notes) -> None:
@@ -92,7 +106,7 @@ def django_wants(tree: Tree, has: Callable[[str], str], notes: Notes) -> None:
                 "HTTP is answered with 301: name the health path in SECURE_REDIRECT_EXEMPT, or "
                 "let the target group's matcher take 301"
             )
-        hosts = re.search(r"^\s*ALLOWED_HOSTS\s*[:=].*$", text, re.MULTILINE)
+        hosts = re.search(r"^\s*ALLOWED_HOSTS\s*=\s*[\[(].*$", text, re.MULTILINE)
         if hosts and "*" not in hosts[0]:
             notes.warn(
                 f"health_path: {name} has ALLOWED_HOSTS, and a load balancer asks by the machine's "

@@ -30,8 +30,10 @@ def _rails(tree: Tree) -> tuple[set[str], list[str]]:
 
 def _below(expression: str) -> list[str]:
     """The names that an expression of Python puts below BASE_DIR; none if it does not."""
-    names = [part for one in QUOTED.findall(expression) for part in one.split("/")]
-    return names if "BASE_DIR" in expression and all(names) else []
+    # What stands before it may be the name of a variable.
+    _, base, below = expression.partition("BASE_DIR")
+    names = [part for one in QUOTED.findall(below) for part in one.split("/")]
+    return names if base and all(names) and not below.startswith(".parent") else []
 
 
 def _django(tree: Tree) -> tuple[set[str], list[str]]:

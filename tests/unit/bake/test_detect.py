@@ -480,7 +480,8 @@ def test_the_build_of_django_gets_a_stand_in_for_the_secret_of_its_settings(line
 
 
 @pytest.mark.parametrize(
-    "line", ['SECRET_KEY = "django-insecure-x"', 'SECRET_KEY_FALLBACKS = env("OLD_KEYS")']
+    "line",
+    ['SECRET_KEY = "django-insecure-x"', 'SECRET_KEY_FALLBACKS = env("OLD_KEYS", default="")'],
 )
 def test_settings_with_a_secret_of_their_own_need_no_stand_in(line: str) -> None:
     found = told(**{**DJANGO_UV, "shop/settings.py": line})

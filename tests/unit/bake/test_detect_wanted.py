@@ -114,10 +114,11 @@ def test_rails_that_forces_https_is_told_of(production: str, *, warned: bool) ->
         ("SECURE_SSL_REDIRECT = True\n", ["301"]),
         ("SECURE_SSL_REDIRECT = True\nSECURE_REDIRECT_EXEMPT = ['^up$']\n", []),
         ("ALLOWED_HOSTS = ['shop.example.com']\n", ["400"]),
-        ("ALLOWED_HOSTS = env.list('HOSTS', default=['shop.example.com'])\n", ["400"]),
         ("ALLOWED_HOSTS = []\n", ["400"]),
         ("ALLOWED_HOSTS = ['*']\n", []),
-        ("ALLOWED_HOSTS = os.environ['HOSTS'].split()\n", ["400"]),
+        # What a variable says is not known here.
+        ("ALLOWED_HOSTS = env.list('HOSTS', default=['shop.example.com'])\n", []),
+        ("ALLOWED_HOSTS = os.environ['HOSTS'].split()\n", []),
     ],
 )
 def test_django_that_refuses_the_load_balancer_is_told_of(settings: str, warned: list[str]) -> None:
