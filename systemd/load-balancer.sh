@@ -52,20 +52,23 @@ credentials() {
     "$(text SecretAccessKey <<<"$found")" "$(text Token <<<"$found")"
 }
 
-# call ACTION NAME=VALUE...: AWS's answer. Fails, with AWS's words, after three tries.
+# How often AWS is asked, and how long it has to answer.
+tries=3 answer_seconds=10
+
+# call ACTION NAME=VALUE...: AWS's answer. Fails, with AWS's words, after all tries.
 call() {
   local fields=(--data-urlencode "Action=$1" --data-urlencode Version=2015-12-01) one try said
   for one in "${@:2}"; do
     fields+=(--data-urlencode "$one")
   done
-  for try in 1 2 3; do
+  for ((try = 1; try <= tries; try++)); do
     if said=$(credentials | curl --silent --show-error --fail-with-body --connect-timeout 2 \
-      --max-time 10 --config - --aws-sigv4 "aws:amz:$region:elasticloadbalancing" \
+      --max-time "$answer_seconds" --config - --aws-sigv4 "aws:amz:$region:elasticloadbalancing" \
       "${fields[@]}" "$endpoint/" 2>&1); then
       printf '%s' "$said"
       return 0
     fi
-    ((try == 3)) || sleep 1
+    ((try == tries)) || sleep 1
   done
   echo "$1 failed: $(tr '\n' ' ' <<<"$said" | sed 's/.*<Message>\(.*\)<\/Message>.*/\1/')" >&2
   return 1

@@ -10,6 +10,9 @@ set -euo pipefail
 readonly app=${1:?usage: watch-interruption APPLICATION STOP_SECONDS [UNIT...]}
 readonly stop_seconds=${2:?usage: watch-interruption APPLICATION STOP_SECONDS [UNIT...]}
 readonly beside=("${@:3}")
+# There as soon as it leaves, and until the machine is gone: what runs beside is not started again
+# (systemd/watch-processes.sh), and this goes on when it is started anew.
+readonly leaving=${RUNTIME_DIRECTORY:?is what systemd sets}/leaving
 # As often as AWS advises.
 readonly look_seconds=${SPOTKILN_LOOK_SECONDS:-5}
 
@@ -72,11 +75,15 @@ noticed() {
   fi
 }
 
-# stop_beside: what it runs beside is told to stop, and not started again (systemd/watch-processes.sh).
+# due: whether the application must begin to stop.
+due() {
+  noticed || true
+  ((deadline > 0 && EPOCHSECONDS >= deadline))
+}
+
+# stop_beside: what it runs beside is told to stop, and not started again.
 stop_beside() {
-  if [[ -n ${RUNTIME_DIRECTORY:-} ]]; then
-    : >"$RUNTIME_DIRECTORY/leaving"
-  fi
+  : >"$leaving"
   if ((${#beside[@]})); then
     systemctl stop --no-block "${beside[@]}"
   fi
@@ -85,17 +92,19 @@ stop_beside() {
 # leave: out of the target groups, the requests ended, the application stopped.
 leave() {
   stop_beside
-  if deregister; then
-    until let_go || { noticed && ((EPOCHSECONDS >= deadline)); }; do
-      sleep 1
-      renew_token
-    done
-  else
+  if ! deregister; then
     echo "requests may fail when $app stops: it serves as long as it can" >&2
-    while ((EPOCHSECONDS < deadline)); do
-      sleep 1
+    # What failed may have passed. Not so patiently, nor aloud, for the end comes nearer.
+    tries=1 answer_seconds=3
+    until due || deregister 2>/dev/null; do
+      sleep "$look_seconds"
+      renew_token || true
     done
   fi
+  until due || let_go; do
+    sleep 1
+    renew_token || true
+  done
   echo "stopping $app"
   systemctl stop "$app.service"
   if ((${#beside[@]})); then
@@ -126,7 +135,9 @@ replaced() {
 }
 
 renew_token
-if [[ $(get instance-life-cycle) != spot ]]; then
+# If it does not say, this fails, and is started again: it must not be taken for On-Demand.
+life_cycle=$(get instance-life-cycle)
+if [[ $life_cycle != spot ]]; then
   echo "this is no Spot instance: there is nothing to watch for"
   exit 0
 fi
@@ -135,7 +146,7 @@ if ! get iam/security-credentials/ >/dev/null; then
   echo "this machine has no role: it cannot leave its target group before an interruption" >&2
 fi
 echo "watching for an interruption of $instance"
-until noticed || replaced; do
+until [[ -e $leaving ]] || noticed || replaced; do
   sleep "$look_seconds"
   renew_token
 done

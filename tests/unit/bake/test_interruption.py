@@ -38,6 +38,15 @@ def test_on_demand_there_is_nothing_to_watch_for(cloud: Cloud) -> None:
     assert cloud.told == []
 
 
+def test_a_machine_that_is_not_told_what_it_is_watches_all_the_same(cloud: Cloud) -> None:
+    """systemd starts it again only if it has failed."""
+    del cloud.metadata["instance-life-cycle"]
+    watching = watch(cloud)
+    said, _ = watching.communicate(timeout=20)
+    assert watching.returncode != 0
+    assert "no Spot instance" not in said
+
+
 def test_it_leaves_all_its_groups_then_waits_then_stops(cloud: Cloud) -> None:
     cloud.metadata[GROUPS_TAG] = f"{GROUP} {OTHER_GROUP}"
     cloud.notice(120)
@@ -81,6 +90,24 @@ def test_without_the_right_it_says_so_and_stops_in_time(cloud: Cloud, missing: s
     assert cloud.told == ["stop demo.service"]
 
 
+@pytest.mark.parametrize("passes", ["right", "tag"])
+def test_what_keeps_it_from_leaving_may_pass(cloud: Cloud, passes: str) -> None:
+    if passes == "right":
+        cloud.denied = {"DeregisterTargets"}
+    else:
+        del cloud.metadata[GROUPS_TAG]
+    cloud.notice(60)
+    watching = watch(cloud)
+    cloud.wait_until_asked("DeregisterTargets" if passes == "right" else GROUPS_TAG, 1)
+    cloud.denied = set()
+    time.sleep(0.3 if passes == "tag" else 0)
+    cloud.metadata[GROUPS_TAG] = GROUP
+    said, _ = watching.communicate(timeout=30)
+    assert f"left {GROUP}" in said
+    assert cloud.done == [f"{GROUP} {MINE}"]
+    assert cloud.told == ["stop demo.service"]
+
+
 def test_unable_to_look_it_waits_as_long_as_it_can(cloud: Cloud) -> None:
     cloud.denied = {"DescribeTargetHealth"}
     cloud.notice(7)
@@ -112,6 +139,31 @@ def test_with_one_it_leaves_once_that_is_healthy(cloud: Cloud) -> None:
     cloud.states["i-3"] = "healthy"
     said, _ = watching.communicate(timeout=20)
     assert "leaving once 2 others are healthy" in said
+    assert cloud.done == [f"{GROUP} {MINE}"]
+    assert cloud.told == ["stop demo.service"]
+
+
+def test_without_the_right_it_serves_on_after_a_recommendation(cloud: Cloud) -> None:
+    """It is registered still, and no end is known."""
+    cloud.metadata |= {"events/recommendations/rebalance": "{}", REBALANCE_TAG: "on"}
+    cloud.states["i-3"] = "initial"
+    cloud.denied = {"DeregisterTargets"}
+    watching = watch(cloud)
+    cloud.wait_until_asked("DescribeTargetHealth", 2)
+    cloud.states["i-3"] = "healthy"
+    cloud.wait_until_asked("DeregisterTargets", 6)
+    assert cloud.told == []
+    cloud.notice(4)
+    said, _ = watching.communicate(timeout=20)
+    assert "requests may fail" in said
+    assert cloud.told == ["stop demo.service"]
+
+
+def test_one_that_was_leaving_goes_on(cloud: Cloud, tmp_path: Path) -> None:
+    """As after a failure of its own: after a recommendation the others are more than before."""
+    (tmp_path / "leaving").touch()
+    cloud.states[MINE] = "draining"
+    run(cloud)
     assert cloud.done == [f"{GROUP} {MINE}"]
     assert cloud.told == ["stop demo.service"]
 

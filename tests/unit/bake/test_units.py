@@ -74,6 +74,13 @@ def test_no_placeholder_is_left(folder: Path) -> None:
     assert [line for line in lines if line.count("@") > 1] == []
 
 
+def test_what_is_told_from_unit_to_unit_stays_when_one_ends(folder: Path) -> None:
+    """Such as that it leaves: what the watch has stopped is not to start again after it."""
+    for part in ("interruption", "config"):
+        unit = read(folder / f"{APP}-{part}.service")["Service"]
+        assert unit["RuntimeDirectoryPreserve"] == "yes", part
+
+
 @needs_systemd
 @pytest.mark.parametrize("notify", [True, False])
 def test_systemd_accepts_the_units(tmp_path: Path, *, notify: bool) -> None:
