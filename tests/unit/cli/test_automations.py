@@ -10,9 +10,11 @@ import yaml
 from spotkiln.cli import automations
 from spotkiln.errors import InputError
 from spotkiln.prefect_api.automation import Done
+from spotkiln.release.release import Outcome
 from tests.unit.prefect_api.conftest import FakeApi
 
 BLOCK = UUID(int=5)
+ROOT = Path(__file__).parents[3]
 
 
 def told(name: str, **action: object) -> dict[str, Any]:
@@ -72,3 +74,14 @@ def test_what_prefect_has_no_automation_for_is_named(fake: FakeApi, tmp_path: Pa
     with pytest.raises(InputError, match="automation 'odd'"):
         automations.apply(path)
     assert not fake.asked
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_no_run_that_has_ended_is_missed(outcome: Outcome) -> None:
+    """Prefect names the event after the run's state, and that is named after how it ended. What
+    ended under a name that is not expected would be told of as a host that was lost."""
+    shipped = yaml.safe_load((ROOT / "automations.yaml").read_text())["automations"]
+    missed = [one for one in shipped if one["trigger"]["posture"] == "Proactive"]
+    assert len(missed) == 2
+    for one in missed:
+        assert f"prefect.flow-run.{outcome.words.capitalize()}" in one["trigger"]["expect"]
