@@ -106,15 +106,20 @@ readonly AS_LINES='
     "\"" + (reduce ("\\", "\"", "$", "`") as $one (.; split($one) | join("\\" + $one))) + "\"";
   def kind:
     if (.name | test("\\A[A-Za-z0-9_.-]{1,250}\\z") | not) or (.name | test("\\A\\.{1,2}\\z")) then "left"
+    elif .base64 then "file"
     elif (.value | type) != "string" then "left"
     elif (.name | test("\\A[A-Za-z_][A-Za-z0-9_]*\\z") | not) then "file"
-    elif (.name | IN("HOME", "PORT", "NOTIFY_SOCKET", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY"))
+    elif (.name | IN("HOME", "PORT", "NOTIFY_SOCKET", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY",
+      "BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"))
     then "file"
-    elif any(.value | explode[]; . == 0) then "file"
+    # What Unicode calls no character systemd takes in no variable, and it would say the value.
+    elif any(.value | explode[]; . == 0 or (. >= 64976 and . <= 65007) or . % 65536 >= 65534)
+    then "file"
     else "variable" end;
   kind as $kind
   | if $kind == "left" then [$kind, (.name | tojson)]
-    else [$kind, .name, "=" + (.value | @base64), "=" + ("\(.name)=\(.value | quoted)\n" | @base64)] end
+    else [$kind, .name, "=" + (.base64 // (.value | @base64)),
+      "=" + ("\(.name)=\(.value // "" | quoted)\n" | @base64)] end
   | join("\t")'
 readonly OF_PARAMETERS='.Parameters[] | {name: (.Name | split("/") | last), value: .Value} |'
 # A secret that is no JSON object is one setting, called as the last part of its name. Numbers that
@@ -126,9 +131,13 @@ readonly OF_SECRET='
     elif type == "number" and floor == . and fabs < 9007199254740992 then tostring
     else . end;
   (.SecretString // (.SecretBinary | @base64d)) as $text
-  | (try ($text | fromjson) catch null)
+  # What is no text arrives as it is, in a file.
+  | (if .SecretString == null and ($text | @base64) != .SecretBinary then .SecretBinary else null end)
+    as $bytes
+  | (if $bytes then null else try ($text | fromjson) catch null end)
   | if type == "object" then to_entries[] | {name: .key, value: (.value | plain)}
-    else {name: ($name | split("/") | last), value: $text} end |'
+    else {name: ($name | split("/") | last)} + if $bytes then {base64: $bytes} else {value: $text} end
+    end |'
 
 declare -A kinds values lines sources
 

@@ -22,6 +22,17 @@ from spotkiln.start.run import Source
 CLOCK = RealClock()
 
 
+def _without_input(record: logging.LogRecord) -> bool:
+    """Prefect's line about wrong parameters repeats all that was given, and that may be a secret in
+    the wrong place. What is wrong with them is in the error, too."""
+    if str(record.msg).startswith("Parameter validation failed for flow"):
+        record.msg = "the flow's parameters were refused; its error names them"
+    return True
+
+
+logging.getLogger("prefect.flows").addFilter(_without_input)
+
+
 def only_infrastructure(task: "Task[..., Any]", run: Any, state: "State[Any]") -> bool:  # noqa: ARG001
     """Prefect's retry condition: a verdict is never tried again. A plain function: a partial
     would silently switch retries off."""

@@ -41,7 +41,13 @@ forget_logs() {
   find /var/log -type f -exec truncate --size=0 {} +
 }
 
+# A program that crashed has left its memory, with the build's secrets in it.
+forget_crashes() {
+  rm -rf /var/crash/* /var/lib/systemd/coredump/* /var/lib/apport/coredump/*
+}
+
 forget_people
+forget_crashes
 forget_packages
 forget_logs
 forget_identity

@@ -7,15 +7,21 @@ from collections.abc import Iterable, Sequence
 from pydantic import Field, field_validator
 
 from spotkiln.bake.recipe import digest_of
+from spotkiln.bake.shell import READ_ONLY
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
 # What systemd, a shell and every runtime take as a variable's name.
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# The unit's own. A setting of that name is a file only (systemd/read-config.sh has the same list).
-OF_THE_UNIT = frozenset(
-    {"HOME", "PORT", "NOTIFY_SOCKET", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY"}
-)
+# The unit's own, and what no shell lets be set. A setting of that name is a file only
+# (systemd/read-config.sh has the same list).
+OF_THE_UNIT = READ_ONLY | {
+    "HOME",
+    "PORT",
+    "NOTIFY_SOCKET",
+    "STATE_DIRECTORY",
+    "CREDENTIALS_DIRECTORY",
+}
 PARAMETERS = r"^(/[A-Za-z0-9_.-]+){1,15}/?$(?!\n)"
 _ARN = r"arn:[a-z0-9-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:"
 SECRET = rf"^({_ARN})?[A-Za-z0-9/_+=.@-]{{1,512}}$(?!\n)"

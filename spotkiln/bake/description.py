@@ -16,7 +16,7 @@ from pydantic import (
 from spotkiln.bake.configuration import OF_THE_UNIT, VARIABLE
 from spotkiln.bake.processes import Process, Timer, why_no_name
 from spotkiln.bake.services import SERVICES, why_no_services
-from spotkiln.bake.shell import ONE_LINE, START, why_not_one_command
+from spotkiln.bake.shell import ONE_LINE, READ_ONLY, START, why_not_one_command
 from spotkiln.noun import Noun, left_open, yes_no_or_empty
 
 HEALTH_PATH = r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$"
@@ -333,6 +333,8 @@ class Description(Noun):
         for name, value in (variables or {}).items():
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 raise ValueError(f"expected an environment variable's name, got {name!r}")
+            if name in READ_ONLY:
+                raise ValueError(f"{name} is the shell's own, which nobody can set: rename it")
             if "\n" in value or "\0" in value:
                 raise ValueError(f"the value of {name} must be a single line")
         return variables
@@ -367,7 +369,9 @@ class Description(Noun):
                     "Parameter Store or Secrets Manager"
                 )
             if name in OF_THE_UNIT:
-                raise ValueError(f"{name} is set by the application's own unit: leave it out")
+                raise ValueError(
+                    f"{name} is set by the application's own unit, or its shell: leave it out"
+                )
         if names and len(set(names)) != len(names):
             raise ValueError("expected each name once, got one of them twice")
         return names

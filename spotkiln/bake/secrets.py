@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
+from spotkiln.bake.shell import READ_ONLY
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
@@ -25,7 +26,10 @@ PLACE = rf"(ssm:/[A-Za-z0-9._/-]+|secret:[A-Za-z0-9._/+=@:-]+(#[A-Za-z0-9._-]+)?
 # What is shorter is found everywhere: nobody could tell where it has come to be by mistake.
 SHORTEST = 8
 # These would change what the build runs, and how it is started.
-TAKEN = {"HOME", "PATH", "LANG", "IFS", "SHELL", "ENV", "BASH_ENV"}
+TAKEN = {"HOME", "PATH", "LANG", "IFS", "SHELL", "ENV", "BASH_ENV", "LD_PRELOAD", "LD_AUDIT"} | {
+    "LD_LIBRARY_PATH",
+    *READ_ONLY,
+}
 
 
 class Kind(StrEnum):
@@ -55,11 +59,14 @@ class Place(Noun):
 
 
 def why_no_secrets(places: Mapping[str, str]) -> str:
-    """Why these name no secrets of a build; empty if they do. It repeats no value: that may be a
-    secret in the wrong place."""
-    for name, place in places.items():
+    """Why these name no secrets of a build; empty if they do. It repeats no value, and nothing in a
+    name's place that is no name: that may be a secret in the wrong place."""
+    for number, (name, place) in enumerate(places.items(), start=1):
         if not re.fullmatch(NAME, name):
-            return f"expected an environment variable's name, got {name!r}"
+            return (
+                "expected an environment variable's name, of letters, digits and _ alone, got "
+                f"something else as number {number}"
+            )
         if name in TAKEN:
             return f"{name} is not for a secret: the build has its own"
         if not re.fullmatch(PLACE, place):
@@ -99,6 +106,8 @@ def traces(values: Mapping[str, str]) -> list[str]:
         elif ":" in value:
             # As bundler has it: user:password.
             found |= {value.partition(":")[2].strip()}
+    # As a program says them that puts them into an address itself.
+    found |= {quote(one, safe=safe) for one in found for safe in ("", "/")}
     return sorted((one for one in found if len(one) >= SHORTEST), key=lambda x: (-len(x), x))
 
 

@@ -33,6 +33,9 @@ START = (
 )
 ONE_LINE = r"^\s*[^\n\r]*\s*$"
 
+# Variables that bash has and lets nobody set.
+READ_ONLY = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"})
+
 # What stands between two commands.
 _BETWEEN = {"&&", "||", ";", "|", "&", "|&", ";;"}
 

@@ -139,6 +139,7 @@ def test_writable_folders_have_the_same_names_as_others() -> None:
         ({"environment": {"A-B": "1"}}, "expected an environment variable's name, got 'A-B'"),
         ({"environment": {"A": "1\n2"}}, "the value of A must be a single line"),
         ({"environment": {"A": "1\0"}}, "the value of A must be a single line"),
+        ({"test_environment": {"UID": "1"}}, "UID is the shell's own, which nobody can set"),
         ({"test_environment": {"1A": "x"}}, "expected an environment variable's name"),
         ({"helth_path": "/up"}, "Extra inputs are not permitted"),
     ],

@@ -2,6 +2,7 @@
 Store and a Secrets Manager that are played here, with curl's own signatures, checked by botocore.
 """
 
+import base64
 import json
 import os
 import re
@@ -55,7 +56,7 @@ class Cloud:
             ),
         }
         self.parameters: dict[str, dict[str, str]] = {}
-        self.secrets: dict[str, str] = {}
+        self.secrets: dict[str, str | bytes] = {}
         # Answers that come before the right one.
         self.failures: list[tuple[int, dict[str, str]]] = []
         self.bad: list[str] = []
@@ -133,7 +134,10 @@ class Cloud:
         name = body["SecretId"]
         if name not in self.secrets:
             return 400, {"__type": "ResourceNotFoundException", "Message": "can't find it"}
-        return 200, {"Name": name, "SecretString": self.secrets[name]}
+        value = self.secrets[name]
+        if isinstance(value, bytes):
+            return 200, {"Name": name, "SecretBinary": base64.b64encode(value).decode()}
+        return 200, {"Name": name, "SecretString": value}
 
 
 def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
@@ -241,7 +245,7 @@ def test_the_last_of_a_name_counts_and_secrets_come_after_parameters(cloud: Clou
 
 
 def test_a_name_that_can_be_no_variable_is_a_file(cloud: Cloud) -> None:
-    names = ["tls.key", "server-cert.pem", "1ST", "PORT", "HOME"]
+    names = ["tls.key", "server-cert.pem", "1ST", "PORT", "HOME", "UID", "SHELLOPTS"]
     cloud.parameters[PATH] = {**dict.fromkeys(names, "x"), "A": "1"}
     assert cloud.boot(paths=PATH).returncode == 0
     assert cloud.variables() == {"A": "1"}
@@ -276,6 +280,26 @@ def test_a_secret_that_is_no_object_is_called_as_itself(cloud: Cloud, text: str)
     cloud.secrets["shop/production/TOKEN"] = text
     assert cloud.boot("TOKEN", secrets="shop/production/TOKEN").returncode == 0
     assert cloud.variables() == {"TOKEN": text}
+
+
+def test_a_secret_of_bytes_arrives_as_it_is(cloud: Cloud) -> None:
+    """A key store is no text; one that is text counts as one."""
+    store = bytes(range(256))
+    cloud.secrets = {"shop/keys.p12": store, "shop/STORE": store, "shop/more": b'{"TOKEN": "x"}'}
+    done = cloud.boot("TOKEN", secrets="shop/keys.p12\nshop/STORE\nshop/more")
+    assert done.returncode == 0, done.stdout
+    folder = cloud.run / "credentials"
+    assert (folder / "keys.p12").read_bytes() == (folder / "STORE").read_bytes() == store
+    assert cloud.variables() == {"TOKEN": "x"}
+
+
+@pytest.mark.parametrize("character", ["\ufffe", "\ufdd0", "\U0001ffff"])
+def test_what_systemd_takes_in_no_variable_is_a_file(cloud: Cloud, character: str) -> None:
+    """It would leave the variable out, and write the value to its log."""
+    cloud.parameters[PATH] = {"A": f"x{character}", "B": "1"}
+    assert cloud.boot(paths=PATH).returncode == 0
+    assert cloud.variables() == {"B": "1"}
+    assert cloud.files() == {"A": f"x{character}", "B": "1"}
 
 
 # -- what must be there --

@@ -37,7 +37,13 @@ def test_a_value_in_the_place_of_its_address_is_refused_and_not_repeated(value: 
     assert not value or value not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["A-B", "1A", "", "PATH", "HOME", "BASH_ENV"])
+def test_a_value_in_the_place_of_its_name_is_not_repeated() -> None:
+    with pytest.raises(ValidationError, match="something else as number 2") as refused:
+        BuildSettings(secrets={"A": "env:X", "npm-0123456789": "env:NPM_TOKEN"})
+    assert "npm-0123456789" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["A-B", "1A", "", "PATH", "HOME", "BASH_ENV", "LD_PRELOAD", "UID"])
 def test_a_name_that_is_not_for_a_secret(name: str) -> None:
     with pytest.raises(ValidationError, match=r"variable's name|not for a secret"):
         BuildSettings(secrets={name: "env:X"})
@@ -48,7 +54,7 @@ def test_what_a_value_is_known_by() -> None:
         {
             "PIP_INDEX_URL": "https://build:Pa55%2Fword@pypi.example.com/simple",
             "TOKEN_URL": "https://ghp_tokentoken@github.com/",
-            "BUNDLE_GEMS__EXAMPLE__COM": "ci:bundlerspassword",
+            "BUNDLE_GEMS__EXAMPLE__COM": "ci:bundlers/password",
             "KEY": "-----BEGIN KEY-----\nline-of-a-key\n",
         }
     )
@@ -59,7 +65,9 @@ def test_what_a_value_is_known_by() -> None:
         # What HTTP sends: printf build:Pa55/word | base64
         "YnVpbGQ6UGE1NS93b3Jk",
         "ghp_tokentoken",
-        "bundlerspassword",
+        "bundlers/password",
+        # What a program makes of it that puts it into an address itself.
+        "bundlers%2Fpassword",
         "line-of-a-key",
     ):
         assert one in found, one

@@ -100,6 +100,14 @@ def test_prefect_says_which_parameter_is_wrong(bad: dict[str, Any], said: str) -
         release.validate_parameters({"app": {"repository": "x"}, **bad})
 
 
+def test_what_was_given_wrongly_is_not_repeated_in_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    app = {"name": "shop", "repository": "https://build:hunter2@git.example/shop"}
+    with pytest.raises(ParameterTypeError, match="a password or token in the URL") as refused:
+        release.validate_parameters({"app": app})
+    assert "the flow's parameters were refused" in caplog.text.lower()
+    assert "hunter2" not in caplog.text + str(refused.value)
+
+
 def test_the_flow_itself_is_never_tried_again() -> None:
     """Its steps are; a second run of the whole would bake and launch twice."""
     assert release.retries == 0
