@@ -7,11 +7,12 @@
 set -euo pipefail
 
 readonly app=${1:?usage: mounts APPLICATION USER FOLDER...} user=$2 above=$3
-readonly run=/run/spotkiln/$app
+readonly run=${SPOTKILN_RUN:-/run/spotkiln/$app}
 # As AWS recommends them for EFS. A server that has lost its file system waits for it: "hard".
 readonly OPTIONS=nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport
-# A new machine's first look-ups of a name may fail.
-readonly TRIES=5 PAUSE=5
+# A new machine's first look-ups of a name may fail. All of it ends before systemd would end it without
+# a word (app-mounts.service), also a mount that nobody answers.
+readonly PATIENCE=${SPOTKILN_MOUNT_SECONDS:-240} PAUSE=5
 shift 3
 
 refuse() {
@@ -20,9 +21,8 @@ refuse() {
 }
 
 mount_one() {
-  local try
-  for ((try = 1; try <= TRIES; try++)); do
-    if mount -t nfs4 -o "$OPTIONS" "$1" "$2"; then
+  while ((SECONDS < PATIENCE)); do
+    if timeout --kill-after=10 "$((PATIENCE - SECONDS))" mount -t nfs4 -o "$OPTIONS" "$1" "$2"; then
       return
     fi
     sleep "$PAUSE"
@@ -47,7 +47,8 @@ for folder in "$@"; do
   source=$(awk -v folder="$folder" '$1 == folder { print $2 }' "$run/mounts")
   [[ -n $source ]] || refuse "expected a line \"# spotkiln-mount: $folder SOURCE\" in this machine's user data"
   if ! mountpoint --quiet "$above/$folder"; then
-    mount_one "$source" "$above/$folder" || refuse "$source could not be mounted at $folder"
+    mount_one "$source" "$above/$folder" ||
+      refuse "$source could not be mounted at $folder in $SECONDS s: its security group must let this machine in, on TCP 2049"
   fi
   give "$above/$folder"
   echo "mounts: $folder is $source"

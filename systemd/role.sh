@@ -20,8 +20,10 @@ set -euo pipefail
 umask 077
 
 readonly app=${1:?usage: role APPLICATION}
-readonly metadata=http://169.254.169.254/latest run=/run/spotkiln/$app own=/etc/$app/environment
-# Until the metadata service answers at all, and until it answers other than "there is none".
+metadata=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}
+readonly metadata=${metadata%/}/latest
+readonly run=${SPOTKILN_RUN:-/run/spotkiln/$app} own=/etc/$app/environment
+# How long what may pass is tried again, and how long "there is none" is not believed.
 readonly PATIENCE=540 CERTAINTY=5
 
 refuse() {
@@ -29,12 +31,28 @@ refuse() {
   exit 1
 }
 
-# By IMDSv2 only. The first argument: for how many seconds a failure may be tried again.
+# By IMDSv2 only.
 ask() {
-  local seconds=$1
-  shift
-  curl --silent --show-error --fail --connect-timeout 1 --max-time 3 \
-    --retry 1000 --retry-delay 1 --retry-max-time "$seconds" --retry-all-errors "$@"
+  curl --silent --show-error --connect-timeout 1 --max-time 3 "$@"
+}
+
+# Lays down the user data. A service that is slow, or has too much to do, is no machine without any.
+read_user_data() {
+  local status none_since=''
+  while true; do
+    # From standard input: a token on the command line could be read by anybody here.
+    status=$(ask --header @- --output "$run/user-data" --write-out '%{http_code}' \
+      "$metadata/user-data" <<<"X-aws-ec2-metadata-token: $token") || status=000
+    case $status in
+      200) return ;;
+      404)
+        none_since=${none_since:-$SECONDS}
+        ((SECONDS - none_since < CERTAINTY)) || refuse "this machine has no user data that names its role"
+        ;;
+    esac
+    ((SECONDS < PATIENCE)) || refuse "the metadata service does not give the user data (status $status)"
+    sleep 1
+  done
 }
 
 # The values of all lines of that name.
@@ -43,11 +61,10 @@ lines() {
 }
 
 rm -f "$run"/*
-token=$(ask "$PATIENCE" --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 600' \
-  "$metadata/api/token") || refuse "the metadata service does not answer"
-# From standard input: a token on the command line could be read by anybody here.
-ask "$CERTAINTY" --header @- --output "$run/user-data" "$metadata/user-data" \
-  <<<"X-aws-ec2-metadata-token: $token" || refuse "this machine has no user data that names its role"
+token=$(ask --fail --retry 1000 --retry-delay 1 --retry-max-time "$PATIENCE" --retry-all-errors \
+  --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 600' "$metadata/api/token") ||
+  refuse "the metadata service does not answer"
+read_user_data
 
 role=$(lines role)
 case $role in

@@ -54,6 +54,8 @@ class Cloud:
         }
         self.states = {MINE: "healthy", "i-2": "healthy"}
         self.denied: set[str] = set()
+        # Paths that the metadata service is too busy for.
+        self.busy: set[str] = set()
         self.drains = True
         self.done: list[str] = []
         self.looks = 0
@@ -138,8 +140,10 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
                 cloud.bad.append(f"{self.path} without a token")
             path = self.path.removeprefix("/latest/meta-data/")
             cloud.asked[path] += 1
+            if path in cloud.busy:
+                return self._say(503, "")
             found = cloud.metadata.get(path)
-            self._say(200 if found is not None else 404, found or "")
+            return self._say(200 if found is not None else 404, found or "")
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
