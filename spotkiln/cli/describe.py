@@ -20,6 +20,9 @@ from spotkiln.errors import InputError
 from spotkiln.show.checked import Checked, hints, steps, summary
 from spotkiln.show.manifest import new_manifest
 
+# Without these no application is released, and none has a default.
+NEVER_GUESSED = ("build", "start", "test")
+
 
 def _schema(place: Place) -> str:
     """That of this installation; by a path that others have too, if they have both."""
@@ -47,7 +50,7 @@ def init(path: Path, schema: str, *, as_json: bool) -> int:
     except OSError as error:
         raise InputError(f"cannot write {path / FILE}: {error}") from error
     kind = inside.detected.kind
-    missing = sorted(inside.detected.missing)
+    missing = sorted(inside.detected.missing if kind else NEVER_GUESSED)
     told = [f"wrote {path / FILE}: {kind or 'no kind that is known'}"]
     if missing:
         told.append(f"not known, and needed: {', '.join(missing)}")

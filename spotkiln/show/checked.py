@@ -84,7 +84,7 @@ def hints(
             yield f"{key}: {program} is not executable: `git update-index --chmod=+x {program}`"
     yield from _beside(app, suggested)
     yield from _wanted(app, suggested)
-    yield from warned
+    yield from (one for one in warned if not (app.migrate and one.startswith("migrate: ")))
     for name in _secrets(app.environment):
         yield (
             f"environment: {name} looks like a secret, and all of it is baked into the image, "

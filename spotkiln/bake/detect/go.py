@@ -21,13 +21,17 @@ def detect_go(tree: Tree) -> Detected | None:
     elif len(programs) == 1:
         package, why = f"./{programs[0].removesuffix('/main.go')}", f"{programs[0]} is there"
     else:
-        package, why = "", f"go.mod, and {len(programs) or 'no'} programs below cmd/"
+        package = ""
+        names = [one.split("/")[1] for one in programs]
+        listed = f" ({', '.join(names)})" if names else ""
+        why = f"go.mod, and {len(programs) or 'no'} programs below cmd/{listed}"
     if package:
         notes.say("build", f"go build -o bin/app {package}", why)
         notes.say("start", "bin/app", why)
     else:
-        notes.miss("build", f"{why}: say which one serves")
-        notes.miss("start", f"{why}: say which one serves")
+        of = f"./cmd/{names[0]}" if names else "./PACKAGE"
+        notes.miss("build", f"{why}: say which one serves, as `go build -o bin/app {of}`")
+        notes.miss("start", f"{why}: say which one serves, as `bin/app`")
     notes.say("test_setup", "", "go fetches what tests need")
     # A tool has no version beside it; what is only required has one.
     tool = re.search(rf"^\s*(?:tool\s+)?{REPORTER}\s*$", text, re.MULTILINE)

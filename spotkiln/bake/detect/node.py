@@ -38,6 +38,7 @@ RUNNERS = {
     "jest": ("jest-junit", JEST),
     "mocha": ("", 'node_modules/.bin/mocha --reporter xunit --reporter-option output="$JUNIT"'),
 }
+_MIGRATES = re.compile(r"(?:\w+:)?migrat(?:e|ion|ions)(?::(?:deploy|latest|up|run|prod))?")
 NODE_MODULES = re.compile(r"^nodeLinker:\s*['\"]?node-modules\b", re.MULTILINE)
 NODE_TEST = 'node --test --test-reporter=junit --test-reporter-destination="$JUNIT"'
 # Since version 2 the other options are errors; all packages stay.
@@ -45,6 +46,17 @@ YARN_2 = ("yarn install --immutable", "", "yarn run")
 # What a shell finds without a package, and what only the package manager's does.
 ON_THE_PATH = {"node", "npm", "npx", "yarn", "pnpm", "bun"}
 OF_THE_SYSTEM = {"sh", "bash", "env", "python", "python3"}
+# Programs of packages that are called otherwise.
+PACKAGE_OF = {
+    "nest": "@nestjs/cli",
+    "tsc": "typescript",
+    "babel-node": "@babel/node",
+    "ng": "@angular/cli",
+    "react-router-serve": "@react-router/serve",
+    "remix-serve": "@remix-run/serve",
+}
+# Of those that start it, the one for production before the one for all.
+STARTS = ("start:prod", "start:production", "start")
 
 
 class _Package:
@@ -63,7 +75,17 @@ class _Package:
         """The program that a script starts, if only a package of devDependencies has it."""
         words = (word for word in script.split() if "=" not in word)
         program = next(words, "")
-        return program if program in self.all and program not in self.runtime else ""
+        package = PACKAGE_OF.get(program, program)
+        return program if package in self.all and package not in self.runtime else ""
+
+    def starting(self) -> str:
+        """The name of the script that starts it; empty if there is none."""
+        return next((one for one in STARTS if self.scripts.get(one)), "")
+
+    def of_a_workspace(self) -> str:
+        """A package that no registry has by such a version; empty if there is none."""
+        signs = ("workspace:", "catalog:")
+        return next((one for one, version in self.all.items() if version.startswith(signs)), "")
 
     def has(self, name: str) -> str:
         return f"package.json has {name}" if name in self.runtime else ""
@@ -82,17 +104,17 @@ class _Package:
 
 
 def _start(package: _Package, tree: Tree, run: str) -> tuple[str, str] | None:
-    script = package.scripts.get("start", "")
-    if script:
-        why = "package.json has the script start"
+    name = package.starting()
+    if script := package.scripts.get(name, ""):
+        why = f"package.json has the script {name}"
         words = script.split()
         if why_not_one_command(script) or "=" in words[0]:
             # Several commands, or variables: the shell of the package manager knows.
-            return f"{run} start", why
+            return f"{run} {name}", why
         if words[0] in ON_THE_PATH or "/" in words[0]:
             return script, why
         if words[0] in OF_THE_SYSTEM:
-            return f"{run} start", why
+            return f"{run} {name}", why
         # A program of a package: started itself it gets systemd's signals.
         return f"node_modules/.bin/{script}", why
     if "next" in package.runtime:
@@ -130,6 +152,26 @@ def _test(package: _Package, notes: Notes) -> None:
     notes.miss("test", "no test runner is known that writes a JUnit report: write one to $JUNIT")
 
 
+def _migration(package: _Package, tree: Tree, run: str, *, pruned: bool, notes: Notes) -> None:
+    """Prisma's is known; of a script of such a name a person knows what it does."""
+    if tree.fitting(r"prisma/migrations/[^/]+/migration\.sql"):
+        command = "node_modules/.bin/prisma migrate deploy"
+        if "prisma" in package.runtime or (not pruned and "prisma" in package.all):
+            notes.say("migrate", command, "prisma/migrations is there")
+            return
+        why = "prisma/migrations is there, and prisma is one of the devDependencies"
+        notes.say("migrate", "", f"{why} and so not in the image")
+        notes.warn(f"migrate: {why}: make it one of the dependencies, and migrate by `{command}`")
+        return
+    notes.say("migrate", "", "package.json tells of no migration")
+    name = next((one for one in sorted(package.scripts) if _MIGRATES.fullmatch(one)), "")
+    if name:
+        notes.warn(
+            f"migrate: package.json has the script {name}, and a release does not run it: "
+            f"`migrate: {run} {name}`, if it needs no development package"
+        )
+
+
 def detect_node(tree: Tree) -> Detected | None:
     if not tree.has("package.json"):
         return None
@@ -149,15 +191,24 @@ def detect_node(tree: Tree) -> Detected | None:
             "yarn keeps packages where node alone does not look for them: let .yarnrc.yml say "
             "`nodeLinker: node-modules`",
         )
+    elif not lock and (one := package.of_a_workspace()):
+        notes.miss(
+            "build",
+            f"{one} is a package of the repository's workspace, whose lock file is at the top: "
+            "name that file, package.json and the packages' folders in depends_on, and install "
+            "from there, as `(cd ../.. && pnpm install --frozen-lockfile) && pnpm run build`",
+        )
     else:
         notes.say("build", " && ".join(filter(None, [*build, prune])), why)
-    notes.say("test_setup", everything, "the tests may need all packages")
-    notes.say("migrate", "", "package.json tells of no migration")
-    if prune and (program := package.pruned(package.scripts.get("start", ""))):
+    if lock or not package.of_a_workspace():
+        notes.say("test_setup", everything, "the tests may need all packages")
+    _migration(package, tree, run, pruned=bool(prune), notes=notes)
+    if prune and (program := package.pruned(package.scripts.get(package.starting(), ""))):
         notes.miss(
             "start",
-            f"package.json's script start runs {program}, which is one of its devDependencies and "
-            "so not in the image: start without it, or make it one of the dependencies",
+            f"package.json's script {package.starting()} runs {program}, which is one of its "
+            "devDependencies and so not in the image: start without it, or make it one of the "
+            "dependencies",
         )
     elif start := _start(package, tree, run):
         notes.say("start", *start)

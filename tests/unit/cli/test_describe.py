@@ -150,6 +150,7 @@ def test_init_does_not_overwrite(tmp_path: Path, capsys: Output) -> None:
 
 def test_init_where_nothing_is_known(tmp_path: Path, capsys: Output) -> None:
     assert exit_code(app, ["init", str(tmp_path)]) == 0
+    assert "not known, and needed: build, start, test\n" in capsys.readouterr().out
     text = (tmp_path / "spotkiln.yaml").read_text()
     assert "# It is no kind of application that is known here" in text
     assert all(f"\n# {key}:\n" in text for key in ("build", "test", "start"))
