@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
 # Where packer/ and systemd/ are.
@@ -43,13 +44,17 @@ def digest_of_files(root: Path, patterns: Iterable[str]) -> str:
     """12 hex characters over the names, modes and contents of the files that match.
 
     Raises:
-        FileNotFoundError: when a pattern matches nothing, which means a broken installation.
+        InputError: a pattern matches nothing: a package has only the command, and not what images
+            are made from.
     """
     total = hashlib.sha256()
     for pattern in patterns:
         files = sorted(path for path in root.glob(pattern) if path.is_file())
         if not files:
-            raise FileNotFoundError(f"nothing matches {pattern} in {root}")
+            raise InputError(
+                f"this installation ({root}) has no {pattern}: images are planned and baked from a "
+                "clone of Spotkiln's repository, with the .venv/bin/spotkiln that is there"
+            )
         for path in files:
             executable = "x" if path.stat().st_mode & 0o100 else "-"
             content = hashlib.sha256(path.read_bytes()).hexdigest()
