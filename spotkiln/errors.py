@@ -17,6 +17,7 @@
     │   │   └── AwsMissing      AWS does not know something that we name
     │   ├── PrefectAway         Prefect does not answer
     │   ├── PrefectFailed       Prefect answered, and could not do what it was asked
+    │   │   └── PrefectDenied   it does not know the password
     │   └── Lost                the lease is lost for good (spotkiln.keep.heartbeat)
     ├── VerdictError            the application was judged; trying again changes nothing
     │   ├── BuildFailed         its dependencies or assets could not be built
@@ -98,6 +99,10 @@ class PrefectAway(InfrastructureError):
 
 class PrefectFailed(InfrastructureError):
     """Prefect answered, and could not do what it was asked."""
+
+
+class PrefectDenied(PrefectFailed):
+    """Prefect does not know the password that was sent, or none was."""
 
 
 class CapacityError(InfrastructureError):

@@ -36,11 +36,20 @@ def read(file: Path) -> list[dict[str, Any]]:
     """
     try:
         found = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"cannot read automations from {file}: {error}") from error
     listed = found.get("automations") if isinstance(found, dict) else None
     if not listed or not all(isinstance(one, dict) and one.get("name") for one in listed):
         raise InputError(f"expected a list `automations`, each with a name, in {file}")
+    for one in listed:
+        actions = one.get("actions")
+        if actions and not (
+            isinstance(actions, list) and all(isinstance(x, dict) for x in actions)
+        ):
+            raise InputError(
+                f"{file}: automation {one['name']!r}: expected `actions` as a list, each with its "
+                "type"
+            )
     return list(listed)
 
 
@@ -58,9 +67,9 @@ def missing_block(prefect: Connection, action: dict[str, Any]) -> str:
 
 def apply(file: Path) -> list[Applied]:
     """Make Prefect's automations those of the file; others are left alone. Safe to repeat."""
-    applied = []
+    applied, listed = [], read(file)
     with connected() as prefect:
-        for told in read(file):
+        for told in listed:
             name = told["name"]
             missing = [x for one in told.get("actions") or [] if (x := missing_block(prefect, one))]
             if missing:

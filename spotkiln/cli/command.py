@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from spotkiln.cli.deployment import find, settings_of
-from spotkiln.cli.output import Exit, tell
-from spotkiln.cli.runs import LAST_LINES_SECONDS, NO_WORKER_SECONDS, POLL_SECONDS, start
+from spotkiln.cli.output import Exit, give_up_stdout, tell
+from spotkiln.cli.runs import LAST_LINES_SECONDS, NO_WORKER_SECONDS, POLL_SECONDS, short, start
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 from spotkiln.prefect_api import ended as ends
@@ -138,6 +138,14 @@ def carry_out(spec: CommandSpec, *, aside: bool) -> Done:
             return Done(
                 run=run, url=runs.page_of(run), state=now.state, code=Exit.INTERRUPTED, why=why
             )
+        except BrokenPipeError:
+            give_up_stdout()
+            now = prefect.ask(runs.read, run)
+            why = (
+                "nobody reads what it says any more; the run goes on: `spotkiln cancel "
+                f"{short(run)}` ends command and machine"
+            )
+            return Done(run=run, url=runs.page_of(run), state=now.state, why=why)
         ended: CommandEnd | None = prefect.ask(ends.read, run)
     assert found is not None
     done = Done(run=run, url=runs.page_of(run), state=found.state, seconds=found.seconds)

@@ -45,6 +45,7 @@ def examine(wanted: str = "") -> list[Check]:
     checks = [check("this machine", "Packer", _packer), check("Prefect", "server", _server)]
     if not checks[-1].ok:
         return checks
+    wanted = wanted.removeprefix(f"{RELEASE}/")
     try:
         known = listing(RELEASE)
     except SpotkilnError as error:

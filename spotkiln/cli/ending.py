@@ -1,12 +1,10 @@
 """How a command ends: with which exit code, and what is told of an error."""
 
-import os
-import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from spotkiln.cli.output import Exit, tell
+from spotkiln.cli.output import Exit, give_up_stdout, tell
 from spotkiln.errors import InputError, SpotkilnError
 
 
@@ -26,7 +24,6 @@ def exit_code(app: App, arguments: Sequence[str] | None = None) -> int:
         tell("interrupted; a run that was started goes on", aside=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has closed it. Python would try to write to it once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_stdout()
         return Exit.OK
     return int(code or 0)

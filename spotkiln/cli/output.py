@@ -4,6 +4,7 @@ On a terminal with colours, and tables as wide as it is; in a pipe as plain line
 `grep` can cut. Which of the two it is, rich decides (NO_COLOR, FORCE_COLOR, TERM).
 """
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -91,6 +92,11 @@ def show(answer: object, *parts: RenderableType, as_json: bool) -> None:
 def write(*parts: RenderableType) -> None:
     """Lines on stdout, together."""
     _write(sys.stdout, *parts)
+
+
+def give_up_stdout() -> None:
+    """Its reader has closed it. Python would try to write to it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(text: str, *, aside: bool = False) -> None:

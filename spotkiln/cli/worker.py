@@ -21,9 +21,9 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
 from spotkiln.cli.output import tell
 from spotkiln.cli.unanswered import decline_unanswered
-from spotkiln.errors import SpotkilnError
+from spotkiln.errors import InfrastructureError, PrefectDenied, SpotkilnError
 from spotkiln.prefect_api import queue
-from spotkiln.prefect_api.connection import connect
+from spotkiln.prefect_api.connection import ask, connect, version, without_retries
 from spotkiln.start.deployment import URGENT
 
 # Prefect gives a queue of this name to each pool, and each deployment that names no other is in it.
@@ -75,6 +75,21 @@ class PatientWorker(ProcessWorker, ABC):  # ABC: not registered in the place of 
     @property
     def idle(self) -> bool:
         return not self._asking and self.runs == 0
+
+
+def require_welcome() -> None:
+    """
+    Raises:
+        InputError: no address of Prefect's API is set.
+        PrefectDenied: its password is another. One that is away may be back at any moment.
+    """
+    try:
+        with without_retries():
+            ask(version)
+    except PrefectDenied:
+        raise
+    except InfrastructureError:
+        return
 
 
 async def make_queue(pool: str) -> None:

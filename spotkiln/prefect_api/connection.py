@@ -22,6 +22,7 @@ from spotkiln.errors import (
     InputError,
     NotInPrefect,
     PrefectAway,
+    PrefectDenied,
     PrefectFailed,
     PrefectRefused,
     SpotkilnError,
@@ -59,6 +60,7 @@ class Api:
             NotInPrefect: the call names something that is not there.
             PrefectRefused: Prefect understood the call and refused it.
             PrefectAway: no answer came.
+            PrefectDenied: Prefect does not know the password.
             PrefectFailed: any other answer.
         """
         try:
@@ -101,7 +103,7 @@ def in_our_words(what: str, url: str, error: Exception) -> SpotkilnError:
     if code in REFUSED:
         return PrefectRefused(f"Prefect refused to {what} ({code}): {said}", code, said)
     if code in NO_RIGHT:
-        return PrefectFailed(f"{told}; set PREFECT_API_AUTH_STRING as the server has it")
+        return PrefectDenied(f"{told}; set PREFECT_API_AUTH_STRING as the server has it")
     return PrefectFailed(f"{told}; the server's log says more; try again")
 
 

@@ -8,8 +8,9 @@ import sys
 import webbrowser
 
 from spotkiln.bake.gitref import require_ref
-from spotkiln.cli.commands.options import Limit, New, OneUnit, Since
+from spotkiln.cli.commands.options import LAST_HOUR, Limit, New, OneUnit, Ref, Since
 from spotkiln.cli.output import Exit, Json, columns, moment, show, tell
+from spotkiln.errors import InputError
 from spotkiln.start.deployment import RELEASE
 
 
@@ -62,7 +63,7 @@ def versions(name: str, /, *, as_json: Json = False) -> int:
     return Exit.OK
 
 
-def plan(name: str, /, *, ref: str = "", as_json: Json = False) -> int:
+def plan(name: str, /, *, ref: Ref = "", as_json: Json = False) -> int:
     """What a release of NAME would do: bake or reuse, launch, retire. Changes nothing."""
     require_ref(ref)
     from spotkiln.cli import plan as planning
@@ -88,7 +89,7 @@ def logs(
     /,
     *,
     unit: OneUnit = "",
-    since: Since = "1h",
+    since: Since = LAST_HOUR,
     follow: New = False,
     as_json: Json = False,
 ) -> int:
@@ -101,6 +102,7 @@ def logs(
 
     spec = deployment.settings_if_known(name)
     if spec is None:
+        require_whole_log(name, unit=unit, since=since, follow=follow)
         found = runs.lines(runs.find(name))
         show(found, "\n".join(map(str, found)), as_json=as_json)
         return Exit.OK
@@ -117,6 +119,19 @@ def logs(
         servers.require_unit()
         tell(f"no lines since {since}", aside=True)
     return Exit.OK
+
+
+def require_whole_log(name: str, *, unit: str, since: str, follow: bool) -> None:
+    """
+    Raises:
+        InputError: a part of it is asked for, as servers' logs have them.
+    """
+    if unit or follow or since != LAST_HOUR:
+        raise InputError(
+            f"--unit, --since and --follow are for an application's servers, and Prefect has no "
+            f"application {name}: `spotkiln list` names them. Of a run, `spotkiln logs {name}` "
+            f"shows all, and `spotkiln follow {name}` what is new"
+        )
 
 
 def open_(run: str, /, *, as_json: Json = False) -> int:

@@ -15,6 +15,14 @@ Verbose = Annotated[
         help="All that the run logs, such as Packer's output.",
     ),
 ]
+Ref = Annotated[str, Parameter(help="A branch, a tag or a commit. Default: the deployment's own.")]
+TakeTurn = Annotated[
+    bool,
+    Parameter(
+        negative=(),
+        help="Do not wait for a release that has not launched its servers yet: it gives way.",
+    ),
+]
 Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=200), help="So many at most.")]
 Comment = Annotated[str, Parameter(help="What the page says beside the answer.")]
 Detailed = Annotated[
@@ -28,6 +36,7 @@ Detailed = Annotated[
 OneUnit = Annotated[
     str, Parameter(help="Of this unit alone: web is the application itself; or worker, migrate ...")
 ]
+LAST_HOUR = "1h"
 Since = Annotated[
     str, Parameter(help="How far back: 90s, 30m, 2d, or a time like 2026-01-31T12:00.")
 ]

@@ -4,24 +4,33 @@ Each imports what it needs when it runs: Prefect and boto3 take seconds, and nei
 mistake in what was typed is worth the wait.
 """
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from spotkiln.bake.gitref import require_ref
-from spotkiln.cli.commands.options import Comment, Detailed, Follow, Verbose
-from spotkiln.cli.output import Exit, Json, show, tell, voice
+from spotkiln.cli.commands.options import Comment, Detailed, Follow, Ref, TakeTurn, Verbose
+from spotkiln.cli.output import Exit, Json, give_up_stdout, show, tell, voice
 from spotkiln.keep.versions import CURRENT, PREVIOUS
+from spotkiln.release.command import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS
 from spotkiln.start.deployment import NIGHTLY, RECONCILE, RELEASE, ROLLBACK
+
+if TYPE_CHECKING:
+    from spotkiln.cli.runs import Ending
 
 
 def release(
     name: str,
     /,
     *,
-    ref: str = "",
-    force: Annotated[bool, Parameter(negative=())] = False,
-    even_if_held: Annotated[bool, Parameter(negative=())] = False,
+    ref: Ref = "",
+    force: Annotated[
+        bool, Parameter(negative=(), help="Release it again, though the same serves already.")
+    ] = False,
+    even_if_held: Annotated[
+        bool, Parameter(negative=(), help="Release it though a rollback has left it.")
+    ] = False,
     follow: Follow = True,
     verbose: Verbose = False,
     detailed_exit_code: Detailed = False,
@@ -52,7 +61,7 @@ def rollback(
     version: str = PREVIOUS,
     /,
     *,
-    take_turn: Annotated[bool, Parameter(negative=())] = False,
+    take_turn: TakeTurn = False,
     follow: Follow = True,
     verbose: Verbose = False,
     detailed_exit_code: Detailed = False,
@@ -78,7 +87,7 @@ def restart(
     name: str,
     /,
     *,
-    take_turn: Annotated[bool, Parameter(negative=())] = False,
+    take_turn: TakeTurn = False,
     follow: Follow = True,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -99,7 +108,13 @@ def run(
     name: str,
     /,
     *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
-    timeout: Annotated[int, Parameter(help="End the command after so many seconds.")] = 3600,
+    timeout: Annotated[
+        int,
+        Parameter(
+            validator=Number(gte=LEAST_SECONDS, lte=MOST_SECONDS),
+            help="End the command after so many seconds.",
+        ),
+    ] = DEFAULT_SECONDS,
     as_json: Json = False,
 ) -> int:
     """Carry out COMMAND with what the servers of NAME have, on a machine of its own, launched from
@@ -236,28 +251,47 @@ def _until_the_end(
 ) -> int:
     from spotkiln.cli import runs
     from spotkiln.prefect_api.run import page_of
-    from spotkiln.release.release import Outcome
 
     where = page_of(run)
-    tell(f"run {run} {where}".rstrip(), aside=as_json)
-    if not follow:
-        if as_json:
-            show({"run": run, "url": where}, as_json=True)
-        return Exit.OK
     try:
+        tell(f"run {run} {where}".rstrip(), aside=as_json)
+        if not follow:
+            if as_json:
+                show({"run": run, "url": where}, as_json=True)
+            return Exit.OK
         with voice(aside=as_json) as telling:
             end = runs.follow(run, telling, verbose=verbose)
     except KeyboardInterrupt:
-        ident = runs.short(run)
-        tell(
-            f"the run goes on; `spotkiln cancel {ident}` ends it, `spotkiln follow {ident}` "
-            "follows it again",
-            aside=True,
-        )
+        _tell_that_it_goes_on(run)
         return Exit.INTERRUPTED
-    show(end, str(end), as_json=as_json)
+    except BrokenPipeError:
+        # What comes of it nobody knows yet: that is no success.
+        give_up_stdout()
+        _tell_that_it_goes_on(run)
+        return Exit.FAILED
+    try:
+        show(end, str(end), as_json=as_json)
+    except BrokenPipeError:
+        give_up_stdout()
+    return _code_of(end, detailed=detailed)
+
+
+def _code_of(end: "Ending", *, detailed: bool) -> int:
+    from spotkiln.release.release import Outcome
+
     if end.ok and end.outcome == Outcome.UNCHANGED and detailed:
         return Exit.UNCHANGED
     if end.outcome == Outcome.HELD and detailed:
         return Exit.HELD
     return Exit.OK if end.ok else Exit.FAILED
+
+
+def _tell_that_it_goes_on(run: str) -> None:
+    from spotkiln.cli.runs import short
+
+    ident = short(run)
+    tell(
+        f"the run goes on; `spotkiln cancel {ident}` ends it, `spotkiln follow {ident}` follows it "
+        "again",
+        aside=True,
+    )

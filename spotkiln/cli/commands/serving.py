@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from spotkiln.cli.output import Exit, Json, show
 from spotkiln.start.deployment import POOL
@@ -39,7 +40,16 @@ def server(
     return Exit.OK
 
 
-def worker(*, pool: str = POOL, limit: int = 4, name: str = "") -> int:
+def worker(
+    *,
+    pool: Annotated[str, Parameter(help="The work pool's name in Prefect.")] = POOL,
+    limit: Annotated[
+        int, Parameter(validator=Number(gte=1), help="So many releases at once at most.")
+    ] = 4,
+    name: Annotated[
+        str, Parameter(help="What it is called in Prefect. Default: this machine's name.")
+    ] = "",
+) -> int:
     """Run the flows of a work pool on this machine: at most LIMIT releases at once, and what is
     urgent (rollbacks, reconcile) besides.
 
@@ -49,8 +59,7 @@ def worker(*, pool: str = POOL, limit: int = 4, name: str = "") -> int:
     import anyio
 
     from spotkiln.cli import worker as working
-    from spotkiln.prefect_api.connection import address
 
-    address()
+    working.require_welcome()
     anyio.run(working.work, pool, limit, name)
     return Exit.OK

@@ -85,3 +85,16 @@ def test_no_run_that_has_ended_is_missed(outcome: Outcome) -> None:
     assert len(missed) == 2
     for one in missed:
         assert f"prefect.flow-run.{outcome.words.capitalize()}" in one["trigger"]["expect"]
+
+
+def test_what_is_wrong_in_the_file_is_told_before_prefect_is_asked(
+    fake: FakeApi, tmp_path: Path
+) -> None:
+    path = tmp_path / "automations.yaml"
+    path.write_bytes(b"automations: [{name: caf\xe9}]")
+    with pytest.raises(InputError, match="cannot read automations from"):
+        automations.apply(path)
+    for actions in (["pause"], {"type": "do-nothing"}, "pause"):
+        with pytest.raises(InputError, match="automation 'odd': expected `actions` as a list"):
+            automations.apply(file(tmp_path, {**told("odd"), "actions": actions}))
+    assert not fake.asked

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from spotkiln.cli.main import COMMANDS, app
 from tests.unit.nouns import ROOT
 
 PROGRAM = (
@@ -36,6 +37,8 @@ def typed(*arguments: str) -> str:
         (("rollback", "shop", "--force"), 2, "--force"),
         (("release", "shop", "--ref", "a..b"), 2, "git does not allow such names"),
         (("plan", "shop", "--ref=-x"), 2, "git does not allow such names"),
+        (("run", "shop", "--timeout", "1", "--", "ls"), 2, "--timeout"),
+        (("worker", "--limit", "0"), 2, "--limit"),
         (("check", "examples/demo-web-app"), 0, "A release would"),
     ],
 )
@@ -49,3 +52,14 @@ def test_help_names_all_commands() -> None:
     output = typed("--help")
     for name in ("init", "check", "release", "rollback", "plan", "doctor", "worker"):
         assert name in output
+
+
+def test_every_option_says_what_it_does() -> None:
+    silent = [
+        f"{command.__name__} {option.name}"
+        for commands in COMMANDS.values()
+        for command in commands
+        for option in app[command.__name__.rstrip("_")].assemble_argument_collection()
+        if option.name.startswith("-") and not option.parameter.help
+    ]
+    assert silent == []

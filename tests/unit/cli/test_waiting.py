@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from spotkiln.cli import unanswered, worker
+from spotkiln.cli.main import main
 from spotkiln.release.approval import ANSWER_KEY, GRACE
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
@@ -67,3 +68,22 @@ def test_the_queue_of_what_is_urgent_is_made_however_long_the_pool_is_away(
     anyio.run(scene)
     assert not tries
     assert {body["name"] for body in fake.bodies(path)} == {"urgent"}
+
+
+def test_a_wrong_password_is_told_before_the_worker_starts(
+    fake: FakeApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worked: list[str] = []
+
+    async def work(pool: str, limit: int, name: str) -> None:
+        worked.append(pool)
+
+    monkeypatch.setattr(worker, "work", work)
+    fake.answers["GET /admin/version"] = lambda _: (401, {"exception_message": "Unauthorized"})
+    assert main(["worker"]) == 1
+    assert "set PREFECT_API_AUTH_STRING" in capsys.readouterr().err
+    assert worked == []
+    # What is busy or away may be back at any moment: for that it waits.
+    fake.answers["GET /admin/version"] = lambda _: (503, {})
+    assert main(["worker"]) == 0
+    assert worked == ["spotkiln"]

@@ -12,6 +12,7 @@ from spotkiln.errors import (
     InputError,
     NotInPrefect,
     PrefectAway,
+    PrefectDenied,
     PrefectFailed,
     PrefectRefused,
     SpotkilnError,
@@ -36,8 +37,8 @@ def failing(fake: FakeApi, code: int, said: str) -> SpotkilnError:
 @pytest.mark.parametrize(
     ("code", "kind", "what_to_do"),
     [
-        (401, PrefectFailed, "set PREFECT_API_AUTH_STRING"),
-        (403, PrefectFailed, "set PREFECT_API_AUTH_STRING"),
+        (401, PrefectDenied, "set PREFECT_API_AUTH_STRING"),
+        (403, PrefectDenied, "set PREFECT_API_AUTH_STRING"),
         (404, NotInPrefect, ""),
         (400, PrefectRefused, ""),
         (409, PrefectRefused, ""),
