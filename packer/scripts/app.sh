@@ -49,6 +49,22 @@ make_user() {
   fi
 }
 
+# Its folders and its unit are called as it is. What else is called so would be overwritten, or
+# removed: an application named ssh, dpkg or user.
+require_own_name() {
+  local place
+  for place in "/lib/systemd/system/$app.service" "/run/$app" "$etc" "$state"; do
+    if [[ $place == "$etc" || $place == "$state" ]]; then
+      dpkg-query --search "$place" >/dev/null 2>&1 || continue
+    else
+      [[ -e $place ]] || continue
+    fi
+    echo "app: the application's name, $app, is taken in the base image: $place is not the application's;" \
+      "give it another name in the deployment" >&2
+    exit "$DEPENDENCIES"
+  done
+}
+
 require_nfs() {
   if [[ -n $SPOTKILN_MOUNTS ]] && ! command -v mount.nfs4 >/dev/null; then
     echo "app: mounts ($SPOTKILN_MOUNTS) need mount.nfs4, which this base image does not have: add the" \
@@ -166,10 +182,11 @@ keep_hostname() {
 }
 
 verify_units() {
-  # It exits with 0 even for keys it does not know: what it says decides.
+  # It exits with 0 even for keys it does not know: what it says decides. Of its own units alone: an
+  # application may be called as a word of what is said of others.
   local complaints
   complaints=$(systemd-analyze verify "${units[@]/#//etc/systemd/system/}" 2>&1 |
-    grep --fixed-strings "$app" || true)
+    grep --fixed-strings --file=<(printf '%s\n' "${units[@]}") || true)
   if [[ -n $complaints ]]; then
     echo "app: systemd does not accept the units:" >&2
     echo "$complaints" >&2
@@ -178,6 +195,7 @@ verify_units() {
 }
 
 take_secrets
+require_own_name
 require_nfs
 forbid_test_services || exit "$DEPENDENCIES"
 make_user
