@@ -54,7 +54,8 @@ def parse(text: str, called: str) -> dict[str, str]:
         InputError: by line; never with what stands there, for it may be a secret.
     """
     found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    # Other ends of lines than these may be within a value.
+    for number, line in enumerate(re.split(r"\r?\n", text), 1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue

@@ -86,6 +86,11 @@ def require_usable(name: str, place: Place, value: str) -> None:
             f"build.secrets: expected a value of at least {SHORTEST} characters for {name} at "
             f"{place}, got {'none' if not value.strip() else 'a shorter one, or one with NUL'}"
         )
+    if any("\ud800" <= one <= "\udfff" for one in value):
+        # As Python reads bytes of the environment that are no text; its own error would hold all.
+        raise InputError(
+            f"build.secrets: expected text in UTF-8 for {name} at {place}, got other bytes"
+        )
 
 
 def traces(values: Mapping[str, str]) -> list[str]:

@@ -23,12 +23,15 @@ def _secret(aws: Aws, place: Place) -> str:
     if not place.key:
         return str(text)
     try:
-        return str(json.loads(text)[place.key])
+        found = json.loads(text)[place.key]
     except (ValueError, KeyError, TypeError):
-        # Nothing of what is there may be in a traceback.
+        found = None
+    if not isinstance(found, str | int):
+        # Raised here, for nothing of what is there may be in a traceback.
         raise InputError(
-            f"expected JSON with the key {place.key} in the secret {place.name}"
-        ) from None
+            f"expected JSON with the key {place.key} in the secret {place.name}, and text there"
+        )
+    return str(found)
 
 
 def read_secrets(

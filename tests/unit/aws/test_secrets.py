@@ -32,7 +32,8 @@ def aws() -> Iterator[Aws]:
             manager.create_secret(Name="shop/plain", SecretString=VALUE)
             manager.create_secret(Name="shop/short", SecretString="x")
             manager.create_secret(
-                Name="shop/build", SecretString=json.dumps({"npm": VALUE, "empty": ""})
+                Name="shop/build",
+                SecretString=json.dumps({"npm": VALUE, "empty": "", "deep": {"npm": VALUE}}),
             )
             yield aws
         connect.cache_clear()
@@ -52,14 +53,16 @@ def test_a_value_is_read_from_where_it_is(aws: Aws, place: str) -> None:
         ("secret:shop/none", "GetSecretValue did not find it"),
         ("secret:shop/build#none", "expected JSON with the key none in the secret shop/build"),
         ("secret:shop/plain#npm", "expected JSON with the key npm in the secret shop/plain"),
+        ("secret:shop/build#deep", "expected JSON with the key deep in the secret shop/build"),
         ("secret:shop/build#empty", "got none"),
         ("secret:shop/short", "got a shorter one"),
         ("env:SHOP_NPM", "got none"),
+        ("env:SHOP_BYTES", "expected text in UTF-8"),
     ],
 )
 def test_one_that_is_missing_is_refused_by_name_and_place(aws: Aws, place: str, why: str) -> None:
     with pytest.raises(InputError) as refused:
-        read_secrets(aws, {"NPM_TOKEN": place}, {})
+        read_secrets(aws, {"NPM_TOKEN": place}, {"SHOP_BYTES": f"{VALUE}\udcff"})
     said = str(refused.value)
     assert why in said
     assert "NPM_TOKEN" in said

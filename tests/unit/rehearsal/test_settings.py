@@ -40,6 +40,13 @@ def test_a_value_longer_than_a_parameter_may_be_is_refused() -> None:
         parse("A=" + "x" * 4097, "x.env")
 
 
+def test_a_value_may_hold_what_is_called_the_end_of_a_line_elsewhere() -> None:
+    assert parse("A=one\u2028two\r\nB=\x0bthree\x85\x1cfour\n", "x.env") == {
+        "A": "one\u2028two",
+        "B": "three\x85\x1cfour",
+    }
+
+
 def test_the_usual_file_need_not_be_there_but_one_that_was_named(tmp_path: Path) -> None:
     assert read(None, tmp_path / FILE) == {}
     with pytest.raises(InputError, match=r"none\.env"):
