@@ -140,5 +140,9 @@ def find_if_possible(aws: Aws, sources: Configuration, say: Callable[[str], None
     try:
         return find_configuration(aws, sources)
     except (PermissionDenied, InfrastructureError) as error:
-        say(f"the configuration could not be looked at: {error}")
+        say(
+            f"the configuration could not be looked at: {error}; nobody will know what these "
+            "servers have read, so the next release launches new servers, even if nothing has "
+            "changed"
+        )
         return Known(sources=sources, unknown=True)
