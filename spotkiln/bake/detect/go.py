@@ -7,6 +7,8 @@ from spotkiln.bake.detect.wanted import say_services
 from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.tree import Tree
 
+# What a program that serves is often called.
+SERVING = ("server", "web", "api", "app", "http", "httpd")
 REPORTER = "gotest.tools/gotestsum"
 
 
@@ -29,7 +31,8 @@ def detect_go(tree: Tree) -> Detected | None:
         notes.say("build", f"go build -o bin/app {package}", why)
         notes.say("start", "bin/app", why)
     else:
-        of = f"./cmd/{names[0]}" if names else "./PACKAGE"
+        likely = next((one for one in SERVING if one in names), next(iter(names), ""))
+        of = f"./cmd/{likely}" if likely else "./PACKAGE"
         notes.miss("build", f"{why}: say which one serves, as `go build -o bin/app {of}`")
         notes.miss("start", f"{why}: say which one serves, as `bin/app`")
     notes.say("test_setup", "", "go fetches what tests need")

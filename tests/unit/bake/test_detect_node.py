@@ -76,3 +76,5 @@ def test_go_names_the_programs_that_there_are() -> None:
     assert "2 programs below cmd/ (api, seed)" in found.missing["build"]
     assert "`go build -o bin/app ./cmd/api`" in found.missing["build"]
     assert "`bin/app`" in found.missing["start"]
+    told_of = told(**{"go.mod": "", "cmd/migrate/main.go": "", "cmd/server/main.go": ""}).missing
+    assert "`go build -o bin/app ./cmd/server`" in told_of["build"]
