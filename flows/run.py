@@ -5,7 +5,8 @@ from prefect import State, flow
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
-from spotkiln.release.command import DEFAULT_SECONDS, CommandEnd, CommandSpec
+from spotkiln.release.command import CommandEnd, CommandSpec
+from spotkiln.release.seconds import DEFAULT_SECONDS
 from spotkiln.start import form
 from spotkiln.tasks.bake.command import (
     carry_out_command,

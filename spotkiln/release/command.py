@@ -9,9 +9,7 @@ from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.errand import Ended
 from spotkiln.bake.infra import InfraNames
 from spotkiln.noun import Noun
-
-DEFAULT_SECONDS = 3600
-LEAST_SECONDS, MOST_SECONDS = 5, 24 * 3600
+from spotkiln.release.seconds import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS
 
 
 class CommandSpec(Noun):

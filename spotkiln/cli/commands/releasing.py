@@ -13,7 +13,7 @@ from spotkiln.bake.gitref import require_ref
 from spotkiln.cli.commands.options import Comment, Detailed, Follow, Ref, TakeTurn, Verbose
 from spotkiln.cli.output import Exit, Json, give_up_stdout, show, tell, voice
 from spotkiln.keep.versions import CURRENT, PREVIOUS
-from spotkiln.release.command import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS
+from spotkiln.release.seconds import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS
 from spotkiln.start.deployment import NIGHTLY, RECONCILE, RELEASE, ROLLBACK
 
 if TYPE_CHECKING:

@@ -63,3 +63,14 @@ def test_every_option_says_what_it_does() -> None:
         if option.name.startswith("-") and not option.parameter.help
     ]
     assert silent == []
+
+
+def test_help_loads_nothing_of_what_bakes_and_releases() -> None:
+    program = (
+        "import sys, spotkiln.cli.main; "
+        "print([x for x in sys.modules if x in ('spotkiln.bake.app', 'spotkiln.release.command')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
