@@ -65,7 +65,7 @@ APP = settled(
     writable=(),
     processes={
         "worker": WORKER,
-        "clock": Process(start="ruby shop.rb clock", start_seconds=2, stop_seconds=2, once=True),
+        "clock": Process(start="ruby shop.rb clock", start_seconds=10, stop_seconds=2, once=True),
     },
     timers={
         "report": Timer(run="ruby shop.rb report", on="*:*:0/2", seconds=20),
@@ -189,7 +189,7 @@ def test_a_worker_that_cannot_start_keeps_the_machine_from_serving(
     broken = APP.model_copy(update={"environment": {"QUEUE": "away"}, "timers": {}})
     image = cloud.bake_app(broken, pack(tmp_path), "shop without a queue")
     machine = serve(cloud, image)
-    until(machine, "processes", "failed", 90)
+    until(machine, "processes", "failed", 240)
     assert [state(machine, "worker"), machine.run("systemctl is-active shop || true").strip()] == [
         "failed",
         "inactive",
