@@ -1,6 +1,7 @@
 """What a machine learns of itself before anything starts, and what it mounts: by the scripts."""
 
 import base64
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -81,7 +82,9 @@ def test_a_file_system_that_does_not_answer_is_told_in_time(cloud: Cloud, tmp_pa
     mounting = mounts(cloud, tmp_path, "exec /bin/sleep 60")
     said, _ = mounting.communicate(timeout=20)
     assert mounting.returncode == 1
-    assert "fs-1:/ could not be mounted at uploads in 3 s: its security group must" in said
+    # A second more on a busy machine.
+    told = r"fs-1:/ could not be mounted at uploads in [3-9] s: its security group must"
+    assert re.search(told, said), said
 
 
 def test_a_name_that_is_found_later_is_mounted(cloud: Cloud, tmp_path: Path) -> None:
