@@ -7,7 +7,7 @@ from spotkiln.noun import Noun
 from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import ask
 from spotkiln.release.approval import Answer, Decision
-from spotkiln.start.deployment import RELEASE
+from spotkiln.start.deployment import RELEASE, Deployment
 from spotkiln.start.run import PAUSED, Run
 
 MOST_COMMENT = 1000
@@ -29,20 +29,27 @@ def _told(found: Run, what: str) -> Told:
     return Told(run=found.id, name=found.name, what=what, url=runs.page_of(found.id))
 
 
+def _application(wanted: str) -> Deployment | None:
+    """The application of that name; None if a run may be meant."""
+    try:
+        return find_deployment(RELEASE, wanted)
+    except InputError:
+        return None
+
+
 def waiting(wanted: str) -> Run:
     """The run that waits for an approval: by the run's id or name, or by the application's.
 
     Raises:
         InputError: there is none, or that run waits for nothing.
     """
-    try:
-        deployment = find_deployment(RELEASE, wanted)
-    except InputError:
+    deployment = _application(wanted)
+    if deployment is None:
         found = ask(runs.read, find(wanted))
         if found.state != PAUSED:
             raise InputError(
                 f"{found.name} waits for no approval: it is {found.state_name.lower()}"
-            ) from None
+            )
         return found
     paused = [x for x in ask(runs.newest_of, [deployment.id], 100) if x.state == PAUSED]
     if not paused:
@@ -90,9 +97,8 @@ def page(wanted: str) -> Told:
     Raises:
         InputError: there is none, or Prefect knows of no UI.
     """
-    try:
-        deployment = find_deployment(RELEASE, wanted)
-    except InputError:
+    deployment = _application(wanted)
+    if deployment is None:
         found = ask(runs.read, find(wanted))
     else:
         newest = ask(runs.newest_of, [deployment.id], 1)

@@ -11,8 +11,6 @@ from spotkiln.bake.shell import why_not_one_command
 OTHERS = {"web", "release"}
 # What would do its work twice on two servers.
 ON_ONE_SERVER = re.compile(r"^(clock|scheduler|beat|cron)$|\bcelery\b.*\sbeat\b|\bclockwork\b")
-# Since 6.0.6 it tells systemd.
-SIDEKIQ = re.compile(r"(^|\s)sidekiq(\s|$)")
 
 
 def runs_on_one_server(name: str, command: str) -> bool:

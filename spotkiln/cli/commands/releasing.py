@@ -73,11 +73,8 @@ def rollback(
     With --take-turn it does not wait for a release that has not launched its servers yet: that one
     gives way.
     """
-    from spotkiln.cli import runs
-    from spotkiln.cli.deployment import find
-
     given: dict[str, Any] = {"version": version, **({"take_turn": True} if take_turn else {})}
-    run = runs.start(find(ROLLBACK, name), given)
+    run = _start(ROLLBACK, name, given)
     return _until_the_end(
         run, follow=follow, verbose=verbose, detailed=detailed_exit_code, as_json=as_json
     )
@@ -146,11 +143,8 @@ def nightly(
 ) -> int:
     """Run the night now: bake the base image, and if it differs release every application on it.
     NAME is the deployment's, where there are several."""
-    from spotkiln.cli import runs
-    from spotkiln.cli.deployment import find
-
-    given = {"even_if_unchanged": True} if even_if_unchanged else {}
-    run = runs.start(find(NIGHTLY, name), given)
+    given: dict[str, Any] = {"even_if_unchanged": True} if even_if_unchanged else {}
+    run = _start(NIGHTLY, name, given)
     return _until_the_end(run, follow=follow, verbose=verbose, as_json=as_json)
 
 
@@ -191,11 +185,8 @@ def reconcile(
     as_json: Json = False,
 ) -> int:
     """Finish or undo what no living release owns, now. It runs every ten minutes by itself."""
-    from spotkiln.cli import runs
-    from spotkiln.cli.deployment import find
-
-    given = {"dry_run": True} if dry_run else {}
-    run = runs.start(find(RECONCILE, RECONCILE), given)
+    given: dict[str, Any] = {"dry_run": True} if dry_run else {}
+    run = _start(RECONCILE, RECONCILE, given)
     return _until_the_end(run, follow=follow, verbose=verbose, as_json=as_json)
 
 
@@ -234,6 +225,14 @@ def unhold(name: str, /, *, as_json: Json = False) -> int:
     found = holding.lift(settings_of(name))
     show(found, holding.text(found), as_json=as_json)
     return Exit.OK
+
+
+def _start(flow: str, name: str, given: dict[str, Any]) -> str:
+    """The id of a new run of the deployment flow/name."""
+    from spotkiln.cli import runs
+    from spotkiln.cli.deployment import find
+
+    return runs.start(find(flow, name), given)
 
 
 def _answer(run: str, comment: str, *, approved: bool, as_json: bool) -> int:
