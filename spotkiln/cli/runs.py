@@ -34,7 +34,8 @@ SHORT, SHORTEST = 8, 4
 
 
 class Ending(Noun):
-    """What came of a run: the state that Prefect gives it, and how its release ended."""
+    """What came of a run. `state` is Prefect's type of its state; `outcome` is how its release or
+    night ended, in words, or else how Prefect calls its state."""
 
     run: str
     url: str = ""
@@ -82,9 +83,16 @@ class Ending(Noun):
 
 def ending(found: Run, result: Result | NightResult | None, url: str = "") -> Ending:
     """A run that was killed leaves no result: then Prefect's own words say why."""
-    end = Ending(run=found.id, url=url, state=found.state, seconds=found.seconds)
+    end = Ending(
+        run=found.id,
+        url=url,
+        state=found.state,
+        outcome=found.state_name.lower(),
+        seconds=found.seconds,
+    )
     if result:
-        return end.model_copy(update=result.model_dump())
+        words = result.outcome.replace("_", " ")
+        return end.model_copy(update={**result.model_dump(), "outcome": words})
     return end if end.ok else end.model_copy(update={"cause": found.message})
 
 

@@ -205,6 +205,10 @@ def test_the_release_tells_how_it_ended_and_prefect_tells_of_a_run_that_was_kill
     assert (end.outcome, end.cause, end.image) == ("held", "a rollback left it", "ami-1")
     assert (end.url, end.release, end.ok) == ("http://ui.test/r", RELEASE, False)
     assert runs.ending(done, None).cause == ""
+    back = left.model_copy(update={"outcome": Outcome.ROLLED_BACK})
+    assert runs.ending(done.model_copy(update={"state": "FAILED"}), back).outcome == "rolled back"
+    done = done.model_copy(update={"state_name": "Completed"})
+    assert str(runs.ending(done, None)) == "completed in 0 s"
     killed = done.model_copy(update={"state": "CRASHED", "message": "Flow run process exited"})
     assert runs.ending(killed, None).cause == "Flow run process exited"
     # It was killed while it ended: what it said of itself is better than what Prefect saw.

@@ -11,6 +11,7 @@ from spotkiln.cli import automations
 from spotkiln.errors import InputError
 from spotkiln.prefect_api.automation import Done
 from spotkiln.release.release import Outcome
+from spotkiln.start.night import NightOutcome
 from tests.unit.prefect_api.conftest import FakeApi
 
 BLOCK = UUID(int=5)
@@ -76,15 +77,18 @@ def test_what_prefect_has_no_automation_for_is_named(fake: FakeApi, tmp_path: Pa
     assert not fake.asked
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-def test_no_run_that_has_ended_is_missed(outcome: Outcome) -> None:
+ENDS = sorted({*(x.words.capitalize() for x in Outcome), *(x.capitalize() for x in NightOutcome)})
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_no_run_that_has_ended_is_missed(name: str) -> None:
     """Prefect names the event after the run's state, and that is named after how it ended. What
     ended under a name that is not expected would be told of as a host that was lost."""
     shipped = yaml.safe_load((ROOT / "automations.yaml").read_text())["automations"]
     missed = [one for one in shipped if one["trigger"]["posture"] == "Proactive"]
     assert len(missed) == 2
     for one in missed:
-        assert f"prefect.flow-run.{outcome.words.capitalize()}" in one["trigger"]["expect"]
+        assert f"prefect.flow-run.{name}" in one["trigger"]["expect"]
 
 
 def test_what_is_wrong_in_the_file_is_told_before_prefect_is_asked(

@@ -67,10 +67,25 @@ def test_a_run_is_cancelled_once(fake: FakeApi) -> None:
     told = control.cancel(str(RUN))
     assert told.what == "will be cancelled; what it made goes back"
     assert fake.bodies(path)[0]["state"]["type"] == "CANCELLING"
-    kinds[:] = ["CANCELLED", "CANCELLED"]
-    with pytest.raises(InputError, match="has ended already: cancelled"):
-        control.cancel(str(RUN))
     assert len(fake.bodies(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("COMPLETED", "Released", "released"),
+        ("FAILED", "Rolled back", "rolled back"),
+        ("CANCELLED", "Cancelled", "cancelled"),
+    ],
+)
+def test_a_run_that_has_ended_is_not_cancelled(
+    fake: FakeApi, kind: str, name: str, said: str
+) -> None:
+    fake.answers[READ] = lambda _: (200, answers.run(RUN, state=answers.state(kind, name)))
+    with pytest.raises(InputError) as refused:
+        control.cancel(str(RUN))
+    assert str(refused.value) == f"shop 3f2a91c push has ended already: {said}"
+    assert not fake.bodies(f"POST /flow_runs/{RUN}/set_state")
 
 
 def test_the_page_of_an_applications_newest_run(fake: FakeApi) -> None:
