@@ -152,7 +152,8 @@ decide() {
     0)
       answered=$(now)
       since=${since:-$answered}
-      if [[ $here == no ]] && ((answered - since >= wait)); then
+      # More, not as much: both are whole seconds, so that the time between them may be one less.
+      if [[ $here == no ]] && ((answered - since > wait)); then
         start_once
       fi
       ;;

@@ -55,6 +55,13 @@ class Machine:
                     ) from error
             time.sleep(0.3)
 
+    def wait_for_log(self, unit: str, text: str, seconds: float = 60) -> None:
+        """Until the unit's journal of this boot has the text."""
+        deadline = time.monotonic() + seconds
+        while text not in (journal := self.run(f"journalctl --boot --no-pager --unit={unit}")):
+            assert time.monotonic() < deadline, f"no {text!r} within {seconds} s in\n{journal}"
+            time.sleep(0.3)
+
 
 class Cloud:
     """One sandbox and a folder for Packer's files."""

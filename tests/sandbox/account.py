@@ -209,3 +209,15 @@ class Account:
             self.ec2.delete_snapshot(SnapshotId=snapshot)
         for template in found["launch_templates"]:
             self.ec2.delete_launch_template(LaunchTemplateId=template)
+        for key in found["key_pairs"]:
+            self.ec2.delete_key_pair(KeyName=key)
+        self._remove_groups(found["security_groups"])
+
+    def _remove_groups(self, ids: list[str]) -> None:
+        """First their rules, for one group may name another."""
+        groups = self.ec2.describe_security_groups(GroupIds=ids)["SecurityGroups"] if ids else []
+        for one in groups:
+            if rules := one["IpPermissions"]:
+                self.ec2.revoke_security_group_ingress(GroupId=one["GroupId"], IpPermissions=rules)
+        for group in ids:
+            self.ec2.delete_security_group(GroupId=group)

@@ -55,3 +55,6 @@ def test_one_is_found_and_looking_changes_nothing(
         "DescribeMountTargetSecurityGroups",
     }
     assert not any(call["mutating"] for call in box.calls())
+    for target in efs.describe_mount_targets(FileSystemId=one["FileSystemId"])["MountTargets"]:
+        efs.delete_mount_target(MountTargetId=target["MountTargetId"])
+    efs.delete_file_system(FileSystemId=one["FileSystemId"])
