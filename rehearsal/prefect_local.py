@@ -33,16 +33,32 @@ EMPTY = ROOT / "build" / f"prefect-{version('prefect')}.db"
 
 
 class Patient(httpx.HTTPTransport):
-    """SQLite is busy for moments at a time; Prefect then answers 503 and has done nothing."""
+    """SQLite is busy for moments at a time; Prefect then answers 503 and has done nothing. A busy
+    server also ends connections without an answer: what only reads is asked once more."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         for _ in range(TRIES):
-            answer = super().handle_request(request)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            answer = self._ask(request)
+            if answer and answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 return answer
-            answer.close()
+            if answer:
+                answer.close()
             time.sleep(1)
         return super().handle_request(request)
+
+    def _ask(self, request: httpx.Request) -> httpx.Response | None:
+        """None: the connection was lost, and the request may be repeated."""
+        try:
+            return super().handle_request(request)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            if reads(request):
+                return None
+            raise
+
+
+def reads(request: httpx.Request) -> bool:
+    """Whether it changes nothing, however often it is asked."""
+    return request.method == "GET" or request.url.path.endswith("/filter")
 
 
 class Known(httpx.Auth):
