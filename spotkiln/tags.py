@@ -19,6 +19,10 @@ RECIPE = f"{PREFIX}recipe"
 INPUTS = f"{PREFIX}inputs"
 # The names of the settings that must be there; left out where one tag has no room for them.
 CONFIG = f"{PREFIX}config"
+# The folders that its servers mount, left out likewise.
+MOUNTS = f"{PREFIX}mounts"
+# From the migration's end until it serves, at most.
+SERVING_SECONDS = f"{PREFIX}serving-seconds"
 # Which migrations it has; where one tag has no room for them, others follow by number.
 MIGRATIONS = f"{PREFIX}migrations"
 STATE = f"{PREFIX}state"

@@ -74,6 +74,17 @@ class Image(Noun):
         return tuple(self.tags.get(t.CONFIG, "").split())
 
     @property
+    def mounts(self) -> tuple[str, ...]:
+        """The folders that its servers mount, as far as it tells."""
+        return tuple(self.tags.get(t.MOUNTS, "").split())
+
+    @property
+    def serving_seconds(self) -> int | None:
+        """As App's; None if it does not tell."""
+        told = self.tags.get(t.SERVING_SECONDS, "")
+        return int(told) if told.isdecimal() else None
+
+    @property
     def migrations(self) -> Migrations | None:
         """Which it has; None if it does not tell."""
         return Migrations.from_tags(self.tags)

@@ -2,10 +2,11 @@
 not lost with a server. The application names the folders, a deployment the file system for each."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from spotkiln.bake.app import App
 from spotkiln.bake.description import FOLDER
+from spotkiln.bake.image import Image
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
@@ -61,6 +62,25 @@ def user_data_of(mounts: Iterable[Mount]) -> str:
     return "".join(f"# spotkiln-mount: {one.folder} {one.source}\n" for one in mounts)
 
 
+def _require_each(kept: Iterable[str], given: Set[str]) -> None:
+    if missing := sorted({*kept} - given):
+        raise InputError(
+            f"spotkiln.yaml's `mounts` says that {', '.join(missing)} must not be lost with a "
+            "server, and the deployment names no file system for it: add "
+            f"`infra.mounts: {{{missing[0]}: NAME}}` with the name of an EFS file system"
+        )
+
+
+def require_mounts_of(image: Image, mounts: Sequence[Mount]) -> None:
+    """What servers of an image that is there already would not start without, as far as it tells.
+    A file system for another folder hinders nothing: they do not mount it.
+
+    Raises:
+        InputError: a folder has none.
+    """
+    _require_each(image.mounts, {one.folder for one in mounts})
+
+
 def require_mounts(app: App, mounts: Sequence[Mount]) -> None:
     """Each folder that must not be lost has a file system, and none is for another folder.
 
@@ -68,12 +88,7 @@ def require_mounts(app: App, mounts: Sequence[Mount]) -> None:
         InputError: else.
     """
     given = {one.folder for one in mounts}
-    if missing := sorted({*app.mounts} - given):
-        raise InputError(
-            f"spotkiln.yaml's `mounts` says that {', '.join(missing)} must not be lost with a "
-            "server, and the deployment names no file system for it: add "
-            f"`infra.mounts: {{{missing[0]}: NAME}}` with the name of an EFS file system"
-        )
+    _require_each(app.mounts, given)
     if unknown := sorted(given - {*app.mounts}):
         raise InputError(
             f"the deployment's `infra.mounts` names {', '.join(unknown)}, and the application "

@@ -1,5 +1,6 @@
 """What Packer is given: the recipe of an image, and the variables of a bake and of a test."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +76,25 @@ def recipe_of(source: Source, infra: Infra) -> Recipe:
     )
 
 
+def _listed(key: str, names: Sequence[str]) -> dict[str, str]:
+    """Nothing where one tag has no room for all: half of them would be a wrong answer."""
+    text = " ".join(names)
+    return {key: text} if 0 < len(text) <= t.MOST_CHARACTERS else {}
+
+
 def image_tags(
     base: dict[str, str], recipe: Recipe, source: Source, login: str = LOGIN
 ) -> dict[str, str]:
     """An image's tags when it is made: a candidate, until its tests have passed. `login`: whom it
     lets in, as its base image does."""
-    needed = " ".join(source.app.config)
     migrations = Migrations.of(source.migrations).to_tags() if source.app.migrate else {}
     return {
         **base,
         **migrations,
         **({t.LOGIN: login} if login != LOGIN else {}),
-        **({t.CONFIG: needed} if 0 < len(needed) <= t.MOST_CHARACTERS else {}),
+        **_listed(t.CONFIG, source.app.config),
+        **_listed(t.MOUNTS, source.app.mounts),
+        t.SERVING_SECONDS: str(source.app.serving_seconds),
         t.RECIPE: recipe.digest,
         t.INPUTS: recipe.to_tag(),
         t.STATE: ImageState.CANDIDATE,

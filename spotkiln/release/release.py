@@ -61,10 +61,13 @@ class ReleaseSpec(Noun):
     keep_rejected: bool = False
     keep_versions: Versions = 5
 
-    def gate_for(self, source: Source | None) -> GatePolicy:
-        """With what the released commit's own limits say where it leaves something open; of a
-        rollback, which has no commit checked out, the deployment's."""
-        start = source.app.serving_seconds if source else self.app.start_seconds
+    def gate_for(self, source: Source | None, image: Image | None = None) -> GatePolicy:
+        """With what the released commit's own limits say where it leaves something open. A rollback
+        has no commit checked out: there the image tells, else the deployment."""
+        if source:
+            start: int | None = source.app.serving_seconds
+        else:
+            start = (image.serving_seconds if image else None) or self.app.start_seconds
         return self.gate if start is None else self.gate.for_start(start)
 
 

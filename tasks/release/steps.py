@@ -4,7 +4,7 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.configuration import in_words, require_names
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
-from spotkiln.bake.mounts import require_mounts
+from spotkiln.bake.mounts import require_mounts, require_mounts_of
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.variables import recipe_of
 from spotkiln.errors import CutOff, MigrationFailed, SpotkilnError
@@ -77,8 +77,9 @@ def take_version(run: ReleaseRun, way: WayBack) -> Image:
 
 
 def require_settings(image: Image, infra: Infra) -> None:
-    """What an image's servers need must be there, also for one of earlier."""
+    """What an image's servers do not start without must be there, also for one of earlier."""
     require_names(image.config, infra.configuration)
+    require_mounts_of(image, infra.mounts)
 
 
 def see_what_serves(run: ReleaseRun, infra: Infra) -> list[Fleet]:

@@ -63,8 +63,9 @@ def serve(
         new = request_fleet(order)
         run.note(FleetRequested(fleet=new))
     with run.timed("gate"):
+        policy = spec.gate_for(run.book.source, image)
         try:
-            new, servers = prove(new, order, spec.gate_for(run.book.source), turn.check)
+            new, servers = prove(new, order, policy, turn.check)
         except ImageRejected as error:
             with not_urgent("mark the image", "it tells nothing of the verdict"):
                 # Without the application's own lines: they may hold a secret, and this is a tag.

@@ -62,6 +62,17 @@ def test_its_machine_is_as_the_servers_are_and_goes(slow: World) -> None:
     assert slow.settled().problems() == []
 
 
+def test_a_folder_of_its_image_that_the_deployment_has_no_file_system_for(serving: World) -> None:
+    """Its machine would mount nothing, and run nothing: that is known before one is launched."""
+    image = serving.settled().image
+    tag = {"Key": "spotkiln:mounts", "Value": "uploads"}
+    serving.account.ec2.create_tags(Resources=[image], Tags=[tag])
+    ended = start(serving).result()["error"]
+    assert ended.startswith("InputError: ")
+    assert "add `infra.mounts: {uploads: NAME}`" in ended
+    assert "RunInstances" not in {one["operation"] for one in serving.box.calls()}
+
+
 def test_its_exit_status_is_handed_on(serving: World) -> None:
     serving.box.script(**{**MACHINES, **STAND_IN, "task_status": 3})
     process = start(serving)

@@ -12,7 +12,7 @@ from spotkiln.bake.configuration import require_profile
 from spotkiln.bake.errand import Errand, script_of
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import TargetGroup
-from spotkiln.bake.mounts import user_data_of
+from spotkiln.bake.mounts import require_mounts_of, user_data_of
 from spotkiln.bake.own import TASK
 from spotkiln.bake.packer import find_packer
 from spotkiln.errors import InputError
@@ -54,6 +54,7 @@ def find_errand(aws: Aws, spec: CommandSpec, owner: str, run: str, folder: Path)
     subnet = build.subnet_of(aws_infra.subnets_of(aws, group))
     groups = aws_infra.security_groups(aws, group.vpc, names.security_groups)
     mounts = find_mounts(aws, names.mounts, [subnet], groups)
+    require_mounts_of(image, mounts)
     return Errand(
         owner=owner,
         app=spec.app,

@@ -283,6 +283,7 @@ def test_a_new_image_is_a_candidate() -> None:
         "spotkiln:migrations": "1 8fd1e7951ded db/migrate/1_a",
         "spotkiln:recipe": recipe.digest,
         "spotkiln:inputs": recipe.to_tag(),
+        "spotkiln:serving-seconds": "90",
         "spotkiln:state": "candidate",
     }
     assert bake.image_tags(TAGS, recipe, source, "ubuntu")["spotkiln:login"] == "ubuntu"
@@ -295,3 +296,23 @@ def test_an_image_tells_which_settings_it_needs(names: list[str], told: str) -> 
     tags = bake.image_tags(TAGS, bake.recipe_of(source, nouns.infra()), source)
     assert tags.get("spotkiln:config", "") == told
     assert nouns.image(config=told).config == tuple(told.split())
+
+
+def test_an_image_tells_how_long_its_start_takes_and_which_folders_it_keeps_elsewhere() -> None:
+    """A rollback has no commit at hand that could tell it."""
+    processes = {"clock": Process(start="a"), "worker": Process(start="b", start_seconds=200)}
+    app = nouns.settled(start_seconds=100, processes=processes, mounts=("files", "public/a+b"))
+    source = nouns.source(app=app)
+    tags = bake.image_tags(TAGS, bake.recipe_of(source, nouns.infra()), source)
+    assert tags["spotkiln:serving-seconds"] == "300"
+    assert tags["spotkiln:mounts"] == "files public/a+b"
+    image = nouns.image().with_tags(**tags)
+    assert (image.serving_seconds, image.mounts) == (300, ("files", "public/a+b"))
+
+
+def test_an_image_that_does_not_tell_them() -> None:
+    """One of an earlier Spotkiln, or with more folders than a tag has room for."""
+    source = nouns.source(app=nouns.settled(mounts=("a" * 200, "b" * 80)))
+    tags = bake.image_tags(TAGS, bake.recipe_of(source, nouns.infra()), source)
+    assert "spotkiln:mounts" not in tags
+    assert (nouns.image().serving_seconds, nouns.image().mounts) == (None, ())

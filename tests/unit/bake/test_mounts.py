@@ -7,7 +7,14 @@ import pytest
 from pydantic import ValidationError
 
 from spotkiln.bake.infra import InfraNames
-from spotkiln.bake.mounts import FileSystem, Mount, apart, require_mounts, source_of
+from spotkiln.bake.mounts import (
+    FileSystem,
+    Mount,
+    apart,
+    require_mounts,
+    require_mounts_of,
+    source_of,
+)
 from spotkiln.bake.units import units
 from spotkiln.errors import InputError
 from spotkiln.serve.order import settings_digest
@@ -64,6 +71,21 @@ def test_each_kept_folder_needs_a_file_system_and_no_other_has_one() -> None:
         require_mounts(app, [UPLOADS, more])
     with pytest.raises(InputError, match="the application keeps nothing"):
         require_mounts(nouns.settled(), [UPLOADS])
+
+
+def test_what_a_rollback_or_a_command_launches_has_its_file_systems_too() -> None:
+    image = nouns.image(mounts="uploads")
+    require_mounts_of(image, [UPLOADS])
+    with pytest.raises(InputError, match=r"uploads must not be lost .* `infra.mounts: {uploads: N"):
+        require_mounts_of(image, [])
+
+
+@pytest.mark.parametrize("told", [{}, {"mounts": "uploads"}])
+def test_an_older_image_may_keep_less_than_the_deployment_says_by_now(told: dict[str, str]) -> None:
+    """Its servers mount what they know; what an image of earlier does not tell is not known."""
+    more = UPLOADS.model_copy(update={"folder": "media"})
+    require_mounts_of(nouns.image(**told), [UPLOADS, more])
+    require_mounts_of(nouns.image(), [])
 
 
 def test_a_server_is_told_where_from() -> None:

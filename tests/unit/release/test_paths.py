@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
+from spotkiln import tags as t
 from spotkiln.bake.reuse import Reuse
-from spotkiln.errors import (
-    GaveWay,
-)
+from spotkiln.errors import GaveWay, InputError
 from spotkiln.release.approval import Answer, Decision
 from spotkiln.release.release import Approval
 from spotkiln.release.trigger import Trigger
 from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.gate import GatePolicy
 from spotkiln.tasks.release import run
+from spotkiln.tasks.serve import serve
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT
 from tests.unit.release.books import GREEN, NEW, OLD, way_back
@@ -95,6 +96,32 @@ def test_a_rollback_bakes_nothing_and_knows_what_is_previous_only_in_its_turn(wo
     ]  # fmt: skip
     assert (told.outcome, told.image, told.ref) == ("released", way_back().image, COMMIT[:12])
     assert told.back_to == "2024-05-01 03:00:00 UTC"
+
+
+def test_a_rollbacks_gate_waits_as_long_as_the_start_of_its_image_may_take(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The image tells: no commit is checked out that could."""
+    gates: list[GatePolicy] = []
+
+    def prove(_new: object, _order: object, policy: GatePolicy, _check: object) -> Any:
+        gates.append(policy)
+        return world.step("gate")
+
+    monkeypatch.setattr(serve, "prove", prove)
+    slow = way_back(nouns.image("ami-0").with_tags(**{t.SERVING_SECONDS: "290"}))
+    world.answers["find way back"] = slow
+    assert world.rollback().outcome == "released"
+    assert [one.boot_seconds for one in gates] == [320]
+
+
+def test_a_rollback_to_an_image_whose_folders_have_no_file_system_launches_nothing(
+    world: World,
+) -> None:
+    world.answers["find way back"] = way_back(nouns.image("ami-0", mounts="uploads"))
+    with pytest.raises(InputError, match="names no file system for it"):
+        world.rollback()
+    assert "choose size" not in world.taken
 
 
 # -- it ends early, and well --
