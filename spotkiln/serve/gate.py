@@ -31,7 +31,7 @@ class GatePolicy(Noun):
         le=4 * 3600,
         title="Expected boot (s)",
         description="From launch until the application answers, generously. Empty: 30 + the "
-        "start limits of the application and its processes. A migration at each boot counts as well.",
+        "start limits of the application and its processes. A migration at each boot counts too.",
         json_schema_extra=number_or_empty,
     )
     fulfilment_seconds: int = Field(

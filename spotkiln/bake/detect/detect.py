@@ -8,10 +8,11 @@ from pydantic import ValidationError
 from spotkiln.bake.description import Description
 from spotkiln.bake.detect.beside import by_procfile
 from spotkiln.bake.detect.detected import Detected, Finding, Notes
-from spotkiln.bake.detect.go import detect_go
-from spotkiln.bake.detect.node import detect_node
-from spotkiln.bake.detect.python import detect_python, in_environment
-from spotkiln.bake.detect.ruby import detect_ruby
+from spotkiln.bake.detect.go import detect_go, go_programs
+from spotkiln.bake.detect.node import detect_node, node_programs
+from spotkiln.bake.detect.programs import Programs, as_they_are, told_in_full
+from spotkiln.bake.detect.python import detect_python, python_programs
+from spotkiln.bake.detect.ruby import detect_ruby, ruby_programs
 from spotkiln.bake.detect.writable import written_folders
 from spotkiln.bake.interpreter import Interpreter, Need
 from spotkiln.bake.shell import why_not_one_command
@@ -45,12 +46,25 @@ def _procfile(tree: Tree) -> dict[str, str]:
     return {found[1]: found[2] for found in lines}
 
 
-def _by_procfile(tree: Tree, *, python: bool) -> tuple[list[Finding], dict[str, str]]:
+def _programs(kind: str, tree: Tree) -> Programs:
+    """What a Procfile has on its PATH, and a unit has not."""
+    match kind:
+        case "Rails" | "Rack":
+            return ruby_programs(tree)
+        case "Django" | "Python":
+            return python_programs
+        case "Go":
+            return go_programs(tree)
+        case "Node":
+            return node_programs(tree)
+    return as_they_are
+
+
+def _by_procfile(tree: Tree, programs: Programs) -> tuple[list[Finding], dict[str, str]]:
     """What it says of the start, the migration and other processes; and why what it says of the
     start cannot be taken."""
-    said, findings, missing = _procfile(tree), [], {}
-    if python:
-        said = {key: in_environment(command) for key, command in said.items()}
+    said = {key: told_in_full(line, programs) for key, line in _procfile(tree).items()}
+    findings, missing = [], {}
     if web := said.get("web"):
         if why := why_not_one_command(web):
             missing["start"] = f"Procfile's web is no single command: {why}"
@@ -79,7 +93,7 @@ def detect(tree: Tree) -> Detected:
     """What the files tell. A Procfile's word counts before what the kind of application would
     suggest, for a person wrote it."""
     found = next((one for kind in KINDS if (one := kind(tree))), Detected())
-    findings, missing = _by_procfile(tree, python=found.kind in {"Django", "Python"})
+    findings, missing = _by_procfile(tree, _programs(found.kind, tree))
     said = {one.key for one in findings}
     if not found.kind and (findings or missing):
         found = _only_procfile()

@@ -3,6 +3,7 @@
 import re
 
 from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.detect.programs import Programs
 from spotkiln.bake.detect.wanted import say_services
 from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.tree import Tree
@@ -12,21 +13,37 @@ SERVING = ("server", "web", "api", "app", "http", "httpd")
 REPORTER = "gotest.tools/gotestsum"
 
 
+def go_programs(tree: Tree) -> Programs:
+    """Its program, which `go install` calls after the module or its folder, as it is built here."""
+    package, _, _ = _program(tree)
+    module = re.search(r"^module\s+(\S+)", tree.text("go.mod"), re.MULTILINE)
+    path = re.sub(r"/v\d+$", "", module[1]) if module else ""
+    own = (path if package == "." else package).rpartition("/")[2]
+
+    def program(name: str) -> str:
+        return "bin/app" if own and name in {own, f"bin/{own}", f"./bin/{own}"} else name
+
+    return program
+
+
+def _program(tree: Tree) -> tuple[str, str, list[str]]:
+    """The package that serves, with the reason; empty if several may, which are named."""
+    programs = tree.fitting(r"cmd/[^/]+/main\.go")
+    names = [one.split("/")[1] for one in programs]
+    if tree.has("main.go"):
+        return ".", "main.go is there", []
+    if len(programs) == 1:
+        return f"./cmd/{names[0]}", f"{programs[0]} is there", []
+    listed = f" ({', '.join(names)})" if names else ""
+    return "", f"go.mod, and {len(programs) or 'no'} programs below cmd/{listed}", names
+
+
 def detect_go(tree: Tree) -> Detected | None:
     text = tree.text("go.mod")
     if not tree.has("go.mod"):
         return None
     notes = Notes("Go")
-    programs = tree.fitting(r"cmd/[^/]+/main\.go")
-    if tree.has("main.go"):
-        package, why = ".", "main.go is there"
-    elif len(programs) == 1:
-        package, why = f"./{programs[0].removesuffix('/main.go')}", f"{programs[0]} is there"
-    else:
-        package = ""
-        names = [one.split("/")[1] for one in programs]
-        listed = f" ({', '.join(names)})" if names else ""
-        why = f"go.mod, and {len(programs) or 'no'} programs below cmd/{listed}"
+    package, why, names = _program(tree)
     if package:
         notes.say("build", f"go build -o bin/app {package}", why)
         notes.say("start", "bin/app", why)

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.detect.programs import Programs
 from spotkiln.bake.detect.wanted import say_services
 from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.shell import why_not_one_command
@@ -101,6 +102,17 @@ class _Package:
     def text(self, key: str) -> str:
         found = self._found.get(key)
         return found if isinstance(found, str) else ""
+
+
+def node_programs(tree: Tree) -> Programs:
+    """A package's program by its place; any other as it is."""
+    every = _Package(tree.text("package.json")).all
+
+    def program(name: str) -> str:
+        of_a_package = name not in ON_THE_PATH and PACKAGE_OF.get(name, name) in every
+        return f"node_modules/.bin/{name}" if of_a_package else name
+
+    return program
 
 
 def _start(package: _Package, tree: Tree, run: str) -> tuple[str, str] | None:

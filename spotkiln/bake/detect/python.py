@@ -14,12 +14,10 @@ from spotkiln.bake.tree import Tree
 
 PYTHON = ".venv/bin/python"
 SETTINGS = "DJANGO_SETTINGS_MODULE"
-# Where others have it on the PATH: at the beginning of a command, with variables before it.
-_PROGRAM = re.compile(
-    r"(^|&&\s*|\|\|?\s*|;\s*)((?:[A-Za-z_]\w*=\S*\s+)*)"
-    r"(python3?|gunicorn|uvicorn|hypercorn|daphne|waitress-serve|uwsgi|flask|alembic|django-admin|celery|rq"
-    r"|dramatiq|arq)"
-    r"(?=\s|$)"
+# Programs of the virtual environment.
+_INSIDE = re.compile(
+    r"python3?|gunicorn|uvicorn|hypercorn|daphne|waitress-serve|uwsgi|flask|alembic|django-admin"
+    r"|celery|rq|dramatiq|arq"
 )
 # By os.environ, os.getenv, django-environ, python-decouple and their like.
 SECRET_KEY = re.compile(
@@ -33,9 +31,9 @@ SERVERS = ("gunicorn", "uvicorn", "hypercorn", "daphne", "waitress")
 TESTERS = ("pytest-django", "pytest")
 
 
-def in_environment(command: str) -> str:
-    """A command of somebody who has the virtual environment's programs on the PATH."""
-    return _PROGRAM.sub(lambda found: f"{found[1]}{found[2]}.venv/bin/{found[3]}", command)
+def python_programs(program: str) -> str:
+    """A program of the virtual environment by its place; any other as it is."""
+    return f".venv/bin/{program}" if _INSIDE.fullmatch(program) else program
 
 
 def _install(tree: Tree, project: Project, notes: Notes) -> str:

@@ -4,12 +4,15 @@ import re
 
 from spotkiln.bake.detect.database import rails_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
+from spotkiln.bake.detect.programs import Programs
 from spotkiln.bake.detect.routes import has_root, health_route
 from spotkiln.bake.detect.wanted import rails_wants, say_services
 from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.processes import Process
 from spotkiln.bake.tree import Tree
 
+# Programs of gems, and of Ruby itself, that no gem is called after.
+_OF_GEMS = {"rails", "rackup", "rake", "rspec", "ruby", "sidekiqswarm", "delayed_job"}
 # What compiles assets by Node.
 BY_NODE = ("webpacker", "shakapacker", "jsbundling-rails", "cssbundling-rails")
 
@@ -57,6 +60,13 @@ class _Gems:
             return words[0].removeprefix("ruby-") if words else ""
         found = re.search(rf"^\s*ruby[\s(]+{text}((?:\s*,\s*{text})*)", self._text, re.MULTILINE)
         return ", ".join(re.findall(text, found[0])) if found else ""
+
+
+def ruby_programs(tree: Tree) -> Programs:
+    """A gem's program is found by bundler: the gems may lie in the application's own folder."""
+    gems = _Gems(tree)
+    of_gems = _OF_GEMS | gems.wanted | gems.locked.keys() - {"bundler"}
+    return lambda program: f"bundle exec {program}" if program in of_gems else program
 
 
 def _install(gems: _Gems) -> tuple[str, str]:

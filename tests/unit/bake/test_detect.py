@@ -1,5 +1,6 @@
 """What is detected of applications as people have them."""
 
+import json
 from typing import Any
 
 import pytest
@@ -513,6 +514,68 @@ def test_a_procfile_that_has_the_virtual_environment_on_its_path(command: str, t
     assert values(told(**{**EXPRESS, "Procfile": f"release: {command}\n"}))["migrate"] == command
 
 
+@pytest.mark.parametrize(
+    ("command", "taken"),
+    [
+        ("puma -C config/puma.rb", "bundle exec puma -C config/puma.rb"),
+        ("RAILS_MAX_THREADS=5 puma", "RAILS_MAX_THREADS=5 bundle exec puma"),
+        ("rails db:migrate && rake seed", "bundle exec rails db:migrate && bundle exec rake seed"),
+        ("yes | ruby x.rb", "yes | bundle exec ruby x.rb"),
+        ("bundle exec puma", "bundle exec puma"),
+        ("bin/rails db:migrate", "bin/rails db:migrate"),
+        ("./puma", "./puma"),
+        ("node puma.js", "node puma.js"),
+        ("echo rails", "echo rails"),
+    ],
+)
+def test_a_procfile_that_has_the_gems_programs_on_its_path(command: str, taken: str) -> None:
+    for one in (RAILS_8, SINATRA):
+        found = told(**{**one, "Procfile": f"release: {command}\n"})
+        assert values(found)["migrate"] == taken
+
+
+def test_a_gem_whose_program_is_called_as_it_is() -> None:
+    files = {**RAILS_8, "Gemfile": RAILS_8["Gemfile"] + 'gem "karafka"\n'}
+    found = told(**{**files, "Procfile": "release: karafka server; anycable x\n"})
+    assert values(found)["migrate"] == "bundle exec karafka server; anycable x"
+
+
+@pytest.mark.parametrize(
+    ("command", "taken"),
+    [
+        ("next start -p $PORT", "node_modules/.bin/next start -p $PORT"),
+        ("A=1 nest start", "A=1 node_modules/.bin/nest start"),
+        ("npm run build && typeorm x", "npm run build && node_modules/.bin/typeorm x"),
+        ("node server.js", "node server.js"),
+        ("npx next start", "npx next start"),
+        ("knex migrate:latest", "knex migrate:latest"),
+    ],
+)
+def test_a_procfile_that_has_the_packages_programs_on_its_path(command: str, taken: str) -> None:
+    package = {"dependencies": {"next": "1", "@nestjs/cli": "1", "typeorm": "1", "node": "22"}}
+    files = {"package.json": json.dumps(package), "server.js": ""}
+    found = told(**{**files, "Procfile": f"release: {command}\n"})
+    assert values(found)["migrate"] == taken
+
+
+@pytest.mark.parametrize(
+    ("files", "command", "taken"),
+    [
+        ({"main.go": ""}, "shop -v", "bin/app -v"),
+        ({"main.go": ""}, "bin/shop", "bin/app"),
+        ({"cmd/till/main.go": ""}, "./bin/till", "bin/app"),
+        ({"main.go": ""}, "migrate up", "migrate up"),
+        ({"cmd/a/main.go": "", "cmd/b/main.go": ""}, "bin/a", "bin/a"),
+    ],
+)
+def test_a_procfile_that_names_gos_program_as_go_does(
+    files: dict[str, str], command: str, taken: str
+) -> None:
+    of_go = {"go.mod": "module example.com/our/shop/v2\n\ngo 1.24\n", **files}
+    found = told(**{**of_go, "Procfile": f"web: {command}\n"})
+    assert values(found)["start"] == taken
+
+
 def test_fastapi() -> None:
     found = told(**FASTAPI)
     assert found.kind == "Python"
@@ -641,7 +704,7 @@ def test_a_procfile_counts_before_what_the_kind_suggests() -> None:
         found.findings[1],
     )
     assert values(found)["start"] == "bundle exec puma -t 5:5"
-    assert values(found)["migrate"] == "rails db:prepare"
+    assert values(found)["migrate"] == "bundle exec rails db:prepare"
     two = told(**{**RAILS_8, "Procfile": "web: rails db:migrate && puma\n"})
     assert values(two)["start"] == "bundle exec puma -C config/puma.rb"
 

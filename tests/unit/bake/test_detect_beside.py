@@ -53,7 +53,7 @@ def test_a_procfiles_other_lines_are_processes() -> None:
 def test_lines_that_can_be_no_process_are_told() -> None:
     procfile = "web: puma\nworker: ruby a.rb && ruby b.rb\nconsole: irb\nmail: ruby mail.rb\n"
     found = processes(told(**{**RAILS_8, "Procfile": procfile}))
-    assert found.value == {"mail": Process(start="ruby mail.rb")}
+    assert found.value == {"mail": Process(start="bundle exec ruby mail.rb")}
     assert "worker is left out: it is no single command, `&&` is followed by" in found.why
     assert "console is left out: a unit of every machine is called so" in found.why
 
