@@ -22,19 +22,20 @@ WHO = {
 SECONDS = 120
 
 
-def _git(*arguments: str, repository: Path, work_tree: Path | None = None) -> str:
+def _git(*arguments: str, repository: Path, work_tree: Path | None = None, given: str = "") -> str:
     ours = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     where = [f"--git-dir={repository}"]
     where += [f"--work-tree={work_tree}"] if work_tree else []
     done = subprocess.run(
         ["git", *where, "-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null", *arguments],
         cwd=work_tree or repository,
-        env={**ours, **WHO},
+        env={**ours, **WHO, "GIT_LITERAL_PATHSPECS": "1"},
         capture_output=True,
         text=True,
+        errors="surrogateescape",
         timeout=SECONDS,
         check=False,
-        stdin=subprocess.DEVNULL,
+        input=given,
     )
     if done.returncode:
         raise InputError(
@@ -69,6 +70,19 @@ def commit_of(top: Path) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def _tracked(top: Path) -> list[str]:
+    """The files and links that the repository has, and that still lie there."""
+    done = subprocess.run(
+        ["git", "-C", str(top), "ls-files", "--cached", "-z"],
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    names = (os.fsdecode(one) for one in done.stdout.split(b"\0") if one)
+    there = ((name, top / name) for name in names if not name.startswith(OWN))
+    return [name for name, path in there if path.is_symlink() or path.is_file()]
+
+
 def take(top: Path, repository: Path) -> None:
     """Commit what lies in `top`, without what git ignores, to a new repository."""
     shutil.rmtree(repository, ignore_errors=True)
@@ -81,6 +95,9 @@ def take(top: Path, repository: Path) -> None:
     exclude.parent.mkdir(exist_ok=True)
     exclude.write_text(_ignored(top))
     _git("add", "--all", ".", repository=repository, work_tree=top)
+    # What is tracked although git ignores it.
+    _git("add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul",
+         repository=repository, work_tree=top, given="\0".join(_tracked(top)))  # fmt: skip
     _git("commit", "--quiet", "--message", f"As it lies in {top}", repository=repository,
          work_tree=top)  # fmt: skip
     _git("config", "core.bare", "true", repository=repository)

@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from spotkiln.bake.gitcommand import GitFailed, run_git
+from spotkiln.bake.manifest import FILE
+from spotkiln.bake.tree import worth_reading
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
@@ -15,12 +18,14 @@ DEEPEST = 8
 
 class Place(Noun):
     """`folder` is where the application is in its repository, empty at its top; `names` are its
-    regular files, from there. `locked` are those that may not be executed."""
+    regular files, from there, without what git ignores. `locked` are those that may not be
+    executed. `ignored` are files that would tell something, and that no release has."""
 
     top: Path
     folder: str
     names: frozenset[str]
     locked: frozenset[str]
+    ignored: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -47,6 +52,18 @@ def _files(path: Path) -> Iterator[tuple[str, bool]]:
                 yield one.relative_to(path).as_posix(), os.access(one, os.X_OK)
 
 
+def _ignored(path: Path) -> tuple[str, ...]:
+    """What git ignores and does not track all the same, from `path`; of folders, that end with a
+    slash, the outermost. Nothing where git cannot tell."""
+    try:
+        said = run_git(
+            path, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"
+        )
+    except (GitFailed, OSError):
+        return ()
+    return tuple(os.fsdecode(one) for one in said.split(b"\0") if one)
+
+
 def look_at(path: Path) -> Place:
     """
     Raises:
@@ -61,9 +78,14 @@ def look_at(path: Path) -> Place:
         raise InputError(f"cannot read {path}: {error}") from error
     top = _top(whole)
     folder = "" if top == whole else whole.relative_to(top).as_posix()
+    ignored = _ignored(whole)
+    single, below = set(ignored), tuple(one for one in ignored if one.endswith("/"))
+    left_out = {one for one in found if one in single or one.startswith(below)}
+    names = {name: executable for name, executable in found.items() if name not in left_out}
     return Place(
         top=top,
         folder=folder,
-        names=frozenset(found),
-        locked=frozenset(name for name, executable in found.items() if not executable),
+        names=frozenset(names),
+        locked=frozenset(name for name, executable in names.items() if not executable),
+        ignored=tuple(sorted(one for one in left_out if worth_reading(one) or one == FILE)),
     )

@@ -17,7 +17,7 @@ from spotkiln.bake.recipe import ROOT
 from spotkiln.bake.schema import FILE as SCHEMA
 from spotkiln.cli.output import Exit, columns, show
 from spotkiln.errors import InputError
-from spotkiln.show.checked import Checked, hints, steps, summary
+from spotkiln.show.checked import Checked, hints, steps, summary, without
 from spotkiln.show.manifest import new_manifest
 
 # Without these no application is released, and none has a default.
@@ -54,6 +54,7 @@ def init(path: Path, schema: str, *, as_json: bool) -> int:
     told = [f"wrote {path / FILE}: {kind or 'no kind that is known'}"]
     if missing:
         told.append(f"not known, and needed: {', '.join(missing)}")
+    told += [f"hint: {one}" for one in without(place.ignored)]
     told.append(f"read it, then `spotkiln check {path}`, and commit it")
     answer = {
         "file": str(file),
@@ -102,7 +103,10 @@ def check(path: Path, *, as_json: bool) -> int:
         steps=steps(settled.app),
         settings=settled.settings,
         needs=_told(settled.needs),
-        hints=tuple(hints(settled.app, place.locked, detected.suggested, detected.warned)),
+        hints=(
+            *without(place.ignored),
+            *hints(settled.app, place.locked, detected.suggested, detected.warned),
+        ),
     )
     rows = ((one.key, one.shown, one.source) for one in found.settings)
     show(found, summary(found), "", columns(["SETTING", "VALUE", "FROM"], rows), as_json=as_json)

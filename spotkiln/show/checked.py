@@ -101,6 +101,15 @@ def hints(
         )
 
 
+def without(ignored: Iterable[str]) -> Iterator[str]:
+    """What lies there, and no release has."""
+    if names := ", ".join(ignored):
+        yield (
+            f"{names}: git ignores it, so no release has it: `git add --force` it if it belongs to "
+            "the application and holds no secret"
+        )
+
+
 def _commands(app: App) -> Iterator[tuple[str, str]]:
     yield "start", app.start
     yield "migrate", app.migrate

@@ -4,6 +4,7 @@ import re
 
 from spotkiln.bake.detect.database import rails_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
+from spotkiln.bake.detect.gems import Gems
 from spotkiln.bake.detect.programs import Programs
 from spotkiln.bake.detect.routes import has_root, health_route
 from spotkiln.bake.detect.wanted import rails_wants, say_services
@@ -13,63 +14,19 @@ from spotkiln.bake.tree import Tree
 
 # Programs of gems, and of Ruby itself, that no gem is called after.
 _OF_GEMS = {"rails", "rackup", "rake", "rspec", "ruby", "sidekiqswarm", "delayed_job"}
+SERVERS = ("puma", "unicorn", "falcon", "thin")
 # What compiles assets by Node.
 BY_NODE = ("webpacker", "shakapacker", "jsbundling-rails", "cssbundling-rails")
 
 
-class _Gems:
-    """What Gemfile and Gemfile.lock name."""
-
-    def __init__(self, tree: Tree) -> None:
-        self.file = tree.has("Gemfile", "gems.rb")
-        self.lock = tree.has("Gemfile.lock", "gems.locked")
-        self.wanted = {
-            found[1]
-            for found in re.finditer(
-                r"^\s*gem[\s(]+['\"]([\w.-]+)['\"]", tree.text(self.file), re.MULTILINE
-            )
-        }
-        self.locked = {
-            found[1]: found[2]
-            for found in re.finditer(
-                r"^ {4}([\w.-]+) \((\d[\w.]*)[^)]*\)$", tree.text(self.lock), re.MULTILINE
-            )
-        }
-        self._tree = tree
-        self._text = tree.text(self.file)
-
-    def has(self, name: str) -> str:
-        """Where it is named; empty if it is not."""
-        if name in self.locked:
-            return f"{self.lock} has {name} {self.locked[name]}"
-        return f"{self.file} has {name}" if name in self.wanted else ""
-
-    def version(self, name: str) -> tuple[int, ...]:
-        """As far as it is known: of the lock, or of what is asked for."""
-        text = self.locked.get(name, "")
-        if not text:
-            asked = re.search(rf"gem[\s(]+['\"]{name}['\"]\s*,\s*['\"][^\d]*([\d.]+)", self._text)
-            text = asked[1] if asked else ""
-        return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
-
-    def ruby(self) -> str:
-        """The versions that the Gemfile asks for; empty if any will do."""
-        text = r"['\"]([^'\"]+)['\"]"
-        if file := re.search(rf"^\s*ruby[\s(]+file:\s*{text}", self._text, re.MULTILINE):
-            words = self._tree.text(file[1]).split()
-            return words[0].removeprefix("ruby-") if words else ""
-        found = re.search(rf"^\s*ruby[\s(]+{text}((?:\s*,\s*{text})*)", self._text, re.MULTILINE)
-        return ", ".join(re.findall(text, found[0])) if found else ""
-
-
 def ruby_programs(tree: Tree) -> Programs:
     """A gem's program is found by bundler: the gems may lie in the application's own folder."""
-    gems = _Gems(tree)
+    gems = Gems(tree)
     of_gems = _OF_GEMS | gems.wanted | gems.locked.keys() - {"bundler"}
     return lambda program: f"bundle exec {program}" if program in of_gems else program
 
 
-def _install(gems: _Gems) -> tuple[str, str]:
+def _install(gems: Gems) -> tuple[str, str]:
     """How gems come, with the reason: those of a lock file into the application's folder, else
     those of the base image."""
     if gems.lock:
@@ -78,13 +35,13 @@ def _install(gems: _Gems) -> tuple[str, str]:
     return "", f"{gems.file} has no lock: the gems are those of the base image"
 
 
-def _bundle(gems: _Gems) -> str:
+def _bundle(gems: Gems) -> str:
     return "bundle install --quiet" if gems.lock else "bundle install --local --quiet"
 
 
-def _puma(tree: Tree, gems: _Gems, notes: Notes) -> bool:
+def _puma(tree: Tree, gems: Gems, notes: Notes) -> bool:
     """Puma serves, if it is there; it tells systemd when it is ready, in 5 with another gem."""
-    why = gems.has("puma")
+    why = gems.serves_with("puma")
     if not why:
         return False
     if tree.has("config/puma.rb"):
@@ -93,29 +50,35 @@ def _puma(tree: Tree, gems: _Gems, notes: Notes) -> bool:
         notes.say("start", "bundle exec puma --bind tcp://0.0.0.0:$PORT", why)
     if gems.version("puma") >= (6,):
         notes.say("notify", True, f"{why}: it tells systemd")
-    elif helper := gems.has("sd_notify"):
+    elif helper := gems.serves_with("sd_notify"):
         notes.say("notify", True, f"{helper}: puma tells systemd")
     else:
         notes.say("notify", False, f"{why}: it tells systemd from 6 on, or with the gem sd_notify")
     return True
 
 
-def _server(tree: Tree, gems: _Gems, notes: Notes, otherwise: tuple[str, str]) -> None:
+def _server(tree: Tree, gems: Gems, notes: Notes, otherwise: tuple[str, str]) -> None:
     if _puma(tree, gems, notes):
         return
-    if why := gems.has("unicorn"):
+    if why := gems.serves_with("unicorn"):
         settings = " -c config/unicorn.rb" if tree.has("config/unicorn.rb") else ""
         notes.say("start", f"bundle exec unicorn -p $PORT{settings}", why)
-    elif why := gems.has("falcon"):
+    elif why := gems.serves_with("falcon"):
         notes.say("start", "bundle exec falcon serve --bind http://0.0.0.0:$PORT", why)
-    elif why := gems.has("thin"):
+    elif why := gems.serves_with("thin"):
         notes.say("start", "bundle exec thin start -p $PORT", why)
+    elif aside := next(filter(gems.aside, SERVERS), ""):
+        notes.miss(
+            "start",
+            f"{gems.file} has {aside} for development and tests alone, which the image goes "
+            "without: move it out of that group, or say start",
+        )
     else:
         notes.say("start", *otherwise)
     notes.say("notify", False, "only puma is known to tell systemd when it is ready")
 
 
-def _tests(gems: _Gems, notes: Notes, minitest: str) -> None:
+def _tests(gems: Gems, notes: Notes, minitest: str) -> None:
     """`minitest` runs these; each needs a gem that writes JUnit's XML."""
     rspec = gems.has("rspec-rails") or gems.has("rspec") or gems.has("rspec-core")
     if rspec and gems.has("rspec_junit_formatter"):
@@ -132,7 +95,7 @@ def _tests(gems: _Gems, notes: Notes, minitest: str) -> None:
         notes.miss("test", "no gem that writes a JUnit report: add minitest-junit")
 
 
-def _rails(tree: Tree, gems: _Gems, why: str) -> Detected:
+def _rails(tree: Tree, gems: Gems, why: str) -> Detected:
     notes = Notes("Rails")
     path, installed = _install(gems)
     build = [
@@ -187,14 +150,14 @@ def _migration(tree: Tree, why: str) -> tuple[str, str]:
     return "bundle exec rails db:migrate", why
 
 
-def _stand_in(gems: _Gems) -> dict[str, str]:
+def _stand_in(gems: Gems) -> dict[str, str]:
     """For the secret that Rails asks for in production, whatever it is to do."""
     if gems.version("rails") >= (7, 1):
         return {"SECRET_KEY_BASE_DUMMY": "1"}
     return {"SECRET_KEY_BASE": UNUSED}
 
 
-def _rails_health(tree: Tree, gems: _Gems, why: str) -> tuple[str, str]:
+def _rails_health(tree: Tree, gems: Gems, why: str) -> tuple[str, str]:
     routes = tree.text("config/routes.rb")
     if found := health_route(routes):
         return found, f"config/routes.rb has {found.removeprefix('/')}"
@@ -212,7 +175,7 @@ def _rails_environment(tree: Tree) -> dict[str, str]:
     return {"RAILS_ENV": "production", **{name: "1" for name in asked if name in production}}
 
 
-def _rack(tree: Tree, gems: _Gems) -> Detected:
+def _rack(tree: Tree, gems: Gems) -> Detected:
     notes = Notes("Rack")
     framework = next(
         filter(None, map(gems.has, ("sinatra", "roda", "hanami", "grape", "rack"))), ""
@@ -237,17 +200,17 @@ def _rack(tree: Tree, gems: _Gems) -> Detected:
     return _with_ruby(gems, notes)
 
 
-def _jobs(tree: Tree, gems: _Gems, notes: Notes) -> None:
+def _jobs(tree: Tree, gems: Gems, notes: Notes) -> None:
     """What runs jobs. The machine that tests runs it as well, so what it needs must be there."""
-    if why := gems.has("sidekiq"):
+    if why := gems.serves_with("sidekiq"):
         told = gems.version("sidekiq") >= (6, 0, 6)
         worker = Process(start="bundle exec sidekiq", **({"notify": True} if told else {}))
         needs = "; the tests need its Redis: `test_services: [redis]`"
-    elif why := gems.has("good_job"):
+    elif why := gems.serves_with("good_job"):
         worker, needs = Process(start="bundle exec good_job start"), ""
-    elif why := gems.has("delayed_job"):
+    elif why := gems.serves_with("delayed_job"):
         worker, needs = Process(start="bundle exec rake jobs:work"), ""
-    elif (why := gems.has("solid_queue")) and tree.has("bin/jobs") and _on_solid_queue(tree):
+    elif (why := gems.serves_with("solid_queue")) and _on_solid_queue(tree):
         worker = Process(start="bin/jobs")
         needs = "; the tests' database needs its tables"
     else:
@@ -257,6 +220,8 @@ def _jobs(tree: Tree, gems: _Gems, notes: Notes) -> None:
 
 def _on_solid_queue(tree: Tree) -> bool:
     """Whether production's jobs go there, and puma does not run them."""
+    if not tree.has("bin/jobs"):
+        return False
     production = tree.text("config/environments/production.rb")
     in_puma = re.search(r"^\s*plugin :solid_queue\s*$", tree.text("config/puma.rb"), re.MULTILINE)
     used = re.search(
@@ -265,14 +230,14 @@ def _on_solid_queue(tree: Tree) -> bool:
     return bool(used) and not in_puma
 
 
-def _with_ruby(gems: _Gems, notes: Notes) -> Detected:
+def _with_ruby(gems: Gems, notes: Notes) -> Detected:
     if wanted := gems.ruby():
         notes.need_version(Interpreter.RUBY, wanted, gems.file, demanded=True)
     return notes.told()
 
 
 def detect_ruby(tree: Tree) -> Detected | None:
-    gems = _Gems(tree)
+    gems = Gems(tree)
     if not gems.file:
         return None
     if why := gems.has("rails") or gems.has("railties"):

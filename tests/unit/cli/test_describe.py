@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,16 @@ def test_check_hints(text: str, hint: str, tmp_path: Path, capsys: Output) -> No
     folder = make(monorepo(tmp_path, text), {"bin/serve": "#!/bin/sh"})
     assert exit_code(app, ["check", str(folder)]) == 0
     assert f"hint: {hint}" in capsys.readouterr().out
+
+
+def test_what_git_ignores_counts_for_nothing_and_is_told(tmp_path: Path, capsys: Output) -> None:
+    """Else `check` would tell of an image that no release makes."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    make(tmp_path, {**GO, "go.sum": "", "Gemfile": "", ".gitignore": "Gemfile\n"})
+    for command in ("check", "init"):
+        assert exit_code(app, [command, str(tmp_path)]) == 0
+        out = capsys.readouterr().out
+        assert "Gemfile: git ignores it, so no release has it" in out
 
 
 def test_check_without_a_file(tmp_path: Path, capsys: Output) -> None:

@@ -52,9 +52,24 @@ def test_what_lies_there_committed_or_not_but_nothing_that_git_ignores(
     assert git(repository, "show", f"{BRANCH}:kept") == "two\n"
 
 
+def test_what_is_tracked_although_git_ignores_it(application: Path, tmp_path: Path) -> None:
+    """A release has it: config/database.yml of a Rails application, the .keep of log/ and tmp/."""
+    (application / ".gitignore").write_text("config/*\n*.keep\n")
+    for name in ("config/database.yml", "config/other", "log/.keep", "gone.keep"):
+        (application / name).parent.mkdir(exist_ok=True)
+        (application / name).write_text("x")
+    git(application, "add", "--force", "config/database.yml", "log/.keep", "gone.keep")
+    (application / "gone.keep").unlink()
+    take(application, tmp_path / "repository")
+    assert set(files(tmp_path / "repository")) == {
+        ".gitignore", "config/database.yml", "kept", "log/.keep", "run.sh",
+    }  # fmt: skip
+
+
 def test_its_settings_are_never_taken(application: Path, tmp_path: Path) -> None:
     (application / ".spotkiln").mkdir()
     (application / ".spotkiln" / "rehearsal.env").write_text("SECRET=s3cret\n")
+    git(application, "add", "--force", ".spotkiln/rehearsal.env")
     take(application, tmp_path / "repository")
     assert not [name for name in files(tmp_path / "repository") if name.startswith(".spotkiln")]
 
@@ -84,3 +99,12 @@ def test_the_commit_tells_whether_it_is_all(application: Path, tmp_path: Path) -
     (application / "kept").write_text("two\n")
     assert commit_of(application).endswith("-dirty")
     assert commit_of(tmp_path) == ""
+
+
+def test_a_folder_in_which_nothing_is_committed_yet(tmp_path: Path) -> None:
+    top = tmp_path / "application"
+    top.mkdir()
+    git(top, "init", "--quiet")
+    (top / "new").write_text("x")
+    take(top, tmp_path / "repository")
+    assert set(files(tmp_path / "repository")) == {"new"}
