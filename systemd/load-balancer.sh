@@ -9,7 +9,7 @@ metadata=${metadata%/}/latest
 # -- metadata --
 
 ask() {
-  curl --silent --fail --connect-timeout 1 --max-time 3 "$@"
+  curl --silent --fail --noproxy '*' --connect-timeout 1 --max-time 3 "$@"
 }
 
 token='' token_until=0

@@ -33,7 +33,7 @@ refuse() {
 
 # By IMDSv2 only.
 ask() {
-  curl --silent --show-error --connect-timeout 1 --max-time 3 "$@"
+  curl --silent --show-error --noproxy '*' --connect-timeout 1 --max-time 3 "$@"
 }
 
 # Lays down the user data. A service that is slow, or has too much to do, is no machine without any.

@@ -8,7 +8,7 @@ readonly metadata=http://169.254.169.254/latest
 
 # Its route may come up a moment after the network does.
 ask() {
-  curl --silent --show-error --fail --connect-timeout 1 --max-time 3 \
+  curl --silent --show-error --fail --noproxy '*' --connect-timeout 1 --max-time 3 \
     --retry 10 --retry-delay 1 --retry-max-time 25 --retry-all-errors "$@"
 }
 

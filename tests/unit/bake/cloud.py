@@ -83,7 +83,11 @@ class Cloud:
             env={
                 "PATH": f"{self._folder}:{os.environ['PATH']}",
                 "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.address,
-                "AWS_ENDPOINT_URL": self.address,
+                # A proxy that a base image may name is for the API. Metadata never go through it:
+                # this one leads nowhere, and the API is at a name that needs none.
+                "AWS_ENDPOINT_URL": self.address.replace("127.0.0.1", "localhost"),
+                "http_proxy": "http://127.0.0.1:9",
+                "no_proxy": "localhost",
                 "RUNTIME_DIRECTORY": str(self._folder),
                 **environment,
             },
