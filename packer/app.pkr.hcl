@@ -1,6 +1,7 @@
 # From the base image to an application's: one commit's archive, its dependencies without the
 # test ones, compiled assets, units installed and enabled. Nothing is tested here: the finished
-# image is (test.pkr.hcl).
+# image is (test.pkr.hcl). Or to a layer, which has its dependencies alone, and from a layer to an
+# application's image.
 
 variable "region" {
   type        = string
@@ -68,7 +69,13 @@ variable "iam_instance_profile" {
 
 variable "source_ami" {
   type        = string
-  description = "Id of the base image."
+  description = "Id of the base image, or of a layer upon it."
+}
+
+variable "stage" {
+  type        = string
+  default     = "application"
+  description = "What is made: application, or layer. A layer's archive has the files alone that its dependencies are made from."
 }
 
 variable "image_name" {
@@ -154,10 +161,16 @@ variable "build_environment" {
   description = "Environment of the build command, all of it. Never a secret."
 }
 
+variable "dependencies_command" {
+  type        = string
+  default     = ""
+  description = "Shell command that installs dependencies, run before the build command as that is, unless the source image is a layer; empty: the build command does it."
+}
+
 variable "build_command" {
   type        = string
   default     = "bundle config set --local without development:test && bundle install --local --quiet && bundle exec rails assets:precompile"
-  description = "Shell command that installs dependencies and compiles, run once while the image is made, as the application's user in its folder."
+  description = "Shell command that compiles, and installs what dependencies_command does not, run once while the image is made, as the application's user in its folder."
 }
 
 variable "writable" {
@@ -206,7 +219,7 @@ source "amazon-ebs" "app" {
   custom_endpoint_ec2 = var.endpoint
   source_ami          = var.source_ami
   ami_name            = var.image_name
-  ami_description     = "${var.app_name} at ${var.commit}, made by Spotkiln."
+  ami_description     = "${var.stage == "layer" ? "Dependencies of ${var.app_name}" : "${var.app_name} at ${var.commit}"}, made by Spotkiln."
 
   instance_type        = var.instance_type
   vpc_id               = var.vpc_id
@@ -248,6 +261,7 @@ build {
     execute_command = "sudo env {{ .Vars }} bash '{{ .Path }}'"
     # What people write freely goes in base64, because Packer reads {{ }} in these strings.
     environment_vars = [
+      "SPOTKILN_STAGE=${var.stage}",
       "SPOTKILN_APP=${var.app_name}",
       "SPOTKILN_USER=${var.app_user}",
       "SPOTKILN_FOLDER=${var.app_folder}",
@@ -260,6 +274,7 @@ build {
       "SPOTKILN_STATES=${join(" ", var.states)}",
       "SPOTKILN_ENVIRONMENT_BASE64=${base64encode(join("", local.environment))}",
       "SPOTKILN_BUILD_ENVIRONMENT_BASE64=${base64encode(join("", local.build_environment))}",
+      "SPOTKILN_DEPENDENCIES_BASE64=${base64encode(var.dependencies_command)}",
       "SPOTKILN_BUILD_BASE64=${base64encode(var.build_command)}",
     ]
     scripts = ["${path.root}/scripts/app.sh", "${path.root}/scripts/clean.sh"]

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs one commit of an application with its units into the machine that becomes the image.
+# Installs one commit of an application with its units into the machine that becomes the image. Or its
+# dependencies alone: then the image is a layer, which this script goes on from the next time.
 # Runs as root, any number of times. Reads SPOTKILN_*, see app.pkr.hcl; *_BASE64 are decoded here.
-# Exits with 10 when the build command fails, 30 when the units are not valid. The build's secrets come
-# in a file in memory, as spotkiln/bake/secrets.py writes it.
+# Exits with 10 when one of the application's commands fails, 30 when the units are not valid. The
+# build's secrets come in a file in memory, as spotkiln/bake/secrets.py writes it.
 set -euo pipefail
 
 # As systemd gives it to the units, whatever this login's is.
@@ -15,6 +16,8 @@ readonly folder=$released${SPOTKILN_FOLDER:+/$SPOTKILN_FOLDER}
 # Its state folder is its HOME as well, when it is built and when it runs: what the build leaves there
 # (a browser, an interpreter, a package manager's settings) is found.
 readonly state=/var/lib/$SPOTKILN_APP
+# In a layer: the files of the commit that its dependencies were made from, a line each.
+readonly layer=/etc/spotkiln/layer
 mapfile -t units < <(cd "$SPOTKILN_UNITS/system" && find . -maxdepth 1 -type f -printf '%P\n' | sort)
 # Of a unit that something else starts, nothing is to be linked.
 mapfile -t enabled < <(cd "$SPOTKILN_UNITS/system" && grep --files-with-matches '^\[Install\]' "${units[@]}")
@@ -77,6 +80,22 @@ unpack() {
   rm -rf "$released"
   install -d -m 0755 "$released"
   tar --extract --gzip --no-same-owner --file "$SPOTKILN_ARCHIVE" --directory "$released"
+}
+
+# The commit beside its dependencies, where they are there already. What the commit has and they have
+# made as well was another file when they were made: then nothing of the layer counts.
+unpack_over() {
+  [[ -f $layer ]] || return 1
+  if tar --extract --gzip --no-same-owner --file "$SPOTKILN_ARCHIVE" --directory "$released" \
+    --keep-old-files --anchored --no-wildcards --exclude-from "$layer"; then
+    return 0
+  fi
+  echo "app: the commit has files that its dependencies have made as well, so they are installed anew;" \
+    "name those files in \`lock\`"
+  return 1
+}
+
+own_all() {
   echo "$SPOTKILN_COMMIT" >"$folder/REVISION"
   chown -R "$user:$user" "$released"
 }
@@ -107,30 +126,45 @@ write_environment() {
   chmod 0640 "$etc/environment"
 }
 
-build() {
+# Carries out one of the application's commands, which comes in base64.
+carry_out() {
   # The build's own environment, and nothing of the application's when it runs or of this login's.
   # shellcheck disable=SC2016 # expanded by the inner shell
   (cd "$folder" && runuser -u "$user" -- env -i "HOME=$state" "PATH=$PATH" LANG=C.UTF-8 \
     bash -euo pipefail -c 'set -a; eval "$(cat <&3)"; set +a; exec 3<&-; eval "$1"' build \
-    "$(decode "$SPOTKILN_BUILD_BASE64")" \
+    "$(decode "$1")" \
     3< <(decode "$SPOTKILN_BUILD_ENVIRONMENT_BASE64" && printf '%s\n' "$secrets"))
 }
 
-# What the build command has left running would be cut off in the middle by the image, and keeps
-# this machine's login open until then. Nothing else runs as this user here, unless it is the one
-# that is logged in.
+# What the command has left running would be cut off in the middle by the image, and keeps this
+# machine's login open until then. Nothing else runs as this user here, unless it is the one that is
+# logged in.
 end_leftovers() {
   if (($(id -u "$user") >= 100)) && [[ $user != "${SUDO_USER:-}" ]]; then
     runuser -u "$user" -- bash -c 'kill -KILL -1' 2>/dev/null || true
   fi
 }
 
-# Until end_leftovers what the build has left running may hold its output open.
-build_and_end() {
+# Until end_leftovers what the command has left running may hold its output open.
+carry_out_and_end() {
   local code=0
-  build || code=$?
+  carry_out "$1" || code=$?
   end_leftovers
   return "$code"
+}
+
+# $1: what it is called, $2: the command.
+run() {
+  local failed=0
+  if [[ -z $traces ]]; then
+    carry_out_and_end "$2" || failed=$?
+  else
+    carry_out_and_end "$2" 2>&1 | masked || failed=$?
+  fi
+  if ((failed)); then
+    echo "app: the $1 command failed; its own message is above" >&2
+    exit "$DEPENDENCIES"
+  fi
 }
 
 # Passes on what the build says, without its secrets. Here, so that none leaves this machine.
@@ -194,29 +228,49 @@ verify_units() {
   fi
 }
 
+refuse_all_traces() {
+  if [[ -n $traces ]]; then
+    refuse_traces || exit "$DEPENDENCIES"
+  fi
+}
+
+# Of an archive that has their lock files alone.
+bake_layer() {
+  make_user
+  unpack
+  mkdir --parents "$folder"
+  chown -R "$user:$user" "$released"
+  make_home
+  run dependencies "$SPOTKILN_DEPENDENCIES_BASE64"
+  refuse_all_traces
+  install -d "${layer%/*}"
+  tar --list --gzip --quoting-style=literal --file "$SPOTKILN_ARCHIVE" | grep --invert-match '/$' >"$layer"
+}
+
+bake_application() {
+  require_nfs
+  forbid_test_services || exit "$DEPENDENCIES"
+  make_user
+  local installed=yes
+  if ! unpack_over; then
+    installed=''
+    unpack
+    make_home
+  fi
+  rm -f "$layer"
+  own_all
+  write_environment
+  make_writable
+  if [[ -z $installed ]]; then run dependencies "$SPOTKILN_DEPENDENCIES_BASE64"; fi
+  run build "$SPOTKILN_BUILD_BASE64"
+  refuse_all_traces
+  # The build may have cleared one away.
+  make_writable
+  fill_states
+  install_units
+}
+
 take_secrets
 require_own_name
-require_nfs
-forbid_test_services || exit "$DEPENDENCIES"
-make_user
-unpack
-make_home
-write_environment
-make_writable
-if [[ -z $traces ]]; then
-  build_and_end || failed=$?
-else
-  build_and_end 2>&1 | masked || failed=$?
-fi
-if [[ -n ${failed:-} ]]; then
-  echo "app: the build command failed; its own message is above" >&2
-  exit "$DEPENDENCIES"
-fi
-if [[ -n $traces ]]; then
-  refuse_traces || exit "$DEPENDENCIES"
-fi
-# The build may have cleared one away.
-make_writable
-fill_states
-install_units
+if [[ $SPOTKILN_STAGE == layer ]]; then bake_layer; else bake_application; fi
 rm -rf "$SPOTKILN_ARCHIVE" "$SPOTKILN_UNITS"

@@ -116,6 +116,8 @@ class App(Noun):
 
     name: str
     folder: str = ""
+    dependencies: str = ""
+    lock: tuple[str, ...] = ()
     build: str
     test_setup: str
     test: str
@@ -147,6 +149,11 @@ class App(Noun):
     depends_on: tuple[str, ...] = ()
 
     @property
+    def made_by(self) -> str:
+        """All that is run to make its image."""
+        return "\n".join(filter(None, (self.dependencies, self.build)))
+
+    @property
     def serving_seconds(self) -> int:
         """From the migration's end until it serves, at most: its other processes start first."""
         first = (one.starts_within for one in self.processes.values())
@@ -160,6 +167,8 @@ class App(Noun):
 
 # Of any application. How it is built, tested and started must be said, or detected.
 DEFAULTS = Description(
+    dependencies="",
+    lock=(),
     test_setup="",
     migrate="",
     migrate_on=MigrateOn.ONCE,

@@ -24,7 +24,7 @@ def require_interpreters(source: Source, base: BaseImage, say: Callable[[str], N
     Raises:
         InputError: an interpreter is too old, or not what the build itself demands.
     """
-    found = fit(source.needs, base.has, str(base), source.app.build)
+    found = fit(source.needs, base.has, str(base), source.app.made_by)
     for one in found.warned:
         say(f"{one}: the tests will tell whether that does")
     if found.refused:

@@ -31,7 +31,17 @@ VARIABLES = ("environment", "build_environment", "test_environment")
 
 # An application alone says these: a deployment has no field for them in its form.
 FILE_ALONE = frozenset(
-    {"config", "memory_mb", "migrate_writable", "mounts", "processes", "smoke", "timers"}
+    {
+        "config",
+        "dependencies",
+        "lock",
+        "memory_mb",
+        "migrate_writable",
+        "mounts",
+        "processes",
+        "smoke",
+        "timers",
+    }
 )
 # A key that nobody has said means that there is none of it.
 MAY_BE_NONE = frozenset({"memory_mb"})
@@ -70,6 +80,22 @@ def why_no_path(path: str) -> str:
 class Description(Noun):
     """The keys of spotkiln.yaml."""
 
+    dependencies: str | None = Field(
+        default=None,
+        title="Dependencies command",
+        description="Lines of shell that install what the application needs, such as `npm ci`. Run "
+        "before the build command, in the image, as the application's user. Empty: the build "
+        "command does it.",
+        json_schema_extra=left_open(),
+    )
+    lock: tuple[str, ...] | None = Field(
+        default=None,
+        title="Lock files",
+        description="All files and folders that the dependencies command needs, from the "
+        "application's top, or with a slash before them from the repository's. As long as these "
+        "are the same, its result is kept as a layer, and is not made again. None: no layer.",
+        json_schema_extra=left_open(),
+    )
     build: str | None = Field(
         default=None,
         title="Build command",
@@ -293,7 +319,7 @@ class Description(Noun):
         """Wherever it is written down: Prefect takes no null for what may be left out."""
         return {key: value for key, value in handler(self).items() if value is not None}
 
-    @field_validator("build", "test_setup", "test", "migrate", "start")
+    @field_validator("dependencies", "build", "test_setup", "test", "migrate", "start")
     @classmethod
     def _is_text(cls, command: str | None) -> str | None:
         """Without the line end that YAML's blocks have."""
@@ -393,6 +419,17 @@ class Description(Noun):
         for path in paths or ():
             if why := why_no_path(path):
                 raise ValueError(f"expected a path from the repository's top, got {path!r}: {why}")
+        return paths
+
+    @field_validator("lock")
+    @classmethod
+    def _are_files(cls, paths: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for path in paths or ():
+            if why := why_no_path(path.removeprefix("/")):
+                raise ValueError(
+                    f"expected a file or folder of the application, such as Gemfile.lock, or of "
+                    f"the repository, such as /pnpm-lock.yaml, got {path!r}: {why}"
+                )
         return paths
 
     @field_validator("processes", "timers")

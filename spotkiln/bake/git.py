@@ -8,6 +8,7 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.archive import pack
 from spotkiln.bake.gitcommand import GitFailed, git_says, run_git, text_of
 from spotkiln.bake.inside import look_inside, require_folders
+from spotkiln.bake.lock import locked
 from spotkiln.bake.precedence import Settled, settle
 from spotkiln.bake.source import Source, without_password
 from spotkiln.bake.worktree import SYMLINK, Entry, fill
@@ -97,6 +98,11 @@ def _check_out(app: AppSpec, folder: Path, where: str) -> Source:
     seconds = int(git_says(repository, "log", "-1", "--format=%ct", commit))
     archive = folder / "source.tar.gz"
     digest = pack(repository, entries, seconds, archive)
+    lock_archive, lock_digest = None, ""
+    if names := settled.app.lock:
+        lock_archive = folder / "lock.tar.gz"
+        files = locked(entries, app.folder, names, commit[:12])
+        lock_digest = pack(repository, files, seconds, lock_archive)
     subject = visible(git_says(repository, "log", "-1", "--format=%s", commit))
     shutil.rmtree(repository)
     return Source(
@@ -110,6 +116,9 @@ def _check_out(app: AppSpec, folder: Path, where: str) -> Source:
         settings=settled.settings,
         needs=settled.needs,
         migrations=migrations,
+        lock_archive=lock_archive,
+        lock_digest=lock_digest,
+        no_layer=settled.no_layer,
     )
 
 

@@ -32,6 +32,7 @@ EXPECTED = {
     "user": "a system user's name: lower-case letters, digits, - and _, 31 at most",
     **dict.fromkeys(VARIABLES, "variables, each `NAME: value`"),
     "depends_on": "a list of paths from the repository's top",
+    "lock": "a list of files and folders of the application",
     "notify": "true or false",
     "test_services": f"a list of {', '.join(SERVICES)}",
     "config": "a list of variables' names, such as [DATABASE_URL]",
@@ -251,7 +252,7 @@ def _mistakes(node: yaml.Node, data: dict[Any, Any]) -> list[tuple[int, str]]:
     given = _tuples(data)
     told = []
     for where in _no_values(given):
-        may_be_empty = where[0] in {"build", "test_setup", "migrate"}
+        may_be_empty = where[0] in {"dependencies", "build", "test_setup", "migrate"}
         empty = 'write "" for none' if may_be_empty else "give a value"
         text = f"{'.'.join(where)}: got nothing: {empty}, or leave the key out"
         told.append((_find(node, where), text))

@@ -20,8 +20,10 @@ SHOWN = 100
 # Nothing is told of these where nobody has said anything.
 NFS = Need(what="the package nfs-common", file="mounts")
 SELDOM = {
+    "dependencies",
     "depends_on",
     "health_port",
+    "lock",
     "memory_mb",
     "migrate_writable",
     "mounts",
@@ -54,11 +56,13 @@ class Setting(Noun):
 
 
 class Settled(Noun):
-    """The application as it is released. `needs` is what the base image must have."""
+    """The application as it is released. `needs` is what the base image must have. `no_layer` is
+    why its dependencies cannot have a layer; empty if they can."""
 
     app: App
     settings: tuple[Setting, ...]
     needs: tuple[Need, ...] = ()
+    no_layer: str = ""
 
 
 def _shown(value: object) -> str:
@@ -147,6 +151,31 @@ def _require_one_port(values: dict[str, Any]) -> None:
             )
 
 
+def _as_one(detected: Detected, asked: Description, file: Description | None) -> Detected:
+    """Without what does not fit what somebody has said. Whoever says `build` and no `dependencies`
+    installs there; and which files another `dependencies` needs, nobody can tell but who wrote
+    it."""
+
+    def said(key: str) -> bool:
+        return any(getattr(one, key) is not None for one in (asked, file) if one is not None)
+
+    left = detected.model_copy(update={"no_layer": ""})
+    if said("dependencies"):
+        return left.without("lock")
+    return left.without("dependencies", "lock") if said("build") else detected
+
+
+def _why_no_layer(app: App, detected: Detected) -> str:
+    """Why its dependencies cannot have a layer; empty if they can."""
+    if app.dependencies and app.lock:
+        return ""
+    if app.dependencies:
+        return detected.no_layer or "`lock` does not name the files that `dependencies` needs"
+    return detected.no_layer or (
+        "`build` installs them, if there are any: say `dependencies` and `lock`"
+    )
+
+
 def _with_its_end(one: Setting, app: App) -> Setting:
     """What becomes of what is written there, where it is easily thought to stay."""
     if one.key != "writable" or not {*app.writable} - {*app.mounts}:
@@ -164,6 +193,7 @@ def settle(asked: AppSpec, file: Description | None, detected: Detected) -> Sett
     """
     values: dict[str, Any] = {}
     settings: list[Setting] = []
+    detected = _as_one(detected, asked, file)
     for key in Description.model_fields:
         if key in VARIABLES:
             values[key], more = _join(key, asked, file, detected)
@@ -180,10 +210,16 @@ def settle(asked: AppSpec, file: Description | None, detected: Detected) -> Sett
             "depends_on is for an application in a folder of a repository, and this one has all of "
             "the repository: leave depends_on out, or name the `folder` in the deployment"
         )
+    if values["lock"] and not values["dependencies"]:
+        raise InputError(
+            "lock names what `dependencies` needs, and there is none: move the command that "
+            "installs from `build` into `dependencies`, or leave lock out"
+        )
     app = App(name=asked.name, folder=asked.folder, **values)
     told_of = (x for x in settings if x.key not in SELDOM or x.origin is not Origin.DEFAULT)
     return Settled(
         app=app,
         settings=tuple(_with_its_end(one, app) for one in told_of),
         needs=(*detected.needs, *([NFS] if app.mounts else [])),
+        no_layer=_why_no_layer(app, detected),
     )

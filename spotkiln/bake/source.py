@@ -32,7 +32,9 @@ class Source(Noun):
     digest, in whichever commit. Of an application in a folder these are the files of that folder
     and of what it depends on. `app` is how this commit is built, tested and started, `settings`
     where each of its values comes from, `needs` what the base image must have, `migrations` which
-    ones it has (spotkiln.bake.migrations).
+    ones it has (spotkiln.bake.migrations). `lock_archive` holds those of its files alone that
+    its dependencies are made from, and `lock_digest` stands for these, as `digest` does for all;
+    where there are none, `no_layer` says why.
     """
 
     repository: str
@@ -45,6 +47,9 @@ class Source(Noun):
     settings: tuple[Setting, ...] = ()
     needs: tuple[Need, ...] = ()
     migrations: tuple[str, ...] = ()
+    lock_archive: Path | None = None
+    lock_digest: str = ""
+    no_layer: str = ""
 
 
 def without_password(url: str) -> str:

@@ -9,12 +9,14 @@ from spotkiln.noun import Noun
 # A lock file of a large application has some 100 KiB; what is larger is not read.
 MOST_BYTES = 512 * 1024
 _WORTH_READING = re.compile(
+    r"(?!(?:.*/)?node_modules/)(?:"
     r"Gemfile|Gemfile\.lock|gems\.rb|gems\.locked|package\.json|pyproject\.toml"
-    r"|requirements\.txt|requirements/[^/]+\.txt|requirements-[^/]+\.txt|(dev|test)-requirements\.txt|\.yarnrc\.yml|uv\.lock|poetry\.lock|go\.mod|Procfile|manage\.py|config\.ru"
+    r"|([^/]+/){1,3}package\.json"
+    r"|(requirements|constraints)[^/]*\.txt|requirements/[^/]+\.txt|(dev|test)-requirements\.txt|\.yarnrc\.yml|uv\.lock|poetry\.lock|go\.mod|Procfile|manage\.py|config\.ru"
     r"|\.ruby-version|\.node-version|\.nvmrc|\.python-version|\.tool-versions"
     r"|config/(puma|routes|application)\.rb|config/environments/production\.rb|config/database\.yml"
     r"|([^/]+/){0,2}(main|app|application|server|asgi|wsgi|celery)\.py|(src/)?[^/]+/__init__\.py"
-    r"|[^/]+/settings(/\w+)?\.py"
+    r"|[^/]+/settings(/\w+)?\.py)"
 )
 
 

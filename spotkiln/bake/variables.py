@@ -31,6 +31,7 @@ def app_variables(app: App) -> dict[str, Any]:
         "app_environment": app.environment,
         "test_services": list(app.test_services),
         "build_environment": app.build_environment,
+        "dependencies_command": app.dependencies,
         "build_command": app.build,
         "writable": [*app.writable, *app.migrate_writable, *app.mounts],
         "states": states(app),

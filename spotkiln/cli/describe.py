@@ -17,7 +17,7 @@ from spotkiln.bake.recipe import ROOT
 from spotkiln.bake.schema import FILE as SCHEMA
 from spotkiln.cli.output import Exit, columns, show
 from spotkiln.errors import InputError
-from spotkiln.show.checked import Checked, hints, steps, summary, without
+from spotkiln.show.checked import Checked, about_layers, hints, steps, summary, without
 from spotkiln.show.manifest import new_manifest
 
 # Without these no application is released, and none has a default.
@@ -86,6 +86,17 @@ def _require_there(place: Place, settled: Settled) -> None:
         )
 
 
+def _require_lock(place: Place, settled: Settled) -> None:
+    wanted = (
+        (x, place.top / x[1:] if x.startswith("/") else place.path / x) for x in settled.app.lock
+    )
+    if absent := [one for one, found in wanted if not found.exists()]:
+        raise InputError(
+            f"{place.prefix}{FILE}: lock names {', '.join(absent)}, which is not there: name files "
+            "and folders that `dependencies` needs"
+        )
+
+
 def check(path: Path, *, as_json: bool) -> int:
     """Read the spotkiln.yaml of the application in PATH, and say what a release would do and where
     each value comes from. Parameters of a deployment come before these."""
@@ -95,6 +106,7 @@ def check(path: Path, *, as_json: bool) -> int:
     detected = inside.detected
     _require_there(place, settled)
     require_folders(place.path, settled.app.writable, place.prefix)
+    _require_lock(place, settled)
     require_times(settled.app.timers, place.prefix + FILE)
     found = Checked(
         file=place.prefix + FILE if inside.description is not None else "",
@@ -106,6 +118,7 @@ def check(path: Path, *, as_json: bool) -> int:
         hints=(
             *without(place.ignored),
             *hints(settled.app, place.locked, detected.suggested, detected.warned),
+            *about_layers(settled, detected),
         ),
     )
     rows = ((one.key, one.shown, one.source) for one in found.settings)

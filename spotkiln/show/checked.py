@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from spotkiln.bake.app import App
 from spotkiln.bake.description import MigrateOn
 from spotkiln.bake.detect.beside import runs_on_one_server
-from spotkiln.bake.detect.detected import UNUSED, Finding
+from spotkiln.bake.detect.detected import UNUSED, Detected, Finding
 from spotkiln.bake.folders import outermost
-from spotkiln.bake.precedence import Setting
+from spotkiln.bake.precedence import Setting, Settled
 from spotkiln.noun import Noun
 
 SECRET = re.compile(r"(?i)(password|passwd|secret|token|api_?key|private_?key|credential)")
@@ -44,6 +44,7 @@ def steps(app: App) -> dict[str, str]:
         "timers": "; ".join(f"{name}: {one}" for name, one in app.timers.items()),
     }
     return {
+        **({"install": app.dependencies} if app.dependencies else {}),
         "build": app.build or "nothing",
         "test": " && ".join(filter(None, (app.test_setup, app.test))),
         "migrate": f"{app.migrate} ({WHERE[app.migrate_on]})" if app.migrate else "nothing",
@@ -107,6 +108,18 @@ def without(ignored: Iterable[str]) -> Iterator[str]:
         yield (
             f"{names}: git ignores it, so no release has it: `git add --force` it if it belongs to "
             "the application and holds no secret"
+        )
+
+
+def about_layers(settled: Settled, detected: Detected) -> Iterator[str]:
+    """Where a layer would spare time, and there is none."""
+    found = detected.find("dependencies")
+    if settled.app.dependencies and settled.no_layer:
+        yield f"dependencies: they are installed anew at each bake: {settled.no_layer}"
+    elif found and not settled.app.dependencies:
+        yield (
+            f"build: what it installs it installs at each bake; as `dependencies: {found.value}`, "
+            "and no more in build, it would be kept as a layer"
         )
 
 

@@ -37,6 +37,8 @@ def _key(key: str, detected: Detected) -> str:
     if one := next((one for one in detected.suggested if one.key == key), None):
         lines = f"{one.why}. To take it:\n{_line(key, one.value)}".splitlines()
         return "".join(f"# {line}\n" for line in lines)
+    if key == "lock" and detected.no_layer and detected.find("dependencies"):
+        return f"# No layer: {detected.no_layer}\n# lock:\n"
     default = getattr(DEFAULTS, key)
     if key in ALWAYS or (default is None and key not in {*FOLLOWS, *MAY_BE_NONE}):
         line = f"# {key}:\n" if default is None else _line(key, default)

@@ -112,6 +112,7 @@ def detect(tree: Tree) -> Detected:
         missing={key: why for key, why in missing.items() if key not in known},
         suggested=tuple(one for one in found.suggested if one.key not in known),
         warned=found.warned,
+        no_layer=found.no_layer,
         needs=tuple(dict.fromkeys((*found.needs, *_versions(tree)))),
     )
 

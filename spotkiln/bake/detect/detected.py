@@ -21,7 +21,8 @@ class Detected(Noun):
     """`kind` is empty if it is nothing that is known. `missing` are keys of which a default would
     be wrong, each with what to do. `needs` is what the base image must have. `suggested` is for a
     person to take or leave: a release takes nothing of it. `warned` is what would keep it from
-    serving, as far as files tell."""
+    serving, as far as files tell. `no_layer` is why nobody can tell which files its dependencies
+    need."""
 
     kind: str = ""
     findings: tuple[Finding, ...] = ()
@@ -29,9 +30,15 @@ class Detected(Noun):
     needs: tuple[Need, ...] = ()
     suggested: tuple[Finding, ...] = ()
     warned: tuple[str, ...] = ()
+    no_layer: str = ""
 
     def find(self, key: str) -> Finding | None:
         return next((one for one in self.findings if one.key == key), None)
+
+    def without(self, *keys: str) -> "Detected":
+        """As if nothing had been detected of these."""
+        left = tuple(one for one in self.findings if one.key not in keys)
+        return self.model_copy(update={"findings": left})
 
 
 class Notes:
@@ -44,6 +51,7 @@ class Notes:
         self._needs: list[Need] = []
         self._suggested: list[Finding] = []
         self._warned: list[str] = []
+        self._no_layer = ""
 
     def say(self, key: str, value: Any, why: str) -> None:
         self._findings.setdefault(key, Finding(key=key, value=value, why=why))
@@ -59,6 +67,9 @@ class Notes:
 
     def warn(self, what: str) -> None:
         self._warned.append(what)
+
+    def no_layer(self, why: str) -> None:
+        self._no_layer = why
 
     def need(self, program: str, file: str) -> None:
         self._needs.append(Need(what=program, file=file))
@@ -76,4 +87,5 @@ class Notes:
             needs=tuple(self._needs),
             suggested=tuple(self._suggested),
             warned=tuple(dict.fromkeys(self._warned)),
+            no_layer=self._no_layer,
         )

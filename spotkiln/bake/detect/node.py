@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from spotkiln.bake.detect.detected import Detected, Notes
+from spotkiln.bake.detect.locked import of_node, say_lock
 from spotkiln.bake.detect.programs import Programs
 from spotkiln.bake.detect.wanted import say_services
 from spotkiln.bake.interpreter import Interpreter
@@ -184,20 +185,17 @@ def _migration(package: _Package, tree: Tree, run: str, *, pruned: bool, notes: 
         )
 
 
-def detect_node(tree: Tree) -> Detected | None:
-    if not tree.has("package.json"):
-        return None
-    package = _Package(tree.text("package.json"))
-    notes = Notes("Node")
-    lock = tree.has(*MANAGERS)
-    yarn_2 = lock == "yarn.lock" and bool(tree.has(".yarnrc.yml"))
-    everything, prune, run = YARN_2 if yarn_2 else MANAGERS.get(lock, NO_LOCK)
-    why = f"{lock} is there" if lock else "package.json has no lock file beside it"
-    build = [everything]
+def _build(
+    package: _Package, tree: Tree, lock: str, manager: tuple[str, str, str], notes: Notes
+) -> None:
+    """The packages of a lock file come by themselves, before the build."""
+    everything, prune, run = manager
+    told = why = f"{lock} is there" if lock else "package.json has no lock file beside it"
+    build = [] if lock else [everything]
     if "build" in package.scripts:
         build.append(f"{run} build")
         why += ", package.json has the script build"
-    if yarn_2 and not NODE_MODULES.search(tree.text(".yarnrc.yml")):
+    if manager == YARN_2 and not NODE_MODULES.search(tree.text(".yarnrc.yml")):
         notes.miss(
             "build",
             "yarn keeps packages where node alone does not look for them: let .yarnrc.yml say "
@@ -211,7 +209,23 @@ def detect_node(tree: Tree) -> Detected | None:
             "from there, as `(cd ../.. && pnpm install --frozen-lockfile) && pnpm run build`",
         )
     else:
+        if lock:
+            notes.say("dependencies", everything, told)
+            say_lock(tree, notes, *of_node(tree, lock))
+        else:
+            notes.no_layer(f"{told}: each bake looks for the newest packages")
         notes.say("build", " && ".join(filter(None, [*build, prune])), why)
+
+
+def detect_node(tree: Tree) -> Detected | None:
+    if not tree.has("package.json"):
+        return None
+    package = _Package(tree.text("package.json"))
+    notes = Notes("Node")
+    lock = tree.has(*MANAGERS)
+    yarn_2 = lock == "yarn.lock" and bool(tree.has(".yarnrc.yml"))
+    everything, prune, run = YARN_2 if yarn_2 else MANAGERS.get(lock, NO_LOCK)
+    _build(package, tree, lock, (everything, prune, run), notes)
     if lock or not package.of_a_workspace():
         notes.say("test_setup", everything, "the tests may need all packages")
     _migration(package, tree, run, pruned=bool(prune), notes=notes)

@@ -66,6 +66,7 @@ class Project:
             data: dict[str, Any] = tomllib.loads(tree.text("pyproject.toml"))
         except tomllib.TOMLDecodeError:
             data = {}
+        self.tree = tree
         project, tool = _table(data, "project"), _table(data, "tool")
         poetry = _table(tool, "poetry")
         self.requires = str(project.get("requires-python") or "")

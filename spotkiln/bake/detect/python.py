@@ -6,6 +6,7 @@ import shlex
 from spotkiln.bake.detect.database import django_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
 from spotkiln.bake.detect.entry import find_entry
+from spotkiln.bake.detect.locked import of_poetry, of_requirements, of_uv, say_lock
 from spotkiln.bake.detect.project import PINNED, Project
 from spotkiln.bake.detect.wanted import django_wants, say_services, stand_ins
 from spotkiln.bake.interpreter import Interpreter
@@ -29,6 +30,7 @@ ASGI = ("fastapi", "starlette", "litestar", "quart", "django-ninja")
 WSGI = ("flask", "bottle", "falcon", "pyramid")
 SERVERS = ("gunicorn", "uvicorn", "hypercorn", "daphne", "waitress")
 TESTERS = ("pytest-django", "pytest")
+LOCKED = {"uv.lock": of_uv, "poetry.lock": of_poetry}
 
 
 def python_programs(program: str) -> str:
@@ -37,7 +39,8 @@ def python_programs(program: str) -> str:
 
 
 def _install(tree: Tree, project: Project, notes: Notes) -> str:
-    """Into .venv, so that nothing of the system is changed; what builds it."""
+    """Into .venv, so that nothing of the system is changed. What of it remains for the build:
+    the application itself, where it is a package; dependencies come before it."""
     group = project.named_in(TESTERS, project.groups)
     extra = "" if group else project.named_in(TESTERS, project.extras)
     if tree.has("uv.lock"):
@@ -47,14 +50,14 @@ def _install(tree: Tree, project: Project, notes: Notes) -> str:
         setup = f"{inside}{more}" if extra or group not in {"", "dev"} else inside
         notes.say("test_setup", setup, "uv.lock is there")
         notes.need("uv", "uv.lock")
-        return f"{inside} --no-dev"
+        return _apart(project, f"{inside} --no-dev", "--no-install-project", "uv.lock", notes)
     if tree.has("poetry.lock"):
         # Where the start command and the tests' copy look for it, and not below HOME.
         inside = "POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --no-interaction"
         more = f" --extras {extra}" if extra else ""
         notes.say("test_setup", f"{inside}{more}", "poetry.lock is there")
         notes.need("poetry", "poetry.lock")
-        return f"{inside} --only main"
+        return _apart(project, f"{inside} --only main", "--no-root", "poetry.lock", notes)
     if not project.pinned_file and not project.is_package:
         pipenv = tree.has("Pipfile.lock")
         notes.miss(
@@ -65,6 +68,14 @@ def _install(tree: Tree, project: Project, notes: Notes) -> str:
             else "no file names the packages: commit a requirements.txt, or say build",
         )
     return _by_pip(project, group, extra, notes)
+
+
+def _apart(project: Project, install: str, without_it: str, lock: str, notes: Notes) -> str:
+    """`without_it` is the option that leaves out the application itself."""
+    own = project.installed
+    notes.say("dependencies", f"{install} {without_it}" if own else install, f"{lock} is there")
+    say_lock(project.tree, notes, *LOCKED[lock](project.tree))
+    return install if own else ""
 
 
 def _by_pip(project: Project, group: str, extra: str, notes: Notes) -> str:
@@ -86,8 +97,13 @@ def _by_pip(project: Project, group: str, extra: str, notes: Notes) -> str:
             "test_setup and test",
         )
     notes.say("test_setup", " && ".join(parts), ", ".join(whys) or "nothing more is known of")
-    what = f"--requirement {project.pinned_file}" if project.pinned_file else "."
-    return f"python3 -m venv .venv && {install} {what}"
+    by_pip = f"python3 -m venv .venv && {install}"
+    if not (pinned := project.pinned_file):
+        notes.no_layer("pip installs the application itself, from all of its files")
+        return f"{by_pip} ."
+    notes.say("dependencies", f"{by_pip} --requirement {pinned}", f"{pinned} is there")
+    say_lock(project.tree, notes, *of_requirements(project.tree, pinned))
+    return ""
 
 
 def _serve(
@@ -143,10 +159,13 @@ def _django(tree: Tree, project: Project, why: str, install: str, notes: Notes) 
     package = settings.split(".")[0]
     settings_files = [text for name, text in tree.texts.items() if "settings" in name]
     static = any(re.search(r"^\s*STATIC_ROOT\s*[:=]", x, re.MULTILINE) for x in settings_files)
-    if static:
-        install += f" && {PYTHON} manage.py collectstatic --noinput"
+    build = [install, f"{PYTHON} manage.py collectstatic --noinput" if static else ""]
     if not notes.missed("build"):
-        notes.say("build", install, f"{why}{', settings have STATIC_ROOT' if static else ''}")
+        notes.say(
+            "build",
+            " && ".join(filter(None, build)),
+            f"{why}{', settings have STATIC_ROOT' if static else ''}",
+        )
     notes.say("migrate", f"{PYTHON} manage.py migrate --noinput", why)
     if local := django_on_sqlite(tree):
         notes.say("migrate_on", "each", local)

@@ -5,6 +5,7 @@ import re
 from spotkiln.bake.detect.database import rails_on_sqlite
 from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
 from spotkiln.bake.detect.gems import Gems
+from spotkiln.bake.detect.locked import of_ruby, say_lock
 from spotkiln.bake.detect.programs import Programs
 from spotkiln.bake.detect.routes import has_root, health_route
 from spotkiln.bake.detect.wanted import rails_wants, say_services
@@ -26,13 +27,19 @@ def ruby_programs(tree: Tree) -> Programs:
     return lambda program: f"bundle exec {program}" if program in of_gems else program
 
 
-def _install(gems: Gems) -> tuple[str, str]:
-    """How gems come, with the reason: those of a lock file into the application's folder, else
-    those of the base image."""
-    if gems.lock:
-        path = "bundle config set --local path vendor/bundle && "
-        return path, f"{gems.lock} names the gems"
-    return "", f"{gems.file} has no lock: the gems are those of the base image"
+def _install(tree: Tree, gems: Gems, notes: Notes) -> tuple[str, list[str]]:
+    """How gems come, as a reason, and what `build` begins with: those of a lock file come into the
+    application's folder, by themselves; else they are those of the base image."""
+    without = "bundle config set --local without development:test"
+    if not gems.lock:
+        why = f"{gems.file} has no lock: the gems are those of the base image"
+        notes.no_layer(why)
+        return why, [without, _bundle(gems)]
+    why = f"{gems.lock} names the gems"
+    path = "bundle config set --local path vendor/bundle"
+    notes.say("dependencies", " && ".join([path, without, _bundle(gems)]), why)
+    say_lock(tree, notes, *of_ruby(tree, gems.file, gems.lock))
+    return why, []
 
 
 def _bundle(gems: Gems) -> str:
@@ -97,11 +104,7 @@ def _tests(gems: Gems, notes: Notes, minitest: str) -> None:
 
 def _rails(tree: Tree, gems: Gems, why: str) -> Detected:
     notes = Notes("Rails")
-    path, installed = _install(gems)
-    build = [
-        f"{path}bundle config set --local without development:test",
-        _bundle(gems),
-    ]
+    installed, build = _install(tree, gems, notes)
     assets = next(filter(None, map(gems.has, ("sprockets-rails", "propshaft", "sprockets"))), "")
     # Rails itself brings sprockets-rails until 6.1, and a lock names all.
     if assets or (not gems.lock and gems.version("rails") < (7,)):
@@ -181,11 +184,9 @@ def _rack(tree: Tree, gems: Gems) -> Detected:
         filter(None, map(gems.has, ("sinatra", "roda", "hanami", "grape", "rack"))), ""
     )
     why = framework or "config.ru"
-    path, installed = _install(gems)
+    installed, build = _install(tree, gems, notes)
     bundle = _bundle(gems)
-    notes.say(
-        "build", f"{path}bundle config set --local without development:test && {bundle}", installed
-    )
+    notes.say("build", " && ".join(build), installed)
     notes.say("test_setup", f"bundle config unset --local without && {bundle}", installed)
     notes.say("migrate", "", f"{why}: no migration is known")
     rackup = ("bundle exec rackup --host 0.0.0.0 --port $PORT", "config.ru")

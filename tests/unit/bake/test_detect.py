@@ -188,10 +188,11 @@ def test_rails_6() -> None:
     assert (found.kind, values(found)) == (
         "Rails",
         {
-            "build": "bundle config set --local path vendor/bundle"
+            "dependencies": "bundle config set --local path vendor/bundle"
             " && bundle config set --local without development:test"
-            " && bundle install --quiet"
-            " && bundle exec rails assets:precompile",
+            " && bundle install --quiet",
+            "lock": ("Gemfile", "Gemfile.lock"),
+            "build": "bundle exec rails assets:precompile",
             "test_setup": "bundle config unset --local without && bundle install --quiet"
             " && bundle exec rails db:migrate",
             "test": "bundle exec rspec --format documentation"
@@ -232,7 +233,8 @@ def test_rails_8() -> None:
     found = told(**RAILS_8)
     assert values(found)["notify"] is True
     assert values(found)["health_path"] == "/up"
-    assert values(found)["build"].endswith("&& bundle exec rails assets:precompile")
+    assert values(found)["dependencies"].endswith(" && bundle install --quiet")
+    assert values(found)["build"] == "bundle exec rails assets:precompile"
     assert values(found)["build_environment"] == {
         "RAILS_ENV": "production",
         "SECRET_KEY_BASE_DUMMY": "1",
@@ -317,8 +319,9 @@ def test_django_with_uv() -> None:
     assert (found.kind, values(found)) == (
         "Django",
         {
-            "build": "UV_PYTHON_DOWNLOADS=never uv sync --frozen --no-dev"
-            " && .venv/bin/python manage.py collectstatic --noinput",
+            "dependencies": "UV_PYTHON_DOWNLOADS=never uv sync --frozen --no-dev",
+            "lock": ("pyproject.toml", "uv.lock", ".python-version"),
+            "build": ".venv/bin/python manage.py collectstatic --noinput",
             "test_setup": "UV_PYTHON_DOWNLOADS=never uv sync --frozen",
             "test": '.venv/bin/python -m pytest --junitxml="$JUNIT"',
             "migrate": ".venv/bin/python manage.py migrate --noinput",
@@ -341,15 +344,16 @@ def test_django_with_uv() -> None:
 
 def test_django_with_pip() -> None:
     found = told(**DJANGO_PIP)
-    assert values(found)["build"] == (
+    assert values(found)["dependencies"] == (
         "python3 -m venv .venv"
         " && .venv/bin/python -m pip install --quiet --requirement requirements.txt"
-        " && .venv/bin/python manage.py collectstatic --noinput"
     )
+    assert values(found)["build"] == ".venv/bin/python manage.py collectstatic --noinput"
     assert values(found)["test_setup"].endswith("--requirement requirements-dev.txt")
     assert why(found, "migrate") == "requirements.txt has django"
     assert why(found, "test") == "requirements-dev.txt has pytest-django"
     assert found.missing == {}
+    assert "requirements.txt takes in base.txt, which is not there" in found.no_layer
 
 
 def test_static_files_that_are_not_collected() -> None:
@@ -425,9 +429,10 @@ def test_tests_that_pip_would_not_install() -> None:
 
 def test_django_with_poetry() -> None:
     found = told(**DJANGO_POETRY)
-    assert values(found)["build"] == (
+    assert values(found)["dependencies"] == (
         "POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --no-interaction --only main"
     )
+    assert values(found)["build"] == ""
     assert values(found)["start"] == (
         ".venv/bin/python -m uvicorn --host 0.0.0.0 --port $PORT config.asgi:application"
     )
@@ -597,7 +602,9 @@ def test_express() -> None:
     assert (found.kind, values(found)) == (
         "Node",
         {
-            "build": "npm ci --include=dev && npm prune --omit=dev",
+            "dependencies": "npm ci --include=dev",
+            "lock": ("package-lock.json", "package.json", ".nvmrc"),
+            "build": "npm prune --omit=dev",
             "test_setup": "npm ci --include=dev",
             "test": 'node --test --test-reporter=junit --test-reporter-destination="$JUNIT" test/',
             "migrate": "",
@@ -613,9 +620,8 @@ def test_express() -> None:
 
 def test_next() -> None:
     found = told(**NEXT)
-    assert values(found)["build"] == (
-        "pnpm install --frozen-lockfile --prod=false && pnpm run build && pnpm prune --prod"
-    )
+    assert values(found)["dependencies"] == "pnpm install --frozen-lockfile --prod=false"
+    assert values(found)["build"] == "pnpm run build && pnpm prune --prod"
     assert values(found)["start"] == "node_modules/.bin/next start"
     assert values(found)["writable"] == (".next/cache",)
     assert values(found)["test"].startswith("node_modules/.bin/vitest run")
@@ -652,9 +658,9 @@ def test_yarn_since_2() -> None:
     """Its older options are errors there, and by default it keeps packages where no image does."""
     files = {"package.json": '{"scripts": {"start": "node ."}}', "yarn.lock": "__metadata:"}
     found = told(**{**files, ".yarnrc.yml": "nodeLinker: node-modules\n"})
-    assert (values(found)["build"], values(found)["test_setup"]) == (
-        "yarn install --immutable",
-    ) * 2
+    assert [values(found)[x] for x in ("dependencies", "test_setup", "build")] == [
+        "yarn install --immutable", "yarn install --immutable", "",
+    ]  # fmt: skip
     assert "nodeLinker: node-modules" in told(**{**files, ".yarnrc.yml": ""}).missing["build"]
 
 
@@ -726,6 +732,7 @@ def test_what_is_proposed_may_stand_in_the_file(name: str) -> None:
     same = {"port", "health_port", "user", "config", "depends_on", "hardening", "mounts", *LIMITS}
     same |= {"test_services", "memory_mb", "timers"}
     own = {*VARIABLES, "writable", "migrate_writable", "migrate_on", "smoke", "processes"}
+    own |= {"dependencies", "lock"}
     assert left - own == same
 
 

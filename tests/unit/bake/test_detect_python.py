@@ -16,11 +16,12 @@ INSTALL = ".venv/bin/python -m pip install --quiet"
 def test_requirements_that_are_in_their_folder_alone(name: str) -> None:
     file = f"requirements/{name}.txt"
     found = told(**MANAGE, **{file: "django\ngunicorn\n", "requirements/test.txt": "pytest-django"})
-    assert values(found)["build"] == f"python3 -m venv .venv && {INSTALL} --requirement {file}"
+    installed = f"python3 -m venv .venv && {INSTALL} --requirement {file}"
+    assert (values(found)["dependencies"], values(found)["build"]) == (installed, "")
     assert values(found)["start"].startswith(".venv/bin/python -m gunicorn")
     assert values(found)["test_setup"] == f"{INSTALL} --requirement requirements/test.txt"
     both = told(**MANAGE, **{"requirements.txt": "django\n", file: "django\n"})
-    assert values(both)["build"].endswith("--requirement requirements.txt")
+    assert values(both)["dependencies"].endswith("--requirement requirements.txt")
 
 
 @pytest.mark.parametrize(

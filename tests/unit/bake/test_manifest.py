@@ -108,7 +108,7 @@ own, no program; put it into a script of the repository and start that
         ("folder: web", "1: folder: belongs to the deployment in prefect.yaml"),
         ("health-path: /up", "did you mean health_path?"),
         ("Port: 3000", "did you mean port?"),
-        ("fleet: {}", "there is no such key; the keys are build, test_setup, test, "),
+        ("fleet: {}", "there is no such key; the keys are dependencies, lock, build, "),
         ("\nport: '80'", '2: port: expected a whole number from 1 to 65535, got "80"'),
         ("port: 3000.5", "port: expected a whole number from 1 to 65535, got a number"),
         ("port: yes", "port: expected a whole number from 1 to 65535, got true or false"),

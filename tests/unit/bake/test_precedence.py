@@ -14,6 +14,8 @@ from tests.unit.nouns import app
 
 NOTHING = Detected()
 ALL: dict[str, Any] = {
+    "dependencies": "make packages",
+    "lock": ("packages",),
     "build": "make",
     "test_setup": "",
     "test": "make test",
@@ -114,7 +116,11 @@ def test_what_has_no_default_must_be_said() -> None:
         settle(app(build="make", test="make test"), None, detected)
 
 
-@pytest.mark.parametrize("key", [key for key in ALL if key not in VARIABLES])
+# What is detected of these goes together with what is detected of `build`.
+APART = {"dependencies", "lock"}
+
+
+@pytest.mark.parametrize("key", [key for key in ALL if key not in {*VARIABLES, *APART}])
 def test_each_comes_from_the_first_that_says_it(key: str) -> None:
     """Also where what it says is empty, or off."""
     value, other = ALL[key], default(key)
@@ -231,3 +237,50 @@ def test_a_long_command_is_cut_in_the_table() -> None:
     shown = next(one.shown for one in settled.settings if one.key == "build")
     assert (len(shown), shown[-1]) == (100, "…")
     assert Setting(key="a", shown="b", origin=Origin.FILE).source == "spotkiln.yaml"
+
+
+SPLIT = {"dependencies": "npm ci", "lock": ("package-lock.json",), "build": "npm run build"}
+OPEN = {"test": "make check", "start": "./run"}
+
+
+def test_dependencies_are_told_apart_where_all_of_it_is_detected() -> None:
+    settled = settle(app(**OPEN), Description(), found(**SPLIT))
+    assert (settled.app.dependencies, settled.app.lock) == ("npm ci", ("package-lock.json",))
+    assert (settled.no_layer, settled.app.made_by) == ("", "npm ci\nnpm run build")
+
+
+@pytest.mark.parametrize("by", ["deployment", "file"])
+def test_whoever_says_build_alone_installs_there(by: str) -> None:
+    """Or it would be installed twice."""
+    said = {"build": "npm ci && make"}
+    asked_for, file = (app(**OPEN, **said), None) if by == "deployment" else (app(**OPEN), said)
+    settled = settle(asked_for, Description(**file) if file else None, found(**SPLIT))
+    assert (settled.app.dependencies, settled.app.lock) == ("", ())
+    assert settled.no_layer == (
+        "`build` installs them, if there are any: say `dependencies` and `lock`"
+    )
+    assert not {"dependencies", "lock"} & origins(settled).keys()
+
+
+def test_only_who_writes_a_command_knows_which_files_it_needs() -> None:
+    settled = settle(app(**OPEN), Description(dependencies="./install"), found(**SPLIT))
+    assert (settled.app.dependencies, settled.app.lock) == ("./install", ())
+    assert settled.app.build == "npm run build"
+    assert settled.no_layer == "`lock` does not name the files that `dependencies` needs"
+    both = settle(app(**OPEN), Description(dependencies="./x", lock=("a",)), found(**SPLIT))
+    assert (both.app.lock, both.no_layer) == (("a",), "")
+
+
+def test_a_lock_may_be_said_of_a_command_that_is_detected() -> None:
+    no_lock = {key: one for key, one in SPLIT.items() if key != "lock"}
+    why = "package.json has the script postinstall"
+    detected = found(**no_lock).model_copy(update={"no_layer": why})
+    assert settle(app(**OPEN), None, detected).no_layer == why
+    settled = settle(app(**OPEN), Description(lock=("bin",)), detected)
+    assert (settled.app.dependencies, settled.app.lock) == ("npm ci", ("bin",))
+    assert settled.no_layer == ""
+
+
+def test_a_lock_without_a_command_is_refused() -> None:
+    with pytest.raises(InputError, match="lock names what `dependencies` needs, and there is none"):
+        settle(app(**OPEN), Description(build="make", lock=("a",)), NOTHING)

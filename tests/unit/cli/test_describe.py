@@ -30,7 +30,15 @@ WRITTEN = """\
 # The base image must have Node >=20 (package.json's engines).
 
 # package-lock.json is there
-build: npm ci --include=dev && npm prune --omit=dev
+dependencies: npm ci --include=dev
+
+# all that `dependencies` needs
+lock:
+- package-lock.json
+- package.json
+
+# package-lock.json is there
+build: npm prune --omit=dev
 
 # the tests may need all packages
 test_setup: npm ci --include=dev
@@ -63,7 +71,8 @@ test_environment:
 """
 CHECKED = """\
 apps/web/spotkiln.yaml is right; detected: Node. A release would
-  build    npm ci --include=dev && npm prune --omit=dev
+  install  npm ci --include=dev
+  build    npm prune --omit=dev
   test     npm ci --include=dev && node --test --test-reporter=junit \
 --test-reporter-destination="$JUNIT"
   migrate  nothing
@@ -73,7 +82,9 @@ the base image must have Node >=20 (package.json's engines)
 the deployment names it: folder: apps/web
 
 SETTING                    VALUE                                                                   FROM
-build                      npm ci --include=dev && npm prune --omit=dev                            detected: package-lock.json is there
+dependencies               npm ci --include=dev                                                    detected: package-lock.json is there
+lock                       package-lock.json package.json                                          detected: all that `dependencies` needs
+build                      npm prune --omit=dev                                                    detected: package-lock.json is there
 test_setup                 npm ci --include=dev                                                    detected: the tests may need all packages
 test                       node --test --test-reporter=junit --test-reporter-destination="$JUNIT"  detected: package.json's test is node --test
 migrate                    (none)                                                                  detected: package.json tells of no migration
