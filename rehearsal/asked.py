@@ -97,14 +97,22 @@ def read(asked: Asked) -> Subject:
         raise InputError(f"the page's folder is not there: {asked.page.parent}")
     if not 0 < asked.rate <= 1000:
         raise InputError(f"expected a rate above 0 and up to 1000, got {asked.rate}")
+    file = asked.env_file or place.path / settings.FILE
+    given = settings.read(asked.env_file, place.path / settings.FILE)
+    services.require_parts(given, wanted, str(file))
     return Subject(
         place=place,
         settled=settled,
         kind=inside.detected.kind,
-        settings=settings.read(asked.env_file, place.path / settings.FILE),
+        settings=given,
         test_settings=settings.read(None, place.path / settings.TEST_FILE),
         services=tuple(dict.fromkeys(wanted)),
-        base=line_for(inside.detected.kind, settled.app.test_services, asked.base),
+        base=line_for(
+            inside.detected.kind,
+            settled.app.test_services,
+            asked.base,
+            [one.what for one in settled.needs],
+        ),
     )
 
 

@@ -26,6 +26,18 @@ LINES: dict[str, dict[str, Any]] = {
     "Node": {"name": "node", "packages": ["nodejs", "npm"]},
     "Go": {"name": "go", "packages": ["golang-go", "gotestsum"]},
 }
+_BY_VENV = (
+    "python3 -m venv /opt/{0}\n/opt/{0}/bin/pip install --quiet {0}\n"
+    "ln --symbolic /opt/{0}/bin/{0} /usr/local/bin/{0}"
+)
+# Package managers that Debian has not, or too old: what a line's `setup` does for each.
+MANAGERS = {
+    "pnpm": "npm install --global --no-fund pnpm@10",
+    "yarn": "npm install --global --no-fund yarn@1",
+    "bun": "npm install --global --no-fund bun@1",
+    "uv": _BY_VENV.format("uv"),
+    "poetry": _BY_VENV.format("poetry"),
+}
 
 
 def _said(file: Path) -> dict[str, Any]:
@@ -38,14 +50,16 @@ def _said(file: Path) -> dict[str, Any]:
     return found
 
 
-def line_for(kind: str, test_services: Sequence[str], file: Path | None) -> BaseSpec:
-    """What the application's kind needs, with the services that its tests start there; or what a
-    file says, as `base` in prefect.yaml does.
+def line_for(
+    kind: str, test_services: Sequence[str], file: Path | None, needs: Sequence[str] = ()
+) -> BaseSpec:
+    """What the application's kind needs, with the services that its tests start there and the
+    package managers among `needs`; or what a file says, as `base` in prefect.yaml does.
 
     Raises:
         InputError: what is wrong with the file.
     """
-    given = _said(file) if file else _known(kind, test_services)
+    given = _said(file) if file else _known(kind, test_services, needs)
     try:
         return BaseSpec.model_validate(given)
     except ValidationError as error:
@@ -54,15 +68,16 @@ def line_for(kind: str, test_services: Sequence[str], file: Path | None) -> Base
         ) from error
 
 
-def _known(kind: str, test_services: Sequence[str]) -> dict[str, Any]:
+def _known(kind: str, test_services: Sequence[str], needs: Sequence[str]) -> dict[str, Any]:
     given = dict(LINES.get(kind, {}))
     packages = [SERVICES[one] for one in sorted(test_services)]
+    setup = [MANAGERS[one] for one in sorted({*needs} & MANAGERS.keys())]
     if given:
         given["packages"] = [*given["packages"], *packages]
     elif packages:
         # The default line's own packages stay.
-        given["setup"] = f"apt-get install -qy --no-install-recommends {' '.join(packages)}"
-    return given
+        setup.append(f"apt-get install -qy --no-install-recommends {' '.join(packages)}")
+    return {**given, "setup": "\n".join(setup)} if setup else given
 
 
 def key_of(base: BaseSpec) -> str:

@@ -93,7 +93,7 @@ def _begin(
         meanwhile=beside,
     )
     given = {key: value for one in running for key, value in one.settings.items()}
-    given |= subject.settings
+    given |= services.fill(subject.settings, running)
     hidden = _hidden(given, subject, running)
 
     def clear(text: str) -> None:

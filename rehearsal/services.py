@@ -1,8 +1,9 @@
 """Services: what an application needs beside it, each on a machine of its own in the sandbox's
 network, with a password that lives as long as the rehearsal."""
 
+import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rehearsal.account import client, every
 from rehearsal.machine import Machines
@@ -44,12 +45,14 @@ systemctl start rehearsal-redis
 
 
 class Kind(Noun):
-    """How a service is set up, the unit that runs it, and where an application finds it."""
+    """How a service is set up, the unit that runs it, and where an application finds it: its
+    address as one variable, and the parts of it."""
 
     setup: str
     unit: str
     variable: str
     address: str
+    parts: dict[str, str]
 
 
 KINDS = {
@@ -57,15 +60,19 @@ KINDS = {
         setup=POSTGRESQL,
         unit="postgresql.service",
         variable="DATABASE_URL",
-        address="postgresql://app:{password}@{host}:5432/app",
+        address="postgresql://app:{PASSWORD}@{HOST}:{PORT}/app",
+        parts={"PORT": "5432", "USER": "app", "DATABASE": "app"},
     ),
     "redis": Kind(
         setup=REDIS,
         unit="rehearsal-redis.service",
         variable="REDIS_URL",
-        address="redis://:{password}@{host}:6379/0",
+        address="redis://:{PASSWORD}@{HOST}:{PORT}/0",
+        parts={"PORT": "6379"},
     ),
 }
+# In a setting, for an application that does not read a whole address: ${POSTGRESQL_HOST}.
+PART = re.compile(rf"\$\{{({'|'.join(KINDS).upper()})_([A-Z]+)\}}")
 
 
 def require_known(names: Sequence[str]) -> None:
@@ -78,6 +85,26 @@ def require_known(names: Sequence[str]) -> None:
             f"no service {', '.join(unknown)}; there are: {', '.join(KINDS)}. Name one of these, "
             "or give the address of one that runs already in the settings' file"
         )
+
+
+def require_parts(settings: Mapping[str, str], wanted: Sequence[str], called: str) -> None:
+    """
+    Raises:
+        InputError: a setting names a part of a service that is not started, or has no such part.
+    """
+    for name, value in settings.items():
+        for found in PART.finditer(value):
+            service = found[1].lower()
+            if service not in wanted:
+                raise InputError(
+                    f"{called}: {name} names {found[0]}, and no {service} is started: name it in "
+                    f"test_services of spotkiln.yaml, or give `--service {service}`"
+                )
+            if found[2] not in (known := [*KINDS[service].parts, "HOST", "PASSWORD"]):
+                raise InputError(
+                    f"{called}: {name} names {found[0]}, and there are: "
+                    f"{', '.join(f'{found[1]}_{one}' for one in sorted(known))}"
+                )
 
 
 class Service(Noun):
@@ -93,9 +120,24 @@ class Service(Noun):
         return KINDS[self.name]
 
     @property
+    def parts(self) -> dict[str, str]:
+        return {**self.kind.parts, "HOST": self.host, "PASSWORD": self.password}
+
+    @property
     def settings(self) -> dict[str, str]:
-        where = self.kind.address.format(password=self.password, host=self.host)
-        return {self.kind.variable: where}
+        return {self.kind.variable: self.kind.address.format(**self.parts)}
+
+
+def fill(settings: Mapping[str, str], running: Sequence[Service]) -> dict[str, str]:
+    """The settings, with the parts of services that they name put in."""
+    known = {
+        f"{one.name.upper()}_{part}": value for one in running for part, value in one.parts.items()
+    }
+
+    def part(found: re.Match[str]) -> str:
+        return known.get(f"{found[1]}_{found[2]}", found[0])
+
+    return {name: PART.sub(part, value) for name, value in settings.items()}
 
 
 def start(box: Sandbox, machines: Machines, name: str, say: Callable[[str], None]) -> Service:

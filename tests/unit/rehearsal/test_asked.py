@@ -72,3 +72,25 @@ def test_settings_of_both_kinds_of_machines_are_read(shop: Path) -> None:
 def test_a_page_in_no_folder_is_refused(shop: Path) -> None:
     with pytest.raises(InputError, match="page's folder"):
         read(Asked(path=shop, page=shop / "none" / "page.md"))
+
+
+def test_the_package_manager_of_its_lock_file_is_in_the_base_image(shop: Path) -> None:
+    (shop / "package.json").write_text("{}")
+    (shop / "pnpm-lock.yaml").write_text("lockfileVersion: '9.0'\n")
+    assert "pnpm" in read(Asked(path=shop)).base.setup
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("${POSTGRESQL_HOST}", "no postgresql is started.*--service postgresql"),
+        ("a${REDIS_DATABASE}", "REDIS_HOST, REDIS_PASSWORD, REDIS_PORT"),
+    ],
+)
+def test_a_setting_names_a_part_of_a_service_that_there_is(
+    shop: Path, value: str, said: str
+) -> None:
+    (shop / ".spotkiln").mkdir()
+    (shop / ".spotkiln" / "rehearsal.env").write_text(f"X={value}\n")
+    with pytest.raises(InputError, match=rf"rehearsal\.env: X names .*{said}"):
+        read(Asked(path=shop))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.account import base_key
-from rehearsal.lines import LINES, key_of, line_for
+from rehearsal.lines import LINES, MANAGERS, key_of, line_for
 from spotkiln.bake.base import BaseSpec
 from spotkiln.errors import InputError
 
@@ -32,6 +32,15 @@ def test_the_default_line_keeps_its_own_packages_beside_them() -> None:
     base = line_for("Rails", ("redis", "postgresql"), None)
     assert base.packages == BaseSpec().packages
     assert base.setup.endswith("postgresql redis-server")
+
+
+def test_a_package_manager_that_its_lock_file_asks_for_is_set_up() -> None:
+    base = line_for("Node", ("redis",), None, ["pnpm", "Node", "the package nfs-common"])
+    assert base.setup == MANAGERS["pnpm"]
+    assert base.packages == [*LINES["Node"]["packages"], "redis-server"]
+    assert line_for("Django", (), None, ["uv"]).setup.endswith("/usr/local/bin/uv")
+    assert "postgresql" in line_for("Rails", ("postgresql",), None, ["yarn"]).setup
+    assert "yarn" in line_for("Rails", ("postgresql",), None, ["yarn"]).setup
 
 
 def test_a_file_says_otherwise(tmp_path: Path) -> None:
