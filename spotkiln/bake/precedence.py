@@ -4,7 +4,7 @@ A deployment's parameters come first, then the application's spotkiln.yaml, then
 then the default.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -53,6 +53,14 @@ class Setting(Noun):
     @property
     def source(self) -> str:
         return f"{self.origin}: {self.why}" if self.why else str(self.origin)
+
+
+class Unsaid(InputError):
+    """What has no default is said nowhere: `keys`."""
+
+    def __init__(self, message: str, keys: Sequence[str]) -> None:
+        super().__init__(message)
+        self.keys = tuple(keys)
 
 
 class Settled(Noun):
@@ -133,9 +141,10 @@ def _require_said(values: dict[str, Any], detected: Detected) -> None:
         return
     files = f"its files ({detected.kind})" if detected.kind else "its files"
     listed = "; ".join(f"{key}: {detected.missing.get(key, UNTOLD)}" for key in open_)
-    raise InputError(
+    raise Unsaid(
         f"expected the application to tell how it is released, and {files} do not tell all of it: "
-        f"{listed}. Say it in spotkiln.yaml (`spotkiln init` begins one) or in the deployment"
+        f"{listed}. Say it in spotkiln.yaml (`spotkiln init` begins one) or in the deployment",
+        open_,
     )
 
 
@@ -185,11 +194,21 @@ def _with_its_end(one: Setting, app: App) -> Setting:
     return one.model_copy(update={"why": "; ".join(filter(None, (one.why, lost)))})
 
 
+def settle_the_rest(
+    asked: AppSpec, file: Description | None, detected: Detected, unsaid: Sequence[str]
+) -> App:
+    """What is known as yet, with a command that does nothing for each of the `unsaid` keys."""
+    stand_ins = dict.fromkeys(unsaid, "true")
+    said = (file or Description()).model_copy(update=stand_ins)
+    return settle(asked, said, detected).app
+
+
 def settle(asked: AppSpec, file: Description | None, detected: Detected) -> Settled:
     """What a commit is released with. `file` is None if the commit has no spotkiln.yaml.
 
     Raises:
-        InputError: a value that has no default is said nowhere.
+        Unsaid: a value that has no default is said nowhere.
+        InputError: two values do not fit together.
     """
     values: dict[str, Any] = {}
     settings: list[Setting] = []

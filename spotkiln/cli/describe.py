@@ -1,5 +1,6 @@
 """`init` and `check`: an application's own spotkiln.yaml. They need neither Prefect nor AWS."""
 
+import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,16 +9,24 @@ from pydantic import ValidationError
 
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.calendar import require_times
-from spotkiln.bake.inside import look_inside, require_folders
+from spotkiln.bake.inside import Inside, look_inside, require_folders
 from spotkiln.bake.interpreter import Need
 from spotkiln.bake.manifest import FILE
 from spotkiln.bake.place import Place, look_at
-from spotkiln.bake.precedence import Settled, settle
+from spotkiln.bake.precedence import Settled, Unsaid, settle, settle_the_rest
 from spotkiln.bake.recipe import ROOT
 from spotkiln.bake.schema import FILE as SCHEMA
 from spotkiln.cli.output import Exit, columns, show
 from spotkiln.errors import InputError
-from spotkiln.show.checked import Checked, about_layers, hints, steps, summary, without
+from spotkiln.show.checked import (
+    Checked,
+    about_layers,
+    hints,
+    steps,
+    summary,
+    with_values,
+    without,
+)
 from spotkiln.show.manifest import new_manifest
 
 # Without these no application is released, and none has a default.
@@ -97,13 +106,25 @@ def _require_lock(place: Place, settled: Settled) -> None:
         )
 
 
+def _hints_beside(error: Unsaid, place: Place, inside: Inside) -> list[str]:
+    """Of what is said, so that all can be mended at once."""
+    app = settle_the_rest(_asked(place), inside.description, inside.detected, error.keys)
+    found = hints(app, place.locked, inside.detected.suggested, inside.detected.warned)
+    found = itertools.chain(without(place.ignored), found)
+    unsaid = tuple(f"{key}: " for key in error.keys)
+    return [f"hint: {one}" for one in found if not one.startswith(unsaid)]
+
+
 def check(path: Path, *, as_json: bool) -> int:
     """Read the spotkiln.yaml of the application in PATH, and say what a release would do and where
     each value comes from. Parameters of a deployment come before these."""
     place = look_at(path)
     inside = look_inside(place.path, place.names, place.prefix)
-    settled = settle(_asked(place), inside.description, inside.detected)
     detected = inside.detected
+    try:
+        settled = settle(_asked(place), inside.description, detected)
+    except Unsaid as error:
+        raise InputError("\n".join([str(error), *_hints_beside(error, place, inside)])) from error
     _require_there(place, settled)
     require_folders(place.path, settled.app.writable, place.prefix)
     _require_lock(place, settled)
@@ -113,7 +134,7 @@ def check(path: Path, *, as_json: bool) -> int:
         kind=detected.kind,
         folder=place.folder,
         steps=steps(settled.app),
-        settings=settled.settings,
+        settings=tuple(with_values(settled.settings, settled.app)),
         needs=_told(settled.needs),
         hints=(
             *without(place.ignored),

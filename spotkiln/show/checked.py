@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from spotkiln.bake.app import App
-from spotkiln.bake.description import MigrateOn
+from spotkiln.bake.description import VARIABLES, MigrateOn
 from spotkiln.bake.detect.beside import runs_on_one_server
 from spotkiln.bake.detect.detected import UNUSED, Detected, Finding
 from spotkiln.bake.folders import outermost
@@ -61,6 +61,18 @@ def _fate(app: App) -> str:
     parts = [f"{', '.join(outermost(app.mounts))} on file systems of their own" * bool(app.mounts)]
     parts += [f"{', '.join(lost)}: lost with each server" * bool(lost)]
     return "; ".join(filter(None, parts))
+
+
+def with_values(settings: Iterable[Setting], app: App) -> Iterator[Setting]:
+    """With the values of variables, which lie in the very folder; but for what looks like a secret
+    in the wrong place."""
+    for one in settings:
+        key, _, name = one.key.partition(".")
+        if key in VARIABLES and name:
+            secret = name in app.config or name in _secrets(variables := getattr(app, key))
+            yield one.model_copy(update={"shown": "(not shown)" if secret else variables[name]})
+        else:
+            yield one
 
 
 def hints(

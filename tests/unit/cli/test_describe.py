@@ -94,9 +94,9 @@ notify                     no                                                   
 port                       8080                                                                    spotkiln.yaml
 health_path                /                                                                       detected: none is known: name one that needs no login and no database
 user                       webapp                                                                  default
-environment.NODE_ENV       -                                                                       detected: package.json is there
-environment.GREETING       -                                                                       spotkiln.yaml
-test_environment.NODE_ENV  -                                                                       detected: package.json is there
+environment.NODE_ENV       production                                                              detected: package.json is there
+environment.GREETING       hi                                                                      spotkiln.yaml
+test_environment.NODE_ENV  test                                                                    detected: package.json is there
 config                     (none)                                                                  default
 writable                   (none)                                                                  default
 smoke                      /                                                                       default
@@ -235,6 +235,39 @@ def test_what_git_ignores_counts_for_nothing_and_is_told(tmp_path: Path, capsys:
         assert exit_code(app, [command, str(tmp_path)]) == 0
         out = capsys.readouterr().out
         assert "Gemfile: git ignores it, so no release has it" in out
+
+
+def test_check_hints_while_something_is_still_to_be_said(tmp_path: Path, capsys: Output) -> None:
+    """At the rest, so that all can be mended at once."""
+    package = '{"dependencies": {"pg": "8"}, "scripts": {"migrate": "knex"}}'
+    make(tmp_path, {"package.json": package})
+    (tmp_path / "spotkiln.yaml").write_text("environment: {API_TOKEN: x}\n")
+    assert exit_code(app, ["check", str(tmp_path)]) == 2
+    refused, *hints = capsys.readouterr().err.splitlines()
+    assert "test: no test runner" in refused
+    assert "start: package.json has neither" in refused
+    assert [one.split()[:2] for one in hints] == [
+        ["hint:", "test_services:"],
+        ["hint:", "migrate:"],
+        ["hint:", "environment:"],
+    ]
+
+
+def test_check_shows_values_but_for_what_looks_like_a_secret(
+    tmp_path: Path, capsys: Output
+) -> None:
+    make(tmp_path, EXPRESS)
+    (tmp_path / "spotkiln.yaml").write_text(
+        "environment: {HOSTS: '*', DB_PASSWORD: s3cret-1, LATER: s3cret-2}\nconfig: [LATER]\n"
+    )
+    for more in ([], ["--json"]):
+        assert exit_code(app, ["check", str(tmp_path), *more]) == 0
+        said = capsys.readouterr().out
+        assert "s3cret" not in said
+        assert said.count("(not shown)") == 2
+    shown = {one["key"]: one["shown"] for one in json.loads(said)["settings"]}
+    assert shown["environment.HOSTS"] == "*"
+    assert shown["environment.NODE_ENV"] == "production"
 
 
 def test_check_without_a_file(tmp_path: Path, capsys: Output) -> None:
