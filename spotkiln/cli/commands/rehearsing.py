@@ -3,6 +3,7 @@ for the product knows nothing of what stands in for AWS."""
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -81,6 +82,10 @@ def rehearse(
     command = [sys.executable, "-P", "-m", PROGRAM, json.dumps(asked)]
     search = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     sys.stdout.flush()
-    # In its place, so that every signal reaches it.
-    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": search})  # noqa: S606
+    # In its place, so that every signal reaches it; Ctrl-C once it can tell what to do with it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": search})  # noqa: S606
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     return Exit.OK

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rehearsal import __main__ as program
 from rehearsal import asked as asking
+from rehearsal import program
 from rehearsal.asked import Asked, Kind
 from rehearsal.seen import End, Scene
 from spotkiln.errors import InputError
@@ -77,16 +77,6 @@ def test_what_breaks_off_is_told_in_words(
     monkeypatch.setattr(program, "rehearse", breaks)
     assert rehearsed(shop) == 1
     assert f"broke off: {error}" in capsys.readouterr().err
-
-
-def test_ctrl_c_before_it_has_begun_is_no_traceback(
-    shop: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(_: Kind) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(asking, "require_machines", interrupted)
-    assert rehearsed(shop) == 130
 
 
 def test_a_docker_that_does_not_answer_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
