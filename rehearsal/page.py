@@ -1,24 +1,18 @@
 """Page: what people read at the end of a rehearsal, as Markdown and as rows of a table."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from rehearsal.advice import Advice, advise
 from rehearsal.seen import End, Scene, Seen, refused, writes_freely, written
+from rehearsal.veil import cell
 
 MARKS = {End.WELL: "well", End.FAILED: "**FAILED**", End.SKIPPED: "not tried"}
 MOST_LINES = 20
 UNSEEN = "not seen"
-# As short as no secret is.
-SHORTEST = 6
-
-
-def _cell(text: object) -> str:
-    return " ".join(str(text).split()).replace("|", "\\|") or "–"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    lines = [f"| {' | '.join(_cell(one) for one in row)} |" for row in rows]
+    lines = [f"| {' | '.join(cell(one) for one in row)} |" for row in rows]
     if not lines:
         return []
     return [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}", *lines, ""]
@@ -91,7 +85,7 @@ def _scenes(seen: Seen) -> Iterator[str]:
         if scene.traffic and scene.traffic.why:
             yield f"Requests that failed in *{scene.name}*:"
             yield ""
-            yield from (f"- `{_cell(why)}`" for why in scene.traffic.why)
+            yield from (f"- `{cell(why)}`" for why in scene.traffic.why)
             yield ""
 
 
@@ -117,7 +111,7 @@ def _written(seen: Seen) -> Iterator[str]:
     if lines:
         yield "What it was refused, in its own words:"
         yield ""
-        yield from (f"- {unit}: `{_cell(line)[:300]}`" for unit, line in lines[:MOST_LINES])
+        yield from (f"- {unit}: `{cell(line)[:300]}`" for unit, line in lines[:MOST_LINES])
         yield ""
 
 
@@ -167,24 +161,3 @@ def page(seen: Seen) -> str:
         ]
         lines += _table(["page", "answer at rest", "leads to", "assets"], told)
     return "\n".join(lines).rstrip() + "\n"
-
-
-def veiled(text: str, values: Iterable[str]) -> str:
-    """Without the values of its settings, which it may have told itself. Plain words stay: they are
-    no secrets, and texts are full of them."""
-    forms = {form for one in values for form in (one, " ".join(one.split()), _cell(one))}
-    for one in sorted(forms, key=len, reverse=True):
-        if len(one) >= SHORTEST and not one.isalpha():
-            text = text.replace(one, "***")
-    return text
-
-
-def veiled_in(found: Any, values: Sequence[str]) -> Any:
-    """The same of what becomes JSON: each text by itself. Numbers and names of fields stay."""
-    if isinstance(found, str):
-        return veiled(found, values)
-    if isinstance(found, list):
-        return [veiled_in(one, values) for one in found]
-    if isinstance(found, dict):
-        return {key: veiled_in(one, values) for key, one in found.items()}
-    return found

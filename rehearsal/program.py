@@ -11,11 +11,12 @@ from rehearsal import asked as asking
 from rehearsal.advice import advise
 from rehearsal.asked import Asked, Subject
 from rehearsal.leash import leash, with_log
-from rehearsal.page import page, rows, summary, veiled, veiled_in
+from rehearsal.page import page, rows, summary
 from rehearsal.prefect_local import BUILD
 from rehearsal.rehearse import rehearse
 from rehearsal.seen import Seen, written
 from rehearsal.stage import BREAKS
+from rehearsal.veil import veiled, veiled_in
 from rehearsal.world import Say
 from sandbox.client import SandboxError
 from spotkiln.cli.output import Exit, columns, show, tell

@@ -11,11 +11,11 @@ from rehearsal import lines, scenes, services, tree
 from rehearsal.asked import Asked, Kind, Subject
 from rehearsal.load import Plan
 from rehearsal.machine import Machines, NotThere
-from rehearsal.page import veiled
 from rehearsal.seen import End, Scene, Seen, most
 from rehearsal.settings import TEST_PROFILE, path_for_tests, path_of, put
 from rehearsal.stage import Played, Stage, deploy, play, tell
 from rehearsal.traffic import Page, load
+from rehearsal.veil import veiled
 from rehearsal.watch import Scales, Watch
 from rehearsal.world import Say, begin
 from sandbox.client import Sandbox
@@ -99,7 +99,7 @@ def _begin(
     def clear(text: str) -> None:
         say(veiled(text, hidden))
 
-    stage = Stage(world, app, real, clear, Machines(world.box), running)
+    stage = Stage(world, app, real, clear, Machines(world.box), running, hidden)
     put(world.box, path_of(app.name), given)
     put(world.box, path_for_tests(app.name), subject.test_settings)
     deploy(stage, _parameters(subject, home / REPOSITORY, settings=bool(given)))

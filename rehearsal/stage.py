@@ -1,10 +1,10 @@
 """Stage: what the scenes play on, and how one is played: told, timed, its requests counted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from subprocess import SubprocessError
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from httpx import HTTPError
@@ -15,16 +15,19 @@ from rehearsal.runs import Runs
 from rehearsal.seen import End, Scene, Server
 from rehearsal.services import Service
 from rehearsal.traffic import Load, Traffic
+from rehearsal.veil import veiled_in
 from rehearsal.watch import Watch
 from rehearsal.world import Say, World
 from sandbox.client import SandboxError
 from spotkiln.bake.app import App
 from spotkiln.errors import SpotkilnError
+from spotkiln.noun import Noun
 
 # By flow, what it does not know of the parameters: nothing is tested on the way back.
 FLOWS: dict[str, set[str]] = {"release": set(), "rollback": {"test_configuration"}}
 
 
+SomeNoun = TypeVar("SomeNoun", bound=Noun)
 # What breaks on the way to machines, Prefect, AWS and git.
 BREAKS = (
     SpotkilnError,
@@ -48,7 +51,9 @@ class Skipped(Exception):
 
 @dataclass
 class Stage:
-    """`real`: with machines that can be looked into. `load` is there from the first release on."""
+    """`real`: with machines that can be looked into. `load` is there from the first release on.
+    `hidden` are values that nobody may read in what is seen: they are taken out before anything is
+    shortened, for a part of one would not be found."""
 
     world: World
     app: App
@@ -56,6 +61,7 @@ class Stage:
     say: Say
     machines: Machines
     services: list[Service] = field(default_factory=list)
+    hidden: Sequence[str] = ()
     watch: Watch | None = None
     load: Load | None = None
     servers: dict[str, Server] = field(default_factory=dict)
@@ -74,10 +80,14 @@ class Stage:
 
     def look(self, instance: str) -> Server:
         """From the inside. What is seen last is kept: a journal has what was before, too."""
-        found = self.machines.look(instance, self.app.name, self.app.user)
+        found = self.clear(self.machines.look(instance, self.app.name, self.app.user))
         self.targets.tell(found)
         self.servers[instance] = found
         return found
+
+    def clear(self, seen: SomeNoun) -> SomeNoun:
+        """Without a hidden value."""
+        return type(seen).model_validate(veiled_in(seen.model_dump(), self.hidden))
 
     def until(self, what: str, seconds: float, done: Callable[[], bool]) -> float:
         """How long it took.
@@ -131,7 +141,7 @@ def play(stage: Stage, name: str, scene: Callable[[Stage], Played]) -> Scene:
         seconds = time.monotonic() - begin
         traffic = stage.load.of(begin) if stage.load else None
         found = Scene(name=name, end=End.FAILED, told=str(error), seconds=seconds, traffic=traffic)
-    stage.scenes.append(found)
+    stage.scenes.append(found := stage.clear(found))
     tell(stage.say, found)
     return found
 

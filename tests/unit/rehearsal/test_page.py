@@ -2,9 +2,10 @@
 
 from markdown_it import MarkdownIt
 
-from rehearsal.page import figures, page, rows, summary, veiled, veiled_in
+from rehearsal.page import figures, page, rows, summary
 from rehearsal.seen import End, Life, Scene, Server
 from rehearsal.traffic import Page, Traffic
+from rehearsal.veil import veiled, veiled_in
 from tests.unit.rehearsal.subjects import seen
 
 SEEN = seen(

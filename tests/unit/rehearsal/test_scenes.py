@@ -9,6 +9,7 @@ from httpx import ReadTimeout
 
 from rehearsal import scenes
 from rehearsal.machine import Machines, NotThere
+from rehearsal.page import page
 from rehearsal.prefect_local import LocalPrefect
 from rehearsal.seen import End
 from rehearsal.services import Service
@@ -19,7 +20,7 @@ from sandbox.client import Sandbox
 from spotkiln.bake.app import App
 from spotkiln.bake.processes import Process
 from spotkiln.errors import InputError
-from tests.unit.rehearsal.subjects import APP
+from tests.unit.rehearsal.subjects import APP, seen
 
 WORKER = """memory\tshop-worker.service\t1
 state\tshop-worker.service\tType\texec
@@ -139,3 +140,22 @@ def test_whatever_breaks_in_a_scene_is_its_end_and_not_the_rehearsals(error: Exc
     found = play(on, "it breaks", breaks)
     assert (found.end, found.told) == (End.FAILED, str(error))
     assert on.scenes == [found]
+
+
+def test_a_value_is_taken_out_before_a_line_is_shortened(tmp_path: Path) -> None:
+    """A part of one would not be found any more."""
+    value = "k3y-" + "0123456789" * 4
+    line = f"EROFS: {'x' * 270} {value}"
+    said: list[str] = []
+    on = stage(Scripted({"i-1": f"denied\tshop.service\t{line}\n"}), Targets(BOTH))
+    on.say, on.hidden = said.append, [value]
+
+    def fails(_: Stage) -> Played:
+        raise Failed(line)
+
+    on.look("i-1")
+    play(on, "it fails", fails)
+    told = page(seen(scenes=tuple(on.scenes), servers=tuple(on.servers.values())))
+    assert "EROFS: xxx" in told
+    assert "EROFS: xxx" in "".join(said)
+    assert "k3y" not in told + "".join(said)
