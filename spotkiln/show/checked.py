@@ -15,6 +15,10 @@ SECRET = re.compile(r"(?i)(password|passwd|secret|token|api_?key|private_?key|cr
 # What is given where a framework insists on a secret that it does not use.
 STAND_INS = ("1", UNUSED)
 LOCAL = re.compile(r"(?<![\w.-])(127\.0\.0\.1|localhost|\[::1\])(?=:|\s|$)")
+# A shell of theirs is between them and the program, and ends first.
+PASSES_NO_SIGNAL = re.compile(r"\s*(?:[A-Za-z_]\w*=\S*\s+)*(?:npm|npx|pnpm|yarn)\s")
+# Of a package.json, scripts that build.
+BUILDS = re.compile(r"\b(?:build[:-][\w:-]+|[\w-]+[:-]build)\b")
 
 WHERE = {
     MigrateOn.ONCE: "once, before servers are asked for",
@@ -95,9 +99,15 @@ def hints(
         program = next((x for x in command.split() if "=" not in x), "").removeprefix("./")
         if program in locked:
             yield f"{key}: {program} is not executable: `git update-index --chmod=+x {program}`"
+        if key.endswith("start") and PASSES_NO_SIGNAL.match(command):
+            yield (
+                f"{key}: npm, pnpm and yarn do not hand SIGTERM on, so what is being done at a "
+                "stop is cut off: start what the script starts, such as `NODE_ENV=production node "
+                "server.js`, in another folder by `env --chdir=web node server.js`"
+            )
     yield from _beside(app, suggested)
     yield from _wanted(app, suggested)
-    yield from (one for one in warned if not (app.migrate and one.startswith("migrate: ")))
+    yield from (one for one in warned if not _is_met(app, one))
     for name in _secrets(app.environment):
         yield (
             f"environment: {name} looks like a secret, and all of it is baked into the image, "
@@ -133,6 +143,18 @@ def about_layers(settled: Settled, detected: Detected) -> Iterator[str]:
             f"build: what it installs it installs at each bake; as `dependencies: {found.value}`, "
             "and no more in build, it would be kept as a layer"
         )
+
+
+def _is_met(app: App, warned: str) -> bool:
+    """Whether what the application says answers what was detected."""
+    key, _, about = warned.partition(": ")
+    said = {*app.environment, *app.config}
+    return (
+        (key == "migrate" and bool(app.migrate))
+        or (key == "build" and any(one in app.build for one in BUILDS.findall(about)))
+        or (key == "environment" and about.split()[0] in said)
+        or (key == "health_path" and "ALLOWED_HOSTS" in said and "ALLOWED_HOSTS" in about)
+    )
 
 
 def _commands(app: App) -> Iterator[tuple[str, str]]:

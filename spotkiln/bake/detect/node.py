@@ -1,5 +1,6 @@
 """Node: an application with a package.json."""
 
+import itertools
 import json
 import re
 from typing import Any
@@ -18,7 +19,8 @@ MANAGERS = {
     "npm-shrinkwrap.json": ("npm ci --include=dev", "npm prune --omit=dev", "npm run"),
     "pnpm-lock.yaml": (
         "pnpm install --frozen-lockfile --prod=false",
-        "pnpm prune --prod",
+        # In a workspace it asks a person otherwise, and there is none.
+        "CI=true pnpm prune --prod",
         "pnpm run",
     ),
     "yarn.lock": (
@@ -41,6 +43,7 @@ RUNNERS = {
     "mocha": ("", 'node_modules/.bin/mocha --reporter xunit --reporter-option output="$JUNIT"'),
 }
 _MIGRATES = re.compile(r"(?:\w+:)?migrat(?:e|ion|ions)(?::(?:deploy|latest|up|run|prod))?")
+_BUILDS = re.compile(r"build[:-][\w:-]+|[\w-]+[:-]build")
 NODE_MODULES = re.compile(r"^nodeLinker:\s*['\"]?node-modules\b", re.MULTILINE)
 NODE_TEST = 'node --test --test-reporter=junit --test-reporter-destination="$JUNIT"'
 # Since version 2 the other options are errors; all packages stay.
@@ -58,7 +61,8 @@ PACKAGE_OF = {
     "remix-serve": "@remix-run/serve",
 }
 # Of those that start it, the one for production before the one for all.
-STARTS = ("start:prod", "start:production", "start")
+STARTS = ("start:prod", "start:production", "start", "prod", "production")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*")
 
 
 class _Package:
@@ -116,20 +120,26 @@ def node_programs(tree: Tree) -> Programs:
     return program
 
 
+def _itself(script: str) -> str:
+    """The command of a script: started itself it gets systemd's signals. Empty if only the shell of
+    the package manager knows what to do with it."""
+    if why_not_one_command(script):
+        return ""
+    words = script.split()
+    before = list(itertools.takewhile(_ASSIGNMENT.fullmatch, words))
+    program = words[len(before)]
+    if program in OF_THE_SYSTEM or any(sign in one for one in before for sign in "'\"$`"):
+        return ""
+    if program in ON_THE_PATH or "/" in program:
+        return script
+    rest = script.split(maxsplit=len(before))[-1]
+    return " ".join([*before, f"node_modules/.bin/{rest}"])
+
+
 def _start(package: _Package, tree: Tree, run: str) -> tuple[str, str] | None:
     name = package.starting()
     if script := package.scripts.get(name, ""):
-        why = f"package.json has the script {name}"
-        words = script.split()
-        if why_not_one_command(script) or "=" in words[0]:
-            # Several commands, or variables: the shell of the package manager knows.
-            return f"{run} {name}", why
-        if words[0] in ON_THE_PATH or "/" in words[0]:
-            return script, why
-        if words[0] in OF_THE_SYSTEM:
-            return f"{run} {name}", why
-        # A program of a package: started itself it gets systemd's signals.
-        return f"node_modules/.bin/{script}", why
+        return _itself(script) or f"{run} {name}", f"package.json has the script {name}"
     if "next" in package.runtime:
         return "node_modules/.bin/next start", "package.json has next"
     main = package.text("main")
@@ -185,6 +195,18 @@ def _migration(package: _Package, tree: Tree, run: str, *, pruned: bool, notes: 
         )
 
 
+def _has_build(package: _Package, run: str, notes: Notes) -> bool:
+    """Of scripts of a like name a person knows what they make."""
+    others = [one for one in sorted(package.scripts) if _BUILDS.fullmatch(one)]
+    if others and "build" not in package.scripts:
+        notes.warn(
+            f"build: package.json has {', '.join(others)} and no script build, and a release runs "
+            f"none of them: `{run} {others[0]}` before what is not needed any more is removed, if "
+            "it makes what the application serves"
+        )
+    return "build" in package.scripts
+
+
 def _build(
     package: _Package, tree: Tree, lock: str, manager: tuple[str, str, str], notes: Notes
 ) -> None:
@@ -192,7 +214,7 @@ def _build(
     everything, prune, run = manager
     told = why = f"{lock} is there" if lock else "package.json has no lock file beside it"
     build = [] if lock else [everything]
-    if "build" in package.scripts:
+    if _has_build(package, run, notes):
         build.append(f"{run} build")
         why += ", package.json has the script build"
     if manager == YARN_2 and not NODE_MODULES.search(tree.text(".yarnrc.yml")):

@@ -116,7 +116,13 @@ def _serve(
     if not server and asgi and "fastapi" in project.by:
         server = "uvicorn"
     if not server:
-        notes.miss("start", f"{why}, and no server is asked for: add gunicorn or uvicorn")
+        program = "uvicorn --host 0.0.0.0 --port" if asgi else "gunicorn --bind 0.0.0.0:"
+        program = program + (" $PORT" if asgi else "$PORT")
+        notes.miss(
+            "start",
+            f"{why}, and no server is asked for: let `build` install one, such as "
+            f"{program.split()[0]}, and start with `{before}{PYTHON} -m {program} {module}`",
+        )
         return
     told = project.has(server) or "fastapi brings uvicorn"
     if module.endswith("()"):
@@ -154,18 +160,29 @@ def _settings_of(tree: Tree, path: str) -> str:
     return found[1] if found else ""
 
 
+def _made(settings: list[str], project: Project) -> dict[str, str]:
+    """What the build makes of files that visitors are sent: each command by its reason."""
+
+    def has(pattern: str) -> bool:
+        return any(re.search(pattern, one, re.MULTILINE) for one in settings)
+
+    found = {}
+    if has(r"^\s*STATIC_ROOT\s*[:=]"):
+        found["settings have STATIC_ROOT"] = "collectstatic --noinput"
+    if project.has("django-compressor") and has(r"^\s*COMPRESS_OFFLINE\s*=\s*True\b"):
+        found["settings have COMPRESS_OFFLINE"] = "compress"
+    return found
+
+
 def _django(tree: Tree, project: Project, why: str, install: str, notes: Notes) -> None:
     settings = _settings_of(tree, "manage.py")
     package = settings.split(".")[0]
     settings_files = [text for name, text in tree.texts.items() if "settings" in name]
-    static = any(re.search(r"^\s*STATIC_ROOT\s*[:=]", x, re.MULTILINE) for x in settings_files)
-    build = [install, f"{PYTHON} manage.py collectstatic --noinput" if static else ""]
+    made = _made(settings_files, project)
     if not notes.missed("build"):
-        notes.say(
-            "build",
-            " && ".join(filter(None, build)),
-            f"{why}{', settings have STATIC_ROOT' if static else ''}",
-        )
+        commands = (f"{PYTHON} manage.py {one}" for one in made.values())
+        build = " && ".join(filter(None, [install, *commands]))
+        notes.say("build", build, ", ".join([why, *made]))
     notes.say("migrate", f"{PYTHON} manage.py migrate --noinput", why)
     if local := django_on_sqlite(tree):
         notes.say("migrate_on", "each", local)
@@ -194,7 +211,12 @@ def _django(tree: Tree, project: Project, why: str, install: str, notes: Notes) 
                 f"and test with `{PYTHON} manage.py test {runner}`",
             )
         else:
-            notes.miss("test", f"{why}, and nothing that writes a JUnit report: add pytest-django")
+            notes.miss(
+                "test",
+                f"{why}, and nothing that writes a JUnit report: let `test_setup` install "
+                "unittest-xml-reporting, and the settings of the tests have its runner, or add "
+                "pytest-django (docs/tests.md has the lines)",
+            )
     serving = _settings_of(tree, modules[0]) if modules else ""
     if serving or settings:
         why = f"{modules[0]} names it" if serving else "manage.py names it"

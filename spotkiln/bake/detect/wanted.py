@@ -30,6 +30,14 @@ _DEMANDED = re.compile(
     r"|\b(?:env|config)(?:\.(str|int|bool|db|db_url|cache|cache_url|url|list|json|path|email_url))?"
     r"\(\s*['\"](\w+)['\"]\s*\)"
 )
+# By any function of that kind, with a default: the secret that signs sessions, and DEBUG.
+_READ = r"[\w.]*(?:env|config)\w*(?:\.\w+)*\s*[\[(]\s*['\"](\w+)['\"]\s*,\s*(?:default\s*=\s*)?"
+_SECRET_WITH_DEFAULT = re.compile(
+    rf"^\s*SECRET_KEY\s*(?::[^=\n]+)?=\s*{_READ}['\"\w]", re.MULTILINE
+)
+_DEBUG_ON = re.compile(
+    rf"^\s*DEBUG\s*(?::[^=\n]+)?=\s*(?:\w+\()?{_READ}['\"]?(?:True|true|1|yes|on)\b", re.MULTILINE
+)
 # What can be read in their place, by how it is read. Others must be a number, or JSON.
 _STAND_INS: dict[str | None, str] = {
     **dict.fromkeys((None, "str", "url", "list", "path"), UNUSED),
@@ -94,11 +102,34 @@ def stand_ins(tree: Tree) -> dict[str, str]:
     return {name: _STAND_INS[how] for name, how in read.items() if how in _STAND_INS}
 
 
+def _say_settings_of_django(tree: Tree, notes: Notes) -> None:
+    asked = demanded(tree)
+    known = {
+        found[1]: name
+        for name, text in serving_settings(tree)
+        if (found := _SECRET_WITH_DEFAULT.search(text)) and found[1] not in asked
+    }
+    whys = ["the settings ask for it, without a default"] * bool(asked)
+    whys += [f"{file} has a default for {name}, which is no secret" for name, file in known.items()]
+    say_settings([*asked, *known], "; ".join(whys), notes)
+
+
 def django_wants(tree: Tree, has: Callable[[str], str], notes: Notes) -> None:
     if not django_on_sqlite(tree):
         say_services(has, notes)
-    say_settings(demanded(tree), "the settings ask for it, without a default", notes)
+    _say_settings_of_django(tree, notes)
     for name, text in serving_settings(tree):
+        if re.search(r"^\s*DEBUG\s*=\s*True\b", text, re.MULTILINE):
+            notes.warn(
+                f"environment: {name} has DEBUG = True, so everybody would see errors with the "
+                "settings: let it read a variable"
+            )
+        if on := _DEBUG_ON.search(text):
+            notes.warn(
+                f"environment: {on[1]} is not there, and {name} has DEBUG on without it: everybody "
+                "would see errors with the settings; say it as the settings read it, such as "
+                f'{on[1]}: "False"'
+            )
         forced = re.search(r"^\s*SECURE_SSL_REDIRECT\s*=\s*True\b", text, re.MULTILINE)
         if forced and "SECURE_REDIRECT_EXEMPT" not in text:
             notes.warn(

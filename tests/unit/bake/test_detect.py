@@ -621,7 +621,7 @@ def test_express() -> None:
 def test_next() -> None:
     found = told(**NEXT)
     assert values(found)["dependencies"] == "pnpm install --frozen-lockfile --prod=false"
-    assert values(found)["build"] == "pnpm run build && pnpm prune --prod"
+    assert values(found)["build"] == "pnpm run build && CI=true pnpm prune --prod"
     assert values(found)["start"] == "node_modules/.bin/next start"
     assert values(found)["writable"] == (".next/cache",)
     assert values(found)["test"].startswith("node_modules/.bin/vitest run")
@@ -631,7 +631,10 @@ def test_next() -> None:
 @pytest.mark.parametrize(
     ("script", "start"),
     [
-        ("NODE_OPTIONS=--no-warnings node .", "npm run start"),
+        ("NODE_OPTIONS=--no-warnings node .", "NODE_OPTIONS=--no-warnings node ."),
+        ("A=1 B=2 nest start -p $PORT", "A=1 B=2 node_modules/.bin/nest start -p $PORT"),
+        ("A='1 2' node .", "npm run start"),
+        ("A=1 bash bin/start", "npm run start"),
         ("npm run migrate && node .", "npm run start"),
         ("./serve.sh", "./serve.sh"),
         ("nest start", "node_modules/.bin/nest start"),

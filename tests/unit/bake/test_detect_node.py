@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from spotkiln.bake.detect.detected import Detected
+from spotkiln.bake.processes import Process
 from spotkiln.show.checked import hints
 from tests.unit.bake.test_detect import told, values, why
 from tests.unit.nouns import settled
@@ -15,11 +16,11 @@ def package(files: dict[str, str] | None = None, **keys: Any) -> Detected:
     return told(**{"package.json": json.dumps(keys), "package-lock.json": "{}", **(files or {})})
 
 
-@pytest.mark.parametrize("script", ["start:prod", "start:production"])
+@pytest.mark.parametrize("script", ["start:prod", "start:production", "prod"])
 def test_the_script_for_production_is_started(script: str) -> None:
     """As Nest generates it: `start` compiles, by a package that the image does not have."""
     found = package(
-        scripts={"start": "nest start", script: "node dist/main"},
+        scripts={**({} if script == "prod" else {"start": "nest start"}), script: "node dist/main"},
         devDependencies={"@nestjs/cli": "10"},
     )
     assert values(found)["start"] == "node dist/main"
@@ -78,3 +79,41 @@ def test_go_names_the_programs_that_there_are() -> None:
     assert "`bin/app`" in found.missing["start"]
     told_of = told(**{"go.mod": "", "cmd/migrate/main.go": "", "cmd/server/main.go": ""}).missing
     assert "`go build -o bin/app ./cmd/server`" in told_of["build"]
+
+
+@pytest.mark.parametrize(
+    ("start", "hinted"),
+    [
+        ("npm run start", True),
+        ("A=1 pnpm --filter web run prod", True),
+        ("yarn start", True),
+        ("npx serve", True),
+        ("node server.js", False),
+        ("env --chdir=npm node server.js", False),
+        ("node_modules/.bin/npm-run-all x", False),
+    ],
+)
+def test_what_stands_between_systemd_and_the_program_is_told_of(
+    start: str, *, hinted: bool
+) -> None:
+    """npm and its like end at SIGTERM, and the program that answers is killed."""
+    assert any("SIGTERM" in one for one in hints(settled(start=start))) == hinted
+    worker = {"worker": Process(start=start)}
+    assert (
+        any(
+            one.startswith("processes.worker.start: ") and "SIGTERM" in one
+            for one in hints(settled(processes=worker))
+        )
+        == hinted
+    )
+
+
+def test_scripts_that_build_and_are_not_called_so_are_told_of() -> None:
+    found = package(
+        scripts={"build:ui": "vite build", "client-build": "x", "rebuild": "y"}, main="a.js"
+    )
+    (one,) = found.warned
+    assert one.startswith("build: package.json has build:ui, client-build and no script build")
+    assert one in hints(settled(build="npm ci"), warned=found.warned)
+    assert one not in hints(settled(build="npm ci && npm run build:ui"), warned=found.warned)
+    assert not package(scripts={"build": "x", "build:ui": "vite build"}, main="a.js").warned

@@ -172,3 +172,31 @@ def test_djangos_own_runner_as_the_documentation_has_it() -> None:
     found = told(**MANAGE, **files)
     assert values(found)["test"] == ".venv/bin/python manage.py test --noinput"
     assert "JUNIT" in told(**MANAGE, **{**files, "shop/settings.py": ""}).missing["test"]
+
+
+def test_what_visitors_are_sent_is_made_at_build_time() -> None:
+    files = {
+        "requirements.txt": "django\ngunicorn\ndjango-compressor\n",
+        "manage.py": "DJANGO_SETTINGS_MODULE', 'shop.settings'",
+        "shop/wsgi.py": "",
+    }
+    texts = "STATIC_ROOT = BASE_DIR / 'static'\nCOMPRESS_OFFLINE = True\n"
+    built = values(told(**files, **{"shop/settings.py": texts}))["build"]
+    assert [one.split()[-2:] for one in built.split(" && ")][-2:] == [
+        ["collectstatic", "--noinput"],
+        ["manage.py", "compress"],
+    ]
+    later = texts.replace("True", "not DEBUG")
+    assert "compress" not in values(told(**files, **{"shop/settings.py": later}))["build"]
+
+
+def test_without_a_server_the_line_to_write_is_told() -> None:
+    files = {"requirements.txt": "django\n", "manage.py": "", "shop/wsgi.py": ""}
+    missing = told(**files).missing
+    assert (
+        "`.venv/bin/python -m gunicorn --bind 0.0.0.0:$PORT shop.wsgi:application`"
+        in missing["start"]
+    )
+    assert "unittest-xml-reporting" in missing["test"]
+    asgi = told(**{"requirements.txt": "starlette\n", "app.py": "app = Starlette()\n"}).missing
+    assert "-m uvicorn --host 0.0.0.0 --port $PORT app:app`" in asgi["start"]

@@ -78,6 +78,14 @@ def test_they_are_written_as_a_comment_and_hinted_at_until_they_are_said() -> No
             },
             ("A",),
         ),
+        (
+            {
+                **DJANGO,
+                "shop/settings.py": "A = env('A')\n"
+                "SECRET_KEY = envsecret('SHOP_KEY', '---')\nOLD = env('OLD', 'x')\n",
+            },
+            ("A", "SHOP_KEY"),
+        ),
         ({"requirements.txt": "fastapi\nuvicorn\n"}, ()),
     ],
 )
@@ -124,3 +132,39 @@ def test_rails_that_forces_https_is_told_of(production: str, *, warned: bool) ->
 def test_django_that_refuses_the_load_balancer_is_told_of(settings: str, warned: list[str]) -> None:
     found = told(**DJANGO, **{"shop/settings.py": settings})
     assert [code for code in ("301", "400") if any(code in x for x in found.warned)] == warned
+
+
+@pytest.mark.parametrize(
+    ("line", "on"),
+    [
+        ('DEBUG = envbool("DEBUG", "True")', True),
+        ("DEBUG = os.environ.get('DEBUG', '1') == '1'", True),
+        ("DEBUG = env.bool('DEBUG', default=True)", True),
+        ("DEBUG: bool = bool(os.getenv('DEBUG', True))", True),
+        ("DEBUG = env.bool('DEBUG', default=False)", False),
+        ("DEBUG = os.environ.get('DEBUG', '')", False),
+        ("DEBUG = True", False),
+        ("DEBUG = env('DEBUG')", False),
+    ],
+)
+def test_django_that_shows_errors_to_everybody_is_told_of(line: str, *, on: bool) -> None:
+    found = told(**DJANGO, **{"shop/settings.py": f"{line}\n"})
+    assert bool([one for one in found.warned if one.startswith("environment: DEBUG ")]) == on
+    said = settled(environment={"DEBUG": "False"})
+    assert not [x for x in hints(said, warned=found.warned) if x.startswith("environment: DEBUG ")]
+
+
+def test_so_is_one_that_always_does() -> None:
+    def warned(files: dict[str, str]) -> list[str]:
+        return [one for one in told(**DJANGO, **files).warned if "DEBUG = True" in one]
+
+    assert warned({"shop/settings.py": "DEBUG = True\n"})
+    assert not warned({"shop/settings/local.py": "DEBUG = True\n"})
+    assert not warned({"shop/settings.py": "# DEBUG = True\nDEBUG = False\n"})
+
+
+def test_a_host_check_that_a_variable_answers_is_not_hinted_at() -> None:
+    found = told(**DJANGO, **{"shop/settings.py": "ALLOWED_HOSTS = ['shop.example.com']\n"})
+    assert any("400" in one for one in hints(settled(), warned=found.warned))
+    said = settled(environment={"ALLOWED_HOSTS": "*"})
+    assert not any("400" in one for one in hints(said, warned=found.warned))
