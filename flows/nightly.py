@@ -6,6 +6,7 @@ from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.builder import Builder
 from spotkiln.start import form
 from spotkiln.start.night import EVERY, Night, NightSpec
+from spotkiln.tasks import names
 from spotkiln.tasks.bake.base import (
     alive,
     bake_base,
@@ -20,7 +21,7 @@ from spotkiln.tasks.step import not_urgent, report_failed_undo
 from spotkiln.undo import UndoStack
 
 
-@flow(name="nightly", retries=0)
+@flow(name="nightly", flow_run_name=names.night, retries=0)
 def nightly(
     base: form.Base = BaseSpec(),
     builder: form.Builder = Builder(),

@@ -1,22 +1,23 @@
 """Reconcile: nothing is left behind, whatever was killed."""
 
-from prefect import flow
+from prefect import State, flow
 
 from spotkiln.aws.session import resolve_region
 from spotkiln.keep.housekeeping import Reconciled
 from spotkiln.release.unhealthy import DEFAULT_SECONDS
 from spotkiln.start import form
-from spotkiln.tasks.keep.reconcile import clear_up, find_unowned, publish
+from spotkiln.tasks import names
+from spotkiln.tasks.keep.reconcile import clear_up, find_unowned, publish, state_of
 from spotkiln.tasks.keep.unhealthy import replace_unhealthy
 
 
-@flow(name="reconcile", retries=0)
+@flow(name="reconcile", flow_run_name=names.reconcile, retries=0)
 def reconcile(
     region: form.Region = "",
     target_group: form.TargetGroup = "",
     unhealthy_seconds: form.Unhealthy = DEFAULT_SECONDS,
     dry_run: form.DryRun = False,
-) -> Reconciled:
+) -> State[Reconciled]:
     """Finish what was being retired, undo what was never promoted, discard what nobody owns.
 
     Reads only AWS and the Prefect API. Never touches what a living release owns, nor what
@@ -39,4 +40,4 @@ def reconcile(
     else:
         found = clear_up(where, target_group).also(done=sick)
     publish(where, found)
-    return found
+    return state_of(found)

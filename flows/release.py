@@ -9,6 +9,7 @@ from spotkiln.release.release import Approval, Release, ReleaseSpec
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import form
+from spotkiln.tasks import names
 from spotkiln.tasks.bake.image import discard_image
 from spotkiln.tasks.keep.lock import one_at_a_time
 from spotkiln.tasks.keep.reconcile import clear_up
@@ -34,7 +35,7 @@ from spotkiln.tasks.serve.quota import check_quotas
 from spotkiln.tasks.serve.serve import serve
 
 
-@flow(name="release", flow_run_name="{app.name} {app.ref}", retries=0)
+@flow(name="release", flow_run_name=names.release, retries=0)
 def release(
     app: form.Application,
     fleet: form.Fleet = FleetSpec(),

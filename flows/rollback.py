@@ -10,6 +10,7 @@ from spotkiln.release.release import Release, ReleaseSpec
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import form
+from spotkiln.tasks import names
 from spotkiln.tasks.keep.lock import one_at_a_time
 from spotkiln.tasks.keep.reconcile import clear_up
 from spotkiln.tasks.keep.versions import find_version, find_way_back
@@ -26,7 +27,7 @@ from spotkiln.tasks.serve.quota import check_quotas
 from spotkiln.tasks.serve.serve import serve
 
 
-@flow(name="rollback", flow_run_name="{app.name} back to {version}", retries=0)
+@flow(name="rollback", flow_run_name=names.rollback, retries=0)
 def rollback(
     app: form.Application = DEMO,  # the UI's quick run wants no parameter to be required
     version: form.Version = PREVIOUS,

@@ -8,6 +8,7 @@ from spotkiln.bake.infra import InfraNames
 from spotkiln.release.command import CommandEnd, CommandSpec
 from spotkiln.release.seconds import DEFAULT_SECONDS
 from spotkiln.start import form
+from spotkiln.tasks import names
 from spotkiln.tasks.bake.command import (
     carry_out_command,
     command_run,
@@ -16,7 +17,7 @@ from spotkiln.tasks.bake.command import (
 )
 
 
-@flow(name="run", flow_run_name="{app}: one command", retries=0)
+@flow(name="run", flow_run_name=names.command, retries=0)
 def run(
     app: form.Name,
     command: form.Command,

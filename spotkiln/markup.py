@@ -11,6 +11,8 @@ TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 # What nobody sees: other control characters (Postgres stores no NUL), and those that turn the
 # direction of writing, so that a text reads as another one.
 UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# A blank that markdown neither joins with others nor takes for a line's inset.
+BLANK = "\u00a0"
 HALVES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -44,6 +46,25 @@ def fenced(text: str) -> str:
     while fence in text:
         fence += "`"
     return f"{fence}\n{text.rstrip()}\n{fence}"
+
+
+def quoted(text: str) -> str:
+    """Words of others line by line, as a quotation. Unlike a code block it is wrapped where a page
+    is narrow. Insets stay: they tell what belongs to what."""
+
+    def line(words: str) -> str:
+        told = words.expandtabs(4).rstrip()
+        inset = BLANK * (len(told) - len(told.lstrip(" ")))
+        return f"> {inset}{plain(told) or BLANK}"
+
+    # Two blanks at its end keep a line from being joined with the next.
+    return "  \n".join(line(one) for one in visible(text).strip("\n").splitlines() or [""])
+
+
+def listed(facts: Iterable[tuple[str, str]]) -> str:
+    """Facts by name, a line each. A table would need a header, and a narrow page has no room for
+    one."""
+    return "\n".join(f"- **{name}**: {fact}" for name, fact in facts)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

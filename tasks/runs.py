@@ -1,15 +1,18 @@
 """What Prefect knows of this run, and of others."""
 
 import logging
+from contextlib import suppress
 
 from prefect.context import FlowRunContext
 
 from spotkiln.errors import SpotkilnError
 from spotkiln.prefect_api import run as runs
-from spotkiln.prefect_api.connection import ask, connected
+from spotkiln.prefect_api.connection import ask, connected, without_retries
 from spotkiln.release.trigger import Trigger, trigger_of
 from spotkiln.start.order import superseded_by
 from spotkiln.start.push import PUSHED
+from spotkiln.start.run import CANCELLED
+from spotkiln.tasks.names import is_ours
 from spotkiln.tasks.step import say
 
 
@@ -38,14 +41,30 @@ def started_by() -> Trigger:
 
 
 def rename(name: str) -> None:
-    """Give this run another name. A run that keeps its old one is no failure."""
+    """Give this run another name, unless a person has chosen the one that it has. A run that keeps
+    its old one is no failure."""
     context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
+    if context is None or context.flow_run is None or not is_ours():
         return
     try:
         ask(runs.rename, str(context.flow_run.id), name)
     except SpotkilnError as error:
         say(f"could not rename this run to {name!r}: {error}", logging.WARNING)
+
+
+def cancelled(run: str) -> bool | None:
+    """Whether somebody has cancelled this run, whose process was told to end; None if Prefect
+    cannot say now. Then the step that it was in is called cancelled as well. It does not wait for
+    Prefect to come back: a process that was told to end has seconds."""
+    try:
+        with without_retries(), connected() as prefect:
+            if prefect.ask(runs.read, run).state not in CANCELLED:
+                return False
+            with suppress(SpotkilnError):
+                prefect.ask(runs.cancel_steps, run, "the run was cancelled")
+            return True
+    except (SpotkilnError, ValueError):
+        return None
 
 
 def newer_push(run: str) -> str:

@@ -62,7 +62,7 @@ def past(found: Run, result: Result | None) -> Past:
         return made
     return made.model_copy(
         update={
-            "outcome": result.outcome.words,
+            "outcome": str(result.outcome),
             "commit": result.commit,
             "image": result.image,
             "cause": result.cause,

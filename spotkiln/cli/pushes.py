@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from spotkiln.errors import InputError
+from spotkiln.moment import utc
 from spotkiln.prefect_api import event, variable
 from spotkiln.prefect_api.connection import ask
 from spotkiln.prefect_api.event import Happened
@@ -65,7 +66,7 @@ def pushes(deployment: Deployment) -> str:
     missed = [x for x in _missed(deployment, since) if _would_miss_again(one, x)]
     if missed:
         latest = max(missed, key=lambda one: one.occurred)
-        raise InputError(f"{latest.occurred:%Y-%m-%d %H:%M} UTC: {latest.payload['reason']}")
+        raise InputError(f"{utc(latest.occurred)}: {latest.payload['reason']}")
     if objection := one.objection(hooks):
         raise InputError(objection)
     return ", ".join(one.to.branches + tuple(f"tag {x}" for x in one.to.tags))

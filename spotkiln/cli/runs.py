@@ -91,8 +91,7 @@ def ending(found: Run, result: Result | NightResult | None, url: str = "") -> En
         seconds=found.seconds,
     )
     if result:
-        words = result.outcome.replace("_", " ")
-        return end.model_copy(update={**result.model_dump(), "outcome": words})
+        return end.model_copy(update={**result.model_dump(), "outcome": str(result.outcome)})
     return end if end.ok else end.model_copy(update={"cause": found.message})
 
 

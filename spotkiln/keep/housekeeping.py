@@ -7,12 +7,14 @@ and less often. It never stops a release.
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Self
 
 from spotkiln.bake.own import LeftAlone
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.reconcile import Action, Verb
 from spotkiln.markup import plain
+from spotkiln.moment import utc
 from spotkiln.noun import Noun
 
 # These concern what serves, and are never put off: a release that went on in spite of them would do
@@ -20,6 +22,8 @@ from spotkiln.noun import Noun
 NOT_PUT_OFF = {Verb.RETIRE_FLEETS, Verb.DRAIN_INSTANCES}
 LONGEST = timedelta(hours=6)
 TAG_LENGTH = 256
+# More is on the page.
+MOST_WORDS = 1000
 # Besides letters and digits, what every AWS service takes in a tag's value.
 UNFIT = re.compile(r"[^\w .:/=+\-@]+")
 
@@ -78,7 +82,7 @@ class Delayed(Noun):
         one = self.put_off
         return (
             f"{self.action.verb} {', '.join(self.action.ids)}: not possible since "
-            f"{one.since:%Y-%m-%d %H:%M} UTC: {one.why}"
+            f"{utc(one.since)}: {one.why}"
         )
 
 
@@ -126,6 +130,24 @@ def reconcile_page(found: Reconciled) -> str:
     if len(parts) == 1:
         parts.append("There is nothing that nobody owns.")
     return "\n\n".join(parts) + "\n"
+
+
+class End(StrEnum):
+    """How a reconcile ended: the name of its run's state."""
+
+    NOTHING = "Nothing to do"
+    TO_DO = "To do"
+    CLEARED_UP = "Cleared up"
+    PUT_OFF = "Put off"
+
+
+def ending(found: Reconciled) -> tuple[End, str]:
+    """How it ended, and in a sentence of what. The first of these that there is any of."""
+    groups = ((End.TO_DO, found.todo), (End.CLEARED_UP, found.done), (End.PUT_OFF, found.put_off))
+    told = {end: f"{end.lower()}: {'; '.join(str(one) for one in of)}" for end, of in groups if of}
+    if not told:
+        return End.NOTHING, "there is nothing that nobody owns"
+    return next(iter(told)), ". ".join(told.values())[:MOST_WORDS]
 
 
 # Fleets, then what they were made of, then a look that all is done; one to spare.

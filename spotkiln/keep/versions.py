@@ -6,6 +6,7 @@ from datetime import datetime
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.migrations import Between, compare
 from spotkiln.errors import InputError
+from spotkiln.moment import utc
 from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet
 
@@ -38,10 +39,7 @@ class Version(Noun):
         return "; ".join([*marks, *([f"suspect: {self.suspect}"] if self.suspect else [])])
 
     def __str__(self) -> str:
-        text = (
-            f"{self.image} of commit {self.commit[:12]}, "
-            f"released {self.released:%Y-%m-%d %H:%M:%S} UTC"
-        )
+        text = f"{self.image} of commit {self.commit[:12]}, released {utc(self.released)}"
         text += ", serving" if self.serving else ""
         return text + (f" ({self.remarks})" if self.remarks else "")
 

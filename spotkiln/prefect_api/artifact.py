@@ -10,7 +10,9 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
     ArtifactFilterType,
 )
+from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.sorting import ArtifactSort
+from prefect.settings import get_current_settings
 
 from spotkiln.noun import Noun
 from spotkiln.prefect_api.connection import Api
@@ -40,8 +42,7 @@ async def progress(api: Api, run: str) -> Progress | None:
     return Progress(what=found[0].description or "", percent=found[0].data)
 
 
-async def latest(api: Api, key: str) -> Any:
-    """What the newest artifact of that key holds; None if there is none."""
+async def _newest(api: Api, key: str) -> Artifact | None:
     wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
     found = await api.ask(
         f"read the artifact {key}",
@@ -49,7 +50,20 @@ async def latest(api: Api, key: str) -> Any:
             artifact_filter=wanted, sort=ArtifactSort.CREATED_DESC, limit=1
         ),
     )
-    return found[0].data if found else None
+    return found[0] if found else None
+
+
+async def latest(api: Api, key: str) -> Any:
+    """What the newest artifact of that key holds; None if there is none."""
+    found = await _newest(api, key)
+    return found.data if found else None
+
+
+async def page_of(api: Api, key: str) -> str:
+    """The page of the newest artifact of that key in the UI; empty if there is none, or if Prefect
+    knows of no UI."""
+    found, base = await _newest(api, key), get_current_settings().ui_url
+    return f"{base.rstrip('/')}/artifacts/artifact/{found.id}" if found and base else ""
 
 
 async def table(api: Api, key: str) -> list[dict[str, Any]]:

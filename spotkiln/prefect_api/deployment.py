@@ -1,5 +1,7 @@
 """Deployments in Prefect."""
 
+from uuid import UUID
+
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.responses import DeploymentResponse
 
@@ -29,6 +31,18 @@ async def listing(api: Api, flow: str) -> list[Deployment]:
         ),
     )
     return sorted((_of(flow, one) for one in found), key=lambda one: one.name)
+
+
+async def name_of(api: Api, ident: UUID) -> str:
+    """Its own name, without the flow's.
+
+    Raises:
+        NotInPrefect: there is no such deployment any more.
+    """
+    found = await api.ask(
+        f"read the deployment {ident}", lambda client: client.read_deployment(ident)
+    )
+    return found.name
 
 
 async def find(api: Api, flow: str, name: str) -> Deployment:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
@@ -15,6 +17,9 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateName,
     FlowRunFilterStateType,
     FlowRunFilterTags,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
     WorkPoolFilter,
     WorkPoolFilterName,
 )
@@ -213,6 +218,28 @@ async def cancel(api: Api, run: str, *, name: str, message: str) -> None:
     await api.ask(
         f"cancel the run {run}", lambda client: client.set_flow_run_state(UUID(run), state)
     )
+
+
+async def cancel_steps(api: Api, run: str, message: str) -> None:
+    """Call cancelled what Prefect calls crashed: the steps that a cancelled run was in."""
+    crashed = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.CRASHED]))
+    found = await api.ask(
+        f"read the crashed steps of run {run}",
+        lambda client: client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run)])),
+            task_run_filter=TaskRunFilter(state=crashed),
+        ),
+    )
+    for one in found:
+        state: State[None] = Cancelled(message=message)
+        await api.ask(
+            f"call the step {one.name} cancelled",
+            partial(_set_state, step=one.id, state=state),
+        )
+
+
+async def _set_state(client: PrefectClient, *, step: UUID, state: State[None]) -> object:
+    return await client.set_task_run_state(step, state, force=True)
 
 
 async def force_running(api: Api, run: str) -> None:

@@ -23,11 +23,13 @@ from spotkiln.target import Server
 
 
 class Heading(Noun):
-    """What is known before the first step. `run` is the flow run's id, and `url` its page in
-    Prefect's UI, empty if there is none. `started` is UTC."""
+    """What is known before the first step. `run` is the flow run's id, `url` its page in Prefect's
+    UI, and `deployment` the name of its deployment; they are empty if there is none. `started` is
+    UTC."""
 
     id: str
     run: str
+    deployment: str = ""
     url: str = ""
     trigger: Trigger = Trigger()
     spec: ReleaseSpec
@@ -271,6 +273,11 @@ class Book:
         """What served when it was looked at last."""
         seen = self.last(ServingSeen)
         return seen.fleet if seen else None
+
+    @property
+    def served(self) -> str:
+        """The commit that served before the release; empty if nothing of ours did."""
+        return self.serving.commit if self.serving else ""
 
     @property
     def image(self) -> Image | None:

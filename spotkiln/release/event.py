@@ -20,7 +20,7 @@ def event_of(release: Release, *, started: bool = False) -> Event:
     """The event of a release. Its name ends with `started`, or with the outcome: `released`,
     `rolled-back`, `unchanged`, `failed` and so on."""
     return Event(
-        name=STARTED if started else PREFIX + str(release.outcome).replace("_", "-"),
+        name=STARTED if started else PREFIX + str(release.outcome).replace(" ", "-"),
         resource={
             "prefect.resource.id": f"spotkiln.app.{release.app}",
             "prefect.resource.name": release.app,

@@ -76,15 +76,10 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     SUPERSEDED = "superseded"
     HELD = "held"
-    ROLLED_BACK = "rolled_back"
+    ROLLED_BACK = "rolled back"
     FAILED = "failed"
     DECLINED = "declined"
     CANCELLED = "cancelled"
-
-    @property
-    def words(self) -> str:
-        """As people read it."""
-        return self.value.replace("_", " ")
 
 
 class Fate(StrEnum):
@@ -102,15 +97,26 @@ class LedgerEntry(Noun):
     why: str = ""
 
 
+# What is undone is timed under a name that begins so.
+UNDO = "undo: "
+
+
 class Timing(Noun):
-    """How long one part of a release took, in seconds."""
+    """How long one part of a release took, in seconds. `cancelled`: it was ended by what ended the
+    run, and not by a fault of its own."""
 
     name: str
     seconds: float
     failed: bool = False
+    cancelled: bool = False
+
+    @property
+    def how(self) -> str:
+        """How it ended, if not well."""
+        return "failed" if self.failed else "cancelled" if self.cancelled else ""
 
     def __str__(self) -> str:
-        return f"{self.name}: {'failed after ' if self.failed else ''}{self.seconds:.0f} s"
+        return f"{self.name}: {f'{self.how} after ' if self.how else ''}{self.seconds:.0f} s"
 
 
 class Release(Noun):
@@ -123,7 +129,10 @@ class Release(Noun):
     `last_lines` are what the application said itself where it failed.
     `database` says whether it was migrated, and by what.
     `versions` are what the target group can go back to at the end.
-    `url` is the page of the run and `commit_url` that of the commit; both are empty if unknown.
+    `deployment` is the name of the run's deployment, and `address` where the load balancer answers.
+    `served` is the commit that served before.
+    `url` is the page of the run, `evidence` that of what a failed fleet showed, and `commit_url`
+    that of the commit; they are empty if unknown.
     `size` says how many servers were requested and why, `foreign` what served and was not ours.
     `servers` are those of the fleet when it passed the gate, and `cost` is what they cost.
     `approval` is the answer of the person who was asked. `ledger_unread` says why there is no
@@ -132,14 +141,17 @@ class Release(Noun):
 
     id: str
     app: str
+    deployment: str = ""
     ref: str
     commit: str = ""
     subject: str = ""
+    served: str = ""
     commit_url: str = ""
     approval: str = ""
     trigger: Trigger = Trigger()
     run: str = ""
     url: str = ""
+    evidence: str = ""
     outcome: Outcome
     cause: str = ""
     last_lines: str = ""
@@ -147,6 +159,7 @@ class Release(Noun):
     ended: datetime
     target_group: str = ""
     region: str = ""
+    address: str = ""
     image: Image | None = None
     reused: str = ""
     settings: tuple[Setting, ...] = ()

@@ -8,6 +8,7 @@ from spotkiln.bake.interpreter import needed
 from spotkiln.bake.source import commit_url
 from spotkiln.errors import EndsEarly, GaveWay, SpotkilnError, TestsFailed, VerdictError
 from spotkiln.keep import hold
+from spotkiln.moment import utc
 from spotkiln.release.book import (
     Answered,
     Book,
@@ -31,6 +32,13 @@ from spotkiln.release.book import (
 from spotkiln.release.migration import of_rollback
 from spotkiln.release.release import Outcome, Release, Timing
 from spotkiln.serve.foreign import Foreign, in_words
+
+# Why a run's process was told to end: whether somebody has cancelled the run, if that is known.
+TOLD_TO_END = {
+    True: "somebody cancelled the run",
+    False: "the run's host told it to end",
+    None: "the run was cancelled, or its host told it to end",
+}
 
 
 def release_id(app: str, run: str) -> str:
@@ -96,8 +104,11 @@ def why_untouched(book: Book, *, files_serve: bool) -> str:
     return f"the push touches nothing in {folder}, nor what that depends on"
 
 
-def ending(book: Book, error: BaseException) -> tuple[Happening, ...]:
-    """What is written of a release that was ended by an error."""
+def ending(
+    book: Book, error: BaseException, *, cancelled: bool | None = None
+) -> tuple[Happening, ...]:
+    """What is written of a release that was ended by an error. `cancelled`: whether somebody has
+    cancelled its run; None if that is not known."""
     if isinstance(error, EndsEarly):
         return (Ended(outcome=error.outcome, cause=error.why),)
     if isinstance(error, GaveWay):
@@ -107,7 +118,7 @@ def ending(book: Book, error: BaseException) -> tuple[Happening, ...]:
         outcome = _outcome_of_failure(book)
         if outcome is not Outcome.RELEASED:
             outcome = Outcome.CANCELLED
-        return (Ended(outcome=outcome, cause="the run was cancelled, or its host told it to end"),)
+        return (Ended(outcome=outcome, cause=TOLD_TO_END[cancelled]),)
     said = error.message if isinstance(error, VerdictError) else str(error)
     text = said or type(error).__name__
     cause = text if isinstance(error, SpotkilnError) else f"{type(error).__name__}: {text}"
@@ -179,9 +190,11 @@ def summary(book: Book, now: datetime) -> Release:
     return Release(
         id=heading.id,
         app=spec.app.name,
+        deployment=heading.deployment,
         ref=ref(book),
         commit=book.commit,
         subject=book.source.subject if book.source else "",
+        served=book.served,
         commit_url=commit_url(spec.app.repository, book.commit),
         trigger=heading.trigger,
         approval=str((answered and answered.answer) or ""),
@@ -194,11 +207,12 @@ def summary(book: Book, now: datetime) -> Release:
         ended=now,
         target_group=spec.infra.target_group,
         region=infra.region if infra else spec.infra.region,
+        address=infra.address if infra else "",
         image=book.image,
         reused=reused.why if reused else "",
         settings=book.source.settings if book.source else (),
         needs=_needs(book),
-        back_to=f"{way.version.released:%Y-%m-%d %H:%M:%S} UTC" if way else "",
+        back_to=utc(way.version.released) if way else "",
         restarted=way is not None and way.restarts,
         tests=tests.report if tests else None,
         database=database(book),

@@ -64,6 +64,14 @@ def trigger_of(
     return Trigger(kind="api" if deployed else "script", by=by)
 
 
-def run_name(app: str, commit: str, trigger: Trigger, *, how: str = "") -> str:
-    """The name of a run that releases this commit: `shop 3f2a91c push`."""
-    return " ".join(filter(None, (app, how, commit[:7], trigger.kind)))
+def place(app: str, deployment: str) -> str:
+    """What people call an application in one of its environments: by its deployment, which has the
+    application's name in its own, as `shop-staging`, or stands behind it, as `shop/staging`."""
+    if not deployment or app in deployment:
+        return deployment or app
+    return f"{app}/{deployment}"
+
+
+def run_name(where: str, commit: str, trigger: Trigger, *, how: str = "") -> str:
+    """The name of a run that releases this commit: `shop-staging 3f2a91c push`."""
+    return " ".join(filter(None, (where, how, commit[:7], trigger.kind)))

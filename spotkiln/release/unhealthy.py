@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from spotkiln import tags as t
+from spotkiln.moment import utc
 from spotkiln.noun import Noun
 from spotkiln.release.event import Event
 from spotkiln.serve.fleet import Fleet
@@ -116,6 +117,6 @@ def event_of(fleet: Fleet, sick: Sick) -> Event:
             "commit": fleet.commit,
             "instance": sick.instance,
             "health": str(sick.target),
-            "since": f"{sick.since:%Y-%m-%d %H:%M:%S} UTC",
+            "since": utc(sick.since) if sick.since else "",
         },
     )

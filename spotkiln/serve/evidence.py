@@ -34,12 +34,36 @@ class Evidence(Noun):
     consoles: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
 
     @property
+    def own_words(self) -> dict[str, str]:
+        """What the application itself said last, by machine, those that failed first. Machines that
+        are healthy, and those on which it said nothing, are not among them."""
+        serving = {one.instance for one in self.targets if one.health is Health.HEALTHY}
+        apps = {one.id: one.tags.get(t.APP, "") for one in self.instances}
+        found = {
+            name: _said_by(apps.get(name, ""), text)
+            for name, text in self.consoles.items()
+            if name not in serving
+        }
+        return {name: "\n".join(lines) for name, lines in found.items() if lines}
+
+    @property
     def last_words(self) -> str:
-        """The last lines of the first console that is not empty, below its machine's name."""
+        """The last lines of the machine that failed first, below its name: the application's own,
+        or else those of the first console that is not empty."""
+        for instance, text in self.own_words.items():
+            return f"console of {instance}:\n{text}"
         for instance, text in self.consoles.items():
             if lines := text.rstrip().splitlines():
                 return "\n".join([f"console of {instance}:", *lines[-LAST_LINES:]])
         return ""
+
+
+def _said_by(app: str, console: str) -> list[str]:
+    """The last lines of the application's own units."""
+    if not app:
+        return []
+    own = [text for who, text in journal_lines(console) if who == app or who.startswith(f"{app}-")]
+    return own[-LAST_LINES:]
 
 
 def with_known_cause(verdict: Verdict, evidence: Evidence, check: HealthCheck) -> Verdict:

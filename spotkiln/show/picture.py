@@ -4,50 +4,75 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from spotkiln.release.release import Timing
+from spotkiln.release.release import UNDO, Timing
 
 WIDTH = 720
-LABEL = 90
-VALUE = 80
+# As wide as letters of this size are on average.
+LETTER = 7
+VALUE = 150
 ROW = 26
 BAR = 16
 MARGIN = 12
-# With a background of its own, so that it can be read in the UI's light and dark theme.
-GROUND, INK, FAILED = "#f8fafc", "#1e293b", "#dc2626"
-COLOURS = ("#64748b", "#a855f7", "#f59e0b", "#10b981", "#3b82f6", "#06b6d4")
+# It follows the colour scheme of the page that shows it. With a ground of its own it can be read
+# even where a page's scheme is not the browser's. What failed is striped, what was cancelled has
+# gaps, what was undone is hollow: nothing is told by a colour alone.
+STYLE = """
+.ground{fill:#f8fafc}.ink{fill:#1e293b}.done{fill:#3b6ea8}.bad{fill:url(#bad)}.cut{fill:url(#cut)}
+.undo{fill:none;stroke:#64748b;stroke-width:2}.under{fill:#f8fafc}.red{fill:#b91c1c}.grey{fill:#64748b}
+@media (prefers-color-scheme:dark){.ground,.under{fill:#1e293b}.ink{fill:#f1f5f9}.done{fill:#7fb2e5}
+.undo{stroke:#94a3b8}.red{fill:#f87171}.grey{fill:#94a3b8}}
+"""
+PATTERNS = "".join(
+    f'<pattern id="{name}" width="8" height="8" patternUnits="userSpaceOnUse" '
+    f'patternTransform="rotate({turn})"><rect width="8" height="8" class="under"/>'
+    f'<rect width="{width}" height="8" class="{colour}"/></pattern>'
+    for name, turn, width, colour in (("bad", 45, 5, "red"), ("cut", 0, 4, "grey"))
+)
 
 
 def timeline(timings: Sequence[Timing]) -> str:
-    """An SVG with one bar a timing, each beginning where the one before it ended; in seconds.
-    A timing that failed is red."""
+    """An SVG with one bar a timing, each beginning where the one before it ended; in seconds. How
+    one ended that did not end well is told beside it."""
     total = sum(timing.seconds for timing in timings)
-    scale = (WIDTH - 2 * MARGIN - LABEL - VALUE) / total if total else 0.0
+    label = LETTER * max((len(timing.name) for timing in timings), default=0) + MARGIN
+    scale = (WIDTH - 2 * MARGIN - label - VALUE) / total if total else 0.0
     height = 2 * MARGIN + ROW * (len(timings) + 1)
-    parts = [f'<rect width="{WIDTH}" height="{height}" rx="6" fill="{GROUND}"/>']
+    parts = [f'<rect width="{WIDTH}" height="{height}" rx="6" class="ground"/>']
     start = 0.0
     for at, timing in enumerate(timings):
-        left = MARGIN + LABEL + start * scale
+        left = MARGIN + label + start * scale
         # Even the shortest can be seen.
         width = max(2.0, timing.seconds * scale)
         top = MARGIN + ROW * at
-        colour = FAILED if timing.failed else COLOURS[at % len(COLOURS)]
         place = f'x="{left:.1f}" y="{top}" width="{width:.1f}" height="{BAR}"'
         parts += [
             _text(MARGIN, top + BAR - 3, timing.name),
-            f'<rect {place} rx="3" fill="{colour}"/>',
-            _text(left + width + 6, top + BAR - 3, f"{timing.seconds:.1f} s"),
+            f'<rect {place} rx="3" class="{_kind(timing)}"/>',
+            _text(left + width + 6, top + BAR - 3, in_words(timing)),
         ]
         start += timing.seconds
     parts.append(_text(MARGIN, height - MARGIN, f"total {total:.1f} s", weight="bold"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13" fill="{INK}">'
-        f"{''.join(parts)}</svg>"
+        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13">'
+        f"<style>{STYLE}</style><defs>{PATTERNS}</defs>{''.join(parts)}</svg>"
     )
 
 
+def in_words(timing: Timing) -> str:
+    return f"{f'{timing.how} after ' if timing.how else ''}{timing.seconds:.1f} s"
+
+
+def _kind(timing: Timing) -> str:
+    if timing.failed:
+        return "bad"
+    if timing.cancelled:
+        return "cut"
+    return "undo" if timing.name.startswith(UNDO) else "done"
+
+
 def _text(x: float, y: float, text: str, weight: str = "normal") -> str:
-    return f'<text x="{x:.1f}" y="{y}" font-weight="{weight}">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y}" font-weight="{weight}" class="ink">{escape(text)}</text>'
 
 
 def embedded(svg: str, alt: str) -> str:

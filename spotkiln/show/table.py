@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spotkiln.markup import harmless
+from spotkiln.moment import utc
 from spotkiln.release.release import Release
 
 MOST_ROWS = 50
@@ -12,11 +13,11 @@ MOST_ROWS = 50
 def row(release: Release) -> dict[str, Any]:
     """One release. Values are short, but for the cause: it comes last, where it hides no other."""
     return {
-        "started": f"{release.started:%Y-%m-%d %H:%M:%S}",
+        "started": utc(release.started),
         "ref": harmless(release.ref),
         "commit": release.commit[:12],
         "trigger": harmless(str(release.trigger)),
-        "outcome": release.outcome.words,
+        "outcome": str(release.outcome),
         "seconds": round(release.seconds, 1),
         "usd_per_hour": release.cost.per_hour if release.cost else None,
         "page": f"[{release.run[:8]}]({release.url})" if release.url else release.run,

@@ -15,6 +15,7 @@ from spotkiln.bake.infra import InfraNames
 from spotkiln.bake.interpreter import from_tags, in_words
 from spotkiln.errors import InputError
 from spotkiln.markup import harmless, plain, table
+from spotkiln.moment import utc
 from spotkiln.noun import Noun
 from spotkiln.release.release import Outcome
 from spotkiln.start.quiet import QuietHours, QuietText
@@ -45,6 +46,7 @@ class NightOutcome(StrEnum):
     UNCHANGED = "unchanged"
     REBUILT = "rebuilt"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 # A release that a person declined, or a rollback forbids, or that gave way, is no failure.
@@ -190,5 +192,6 @@ def night_page(night: Night) -> str:
         lines += [table(("application", "outcome", "run", "cause"), rows), ""]
     if night.pruned:
         lines += [f"Removed, for nothing needs them any more: {', '.join(night.pruned)}", ""]
-    lines.append(f"{(night.ended - night.started).total_seconds():.0f} s, run {night.run}")
+    took = f"{(night.ended - night.started).total_seconds():.0f} s"
+    lines.append(f"It began at {utc(night.started)} and took {took}. Its run is {night.run}.")
     return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ from spotkiln.bake.recipe import Recipe
 from spotkiln.errors import RebuildFailed, SpotkilnError
 from spotkiln.noun import Noun
 from spotkiln.release.release import Outcome
+from spotkiln.release.summary import TOLD_TO_END
 from spotkiln.start.night import Night, NightOutcome, NightSpec, Rebuilt
 
 
@@ -94,8 +95,11 @@ class NightBook(Noun):
         """Base images that nothing needs any more were removed."""
         return self._with(pruned=(*self.pruned, *images))
 
-    def failed(self, error: BaseException) -> Self:
-        """An error ended the night."""
+    def failed(self, error: BaseException, *, cancelled: bool | None = None) -> Self:
+        """An error ended the night. `cancelled`: whether somebody has cancelled its run; None if
+        that is not known."""
+        if not isinstance(error, Exception):
+            return self._ends(NightOutcome.CANCELLED, TOLD_TO_END[cancelled])
         text = str(error) or type(error).__name__
         known = isinstance(error, SpotkilnError)
         why = text if known else f"{type(error).__name__}: {text}"

@@ -9,12 +9,14 @@ from spotkiln.release.release import Outcome
 from spotkiln.release.result import Result
 from spotkiln.release.trigger import Trigger, tags_of
 from spotkiln.start.night import NightOutcome, NightSpec, Rebuilt
-from spotkiln.start.run import COMPLETED, Run
+from spotkiln.start.run import CANCELLED, COMPLETED, Run
 
 # A release may wait for its turn, bake, test, wait for capacity and drain.
 RELEASE_SECONDS = 8 * 3600
 # Prefect's name for a scheduled run whose time has come and that no worker has taken.
 LATE = "Late"
+# Of a run without success these say more than that it failed.
+NO_SUCCESS = {Outcome.ROLLED_BACK, Outcome.CANCELLED}
 LOOKS = Backoff(first=1.0, factor=1.2, maximum=10.0)
 
 
@@ -35,13 +37,16 @@ class Releases(Protocol):
 
 def rebuilt_of(application: str, run: Run, result: Result | None, url: str) -> Rebuilt:
     """From the run, once it has ended, and the result that it left. A run without success is
-    `failed`, whatever it left."""
+    `failed`, whatever it left, if it was neither rolled back nor cancelled."""
     good = run.state == COMPLETED
     outcome = result.outcome if result else Outcome.RELEASED
+    bad = outcome if outcome in NO_SUCCESS else Outcome.FAILED
+    if run.state in CANCELLED:
+        bad = Outcome.CANCELLED
     cause = (result.cause if result else "") or run.message
     return Rebuilt(
         application=application,
-        outcome=outcome if good else Outcome.FAILED,
+        outcome=outcome if good else bad,
         cause="" if good and outcome != Outcome.HELD else cause,
         run=run.id,
         url=url,

@@ -13,6 +13,7 @@ from spotkiln.noun import Noun
 # Prefect's types of states.
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 SCHEDULED, PAUSED, COMPLETED = "SCHEDULED", "PAUSED", "COMPLETED"
+CANCELLED = {"CANCELLING", "CANCELLED"}
 
 
 class Run(Noun):

@@ -1,8 +1,9 @@
 """The steps that find what nobody owns, and finish or undo it."""
 
-from prefect import task
+from prefect import State, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed
 
 from spotkiln.aws.keep import carry_out as carrying
 from spotkiln.aws.keep import reconcile as finding
@@ -59,6 +60,12 @@ def clear_up(region: str, target_group: str = "") -> Reconciled:
         return carrying.postpone(connect(region), action, error, say)
 
     return housekeeping.clear_up(lambda: find_after_the_dead(region, target_group), do, put_off)
+
+
+def state_of(found: Reconciled) -> "State[Reconciled]":
+    """Completed, under the name of what came of it."""
+    name, message = housekeeping.ending(found)
+    return Completed(name=name, message=message, data=found)
 
 
 @task(name="publish what was reconciled", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)

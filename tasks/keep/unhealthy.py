@@ -11,9 +11,10 @@ from spotkiln.aws.session import connect
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.errors import SpotkilnError
 from spotkiln.keep.reconcile import Action, Verb
+from spotkiln.moment import utc
 from spotkiln.release.unhealthy import Sick, event_of
 from spotkiln.serve.fleet import Fleet
-from spotkiln.show.page import unhealthy_page
+from spotkiln.show.evidence import unhealthy_page
 from spotkiln.tasks.events import emit
 from spotkiln.tasks.step import CLOCK, STEP, say
 
@@ -46,7 +47,7 @@ def look_after(
         Action(
             verb=Verb.REPLACE_SERVER,
             ids=(sick.instance,),
-            why=f"{sick.target.health} since {sick.since:%Y-%m-%d %H:%M:%S} UTC",
+            why=f"{sick.target.health} since {utc(sick.since) if sick.since else 'now'}",
             target_group=group.arn,
         )
     ]

@@ -6,11 +6,12 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from spotkiln.markup import harmless
-from spotkiln.prefect_api import result
+from spotkiln.prefect_api import artifact, result
 from spotkiln.prefect_api.artifact import table
 from spotkiln.prefect_api.connection import ask
-from spotkiln.release.release import Release
+from spotkiln.release.release import Outcome, Release
 from spotkiln.release.result import Result
+from spotkiln.show.evidence import EVIDENCE
 from spotkiln.show.page import release_page
 from spotkiln.show.table import with_release
 
@@ -32,10 +33,14 @@ def publish(release: Release) -> None:
     """The release's page, how it ended, and its row in the table of the application's releases; the
     oldest rows go."""
     leave_result(release)
+    if release.outcome is Outcome.ROLLED_BACK:
+        release = release.model_copy(
+            update={"evidence": ask(artifact.page_of, f"{EVIDENCE}{release.id}")}
+        )
     create_markdown_artifact(
         key=f"release-{release.id}",
         markdown=release_page(release),
-        description=f"{release.app} {harmless(release.ref)}: {release.outcome.words}",
+        description=f"{release.app} {harmless(release.ref)}: {release.outcome}",
     )
     rows = with_release(ask(table, f"releases-{release.app}"), release)
     create_table_artifact(

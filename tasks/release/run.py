@@ -33,12 +33,20 @@ from spotkiln.release.book import (
     VersionTaken,
 )
 from spotkiln.release.ledger import REQUESTED, require_nothing_left
-from spotkiln.release.release import LedgerEntry, Outcome, Release, ReleaseSpec, Timing
-from spotkiln.release.trigger import run_name
+from spotkiln.release.release import (
+    UNDO,
+    LedgerEntry,
+    Outcome,
+    Release,
+    ReleaseSpec,
+    Timing,
+)
+from spotkiln.release.trigger import place, run_name
 from spotkiln.start.run import Source
 from spotkiln.tasks.events import announce
+from spotkiln.tasks.names import deployed_as
 from spotkiln.tasks.release.publish import publish
-from spotkiln.tasks.runs import rename, started_by
+from spotkiln.tasks.runs import cancelled, rename, started_by
 from spotkiln.tasks.step import CLOCK, report_failed_undo, say
 from spotkiln.undo import UndoStack
 from spotkiln.workdir import leave_folder, run_folder
@@ -55,6 +63,7 @@ def _heading(spec: ReleaseSpec) -> Heading:
         id=told.release_id(spec.app.name, run),
         run=run,
         url=page_of(run),
+        deployment=deployed_as(),
         trigger=started_by(),
         spec=spec,
         started=datetime.now(UTC),
@@ -95,9 +104,9 @@ class ReleaseRun:
         release = self.release
         message = release.cause or str(self._error or "") or None
         if self._error is None:
-            return Completed(name=release.outcome.words.capitalize(), message=message, data=release)
+            return Completed(name=release.outcome.capitalize(), message=message, data=release)
         name = release.outcome if release.outcome is Outcome.ROLLED_BACK else Outcome.FAILED
-        return Failed(name=name.words.capitalize(), message=message, data=self._error)
+        return Failed(name=name.capitalize(), message=message, data=self._error)
 
     def note(self, happening: Happening) -> None:
         """Write into the book."""
@@ -107,7 +116,8 @@ class ReleaseRun:
         """It is known now what is released: the run gets its name, and subscribers are told."""
         self.note(taken)
         book, heading = self.book, self.book.heading
-        rename(run_name(self.spec.app.name, book.commit, heading.trigger, how=told.way(book)))
+        where = place(self.spec.app.name, heading.deployment)
+        rename(run_name(where, book.commit, heading.trigger, how=told.way(book)))
         # A run that goes on after its approval was announced before.
         if book.last(Resumed) is None:
             announce(self.release, started=True)
@@ -117,17 +127,27 @@ class ReleaseRun:
         """Write down how long the block takes, and whether it fails."""
         say(name, of=Source.STAGE)
         start = time.monotonic()
-        failed = True
+        failed = cancelled = False
         try:
             yield
-            failed = False
-        except EndsEarly:
-            failed = False
+        except Pause:
+            raise
+        except Exception as error:
+            failed = not isinstance(error, EndsEarly | GaveWay)
+            raise
+        except BaseException:
+            cancelled = True
             raise
         finally:
-            timing = Timing(name=name, seconds=time.monotonic() - start, failed=failed)
-            self.note(timing)
-            say(str(timing), of=Source.STAGE_END)
+            self._note_time(name, start, failed=failed, cancelled=cancelled)
+
+    def _note_time(
+        self, name: str, start: float, *, failed: bool = False, cancelled: bool = False
+    ) -> None:
+        seconds = time.monotonic() - start
+        timing = Timing(name=name, seconds=seconds, failed=failed, cancelled=cancelled)
+        self.note(timing)
+        say(str(timing), of=Source.STAGE_END)
 
     def hold(self, held: AbstractContextManager[T]) -> T:
         """Hold something until the release has ended and its ledger has been read back."""
@@ -135,11 +155,27 @@ class ReleaseRun:
 
     def undoing(self) -> UndoStack:
         """What is undone if anything fails from here on."""
-        return UndoStack(
-            self.note_what_exists,
-            report_failed_undo,
-            lambda what: self.note(Undone(what=what)),
-        )
+        start = 0.0
+
+        def begin() -> None:
+            nonlocal start
+            start = time.monotonic()
+            self.note_what_exists()
+
+        def end(what: str, *, failed: bool = False) -> None:
+            nonlocal start
+            self._note_time(f"{UNDO}{what}", start, failed=failed)
+            start = time.monotonic()
+
+        def undone(what: str) -> None:
+            self.note(Undone(what=what))
+            end(what)
+
+        def report(what: str, error: Exception) -> None:
+            report_failed_undo(what, error)
+            end(what, failed=True)
+
+        return UndoStack(begin, report, undone)
 
     def note_what_exists(self) -> None:
         """Look at what the release has made so far: the ledger names it after it has gone."""
@@ -150,7 +186,9 @@ class ReleaseRun:
 
     def note_ending(self, error: BaseException) -> None:
         """The release was ended by this error."""
-        for happening in told.ending(self.book, error):
+        was_told = not isinstance(error, Exception)
+        by_somebody = cancelled(self.flow_run) if was_told else None
+        for happening in told.ending(self.book, error, cancelled=by_somebody):
             self.note(happening)
 
     def end(self, error: BaseException | None = None) -> None:
@@ -169,7 +207,7 @@ class ReleaseRun:
             return
         require_nothing_left(self.id, ledger)
         cause = f": {release.cause}" if release.cause else ""
-        say(f"{release.app} {release.ref}: {release.outcome.words}{cause}")
+        say(f"{release.app} {release.ref}: {release.outcome}{cause}")
 
     def _read_ledger(self, patience_seconds: float) -> tuple[LedgerEntry, ...]:
         """A ledger that cannot be read is no reason to fail."""

@@ -16,7 +16,7 @@ from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import GatePolicy, Verdict
 from spotkiln.serve.observation import Observation
 from spotkiln.serve.order import Order
-from spotkiln.show.page import evidence_page
+from spotkiln.show.evidence import EVIDENCE, evidence_page
 from spotkiln.target import Server
 from spotkiln.tasks.progress import Bar
 from spotkiln.tasks.serve.fleet import cancel_fleet, count_live, request_fleet
@@ -68,7 +68,7 @@ def _keep_evidence(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> None:
     """Keep it on a page of its own. An error here does not take the place of the verdict."""
     try:
         create_markdown_artifact(
-            key=f"evidence-{fleet.release}", markdown=evidence_page(fleet, verdict, evidence)
+            key=f"{EVIDENCE}{fleet.release}", markdown=evidence_page(fleet, verdict, evidence)
         )
     except Exception as error:  # noqa: BLE001 - the rollback must go on
         say(f"the evidence could not be kept: {error}", logging.WARNING)

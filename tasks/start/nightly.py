@@ -31,6 +31,7 @@ from spotkiln.start.night import Night, NightResult, NightSpec, Rebuilt, chosen,
 from spotkiln.start.nightbook import NightBook
 from spotkiln.start.run import Run
 from spotkiln.tasks.bake.base import Baked
+from spotkiln.tasks.runs import cancelled
 from spotkiln.tasks.step import CLOCK, STEP, say
 from spotkiln.workdir import leave_folder, run_folder
 
@@ -183,7 +184,9 @@ def night_recorded(spec: NightSpec) -> Iterator[NightRun]:
     try:
         yield run
     except BaseException as error:
-        run.book = run.book.failed(error)
+        was_told = not isinstance(error, Exception)
+        by_somebody = cancelled(run.book.run) if was_told else None
+        run.book = run.book.failed(error, cancelled=by_somebody)
         # The first error is the one to report.
         with suppress(Exception):
             publish_night(run.to_night())

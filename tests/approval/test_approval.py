@@ -93,7 +93,7 @@ def test_an_approved_one_goes_on_with_what_was_asked(
     assert made["outcome"] == "released", made
     assert made["commit"] == wanted[:12]
     assert made["ref"] == "asked"
-    assert "| approval | approved by alice |" in page(world, "release-demo-web-app")
+    assert "- **approval**: approved by alice\n" in page(world, "release-demo-web-app")
     told = [one["event"].rpartition(".")[2] for one in events(world, asking, 2)]
     assert told == ["started", "released"]
 

@@ -78,7 +78,7 @@ def test_approved(world: World, serving: str) -> None:
     made = process.result()
     assert made["outcome"] == "released", made
     assert world.settled().fleet == made["fleet"] != serving
-    assert "| approval | approved by alice |" in page(world, "release-demo-web-app")
+    assert "- **approval**: approved by alice\n" in page(world, "release-demo-web-app")
 
 
 def test_rejected(world: World, serving: str) -> None:

@@ -194,7 +194,9 @@ def test_the_evidence_has_the_applications_last_lines_failing_servers_first(
     assert "ImageRejected" in failed["error"]
     text, summary = page(world, "evidence-"), page(world, "release-demo-web-app")
     assert words in summary[: summary.index("## Where the time went")]
+    said = text.index("## The application's last lines on i-")
+    assert words in text[said : text.index("## Machines, failing ones first")]
     first = text.index("## Console of i-")
     assert words in text[first : text.index("## Console of i-", first + 1)]
-    assert text.index("failing check") < first < text.index("## Fleet history")
+    assert text.index("failing check") < said < first < text.index("## What EC2 says of the fleet")
     serves_on(world, versions[1]["fleet"])

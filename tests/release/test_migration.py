@@ -70,7 +70,7 @@ def test_once_before_the_servers_are_asked_for(world: World) -> None:
     assert "bundle exec rails" not in str(asked)
     assert world.settled().problems() == []
     found = page(world, "release-")
-    assert "| database | migrated once, before servers are asked for" in found
+    assert "- **database**: migrated once, before servers are asked for" in found
     assert "migrate " in found
 
     # What has served there before is migrated; whoever means it migrates again.
@@ -89,7 +89,7 @@ def test_each_server_migrates_itself_where_the_database_is_on_its_disk(world: Wo
     made = world.release("v1", "each")
     assert made["outcome"] == "released"
     assert migrators(world) == []
-    assert "| database | each server migrates before it starts" in page(world, "release-")
+    assert "- **database**: each server migrates before it starts" in page(world, "release-")
 
 
 def test_a_red_one_launches_nothing(world: World) -> None:

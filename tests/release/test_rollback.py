@@ -116,7 +116,7 @@ def test_a_version_that_is_sick_by_now_stays_as_suspect_and_what_serves_serves_o
     assert marks["spotkiln:state"] == "tested"
     assert "website: the new servers did not pass the gate" in marks["spotkiln:suspect"]
     text = page(world, "release-demo-web-app")
-    assert "| suspect | it stays a version" in text
+    assert "- **suspect**: it stays a version" in text
     assert f"| `{old['image']}` |" in text.split("## Versions of website")[1]
     # Neither the next reconcile nor the next rollback loses it, and by its name it is taken.
     world.reconcile()

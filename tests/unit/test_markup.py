@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from spotkiln.markup import fenced, harmless, plain, table, visible
+from spotkiln.markup import fenced, harmless, plain, quoted, table, visible
 
 # As the Prefect UI reads it: tables, and HTML that is let through.
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
@@ -105,3 +105,23 @@ def test_only_what_is_seen() -> None:
     assert visible("a\x00b\x1b[1;31mred\x1b[0m\x1b]0;title\x07\tc\r\nd\re") == "abred\tc\nd\ne"
     assert visible("ab\u202edc\ud83d") == "abdc\ufffd"
     assert visible("caf\u00e9 \U0001f600 \u05d0") == "caf\u00e9 \U0001f600 \u05d0"
+
+
+def test_a_quotation_keeps_its_lines_and_their_insets() -> None:
+    blank = "\u00a0"
+    assert quoted("a *b*\n  at c\n\n\td\n") == (
+        f"> a \\*b\\*  \n> {blank * 2}at c  \n> {blank}  \n> {blank * 4}d"
+    )
+    assert quoted("") == f"> {blank}"
+
+
+@given(ODD)
+def test_a_quotation_does_nothing_and_loses_nothing_that_is_seen(text: str) -> None:
+    tokens = MARKDOWN.parse(quoted(text))
+    assert [token.type for token in tokens] == [
+        "blockquote_open", "paragraph_open", "inline", "paragraph_close", "blockquote_close",
+    ]  # fmt: skip
+    parts = tokens[2].children or []
+    assert {part.type for part in parts} <= {"text", "text_special", "hardbreak"}
+    read = "".join(" " if part.type == "hardbreak" else part.content for part in parts)
+    assert read.split() == visible(text).split()

@@ -9,6 +9,7 @@ import yaml
 
 from spotkiln.cli import automations
 from spotkiln.errors import InputError
+from spotkiln.keep.housekeeping import End
 from spotkiln.prefect_api.automation import Done
 from spotkiln.release.release import Outcome
 from spotkiln.start.night import NightOutcome
@@ -77,18 +78,18 @@ def test_what_prefect_has_no_automation_for_is_named(fake: FakeApi, tmp_path: Pa
     assert not fake.asked
 
 
-ENDS = sorted({*(x.words.capitalize() for x in Outcome), *(x.capitalize() for x in NightOutcome)})
+ENDS = [*Outcome, *NightOutcome, *End]
 
 
-@pytest.mark.parametrize("name", ENDS)
-def test_no_run_that_has_ended_is_missed(name: str) -> None:
+@pytest.mark.parametrize("outcome", dict.fromkeys(map(str, ENDS)))
+def test_no_run_that_has_ended_is_missed(outcome: str) -> None:
     """Prefect names the event after the run's state, and that is named after how it ended. What
     ended under a name that is not expected would be told of as a host that was lost."""
     shipped = yaml.safe_load((ROOT / "automations.yaml").read_text())["automations"]
     missed = [one for one in shipped if one["trigger"]["posture"] == "Proactive"]
     assert len(missed) == 2
     for one in missed:
-        assert f"prefect.flow-run.{name}" in one["trigger"]["expect"]
+        assert f"prefect.flow-run.{outcome.capitalize()}" in one["trigger"]["expect"]
 
 
 def test_what_is_wrong_in_the_file_is_told_before_prefect_is_asked(

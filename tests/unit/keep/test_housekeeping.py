@@ -11,6 +11,7 @@ from spotkiln.bake.own import LeftAlone
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.housekeeping import (
     LONGEST,
+    MOST_WORDS,
     NOT_PUT_OFF,
     ROUNDS,
     Delayed,
@@ -19,6 +20,7 @@ from spotkiln.keep.housekeeping import (
     again,
     clear_up,
     due,
+    ending,
     reconcile_page,
 )
 from spotkiln.keep.reconcile import Action, Verb
@@ -84,6 +86,19 @@ def test_what_waits_is_not_to_do() -> None:
     assert (len(later.todo), later.put_off) == (1, ())
 
 
+def test_how_it_ended_is_the_name_of_its_state() -> None:
+    waits = Delayed(action=action(name="ami-2"), put_off=again("", START, "no"))
+    assert ending(Reconciled()) == ("Nothing to do", "there is nothing that nobody owns")
+    assert ending(Reconciled(todo=(action(),), put_off=(waits,)))[0] == "To do"
+    end, said = ending(Reconciled(done=(action(),), put_off=(waits,)))
+    assert end == "Cleared up"
+    assert said.startswith(
+        "cleared up: discard image ami-1: rejected. put off: discard image ami-2"
+    )
+    assert ending(Reconciled(put_off=(waits,)))[0] == "Put off"
+    assert len(ending(Reconciled(done=(action(),) * 1000))[1]) <= MOST_WORDS
+
+
 def test_the_page_tells_everything_and_no_time_of_now() -> None:
     put_off = again("", START, "AWS refused DeregisterImage")
     found = Reconciled(
@@ -93,7 +108,7 @@ def test_the_page_tells_everything_and_no_time_of_now() -> None:
     )
     page = reconcile_page(found)
     assert "- discard image ami-1: rejected" in page
-    assert "ami-2: not possible since 2024-05-01 12:00 UTC: AWS refused" in page
+    assert "ami-2: not possible since 2024-05-01 12:00:00 UTC: AWS refused" in page
     assert r"- image ami-3: a copy of \<b\>" in page
     still = again(put_off.to_tag(), START + 30 * MINUTE, put_off.why)
     waits = Delayed(action=action(name="ami-2"), put_off=still)

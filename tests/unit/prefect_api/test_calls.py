@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect.settings import PREFECT_UI_URL, temporary_settings
 
 from spotkiln.errors import NotInPrefect, PrefectFailed, PrefectRefused
 from spotkiln.prefect_api import (
@@ -156,6 +157,38 @@ def test_a_run_is_renamed_cancelled_and_resumed(fake: FakeApi) -> None:
     assert (cancelled["state"]["message"], cancelled["force"]) == ("a newer push came", False)
     assert (forced["state"]["type"], forced["force"]) == ("RUNNING", True)
     assert resumed == {"run_input": {"decision": "reject"}}
+
+
+def test_the_steps_of_a_cancelled_run_have_not_crashed(fake: FakeApi) -> None:
+    step = {"id": str(OTHER), "name": "gate", "task_key": "gate", "dynamic_key": "0"}
+    answered = {"status": "ACCEPT", "state": answers.state(), "details": {"type": "accept_details"}}
+    fake.answers["POST /task_runs/filter"] = lambda _: (200, [step])
+    fake.answers[f"POST /task_runs/{OTHER}/set_state"] = lambda _: (200, answered)
+    ask(run.cancel_steps, str(RUN), "the run was cancelled")
+    asked, told = (body for _, body in fake.asked)
+    assert asked["flow_runs"]["id"]["any_"] == [str(RUN)]
+    assert asked["task_runs"]["state"]["type"]["any_"] == ["CRASHED"]
+    assert (told["state"]["type"], told["state"]["message"], told["force"]) == (
+        *("CANCELLED", "the run was cancelled", True),
+    )
+
+
+def test_a_deployment_is_told_by_its_id(fake: FakeApi) -> None:
+    told = answers.deployment("shop-staging")
+    fake.answers[f"GET /deployments/{OTHER}"] = lambda _: (200, told)
+    assert ask(deployment.name_of, OTHER) == "shop-staging"
+    with pytest.raises(NotInPrefect):
+        ask(deployment.name_of, RUN)
+
+
+def test_the_page_of_an_artifact(fake: FakeApi) -> None:
+    found: list[dict[str, Any]] = [{"id": str(OTHER), "key": "evidence-1", "data": "# it"}]
+    fake.answers["POST /artifacts/filter"] = lambda _: (200, found)
+    with temporary_settings({PREFECT_UI_URL: "http://prefect:4200/"}):
+        page = ask(artifact.page_of, "evidence-1")
+    assert page == f"http://prefect:4200/artifacts/artifact/{OTHER}"
+    found.clear()
+    assert ask(artifact.page_of, "evidence-1") == ""
 
 
 def test_the_lines_of_a_log(fake: FakeApi) -> None:

@@ -107,7 +107,7 @@ def test_lost_before_the_promotion_it_promotes_nothing(
     world, told = lost(monkeypatch, "gate", lose, start)
     assert world.taken[world.taken.index("gate") + 1] == "undo: cancel fleet"
     assert "promote" not in world.taken
-    assert told.outcome == "rolled_back"
+    assert told.outcome == "rolled back"
 
 
 @pytest.mark.parametrize("lose", LOSSES)

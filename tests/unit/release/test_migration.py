@@ -111,8 +111,8 @@ def test_what_a_release_tells_of_the_database(happened: tuple[Happening, ...], s
     told = summary.summary(book(*happened), nouns.START)
     assert told.database == said
     assert Result.of(told).database == said
-    rows = [x for x in release_page(told).splitlines() if x.startswith("| database |")]
-    assert rows == ([f"| database | {plain(said)} |"] if said else [])
+    rows = [x for x in release_page(told).splitlines() if x.startswith("- **database**")]
+    assert rows == ([f"- **database**: {plain(said)}"] if said else [])
 
 
 def test_a_rollback_names_what_lies_between() -> None:

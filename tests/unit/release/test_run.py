@@ -247,10 +247,51 @@ def test_times_tell_what_failed(outside: Outside) -> None:
         ("look up", False),
         ("launch", True),
     ]
-    assert told.outcome == "rolled_back"
-    with recorded(SPEC) as run, run.timed("wait"):
-        raise EndsEarly(Outcome.SUPERSEDED, "a newer push")
-    assert [one.failed for one in run.release.timings] == [False]
+    assert told.outcome == "rolled back"
+    for end in (EndsEarly(Outcome.SUPERSEDED, "a newer push"), GaveWay("a rollback took the turn")):
+        with recorded(SPEC) as run, run.timed("wait"):
+            raise end
+        assert [one.how for one in run.release.timings] == [""]
+
+
+def test_what_was_cancelled_has_not_failed(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "cancelled", lambda _: True)
+    with pytest.raises(KeyboardInterrupt), recorded(SPEC) as run, run.timed("gate"):
+        raise KeyboardInterrupt
+    (told,) = outside.published
+    assert [one.how for one in told.timings] == ["cancelled"]
+    assert (told.outcome, told.cause) == ("cancelled", "somebody cancelled the run")
+
+
+def test_what_is_undone_takes_its_time(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "read_back", lambda *_: [])
+
+    def stuck() -> None:
+        raise InfrastructureError("AWS is away")
+
+    with failing(CapacityError) as run, run.undoing() as undo:
+        undo.later("discard image", lambda: None)
+        undo.later("cancel fleet", stuck)
+        with run.timed("launch"):
+            raise CapacityError("none")
+    (told,) = outside.published
+    assert [(one.name, one.how) for one in told.timings] == [
+        ("launch", "failed"),
+        ("undo: cancel fleet", "failed"),
+        ("undo: discard image", ""),
+    ]
+    assert told.undone == ("discard image",)
+
+
+def test_its_name_tells_the_environment(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "deployed_as", lambda: "demo-web-app-staging")
+    with recorded(SPEC) as run:
+        begin(run)
+        run.note(Ended(outcome=Outcome.RELEASED))
+    assert outside.named == ["demo-web-app-staging c0ffeec unknown"]
+    assert outside.published[0].deployment == "demo-web-app-staging"
 
 
 def test_what_is_undone_is_written_down(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,8 @@ def test_all_of_a_release_that_went_well() -> None:
         ended=NOW,
         target_group="website",
         region="eu-west-1",
+        address="website.example",
+        served=OLD.commit,
         image=nouns.image(),
         tests=GREEN,
         fleet=NEW.model_copy(update={"state": "active"}),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spotkiln import tags as t
 from spotkiln.release.unhealthy import Sick, Watched, event_of, watch
-from spotkiln.show.page import unhealthy_page
+from spotkiln.show.evidence import unhealthy_page
 from spotkiln.target import Health, Instance
 from tests.unit import nouns
 from tests.unit.nouns import START

@@ -138,3 +138,19 @@ def test_what_is_not_known_or_not_the_images_fault_is_not_explained() -> None:
     assert told(Cause.OUTSIDE, JOURNAL).advice == ""
     # What one says that serves is no reason for another.
     assert told(Cause.FAILING_CHECK, "nothing known", serving=JOURNAL).advice == ""
+
+
+def test_the_applications_own_lines_go_before_the_consoles() -> None:
+    first, other = (
+        instance(name).model_copy(update={"tags": {"spotkiln:app": "shop"}})
+        for name in ("i-1", "i-2")
+    )
+    worker = JOURNAL.replace("shop[65]", "shop-worker[70]").replace("Missing", "No")
+    found = Evidence(
+        instances=(first, other),
+        targets=(target("i-2"),),
+        consoles={"i-0": "[ 1.0] boot", "i-1": JOURNAL + worker, "i-2": JOURNAL},
+    )
+    said = "`secret_key_base` for 'production' environment"
+    assert found.own_words == {"i-1": f"Missing {said}\nNo {said}"}
+    assert found.last_words == f"console of i-1:\nMissing {said}\nNo {said}"

@@ -8,11 +8,8 @@ from spotkiln.bake.precedence import Origin, Setting
 from spotkiln.keep.versions import Version
 from spotkiln.release.release import Fate, LedgerEntry, Outcome, Release, Timing
 from spotkiln.release.trigger import Trigger
-from spotkiln.serve.evidence import Evidence
-from spotkiln.serve.gate import Cause, Verdict
-from spotkiln.serve.gate import Outcome as GateOutcome
 from spotkiln.serve.price import Cost
-from spotkiln.show.page import approval_text, evidence_page, release_page
+from spotkiln.show.page import approval_text, release_page
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START
 from tests.unit.release.test_plan import plan
@@ -45,6 +42,8 @@ def test_a_release_that_went_well() -> None:
             trigger=Trigger(kind="push", by="alice"),
             run="run-1",
             url="http://ui/runs/run-1",
+            address="website.example",
+            served="01d01d01d01d0",
             servers=(nouns.server("i-1"),),
             cost=Cost(per_hour=0.01, on_demand=0.04),
             retired=(nouns.fleet("sfr-1", capacity=3),),
@@ -57,38 +56,103 @@ def test_a_release_that_went_well() -> None:
             ),
         )
     )
-    assert page.startswith("# demo-web-app: released\n")
+    assert page.startswith("# demo-web-app: released\n\n**What to do**: ")
     for line in (
-        f"| commit | [`c0ffeec0ffee`](https://github.com/o/n/commit/{COMMIT}) Say hello |",
-        "| ref | v2 |",
-        "| started by | push (alice) |",
-        "| asked for | 6 of t3.micro: as many as serve now; 2 are asked for |",
+        f"- **commit**: [`c0ffeec0ffee`](https://github.com/o/n/commit/{COMMIT}) Say hello",
+        "- **ref**: v2",
+        "- **started by**: push (alice)",
+        "- **asked for**: 6 of t3.micro: as many as serve now; 2 are asked for",
         "- instance i-9: left alone",
-        "| tests | 9 tests, 0 failed, 1 skipped in 4.2 s |",
-        "| cost | 0.0100 USD per hour, On-Demand 0.0400 USD: 75 % saved |",
+        "- **tests**: 9 tests, 0 failed, 1 skipped in 4.2 s",
+        "- **cost**: 0.0100 USD per hour, On-Demand 0.0400 USD: 75 % saved",
         "| `i-1` | t3.micro | eu-west-1a | Spot | healthy |",
-        "| run | [run-1](http://ui/runs/run-1) |",
+        "- **run**: [run-1](http://ui/runs/run-1)",
         "bake 40.0 s, gate 20.0 s",
-        "| target group | website in eu-west-1 |",
-        "| started | 2024-05-01 12:00:00 UTC, took 61 s |",
-        "| fleet | `sfr-2` with 2 instances of commit `c0ffeec0ffee` |",
-        "- `sfr-1` with 3 instances of commit `c0ffeec0ffee`",
-        "## Ledger: 3 created = 2 kept, 1 destroyed",
-        "| instance | `i-1` | destroyed |",
+        "- **address**: <http://website.example>",
+        "- **served before**: `01d01d01d01d`",
+        "- **target group**: website in eu-west-1",
+        "- **when**: 2024-05-01 12:00:00 UTC, took 61 s",
+        "- **fleet**: `sfr-2` with 2 servers of commit `c0ffeec0ffee`",
+        "- `sfr-1` with 3 servers of commit `c0ffeec0ffee`",
     ):
         assert line in page.splitlines()
+    assert page.endswith(
+        "\n\n## What it made\n\nOf the 3 things that it made in AWS nothing is left behind. "
+        "These stay: image `ami-1`, snapshot `snap-1`. These are gone again: 1 instance.\n"
+    )
     assert "![bake 40.0 s, gate 20.0 s](data:image/svg+xml;base64," in page
-    assert "| which is | baked by this release |" in page
+    assert f"- **image**: `ami-1` {nouns.image('ami-1').name}, baked by this release\n" in page
     assert "## Undone" not in page
+    assert "```" not in page
+
+
+def test_no_table_has_an_empty_header() -> None:
+    """The UI shows it as an empty row."""
+    versions = (Version(image="ami-2", commit="b" * 40, released=START, serving=True),)
+    lost = LedgerEntry(kind="image", id="ami-1", fate=Fate.LEFT_BEHIND)
+    settings = (Setting(key="start", shown="a", origin=Origin.FILE),)
+    lines = release_page(
+        release(
+            versions=versions, ledger=(lost,), settings=settings, servers=(nouns.server("i-1"),)
+        )
+    ).splitlines()
+    headers = [lines[at - 1] for at, line in enumerate(lines) if line.startswith("| ---")]
+    assert len(headers) == 4
+    assert all(cell.strip() for line in headers for cell in line.strip("|").split("|"))
+
+
+def test_the_cause_and_what_to_do_come_first() -> None:
+    page = release_page(
+        release(
+            outcome=Outcome.ROLLED_BACK,
+            deployment="demo-web-app-staging",
+            cause="i-1 is sick\n  because",
+            evidence="http://ui/artifacts/artifact/1",
+            last_lines="boom",
+        )
+    )
+    assert page.startswith(
+        "# demo-web-app-staging: rolled back: what served before serves on\n\n"
+        "> i-1 is sick  \n> \u00a0\u00a0because\n\n"
+        "[What the servers showed](http://ui/artifacts/artifact/1): their last lines, and their "
+        "health.\n\n"
+        "**What to do**: Mend the cause, and push; or, if it was none of the commit's, "
+        "`spotkiln release demo-web-app-staging`.\n\n"
+        "## Last lines of what failed\n\n> boom\n\n## What it was\n"
+    )
+
+
+def test_each_ending_says_what_to_do() -> None:
+    def told(**changes: object) -> str:
+        lines = release_page(release(deployment="shop-eu", **changes)).splitlines()
+        (line,) = [line for line in lines if line.startswith("**What to do**: ")]
+        return line
+
+    assert len({told(outcome=one) for one in Outcome}) == len(Outcome) - 1
+    assert told(outcome=Outcome.FAILED) == told(outcome=Outcome.ROLLED_BACK)
+    assert "none to go back to yet" in told()
+    older = Version(image="ami-1", commit="a" * 40, released=START)
+    assert "`spotkiln rollback shop-eu`" in told(versions=(older,))
+    assert "`spotkiln unhold shop-eu`" in told(outcome=Outcome.HELD)
+    assert "`spotkiln release shop-eu --force`" in told(outcome=Outcome.UNCHANGED)
+    back = {"back_to": "2024-05-01 12:00:00 UTC"}
+    assert "`spotkiln release shop-eu --even-if-held`" in told(**back)
+    again = told(**back, outcome=Outcome.ROLLED_BACK)
+    assert "`spotkiln rollback shop-eu c0ffeec0ffee`" in again
+    assert "`spotkiln restart shop-eu`" in told(**back, restarted=True, outcome=Outcome.CANCELLED)
+    for outcome in Outcome:
+        assert "Nothing" in told(**back, restarted=True) or "spotkiln" in told(
+            **back, outcome=outcome
+        )
 
 
 def test_what_is_not_known_is_not_made_up() -> None:
     page = release_page(release(commit="", subject="", ref="main"))
-    assert "| started by | unknown |" in page
+    assert "- **started by**: unknown" in page
     assert "It ended before its first step." in page
-    for unknown in ("| commit |", "| cost |", "## Targets", "| tests |"):
+    for unknown in ("**commit**", "**cost**", "## Targets", "**tests**", "**address**"):
         assert unknown not in page
-    assert "| commit | `c0ffeec0ffee` Say hello |" in release_page(release())
+    assert "- **commit**: `c0ffeec0ffee` Say hello\n" in release_page(release())
 
 
 def test_words_of_others_are_no_markup() -> None:
@@ -101,9 +165,9 @@ def test_words_of_others_are_no_markup() -> None:
         )
     )
     assert r"!\[x\](http://evil) \<b\>" in page
-    assert r"| started by | push (\[a\](http://evil)) |" in page
-    assert r"| approval | approved by \*b\* |" in page
-    assert r"| ref | \<img/src=x\>\|\`b\` |" in page
+    assert r"- **started by**: push (\[a\](http://evil))" in page
+    assert r"- **approval**: approved by \*b\*" in page
+    assert r"- **ref**: \<img/src=x\>|\`b\`" in page
 
 
 def test_what_is_to_be_approved() -> None:
@@ -140,13 +204,13 @@ def test_what_came_from_where() -> None:
 
 def test_a_reused_image_says_why() -> None:
     page = release_page(release(image=nouns.image(), reused="the same recipe 12ab"))
-    assert "| which is | reused: the same recipe 12ab |" in page
+    assert ", reused: the same recipe 12ab\n" in page
 
 
 def test_a_version_that_is_suspect_is_shown_until_it_has_passed_again() -> None:
     image = nouns.image("ami-1", suspect="2024-05-01T12:00:00+00:00 website: [x](http://y)")
     failed = release_page(release(image=image, outcome=Outcome.ROLLED_BACK))
-    assert "| suspect | it stays a version, but `previous` prefers others: " in failed
+    assert "- **suspect**: it stays a version, but `previous` prefers others: " in failed
     assert "[x](http" not in failed
     assert "suspect" not in release_page(release(image=image))
 
@@ -155,8 +219,8 @@ def test_what_a_rollback_holds_is_shown() -> None:
     back = nouns.fleet("sfr-2")
     back = back.model_copy(update={"tags": {**back.tags, t.HELD: "aaaabbbbcccc"}})
     page = release_page(release(fleet=back, image=nouns.image(), back_to="2024-05-01"))
-    assert "| held | aaaabbbbcccc: not released again until a newer commit is" in page
-    assert "| held |" not in release_page(release(fleet=back, outcome=Outcome.ROLLED_BACK))
+    assert "- **held**: aaaabbbbcccc: not released again until a newer commit is" in page
+    assert "**held**" not in release_page(release(fleet=back, outcome=Outcome.ROLLED_BACK))
 
 
 def test_the_versions_to_go_back_to_are_listed_with_what_is_to_be_said_of_them() -> None:
@@ -182,7 +246,7 @@ def test_red_tests_are_named() -> None:
         )
     )
     assert page.startswith(
-        "# demo-web-app: failed before any server was asked for\n\n```\n1 of 9 tests failed\n```\n"
+        "# demo-web-app: failed before any server was asked for\n\n> 1 of 9 tests failed\n"
     )
     assert "## Failing tests\n\n- **GET /up answers**: expected 200\n" in page
     assert "## Undone\n\n- discard image\n" in page
@@ -190,10 +254,26 @@ def test_red_tests_are_named() -> None:
 
 def test_names_of_what_is_not_ours_are_no_markup() -> None:
     """Whoever may make an Auto Scaling group may call it anything."""
-    lost = LedgerEntry(kind="image", id="ami-1", fate=Fate.LEFT_BEHIND, why="said <b>no</b>")
-    page = release_page(release(foreign=("![x](http://evil) (2 instances)",), ledger=(lost,)))
+    kept = LedgerEntry(kind="image", id="ami-1", fate=Fate.KEPT, why="said <b>no</b>")
+    page = release_page(release(foreign=("![x](http://evil) (2 instances)",), ledger=(kept,)))
     assert r"- !\[x\](http://evil) (2 instances)" in page.splitlines()
-    assert r"said \<b\>no\</b\>" in page
+    assert r"image `ami-1` (said \<b\>no\</b\>)" in page
+
+
+def test_only_what_is_left_behind_is_a_table() -> None:
+    entries = (
+        LedgerEntry(kind="instance", id="i-1", fate=Fate.LEFT_BEHIND),
+        LedgerEntry(kind="image", id="ami-1", fate=Fate.DESTROYED),
+    )
+    page = release_page(release(ledger=entries))
+    assert page.endswith(
+        "\n\n## Left behind: 1 of the 2 things that it made in AWS\n\n"
+        "| left behind | id |\n| --- | --- |\n| instance | `i-1` |\n\n"
+        "What is left behind, `spotkiln reconcile` clears up; it also runs by itself. "
+        "These are gone again: 1 image.\n"
+    )
+    unread = release_page(release(ledger_unread="no right"))
+    assert unread.endswith("\n\n## What it made\n\nThat could not be read:\n\n> no right\n")
 
 
 def test_a_tests_words_are_no_markup() -> None:
@@ -216,47 +296,17 @@ def test_a_thousand_failures_are_counted() -> None:
     page = release_page(release(tests=tests))
     assert page.count("- **spec ") == 50
     assert "- and 1150 more\n" in page
-    assert "| tests | 1200 tests, 1200 failed in 0.0 s |" in page
+    assert "- **tests**: 1200 tests, 1200 failed in 0.0 s" in page
 
 
 def test_the_last_lines_of_what_failed_follow_the_cause() -> None:
     page = release_page(
         release(outcome=Outcome.ROLLED_BACK, cause="sick", last_lines="console of i-1:\n``` no")
     )
-    expected = "```\nsick\n```\n\n## Last lines of what failed\n\n````\nconsole of i-1:\n"
-    assert expected in page
+    quoted = "## Last lines of what failed\n\n> console of i-1:  \n> \\`\\`\\` no\n"
+    assert page.index("> sick\n") < page.index(quoted)
 
 
 def test_each_outcome_has_a_headline() -> None:
     headlines = {release_page(release(outcome=one)).splitlines()[0] for one in Outcome}
     assert len(headlines) == len(Outcome)
-
-
-def test_evidence() -> None:
-    verdict = Verdict(
-        outcome=GateOutcome.FAILED, cause=Cause.FAILING_CHECK, detail="i-1 sick", advice="Look."
-    )
-    page = evidence_page(
-        nouns.fleet("sfr-2"),
-        verdict,
-        Evidence(
-            targets=(nouns.target("i-1", "unhealthy", "Target.Timeout"),),
-            instances=(nouns.instance("i-1", "running", type="t3.micro", zone="eu-west-1a"),),
-            history=("12:00:01 instanceChange launched i-1",),
-            consoles={"i-1": "boot\n```\nfailed", "i-2": ""},
-        ),
-    )
-    assert page.startswith("# sfr-2 did not pass the gate\n\n```\nfailing check: i-1 sick. Look.\n")
-    assert "| i-1 | unhealthy | Target.Timeout |  |" in page
-    assert "| i-1 | running | t3.micro | eu-west-1a |  |" in page
-    assert "```\n12:00:01 instanceChange launched i-1\n```" in page
-    assert "## Console of i-1\n\n````\nboot\n```\nfailed\n````" in page
-    assert "## Console of i-2\n\n```\nnone yet\n```" in page
-    order = ["failing check: i-1", "## Targets", "## Console of i-1", "## Fleet history"]
-    assert [page.index(one) for one in order] == sorted(page.index(one) for one in order)
-
-
-def test_evidence_of_a_fleet_that_left_none() -> None:
-    verdict = Verdict(outcome=GateOutcome.FAILED, cause=Cause.CAPACITY, detail="no machines")
-    page = evidence_page(nouns.fleet(), verdict, Evidence())
-    assert "## Fleet history\n\n```\nnone\n```" in page

@@ -4,14 +4,14 @@ import base64
 from xml.etree import ElementTree
 
 from spotkiln.release.release import Timing
-from spotkiln.show.picture import FAILED, embedded, timeline
+from spotkiln.show.picture import STYLE, embedded, timeline
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def bars(svg: str) -> list[dict[str, str]]:
-    """The rectangles but for the ground."""
-    return [dict(one.attrib) for one in ElementTree.fromstring(svg).iter(f"{SVG}rect")][1:]
+    """The rectangles but for the ground, and those of patterns."""
+    return [dict(one.attrib) for one in ElementTree.fromstring(svg).findall(f"{SVG}rect")][1:]
 
 
 def words(svg: str) -> list[str]:
@@ -30,8 +30,39 @@ def test_bars_begin_where_the_one_before_ended() -> None:
     assert abs(float(bake["width"]) - 2 * float(test["width"])) < 0.2
     assert abs(float(bake["x"]) + float(bake["width"]) - float(test["x"])) < 0.2
     assert float(gate["width"]) >= 2
-    assert gate["fill"] == FAILED not in {bake["fill"], test["fill"]}
-    assert words(svg) == ["bake", "20.0 s", "test", "10.0 s", "gate", "0.1 s", "total 30.1 s"]
+    assert [one["class"] for one in (bake, test, gate)] == ["done", "done", "bad"]
+    assert words(svg) == [
+        *("bake", "20.0 s", "test", "10.0 s", "gate", "failed after 0.1 s", "total 30.1 s")
+    ]
+
+
+def test_nothing_is_told_by_a_colour_alone() -> None:
+    svg = timeline(
+        [
+            Timing(name="gate", seconds=3, failed=True),
+            Timing(name="bake", seconds=2, cancelled=True),
+            Timing(name="undo: cancel fleet", seconds=1),
+            Timing(name="undo: discard image", seconds=1, failed=True),
+        ]
+    )
+    assert [one["class"] for one in bars(svg)] == ["bad", "cut", "undo", "bad"]
+    # Stripes, gaps, and an outline without anything in it.
+    patterns = [one.attrib["id"] for one in ElementTree.fromstring(svg).iter(f"{SVG}pattern")]
+    assert patterns == ["bad", "cut"]
+    assert ".undo{fill:none;" in STYLE
+    assert words(svg)[1::2] == [
+        "failed after 3.0 s",
+        "cancelled after 2.0 s",
+        "1.0 s",
+        "failed after 1.0 s",
+    ]
+
+
+def test_it_follows_the_colours_of_the_page() -> None:
+    light, _, dark = STYLE.partition("@media (prefers-color-scheme:dark)")
+    for part in (".ground", ".ink", ".done", ".undo", ".under", ".red", ".grey"):
+        assert part in light
+        assert part in dark
 
 
 def test_it_stays_inside() -> None:

@@ -21,7 +21,7 @@ def test_a_release_is_one_row() -> None:
         fleet=nouns.fleet(),
     )
     assert row(told) == {
-        "started": "2024-05-01 12:00:00",
+        "started": "2024-05-01 12:00:00 UTC",
         "ref": "v2",
         "commit": "c0ffeec0ffee",
         "trigger": "push (alice)",

@@ -79,10 +79,10 @@ def test_what_failed_is_what_went_wrong() -> None:
         "held",
         "superseded",
         "failed",
-        "rolled_back",
+        "rolled back",
     ]
     failed = [x for x in outcomes if Rebuilt(application="shop", outcome=x).failed]
-    assert failed == ["failed", "rolled_back"]
+    assert failed == ["failed", "rolled back"]
 
 
 def test_its_page_names_what_failed_with_its_run() -> None:

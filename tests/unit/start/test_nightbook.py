@@ -98,7 +98,16 @@ def test_an_error_ends_the_night_in_its_own_words() -> None:
     ours = book().promoted(image()).failed(InfrastructureError("AWS is away"))
     assert (ours.outcome, ours.why) == (NightOutcome.FAILED, "AWS is away")
     assert book().failed(KeyError("x")).why == "KeyError: 'x'"
-    assert book().failed(KeyboardInterrupt()).why == "KeyboardInterrupt: KeyboardInterrupt"
+
+
+def test_a_night_that_was_cancelled_has_not_failed() -> None:
+    ended = book().promoted(image()).failed(KeyboardInterrupt(), cancelled=True)
+    assert (ended.outcome, ended.why) == (NightOutcome.CANCELLED, "somebody cancelled the run")
+    assert book().failed(KeyboardInterrupt(), cancelled=False).why == (
+        "the run's host told it to end"
+    )
+    unknown = book().failed(KeyboardInterrupt()).why
+    assert unknown == "the run was cancelled, or its host told it to end"
 
 
 def test_the_night_as_the_book_tells_it() -> None:

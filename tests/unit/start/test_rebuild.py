@@ -76,11 +76,11 @@ def test_its_run_is_started_once_a_night_and_says_who_started_it() -> None:
         (run("COMPLETED"), left(Outcome.HELD, "held since"), "held", "held since"),
         (run("COMPLETED", message="fine"), None, "released", ""),
         # Its own cause is better than Prefect's message; a killed run left none.
-        (run("FAILED", message="raised"), left(Outcome.ROLLED_BACK, "red"), "failed", "red"),
+        (run("FAILED", message="raised"), left(Outcome.ROLLED_BACK, "red"), "rolled back", "red"),
         (run("CRASHED", message="was killed"), None, "failed", "was killed"),
         # It served, and then something else failed.
         (run("FAILED", message="raised"), left(Outcome.RELEASED), "failed", "raised"),
-        (run("CANCELLED"), left(Outcome.RELEASED, "stopped"), "failed", "stopped"),
+        (run("CANCELLED"), left(Outcome.RELEASED, "stopped"), "cancelled", "stopped"),
     ],
 )
 def test_what_came_of_it(state: Run, result: Result | None, outcome: str, cause: str) -> None:

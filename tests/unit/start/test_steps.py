@@ -8,7 +8,7 @@ from prefect.logging import disable_run_logger
 
 from spotkiln.errors import InputError, PrefectFailed
 from spotkiln.start.night import NightSpec
-from spotkiln.tasks.runs import newer_push, started_by
+from spotkiln.tasks.runs import cancelled, newer_push, started_by
 from spotkiln.tasks.start.nightly import find_applications, read_switch
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
@@ -48,6 +48,21 @@ def test_what_prefect_cannot_tell_stops_no_release(fake: FakeApi) -> None:
     assert newer_push("a script's run") == ""
     fake.answers[f"GET /flow_runs/{RUN}"] = lambda _: (500, {})
     assert newer_push(str(RUN)) == ""
+
+
+def test_a_run_that_was_told_to_end_is_asked_whether_it_was_cancelled(fake: FakeApi) -> None:
+    own = pushed(RUN, 1)
+    fake.answers[f"GET /flow_runs/{RUN}"] = lambda _: (200, own)
+    assert cancelled(str(RUN)) is False
+    own["state"] = answers.state("CANCELLING")
+    # Steps that cannot be read do not change that.
+    assert cancelled(str(RUN)) is True
+    fake.answers["POST /task_runs/filter"] = lambda _: (200, [])
+    assert cancelled(str(RUN)) is True
+    assert len(fake.bodies("POST /task_runs/filter")) == 1
+    assert cancelled("a script's run") is None
+    fake.answers.clear()
+    assert cancelled(str(RUN)) is None
 
 
 def test_outside_a_run_nobody_is_named() -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.serve.refusal import EC2, SPOT_QUOTA, Refusal, refusal_in
 from spotkiln.aws.session import Aws
+from spotkiln.moment import utc
 from spotkiln.serve.gate import Cause
 from spotkiln.serve.problem import Problem, Reach
 
@@ -60,7 +61,7 @@ class Row(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        return f"{self.when:%H:%M:%S} {self.kind} {self.what} {self.text}".rstrip()
+        return f"{utc(self.when)} {self.kind} {self.what} {self.text}".rstrip()
 
 
 def read(aws: Aws, fleet: str) -> list[Row]:

@@ -1,0 +1,58 @@
+"""The facts of a release, by name, in markdown: those first that people ask for first."""
+
+from spotkiln.bake.image import Image
+from spotkiln.markup import plain
+from spotkiln.moment import utc
+from spotkiln.release.release import Outcome, Release
+from spotkiln.show.words import fleet_in_words
+
+SUSPECT = "it stays a version, but `previous` prefers others:"
+HELD = "not released again until a newer commit is, or somebody lifts it by `spotkiln unhold`"
+
+
+def facts(release: Release) -> list[tuple[str, str]]:
+    """What is not known is left out."""
+    tests, fleet = release.tests, release.fleet
+    serves = release.outcome in {Outcome.RELEASED, Outcome.UNCHANGED}
+    before = release.served if release.served != release.commit else ""
+    found = [
+        ("address", f"<http://{release.address}>" if release.address else ""),
+        ("commit", _commit(release) if release.commit else ""),
+        ("served before", f"`{before[:12]}`" if before else ""),
+        ("ref", plain(release.ref)),
+        ("started by", plain(str(release.trigger))),
+        ("when", f"{utc(release.started)}, took {release.seconds:.0f} s"),
+        ("approval", plain(release.approval)),
+        *(_image(release, release.image) if release.image else []),
+        ("tests", f"{tests} in {tests.seconds:.1f} s" if tests else ""),
+        ("fleet", fleet_in_words(fleet) if fleet else ""),
+        ("held", f"{', '.join(fleet.held)}: {HELD}" if fleet and fleet.held and serves else ""),
+        ("asked for", release.size),
+        ("cost", str(release.cost or "")),
+        ("target group", f"{release.target_group} in {release.region}"),
+        ("release", f"`{release.id}`"),
+        ("run", f"[{release.run}]({release.url})" if release.url else release.run),
+    ]
+    return [(name, fact) for name, fact in found if fact]
+
+
+def _commit(release: Release) -> str:
+    commit = f"`{release.commit[:12]}`"
+    if release.commit_url:
+        commit = f"[{commit}]({release.commit_url})"
+    return f"{commit} {plain(release.subject)}".rstrip()
+
+
+def _image(release: Release, image: Image) -> list[tuple[str, str]]:
+    how = f"reused: {plain(release.reused)}" if release.reused else "baked by this release"
+    if release.back_to:
+        how = f"a rollback to what was released {release.back_to}"
+        if release.restarted:
+            how = f"what served already, released {release.back_to}"
+    # An image that has just passed the gate is not suspected any more.
+    suspected = image.suspect and release.outcome is not Outcome.RELEASED
+    return [
+        ("image", f"`{image.id}` {plain(image.name)}, {how}"),
+        ("suspect", f"{SUSPECT} {plain(image.suspect)}" if suspected else ""),
+        ("database", plain(release.database)),
+    ]
