@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from spotkiln.bake.source import without_credentials
 from spotkiln.markup import visible
@@ -17,16 +18,24 @@ EXIT_STATUS = re.compile(r"non-zero exit status: (\d+)")
 # How Packer shows a line of a provisioning script: its standard output, and its standard error.
 SCRIPT = re.compile(r"^(?:==>|   ) [\w.-]+: ?(.*)$")
 
-# What Packer's builders for EC2 say on their way, and how far that is, in percent of a bake whose
-# machine, provisioning and image take about as long as each other.
+
+class Milestone(NamedTuple):
+    """How far a build is, in percent of a bake whose machine, provisioning and image take about as
+    long as each other; and what it waits for then."""
+
+    percent: int
+    waits_for: str
+
+
+# What Packer's builders for EC2 say on their way.
 MILESTONES = {
-    "Launching a source AWS instance": 5,
-    "Waiting for SSH to become available": 15,
-    "Connected to SSH": 30,
-    "Provisioning with shell script": 40,
-    "Stopping the source instance": 65,
-    "Waiting for AMI to become ready": 70,
-    "Terminating the source AWS instance": 95,
+    "Launching a source AWS instance": Milestone(5, "launching a machine"),
+    "Waiting for SSH to become available": Milestone(15, "the machine boots"),
+    "Connected to SSH": Milestone(30, "the machine is up"),
+    "Provisioning with shell script": Milestone(40, "working on the machine"),
+    "Stopping the source instance": Milestone(65, "stopping the machine"),
+    "Waiting for AMI to become ready": Milestone(70, "EC2 makes the image"),
+    "Terminating the source AWS instance": Milestone(95, "ending the machine"),
 }
 
 
@@ -67,9 +76,9 @@ class PackerRun:
         return "; ".join(self.causes or self.errors[-5:] or self.output[-3:]) or "nothing"
 
 
-def reached(text: str) -> int | None:
-    """How far a build is when Packer says this, in percent; None for what tells nothing."""
-    return next((percent for words, percent in MILESTONES.items() if words in text), None)
+def reached(text: str) -> Milestone | None:
+    """How far a build is when Packer says this; None for what tells nothing."""
+    return next((one for words, one in MILESTONES.items() if words in text), None)
 
 
 def made(text: str) -> tuple[str, str] | None:

@@ -204,6 +204,12 @@ async def rename(api: Api, run: str, name: str) -> None:
     )
 
 
+async def rename_step(api: Api, step: str, name: str) -> None:
+    await api.ask(
+        f"rename the step {step}", lambda client: client.set_task_run_name(UUID(step), name)
+    )
+
+
 async def ask_to_cancel(api: Api, run: str) -> None:
     """Its worker ends it; one that has no process, such as one that waits, has ended at once."""
     state: State[None] = State(type=StateType.CANCELLING, name="Cancelling")

@@ -11,6 +11,8 @@ from spotkiln.target import Health, Instance, Server, Target, server_of
 SELDOM_SECONDS = 10.0
 # New targets become healthy at any moment, and each waits for that.
 OFTEN_SECONDS = 5.0
+# All are healthy, and not for long enough yet.
+MOST_PERCENT = 95.0
 
 
 class Observation(Noun):
@@ -35,6 +37,11 @@ class Observation(Noun):
     @property
     def healthy(self) -> frozenset[str]:
         return frozenset(x.instance for x in self.targets if x.health is Health.HEALTHY)
+
+    def percent(self, capacity: int) -> float:
+        """How far such a fleet is on its way: launched, and healthy. Only a verdict ends it."""
+        live = sum(one.live for one in self.instances)
+        return min(MOST_PERCENT, 100 * (live + 2 * len(self.healthy)) / (3 * capacity))
 
     @property
     def servers(self) -> tuple[Server, ...]:

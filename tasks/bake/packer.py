@@ -42,9 +42,8 @@ def run_template(
         heard(text)
         if release and (one := made(text)):
             REQUESTED.note(release, *one)
-        percent = reached(text)
-        if bar and percent is not None:
-            bar.to(percent)
+        if bar and (milestone := reached(text)):
+            bar.to(milestone.percent, milestone.waits_for)
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -21,8 +21,8 @@ from spotkiln.tasks.step import CLOCK, STEP, say
 )
 def wait_for_turn(turn: Heartbeat, group: str) -> None:
     """Until no other living release is before this one."""
-    progress = Bar(f"turn at {group}").to
-    turns.wait_for_turn(turn, group, clock=CLOCK, say=say, progress=progress)
+    bar = Bar(f"turn at {group}")
+    turns.wait_for_turn(turn, group, clock=CLOCK, say=bar.say, progress=bar.to)
 
 
 def one_at_a_time(

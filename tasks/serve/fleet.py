@@ -19,6 +19,7 @@ from spotkiln.serve.capacity import Size
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import Order
 from spotkiln.serve.spec import FleetSpec
+from spotkiln.tasks.progress import tell
 from spotkiln.tasks.step import CLOCK, STEP, say
 
 
@@ -88,10 +89,10 @@ def cancel_fleet(infra: Infra, release: str) -> list[str]:
 def cancel_request(infra: Infra, release: str, before: list[str] | None) -> list[str]:
     """Take away what the release launched, without loss; then compare what serves with `before`,
     if that is known."""
-    return cancel(connect(infra.region), infra, release, before, CLOCK, say)
+    return cancel(connect(infra.region), infra, release, before, CLOCK, tell)
 
 
 @task(name="retire fleets", task_run_name="5 retire: old fleets", **STEP)
 def retire_fleets(infra: Infra, new: Fleet) -> list[Fleet]:
     """Retire all that the new fleet replaces, without loss, and verify that it is gone."""
-    return retire_replaced(connect(infra.region), infra, new, CLOCK, say)
+    return retire_replaced(connect(infra.region), infra, new, CLOCK, tell)

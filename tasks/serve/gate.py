@@ -13,7 +13,7 @@ from spotkiln.bake.infra import Infra
 from spotkiln.errors import CapacityError
 from spotkiln.serve.evidence import Evidence
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.gate import GatePolicy, Verdict
+from spotkiln.serve.gate import GatePolicy, Outcome, Verdict
 from spotkiln.serve.observation import Observation
 from spotkiln.serve.order import Order
 from spotkiln.show.evidence import EVIDENCE, evidence_page
@@ -36,9 +36,8 @@ class Progress:
         if words != self._said:
             say(f"{observation.at:.0f} s: {words}")
             self._said = words
-        live = sum(one.live for one in observation.instances)
-        percent = 100 * (live + 2 * len(observation.healthy)) / (3 * self._capacity)
-        self._bar.to(percent)
+        healthy = verdict.outcome is Outcome.HEALTHY
+        self._bar.to(100 if healthy else observation.percent(self._capacity), words)
 
 
 # No retries: a verdict is final, and infrastructure has had all the time of the deadlines.

@@ -59,6 +59,8 @@ def test_a_release_is_told_from_its_start_to_its_end(world: World) -> None:
     stages = [one[0] for one in steps(world, process.run) if one[0].isdigit()]
     assert stages == sorted(stages)
     assert set(stages) == set("12345")
+    # What a step waited for is told for as long as it waited.
+    assert [one for one in steps(world, process.run) if " · " in one] == []
 
     bars = [one for one in artifacts(world, "") if one["flow_run_id"] == process.run]
     bars = [one for one in bars if one["type"] == "progress"]

@@ -186,7 +186,8 @@ def test_how_far_a_build_is() -> None:
         "==> amazon-ebs.app: Provisioning with shell script: packer/scripts/app.sh",
         "==> amazon-ebs.app: Waiting for AMI to become ready...",
     ]
-    percents = [reached(text) or 0 for text in said]
+    percents = [one.percent for one in map(reached, said) if one]
+    assert len(percents) == len(said)
     assert percents == sorted(percents)
     assert 0 < percents[0] < percents[-1] < 100
     assert reached("    amazon-ebs.app: Fetching rack 3.1") is None

@@ -314,3 +314,11 @@ def test_who_is_to_blame() -> None:
     did."""
     assert {Cause.FAILING_CHECK, Cause.FLAPPING, Cause.CRASHING} == BLAMES_IMAGE
     assert {Cause.CAPACITY, Cause.INTERRUPTED} == BLAMES_CAPACITY
+
+
+def test_how_far_a_fleet_is() -> None:
+    """Only a verdict says that all is done: those that are healthy must stay so for a while."""
+    half = look(1, {"i-1": "healthy", "i-2": "initial"})
+    assert half.percent(2) == pytest.approx(100 * 4 / 6)
+    assert look(1, ALL_UP).percent(2) == 95
+    assert look(1, {}).percent(2) == 0
