@@ -47,8 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--detach", action="store_true", help="return once it is ready")
     up.add_argument("--port", type=int, default=0, help="of the AWS API; 0: a free one")
     up.add_argument("--kept", action="append", default=[], metavar="KEY", help="a kept image")
+    up.add_argument(
+        "--resume", action="store_true", help="go on with what the last one left; leave it, too"
+    )
     up.add_argument("--account", default="{}", help="JSON: target_groups, zones")
-    add("down", _down, "end the sandbox and remove all that it or a killed one left")
+    down = add("down", _down, "end the sandbox and remove all that it or a killed one left")
+    down.add_argument("--forget", action="store_true", help="also what `up --resume` goes on with")
     status = add("status", _status, "what runs; exit code 3 if nothing does")
     status.add_argument("--json", action="store_true")
     interrupt = add("interrupt", _interrupt, "interrupt a spot instance, with notice")
@@ -68,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     keep.add_argument("--key", required=True)
     add("forget", _forget, "drop all kept images")
     _add_settings(add)
+    _add_infrastructure(add)
     return parser
 
 
@@ -84,6 +89,24 @@ def _add_settings(add: Callable[[str, Command, str], argparse.ArgumentParser]) -
     one.add_argument("key", help="such as DATABASE_URL")
 
 
+def _add_infrastructure(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
+    group = add("target-group", _target_group, "make a target group behind a load balancer")
+    group.add_argument("name", help="such as shop-staging; one that is there is changed")
+    group.add_argument("--port", type=int, default=3000, help="where the servers listen")
+    group.add_argument("--path", default="/up", help="that health checks ask for")
+    group.add_argument("--health-port", type=int, default=0, help="of health; 0: the traffic's")
+    profile = add("instance-profile", _instance_profile, "make an instance profile with its role")
+    profile.add_argument("name", help="such as shop-staging")
+    profile.add_argument(
+        "--parameters", action="append", default=[], metavar="PATH", help="it may read below it"
+    )
+    profile.add_argument(
+        "--secret", action="append", default=[], metavar="NAME", help="that it may read"
+    )
+    name = add("security-group", _security_group, "make a security group that load balancers pass")
+    name.add_argument("name")
+
+
 def _up(options: argparse.Namespace) -> int:
     from sandbox.process import process
 
@@ -95,7 +118,7 @@ def _up(options: argparse.Namespace) -> int:
 def _down(options: argparse.Namespace) -> int:
     from sandbox.process import process
 
-    return process.down(Directory(options.dir))
+    return process.down(Directory(options.dir), forget=options.forget)
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -185,6 +208,36 @@ def _set_secret(options: argparse.Namespace) -> int:
     settings.set_secret(options.name, options.key, _read_value(options.key))
     say(f"{options.name} has a new value of {options.key}")
     return 0
+
+
+def _target_group(options: argparse.Namespace) -> int:
+    from sandbox.infrastructure import Group
+
+    group = Group(options.name, options.port, options.path, options.health_port)
+    done = _infrastructure(options).put_group(group) or "is there"
+    say(f"target group {group.name}: {done}")
+    return 0
+
+
+def _instance_profile(options: argparse.Namespace) -> int:
+    from sandbox.infrastructure import Profile
+
+    profile = Profile(options.name, tuple(options.parameters), tuple(options.secret))
+    done = _infrastructure(options).put_profile(profile) or "is there"
+    say(f"instance profile {profile.name}: {done}")
+    return 0
+
+
+def _security_group(options: argparse.Namespace) -> int:
+    done = _infrastructure(options).put_security_group(options.name) or "is there"
+    say(f"security group {options.name}: {done}")
+    return 0
+
+
+def _infrastructure(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+    from sandbox.infrastructure import Infrastructure
+
+    return Infrastructure(_client(options))
 
 
 def _show(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], none: str) -> None:

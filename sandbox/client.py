@@ -44,13 +44,16 @@ class Sandbox:
         kept: tuple[str, ...] = (),
         region: str = "eu-west-1",
         name: str | None = None,
+        resume: bool = False,
     ) -> "Sandbox":
-        """Start the process and wait until it is ready. `account`: see AccountSettings."""
+        """Start the process and wait until it is ready. `account`: see AccountSettings. `resume`:
+        go on with what the last one of this directory left, and leave it for the next."""
         directory = directory.resolve()
         command = [sys.executable, "-m", "sandbox", "up", "--detach", "--dir", str(directory)]
         command += ["--machines", machines, "--speed", str(speed), "--region", region]
         command += ["--account", json.dumps(dict(account or {}))]
         command += ["--name", name] if name else []
+        command += ["--resume"] if resume else []
         for key in kept:
             command += ["--kept", key]
         done = subprocess.run(
@@ -86,6 +89,8 @@ class Sandbox:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
+            # A second Ctrl-C is not for what cleans up.
+            start_new_session=True,
         )
         if done.returncode != 0:
             raise SandboxError(
@@ -129,9 +134,13 @@ class Sandbox:
         ours = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
         return {**ours, **self.environment}
 
+    def load_balancers(self) -> dict[str, str]:
+        """Addresses of the listeners, by target group."""
+        return dict(self._call("GET", "/status")["load_balancers"])
+
     def load_balancer(self, target_group: str) -> str:
         """The address of the listener in front of that target group."""
-        addresses = self._call("GET", "/status")["load_balancers"]
+        addresses = self.load_balancers()
         if target_group not in addresses:
             raise SandboxError(
                 f"no load balancer {target_group!r}; there are {sorted(addresses) or 'none'}"

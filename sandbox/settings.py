@@ -13,23 +13,23 @@ from sandbox.client import Sandbox, SandboxError
 HIDDEN = "(not shown)"
 
 
+def aws(box: Sandbox, service: str) -> Any:
+    """boto3's client of the sandbox."""
+    environment = box.environment
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        # The sandbox is on this machine: no proxy leads to it.
+        config=Config(proxies={}),
+    )
+
+
 class Settings:
     def __init__(self, box: Sandbox) -> None:
-        self._box = box
-        self._ssm: Any = self._client("ssm")
-        self._vault: Any = self._client("secretsmanager")
-
-    def _client(self, service: str) -> Any:
-        environment = self._box.environment
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=environment["AWS_ENDPOINT_URL"],
-            region_name=environment["AWS_DEFAULT_REGION"],
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-            # The sandbox is on this machine: no proxy leads to it.
-            config=Config(proxies={}),
-        )
+        self._ssm, self._vault = aws(box, "ssm"), aws(box, "secretsmanager")
 
     def parameters(self, path: str, *, values: bool) -> list[tuple[str, str, str, str]]:
         """Name, type, version and value of those below `path`, by name. A secure one's value is

@@ -141,6 +141,7 @@ class Gateway:
     def _carry_out(self, call: Call, environ: dict[str, Any], copy: bytes | None) -> Response:
         with self._account.lock, ExitStack() as stack:
             if call.mutating:
+                self._account.changes += 1
                 if copy is None and self._faults.wants_copies():
                     self._stale_reads.before_change()
             else:

@@ -209,6 +209,13 @@ class Images:
         self._account.ec2.delete_snapshot(ami.ebs_snapshot.id)
         return [{"SnapshotId": ami.ebs_snapshot.id, "ReturnCode": "success"}]
 
+    def lose(self, image_id: str) -> None:
+        """Its content is gone, and so is it with its snapshot."""
+        ami = self._account.ec2.amis.pop(image_id)
+        self._account.ec2.tags.pop(image_id, None)
+        self._account.ec2.snapshots.pop(ami.ebs_snapshot.id, None)
+        self._account.ec2.tags.pop(ami.ebs_snapshot.id, None)
+
     def recently_deregistered(self, image_id: str) -> bool:
         """Whether instances still use the image. For as long AWS answers for its id with an empty
         list."""

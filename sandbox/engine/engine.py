@@ -50,11 +50,12 @@ class Engine:
                     self.tick()
                 except Exception:
                     log.exception("a tick failed; the next one tries again")
-                idle = self._idle()
+                idle = self.idle()
             changed.wait(60.0 if idle else max(_SHORTEST, clock.real(_TICK)))
             changed.clear()
 
-    def _idle(self) -> bool:
+    def idle(self) -> bool:
+        """Whether nothing moves. The caller holds the account's lock."""
         state = self.account.state
         return not (
             any(record.ended_at is None for record in state.instances.values())

@@ -111,6 +111,11 @@ class Machines(Protocol):
         Raises MachineError with the reason and the next step."""
         ...
 
+    def restore_images(self, images: Mapping[str, tuple[str, Mapping[str, str]]]) -> set[str]:
+        """Take over images that an earlier sandbox of the same name has left: names and tags by id.
+        Returns the ids of those whose content is there; what else was left is removed."""
+        ...
+
     def launch(self, spec: MachineSpec) -> None:
         """Start a machine for a new instance. Returns at once."""
         ...
@@ -201,10 +206,11 @@ class Machines(Protocol):
         the inventory. A kind without any is an empty list."""
         ...
 
-    def close(self) -> None:
+    def close(self, *, spare_images: bool = False) -> None:
         """Remove every container, image, network, address and process of this sandbox, but not
-        kept images, and also what an earlier, killed process of the same name left. Blocks, with
-        a deadline of its own. Safe to repeat."""
+        kept images, and also what an earlier, killed process of the same name left. With
+        `spare_images` its images stay, for `restore_images`. Blocks, with a deadline of its own.
+        Safe to repeat."""
         ...
 
 

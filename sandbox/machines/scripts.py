@@ -28,7 +28,7 @@ property in a later rule replaces the same property of an earlier one.
 
 import fnmatch
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -142,6 +142,15 @@ class Scripts:
     def clear(self) -> None:
         with self._lock:
             self._rules.clear()
+
+    def rules(self) -> list[Rule]:
+        with self._lock:
+            return list(self._rules)
+
+    def put(self, rules: Iterable[Rule]) -> None:
+        """Before those that there are."""
+        with self._lock:
+            self._rules[:0] = rules
 
     def properties(self, subject: Subject) -> dict[str, Any]:
         """All properties that the matching rules give, also those that are not known here."""

@@ -21,6 +21,7 @@ class Directory:
         self.description = self.path / "sandbox.json"
         self.log = self.path / "sandbox.log"
         self.key = self.path / "demo.pem"
+        self.kept = self.path / "account.kept"
         self._lock = self.path / "lock"
         self._claim = self.path / "claim.json"
 
@@ -38,9 +39,10 @@ class Directory:
     def write(self, description: dict[str, Any]) -> None:
         _write(self.description, description)
 
-    def claim(self, name: str, machines: str) -> None:
+    def claim(self, name: str, machines: str, *, resumes: bool) -> None:
         """Called before anything is made. It says what to clean up if this process is killed."""
-        _write(self._claim, {"name": name, "machines": machines, "pid": os.getpid()})
+        claim = {"name": name, "machines": machines, "resumes": resumes, "pid": os.getpid()}
+        _write(self._claim, claim)
 
     def claimed(self) -> dict[str, Any] | None:
         return _read(self._claim) or self.read()
@@ -48,6 +50,25 @@ class Directory:
     def forget(self) -> None:
         self.description.unlink(missing_ok=True)
         self._claim.unlink(missing_ok=True)
+
+    def kept_by(self) -> dict[str, Any] | None:
+        """Name and machines of the sandbox that has left something for the next one. None if there
+        is none."""
+        try:
+            with self.kept.open("rb") as file:
+                head: dict[str, Any] = json.loads(file.readline())
+        except (FileNotFoundError, ValueError):
+            return None
+        return head
+
+    def keep(self, account: bytes) -> None:
+        """What the next one goes on with. There are secrets in it."""
+        temporary = self.kept.with_suffix(f".{os.getpid()}")
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(account)
+        temporary.replace(self.kept)
 
     def write_key(self, pem: str) -> None:
         _write_private(self.key, pem)

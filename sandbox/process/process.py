@@ -55,15 +55,15 @@ def serve(options: argparse.Namespace) -> int:
     directory = Directory(options.dir)
     name = options.name or directory.default_name
     with directory.hold():
-        clean_up(directory)  # what a killed sandbox left
-        directory.claim(name, options.machines)
+        clean_up(directory, resumes=options.resume)  # what a killed sandbox left
+        directory.claim(name, options.machines, resumes=options.resume)
         try:
             _serve(options, directory, name, stop)
         except MachineError as error:
             complain(f"the sandbox can't start: {error}")
             return 1
         finally:
-            clean_up(directory)
+            clean_up(directory, resumes=options.resume)
     return 0
 
 
@@ -83,6 +83,7 @@ def _serve(options: argparse.Namespace, directory: Directory, name: str, stop: _
             region=options.region,
             port=options.port,
             kept=tuple(options.kept),
+            resume=options.resume,
             account=AccountSettings.from_json(json.loads(options.account)),
         )
     )
@@ -94,24 +95,31 @@ def _serve(options: argparse.Namespace, directory: Directory, name: str, stop: _
         server.stop()
 
 
-def clean_up(directory: Directory) -> None:
+def clean_up(directory: Directory, *, resumes: bool = False) -> None:
     """Remove what a sandbox of this directory left, however it ended. The caller holds the
-    directory."""
+    directory. `resumes`: what a next one can go on with stays, images and account."""
     claim = directory.claimed()
     if claim is not None and claim["machines"] == "docker":
-        sweep(str(claim["name"]))
+        sweep(str(claim["name"]), spare_images=resumes)
     directory.forget()
+    if resumes:
+        return
+    if (kept := directory.kept_by()) is not None and kept["machines"] == "docker":
+        sweep(str(kept["name"]))
+    directory.kept.unlink(missing_ok=True)
 
 
 def detach(options: argparse.Namespace) -> int:
     """Start a process that serves, and wait until it is ready."""
     directory = Directory(options.dir)
     with directory.hold():
-        clean_up(directory)  # a description that appears from now on is the new sandbox's
+        # A description that appears from now on is the new sandbox's.
+        clean_up(directory, resumes=options.resume)
     command = [sys.executable, "-m", "sandbox", "up", "--dir", str(directory.path)]
     for name in ("machines", "speed", "region", "port", "account"):
         command += [f"--{name}", str(getattr(options, name))]
     command += ["--name", options.name] if options.name else []
+    command += ["--resume"] if options.resume else []
     for key in options.kept:
         command += ["--kept", key]
     with directory.log.open("ab") as out:
@@ -157,7 +165,8 @@ def _failed(directory: Directory, reason: str) -> int:
     return 1
 
 
-def down(directory: Directory) -> int:
+def down(directory: Directory, *, forget: bool = False) -> int:
+    """`forget`: also what a sandbox that was started with --resume leaves for the next one."""
     claim = directory.claimed()
     if directory.running():
         if claim is None:
@@ -165,7 +174,8 @@ def down(directory: Directory) -> int:
             return 1
         _end(directory, int(claim["pid"]))
     with directory.hold():
-        clean_up(directory)
+        resumed = claim is None or bool(claim.get("resumes"))
+        clean_up(directory, resumes=resumed and not forget)
     return 0
 
 
@@ -193,12 +203,12 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def sweep(name: str) -> None:
+def sweep(name: str, *, spare_images: bool = False) -> None:
     """Remove what a sandbox of that name left behind in docker."""
     from sandbox.machines.docker.machines import connect
     from sandbox.machines.docker.sweep import sweep as sweep_docker
 
-    sweep_docker(connect(), name)
+    sweep_docker(connect(), name, spare_images=spare_images)
 
 
 def forget(directory: Directory) -> list[str]:

@@ -28,7 +28,9 @@ from sandbox.machines.scripts import Scripts
 from sandbox.machines.simulated.machines import SimulatedMachines
 from sandbox.process import quick_start
 from sandbox.process.directory import Directory
+from sandbox.process.keeper import Keeper
 from sandbox.process.say import say
+from sandbox.state import kept
 from sandbox.state.account import Account
 from sandbox.state.clock import Clock
 
@@ -46,6 +48,7 @@ class Options:
     region: str = "eu-west-1"
     port: int = 0
     kept: tuple[str, ...] = ()
+    resume: bool = False
     account: AccountSettings = field(default_factory=AccountSettings)
 
 
@@ -73,12 +76,15 @@ class Server:
         self._images: list[InitialImage] = []
         self._http: BaseWSGIServer | None = None
         self._inside: BaseWSGIServer | None = None
+        self._keeper: Keeper | None = None
+        self._resumed = ""
 
     def start(self) -> dict[str, Any]:
         """Returns the description once all parts answer."""
         self._images = self._machines.initial_images(self.options.kept)
         with self._account.lock:
-            self._furnish()
+            if not (self.options.resume and self._resume()):
+                self._furnish()
         recorder, faults, limits = Recorder(), Faults(), Limits(self._account.clock)
         stale = StaleReads(self._account)
         inventory = Inventory(self._account)
@@ -118,6 +124,10 @@ class Server:
             _serve(self._inside, "http for machines")
         self._engine.start()
         self._balancers.start()
+        if self.options.resume:
+            options = self.options
+            self._keeper = Keeper(self._engine, options.name, options.machines, options.directory)
+            self._keeper.start()
         return self._describe()
 
     def _furnish(self) -> None:
@@ -127,6 +137,34 @@ class Server:
             self._account, self._engine.images, self._images, self.options.account, old_key
         )
         directory.write_key(key)
+
+    def _resume(self) -> bool:
+        """Go on with the account that the last sandbox of this directory has left, if it did. Its
+        machines are gone, as if their hosts had died: fleets replace them. Its images are there."""
+        directory = self.options.directory
+        if directory.kept_by() is None:
+            return False
+        try:
+            kept.load(self._account, directory.kept.read_bytes(), self.options.machines)
+        except kept.KeptError as error:
+            self._resumed = f"what the last sandbox left is not taken over, for {error}"
+            say(self._resumed)
+            self._machines.restore_images({})
+            return False
+        self._resumed = "goes on with what the last sandbox left"
+        amis = self._account.ec2.amis
+        for image in self._images:
+            if image.image_id not in amis:
+                self._engine.images.add_initial(image)
+        wanted = {
+            one.id: (one.name or "", self._account.tags(one.id))
+            for one in amis.values()
+            if one.state == "available"
+        }
+        there = self._machines.restore_images(wanted)
+        for image_id in kept.lost_images(self._account, there):
+            self._engine.images.lose(image_id)
+        return True
 
     def _describe(self) -> dict[str, Any]:
         described = self.description()
@@ -146,6 +184,7 @@ class Server:
             "control": f"{endpoint}{CONTROL}",
             "load_balancers": self._balancers.addresses(),
             "key": str(self.options.directory.key),
+            "resumed": self._resumed,
             "environment": self._environment(endpoint),
         }
 
@@ -174,12 +213,13 @@ class Server:
 
     def stop(self) -> None:
         """Remove everything. Each step is tried, even if the one before it failed."""
-        for step in (self._stop_http, self._balancers.stop, self._engine.stop):
+        steps = [self._stop_http, self._balancers.stop, self._engine.stop]
+        for step in [*steps, self._keeper.stop] if self._keeper else steps:
             try:
                 step()
             except Exception:
                 log.exception("while stopping")
-        self._machines.close()
+        self._machines.close(spare_images=self.options.resume)
 
     def _stop_http(self) -> None:
         for server in (self._http, self._inside):
@@ -200,7 +240,7 @@ def _machines(options: Options, clock: Clock, scripts: Scripts) -> Machines:
         DockerMachines,
     )  # imported only where Docker is used
 
-    return DockerMachines(options.name, say)
+    return DockerMachines(options.name, say, spare_images=options.resume)
 
 
 def _no_proxy() -> str:

@@ -34,6 +34,8 @@ class Account:
         self.lock = threading.RLock()
         self.changed = threading.Event()
         self.state = State()
+        # Grows whenever something may have changed.
+        self.changes = 0
         # How long after a fleet's cancel its missing instances still arrive. None: never.
         self.late_launch_seconds: float | None = None
         self.ec2: EC2Backend = ec2_backends[ACCOUNT_ID][region]
@@ -41,6 +43,7 @@ class Account:
 
     def wake(self) -> None:
         """Something has changed: the engine looks at once, and goes on while anything moves."""
+        self.changes += 1
         self.changed.set()
 
     def tags(self, resource_id: str) -> dict[str, str]:

@@ -23,6 +23,10 @@ class Clock:
         """Sandbox seconds since this clock was made."""
         return (time.monotonic() - self._start) * self.speed
 
+    def set(self, now: float) -> None:
+        """Go on from there."""
+        self._start = time.monotonic() - now / self.speed
+
     def real(self, seconds: float) -> float:
         """How many real seconds so many sandbox seconds take."""
         return seconds / self.speed

@@ -52,6 +52,7 @@ SANDBOX_ROOMS = (
     "process",
     "client",
     "settings",
+    "infrastructure",
     "__main__",
 )
 # What has a door to AWS or Prefect, or to people.

@@ -70,6 +70,21 @@ class ImageStore:
         image.tag(self._repository, image_id)
         self._states[image_id] = "available"
 
+    def restore(self, wanted: set[str]) -> set[str]:
+        """Those that an earlier process of this sandbox has left; all others of it are removed."""
+        prefix = f"{self._repository}:"
+        there = {
+            tag.removeprefix(prefix)
+            for image in self._client.images.list(name=self._repository)
+            for tag in image.tags
+            if tag.startswith(prefix)
+        }
+        for image_id in there & wanted:
+            self._states.setdefault(image_id, "available")
+        for image_id in there - wanted - set(self._states):
+            _remove_tag(self._client, self.reference(image_id))
+        return there & wanted
+
     def ready(self, image_id: str) -> str:
         """Its docker reference, once its content is there. The first time that a machine image is
         needed this takes minutes.

@@ -44,14 +44,20 @@ class DockerMachines:
 
     `name` distinguishes this sandbox's containers, images and network from those of others:
     lower-case letters, digits and dashes. What an earlier sandbox of the same name left is
-    removed first.
+    removed first, with `spare_images` all but its images.
     """
 
-    def __init__(self, name: str, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        name: str,
+        say: Callable[[str], None] = lambda _: None,
+        *,
+        spare_images: bool = False,
+    ) -> None:
         self._name = name
         self._say = say
         self._client = connect()
-        sweep(self._client, name)
+        sweep(self._client, name, spare_images=spare_images)
         self._network = SandboxNetwork(self._client, name)
         self._metadata = MetadataServer(self._network.metadata_socket())
         self._api = self._network.api_socket()
@@ -76,6 +82,9 @@ class DockerMachines:
 
     def initial_images(self, kept: Sequence[str]) -> list[InitialImage]:
         return self._images.initial(kept)
+
+    def restore_images(self, images: Mapping[str, tuple[str, Mapping[str, str]]]) -> set[str]:
+        return self._images.restore(set(images))
 
     def create_image(
         self,
@@ -196,17 +205,18 @@ class DockerMachines:
     def leftovers(self) -> dict[str, list[str]]:
         return leftovers(self._client, self._name)
 
-    def close(self) -> None:
+    def close(self, *, spare_images: bool = False) -> None:
         if self._closing.is_set():
             return
         self._closing.set()
         self._watcher.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        sweep(self._client, self._name)
+        sweep(self._client, self._name, spare_images=spare_images)
         self._pool.shutdown(wait=True)
         self._metadata.close()
         self._api.close()
-        sweep(self._client, self._name)  # what was still being made
+        # What was still being made.
+        sweep(self._client, self._name, spare_images=spare_images)
         self._client.close()
 
     # What has ended, and what is in use

@@ -13,11 +13,13 @@ from sandbox.machines.docker.images import own_images, remove_images
 from sandbox.machines.docker.network import OWNER_LABEL, own_networks, own_rules, remove_network
 
 
-def sweep(client: docker.DockerClient, sandbox: str) -> None:
-    """Remove every container, image, network and routing rule of a sandbox, but not kept images."""
+def sweep(client: docker.DockerClient, sandbox: str, *, spare_images: bool = False) -> None:
+    """Remove every container, image, network and routing rule of a sandbox, but not kept images.
+    With `spare_images` none of its images."""
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(_remove, _own_containers(client, sandbox)))
-    remove_images(client, sandbox)
+    if not spare_images:
+        remove_images(client, sandbox)
     remove_network(client, sandbox)
 
 

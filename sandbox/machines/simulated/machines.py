@@ -105,6 +105,12 @@ class SimulatedMachines:
     def forget_images(self) -> list[str]:
         return []
 
+    def restore_images(self, images: Mapping[str, tuple[str, Mapping[str, str]]]) -> set[str]:
+        with self._lock:
+            for image_id, (name, tags) in images.items():
+                self._images[image_id] = _Image(name, tags, ready_at=0.0)
+        return set(images)
+
     # -- machines --
 
     def launch(self, spec: MachineSpec) -> None:
@@ -258,7 +264,8 @@ class SimulatedMachines:
     def leftovers(self) -> dict[str, list[str]]:
         return {"containers": []}
 
-    def close(self) -> None:
+    def close(self, *, spare_images: bool = False) -> None:
+        del spare_images  # they have no content
         self._web.stop()
 
     def _behaviour(self, machine: _Machine) -> Behaviour:

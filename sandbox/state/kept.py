@@ -1,0 +1,112 @@
+"""The account as bytes, for a sandbox that goes on where the last one of its directory ended."""
+
+import hashlib
+import json
+import pickle
+import platform
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from moto.efs.models import efs_backends
+from moto.iam.models import iam_backends
+from moto.logs.models import logs_backends
+from moto.secretsmanager.models import secretsmanager_backends
+from moto.ssm.models import ssm_backends
+
+from sandbox.state.account import Account
+from sandbox.state.records import ACCOUNT_ID
+
+_SANDBOX = Path(__file__).parents[1]
+
+
+class KeptError(Exception):
+    """Why what was kept cannot be taken over."""
+
+
+@cache
+def _code() -> str:
+    """Of what the bytes are made by: another version's would be half of what is expected."""
+    digest = hashlib.sha256()
+    for path in sorted(_SANDBOX.rglob("*.py")):
+        digest.update(path.relative_to(_SANDBOX).as_posix().encode() + b"\0" + path.read_bytes())
+    return f"{digest.hexdigest()[:16]} moto {version('moto')} python {platform.python_version()}"
+
+
+def _backends(account: Account) -> list[Any]:
+    region = account.region
+    return [
+        account.ec2,
+        account.elbv2,
+        iam_backends[ACCOUNT_ID]["aws"],
+        secretsmanager_backends[ACCOUNT_ID][region],
+        logs_backends[ACCOUNT_ID][region],
+        efs_backends[ACCOUNT_ID][region],
+    ]
+
+
+def _parameters(account: Account) -> Any:
+    return ssm_backends[ACCOUNT_ID][account.region]
+
+
+def _head(account: Account, machines: str) -> dict[str, str]:
+    return {"code": _code(), "machines": machines, "region": account.region}
+
+
+def dump(account: Account, name: str, machines: str) -> bytes:
+    """Of the sandbox of that name, with that kind of machines. The caller holds the account's lock.
+    There are secrets in it."""
+    head = {**_head(account, machines), "name": name}
+    ssm = _parameters(account)
+    body = {
+        "now": account.clock.now(),
+        "state": account.state,
+        "scripts": account.scripts.rules(),
+        "backends": _backends(account),
+        # The whole of it has functions that cannot be written down.
+        "parameters": dict(ssm._parameters),
+        "parameter_tags": {kind: dict(tags) for kind, tags in ssm._resource_tags.items()},
+    }
+    return json.dumps(head).encode() + b"\n" + pickle.dumps(body)
+
+
+def load(account: Account, data: bytes, machines: str) -> None:
+    """Into an account that is empty. The caller holds its lock.
+
+    Raises:
+        KeptError: another version has written it, or it is damaged. Nothing was changed.
+    """
+    line, _, rest = data.partition(b"\n")
+    wanted = _head(account, machines)
+    try:
+        head = json.loads(line)
+        other = [key for key in wanted if head.get(key) != wanted[key]]
+        # Of another version: not even tried.
+        body = None if other else pickle.loads(rest)  # noqa: S301 - ours, nobody else can write it
+    except Exception as error:
+        raise KeptError(f"it cannot be read: {error}") from error
+    if body is None:
+        raise KeptError(f"it is of another version ({', '.join(other)})")
+    _put(account, body)
+
+
+def _put(account: Account, body: dict[str, Any]) -> None:
+    account.clock.set(body["now"])
+    account.state = body["state"]
+    account.scripts.put(body["scripts"])
+    # What is in a backend names it, so the one that is in use and the one that was read become one.
+    for own, read in zip(_backends(account), body["backends"], strict=True):
+        own.__dict__ = read.__dict__
+    ssm = _parameters(account)
+    ssm._parameters.update(body["parameters"])
+    for kind, tags in body["parameter_tags"].items():
+        ssm._resource_tags[kind].update(tags)
+
+
+def lost_images(account: Account, there: Iterable[str]) -> list[str]:
+    """Images of the account's own whose content is gone."""
+    known = set(there)
+    amis = account.ec2.amis.values()
+    return [one.id for one in amis if one.owner_id == ACCOUNT_ID and one.id not in known]
