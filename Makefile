@@ -8,10 +8,7 @@ help: ## this list
 
 .venv/.done: requirements.lock tools.lock pyproject.toml
 	@scripts/setup.sh venv git
-	@test -x $(PYTHON) || python3 -m venv .venv
-	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r tools.lock
-	@.venv/bin/uv pip install -q --compile-bytecode --require-hashes -r requirements.lock
-	@.venv/bin/uv pip install -q --no-deps -e .
+	@scripts/install.sh
 	@touch $@
 
 .PHONY: lock
@@ -29,13 +26,19 @@ demo: .venv/.done ## five releases of a real Rails application, on this machine
 	  machines=simulated; fi; \
 	$(PYTHON) -m examples.demo --machines $$machines
 
+# UI_PORT, RECEIVER_PORT: other ports than 4200 and 4180. FRESH=1: forget what the last one left.
+# SCHEDULES=1: on an account, too, schedules start runs.
+UP := $(if $(UI_PORT),--port $(UI_PORT)) $(if $(RECEIVER_PORT),--receiver-port $(RECEIVER_PORT)) \
+  $(if $(FRESH),--fresh) $(if $(SCHEDULES),--schedules)
+
 .PHONY: up
 up: .venv/.done ## Prefect, worker, applications, push receiver until Ctrl-C (ACCOUNT=1: on AWS)
-	@if test -n "$(ACCOUNT)"; then $(PACKER) && exec $(PYTHON) -m examples.up --account; fi; \
+	@if test -n "$(ACCOUNT)"; then $(PACKER) && exec $(PYTHON) -m examples.up --account $(UP); \
+	  exit 1; fi; \
 	if $(DOCKER) && $(PACKER); then machines=docker; else \
 	  echo "Docker cannot run here: with simulated machines and a stand-in for Packer"; \
 	  machines=simulated; fi; \
-	exec $(PYTHON) -m examples.up --machines $$machines
+	exec $(PYTHON) -m examples.up --machines $$machines $(UP)
 
 .PHONY: sandbox
 sandbox: .venv/.done ## an EC2 on this machine, until Ctrl-C
@@ -48,7 +51,7 @@ SIDE_BY_SIDE ?= 4
 .PHONY: test
 test: .venv/.done ## all tests that this machine can run; says what it skipped and why
 	@$(DOCKER) && $(PACKER) || echo "tests with real machines will be skipped"
-	@scripts/setup.sh shellcheck systemd-analyze || true
+	@scripts/setup.sh shellcheck systemd-analyze zsh || true
 	@scripts/setup.sh git-lfs || echo "tests of files in Git LFS will be skipped"
 	@scripts/setup.sh postgres || echo "the test of a team's set-up will be skipped"
 	@scripts/setup.sh chromium || echo "tests in the Prefect UI will be skipped"
@@ -80,10 +83,11 @@ check: .venv/.done ## format, lint, types, templates, units, shell scripts
 .PHONY: clean
 clean: ## remove what the other targets made, kept machine images too
 	@if test -x $(PYTHON); then \
-	  for box in build/*-sandbox build/sandbox build/demo/sandbox build/rehearsals/*/sandbox; do \
-	    if test -d $$box; then $(PYTHON) -m sandbox down --dir $$box; fi; done; \
+	  for box in build*/*-sandbox build*/sandbox build*/*-simulated build*/demo/sandbox \
+	    build*/rehearsals/*/sandbox; do \
+	    if test -d $$box; then $(PYTHON) -m sandbox down --forget --dir $$box; fi; done; \
 	  $(PYTHON) -m sandbox forget || true; fi
-	@rm -rf build .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf build build-* .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: bench
 bench: .venv/.done ## what a release costs beyond the cloud's own time (about eight minutes)

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Installs what is locked into .venv. Behind a proxy that looks into TLS only the system knows the
+# certificate of what answers, so uv and pip take the system's. For bash 3.2, too, which is macOS's.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=.venv/bin/python
+
+# The system's certificates in a file; nothing if there is none.
+bundle() {
+  local file
+  for file in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt \
+    /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem; do
+    if [[ -s $file ]]; then
+      echo "$file"
+      return
+    fi
+  done
+}
+
+# What the user has set comes first.
+if [[ -n $(bundle) || $(uname) == Darwin ]]; then
+  export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
+fi
+
+[[ -x $python ]] || python3 -m venv .venv
+# From 24.2 on pip takes the system's by itself, where its Python can (3.10).
+if $python -c 'import pip, sys; sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) >= (24, 2))'; then
+  if [[ -z ${PIP_CERT:-}${REQUESTS_CA_BUNDLE:-}${CURL_CA_BUNDLE:-} && -n $(bundle) ]]; then
+    PIP_CERT=$(bundle)
+    export PIP_CERT
+  fi
+fi
+$python -m pip install -q --disable-pip-version-check --require-hashes -r tools.lock
+.venv/bin/uv pip install -q --compile-bytecode --require-hashes -r requirements.lock
+.venv/bin/uv pip install -q --no-deps -e .

@@ -1,0 +1,65 @@
+"""Behind a proxy that looks into TLS, uv and pip take the system's certificates."""
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.unit.nouns import ROOT
+
+SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
+# Stands for Python: it has a pip of some version, and writes down what that was called with.
+PYTHON = """#!/bin/sh
+case "$*" in
+  -c*) PYTHONPATH=$PWD/stand-in exec python3 "$@" ;;
+  *) echo "pip cert=$PIP_CERT" >>calls ;;
+esac
+"""
+UV = """#!/bin/sh
+echo "uv system=$UV_SYSTEM_CERTS $2 $3" >>calls
+"""
+
+pytestmark = pytest.mark.skipif(not Path(SYSTEM).is_file(), reason="no certificates of the system")
+
+
+def program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def calls(tmp_path: Path, pip: str, **given: str) -> list[str]:
+    """What it calls, in a tree where all programs are stand-ins."""
+    program(tmp_path / "scripts" / "install.sh", (ROOT / "scripts" / "install.sh").read_text())
+    program(tmp_path / ".venv" / "bin" / "python", PYTHON)
+    program(tmp_path / "stand-in" / "pip" / "__init__.py", f'__version__ = "{pip}"\n')
+    program(tmp_path / ".venv" / "bin" / "uv", UV)
+    subprocess.run(
+        [str(tmp_path / "scripts" / "install.sh")],
+        env={"PATH": os.environ["PATH"], **given},
+        check=True,
+        timeout=30,
+    )
+    return (tmp_path / "calls").read_text().splitlines()
+
+
+UVS = ["uv system=true install -q", "uv system=true install -q"]
+
+
+def test_an_old_pip_is_told_where_they_are(tmp_path: Path) -> None:
+    assert calls(tmp_path, "23.0.1") == [f"pip cert={SYSTEM}", *UVS]
+
+
+def test_a_new_pip_finds_them_itself(tmp_path: Path) -> None:
+    assert calls(tmp_path, "24.2") == ["pip cert=", *UVS]
+
+
+def test_what_the_user_has_set_comes_first(tmp_path: Path) -> None:
+    assert calls(tmp_path, "23.0.1", PIP_CERT="/mine.pem", UV_SYSTEM_CERTS="false") == [
+        "pip cert=/mine.pem",
+        *["uv system=false install -q"] * 2,
+    ]
+    (tmp_path / "calls").unlink()
+    assert calls(tmp_path, "23.0.1", REQUESTS_CA_BUNDLE="/mine.pem")[0] == "pip cert="
