@@ -76,15 +76,18 @@ def start_sandbox(
     machines: str,
     target_groups: list[dict[str, Any]] = TARGET_GROUPS,
     base: str = "",
+    *,
+    resume: bool = False,
 ) -> Sandbox:
     """With these target groups, those of the examples if none are named, and with the base image of
-    that key, or the default line's, if one was kept."""
+    that key, or the default line's, if one was kept. `resume`: as Sandbox.start has it."""
     return Sandbox.start(
         directory,
         machines=machines,
         speed=SIMULATED_SPEED if machines == "simulated" else 1.0,
         account={"target_groups": target_groups},
         kept=(base or base_key(),),
+        resume=resume,
     )
 
 

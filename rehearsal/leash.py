@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from rehearsal import processes
 from rehearsal.prefect_local import ROOT
 from spotkiln.errors import InputError
 
@@ -21,23 +22,9 @@ LOG_LINES = 20
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def marked(environment: bytes, home: Path) -> bool:
-    """Whether a process with that environment, as /proc tells it, belongs to the home."""
-    return f"{MARK}={home}".encode() in environment.split(b"\0")
-
-
-def _end_processes(home: Path) -> None:
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if int(process.name) != os.getpid() and marked(
-                (process / "environ").read_bytes(), home
-            ):
-                os.kill(int(process.name), signal.SIGKILL)
-
-
 def clear(home: Path, *, files: bool = True) -> None:
     """Remove all that a rehearsal of this home has left: processes, machines, files."""
-    _end_processes(home)
+    processes.kill(MARK, str(home))
     sandbox = home / "sandbox"
     if sandbox.exists():
         done = subprocess.run(

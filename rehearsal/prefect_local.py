@@ -21,15 +21,16 @@ from uuid import uuid4
 import httpx
 import yaml
 
+from rehearsal.build import NAME, build_folder, trusted
 from spotkiln.cli.server import AUTH_STRING, guarded
 
 ROOT = Path(__file__).resolve().parent.parent
 # Two demos at once need a folder each.
-BUILD = Path(os.environ.get("SPOTKILN_BUILD") or ROOT / "build")
+BUILD = build_folder(ROOT, os.environ, os.getuid())
 POOL = "spotkiln"
 TRIES = 10
 # An empty database, its tables made: making them is most of what a first start takes.
-EMPTY = ROOT / "build" / f"prefect-{version('prefect')}.db"
+EMPTY = build_folder(ROOT, {}, os.getuid()) / f"prefect-{version('prefect')}.db"
 
 
 class Patient(httpx.HTTPTransport):
@@ -149,6 +150,7 @@ class LocalPrefect:
         own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         self.environment = {
             **own,
+            **trusted(ROOT, os.getuid()),
             **environment,
             "PREFECT_HOME": str(home),
             "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
@@ -210,7 +212,7 @@ class LocalPrefect:
 
     def _keep_empty_database(self) -> None:
         unfinished = EMPTY.with_suffix(f".{os.getpid()}")
-        EMPTY.parent.mkdir(exist_ok=True)
+        EMPTY.parent.mkdir(parents=True, exist_ok=True)
         with (
             closing(sqlite3.connect(self.database)) as own,
             closing(sqlite3.connect(unfinished)) as copy,
@@ -259,13 +261,24 @@ class LocalPrefect:
         if answer.status_code != httpx.codes.CONFLICT:
             answer.raise_for_status()
 
+    def _deployments(self) -> Path:
+        """prefect.yaml; where the build folder is another one, with its paths."""
+        shipped_file = ROOT / "prefect.yaml"
+        if BUILD == ROOT / NAME:
+            return shipped_file
+        file = self.home / "prefect.yaml"
+        text = shipped_file.read_text()
+        file.write_text(text.replace(f"repository: {NAME}/", f"repository: {BUILD}/"))
+        return file
+
     def deploy(self) -> None:
         """Deployments from prefect.yaml, automations from automations.yaml; the work pool before
         them."""
         self.make_pool()
         # Each takes seconds to import Prefect; neither needs the other.
         with ThreadPoolExecutor() as both:
-            deployed = both.submit(self._run, "prefect", "--no-prompt", "deploy", "--all")
+            file = ("--prefect-file", str(self._deployments()))
+            deployed = both.submit(self._run, "prefect", "--no-prompt", "deploy", "--all", *file)
             automated = both.submit(self._run, "spotkiln", "automations")
         deployed.result()
         automated.result()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.leash import LOG_LINES, MARK, clear, leash, marked, with_log
+from rehearsal.leash import LOG_LINES, MARK, clear, leash, with_log
 from rehearsal.prefect_local import ROOT
+from rehearsal.processes import has
 from spotkiln.errors import InputError
 
 # A rehearsal that has begun, with a process of its own that listens to nothing.
@@ -99,10 +100,10 @@ def test_an_error_leaves_nothing(tmp_path: Path) -> None:
 def test_only_processes_of_this_home_are_its_own(tmp_path: Path) -> None:
     home = tmp_path / "home"
     mine = f"A=1\0{MARK}={home}\0B=2\0".encode()
-    assert marked(mine, home)
-    assert not marked(mine, tmp_path / "hom")
-    assert not marked(mine, tmp_path / "home-2")
-    assert not marked(b"", home)
+    assert has(mine, MARK, str(home))
+    assert not has(mine, MARK, f"{tmp_path}/hom")
+    assert not has(mine, MARK, f"{home}-2")
+    assert not has(b"", MARK, str(home))
     other = subprocess.Popen(["sleep", "600"], env={MARK: f"{home}-2"})
     clear(home)
     assert other.poll() is None
