@@ -1,15 +1,20 @@
-"""The git repositories of the example applications, made anew from their folders here."""
+"""The git repositories of the example applications, made from their folders here. People try things
+in them: what somebody has changed is never removed."""
 
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rehearsal.prefect_local import BUILD
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = BUILD / "demo-web-app"
 DICE = BUILD / "dice"
+# What it was like when it was made.
+MADE = ".git/spotkiln-made"
 # The same files always give the same commit, whatever the user's own settings are.
 FIXED = {
     "GIT_AUTHOR_NAME": "Demo",
@@ -39,9 +44,47 @@ def commits(repository: Path, refs: set[str]) -> dict[str, str]:
     return {ref: _git(repository, "rev-parse", ref) for ref in refs}
 
 
-def make_demo(repository: Path = DEMO) -> Path:
-    """The Rails application with the branches of make_refs.sh."""
-    shutil.rmtree(repository, ignore_errors=True)
+def _state(repository: Path) -> str:
+    """All that somebody may have made in it: branches and tags with their commits, what is checked
+    out, and what is not committed. Empty if it is no repository."""
+    try:
+        return "\n".join(
+            (
+                _git(repository, "symbolic-ref", "--quiet", "HEAD"),
+                _git(repository, "for-each-ref", "--format=%(refname) %(objectname)"),
+                _git(repository, "status", "--porcelain", "--ignored"),
+            )
+        )
+    except (subprocess.CalledProcessError, OSError):
+        return ""
+
+
+def _replace(repository: Path, make: Callable[[Path], object]) -> bool:
+    """Make it anew, unless somebody has changed it since it was made. Whether it is as `make` makes
+    it."""
+    with TemporaryDirectory(dir=_parent(repository), prefix=f".{repository.name}-") as folder:
+        new = Path(folder) / "new"
+        make(new)
+        made = _state(new)
+        if repository.exists():
+            now, known = _state(repository), repository / MADE
+            if now == made:
+                return True
+            if not now or not known.is_file() or known.read_text() != now:
+                return False
+            shutil.rmtree(repository)
+        (new / MADE).write_text(made)
+        new.rename(repository)
+    return True
+
+
+def _parent(repository: Path) -> Path:
+    repository.parent.mkdir(parents=True, exist_ok=True)
+    return repository.parent
+
+
+def make_demo(repository: Path) -> Path:
+    """The Rails application with the branches of make_refs.sh, in a folder that is not there."""
     subprocess.run(
         ["bash", str(ROOT / "examples" / "make_refs.sh"), str(repository)],
         check=True,
@@ -51,11 +94,17 @@ def make_demo(repository: Path = DEMO) -> Path:
     return repository
 
 
-def make_dice(repository: Path = DICE) -> Path:
-    """The application that is not Rails, with the branch v1."""
-    shutil.rmtree(repository, ignore_errors=True)
+def make_dice(repository: Path) -> Path:
+    """The application that is not Rails, with the branch v1, in a folder that is not there."""
     shutil.copytree(ROOT / "examples" / "dice", repository)
     _git(repository, "init", "--quiet", "--initial-branch=v1")
     _git(repository, "add", "--all")
     _git(repository, "commit", "--quiet", "--message", "Throw dice")
     return repository
+
+
+def ensure(demo: Path = DEMO, dice: Path = DICE) -> list[Path]:
+    """Both, for prefect.yaml's deployments. Those that somebody has changed, which stay as they
+    are."""
+    made = {demo: make_demo, dice: make_dice}
+    return [one for one, make in made.items() if not _replace(one, make)]

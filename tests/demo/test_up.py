@@ -67,9 +67,10 @@ def up(*arguments: str, kind: str, environment: dict[str, str]) -> Iterator[subp
 
 def environment_of(folder: Path) -> dict[str, str]:
     """What it tells another terminal to use."""
-    lines = (folder / "environment").read_text().splitlines()
-    pairs = (shlex.split(line)[1].partition("=") for line in lines)
-    return {name: value for name, _, value in pairs}
+    command = f". {shlex.quote(str(folder / 'environment'))} && env -0"
+    done = subprocess.run(["bash", "-c", command], env={}, capture_output=True, check=True)
+    pairs = (one.partition("=") for one in done.stdout.decode().split("\0") if one)
+    return {name: value for name, _, value in pairs if name not in {"_", "PWD", "SHLVL"}}
 
 
 def spotkiln(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -141,8 +142,8 @@ def assert_private(home: Path, address: str) -> None:
 )
 def test_up_releases_an_application_that_is_not_rails(machines: str) -> None:
     with up("--machines", machines, kind=machines, environment=dict(os.environ)) as process:
-        box = Sandbox.attach(BUILD / "up-sandbox")
         environment = environment_of(BUILD / "up")
+        box = Sandbox.attach(Path(environment["SANDBOX_DIR"]))
         assert "/demo-web-app/staging/GREETING" in parameters(environment)
         assert_private(BUILD / "up", environment["PREFECT_API_URL"])
         end = released(environment, "dice")
@@ -164,7 +165,7 @@ def test_up_releases_an_application_that_is_not_rails(machines: str) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(END_SECONDS) == 0, log_of(machines).read_text()
     with pytest.raises(SandboxError):
-        Sandbox.attach(BUILD / "up-sandbox")
+        Sandbox.attach(Path(environment["SANDBOX_DIR"]))
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{environment['PREFECT_API_URL']}/health")
 
@@ -191,7 +192,7 @@ def test_on_an_account_ctrl_c_waits_for_the_release(tmp_path: Path) -> None:
     """A sandbox of its own stands for the account: one that it is not told of as such."""
     with start_sandbox(tmp_path / "sandbox", "simulated") as box:
         ensure_base_image(box, print)
-        repositories.make_dice()
+        repositories.ensure()
         own = box.process_environment()
         address = own.pop("AWS_ENDPOINT_URL")
         services = ("EC2", "ELASTIC_LOAD_BALANCING_V2", "IAM", "STS", "PRICING")

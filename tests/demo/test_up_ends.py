@@ -1,0 +1,273 @@
+"""`make up`, ended in four ways, a second one beside it, and the next one after it; with simulated
+machines."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from examples.repositories import ROOT
+from examples.up.alone import MARK
+from rehearsal.prefect_local import client_of
+from rehearsal.processes import kill, marked
+from sandbox.client import Sandbox, SandboxError
+from sandbox.process.keeper import EVERY_SECONDS
+from tests.demo.test_up import READY, environment_of, spotkiln
+
+pytestmark = [pytest.mark.prefect, pytest.mark.sandbox, pytest.mark.timeout(900)]
+
+START_SECONDS, END_SECONDS = 300, 90
+APP = "demo-web-app"
+
+
+class Up:
+    """One after another, of the same folder."""
+
+    def __init__(self, build: Path) -> None:
+        self.build = build
+        self.home = build / "up"
+        self.count = 0
+
+    def start(self, *arguments: str, ready: bool = True) -> subprocess.Popen[bytes]:
+        self.count += 1
+        with self.log.open("wb") as out:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "examples.up", "--machines", "simulated"),
+                    *("--port", "0", "--receiver-port", "0", *arguments),
+                ],
+                cwd=ROOT,
+                env={**os.environ, "SPOTKILN_BUILD": str(self.build)},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                # As a terminal starts it: it has a group of its own.
+                process_group=0,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while ready and READY not in self.said:
+            assert process.poll() is None, self.said
+            assert time.monotonic() < deadline, self.said
+            time.sleep(0.3)
+        return process
+
+    @property
+    def log(self) -> Path:
+        return self.build / f"up-{self.count}.log"
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return environment_of(self.home)
+
+    def left(self) -> dict[int, str]:
+        return marked(MARK, str(self.home))
+
+    def nothing_is_left(self) -> None:
+        assert self.left() == {}
+        assert not (self.home / "environment").exists()
+        assert not (self.home / "running.json").exists()
+        with pytest.raises(SandboxError):
+            Sandbox.attach(self.build / "up-simulated")
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    one = Up(tmp_path)
+    yield one
+    kill(MARK, str(one.home))
+
+
+def runs(environment: dict[str, str]) -> list[dict[str, Any]]:
+    address = environment["PREFECT_API_URL"].removesuffix("/api")
+    with client_of(address, environment["PREFECT_API_AUTH_STRING"]) as prefect:
+        found: list[dict[str, Any]] = prefect.post("/flow_runs/filter", json={}).json()
+    return found
+
+
+def release(environment: dict[str, str], name: str) -> dict[str, Any]:
+    done = spotkiln(environment, "release", name, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def serves(environment: dict[str, str], name: str, servers: int) -> None:
+    """As the command tells it."""
+    deadline = time.monotonic() + 120
+    while True:
+        status = json.loads(spotkiln(environment, "status", name, "--json").stdout)
+        health = [one["health"] for one in status["servers"]]
+        if health == ["healthy"] * servers:
+            return
+        assert time.monotonic() < deadline, health
+        time.sleep(1)
+
+
+def test_it_is_ended_in_four_ways_and_each_time_the_next_one_goes_on(up: Up) -> None:
+    """Prefect's history and what was released are there again; only processes and machines go."""
+    process = up.start()
+    first = up.environment
+    staging = release(first, f"{APP}-staging")
+    production = release(first, APP)
+    assert (staging["outcome"], production["outcome"]) == ("released", "released")
+    # One image, two environments.
+    assert staging["image"] == production["image"]
+    known = {run["id"] for run in runs(first) if not run["auto_scheduled"]}
+    assert len(known) >= 2
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+        if number == signal.SIGKILL:
+            time.sleep(EVERY_SECONDS + 1)
+        # To all of its terminal's, as a terminal does it.
+        os.killpg(process.pid, number)
+        if number == signal.SIGKILL:
+            assert process.wait(END_SECONDS) == -number
+            assert up.left(), "servers and workers have groups of their own"
+        else:
+            assert process.wait(END_SECONDS) == 0, up.said
+            up.nothing_is_left()
+        process = up.start()
+        assert "goes on with what the last sandbox left" in up.said
+        now = up.environment
+        assert known <= {run["id"] for run in runs(now)}
+        serves(now, f"{APP}-staging", 1)
+        serves(now, APP, 2)
+    assert "the last one was killed: ending what it left" in up.said
+    assert release(up.environment, APP)["outcome"] == "unchanged"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(END_SECONDS) == 0
+    up.nothing_is_left()
+    process = up.start("--fresh")
+    assert known.isdisjoint({run["id"] for run in runs(up.environment)})
+    assert json.loads(spotkiln(up.environment, "status", APP, "--json").stdout)["servers"] == []
+    process.send_signal(signal.SIGINT)
+    assert process.wait(END_SECONDS) == 0
+
+
+def test_a_second_one_finds_the_first_and_harms_nothing(up: Up) -> None:
+    first = up.start()
+    environment = up.environment
+    before = up.left()
+    second = up.start(ready=False)
+    assert second.wait(60) == 0
+    assert f"runs here already (pid {first.pid})" in up.said
+    assert environment["PREFECT_API_URL"].removesuffix("/api") in up.said
+    assert f". {up.home / 'environment'}" in up.said
+    assert up.left().keys() >= before.keys()
+    assert up.environment == environment
+    assert httpx.get(f"{environment['PREFECT_API_URL']}/health").status_code == 200
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(END_SECONDS) == 0
+
+
+def test_a_run_whose_worker_was_killed_is_shown_as_crashed(up: Up) -> None:
+    process = up.start()
+    started = spotkiln(up.environment, "release", APP, "--no-follow", "--json")
+    assert started.returncode == 0, started.stdout + started.stderr
+    run = json.loads(started.stdout)["run"]
+
+    def state() -> str:
+        return str(next(one["state_type"] for one in runs(up.environment) if one["id"] == run))
+
+    deadline = time.monotonic() + 60
+    while state() != "RUNNING":
+        assert time.monotonic() < deadline, state()
+        time.sleep(0.3)
+    process.kill()
+    process.wait(END_SECONDS)
+    process = up.start()
+    assert state() == "CRASHED"
+    assert "runs that had lost their worker, and are shown as crashed: 1" in up.said
+    process.send_signal(signal.SIGINT)
+    assert process.wait(END_SECONDS) == 0
+
+
+def test_while_it_starts_ctrl_c_ends_it_at_once(up: Up) -> None:
+    process = up.start(ready=False)
+    deadline = time.monotonic() + 60
+    while len(up.left()) < 3:
+        assert time.monotonic() < deadline, up.said
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(END_SECONDS) == 128 + signal.SIGINT
+    up.nothing_is_left()
+
+
+def test_a_terminal_that_is_gone_stops_no_cleaning_up(up: Up) -> None:
+    """What it would say can be written nowhere."""
+    read, write = os.pipe()
+    command = [sys.executable, "-m", "examples.up", "--machines", "simulated", "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--receiver-port", "0"],
+        cwd=ROOT,
+        env={**os.environ, "SPOTKILN_BUILD": str(up.build)},
+        stdin=subprocess.DEVNULL,
+        stdout=write,
+        stderr=write,
+        process_group=0,
+    )
+    os.close(write)
+    said, deadline = b"", time.monotonic() + START_SECONDS
+    while READY.encode() not in said:
+        assert time.monotonic() < deadline, said
+        said += os.read(read, 65536)
+    os.close(read)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGHUP)
+    assert process.wait(END_SECONDS) == 0
+    up.nothing_is_left()
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(up: Up) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        process = up.start("--port", str(port), ready=False)
+        assert process.wait(60) == 2
+    assert f"port {port} is taken (pid {os.getpid()}, " in up.said
+    assert "choose another one for the Prefect UI by UI_PORT=PORT" in up.said
+    assert "starting" not in up.said
+
+
+def test_deployments_that_come_later_find_their_account(up: Up, tmp_path: Path) -> None:
+    """A user's own prefect.yaml, deployed while it runs."""
+    process = up.start()
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "spotkiln.yaml").write_text(
+        "build: 'true'\ntest: 'true'\nstart: ./serve\nport: 8000\nhealth_path: /healthz\n"
+    )
+    environment = up.environment
+    address = environment["PREFECT_API_URL"].removesuffix("/api")
+    with client_of(address, environment["PREFECT_API_AUTH_STRING"]) as prefect:
+        flow = prefect.post("/flows/", json={"name": "release"}).json()["id"]
+        body = {
+            "name": "shop-staging",
+            "flow_id": flow,
+            "parameters": {
+                "app": {"name": "shop", "repository": str(shop), "ref": "main"},
+                "infra": {"target_group": "shop-staging", "instance_profile": "shop-staging"},
+                "configuration": {"parameters": ["/shop/staging/"]},
+            },
+        }
+        prefect.post("/deployments/", json=body).raise_for_status()
+    deadline = time.monotonic() + 30
+    while "target group shop-staging: made: port 8000, health at /healthz, http://" not in up.said:
+        assert time.monotonic() < deadline, up.said
+        time.sleep(0.3)
+    assert "instance profile shop-staging: made, reads /shop/staging/" in up.said
+    process.send_signal(signal.SIGINT)
+    assert process.wait(END_SECONDS) == 0
