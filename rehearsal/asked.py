@@ -112,6 +112,7 @@ def read(asked: Asked) -> Subject:
             settled.app.test_services,
             asked.base,
             [one.what for one in settled.needs],
+            lock=next(iter(place.names & {"Gemfile.lock", "gems.locked"}), ""),
         ),
     )
 

@@ -19,6 +19,14 @@ PYTHON = {
     "name": "python",
     "packages": ["python3-venv", "python3-dev", "build-essential", "libpq-dev"],
 }
+# Of Ruby, where gems of a lock file are compiled into the application's folder.
+OWN_GEMS = {
+    "name": "ruby",
+    "packages": [
+        "ruby", "ruby-dev", "bundler", "build-essential", "pkgconf", "libffi-dev", "libpq-dev",
+        "libsqlite3-dev", "libyaml-dev", "zlib1g-dev", "tzdata",
+    ],
+}  # fmt: skip
 # By kind of application; all others have the default line, which has Ruby and Rails.
 LINES: dict[str, dict[str, Any]] = {
     "Django": PYTHON,
@@ -51,15 +59,22 @@ def _said(file: Path) -> dict[str, Any]:
 
 
 def line_for(
-    kind: str, test_services: Sequence[str], file: Path | None, needs: Sequence[str] = ()
+    kind: str,
+    test_services: Sequence[str],
+    file: Path | None,
+    needs: Sequence[str] = (),
+    *,
+    lock: str = "",
 ) -> BaseSpec:
     """What the application's kind needs, with the services that its tests start there and the
-    package managers among `needs`; or what a file says, as `base` in prefect.yaml does.
+    package managers among `needs`; or what a file says, as `base` in prefect.yaml does. `lock`: the
+    lock file of gems, if there is one.
 
     Raises:
         InputError: what is wrong with the file.
     """
-    given = _said(file) if file else _known(kind, test_services, needs)
+    own = OWN_GEMS if lock and kind in {"Rails", "Rack"} else LINES.get(kind, {})
+    given = _said(file) if file else _with(own, test_services, needs)
     try:
         return BaseSpec.model_validate(given)
     except ValidationError as error:
@@ -68,8 +83,10 @@ def line_for(
         ) from error
 
 
-def _known(kind: str, test_services: Sequence[str], needs: Sequence[str]) -> dict[str, Any]:
-    given = dict(LINES.get(kind, {}))
+def _with(
+    line: dict[str, Any], test_services: Sequence[str], needs: Sequence[str]
+) -> dict[str, Any]:
+    given = dict(line)
     packages = [SERVICES[one] for one in sorted(test_services)]
     setup = [MANAGERS[one] for one in sorted({*needs} & MANAGERS.keys())]
     if given:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rehearsal.lines import OWN_GEMS
 from spotkiln.bake.base import BaseSpec
 from spotkiln.flows.nightly import nightly
 from spotkiln.release.release import Outcome
@@ -51,6 +52,23 @@ def test_a_lines_deployment_can_be_copied_from_its_page() -> None:
     (made,) = yaml.safe_load(stanza.replace("*work_pool", "{name: spotkiln}"))
     assert made["entrypoint"] == "flows/nightly.py:nightly"
     assert nightly.validate_parameters(made["parameters"])["base"].packages == ["nodejs", "npm"]
+
+
+def test_the_page_of_base_images_names_the_packages_for_rails() -> None:
+    """Who wants others beside them has to name these too."""
+    template = (ROOT / "packer" / "base.pkr.hcl").read_text()
+    default = re.search(r'variable "packages" \{.*?default = \[(.*?)\]', template, re.DOTALL)
+    assert default
+    told = re.search(
+        r"those for Rails, which are Debian's own gems: (.*?)\. They", BASES, re.DOTALL
+    )
+    assert told
+    assert re.findall(r"`([^`]+)`", told[1]) == re.findall(r'"([^"]+)"', default[1])
+
+
+def test_the_line_of_ruby_is_that_of_a_rehearsal() -> None:
+    (line,) = (one["base"] for one in LINES if one["base"]["name"] == "ruby")
+    assert line["packages"] == [*OWN_GEMS["packages"], "postgresql"]
 
 
 def test_the_page_of_base_images_names_every_key_and_its_default() -> None:

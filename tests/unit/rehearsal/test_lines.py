@@ -43,6 +43,16 @@ def test_a_package_manager_that_its_lock_file_asks_for_is_set_up() -> None:
     assert "yarn" in line_for("Rails", ("postgresql",), None, ["yarn"]).setup
 
 
+@pytest.mark.parametrize("kind", ["Rails", "Rack"])
+def test_gems_of_a_lock_file_are_compiled_there(kind: str) -> None:
+    """Debian's own gems are of no use to them, and the default line has no compiler."""
+    base = line_for(kind, ("postgresql",), None, lock="Gemfile.lock")
+    assert base.name == "ruby"
+    assert {"ruby", "ruby-dev", "build-essential", "libpq-dev", "postgresql"} <= {*base.packages}
+    assert not [one for one in base.packages if one == "ruby-rails"]
+    assert line_for("Django", (), None, lock="Gemfile.lock").name == "python"
+
+
 def test_a_file_says_otherwise(tmp_path: Path) -> None:
     file = tmp_path / "base.yaml"
     file.write_text("name: node-22\npackages: [nodejs]\n")
