@@ -14,7 +14,7 @@ from spotkiln.release.release import Outcome
 from spotkiln.start.night import NightSpec
 from tests.unit.nouns import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FOLDERS = "spotkiln|tasks|flows|tests|packer|systemd|sandbox|scripts|examples|docs"
 # A file by its path from the repository's top; not one of a host, as /etc/spotkiln/worker.env.
 FILE = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/[\w./-]+\.(?:py|sh|md|hcl|yaml|service)\b")
