@@ -67,7 +67,10 @@ def test_a_folder_of_its_image_that_the_deployment_has_no_file_system_for(servin
     image = serving.settled().image
     tag = {"Key": "spotkiln:mounts", "Value": "uploads"}
     serving.account.ec2.create_tags(Resources=[image], Tags=[tag])
-    ended = start(serving).result()["error"]
+    try:
+        ended = start(serving).result()["error"]
+    finally:
+        serving.account.ec2.delete_tags(Resources=[image], Tags=[tag])
     assert ended.startswith("InputError: ")
     assert "add `infra.mounts: {uploads: NAME}`" in ended
     assert "RunInstances" not in {one["operation"] for one in serving.box.calls()}
