@@ -47,6 +47,9 @@ MANAGERS = {
     "poetry": _BY_VENV.format("poetry"),
 }
 
+# What a need for Node is told by, also of an application of another kind: its assets.
+BY_NODE = {"Node", "pnpm", "yarn", "bun"}
+
 
 def _said(file: Path) -> dict[str, Any]:
     try:
@@ -88,12 +91,14 @@ def _with(
 ) -> dict[str, Any]:
     given = dict(line)
     packages = [SERVICES[one] for one in sorted(test_services)]
+    if {*needs} & BY_NODE and line.get("name") != "node":
+        packages += ["nodejs", "npm"]
     setup = [MANAGERS[one] for one in sorted({*needs} & MANAGERS.keys())]
     if given:
         given["packages"] = [*given["packages"], *packages]
     elif packages:
-        # The default line's own packages stay.
-        setup.append(f"apt-get install -qy --no-install-recommends {' '.join(packages)}")
+        # The default line's own packages stay; what is set up may need these.
+        setup.insert(0, f"apt-get install -qy --no-install-recommends {' '.join(packages)}")
     return {**given, "setup": "\n".join(setup)} if setup else given
 
 

@@ -53,6 +53,16 @@ def test_gems_of_a_lock_file_are_compiled_there(kind: str) -> None:
     assert line_for("Django", (), None, lock="Gemfile.lock").name == "python"
 
 
+def test_assets_that_node_compiles_have_it() -> None:
+    """What is to be installed by npm comes after npm."""
+    setup = line_for("Rails", (), None, ["Node", "yarn"]).setup.splitlines()
+    assert setup[0].endswith("nodejs npm")
+    assert setup[1:] == [MANAGERS["yarn"]]
+    base = line_for("Rails", (), None, ["Node"], lock="Gemfile.lock")
+    assert base.packages[-2:] == ["nodejs", "npm"]
+    assert not base.setup
+
+
 def test_a_file_says_otherwise(tmp_path: Path) -> None:
     file = tmp_path / "base.yaml"
     file.write_text("name: node-22\npackages: [nodejs]\n")
