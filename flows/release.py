@@ -21,6 +21,7 @@ from spotkiln.tasks.release.endings import (
     end_if_unchanged,
     end_if_untouched,
 )
+from spotkiln.tasks.release.freezing import wait_if_frozen
 from spotkiln.tasks.release.run import recorded
 from spotkiln.tasks.release.steps import (
     bake_and_test,
@@ -49,6 +50,8 @@ def release(
     even_if_held: form.EvenIfHeld = False,
     keep_rejected: form.KeepRejected = False,
     keep_versions: form.Versions = 5,
+    freeze: form.Freeze = (),
+    break_glass: form.BreakGlass = "",
 ) -> State[Release]:
     """Turns a commit into servers: bake, test that image, migrate, launch, gate, retire the old.
 
@@ -68,12 +71,14 @@ def release(
         even_if_held: Release the commit even if a rollback has left it.
         keep_rejected: Keep the image of a fleet that did not pass the gate, to look at it.
         keep_versions: How many versions of this target group stay, to go back to.
+        freeze: Windows in which nothing is released: the run waits, and starts by itself.
+        break_glass: Release in a freeze even so. Who does it, and why: `alice: no orders come in`.
     """
     spec = ReleaseSpec(
         app=app, infra=infra, build=build, fleet=fleet, gate=gate,
         configuration=configuration, test_configuration=test_configuration, approval=approval,
         force=force, even_if_held=even_if_held, keep_rejected=keep_rejected,
-        keep_versions=keep_versions,
+        keep_versions=keep_versions, freeze=freeze, break_glass=break_glass,
     )  # fmt: skip
     with recorded(spec) as run:
         with run.timed("look up"):
@@ -81,9 +86,11 @@ def release(
             job = take_commit(run, as_approved(run), found)
         see_what_serves(run, found)
         end_if_held(run)
+        wait_if_frozen(run)
         end_if_not_approved(run, job)
         with run.timed("wait"):
             turn = run.hold(one_at_a_time(found, run.id, run.flow_run))
+            wait_if_frozen(run)
             end_if_newer_push(run)
             clear_up(found.region, infra.target_group)
         current = see_what_serves(run, found)

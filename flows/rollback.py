@@ -43,6 +43,8 @@ def rollback(
     force: form.OfRelease = None,  # noqa: ARG001
     even_if_held: form.OfRelease = None,  # noqa: ARG001
     keep_rejected: form.OfRelease = None,  # noqa: ARG001
+    freeze: form.OfRelease = None,  # noqa: ARG001
+    break_glass: form.OfRelease = None,  # noqa: ARG001
 ) -> State[Release]:
     """Puts a released image into service again: no build, no test, the same gate.
 

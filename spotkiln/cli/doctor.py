@@ -1,6 +1,7 @@
 """Whether everything is there that a release needs. What is missing is told with what to do."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from rich.table import Table
@@ -19,6 +20,7 @@ from spotkiln.cli.pushes import pushes
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.noun import Noun
 from spotkiln.prefect_api.connection import address, ask, version
+from spotkiln.release.freeze import frozen
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.serving import serving
 from spotkiln.start.deployment import RELEASE, ROLLBACK, URGENT, Deployment
@@ -108,6 +110,7 @@ def examine_deployment(deployment: Deployment) -> list[Check]:
         aws = connect(resolve_region(spec.infra.region))
     except SpotkilnError as error:
         return [*checks, Check(about=about, name="region", ok=False, detail=str(error))]
+    checks.append(check(about, "freeze", lambda: _freeze(spec)))
     checks.append(Check(about=about, name="region", ok=True, detail=aws.region))
     checks.append(check(about, "credentials", lambda: f"account {aws_infra.account(aws)}"))
     if not checks[-1].ok:
@@ -117,6 +120,23 @@ def examine_deployment(deployment: Deployment) -> list[Check]:
     if all(one.ok for one in named):
         checks.append(check(about, "rights and fit", lambda: _whole(aws, spec)))
     return checks
+
+
+def _freeze(spec: ReleaseSpec) -> str:
+    """Whether a release would wait now, and for which windows.
+
+    Raises:
+        InputError: the deployment itself breaks it.
+    """
+    if spec.break_glass:
+        raise InputError(
+            "break_glass is in the deployment's parameters, so that no freeze holds: name who and "
+            "why where a run is started (--break-glass), and take it out of prefect.yaml"
+        )
+    if not spec.freeze:
+        return "no windows"
+    found = frozen(spec.freeze, datetime.now(UTC))
+    return str(found) if found else f"free now; frozen: {'; '.join(spec.freeze)}"
 
 
 def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:

@@ -11,6 +11,6 @@ os.setsid()
 try:
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 finally:
-    # Loaded only by a flow that can ask for an approval.
-    if approval := sys.modules.get("spotkiln.tasks.release.approval"):
-        approval.tell_suspended()
+    # Loaded only by a flow that can leave its process.
+    if leaving := sys.modules.get("spotkiln.tasks.release.leaving"):
+        leaving.tell_suspended()

@@ -55,7 +55,7 @@ def past(found: Run, result: Result | None) -> Past:
         outcome=found.state_name.lower(),
         seconds=found.seconds,
         by=str(trigger_of(tags=found.tags, deployed=bool(found.deployment))),
-        cause=found.message if found.final else "",
+        cause=found.message if found.final or found.frozen else "",
         url=runs.page_of(found.id),
     )
     if result is None:

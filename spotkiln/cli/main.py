@@ -1,8 +1,8 @@
 """The command `spotkiln`.
 
 Ends with 0 if all is well, 1 if something failed, 2 for bad input or usage, 130 when interrupted;
-where `--detailed-exit-code` asks for it, 3 for a release that found nothing to do and 4 for one
-that a rollback forbids.
+where `--detailed-exit-code` asks for it, 3 for a release that found nothing to do, 4 for one that a
+rollback forbids and 5 for one that waits for the end of a freeze.
 """
 
 from collections.abc import Callable, Sequence

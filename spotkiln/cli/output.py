@@ -35,14 +35,15 @@ COLOURS = {
 
 
 class Exit(IntEnum):
-    """What the command ends with. 3 and 4 only where they are asked for: nothing to do is no
-    failure, and what is held is not released."""
+    """What the command ends with. 3, 4 and 5 only where they are asked for: nothing to do is no
+    failure, and what is held or frozen is not released."""
 
     OK = 0
     FAILED = 1
     USAGE = 2
     UNCHANGED = 3
     HELD = 4
+    FROZEN = 5
     INTERRUPTED = 130
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from spotkiln.bake.checkout import check_out
 from spotkiln.bake.configuration import require_names
 from spotkiln.bake.variables import recipe_of
 from spotkiln.poll import RealClock
+from spotkiln.release.freeze import frozen
 from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan, what_would_change
 from spotkiln.release.release import ReleaseSpec
@@ -41,7 +43,9 @@ def look(spec: ReleaseSpec) -> Plan:
             folder=Path(folder),
         )
         aws = connect(infra.region)
-        return plan_release(aws, job, clock=RealClock(), say=_say)
+        found = plan_release(aws, job, clock=RealClock(), say=_say)
+    until = frozen(spec.freeze, datetime.now(UTC))
+    return found.model_copy(update={"frozen": str(until or "")})
 
 
 def text(plan: Plan) -> str:

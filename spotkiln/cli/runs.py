@@ -14,6 +14,7 @@ from spotkiln.prefect_api import artifact, log, run
 from spotkiln.prefect_api import night as nights
 from spotkiln.prefect_api import result as results
 from spotkiln.prefect_api.connection import Connection, ask, connected
+from spotkiln.release.freeze import BREAK_GLASS
 from spotkiln.release.release import Outcome
 from spotkiln.release.result import Result
 from spotkiln.release.trigger import Trigger, tags_of
@@ -31,6 +32,8 @@ NO_WORKER_SECONDS = 20.0
 LINES_TOLD = 20
 # As much of a run's id as is shown, and the least that is taken for the beginning of one.
 SHORT, SHORTEST = 8, 4
+# A run that ended well and released nothing.
+NOT_RELEASED = {Outcome.DECLINED, Outcome.HELD, Outcome.FROZEN}
 
 
 class Ending(Noun):
@@ -55,7 +58,7 @@ class Ending(Noun):
     def ok(self) -> bool:
         """Whether the release serves, or the newer one that it gave way to. A run that was declined
         or held has ended well and released nothing: it is not ok."""
-        return self.state == COMPLETED and self.outcome not in {Outcome.DECLINED, Outcome.HELD}
+        return self.state == COMPLETED and self.outcome not in NOT_RELEASED
 
     def __str__(self) -> str:
         facts = [
@@ -108,6 +111,21 @@ def user() -> str:
         return getuser()
     except (OSError, KeyError):
         return ""
+
+
+def who_and_why(why: str) -> str:
+    """The parameter that breaks a freeze: whose account asks for it, and why.
+
+    Raises:
+        InputError: no reason, more than a line, or an account without a name.
+    """
+    said = f"{user()}: {why.strip()}"
+    if not re.fullmatch(BREAK_GLASS, said):
+        raise InputError(
+            "expected why the freeze is broken, in one line of at most 500 characters, from an "
+            f"account with a name; got {said!r}"
+        )
+    return said
 
 
 def short(ident: str) -> str:
@@ -210,7 +228,8 @@ def follow(
     verbose: bool = False,
     deadline_seconds: float = FOLLOW_SECONDS,
 ) -> Ending:
-    """Tell which stages the run is through, what it says and how far it is, until it has ended.
+    """Tell which stages the run is through, what it says and how far it is, until it has ended or
+    waits for the end of a freeze.
     `verbose`: all that it logs, such as Packer's output and Prefect's.
 
     Raises:
@@ -222,11 +241,12 @@ def follow(
     with connected() as prefect:
         while True:
             found = prefect.ask(run.read, wanted)
-            if found.final:
+            ended = found.final or found.frozen
+            if ended:
                 time.sleep(LAST_LINES_SECONDS)
             for line in _new_lines(prefect, wanted, seen):
                 _tell(line, voice, verbose=verbose)
-            if found.final:
+            if ended:
                 result = prefect.ask(results.read, wanted) or prefect.ask(nights.read, wanted)
                 return ending(found, result, run.page_of(wanted))
             bar = prefect.ask(artifact.progress, wanted)

@@ -17,6 +17,7 @@ from spotkiln.cli.output import columns, moment
 from spotkiln.keep.lease import Lease, Stage, queue
 from spotkiln.noun import Noun
 from spotkiln.prefect_api.run import ended_runs
+from spotkiln.release.freeze import frozen
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.serving import serving
@@ -36,7 +37,7 @@ class Turn(Noun):
 class Status(Noun):
     """`since` is when the fleet that serves was promoted, in UTC. `held` are the commits that a
     rollback has left, which no release brings back unasked; `suspect` tells when, where and why a
-    verdict has blamed the image that serves."""
+    verdict has blamed the image that serves; `frozen` until when nothing is released."""
 
     app: str
     region: str
@@ -47,6 +48,7 @@ class Status(Noun):
     commit: str = ""
     held: tuple[str, ...] = ()
     suspect: str = ""
+    frozen: str = ""
     since: datetime | None = None
     capacity: int = 0
     servers: tuple[Server, ...] = ()
@@ -91,6 +93,7 @@ def assess(
     current: Fleet | None,
     found: tuple[Server, ...],
     line: Iterable[Lease],
+    now: datetime,
 ) -> Status:
     turns = tuple(
         Turn(
@@ -99,7 +102,12 @@ def assess(
         for one in line
     )
     status = Status(
-        app=spec.app.name, region=region, target_group=group.name, servers=found, turns=turns
+        app=spec.app.name,
+        region=region,
+        target_group=group.name,
+        frozen=str(frozen(spec.freeze, now) or ""),
+        servers=found,
+        turns=turns,
     )
     if current is None:
         return status
@@ -129,7 +137,8 @@ def look(spec: ReleaseSpec) -> Status:
     found = servers(targets.health(aws, group.arn), members, current.id if current else "")
     claims = leases.read(aws, group.arn)
     ended = ended_runs(one.run for one in claims) if claims else frozenset()
-    status = assess(spec, aws.region, group, current, found, queue(claims, aws.now(), ended))
+    now = aws.now()
+    status = assess(spec, aws.region, group, current, found, queue(claims, now, ended), now)
     image = images.describe(aws, current.image) if current else None
     return status.model_copy(update={"suspect": image.suspect if image else ""})
 
@@ -137,8 +146,9 @@ def look(spec: ReleaseSpec) -> Status:
 def lines(status: Status) -> list[str]:
     """What serves, in words."""
     where = f"target group {status.target_group} in {status.region}"
+    frozen = [f"{status.frozen}: a release waits until then"] if status.frozen else []
     if not (status.fleet and status.since):
-        return [f"{status.app}: nothing of ours serves {where}"]
+        return [f"{status.app}: nothing of ours serves {where}", *frozen]
     found = [
         f"{status.app}: {status.fleet} serves {where} since {moment(status.since)}",
         f"commit {status.commit[:12]}, image {status.image}, release {status.release}",
@@ -149,7 +159,7 @@ def lines(status: Status) -> list[str]:
     if status.held:
         commits = ", ".join(status.held)
         found.append(f"held, until a newer commit is released: {commits} (spotkiln unhold)")
-    return found
+    return found + frozen
 
 
 def parts(status: Status) -> list[str | Table]:

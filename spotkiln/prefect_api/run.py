@@ -25,7 +25,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.states import Cancelled, Running
+from prefect.states import Cancelled, Running, Scheduled
 from prefect.utilities.urls import url_for
 
 from spotkiln.errors import PrefectFailed, SpotkilnError
@@ -163,6 +163,15 @@ async def tagged(
     return await _listing(api, f"list the runs of deployment {deployment}", wanted)
 
 
+async def named_so(api: Api, deployment: str, state: str) -> list[Run]:
+    """The runs of a deployment in a state of that name, the newest first."""
+    wanted = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=[UUID(deployment)]),
+        state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[state])),
+    )
+    return await _listing(api, f"list the runs of deployment {deployment} that are {state}", wanted)
+
+
 async def suspended(api: Api, pool: str) -> list[Run]:
     """The runs of a work pool that have been suspended, to wait for an answer."""
     name = FlowRunFilterStateName(any_=["Suspended"])
@@ -246,6 +255,24 @@ async def cancel_steps(api: Api, run: str, message: str) -> None:
 
 async def _set_state(client: PrefectClient, *, step: UUID, state: State[None]) -> object:
     return await client.set_task_run_state(step, state, force=True)
+
+
+async def put_off(api: Api, run: str, *, until: datetime, name: str, message: str) -> State[None]:
+    """Let this run, whose process is about to end, be started anew at that time. `name` is what the
+    state is called.
+
+    Raises:
+        PrefectFailed: Prefect did not want to.
+    """
+    wanted: State[None] = Scheduled(scheduled_time=until, name=name, message=message)
+    answer = await api.ask(
+        f"put off the run {run}", lambda client: client.set_flow_run_state(UUID(run), wanted)
+    )
+    if answer.state is None or answer.state.type is not StateType.SCHEDULED:
+        raise PrefectFailed(
+            f"Prefect did not put off the run {run}: {answer.status.value}; start it again"
+        )
+    return answer.state
 
 
 async def force_running(api: Api, run: str) -> None:

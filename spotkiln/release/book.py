@@ -88,6 +88,14 @@ class Answered(Noun):
     answer: Answer | None
 
 
+class GlassBroken(Noun):
+    """A person releases in a freeze. `frozen` says until when it is frozen, `who` is the person and
+    why."""
+
+    frozen: str
+    who: str
+
+
 class ImageReused(Noun):
     """This image is released once more. `why` is told on the page."""
 
@@ -192,6 +200,7 @@ Happening = (
     | ForeignSeen
     | PlanShown
     | Answered
+    | GlassBroken
     | ImageReused
     | ImageBaked
     | ImageBlamed

@@ -39,6 +39,7 @@ def event_of(release: Release, *, started: bool = False) -> Event:
             "run_url": release.url,
             "image": release.image.id if release.image else "",
             "fleet": release.fleet.id if release.fleet else "",
+            "broke_glass": release.broke_glass,
             "cause": "" if started else release.cause,
             "seconds": 0.0 if started else round(release.seconds, 1),
             "usd_per_hour": release.cost.per_hour if release.cost else None,

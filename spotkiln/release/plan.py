@@ -32,7 +32,7 @@ class Plan(Noun):
     In words for people: `launch` is what EC2 is asked for, `foreign` what serves and is not ours,
     `configuration` which settings are there, by name, `needs` what the base image must have,
     `quotas` where the account may have no room, `held` why a release would do nothing after a
-    rollback, `database` whether it would be migrated.
+    rollback, `frozen` until when it would wait, `database` whether it would be migrated.
     """
 
     app: str
@@ -52,6 +52,7 @@ class Plan(Noun):
     foreign: tuple[str, ...] = ()
     configuration: tuple[str, ...] = ()
     held: str = ""
+    frozen: str = ""
     quotas: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     serving: Fleet | None = None
@@ -139,6 +140,8 @@ def what_would_change(plan: Plan) -> list[str]:
     lines += [f"configuration: {line}" for line in plan.configuration]
     if plan.held:
         return [*lines, f"nothing would be done: {plan.held}"]
+    if plan.frozen:
+        lines.append(f"it would wait: {plan.frozen}")
     if plan.unchanged:
         return [*lines, "nothing to do: it serves already"]
     if plan.database:

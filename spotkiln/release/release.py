@@ -16,6 +16,7 @@ from spotkiln.bake.precedence import Setting
 from spotkiln.bake.source import Source
 from spotkiln.keep.versions import Version
 from spotkiln.noun import Noun
+from spotkiln.release.freeze import BreakGlass, Windows
 from spotkiln.release.trigger import Trigger
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import GatePolicy
@@ -60,6 +61,8 @@ class ReleaseSpec(Noun):
     even_if_held: bool = False
     keep_rejected: bool = False
     keep_versions: Versions = 5
+    freeze: Windows = ()
+    break_glass: BreakGlass = ""
 
     def gate_for(self, source: Source | None, image: Image | None = None) -> GatePolicy:
         """With what the released commit's own limits say where it leaves something open. A rollback
@@ -76,6 +79,7 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     SUPERSEDED = "superseded"
     HELD = "held"
+    FROZEN = "frozen"
     ROLLED_BACK = "rolled back"
     FAILED = "failed"
     DECLINED = "declined"
@@ -135,6 +139,7 @@ class Release(Noun):
     that of the commit; they are empty if unknown.
     `size` says how many servers were requested and why, `foreign` what served and was not ours.
     `servers` are those of the fleet when it passed the gate, and `cost` is what they cost.
+    `broke_glass` says who released it in a freeze, and why.
     `approval` is the answer of the person who was asked. `ledger_unread` says why there is no
     ledger.
     """
@@ -147,6 +152,7 @@ class Release(Noun):
     subject: str = ""
     served: str = ""
     commit_url: str = ""
+    broke_glass: str = ""
     approval: str = ""
     trigger: Trigger = Trigger()
     run: str = ""

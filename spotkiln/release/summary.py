@@ -17,6 +17,7 @@ from spotkiln.release.book import (
     FleetsRetired,
     ForeignSeen,
     GatePassed,
+    GlassBroken,
     Happening,
     ImageReused,
     LedgerRead,
@@ -186,6 +187,7 @@ def summary(book: Book, now: datetime) -> Release:
     foreign, size, cost = book.last(ForeignSeen), book.last(SizeChosen), book.last(CostReckoned)
     passed, seen = book.last(GatePassed), book.last(VersionsSeen)
     ledger, unread = book.last(LedgerRead), book.last(LedgerUnread)
+    broken = book.last(GlassBroken)
     others = foreign.foreign if foreign else Foreign()
     return Release(
         id=heading.id,
@@ -197,6 +199,7 @@ def summary(book: Book, now: datetime) -> Release:
         served=book.served,
         commit_url=commit_url(spec.app.repository, book.commit),
         trigger=heading.trigger,
+        broke_glass=f"{broken.who}, though {broken.frozen}" if broken else "",
         approval=str((answered and answered.answer) or ""),
         run=heading.run,
         url=heading.url,

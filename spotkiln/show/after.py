@@ -11,9 +11,7 @@ def next_step(release: Release) -> str:
         return _after_a_rollback(release, name, again)
     match release.outcome:
         case Outcome.RELEASED:
-            if not _before(release):
-                return "It is the first version here: there is none to go back to yet."
-            return f"To go back to what served before: `spotkiln rollback {name}`."
+            return _after_a_release(release, name)
         case Outcome.UNCHANGED:
             return (
                 f"To release the same once more, on new servers: `spotkiln release {name} --force`."
@@ -24,10 +22,19 @@ def next_step(release: Release) -> str:
             return f"Push a newer commit; or, if this one is meant, `spotkiln unhold {name}`."
         case Outcome.DECLINED:
             return f"To be asked again: {again}."
+        case Outcome.FROZEN:
+            at_once = f"{again[:-1]} --break-glass 'why'`"
+            return f"To start it when the freeze has ended: {again}; to release it now: {at_once}."
         case Outcome.CANCELLED:
             return f"To start it again: {again}."
         case Outcome.ROLLED_BACK | Outcome.FAILED:
             return f"Mend the cause, and push; or, if it was none of the commit's, {again}."
+
+
+def _after_a_release(release: Release, name: str) -> str:
+    if not _before(release):
+        return "It is the first version here: there is none to go back to yet."
+    return f"To go back to what served before: `spotkiln rollback {name}`."
 
 
 def _after_a_rollback(release: Release, name: str, again: str) -> str:

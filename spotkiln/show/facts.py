@@ -22,6 +22,7 @@ def facts(release: Release) -> list[tuple[str, str]]:
         ("ref", plain(release.ref)),
         ("started by", plain(str(release.trigger))),
         ("when", f"{utc(release.started)}, took {release.seconds:.0f} s"),
+        ("in a freeze", plain(release.broke_glass)),
         ("approval", plain(release.approval)),
         *(_image(release, release.image) if release.image else []),
         ("tests", f"{tests} in {tests.seconds:.1f} s" if tests else ""),

@@ -24,6 +24,7 @@ HEADLINE = {
     Outcome.UNCHANGED: "unchanged: it serves already",
     Outcome.SUPERSEDED: "superseded: a newer push is released in its place",
     Outcome.HELD: "held: a rollback has left this commit, and what serves is left alone",
+    Outcome.FROZEN: "frozen: nothing is released now",
     Outcome.ROLLED_BACK: "rolled back: what served before serves on",
     Outcome.FAILED: "failed before any server was asked for",
     Outcome.DECLINED: "declined: nothing was changed",

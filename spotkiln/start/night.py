@@ -49,12 +49,14 @@ class NightOutcome(StrEnum):
     CANCELLED = "cancelled"
 
 
-# A release that a person declined, or a rollback forbids, or that gave way, is no failure.
+# A release that a person declined, or a rollback forbids, or that gave way, is no failure; nor is
+# one that waits for the end of a freeze.
 FINE = {
     Outcome.RELEASED,
     Outcome.UNCHANGED,
     Outcome.DECLINED,
     Outcome.HELD,
+    Outcome.FROZEN,
     Outcome.SUPERSEDED,
     NightOutcome.QUIET,
 }

@@ -82,6 +82,8 @@ class NightBook(Noun):
             why += "; the applications were to be released"
         if held := self._named(Outcome.HELD):
             why += f"; held since a rollback, left alone: {held}"
+        if frozen := self._named(Outcome.FROZEN):
+            why += f"; frozen, and released when the freeze ends: {frozen}"
         if late := self._named(NightOutcome.QUIET):
             why = f"quiet hours {self.spec.quiet}: not started any more: {late}"
             return self._ends(NightOutcome.QUIET, why)

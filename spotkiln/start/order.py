@@ -58,3 +58,26 @@ def superseded_by(own: Run, others: Iterable[Run]) -> Run | None:
     released. A run that failed is no reason to give way."""
     newer = [x for x in others if x.created > own.created and x.state not in WITHOUT_SUCCESS]
     return max(newer, key=lambda one: one.created, default=None)
+
+
+# How a run ended that has not released what it was for, though Prefect calls it completed.
+LEFT_UNDONE = {"Held", "Declined", "Superseded", "Frozen"}
+
+
+def superseded_after_freeze(own: Run, others: Iterable[Run]) -> Run | None:
+    """The newest run of the same deployment that `own`, which waits for the end of a freeze, gives
+    way to: one that waits too, releases or has released. One that only has been made is not among
+    them: it may be a schedule's, for another day."""
+
+    def counts(one: Run) -> bool:
+        if one.state == SCHEDULED:
+            return one.frozen
+        return one.state not in WITHOUT_SUCCESS and one.state_name not in LEFT_UNDONE
+
+    newer = [x for x in others if x.created > own.created and x.id != own.id and counts(x)]
+    return max(newer, key=lambda one: one.created, default=None)
+
+
+def needless_when_frozen(own: Run, others: Iterable[Run]) -> list[Run]:
+    """Those that wait for the end of a freeze and are older than `own`, which will wait as well."""
+    return [x for x in others if x.frozen and x.created < own.created and x.id != own.id]

@@ -37,7 +37,16 @@ class Releases(Protocol):
 
 def rebuilt_of(application: str, run: Run, result: Result | None, url: str) -> Rebuilt:
     """From the run, once it has ended, and the result that it left. A run without success is
-    `failed`, whatever it left, if it was neither rolled back nor cancelled."""
+    `failed`, whatever it left, if it was neither rolled back nor cancelled; one that waits for the
+    end of a freeze is `frozen`."""
+    if run.frozen:
+        return Rebuilt(
+            application=application,
+            outcome=Outcome.FROZEN,
+            cause=run.message,
+            run=run.id,
+            url=url,
+        )
     good = run.state == COMPLETED
     outcome = result.outcome if result else Outcome.RELEASED
     bad = outcome if outcome in NO_SUCCESS else Outcome.FAILED
@@ -54,7 +63,8 @@ def rebuilt_of(application: str, run: Run, result: Result | None, url: str) -> R
 
 
 def follow(run: str, releases: Releases, *, clock: Clock, say: Callable[[str], None]) -> Run:
-    """The run, once it has ended. Says once when no worker takes it.
+    """The run, once it has ended or waits for the end of a freeze. Says once when no worker takes
+    it.
 
     Raises:
         DeadlineExceeded: it had not ended in time; it goes on.
@@ -64,7 +74,7 @@ def follow(run: str, releases: Releases, *, clock: Clock, say: Callable[[str], N
     def look() -> Done[Run] | Waiting:
         nonlocal said
         found = releases.read(run)
-        if found.final:
+        if found.final or found.frozen:
             return Done(found)
         if found.state_name == LATE and said != LATE:
             say(f"no worker takes run {found.name}: has {found.pool} one with room for another?")

@@ -14,6 +14,8 @@ from spotkiln.noun import Noun
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 SCHEDULED, PAUSED, COMPLETED = "SCHEDULED", "PAUSED", "COMPLETED"
 CANCELLED = {"CANCELLING", "CANCELLED"}
+# The name of the state in which a run waits for the end of a freeze.
+FROZEN = "Frozen"
 
 
 class Run(Noun):
@@ -39,6 +41,11 @@ class Run(Noun):
     def final(self) -> bool:
         """Whether it has ended."""
         return self.state in FINAL
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it waits for the end of a freeze; its message says until when."""
+        return self.state == SCHEDULED and self.state_name == FROZEN
 
 
 class Source(StrEnum):

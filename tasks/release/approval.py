@@ -8,8 +8,6 @@ target group: the person may be asleep, and a pause gives up what Prefect holds 
 from datetime import UTC, datetime
 
 from prefect import pause_flow_run, suspend_flow_run
-from prefect.context import FlowRunContext
-from prefect.events import emit_event
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 from prefect.runtime import flow_run
@@ -36,28 +34,18 @@ from spotkiln.release.plan import Plan
 from spotkiln.release.release import Approval, Outcome, Timing
 from spotkiln.release.summary import why_untouched
 from spotkiln.show.page import approval_text
+from spotkiln.tasks.release.leaving import can_be_started_anew, leaves, stays
 from spotkiln.tasks.release.plan import plan_release
 from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.step import say
 
 POLL_SECONDS = 2
-# The last event of a process whose run is suspended. Prefect's last heartbeat may come after the
-# suspension, and an automation in automations.yaml would wait for the next one.
-SUSPENDED = "spotkiln.run.suspended"
-_suspended: list[str] = []
 
 
 class ApprovalForm(RunInput):
     decision: Decision = Field(title="Decision", description="Whether to release it.")
     by: str = Field(default="", max_length=100, title="Who", description="Your name.")
     comment: str = Field(default="", max_length=1000, title="Comment", description="Why.")
-
-
-def _can_be_suspended() -> bool:
-    """Whether Prefect can start this run anew."""
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
-    return bool(run and run.deployment_id and not run.parent_task_run_id)
 
 
 def as_approved(run: ReleaseRun) -> AppSpec:
@@ -68,7 +56,7 @@ def as_approved(run: ReleaseRun) -> AppSpec:
         InputError: Spotkiln was changed meanwhile, and the question cannot be read.
     """
     app = run.spec.app
-    if not (run.spec.approval.required and _can_be_suspended()):
+    if not (run.spec.approval.required and can_be_started_anew()):
         return app
     stored = ask(note.read, str(flow_run.id), QUESTION_KEY)
     if stored is None:
@@ -107,16 +95,10 @@ def _suspend(plan: Plan, approval: Approval) -> Answer | None:
     """The first time it ends this process. When the run goes on, it returns the answer."""
     form = ApprovalForm.with_initial_data(description=approval_text(plan))
     timeout = approval.seconds + int(GRACE.total_seconds())
-    _suspended.append(str(flow_run.id))
+    leaves(str(flow_run.id))
     given = suspend_flow_run(wait_for_input=form, timeout=timeout, key=ANSWER_KEY)
-    _suspended.clear()
+    stays()
     return _answer(given)
-
-
-def tell_suspended() -> None:
-    """Call it last of all in a run's process."""
-    for run in _suspended:
-        emit_event(SUSPENDED, resource={"prefect.resource.id": f"prefect.flow-run.{run}"})
 
 
 def _ask(run: ReleaseRun, plan: Plan) -> Answer | None:
@@ -124,7 +106,7 @@ def _ask(run: ReleaseRun, plan: Plan) -> Answer | None:
     approval = run.spec.approval
     run.note(PlanShown(plan=plan))
     say(f"waiting {approval.seconds} s for an approval: resume this run in the UI")
-    if not _can_be_suspended():
+    if not can_be_started_anew():
         return _pause(plan, approval)
     question = Question(plan=plan, started=run.book.started, asked=datetime.now(UTC))
     ask(note.write, str(flow_run.id), QUESTION_KEY, question.model_dump_json())

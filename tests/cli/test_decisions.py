@@ -95,6 +95,7 @@ def test_servers_are_targets_and_what_should_be() -> None:
     seen = status.assess(
         ReleaseSpec(app=nouns.app()), "eu-west-1", group, nouns.fleet("sfr-2"), found,
         [Lease(release=RELEASE, run="run-1", ticket=START, until=START, stage=Stage.HOLDS)],
+        START,
     )  # fmt: skip
     assert (seen.healthy, seen.capacity, seen.well) == (1, 2, False)
     text = shown(*status.parts(seen))
@@ -108,7 +109,7 @@ def test_servers_are_targets_and_what_should_be() -> None:
 def test_what_is_held_and_what_is_suspect_is_shown() -> None:
     held = nouns.fleet().model_copy(update={"tags": {t.HELD: "b" * 12, t.COMMIT: COMMIT}})
     seen = status.assess(
-        ReleaseSpec(app=nouns.app()), "eu-west-1", nouns.target_group(), held, (), []
+        ReleaseSpec(app=nouns.app()), "eu-west-1", nouns.target_group(), held, (), [], START
     )
     assert seen.held == ("b" * 12,)
     text = shown(*status.parts(seen.model_copy(update={"suspect": "2024-05-01 website: crashing"})))
@@ -116,9 +117,18 @@ def test_what_is_held_and_what_is_suspect_is_shown() -> None:
     assert "its image is suspect: 2024-05-01 website: crashing" in text
 
 
+def test_a_freeze_is_shown_with_its_end() -> None:
+    spec = ReleaseSpec(app=nouns.app(), freeze=("2024-05-01 - 2024-05-03 Europe/Berlin",))
+    for fleet in (None, nouns.fleet()):
+        seen = status.assess(spec, "eu-west-1", nouns.target_group(), fleet, (), [], START)
+        assert "frozen until Fri 2024-05-03 00:00 CEST (2024-05-01 - 2024-05-03" in shown(
+            *status.parts(seen)
+        )
+
+
 def test_nothing_serves() -> None:
     seen = status.assess(
-        ReleaseSpec(app=nouns.app()), "eu-west-1", nouns.target_group(), None, (), []
+        ReleaseSpec(app=nouns.app()), "eu-west-1", nouns.target_group(), None, (), [], START
     )
     assert not seen.well
     assert "nothing of ours serves" in shown(*status.parts(seen))

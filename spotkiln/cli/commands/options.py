@@ -29,8 +29,8 @@ Detailed = Annotated[
     bool,
     Parameter(
         negative=(),
-        help="End with 3, not 0, when nothing had to be done, and with 4, not 1, when a rollback "
-        "holds the commit.",
+        help="End with 3, not 0, when nothing had to be done, and with 4 or 5, not 1, when a "
+        "rollback holds the commit (4) or the release waits for the end of a freeze (5).",
     ),
 ]
 OneUnit = Annotated[

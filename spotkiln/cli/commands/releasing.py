@@ -31,6 +31,10 @@ def release(
     even_if_held: Annotated[
         bool, Parameter(negative=(), help="Release it though a rollback has left it.")
     ] = False,
+    break_glass: Annotated[
+        str,
+        Parameter(name="--break-glass", help="Release it in a freeze: why. Your name is added."),
+    ] = "",
     follow: Follow = True,
     verbose: Verbose = False,
     detailed_exit_code: Detailed = False,
@@ -38,7 +42,8 @@ def release(
 ) -> int:
     """Start a run of the deployment release/NAME, and follow it to its end.
 
-    A commit that a rollback has left is released only with --even-if-held.
+    A commit that a rollback has left is released only with --even-if-held. In a freeze of the
+    deployment's the run waits and starts by itself, unless --break-glass says why it must not.
     """
     require_ref(ref)
     from spotkiln.cli import runs
@@ -46,6 +51,8 @@ def release(
 
     asked = {"force": force, "even_if_held": even_if_held}
     given: dict[str, Any] = {name: True for name, wanted in asked.items() if wanted}
+    if break_glass:
+        given["break_glass"] = runs.who_and_why(break_glass)
     deployment = find(RELEASE, name).at_ref(ref)
     if ref:
         # If it is wrong, that is told now, and not by the run.
@@ -280,8 +287,8 @@ def _code_of(end: "Ending", *, detailed: bool) -> int:
 
     if end.ok and end.outcome == Outcome.UNCHANGED and detailed:
         return Exit.UNCHANGED
-    if end.outcome == Outcome.HELD and detailed:
-        return Exit.HELD
+    if detailed and end.outcome in {Outcome.HELD, Outcome.FROZEN}:
+        return Exit.HELD if end.outcome == Outcome.HELD else Exit.FROZEN
     return Exit.OK if end.ok else Exit.FAILED
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from spotkiln.cli import runs
+from spotkiln.cli.commands.releasing import _code_of
 from spotkiln.cli.deployment import find as find_deployment
 from spotkiln.cli.output import Voice
 from spotkiln.errors import DeadlineExceeded, InputError
@@ -208,3 +209,30 @@ def test_a_run_that_does_not_end_is_left_to_itself(fake: FakeApi) -> None:
 def test_all_lines_of_a_run(fake: FakeApi) -> None:
     fake.answers["POST /logs/filter"] = lambda _: (200, [answers.log(LINES[0], "one")])
     assert [str(line) for line in runs.lines(str(RUN))] == ["12:00:00 one"]
+
+
+def test_a_run_that_waits_for_the_end_of_a_freeze_is_not_followed_until_then(
+    fake: FakeApi,
+) -> None:
+    words = "frozen until Mon 2026-11-30 07:00 CET (Fri 16:00 - Mon 07:00 Europe/Berlin)"
+    frozen = answers.run(RUN, state=answers.state("SCHEDULED", "Frozen", message=words))
+    fake.answers[READ] = one_after_the_other(
+        answers.run(RUN, state=answers.state("RUNNING", "Running")), frozen
+    )
+    fake.answers["POST /logs/filter"] = lambda _: (200, [])
+    fake.answers["POST /artifacts/filter"] = lambda _: (200, [])
+    end = runs.follow(str(RUN), Said())
+    assert (end.outcome, end.cause, end.ok) == ("frozen", words, False)
+    assert _code_of(end, detailed=True) == 5
+    assert _code_of(end, detailed=False) == 1
+
+
+def test_a_freeze_is_broken_by_a_name_and_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "getuser", lambda: "alice")
+    assert runs.who_and_why(" INC-42: no orders ") == "alice: INC-42: no orders"
+    for why in ("", "  ", "two\nlines", "x" * 501):
+        with pytest.raises(InputError, match="expected why the freeze is broken"):
+            runs.who_and_why(why)
+    monkeypatch.setattr(runs, "getuser", lambda: "")
+    with pytest.raises(InputError, match="from an account with a name"):
+        runs.who_and_why("because")

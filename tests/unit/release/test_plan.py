@@ -126,3 +126,10 @@ def test_what_a_rollback_holds_is_planned_as_nothing_unless_a_person_says_otherw
     )
     spec = ReleaseSpec(app=nouns.app(), even_if_held=True)
     assert plan(serving=[back], spec=spec).held == ""
+
+
+def test_a_plan_says_that_it_would_wait() -> None:
+    words = "frozen until Mon 2026-11-30 07:00 CET (Fri 16:00 - Mon 07:00 Europe/Berlin)"
+    assert f"it would wait: {words}" in what_would_change(
+        plan().model_copy(update={"frozen": words})
+    )

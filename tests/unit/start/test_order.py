@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkiln.start.order import Place, needless, place, superseded_by
+from spotkiln.start.order import (
+    Place,
+    needless,
+    needless_when_frozen,
+    place,
+    superseded_after_freeze,
+    superseded_by,
+)
 from spotkiln.start.push import Push
 from spotkiln.start.run import Run
 from tests.unit.nouns import START
@@ -109,3 +116,46 @@ def test_a_run_gives_way_to_a_newer_one_unless_that_failed(state: str, *, gives_
 def test_the_newest_of_several_is_named() -> None:
     runs = [run("own", 1, "RUNNING"), run("third", 3, "RUNNING"), run("second", 2, "RUNNING")]
     assert superseded_by(runs[0], runs) == runs[1]
+
+
+def waiting(ident: str, seconds: int, state: str = "SCHEDULED", name: str = "Frozen") -> Run:
+    created = START + timedelta(seconds=seconds)
+    return Run(id=ident, created=created, state=state, state_name=name)
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "counts"),
+    [
+        ("SCHEDULED", "Frozen", True),
+        ("RUNNING", "Running", True),
+        ("PAUSED", "Suspended", True),
+        ("COMPLETED", "Released", True),
+        ("COMPLETED", "Unchanged", True),
+        # It may be a schedule's, for another day.
+        ("SCHEDULED", "Scheduled", False),
+        ("COMPLETED", "Held", False),
+        ("COMPLETED", "Declined", False),
+        ("COMPLETED", "Superseded", False),
+        ("FAILED", "Rolled back", False),
+        ("CANCELLED", "Superseded", False),
+        ("CRASHED", "Crashed", False),
+    ],
+)
+def test_what_waits_for_the_end_of_a_freeze_gives_way_to_what_is_newer(
+    state: str, name: str, *, counts: bool
+) -> None:
+    own, other = waiting("own", 0), waiting("other", 1, state, name)
+    assert superseded_after_freeze(own, [own, other]) == (other if counts else None)
+    older = waiting("older", -1, state, name)
+    assert superseded_after_freeze(own, [older, own]) is None
+
+
+def test_it_names_the_newest_that_it_gives_way_to() -> None:
+    own, newer, newest = waiting("own", 0), waiting("newer", 1), waiting("newest", 2)
+    assert superseded_after_freeze(own, [newest, newer]) == newest
+
+
+def test_of_those_that_wait_the_older_ones_are_needless() -> None:
+    own = waiting("own", 0)
+    older, running = waiting("older", -5), waiting("running", -4, "RUNNING", "Running")
+    assert needless_when_frozen(own, [own, older, running, waiting("newer", 1)]) == [older]

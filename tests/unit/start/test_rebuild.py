@@ -135,3 +135,10 @@ def test_it_is_not_looked_at_more_often_than_it_can_change() -> None:
         now=MIDNIGHT + timedelta(hours=1), clock=clock, say=lambda _: None,
     )  # fmt: skip
     assert (clock.slept[0], clock.slept[-1]) == (LOOKS.first, LOOKS.maximum)
+
+
+def test_one_that_waits_for_the_end_of_a_freeze_is_not_waited_for() -> None:
+    words = "frozen until Mon 2024-05-06 07:00 CEST (Fri 16:00 - Mon 07:00 Europe/Berlin)"
+    releases = FakeReleases(run("RUNNING"), run("SCHEDULED", "Frozen", words))
+    found = rebuilt(releases)
+    assert (found.outcome, found.cause, found.failed) == ("frozen", words, False)
