@@ -152,7 +152,6 @@ def _is_met(app: App, warned: str) -> bool:
     return (
         (key == "migrate" and bool(app.migrate))
         or (key == "build" and any(one in app.build for one in BUILDS.findall(about)))
-        or (key == "environment" and about.split()[0] in said)
         or (key == "health_path" and "ALLOWED_HOSTS" in said and "ALLOWED_HOSTS" in about)
     )
 

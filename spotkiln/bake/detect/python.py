@@ -8,7 +8,7 @@ from spotkiln.bake.detect.detected import UNUSED, Detected, Notes
 from spotkiln.bake.detect.entry import find_entry
 from spotkiln.bake.detect.locked import of_poetry, of_requirements, of_uv, say_lock
 from spotkiln.bake.detect.project import PINNED, Project
-from spotkiln.bake.detect.wanted import django_wants, say_services, stand_ins
+from spotkiln.bake.detect.wanted import debug_off, django_wants, say_services, stand_ins
 from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.processes import Process
 from spotkiln.bake.tree import Tree
@@ -120,8 +120,9 @@ def _serve(
         program = program + (" $PORT" if asgi else "$PORT")
         notes.miss(
             "start",
-            f"{why}, and no server is asked for: let `build` install one, such as "
-            f"{program.split()[0]}, and start with `{before}{PYTHON} -m {program} {module}`",
+            f"{why}, and no server is asked for: add one to the packages, such as "
+            f"{program.split()[0]}, or install it in `build`, and start with "
+            f"`{before}{PYTHON} -m {program} {module}`",
         )
         return
     told = project.has(server) or "fastapi brings uvicorn"
@@ -220,12 +221,15 @@ def _django(tree: Tree, project: Project, why: str, install: str, notes: Notes) 
     serving = _settings_of(tree, modules[0]) if modules else ""
     if serving or settings:
         why = f"{modules[0]} names it" if serving else "manage.py names it"
-        notes.say("environment", {SETTINGS: serving or settings}, why)
+        debug = debug_off(tree)
+        told = "".join(f"; settings have DEBUG on without {one}" for one in debug)
+        notes.say("environment", {SETTINGS: serving or settings, **debug}, why + told)
         _build_environment(serving or settings, why, tree, _secret_key(settings_files), notes)
     if settings:
         tested, why = _settings_for_tests(tree, settings)
         secret = _secret_key(settings_files)
-        variables = {SETTINGS: tested, **({secret: "only-for-tests"} if secret else {})}
+        key = {secret: "only-for-tests"} if secret else {}
+        variables = {SETTINGS: tested, **debug_off(tree), **key}
         notes.say("test_environment", variables, why)
 
 
@@ -249,10 +253,11 @@ def _settings_for_tests(tree: Tree, settings: str) -> tuple[str, str]:
 def _build_environment(settings: str, why: str, tree: Tree, secret: str, notes: Notes) -> None:
     """With what stands in for variables that the settings cannot be loaded without."""
     stand_in = {**({secret: UNUSED} if secret else {}), **stand_ins(tree)}
+    debug = debug_off(tree)
     if stand_in:
         what = "the secret that the settings ask for" if [*stand_in] == [secret] else "settings"
         why += f"; {', '.join(stand_in)} stand{'s' * (len(stand_in) == 1)} in for {what}"
-    notes.say("build_environment", {SETTINGS: settings, **stand_in}, why)
+    notes.say("build_environment", {SETTINGS: settings, **debug, **stand_in}, why)
 
 
 def _django_below(manage: str, tree: Tree, why: str, install: str, notes: Notes) -> None:

@@ -35,8 +35,9 @@ _READ = r"[\w.]*(?:env|config)\w*(?:\.\w+)*\s*[\[(]\s*['\"](\w+)['\"]\s*,\s*(?:d
 _SECRET_WITH_DEFAULT = re.compile(
     rf"^\s*SECRET_KEY\s*(?::[^=\n]+)?=\s*{_READ}['\"\w]", re.MULTILINE
 )
+_OFF = {"True": "False", "true": "false", "1": "0", "yes": "no", "on": "off"}
 _DEBUG_ON = re.compile(
-    rf"^\s*DEBUG\s*(?::[^=\n]+)?=\s*(?:\w+\()?{_READ}['\"]?(?:True|true|1|yes|on)\b", re.MULTILINE
+    rf"^\s*DEBUG\s*(?::[^=\n]+)?=\s*(?:\w+\()?{_READ}['\"]?({'|'.join(_OFF)})\b", re.MULTILINE
 )
 # What can be read in their place, by how it is read. Others must be a number, or JSON.
 _STAND_INS: dict[str | None, str] = {
@@ -114,6 +115,12 @@ def _say_settings_of_django(tree: Tree, notes: Notes) -> None:
     say_settings([*asked, *known], "; ".join(whys), notes)
 
 
+def debug_off(tree: Tree) -> dict[str, str]:
+    """The variable that Django's settings have DEBUG on without, as it is off."""
+    found = (_DEBUG_ON.search(text) for _, text in serving_settings(tree))
+    return {one[1]: _OFF[one[2]] for one in found if one}
+
+
 def django_wants(tree: Tree, has: Callable[[str], str], notes: Notes) -> None:
     if not django_on_sqlite(tree):
         say_services(has, notes)
@@ -123,12 +130,6 @@ def django_wants(tree: Tree, has: Callable[[str], str], notes: Notes) -> None:
             notes.warn(
                 f"environment: {name} has DEBUG = True, so everybody would see errors with the "
                 "settings: let it read a variable"
-            )
-        if on := _DEBUG_ON.search(text):
-            notes.warn(
-                f"environment: {on[1]} is not there, and {name} has DEBUG on without it: everybody "
-                "would see errors with the settings; say it as the settings read it, such as "
-                f'{on[1]}: "False"'
             )
         forced = re.search(r"^\s*SECURE_SSL_REDIRECT\s*=\s*True\b", text, re.MULTILINE)
         if forced and "SECURE_REDIRECT_EXEMPT" not in text:

@@ -5,7 +5,7 @@ import pytest
 from spotkiln.bake.detect.detected import Detected
 from spotkiln.show.checked import hints
 from spotkiln.show.manifest import new_manifest
-from tests.unit.bake.test_detect import lock, told
+from tests.unit.bake.test_detect import lock, told, values, why
 from tests.unit.nouns import settled
 
 PRODUCTION = "config/environments/production.rb"
@@ -135,26 +135,27 @@ def test_django_that_refuses_the_load_balancer_is_told_of(settings: str, warned:
 
 
 @pytest.mark.parametrize(
-    ("line", "on"),
+    ("line", "off"),
     [
-        ('DEBUG = envbool("DEBUG", "True")', True),
-        ("DEBUG = os.environ.get('DEBUG', '1') == '1'", True),
-        ("DEBUG = env.bool('DEBUG', default=True)", True),
-        ("DEBUG: bool = bool(os.getenv('DEBUG', True))", True),
-        ("DEBUG = env.bool('DEBUG', default=False)", False),
-        ("DEBUG = os.environ.get('DEBUG', '')", False),
-        ("DEBUG = True", False),
-        ("DEBUG = env('DEBUG')", False),
+        ('DEBUG = envbool("DEBUG", "True")', {"DEBUG": "False"}),
+        ("DEBUG = os.environ.get('SHOP_DEBUG', '1') == '1'", {"SHOP_DEBUG": "0"}),
+        ("DEBUG = env.bool('DEBUG', default=True)", {"DEBUG": "False"}),
+        ("DEBUG: bool = bool(os.getenv('DEBUG', True))", {"DEBUG": "False"}),
+        ("DEBUG = env.bool('DEBUG', default=False)", {}),
+        ("DEBUG = os.environ.get('DEBUG', '')", {}),
+        ("DEBUG = True", {}),
+        ("# DEBUG = env.bool('DEBUG', default=True)", {}),
     ],
 )
-def test_django_that_shows_errors_to_everybody_is_told_of(line: str, *, on: bool) -> None:
+def test_django_shows_errors_to_nobody_unless_it_is_told_so(line: str, off: dict[str, str]) -> None:
     found = told(**DJANGO, **{"shop/settings.py": f"{line}\n"})
-    assert bool([one for one in found.warned if one.startswith("environment: DEBUG ")]) == on
-    said = settled(environment={"DEBUG": "False"})
-    assert not [x for x in hints(said, warned=found.warned) if x.startswith("environment: DEBUG ")]
+    settings = {"DJANGO_SETTINGS_MODULE": "shop.settings"}
+    for key in ("environment", "build_environment", "test_environment"):
+        assert values(found)[key] == {**settings, **off}
+    assert ("DEBUG" in why(found, "environment")) == bool(off)
 
 
-def test_so_is_one_that_always_does() -> None:
+def test_django_that_always_shows_errors_is_told_of() -> None:
     def warned(files: dict[str, str]) -> list[str]:
         return [one for one in told(**DJANGO, **files).warned if "DEBUG = True" in one]
 
