@@ -79,6 +79,9 @@ def with_log(words: str, home: Path) -> str:
 def _end(number: int, _: object) -> None:
     """Once: the way out has bounds of its own, and must not be cut off half-way."""
     _be_deaf()
+    # Machines take their time to go, most of all on a busy machine.
+    with suppress(OSError):
+        os.write(2, b"interrupted: removing all that was started ...\n")
     raise SystemExit(128 + number)
 
 

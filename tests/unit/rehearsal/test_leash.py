@@ -31,7 +31,11 @@ PATIENCE_SECONDS = 20
 
 def begin(home: Path, told: Path) -> tuple[subprocess.Popen[bytes], int]:
     """It, and the id of its child."""
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(home), str(told)], cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(home), str(told)],
+        cwd=ROOT,
+        stderr=(told.parent / "stderr").open("wb"),
+    )
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (told.exists() and told.read_text()):
         assert process.poll() is None
@@ -61,6 +65,8 @@ def test_a_signal_ends_it_and_all_that_it_started(tmp_path: Path, number: signal
     process.send_signal(number)
     assert process.wait(PATIENCE_SECONDS) == 128 + number
     assert gone(child)
+    said = (tmp_path / "stderr").read_text()
+    assert said == "interrupted: removing all that was started ...\n"
     assert list(home.parent.iterdir()) == []
 
 
