@@ -9,6 +9,7 @@ import yaml
 
 from rehearsal.lines import OWN_GEMS
 from spotkiln.bake.base import BaseSpec
+from spotkiln.bake.manifest import read_manifest
 from spotkiln.flows.nightly import nightly
 from spotkiln.release.release import Outcome
 from spotkiln.start.night import NightSpec
@@ -29,6 +30,14 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
 def test_pages_name_files() -> None:
     """The pattern above finds them."""
     assert len({one for page in PAGES for one in FILE.findall(page.read_text())}) > 30
+
+
+@pytest.mark.parametrize("guide", sorted((ROOT / "docs" / "guides").glob("*.md")), ids=str)
+def test_what_a_guide_writes_into_spotkiln_yaml_is_right(guide: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", guide.read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        read_manifest(block.encode(), guide.name)
 
 
 def test_the_map_tells_of_every_outcome_of_a_release() -> None:
