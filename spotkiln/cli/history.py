@@ -1,10 +1,12 @@
 """What has been released, and by whom: an application's runs, and all applications."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from rich.table import Table
 
+from spotkiln.bake.infra import InfraNames
 from spotkiln.cli.deployment import listing
 from spotkiln.cli.output import columns, moment
 from spotkiln.cli.runs import short
@@ -20,12 +22,15 @@ from spotkiln.start.run import Run
 
 
 class Past(Noun):
-    """A run of an application. `outcome` is that of its release, or else Prefect's word for its
-    state. `by` is who or what started it. Times are UTC."""
+    """A run of an application. `what` says whether it is a release, or a rollback and to what.
+    `outcome` is that of its release, or else Prefect's word for its state. `by` is who or what
+    started it. Times are UTC."""
 
     run: str
     name: str
     started: datetime
+    what: str = ""
+    target_group: str = ""
     outcome: str
     commit: str = ""
     image: str = ""
@@ -46,12 +51,14 @@ class Listed(Noun):
     last: Past | None = None
 
 
-def past(found: Run, result: Result | None) -> Past:
-    """What is told of one run."""
+def past(found: Run, result: Result | None, of: Deployment) -> Past:
+    """What is told of one run of that deployment."""
     made = Past(
         run=found.id,
         name=found.name,
         started=found.created,
+        what=of.flow,
+        target_group=_target_group({**of.parameters, **found.parameters}),
         outcome=found.state_name.lower(),
         seconds=found.seconds,
         by=str(trigger_of(tags=found.tags, deployed=bool(found.deployment))),
@@ -63,6 +70,8 @@ def past(found: Run, result: Result | None) -> Past:
     return made.model_copy(
         update={
             "outcome": str(result.outcome),
+            "what": result.what or made.what,
+            "target_group": result.target_group or made.target_group,
             "commit": result.commit,
             "image": result.image,
             "cause": result.cause,
@@ -70,8 +79,24 @@ def past(found: Run, result: Result | None) -> Past:
     )
 
 
-def _read(prefect: Connection, found: Iterable[Run]) -> list[Past]:
-    return [past(one, prefect.ask(results.read, one.id) if one.final else None) for one in found]
+def _target_group(parameters: Mapping[str, Any]) -> str:
+    infra = parameters.get("infra") or {}
+    return str(infra.get("target_group") or InfraNames().target_group)
+
+
+def _read(
+    prefect: Connection, found: Iterable[Run], deployments: Iterable[Deployment]
+) -> list[Past]:
+    known = {str(one.id): one for one in deployments}
+    return [
+        past(
+            one,
+            prefect.ask(results.read, one.id) if one.final else None,
+            known[one.deployment],
+        )
+        for one in found
+        if one.deployment in known
+    ]
 
 
 def history(name: str, limit: int) -> list[Past]:
@@ -82,23 +107,23 @@ def history(name: str, limit: int) -> list[Past]:
     """
     wanted = name.removeprefix(f"{RELEASE}/").removeprefix(f"{ROLLBACK}/")
     both = [*listing(RELEASE), *listing(ROLLBACK)]
-    found = [one.id for one in both if one.short == wanted]
+    found = [one for one in both if one.short == wanted]
     if not found:
         known = ", ".join(sorted({one.short for one in both})) or "none"
         raise InputError(f"no application {wanted} in Prefect; there are: {known}")
     with connected() as prefect:
-        return _read(prefect, prefect.ask(runs.newest_of, found, limit))
+        newest = prefect.ask(runs.newest_of, [one.id for one in found], limit)
+        return _read(prefect, newest, found)
 
 
 def _listed(one: Deployment, last: Past | None) -> Listed:
     app = one.parameters.get("app") or {}
-    infra = one.parameters.get("infra") or {}
     return Listed(
         name=one.short,
         app=str(app.get("name", "")),
         repository=str(app.get("repository", "")),
         ref=str(app.get("ref", "main")),
-        target_group=str(infra.get("target_group", "")),
+        target_group=_target_group(one.parameters),
         last=last,
     )
 
@@ -108,17 +133,24 @@ def applications() -> list[Listed]:
     found = listing(RELEASE)
     with connected() as prefect:
         return [
-            _listed(one, next(iter(_read(prefect, prefect.ask(runs.newest_of, [one.id], 1))), None))
+            _listed(
+                one,
+                next(iter(_read(prefect, prefect.ask(runs.newest_of, [one.id], 1), [one])), None),
+            )
             for one in found
         ]
 
 
 def history_table(found: Iterable[Past]) -> Table:
     rows = (
-        (short(x.run), moment(x.started), x.outcome, x.commit, f"{x.seconds:.0f} s", x.by, x.name)
+        (
+            *(short(x.run), moment(x.started), x.what, x.outcome, x.commit, x.target_group),
+            *(f"{x.seconds:.0f} s", x.by, x.name),
+        )
         for x in found
     )
-    return columns(["RUN", "STARTED", "OUTCOME", "COMMIT", "TOOK", "BY", "NAME"], rows)
+    header = ["RUN", "STARTED", "WHAT", "OUTCOME", "COMMIT", "TARGET GROUP", "TOOK", "BY", "NAME"]
+    return columns(header, rows)
 
 
 def list_table(found: Iterable[Listed]) -> Table:

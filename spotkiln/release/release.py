@@ -187,5 +187,12 @@ class Release(Noun):
     timings: tuple[Timing, ...] = ()
 
     @property
+    def what(self) -> str:
+        """What was done, in words: a release, or a rollback and to what."""
+        if not self.back_to:
+            return "release"
+        return f"{'restart of' if self.restarted else 'rollback to'} {self.commit[:12]}"
+
+    @property
     def seconds(self) -> float:
         return (self.ended - self.started).total_seconds()

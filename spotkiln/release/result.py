@@ -26,12 +26,14 @@ def _failed_tests(report: TestReport) -> tuple[str, ...]:
 class Result(Noun):
     """`release`, `image` and `fleet` are ids, the latter two empty if there is none.
     `failed_tests` are the names of the first ones, and how many more there are; `last_lines` are
-    what the application said itself where it failed. `database` is as the
-    release tells it."""
+    what the application said itself where it failed. `what` says whether it was a release, or a
+    rollback and to what. `database` is as the release tells it."""
 
     release: str
     outcome: Outcome
     cause: str = ""
+    what: str = ""
+    target_group: str = ""
     commit: str = ""
     image: str = ""
     fleet: str = ""
@@ -45,6 +47,8 @@ class Result(Noun):
             release=release.id,
             outcome=release.outcome,
             cause=harmless(release.cause),
+            what=release.what,
+            target_group=release.target_group,
             commit=release.commit[:12],
             image=release.image.id if release.image else "",
             fleet=release.fleet.id if release.fleet else "",

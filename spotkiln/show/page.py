@@ -52,8 +52,7 @@ def release_page(release: Release) -> str:
 
 
 def _ending(release: Release) -> list[tuple[str, str]]:
-    way = "restart of" if release.restarted else "rollback to"
-    what = f"{way} {release.commit[:12]}: " if release.back_to else ""
+    what = f"{release.what}: " if release.back_to else ""
     where = plain(place(release.app, release.deployment))
     shown = f"[What the servers showed]({release.evidence}): their last lines, and their health."
     failures = _failures(release) if release.tests and release.tests.failures else ""

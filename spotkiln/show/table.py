@@ -14,6 +14,8 @@ def row(release: Release) -> dict[str, Any]:
     """One release. Values are short, but for the cause: it comes last, where it hides no other."""
     return {
         "started": utc(release.started),
+        "what": release.what,
+        "target group": release.target_group,
         "ref": harmless(release.ref),
         "commit": release.commit[:12],
         "trigger": harmless(str(release.trigger)),

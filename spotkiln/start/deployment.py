@@ -31,6 +31,11 @@ class Deployment(Noun):
     parameters: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies defaults
 
     @property
+    def flow(self) -> str:
+        """The name of its flow: `release`."""
+        return self.name.partition("/")[0]
+
+    @property
     def short(self) -> str:
         """Its own name, without the flow's: `shop`."""
         return self.name.partition("/")[2]

@@ -22,6 +22,8 @@ def test_a_release_is_one_row() -> None:
     )
     assert row(told) == {
         "started": "2024-05-01 12:00:00 UTC",
+        "what": "release",
+        "target group": "website",
         "ref": "v2",
         "commit": "c0ffeec0ffee",
         "trigger": "push (alice)",
@@ -36,6 +38,13 @@ def test_a_release_is_one_row() -> None:
     }
     # The UI shows the columns in this order: the longest hides no other.
     assert list(row(told))[-1] == "cause"
+
+
+def test_a_rollback_says_to_what() -> None:
+    back = release(back_to="2024-05-01 12:00:00 UTC")
+    assert row(back)["what"] == "rollback to c0ffeec0ffee"
+    again = back.model_copy(update={"restarted": True})
+    assert row(again)["what"] == "restart of c0ffeec0ffee"
 
 
 def test_one_that_made_nothing_and_that_prefect_knows_no_page_of() -> None:
