@@ -49,13 +49,23 @@ def fenced(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Words of others line by line, as a quotation. Unlike a code block it is wrapped where a page
-    is narrow. Insets stay: they tell what belongs to what."""
+    """Words line by line, as a quotation: it stands out, and is wrapped where a page is narrow."""
+    lines = (" ".join(one.split()) for one in visible(text).strip("\n").splitlines())
+    return "> " + "  \n> ".join(plain(one) or BLANK for one in [*lines] or [""])
+
+
+def typed(text: str) -> str:
+    """What a machine or a program has said, line by line, in its letters. Unlike a code block it is
+    wrapped where a page is narrow. Insets stay: they tell what belongs to what."""
 
     def line(words: str) -> str:
         told = words.expandtabs(4).rstrip()
         inset = BLANK * (len(told) - len(told.lstrip(" ")))
-        return f"> {inset}{plain(told) or BLANK}"
+        shown = inset + " ".join(told.split()) or BLANK
+        ticks = "`" * (1 + max((len(one) for one in re.findall("`+", shown)), default=0))
+        # Beside a tick of its own it needs a blank, which is not shown.
+        room = " " if "`" in (shown[0], shown[-1]) else ""
+        return f"{ticks}{room}{shown}{room}{ticks}"
 
     # Two blanks at its end keep a line from being joined with the next.
     return "  \n".join(line(one) for one in visible(text).strip("\n").splitlines() or [""])

@@ -1,7 +1,7 @@
 """Evidence: the pages that show servers which did not serve, worst first."""
 
 from spotkiln import tags as t
-from spotkiln.markup import listed, plain, quoted
+from spotkiln.markup import listed, plain, quoted, typed
 from spotkiln.moment import utc
 from spotkiln.release.unhealthy import Sick
 from spotkiln.serve.evidence import Evidence
@@ -24,13 +24,16 @@ def evidence_page(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> str:
         f"They were {fleet_in_words(fleet)}. What served before serves on.",
     ]
     for instance, text in evidence.own_words.items():
-        parts += [f"## The application's last lines on {instance}", quoted(text)]
+        parts += [f"## The application's last lines on {instance}", typed(text)]
     if evidence.instances or evidence.targets:
         parts += ["## Machines, failing ones first", _machines(evidence)]
     for instance, text in evidence.consoles.items():
-        parts += [f"## Console of {instance}", quoted(text or "It shows nothing yet.")]
-    history = "\n".join(evidence.history) or "It tells nothing."
-    return "\n\n".join([*parts, "## What EC2 says of the fleet", quoted(history)]) + "\n"
+        parts += [
+            f"## Console of {instance}",
+            typed(text) if text.strip() else "It shows nothing yet.",
+        ]
+    history = typed("\n".join(evidence.history)) if evidence.history else "It tells nothing."
+    return "\n\n".join([*parts, "## What EC2 says of the fleet", history]) + "\n"
 
 
 def _machines(evidence: Evidence) -> str:
@@ -62,6 +65,6 @@ def unhealthy_page(fleet: Fleet, sick: Sick, console: str) -> str:
         quoted(f"{sick.target}, {since}"),
         f"It was a server of {fleet_in_words(fleet)}.",
         "## Console",
-        quoted(console or "It shows nothing."),
+        typed(console) if console.strip() else "It shows nothing.",
     ]
     return "\n\n".join(parts) + "\n"

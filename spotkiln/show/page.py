@@ -5,7 +5,7 @@ empty row.
 """
 
 from spotkiln.bake.precedence import Origin
-from spotkiln.markup import listed, plain, quoted, table
+from spotkiln.markup import listed, plain, quoted, table, typed
 from spotkiln.moment import utc
 from spotkiln.release.plan import Plan, what_would_change
 from spotkiln.release.release import Outcome, Release
@@ -62,7 +62,7 @@ def _ending(release: Release) -> list[tuple[str, str]]:
     return [
         (f"# {where}: {what}{HEADLINE[release.outcome]}", "\n\n".join(why)),
         ("## Failing tests", failures),
-        ("## Last lines of what failed", quoted(release.last_lines) if release.last_lines else ""),
+        ("## Last lines of what failed", typed(release.last_lines) if release.last_lines else ""),
     ]
 
 

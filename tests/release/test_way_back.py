@@ -133,5 +133,5 @@ def test_the_page_of_a_red_release_begins_with_the_failing_tests(
     assert text.startswith("# demo-web-app: failed before any server was asked for")
     assert text.index("## Failing tests") < text.index("## Where the time went")
     assert "**spec.models.note_spec Note is valid with a text**" in text
-    assert "destroyed" in text
+    assert "nothing is left behind. These are gone again: 1 image," in text
     untouched(world, serving)

@@ -37,16 +37,16 @@ def test_the_cause_comes_first_then_what_the_application_said() -> None:
         "# demo-web-app: new servers that did not pass the gate\n\n"
         "> failing check: i-1 sick. Look.\n\n"
         "They were `sfr-2` with 2 servers of commit `c0ffeec0ffee`. What served before serves on."
-        "\n\n## The application's last lines on i-1\n\n> Missing \\`secret_key_base\\`\n\n"
+        "\n\n## The application's last lines on i-1\n\n`` Missing `secret_key_base` ``\n\n"
         "## Machines, failing ones first\n\n"
         "- **`i-1`**: unhealthy (Target.Timeout), running (t3.micro, eu-west-1a)\n"
         "- **`i-2`**: healthy, running (t3.micro, eu-west-1a)\n"
     )
     # Those of one that serves tell nothing of why another does not.
     assert "lines on i-2" not in page
-    assert "## Console of i-3\n\n> It shows nothing yet.\n" in page
+    assert "## Console of i-3\n\nIt shows nothing yet.\n" in page
     assert page.endswith(
-        "## What EC2 says of the fleet\n\n> 2024\\-05-01 12:00:01 UTC instanceChange launched i-1\n"
+        "## What EC2 says of the fleet\n\n`2024-05-01 12:00:01 UTC instanceChange launched i-1`\n"
     )
     assert "```" not in page
     assert "|" not in page
@@ -63,5 +63,5 @@ def test_of_a_fleet_that_left_none() -> None:
     verdict = Verdict(outcome=Outcome.FAILED, cause=Cause.CAPACITY, detail="no machines")
     page = evidence_page(nouns.fleet(tags={}), verdict, Evidence())
     assert page.startswith("# new servers that did not pass the gate\n\n> capacity: no machines\n")
-    assert page.endswith("## What EC2 says of the fleet\n\n> It tells nothing.\n")
+    assert page.endswith("## What EC2 says of the fleet\n\nIt tells nothing.\n")
     assert "## Machines" not in page

@@ -113,12 +113,12 @@ def test_the_cause_and_what_to_do_come_first() -> None:
     )
     assert page.startswith(
         "# demo-web-app-staging: rolled back: what served before serves on\n\n"
-        "> i-1 is sick  \n> \u00a0\u00a0because\n\n"
+        "> i-1 is sick  \n> because\n\n"
         "[What the servers showed](http://ui/artifacts/artifact/1): their last lines, and their "
         "health.\n\n"
         "**What to do**: Mend the cause, and push; or, if it was none of the commit's, "
         "`spotkiln release demo-web-app-staging`.\n\n"
-        "## Last lines of what failed\n\n> boom\n\n## What it was\n"
+        "## Last lines of what failed\n\n`boom`\n\n## What it was\n"
     )
 
 
@@ -303,7 +303,7 @@ def test_the_last_lines_of_what_failed_follow_the_cause() -> None:
     page = release_page(
         release(outcome=Outcome.ROLLED_BACK, cause="sick", last_lines="console of i-1:\n``` no")
     )
-    quoted = "## Last lines of what failed\n\n> console of i-1:  \n> \\`\\`\\` no\n"
+    quoted = "## Last lines of what failed\n\n`console of i-1:`  \n```` ``` no ````\n"
     assert page.index("> sick\n") < page.index(quoted)
 
 
