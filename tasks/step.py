@@ -30,7 +30,24 @@ def _without_input(record: logging.LogRecord) -> bool:
     return True
 
 
+# Prefect's words for a process that was told to end.
+SIGNAL = "Execution was aborted by a termination signal"
+
+
+def _without_signal(record: logging.LogRecord) -> bool:
+    """A step that its run's cancellation ends has not crashed."""
+    text = str(record.msg)
+    if SIGNAL not in text:
+        return True
+    record.msg = "it was ended: the run was cancelled, or its host told it to end"
+    record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+    # Prefect says it twice.
+    return not text.startswith("Finished in state")
+
+
 logging.getLogger("prefect.flows").addFilter(_without_input)
+for of in ("prefect.task_runs", "prefect.flow_runs"):
+    logging.getLogger(of).addFilter(_without_signal)
 
 
 def only_infrastructure(task: "Task[..., Any]", run: Any, state: "State[Any]") -> bool:  # noqa: ARG001

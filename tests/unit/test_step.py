@@ -1,6 +1,7 @@
 """The steps: who may try again."""
 
 import importlib
+import logging
 import pkgutil
 from types import ModuleType
 from typing import Any
@@ -22,7 +23,7 @@ from spotkiln.errors import (
     TestsFailed,
 )
 from spotkiln.tasks.bake import infra
-from spotkiln.tasks.step import only_infrastructure
+from spotkiln.tasks.step import SIGNAL, only_infrastructure
 
 
 def tasks_in(package: ModuleType) -> list[Task[..., Any]]:
@@ -89,3 +90,24 @@ def test_steps_that_are_tried_again_have_the_condition(task: Task[..., Any]) -> 
         assert task.retry_condition_fn is only_infrastructure
         # A step may have a second form that is not tried again, for what can be put off.
         assert max(one.retries for one in TASKS if one.fn is task.fn) == 2
+
+
+def test_a_step_that_is_cancelled_has_not_crashed() -> None:
+    said: list[tuple[str, str]] = []
+
+    class Heard(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append((record.levelname, record.getMessage()))
+
+    logger, heard = logging.getLogger("prefect.task_runs"), Heard()
+    logger.addHandler(heard)
+    try:
+        logger.error(f"Crash detected! {SIGNAL}.")
+        logger.error(f"Finished in state Crashed('{SIGNAL}.')")
+        logger.error("no signal, but a fault")
+    finally:
+        logger.removeHandler(heard)
+    assert said == [
+        ("INFO", "it was ended: the run was cancelled, or its host told it to end"),
+        ("ERROR", "no signal, but a fault"),
+    ]
