@@ -8,6 +8,7 @@ from spotkiln.release.unhealthy import DEFAULT_SECONDS
 from spotkiln.start import form
 from spotkiln.tasks import names
 from spotkiln.tasks.keep.reconcile import clear_up, find_unowned, publish, state_of
+from spotkiln.tasks.keep.telling import settle_commits
 from spotkiln.tasks.keep.unhealthy import replace_unhealthy
 
 
@@ -23,8 +24,9 @@ def reconcile(
     Reads only AWS and the Prefect API. Never touches what a living release owns, nor what
     only looks like ours: that is listed. What cannot be cleared away (a protected image, say) is
     told once and tried again later; it stops no release. A server of a fleet that serves is
-    replaced when it has been unhealthy for long, beside healthy ones. May run at any time,
-    and twice at once.
+    replaced when it has been unhealthy for long, beside healthy ones. A commit that
+    still says "pending" of a run that has ended is told how. May run at any time, and twice at
+    once.
 
     Args:
         region: AWS region. Empty: as for a release.
@@ -39,5 +41,6 @@ def reconcile(
         found = find_unowned(where, target_group).also(todo=sick)
     else:
         found = clear_up(where, target_group).also(done=sick)
+        settle_commits()
     publish(where, found)
     return state_of(found)

@@ -5,6 +5,7 @@ from prefect import State, flow
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
+from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Approval, Release, ReleaseSpec
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
@@ -52,6 +53,7 @@ def release(
     keep_versions: form.Versions = 5,
     freeze: form.Freeze = (),
     break_glass: form.BreakGlass = "",
+    on_commit: form.OnCommit = OnCommit(),
 ) -> State[Release]:
     """Turns a commit into servers: bake, test that image, migrate, launch, gate, retire the old.
 
@@ -73,12 +75,13 @@ def release(
         keep_versions: How many versions of this target group stay, to go back to.
         freeze: Windows in which nothing is released: the run waits, and starts by itself.
         break_glass: Release in a freeze even so. Who does it, and why: `alice: no orders come in`.
+        on_commit: Whether the host of the repository is told, and by which secret.
     """
     spec = ReleaseSpec(
         app=app, infra=infra, build=build, fleet=fleet, gate=gate,
         configuration=configuration, test_configuration=test_configuration, approval=approval,
         force=force, even_if_held=even_if_held, keep_rejected=keep_rejected,
-        keep_versions=keep_versions, freeze=freeze, break_glass=break_glass,
+        keep_versions=keep_versions, freeze=freeze, break_glass=break_glass, on_commit=on_commit,
     )  # fmt: skip
     with recorded(spec) as run:
         with run.timed("look up"):

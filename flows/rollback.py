@@ -6,6 +6,7 @@ from spotkiln.bake.app import DEMO
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
 from spotkiln.keep.versions import CURRENT, PREVIOUS
+from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Release, ReleaseSpec
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
@@ -37,6 +38,7 @@ def rollback(
     configuration: form.Settings = Configuration(),
     keep_versions: form.Versions = 5,
     take_turn: form.TakeTurn = False,
+    on_commit: form.OnCommit = OnCommit(),
     build: form.OfRelease = None,  # noqa: ARG001
     test_configuration: form.OfRelease = None,  # noqa: ARG001
     approval: form.OfRelease = None,  # noqa: ARG001
@@ -66,11 +68,12 @@ def rollback(
         configuration: Where the servers read their settings and secrets when they boot: the
             values of today, not those of then.
         keep_versions: How many versions of this target group stay, to go back to.
+        on_commit: Whether the host of the repository is told, and by which secret.
         take_turn: Do not wait for a release that has not launched its servers yet: it gives way.
     """
     spec = ReleaseSpec(
         app=app, infra=infra, fleet=fleet, gate=gate, configuration=configuration,
-        keep_versions=keep_versions, force=version == CURRENT,
+        keep_versions=keep_versions, on_commit=on_commit, force=version == CURRENT,
     )  # fmt: skip
     with recorded(spec) as run:
         with run.timed("look up"):

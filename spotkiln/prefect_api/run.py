@@ -30,7 +30,7 @@ from prefect.utilities.urls import url_for
 
 from spotkiln.errors import PrefectFailed, SpotkilnError
 from spotkiln.prefect_api.connection import Api, ask
-from spotkiln.start.run import SCHEDULED, Run
+from spotkiln.start.run import FINAL, SCHEDULED, Run
 
 
 def _of(run: FlowRun) -> Run:
@@ -172,6 +172,17 @@ async def named_so(api: Api, deployment: str, state: str) -> list[Run]:
     return await _listing(api, f"list the runs of deployment {deployment} that are {state}", wanted)
 
 
+async def ended_with_tag(api: Api, tag: str, since: datetime) -> list[Run]:
+    """The runs with that tag, of all flows, that have ended and were expected since then."""
+    final = FlowRunFilterStateType(any_=[StateType(one) for one in sorted(FINAL)])
+    wanted = FlowRunFilter(
+        tags=FlowRunFilterTags(all_=[tag]),
+        state=FlowRunFilterState(type=final),
+        expected_start_time=FlowRunFilterExpectedStartTime(after_=since),
+    )
+    return await _listing(api, f"list the runs tagged {tag}", wanted)
+
+
 async def suspended(api: Api, pool: str) -> list[Run]:
     """The runs of a work pool that have been suspended, to wait for an answer."""
     name = FlowRunFilterStateName(any_=["Suspended"])
@@ -216,6 +227,15 @@ async def rename(api: Api, run: str, name: str) -> None:
 async def rename_step(api: Api, step: str, name: str) -> None:
     await api.ask(
         f"rename the step {step}", lambda client: client.set_task_run_name(UUID(step), name)
+    )
+
+
+async def tag(api: Api, run: str, name: str, *, on: bool) -> None:
+    """Give a run this tag, or take it away."""
+    tags = [one for one in (await read(api, run)).tags if one != name]
+    await api.ask(
+        f"tag the run {run}",
+        lambda client: client.update_flow_run(UUID(run), tags=[*tags, name] if on else tags),
     )
 
 

@@ -200,6 +200,11 @@ def frozen(windows: Iterable[str], now: datetime) -> Frozen | None:
     return Frozen(until=until, window=last.text, timezone=last.timezone) if last else None
 
 
+def will_wait(windows: Iterable[str], break_glass: str, now: datetime) -> bool:
+    """Whether a release waits now for the end of a freeze."""
+    return not break_glass and frozen(windows, now) is not None
+
+
 def _checked(windows: tuple[str, ...]) -> tuple[str, ...]:
     """Those that repeat must leave some time; a single one ends by itself."""
     parsed = [Window.parse(one) for one in windows]

@@ -17,6 +17,7 @@ from spotkiln.bake.source import Source
 from spotkiln.keep.versions import Version
 from spotkiln.noun import Noun
 from spotkiln.release.freeze import BreakGlass, Windows
+from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.trigger import Trigger
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import GatePolicy
@@ -63,6 +64,7 @@ class ReleaseSpec(Noun):
     keep_versions: Versions = 5
     freeze: Windows = ()
     break_glass: BreakGlass = ""
+    on_commit: OnCommit = OnCommit()
 
     def gate_for(self, source: Source | None, image: Image | None = None) -> GatePolicy:
         """With what the released commit's own limits say where it leaves something open. A rollback

@@ -14,7 +14,7 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
-from spotkiln.release import command, freeze, release, unhealthy
+from spotkiln.release import command, freeze, on_commit, release, unhealthy
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import night
@@ -40,6 +40,7 @@ EvenIfHeld = Annotated[bool, _titled("Release even if held")]
 KeepRejected = Annotated[bool, _titled("Keep a rejected image")]
 # The environment's, and not a form's to change.
 Freeze = Annotated[freeze.Windows, SkipJsonSchema()]
+OnCommit = Annotated[on_commit.OnCommit, SkipJsonSchema()]
 BreakGlass = Annotated[freeze.BreakGlass, _titled("Release in a freeze")]
 Versions = Annotated[release.Versions, _titled("Versions kept")]
 Version = Annotated[str, _titled("Version")]

@@ -50,7 +50,7 @@ def wait_if_frozen(run: ReleaseRun) -> None:
     elif run.spec.break_glass:
         _break(run, found)
     elif leaving.can_be_started_anew():
-        _wait(run.flow_run, found)
+        _wait(run, found)
     else:
         raise EndsEarly(Outcome.FROZEN, f"{found}; start it again then")
 
@@ -62,7 +62,8 @@ def _break(run: ReleaseRun, found: Frozen) -> None:
         say(f"{found}; released even so by {run.spec.break_glass}", logging.WARNING)
 
 
-def _wait(own: str, found: Frozen) -> None:
+def _wait(run: ReleaseRun, found: Frozen) -> None:
+    own = run.flow_run
     with connected() as prefect:
         me = prefect.ask(runs.read, own)
         waiting = prefect.ask(runs.named_so, me.deployment, FROZEN)
@@ -76,6 +77,7 @@ def _wait(own: str, found: Frozen) -> None:
             prefect.ask(runs.cancel, one.id, name=SUPERSEDED, message=why)
             say(f"run {one.id} ({one.name}) is superseded: this one is newer")
     say(message)
+    run.waits(message)
     leaving.leaves(own)
     raise Pause(state=state)
 

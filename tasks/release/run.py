@@ -32,6 +32,7 @@ from spotkiln.release.book import (
     VersionsSeen,
     VersionTaken,
 )
+from spotkiln.release.freeze import will_wait
 from spotkiln.release.ledger import REQUESTED, require_nothing_left
 from spotkiln.release.release import (
     UNDO,
@@ -46,6 +47,7 @@ from spotkiln.start.run import Source
 from spotkiln.tasks.events import announce
 from spotkiln.tasks.names import deployed_as
 from spotkiln.tasks.release.publish import publish
+from spotkiln.tasks.release.telling import Teller
 from spotkiln.tasks.runs import cancelled, rename, started_by
 from spotkiln.tasks.step import CLOCK, report_failed_undo, say
 from spotkiln.undo import UndoStack
@@ -79,6 +81,7 @@ class ReleaseRun:
         self._held = ExitStack()
         self._published: Release | None = None
         self._error: SpotkilnError | None = None
+        self._teller = Teller(spec)
 
     @property
     def id(self) -> str:
@@ -121,6 +124,12 @@ class ReleaseRun:
         # A run that goes on after its approval was announced before.
         if book.last(Resumed) is None:
             announce(self.release, started=True)
+            if not will_wait(self.spec.freeze, self.spec.break_glass, datetime.now(UTC)):
+                self._teller.started(self.release)
+
+    def waits(self, why: str) -> None:
+        """The run is about to wait, without a process; it has not ended."""
+        self._teller.waits(self.release, why)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -203,6 +212,7 @@ class ReleaseRun:
             _attempt("list the versions", self._note_versions)
         release = self._published = told.summary(self.book, datetime.now(UTC))
         _tell(release)
+        self._teller.ended(release)
         if error:
             return
         require_nothing_left(self.id, ledger)

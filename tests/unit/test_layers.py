@@ -56,7 +56,13 @@ SANDBOX_ROOMS = (
     "__main__",
 )
 # What has a door to AWS or Prefect, or to people.
-DOORS = ("spotkiln/aws", "spotkiln/prefect_api", "spotkiln/cli", "spotkiln/receiver")
+DOORS = (
+    "spotkiln/aws",
+    "spotkiln/prefect_api",
+    "spotkiln/hosts_api",
+    "spotkiln/cli",
+    "spotkiln/receiver",
+)
 # What talks to Prefect's API, and what a program would talk to it with. The rest of Prefect
 # (flow, task, states, artifacts that a step makes, the run that one is in) is no such thing.
 PREFECT_API = (
@@ -320,7 +326,9 @@ def test_nothing_needs_the_receiver(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", modules("spotkiln", "tasks", "flows", but=["spotkiln/prefect_api"]), ids=name_of
+    "path",
+    modules("spotkiln", "tasks", "flows", but=["spotkiln/prefect_api", "spotkiln/hosts_api"]),
+    ids=name_of,
 )
 def test_one_door_leads_to_prefects_api(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith(PREFECT_API)]
@@ -341,6 +349,14 @@ def test_the_door_knows_decisions_and_prefect(path: Path) -> None:
     allowed = {*sys.stdlib_module_names, *known}
     assert tops(path) <= allowed
     others = ("spotkiln.aws", "spotkiln.cli", "spotkiln.receiver", "tasks", "flows")
+    assert not [name for name in imported(path) if name.startswith(others)]
+
+
+@pytest.mark.parametrize("path", modules("spotkiln/hosts_api"), ids=name_of)
+def test_the_door_to_hosts_knows_decisions_alone(path: Path) -> None:
+    """It holds a token while it asks: nothing that keeps or shows things is within its reach."""
+    assert tops(path) <= {*sys.stdlib_module_names, "httpx", "spotkiln"}
+    others = ("spotkiln.aws", "spotkiln.cli", "spotkiln.receiver", "spotkiln.prefect_api")
     assert not [name for name in imported(path) if name.startswith(others)]
 
 

@@ -37,7 +37,14 @@ TASKS = tasks_in(spotkiln.tasks)
 # They publish what is known already: whatever hinders it, another try does no harm.
 PAGES = {"publish release page", "publish what was reconciled", "publish night page"}
 # Each has a deadline of its own, or goes without.
-ONCE = {"health gate", "wait for the turn", "look up prices"}
+ONCE = {
+    # What a host of repositories is told: it takes its time once, and reconcile tries again.
+    "tell the host",
+    "settle commits",
+    "health gate",
+    "wait for the turn",
+    "look up prices",
+}
 
 
 def is_tried_again(error: BaseException) -> bool:

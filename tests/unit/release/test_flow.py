@@ -128,13 +128,14 @@ ALL_OF_A_RELEASE: dict[str, Any] = {
     "keep_versions": 3,
     "freeze": ["Fri 16:00 - Mon 07:00 Europe/Berlin"],
     "break_glass": "alice: no orders come in",
+    "on_commit": {"secret": "github-token", "environment": "production"},
 }
 
 
 def test_a_rollback_takes_whatever_a_release_takes() -> None:
     """Their deployments share their parameters (docs/applications.md). Prefect refuses a run for a
     parameter that its flow does not name: it would be found out when something must go back."""
-    hidden = {"freeze"}
+    hidden = {"freeze", "on_commit"}
     assert ALL_OF_A_RELEASE.keys() - hidden == SCHEMA["properties"].keys()
     taken = rollback.validate_parameters(ALL_OF_A_RELEASE)
     assert taken["configuration"] == Configuration(parameters=("/shop/production/",))

@@ -41,12 +41,15 @@ class Run:
     """As much of a release's run as the step needs."""
 
     def __init__(self, **spec: Any) -> None:
-        self.flow_run = OWN
+        self.flow_run, self.told = OWN, ""
         self.spec = ReleaseSpec(app=nouns.app(), **spec)
         self.book = Book(Heading(id="r", run=OWN, spec=self.spec, started=START))
 
     def note(self, happening: Any) -> None:
         self.book = self.book.plus(happening)
+
+    def waits(self, why: str) -> None:
+        self.told = why
 
 
 def wait(run: Run) -> None:
@@ -81,8 +84,9 @@ def answered(wanted: dict[str, Any]) -> dict[str, Any]:
 
 def test_it_is_put_off_until_the_end_and_its_process_ends(fake: FakeApi) -> None:
     prefect(fake)
+    run = Run(freeze=ALWAYS)
     with pytest.raises(Pause) as paused:
-        wait(Run(freeze=ALWAYS))
+        wait(run)
     assert paused.value.state is not None
     assert paused.value.state.type.value == "SCHEDULED"
     (body,) = fake.bodies(f"POST /flow_runs/{OWN}/set_state")
@@ -92,6 +96,7 @@ def test_it_is_put_off_until_the_end_and_its_process_ends(fake: FakeApi) -> None
     assert (state["type"], state["name"]) == ("SCHEDULED", "Frozen")
     assert datetime.fromisoformat(state["state_details"]["scheduled_time"]) == end.until
     assert state["message"].startswith(f"frozen until {end.end}")
+    assert state["message"] == run.told
     assert not body["force"]
 
 

@@ -1,0 +1,1 @@
+"""What the hosts of repositories are told, as their APIs want it: requests, and no connection."""

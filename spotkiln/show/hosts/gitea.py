@@ -1,0 +1,44 @@
+"""Gitea and Forgejo: a commit status. They have no deployments.
+
+https://docs.gitea.com/api (repoCreateStatus)
+"""
+
+from urllib.parse import quote
+
+from spotkiln.release.on_commit import Report, Standing
+from spotkiln.show.hosts.call import Call, of_the_web, short
+
+MOST = 255
+STATUS = {
+    Standing.STARTED: "pending",
+    Standing.WAITING: "pending",
+    Standing.RELEASED: "success",
+    Standing.FAILED: "failure",
+    Standing.ENDED: "warning",
+}
+
+
+def headers(token: str) -> dict[str, str]:
+    return {"authorization": f"token {token}"}
+
+
+def status(path: str, report: Report) -> Call:
+    return Call(
+        what="set the commit's status",
+        method="POST",
+        path=f"/repos/{quote(path, safe='/')}/statuses/{report.commit}",
+        body={
+            "state": STATUS[report.standing],
+            "context": report.context,
+            "description": short(report.description, MOST),
+            "target_url": report.url if of_the_web(report.url) else "",
+        },
+    )
+
+
+def opens(path: str, report: Report) -> Call | None:  # noqa: ARG001 - as the others
+    return None
+
+
+def updates(path: str, report: Report, deployment: str) -> Call | None:  # noqa: ARG001
+    return None
