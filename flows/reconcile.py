@@ -42,5 +42,6 @@ def reconcile(
     else:
         found = clear_up(where, target_group).also(done=sick)
         settle_commits()
-    publish(where, found)
+    # A person waits for what a dry run tells.
+    publish(where, found, always=dry_run)
     return state_of(found)

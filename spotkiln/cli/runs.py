@@ -18,7 +18,7 @@ from spotkiln.release.freeze import BREAK_GLASS
 from spotkiln.release.release import Outcome
 from spotkiln.release.result import Result
 from spotkiln.release.trigger import Trigger, tags_of
-from spotkiln.start.deployment import Deployment
+from spotkiln.start.deployment import COMMAND, Deployment
 from spotkiln.start.night import NightResult
 from spotkiln.start.run import COMPLETED, PAUSED, SCHEDULED, Line, Run, Source
 
@@ -30,6 +30,8 @@ FOLLOW_SECONDS = 8 * 3600
 NO_WORKER_SECONDS = 20.0
 # Of the application's own last lines so many are told; the page has all that came home.
 LINES_TOLD = 20
+# Prefect's message of a run that left none.
+NOTHING_TOLD = "All states completed."
 # As much of a run's id as is shown, and the least that is taken for the beginning of one.
 SHORT, SHORTEST = 8, 4
 # A run that ended well and released nothing.
@@ -85,7 +87,8 @@ class Ending(Noun):
 
 
 def ending(found: Run, result: Result | NightResult | None, url: str = "") -> Ending:
-    """A run that was killed leaves no result: then Prefect's own words say why."""
+    """What leaves no result, such as a reconcile or a run that was killed, has a message that says
+    what came of it."""
     end = Ending(
         run=found.id,
         url=url,
@@ -95,7 +98,8 @@ def ending(found: Run, result: Result | NightResult | None, url: str = "") -> En
     )
     if result:
         return end.model_copy(update={**result.model_dump(), "outcome": str(result.outcome)})
-    return end if end.ok else end.model_copy(update={"cause": found.message})
+    told = "" if end.ok and found.message == NOTHING_TOLD else found.message
+    return end.model_copy(update={"cause": told})
 
 
 def start(deployment: Deployment, parameters: dict[str, Any]) -> str:
@@ -207,8 +211,11 @@ class _Wait:
         return text
 
 
-def _tell(line: Line, voice: Voice, *, verbose: bool) -> None:
-    if verbose:
+def _tell(line: Line, voice: Voice, *, verbose: bool, command: bool) -> None:
+    """`command`: it is a run of one command, and whoever follows it waits for what that says."""
+    if command and line.source is Source.COMMAND:
+        voice.line(line.text)
+    elif verbose:
         voice.line(str(line), line.level)
     elif line.source is Source.STAGE:
         voice.stage(line.text)
@@ -245,7 +252,7 @@ def follow(
             if ended:
                 time.sleep(LAST_LINES_SECONDS)
             for line in _new_lines(prefect, wanted, seen):
-                _tell(line, voice, verbose=verbose)
+                _tell(line, voice, verbose=verbose, command=COMMAND in found.parameters)
             if ended:
                 result = prefect.ask(results.read, wanted) or prefect.ask(nights.read, wanted)
                 return ending(found, result, run.page_of(wanted))

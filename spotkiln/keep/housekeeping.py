@@ -128,7 +128,7 @@ def reconcile_page(found: Reconciled) -> str:
         if lines:
             parts += [f"## {title}", "\n".join(f"- {plain(str(line))}" for line in lines)]
     if len(parts) == 1:
-        parts.append("There is nothing that nobody owns.")
+        parts.append("Nothing to do: there is nothing that nobody owns.")
     return "\n\n".join(parts) + "\n"
 
 

@@ -69,10 +69,10 @@ def state_of(found: Reconciled) -> "State[Reconciled]":
 
 
 @task(name="publish what was reconciled", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
-def publish(region: str, found: Reconciled) -> None:
-    """As an artifact, if it has changed since the last time. Reconcile runs every ten minutes, and
-    what nobody can clear up is found each time."""
+def publish(region: str, found: Reconciled, *, always: bool = False) -> None:
+    """As an artifact, if it has changed since the last time, or `always`. Reconcile runs every ten
+    minutes, and what nobody can clear up is found each time."""
     key, page = f"reconcile-{region}", reconcile_page(found)
-    last = ask(artifact.latest, key)
-    if page != (last or reconcile_page(Reconciled())):
+    last = None if always else ask(artifact.latest, key)
+    if always or page != (last or reconcile_page(Reconciled())):
         create_markdown_artifact(key=key, markdown=page, description=f"Reconcile of {region}")

@@ -219,6 +219,8 @@ def test_the_release_tells_how_it_ended_and_prefect_tells_of_a_run_that_was_kill
     assert runs.ending(done.model_copy(update={"state": "FAILED"}), back).outcome == "rolled back"
     done = done.model_copy(update={"state_name": "Completed"})
     assert str(runs.ending(done, None)) == "completed in 0 s"
+    told = done.model_copy(update={"message": "nothing to do"})
+    assert str(runs.ending(told, None)) == "completed in 0 s\nnothing to do"
     killed = done.model_copy(update={"state": "CRASHED", "message": "Flow run process exited"})
     assert runs.ending(killed, None).cause == "Flow run process exited"
     # It was killed while it ended: what it said of itself is better than what Prefect saw.

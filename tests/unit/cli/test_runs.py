@@ -89,6 +89,30 @@ def test_a_run_is_found_by_its_id_or_its_name(fake: FakeApi) -> None:
         runs.find(str(UUID(int=8)))
 
 
+class Passing(Said):
+    """As on a terminal, where what passes is wiped out by the next."""
+
+    def passing(self, text: str, plain: str) -> None:  # noqa: ARG002
+        self.lines.append(f"passes: {text}")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "last"),
+    [({"command": ["echo"]}, "  42 notes"), ({"app": {"name": "shop"}}, "passes:   42 notes")],
+)
+def test_what_a_command_says_stays_as_it_is(
+    fake: FakeApi, parameters: dict[str, Any], last: str
+) -> None:
+    """But not what a release's migration says: its page has that."""
+    of_command = {**answers.log(LINES[1], "  42 notes"), "name": "prefect.task_runs.command"}
+    listed = [answers.log(LINES[0], "a t3.small of ami-1"), of_command]
+    fake.answers[READ] = lambda _: (200, answers.run(RUN, parameters=parameters))
+    fake.answers["POST /logs/filter"] = lambda _: (200, listed)
+    said = Passing()
+    runs.follow(str(RUN), said)
+    assert said.lines == ["passes: a t3.small of ami-1", last]
+
+
 def test_a_run_is_followed_to_its_end(fake: FakeApi) -> None:
     fake.answers[READ] = one_after_the_other(
         answers.run(RUN, state=answers.state("PAUSED", "Suspended")),

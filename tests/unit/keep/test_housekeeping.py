@@ -113,7 +113,9 @@ def test_the_page_tells_everything_and_no_time_of_now() -> None:
     still = again(put_off.to_tag(), START + 30 * MINUTE, put_off.why)
     waits = Delayed(action=action(name="ami-2"), put_off=still)
     assert reconcile_page(found.model_copy(update={"put_off": (waits,)})) == page
-    assert "nothing" in reconcile_page(Reconciled())
+    assert reconcile_page(Reconciled()) == (
+        "# Reconcile\n\nNothing to do: there is nothing that nobody owns.\n"
+    )
 
 
 # -- find, carry out, find again --
