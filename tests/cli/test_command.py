@@ -89,6 +89,34 @@ def test_what_is_not_there_ends_with_2(command: Command) -> None:
     assert "no run named 'nobody'" in err
 
 
+def test_bad_input_starts_nothing(command: Command, world: World) -> None:
+    def runs() -> int:
+        return int(world.api.post("/flow_runs/count", json={}).raise_for_status().json())
+
+    before = runs()
+    code, _, err = command("rollback", "demo", "ffff0000")
+    assert code == 2
+    assert err.startswith("spotkiln: demo-web-app has no version 'ffff0000'; there are: ami-")
+    assert "(looked up in account 123456789012, eu-west-1; " in err
+    code, _, err = command("rollback", "demo", "abc")
+    assert code == 2
+    assert "at least 4 characters of a commit" in err
+    settings = {**world.parameters("v2"), "keep_versions": 5}
+    settings.pop("force")
+    deploy(world, "rollback", {**settings, "app": {**settings["app"], "name": "new"}}, name="new")
+    code, _, err = command("rollback", "new")
+    assert code == 2
+    assert "new has no earlier version to go back to; there are: none" in err
+    code, _, err = command("restart", "new")
+    assert code == 2
+    for ref in ("a b", "a..b", "-x", "x.lock"):
+        assert command("release", "demo", f"--ref={ref}")[0] == 2
+    assert command("release", "demo", "--refs", "v1")[0] == 2
+    assert command("run", "demo")[0] == 2
+    assert command("rollback", "nobody")[0] == 2
+    assert runs() == before
+
+
 def test_the_logs_of_servers(
     command: Command, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,7 +198,8 @@ def test_runs_are_started_and_followed(command: Command, world: World) -> None:
     name = world.api.get(f"/flow_runs/{end['run']}").raise_for_status().json()["name"]
     assert name == f"demo-web-app back to {old['commit'][:7]} command"
 
-    code, out, _ = command("rollback", "demo", "ffff0000")
+    # Where the terminal cannot tell, the run does.
+    code, out, _ = command("rollback", "demo", "ffff0000", "--no-check")
     assert code == 1
     assert "demo-web-app has no version 'ffff0000'" in out
 

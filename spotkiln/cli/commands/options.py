@@ -23,6 +23,12 @@ TakeTurn = Annotated[
         help="Do not wait for a release that has not launched its servers yet: it gives way.",
     ),
 ]
+Check = Annotated[
+    bool,
+    Parameter(
+        help="Look in AWS first, as far as this terminal may, whether there is such a version."
+    ),
+]
 Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=200), help="So many at most.")]
 Comment = Annotated[str, Parameter(help="What the page says beside the answer.")]
 Detailed = Annotated[

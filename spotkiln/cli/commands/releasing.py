@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from spotkiln.bake.gitref import require_ref
-from spotkiln.cli.commands.options import Comment, Detailed, Follow, Ref, TakeTurn, Verbose
+from spotkiln.cli.commands.options import Check, Comment, Detailed, Follow, Ref, TakeTurn, Verbose
 from spotkiln.cli.output import Exit, Json, give_up_stdout, show, tell, voice
 from spotkiln.keep.versions import CURRENT, PREVIOUS
 from spotkiln.release.seconds import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS
@@ -69,6 +69,7 @@ def rollback(
     /,
     *,
     take_turn: TakeTurn = False,
+    check: Check = True,
     follow: Follow = True,
     verbose: Verbose = False,
     detailed_exit_code: Detailed = False,
@@ -80,8 +81,15 @@ def rollback(
     With --take-turn it does not wait for a release that has not launched its servers yet: that one
     gives way.
     """
+    from spotkiln.cli import runs
+    from spotkiln.cli import version as versions
+    from spotkiln.cli.deployment import find
+
+    deployment = find(ROLLBACK, name)
+    if check:
+        versions.require(deployment, version)
     given: dict[str, Any] = {"version": version, **({"take_turn": True} if take_turn else {})}
-    run = _start(ROLLBACK, name, given)
+    run = runs.start(deployment, given)
     return _until_the_end(
         run, follow=follow, verbose=verbose, detailed=detailed_exit_code, as_json=as_json
     )
@@ -92,6 +100,7 @@ def restart(
     /,
     *,
     take_turn: TakeTurn = False,
+    check: Check = True,
     follow: Follow = True,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -104,7 +113,13 @@ def restart(
     servers yet: that one gives way.
     """
     return rollback(
-        name, CURRENT, take_turn=take_turn, follow=follow, verbose=verbose, as_json=as_json
+        name,
+        CURRENT,
+        take_turn=take_turn,
+        check=check,
+        follow=follow,
+        verbose=verbose,
+        as_json=as_json,
     )
 
 

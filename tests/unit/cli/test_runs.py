@@ -92,7 +92,7 @@ def test_a_run_is_found_by_its_id_or_its_name(fake: FakeApi) -> None:
 class Passing(Said):
     """As on a terminal, where what passes is wiped out by the next."""
 
-    def passing(self, text: str, plain: str) -> None:  # noqa: ARG002
+    def passing(self, text: str, plain: str) -> None:
         self.lines.append(f"passes: {text}")
 
 
