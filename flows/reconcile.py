@@ -40,7 +40,7 @@ def reconcile(
     if dry_run:
         found = find_unowned(where, target_group).also(todo=sick)
     else:
-        found = clear_up(where, target_group).also(done=sick)
+        found = clear_up(where, target_group, takedowns=True).also(done=sick)
         settle_commits()
     # A person waits for what a dry run tells.
     publish(where, found, always=dry_run)

@@ -34,6 +34,9 @@ SERVED = f"{PREFIX}served/"
 # A verdict blamed it after it had been released: when, where and why.
 SUSPECT = f"{PREFIX}suspect"
 
+# On a target group: which application leaves it for good, since when, and by which run.
+TAKEDOWN = f"{PREFIX}takedown"
+
 # What could not be cleared away: since when, last tried when, and why.
 PUT_OFF = f"{PREFIX}put-off"
 

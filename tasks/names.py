@@ -70,8 +70,13 @@ def _of_command(asked: dict[str, Any]) -> str:
     return f"{asked['app']}: one command"
 
 
+def _of_retirement(asked: dict[str, Any]) -> str:
+    return f"{asked['deployment']} retired"
+
+
 release, rollback, command = _given(_of_release), _given(_of_rollback), _given(_of_command)
 night, reconcile = _given(_of_night), _given(_of_reconcile)
+retirement = _given(_of_retirement)
 MADE = {"release": _of_release, "rollback": _of_rollback}
 
 

@@ -23,6 +23,8 @@ class ImageState(StrEnum):
     CANDIDATE = "candidate"
     TESTED = "tested"
     REJECTED = "rejected"
+    # Its application was taken down. It has served, and nobody goes back to it.
+    RETIRED = "retired"
     # Applications may be built upon it.
     BASE = "base"
 

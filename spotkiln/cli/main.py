@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from cyclopts import App, Group
 
 from spotkiln import __version__
-from spotkiln.cli.commands import describing, looking, rehearsing, releasing, serving
+from spotkiln.cli.commands import describing, keeping, looking, rehearsing, releasing, serving
 from spotkiln.cli.ending import exit_code
 
 app = App(
@@ -36,6 +36,7 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
         releasing.cancel,
         releasing.unhold,
         releasing.run,
+        releasing.retire,
     ),
     LOOK: (
         looking.list_,
@@ -44,6 +45,7 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
         looking.history,
         looking.versions,
         looking.logs,
+        looking.ssh,
         looking.open_,
         looking.doctor,
     ),
@@ -52,9 +54,9 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
         serving.server,
         serving.worker,
         serving.automations,
-        releasing.base,
-        releasing.nightly,
-        releasing.reconcile,
+        keeping.base,
+        keeping.nightly,
+        keeping.reconcile,
     ),
 }
 for group, commands in COMMANDS.items():

@@ -14,10 +14,13 @@ from spotkiln import tags as t
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.own import LeftAlone
 from spotkiln.keep.promotion import unrecorded
+from spotkiln.keep.takedown import Begun
 from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.serving import newest_serving, outdone
 from spotkiln.target import Instance
+
+RETIRED = ImageState.RETIRED
 
 
 class Owned(Noun):
@@ -50,7 +53,7 @@ class Facts(Noun):
 
     `images` include those that are ours only by their name: then the release is read from it.
     `instances` are builders, and members of fleets. `left_alone` is what only inherited a tag of
-    ours. `parts` are what fleets are made of.
+    ours. `parts` are what fleets are made of. `takedowns` are those that have begun and not ended.
     """
 
     living: frozenset[str] = frozenset()
@@ -62,11 +65,13 @@ class Facts(Noun):
     security_groups: tuple[Owned, ...] = ()
     key_pairs: tuple[Owned, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
+    takedowns: tuple[Begun, ...] = ()
 
 
 class Verb(StrEnum):
     """What is done to a thing."""
 
+    TAKE_DOWN = "take down"
     MARK_RELEASED = "mark as released"
     RETIRE_FLEETS = "retire"
     DRAIN_INSTANCES = "drain and terminate"
@@ -109,6 +114,8 @@ def _concerns(target_group: str, facts: Facts) -> Callable[[Action], bool]:
         **{one.id: one.target_group for one in owned},
         **fleets,
     }
+    groups = {one.takedown.release: one.group_name for one in facts.takedowns}
+    belongs |= groups
     return lambda action: all(belongs.get(name, "") in {"", target_group} for name in action.ids)
 
 
@@ -119,6 +126,7 @@ def decide(facts: Facts, target_group: str = "") -> list[Action]:
     elsewhere keeps what it uses.
     """
     actions = [
+        *_takedowns(facts),
         *_promoted(facts),
         *_fleets(facts),
         *_orphans(facts),
@@ -132,6 +140,19 @@ def decide(facts: Facts, target_group: str = "") -> list[Action]:
         return actions
     wanted = _concerns(target_group, facts)
     return [action for action in actions if wanted(action)]
+
+
+def _takedowns(facts: Facts) -> list[Action]:
+    return [
+        Action(
+            verb=Verb.TAKE_DOWN,
+            ids=(one.takedown.release,),
+            why=f"{one.takedown.app} leaves {one.group_name}, and run {one.takedown.run} has ended",
+            target_group=one.target_group,
+        )
+        for one in facts.takedowns
+        if one.takedown.release not in facts.living
+    ]
 
 
 def _promoted(facts: Facts) -> list[Action]:
@@ -250,15 +271,20 @@ def _helpers(facts: Facts) -> list[Action]:
 
 def _images(facts: Facts) -> list[Action]:
     # An image that has served is a version, even if nobody could write that on it in time.
-    used = {fleet.image for fleet in facts.fleets if not fleet.gone or fleet.has_served}
+    used = {fleet.image for fleet in facts.fleets if not fleet.gone}
+    has_served = {fleet.image for fleet in facts.fleets if fleet.has_served}
     actions = []
     for image in sorted(facts.images, key=lambda x: x.id):
         if image.release in facts.living or image.id in used or t.KEEP in image.tags:
             continue
-        # A version is only ever pruned: no verdict takes it away.
-        if image.state is ImageState.BASE or image.released:
+        if image.id in has_served and image.state is not RETIRED:
             continue
-        if image.state is ImageState.REJECTED:
+        # A version is only ever pruned: no verdict takes it away.
+        if image.state is ImageState.BASE or (image.released and image.state is not RETIRED):
+            continue
+        if image.state is RETIRED:
+            why = "its application was taken down"
+        elif image.state is ImageState.REJECTED:
             why = "rejected"
         else:
             why = f"never released, and {image.release} has ended"

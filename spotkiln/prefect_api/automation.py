@@ -1,9 +1,10 @@
 """Automations in Prefect: made, or brought up to date, by their names."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from prefect.events.schemas.automations import AutomationCore
+from prefect.events.schemas.automations import Automation, AutomationCore
 
 from spotkiln.errors import NotInPrefect
 from spotkiln.prefect_api.connection import Api
@@ -46,6 +47,25 @@ def same(one: AutomationCore, other: AutomationCore) -> bool:
     return bool(_without_ids(first) == _without_ids(second))
 
 
+async def _known(api: Api, name: str) -> list[Automation]:
+    return await api.ask(
+        f"read the automation {name}", lambda client: client.read_automations_by_name(name)
+    )
+
+
+async def would_put(api: Api, told: dict[str, Any]) -> Done:
+    """What `put` would do; nothing is changed.
+
+    Raises:
+        pydantic.ValidationError: Prefect has no such automation.
+    """
+    wanted = AutomationCore.model_validate(told)
+    known = await _known(api, wanted.name)
+    if not known:
+        return Done.CREATED
+    return Done.UNCHANGED if len(known) == 1 and same(known[0], wanted) else Done.UPDATED
+
+
 async def put(api: Api, told: dict[str, Any]) -> Done:
     """Make Prefect's automation of that name what `told` says.
 
@@ -53,10 +73,7 @@ async def put(api: Api, told: dict[str, Any]) -> Done:
         pydantic.ValidationError: Prefect has no such automation.
     """
     wanted = AutomationCore.model_validate(told)
-    known = await api.ask(
-        f"read the automation {wanted.name}",
-        lambda client: client.read_automations_by_name(wanted.name),
-    )
+    known = await _known(api, wanted.name)
     # More than one: somebody created it twice, and each would act.
     for double in known[1:]:
         await _delete(api, wanted.name, double.id)
@@ -69,11 +86,36 @@ async def put(api: Api, told: dict[str, Any]) -> Done:
     # An update would forget which runs it is waiting for.
     if same(known[0], wanted):
         return Done.UNCHANGED
-    await api.ask(
-        f"update the automation {wanted.name}",
-        lambda client: client.update_automation(known[0].id, wanted),
-    )
+    await _update(api, known[0], wanted)
     return Done.UPDATED
+
+
+async def change(api: Api, changed: Callable[[dict[str, Any]], dict[str, Any] | None]) -> list[str]:
+    """Make each automation what `changed` says of it; None: it is deleted. The names of those that
+    are no longer what they were."""
+    found = await api.pages(
+        "list the automations",
+        lambda client, limit, offset: client.read_automations(limit=limit, offset=offset),
+    )
+    names = []
+    for one in found:
+        told = one.model_dump(include=set(AutomationCore.model_fields), mode="json")
+        wanted = changed(told)
+        if wanted == told:
+            continue
+        names.append(one.name)
+        if wanted is None:
+            await _delete(api, one.name, one.id)
+        else:
+            await _update(api, one, AutomationCore.model_validate(wanted))
+    return names
+
+
+async def _update(api: Api, one: Automation, wanted: AutomationCore) -> None:
+    await api.ask(
+        f"update the automation {one.name}",
+        lambda client: client.update_automation(one.id, wanted),
+    )
 
 
 async def _delete(api: Api, name: str, ident: Any) -> None:

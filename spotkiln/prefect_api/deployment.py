@@ -1,7 +1,11 @@
 """Deployments in Prefect."""
 
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.responses import DeploymentResponse
 
@@ -17,6 +21,8 @@ def _of(flow: str, found: DeploymentResponse) -> Deployment:
         pool=found.work_pool_name or "",
         queue=found.work_queue_name or "",
         ready=None if found.status is None else found.status.value == "READY",
+        paused=found.paused,
+        schedules=sum(one.active for one in found.schedules),
         tags=tuple(found.tags),
         parameters=found.parameters,
     )
@@ -43,6 +49,24 @@ async def name_of(api: Api, ident: UUID) -> str:
         f"read the deployment {ident}", lambda client: client.read_deployment(ident)
     )
     return found.name
+
+
+async def delete(api: Api, deployment: Deployment) -> None:
+    """With its schedules, and its runs that have not begun. Gone already is no error."""
+    with suppress(NotInPrefect):
+        await api.ask(
+            f"delete the deployment {deployment.name}",
+            lambda client: client.delete_deployment(deployment.id),
+        )
+
+
+async def change(api: Api, deployment: Deployment, parameters: Mapping[str, Any]) -> None:
+    """Give it other parameters."""
+    update = DeploymentUpdate(parameters=dict(parameters))
+    await api.ask(
+        f"update the deployment {deployment.name}",
+        lambda client: client.update_deployment(deployment.id, update),
+    )
 
 
 async def find(api: Api, flow: str, name: str) -> Deployment:

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterExpectedStartTime,
@@ -181,6 +183,24 @@ async def ended_with_tag(api: Api, tag: str, since: datetime) -> list[Run]:
         expected_start_time=FlowRunFilterExpectedStartTime(after_=since),
     )
     return await _listing(api, f"list the runs tagged {tag}", wanted)
+
+
+async def unfinished(api: Api, flows: Iterable[str]) -> list[Run]:
+    """The runs of these flows that have not ended, the newest first."""
+    states = FlowRunFilterStateType(not_any_=[StateType(one) for one in FINAL])
+    wanted = FlowRunFilter(state=FlowRunFilterState(type=states))
+    named = FlowFilter(name=FlowFilterName(any_=list(flows)))
+    found = await api.pages(
+        "list the runs that have not ended",
+        lambda client, limit, offset: client.read_flow_runs(
+            flow_filter=named,
+            flow_run_filter=wanted,
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=limit,
+            offset=offset,
+        ),
+    )
+    return [_of(one) for one in found]
 
 
 async def suspended(api: Api, pool: str) -> list[Run]:

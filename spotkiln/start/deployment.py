@@ -12,6 +12,8 @@ RECONCILE = "reconcile"
 NIGHTLY = "nightly"
 # One for all applications: `run/command`.
 RUN, COMMAND = "run", "command"
+# One for all applications: `retire/application`.
+RETIRE, APPLICATION = "retire", "application"
 # The work pool that prefect.yaml names.
 POOL = "spotkiln"
 # The work queue of what must not wait for a slot: rollbacks and reconcile (prefect.yaml).
@@ -20,13 +22,15 @@ URGENT = "urgent"
 
 class Deployment(Noun):
     """`name` is the flow's and its own: `release/shop`. `ready`: whether a worker polls its pool;
-    None if Prefect does not say."""
+    None if Prefect does not say. `schedules` is how many are active."""
 
     id: UUID
     name: str
     pool: str = ""
     queue: str = ""
     ready: bool | None = None
+    paused: bool = False
+    schedules: int = 0
     tags: tuple[str, ...] = ()
     parameters: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies defaults
 

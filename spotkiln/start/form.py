@@ -14,6 +14,7 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
+from spotkiln.keep.takedown import Old
 from spotkiln.release import command, freeze, on_commit, release, unhealthy
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
@@ -61,6 +62,11 @@ SideBySide = Annotated[night.SideBySide, _titled("Side by side")]
 QuietHours = Annotated[QuietText, _titled("Quiet hours")]
 Switch = Annotated[str, _titled("Off switch")]
 EvenIfUnchanged = Annotated[bool, _titled("Release even if nothing has changed")]
+
+DeploymentName = Annotated[str, _titled("Deployment")]
+OldVersions = Annotated[Old, _titled("Versions that served")]
+Confirm = Annotated[str, _titled("The deployment's name once more")]
+LastServers = Annotated[bool, _titled("The last servers may go")]
 
 Region = Annotated[str, _titled("Region")]
 TargetGroup = Annotated[str, _titled("Target group")]

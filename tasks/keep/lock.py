@@ -6,7 +6,7 @@ from prefect import task
 
 from spotkiln.aws.keep.lease import OnTargetGroup
 from spotkiln.aws.session import connect
-from spotkiln.bake.infra import Infra
+from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.keep import turn as turns
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.prefect_api.run import ended_runs
@@ -29,9 +29,15 @@ def one_at_a_time(
     infra: Infra, release: str, run: str, *, take_turn: bool = False
 ) -> AbstractContextManager[Heartbeat]:
     """Hold the target group while the block runs; see `spotkiln.keep.turn`."""
-    group = infra.target_group
+    return hold_group(infra.region, infra.target_group, release, run, take_turn=take_turn)
+
+
+def hold_group(
+    region: str, group: TargetGroup, release: str, run: str, *, take_turn: bool = False
+) -> AbstractContextManager[Heartbeat]:
+    """The same for what needs nothing else of the infrastructure."""
     return turns.one_at_a_time(
-        OnTargetGroup(connect(infra.region), f"target group {group.name}", group.arn),
+        OnTargetGroup(connect(region), f"target group {group.name}", group.arn),
         release,
         run,
         take_turn=take_turn,

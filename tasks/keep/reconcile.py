@@ -9,13 +9,14 @@ from spotkiln.aws.keep import carry_out as carrying
 from spotkiln.aws.keep import reconcile as finding
 from spotkiln.aws.keep.living import read_claims, remove_dead
 from spotkiln.aws.session import connect
-from spotkiln.errors import SpotkilnError
+from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep import housekeeping
 from spotkiln.keep.housekeeping import NOT_PUT_OFF, Delayed, Reconciled, reconcile_page
-from spotkiln.keep.reconcile import Action
+from spotkiln.keep.reconcile import Action, Verb
 from spotkiln.prefect_api import artifact
 from spotkiln.prefect_api.connection import ask
 from spotkiln.prefect_api.run import ended_runs
+from spotkiln.tasks.keep import takedown
 from spotkiln.tasks.step import CLOCK, STEP, say
 
 FIND = "find what nobody owns"
@@ -49,12 +50,29 @@ def carry_out(region: str, action: Action) -> None:
 carry_out_once = carry_out.with_options(retries=0)
 
 
-def clear_up(region: str, target_group: str = "") -> Reconciled:
+@task(name="take down", task_run_name="take down", **STEP)
+def take_down(region: str, action: Action) -> None:
+    """Finish a takedown that was begun."""
+    takedown.go_on(region, action.target_group)
+    say(f"done: {action}")
+
+
+def clear_up(region: str, target_group: str = "", *, takedowns: bool = False) -> Reconciled:
     """Finish or undo what nobody owns, for a target group (its name) or everywhere; see
-    `spotkiln.keep.housekeeping`."""
+    `spotkiln.keep.housekeeping`. A takedown is finished only with `takedowns`: a release that finds
+    one in its target group must not be the one that takes it down.
+
+    Raises:
+        InfrastructureError: something that concerns what serves could not be cleared up.
+    """
 
     def do(action: Action) -> None:
-        (carry_out if action.verb in NOT_PUT_OFF else carry_out_once)(region, action)
+        if action.verb is not Verb.TAKE_DOWN:
+            (carry_out if action.verb in NOT_PUT_OFF else carry_out_once)(region, action)
+        elif takedowns:
+            take_down(region, action)
+        else:
+            raise InfrastructureError("reconcile finishes that first; start this run again then")
 
     def put_off(action: Action, error: SpotkilnError) -> Delayed:
         return carrying.postpone(connect(region), action, error, say)

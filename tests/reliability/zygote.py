@@ -34,6 +34,7 @@ def main() -> int:
     import spotkiln.flows.nightly
     import spotkiln.flows.reconcile
     import spotkiln.flows.release
+    import spotkiln.flows.retire
     import spotkiln.flows.rollback
     import spotkiln.flows.run
 
@@ -42,6 +43,7 @@ def main() -> int:
         "rollback": spotkiln.flows.rollback.rollback,
         "reconcile": spotkiln.flows.reconcile.reconcile,
         "nightly": spotkiln.flows.nightly.nightly,
+        "retire": spotkiln.flows.retire.retire,
         "run": spotkiln.flows.run.run,
     }
     from spotkiln.aws.session import connect
@@ -119,6 +121,7 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
     from spotkiln.keep.housekeeping import Reconciled
     from spotkiln.release.command import CommandEnd
     from spotkiln.start.night import Night
+    from spotkiln.tasks.keep.takedown import TakenDown
 
     with get_client(sync_client=True) as client:
         run = client.create_flow_run(flow, parameters=parameters)
@@ -130,6 +133,8 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
             "put_off": [str(one) for one in result.put_off],
             "left_alone": [one.id for one in result.left_alone],
         }
+    if isinstance(result, TakenDown):
+        return dict(result.model_dump(mode="json"))
     if isinstance(result, CommandEnd):
         return {"code": result.code, "why": result.why}
     if isinstance(result, Night):

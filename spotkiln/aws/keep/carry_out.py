@@ -12,7 +12,7 @@ from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import drain, retire
 from spotkiln.aws.session import Aws
-from spotkiln.bake.image import ImageState
+from spotkiln.bake.image import Image, ImageState
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.heartbeat import Say
 from spotkiln.keep.housekeeping import Delayed
@@ -58,12 +58,17 @@ def _drain(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
     instances.terminate(aws, action.ids)
 
 
+def _serves(image: Image) -> bool:
+    """Whether it may be gone back to."""
+    return image.released and image.state is not ImageState.RETIRED
+
+
 def _discard(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
     """Looks again first, here too: an image may have been promoted meanwhile, as a base or to
     serve, or somebody wants to keep it."""
     for name in action.ids:
         image = images.describe(aws, name)
-        if image and image.state is not ImageState.BASE and not (image.released or image.kept):
+        if image and image.state is not ImageState.BASE and not (_serves(image) or image.kept):
             discard(aws, image, clock, say)
 
 

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.keep import takedown as takedowns
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
@@ -147,4 +149,5 @@ def gather(aws: Aws, living: frozenset[str]) -> Facts:
             *other_parts,
             *other_groups,
         ),
+        takedowns=tuple(takedowns.begun(aws, aws_infra.target_group_arns(aws))),
     )

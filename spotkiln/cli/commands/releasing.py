@@ -4,20 +4,18 @@ Each imports what it needs when it runs: Prefect and boto3 take seconds, and nei
 mistake in what was typed is worth the wait.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from spotkiln.bake.gitref import require_ref
+from spotkiln.cli.commands.following import until_the_end
 from spotkiln.cli.commands.options import Check, Comment, Detailed, Follow, Ref, TakeTurn, Verbose
-from spotkiln.cli.output import Exit, Json, give_up_stdout, show, tell, voice
+from spotkiln.cli.output import Exit, Json, show, tell
 from spotkiln.keep.versions import CURRENT, PREVIOUS
 from spotkiln.release.seconds import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS
-from spotkiln.start.deployment import NIGHTLY, RECONCILE, RELEASE, ROLLBACK
-
-if TYPE_CHECKING:
-    from spotkiln.cli.runs import Ending
+from spotkiln.start.deployment import RELEASE, ROLLBACK
 
 
 def release(
@@ -58,7 +56,7 @@ def release(
         # If it is wrong, that is told now, and not by the run.
         given["app"] = settings(deployment).app.model_dump(mode="json")
     run = runs.start(deployment, given)
-    return _until_the_end(
+    return until_the_end(
         run, follow=follow, verbose=verbose, detailed=detailed_exit_code, as_json=as_json
     )
 
@@ -90,7 +88,7 @@ def rollback(
         versions.require(deployment, version)
     given: dict[str, Any] = {"version": version, **({"take_turn": True} if take_turn else {})}
     run = runs.start(deployment, given)
-    return _until_the_end(
+    return until_the_end(
         run, follow=follow, verbose=verbose, detailed=detailed_exit_code, as_json=as_json
     )
 
@@ -123,6 +121,38 @@ def restart(
     )
 
 
+def retire(
+    name: str,
+    /,
+    *,
+    versions: Annotated[
+        Literal["keep", "discard"] | None,
+        Parameter(
+            help="Whether the images that served stay. Those that another target group has served "
+            "with stay in any case."
+        ),
+    ] = None,
+    yes: Annotated[
+        str, Parameter(help="NAME once more: do not ask, and the last servers may go.")
+    ] = "",
+    follow: Follow = True,
+    verbose: Verbose = False,
+    as_json: Json = False,
+) -> int:
+    """Take NAME down for good: drain and end what serves, keep or discard its versions, and remove
+    its deployments, with their schedules and what automations say of them.
+
+    On a terminal it asks twice; in a pipe it wants --yes NAME and --versions. Once it has begun it
+    is finished, by reconcile if its run is killed. Nothing that another deployment has is touched.
+    """
+    from spotkiln.cli import retire as retiring
+    from spotkiln.keep.takedown import Old
+
+    consent = retiring.Consent(versions=Old(versions) if versions else None, yes=yes)
+    run = retiring.retire(name, consent)
+    return until_the_end(run, follow=follow, verbose=verbose, as_json=as_json)
+
+
 def run(
     name: str,
     /,
@@ -152,71 +182,11 @@ def run(
     return done.code
 
 
-def nightly(
-    name: str = "nightly",
-    /,
-    *,
-    even_if_unchanged: Annotated[
-        bool, Parameter(negative=(), help="Release all applications on the base of today.")
-    ] = False,
-    follow: Follow = True,
-    verbose: Verbose = False,
-    as_json: Json = False,
-) -> int:
-    """Run the night now: bake the base image, and if it differs release every application on it.
-    NAME is the deployment's, where there are several."""
-    given: dict[str, Any] = {"even_if_unchanged": True} if even_if_unchanged else {}
-    run = _start(NIGHTLY, name, given)
-    return _until_the_end(run, follow=follow, verbose=verbose, as_json=as_json)
-
-
-def base(
-    name: str = "",
-    /,
-    *,
-    follow: Follow = True,
-    verbose: Verbose = False,
-    detailed_exit_code: Detailed = False,
-    as_json: Json = False,
-) -> int:
-    """Make a base image of the line NAME now, and follow its run to the end; no application is
-    released by it. Without NAME list the lines, with what each has.
-
-    An image that holds what the current one holds is discarded, and all is well.
-    """
-    from spotkiln.cli import base as bases
-    from spotkiln.cli import runs
-
-    if not name:
-        lines = bases.look()
-        show(lines, bases.table(lines), as_json=as_json)
-        return Exit.OK
-    run = runs.start(bases.find(name), bases.ALONE)
-    return _until_the_end(
-        run, follow=follow, verbose=verbose, detailed=detailed_exit_code, as_json=as_json
-    )
-
-
-def reconcile(
-    *,
-    dry_run: Annotated[
-        bool, Parameter(negative=(), help="Say what there is to do, and do nothing.")
-    ] = False,
-    follow: Follow = True,
-    verbose: Verbose = False,
-    as_json: Json = False,
-) -> int:
-    """Finish or undo what no living release owns, now. It runs every ten minutes by itself."""
-    given: dict[str, Any] = {"dry_run": True} if dry_run else {}
-    run = _start(RECONCILE, RECONCILE, given)
-    return _until_the_end(run, follow=follow, verbose=verbose, as_json=as_json)
-
-
 def follow(run: str, /, *, verbose: Verbose = False, as_json: Json = False) -> int:
     """Follow RUN to its end: its id, the beginning of it, or its name."""
     from spotkiln.cli import runs
 
-    return _until_the_end(runs.find(run), follow=True, verbose=verbose, as_json=as_json)
+    return until_the_end(runs.find(run), follow=True, verbose=verbose, as_json=as_json)
 
 
 def approve(run: str, /, *, comment: Comment = "", as_json: Json = False) -> int:
@@ -249,14 +219,6 @@ def unhold(name: str, /, *, as_json: Json = False) -> int:
     return Exit.OK
 
 
-def _start(flow: str, name: str, given: dict[str, Any]) -> str:
-    """The id of a new run of the deployment flow/name."""
-    from spotkiln.cli import runs
-    from spotkiln.cli.deployment import find
-
-    return runs.start(find(flow, name), given)
-
-
 def _answer(run: str, comment: str, *, approved: bool, as_json: bool) -> int:
     from spotkiln.cli import control
     from spotkiln.release.approval import Decision
@@ -265,54 +227,3 @@ def _answer(run: str, comment: str, *, approved: bool, as_json: bool) -> int:
     found = control.answer(run, decision, comment)
     show(found, str(found), as_json=as_json)
     return Exit.OK
-
-
-def _until_the_end(
-    run: str, *, follow: bool, as_json: bool, verbose: bool = False, detailed: bool = False
-) -> int:
-    from spotkiln.cli import runs
-    from spotkiln.prefect_api.run import page_of
-
-    where = page_of(run)
-    try:
-        tell(f"run {run} {where}".rstrip(), aside=as_json)
-        if not follow:
-            if as_json:
-                show({"run": run, "url": where}, as_json=True)
-            return Exit.OK
-        with voice(aside=as_json) as telling:
-            end = runs.follow(run, telling, verbose=verbose)
-    except KeyboardInterrupt:
-        _tell_that_it_goes_on(run)
-        return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # What comes of it nobody knows yet: that is no success.
-        give_up_stdout()
-        _tell_that_it_goes_on(run)
-        return Exit.FAILED
-    try:
-        show(end, str(end), as_json=as_json)
-    except BrokenPipeError:
-        give_up_stdout()
-    return _code_of(end, detailed=detailed)
-
-
-def _code_of(end: "Ending", *, detailed: bool) -> int:
-    from spotkiln.release.release import Outcome
-
-    if end.ok and end.outcome == Outcome.UNCHANGED and detailed:
-        return Exit.UNCHANGED
-    if detailed and end.outcome in {Outcome.HELD, Outcome.FROZEN}:
-        return Exit.HELD if end.outcome == Outcome.HELD else Exit.FROZEN
-    return Exit.OK if end.ok else Exit.FAILED
-
-
-def _tell_that_it_goes_on(run: str) -> None:
-    from spotkiln.cli.runs import short
-
-    ident = short(run)
-    tell(
-        f"the run goes on; `spotkiln cancel {ident}` ends it, `spotkiln follow {ident}` follows it "
-        "again",
-        aside=True,
-    )

@@ -13,6 +13,7 @@ from spotkiln.keep.housekeeping import End
 from spotkiln.prefect_api.automation import Done
 from spotkiln.release.release import Outcome
 from spotkiln.start.night import NightOutcome
+from spotkiln.tasks.keep.takedown import RETIRED
 from tests.unit.prefect_api.conftest import FakeApi
 
 BLOCK = UUID(int=5)
@@ -78,7 +79,7 @@ def test_what_prefect_has_no_automation_for_is_named(fake: FakeApi, tmp_path: Pa
     assert not fake.asked
 
 
-ENDS = [*Outcome, *NightOutcome, *End]
+ENDS = [*Outcome, *NightOutcome, *End, RETIRED]
 
 
 @pytest.mark.parametrize("outcome", dict.fromkeys(map(str, ENDS)))

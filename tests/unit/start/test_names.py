@@ -26,11 +26,11 @@ def running(
     monkeypatch: pytest.MonkeyPatch,
     name: str = "brave-otter",
     flow: str = "release",
-    deployment: UUID | None = None,
+    of: UUID | None = None,
     **parameters: Any,
 ) -> Iterator[None]:
     """In a run of that name."""
-    run = SimpleNamespace(id=RUN, name=name, deployment_id=deployment)
+    run = SimpleNamespace(id=RUN, name=name, deployment_id=of)
     context = SimpleNamespace(flow_run=run, parameters=parameters, flow=SimpleNamespace(name=flow))
     with monkeypatch.context() as patched:
         patched.setattr(FlowRunContext, "get", lambda: context)
@@ -45,6 +45,7 @@ def running(
         (names.rollback, APP, "demo-web-app back to previous"),
         (names.reconcile, {"target_group": "", "dry_run": False}, "reconcile"),
         (names.reconcile, {"target_group": "shop", "dry_run": True}, "reconcile shop, dry run"),
+        (names.retirement, {"deployment": "shop"}, "shop retired"),
         (names.command, {"app": "shop"}, "shop: one command"),
     ],
 )
@@ -71,7 +72,7 @@ def test_an_environment_is_told_by_the_deployment(
     monkeypatch: pytest.MonkeyPatch, fake: FakeApi
 ) -> None:
     names._deployment.cache_clear()
-    with running(monkeypatch, deployment=DEPLOYMENT, **APP):
+    with running(monkeypatch, of=DEPLOYMENT, **APP):
         # Prefect cannot say now: that is asked again.
         assert names.release() == "demo-web-app v2"
         told = answers.deployment("demo-web-app-staging")

@@ -1,0 +1,112 @@
+"""Takes an application from a target group. All of it can be repeated, wherever it was left."""
+
+from collections.abc import Callable, Sequence
+
+from spotkiln import tags as t
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake.discard import tidy
+from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.keep.promotion import write_down
+from spotkiln.aws.keep.prune import used_images
+from spotkiln.aws.serve import target as targets
+from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.retire import retire
+from spotkiln.aws.session import Aws
+from spotkiln.bake.image import ImageState
+from spotkiln.bake.infra import TargetGroup
+from spotkiln.errors import InputError
+from spotkiln.keep.takedown import Begun, Old, Takedown, leaving, let_go, still_open
+from spotkiln.poll import Clock
+from spotkiln.serve.fleet import Phase
+from spotkiln.target import Health
+
+Say = Callable[[str], None]
+
+
+def begun(aws: Aws, target_groups: Sequence[str]) -> list[Begun]:
+    """Those on these target groups (ARNs). Source: ELBv2 DescribeTags, 20 a call."""
+    found = []
+    for start in range(0, len(target_groups), 20):
+        with aws_errors("takedowns"):
+            answer = aws.elbv2.describe_tags(ResourceArns=list(target_groups[start : start + 20]))
+        for one in answer["TagDescriptions"]:
+            tags = {tag["Key"]: tag.get("Value", "") for tag in one.get("Tags", [])}
+            if takedown := Takedown.from_tag(tags.get(t.TAKEDOWN, "")):
+                found.append(Begun(takedown=takedown, target_group=one["ResourceArn"]))
+    return found
+
+
+def require_said(aws: Aws, group: TargetGroup, takedown: Takedown, *, last: bool) -> None:
+    """
+    Raises:
+        InputError: its servers are the last ones of the target group, and nobody said that those
+            may go; or a fleet of it serves elsewhere, too.
+    """
+    each = launchers(aws)
+    going = leaving(each.listing(), group.arn, takedown)
+    ours = {one.id for fleet in going for one in each.members(fleet)}
+    healthy = {
+        x for x, one in targets.health(aws, group.arn).items() if one.health is Health.HEALTHY
+    }
+    if not last and healthy and healthy <= ours:
+        raise InputError(
+            f"the last {len(healthy)} servers of target group {group.name} would go, and nothing "
+            "would answer there any more: say that they may (`last_servers`)"
+        )
+
+
+def write(aws: Aws, group: TargetGroup, takedown: Takedown) -> None:
+    """From here on it is finished by whoever comes: this run, or reconcile."""
+    with aws_errors(f"takedown of {takedown.app}"):
+        aws.elbv2.add_tags(
+            ResourceArns=[group.arn], Tags=[{"Key": t.TAKEDOWN, "Value": takedown.to_tag()}]
+        )
+
+
+def end_service(
+    aws: Aws, group: TargetGroup, takedown: Takedown, *, clock: Clock, say: Say
+) -> list[str]:
+    """Drain and end what serves; the ids of the instances."""
+    each = launchers(aws)
+    # What served is a version, even if its release was killed before it could write that down.
+    write_down(aws, group.name)
+    going = leaving(each.listing(), group.arn, takedown)
+    for fleet in going:
+        each.set_phase(fleet, Phase.RETIRING)
+    if going:
+        say(f"ending {', '.join(fleet.id for fleet in going)}")
+    ended = retire(
+        aws,
+        going,
+        target_group=group.arn,
+        delay=group.deregistration_delay,
+        clock=clock,
+        say=say,
+    )
+    return [one.id for one in ended]
+
+
+def end_versions(
+    aws: Aws, group: TargetGroup, takedown: Takedown, *, clock: Clock, say: Say
+) -> list[str]:
+    """Discard the versions, or close them where they are kept; the ids of what has gone. An image
+    that cannot be discarded now says that it is retired: reconcile tries again."""
+    found = images.of_app(aws, takedown.app)
+    if takedown.versions is Old.KEEP:
+        for name, tag in still_open(found, group.name, takedown.began).items():
+            images.tag(aws, [name], {f"{t.SERVED}{group.name}": tag})
+        return []
+    pruning = let_go(found, group.name, used_images(aws), takedown.began)
+    for image in pruning.forget:
+        images.untag(aws, image.id, [f"{t.SERVED}{group.name}"])
+        say(f"{image.id} is no version of {group.name} any more; others keep it")
+    for image in pruning.discard:
+        images.tag(aws, [image.id], {t.STATE: ImageState.RETIRED})
+    return [one for image in pruning.discard for one in tidy(aws, image, clock, say)]
+
+
+def finish(aws: Aws, group: TargetGroup, takedown: Takedown) -> None:
+    """Nothing is left: the tag goes, unless it is of another takedown by now."""
+    if any(one.takedown.to_tag() == takedown.to_tag() for one in begun(aws, [group.arn])):
+        with aws_errors(f"takedown of {takedown.app}"):
+            aws.elbv2.remove_tags(ResourceArns=[group.arn], TagKeys=[t.TAKEDOWN])

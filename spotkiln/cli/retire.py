@@ -1,0 +1,126 @@
+"""Takes an application down: says what goes, asks, and starts the run that does it."""
+
+import sys
+from collections.abc import Callable
+
+from spotkiln.aws.session import resolve_region
+from spotkiln.cli import status as seeing
+from spotkiln.cli.deployment import find, listing, settings
+from spotkiln.cli.output import tell
+from spotkiln.cli.runs import start
+from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.keep.takedown import Old
+from spotkiln.noun import Noun
+from spotkiln.release.release import ReleaseSpec
+from spotkiln.start.deployment import APPLICATION, RELEASE, RETIRE
+from spotkiln.start.takedown import Place, require_alone
+
+Ask = Callable[[str], str]
+
+
+class Consent(Noun):
+    """What a person has said so far: what becomes of the versions (None: nothing yet), and the name
+    that was typed with --yes."""
+
+    versions: Old | None = None
+    yes: str = ""
+
+
+def what_goes(name: str, spec: ReleaseSpec, status: seeing.Status | None) -> str:
+    """In words. `status` is None where this terminal may not look."""
+    group = spec.infra.target_group
+    if status is None:
+        serves = f"what serves target group {group} (this terminal cannot tell what that is)"
+    elif not status.fleet:
+        serves = f"nothing: no server of {spec.app.name} serves target group {group}"
+    else:
+        ours = sum(one.fleet == status.fleet for one in status.servers)
+        others = len(status.servers) - ours
+        rest = f"{others} others go on serving" if others else "the last ones: nothing will answer"
+        serves = f"{ours} servers of target group {group} ({status.fleet}), {rest}"
+    return (
+        f"{name} is retired. There will go:\n"
+        f"  servers: {serves}\n"
+        f"  deployments: {RELEASE}/{name}, rollback/{name}, with schedules and automations"
+    )
+
+
+def agree(name: str, told: str, consent: Consent, ask: Ask | None) -> Old:
+    """What becomes of the versions, once a person has agreed; `ask` is None in a pipe.
+
+    Raises:
+        InputError: nobody agreed.
+    """
+    if consent.yes and consent.yes != name:
+        raise InputError(f"--yes wants the name once more: expected {name}, got {consent.yes}")
+    if consent.yes and consent.versions:
+        return consent.versions
+    if ask is None:
+        raise InputError(
+            f"not a terminal: say `--yes {name} --versions keep` or `--versions discard`"
+        )
+    tell(told, aside=True)
+    versions = consent.versions or _choice(ask)
+    if consent.yes:
+        return versions
+    if ask(f"Versions: {versions}. End what serves? [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise InputError("nothing was changed")
+    if ask(f"Type the name {name} to retire it: ").strip() != name:
+        raise InputError("that is not its name; nothing was changed")
+    return versions
+
+
+def _choice(ask: Ask) -> Old:
+    answer = ask("Its versions (images that served): keep or discard? ").strip().lower()
+    if answer not in set(Old):
+        raise InputError(f"expected keep or discard, got {answer!r}; nothing was changed")
+    return Old(answer)
+
+
+def _typed(question: str) -> str:
+    """The answer to it; the question goes to stderr, for stdout may be a program's."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline()
+
+
+def _look(spec: ReleaseSpec) -> seeing.Status | None:
+    try:
+        return seeing.look(spec)
+    except SpotkilnError:
+        return None
+
+
+def _region(spec: ReleaseSpec) -> str:
+    """Empty where this terminal does not know it: the worker does."""
+    try:
+        return resolve_region(spec.infra.region)
+    except SpotkilnError:
+        return spec.infra.region
+
+
+def retire(name: str, consent: Consent) -> str:
+    """Start its run; the run's id.
+
+    Raises:
+        InputError: nobody agreed, or another deployment releases to the same target group.
+    """
+    deployment = find(RELEASE, name)
+    spec = settings(deployment)
+    own = deployment.short
+    group = spec.infra.target_group
+    place = Place(app=spec.app.name, region=_region(spec), target_group=group)
+    require_alone(listing(RELEASE), place, own)
+    ask = _typed if sys.stdin.isatty() and sys.stderr.isatty() else None
+    told = what_goes(own, spec, None if ask is None else _look(spec))
+    versions = agree(own, told, consent, ask)
+    parameters = {
+        "deployment": own,
+        "app": spec.app.name,
+        "versions": str(versions),
+        "confirm": own,
+        "target_group": group,
+        "region": spec.infra.region,
+        "last_servers": True,
+    }
+    return start(find(RETIRE, APPLICATION), parameters)
