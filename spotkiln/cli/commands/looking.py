@@ -6,6 +6,9 @@ mistake in what was typed is worth the wait.
 
 import sys
 import webbrowser
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from spotkiln.bake.gitref import require_ref
 from spotkiln.cli.commands.options import LAST_HOUR, Limit, New, OneUnit, Ref, Since
@@ -118,6 +121,36 @@ def logs(
     elif not reading.show(servers.lines(), as_json=as_json):
         servers.require_unit()
         tell(f"no lines since {since}", aside=True)
+    return Exit.OK
+
+
+def ssh(
+    name: str,
+    /,
+    *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    instance: Annotated[str, Parameter(help="This server. Default: a healthy one.")] = "",
+    by: Annotated[
+        Literal["key", "session"] | None,
+        Parameter(
+            help="SSH with a key, or AWS's Session Manager. Default: as the deployment reaches its "
+            "builder."
+        ),
+    ] = None,
+    key: Annotated[
+        str,
+        Parameter(help="The file of the private key. Default: $SPOTKILN_SSH_KEY, or what ssh has."),
+    ] = "",
+) -> int:
+    """A shell on a server of NAME, or COMMAND on it, behind `--`. Ends as that ends.
+
+    What is changed there is gone with the server. For a command of the application's,
+    `spotkiln run` takes a machine of its own.
+    """
+    from spotkiln.cli import ssh as reaching
+    from spotkiln.cli.deployment import settings_of
+
+    asked = reaching.asked_of(instance, by or "", key, command)
+    reaching.enter(settings_of(name), asked)
     return Exit.OK
 
 
