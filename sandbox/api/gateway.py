@@ -13,9 +13,9 @@ from typing import Any
 from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 
-from sandbox.api import errors, pricing, quotas
+from sandbox.api import errors, pricing, quotas, simulation
 from sandbox.api.app import WsgiApp
-from sandbox.api.rights import Rights
+from sandbox.api.rights import Rights, policies_of
 from sandbox.faults.calls import CONTROL, Call, Recorder, signed_with
 from sandbox.faults.faults import Fault, Faults
 from sandbox.faults.limits import Limits
@@ -72,6 +72,9 @@ class Gateway:
                 return pricing.answer(call.operation, body, self._account.region)
             if call.service == "servicequotas":
                 return quotas.answer(call.operation, body, self._account.state.quotas)
+            if call.operation == "SimulatePrincipalPolicy":
+                with self._account.lock:
+                    return simulation.answer(call.parameters, policies_of)
             environ["wsgi.input"] = io.BytesIO(body)
             return self._carry_out(call, environ, copy)
 

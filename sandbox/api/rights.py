@@ -64,6 +64,13 @@ class Rights:
         return secret_id if arn else self._arn("secretsmanager", f"secret:{secret_id}")
 
 
+def policies_of(arn: str) -> list[dict[str, Any]] | None:
+    """The documents of a role, by its ARN; None if it is not there or is no role's."""
+    iam: Any = iam_backends[ACCOUNT_ID]["aws"]
+    role = next((one for one in iam.roles.values() if one.arn == arn), None)
+    return None if role is None else _policies(role.name)
+
+
 def _policies(role_name: str) -> list[dict[str, Any]]:
     """The documents of a role's own and attached policies. A role that is gone has none."""
     iam: Any = iam_backends[ACCOUNT_ID]["aws"]

@@ -16,7 +16,7 @@ from werkzeug.datastructures import Headers, MultiDict
 CONTROL = "/_sandbox"
 
 _SCOPE = re.compile(r"Credential=([^/\s]+)/\d+/[^/]+/([^/]+)/aws4_request")
-_READS = ("Describe", "Get", "List", "Head", "Lookup", "Decode", "Search")
+_READS = ("Describe", "Get", "List", "Head", "Lookup", "Decode", "Search", "Simulate")
 _MOST = 50_000
 # Services whose calls have neither an action nor a target: by the name that they are signed with,
 # botocore's.

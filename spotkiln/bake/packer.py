@@ -17,6 +17,7 @@ from spotkiln.process import run
 
 OLDEST = (1, 6, 6)
 VERSION_SECONDS = 30.0
+BUILT_IN_BEFORE = (1, 8, 0)
 
 
 def packer_command(
@@ -57,6 +58,24 @@ def find_packer() -> tuple[str, tuple[int, int, int]]:
     if version < OLDEST:
         raise InputError(f"{expected}, {path} is {'.'.join(map(str, version))}; install a newer")
     return path, version
+
+
+def require_amazon(path: str, version: tuple[int, int, int]) -> str:
+    """Its plugin for EC2: a part of Packer once, later a program of its own.
+
+    Raises:
+        InputError: it is not there.
+    """
+    if version < BUILT_IN_BEFORE:
+        return "a part of it"
+    try:
+        said = run([path, "plugins", "installed"], timeout_seconds=VERSION_SECONDS).output
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InputError(f"{path} does not say which plugins it has: {error}") from error
+    for line in said.decode(errors="replace").splitlines():
+        if "/amazon/" in line:
+            return line.strip()
+    raise InputError("no plugin for EC2: `packer init packer` in Spotkiln's folder gets it")
 
 
 def write_variables(path: Path, variables: Mapping[str, Any]) -> None:

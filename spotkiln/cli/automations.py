@@ -5,6 +5,7 @@ action may name a block (`block: slack-webhook/releases`) where Prefect wants it
 whose block is not there is left out.
 """
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 from spotkiln.prefect_api import automation
 from spotkiln.prefect_api.automation import Done
-from spotkiln.prefect_api.connection import Connection, connected
+from spotkiln.prefect_api.connection import Api, Connection, connected
 
 
 class Applied(Noun):
@@ -67,6 +68,15 @@ def missing_block(prefect: Connection, action: dict[str, Any]) -> str:
 
 def apply(file: Path) -> list[Applied]:
     """Make Prefect's automations those of the file; others are left alone. Safe to repeat."""
+    return _each(file, automation.put)
+
+
+def look(file: Path) -> list[Applied]:
+    """What `apply` would do. Changes nothing."""
+    return _each(file, automation.would_put)
+
+
+def _each(file: Path, act: Callable[[Api, dict[str, Any]], Awaitable[Done]]) -> list[Applied]:
     applied, listed = [], read(file)
     with connected() as prefect:
         for told in listed:
@@ -77,7 +87,7 @@ def apply(file: Path) -> list[Applied]:
                 applied.append(Applied(name=name, done=Done.LEFT_OUT, why=why))
                 continue
             try:
-                done = prefect.ask(automation.put, told)
+                done = prefect.ask(act, told)
             except ValidationError as error:
                 raise InputError(f"{file}: automation {name!r}: {error}") from error
             applied.append(Applied(name=name, done=done))

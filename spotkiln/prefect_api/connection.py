@@ -122,6 +122,20 @@ def address() -> str:
     return url
 
 
+def is_open() -> bool:
+    """Whether its API answers somebody without a password.
+
+    Raises:
+        PrefectAway: no answer came.
+    """
+    url = address()
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/admin/version", timeout=10, follow_redirects=True)
+    except httpx.HTTPError as error:
+        raise in_our_words("be asked without a password", url, error) from error
+    return answer.is_success
+
+
 @asynccontextmanager
 async def connect() -> AsyncIterator[Api]:
     """An open connection.

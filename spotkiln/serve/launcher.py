@@ -48,7 +48,8 @@ class Launcher(Protocol):
     `name` is AWS's name for it, as people read it. `resource` is EC2's name for the kind of its
     fleets, `part` for the kind of their parts, empty if it has none. `late_seconds`: how old what
     it says of its problems may be; asking again sooner tells nothing new. `stop_call` is the AWS
-    call by which somebody else may stop a fleet: CloudTrail tells who made it.
+    call by which somebody else may stop a fleet: CloudTrail tells who made it. `actions` are those
+    of IAM that it needs, by the resource (`*` or an ARN) that they are of at the narrowest.
     """
 
     @property
@@ -61,6 +62,8 @@ class Launcher(Protocol):
     def late_seconds(self) -> float: ...
     @property
     def stop_call(self) -> str: ...
+    @property
+    def actions(self) -> Mapping[str, tuple[str, ...]]: ...
 
     # -- before anything is launched --
 

@@ -63,6 +63,7 @@ class Crews:
     part = ""
     late_seconds = 0.0
     stop_call = "StopCrews"
+    actions: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - nobody changes it
 
     def __init__(self, aws: Aws, service: Service) -> None:
         self._aws, self._service = aws, service

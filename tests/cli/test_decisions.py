@@ -14,6 +14,8 @@ from rich.table import Table
 from spotkiln import tags as t
 from spotkiln.cli import doctor, output, runs, status
 from spotkiln.cli.deployment import settings
+from spotkiln.cli.doctor import prefect
+from spotkiln.cli.doctor.check import check
 from spotkiln.cli.main import main
 from spotkiln.errors import InputError
 from spotkiln.keep.lease import Lease, Stage
@@ -138,7 +140,7 @@ def test_a_check_that_fails_says_what_to_do() -> None:
     def probe() -> str:
         raise InputError("no key pair 'demo'. Create it")
 
-    made = doctor.check("release/demo", "key pair", probe)
+    made = check("release/demo", "key pair", probe)
     assert not made.ok
     assert (
         shown(doctor.table([made]))
@@ -177,10 +179,10 @@ def test_a_rollback_behind_the_releases_is_told() -> None:
     urgent = deployment().model_copy(update={"pool": "spotkiln", "queue": "urgent"})
     behind = urgent.model_copy(update={"queue": "default"})
     served = urgent.model_copy(update={"pool": "", "queue": ""})
-    assert doctor._queue(urgent) == "urgent"
-    assert "served" in doctor._queue(served)
+    assert prefect.queue(urgent) == "queue urgent"
+    assert "served" in prefect.queue(served)
     with pytest.raises(InputError, match="work_queue_name: urgent"):
-        doctor._queue(behind)
+        prefect.queue(behind)
 
 
 def test_what_a_run_waits_for_is_told_once_for_each_state(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -287,3 +287,38 @@ def test_secret_values_are_not_recorded(account: Account) -> None:
     assert put["parameters"]["Name"] == "/recorded/A"
     ssm.delete_parameter(Name="/recorded/A")
     vault.delete_secret(SecretId="recorded", ForceDeleteWithoutRecovery=True)
+
+
+def test_iam_simulates_what_a_role_may_do(account: Account) -> None:
+    """As it would be decided; whoever has the sandbox's own key may do everything."""
+    iam = account.client("iam")
+    trust = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"}]}
+    arn = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))["Role"][
+        "Arn"
+    ]
+    statements = [
+        {"Effect": "Allow", "Action": "ec2:*", "Resource": "arn:aws:ec2:*:*:instance/*"},
+        {"Effect": "Deny", "Action": "ec2:StopInstances", "Resource": "*"},
+    ]
+    iam.put_role_policy(
+        RoleName="worker", PolicyName="it", PolicyDocument=json.dumps({"Statement": statements})
+    )
+
+    def simulated(source: str, *resources: str) -> list[str]:
+        wanted = ["ec2:TerminateInstances", "ec2:StopInstances", "iam:PassRole"]
+        found = iam.simulate_principal_policy(
+            PolicySourceArn=source, ActionNames=wanted, ResourceArns=list(resources)
+        )["EvaluationResults"]
+        assert [one["EvalActionName"] for one in found] == wanted
+        return [one["EvalDecision"] for one in found]
+
+    machines = "arn:aws:ec2:eu-west-1:123456789012:instance/*"
+    assert simulated(arn, machines) == ["allowed", "explicitDeny", "implicitDeny"]
+    assert simulated(arn, "*") == ["implicitDeny", "explicitDeny", "implicitDeny"]
+    assert simulated("arn:aws:iam::123456789012:user/moto", "*") == ["allowed"] * 3
+    code, _ = refused(
+        iam.simulate_principal_policy,
+        PolicySourceArn=f"{arn}-gone",
+        ActionNames=["ec2:StopInstances"],
+    )
+    assert code == "NoSuchEntity"

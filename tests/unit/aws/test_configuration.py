@@ -10,7 +10,7 @@ from moto import mock_aws
 from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
 from spotkiln.aws.session import Aws, connect
 from spotkiln.bake.configuration import Configuration, Known
-from spotkiln.cli.doctor import configuration
+from spotkiln.cli.doctor.account import configuration
 from spotkiln.errors import InputError, PermissionDenied
 from spotkiln.release.release import ReleaseSpec
 from tests.unit import nouns

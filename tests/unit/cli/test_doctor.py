@@ -1,31 +1,44 @@
-"""Doctor names the application as all other commands do."""
+"""Doctor: what is looked at, what is told once, and what each finding says to do."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from spotkiln.bake import packer
 from spotkiln.cli import doctor
+from spotkiln.cli.automations import Applied
+from spotkiln.cli.doctor import application, machine, prefect
+from spotkiln.cli.doctor.check import Check, check, merged
+from spotkiln.errors import InputError
+from spotkiln.prefect_api.automation import Done
+from spotkiln.process import Finished
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.start.deployment import Deployment
 from tests.unit import nouns
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
 
+ACTIVE = [{"id": str(UUID(int=3)), "schedule": {"interval": 600}, "active": True}]
+
 
 @pytest.mark.parametrize("wanted", ["shop", "release/shop"])
 def test_with_and_without_its_flow(
     fake: FakeApi, monkeypatch: pytest.MonkeyPatch, wanted: str
 ) -> None:
-    monkeypatch.setattr(doctor, "_packer", lambda: "")
-    monkeypatch.setattr(doctor, "_server", lambda: "")
+    monkeypatch.setattr(machine, "examine", list)
+    monkeypatch.setattr(prefect, "server", lambda: "")
+    monkeypatch.setattr(prefect, "examine", list)
     examined: list[str] = []
 
-    def examine(one: Deployment) -> list[doctor.Check]:
+    def examine(one: Deployment) -> list[Check]:
         examined.append(one.name)
         return []
 
-    monkeypatch.setattr(doctor, "examine_deployment", examine)
+    monkeypatch.setattr(application, "examine", examine)
     both = [answers.deployment("shop"), answers.deployment("blog")]
     fake.answers["POST /deployments/filter"] = lambda _: (200, both)
     doctor.examine(wanted)
@@ -33,9 +46,9 @@ def test_with_and_without_its_flow(
 
 
 def test_it_says_what_is_frozen_and_until_when() -> None:
-    def freeze(**spec: Any) -> doctor.Check:
+    def freeze(**spec: Any) -> Check:
         asked = ReleaseSpec(app=nouns.app(), **spec)
-        return doctor.check("release/shop", "freeze", lambda: doctor._freeze(asked))
+        return check("release/shop", "freeze", lambda: application.freeze(asked))
 
     today = datetime.now(UTC)
     around = f"{today - timedelta(days=2):%Y-%m-%d} - {today + timedelta(days=2):%Y-%m-%d}"
@@ -47,3 +60,129 @@ def test_it_says_what_is_frozen_and_until_when() -> None:
     assert now.detail.startswith("frozen until ")
     # In a deployment it would break every freeze.
     assert not freeze(freeze=(past,), break_glass="alice: always").ok
+
+
+def ok(about: str, name: str, detail: str = "x") -> Check:
+    return Check(about=about, name=name, ok=True, detail=detail)
+
+
+def test_what_is_the_same_everywhere_is_told_once() -> None:
+    every = ["release/a", "release/b", "rollback/a"]
+    found = merged(
+        [
+            ok("release/a", "region"),
+            ok("release/a", "target group", "website"),
+            ok("release/b", "region"),
+            ok("release/b", "target group", "blog"),
+            ok("rollback/a", "queue", "queue urgent"),
+        ],
+        every,
+    )
+    assert [(one.about, one.name, one.detail) for one in found] == [
+        ("all applications", "region", "x"),
+        ("release/a", "target group", "website"),
+        ("release/b", "target group", "blog"),
+        ("rollback/a", "queue", "queue urgent"),
+    ]
+    wrong = ok("release/a", "worker").model_copy(update={"ok": False})
+    three = [wrong, wrong.model_copy(update={"about": "release/b"}), ok("release/c", "worker")]
+    assert [one.about for one in merged(three, ["release/a", "release/b", "release/c"])] == [
+        "release/a, release/b",
+        "release/c",
+    ]
+
+
+# -- Prefect --
+
+
+def has(fake: FakeApi, *found: dict[str, Any]) -> None:
+    fake.answers["POST /deployments/filter"] = lambda _: (200, list(found))
+
+
+def test_a_server_that_asks_nobody_is_told(fake: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.answers["GET /admin/version"] = lambda _: (401, {})
+    assert prefect.password() == "asked for"
+    fake.answers["GET /admin/version"] = lambda _: (200, "3.8.8")
+    assert "none: each user of this machine" in prefect.password()
+    monkeypatch.setattr(prefect, "address", lambda: "http://prefect.example:4200/api")
+    with pytest.raises(InputError, match="whoever reaches it may run code on the workers"):
+        prefect.password()
+
+
+def test_reconcile_that_does_not_run_by_itself_is_told(fake: FakeApi) -> None:
+    has(fake)
+    with pytest.raises(InputError, match="reconcile/reconcile is not there"):
+        prefect.reconcile()
+    its = {"work_pool_name": "spotkiln", "work_queue_name": "urgent"}
+    has(fake, answers.deployment("reconcile", schedules=ACTIVE, **its))
+    assert prefect.reconcile() == "regularly; queue urgent"
+    paused = [{**ACTIVE[0], "active": False}]
+    for changes in ({"schedules": paused}, {"schedules": ACTIVE, "paused": True}, {}):
+        has(fake, answers.deployment("reconcile", **its, **changes))
+        with pytest.raises(InputError, match="does not run by itself"):
+            prefect.reconcile()
+
+
+def test_nights_that_are_switched_off_are_told_and_paused_ones_are_wrong(fake: FakeApi) -> None:
+    has(fake)
+    assert prefect.nights().startswith("none")
+    night = answers.deployment("nightly", schedules=ACTIVE, parameters={"switch": "nights"})
+    has(fake, night)
+    fake.answers["GET /variables/name/nights"] = lambda _: (
+        200, {"id": str(UUID(int=4)), "name": "nights", "value": "off"},
+    )  # fmt: skip
+    assert prefect.nights() == "nightly (off)"
+    has(fake, {**night, "paused": True})
+    with pytest.raises(InputError, match="its schedule is paused or gone"):
+        prefect.nights()
+
+
+def test_what_all_applications_need_is_missed(fake: FakeApi) -> None:
+    has(fake)
+    with pytest.raises(InputError, match="run/command, retire/application is not there"):
+        prefect.for_all()
+
+
+def test_automations_that_are_behind_their_file_are_named(
+    fake: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.answers["POST /automations/filter"] = lambda _: (200, [])
+    with pytest.raises(InputError, match=r"Crash runs whose heartbeat is missing; .*`spotkiln aut"):
+        prefect.applied()
+    assert "POST /automations/" not in {name for name, _ in fake.asked}
+
+    def look(_: Path) -> list[Applied]:
+        return [
+            Applied(name="a", done=Done.UNCHANGED),
+            Applied(name="b", done=Done.LEFT_OUT, why="no block x/y"),
+        ]
+
+    monkeypatch.setattr("spotkiln.cli.automations.look", look)
+    assert prefect.applied() == "1 applied; b is left out: no block x/y"
+
+
+# -- this machine --
+
+
+def says(text: str) -> Callable[..., Finished]:
+    return lambda *_, **__: Finished(code=0, output=text.encode(), errors=b"")
+
+
+def test_packers_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert packer.require_amazon("/usr/bin/packer", (1, 6, 6)) == "a part of it"
+    listed = "/root/.config/packer/plugins/github.com/hashicorp/amazon/packer-plugin-amazon_v1.3.3"
+    monkeypatch.setattr(packer, "run", says(f"{listed}\n"))
+    assert packer.require_amazon("/usr/bin/packer", (1, 11, 2)) == listed
+    monkeypatch.setattr(packer, "run", says(""))
+    with pytest.raises(InputError, match="`packer init packer`"):
+        packer.require_amazon("/usr/bin/packer", (1, 11, 2))
+
+
+def test_session_managers_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="no session-manager-plugin on PATH"):
+        application.session_manager()
+    file = tmp_path / "session-manager-plugin"
+    file.write_text("#!/bin/sh\n")
+    file.chmod(0o755)
+    assert application.session_manager() == str(file)

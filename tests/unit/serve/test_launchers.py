@@ -25,6 +25,7 @@ class Shelf:
 
     late_seconds = 0.0
     stop_call = "Stop"
+    actions: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - nobody changes it
 
     def __init__(self, name: str, *fleets: str, part: str = "", parts: Iterable[Part] = ()) -> None:
         self.name, self.resource, self.part = name, name.lower(), part

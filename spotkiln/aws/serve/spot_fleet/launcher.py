@@ -42,6 +42,7 @@ class SpotFleet:
     part = templates.KIND
     late_seconds = histories.LATE_SECONDS
     stop_call = "CancelSpotFleetRequests"
+    actions = rights.ACTIONS
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws

@@ -1,6 +1,7 @@
 """Whether a Spot Fleet could be launched, asked before anything costs money."""
 
 import json
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
@@ -13,6 +14,17 @@ from spotkiln.errors import InputError
 from spotkiln.serve.spec import FleetSpec
 
 SPOT_FLEET = "spotfleet.amazonaws.com"
+# What dry runs ask for before each launch is not here.
+ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "*": (
+        "ec2:DescribeSpotFleetRequests",
+        "ec2:DescribeSpotFleetRequestHistory",
+        "ec2:DescribeSpotFleetInstances",
+        "ec2:DescribeLaunchTemplates",
+    ),
+    "arn:aws:ec2:{region}:{account}:spot-fleet-request/*": ("ec2:CancelSpotFleetRequests",),
+    "arn:aws:ec2:{region}:{account}:launch-template/*": ("ec2:DeleteLaunchTemplate",),
+}
 
 
 def role(aws: Aws, name: str) -> str:

@@ -1,0 +1,120 @@
+"""Checks of what one deployment names in AWS, of rights and of quotas."""
+
+from collections.abc import Callable
+from functools import cache
+
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.bake.configuration import find_configuration
+from spotkiln.aws.release import rights as simulating
+from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.quota import lacking
+from spotkiln.aws.session import Aws
+from spotkiln.bake.configuration import in_words, require_names, require_profile
+from spotkiln.cli import plan
+from spotkiln.cli.doctor.check import Check, check
+from spotkiln.errors import InputError
+from spotkiln.release.release import ReleaseSpec
+from spotkiln.release.rights import Names
+from spotkiln.serve.capacity import size
+from spotkiln.serve.quota import forbids
+from spotkiln.serve.serving import serving
+
+
+def examine(about: str, aws: Aws, spec: ReleaseSpec, *, reached: bool) -> list[Check]:
+    """`reached`: its repository could be read."""
+    named = _named(about, aws, spec)
+    checks = [*named, check(about, "rights", lambda: rights(aws, spec))]
+    if all(one.ok for one in named):
+        checks.append(check(about, "quotas", lambda: quotas(aws, spec)))
+        if reached:
+            checks.append(check(about, "plan", lambda: whole(spec)))
+    return checks
+
+
+def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
+    """Each name is looked up by itself, so that all that are missing are told at once. What was
+    found is told by its name."""
+    names = spec.infra
+
+    def groups() -> str:
+        vpc = aws_infra.target_group(aws, names.target_group).vpc
+        aws_infra.security_groups(aws, vpc, names.security_groups)
+        return ", ".join(names.security_groups)
+
+    def role() -> str:
+        launchers(aws).for_spec(spec.fleet).role(names)
+        return names.fleet_role
+
+    probes: dict[str, Callable[[], str]] = {
+        "target group": lambda: aws_infra.target_group(aws, names.target_group).name,
+        "security groups": groups,
+        "fleet role": role,
+        "base image": lambda: aws_infra.base_image(aws, names.base_image).name,
+    }
+    if names.instance_profile:
+        probes["instance profile"] = lambda: _profile(aws, names.instance_profile)
+    if names.key_pair:
+        probes["key pair"] = lambda: aws_infra.key_pair(aws, names.key_pair)
+    if spec.configuration.asked:
+        probes["configuration"] = lambda: configuration(aws, spec, needed(aws, spec))
+    return [check(about, name, probe) for name, probe in probes.items()]
+
+
+def _profile(aws: Aws, name: str) -> str:
+    aws_infra.instance_profile(aws, name)
+    return name
+
+
+def needed(aws: Aws, spec: ReleaseSpec) -> tuple[str, ...]:
+    """The settings that what serves needs."""
+    group = aws_infra.target_group(aws, spec.infra.target_group)
+    current = serving(launchers(aws).listing(), group.arn)
+    image = images.describe(aws, current[0].image) if current else None
+    return image.config if image else ()
+
+
+def configuration(aws: Aws, spec: ReleaseSpec, required: tuple[str, ...]) -> str:
+    """Which settings are there. What another commit needs is not known here."""
+    require_profile(spec.configuration, spec.infra.instance_profile)
+    known = find_configuration(aws, spec.configuration)
+    require_names(required, known)
+    words = in_words(known, required)
+    return "; ".join([*words, "`spotkiln plan` compares it with `config` of the commit"])
+
+
+def rights(aws: Aws, spec: ReleaseSpec) -> str:
+    """What this machine's credentials may do, as IAM simulates it."""
+    return _simulated(
+        aws, Names(fleet_role=spec.infra.fleet_role, target_group=spec.infra.target_group)
+    )
+
+
+@cache
+def _simulated(aws: Aws, names: Names) -> str:
+    missing, unknown = simulating.simulate(aws, names)
+    if missing:
+        raise InputError(
+            f"not allowed to {simulating.who(aws)}: {', '.join(missing)}; docs/aws.md says what "
+            "each is for"
+        )
+    return unknown or "all that a release does is allowed, as IAM simulates it"
+
+
+def quotas(aws: Aws, spec: ReleaseSpec) -> str:
+    """Room for the new servers beside the old ones."""
+    group = aws_infra.target_group(aws, spec.infra.target_group)
+    current = serving(launchers(aws).listing(), group.arn)[:1]
+    wanted = size(spec.fleet, current).spec
+    found, unknown = lacking(aws, wanted)
+    for one in found:
+        if forbids(wanted, one):
+            raise InputError(str(one))
+    return "; ".join(map(str, found)) or unknown or "room for old and new servers side by side"
+
+
+def whole(spec: ReleaseSpec) -> str:
+    """All that a release looks up before it spends anything, with dry runs of the calls that cost
+    money."""
+    plan.look(spec)
+    return "a release would be allowed to bake and to launch"

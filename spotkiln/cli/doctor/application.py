@@ -1,0 +1,85 @@
+"""Checks of one deployment: its worker, its repository, and what it names in AWS."""
+
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from spotkiln.aws.bake.infra import account as account_of
+from spotkiln.aws.session import connect, resolve_region
+from spotkiln.bake.builder import SshInterface
+from spotkiln.bake.git import check_out
+from spotkiln.cli.deployment import settings
+from spotkiln.cli.doctor import account, prefect
+from spotkiln.cli.doctor.check import Check, check, of_error
+from spotkiln.cli.pushes import pushes
+from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.release.freeze import frozen
+from spotkiln.release.release import ReleaseSpec
+from spotkiln.start.deployment import Deployment
+
+PLUGIN = "session-manager-plugin"
+
+
+def examine(deployment: Deployment) -> list[Check]:
+    about = deployment.name
+    checks = [
+        check(about, "worker", lambda: prefect.worker(deployment)),
+        check(about, "pushes", lambda: pushes(deployment)),
+    ]
+    try:
+        spec = settings(deployment)
+    except SpotkilnError as error:
+        return [*checks, of_error(about, "parameters", error)]
+    checks.append(check(about, "freeze", lambda: freeze(spec)))
+    checks.append(check(about, "repository", lambda: repository(spec)))
+    reached = checks[-1].ok
+    if spec.build.ssh_interface is SshInterface.SESSION_MANAGER:
+        checks.append(check(about, "Session Manager's plugin", session_manager))
+    try:
+        aws = connect(resolve_region(spec.infra.region))
+    except SpotkilnError as error:
+        return [*checks, of_error(about, "region", error)]
+    checks.append(Check(about=about, name="region", ok=True, detail=aws.region))
+    checks.append(check(about, "credentials", lambda: f"account {account_of(aws)}"))
+    if not checks[-1].ok:
+        return checks
+    return [*checks, *account.examine(about, aws, spec, reached=reached)]
+
+
+def freeze(spec: ReleaseSpec) -> str:
+    """Whether a release would wait now, and for which windows.
+
+    Raises:
+        InputError: the deployment itself breaks it.
+    """
+    if spec.break_glass:
+        raise InputError(
+            "break_glass is in the deployment's parameters, so that no freeze holds: name who and "
+            "why where a run is started (--break-glass), and take it out of prefect.yaml"
+        )
+    if not spec.freeze:
+        return "no windows"
+    found = frozen(spec.freeze, datetime.now(UTC))
+    return str(found) if found else f"free now; frozen: {'; '.join(spec.freeze)}"
+
+
+def repository(spec: ReleaseSpec) -> str:
+    """As a release gets it: with what the commit says of itself."""
+    with tempfile.TemporaryDirectory(prefix="spotkiln-doctor-") as folder:
+        source = check_out(spec.app, Path(folder) / "source")
+    return f"{source.repository}: {source.ref} is {source.commit[:12]}"
+
+
+def session_manager() -> str:
+    """
+    Raises:
+        InputError: it is not here.
+    """
+    path = shutil.which(PLUGIN)
+    if path is None:
+        raise InputError(
+            f"no {PLUGIN} on PATH, and ssh_interface is session_manager: install it, as AWS's "
+            "manual of Session Manager says"
+        )
+    return path

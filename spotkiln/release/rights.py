@@ -1,0 +1,90 @@
+"""Which of AWS's actions a release, a rollback and reconcile need, and on what.
+
+What may be missing without harm (prices, quotas, the ledger) is not here, nor what is asked for as
+a dry run before each release. What launching needs its launcher says (`Launcher.actions`).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from spotkiln.noun import Noun
+
+
+class Names(Noun):
+    """What a deployment names that rights can be narrowed to."""
+
+    fleet_role: str
+    target_group: str
+
+
+class Granted(NamedTuple):
+    """IAM's answer for one action. `conditional`: it depends on a condition that a simulation
+    cannot know."""
+
+    action: str
+    allowed: bool
+    conditional: bool
+
+
+# Each as wide as it can be narrowed: `{region}` and the others are filled in.
+_EC2 = "arn:aws:ec2:{region}:{account}"
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "*": (
+        "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeTargetGroupAttributes",
+        "elasticloadbalancing:DescribeLoadBalancers",
+        "elasticloadbalancing:DescribeTargetHealth",
+        "elasticloadbalancing:DescribeTags",
+        "ec2:DescribeImages",
+        "ec2:DescribeInstances",
+        "ec2:DescribeInstanceTypes",
+        "ec2:DescribeInstanceStatus",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeKeyPairs",
+        "ec2:DescribeSnapshots",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeTags",
+        "ec2:DescribeVolumes",
+        "ec2:DescribeVpcs",
+        "iam:GetInstanceProfile",
+    ),
+    "{target_group}": (
+        "elasticloadbalancing:AddTags",
+        "elasticloadbalancing:RemoveTags",
+        "elasticloadbalancing:DeregisterTargets",
+    ),
+    "{fleet_role}": ("iam:GetRole", "iam:PassRole"),
+    _EC2 + ":instance/*": (
+        "ec2:StopInstances",
+        "ec2:TerminateInstances",
+        "ec2:CreateImage",
+        "ec2:CreateTags",
+        "ec2:GetConsoleOutput",
+    ),
+    "arn:aws:ec2:{region}::image/*": (
+        "ec2:ModifyImageAttribute",
+        "ec2:DeregisterImage",
+        "ec2:DeleteTags",
+    ),
+    "arn:aws:ec2:{region}::snapshot/*": ("ec2:DeleteSnapshot",),
+    _EC2 + ":key-pair/*": ("ec2:CreateKeyPair", "ec2:DeleteKeyPair"),
+    _EC2 + ":security-group/*": (
+        "ec2:CreateSecurityGroup",
+        "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:DeleteSecurityGroup",
+    ),
+}
+
+
+def together(*needed: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    """All of these, by resource."""
+    found: dict[str, list[str]] = {}
+    for one in needed:
+        for resource, actions in one.items():
+            found.setdefault(resource, []).extend(actions)
+    return found
+
+
+def missing(granted: Iterable[Granted]) -> list[str]:
+    """Those that are not allowed, whatever the circumstances."""
+    return sorted({one.action for one in granted if not (one.allowed or one.conditional)})
