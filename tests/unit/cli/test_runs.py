@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from spotkiln.cli import runs
-from spotkiln.cli.commands.releasing import _code_of
+from spotkiln.cli.commands.following import _code_of
 from spotkiln.cli.deployment import find as find_deployment
 from spotkiln.cli.output import Voice
 from spotkiln.errors import DeadlineExceeded, InputError
