@@ -69,8 +69,8 @@ def serve(options: Options, home: Home) -> int:
     with ExitStack() as stack:
         running = start(stack, options)
         home.tell({"pid": os.getpid(), "address": running.prefect.address})
-        tell(running, options)
         stop.started = True
+        tell(running, options)
         code = wait(running, stop)
         if options.account:
             leave(running, stop)

@@ -1,10 +1,11 @@
 """The account as bytes, for a sandbox that goes on where the last one of its directory ended."""
 
 import hashlib
+import io
 import json
 import pickle
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -35,16 +36,37 @@ def _code() -> str:
     return f"{digest.hexdigest()[:16]} moto {version('moto')} python {platform.python_version()}"
 
 
-def _backends(account: Account) -> list[Any]:
+def _backends(account: Account) -> dict[str, Any]:
     region = account.region
-    return [
-        account.ec2,
-        account.elbv2,
-        iam_backends[ACCOUNT_ID]["aws"],
-        secretsmanager_backends[ACCOUNT_ID][region],
-        logs_backends[ACCOUNT_ID][region],
-        efs_backends[ACCOUNT_ID][region],
-    ]
+    return {
+        "ec2": account.ec2,
+        "elbv2": account.elbv2,
+        "iam": iam_backends[ACCOUNT_ID]["aws"],
+        "secretsmanager": secretsmanager_backends[ACCOUNT_ID][region],
+        "logs": logs_backends[ACCOUNT_ID][region],
+        "efs": efs_backends[ACCOUNT_ID][region],
+    }
+
+
+class _Writer(pickle.Pickler):
+    """What is in a backend names the backend: that stays a name, and is the one in use when it is
+    read. Were it written with all that is in it, there would be two afterwards."""
+
+    def __init__(self, file: io.BytesIO, backends: Mapping[str, Any]) -> None:
+        super().__init__(file)
+        self._names = {id(one): name for name, one in backends.items()}
+
+    def persistent_id(self, obj: Any) -> str | None:
+        return self._names.get(id(obj))
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, backends: Mapping[str, Any]) -> None:
+        super().__init__(file)
+        self._backends = backends
+
+    def persistent_load(self, pid: str) -> Any:
+        return self._backends[pid]
 
 
 def _parameters(account: Account) -> Any:
@@ -64,12 +86,14 @@ def dump(account: Account, name: str, machines: str) -> bytes:
         "now": account.clock.now(),
         "state": account.state,
         "scripts": account.scripts.rules(),
-        "backends": _backends(account),
+        "backends": {name: one.__dict__ for name, one in _backends(account).items()},
         # The whole of it has functions that cannot be written down.
         "parameters": dict(ssm._parameters),
         "parameter_tags": {kind: dict(tags) for kind, tags in ssm._resource_tags.items()},
     }
-    return json.dumps(head).encode() + b"\n" + pickle.dumps(body)
+    file = io.BytesIO()
+    _Writer(file, _backends(account)).dump(body)
+    return json.dumps(head).encode() + b"\n" + file.getvalue()
 
 
 def load(account: Account, data: bytes, machines: str) -> None:
@@ -84,7 +108,7 @@ def load(account: Account, data: bytes, machines: str) -> None:
         head = json.loads(line)
         other = [key for key in wanted if head.get(key) != wanted[key]]
         # Of another version: not even tried.
-        body = None if other else pickle.loads(rest)  # noqa: S301 - ours, nobody else can write it
+        body = None if other else _Reader(io.BytesIO(rest), _backends(account)).load()
     except Exception as error:
         raise KeptError(f"it cannot be read: {error}") from error
     if body is None:
@@ -96,9 +120,8 @@ def _put(account: Account, body: dict[str, Any]) -> None:
     account.clock.set(body["now"])
     account.state = body["state"]
     account.scripts.put(body["scripts"])
-    # What is in a backend names it, so the one that is in use and the one that was read become one.
-    for own, read in zip(_backends(account), body["backends"], strict=True):
-        own.__dict__ = read.__dict__
+    for name, own in _backends(account).items():
+        own.__dict__ = body["backends"][name]
     ssm = _parameters(account)
     ssm._parameters.update(body["parameters"])
     for kind, tags in body["parameter_tags"].items():

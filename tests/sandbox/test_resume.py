@@ -70,6 +70,11 @@ def test_what_was_released_serves_again(tmp_path: Path, end: Callable[[Sandbox],
     end(box)
     kept = tmp_path / "account.kept"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    # Once more: what was taken over is handed on.
+    between = start(tmp_path)
+    assert between.description["resumed"]
+    until(lambda: len(healthy(Account(between), arn)) == 2)
+    end(between)
 
     with start(tmp_path) as again:
         assert again.description["resumed"] == "goes on with what the last sandbox left"
