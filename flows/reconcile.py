@@ -7,6 +7,7 @@ from spotkiln.keep.housekeeping import Reconciled
 from spotkiln.release.unhealthy import DEFAULT_SECONDS
 from spotkiln.start import form
 from spotkiln.tasks import names
+from spotkiln.tasks.keep.figures import publish_figures
 from spotkiln.tasks.keep.reconcile import clear_up, find_unowned, publish, state_of
 from spotkiln.tasks.keep.telling import settle_commits
 from spotkiln.tasks.keep.unhealthy import replace_unhealthy
@@ -42,6 +43,7 @@ def reconcile(
     else:
         found = clear_up(where, target_group, takedowns=True).also(done=sick)
         settle_commits()
+        publish_figures()
     # A person waits for what a dry run tells.
     publish(where, found, always=dry_run)
     return state_of(found)

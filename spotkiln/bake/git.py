@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 from spotkiln.bake.app import AppSpec
@@ -111,6 +112,7 @@ def _check_out(app: AppSpec, folder: Path, where: str) -> Source:
         commit=commit,
         digest=digest,
         subject=subject,
+        committed=datetime.fromtimestamp(seconds, UTC),
         archive=archive,
         app=settled.app,
         settings=settled.settings,

@@ -1,6 +1,7 @@
 """Source: one commit of one application, as a clean archive."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -35,6 +36,7 @@ class Source(Noun):
     ones it has (spotkiln.bake.migrations). `lock_archive` holds those of its files alone that
     its dependencies are made from, and `lock_digest` stands for these, as `digest` does for all;
     where there are none, `no_layer` says why.
+    `committed` is when the commit was made, in UTC.
     """
 
     repository: str
@@ -42,6 +44,7 @@ class Source(Noun):
     commit: str
     digest: str
     subject: str = ""
+    committed: datetime | None = None
     archive: Path
     app: App
     settings: tuple[Setting, ...] = ()

@@ -43,6 +43,7 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
         looking.status,
         looking.plan,
         looking.history,
+        looking.report,
         looking.versions,
         looking.logs,
         looking.ssh,

@@ -152,6 +152,17 @@ async def newest_of(api: Api, deployments: Iterable[UUID], limit: int) -> list[R
     return [_of(one) for one in found]
 
 
+async def ended_since(api: Api, deployments: Iterable[UUID], since: datetime) -> list[Run]:
+    """The runs of some deployments that were expected since then and have ended."""
+    final = FlowRunFilterStateType(any_=[StateType(one) for one in sorted(FINAL)])
+    wanted = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=list(deployments)),
+        expected_start_time=FlowRunFilterExpectedStartTime(after_=since),
+        state=FlowRunFilterState(type=final),
+    )
+    return await _listing(api, "list the runs of deployments that have ended", wanted)
+
+
 async def tagged(
     api: Api, deployment: str, tags: Iterable[str], *, only_scheduled: bool = False
 ) -> list[Run]:

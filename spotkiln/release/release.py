@@ -136,7 +136,7 @@ class Release(Noun):
     `database` says whether it was migrated, and by what.
     `versions` are what the target group can go back to at the end.
     `deployment` is the name of the run's deployment, and `address` where the load balancer answers.
-    `served` is the commit that served before.
+    `served` is the commit that served before; `committed` is when this one was made, in UTC.
     `url` is the page of the run, `evidence` that of what a failed fleet showed, and `commit_url`
     that of the commit; they are empty if unknown.
     `size` says how many servers were requested and why, `foreign` what served and was not ours.
@@ -153,6 +153,7 @@ class Release(Noun):
     commit: str = ""
     subject: str = ""
     served: str = ""
+    committed: datetime | None = None
     commit_url: str = ""
     broke_glass: str = ""
     approval: str = ""

@@ -196,6 +196,7 @@ def summary(book: Book, now: datetime) -> Release:
         ref=ref(book),
         commit=book.commit,
         subject=book.source.subject if book.source else "",
+        committed=book.source.committed if book.source else None,
         served=book.served,
         commit_url=commit_url(spec.app.repository, book.commit),
         trigger=heading.trigger,

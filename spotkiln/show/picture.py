@@ -37,7 +37,7 @@ def timeline(timings: Sequence[Timing]) -> str:
     label = LETTER * max((len(timing.name) for timing in timings), default=0) + MARGIN
     scale = (WIDTH - 2 * MARGIN - label - VALUE) / total if total else 0.0
     height = 2 * MARGIN + ROW * (len(timings) + 1)
-    parts = [f'<rect width="{WIDTH}" height="{height}" rx="6" class="ground"/>']
+    parts: list[str] = []
     start = 0.0
     for at, timing in enumerate(timings):
         left = MARGIN + label + start * scale
@@ -46,17 +46,13 @@ def timeline(timings: Sequence[Timing]) -> str:
         top = MARGIN + ROW * at
         place = f'x="{left:.1f}" y="{top}" width="{width:.1f}" height="{BAR}"'
         parts += [
-            _text(MARGIN, top + BAR - 3, timing.name),
+            text(MARGIN, top + BAR - 3, timing.name),
             f'<rect {place} rx="3" class="{_kind(timing)}"/>',
-            _text(left + width + 6, top + BAR - 3, in_words(timing)),
+            text(left + width + 6, top + BAR - 3, in_words(timing)),
         ]
         start += timing.seconds
-    parts.append(_text(MARGIN, height - MARGIN, f"total {total:.1f} s", weight="bold"))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13">'
-        f"<style>{STYLE}</style><defs>{PATTERNS}</defs>{''.join(parts)}</svg>"
-    )
+    parts.append(text(MARGIN, height - MARGIN, f"total {total:.1f} s", weight="bold"))
+    return drawing(parts, height)
 
 
 def in_words(timing: Timing) -> str:
@@ -71,8 +67,18 @@ def _kind(timing: Timing) -> str:
     return "undo" if timing.name.startswith(UNDO) else "done"
 
 
-def _text(x: float, y: float, text: str, weight: str = "normal") -> str:
-    return f'<text x="{x:.1f}" y="{y}" font-weight="{weight}" class="ink">{escape(text)}</text>'
+def drawing(parts: Sequence[str], height: int) -> str:
+    """An SVG of these, with a ground, in the colours of this module."""
+    ground = f'<rect width="{WIDTH}" height="{height}" rx="6" class="ground"/>'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13">'
+        f"<style>{STYLE}</style><defs>{PATTERNS}</defs>{ground}{''.join(parts)}</svg>"
+    )
+
+
+def text(x: float, y: float, words: str, weight: str = "normal") -> str:
+    return f'<text x="{x:.1f}" y="{y}" font-weight="{weight}" class="ink">{escape(words)}</text>'
 
 
 def embedded(svg: str, alt: str) -> str:

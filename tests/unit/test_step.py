@@ -41,6 +41,8 @@ ONCE = {
     # What a host of repositories is told: it takes its time once, and reconcile tries again.
     "tell the host",
     "settle commits",
+    # A page of which there is another tomorrow.
+    "publish figures",
     "health gate",
     "wait for the turn",
     "look up prices",

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from spotkiln.bake.gitref import require_ref
-from spotkiln.cli.commands.options import LAST_HOUR, Limit, New, OneUnit, Ref, Since
+from spotkiln.cli.commands.options import LAST_HOUR, Days, Limit, New, OneUnit, Ref, Since
 from spotkiln.cli.output import Exit, Json, columns, moment, show, tell
 from spotkiln.errors import InputError
 from spotkiln.start.deployment import RELEASE
@@ -47,6 +47,16 @@ def history(name: str, /, *, limit: Limit = 20, as_json: Json = False) -> int:
 
     found = looking.history(name, limit)
     show(found, looking.history_table(found), as_json=as_json)
+    return Exit.OK
+
+
+def report(name: str = "", /, *, days: Days = 30, as_json: Json = False) -> int:
+    """How often applications (or NAME) are released, how long it takes from commit to serving, how
+    many releases a rollback left, how quickly that was; and what was saved against On-Demand."""
+    from spotkiln.cli import report as reporting
+
+    found = reporting.look(name, days)
+    show(found, reporting.table(found), as_json=as_json)
     return Exit.OK
 
 

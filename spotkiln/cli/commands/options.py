@@ -30,6 +30,7 @@ Check = Annotated[
     ),
 ]
 Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=200), help="So many at most.")]
+Days = Annotated[int, Parameter(validator=Number(gte=1, lte=730), help="So many days back.")]
 Comment = Annotated[str, Parameter(help="What the page says beside the answer.")]
 Detailed = Annotated[
     bool,

@@ -1,0 +1,33 @@
+"""The page of figures, once a day."""
+
+import logging
+from datetime import UTC, datetime
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from spotkiln.errors import SpotkilnError
+from spotkiln.prefect_api import artifact, figures
+from spotkiln.prefect_api.connection import ask
+from spotkiln.show.chart import page
+from spotkiln.tasks.step import say
+
+KEY = "figures"
+
+
+@task(name="publish figures", task_run_name="publish figures", cache_policy=NO_CACHE, retries=0)
+def publish_figures() -> bool:
+    """As an artifact, unless there is one of today; whether it was made. Nothing fails by it."""
+    today = f"until {datetime.now(UTC):%Y-%m-%d}"
+    try:
+        if today in str(ask(artifact.latest, KEY) or ""):
+            return False
+        text = page(ask(figures.all_of))
+    except SpotkilnError as error:
+        say(f"could not reckon the figures: {error}", logging.WARNING)
+        return False
+    create_markdown_artifact(
+        key=KEY, markdown=text, description="How often, how fast and how well is released"
+    )
+    return True
