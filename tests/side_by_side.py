@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 LONGEST_FIRST = (
     "release",
     "demo",
+    "up",
     "team",
     "machines",
     "reliability",
@@ -26,7 +27,7 @@ LONGEST_FIRST = (
     "unit",
 )
 # Their files need nothing of each other but the world, so that several processes can share them.
-BY_FILE = {"release", "reliability", "sandbox", "unit"}
+BY_FILE = {"release", "reliability", "sandbox", "unit", "up"}
 
 
 def group_of(nodeid: str) -> str:

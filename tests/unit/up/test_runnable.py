@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.runnable import Block, all_blocks, blocks, script
+from tests.up.runnable import Block, all_blocks, blocks, script
 
 PAGE = """
 <!-- runs: up -->

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from examples.repositories import ROOT, make_demo
-from tests.demo.runnable import Block, all_blocks, script, yaml_blocks
-from tests.demo.test_up_ends import END_SECONDS, Up
+from tests.up.runnable import Block, all_blocks, script, yaml_blocks
+from tests.up.test_ends import END_SECONDS, Up
 
 pytestmark = [pytest.mark.prefect, pytest.mark.sandbox, pytest.mark.timeout(1200)]
 
