@@ -92,8 +92,7 @@ def _begin(
         base=subject.base,
         meanwhile=beside,
     )
-    given = {key: value for one in running for key, value in one.settings.items()}
-    given |= services.fill(subject.settings, running)
+    given = services.tell(subject.settings, running)
     hidden = _hidden(given, subject, running)
 
     def clear(text: str) -> None:

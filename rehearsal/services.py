@@ -128,16 +128,20 @@ class Service(Noun):
         return {self.kind.variable: self.kind.address.format(**self.parts)}
 
 
-def fill(settings: Mapping[str, str], running: Sequence[Service]) -> dict[str, str]:
-    """The settings, with the parts of services that they name put in."""
+def tell(settings: Mapping[str, str], running: Sequence[Service]) -> dict[str, str]:
+    """What the application is given: its settings, with the parts of services that they name put
+    in; and the whole address of each service that they name no part of."""
     known = {
         f"{one.name.upper()}_{part}": value for one in running for part, value in one.parts.items()
     }
+    named = {found[1].lower() for value in settings.values() for found in PART.finditer(value)}
 
     def part(found: re.Match[str]) -> str:
         return known.get(f"{found[1]}_{found[2]}", found[0])
 
-    return {name: PART.sub(part, value) for name, value in settings.items()}
+    whole = [one.settings for one in running if one.name not in named]
+    filled = {name: PART.sub(part, value) for name, value in settings.items()}
+    return {**{name: value for one in whole for name, value in one.items()}, **filled}
 
 
 def start(box: Sandbox, machines: Machines, name: str, say: Callable[[str], None]) -> Service:
