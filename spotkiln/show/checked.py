@@ -73,7 +73,9 @@ def with_values(settings: Iterable[Setting], app: App) -> Iterator[Setting]:
     for one in settings:
         key, _, name = one.key.partition(".")
         if key in VARIABLES and name:
-            secret = name in app.config or name in _secrets(variables := getattr(app, key))
+            variables: dict[str, str] = getattr(app, key)
+            # What tests are given under a name of `config` is no deployment's value.
+            secret = name in _secrets(variables) or (key == "environment" and name in app.config)
             yield one.model_copy(update={"shown": "(not shown)" if secret else variables[name]})
         else:
             yield one

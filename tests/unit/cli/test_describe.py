@@ -259,6 +259,7 @@ def test_check_shows_values_but_for_what_looks_like_a_secret(
     make(tmp_path, EXPRESS)
     (tmp_path / "spotkiln.yaml").write_text(
         "environment: {HOSTS: '*', DB_PASSWORD: s3cret-1, LATER: s3cret-2}\nconfig: [LATER]\n"
+        "test_environment: {LATER: of-the-tests}\n"
     )
     for more in ([], ["--json"]):
         assert exit_code(app, ["check", str(tmp_path), *more]) == 0
@@ -268,6 +269,7 @@ def test_check_shows_values_but_for_what_looks_like_a_secret(
     shown = {one["key"]: one["shown"] for one in json.loads(said)["settings"]}
     assert shown["environment.HOSTS"] == "*"
     assert shown["environment.NODE_ENV"] == "production"
+    assert shown["test_environment.LATER"] == "of-the-tests"
 
 
 def test_check_without_a_file(tmp_path: Path, capsys: Output) -> None:
