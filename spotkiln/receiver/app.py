@@ -19,6 +19,7 @@ from spotkiln.receiver import encoding, handover
 from spotkiln.receiver.aliases import Aliases
 from spotkiln.receiver.bodies import Bodies
 from spotkiln.receiver.drain import Drain
+from spotkiln.receiver.metrics import CONTENT_TYPE, Metrics, may_scrape
 from spotkiln.receiver.payload import EVENT, Malformed, NotJson, pushes_of
 from spotkiln.receiver.secrets import Secrets
 from spotkiln.receiver.settings import Settings
@@ -112,14 +113,29 @@ class Receiver:
             max_memory=settings.max_memory,
             seconds=settings.body_seconds,
         )
+        self.metrics = Metrics()
         self._long = asyncio.Semaphore(1)
 
     async def run(self) -> None:
         """What goes on beside the requests. Never returns."""
         names = [name for host in Host for name in self.settings.secrets(host)]
+        for_metrics = self.settings.metrics_secrets
         await asyncio.gather(
-            self.drain.run(), self.secrets.keep_fresh(names), publish(self.settings.hooks)
+            self.drain.run(),
+            self.secrets.keep_fresh([*names, *for_metrics]),
+            publish(self.settings.hooks),
+            *([self.metrics.keep_fresh()] if for_metrics else []),
         )
+
+    async def scrape(self, authorization: str) -> bytes:
+        """The metrics, for whoever knows their secret."""
+        names = self.settings.metrics_secrets
+        if not names:
+            raise HTTPException(404, "no metrics: SPOTKILN_RECEIVER_METRICS_SECRETS is empty")
+        secrets = await self.secrets.find(names)
+        if not may_scrape(authorization, secrets):
+            raise HTTPException(401, "expected the secret of the metrics as a Bearer token")
+        return self.metrics.text(self.spool.waiting())
 
     async def find_secrets(self, host: Host) -> dict[str, str]:
         names = self.settings.secrets(host)
@@ -267,6 +283,7 @@ def create(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
         """A host's push event, as its webhook sends it."""
         receiver: Receiver = app.state.receiver
         answer = await receiver.take(host, request)
+        receiver.metrics.delivered(host, answer.state)
         response.status_code = CODES[answer.state]
         return answer
 
@@ -279,6 +296,14 @@ def create(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
         if not known or len(known) < len(found):
             raise HTTPException(404, "no such delivery, or one long ago")
         return receiver.answer(known)
+
+    # Its answer is no JSON, and no sender of pushes needs it: the schema leaves it out.
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics(request: Request) -> Response:
+        """For Prometheus, as OpenMetrics."""
+        receiver: Receiver = app.state.receiver
+        text = await receiver.scrape(request.headers.get("authorization", ""))
+        return Response(text, media_type=CONTENT_TYPE)
 
     @app.get("/health")
     async def health() -> Health:

@@ -34,6 +34,8 @@ class Settings(Noun):
     bitbucket_secrets: tuple[str, ...] = ()
     ci_secrets: tuple[str, ...] = ()
     """Names of secrets: several while one is being replaced, or one for each team."""
+    metrics_secrets: tuple[str, ...] = ()
+    """Names of secrets, one of which Prometheus sends as its Bearer token; without, no metrics."""
     github_hosts: tuple[str, ...] = ()
     gitlab_hosts: tuple[str, ...] = ()
     gitea_hosts: tuple[str, ...] = ()
@@ -57,7 +59,7 @@ class Settings(Noun):
     max_waiting: int = Field(default=10_000, ge=1)
     """Deliveries that wait for Prefect; more are refused."""
 
-    @field_validator(*(f"{host}_secrets" for host in Host))
+    @field_validator(*(f"{host}_secrets" for host in Host), "metrics_secrets")
     @classmethod
     def _are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:

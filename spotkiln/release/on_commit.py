@@ -56,6 +56,13 @@ class OnCommit(Noun):
         title="Address of its API",
         description="Empty: at the usual place of the repository's host.",
     )
+    repository: str = Field(
+        default="",
+        pattern=r"^$|^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$",
+        max_length=300,
+        title="Repository",
+        description="Its path at the host, such as team/shop. Empty: as in its address.",
+    )
     environment: str = Field(
         default="",
         max_length=100,
@@ -105,7 +112,7 @@ def find(asked: OnCommit, repository: str) -> Repository:
         InputError: the address does not tell it.
     """
     host, path = _host_and_path(repository)
-    path = path.strip("/").removesuffix(".git")
+    path = asked.repository or path.strip("/").removesuffix(".git")
     words = set(re.split(r"[.-]", host))
     known = next((one for word, one in KINDS.items() if word in words), "")
     kind = str(asked.host) or known

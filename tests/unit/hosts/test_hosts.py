@@ -235,6 +235,12 @@ def test_the_token_is_in_no_log(told: Told, caplog: pytest.LogCaptureFixture) ->
             "git@work:team/shop", {"host": "gitlab", "api": "http://gitlab.lan:8080/api/v4/"},
             "gitlab", "http://gitlab.lan:8080/api/v4", "team/shop",
         ),
+        (
+            "/srv/mirror/shop", {
+                "host": "gitea", "api": "https://git.example.com/api/v1", "repository": "team/shop",
+            },
+            "gitea", "https://git.example.com/api/v1", "team/shop",
+        ),
     ],
 )  # fmt: skip
 def test_a_host_is_found_by_the_repositorys_address(
