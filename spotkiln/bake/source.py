@@ -20,6 +20,8 @@ FORGES = {
     "codeberg": "commit",
     "bitbucket": "commits",
 }
+# And before two commits that are compared, by what comes before one.
+COMPARES = {"commit": "compare", "-/commit": "-/compare"}
 # git@host:owner/name.git
 SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^@/:]+):(?P<path>[^/].*)")
 
@@ -75,8 +77,20 @@ def without_credentials(text: str) -> str:
 def commit_url(repository: str, commit: str) -> str:
     """The commit's page on the web, without what may be secret in the repository's address; empty
     where it is not known: for a path, or a host that does not tell its kind."""
-    if not commit:
+    page, between = _on_the_web(repository)
+    return f"{page}/{between}/{commit}" if page and commit else ""
+
+
+def compare_url(repository: str, old: str, new: str) -> str:
+    """The page on the web that compares two commits; empty where it is not known."""
+    page, between = _on_the_web(repository)
+    if not page or between not in COMPARES:
         return ""
+    return f"{page}/{COMPARES[between]}/{old}...{new}"
+
+
+def _on_the_web(repository: str) -> tuple[str, str]:
+    """A repository's page, and what its host puts before a commit's name; empty if not known."""
     scheme, host, port, path = "https", "", "", ""
     if "://" in repository:
         parts = urlsplit(repository)
@@ -90,6 +104,6 @@ def commit_url(repository: str, commit: str) -> str:
     between = next((part for word, part in FORGES.items() if word in words), "")
     page = path.strip("/").removesuffix(".git")
     if not between or not page:
-        return ""
+        return "", ""
     # Quoted, for the address of a link in markdown ends at a bracket or a blank.
-    return f"{scheme}://{host}{port}/{quote(page, safe='/~@+%')}/{between}/{commit}"
+    return f"{scheme}://{host}{port}/{quote(page, safe='/~@+%')}", between

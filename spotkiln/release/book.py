@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from spotkiln.bake.changes import Changes
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.junit import TestReport
@@ -68,6 +69,12 @@ class ServingSeen(Noun):
     """What serves; None: nothing of ours."""
 
     fleet: Fleet | None
+
+
+class ChangesSeen(Noun):
+    """What has changed since the commit that served."""
+
+    changes: Changes
 
 
 class ForeignSeen(Noun):
@@ -197,6 +204,7 @@ Happening = (
     | CommitTaken
     | VersionTaken
     | ServingSeen
+    | ChangesSeen
     | ForeignSeen
     | PlanShown
     | Answered

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from spotkiln.bake import configuration
+from spotkiln.bake.changes import Changes
 from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.bake.interpreter import needed
 from spotkiln.bake.reuse import Reuse
@@ -19,6 +20,9 @@ from spotkiln.serve.price import Estimate, Range
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import DRAIN_SLACK_SECONDS
 
+# All of them are on the release's page.
+COMMITS_TOLD = 10
+
 
 class Plan(Noun):
     """What a release would do.
@@ -30,6 +34,7 @@ class Plan(Noun):
     servers run side by side, as if the old ones were of the same types.
 
     In words for people: `launch` is what EC2 is asked for, `foreign` what serves and is not ours,
+    `changes` are those since what serves, None if that is not known,
     `configuration` which settings are there, by name, `needs` what the base image must have,
     `quotas` where the account may have no room, `held` why a release would do nothing after a
     rollback, `frozen` until when it would wait, `database` whether it would be migrated.
@@ -48,6 +53,7 @@ class Plan(Noun):
     unchanged: bool
     capacity: int
     database: str = ""
+    changes: Changes | None = None
     launch: str
     foreign: tuple[str, ...] = ()
     configuration: tuple[str, ...] = ()
@@ -92,6 +98,7 @@ def make_plan(
     foreign: Foreign,
     quotas: Sequence[str],
     price: Estimate,
+    changes: Changes | None = None,
 ) -> Plan:
     least, most = doubled(spec.gate_for(source), infra.target_group)
     adopted = foreign.adoptable if infra.adopt else []
@@ -113,6 +120,7 @@ def make_plan(
         capacity=size.spec.capacity,
         launch=size.in_words,
         database=str(migration),
+        changes=changes,
         quotas=tuple(quotas),
         needs=needed(source.needs, infra.base.has),
         foreign=tuple(in_words(foreign, adopt=infra.adopt)),
@@ -127,6 +135,14 @@ def make_plan(
     )
 
 
+def _changes(changes: Changes | None) -> list[str]:
+    """The newest commits by name, then what becomes of dependencies."""
+    if changes is None:
+        return []
+    subjects = [f"{one.commit[:12]} {one.subject}" for one in changes.commits[:COMMITS_TOLD]]
+    return [str(changes), *subjects]
+
+
 def what_would_change(plan: Plan) -> list[str]:
     """A plan in words, line by line."""
     now = plan.serving
@@ -135,6 +151,7 @@ def what_would_change(plan: Plan) -> list[str]:
         f"serves now: {now.id} with commit {now.commit[:12]}" if now else "serves now: nothing",
         f"image: {'reuse ' + plan.image if plan.image else 'bake and test anew'}: {plan.why}",
     ]
+    lines += [f"changes: {line}" for line in _changes(plan.changes)]
     lines += [f"the base image must have {line}" for line in plan.needs]
     lines += [f"not ours: {line}" for line in plan.foreign]
     lines += [f"configuration: {line}" for line in plan.configuration]

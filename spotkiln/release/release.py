@@ -8,6 +8,7 @@ from pydantic import Field
 
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.changes import Changes
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import InfraNames
@@ -136,7 +137,8 @@ class Release(Noun):
     `database` says whether it was migrated, and by what.
     `versions` are what the target group can go back to at the end.
     `deployment` is the name of the run's deployment, and `address` where the load balancer answers.
-    `served` is the commit that served before; `committed` is when this one was made, in UTC.
+    `served` is the commit that served before, `changes` what has changed since; `committed` is
+    when this one was made, in UTC.
     `url` is the page of the run, `evidence` that of what a failed fleet showed, and `commit_url`
     that of the commit; they are empty if unknown.
     `size` says how many servers were requested and why, `foreign` what served and was not ours.
@@ -153,6 +155,7 @@ class Release(Noun):
     commit: str = ""
     subject: str = ""
     served: str = ""
+    changes: Changes | None = None
     committed: datetime | None = None
     commit_url: str = ""
     broke_glass: str = ""

@@ -12,6 +12,7 @@ from spotkiln.moment import utc
 from spotkiln.release.book import (
     Answered,
     Book,
+    ChangesSeen,
     CostReckoned,
     Ended,
     FleetsRetired,
@@ -185,7 +186,7 @@ def summary(book: Book, now: datetime) -> Release:
     ended = book.last(Ended) or Ended(outcome=Outcome.FAILED)
     answered, reused, tests = book.last(Answered), book.last(ImageReused), book.last(TestsRan)
     foreign, size, cost = book.last(ForeignSeen), book.last(SizeChosen), book.last(CostReckoned)
-    passed, seen = book.last(GatePassed), book.last(VersionsSeen)
+    passed, seen, changed = book.last(GatePassed), book.last(VersionsSeen), book.last(ChangesSeen)
     ledger, unread = book.last(LedgerRead), book.last(LedgerUnread)
     broken = book.last(GlassBroken)
     others = foreign.foreign if foreign else Foreign()
@@ -198,6 +199,7 @@ def summary(book: Book, now: datetime) -> Release:
         subject=book.source.subject if book.source else "",
         committed=book.source.committed if book.source else None,
         served=book.served,
+        changes=changed.changes if changed else None,
         commit_url=commit_url(spec.app.repository, book.commit),
         trigger=heading.trigger,
         broke_glass=f"{broken.who}, though {broken.frozen}" if broken else "",

@@ -38,6 +38,7 @@ def release_page(release: Release) -> str:
     parts = [
         *_ending(release),
         ("## What it was", listed(facts(release))),
+        _changes(release),
         ("## Targets", _targets(release) if release.servers else ""),
         ("## Where the time went", _times(release)),
         ("## What came from where", _settings(release)),
@@ -64,6 +65,23 @@ def _ending(release: Release) -> list[tuple[str, str]]:
         ("## Failing tests", failures),
         ("## Last lines of what failed", typed(release.last_lines) if release.last_lines else ""),
     ]
+
+
+def _changes(release: Release) -> tuple[str, str]:
+    changes = release.changes
+    if changes is None:
+        return "", ""
+    commits = [f"- `{x.commit[:12]}` {plain(x.subject)}" for x in changes.commits]
+    commits += [f"- and {changes.more} more"] if changes.more else []
+    apart = f"`{changes.since[:12]}` is not among the commits before this one."
+    rows = [
+        (plain(x.name), x.before or "–", x.now or "–", plain(x.file)) for x in changes.dependencies
+    ]
+    parts = [apart] if changes.apart else []
+    parts += ["\n".join(commits)] if commits else []
+    parts += [f"[All of it, compared]({changes.url})"] if changes.url else []
+    parts += [table(["dependency", "before", "now", "file"], rows)] if rows else []
+    return f"## What has changed since `{changes.since[:12]}`", "\n\n".join(parts)
 
 
 def _settings(release: Release) -> str:

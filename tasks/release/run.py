@@ -17,11 +17,13 @@ from prefect.states import Completed, Failed
 from spotkiln.aws.keep.ledger import read_back, read_ledger
 from spotkiln.aws.keep.versions import list_versions
 from spotkiln.aws.session import connect
+from spotkiln.bake.history import changes_since
 from spotkiln.errors import EndsEarly, GaveWay, ImageRejected, LeftBehind, SpotkilnError
 from spotkiln.prefect_api.run import page_of
 from spotkiln.release import summary as told
 from spotkiln.release.book import (
     Book,
+    ChangesSeen,
     CommitTaken,
     Happening,
     Heading,
@@ -210,6 +212,9 @@ class ReleaseRun:
         # After a verdict on an image one of the versions may be suspect.
         if error is None or isinstance(error, ImageRejected):
             _attempt("list the versions", self._note_versions)
+        # A run that was told to end has no time for it.
+        if error is None or isinstance(error, Exception):
+            _attempt("see what has changed", self._note_changes)
         release = self._published = told.summary(self.book, datetime.now(UTC))
         _tell(release)
         self._teller.ended(release)
@@ -245,6 +250,13 @@ class ReleaseRun:
         if infra := self.book.infra:
             found = list_versions(connect(infra.region), self.spec.app.name, infra.target_group)
             self.note(VersionsSeen(versions=tuple(found)))
+
+    def _note_changes(self) -> None:
+        source, since = self.book.source, self.book.served
+        if source and since and since != source.commit:
+            folder = self.folder / "changes"
+            found = changes_since(self.spec.app, since, source.commit, folder)
+            self.note(ChangesSeen(changes=found))
 
     def fail(self, error: SpotkilnError) -> None:
         """The run has failed with it."""

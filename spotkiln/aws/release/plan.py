@@ -1,6 +1,7 @@
 """Finds out what a release would do, by the functions that the release itself calls."""
 
 import logging
+from collections.abc import Sequence
 
 from spotkiln.aws.bake.reuse import find_image
 from spotkiln.aws.serve.foreign import find_foreign
@@ -9,11 +10,15 @@ from spotkiln.aws.serve.price import known_prices
 from spotkiln.aws.serve.quota import lacking
 from spotkiln.aws.serve.serving import is_unchanged, serving_now
 from spotkiln.aws.session import Aws
+from spotkiln.bake.changes import Changes
+from spotkiln.bake.history import changes_since
+from spotkiln.errors import SpotkilnError
 from spotkiln.keep.heartbeat import Say
 from spotkiln.poll import Clock
 from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan, make_plan
 from spotkiln.serve.capacity import size
+from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.price import estimate
 from spotkiln.serve.serving import replaceable
 from spotkiln.serve.spec import FleetSpec
@@ -23,6 +28,18 @@ def _quotas(aws: Aws, spec: FleetSpec) -> list[str]:
     """What is said of the quotas; nothing if there is room."""
     found, unknown = lacking(aws, spec)
     return [unknown] if unknown else [str(one) for one in found]
+
+
+def _changes(job: Job, serving: Sequence[Fleet], say: Say) -> Changes | None:
+    """Since what serves. A plan that cannot tell them is a plan even so."""
+    since = serving[0].commit if serving else ""
+    if not since or since == job.source.commit:
+        return None
+    try:
+        return changes_since(job.spec.app, since, job.source.commit, job.folder / "changes")
+    except SpotkilnError as error:
+        say(str(error), logging.WARNING)
+        return None
 
 
 def plan_release(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Plan:
@@ -57,4 +74,5 @@ def plan_release(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Plan:
         foreign=foreign,
         quotas=[] if unchanged else _quotas(aws, wanted.spec),
         price=estimate(wanted.spec, prices),
+        changes=_changes(job, serving, say),
     )

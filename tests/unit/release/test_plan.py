@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from spotkiln import tags as t
+from spotkiln.bake.changes import Changes, Commit
 from spotkiln.bake.configuration import Configuration, Known, Stored
 from spotkiln.bake.reuse import Reuse
 from spotkiln.release.plan import Plan, doubled, make_plan, side_by_side, what_would_change
@@ -68,6 +69,14 @@ def test_changes(unchanged: bool) -> None:
     assert ("retire: sfr-1 (2 instances)" in text) is not unchanged
     assert ("side by side: 15 s at least" in text) is not unchanged
     assert ("0.0200 to 0.0400 USD per hour" in text) is not unchanged
+
+
+def test_what_has_changed_since_what_serves_is_told() -> None:
+    commits = tuple(Commit(commit=f"{n:040x}", subject=f"commit {n}") for n in range(12))
+    lines = what_would_change(plan(changes=Changes(since="a" * 40, commits=commits)))
+    told = [line for line in lines if line.startswith("changes: ")]
+    assert told[:2] == ["changes: 12 commits since aaaaaaaaaaaa", "changes: 000000000000 commit 0"]
+    assert len(told) == 11
 
 
 def test_the_settings_that_are_there_are_named() -> None:

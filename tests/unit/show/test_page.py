@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from spotkiln import tags as t
+from spotkiln.bake.changes import Changes, Commit, Dependency
 from spotkiln.bake.junit import Failure, TestReport
 from spotkiln.bake.precedence import Origin, Setting
 from spotkiln.keep.versions import Version
@@ -84,6 +85,27 @@ def test_a_release_that_went_well() -> None:
     assert f"- **image**: `ami-1` {nouns.image('ami-1').name}, baked by this release\n" in page
     assert "## Undone" not in page
     assert "```" not in page
+
+
+def test_what_has_changed_since() -> None:
+    changes = Changes(
+        since="01d" * 13 + "0",
+        commits=(Commit(commit=COMMIT, subject="Say *hello*"),),
+        more=3,
+        dependencies=(Dependency(name="rack", before="3.0", now="", file="Gemfile.lock"),),
+        url="https://github.com/o/n/compare/a...b",
+    )
+    page = release_page(release(changes=changes))
+    assert (
+        "\n\n## What has changed since `01d01d01d01d`\n\n"
+        "- `c0ffeec0ffee` Say \\*hello\\*\n- and 3 more\n\n"
+        "[All of it, compared](https://github.com/o/n/compare/a...b)\n\n"
+        "| dependency | before | now | file |\n| --- | --- | --- | --- |\n"
+        "| rack | 3.0 | – | Gemfile.lock |\n\n"
+    ) in page
+    apart = release_page(release(changes=Changes(since="a" * 40, apart=True)))
+    assert "`aaaaaaaaaaaa` is not among the commits before this one." in apart
+    assert "## What has changed" not in release_page(release())
 
 
 def test_no_table_has_an_empty_header() -> None:
