@@ -189,14 +189,15 @@ def test_the_evidence_has_the_applications_last_lines_failing_servers_first(
     words = "could not connect to the database"
     new = {**SERVERS, "spotkiln:commit": commit_of(world, "v1")}
     world.box.script(match=new, health=200)
-    world.box.script(match=new, health=500, console=words, times=1)
+    said = f"2026-11-26T01:00:46+0000 i-1 demo-web-app[65]: {words}"
+    world.box.script(match=new, health=500, console=said, times=1)
     failed = world.release("v1", "half sick", fleet={"capacity": 4})
     assert "ImageRejected" in failed["error"]
     text, summary = page(world, "evidence-"), page(world, "release-demo-web-app")
     assert words in summary[: summary.index("## Where the time went")]
-    said = text.index("## The application's last lines on i-")
-    assert words in text[said : text.index("## Machines, failing ones first")]
+    own = text.index("## The application's last lines on i-")
+    assert f"`{words}`" in text[own : text.index("## Machines, failing ones first")]
     first = text.index("## Console of i-")
     assert words in text[first : text.index("## Console of i-", first + 1)]
-    assert text.index("failing check") < said < first < text.index("## What EC2 says of the fleet")
+    assert text.index("failing check") < own < first < text.index("## What EC2 says of the fleet")
     serves_on(world, versions[1]["fleet"])

@@ -59,7 +59,7 @@ def test_back_to_the_previous_and_forth_by_name(
     text = page(world, "release-demo-web-app")
     assert text.startswith(f"# demo-web-app: rollback to {commit}: released")
     assert "a rollback to what was released 20" in text
-    assert "left behind" not in text
+    assert "nothing is left behind" in text
 
     # Where it serves already there is nothing to do.
     world.box.clear_calls()
