@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from prefect.client.schemas.filters import (
@@ -60,10 +61,14 @@ async def latest(api: Api, key: str) -> Any:
 
 
 async def page_of(api: Api, key: str) -> str:
-    """The page of the newest artifact of that key in the UI; empty if there is none, or if Prefect
-    knows of no UI."""
-    found, base = await _newest(api, key), get_current_settings().ui_url
-    return f"{base.rstrip('/')}/artifacts/artifact/{found.id}" if found and base else ""
+    """The page of the newest artifact of that key in the UI that opens by default; empty if there
+    is none, or if Prefect knows of no UI."""
+    found, settings = await _newest(api, key), get_current_settings()
+    base = (settings.ui_url or "").rstrip("/")
+    if not found or not base:
+        return ""
+    newer = settings.server.ui.v2_enabled and not urlsplit(base).path
+    return f"{base}{'/v2' if newer else ''}/artifacts/artifact/{found.id}"
 
 
 async def table(api: Api, key: str) -> list[dict[str, Any]]:

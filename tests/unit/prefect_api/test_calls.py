@@ -186,7 +186,10 @@ def test_the_page_of_an_artifact(fake: FakeApi) -> None:
     fake.answers["POST /artifacts/filter"] = lambda _: (200, found)
     with temporary_settings({PREFECT_UI_URL: "http://prefect:4200/"}):
         page = ask(artifact.page_of, "evidence-1")
-    assert page == f"http://prefect:4200/artifacts/artifact/{OTHER}"
+    assert page == f"http://prefect:4200/v2/artifacts/artifact/{OTHER}"
+    with temporary_settings({PREFECT_UI_URL: "http://prefect:4200/older"}):
+        page = ask(artifact.page_of, "evidence-1")
+    assert page == f"http://prefect:4200/older/artifacts/artifact/{OTHER}"
     found.clear()
     assert ask(artifact.page_of, "evidence-1") == ""
 

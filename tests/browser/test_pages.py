@@ -1,0 +1,186 @@
+"""What Prefect's newer UI shows of a run: how far it is, how it ended, and its pages, wide and
+narrow, light and dark."""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, StorageState, expect
+
+from tests.browser.conftest import FRAMES, PATIENCE_MS, UNHURRIED
+from tests.browser.prefect_ui import APPLICATION, commit_of
+from tests.reliability.truth import Truth
+from tests.reliability.world import MACHINES, STAND_IN, World
+
+pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.sandbox]
+
+RUN_SECONDS = 200.0
+# The list of steps asks seldom by itself.
+LOOK_SECONDS = 1.5
+ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+NARROW = 390
+# What is wider than the page has a bar of its own to be moved by, and nobody reads it on a phone.
+WIDER = """
+page => [...page.querySelectorAll('p, li, blockquote, code, h1, h2, img')]
+  .filter(one => one.getBoundingClientRect().right > window.innerWidth + 1)
+  .map(one => one.innerText || one.alt)
+"""
+
+
+class Pages:
+    def __init__(self, page: Page, world: World) -> None:
+        self.page = page
+        self._world = world
+
+    def start(self, ref: str, **given: Any) -> str:
+        """A run of the application's deployment, as the form makes one."""
+        app = {"name": APPLICATION, "repository": str(self._world.repository), "ref": ref}
+        gate = {"polls": 1, "boot_seconds": 20}
+        found = self._world.api.get(f"/deployments/name/release/{APPLICATION}").json()
+        given = {"app": app, "gate": gate, "even_if_held": True, "force": True, **given}
+        answer = self._world.api.post(
+            f"/deployments/{found['id']}/create_flow_run", json={"parameters": given}
+        )
+        return str(answer.raise_for_status().json()["id"])
+
+    def state(self, run: str) -> dict[str, Any]:
+        answer = self._world.api.get(f"/flow_runs/{run}").raise_for_status()
+        return dict(answer.json()["state"])
+
+    def end(self, run: str) -> str:
+        """The name of its last state."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while (state := self.state(run))["type"] not in ENDED:
+            assert time.monotonic() < deadline, state
+            time.sleep(0.5)
+        return str(state["name"])
+
+    def open_run(self, run: str, tab: str = "TaskRuns") -> None:
+        self.page.goto(f"{self._world.prefect.address}/v2/runs/flow-run/{run}?tab={tab}")
+        expect(self.page.get_by_role("tab", name="Task Runs")).to_be_visible()
+
+    def steps(self, run: str) -> str:
+        """The list of steps, as it is now."""
+        self.open_run(run)
+        shown = self.page.get_by_role("tabpanel", name="Task Runs")
+        expect(shown).to_contain_text("look up: infrastructure")
+        return shown.inner_text()
+
+    def open_page(self, run: str) -> Locator:
+        wanted = {"artifacts": {"flow_run_id": {"any_": [run]}}, "sort": "CREATED_DESC"}
+        found = self._world.api.post("/artifacts/filter", json=wanted).raise_for_status().json()
+        page = next(one for one in found if (one["key"] or "").startswith("release-"))
+        self.page.goto(f"{self._world.prefect.address}/v2/artifacts/artifact/{page['id']}")
+        return self.markdown()
+
+    def markdown(self) -> Locator:
+        shown = self.page.get_by_test_id("markdown-display")
+        expect(shown.get_by_role("heading").first).to_be_visible()
+        return shown
+
+
+def opened(
+    browser: Browser, world: World, state: StorageState, *, dark: bool, width: int
+) -> Iterator[Pages]:
+    scheme: Literal["dark", "light"] = "dark" if dark else "light"
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        locale="en-GB",
+        timezone_id="UTC",
+        color_scheme=scheme,
+        storage_state=state,
+    )
+    context.add_init_script(FRAMES)
+    context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    yield Pages(context.new_page(), world)
+    context.close()
+
+
+@pytest.fixture(params=["wide and light", "narrow and dark"])
+def pages(
+    browser: Browser, world: World, signed_in: StorageState, request: pytest.FixtureRequest
+) -> Iterator[Pages]:
+    narrow = request.param == "narrow and dark"
+    yield from opened(browser, world, signed_in, dark=narrow, width=NARROW if narrow else 1280)
+
+
+@pytest.fixture
+def wide(browser: Browser, world: World, signed_in: StorageState) -> Iterator[Pages]:
+    yield from opened(browser, world, signed_in, dark=False, width=1280)
+
+
+def test_how_far_it_is_stands_beside_the_step_that_runs(
+    wide: Pages, world: World, serving: Truth
+) -> None:
+    world.box.script(**UNHURRIED)
+    run = wide.start("v2")
+    seen: dict[str, str] = {}
+    deadline = time.monotonic() + RUN_SECONDS
+    while wide.state(run)["type"] not in ENDED and time.monotonic() < deadline:
+        if wide.state(run)["type"] == "RUNNING":
+            told = re.findall(r"([234] [a-z ]+: [a-z ]+) · (\d+ %: [^\n]+)", wide.steps(run))
+            seen.update(told)
+        time.sleep(LOOK_SECONDS)
+    assert wide.end(run) == "Released"
+    assert {"2 bake: image", "3 test: in the image"} & seen.keys(), seen
+    assert "4 launch: health gate" in seen, seen
+    # Afterwards nothing is waited for any more.
+    assert "·" not in wide.steps(run)
+    assert serving.commit != world.settled().commit == commit_of(world, "v2")
+
+
+def test_one_that_was_rolled_back(pages: Pages, world: World, serving: Truth) -> None:
+    run = pages.start("sick")
+    assert pages.end(run) == "Rolled back"
+    shown = pages.open_page(run)
+    expect(shown.get_by_role("heading").first).to_have_text(
+        f"{APPLICATION}: rolled back: what served before serves on"
+    )
+    # The cause is what comes first, and it is seen without scrolling.
+    cause = shown.locator("blockquote").first
+    expect(cause).to_contain_text("[500]")
+    expect(cause).to_be_in_viewport()
+    expect(shown).to_contain_text(f"spotkiln release {APPLICATION}")
+    expect(shown).to_contain_text("undo: cancel fleet")
+    image = shown.get_by_role("img")
+    assert image.evaluate("one => one.complete && one.naturalWidth") > 0
+    assert shown.evaluate(WIDER) == []
+    # No header is empty, nor any code block there that would not be wrapped.
+    assert all(one.strip() for one in shown.locator("th").all_inner_texts())
+    assert shown.locator("pre").count() == 0
+
+    shown.get_by_role("link", name="What the servers showed").click()
+    expect(pages.page.get_by_test_id("markdown-display")).to_contain_text("did not pass the gate")
+    evidence = pages.markdown()
+    expect(evidence.locator("blockquote").first).to_be_in_viewport()
+    assert evidence.evaluate(WIDER) == []
+    assert world.settled() == serving
+
+
+def test_one_that_was_cancelled(wide: Pages, world: World, serving: Truth) -> None:
+    world.box.script(**UNHURRIED)
+    run = wide.start("v2")
+    deadline = time.monotonic() + RUN_SECONDS
+    while "health gate" not in wide.steps(run) if wide.state(run)["type"] == "RUNNING" else True:
+        assert time.monotonic() < deadline
+        assert wide.state(run)["type"] not in ENDED
+        time.sleep(LOOK_SECONDS)
+    world.api.post(
+        f"/flow_runs/{run}/set_state", json={"state": {"type": "CANCELLING"}}
+    ).raise_for_status()
+    assert wide.end(run) == "Cancelled"
+    world.box.script(**MACHINES, **STAND_IN)
+    steps = wide.steps(run)
+    assert "Cancelled" in steps
+    assert "Crashed" not in steps
+    shown = wide.open_page(run)
+    expect(shown.get_by_role("heading").first).to_contain_text(f"{APPLICATION}: cancelled")
+    expect(shown).to_contain_text("somebody cancelled the run")
+    expect(shown).to_contain_text("cancelled after")
+    text = shown.inner_text()
+    assert "TerminationSignal" not in text
+    assert "failed" not in text.replace("0 failed", "")
+    assert world.settled() == serving
