@@ -82,7 +82,19 @@ class Balancers:
             balancer = self._make(name)
             balancer.start()
             self._running[name] = balancer
+        self._name()
         return bool(ended or begun)
+
+    def _name(self) -> None:
+        """Whoever asks for a load balancer's name gets one that answers here: AWS's own would lead
+        nowhere. Of several target groups it is that of the first."""
+        with self._account.lock:
+            groups = self._account.elbv2.target_groups
+            for balancer in self._account.elbv2.load_balancers.values():
+                arns = [one for x in balancer.listeners.values() for one in _target_groups(x)]
+                names = (groups[arn].name for arn in arns if arn in groups)
+                if running := next((self._running[x] for x in names if x in self._running), None):
+                    balancer.dns_name = f"127.0.0.1:{running.port}"
 
     def _make(self, name: str) -> Balancer:
         from sandbox.balancing.load_balancer import (

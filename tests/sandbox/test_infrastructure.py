@@ -41,6 +41,9 @@ def test_a_target_group_is_made_with_all_that_a_release_looks_for(
     # Requests reach it, and its servers.
     address = eventually(lambda: box.load_balancers().get("shop-staging"), what="a listener")
     assert httpx.get(address).status_code == 503
+    # So does what asks for its name, as the page of a release does.
+    named = aws(box, "elbv2").describe_load_balancers(LoadBalancerArns=[balancer])
+    assert f"http://{named['LoadBalancers'][0]['DNSName']}" == address
     rules = aws(box, "ec2").describe_security_groups(GroupNames=["rails-app"])
     ports = {rule["FromPort"] for rule in rules["SecurityGroups"][0]["IpPermissions"]}
     assert ports >= {8000, 9000}
