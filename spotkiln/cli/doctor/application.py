@@ -14,7 +14,10 @@ from spotkiln.cli.doctor import account, prefect
 from spotkiln.cli.doctor.check import Check, check, of_error
 from spotkiln.cli.pushes import pushes
 from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.prefect_api import secret
+from spotkiln.prefect_api.connection import ask
 from spotkiln.release.freeze import frozen
+from spotkiln.release.on_commit import find as find_repository
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.start.deployment import Deployment
 
@@ -32,6 +35,8 @@ def examine(deployment: Deployment) -> list[Check]:
     except SpotkilnError as error:
         return [*checks, of_error(about, "parameters", error)]
     checks.append(check(about, "freeze", lambda: freeze(spec)))
+    if spec.on_commit.secret:
+        checks.append(check(about, "on the commit", lambda: on_commit(spec)))
     checks.append(check(about, "repository", lambda: repository(spec)))
     reached = checks[-1].ok
     if spec.build.ssh_interface is SshInterface.SESSION_MANAGER:
@@ -62,6 +67,18 @@ def freeze(spec: ReleaseSpec) -> str:
         return "no windows"
     found = frozen(spec.freeze, datetime.now(UTC))
     return str(found) if found else f"free now; frozen: {'; '.join(spec.freeze)}"
+
+
+def on_commit(spec: ReleaseSpec) -> str:
+    """Which host is told of releases. The token itself is not tried.
+
+    Raises:
+        InputError: nothing tells which host it is, or there is no such secret.
+    """
+    found = find_repository(spec.on_commit, spec.app.repository)
+    if not ask(secret.read, spec.on_commit.secret):
+        raise InputError(f"the Secret block {spec.on_commit.secret} is empty: fill it in Prefect")
+    return f"{found.path} at {found.api} ({found.kind})"
 
 
 def repository(spec: ReleaseSpec) -> str:

@@ -186,3 +186,25 @@ def test_session_managers_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     file.write_text("#!/bin/sh\n")
     file.chmod(0o755)
     assert application.session_manager() == str(file)
+
+
+def test_it_says_which_host_is_told_and_misses_its_secret(fake: FakeApi) -> None:
+    def on_commit(repository: str) -> Check:
+        asked = ReleaseSpec.model_validate(
+            {"app": {"repository": repository}, "on_commit": {"secret": "github-token"}}
+        )
+        return check("release/shop", "on the commit", lambda: application.on_commit(asked))
+
+    missing = on_commit("git@github.com:team/shop.git")
+    assert not missing.ok
+    assert "github-token" in missing.detail
+    block = {
+        "id": str(UUID(int=9)), "name": "github-token", "data": {"value": "a-token-of-nobody"},
+        "block_schema_id": str(UUID(int=9)), "block_type_id": str(UUID(int=9)),
+        "is_anonymous": False,
+    }  # fmt: skip
+    path = "GET /block_types/slug/secret/block_documents/name/github-token"
+    fake.answers[path] = lambda _: (200, block)
+    found = on_commit("git@github.com:team/shop.git")
+    assert (found.ok, found.detail) == (True, "team/shop at https://api.github.com (github)")
+    assert not on_commit("https://git.example.com/team/shop").ok
