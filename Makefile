@@ -24,7 +24,7 @@ demo: .venv/.done ## five releases of a real Rails application, on this machine
 	@if $(DOCKER) && $(PACKER); then machines=docker; else \
 	  echo "Docker cannot run here: the same releases with simulated machines and a stand-in for Packer"; \
 	  machines=simulated; fi; \
-	$(PYTHON) -m examples.demo --machines $$machines
+	$(PYTHON) -m examples.demo --machines $$machines $(if $(UI_PORT),--port $(UI_PORT))
 
 # UI_PORT, RECEIVER_PORT: other ports than 4200 and 4180. FRESH=1: forget what the last one left.
 # SCHEDULES=1: on an account, too, schedules start runs.

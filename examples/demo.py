@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from examples import repositories
+from examples.up.ports import choose
 from rehearsal.account import TARGET_GROUPS, left_behind, serving
 from rehearsal.followed import follow
 from rehearsal.leash import leash
@@ -158,6 +159,11 @@ def main() -> int:
     parser.add_argument("--leave", action="store_true", help="end at once, also at a terminal")
     options = parser.parse_args()
     start = time.monotonic()
+    port, told = (
+        choose(None, options.port, "the Prefect UI", "UI_PORT") if options.port else (0, "")
+    )
+    if told:
+        log(told)
     with leash(HOME, keep_files=True), ExitStack() as stack:
         prefect, box = begin(
             stack,
@@ -165,7 +171,7 @@ def main() -> int:
             sandbox=HOME / "sandbox",
             machines=options.machines,
             password=kept_secret(PASSWORD, "spotkiln:"),
-            port=options.port,
+            port=port,
             say=log,
             target_groups=TARGET_GROUPS,
             meanwhile=make_repositories,

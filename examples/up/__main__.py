@@ -21,6 +21,7 @@ from examples.up.stop import Stop
 from examples.up.tell import tell, tell_first
 from rehearsal.build import FOLDER, NAME
 from rehearsal.prefect_local import BUILD, ROOT
+from sandbox.client import SandboxError
 from spotkiln.errors import InputError
 
 
@@ -116,6 +117,10 @@ def main() -> int:
     except (InputError, PortTaken) as error:
         say(str(error))
         return 2
+    except (SandboxError, RuntimeError) as error:
+        # What was started has ended with it; it names the log.
+        say(f"`make up` ends: {error}")
+        return 1
 
 
 if __name__ == "__main__":

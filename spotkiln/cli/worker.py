@@ -20,6 +20,7 @@ import anyio
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
 from spotkiln.cli.output import tell
+from spotkiln.cli.temporary import use_own_folder
 from spotkiln.cli.unanswered import decline_unanswered
 from spotkiln.errors import InfrastructureError, PrefectDenied, SpotkilnError
 from spotkiln.prefect_api import queue
@@ -135,6 +136,7 @@ async def _end_when_idle(workers: list[PatientWorker], everything: anyio.CancelS
 async def work(pool: str, limit: int, name: str = "") -> None:
     """Run the flows of a pool until a signal says to leave: `limit` releases at once, and what is
     urgent besides. Unless it is given another, the worker's name tells in Prefect where it runs."""
+    use_own_folder()
     name = name or f"{socket.gethostname()} {os.getpid()}"
     releases = PatientWorker(work_pool_name=pool, work_queues=[RELEASES], limit=limit, name=name)
     urgent = PatientWorker(
