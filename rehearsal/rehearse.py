@@ -55,7 +55,7 @@ def _under_load(stage: Stage, repository: Path, folder: str) -> Scenes:
     lost = [(f"{one.name} goes away and comes back", scenes.lose(one)) for one in stage.services]
     return [
         ("a new commit is released", second),
-        ("the same image is released again", scenes.release(force=True)),
+        ("the same commit is released again", scenes.release(force=True)),
         ("a server is interrupted", scenes.interrupt),
         ("a worker is killed", scenes.kill_worker),
         *lost,

@@ -115,7 +115,7 @@ def test_with_simulated_machines(tmp_path: Path) -> None:
         "bake, image test, first release": "well",
         "pages at rest": "well",
         "a new commit is released": "well",
-        "the same image is released again": "well",
+        "the same commit is released again": "well",
         "a server is interrupted": "well",
         "a worker is killed": "not tried",
         "a rollback": "well",
