@@ -153,13 +153,20 @@ def fingerprint_of(packages: str, spec: BaseSpec) -> Recipe:
 
 def usable(images: Iterable[Image]) -> list[Image]:
     """Those that may be built upon: available, made by hand or a promoted base of ours. No copy
-    of a base that inherited its tags: it would be the newest, with old contents."""
+    of a base that inherited its tags: it would be the newest, with old contents. And no image of an
+    application, which may be called as a line is."""
     return [
         image
         for image in images
         if image.available
+        and not _of_an_application(image)
         and (not image.is_base or (image.ours and image.state is ImageState.BASE))
     ]
+
+
+def _of_an_application(image: Image) -> bool:
+    """From its tags, or from its name if a kill left it untagged."""
+    return bool(image.app) or (image.ours and not image.is_base)
 
 
 def why_replaced(fingerprint: Recipe, current: Image | None) -> str:
@@ -208,7 +215,8 @@ def of_line(images: Iterable[Image], name: str) -> list[Image]:
     return [
         image
         for image in images
-        if image.line == name or (not image.line and image.name.startswith(name))
+        if image.line == name
+        or (not image.line and not _of_an_application(image) and image.name.startswith(name))
     ]
 
 

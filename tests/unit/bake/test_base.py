@@ -104,10 +104,18 @@ def test_only_promoted_ones_and_those_made_by_hand_may_be_built_upon() -> None:
     candidate = base("ami-candidate", state=ImageState.CANDIDATE)
     untagged = base("ami-untagged").model_copy(update={"tags": {}})
     pending = base("ami-pending").model_copy(update={"available": False})
-    # A rollback looks an application's own image up.
-    app = built_on("ami-base")
-    images = [by_hand, candidate, untagged, pending, base(), app]
-    assert usable(images) == [by_hand, base(), app]
+    images = [by_hand, candidate, untagged, pending, base()]
+    assert usable(images) == [by_hand, base()]
+
+
+def test_an_applications_own_image_is_no_base_whatever_its_name_begins_with() -> None:
+    """A line and an application may be called alike: production would be baked anew, on what was
+    baked for staging."""
+    app = built_on("ami-base", "ami-app")
+    untagged = app.model_copy(update={"id": "ami-killed", "tags": {}})
+    copied = app.model_copy(update={"id": "ami-copied", "copied": True})
+    assert usable([app, untagged, copied, base()]) == [base()]
+    assert of_line([app, untagged, copied], "demo-web-app") == []
 
 
 def ids(images: list[Image]) -> list[str]:
