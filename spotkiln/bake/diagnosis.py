@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from spotkiln.bake.facts import COMMAND, SUCCESS, Answer, Facts, Unit, Where, process_of
-from spotkiln.bake.signs import MEMORY, SIGNS, Sign
+from spotkiln.bake.signs import MEMORY, SIGNS, Sign, went_on
 from spotkiln.noun import Noun
 
 LINES_SHOWN = 25
@@ -180,8 +180,10 @@ def _said(facts: Facts) -> Diagnosis | None:
 
 def _by(sign: Sign, facts: Facts, said: list[str]) -> Diagnosis | None:
     # The last one: what it tried first may have been mended by its next try.
-    for text in reversed(said):
+    for at, text in reversed([*enumerate(said)]):
         if found := sign.read(text, facts):
+            if sign.last and went_on(said[at + 1 :]):
+                return None
             summary, resolution = found
             detail = text.strip()[:DETAIL_CHARACTERS]
             return Diagnosis(summary=summary, detail=detail, resolution=resolution)

@@ -5,7 +5,7 @@ Node's, Go's, the JVM's, the shell's, the dynamic linker's.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 
 from spotkiln.bake import private_index
@@ -43,14 +43,26 @@ CONFIGURATION = {
 # A line that calls itself one: whoever says it goes on.
 WARNING = re.compile(r"\bwarn(?:ing)?\b", re.IGNORECASE)
 
+# What tells that it went on, and what such a line says of an end or of one more try.
+WENT_ON = re.compile(r"\bINFO\b")
+ENDS = re.compile(r"(?i)exit|stop|shut|clos|terminat|end|wait|retry|again|attempt|reconnect|fail")
+
+
+def went_on(lines: Iterable[str]) -> bool:
+    """Whether lines after an error tell of other work."""
+    return any(WENT_ON.search(one) and not ENDS.search(one) for one in lines)
+
 
 class Sign:
     """A cause that a line shows which one of the patterns is found in; `warned` if a warning shows
-    it too."""
+    it too, `last` if it is none where the application went on afterwards."""
 
-    def __init__(self, tell: Tell, *patterns: str, warned: bool = False) -> None:
+    def __init__(
+        self, tell: Tell, *patterns: str, warned: bool = False, last: bool = False
+    ) -> None:
         self._tell = tell
         self._warned = warned
+        self.last = last
         self._pattern = re.compile("|".join(patterns))
 
     def read(self, line: str, facts: Facts) -> Words | None:
@@ -399,6 +411,7 @@ SIGNS = (
         r"Connection refused - connect\(2\) for (.+?)(?: \(|$)",
         r"Error \d+ connecting to (\S+?)\.? ",
         r"Can't connect to (?:local )?(?:MySQL )?server (?:through socket|on) '([^']+)'",
+        last=True,
     ),
     Sign(private_index.refused, *private_index.WARNED, warned=True),
 )

@@ -105,3 +105,23 @@ def test_an_application_that_is_refused_by_what_it_calls_has_no_private_index() 
         found = diagnose(facts)
         assert found is None or "index" not in str(found)
         assert found is None or "who asks" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("after", "counts"),
+    [
+        ((), True),
+        (("    at node:dns:120", "[INFO] server - Exiting..."), True),
+        (("INFO: retrying in 5 s",), True),
+        (("[INFO] plugins - Loading plugin a", "[INFO] server - Exiting..."), False),
+        (("2026-11-26 INFO jobs: 3 are loaded",), False),
+    ],
+)
+def test_what_does_not_answer_is_no_cause_where_it_went_on(
+    after: tuple[str, ...], *, counts: bool
+) -> None:
+    """A look for updates may fail, and what is slow is slow for another reason."""
+    said = ("[ERROR] no updates: Error: getaddrinfo ENOTFOUND updates.example.com", *after)
+    lines = tuple((COMMAND, one) for one in said)
+    found = diagnose(Facts(app="shop", where=Where.SERVER, lines=lines))
+    assert bool(found and "updates.example.com" in found.summary) == counts
