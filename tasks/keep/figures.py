@@ -7,7 +7,6 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from spotkiln.errors import SpotkilnError
 from spotkiln.prefect_api import artifact, figures
 from spotkiln.prefect_api.connection import ask
 from spotkiln.show.chart import page
@@ -23,11 +22,12 @@ def publish_figures() -> bool:
     try:
         if today in str(ask(artifact.latest, KEY) or ""):
             return False
-        text = page(ask(figures.all_of))
-    except SpotkilnError as error:
-        say(f"could not reckon the figures: {error}", logging.WARNING)
+        create_markdown_artifact(
+            key=KEY,
+            markdown=page(ask(figures.all_of)),
+            description="How often, how fast and how well is released",
+        )
+    except Exception as error:  # noqa: BLE001 - reconcile has better things to do
+        say(f"could not publish the figures: {error}", logging.WARNING)
         return False
-    create_markdown_artifact(
-        key=KEY, markdown=text, description="How often, how fast and how well is released"
-    )
     return True
