@@ -49,6 +49,12 @@ LOGIN = f"{PREFIX}login"
 # The services that tests of an application on it may have (spotkiln/bake/services.py).
 SERVICES = f"{PREFIX}services"
 
+# Layers only: the name of the application whose dependencies they hold.
+LAYER = f"{PREFIX}layer"
+# Images of applications: which layer has their dependencies, whether or not it was there; with
+# `failed` behind it if it could not be baked.
+FROM_LAYER = f"{PREFIX}from-layer"
+
 # Fleets only.
 PHASE = f"{PREFIX}phase"
 IMAGE = f"{PREFIX}image"

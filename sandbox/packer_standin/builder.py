@@ -31,6 +31,7 @@ class Builder:
         self._pause = pause
         self._pause_in_clean_up = pause_in_clean_up
         self._undo: list[Callable[[], None]] = []
+        self.source_name = ""
 
     # -- before and after --
 
@@ -98,6 +99,7 @@ class Builder:
             raise BuildError(f"No AMI was found matching filters: {source}")
         if text(image, "rootDeviceType") != "ebs":
             raise BuildError("The root device type of the source AMI must be ebs")
+        self.source_name = text(image, "name")
         self._ui.detail(f"Found Image ID: {source}")
 
     def _network(self) -> tuple[str, str]:

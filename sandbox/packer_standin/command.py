@@ -127,9 +127,7 @@ class _Build:
             # A base image behaves as the rules for its source image say.
             source = control.properties(self._template.text("source_ami"))
             properties = source if list_of_packages else application
-            self._provision(properties, "bake_seconds", speed)
-            if properties.get("build") == "broken":
-                raise _exit_status(report.DEPENDENCIES)
+            self._bake(properties, speed, from_layer="/layer/" in builder.source_name)
             if list_of_packages:
                 report.write_packages(Path(list_of_packages), properties)
             builder.stop()
@@ -146,6 +144,18 @@ class _Build:
             raise _exit_status(code)
         builder.stop()
         return ""
+
+    def _bake(self, properties: dict[str, Any], speed: float, *, from_layer: bool) -> None:
+        """What a layer has installed is not installed again."""
+        if not from_layer and self._template.text("dependencies_command"):
+            self._provision(properties, "dependencies_seconds", speed)
+            if properties.get("dependencies") == "broken":
+                raise _exit_status(report.DEPENDENCIES)
+        if self._template.text("stage") == "layer":
+            return
+        self._provision(properties, "bake_seconds", speed)
+        if properties.get("build") == "broken":
+            raise _exit_status(report.DEPENDENCIES)
 
     def _carry_out(self, properties: dict[str, Any], speed: float) -> None:
         """As packer/scripts/task.sh does it."""

@@ -160,6 +160,7 @@ def usable(images: Iterable[Image]) -> list[Image]:
         for image in images
         if image.available
         and not _of_an_application(image)
+        and not image.is_layer
         and (not image.is_base or (image.ours and image.state is ImageState.BASE))
     ]
 

@@ -75,6 +75,12 @@ class Builder(Noun):
 class BuildSettings(Builder):
     """The machine that bakes and tests."""
 
+    layers: bool = Field(
+        default=True,
+        title="Layers",
+        description="Bake an application's dependencies as an image of their own, which its later "
+        "bakes start from. The first bake of new dependencies takes a second builder and image.",
+    )
     secrets: dict[str, str] = Field(
         default={},
         title="Build's secrets",

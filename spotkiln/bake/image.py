@@ -17,6 +17,8 @@ from spotkiln.noun import Noun
 LOGIN = "admin"
 # What `base_name` makes.
 BASE_NAME = re.compile(r"[a-z][a-z0-9-]* \d{4}-\d\d-\d\d \d\d-\d\d (base-[0-9a-f]{12})")
+# What `layer_name` makes.
+LAYER_NAME = re.compile(r"[a-z][a-z0-9-]*/layer/(layer-[0-9a-f]{12})")
 
 
 class ImageState(StrEnum):
@@ -27,6 +29,8 @@ class ImageState(StrEnum):
     RETIRED = "retired"
     # Applications may be built upon it.
     BASE = "base"
+    # One application may, as long as its dependencies are these.
+    LAYER = "layer"
 
 
 class Image(Noun):
@@ -109,6 +113,18 @@ class Image(Noun):
         return t.BASE in self.tags or bool(BASE_NAME.fullmatch(self.name))
 
     @property
+    def is_layer(self) -> bool:
+        """An application's dependencies: from its tag, or from its name if a kill left it
+        untagged."""
+        return t.LAYER in self.tags or bool(LAYER_NAME.fullmatch(self.name))
+
+    @property
+    def from_layer(self) -> str:
+        """Of an application's image: who owns the layer of its dependencies, whether or not it was
+        there; empty if it can have none."""
+        return self.tags.get(t.FROM_LAYER, "").partition(" ")[0]
+
+    @property
     def line(self) -> str:
         """Of a base image of ours: the name of its line. Empty for all others."""
         if not self.is_base or not self.ours:
@@ -170,11 +186,16 @@ def base_name(name: str, when: str, owner: str) -> str:
     return f"{name} {when} {owner}"
 
 
+def layer_name(app: str, owner: str) -> str:
+    """As `image_name`, for a layer: there are never two of the same dependencies."""
+    return f"{app}/layer/{owner}"
+
+
 def release_of(name: str) -> str:
-    """The release in a name that `image_name` made, or the owner in one that `base_name` made;
-    empty for other names."""
-    if base := BASE_NAME.fullmatch(name):
-        return base[1]
+    """The release in a name that `image_name` made, or the owner in one that `base_name` or
+    `layer_name` made; empty for other names."""
+    if chosen := BASE_NAME.fullmatch(name) or LAYER_NAME.fullmatch(name):
+        return chosen[1]
     match = re.fullmatch(r"([a-z][a-z0-9-]*)/[0-9a-f]{12}/(\1-[0-9a-f]{12})", name)
     return match[2] if match else ""
 

@@ -19,6 +19,8 @@ from spotkiln.bake.units import image_files
 from spotkiln.noun import Noun
 
 TEMPLATES = ROOT / "packer"
+BAKE_TEMPLATE = ["packer/app.pkr.hcl"]
+BAKE_SCRIPTS = ["packer/scripts/app.sh", "packer/scripts/clean.sh"]
 TEST_FILES = ["packer/test.pkr.hcl", "packer/scripts/test.sh"]
 
 
@@ -37,6 +39,13 @@ def app_variables(app: App) -> dict[str, Any]:
         "states": states(app),
         "mounts": list(app.mounts),
     }
+
+
+def layer_settings(app: App) -> dict[str, Any]:
+    """Of these the ones that decide what is inside a layer."""
+    every = app_variables(app)
+    names = ("app_name", "app_folder", "app_user", "build_environment", "dependencies_command")
+    return {name: every[name] for name in names}
 
 
 def test_settings(app: App, group: TargetGroup) -> dict[str, Any]:
@@ -63,8 +72,8 @@ def recipe_of(source: Source, infra: Infra) -> Recipe:
         inputs={
             "source": source.digest[:12],
             "base": infra.base.id,
-            "template": digest_of_files(ROOT, ["packer/app.pkr.hcl"]),
-            "scripts": digest_of_files(ROOT, ["packer/scripts/app.sh", "packer/scripts/clean.sh"]),
+            "template": digest_of_files(ROOT, BAKE_TEMPLATE),
+            "scripts": digest_of_files(ROOT, BAKE_SCRIPTS),
             "units": digest_of(image_files(app, ROOT)),
             "variables": digest_of(app_variables(app)),
             "tests": digest_of(
@@ -122,9 +131,9 @@ class NewImage(Noun):
 def bake_variables(
     machine: Machine, new: NewImage, source: Source, base: str, units: Path, secrets: Path
 ) -> dict[str, Any]:
-    """Variables of packer/app.pkr.hcl. `base` is the id of the base image, `units` the folder of
-    what spotkiln/bake/units.py has written, `secrets` the file that spotkiln/bake/secrets.py keeps
-    in memory."""
+    """Variables of packer/app.pkr.hcl. `base` is the id of the base image or of a layer upon it,
+    `units` the folder of what spotkiln/bake/units.py has written, `secrets` the file that
+    spotkiln/bake/secrets.py keeps in memory."""
     return {
         **machine.variables,
         **new.variables,
@@ -132,6 +141,23 @@ def bake_variables(
         "source_ami": base,
         "app_archive": str(source.archive),
         "commit": source.commit,
+        "units": str(units),
+        "secrets_file": str(secrets),
+    }
+
+
+def layer_variables(
+    machine: Machine, new: NewImage, source: Source, base: str, units: Path, secrets: Path
+) -> dict[str, Any]:
+    """The same for a layer upon the base image: nothing of the commit but its lock files."""
+    return {
+        **machine.variables,
+        **new.variables,
+        **layer_settings(source.app),
+        "stage": "layer",
+        "source_ami": base,
+        "app_archive": str(source.lock_archive),
+        "commit": "",
         "units": str(units),
         "secrets_file": str(secrets),
     }

@@ -1,7 +1,8 @@
 """What to do about what nobody owns: a pure function from facts to actions.
 
 Something is owned if it carries the tag of a release that lives, if a fleet that serves uses it, if
-it is a version that is kept, or if it is a promoted base image. Whatever else is ours
+it is a version that is kept, or if it is a promoted base image, or a layer that later bakes may
+start from. Whatever else is ours
 (`spotkiln.bake.own`) is finished (retiring fleets) or undone (pending fleets, candidates,
 builders). What is not ours is never touched. The bake of a nightly run counts as a release here: it
 has an id, and lives as long as it renews its lease.
@@ -12,6 +13,7 @@ from enum import StrEnum
 
 from spotkiln import tags as t
 from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.layer import unneeded
 from spotkiln.bake.own import LeftAlone
 from spotkiln.keep.promotion import unrecorded
 from spotkiln.keep.takedown import Begun
@@ -273,8 +275,11 @@ def _images(facts: Facts) -> list[Action]:
     # An image that has served is a version, even if nobody could write that on it in time.
     used = {fleet.image for fleet in facts.fleets if not fleet.gone}
     has_served = {fleet.image for fleet in facts.fleets if fleet.has_served}
+    layers = unneeded(facts.images, {one.rpartition("-")[0] for one in facts.living})
     actions = []
     for image in sorted(facts.images, key=lambda x: x.id):
+        if image.state is ImageState.LAYER and image not in layers:
+            continue
         if image.release in facts.living or image.id in used or t.KEEP in image.tags:
             continue
         if image.id in has_served and image.state is not RETIRED:
@@ -286,6 +291,8 @@ def _images(facts: Facts) -> list[Action]:
             why = "its application was taken down"
         elif image.state is ImageState.REJECTED:
             why = "rejected"
+        elif image.state is ImageState.LAYER:
+            why = "a newer layer is there, and no image that was baked from this one"
         else:
             why = f"never released, and {image.release} has ended"
         tried = image.tags.get(t.PUT_OFF, "")

@@ -8,6 +8,7 @@ from spotkiln.bake.changes import Changes
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.junit import TestReport
+from spotkiln.bake.layer import Layer
 from spotkiln.bake.source import Source
 from spotkiln.keep.versions import Version, WayBack
 from spotkiln.noun import Noun
@@ -110,6 +111,13 @@ class ImageReused(Noun):
     why: str
 
 
+class LayerBaked(Noun):
+    """The image's dependencies got an image of their own, which stays however the release ends."""
+
+    layer: Layer
+    image: Image
+
+
 class ImageBaked(Noun):
     image: Image
 
@@ -210,6 +218,7 @@ Happening = (
     | Answered
     | GlassBroken
     | ImageReused
+    | LayerBaked
     | ImageBaked
     | ImageBlamed
     | TestsRan

@@ -6,6 +6,7 @@ from spotkiln.bake import configuration
 from spotkiln.bake.changes import Changes
 from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.bake.interpreter import needed
+from spotkiln.bake.layer import Layered
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.source import Source
 from spotkiln.keep.hold import reason
@@ -33,10 +34,10 @@ class Plan(Noun):
     the old servers have drained. Prices are in USD per hour; `both` is the price while old and new
     servers run side by side, as if the old ones were of the same types.
 
-    In words for people: `launch` is what EC2 is asked for, `foreign` what serves and is not ours,
-    `changes` are those since what serves, None if that is not known,
-    `configuration` which settings are there, by name, `needs` what the base image must have,
-    `quotas` where the account may have no room, `held` why a release would do nothing after a
+    In words for people: `launch` is what EC2 is asked for, `layer` what the bake starts from,
+    `foreign` what serves and is not ours, `changes` are those since what serves, None if that is
+    not known, `configuration` which settings are there, by name, `needs` what the base image must
+    have, `quotas` where the account may have no room, `held` why a release would do nothing after a
     rollback, `frozen` until when it would wait, `database` whether it would be migrated.
     """
 
@@ -49,6 +50,7 @@ class Plan(Noun):
     image: str
     why: str
     differ: tuple[str, ...]
+    layer: str = ""
     files_serve: bool = False
     unchanged: bool
     capacity: int
@@ -91,6 +93,7 @@ def make_plan(
     recipe: str,
     *,
     found: Reuse,
+    layered: Layered | None = None,
     serving: Sequence[Fleet],
     retire: Sequence[Fleet],
     unchanged: bool,
@@ -115,6 +118,7 @@ def make_plan(
         image=found.image.id if found.image else "",
         why=found.why,
         differ=found.differ,
+        layer=layered.why if layered else "",
         files_serve=found.files_serve,
         unchanged=unchanged,
         capacity=size.spec.capacity,
@@ -152,6 +156,7 @@ def what_would_change(plan: Plan) -> list[str]:
         f"image: {'reuse ' + plan.image if plan.image else 'bake and test anew'}: {plan.why}",
     ]
     lines += [f"changes: {line}" for line in _changes(plan.changes)]
+    lines += [f"dependencies: {plan.layer}"] if plan.layer else []
     lines += [f"the base image must have {line}" for line in plan.needs]
     lines += [f"not ours: {line}" for line in plan.foreign]
     lines += [f"configuration: {line}" for line in plan.configuration]

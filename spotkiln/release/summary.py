@@ -21,6 +21,7 @@ from spotkiln.release.book import (
     GlassBroken,
     Happening,
     ImageReused,
+    LayerBaked,
     LedgerRead,
     LedgerUnread,
     Migrated,
@@ -63,6 +64,13 @@ def way(book: Book) -> str:
 def name_of_image(book: Book) -> str:
     """The name that the release chose for the image it bakes."""
     return image_name(book.heading.spec.app.name, book.commit, book.heading.id)
+
+
+def owners(book: Book) -> dict[str, str]:
+    """Who owns what the release makes: itself, and a layer that it baked. With each the name that
+    was chosen for its image."""
+    layers = (one.layer for one in book.every(LayerBaked))
+    return {book.heading.id: name_of_image(book), **{x.owner: x.image_name for x in layers}}
 
 
 def tags(book: Book) -> t.Tags:
@@ -140,7 +148,8 @@ def _outcome_of_failure(book: Book) -> Outcome:
 
 def kept(book: Book) -> dict[str, str]:
     """What stays after the release and why, by id."""
-    found: dict[str, str] = {}
+    layers = [one.image.id for one in book.every(LayerBaked)]
+    found = dict.fromkeys(layers, "a layer, which later bakes start from")
     fleet, image = book.fleet, book.image
     if book.outcome is Outcome.RELEASED and fleet:
         found |= dict.fromkeys(fleet.parts, f"of {fleet.id}, which serves")

@@ -20,6 +20,7 @@ from spotkiln.bake.failure import bake_failure, green_report, test_failure
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.junit import TestReport
+from spotkiln.bake.layer import Layered
 from spotkiln.bake.own import builder_name
 from spotkiln.bake.packer import artifact_of
 from spotkiln.bake.reuse import Reuse
@@ -67,9 +68,21 @@ def _of_earlier_try(aws: Aws, job: Job) -> str | None:
     return done
 
 
+def _start(aws: Aws, job: Job, layered: Layered) -> str:
+    """The id of the image that the bake starts from: a layer may have gone meanwhile."""
+    if layered.image is None:
+        return job.infra.base.id
+    found = images.describe(aws, layered.image.id)
+    if found and found.available:
+        return found.id
+    say(f"layer {layered.image.id} has gone meanwhile: baking without it")
+    return job.infra.base.id
+
+
 @task(name="bake image", task_run_name="2 bake: image", **STEP)
-def packer_build(job: Job) -> Image:
-    """Bake the candidate. Tried again, it takes what an earlier try completed, or clears it away.
+def packer_build(job: Job, layered: Layered) -> Image:
+    """Bake the candidate, from its layer if that is there. Tried again, it takes what an earlier
+    try completed, or clears it away.
 
     Raises:
         BuildFailed: dependencies or assets; UnitFailed: units that systemd refuses.
@@ -79,11 +92,12 @@ def packer_build(job: Job) -> Image:
     folder = job.folder / "bake"
     manifest = folder / "manifest.json"
     tags = image_tags(job.tags, job.recipe, job.source, job.infra.base.login)
+    tags |= layered.tags
     image_id = _of_earlier_try(aws, job) if tried_before() else None
     if image_id is None:
         new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
         units = write_files(job.source.app, job.folder / "units")
-        build, base = job.spec.build, job.infra.base.id
+        build, base = job.spec.build, _start(aws, job, layered)
         with in_memory(handed_over(read_secrets(aws, build.secrets, os.environ))) as secrets:
             variables = bake_variables(_machine(aws, job), new, job.source, base, units, secrets)
             run = run_template("bake", "app.pkr.hcl", variables, folder, build.timeout_seconds)
@@ -159,6 +173,8 @@ def blame_image(image: Image, infra: Infra, cause: str, *, keep: bool) -> Image:
 
 @task(name="prune versions", task_run_name="5 retire: prune versions", **STEP)
 def prune_versions(infra: Infra, app: str, keep: int) -> list[str]:
-    """Discard what served the target group before its newest `keep` versions."""
+    """Discard what served the target group before its newest `keep` versions, and layers that
+    nothing needs any more."""
     aws, group = connect(infra.region), infra.target_group.name
-    return pruning.prune_versions(aws, app, group, keep, clock=CLOCK, say=say)
+    gone = pruning.prune_versions(aws, app, group, keep, clock=CLOCK, say=say)
+    return gone + pruning.prune_layers(aws, app, clock=CLOCK, say=say)

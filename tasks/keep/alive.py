@@ -15,7 +15,8 @@ from spotkiln.tasks.step import CLOCK, say
 
 
 class Owner(Noun):
-    """`id` owns what is made by the flow run `run`; its security group carries `tags`."""
+    """`id` owns what is made by the flow run `run`; its security group carries `tags`. `alone`:
+    several runs may want to be the owner, and only one can."""
 
     id: str
     run: str
@@ -23,6 +24,7 @@ class Owner(Noun):
     vpc: str
     cidrs: Sequence[str]
     tags: Mapping[str, str]
+    alone: bool = False
 
 
 def _first_sign(aws: Aws, owner: Owner) -> Heartbeat:
@@ -31,13 +33,17 @@ def _first_sign(aws: Aws, owner: Owner) -> Heartbeat:
     waits = Lease(release=owner.id, run=owner.run, ticket=now, until=now)
     lease = waits.renewed(now, Stage.HOLDS)
     tags = {**owner.tags, lease.key: lease.to_tag()}
-    group = open_group(aws, owner.id, owner.vpc, owner.cidrs, tags)
+    group = open_group(aws, owner.id, owner.vpc, owner.cidrs, tags, alone=owner.alone)
     return Heartbeat(OnBuilder(aws, group), lease, ended=ended_runs, clock=CLOCK, say=say)
 
 
 @contextmanager
 def living(owner: Owner) -> Iterator[Heartbeat]:
-    """For as long as the block runs, reconcile leaves alone what it makes."""
+    """For as long as the block runs, reconcile leaves alone what it makes.
+
+    Raises:
+        Taken: another run is the owner.
+    """
     aws = connect(owner.region)
     life = _first_sign(aws, owner)
     life.start()

@@ -191,9 +191,10 @@ class ReleaseRun:
     def note_what_exists(self) -> None:
         """Look at what the release has made so far: the ledger names it after it has gone."""
         if self.book.infra and self.book.commit:
-            aws, name = connect(self.book.infra.region), told.name_of_image(self.book)
-            for one in read_back(aws, self.id, name, REQUESTED.of(self.id)):
-                REQUESTED.note(self.id, one.kind, one.id)
+            aws = connect(self.book.infra.region)
+            for owner, name in told.owners(self.book).items():
+                for one in read_back(aws, owner, name, REQUESTED.of(owner)):
+                    REQUESTED.note(owner, one.kind, one.id)
 
     def note_ending(self, error: BaseException) -> None:
         """The release was ended by this error."""
@@ -230,14 +231,18 @@ class ReleaseRun:
         if not (book.infra and book.commit):
             return ()
         try:
-            entries = read_ledger(
-                connect(book.infra.region),
-                self.id,
-                told.name_of_image(book),
-                REQUESTED.of(self.id),
-                told.kept(book),
-                clock=CLOCK,
-                patience_seconds=patience_seconds,
+            entries = tuple(
+                one
+                for owner, name in told.owners(book).items()
+                for one in read_ledger(
+                    connect(book.infra.region),
+                    owner,
+                    name,
+                    REQUESTED.of(owner),
+                    told.kept(book),
+                    clock=CLOCK,
+                    patience_seconds=patience_seconds,
+                )
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, the release is what it is
             say(f"the ledger could not be read: {error}", logging.ERROR)
@@ -265,7 +270,8 @@ class ReleaseRun:
     def leave(self) -> None:
         """Give back what was held; the folder goes."""
         self._held.close()
-        REQUESTED.forget(self.id)
+        for owner in told.owners(self.book):
+            REQUESTED.forget(owner)
         leave_folder(self.folder)
 
 

@@ -1,13 +1,17 @@
 """Steps of a release. What each finds or makes is written into the release's book."""
 
+import logging
+
+from spotkiln.aws.bake.builder import Taken
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.configuration import in_words, require_names
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
+from spotkiln.bake.layer import Layered
 from spotkiln.bake.mounts import require_mounts, require_mounts_of
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.variables import recipe_of
-from spotkiln.errors import CutOff, MigrationFailed, SpotkilnError
+from spotkiln.errors import BuildFailed, CutOff, MigrationFailed, SpotkilnError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.versions import WayBack
 from spotkiln.release.book import (
@@ -16,6 +20,7 @@ from spotkiln.release.book import (
     ImageBaked,
     ImageReused,
     InfraFound,
+    LayerBaked,
     Migrated,
     MigrationChosen,
     NothingMigrated,
@@ -30,6 +35,7 @@ from spotkiln.serve.fleet import Fleet
 from spotkiln.tasks.bake.errand import close_access, migrate_database
 from spotkiln.tasks.bake.image import find_image, packer_build, test_in_image
 from spotkiln.tasks.bake.infra import look_up_infra
+from spotkiln.tasks.bake.layer import bake_layer, find_layer
 from spotkiln.tasks.bake.source import check_out
 from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.serve.fleet import find_serving
@@ -124,10 +130,30 @@ def migrate_once(run: ReleaseRun, turn: Heartbeat, job: Job, choice: Reuse, imag
         close_access(job)
 
 
+def take_layer(run: ReleaseRun, job: Job) -> Layered:
+    """What the image's bake starts from. Where its dependencies have no layer yet, that is baked
+    first; where it cannot be, the image is baked without it."""
+    found = find_layer(job)
+    if not (found.bake and found.layer):
+        return found
+    try:
+        image = bake_layer(job, found.layer)
+    except Taken:
+        found = found.without("another release bakes it just now, or began to", failed=False)
+    except SpotkilnError as error:
+        why = f"it could not be baked: {error}"
+        found = found.without(why, failed=isinstance(error, BuildFailed))
+    else:
+        run.note(LayerBaked(layer=found.layer, image=image))
+        return found.started(image)
+    say(f"{found.why}; the image is baked without it", logging.WARNING)
+    return found
+
+
 def bake_and_test(run: ReleaseRun, turn: Heartbeat, job: Job) -> Image:
     """A new image that has passed its tests."""
     with run.timed("bake"):
-        image = packer_build(job)
+        image = packer_build(job, take_layer(run, job))
         run.note(ImageBaked(image=image))
     turn.check()
     with run.timed("test"):

@@ -187,7 +187,9 @@ class Account:
         kept = [
             one
             for one in own
-            if "spotkiln:released" in tags_of(one) or one["Name"].startswith(BASE)
+            if "spotkiln:released" in tags_of(one)
+            or one["Name"].startswith(BASE)
+            or tags_of(one).get("spotkiln:state") == "layer"
         ]
         foreign = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
         keep["images"] = {one["ImageId"] for one in [*kept, *foreign["Images"]]}

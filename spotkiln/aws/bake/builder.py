@@ -14,6 +14,7 @@ from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
 from spotkiln.bake.builder import Access
 from spotkiln.bake.own import builder_name
+from spotkiln.errors import InfrastructureError
 from spotkiln.poll import Clock, Done, Waiting, poll
 from spotkiln.release.ledger import GROUP, KEY_PAIR, REQUESTED
 
@@ -31,12 +32,29 @@ def _find_group(aws: Aws, name: str, vpc: str) -> tuple[str, bool] | None:
     return found[0]["GroupId"], bool(found[0].get("IpPermissions"))
 
 
+class Taken(InfrastructureError):
+    """Somebody else has what only one can have."""
+
+
 def open_group(
-    aws: Aws, release: str, vpc: str, cidrs: Sequence[str], tags: Mapping[str, str]
+    aws: Aws,
+    release: str,
+    vpc: str,
+    cidrs: Sequence[str],
+    tags: Mapping[str, str],
+    *,
+    alone: bool = False,
 ) -> str:
-    """Find, else create; open to SSH from `cidrs`. Its id."""
+    """Find, else create; open to SSH from `cidrs`. Its id. With `alone` nobody else has made it: of
+    several who try, EC2 lets one.
+
+    Raises:
+        Taken: `alone`, and it is there.
+    """
     name = builder_name(release)
     found = _find_group(aws, name, vpc)
+    if found and alone:
+        raise Taken(f"security group {name} is there already")
     if found and found[1]:
         return found[0]
     group = found[0] if found else None
@@ -50,6 +68,8 @@ def open_group(
                 TagSpecifications=specifications,
             )["GroupId"]
         except ClientError as error:
+            if alone and "Duplicate" in code_of(error):
+                raise Taken(f"security group {name} is there already") from error
             # A repeated call whose first answer was lost: it is there after all.
             found = _find_group(aws, name, vpc) if "Duplicate" in code_of(error) else None
             if found is None:

@@ -49,7 +49,7 @@ def by_name(aws: Aws, *patterns: str) -> list[Image]:
     return _own(aws, [{"Name": "name", "Values": list(patterns)}], named)
 
 
-def _ours(aws: Aws, tag: str, value: str, what: str) -> list[Image]:
+def ours(aws: Aws, tag: str, value: str, what: str) -> list[Image]:
     """Those with this tag that are ours: a copy carries it, too."""
     found = _own(aws, [{"Name": f"tag:{tag}", "Values": [value]}], what)
     return [image for image in found if image.ours]
@@ -57,12 +57,12 @@ def _ours(aws: Aws, tag: str, value: str, what: str) -> list[Image]:
 
 def of_app(aws: Aws, app: str) -> list[Image]:
     """All our images of an application."""
-    return _ours(aws, t.APP, app, f"images of {app}")
+    return ours(aws, t.APP, app, f"images of {app}")
 
 
 def of_release(aws: Aws, release: str, name: str) -> list[Image]:
     """What a release baked: by its tag, or, if a kill came before it was tagged, by its name."""
-    tagged = _ours(aws, t.RELEASE, release, f"images of {release}")
+    tagged = ours(aws, t.RELEASE, release, f"images of {release}")
     # Names are unique, and a release has one: where it is tagged there is no other.
     return tagged or [image for image in by_name(aws, name) if image.ours]
 

@@ -96,11 +96,11 @@ class OnBuilder:
 
 
 def of_builders(aws: Aws) -> list[Lease]:
-    """Leases of what waits for no target group: a base image's bake, or one command. Each is on the
-    security group of its machine."""
+    """Leases of what waits for no target group: the bake of a base image or of a layer, or one
+    command. Each is on the security group of its machine."""
     with aws_errors("leases of builders"):
         pages = aws.ec2.get_paginator("describe_security_groups").paginate(
-            Filters=[{"Name": "tag-key", "Values": [t.BASE, t.ROLE]}]
+            Filters=[{"Name": "tag-key", "Values": [t.BASE, t.LAYER, t.ROLE]}]
         )
         groups = [group for page in pages for group in page["SecurityGroups"]]
     return [lease for group in groups for lease in from_tags(t.from_aws(group.get("Tags")))]  # type: ignore[arg-type]

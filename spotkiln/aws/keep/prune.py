@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake import layer as layers
 from spotkiln.aws.bake.builder import remove_access
 from spotkiln.aws.bake.discard import discard, discard_builders, discard_snapshots, tidy
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Pruning, discardable, superseded
+from spotkiln.bake.layer import unneeded
 from spotkiln.poll import Clock
 from spotkiln.release.job import Job
 
@@ -46,3 +48,10 @@ def prune_versions(
         images.untag(aws, image.id, [f"{t.SERVED}{target_group}"])
         say(f"{image.id} is no version of {target_group} any more; others keep it")
     return gone
+
+
+def prune_layers(aws: Aws, app: str, *, clock: Clock, say: Callable[[str], None]) -> list[str]:
+    """Discard the application's layers that nothing needs any more; the ids of what has gone. A
+    release beside this one that has chosen one of them bakes without it."""
+    found = [*layers.of_app(aws, app), *images.of_app(aws, app)]
+    return [one for image in unneeded(found) for one in tidy(aws, image, clock, say)]

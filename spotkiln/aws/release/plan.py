@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+from spotkiln.aws.bake.layer import find_layer
 from spotkiln.aws.bake.reuse import find_image
 from spotkiln.aws.serve.foreign import find_foreign
 from spotkiln.aws.serve.launchers import launchers
@@ -67,6 +68,7 @@ def plan_release(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Plan:
         job.source,
         job.recipe.digest,
         found=found,
+        layered=None if found.image else find_layer(aws, job),
         serving=serving,
         retire=replaceable(launchers(aws).listing(), infra.target_group.arn),
         unchanged=unchanged,

@@ -128,6 +128,7 @@ def test_bake_variables() -> None:
         "app_environment": {"RAILS_ENV": "production"},
         "build_environment": {"RAILS_ENV": "production", "SECRET_KEY_BASE": "unused"},
         "test_services": [],
+        "dependencies_command": "",
         "build_command": app.build,
         "writable": ["db", "log", "storage", "tmp", "tmp/cache", "tmp/pids"],
         "states": ["writable/db", "writable/log", "writable/storage", "writable/tmp"],

@@ -6,7 +6,7 @@ import pytest
 
 from spotkiln import tags as t
 from spotkiln.bake.base import BaseSpec, base_tags, new_base_name
-from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.image import Image, ImageState, layer_name
 from spotkiln.keep.reconcile import Action, Facts, Owned, OwnedPart, Snapshot, Verb, decide
 from spotkiln.serve.fleet import Phase
 from tests.unit import nouns
@@ -235,6 +235,42 @@ def test_a_killed_nightlys_candidate_goes_with_its_builder() -> None:
 def test_a_promoted_base_is_nobodys_to_take_away() -> None:
     """The current one and every older one: what nothing needs is pruned by the next night."""
     assert todo(images=(base("ami-base", "base-0123456789ab", ImageState.BASE),)) == []
+
+
+def layer(name: str, owner: str, state: ImageState | None, *, hours: float = 0) -> Image:
+    """As a release bakes it; without a state it was killed before it could tag it."""
+    tags = {t.LAYER: "shop", t.RELEASE: owner, t.STATE: str(state)} if state else {}
+    named = layer_name("shop", owner)
+    return nouns.image(name, age_hours=hours).model_copy(update={"name": named, "tags": tags})
+
+
+def test_a_layer_that_was_not_finished_goes() -> None:
+    dead = "layer-0123456789ab"
+    assert todo(
+        images=(layer("ami-1", dead, ImageState.CANDIDATE), layer("ami-2", dead, None)),
+        instances=(machine("i-builder", dead),),
+        security_groups=(Owned(id="sg-1", release=dead),),
+        key_pairs=(Owned(id=f"spotkiln-builder-{dead}", release=dead),),
+    ) == [
+        (Verb.TERMINATE_BUILDERS, ("i-builder",)),
+        (Verb.DELETE_KEY_PAIR, (f"spotkiln-builder-{dead}",)),
+        (Verb.DELETE_SECURITY_GROUP, ("sg-1",)),
+        (Verb.DISCARD_IMAGE, ("ami-1",)),
+        (Verb.DISCARD_IMAGE, ("ami-2",)),
+    ]
+
+
+def test_a_layer_that_later_bakes_may_start_from_stays() -> None:
+    """And one that nothing needs any more stays while a release of its application lives."""
+    new = layer("ami-new", "layer-0123456789ab", ImageState.LAYER)
+    old = layer("ami-old", "layer-ba9876543210", ImageState.LAYER, hours=1)
+    assert todo(images=(new, old)) == [(Verb.DISCARD_IMAGE, ("ami-old",))]
+    baked = image("ami-app", "dead", ImageState.TESTED, released="2024-04-01")
+    baked = baked.with_tags(**{t.FROM_LAYER: "layer-ba9876543210"})
+    assert todo(images=(new, old, baked)) == []
+    for living, stays in (("shop-0123456789ab", True), ("shop-two-0123456789ab", False)):
+        facts = Facts(living=frozenset({living}), images=(new, old))
+        assert (decide(facts) == []) is stays
 
 
 def test_a_living_nightlys_candidate_is_left_alone() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from spotkiln import tags as t
 from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.layer import unneeded
 from spotkiln.keep.promotion import recorded
 from spotkiln.keep.reconcile import Action, Facts, Owned, OwnedPart, Snapshot, Verb, decide
 from spotkiln.serve.fleet import Phase, State
@@ -139,6 +140,10 @@ def test_more_of_the_living_is_never_more_to_do(facts: Facts, more: set[str]) ->
     assert {(x.verb, x.ids) for x in decide(later)} <= {(x.verb, x.ids) for x in decide(facts)}
 
 
+# The applications of those that live.
+BUSY = {one.rpartition("-")[0] for one in LIVING}
+
+
 @given(any_facts)
 def test_it_comes_to_rest_and_leaves_what_is_owned(facts: Facts) -> None:
     left = settled(facts)
@@ -153,6 +158,9 @@ def test_it_comes_to_rest_and_leaves_what_is_owned(facts: Facts) -> None:
     for image_ in left.images:
         owned_ = image_.release in LIVING or image_.id in used or t.KEEP in image_.tags
         owned_ = owned_ or image_.state is ImageState.BASE
+        owned_ = owned_ or (
+            image_.state is ImageState.LAYER and image_ not in unneeded(left.images, BUSY)
+        )
         assert owned_ or image_.released
     for group in (*left.security_groups, *left.key_pairs):
         assert group.release in LIVING

@@ -8,6 +8,7 @@ import pytest
 from prefect import State
 
 from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.layer import Layered
 from spotkiln.bake.reuse import Reuse
 from spotkiln.errors import (
     SpotkilnError,
@@ -65,6 +66,7 @@ class World:
             "check out": nouns.source(),
             "find serving": [OLD],
             "find image": NEEDED,
+            "find layer": Layered(why="no layer: `build` installs them"),
             "bake": IMAGE,
             "test": GREEN,
             "choose size": Size(spec=FleetSpec()),
@@ -135,6 +137,8 @@ STEPS: dict[Any, dict[str, str]] = {
         "migrate_database": "migrate",
         "close_access": "close access",
         "find_foreign": "find foreign",
+        "find_layer": "find layer",
+        "bake_layer": "bake layer",
         "packer_build": "bake",
         "test_in_image": "test",
     },
@@ -168,7 +172,7 @@ STEPS: dict[Any, dict[str, str]] = {
 LOOK_UP = ["look up infra", "check out", "find serving"]
 WAIT = ["wait for the turn", "newer push", "clear up", "find serving"]
 CHOOSE = ["find image", "find foreign"]
-BAKE = ["bake", "check the turn", "test"]
+BAKE = ["find layer", "bake", "check the turn", "test"]
 MIGRATE = ["check the turn", "migrate", "close access"]
 LAUNCH = ["launch", "choose size", "request fleet", "gate", "check the turn", "promote"]
 RETIRE = ["mark as released", "price", "check the turn", "retire", "prune"]

@@ -7,6 +7,7 @@ import pytest
 from spotkiln import tags as t
 from spotkiln.bake.changes import Changes, Commit
 from spotkiln.bake.configuration import Configuration, Known, Stored
+from spotkiln.bake.layer import Layered
 from spotkiln.bake.reuse import Reuse
 from spotkiln.release.plan import Plan, doubled, make_plan, side_by_side, what_would_change
 from spotkiln.release.release import ReleaseSpec
@@ -142,3 +143,10 @@ def test_a_plan_says_that_it_would_wait() -> None:
     assert f"it would wait: {words}" in what_would_change(
         plan().model_copy(update={"frozen": words})
     )
+
+
+def test_what_a_bake_starts_from_is_told() -> None:
+    layered = Layered(why="starts from ami-1: lock files, ... are the same")
+    lines = what_would_change(plan(layered=layered))
+    assert "dependencies: starts from ami-1: lock files, ... are the same" in lines
+    assert not [one for one in what_would_change(plan()) if one.startswith("dependencies")]
