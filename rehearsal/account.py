@@ -133,7 +133,9 @@ def left_behind(box: Sandbox) -> dict[str, int]:
     kept = [
         image
         for image in images
-        if "spotkiln:released" in tags_of(image) or image["Name"].startswith("rails-base")
+        if "spotkiln:released" in tags_of(image)
+        or image["Name"].startswith("rails-base")
+        or tags_of(image).get("spotkiln:state") == "layer"
     ]
     held = {
         mapping["Ebs"]["SnapshotId"]
