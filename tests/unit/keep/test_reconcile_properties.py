@@ -171,9 +171,11 @@ def test_it_never_touches_what_serves_what_is_foreign_and_what_lives(facts: Fact
     serving = {x.id for x in newest_serving(facts.fleets).values()}
     untouchable = serving | {x.id for x in facts.fleets if x.phase is None}
     pending = {x.id for x in facts.fleets if x.phase is Phase.PENDING and x.release in LIVING}
-    images_ = {x.image for x in facts.fleets if not x.gone or x.has_served}
-    # Whatever has ever served: no verdict takes it away, only being pruned.
+    images_ = {x.image for x in facts.fleets if x.has_served}
+    # Whatever has ever served: no verdict takes it away, only being pruned, or a takedown.
     images_ |= {x.id for x in facts.images if x.released}
+    images_ -= {x.id for x in facts.images if x.state is ImageState.RETIRED}
+    images_ |= {x.image for x in facts.fleets if not x.gone}
     living = {x.id for x in facts.images if x.release in LIVING}
     living |= {x.id for x in facts.images if x.state is ImageState.BASE}
     machines_ = {x.id for x in facts.instances if x.fleet in serving | pending}
