@@ -8,6 +8,7 @@ import time
 import pytest
 
 from rehearsal.account import client
+from spotkiln.aws.session import connect
 from tests.cli.conftest import Command, deploy
 from tests.reliability.flow_process import ROOT
 from tests.reliability.world import World
@@ -60,10 +61,67 @@ def test_doctor_tells_all_that_is_wrong(command: Command, world: World) -> None:
         world.account.ec2.import_key_pair(KeyName="demo", PublicKeyMaterial=_public_key())
     wrong = {one["name"]: one["detail"] for one in json.loads(out) if not one["ok"]}
     assert code == 1
-    # No worker was started yet.
-    assert wrong.keys() == {"worker", "key pair"}, wrong
+    # No worker was started yet, and of prefect.yaml only the application is deployed.
+    assert wrong.keys() == {
+        "worker", "key pair", "automations", "reconcile", "for all applications",
+    }, wrong  # fmt: skip
     assert "spotkiln worker --pool spotkiln" in wrong["worker"]
     assert "no key pair 'demo'" in wrong["key pair"]
+    assert "`spotkiln automations`" in wrong["automations"]
+    fine = {one["name"]: one["detail"] for one in json.loads(out) if one["ok"]}
+    assert fine["repository"].startswith(f"{world.repository}: v2 is ")
+    assert fine["target group"] == "website"
+    assert fine["rights"] == "all that a release does is allowed, as IAM simulates it"
+    assert "arn:" not in out
+
+
+def test_doctor_finds_what_plan_would_stumble_over(command: Command, world: World) -> None:
+    """A commit that is not there, a quota that is full, a right that is missing."""
+    found = _checks(command)
+    assert (found["plan"], found["quotas"]) == (
+        "a release would be allowed to bake and to launch",
+        "room for old and new servers side by side",
+    )
+    deploy(world, "release", world.parameters("no-such-branch"), name="astray")
+    _, out, _ = command("doctor", "astray", "--json")
+    wrong = {one["name"]: one["detail"] for one in json.loads(out) if not one["ok"]}
+    assert "no branch, tag or commit 'no-such-branch'" in wrong["repository"]
+    world.api.delete(f"/deployments/{_ident(world, 'astray')}").raise_for_status()
+
+
+def test_doctor_names_the_rights_that_a_worker_lacks(
+    command: Command, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iam = client(world.box, "iam")
+    trust = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"}]}
+    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    rules = [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": ["ec2:DeregisterImage", "iam:PassRole"], "Resource": "*"},
+    ]
+    policy = json.dumps({"Statement": rules})
+    iam.put_role_policy(RoleName="worker", PolicyName="it", PolicyDocument=policy)
+    given = client(world.box, "sts").assume_role(RoleArn=role["Arn"], RoleSessionName="w")
+    for name, key in (
+        ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+        ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+        ("AWS_SESSION_TOKEN", "SessionToken"),
+    ):
+        monkeypatch.setenv(name, given["Credentials"][key])
+    connect.cache_clear()
+    _, out, _ = command("doctor", "demo", "--json")
+    wrong = {one["name"]: one["detail"] for one in json.loads(out) if not one["ok"]}
+    assert "assumed-role/worker/w: ec2:DeregisterImage, iam:PassRole; docs" in wrong["rights"]
+
+
+def _checks(command: Command) -> dict[str, str]:
+    _, out, _ = command("doctor", "demo", "--json")
+    return {one["name"]: one["detail"] for one in json.loads(out)}
+
+
+def _ident(world: World, name: str) -> str:
+    found = world.api.get(f"/deployments/name/release/{name}").raise_for_status().json()
+    return str(found["id"])
 
 
 def _public_key() -> bytes:
