@@ -99,9 +99,9 @@ def test_doctor_names_the_rights_that_a_worker_lacks(
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": ["ec2:DeregisterImage", "iam:PassRole"], "Resource": "*"},
     ]
-    policy = json.dumps({"Statement": rules})
+    policy = json.dumps({"Version": "2012-10-17", "Statement": rules})
     iam.put_role_policy(RoleName="worker", PolicyName="it", PolicyDocument=policy)
-    given = client(world.box, "sts").assume_role(RoleArn=role["Arn"], RoleSessionName="w")
+    given = client(world.box, "sts").assume_role(RoleArn=role["Arn"], RoleSessionName="host-1")
     for name, key in (
         ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
         ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
@@ -111,7 +111,7 @@ def test_doctor_names_the_rights_that_a_worker_lacks(
     connect.cache_clear()
     _, out, _ = command("doctor", "demo", "--json")
     wrong = {one["name"]: one["detail"] for one in json.loads(out) if not one["ok"]}
-    assert "assumed-role/worker/w: ec2:DeregisterImage, iam:PassRole; docs" in wrong["rights"]
+    assert "assumed-role/worker/host-1: ec2:DeregisterImage, iam:PassRole; docs" in wrong["rights"]
 
 
 def _checks(command: Command) -> dict[str, str]:

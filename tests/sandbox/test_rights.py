@@ -300,9 +300,8 @@ def test_iam_simulates_what_a_role_may_do(account: Account) -> None:
         {"Effect": "Allow", "Action": "ec2:*", "Resource": "arn:aws:ec2:*:*:instance/*"},
         {"Effect": "Deny", "Action": "ec2:StopInstances", "Resource": "*"},
     ]
-    iam.put_role_policy(
-        RoleName="worker", PolicyName="it", PolicyDocument=json.dumps({"Statement": statements})
-    )
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName="worker", PolicyName="it", PolicyDocument=policy)
 
     def simulated(source: str, *resources: str) -> list[str]:
         wanted = ["ec2:TerminateInstances", "ec2:StopInstances", "iam:PassRole"]
