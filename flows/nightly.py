@@ -23,13 +23,13 @@ from spotkiln.undo import UndoStack
 
 @flow(name="nightly", flow_run_name=names.night, retries=0)
 def nightly(
+    even_if_unchanged: form.EvenIfUnchanged = False,
+    applications: form.Applications = (EVERY,),
+    quiet_hours: form.QuietHours = "",
     base: form.Base = BaseSpec(),
     builder: form.Builder = Builder(),
-    applications: form.Applications = (EVERY,),
     side_by_side: form.SideBySide = 1,
-    quiet_hours: form.QuietHours = "",
     switch: form.Switch = "spotkiln_nightly",
-    even_if_unchanged: form.EvenIfUnchanged = False,
 ) -> State[Night]:
     """Bakes the base image with all updates; if it differs, releases every application on it.
 
@@ -37,14 +37,14 @@ def nightly(
     One application that fails does not stop the others.
 
     Args:
+        even_if_unchanged: Release the applications on the current base image even so.
+        applications: Names of the deployments of the flow release, or shell patterns. None at all:
+            the base image alone, as for an account that has none yet.
+        quiet_hours: No release is started in them, such as 22:00-06:00 Europe/Berlin.
         base: The base image, and what it is made from.
         builder: The machine that bakes it.
-        applications: Names of the deployments of `release`, or shell patterns. None at all: the
-            base image alone, as for an account that has none yet.
         side_by_side: So many applications are released at a time.
-        quiet_hours: No release is started in them, such as `22:00-06:00 Europe/Berlin`.
         switch: A Prefect variable: as long as it is `off`, nothing is done.
-        even_if_unchanged: Release the applications on the current base image even so.
     """
     spec = NightSpec(
         base=base, builder=builder, applications=applications, side_by_side=side_by_side,

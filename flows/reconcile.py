@@ -15,10 +15,10 @@ from spotkiln.tasks.keep.unhealthy import replace_unhealthy
 
 @flow(name="reconcile", flow_run_name=names.reconcile, retries=0)
 def reconcile(
-    region: form.Region = "",
-    target_group: form.TargetGroup = "",
-    unhealthy_seconds: form.Unhealthy = DEFAULT_SECONDS,
     dry_run: form.DryRun = False,
+    target_group: form.TargetGroup = "",
+    region: form.Region = "",
+    unhealthy_seconds: form.Unhealthy = DEFAULT_SECONDS,
 ) -> State[Reconciled]:
     """Finish what was being retired, undo what was never promoted, discard what nobody owns.
 
@@ -30,11 +30,11 @@ def reconcile(
     once.
 
     Args:
-        region: AWS region. Empty: as for a release.
+        dry_run: Say what there is to do, and do nothing.
         target_group: Only what belongs to this target group, by name. Empty: everything.
+        region: AWS region. Empty: as for a release.
         unhealthy_seconds: So long a server of a fleet that serves may be unhealthy before it is
             replaced, if others are healthy. 0: for ever.
-        dry_run: Say what there is to do, and do nothing.
     """
     where = resolve_region(region)
     sick = replace_unhealthy(where, target_group, unhealthy_seconds, dry_run=dry_run)

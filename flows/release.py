@@ -40,19 +40,21 @@ from spotkiln.tasks.serve.serve import serve
 @flow(name="release", flow_run_name=names.release, retries=0)
 def release(
     app: form.Application,
+    ref: form.Commit = "",
+    why: form.Why = "",
+    force: form.Force = False,
+    even_if_held: form.EvenIfHeld = False,
+    break_glass: form.BreakGlass = "",
     fleet: form.Fleet = FleetSpec(),
     infra: form.Infrastructure = InfraNames(),
     build: form.Build = BuildSettings(),
     gate: form.Gate = GatePolicy(),
     configuration: form.Settings = Configuration(),
-    test_configuration: form.TestSettings = Configuration(),
+    test_configuration: form.Settings = Configuration(),
     approval: form.Approval = Approval(),
-    force: form.Force = False,
-    even_if_held: form.EvenIfHeld = False,
     keep_rejected: form.KeepRejected = False,
     keep_versions: form.Versions = 5,
     freeze: form.Freeze = (),
-    break_glass: form.BreakGlass = "",
     on_commit: form.OnCommit = OnCommit(),
 ) -> State[Release]:
     """Turns a commit into servers: bake, test that image, migrate, launch, gate, retire the old.
@@ -62,6 +64,13 @@ def release(
 
     Args:
         app: What to release, and how it is built, tested and started.
+        ref: A branch, a tag or a commit. Empty: the ref of the deployment. Only what is committed
+            is released.
+        why: In your own words, for the page of the release and for whoever must approve it.
+        force: Release even if this very image serves already with these settings.
+        even_if_held: Release the commit even if a rollback has left it.
+        break_glass: Release in a freeze even so. Who does it, and why, such as alice: no orders
+            come in.
         fleet: How many servers, of which kind.
         infra: Names to look up; each must match exactly one thing.
         build: The machine that bakes and tests.
@@ -69,19 +78,17 @@ def release(
         configuration: Where the servers read their settings and secrets when they boot. Names only.
         test_configuration: Where the machine that tests reads its own. Names only.
         approval: Whether a person is asked first.
-        force: Release even if this very image serves already with these settings.
-        even_if_held: Release the commit even if a rollback has left it.
         keep_rejected: Keep the image of a fleet that did not pass the gate, to look at it.
         keep_versions: How many versions of this target group stay, to go back to.
         freeze: Windows in which nothing is released: the run waits, and starts by itself.
-        break_glass: Release in a freeze even so. Who does it, and why: `alice: no orders come in`.
         on_commit: Whether the host of the repository is told, and by which secret.
     """
     spec = ReleaseSpec(
-        app=app, infra=infra, build=build, fleet=fleet, gate=gate,
+        app=app.at(ref), why=why, force=force, even_if_held=even_if_held,
+        infra=infra, build=build, fleet=fleet, gate=gate,
         configuration=configuration, test_configuration=test_configuration, approval=approval,
-        force=force, even_if_held=even_if_held, keep_rejected=keep_rejected,
-        keep_versions=keep_versions, freeze=freeze, break_glass=break_glass, on_commit=on_commit,
+        keep_rejected=keep_rejected, keep_versions=keep_versions, freeze=freeze,
+        break_glass=break_glass, on_commit=on_commit,
     )  # fmt: skip
     with recorded(spec) as run:
         with run.timed("look up"):

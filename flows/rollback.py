@@ -2,7 +2,6 @@
 
 from prefect import State, flow
 
-from spotkiln.bake.app import DEMO
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
 from spotkiln.keep.versions import CURRENT, PREVIOUS
@@ -30,15 +29,17 @@ from spotkiln.tasks.serve.serve import serve
 
 @flow(name="rollback", flow_run_name=names.rollback, retries=0)
 def rollback(
-    app: form.Application = DEMO,  # the UI's quick run wants no parameter to be required
+    app: form.Application,
     version: form.Version = PREVIOUS,
+    why: form.Why = "",
+    take_turn: form.TakeTurn = False,
     fleet: form.Fleet = FleetSpec(),
     infra: form.Infrastructure = InfraNames(),
     gate: form.Gate = GatePolicy(),
     configuration: form.Settings = Configuration(),
     keep_versions: form.Versions = 5,
-    take_turn: form.TakeTurn = False,
     on_commit: form.OnCommit = OnCommit(),
+    ref: form.OfRelease = None,  # noqa: ARG001
     build: form.OfRelease = None,  # noqa: ARG001
     test_configuration: form.OfRelease = None,  # noqa: ARG001
     approval: form.OfRelease = None,  # noqa: ARG001
@@ -59,9 +60,11 @@ def rollback(
 
     Args:
         app: What to go back with.
-        version: An image's id, a commit or the beginning of one, or `previous` (or nothing):
-            what served this target group before, and no rollback has left. `current`: what serves,
-            once more on new servers, which read their configuration anew.
+        version: An image, a commit or the beginning of one, or previous (also if it is empty):
+            what served this target group before, and no rollback has left. Or current: what
+            serves, once more on new servers, which read their configuration anew.
+        why: In your own words, for the page of the rollback.
+        take_turn: Do not wait for a release that has not launched its servers yet. It gives way.
         fleet: How many servers, of which kind.
         infra: Names to look up; each must match exactly one thing.
         gate: When the new fleet counts as proved.
@@ -69,10 +72,9 @@ def rollback(
             values of today, not those of then.
         keep_versions: How many versions of this target group stay, to go back to.
         on_commit: Whether the host of the repository is told, and by which secret.
-        take_turn: Do not wait for a release that has not launched its servers yet: it gives way.
     """
     spec = ReleaseSpec(
-        app=app, infra=infra, fleet=fleet, gate=gate, configuration=configuration,
+        app=app, infra=infra, fleet=fleet, gate=gate, configuration=configuration, why=why,
         keep_versions=keep_versions, on_commit=on_commit, force=version == CURRENT,
     )  # fmt: skip
     with recorded(spec) as run:

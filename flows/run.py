@@ -4,8 +4,7 @@ from prefect import State, flow
 
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
-from spotkiln.bake.infra import InfraNames
-from spotkiln.release.command import CommandEnd, CommandSpec
+from spotkiln.release.command import CommandEnd
 from spotkiln.release.seconds import DEFAULT_SECONDS
 from spotkiln.start import form
 from spotkiln.tasks import names
@@ -14,6 +13,7 @@ from spotkiln.tasks.bake.command import (
     command_run,
     end_machine,
     look_up_command,
+    what_is_asked,
 )
 
 
@@ -21,10 +21,10 @@ from spotkiln.tasks.bake.command import (
 def run(
     app: form.Name,
     command: form.Command,
-    infra: form.Infrastructure = InfraNames(),
+    seconds: form.Seconds = DEFAULT_SECONDS,
+    infra: form.Its = None,
     build: form.Build = BuildSettings(),
     configuration: form.Settings = Configuration(),
-    seconds: form.Seconds = DEFAULT_SECONDS,
 ) -> State[CommandEnd]:
     """Carries out one command on a machine of its own, launched from the image that serves.
 
@@ -33,17 +33,14 @@ def run(
     log, and so in Prefect's database.
 
     Args:
-        app: The application's name.
-        command: The program and its arguments, each by itself: no shell reads them.
-        infra: Names to look up, as for a release.
+        app: The application, by the name of its deployment of the flow release.
+        command: The program and its arguments, each by itself. No shell reads them.
+        seconds: How long the command may take.
+        infra: Names to look up, as for a release. Without them: all as that deployment has it.
         build: The kind of machine, as for a release.
         configuration: Where its settings and secrets are, as for a release.
-        seconds: How long the command may take.
     """
-    spec = CommandSpec(
-        app=app, command=command, infra=infra, build=build, configuration=configuration,
-        seconds=seconds,
-    )  # fmt: skip
+    spec = what_is_asked(app, command, seconds, infra, build, configuration)
     with command_run(spec) as its:
         errand = look_up_command(spec, its.id, its.run, its.folder / "errand")
         with its.alive(errand), its.undoing() as undo:

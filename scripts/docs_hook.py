@@ -12,8 +12,8 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 INTRODUCTION = (
-    "A deployment in `prefect.yaml` gives them; the form in the Prefect UI shows them. What is "
-    "left out has its default."
+    "A deployment in `prefect.yaml` gives them. The form in the Prefect UI asks for those alone "
+    "that belong to one run. What is left out has its default."
 )
 KEYS = "<!-- the keys, from their model -->"
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,21 +59,21 @@ def _rows(
 
 
 def parameters_page() -> str:
-    """Every parameter of every flow, as Prefect gets it."""
-    from prefect.utilities.callables import parameter_schema
-
+    """Every parameter of every flow, as a deployment may give it."""
+    from scripts.flow_parameters import schema
     from spotkiln.flows.nightly import nightly
     from spotkiln.flows.reconcile import reconcile
     from spotkiln.flows.release import release
     from spotkiln.flows.rollback import rollback
+    from spotkiln.flows.run import run
 
     parts = [
         "# Parameters",
         INTRODUCTION,
     ]
-    for flow in (release, rollback, nightly, reconcile):
-        schema = parameter_schema(flow).model_dump()
-        rows = _rows("", schema, schema.get("definitions", {}))
+    for flow in (release, rollback, nightly, reconcile, run):
+        told = schema(flow)
+        rows = _rows("", told, told["definitions"])
         parts += [
             f"## {flow.name}",
             (flow.description or "").partition("\n\nArgs:")[0],

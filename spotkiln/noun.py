@@ -17,22 +17,27 @@ class Noun(BaseModel):
 
 
 def number_or_empty(schema: JsonDict) -> None:
-    """Makes the schema of `int | None` one of a number that may be left out.
-
-    The form in the Prefect UI then has one field, empty; for a choice of types it has two tabs,
-    and for a default of null the tab on which nothing can be entered.
-    """
+    """Makes the schema of `int | None` one of a number that may be left out: for people who read
+    it, and for editors that check a file by it, null is nothing that anybody writes."""
     number, _ = cast(list[JsonDict], schema.pop("anyOf"))
     schema.pop("default")
     schema.update(number)
 
 
 def yes_no_or_empty(schema: JsonDict) -> None:
-    """The same for `bool | None`: of a type `boolean` the form makes a switch, which says no when
-    nobody has touched it."""
+    """The same for `bool | None`."""
     number_or_empty(schema)
     schema.pop("type")
     schema["enum"] = [True, False]
+
+
+def refused_in_words(pattern: str, expected: str) -> JsonDict:
+    """A schema's part that refuses a text which does not fit, and says in words what was expected.
+
+    Of a plain `pattern` the form in the Prefect UI shows the regular expression; of a `const` it
+    shows the value itself, and calls it expected. An empty text is left to the field's own limits.
+    """
+    return {"if": {"not": {"pattern": rf"^$|{pattern}"}}, "then": {"const": expected}}
 
 
 def left_open(**more: JsonValue) -> Callable[[JsonDict], None]:

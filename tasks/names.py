@@ -48,7 +48,8 @@ def _given(make: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
 
 
 def _of_release(asked: dict[str, Any]) -> str:
-    return f"{place(asked['app'].name, deployed_as())} {asked['app'].ref}"
+    app = asked["app"].at(asked.get("ref", ""))
+    return f"{place(app.name, deployed_as())} {app.ref}"
 
 
 def _of_rollback(asked: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """App: what to release and how it is built, tested and started."""
 
 import re
+from typing import Self
 
 from pydantic import Field, GetJsonSchemaHandler, field_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -14,13 +15,12 @@ from spotkiln.bake.description import (
     MigrateOn,
     why_no_path,
 )
-from spotkiln.bake.gitref import REF, why_no_ref
+from spotkiln.bake.gitref import why_no_ref
 from spotkiln.bake.processes import Process, Timer
 from spotkiln.noun import Noun
 
-# What the form in the Prefect UI refuses before anything is stored; the validators below say it
-# in words. No secret in a URL: neither a password nor, over HTTP, a user or a query. An @ behind
-# a slash counts, because a password may hold the slash.
+# No secret in a URL: neither a password nor, over HTTP, a user or a query. An @ behind a slash
+# counts, because a password may hold the slash.
 HTTP = "[Hh][Tt][Tt][Pp][Ss]?"
 REPOSITORY = (
     r"^(?!-)(?![\s\S]*[\x00-\x1f\x7f])(?!.*://[^/?#@]*:(?!\d+/)[^@]*@)"
@@ -42,7 +42,6 @@ class Address(Noun):
         title="Git repository",
         description="What `git clone` takes: a URL without a password, or a path.",
         min_length=1,
-        json_schema_extra={"pattern": REPOSITORY},
     )
     ref: str = Field(
         default="main",
@@ -50,7 +49,6 @@ class Address(Noun):
         description="A branch, a tag or a commit. Only what is committed is released.",
         min_length=1,
         max_length=250,
-        json_schema_extra={"pattern": REF},
     )
     folder: str = Field(
         default="",
@@ -58,7 +56,6 @@ class Address(Noun):
         description="Where in the repository the application is, such as apps/web; empty: at its "
         "top. Only this folder, and what its spotkiln.yaml says it depends on, is released.",
         max_length=250,
-        json_schema_extra={"pattern": rf"^({FOLDER})?$(?!\n)"},
     )
 
     @field_validator("repository")
@@ -83,6 +80,10 @@ class Address(Noun):
             raise ValueError(why)
         return ref
 
+    def at(self, ref: str) -> Self:
+        """The same at another ref, which was checked; empty: the same."""
+        return self.model_copy(update={"ref": ref}) if ref else self
+
     @field_validator("folder")
     @classmethod
     def _is_folder(cls, folder: str) -> str:
@@ -103,7 +104,7 @@ class AppSpec(Description, Address):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Without what is the application's own affair: the form has no field for it."""
+        """Without what is the application's own affair: a deployment does not say it."""
         schema = handler.resolve_ref_schema(handler(core_schema))
         for key in FILE_ALONE:
             schema["properties"].pop(key, None)

@@ -29,7 +29,7 @@ FOLDER = rf"{_PART}(?:/{_PART})*"
 # The keys that hold variables. Each is a whole environment: none has anything of the others.
 VARIABLES = ("environment", "build_environment", "test_environment")
 
-# An application alone says these: a deployment has no field for them in its form.
+# An application alone says these, and no deployment.
 FILE_ALONE = frozenset(
     {
         "config",

@@ -4,7 +4,8 @@ import re
 
 from spotkiln.errors import InputError
 
-# What the form in the Prefect UI refuses; why_no_ref says it in words.
+# What the form in the Prefect UI refuses, and how it says it.
+REF_IN_WORDS = "a branch, a tag or a commit, as git writes it: no space, no .., none of ~ ^ : ? * ["
 REF = r"^(?!-)(?!.*(\.\.|@\{))[^\s~^:?*\[\\]+$"
 
 
@@ -25,3 +26,14 @@ def require_ref(ref: str) -> None:
     """
     if ref and (why := why_no_ref(ref)):
         raise InputError(f"ref: {why}")
+
+
+def checked_ref(ref: str) -> str:
+    """The same ref, for a field of a model. Empty is none.
+
+    Raises:
+        ValueError: git cannot have such a name.
+    """
+    if ref and (why := why_no_ref(ref)):
+        raise ValueError(why)
+    return ref

@@ -21,7 +21,7 @@ from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-# What the form refuses before it is stored: most of all a value in the place of its address.
+# What is refused before it is stored: most of all a value in the place of its address.
 PLACE = rf"(ssm:/[A-Za-z0-9._/-]+|secret:[A-Za-z0-9._/+=@:-]+(#[A-Za-z0-9._-]+)?|env:{NAME})"
 # What is shorter is found everywhere: nobody could tell where it has come to be by mistake.
 SHORTEST = 8

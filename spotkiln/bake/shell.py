@@ -1,8 +1,8 @@
 """What of the shell's language a start command may be: one command, that a unit can replace its
 shell with.
 
-The patterns are what the form in the Prefect UI checks, so they are written in what Python's and
-JavaScript's regular expressions have in common.
+Editors check spotkiln.yaml by the same patterns (docs/spotkiln.schema.json), so they are written in
+what Python's and JavaScript's regular expressions have in common.
 """
 
 import re

@@ -1,29 +1,11 @@
 """Deployments in Prefect: an application's settings are those that its releases run with."""
 
-from pydantic import ValidationError
-
 from spotkiln.errors import InputError, NotInPrefect
 from spotkiln.prefect_api import deployment as deployments
 from spotkiln.prefect_api.connection import ask
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.start.deployment import RELEASE, Deployment
-
-
-def settings(deployment: Deployment) -> ReleaseSpec:
-    """What the deployment's releases are asked for.
-
-    Raises:
-        InputError: its parameters are not a release's.
-    """
-    given = deployment.parameters
-    known = {name: given[name] for name in ReleaseSpec.model_fields if name in given}
-    try:
-        return ReleaseSpec.model_validate(known)
-    except ValidationError as error:
-        raise InputError(
-            f"not the parameters of a release: {deployment.name}: {error}; "
-            "mend what was given, or prefect.yaml and deploy again"
-        ) from error
+from spotkiln.start.settings import settings
 
 
 def listing(flow: str) -> list[Deployment]:

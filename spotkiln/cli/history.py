@@ -122,7 +122,7 @@ def _listed(one: Deployment, last: Past | None) -> Listed:
         name=one.short,
         app=str(app.get("name", "")),
         repository=str(app.get("repository", "")),
-        ref=str(app.get("ref", "main")),
+        ref=str(one.parameters.get("ref") or app.get("ref", "main")),
         target_group=_target_group(one.parameters),
         last=last,
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from spotkiln.aws.session import resolve_region
 from spotkiln.cli import status as seeing
-from spotkiln.cli.deployment import find, listing, settings
+from spotkiln.cli.deployment import find, listing
 from spotkiln.cli.output import tell
 from spotkiln.cli.runs import start
 from spotkiln.errors import InputError, SpotkilnError
@@ -13,6 +13,7 @@ from spotkiln.keep.takedown import Old
 from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.start.deployment import APPLICATION, RELEASE, RETIRE
+from spotkiln.start.settings import settings
 from spotkiln.start.takedown import Place, require_alone
 
 Ask = Callable[[str], str]

@@ -5,10 +5,10 @@ from spotkiln.aws.bake.infra import account, target_group
 from spotkiln.aws.keep import lease as leases
 from spotkiln.aws.keep.versions import list_versions
 from spotkiln.aws.session import connect, resolve_region
-from spotkiln.cli.deployment import settings
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.keep.versions import Version, choose
 from spotkiln.start.deployment import Deployment
+from spotkiln.start.settings import settings
 
 
 def _known(app: str, name: str, region: str) -> tuple[list[Version], str] | None:

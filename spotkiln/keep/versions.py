@@ -15,6 +15,12 @@ PREVIOUS = "previous"
 CURRENT = "current"
 # Git's own least abbreviation.
 SHORTEST = 4
+# What may name a version at all, and how the form in the Prefect UI says it.
+WANTED = rf"^({PREVIOUS}|{CURRENT}|ami-[0-9a-f]+|[0-9A-Fa-f]{{{SHORTEST},64}})$"
+WANTED_IN_WORDS = (
+    f"{PREVIOUS}, {CURRENT}, an image such as ami-0f3c2d1e, or {SHORTEST} or more characters of a "
+    "commit"
+)
 
 
 class Version(Noun):

@@ -48,8 +48,12 @@ class Approval(Noun):
 Versions = Annotated[int, Field(ge=1, le=100)]
 
 
+# A person's own words: for the page, and for whoever is asked.
+Why = Annotated[str, Field(max_length=500)]
+
+
 class ReleaseSpec(Noun):
-    """All that a person asks for."""
+    """All that a person asks for. `why` is theirs to say; it changes nothing."""
 
     app: AppSpec
     infra: InfraNames = InfraNames()
@@ -66,6 +70,7 @@ class ReleaseSpec(Noun):
     freeze: Windows = ()
     break_glass: BreakGlass = ""
     on_commit: OnCommit = OnCommit()
+    why: Why = ""
 
     def gate_for(self, source: Source | None, image: Image | None = None) -> GatePolicy:
         """With what the released commit's own limits say where it leaves something open. A rollback
@@ -144,6 +149,7 @@ class Release(Noun):
     `size` says how many servers were requested and why, `foreign` what served and was not ours.
     `servers` are those of the fleet when it passed the gate, and `cost` is what they cost.
     `broke_glass` says who released it in a freeze, and why.
+    `why` are the words of whoever asked for it.
     `approval` is the answer of the person who was asked. `ledger_unread` says why there is no
     ledger.
     """
@@ -159,6 +165,7 @@ class Release(Noun):
     committed: datetime | None = None
     commit_url: str = ""
     broke_glass: str = ""
+    why: str = ""
     approval: str = ""
     trigger: Trigger = Trigger()
     run: str = ""

@@ -212,6 +212,7 @@ def summary(book: Book, now: datetime) -> Release:
         commit_url=commit_url(spec.app.repository, book.commit),
         trigger=heading.trigger,
         broke_glass=f"{broken.who}, though {broken.frozen}" if broken else "",
+        why=spec.why,
         approval=str((answered and answered.answer) or ""),
         run=heading.run,
         url=heading.url,

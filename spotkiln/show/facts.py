@@ -21,6 +21,7 @@ def facts(release: Release) -> list[tuple[str, str]]:
         ("served before", f"`{before[:12]}`" if before else ""),
         ("ref", plain(release.ref)),
         ("started by", plain(str(release.trigger))),
+        ("why", plain(release.why)),
         ("when", f"{utc(release.started)}, took {release.seconds:.0f} s"),
         ("in a freeze", plain(release.broke_glass)),
         ("approval", plain(release.approval)),

@@ -140,7 +140,8 @@ def _failures(release: Release) -> str:
     return "\n".join(shown)
 
 
-def approval_text(plan: Plan) -> str:
-    """What a person is asked to approve."""
-    lines = "\n".join(f"- {plain(line)}" for line in what_would_change(plan))
-    return f"## What would change\n\n{lines}\n"
+def approval_text(plan: Plan, why: str = "") -> str:
+    """What a person is asked to approve. `why`: the words of whoever asks for the release."""
+    lines = [plain(line) for line in what_would_change(plan)]
+    lines += [f"why: {plain(why)}"] * bool(why)
+    return "\n".join(["## What would change", "", *(f"- {line}" for line in lines), ""])

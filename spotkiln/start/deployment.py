@@ -48,5 +48,4 @@ class Deployment(Noun):
         """The same with another git ref; empty: the same."""
         if not ref:
             return self
-        app = {**self.parameters.get("app", {}), "ref": ref}
-        return self.model_copy(update={"parameters": {**self.parameters, "app": app}})
+        return self.model_copy(update={"parameters": {**self.parameters, "ref": ref}})

@@ -1,74 +1,99 @@
-"""Form: the flows' parameters, with the titles that the Prefect UI shows for them.
+"""Form: the flows' parameters, and what the form in the Prefect UI shows of them.
 
-Without a title the UI shows a parameter's identifier. The title of a schema goes before a field's.
+The form asks for what belongs to one run. All else is the deployment's (prefect.yaml): it is no
+part of the schema that the form is made from, and the flow itself checks it when it begins.
+
+Prefect folds nothing: each field of a schema is shown, in the order of the flow's parameters,
+under its title. Without a title it shows the parameter's identifier.
 """
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler
+from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import SkipJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticOmit
 
 from spotkiln.bake import builder
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.configuration import Configuration
+from spotkiln.bake.gitref import REF, REF_IN_WORDS, checked_ref
 from spotkiln.bake.infra import InfraNames
 from spotkiln.keep.takedown import Old
+from spotkiln.keep.versions import WANTED, WANTED_IN_WORDS
+from spotkiln.noun import refused_in_words
 from spotkiln.release import command, freeze, on_commit, release, unhealthy
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
-from spotkiln.start import night
-from spotkiln.start.quiet import QuietText
+from spotkiln.start import night, quiet
 
 
-def _titled(title: str) -> FieldInfo:
-    field: FieldInfo = Field(json_schema_extra={"title": title})
+def _asked(title: str, more: JsonDict | None = None) -> FieldInfo:
+    """A field of the form."""
+    field: FieldInfo = Field(json_schema_extra={"title": title, **(more or {})})
     return field
 
 
-Application = Annotated[AppSpec, _titled("Application")]
-Fleet = Annotated[FleetSpec, _titled("Fleet")]
-Infrastructure = Annotated[InfraNames, _titled("Infrastructure")]
-Build = Annotated[builder.BuildSettings, _titled("Build")]
-Gate = Annotated[GatePolicy, _titled("Health gate")]
-Settings = Annotated[Configuration, _titled("Settings and secrets")]
-TestSettings = Annotated[Configuration, _titled("Settings and secrets of the tests")]
-# The model's own name, as a title, would be left out of the schema.
-Approval = Annotated[release.Approval, _titled("Approval by a person")]
-Force = Annotated[bool, _titled("Release again")]
-EvenIfHeld = Annotated[bool, _titled("Release even if held")]
-KeepRejected = Annotated[bool, _titled("Keep a rejected image")]
-# The environment's, and not a form's to change.
-Freeze = Annotated[freeze.Windows, SkipJsonSchema()]
-OnCommit = Annotated[on_commit.OnCommit, SkipJsonSchema()]
-BreakGlass = Annotated[freeze.BreakGlass, _titled("Release in a freeze")]
-Versions = Annotated[release.Versions, _titled("Versions kept")]
-Version = Annotated[str, _titled("Version")]
-Name = Annotated[str, _titled("Application")]
-Command = Annotated[tuple[str, ...], _titled("Command and its arguments")]
-Seconds = Annotated[
-    int, _titled("Limit (s)"), Field(ge=command.LEAST_SECONDS, le=command.MOST_SECONDS)
-]
-TakeTurn = Annotated[bool, _titled("Take the turn")]
+class OfDeployment:
+    """Marks what no form shows."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        raise PydanticOmit
+
+
+OF_DEPLOYMENT = OfDeployment()
+
+Application = Annotated[AppSpec, OF_DEPLOYMENT]
+Fleet = Annotated[FleetSpec, OF_DEPLOYMENT]
+Infrastructure = Annotated[InfraNames, OF_DEPLOYMENT]
+Build = Annotated[builder.BuildSettings, OF_DEPLOYMENT]
+Gate = Annotated[GatePolicy, OF_DEPLOYMENT]
+Settings = Annotated[Configuration, OF_DEPLOYMENT]
+Approval = Annotated[release.Approval, OF_DEPLOYMENT]
+KeepRejected = Annotated[bool, OF_DEPLOYMENT]
+Versions = Annotated[release.Versions, OF_DEPLOYMENT]
+Freeze = Annotated[freeze.Windows, OF_DEPLOYMENT]
+OnCommit = Annotated[on_commit.OnCommit, OF_DEPLOYMENT]
 # A release's, in a rollback's deployment that has the same parameters: Prefect refuses a run for a
-# parameter that its flow does not name. No form shows it, and no value of it is wrong.
-OfRelease = Annotated[Any, SkipJsonSchema()]
+# parameter that its flow does not name. No value of it is wrong.
+OfRelease = Annotated[Any, OF_DEPLOYMENT]
 
-Base = Annotated[BaseSpec, _titled("Base image")]
-Builder = Annotated[builder.Builder, _titled("The machine that bakes")]
-Applications = Annotated[tuple[str, ...], _titled("Applications")]
-SideBySide = Annotated[night.SideBySide, _titled("Side by side")]
-QuietHours = Annotated[QuietText, _titled("Quiet hours")]
-Switch = Annotated[str, _titled("Off switch")]
-EvenIfUnchanged = Annotated[bool, _titled("Release even if nothing has changed")]
+Commit = Annotated[
+    str, AfterValidator(checked_ref), _asked("Commit", refused_in_words(REF, REF_IN_WORDS))
+]
+Why = Annotated[release.Why, _asked("Why")]
+Force = Annotated[bool, _asked("Release again")]
+EvenIfHeld = Annotated[bool, _asked("Release even if held")]
+BreakGlass = Annotated[freeze.BreakGlass, _asked("Release in a freeze")]
 
-DeploymentName = Annotated[str, _titled("Deployment")]
-OldVersions = Annotated[Old, _titled("Versions that served")]
-Confirm = Annotated[str, _titled("The deployment's name once more")]
-LastServers = Annotated[bool, _titled("The last servers may go")]
+DeploymentName = Annotated[str, _asked("Deployment")]
+OldVersions = Annotated[Old, _asked("Versions that served")]
+Confirm = Annotated[str, _asked("The deployment's name once more")]
+LastServers = Annotated[bool, _asked("The last servers may go")]
 
-Region = Annotated[str, _titled("Region")]
-TargetGroup = Annotated[str, _titled("Target group")]
-Unhealthy = Annotated[unhealthy.Patience, _titled("Unhealthy for (s)")]
-DryRun = Annotated[bool, _titled("Dry run")]
+Version = Annotated[str, _asked("Version", refused_in_words(WANTED, WANTED_IN_WORDS))]
+TakeTurn = Annotated[bool, _asked("Take the turn")]
+
+Its = Annotated[InfraNames | None, OF_DEPLOYMENT]
+Name = Annotated[str, _asked("Application")]
+Command = Annotated[tuple[str, ...], _asked("Command and its arguments")]
+Seconds = Annotated[
+    int, _asked("Limit (s)"), Field(ge=command.LEAST_SECONDS, le=command.MOST_SECONDS)
+]
+
+Base = Annotated[BaseSpec, OF_DEPLOYMENT]
+Builder = Annotated[builder.Builder, OF_DEPLOYMENT]
+SideBySide = Annotated[night.SideBySide, OF_DEPLOYMENT]
+Switch = Annotated[str, OF_DEPLOYMENT]
+EvenIfUnchanged = Annotated[bool, _asked("Release even if nothing has changed")]
+Applications = Annotated[tuple[str, ...], _asked("Applications")]
+QuietHours = Annotated[quiet.QuietText, _asked("Quiet hours", quiet.schema())]
+
+DryRun = Annotated[bool, _asked("Dry run")]
+TargetGroup = Annotated[str, _asked("Target group")]
+Region = Annotated[str, OF_DEPLOYMENT]
+Unhealthy = Annotated[unhealthy.Patience, OF_DEPLOYMENT]

@@ -196,7 +196,7 @@ def _start(push: Push, listener: Listener, *, goes_back: bool) -> Start:
         deployment=listener.id,
         name=listener.name,
         # The pushed commit, not the branch: that may have moved on when the run begins.
-        parameters={"app": {**listener.app, "ref": push.commit}},
+        parameters={"ref": push.commit},
         idempotency_key=f"{key}:after:{push.before}" if goes_back else key,
         tags=(
             f"{PUSHED}{repository}@{push.short}",

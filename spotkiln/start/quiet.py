@@ -3,12 +3,14 @@
 import re
 from datetime import datetime, time
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
+from pydantic.config import JsonDict
 
-from spotkiln.noun import Noun
+from spotkiln.noun import Noun, refused_in_words
 
+_HOURS = r"(([01]\d|2[0-3]):[0-5]\d)-(?!\1)([01]\d|2[0-3]):[0-5]\d"
 PATTERN = r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d [A-Za-z0-9_+/-]+$"
 
 
@@ -65,4 +67,13 @@ def _checked(text: str) -> str:
     return text
 
 
-QuietText = Annotated[str, Field(pattern=PATTERN), AfterValidator(_checked)]
+def schema() -> JsonDict:
+    """What a form refuses by itself: also a time zone that does not exist."""
+    zones = "|".join(sorted(map(re.escape, available_timezones())))
+    return refused_in_words(
+        rf"^{_HOURS} ({zones})$",
+        "two different times and a time zone, such as 22:00-06:00 Europe/Berlin",
+    )
+
+
+QuietText = Annotated[str, AfterValidator(_checked)]

@@ -12,17 +12,50 @@ from prefect.states import Completed, Failed
 from spotkiln.aws.bake.discard import discard_builders
 from spotkiln.aws.keep import command as finding
 from spotkiln.aws.session import connect, resolve_region
+from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.errand import Ended, Errand
+from spotkiln.bake.infra import InfraNames
+from spotkiln.errors import InputError, NotInPrefect
 from spotkiln.keep.heartbeat import Heartbeat
+from spotkiln.prefect_api import deployment
 from spotkiln.prefect_api import ended as ends
 from spotkiln.prefect_api.connection import ask
 from spotkiln.release.command import CommandEnd, CommandSpec
 from spotkiln.release.summary import release_id
+from spotkiln.start.deployment import RELEASE
+from spotkiln.start.settings import settings
 from spotkiln.tasks.bake.errand import carry_out
 from spotkiln.tasks.keep.alive import Owner, living
 from spotkiln.tasks.step import STEP, report_failed_undo, say
 from spotkiln.undo import UndoStack
 from spotkiln.workdir import leave_folder, run_folder
+
+
+def what_is_asked(
+    app: str,
+    command: tuple[str, ...],
+    seconds: int,
+    infra: InfraNames | None,
+    build: BuildSettings,
+    configuration: Configuration,
+) -> CommandSpec:
+    """Without names to look up, all is as the application's releases have it.
+
+    Raises:
+        InputError: Prefect has no such application.
+    """
+    if infra is None:
+        try:
+            found = settings(ask(deployment.find, RELEASE, app))
+        except NotInPrefect as error:
+            raise InputError(f"{error}; `spotkiln list` names the applications") from error
+        app, infra = found.app.name, found.infra
+        build, configuration = found.build, found.configuration
+    return CommandSpec(
+        app=app, command=command, infra=infra, build=build, configuration=configuration,
+        seconds=seconds,
+    )  # fmt: skip
 
 
 class CommandRun:

@@ -78,8 +78,8 @@ def _answer(given: ApprovalForm) -> Answer | None:
     return Answer(decision=given.decision, by=given.by.strip(), comment=given.comment.strip())
 
 
-def _pause(plan: Plan, approval: Approval) -> Answer | None:
-    form = ApprovalForm.with_initial_data(description=approval_text(plan))
+def _pause(question: str, approval: Approval) -> Answer | None:
+    form = ApprovalForm.with_initial_data(description=question)
     try:
         given = pause_flow_run(
             wait_for_input=form, timeout=approval.seconds, poll_interval=POLL_SECONDS
@@ -91,9 +91,9 @@ def _pause(plan: Plan, approval: Approval) -> Answer | None:
     return _answer(given)
 
 
-def _suspend(plan: Plan, approval: Approval) -> Answer | None:
+def _suspend(question: str, approval: Approval) -> Answer | None:
     """The first time it ends this process. When the run goes on, it returns the answer."""
-    form = ApprovalForm.with_initial_data(description=approval_text(plan))
+    form = ApprovalForm.with_initial_data(description=question)
     timeout = approval.seconds + int(GRACE.total_seconds())
     leaves(str(flow_run.id))
     given = suspend_flow_run(wait_for_input=form, timeout=timeout, key=ANSWER_KEY)
@@ -107,10 +107,10 @@ def _ask(run: ReleaseRun, plan: Plan) -> Answer | None:
     run.note(PlanShown(plan=plan))
     say(f"waiting {approval.seconds} s for an approval: resume this run in the UI")
     if not can_be_started_anew():
-        return _pause(plan, approval)
+        return _pause(approval_text(plan, run.spec.why), approval)
     question = Question(plan=plan, started=run.book.started, asked=datetime.now(UTC))
     ask(note.write, str(flow_run.id), QUESTION_KEY, question.model_dump_json())
-    return _suspend(plan, approval)
+    return _suspend(approval_text(plan, run.spec.why), approval)
 
 
 def _read_answer(run: ReleaseRun, question: Question) -> Answer | None:
@@ -118,7 +118,7 @@ def _read_answer(run: ReleaseRun, question: Question) -> Answer | None:
     run.note(PlanShown(plan=question.plan))
     waited = (datetime.now(UTC) - question.asked).total_seconds()
     run.note(Timing(name="approval", seconds=waited))
-    return _suspend(question.plan, run.spec.approval)
+    return _suspend(approval_text(question.plan, run.spec.why), run.spec.approval)
 
 
 def end_if_not_approved(run: ReleaseRun, job: Job) -> None:

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from spotkiln import tags as t
 from spotkiln.cli import doctor, output, runs, status
-from spotkiln.cli.deployment import settings
 from spotkiln.cli.doctor import prefect
 from spotkiln.cli.doctor.check import check
 from spotkiln.cli.main import main
@@ -24,6 +23,7 @@ from spotkiln.release.release import Outcome, ReleaseSpec
 from spotkiln.release.result import Result
 from spotkiln.start.deployment import Deployment
 from spotkiln.start.run import Run
+from spotkiln.start.settings import settings
 from spotkiln.target import Health
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, START

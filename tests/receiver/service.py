@@ -196,7 +196,7 @@ class Server:
 
 
 def commits(runs: list[dict[str, Any]]) -> list[str]:
-    return [run["parameters"]["app"]["ref"] for run in runs]
+    return [run["parameters"]["ref"] for run in runs]
 
 
 def commit() -> str:

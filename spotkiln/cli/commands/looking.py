@@ -80,7 +80,8 @@ def plan(name: str, /, *, ref: Ref = "", as_json: Json = False) -> int:
     """What a release of NAME would do: bake or reuse, launch, retire. Changes nothing."""
     require_ref(ref)
     from spotkiln.cli import plan as planning
-    from spotkiln.cli.deployment import find, settings
+    from spotkiln.cli.deployment import find
+    from spotkiln.start.settings import settings
 
     found = planning.look(settings(find(RELEASE, name).at_ref(ref)))
     show(found, planning.text(found), as_json=as_json)

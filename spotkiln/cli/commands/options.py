@@ -16,6 +16,9 @@ Verbose = Annotated[
     ),
 ]
 Ref = Annotated[str, Parameter(help="A branch, a tag or a commit. Default: the deployment's own.")]
+Why = Annotated[
+    str, Parameter(help="In your own words, for the page and for whoever must approve it.")
+]
 TakeTurn = Annotated[
     bool,
     Parameter(

@@ -11,7 +11,16 @@ from cyclopts.validators import Number
 
 from spotkiln.bake.gitref import require_ref
 from spotkiln.cli.commands.following import until_the_end
-from spotkiln.cli.commands.options import Check, Comment, Detailed, Follow, Ref, TakeTurn, Verbose
+from spotkiln.cli.commands.options import (
+    Check,
+    Comment,
+    Detailed,
+    Follow,
+    Ref,
+    TakeTurn,
+    Verbose,
+    Why,
+)
 from spotkiln.cli.output import Exit, Json, show, tell
 from spotkiln.keep.versions import CURRENT, PREVIOUS
 from spotkiln.release.seconds import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS
@@ -23,6 +32,7 @@ def release(
     /,
     *,
     ref: Ref = "",
+    why: Why = "",
     force: Annotated[
         bool, Parameter(negative=(), help="Release it again, though the same serves already.")
     ] = False,
@@ -45,16 +55,18 @@ def release(
     """
     require_ref(ref)
     from spotkiln.cli import runs
-    from spotkiln.cli.deployment import find, settings
+    from spotkiln.cli.deployment import find
+    from spotkiln.start.settings import settings
 
     asked = {"force": force, "even_if_held": even_if_held}
     given: dict[str, Any] = {name: True for name, wanted in asked.items() if wanted}
     if break_glass:
         given["break_glass"] = runs.who_and_why(break_glass)
+    given |= {"why": why} if why else {}
     deployment = find(RELEASE, name).at_ref(ref)
     if ref:
         # If it is wrong, that is told now, and not by the run.
-        given["app"] = settings(deployment).app.model_dump(mode="json")
+        given["ref"] = settings(deployment).app.ref
     run = runs.start(deployment, given)
     return until_the_end(
         run, follow=follow, verbose=verbose, detailed=detailed_exit_code, as_json=as_json
@@ -66,6 +78,7 @@ def rollback(
     version: str = PREVIOUS,
     /,
     *,
+    why: Why = "",
     take_turn: TakeTurn = False,
     check: Check = True,
     follow: Follow = True,
@@ -87,6 +100,7 @@ def rollback(
     if check:
         versions.require(deployment, version)
     given: dict[str, Any] = {"version": version, **({"take_turn": True} if take_turn else {})}
+    given |= {"why": why} if why else {}
     run = runs.start(deployment, given)
     return until_the_end(
         run, follow=follow, verbose=verbose, detailed=detailed_exit_code, as_json=as_json
@@ -97,6 +111,7 @@ def restart(
     name: str,
     /,
     *,
+    why: Why = "",
     take_turn: TakeTurn = False,
     check: Check = True,
     follow: Follow = True,
@@ -113,6 +128,7 @@ def restart(
     return rollback(
         name,
         CURRENT,
+        why=why,
         take_turn=take_turn,
         check=check,
         follow=follow,

@@ -9,7 +9,6 @@ from spotkiln.aws.bake.infra import account as account_of
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.builder import SshInterface
 from spotkiln.bake.git import check_out
-from spotkiln.cli.deployment import settings
 from spotkiln.cli.doctor import account, prefect
 from spotkiln.cli.doctor.check import Check, check, of_error
 from spotkiln.cli.pushes import pushes
@@ -20,6 +19,7 @@ from spotkiln.release.freeze import frozen
 from spotkiln.release.on_commit import find as find_repository
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.start.deployment import Deployment
+from spotkiln.start.settings import settings
 
 PLUGIN = "session-manager-plugin"
 

@@ -47,7 +47,7 @@ def test_a_run_of_what_listens_is_created(prefect: FakeApi) -> None:
     assert (run.deployment, run.id) == ("release/shop", str(RUN))
     assert run.url == f"http://ui.test/runs/flow-run/{RUN}"
     (asked,) = prefect.bodies(CREATE)
-    assert asked["parameters"] == {"app": {"repository": f"https://{SHOP}", "ref": B}}
+    assert asked["parameters"] == {"ref": B}
     assert asked["tags"] == [f"pushed:{SHOP}@main", "trigger:push", "by:ada"]
     assert asked["idempotency_key"] == f"push:{SHOP}:{B}:release/shop"
     # Runs are looked for by the push's own tag, not by who pushed.

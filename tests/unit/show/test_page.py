@@ -198,6 +198,7 @@ def test_what_is_to_be_approved() -> None:
         "## What would change\n\n- demo-web-app main is c0ffeec0ffee: Say hello\n"
     )
     assert all(line.startswith("- ") for line in text.splitlines()[2:])
+    assert approval_text(plan(), "for *Ada*") == text + "- why: for \\*Ada\\*\n"
 
 
 def test_what_came_from_where() -> None:

@@ -1,42 +1,107 @@
-"""What the form in the Prefect UI knows of the flows' parameters."""
+"""What the form in the Prefect UI asks, and what it refuses in words."""
 
 from typing import Any
 
 import pytest
 from prefect import Flow
+from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools.validation import ValidationError, validate
 
+from scripts import flow_parameters
 from spotkiln.flows.nightly import nightly
 from spotkiln.flows.reconcile import reconcile
 from spotkiln.flows.release import release
 from spotkiln.flows.rollback import rollback
+from spotkiln.flows.run import run
+
+REF = "a branch, a tag or a commit, as git writes it: no space, no .., none of ~ ^ : ? * ["
+VERSION = "previous, current, an image such as ami-0f3c2d1e, or 4 or more characters of a commit"
+HOURS = "two different times and a time zone, such as 22:00-06:00 Europe/Berlin"
 
 
-def schema(flow: Flow[..., Any]) -> dict[str, Any]:
-    found: dict[str, Any] = parameter_schema(flow.fn).model_dump()
-    return found
+def form(flow: Flow[..., Any]) -> dict[str, Any]:
+    """As a deployment gets it."""
+    return parameter_schema(flow).model_dump_for_openapi()
+
+
+@pytest.mark.parametrize(
+    ("flow", "asked"),
+    [
+        (release, ["Commit", "Why", "Release again", "Release even if held"]),
+        (rollback, ["Version", "Why", "Take the turn"]),
+        (nightly, ["Release even if nothing has changed", "Applications", "Quiet hours"]),
+        (reconcile, ["Dry run", "Target group"]),
+        (run, ["Application", "Command and its arguments", "Limit (s)"]),
+    ],
+    ids=lambda one: one.name if isinstance(one, Flow) else "",
+)
+def test_what_belongs_to_one_run_is_asked(flow: Flow[..., Any], asked: list[str]) -> None:
+    """In the order in which the UI shows it; and nothing else, for it folds nothing."""
+    fields = sorted(form(flow)["properties"].values(), key=lambda one: one["position"])
+    assert [one["title"] for one in fields] == asked
+    # The newer UI shows no markdown.
+    assert not [one for one in fields if "`" in one["description"]]
+    assert all(one["description"].endswith(".") for one in fields)
 
 
 @pytest.mark.parametrize("flow", [release, rollback, nightly, reconcile])
-def test_every_parameter_has_a_title(flow: Flow[..., Any]) -> None:
-    titles = {name: one.get("title", name) for name, one in schema(flow)["properties"].items()}
-    assert [name for name, title in titles.items() if title == name] == []
-
-
-def test_a_rollback_needs_no_form() -> None:
+def test_one_click_is_enough(flow: Flow[..., Any]) -> None:
     """Else a quick run in the UI asks first."""
-    assert not schema(rollback).get("required")
+    assert "required" not in form(flow)
 
 
-def test_a_number_that_may_be_left_out_is_one_field() -> None:
-    gate = schema(release)["definitions"]["GatePolicy"]["properties"]
+@pytest.mark.parametrize(
+    ("flow", "bad", "said"),
+    [
+        (release, {"ref": "v2 new"}, REF),
+        (release, {"ref": "a..b"}, REF),
+        (release, {"ref": "--upload-pack=x"}, REF),
+        (rollback, {"version": "the one before"}, VERSION),
+        (rollback, {"version": "3f2"}, VERSION),
+        (nightly, {"quiet_hours": "22:00-06:00 Europe/Atlantis"}, HOURS),
+        (nightly, {"quiet_hours": "22:00-22:00 Europe/Berlin"}, HOURS),
+        (nightly, {"quiet_hours": "at night"}, HOURS),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(
+    flow: Flow[..., Any], bad: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        validate(bad, form(flow), raise_on_error=True)
+    (field,) = bad
+    why = f"Validation failed for field {field!r}. Failure reason: {said!r} was expected"
+    assert str(refused.value) == why
+
+
+@pytest.mark.parametrize(
+    ("flow", "good"),
+    [
+        (release, {"ref": ""}),
+        (release, {"ref": "feature/a+b", "why": "two\nlines, with ~ and *", "force": True}),
+        (rollback, {"version": "previous"}),
+        (rollback, {"version": ""}),
+        (rollback, {"version": "ami-0f3c2d1e"}),
+        (rollback, {"version": "3F2a", "take_turn": True}),
+        (nightly, {"quiet_hours": "", "applications": []}),
+        (nightly, {"quiet_hours": "22:00-06:00 America/Argentina/Buenos_Aires"}),
+    ],
+)
+def test_what_is_right_is_taken(flow: Flow[..., Any], good: dict[str, Any]) -> None:
+    validate(good, form(flow), raise_on_error=True)
+    flow.validate_parameters(good if flow is nightly else {"app": {"repository": "x"}, **good})
+
+
+def test_the_flow_refuses_what_no_form_has_seen() -> None:
+    with pytest.raises(ParameterTypeError, match="ref: Value error, expected the name of a branch"):
+        release.validate_parameters({"app": {"repository": "x"}, "ref": "a b"})
+
+
+# -- what no form shows, and a deployment gives --
+
+
+def test_a_number_that_may_be_left_out_is_told_as_one() -> None:
+    gate = flow_parameters.schema(release)["definitions"]["GatePolicy"]["properties"]
     assert gate["grace_seconds"]["type"] == "integer"
     assert gate["grace_seconds"]["maximum"] == 7200
     assert "default" not in gate["grace_seconds"]
-
-
-def test_a_yes_or_no_that_may_be_left_out_is_no_switch() -> None:
-    """The form sends `false` for a switch that nobody has touched."""
-    notify = schema(release)["definitions"]["AppSpec"]["properties"]["notify"]
-    assert notify["enum"] == [True, False]
-    assert notify.keys().isdisjoint({"type", "default", "anyOf"})

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 import yaml
 from prefect.exceptions import ParameterTypeError
-from prefect.utilities.callables import parameter_schema
 
+from scripts.flow_parameters import schema
 from spotkiln.bake.base import BaseSpec
 from spotkiln.flows.nightly import nightly
 from spotkiln.start.night import NightSpec
 from tests.unit.nouns import ROOT
 
-SCHEMA = parameter_schema(nightly).model_dump()
+SCHEMA = schema(nightly)
 MODELS = {name: one for name, one in SCHEMA["definitions"].items() if one["type"] == "object"}
 FIELDS = [(model, name) for model, one in MODELS.items() for name in one["properties"]]
 

@@ -67,14 +67,7 @@ def test_the_pushed_commit_is_released_and_not_the_branch() -> None:
         Start(
             deployment="id-1",
             name="release/shop",
-            parameters={
-                "app": {
-                    "name": "shop",
-                    "repository": "https://github.com/acme/shop.git",
-                    "ref": B,
-                    "port": 3000,
-                }
-            },
+            parameters={"ref": B},
             idempotency_key=f"push:{SHOP}:{B}:release/shop",
             tags=(f"pushed:{SHOP}@main", "trigger:push", "by:ada"),
         ),
@@ -224,7 +217,7 @@ def test_an_alias_of_a_host_is_the_host() -> None:
     (start,) = starts(push(), [shop])
     assert start.idempotency_key == f"push:{SHOP}:{B}:release/shop"
     assert f"pushed:{SHOP}@main" in start.tags
-    assert start.parameters["app"]["repository"] == "git@github-shop:acme/shop.git"
+    assert start.parameters == {"ref": B}
     assert starts(push(), [shop.model_copy(update={"names": {}})]) == ()
 
 
