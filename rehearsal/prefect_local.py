@@ -23,6 +23,7 @@ import yaml
 
 from rehearsal.build import NAME, build_folder, trusted
 from spotkiln.cli.server import AUTH_STRING, guarded
+from spotkiln.start.ui import newer
 
 ROOT = Path(__file__).resolve().parent.parent
 # Two demos at once need a folder each.
@@ -156,7 +157,7 @@ class LocalPrefect:
             "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
             "PREFECT_API_URL": f"{self.address}/api",
             # For links in notifications.
-            "PREFECT_UI_URL": self.address,
+            "PREFECT_UI_URL": newer(self.address),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             # In memory, the default, a restart of the server would crash whoever holds a lease.

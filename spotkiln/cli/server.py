@@ -16,7 +16,9 @@ import time
 from collections.abc import Mapping
 
 from spotkiln.errors import InputError
+from spotkiln.start import ui
 
+UI_URL = "PREFECT_UI_URL"
 AUTH_STRING = "PREFECT_SERVER_API_AUTH_STRING"
 EVERY_SECONDS = 1.0
 # Every 30th collection looks at all objects, the others only at young ones.
@@ -36,8 +38,8 @@ def collect_aside() -> None:
 
 
 def guarded(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a server that only those who know its password can use. What is set
-    already stays.
+    """The environment of a server that only those who know its password can use, and whose
+    notifications link to the UI that opens by default. What is set already stays.
 
     Whoever may call the API may run code on the workers. Without a password that is every user of
     this machine, and every web page that one of them opens.
@@ -52,15 +54,15 @@ def guarded(environment: Mapping[str, str]) -> dict[str, str]:
             "name:password, and PREFECT_API_AUTH_STRING to the same for workers and people; "
             "docs/team.md says how"
         )
+    address = environment.get(UI_URL, "http://127.0.0.1:4200")
+    older = environment.get(ui.ENABLED, "").lower() in {"0", "false"}
     defaults = {
         # The UI comes from the same origin: no other one needs to call the API.
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": environment.get(
-            "PREFECT_UI_URL", "http://127.0.0.1:4200"
-        ).rstrip("/"),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ui.origin(address),
         # Prefect's own clients and its UI send the token by themselves.
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
     }
-    return {**defaults, **environment}
+    return {**defaults, **environment, UI_URL: address if older else ui.newer(address)}
 
 
 def replace_this_process(*arguments: str) -> None:

@@ -37,7 +37,7 @@ def test_a_run_that_waits_is_answered_by_any_of_its_names(fake: FakeApi, wanted:
     waits(fake, answers.run(RUN, state=PAUSED))
     said = control.answer(wanted, Decision.APPROVE, "looks good")
     assert str(said) == (
-        f"shop 3f2a91c push: approved by ada: looks good\nhttp://ui.test/runs/flow-run/{RUN}"
+        f"shop 3f2a91c push: approved by ada: looks good\nhttp://ui.test/v2/runs/flow-run/{RUN}"
     )
     (asked,) = fake.bodies(f"POST /flow_runs/{RUN}/resume")
     assert asked["run_input"] == {"decision": "approve", "by": "ada", "comment": "looks good"}
@@ -91,7 +91,7 @@ def test_a_run_that_has_ended_is_not_cancelled(
 def test_the_page_of_an_applications_newest_run(fake: FakeApi) -> None:
     fake.answers[SHOP] = lambda _: (200, answers.deployment("shop"))
     waits(fake, answers.run(RUN, "RUNNING"))
-    assert control.page("shop").url == f"http://ui.test/runs/flow-run/{RUN}"
+    assert control.page("shop").url == f"http://ui.test/v2/runs/flow-run/{RUN}"
     (asked,) = fake.bodies("POST /flow_runs/filter")
     assert asked["limit"] == 1
     fake.answers["POST /flow_runs/filter"] = lambda _: (200, [])

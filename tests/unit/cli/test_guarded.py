@@ -17,12 +17,21 @@ def test_other_origins_and_requests_without_a_token_are_refused() -> None:
         **OPEN,
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1:4200",
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_UI_URL": "http://127.0.0.1:4200/v2",
     }
 
 
 def test_the_origin_is_that_at_which_people_reach_the_ui() -> None:
-    found = guarded({**OPEN, "PREFECT_UI_URL": "https://prefect.example.com/"})
-    assert found["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] == "https://prefect.example.com"
+    for address in ("https://prefect.example.com/", "https://prefect.example.com/v2"):
+        found = guarded({**OPEN, "PREFECT_UI_URL": address})
+        assert found["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] == "https://prefect.example.com"
+        # Where links in notifications lead.
+        assert found["PREFECT_UI_URL"] == "https://prefect.example.com/v2"
+
+
+def test_who_has_chosen_the_older_ui_gets_links_to_it() -> None:
+    own = {**OPEN, "PREFECT_UI_URL": "http://ui.test", "PREFECT_SERVER_UI_V2_ENABLED": "false"}
+    assert guarded(own) == {**guarded(own), **own}
 
 
 def test_what_somebody_set_stays() -> None:

@@ -135,14 +135,14 @@ def test_a_run_is_followed_to_its_end(fake: FakeApi) -> None:
     said = Said()
     end = runs.follow(str(RUN), said)
     assert said.lines == [
-        f"waits for an approval: http://ui.test/runs/flow-run/{RUN}",
+        f"waits for an approval: http://ui.test/v2/runs/flow-run/{RUN}",
         "12:00:00 all is well",
         "health gate: 40 %",
         "12:00:00 late",
         "ERROR 12:00:00 ERROR: no room",
     ]
     assert (end.state, end.outcome, end.cause) == ("COMPLETED", "held", "a rollback left it")
-    assert (end.url, end.seconds) == (f"http://ui.test/runs/flow-run/{RUN}", 61.0)
+    assert (end.url, end.seconds) == (f"http://ui.test/v2/runs/flow-run/{RUN}", 61.0)
 
 
 def logged(*lines: tuple[str, str, int]) -> list[dict[str, Any]]:

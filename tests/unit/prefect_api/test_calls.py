@@ -76,7 +76,7 @@ def test_a_run_without_a_state_is_no_answer(fake: FakeApi) -> None:
 
 
 def test_a_page_in_the_ui(fake: FakeApi) -> None:
-    assert run.page_of(str(RUN)) == f"http://ui.test/runs/flow-run/{RUN}"
+    assert run.page_of(str(RUN)) == f"http://ui.test/v2/runs/flow-run/{RUN}"
     assert run.page_of("a script") == ""
 
 

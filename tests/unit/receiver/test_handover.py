@@ -45,7 +45,7 @@ def test_a_run_of_what_listens_is_created(prefect: FakeApi) -> None:
     found = handed_over()
     (run,) = found.runs
     assert (run.deployment, run.id) == ("release/shop", str(RUN))
-    assert run.url == f"http://ui.test/runs/flow-run/{RUN}"
+    assert run.url == f"http://ui.test/v2/runs/flow-run/{RUN}"
     (asked,) = prefect.bodies(CREATE)
     assert asked["parameters"] == {"ref": B}
     assert asked["tags"] == [f"pushed:{SHOP}@main", "trigger:push", "by:ada"]
