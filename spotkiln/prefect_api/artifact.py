@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from prefect.client.schemas.filters import (
@@ -13,9 +12,9 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.sorting import ArtifactSort
-from prefect.settings import get_current_settings
 
 from spotkiln.noun import Noun
+from spotkiln.prefect_api import ui
 from spotkiln.prefect_api.connection import Api
 
 
@@ -63,12 +62,8 @@ async def latest(api: Api, key: str) -> Any:
 async def page_of(api: Api, key: str) -> str:
     """The page of the newest artifact of that key in the UI that opens by default; empty if there
     is none, or if Prefect knows of no UI."""
-    found, settings = await _newest(api, key), get_current_settings()
-    base = (settings.ui_url or "").rstrip("/")
-    if not found or not base:
-        return ""
-    newer = settings.server.ui.v2_enabled and not urlsplit(base).path
-    return f"{base}{'/v2' if newer else ''}/artifacts/artifact/{found.id}"
+    found, base = await _newest(api, key), ui.address()
+    return f"{base}/artifacts/artifact/{found.id}" if found and base else ""
 
 
 async def table(api: Api, key: str) -> list[dict[str, Any]]:

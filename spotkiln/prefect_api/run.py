@@ -27,14 +27,12 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Running, Scheduled
-from prefect.utilities.urls import url_for
 
 from spotkiln.errors import PrefectFailed, SpotkilnError
+from spotkiln.prefect_api import ui
 from spotkiln.prefect_api.connection import Api, ask
 from spotkiln.start.run import FINAL, SCHEDULED, Run
-from spotkiln.start.ui import newer
 
 
 def _of(run: FlowRun) -> Run:
@@ -68,9 +66,8 @@ def _id(run: str) -> UUID | None:
 def page_of(run: str) -> str:
     """A run's page in the UI that Prefect opens by default; empty if that is no run's id, or if
     Prefect knows of no UI."""
-    ident = _id(run)
-    url = (ident and url_for("flow-run", obj_id=ident)) or ""
-    return newer(url) if url and get_current_settings().server.ui.v2_enabled else url
+    ident, base = _id(run), ui.address()
+    return f"{base}/runs/flow-run/{ident}" if ident and base else ""
 
 
 async def read(api: Api, run: str) -> Run:

@@ -12,13 +12,10 @@ ENABLED = "PREFECT_SERVER_UI_V2_ENABLED"
 
 
 def newer(address: str) -> str:
-    """The same in the newer interface: of the server's address, or of a run's page. An address with
-    a path of its own says already what it means."""
+    """The same in the newer interface. An address with a path of its own says already what it
+    means."""
     parts = urlsplit(address)
-    path = parts.path.rstrip("/")
-    if path and not path.startswith("/runs/"):
-        return address
-    return urlunsplit(parts._replace(path=NEWER + path))
+    return address if parts.path.strip("/") else urlunsplit(parts._replace(path=NEWER))
 
 
 def origin(address: str) -> str:

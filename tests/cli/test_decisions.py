@@ -188,7 +188,7 @@ def test_a_rollback_behind_the_releases_is_told() -> None:
 def test_what_a_run_waits_for_is_told_once_for_each_state(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("spotkiln.cli.runs.time.monotonic", lambda: now)
-    monkeypatch.setattr("spotkiln.prefect_api.run.url_for", lambda *_, obj_id: "http://ui.test/run")
+    monkeypatch.setattr("spotkiln.prefect_api.run.page_of", lambda _: "http://ui.test/run")
     wait = runs._Wait()
 
     def seen(state: str, name: str) -> str:

@@ -184,11 +184,13 @@ def test_words_of_others_are_no_markup() -> None:
             subject="![x](http://evil) <b>",
             trigger=Trigger(kind="push", by="[a](http://evil)"),
             approval="approved by *b*",
+            why="for *c*",
         )
     )
     assert r"!\[x\](http://evil) \<b\>" in page
     assert r"- **started by**: push (\[a\](http://evil))" in page
     assert r"- **approval**: approved by \*b\*" in page
+    assert r"- **why**: for \*c\*" in page
     assert r"- **ref**: \<img/src=x\>|\`b\`" in page
 
 

@@ -41,6 +41,8 @@ def running(
     ("make", "parameters", "expected"),
     [
         (names.release, APP, "demo-web-app v2"),
+        (names.release, {**APP, "ref": ""}, "demo-web-app v2"),
+        (names.release, {**APP, "ref": "main"}, "demo-web-app main"),
         (names.rollback, {**APP, "version": "ami-1"}, "demo-web-app back to ami-1"),
         (names.rollback, APP, "demo-web-app back to previous"),
         (names.reconcile, {"target_group": "", "dry_run": False}, "reconcile"),

@@ -10,11 +10,9 @@ from spotkiln.start.ui import newer, origin
     [
         ("http://127.0.0.1:4200", "http://127.0.0.1:4200/v2"),
         ("https://prefect.example.com/", "https://prefect.example.com/v2"),
-        ("http://ui.test/runs/flow-run/7", "http://ui.test/v2/runs/flow-run/7"),
         # Somebody has chosen, or it is another server than Prefect's own.
         ("http://ui.test/v2", "http://ui.test/v2"),
-        ("http://ui.test/v2/runs/flow-run/7", "http://ui.test/v2/runs/flow-run/7"),
-        ("https://ui.test/team/v2/runs/flow-run/7", "https://ui.test/team/v2/runs/flow-run/7"),
+        ("https://ui.test/team", "https://ui.test/team"),
     ],
 )
 def test_the_newer_one(address: str, opens: str) -> None:
