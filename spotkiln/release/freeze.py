@@ -218,6 +218,9 @@ Windows = Annotated[tuple[str, ...], Field(max_length=MOST_WINDOWS), AfterValida
 BREAK_GLASS = r"^$|^[^:\n]{1,100}: *\S[^\n]{0,499}$"
 
 
+BREAK_GLASS_IN_WORDS = "who breaks the freeze and why, in one line, as alice: no orders come in"
+
+
 def _who_and_why(text: str) -> str:
     if text and not re.fullmatch(BREAK_GLASS, text):
         raise ValueError(
@@ -227,4 +230,4 @@ def _who_and_why(text: str) -> str:
     return text
 
 
-BreakGlass = Annotated[str, Field(pattern=BREAK_GLASS), AfterValidator(_who_and_why)]
+BreakGlass = Annotated[str, AfterValidator(_who_and_why)]

@@ -68,7 +68,13 @@ Commit = Annotated[
 Why = Annotated[release.Why, _asked("Why")]
 Force = Annotated[bool, _asked("Release again")]
 EvenIfHeld = Annotated[bool, _asked("Release even if held")]
-BreakGlass = Annotated[freeze.BreakGlass, _asked("Release in a freeze")]
+BreakGlass = Annotated[
+    freeze.BreakGlass,
+    _asked(
+        "Release in a freeze",
+        refused_in_words(freeze.BREAK_GLASS, freeze.BREAK_GLASS_IN_WORDS),
+    ),
+]
 
 DeploymentName = Annotated[str, _asked("Deployment")]
 OldVersions = Annotated[Old, _asked("Versions that served")]

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, StorageState, ViewportSize, expect, sync_playwright
 
 from rehearsal.prefect_local import POOL
-from tests.browser.prefect_ui import PrefectUI, sign_in
+from tests.browser.prefect_ui import APPLICATION, PrefectUI, sign_in
 from tests.reliability.truth import Truth
 from tests.reliability.world import MACHINES, STAND_IN, World
 
@@ -67,9 +67,20 @@ def world(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             world.box.environment, SPOTKILN_HOME=str(home / "spotkiln")
         )
         world.prefect.deploy()
+        for flow in ("release", "rollback"):
+            of_the_worlds_repository(world, flow)
         world.prefect.start_worker()
         wait_for_worker(world)
         yield world
+
+
+def of_the_worlds_repository(world: World, flow: str) -> None:
+    """No form asks for a repository: the deployment has it."""
+    found = world.api.get(f"/deployments/name/{flow}/{APPLICATION}").raise_for_status().json()
+    app = {**found["parameters"]["app"], "repository": str(world.repository)}
+    parameters = {**found["parameters"], "app": app}
+    answer = world.api.patch(f"/deployments/{found['id']}", json={"parameters": parameters})
+    answer.raise_for_status()
 
 
 def wait_for_worker(world: World) -> None:

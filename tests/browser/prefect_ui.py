@@ -1,24 +1,32 @@
-"""The Prefect UI as a person uses it: by what is written on it."""
+"""The Prefect UI that opens by default, as a person uses it: by what is written on it."""
 
 import re
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from spotkiln.start.ui import newer
 from tests.reliability.world import World
 
 APPLICATION = "demo-web-app"
+# By the form of a release.
+ASKED = ["Commit", "Why", "Release again", "Release even if held", "Release in a freeze"]
 # A run is a process of its own, and other tests may have the machine too.
 RUN_MS = 200_000
 # What the UI asks of the server when somebody starts or resumes a run. An answer of 503 says that
-# SQLite was busy and nothing has been done; the UI calls that "Something went wrong".
+# SQLite was busy and nothing has been done.
 ASKS = re.compile("/(create_flow_run|resume)$")
 BUSY = 503
 PRESSES = 20
 # So many looks at a graph, half a second apart, until nothing in it moves.
 DRAWN = 40
+ENDED = re.compile("Released|Declined|Completed|Failed|Rolled back|Crashed|Cancelled")
+STATE = "[class*='bg-state-']"
+# While a run is scheduled, its page does not look whether that is still so.
+LOOK_MS = 10_000
 
 
 def sign_in(page: Page, address: str, password: str) -> None:
@@ -29,17 +37,23 @@ def sign_in(page: Page, address: str, password: str) -> None:
     expect(page).to_have_url(re.compile("/dashboard"))
 
 
+def press_until_taken(page: Page, press: Callable[[], None]) -> None:
+    """Again for as long as Prefect is busy, as a person would."""
+    for _ in range(PRESSES):
+        with page.expect_response(ASKS) as asked:
+            press()
+        if asked.value.status != BUSY:
+            return
+    raise AssertionError(f"Prefect was busy {PRESSES} times in a row")
+
+
 class PrefectUI:
     def __init__(self, page: Page, address: str, folder: Path) -> None:
-        """folder: where to keep what was to be seen when a test failed."""
+        """`address` is the server's; folder: where to keep what was to be seen when a test
+        failed."""
         self.page = page
-        self.address = address
+        self.address = newer(address)
         self.folder = folder
-        # That Prefect answered with an error, such as 503. It stays, over what is to be clicked,
-        # until somebody closes it; a test goes by what the page shows then.
-        complaint = page.locator(".p-toast__card", has_text="Something went wrong")
-        close = "notes => notes.forEach(note => note.querySelector('.p-toast__close-btn').click())"
-        page.add_locator_handler(complaint.first, lambda: complaint.evaluate_all(close))
 
     def keep_what_is_seen(self) -> str:
         """Where it is kept."""
@@ -53,13 +67,13 @@ class PrefectUI:
         """From the list of deployments, by a click."""
         self.page.goto(f"{self.address}/deployments")
         row = self.page.get_by_role("row").filter(has=self._link(flow))
-        row.filter(has=self._link(name)).locator(".deployment-list__name").click()
-        expect(self.page.locator("header").filter(has_text=name).first).to_be_visible()
+        row.get_by_role("link", name=name, exact=True).click()
+        expect(self.page.get_by_label("breadcrumb").get_by_text(name)).to_be_visible()
 
     def custom_run(self) -> None:
-        """The form with all parameters."""
+        """The form."""
         self._run_menu("Custom run")
-        expect(self.page.get_by_text("Validate parameters")).to_be_visible()
+        expect(self.page.get_by_role("heading", name="Parameters")).to_be_visible()
 
     def quick_run(self) -> None:
         """One click, with the deployment's own parameters; then the run's page."""
@@ -67,80 +81,101 @@ class PrefectUI:
 
     def _run_menu(self, choice: str) -> None:
         self.page.get_by_role("button", name="Run", exact=True).click()
-        self.page.get_by_text(choice, exact=True).click()
+        self.page.get_by_role("menuitem", name=choice, exact=True).click()
 
     def _link(self, name: str) -> Locator:
         return self.page.get_by_role("link", name=name, exact=True)
 
     # -- the form --
 
+    def titles(self) -> list[str]:
+        """What the form asks, in its order."""
+        fields = self.page.locator("form .group label")
+        expect(fields.first).to_be_visible()
+        return [one.removesuffix(" (Optional)") for one in fields.all_inner_texts()]
+
     def field(self, title: str) -> Locator:
-        """The field under this title, which is the whole title, but for "(Optional)"."""
-        label = self.page.locator(
-            ":scope > .p-label__header .schema-form-property__label",
-            has_text=re.compile(rf"^{re.escape(title)}( \(Optional\))?$"),
+        """The field under this title, with its description and what is wrong with it."""
+        label = self.page.locator("label").filter(
+            has_text=re.compile(rf"^{re.escape(title)}( \(Optional\))?$")
         )
-        return self.page.locator(".schema-form-property").filter(has=label)
+        return self.page.locator(".group").filter(has=label)
 
     def entry(self, title: str) -> Locator:
         return self.field(title).locator("textarea, input")
 
-    def offered(self, title: str) -> Locator:
-        """Open a choice; its options."""
-        self.field(title).locator(".p-select-button__control").focus()
-        self.page.keyboard.press("ArrowDown")
-        return self.page.get_by_role("option")
+    def switch(self, title: str) -> Locator:
+        return self.field(title).get_by_role("switch")
+
+    def choose(self, title: str, option: str) -> None:
+        self.field(title).get_by_role("combobox").click()
+        self.page.get_by_role("option", name=option, exact=True).click()
 
     def submit(self, answer: Locator | None = None) -> None:
         """Press Submit. answer: what is to be seen then; without one, the page of a run."""
         button = self.page.get_by_role("button", name="Submit", exact=True)
         if answer:
-            self._press(button.click, answer)
+            button.click()
+            expect(answer.first).to_be_visible()
         else:
             self._start(button.click)
 
+    def resume(self) -> Locator:
+        """The question of a run that waits for an answer. Resume is behind ⋮."""
+        dots = self.page.locator(".lucide-ellipsis-vertical")
+        self.page.get_by_role("button").filter(has=dots).first.click()
+        self.page.get_by_role("menuitem", name="Resume", exact=True).click()
+        asked = self.page.get_by_role("dialog")
+        expect(asked).to_be_visible()
+        return asked
+
     def answer(self) -> None:
-        """Press Submit under the question of a run that waits for an answer."""
-        submit = self.page.get_by_role("button", name="Submit", exact=True)
-        self._press(submit.click, self.state.filter(has_not_text="Suspended"))
+        """Press Resume under the question."""
+        button = self.page.get_by_role("dialog").get_by_role("button", name="Resume", exact=True)
+        self._press(button.click, self.page.get_by_text("Flow run resumed"))
 
     def _start(self, press: Callable[[], None]) -> None:
-        started = self.page.get_by_role("button", name="View run")
+        started = self.page.get_by_role("link", name="View run")
         self._press(press, started)
-        # Prefect shows each note twice, one above the other.
-        started.last.click()
+        started.first.click()
         expect(self.page).to_have_url(re.compile("/runs/flow-run/"))
 
     def _press(self, press: Callable[[], None], answer: Locator) -> None:
-        """Again for as long as Prefect is busy, as a person would."""
-        for _ in range(PRESSES):
-            with self.page.expect_response(ASKS) as asked:
-                press()
-            if asked.value.status != BUSY:
-                expect(answer.first).to_be_visible()
-                return
-        raise AssertionError(f"Prefect was busy {PRESSES} times in a row")
+        press_until_taken(self.page, press)
+        expect(answer.first).to_be_visible()
 
     # -- a run --
 
     @property
     def state(self) -> Locator:
-        return self.page.locator("header .state-badge").first
+        return self.page.locator(STATE).first
+
+    def wait_for(self, state: re.Pattern[str]) -> None:
+        """Until the run has such a state. The page follows a run that has begun; while it is
+        scheduled, somebody must load it again."""
+        deadline = time.monotonic() + RUN_MS / 1000
+        while True:
+            try:
+                expect(self.state).to_have_text(state, timeout=LOOK_MS)
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
+                self.page.reload()
+            else:
+                return
 
     def follow(self, end: str) -> None:
-        """Until it has ended, without a click: the page follows by itself."""
-        expect(self.state).to_have_text(
-            re.compile("Released|Declined|Completed|Failed|Crashed|Cancelled"), timeout=RUN_MS
-        )
+        """Until it has ended."""
+        self.wait_for(ENDED)
         expect(self.state).to_have_text(end)
 
     def open_tab(self, name: str) -> None:
-        self.page.get_by_role("tablist").get_by_text(name, exact=True).click()
+        self.page.get_by_role("tab", name=name, exact=True).click()
 
     def show_whole_graph(self) -> None:
         """Of a run that has ended: its page opened anew shows all of it."""
         self.page.reload()
-        graph = self.page.locator(".flow-run-graphs canvas")
+        graph = self.page.locator("canvas").first
         expect(graph).to_be_visible()
         before, now = b"", graph.screenshot()
         for _ in range(DRAWN):
@@ -153,26 +188,29 @@ class PrefectUI:
     def tasks(self) -> dict[str, str]:
         """State by name, as the tab tells them."""
         self.open_tab("Task Runs")
-        rows = self.page.locator(".task-run-list-item, .state-list-item")
-        expect(rows.first).to_be_visible()
-        texts = [row.inner_text().split("\n") for row in rows.all()]
-        return {text[0]: text[1] for text in texts}
+        link = "a[href*='/runs/task-run/']"
+        expect(self.page.locator(link).first).to_be_visible()
+        cards = self.page.locator("[class*='border-l-state-']").all()
+        return {one.locator(link).inner_text(): one.locator(STATE).inner_text() for one in cards}
 
     def open_artifact(self, key: str) -> Locator:
         """Of this run, the artifact whose key begins so; what its page shows."""
         self.open_tab("Artifacts")
-        self.page.locator("a[href*='/artifacts/']").filter(has_text=key).first.click()
-        content = self.page.locator(".artifact-data-view")
+        self.page.locator(f"a[href*='/artifacts/key/{key}']").first.click()
+        # The newest of that key.
+        self.page.locator("a[href*='/artifacts/artifact/']").first.click()
+        content = self.page.get_by_test_id("markdown-display").or_(
+            self.page.get_by_test_id("table-display")
+        )
         expect(content).to_be_visible()
         return content
 
 
-def fill_in(ui: PrefectUI, world: World, ref: str) -> None:
-    """The form of a release of the world's repository."""
+def fill_in(ui: PrefectUI, ref: str) -> None:
+    """The form of a release."""
     ui.open_deployment("release")
     ui.custom_run()
-    ui.entry("Git repository").fill(str(world.repository))
-    ui.entry("Git ref").fill(ref)
+    ui.entry("Commit").fill(ref)
 
 
 def commit_of(world: World, ref: str) -> str:

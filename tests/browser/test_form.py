@@ -1,103 +1,86 @@
-"""The form of a release: what it says, what it offers, and what it refuses."""
-
-from collections.abc import Iterator
+"""The forms: what they ask, what they say, and what they refuse in words."""
 
 import pytest
 from playwright.sync_api import expect
-from pydantic import BaseModel
 
-from spotkiln.bake.app import AppSpec
-from spotkiln.bake.builder import BuildSettings
-from spotkiln.bake.description import FILE_ALONE
-from spotkiln.bake.infra import InfraNames
-from spotkiln.release.release import Approval
-from spotkiln.serve.gate import GatePolicy
-from spotkiln.serve.spec import AllocationStrategy, FleetSpec
-from tests.browser.conftest import Picture
-from tests.browser.prefect_ui import APPLICATION, PrefectUI
+from tests.browser.conftest import SIZE, Picture
+from tests.browser.prefect_ui import APPLICATION, ASKED, PrefectUI
 from tests.reliability.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.sandbox]
 
-SECTIONS = [
-    *("Application", "Fleet", "Infrastructure", "Build", "Health gate", "Approval by a person"),
-    *("Release again", "Release even if held", "Keep a rejected image", "Versions kept"),
-]
-MODELS: list[type[BaseModel]] = [
-    *(AppSpec, FleetSpec, InfraNames, BuildSettings, GatePolicy, Approval),
-]
+PHONE = 390
+REF = "a branch, a tag or a commit, as git writes it"
+VERSION = "previous, current, an image such as ami-0f3c2d1e, or 4 or more characters of a commit"
+HOURS = "two different times and a time zone, such as 22:00-06:00 Europe/Berlin"
 
 
-@pytest.fixture
-def form(ui: PrefectUI) -> PrefectUI:
-    ui.open_deployment("release")
+def open_form(ui: PrefectUI, flow: str, name: str = APPLICATION) -> PrefectUI:
+    ui.open_deployment(flow, name)
     ui.custom_run()
     return ui
 
 
-def texts() -> Iterator[tuple[str, str]]:
-    """Title and description of each field."""
-    for model in MODELS:
-        for name, field in model.model_fields.items():
-            if model is AppSpec and name in FILE_ALONE:
-                continue
-            assert field.title, f"{model.__name__}.{name} has no title"
-            assert field.description, f"{model.__name__}.{name} has no description"
-            yield field.title, field.description
-
-
-def runs(world: World) -> int:
-    """Of the deployment, however they ended."""
-    answer = world.api.post(
-        "/flow_runs/count", json={"deployments": {"name": {"any_": [APPLICATION]}}}
-    )
+def runs(world: World, name: str) -> int:
+    """Of the deployments of that name, however they ended."""
+    answer = world.api.post("/flow_runs/count", json={"deployments": {"name": {"any_": [name]}}})
     return int(answer.raise_for_status().json())
 
 
-def test_every_field_says_what_it_is(form: PrefectUI, picture: Picture) -> None:
-    for title in SECTIONS:
-        expect(form.field(title)).to_have_count(1)
-    for title, description in texts():
-        field = form.field(title)
-        expect(field).to_have_count(1)
-        # The form takes it for markdown.
-        expect(field).to_contain_text(description.replace("`", ""))
+def test_a_release_asks_for_the_commit_and_why(ui: PrefectUI, picture: Picture) -> None:
+    form = open_form(ui, "release")
+    assert form.titles() == ASKED
+    expect(form.field("Commit")).to_contain_text("A branch, a tag or a commit. Empty: the ref of")
+    expect(form.entry("Commit")).to_have_value("")
+    expect(form.switch("Release again")).not_to_be_checked()
+    # All of it is seen without scrolling.
+    last = form.field(ASKED[-1]).bounding_box()
+    assert last and last["y"] + last["height"] < SIZE["height"]
     picture("form")
 
 
-def test_what_is_taken_when_a_field_is_left_alone(form: PrefectUI) -> None:
-    # Open, for the application's own spotkiln.yaml to say.
-    expect(form.entry("Port")).to_have_value("")
-    expect(form.entry("Test command")).to_have_value("")
-    expect(form.entry("Capacity")).to_have_value("2")
-    expect(form.entry("Instance types")).to_have_count(3)
-    expect(form.entry("Instance types").last).to_have_value("t3.small")
-    # Derived from the target group unless somebody fills it in; one field, and no choice of types.
-    expect(form.entry("Grace period (s)")).to_have_value("")
-    expect(form.entry("Health deadline (s)")).to_have_value("")
+def test_a_rollback_asks_for_the_version_first(ui: PrefectUI, picture: Picture) -> None:
+    form = open_form(ui, "rollback")
+    assert form.titles() == ["Version", "Why", "Take the turn"]
+    expect(form.entry("Version")).to_have_value("previous")
+    picture("form-rollback")
 
 
-def test_a_choice_offers_what_there_is(form: PrefectUI) -> None:
-    expect(form.offered("Allocation strategy")).to_have_text(list(AllocationStrategy))
+@pytest.mark.parametrize("flow", ["release", "rollback"])
+def test_a_form_fits_on_a_phone(ui: PrefectUI, flow: str) -> None:
+    form = open_form(ui, flow)
+    form.page.set_viewport_size({"width": PHONE, "height": 844})
+    expect(form.page.get_by_role("button", name="Submit", exact=True)).to_be_attached()
+    for title in form.titles():
+        box = form.field(title).bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= PHONE, title
 
 
 @pytest.mark.parametrize(
-    ("title", "wrong", "said"),
+    ("flow", "name", "title", "wrong", "said"),
     [
-        ("Capacity", "0", "'fleet.capacity'. Failure reason: 0 is less than the minimum of 1"),
-        ("Grace period (s)", "9999", "9999 is greater than the maximum of 7200"),
-        ("Git ref", "v2 new", "'app.ref'. Failure reason: 'v2 new' does not match"),
-        ("Git repository", "https://me:hush@git.test/x.git", "'app.repository'. Failure reason"),
-        ("Start command", "cd web && node server.js", "'app.start'. Failure reason"),
-        ("Start command", "node a.js & node b.js", "'app.start'. Failure reason"),
+        ("release", APPLICATION, "Commit", "v2 new", REF),
+        ("release", APPLICATION, "Commit", "main..v2", REF),
+        ("rollback", APPLICATION, "Version", "the one before", VERSION),
+        ("nightly", "nightly", "Quiet hours", "22:00-06:00 Europe/Atlantis", HOURS),
     ],
-    ids=["number", "optional number", "ref", "password", "cd", "two commands"],
+    ids=["ref", "range", "version", "time zone"],
 )
 def test_what_does_not_fit_starts_nothing(
-    form: PrefectUI, world: World, title: str, wrong: str, said: str
+    ui: PrefectUI, world: World, flow: str, name: str, title: str, wrong: str, said: str
 ) -> None:
-    before = runs(world)
+    form = open_form(ui, flow, name)
+    before = runs(world, name)
     form.entry(title).fill(wrong)
-    form.submit(form.page.get_by_text(said))
+    form.submit(form.field(title).get_by_text(said))
     expect(form.entry(title)).to_have_value(wrong)
-    assert runs(world) == before
+    assert runs(world, name) == before
+
+
+def test_a_command_must_be_given(ui: PrefectUI, world: World) -> None:
+    form = open_form(ui, "run", "command")
+    assert form.titles() == ["Application", "Command and its arguments", "Limit (s)"]
+    before = runs(world, "command")
+    form.entry("Application").first.fill(APPLICATION)
+    form.submit(form.field("Command and its arguments").get_by_text("'command' is a required"))
+    assert runs(world, "command") == before

@@ -1,13 +1,12 @@
 """A release started by filling in the form, and followed to its page."""
 
 import re
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Picture
-from tests.browser.prefect_ui import APPLICATION, RUN_MS, PrefectUI, commit_of, fill_in
+from tests.browser.prefect_ui import APPLICATION, PrefectUI, commit_of, fill_in
 from tests.reliability.truth import Truth
 from tests.reliability.world import World
 
@@ -25,13 +24,14 @@ def headings(shown: Locator) -> list[str]:
 
 
 def test_green(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
-    fill_in(ui, world, "v2")
+    fill_in(ui, "v2")
+    ui.entry("Why").fill("*Ada* waits for it")
     ui.submit()
-    # What was left alone stays open, for the application's own files to say.
-    assert asked_for(ui, world)["app"].keys() <= {"name", "repository", "ref", "folder"}
     ui.follow("Released")
     commit = commit_of(world, "v2")
-    expect(ui.page.locator("header")).to_contain_text(f"{APPLICATION} {commit[:7]} ui")
+    expect(ui.page.get_by_label("breadcrumb").first).to_contain_text(
+        f"{APPLICATION} {commit[:7]} ui"
+    )
     tasks = ui.tasks()
     assert [tasks.get(stage) for stage in STAGES] == ["Completed"] * len(STAGES)
     ui.show_whole_graph()
@@ -44,7 +44,8 @@ def test_green(ui: PrefectUI, world: World, serving: Truth, picture: Picture) ->
     run = ui.page.url
     shown = ui.open_artifact(f"release-{APPLICATION}-")
     assert headings(shown)[0] == f"{APPLICATION}: released"
-    for fact in (commit[:12], truth.image, truth.fleet, "website in eu-west-1", "0 failed"):
+    facts = (truth.image, truth.fleet, "website in eu-west-1", "0 failed", "*Ada* waits for it")
+    for fact in (commit[:12], *facts):
         expect(shown).to_contain_text(fact)
     expect_picture(shown)
     assert "Retired" in headings(shown)
@@ -57,13 +58,6 @@ def test_green(ui: PrefectUI, world: World, serving: Truth, picture: Picture) ->
     expect(table.nth(2)).to_contain_text(serving.commit[:12])
 
 
-def asked_for(ui: PrefectUI, world: World) -> dict[str, Any]:
-    """The parameters of the run that is shown."""
-    run = ui.page.url.rpartition("/")[2].partition("?")[0]
-    answer = world.api.get(f"/flow_runs/{run}").raise_for_status()
-    return dict(answer.json()["parameters"])
-
-
 def expect_picture(shown: Locator) -> None:
     """Of all phases, and it is drawn."""
     image = shown.get_by_role("img")
@@ -74,7 +68,7 @@ def expect_picture(shown: Locator) -> None:
 
 
 def test_red(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
-    fill_in(ui, world, "red")
+    fill_in(ui, "red")
     ui.submit()
     ui.follow("Failed")
     assert ui.tasks()["3 test: in the image"] == "Failed"
@@ -92,13 +86,16 @@ def test_red(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> N
 
 
 def ask_first(ui: PrefectUI, world: World) -> Locator:
-    """The form that asks, before a release of v2."""
-    fill_in(ui, world, "v2")
-    ui.field("Ask for approval").get_by_role("switch").click()
-    ui.submit()
-    expect(ui.state).to_have_text("Suspended", timeout=RUN_MS)
-    ui.page.get_by_role("button", name="Resume").click()
-    return ui.page.locator(".p-modal__card")
+    """What a person is asked before a release of v2, where the deployment says so."""
+    deployment = world.api.get(f"/deployments/name/release/{APPLICATION}").raise_for_status()
+    asked = {"ref": "v2", "why": "*Ada* waits for it", "approval": {"required": True}}
+    started = world.api.post(
+        f"/deployments/{deployment.json()['id']}/create_flow_run", json={"parameters": asked}
+    )
+    run = started.raise_for_status().json()["id"]
+    ui.page.goto(f"{ui.address}/runs/flow-run/{run}")
+    ui.wait_for(re.compile("Suspended"))
+    return ui.resume()
 
 
 def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
@@ -108,9 +105,10 @@ def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, pictur
         f"serves now: {serving.fleet}",
         "launch: 2 of t3.micro",
         f"retire: {serving.fleet}",
+        "why: *Ada* waits for it",
     ):
         expect(asked).to_contain_text(change)
-    ui.offered("Decision").get_by_text("approve").click()
+    ui.choose("Decision", "approve")
     ui.entry("Who").fill("Ada")
     ui.entry("Comment").fill("Looks good")
     picture("approval")
@@ -123,7 +121,7 @@ def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, pictur
 
 def test_one_that_is_rejected(ui: PrefectUI, world: World, serving: Truth) -> None:
     ask_first(ui, world)
-    ui.offered("Decision").get_by_text("reject").click()
+    ui.choose("Decision", "reject")
     ui.entry("Who").fill("Bob")
     ui.entry("Comment").fill("not on a Friday")
     ui.answer()

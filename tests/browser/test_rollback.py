@@ -1,4 +1,4 @@
-"""A rollback by one click."""
+"""A rollback by one click, and by its form."""
 
 import pytest
 from playwright.sync_api import expect
@@ -31,3 +31,16 @@ def test_one_click(ui: PrefectUI, world: World, replaced: Truth, picture: Pictur
         f"{APPLICATION}: rollback to {truth.commit[:12]}: released"
     )
     expect(shown).to_contain_text(truth.image)
+
+
+def test_to_a_version(ui: PrefectUI, world: World, replaced: Truth) -> None:
+    ui.open_deployment("rollback")
+    ui.custom_run()
+    ui.entry("Version").fill(replaced.commit[:8])
+    ui.entry("Why").fill("it *was* better")
+    ui.submit()
+    ui.follow("Released")
+    truth = world.settled()
+    assert (truth.commit, truth.image) == (replaced.commit, replaced.image)
+    shown = ui.open_artifact(f"release-{APPLICATION}-")
+    expect(shown).to_contain_text("it *was* better")

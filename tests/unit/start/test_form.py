@@ -17,6 +17,7 @@ from spotkiln.flows.run import run
 
 REF = "a branch, a tag or a commit, as git writes it: no space, no .., none of ~ ^ : ? * ["
 VERSION = "previous, current, an image such as ami-0f3c2d1e, or 4 or more characters of a commit"
+WHO = "who breaks the freeze and why, in one line, as alice: no orders come in"
 HOURS = "two different times and a time zone, such as 22:00-06:00 Europe/Berlin"
 
 
@@ -28,7 +29,10 @@ def form(flow: Flow[..., Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("flow", "asked"),
     [
-        (release, ["Commit", "Why", "Release again", "Release even if held"]),
+        (
+            release,
+            ["Commit", "Why", "Release again", "Release even if held", "Release in a freeze"],
+        ),
         (rollback, ["Version", "Why", "Take the turn"]),
         (nightly, ["Release even if nothing has changed", "Applications", "Quiet hours"]),
         (reconcile, ["Dry run", "Target group"]),
@@ -57,6 +61,7 @@ def test_one_click_is_enough(flow: Flow[..., Any]) -> None:
         (release, {"ref": "v2 new"}, REF),
         (release, {"ref": "a..b"}, REF),
         (release, {"ref": "--upload-pack=x"}, REF),
+        (release, {"break_glass": "no orders come in"}, WHO),
         (rollback, {"version": "the one before"}, VERSION),
         (rollback, {"version": "3f2"}, VERSION),
         (nightly, {"quiet_hours": "22:00-06:00 Europe/Atlantis"}, HOURS),

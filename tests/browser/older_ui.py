@@ -1,0 +1,110 @@
+"""The older of Prefect's two UIs, as a person uses it: by what is written on it."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.prefect_ui import APPLICATION, ENDED, RUN_MS, press_until_taken
+
+# That Prefect answered with an error, such as 503, it says over what is to be clicked, and again
+# with each answer, until somebody closes it. A person closes them as they come; a test goes by
+# what the page shows then.
+CLOSE_COMPLAINTS = """
+new MutationObserver(() => {
+  for (const note of document.querySelectorAll('.p-toast__card'))
+    if (note.textContent.includes('Something went wrong'))
+      note.querySelector('.p-toast__close-btn')?.click()
+}).observe(document, {childList: true, subtree: true})
+"""
+
+
+class OlderUI:
+    def __init__(self, page: Page, address: str, folder: Path) -> None:
+        """folder: where to keep what was to be seen when a test failed."""
+        self.page = page
+        self.address = address
+        self.folder = folder
+        page.add_init_script(CLOSE_COMPLAINTS)
+
+    def keep_what_is_seen(self) -> str:
+        """Where it is kept."""
+        self.page.screenshot(path=self.folder / "failed.png")
+        (self.folder / "failed.html").write_text(self.page.content())
+        return f"at {self.page.url}; kept as failed.png and failed.html in {self.folder}"
+
+    def sign_in(self, password: str) -> None:
+        """password: name:password."""
+        self.page.goto(f"{self.address}/login")
+        self.page.locator("input[type=password]").fill(password)
+        self.page.get_by_role("button", name="Login").click()
+        expect(self.page).to_have_url(re.compile("/dashboard"))
+
+    # -- starting --
+
+    def open_deployment(self, flow: str, name: str = APPLICATION) -> None:
+        """From the list of deployments, by a click."""
+        self.page.goto(f"{self.address}/deployments")
+        row = self.page.get_by_role("row").filter(has=self._link(flow))
+        row.filter(has=self._link(name)).locator(".deployment-list__name").click()
+        expect(self.page.locator("header").filter(has_text=name).first).to_be_visible()
+
+    def custom_run(self) -> None:
+        """The form."""
+        self.page.get_by_role("button", name="Run", exact=True).click()
+        self.page.get_by_text("Custom run", exact=True).click()
+        expect(self.page.get_by_text("Validate parameters")).to_be_visible()
+
+    def _link(self, name: str) -> Locator:
+        return self.page.get_by_role("link", name=name, exact=True)
+
+    # -- the form --
+
+    @property
+    def _labels(self) -> Locator:
+        return self.page.locator(".schema-form-property__label")
+
+    def titles(self) -> list[str]:
+        """What the form asks, in its order."""
+        expect(self._labels.first).to_be_visible()
+        return [one.strip().removesuffix(" (Optional)") for one in self._labels.all_inner_texts()]
+
+    def entry(self, title: str) -> Locator:
+        label = self._labels.filter(
+            has_text=re.compile(rf"^\s*{re.escape(title)}( \(Optional\))?\s*$")
+        )
+        field = self.page.locator(".schema-form-property").filter(has=label)
+        return field.locator("textarea, input")
+
+    def submit(self, answer: Locator | None = None) -> None:
+        """Press Submit. answer: what is to be seen then; without one, the page of a run."""
+        button = self.page.get_by_role("button", name="Submit", exact=True)
+        if answer:
+            self._press(button.click, answer)
+            return
+        started = self.page.get_by_role("button", name="View run")
+        self._press(button.click, started)
+        # Prefect shows each note twice, one above the other.
+        started.last.click()
+        expect(self.page).to_have_url(re.compile("/runs/flow-run/"))
+
+    def _press(self, press: Callable[[], None], answer: Locator) -> None:
+        press_until_taken(self.page, press)
+        expect(answer.first).to_be_visible()
+
+    # -- a run --
+
+    def follow(self, end: str) -> None:
+        """Until it has ended, without a click: the page follows by itself."""
+        state = self.page.locator("header .state-badge").first
+        expect(state).to_have_text(ENDED, timeout=RUN_MS)
+        expect(state).to_have_text(end)
+
+    def open_artifact(self, key: str) -> Locator:
+        """Of this run, the artifact whose key begins so; what its page shows."""
+        self.page.get_by_role("tablist").get_by_text("Artifacts", exact=True).click()
+        self.page.locator("a[href*='/artifacts/']").filter(has_text=key).first.click()
+        content = self.page.locator(".artifact-data-view")
+        expect(content).to_be_visible()
+        return content
