@@ -67,7 +67,9 @@ class PrefectUI:
         """From the list of deployments, by a click."""
         self.page.goto(f"{self.address}/deployments")
         row = self.page.get_by_role("row").filter(has=self._link(flow))
-        row.get_by_role("link", name=name, exact=True).click()
+        # A flow and its deployment may have the same name.
+        link = row.locator("a[href*='/deployments/deployment/']")
+        link.filter(has_text=re.compile(rf"^{re.escape(name)}$")).click()
         expect(self.page.get_by_label("breadcrumb").get_by_text(name)).to_be_visible()
 
     def custom_run(self) -> None:
