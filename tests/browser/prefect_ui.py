@@ -110,7 +110,7 @@ class PrefectUI:
         return self.field(title).get_by_role("switch")
 
     def choose(self, title: str, option: str) -> None:
-        self.field(title).get_by_role("combobox").click()
+        self.page.get_by_role("button", name=f"Select {title}", exact=True).click()
         self.page.get_by_role("option", name=option, exact=True).click()
 
     def submit(self, answer: Locator | None = None) -> None:
