@@ -14,6 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 LONGEST_FIRST = (
     "release",
+    "up",
     "demo",
     "up",
     "team",
