@@ -28,8 +28,9 @@ def do(account: Leavings, verb: Verb, *ids: str, **changes: Any) -> None:
 
 
 def test_everything_that_can_be_decided_can_be_done() -> None:
-    """But for replacing an unhealthy server, which is a step of its own."""
-    assert STEPS.keys() == set(Verb) - {Verb.REPLACE_SERVER}
+    """But for replacing an unhealthy server and taking an application down, which are steps of
+    their own."""
+    assert STEPS.keys() == set(Verb) - {Verb.REPLACE_SERVER, Verb.TAKE_DOWN}
 
 
 # -- fleets and servers --
