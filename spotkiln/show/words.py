@@ -4,6 +4,6 @@ from spotkiln.serve.fleet import Fleet
 
 
 def fleet_in_words(fleet: Fleet) -> str:
-    whose = "that was adopted" if fleet.adopted else f"of commit `{fleet.commit[:12]}`"
+    whose = ", adopted" if fleet.adopted else f" of commit `{fleet.commit[:12]}`"
     servers = "server" if fleet.capacity == 1 else "servers"
-    return f"`{fleet.id}` with {fleet.capacity} {servers} {whose}"
+    return f"`{fleet.id}` with {fleet.capacity} {servers}{whose}"

@@ -107,7 +107,7 @@ def test_left_alone_unless_asked_then_retired_without_loss(
         assert theirs not in {x["SpotFleetRequestId"] for x in world.account.fleets()}
         assert world.account.targets("website")[single] == "healthy"
         text = page(world, "release-demo-web-app")
-        assert f"`{theirs}` with 3 instances that was adopted" in text
+        assert f"`{theirs}` with 3 servers, adopted" in text
     assert load.failures == []
     assert load.sent
 
