@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake import layer as layers
 from spotkiln.aws.bake.discard import tidy
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.keep.promotion import write_down
@@ -90,7 +91,8 @@ def end_versions(
     aws: Aws, group: TargetGroup, takedown: Takedown, *, clock: Clock, say: Say
 ) -> list[str]:
     """Discard the versions, or close them where they are kept; the ids of what has gone. An image
-    that cannot be discarded now says that it is retired: reconcile tries again."""
+    that cannot be discarded now says that it is retired: reconcile tries again. With an
+    application's last image its layers go too."""
     found = images.of_app(aws, takedown.app)
     if takedown.versions is Old.KEEP:
         for name, tag in still_open(found, group.name, takedown.began).items():
@@ -102,7 +104,10 @@ def end_versions(
         say(f"{image.id} is no version of {group.name} any more; others keep it")
     for image in pruning.discard:
         images.tag(aws, [image.id], {t.STATE: ImageState.RETIRED})
-    return [one for image in pruning.discard for one in tidy(aws, image, clock, say)]
+    going = [*pruning.discard]
+    if {one.id for one in found} <= {one.id for one in going}:
+        going += layers.of_app(aws, takedown.app)
+    return [one for image in going for one in tidy(aws, image, clock, say)]
 
 
 def finish(aws: Aws, group: TargetGroup, takedown: Takedown) -> None:

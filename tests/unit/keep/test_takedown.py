@@ -5,15 +5,18 @@ from datetime import timedelta
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.bake.image import Image, ImageState
+from spotkiln.aws.keep.takedown import end_versions
+from spotkiln.bake.image import Image, ImageState, layer_name
 from spotkiln.errors import InputError
 from spotkiln.keep.reconcile import Facts, Verb, decide
 from spotkiln.keep.takedown import Begun, Old, Takedown, leaving, let_go, still_open
 from spotkiln.serve.fleet import Phase
 from tests.unit import leftovers, nouns
+from tests.unit.keep.leavings import Clock, Leavings
 from tests.unit.nouns import GROUP, OTHER_GROUP, START
 
 HOUR = timedelta(hours=1)
+NAME = nouns.target_group().name
 SINCE = "2024-05-01T11:00:00.000+00:00"
 LATER = "2024-05-01T13:30:00.000+00:00"
 TAKEDOWN = Takedown(
@@ -99,3 +102,24 @@ def test_what_was_retired_and_could_not_go_is_tried_again() -> None:
     assert (action.verb, action.ids) == (Verb.DISCARD_IMAGE, ("ami-1",))
     tested = leftovers.image("ami-1", "old", ImageState.TESTED, released="2024-04-01")
     assert decide(Facts(images=(tested,), fleets=(fleet,))) == []
+
+
+def left(*, beside: dict[str, str]) -> list[str]:
+    """What is there after the versions of one target group were discarded. `beside`: the tags of
+    another image of the application, if there is one."""
+    account = Leavings()
+    account.bake("ami-1", **{f"served/{NAME}": SINCE}, release="demo-web-app-000000000001")
+    layer = account.bake("ami-layer", layer="demo-web-app", release="layer-0000000000aa")
+    layer.name = layer_name("demo-web-app", "layer-0000000000aa")
+    del layer.tags[t.APP]
+    if beside:
+        account.bake("ami-2", **beside, release="demo-web-app-000000000002")
+    end_versions(
+        account.aws(), nouns.target_group(), TAKEDOWN, clock=Clock(account), say=account.say
+    )
+    return sorted(account.amis)
+
+
+def test_the_layers_of_dependencies_go_with_the_last_image() -> None:
+    assert left(beside={}) == []
+    assert left(beside={"served/other": SINCE}) == ["ami-2", "ami-layer"]
