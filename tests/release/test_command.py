@@ -15,7 +15,8 @@ COMMAND = ["bin/rails", "runner", "puts 'a b'"]
 
 
 def start(world: World, *command: str, **changes: Any) -> FlowProcess:
-    given = {"app": "demo-web-app", "command": list(command or COMMAND), **changes}
+    # Named, so that no deployment is asked for them.
+    given = {"app": "demo-web-app", "command": list(command or COMMAND), "infra": {}, **changes}
     return world.zygote.start("run", given)
 
 
