@@ -195,6 +195,14 @@ class PrefectUI:
         cards = self.page.locator("[class*='border-l-state-']").all()
         return {one.locator(link).inner_text(): one.locator(STATE).inner_text() for one in cards}
 
+    def until_steps(self, wanted: dict[str, str], seconds: float = 60) -> None:
+        """Until these steps are in these states. A step's plain name comes back with Prefect's last
+        word on it, which a busy server writes late, and the list asks seldom by itself."""
+        deadline = time.monotonic() + seconds
+        while not wanted.items() <= (seen := self.tasks()).items():
+            assert time.monotonic() < deadline, seen
+            self.page.reload()
+
     def open_artifact(self, key: str) -> Locator:
         """Of this run, the artifact whose key begins so; what its page shows."""
         self.open_tab("Artifacts")

@@ -32,8 +32,7 @@ def test_green(ui: PrefectUI, world: World, serving: Truth, picture: Picture) ->
     expect(ui.page.get_by_label("breadcrumb").first).to_contain_text(
         f"{APPLICATION} {commit[:7]} ui"
     )
-    tasks = ui.tasks()
-    assert [tasks.get(stage) for stage in STAGES] == ["Completed"] * len(STAGES)
+    ui.until_steps(dict.fromkeys(STAGES, "Completed"))
     ui.show_whole_graph()
     picture("release")
 
@@ -71,7 +70,7 @@ def test_red(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> N
     fill_in(ui, "red")
     ui.submit()
     ui.follow("Failed")
-    assert ui.tasks()["3 test: in the image"] == "Failed"
+    ui.until_steps({"3 test: in the image": "Failed"})
     shown = ui.open_artifact(f"release-{APPLICATION}-")
     assert headings(shown)[:2] == [
         f"{APPLICATION}: failed before any server was asked for",

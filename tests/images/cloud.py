@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import httpx
 
-from rehearsal.account import ensure_base_image
+from rehearsal.account import ensure_base_image, instances_of
 from sandbox.client import Sandbox
 from spotkiln.bake.app import App
 from spotkiln.bake.units import write_files
@@ -69,6 +69,7 @@ class Cloud:
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self.sandbox = sandbox
         self.folder = folder
+        self._booted: list[str] = []
         environment = sandbox.environment
         self.ec2 = boto3.client(
             "ec2",
@@ -155,6 +156,7 @@ class Cloud:
             "Instances"
         ]
         instance = made["InstanceId"]
+        self._booted.append(instance)
         self.ec2.get_waiter("instance_running").wait(
             InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )
@@ -162,3 +164,11 @@ class Cloud:
         address = reservation["Instances"][0]["PrivateIpAddress"]
         name = self.sandbox.description["name"]
         return Machine(f"spotkiln-sandbox-{name}-{instance}", instance, address)
+
+    def end_machines(self) -> None:
+        """All that were booted: by default a host has inotify instances for some 16 systemds."""
+        live = {"pending", "running", "stopped"}
+        found = {one["InstanceId"]: one["State"]["Name"] for one in instances_of(self.ec2)}
+        if ids := [one for one in self._booted if found.get(one) in live]:
+            self.ec2.terminate_instances(InstanceIds=ids)
+        self._booted = []

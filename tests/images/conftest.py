@@ -16,6 +16,9 @@ def _docker_answers() -> bool:
     return done.returncode == 0
 
 
+CLOUDS: list[Cloud] = []
+
+
 @pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     if not _docker_answers():
@@ -24,4 +27,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         pytest.skip("Packer is not installed")
     folder = tmp_path_factory.mktemp("images")
     with Sandbox.start(folder / "sandbox", machines="docker", kept=(base_key(),)) as sandbox:
-        yield Cloud(sandbox, folder)
+        CLOUDS.append(Cloud(sandbox, folder))
+        yield CLOUDS[-1]
+        CLOUDS.pop()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def ended() -> Iterator[None]:
+    """No machine of a file's is there for the next one's."""
+    yield
+    for one in CLOUDS:
+        one.end_machines()

@@ -35,7 +35,8 @@ def test_released_on_whatever_serves_and_then_replaced(world: World) -> None:
     [promoted] = [
         x["n"]
         for x in world.box.calls()
-        if x["operation"] == "CreateTags" and "serving" in str(x["parameters"])
+        if x["operation"] == "CreateTags"
+        and {"Key": "spotkiln:phase", "Value": "serving"} in x["parameters"]["Tags"]
     ]
     touching = calls(
         world, "CancelSpotFleetRequests", "DeregisterTargets", "ModifySpotFleetRequest"
@@ -116,7 +117,7 @@ def test_the_page_tells_what_was_made_kept_and_destroyed(world: World) -> None:
     assert "0 failed" in text
     for name in ("bake", "test", "launch", "gate", "retire"):
         assert re.search(rf"\b{name} \d+\.\d s", text)
-    assert "left behind" not in text
+    assert "nothing is left behind" in text
     assert last_row(world)["outcome"] == "released"
     # The gate's progress was visible.
     assert any(x["type"] == "progress" and x["data"] == 100 for x in all_artifacts(world))

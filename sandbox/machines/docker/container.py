@@ -91,6 +91,10 @@ def console(container: Container) -> str:
     return logs[-CONSOLE_BYTES:].decode(errors="replace").replace("\r\n", "\n")
 
 
+# What systemd exits with before it can say anything.
+NOT_BEGUN = 255
+
+
 def how_it_ended(container: Container) -> End:
     """As a container's first process, systemd ends by SIGHUP to reboot, and by SIGINT or with 0
     to power off. The kernel sends the signal (reboot(2), "Behavior inside PID namespaces")."""
@@ -103,6 +107,18 @@ def how_it_ended(container: Container) -> End:
         return "running"
     ends: dict[int, End] = {0: "shut down", 130: "shut down", 129: "rebooted"}
     return ends.get(state["ExitCode"], "died")
+
+
+def why_it_died(container: Container) -> str:
+    """In words. systemd that has no inotify instance left to watch with ends at once, says nothing
+    and tells 255: some 16 machines take all that a host has by default."""
+    code = container.attrs["State"]["ExitCode"]
+    if code == NOT_BEGUN and not console(container).strip():
+        return (
+            "the machine vanished as it began: its systemd may have found no inotify instance left "
+            "on this host; end other machines, or raise fs.inotify.max_user_instances with sysctl"
+        )
+    return "the machine vanished"
 
 
 class Watcher:

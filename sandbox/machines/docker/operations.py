@@ -129,5 +129,5 @@ class Operations:
         elif end == "shut down":
             machine.status, machine.reason = "stopped", "shut down from inside"
         elif end == "died":
-            machine.status, machine.reason = "gone", "the machine vanished"
+            machine.status, machine.reason = "gone", containers.why_it_died(machine.container)
             self.remove(machine, 0)

@@ -127,6 +127,4 @@ def test_reconcile_never_touches_one_that_nobody_adopted() -> None:
 
 def test_the_page_says_that_it_was_adopted() -> None:
     gone = THEIRS.model_copy(update={"tags": adoption_tags("demo-1", "website")})
-    assert "- `sfr-theirs` with 6 servers, adopted" in release_page(
-        release(retired=(gone,))
-    )
+    assert "- `sfr-theirs` with 6 servers, adopted" in release_page(release(retired=(gone,)))
