@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rehearsal.runs import Runs
+from spotkiln.release.on_commit import NOTE
 from tests.approval.test_approval import DEPLOYMENT, named, runs, worker
 from tests.cli.test_worker import until, until_ended
 from tests.reliability.world import World
@@ -57,6 +58,11 @@ def told_to(api: str) -> dict[str, str]:
     }  # fmt: skip
 
 
+def noted(world: World, run: str) -> str:
+    """What it keeps for whoever settles it."""
+    return world.api.get(f"/flow_runs/{run}/input/{NOTE}").text.replace("\\", "")
+
+
 def everything_of(world: World, run: str) -> str:
     """All that Prefect tells of a run: itself, its states, its log, its artifacts, its events."""
     asked = {"flow_runs": {"id": {"any_": [run]}}}
@@ -87,6 +93,8 @@ def test_a_release_that_serves_and_one_that_is_killed(
 
     killed = world.start("v2", "killed", on_commit=told_to(api), keep_versions=9)
     until(lambda: made.states()[2:] == ["pending"], 120, made.states())
+    # What is made there is known to whoever settles it a moment later.
+    until(lambda: '"deployment":"41"' in noted(world, killed.run), 60, made.states())
     killed.kill()
     world.report_crashed(killed)
     world.reconcile()

@@ -50,6 +50,11 @@ class Account:
         endpoint = self.box.environment["AWS_ENDPOINT_URL"]
         return self._session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
 
+    def forget(self) -> None:
+        """What was found is looked for anew: the sandbox has been reset."""
+        for name in ("debian", "target_group", "fleet_role"):
+            self.__dict__.pop(name, None)
+
     # -- the furniture --
 
     @cached_property

@@ -17,10 +17,11 @@ pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def made(box: Sandbox) -> Iterator[Infrastructure]:
+def made(box: Sandbox, running_account: Account) -> Iterator[Infrastructure]:
     """The account is as it was afterwards."""
     yield Infrastructure(box)
     box.reset()
+    running_account.forget()
 
 
 def health(box: Sandbox, name: str) -> dict[str, Any]:

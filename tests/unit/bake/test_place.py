@@ -38,7 +38,7 @@ def test_what_git_ignores_is_no_part_of_it_unless_it_is_tracked_all_the_same(
 
 
 def test_of_what_is_ignored_only_that_is_told_which_would_tell_something(application: Path) -> None:
-    put(application, "log/package.json", "spotkiln.yaml", ".spotkiln/rehearsal.env")
+    put(application, "log/notes.txt", "spotkiln.yaml", ".spotkiln/rehearsal.env")
     with (application / ".gitignore").open("a") as file:
         file.write("spotkiln.yaml\n.spotkiln\n")
     told = look_at(application).ignored
