@@ -4,6 +4,7 @@
     ├── InputError              something asked for is wrong or missing; nothing was spent
     │   ├── PermissionDenied    AWS refused an action
     │   ├── AwsRefused          AWS says that a request is wrong (spotkiln.aws.errors)
+    │   ├── Unsaid              nothing says how it is built or started (spotkiln.bake.precedence)
     │   ├── NotInPrefect        Prefect knows nothing of that name or id
     │   ├── PrefectRefused      Prefect refused what it was asked
     │   ├── Unsigned            a push without our secret's signature (spotkiln.receiver.signature)
@@ -13,6 +14,7 @@
     │   ├── DeadlineExceeded    a wait that ended without an answer
     │   ├── CutOff              a machine was lost while it carried out a command
     │   ├── CapacityError       EC2 had no machines
+    │   ├── Taken               somebody else has what only one can have (spotkiln.aws.bake.builder)
     │   ├── AwsError            AWS failed or cannot be reached (spotkiln.aws.errors)
     │   │   └── AwsMissing      AWS does not know something that we name
     │   ├── PrefectAway         Prefect does not answer

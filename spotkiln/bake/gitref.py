@@ -6,7 +6,10 @@ from spotkiln.errors import InputError
 
 # What the form in the Prefect UI refuses, and how it says it.
 REF_IN_WORDS = "a branch, a tag or a commit, as git writes it: no space, no .., none of ~ ^ : ? * ["
-REF = r"^(?!-)(?!.*(\.\.|@\{))[^\s~^:?*\[\\]+$"
+REF = (
+    r"^(?![-/.])(?!.*(\.\.|@\{|//|/\.|\.lock(/|$)|[/.]$))"
+    r"[^\s~^:?*\[\\\x00-\x1f\x7f]+$"
+)
 
 
 def why_no_ref(ref: str) -> str:

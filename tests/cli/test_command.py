@@ -254,7 +254,7 @@ def test_runs_are_started_and_followed(command: Command, world: World) -> None:
     assert f"going back to {old['image']}" in err
     assert world.settled().image == old["image"]
     name = world.api.get(f"/flow_runs/{end['run']}").raise_for_status().json()["name"]
-    assert name == f"demo-web-app back to {old['commit'][:7]} command"
+    assert name == f"demo-web-app/demo back to {old['commit'][:7]} command"
 
     # Where the terminal cannot tell, the run does.
     code, out, _ = command("rollback", "demo", "ffff0000", "--no-check")

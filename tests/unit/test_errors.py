@@ -27,7 +27,9 @@ from tests.unit.nouns import ROOT
 
 # Where errors are defined beside the module that draws them.
 ELSEWHERE = (
+    "spotkiln.aws.bake.builder",
     "spotkiln.aws.errors",
+    "spotkiln.bake.precedence",
     "spotkiln.keep.heartbeat",
     "spotkiln.receiver.signature",
     "spotkiln.receiver.wire",

@@ -62,8 +62,8 @@ def test_targets_history_and_consoles_of_the_new_fleet_alone() -> None:
     assert {one.health for one in found.targets} == {Health.UNHEALTHY}
     assert [one.id for one in found.instances] == account.mine
     assert found.history == (
-        "12:00:00 fleetRequestChange submitted",
-        f"12:00:01 instanceChange launched {account.mine[0]}",
+        "2024-05-01 12:00:00 UTC fleetRequestChange submitted",
+        f"2024-05-01 12:00:01 UTC instanceChange launched {account.mine[0]}",
     )
     assert found.consoles == {name: f"boot of {name}\nno database\n" for name in account.mine}
 
