@@ -190,6 +190,7 @@ class PrefectUI:
     def tasks(self) -> dict[str, str]:
         """State by name, as the tab tells them."""
         self.open_tab("Task Runs")
+        show_all(self.page)
         link = "a[href*='/runs/task-run/']"
         expect(self.page.locator(link).first).to_be_visible()
         cards = self.page.locator("[class*='border-l-state-']").all()
@@ -214,6 +215,16 @@ class PrefectUI:
         )
         expect(content).to_be_visible()
         return content
+
+
+def show_all(page: Page) -> None:
+    """Of a list that is told page by page, as many as one page may have."""
+    chosen = page.get_by_role("combobox", name="Items per page")
+    expect(chosen).to_be_visible()
+    most = page.get_by_role("option").last
+    chosen.click()
+    most.click()
+    expect(most).to_be_hidden()
 
 
 def fill_in(ui: PrefectUI, ref: str) -> None:

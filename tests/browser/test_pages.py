@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.conftest import FRAMES, PATIENCE_MS, UNHURRIED
-from tests.browser.prefect_ui import APPLICATION, commit_of
+from tests.browser.prefect_ui import APPLICATION, commit_of, show_all
 from tests.reliability.truth import Truth
 from tests.reliability.world import MACHINES, STAND_IN, World
 
@@ -74,6 +74,7 @@ class Pages:
         """The list of steps, as it is now."""
         self.open_run(run)
         shown = self.page.get_by_role("tabpanel", name="Task Runs")
+        show_all(self.page)
         expect(shown).to_contain_text("look up: infrastructure")
         return shown.inner_text()
 

@@ -307,5 +307,5 @@ def test_runs_are_started_and_followed(command: Command, world: World) -> None:
     listed = {one["name"]: one["last"] for one in json.loads(out)}
     assert listed["demo"]["outcome"] == "released"
     code, _, err = command("cancel", first.split()[0])
-    newest = listed["demo"]["last"]["name"]
+    newest = listed["demo"]["name"]
     assert (code, err) == (2, f"spotkiln: {newest} has ended already: released\n")
