@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from rehearsal.account import own_images, tags_of
+from tests.release.pages import page
 from tests.release.test_own_description import describe, of, shop
+from tests.reliability.host import eventually
 from tests.reliability.world import World
 from tests.unit.repository import run_git
 
@@ -71,10 +73,57 @@ def base(world: World) -> str:
     return str(found[0]["ImageId"])
 
 
+def test_a_commit_that_changes_no_dependency_starts_from_the_layer(
+    world: World, packed: Path
+) -> None:
+    first = release(world, packed)
+    (layer,) = layers(world)
+    marks = tags_of(layer)
+    assert marks["spotkiln:state"] == "layer"
+    assert marks["spotkiln:layer"] == "demo-web-app"
+    assert "spotkiln:app" not in marks
+    # The layer from the base, and the image from the layer.
+    assert baked_from(world) == [base(world), layer["ImageId"]]
+    assert layer["ImdsSupport"] == "v2.0"
+    told = page(world, "release-")
+    assert layer["ImageId"] in told
+    assert "nothing is left behind" in told
+
+    commit = change(packed, AGAIN="more\n")
+    second = release(world, packed, commit)
+    assert second["image"] != first["image"]
+    assert baked_from(world) == [layer["ImageId"]]
+    of_second = world.account.ec2.describe_images(ImageIds=[second["image"]])["Images"][0]
+    assert f"base={base(world)}" in tags_of(of_second)["spotkiln:inputs"]
+
+    # Other dependencies have another one, and the first is kept for the versions that have it.
+    change(packed, gems="others\n")
+    release(world, packed)
+    one, other = layers(world)
+    assert one["ImageId"] == layer["ImageId"]
+    assert baked_from(world) == [base(world), other["ImageId"]]
+    # Two versions are kept, and neither has it any more.
+    change(packed, AGAIN="even more\n")
+    release(world, packed)
+    assert [x["ImageId"] for x in layers(world)] == [other["ImageId"]]
+
+
 def test_without_layers_nothing_is_baked_beside_the_image(world: World, packed: Path) -> None:
     release(world, packed, build={"layers": False})
     assert baked_from(world) == [base(world)]
     assert layers(world) == []
+
+
+def test_a_command_that_fails_leaves_neither_layer_nor_image(world: World, packed: Path) -> None:
+    """The image is tried without a layer, and tells why."""
+    change(packed, **{".sandbox.json": '{"dependencies": "broken"}'})
+    world.box.clear_calls()
+    run = world.start(**of(packed, run_git(packed, "rev-parse", "HEAD")))
+    assert "dependencies or assets could not be built" in run.result()["error"]
+    assert "no layer: it could not be baked: " in run.log()
+    assert baked_from(world) == [base(world), base(world)]
+    assert layers(world) == []
+    assert world.settled().stray == []
 
 
 def test_one_that_is_gone_is_done_without_or_baked_again(world: World, packed: Path) -> None:
@@ -85,3 +134,67 @@ def test_one_that_is_gone_is_done_without_or_baked_again(world: World, packed: P
     release(world, packed)
     (again,) = layers(world)
     assert baked_from(world) == [base(world), again["ImageId"]]
+
+
+def test_one_that_goes_while_a_bake_begins(world: World, packed: Path) -> None:
+    release(world, packed)
+    (layer,) = layers(world)
+    change(packed, AGAIN="more\n")
+    world.box.clear_calls()
+    fault = world.box.fault("RunInstances", "pause", nth=1, agent="Packer", when="before")
+    run = world.start(**of(packed, run_git(packed, "rev-parse", "HEAD")))
+    world.box.wait_paused(fault, 60)
+    discard(world, layer)
+    world.box.release(fault)
+    assert run.result()["outcome"] == "released", run.tail()
+    assert f"layer {layer['ImageId']} has gone meanwhile" in run.log()
+    assert baked_from(world) == [base(world)]
+    assert world.settled().problems() == []
+
+
+def test_two_releases_do_not_bake_the_same_one(world: World, packed: Path) -> None:
+    """The second does not wait either: it bakes as if there were no layers."""
+    ref = run_git(packed, "rev-parse", "HEAD")
+    fault = world.box.fault("CreateImage", "pause", nth=1, agent="Packer", when="before")
+    first = world.start(**of(packed, ref))
+    world.box.wait_paused(fault, 60)
+    world.box.clear_calls()
+    other = world.start(**of(packed, ref), infra={"target_group": "blog"})
+    eventually(lambda: "another release bakes it just now" in other.log(), 60, "the second")
+    world.box.release(fault)
+    assert first.result()["outcome"] == "released", first.tail()
+    assert other.result()["outcome"] == "released", other.tail()
+    assert len(layers(world)) == 1
+    assert world.settled().stray == []
+
+
+@pytest.mark.parametrize("operation", ["CreateSecurityGroup", "RunInstances", "CreateImage"])
+def test_killed_in_its_bake_nothing_of_it_is_left(
+    world: World, packed: Path, operation: str
+) -> None:
+    agent = "spotkiln/" if operation == "CreateSecurityGroup" else "Packer"
+    fault = world.box.fault(operation, "pause", nth=1, agent=agent, when="after")
+    run = world.start(**of(packed, run_git(packed, "rev-parse", "HEAD")))
+    world.box.wait_paused(fault, 60)
+    run.kill(packer_too=True)
+    world.box.release(fault, drop=True)
+    world.box.clear_faults()
+    world.report_crashed(run)
+    world.reconcile()
+    assert world.look_once_quiet().stray == []
+    assert layers(world) == []
+    release(world, packed)
+    assert len(layers(world)) == 1
+    assert len(baked_from(world)) == 2
+
+
+def test_cancelled_in_its_bake_it_is_undone(world: World, packed: Path) -> None:
+    fault = world.box.fault("CreateImage", "pause", nth=1, agent="Packer", when="after")
+    run = world.start(**of(packed, run_git(packed, "rev-parse", "HEAD")))
+    world.box.wait_paused(fault, 60)
+    run.terminate()
+    world.box.release(fault)
+    run.result()
+    world.box.clear_faults()
+    assert world.settled().stray == []
+    assert layers(world) == []
