@@ -79,12 +79,15 @@ async def read(api: Api, run: str) -> Run:
     return _of(await api.ask(f"read the run {run}", lambda client: client.read_flow_run(ident)))
 
 
-async def _listing(api: Api, what: str, wanted: FlowRunFilter, pool: str = "") -> list[Run]:
-    """Those wanted, the newest first; only those of one work pool if it is named."""
+async def _listing(
+    api: Api, what: str, wanted: FlowRunFilter, *, pool: str = "", flows: FlowFilter | None = None
+) -> list[Run]:
+    """Those wanted, the newest first; of one work pool or of some flows, if they are named."""
     pools = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])) if pool else None
     found = await api.pages(
         what,
         lambda client, limit, offset: client.read_flow_runs(
+            flow_filter=flows,
             flow_run_filter=wanted,
             work_pool_filter=pools,
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
@@ -202,24 +205,14 @@ async def unfinished(api: Api, flows: Iterable[str]) -> list[Run]:
     states = FlowRunFilterStateType(not_any_=[StateType(one) for one in FINAL])
     wanted = FlowRunFilter(state=FlowRunFilterState(type=states))
     named = FlowFilter(name=FlowFilterName(any_=list(flows)))
-    found = await api.pages(
-        "list the runs that have not ended",
-        lambda client, limit, offset: client.read_flow_runs(
-            flow_filter=named,
-            flow_run_filter=wanted,
-            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=limit,
-            offset=offset,
-        ),
-    )
-    return [_of(one) for one in found]
+    return await _listing(api, "list the runs that have not ended", wanted, flows=named)
 
 
 async def suspended(api: Api, pool: str) -> list[Run]:
     """The runs of a work pool that have been suspended, to wait for an answer."""
     name = FlowRunFilterStateName(any_=["Suspended"])
     wanted = FlowRunFilter(state=FlowRunFilterState(name=name))
-    return await _listing(api, f"list the suspended runs of pool {pool}", wanted, pool)
+    return await _listing(api, f"list the suspended runs of pool {pool}", wanted, pool=pool)
 
 
 async def first_message(api: Api, run: str) -> str | None:
