@@ -1,6 +1,5 @@
 """A Prefect server and a worker on this machine, with a home of their own."""
 
-import base64
 import os
 import secrets
 import shutil
@@ -10,18 +9,18 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
-from uuid import uuid4
 
 import httpx
 import yaml
 
 from rehearsal.build import NAME, build_folder, trusted
+from rehearsal.prefect_client import client_of
 from spotkiln.cli.server import AUTH_STRING, guarded
 from spotkiln.start.ui import newer
 
@@ -29,69 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # Two demos at once need a folder each.
 BUILD = build_folder(ROOT, os.environ, os.getuid())
 POOL = "spotkiln"
-TRIES = 10
 # An empty database, its tables made: making them is most of what a first start takes.
 EMPTY = build_folder(ROOT, {}, os.getuid()) / f"prefect-{version('prefect')}.db"
-
-
-class Patient(httpx.HTTPTransport):
-    """SQLite is busy for moments at a time; Prefect then answers 503 and has done nothing. A busy
-    server also ends connections without an answer: what only reads is asked once more."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        for _ in range(TRIES):
-            answer = self._ask(request)
-            if answer and answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                return answer
-            if answer:
-                answer.close()
-            time.sleep(1)
-        return super().handle_request(request)
-
-    def _ask(self, request: httpx.Request) -> httpx.Response | None:
-        """None: the connection was lost, and the request may be repeated."""
-        try:
-            return super().handle_request(request)
-        except (httpx.NetworkError, httpx.RemoteProtocolError):
-            if reads(request):
-                return None
-            raise
-
-
-def reads(request: httpx.Request) -> bool:
-    """Whether it changes nothing, however often it is asked."""
-    return request.method == "GET" or request.url.path.endswith("/filter")
-
-
-class Known(httpx.Auth):
-    """The password, and for what changes something a token, as Prefect's own clients send them."""
-
-    requires_response_body = True
-
-    def __init__(self, address: str, password: str) -> None:
-        self._basic = f"Basic {base64.b64encode(password.encode()).decode()}"
-        self._client = uuid4().hex
-        self._tokens = f"{address}/api/csrf-token?client={self._client}"
-        self._token = ""
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Authorization"] = self._basic
-        request.headers["Prefect-Csrf-Client"] = self._client
-        request.headers["Prefect-Csrf-Token"] = self._token
-        answer = yield request
-        # There is none yet, or it is older than an hour.
-        if answer.status_code == httpx.codes.FORBIDDEN:
-            asked = httpx.Request("GET", self._tokens, headers={"Authorization": self._basic})
-            answer = yield asked
-            self._token = str(answer.raise_for_status().json()["token"])
-            request.headers["Prefect-Csrf-Token"] = self._token
-            yield request
-
-
-def client_of(address: str, password: str = "") -> httpx.Client:
-    """Of the API of the Prefect server at that address; `password` as name:password."""
-    auth = Known(address, password) if password else None
-    return httpx.Client(base_url=f"{address}/api", timeout=30, transport=Patient(), auth=auth)
 
 
 def kept_secret(file: Path, prefix: str = "") -> str:

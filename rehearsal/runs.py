@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from rehearsal.prefect_local import client_of
+from rehearsal.prefect_client import client_of
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 

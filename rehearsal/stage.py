@@ -10,7 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from httpx import HTTPError
 
 from rehearsal.machine import Machines
-from rehearsal.prefect_local import client_of, shipped
+from rehearsal.prefect_client import client_of
+from rehearsal.prefect_local import shipped
 from rehearsal.runs import Runs
 from rehearsal.seen import End, Scene, Server
 from rehearsal.services import Service

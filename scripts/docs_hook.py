@@ -89,7 +89,7 @@ def parameters_page() -> str:
 def keys_table() -> str:
     """Every key of spotkiln.yaml, as its model has it."""
     from spotkiln.bake.app import DEFAULTS
-    from spotkiln.bake.description import FOLLOWS, MAY_BE_NONE
+    from spotkiln.bake.keys import FOLLOWS, MAY_BE_NONE
     from spotkiln.bake.schema import schema
 
     rows = []

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from examples.up.wanted import Wanted, joined, wanted
-from rehearsal.prefect_local import ROOT, client_of
+from rehearsal.prefect_client import client_of
+from rehearsal.prefect_local import ROOT
 from sandbox.client import Sandbox, SandboxError
 from sandbox.infrastructure import Infrastructure
 from spotkiln.start.deployment import RELEASE

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from rehearsal.prefect_local import client_of
+from rehearsal.prefect_client import client_of
 
 PAGE = 200
 # Had a process, which has ended with the worker. A run that waits for a person is another's affair.

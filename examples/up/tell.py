@@ -8,7 +8,7 @@ from typing import Any
 from examples.up.account import suggestions
 from examples.up.say import say
 from examples.up.start import ENVIRONMENT, RECEIVER, Options, Running
-from rehearsal.prefect_local import client_of
+from rehearsal.prefect_client import client_of
 from spotkiln.start.deployment import RELEASE
 
 IN_SANDBOX = ("spotkiln doctor", "spotkiln release demo-web-app", "sandbox parameters")

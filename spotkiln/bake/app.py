@@ -7,15 +7,10 @@ from pydantic import Field, GetJsonSchemaHandler, field_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from spotkiln.bake.description import (
-    FILE_ALONE,
-    FOLDER,
-    Description,
-    Hardening,
-    MigrateOn,
-    why_no_path,
-)
+from spotkiln.bake.description import Description, Hardening, MigrateOn
 from spotkiln.bake.gitref import why_no_ref
+from spotkiln.bake.keys import FILE_ALONE
+from spotkiln.bake.paths import FOLDER, why_no_path
 from spotkiln.bake.processes import Process, Timer
 from spotkiln.noun import Noun
 

@@ -14,39 +14,12 @@ from pydantic import (
 )
 
 from spotkiln.bake.configuration import OF_THE_UNIT, VARIABLE
+from spotkiln.bake.keys import VARIABLES
+from spotkiln.bake.paths import FOLDER, HEALTH_PATH, why_no_path
 from spotkiln.bake.processes import Process, Timer, why_no_name
 from spotkiln.bake.services import SERVICES, why_no_services
 from spotkiln.bake.shell import ONE_LINE, READ_ONLY, START, why_not_one_command
 from spotkiln.noun import Noun, left_open, yes_no_or_empty
-
-HEALTH_PATH = r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$"
-# From the repository's top, in git's own way of writing it: nothing absolute, no `.`, no `..`.
-PATH = r"^(?!/)(?!\.{1,2}(/|$))(?!.*/\.{0,2}(/|$))[^\\*?\[\x00-\x1f\x7f]+$"
-
-# What units and scripts take without any quoting: no option, neither `.` nor `..`.
-_PART = r"(?:[A-Za-z0-9_@+]|\.[A-Za-z0-9_@+-]|\.\.[A-Za-z0-9._@+-])[A-Za-z0-9._@+-]*"
-FOLDER = rf"{_PART}(?:/{_PART})*"
-# The keys that hold variables. Each is a whole environment: none has anything of the others.
-VARIABLES = ("environment", "build_environment", "test_environment")
-
-# An application alone says these, and no deployment.
-FILE_ALONE = frozenset(
-    {
-        "config",
-        "dependencies",
-        "lock",
-        "memory_mb",
-        "migrate_writable",
-        "mounts",
-        "processes",
-        "smoke",
-        "timers",
-    }
-)
-# A key that nobody has said means that there is none of it.
-MAY_BE_NONE = frozenset({"memory_mb"})
-# A key that nobody has said is the same as another one.
-FOLLOWS = {"health_port": "port"}
 
 
 class MigrateOn(StrEnum):
@@ -62,19 +35,6 @@ class Hardening(StrEnum):
     STRICT = "strict"
     STANDARD = "standard"
     BASIC = "basic"
-
-
-def why_no_path(path: str) -> str:
-    """Why this names no file or folder from a repository's top; empty if it may."""
-    if re.search(PATH, path):
-        return ""
-    if path.startswith(("/", "~")):
-        return "it is absolute"
-    if ".." in path.split("/"):
-        return "it leads out of the repository"
-    if re.search(r"[*?\[]", path):
-        return "it is a pattern: name the folder that holds the files"
-    return "write it as git does: `apps/web`, without `./` before it, a slash at its end or `\\`"
 
 
 class Description(Noun):

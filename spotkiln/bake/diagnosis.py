@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable
 
 from spotkiln.bake.facts import COMMAND, SUCCESS, Answer, Facts, Unit, Where, process_of
-from spotkiln.bake.signs import MEMORY, SIGNS, Sign, went_on
+from spotkiln.bake.remedies import MEMORY
+from spotkiln.bake.sign import Sign, went_on
+from spotkiln.bake.signs import SIGNS
 from spotkiln.noun import Noun
 
 LINES_SHOWN = 25

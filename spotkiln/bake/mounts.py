@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from spotkiln.bake.app import App
-from spotkiln.bake.description import FOLDER
 from spotkiln.bake.image import Image
+from spotkiln.bake.paths import FOLDER
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 

@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import Any
 
 from spotkiln.bake.app import DEFAULTS, App, AppSpec
-from spotkiln.bake.description import FOLLOWS, MAY_BE_NONE, VARIABLES, Description
+from spotkiln.bake.description import Description
 from spotkiln.bake.detect.detected import Detected
 from spotkiln.bake.interpreter import Need
+from spotkiln.bake.keys import FOLLOWS, MAY_BE_NONE, VARIABLES
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 from spotkiln.bake.app import DEFAULTS
-from spotkiln.bake.description import FOLDER, HEALTH_PATH, VARIABLES, Description
+from spotkiln.bake.description import Description
+from spotkiln.bake.keys import VARIABLES
+from spotkiln.bake.paths import FOLDER, HEALTH_PATH
 from spotkiln.bake.processes import NAME
 
 FILE = "spotkiln.schema.json"

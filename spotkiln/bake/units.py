@@ -8,8 +8,9 @@ from pathlib import Path
 
 from spotkiln.bake.app import App
 from spotkiln.bake.configuration import VARIABLE
-from spotkiln.bake.description import FOLDER, Hardening, MigrateOn
+from spotkiln.bake.description import Hardening, MigrateOn
 from spotkiln.bake.folders import bound, mounted, place_of, state_of, states
+from spotkiln.bake.paths import FOLDER
 from spotkiln.bake.processes import Process, Restart, Timer, why_no_name
 from spotkiln.bake.recipe import ROOT
 from spotkiln.bake.services import why_no_services

@@ -12,7 +12,7 @@ from typing import Self
 
 from spotkiln.bake.own import LeftAlone
 from spotkiln.errors import InfrastructureError, SpotkilnError
-from spotkiln.keep.reconcile import Action, Verb
+from spotkiln.keep.action import Action, Verb
 from spotkiln.markup import plain
 from spotkiln.moment import utc
 from spotkiln.noun import Noun

@@ -9,97 +9,17 @@ has an id, and lives as long as it renews its lease.
 """
 
 from collections.abc import Callable
-from enum import StrEnum
 
 from spotkiln import tags as t
-from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.image import ImageState
 from spotkiln.bake.layer import unneeded
-from spotkiln.bake.own import LeftAlone
+from spotkiln.keep.action import Action, Verb
+from spotkiln.keep.facts import Facts, Owned, Snapshot
 from spotkiln.keep.promotion import unrecorded
-from spotkiln.keep.takedown import Begun
-from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.serving import newest_serving, outdone
-from spotkiln.target import Instance
 
 RETIRED = ImageState.RETIRED
-
-
-class Owned(Noun):
-    """Something of which only the id and the release matter. `tried`: see `Action`."""
-
-    id: str
-    release: str
-    target_group: str = ""
-    tried: str = ""
-
-
-class OwnedPart(Owned):
-    """What a fleet is made of, and EC2 keeps apart from it; `kind` is EC2's name for it."""
-
-    kind: str
-
-
-class Snapshot(Noun):
-    """`image` is the AMI that its description says it was made for."""
-
-    id: str
-    release: str = ""
-    image: str = ""
-    target_group: str = ""
-    tried: str = ""
-
-
-class Facts(Noun):
-    """Everything that is ours, and which releases live.
-
-    `images` include those that are ours only by their name: then the release is read from it.
-    `instances` are builders, and members of fleets. `left_alone` is what only inherited a tag of
-    ours. `parts` are what fleets are made of. `takedowns` are those that have begun and not ended.
-    """
-
-    living: frozenset[str] = frozenset()
-    fleets: tuple[Fleet, ...] = ()
-    instances: tuple[Instance, ...] = ()
-    images: tuple[Image, ...] = ()
-    snapshots: tuple[Snapshot, ...] = ()
-    parts: tuple[OwnedPart, ...] = ()
-    security_groups: tuple[Owned, ...] = ()
-    key_pairs: tuple[Owned, ...] = ()
-    left_alone: tuple[LeftAlone, ...] = ()
-    takedowns: tuple[Begun, ...] = ()
-
-
-class Verb(StrEnum):
-    """What is done to a thing."""
-
-    TAKE_DOWN = "take down"
-    MARK_RELEASED = "mark as released"
-    RETIRE_FLEETS = "retire"
-    DRAIN_INSTANCES = "drain and terminate"
-    REPLACE_SERVER = "replace"
-    TERMINATE_BUILDERS = "terminate"
-    DELETE_PART = "delete unused part"
-    DELETE_KEY_PAIR = "delete key pair"
-    DELETE_SECURITY_GROUP = "delete security group"
-    DISCARD_IMAGE = "discard image"
-    DELETE_SNAPSHOT = "delete snapshot"
-
-
-class Action(Noun):
-    """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it, `kind`
-    (EC2's name) where the verb does not tell it. `tried` is the tag that an earlier try
-    has left (`housekeeping.PutOff`)."""
-
-    verb: Verb
-    ids: tuple[str, ...]
-    why: str
-    target_group: str = ""
-    kind: str = ""
-    tried: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.verb} {', '.join(self.ids)}: {self.why}"
 
 
 def _concerns(target_group: str, facts: Facts) -> Callable[[Action], bool]:

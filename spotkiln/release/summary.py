@@ -9,9 +9,9 @@ from spotkiln.bake.source import commit_url
 from spotkiln.errors import EndsEarly, GaveWay, SpotkilnError, TestsFailed, VerdictError
 from spotkiln.keep import hold
 from spotkiln.moment import utc
-from spotkiln.release.book import (
+from spotkiln.release.book import Book
+from spotkiln.release.happening import (
     Answered,
-    Book,
     ChangesSeen,
     CostReckoned,
     Ended,

@@ -3,8 +3,9 @@
 import yaml
 
 from spotkiln.bake.app import DEFAULTS
-from spotkiln.bake.description import FOLLOWS, MAY_BE_NONE, Description
+from spotkiln.bake.description import Description
 from spotkiln.bake.detect.detected import Detected
+from spotkiln.bake.keys import FOLLOWS, MAY_BE_NONE
 from spotkiln.noun import Noun
 
 HEAD = """\

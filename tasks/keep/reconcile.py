@@ -11,8 +11,8 @@ from spotkiln.aws.keep.living import read_claims, remove_dead
 from spotkiln.aws.session import connect
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep import housekeeping
+from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.housekeeping import NOT_PUT_OFF, Delayed, Reconciled, reconcile_page
-from spotkiln.keep.reconcile import Action, Verb
 from spotkiln.prefect_api import artifact
 from spotkiln.prefect_api.connection import ask
 from spotkiln.prefect_api.run import ended_runs

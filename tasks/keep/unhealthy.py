@@ -10,7 +10,7 @@ from spotkiln.aws.keep import unhealthy
 from spotkiln.aws.session import connect
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.errors import SpotkilnError
-from spotkiln.keep.reconcile import Action, Verb
+from spotkiln.keep.action import Action, Verb
 from spotkiln.moment import utc
 from spotkiln.release.unhealthy import Sick, event_of
 from spotkiln.serve.fleet import Fleet

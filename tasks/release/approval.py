@@ -28,7 +28,7 @@ from spotkiln.release.approval import (
     Question,
     refusal,
 )
-from spotkiln.release.book import Answered, PlanShown, Resumed
+from spotkiln.release.happening import Answered, PlanShown, Resumed
 from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan
 from spotkiln.release.release import Approval, Outcome, Timing

@@ -14,8 +14,8 @@ from spotkiln.errors import EndsEarly, SpotkilnError
 from spotkiln.prefect_api import note
 from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import connected
-from spotkiln.release.book import GlassBroken
 from spotkiln.release.freeze import Frozen, frozen
+from spotkiln.release.happening import GlassBroken
 from spotkiln.release.release import Outcome
 from spotkiln.start.order import needless_when_frozen, superseded_after_freeze
 from spotkiln.start.run import FROZEN

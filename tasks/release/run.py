@@ -21,12 +21,12 @@ from spotkiln.bake.history import changes_since
 from spotkiln.errors import EndsEarly, GaveWay, ImageRejected, LeftBehind, SpotkilnError
 from spotkiln.prefect_api.run import page_of
 from spotkiln.release import summary as told
-from spotkiln.release.book import (
-    Book,
+from spotkiln.release.book import Book, Heading
+from spotkiln.release.freeze import will_wait
+from spotkiln.release.happening import (
     ChangesSeen,
     CommitTaken,
     Happening,
-    Heading,
     LedgerRead,
     LedgerUnread,
     Resumed,
@@ -34,7 +34,6 @@ from spotkiln.release.book import (
     VersionsSeen,
     VersionTaken,
 )
-from spotkiln.release.freeze import will_wait
 from spotkiln.release.ledger import REQUESTED, require_nothing_left
 from spotkiln.release.release import (
     UNDO,

@@ -14,7 +14,7 @@ from spotkiln.bake.variables import recipe_of
 from spotkiln.errors import BuildFailed, CutOff, MigrationFailed, SpotkilnError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.versions import WayBack
-from spotkiln.release.book import (
+from spotkiln.release.happening import (
     CommitTaken,
     ForeignSeen,
     ImageBaked,

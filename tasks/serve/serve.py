@@ -4,7 +4,7 @@ from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import ImageRejected
 from spotkiln.keep.heartbeat import Heartbeat
-from spotkiln.release.book import (
+from spotkiln.release.happening import (
     CostReckoned,
     Ended,
     FleetPromoted,

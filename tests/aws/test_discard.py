@@ -8,7 +8,8 @@ from spotkiln.aws.bake.discard import tidy
 from spotkiln.aws.keep.facts import gather
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
-from spotkiln.keep.reconcile import Verb, decide
+from spotkiln.keep.action import Verb
+from spotkiln.keep.reconcile import decide
 from spotkiln.poll import RealClock
 from tests.aws.test_own import NONE, baked
 from tests.look_alikes import DEAD

@@ -23,7 +23,8 @@ from spotkiln.aws.serve.spot_fleet.launcher import SpotFleet
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import InfrastructureError
-from spotkiln.keep.reconcile import Verb, decide
+from spotkiln.keep.action import Verb
+from spotkiln.keep.reconcile import decide
 from spotkiln.release.ledger import fates
 from spotkiln.release.release import Fate
 from spotkiln.serve.fleet import Fleet, Phase

@@ -13,7 +13,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from rehearsal.prefect_local import LocalPrefect, client_of
+from rehearsal.prefect_client import client_of
+from rehearsal.prefect_local import LocalPrefect
 from tests.browser.conftest import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect]

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rehearsal.prefect_local import client_of, free_port
+from rehearsal.prefect_client import client_of
+from rehearsal.prefect_local import free_port
 
 pytestmark = pytest.mark.prefect
 PASSWORD = "team:not-a-secret"

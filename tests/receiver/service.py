@@ -12,7 +12,8 @@ from uuid import uuid4
 
 import httpx
 
-from rehearsal.prefect_local import ROOT, LocalPrefect, client_of, free_port
+from rehearsal.prefect_client import client_of
+from rehearsal.prefect_local import ROOT, LocalPrefect, free_port
 from spotkiln.start.hooks import Host
 from tests.receiver.deliveries import SECRET, encoded, headers, payload, signed
 

@@ -20,9 +20,10 @@ from spotkiln.aws.serve.promote import promote
 from spotkiln.aws.serve.replace import retire_replaced
 from spotkiln.aws.serve.serving import serving_now
 from spotkiln.errors import GaveWay, SpotkilnError
+from spotkiln.keep.action import Verb
+from spotkiln.keep.facts import Facts
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import NEVER, RENEW, Lease, Stage
-from spotkiln.keep.reconcile import Facts, Verb
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import Order
 from spotkiln.serve.spec import FleetSpec

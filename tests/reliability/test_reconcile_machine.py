@@ -22,8 +22,9 @@ from spotkiln.bake.image import (
 from spotkiln.bake.served import text_of
 from spotkiln.errors import InputError
 from spotkiln.keep import hold
+from spotkiln.keep.facts import Facts, Owned, OwnedPart, Snapshot
 from spotkiln.keep.promotion import recorded
-from spotkiln.keep.reconcile import Facts, Owned, OwnedPart, Snapshot, decide
+from spotkiln.keep.reconcile import decide
 from spotkiln.keep.versions import Version, choose, listing
 from spotkiln.serve.fleet import Fleet, Phase, State
 from spotkiln.serve.serving import promotion_time, serving

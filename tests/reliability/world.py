@@ -10,7 +10,8 @@ import certifi
 
 from examples.repositories import make_demo
 from rehearsal.account import base_key, ensure_base_image, own_images
-from rehearsal.prefect_local import LocalPrefect, client_of
+from rehearsal.prefect_client import client_of
+from rehearsal.prefect_local import LocalPrefect
 from rehearsal.runs import Runs
 from sandbox.client import Sandbox
 from tests.reliability.flow_process import FlowProcess, Zygote

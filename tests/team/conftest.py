@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from examples.repositories import make_demo
-from rehearsal.prefect_local import POOL, LocalPrefect, client_of, shipped
+from rehearsal.prefect_client import client_of
+from rehearsal.prefect_local import POOL, LocalPrefect, shipped
 from sandbox.client import Sandbox
 from tests.reliability.truth import Account
 from tests.reliability.world import MACHINES, STAND_IN, one_certificate

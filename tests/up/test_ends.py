@@ -18,7 +18,7 @@ import pytest
 
 from examples.repositories import ROOT
 from examples.up.alone import MARK
-from rehearsal.prefect_local import client_of
+from rehearsal.prefect_client import client_of
 from rehearsal.processes import kill, marked
 from sandbox.client import Sandbox, SandboxError
 from sandbox.process.keeper import EVERY_SECONDS

@@ -14,9 +14,9 @@ from spotkiln.aws.serve.retire import drain, retire
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.errors import InfrastructureError, SpotkilnError
+from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.heartbeat import Say
 from spotkiln.keep.housekeeping import Delayed
-from spotkiln.keep.reconcile import Action, Verb
 from spotkiln.poll import Clock
 from spotkiln.serve.fleet import Phase
 from spotkiln.serve.serving import still_doomed

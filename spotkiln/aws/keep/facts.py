@@ -22,7 +22,7 @@ from spotkiln.bake.own import (
     not_a_builder,
     with_fleets,
 )
-from spotkiln.keep.reconcile import Facts, Owned, OwnedPart, Snapshot
+from spotkiln.keep.facts import Facts, Owned, OwnedPart, Snapshot
 from spotkiln.serve.fleet import Fleet
 from spotkiln.target import Instance
 

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
-from spotkiln.bake.description import FILE_ALONE, Description
+from spotkiln.bake.description import Description
+from spotkiln.bake.keys import FILE_ALONE
 from spotkiln.release.release import ReleaseSpec
 from tests.unit.nouns import app
 

@@ -19,7 +19,8 @@ from spotkiln.bake.base import (
     why_replaced,
 )
 from spotkiln.bake.image import Image, ImageState, newest
-from spotkiln.keep.reconcile import Facts, Owned, Snapshot, decide
+from spotkiln.keep.facts import Facts, Owned, Snapshot
+from spotkiln.keep.reconcile import decide
 from spotkiln.target import Instance
 from tests.unit import nouns
 from tests.unit.keep.test_reconcile_properties import apply

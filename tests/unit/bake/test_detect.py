@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from spotkiln.bake.description import VARIABLES, Description
+from spotkiln.bake.description import Description
 from spotkiln.bake.detect.detect import detect
 from spotkiln.bake.detect.detected import UNUSED, Detected
+from spotkiln.bake.keys import VARIABLES
 from spotkiln.bake.precedence import settle
 from spotkiln.bake.tree import Tree, worth_reading
 from spotkiln.errors import InputError

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from spotkiln.bake.app import DEFAULTS, AppSpec
-from spotkiln.bake.description import VARIABLES, Description
+from spotkiln.bake.description import Description
 from spotkiln.bake.detect.detected import Detected, Finding, Notes
 from spotkiln.bake.interpreter import Interpreter, Need
+from spotkiln.bake.keys import VARIABLES
 from spotkiln.bake.precedence import Origin, Setting, Settled, settle, told
 from spotkiln.errors import InputError
 from tests.unit.nouns import app

@@ -9,8 +9,8 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.discard import SNAPSHOT_SECONDS, discard
 from spotkiln.aws.keep.carry_out import STEPS, carry_out, postpone
 from spotkiln.errors import DeadlineExceeded, InfrastructureError, SpotkilnError
+from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.housekeeping import PutOff
-from spotkiln.keep.reconcile import Action, Verb
 from tests.unit.keep.leavings import Clock, Leavings
 from tests.unit.nouns import GROUP
 

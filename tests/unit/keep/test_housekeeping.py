@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from spotkiln.bake.own import LeftAlone
 from spotkiln.errors import InfrastructureError, SpotkilnError
+from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.housekeeping import (
     LONGEST,
     MOST_WORDS,
@@ -23,7 +24,6 @@ from spotkiln.keep.housekeeping import (
     ending,
     reconcile_page,
 )
-from spotkiln.keep.reconcile import Action, Verb
 from tests.unit.nouns import START
 
 MINUTE = timedelta(minutes=1)

@@ -9,8 +9,8 @@ from spotkiln.aws.keep import reconcile as finding
 from spotkiln.aws.keep.living import Claims, read_claims, remove_dead
 from spotkiln.aws.keep.reconcile import find_unowned
 from spotkiln.aws.session import Aws
+from spotkiln.keep.facts import Facts, OwnedPart
 from spotkiln.keep.lease import DURATION, Lease, Stage
-from spotkiln.keep.reconcile import Facts, OwnedPart
 from spotkiln.serve.fleet import Phase
 from tests.unit.keep.leavings import Leavings
 from tests.unit.leftovers import fleet

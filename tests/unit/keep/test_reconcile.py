@@ -7,7 +7,9 @@ import pytest
 from spotkiln import tags as t
 from spotkiln.bake.base import BaseSpec, base_tags, new_base_name
 from spotkiln.bake.image import Image, ImageState, layer_name
-from spotkiln.keep.reconcile import Action, Facts, Owned, OwnedPart, Snapshot, Verb, decide
+from spotkiln.keep.action import Action, Verb
+from spotkiln.keep.facts import Facts, Owned, OwnedPart, Snapshot
+from spotkiln.keep.reconcile import decide
 from spotkiln.serve.fleet import Phase
 from tests.unit import nouns
 from tests.unit.leftovers import LIVING, fleet, image, machine

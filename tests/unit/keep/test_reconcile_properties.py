@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from spotkiln import tags as t
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.layer import unneeded
+from spotkiln.keep.action import Action, Verb
+from spotkiln.keep.facts import Facts, Owned, OwnedPart, Snapshot
 from spotkiln.keep.promotion import recorded
-from spotkiln.keep.reconcile import Action, Facts, Owned, OwnedPart, Snapshot, Verb, decide
+from spotkiln.keep.reconcile import decide
 from spotkiln.serve.fleet import Phase, State
 from spotkiln.serve.serving import newest_serving
 from tests.unit.leftovers import LIVING, fleet, image, machine

@@ -8,7 +8,9 @@ from spotkiln import tags as t
 from spotkiln.aws.keep.takedown import end_versions
 from spotkiln.bake.image import Image, ImageState, layer_name
 from spotkiln.errors import InputError
-from spotkiln.keep.reconcile import Facts, Verb, decide
+from spotkiln.keep.action import Verb
+from spotkiln.keep.facts import Facts
+from spotkiln.keep.reconcile import decide
 from spotkiln.keep.takedown import Begun, Old, Takedown, leaving, let_go, still_open
 from spotkiln.serve.fleet import Phase
 from tests.unit import leftovers, nouns

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from rehearsal import prefect_local
+from rehearsal import prefect_client
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
 BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
@@ -40,7 +40,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr("rehearsal.prefect_local.time.sleep", lambda _: None)
+    monkeypatch.setattr("rehearsal.prefect_client.time.sleep", lambda _: None)
     made = Server()
     yield made
     made.close()
@@ -49,7 +49,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 @pytest.mark.parametrize(("method", "path"), [("GET", "/flow_runs/x"), ("POST", "/logs/filter")])
 def test_what_only_reads_is_asked_again(server: Server, method: str, path: str) -> None:
     server.answers = [b"", BUSY, b"", ANSWER]
-    with prefect_local.client_of(server.address) as client:
+    with prefect_client.client_of(server.address) as client:
         assert client.request(method, path).json() == []
     assert server.asked == 4
 
@@ -57,7 +57,7 @@ def test_what_only_reads_is_asked_again(server: Server, method: str, path: str) 
 def test_what_changes_something_is_not(server: Server) -> None:
     server.answers = [BUSY, b""]
     with (
-        prefect_local.client_of(server.address) as client,
+        prefect_client.client_of(server.address) as client,
         pytest.raises((httpx.NetworkError, httpx.RemoteProtocolError)),
     ):
         client.post("/deployments/x/create_flow_run")
@@ -65,10 +65,10 @@ def test_what_changes_something_is_not(server: Server) -> None:
 
 
 def test_it_gives_up(server: Server) -> None:
-    server.answers = [b""] * (prefect_local.TRIES + 1)
+    server.answers = [b""] * (prefect_client.TRIES + 1)
     with (
-        prefect_local.client_of(server.address) as client,
+        prefect_client.client_of(server.address) as client,
         pytest.raises((httpx.NetworkError, httpx.RemoteProtocolError)),
     ):
         client.get("/flow_runs/x")
-    assert server.asked == prefect_local.TRIES + 1
+    assert server.asked == prefect_client.TRIES + 1

@@ -3,8 +3,8 @@
 from spotkiln.bake.image import Image
 from spotkiln.bake.junit import TestReport
 from spotkiln.keep.versions import Version, WayBack
-from spotkiln.release.book import (
-    Book,
+from spotkiln.release.book import Book, Heading
+from spotkiln.release.happening import (
     CommitTaken,
     CostReckoned,
     Ended,
@@ -14,7 +14,6 @@ from spotkiln.release.book import (
     ForeignSeen,
     GatePassed,
     Happening,
-    Heading,
     ImageBaked,
     InfraFound,
     LedgerRead,

@@ -1,8 +1,8 @@
 """The book is only appended to, and tells what was known last."""
 
 from spotkiln.release.approval import Question
-from spotkiln.release.book import (
-    Book,
+from spotkiln.release.book import Book
+from spotkiln.release.happening import (
     CommitTaken,
     Ended,
     FleetRequested,

@@ -7,7 +7,8 @@ from spotkiln.bake.image import Image
 from spotkiln.bake.layer import Layer, Layered
 from spotkiln.bake.recipe import Recipe
 from spotkiln.errors import BuildFailed, InfrastructureError, SpotkilnError
-from spotkiln.release.book import Book, Heading, LayerBaked
+from spotkiln.release.book import Book, Heading
+from spotkiln.release.happening import LayerBaked
 from spotkiln.release.release import Outcome, Release, ReleaseSpec
 from spotkiln.release.summary import kept, owners
 from spotkiln.tasks.release import steps

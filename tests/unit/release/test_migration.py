@@ -9,7 +9,7 @@ from spotkiln.bake.reuse import Reuse
 from spotkiln.keep.versions import lie_between
 from spotkiln.markup import plain
 from spotkiln.release import summary
-from spotkiln.release.book import Ended, Happening, Migrated, MigrationChosen, VersionTaken
+from spotkiln.release.happening import Ended, Happening, Migrated, MigrationChosen, VersionTaken
 from spotkiln.release.migration import EACH, ONCE, Migration, choose_migration, plan_migration
 from spotkiln.release.release import Outcome, Timing
 from spotkiln.release.result import Result

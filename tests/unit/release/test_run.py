@@ -18,7 +18,7 @@ from spotkiln.errors import (
     LeftBehind,
 )
 from spotkiln.keep.versions import Version
-from spotkiln.release.book import CommitTaken, Ended, FleetRequested, InfraFound
+from spotkiln.release.happening import CommitTaken, Ended, FleetRequested, InfraFound
 from spotkiln.release.ledger import REQUESTED, Key, Made
 from spotkiln.release.release import Fate, LedgerEntry, Outcome, Release, ReleaseSpec
 from spotkiln.tasks.release import run as runs

@@ -18,9 +18,9 @@ from spotkiln.errors import (
     VerdictError,
 )
 from spotkiln.release.approval import Answer, Decision
-from spotkiln.release.book import (
+from spotkiln.release.book import Book
+from spotkiln.release.happening import (
     Answered,
-    Book,
     CommitTaken,
     Ended,
     Happening,

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from spotkiln.keep.reconcile import Facts, Verb, decide
+from spotkiln.keep.action import Verb
+from spotkiln.keep.facts import Facts
+from spotkiln.keep.reconcile import decide
 from spotkiln.serve.fleet import Fleet, Phase, State
 from spotkiln.serve.foreign import Foreign, adoption_tags, in_words, sort_out
 from spotkiln.show.page import release_page

@@ -1,0 +1,53 @@
+"""Facts: all that is ours in AWS, as reconcile sees it."""
+
+from spotkiln.bake.image import Image
+from spotkiln.bake.own import LeftAlone
+from spotkiln.keep.takedown import Begun
+from spotkiln.noun import Noun
+from spotkiln.serve.fleet import Fleet
+from spotkiln.target import Instance
+
+
+class Owned(Noun):
+    """Something of which only the id and the release matter. `tried`: see `Action`."""
+
+    id: str
+    release: str
+    target_group: str = ""
+    tried: str = ""
+
+
+class OwnedPart(Owned):
+    """What a fleet is made of, and EC2 keeps apart from it; `kind` is EC2's name for it."""
+
+    kind: str
+
+
+class Snapshot(Noun):
+    """`image` is the AMI that its description says it was made for."""
+
+    id: str
+    release: str = ""
+    image: str = ""
+    target_group: str = ""
+    tried: str = ""
+
+
+class Facts(Noun):
+    """Everything that is ours, and which releases live.
+
+    `images` include those that are ours only by their name: then the release is read from it.
+    `instances` are builders, and members of fleets. `left_alone` is what only inherited a tag of
+    ours. `parts` are what fleets are made of. `takedowns` are those that have begun and not ended.
+    """
+
+    living: frozenset[str] = frozenset()
+    fleets: tuple[Fleet, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    images: tuple[Image, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    parts: tuple[OwnedPart, ...] = ()
+    security_groups: tuple[Owned, ...] = ()
+    key_pairs: tuple[Owned, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
+    takedowns: tuple[Begun, ...] = ()
