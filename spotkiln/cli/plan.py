@@ -59,5 +59,6 @@ def text(plan: Plan) -> str:
         f"instance profile: {infra.instance_profile or 'none'}",
         f"key pair: {infra.key_pair or 'none'}",
     ]
+    names += [f"mounts: {one.folder} on {one.name} ({one.source})" for one in infra.mounts]
     first, *others = what_would_change(plan)
     return "\n".join([first, *names, *others])

@@ -99,6 +99,12 @@ class LayerBaked(Noun):
     image: Image
 
 
+class LayerChosen(Noun):
+    """What the image's bake starts from is decided. `why` is told on the page."""
+
+    why: str
+
+
 class ImageBaked(Noun):
     image: Image
 
@@ -200,6 +206,7 @@ Happening = (
     | GlassBroken
     | ImageReused
     | LayerBaked
+    | LayerChosen
     | ImageBaked
     | ImageBlamed
     | TestsRan

@@ -135,7 +135,7 @@ class Release(Noun):
     """How a release ended. `started` and `ended` are UTC.
 
     `settings` are the commit's, each with where it comes from; `needs` is what they want of the
-    base image.
+    base image. `layer` says what its bake started from; empty if it baked no image.
     `back_to` is set if it was a rollback: when that version had been released, in UTC.
     `restarted`: that version was the one that served already.
     `last_lines` are what the application said itself where it failed.
@@ -181,6 +181,7 @@ class Release(Noun):
     address: str = ""
     image: Image | None = None
     reused: str = ""
+    layer: str = ""
     settings: tuple[Setting, ...] = ()
     needs: tuple[str, ...] = ()
     back_to: str = ""

@@ -22,6 +22,7 @@ from spotkiln.release.happening import (
     Happening,
     ImageReused,
     LayerBaked,
+    LayerChosen,
     LedgerRead,
     LedgerUnread,
     Migrated,
@@ -193,6 +194,7 @@ def summary(book: Book, now: datetime) -> Release:
     """The release as its book tells it at the time `now`, in UTC."""
     heading, spec, infra, way = book.heading, book.heading.spec, book.infra, book.way_back
     ended = book.last(Ended) or Ended(outcome=Outcome.FAILED)
+    layer = book.last(LayerChosen)
     answered, reused, tests = book.last(Answered), book.last(ImageReused), book.last(TestsRan)
     foreign, size, cost = book.last(ForeignSeen), book.last(SizeChosen), book.last(CostReckoned)
     passed, seen, changed = book.last(GatePassed), book.last(VersionsSeen), book.last(ChangesSeen)
@@ -226,6 +228,7 @@ def summary(book: Book, now: datetime) -> Release:
         address=infra.address if infra else "",
         image=book.image,
         reused=reused.why if reused else "",
+        layer=layer.why if layer else "",
         settings=book.source.settings if book.source else (),
         needs=_needs(book),
         back_to=utc(way.version.released) if way else "",

@@ -74,4 +74,4 @@ def _not_healthy(text: str, bad: Sequence[Target], problems: Sequence[Problem]) 
     if worst is None:
         return failed(Cause.MISCONFIGURED, f"{text}: no target", "See the evidence.")
     listed = "; ".join([", ".join(map(str, bad)), *map(str, problems)])
-    return failed(cause_of(worst), f"{text}: {listed}", advice_for(worst))
+    return failed(cause_of(worst), f"{text}: {listed}", advice_for(worst, answered=False))

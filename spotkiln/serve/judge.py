@@ -145,7 +145,7 @@ def _of_targets(limits: Limits, line: Timeline) -> Iterator[Verdict]:
             yield failed(
                 cause_of(target),
                 f"{target} after {age:.0f} s, {allowed:.0f} s {after}",
-                advice_for(target),
+                advice_for(target, answered=course.was_healthy),
             )
     worst = max(line.current, key=lambda pair: pair[1].falls, default=None)
     if worst is not None and worst[1].falls > limits.flaps:

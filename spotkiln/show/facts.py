@@ -55,6 +55,7 @@ def _image(release: Release, image: Image) -> list[tuple[str, str]]:
     suspected = image.suspect and release.outcome is not Outcome.RELEASED
     return [
         ("image", f"`{image.id}` {plain(image.name)}, {how}"),
+        ("layer", plain(release.layer)),
         ("suspect", f"{SUSPECT} {plain(image.suspect)}" if suspected else ""),
         ("database", plain(release.database)),
     ]

@@ -21,6 +21,7 @@ from spotkiln.release.happening import (
     ImageReused,
     InfraFound,
     LayerBaked,
+    LayerChosen,
     Migrated,
     MigrationChosen,
     NothingMigrated,
@@ -153,7 +154,9 @@ def take_layer(run: ReleaseRun, job: Job) -> Layered:
 def bake_and_test(run: ReleaseRun, turn: Heartbeat, job: Job) -> Image:
     """A new image that has passed its tests."""
     with run.timed("bake"):
-        image = packer_build(job, take_layer(run, job))
+        layered = take_layer(run, job)
+        run.note(LayerChosen(why=layered.why))
+        image = packer_build(job, layered)
         run.note(ImageBaked(image=image))
     turn.check()
     with run.timed("test"):

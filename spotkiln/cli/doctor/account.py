@@ -6,6 +6,7 @@ from functools import cache
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration
+from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.release import rights as simulating
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.quota import lacking
@@ -56,6 +57,8 @@ def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
         probes["instance profile"] = lambda: _profile(aws, names.instance_profile)
     if names.key_pair:
         probes["key pair"] = lambda: aws_infra.key_pair(aws, names.key_pair)
+    if names.mounts:
+        probes["mounts"] = lambda: mounts(aws, spec)
     if spec.configuration.asked:
         probes["configuration"] = lambda: configuration(aws, spec, needed(aws, spec))
     return [check(about, name, probe) for name, probe in probes.items()]
@@ -64,6 +67,16 @@ def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
 def _profile(aws: Aws, name: str) -> str:
     aws_infra.instance_profile(aws, name)
     return name
+
+
+def mounts(aws: Aws, spec: ReleaseSpec) -> str:
+    """The file system of each folder, and that each zone's servers reach it. Which folders another
+    commit keeps is not known here."""
+    group = aws_infra.target_group(aws, spec.infra.target_group)
+    groups = aws_infra.security_groups(aws, group.vpc, spec.infra.security_groups)
+    found = find_mounts(aws, spec.infra.mounts, aws_infra.subnets_of(aws, group), groups)
+    words = [f"{one.folder} on {one.name} ({one.source})" for one in found]
+    return "; ".join([*words, "`spotkiln plan` compares it with `mounts` of the commit"])
 
 
 def needed(aws: Aws, spec: ReleaseSpec) -> tuple[str, ...]:

@@ -10,7 +10,11 @@ from moto import mock_aws
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.session import Aws, connect
 from spotkiln.bake.mounts import Mount
+from spotkiln.cli.doctor.account import examine
+from spotkiln.cli.doctor.check import Check
 from spotkiln.errors import InputError
+from spotkiln.release.release import ReleaseSpec
+from tests.unit import nouns
 
 REGION = "eu-west-1"
 
@@ -119,3 +123,31 @@ def test_its_security_groups_must_let_the_servers_in(aws: Aws, account: Account,
     account.file_system("shop-files", account.subnets, closed)
     with pytest.raises(InputError, match=rf"no rule of .*{closed}.* reach port 2049: add one"):
         account.find(aws, uploads="shop-files")
+
+
+def test_doctor_looks_it_up(aws: Aws, account: Account, nfs: str) -> None:
+    elb: Any = boto3.client("elbv2", REGION)
+    group = elb.create_target_group(
+        Name="website", Protocol="HTTP", Port=8080, VpcId=account.vpc, HealthCheckPath="/up"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    balancer = elb.create_load_balancer(Name="website", Subnets=account.subnets)["LoadBalancers"]
+    elb.create_listener(
+        LoadBalancerArn=balancer[0]["LoadBalancerArn"], Protocol="HTTP", Port=80,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
+    )  # fmt: skip
+    one = account.file_system("shop-files", account.subnets, nfs)
+    names = {"target_group": "website", "security_groups": ["servers"]}
+
+    def told(**mounts: str) -> list[Check]:
+        spec = ReleaseSpec.model_validate(
+            {"app": nouns.app(), "infra": {**names, "mounts": mounts}}
+        )
+        found = examine("release/shop", aws, spec, reached=False)
+        return [check for check in found if check.name == "mounts"]
+
+    assert told() == []
+    (found,) = told(uploads="shop-files")
+    assert found.detail.startswith(f"uploads on shop-files ({one}.efs.{REGION}.amazonaws.com:/);")
+    (missing,) = told(uploads="shop-file")
+    assert not missing.ok
+    assert "no file system 'shop-file'" in missing.detail

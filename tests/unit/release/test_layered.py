@@ -48,6 +48,7 @@ def test_it_is_baked_before_the_image_and_the_image_starts_from_it(
     ]  # fmt: skip
     (given,) = baking.given
     assert given.image == MADE
+    assert baking.world.published[0].layer == "starts from ami-layer, baked just now"
 
 
 @pytest.mark.parametrize(
@@ -67,12 +68,13 @@ def test_without_it_the_image_is_baked_all_the_same(
     (given,) = baking.given
     assert (given.image, given.bake, given.failed) == (None, False, failed)
     assert given.why.startswith("no layer: ")
+    assert baking.world.published[0].layer == given.why
 
 
 def test_one_that_is_there_is_not_baked(monkeypatch: pytest.MonkeyPatch) -> None:
     baking = Baking(monkeypatch, MADE)
     baking.world.answers["find layer"] = Layered(layer=LAYER, image=MADE, why="the same")
-    baking.release()
+    assert baking.release().layer == "the same"
     assert "bake layer" not in baking.world.taken
     assert baking.given[0].image == MADE
 

@@ -8,7 +8,9 @@ from spotkiln import tags as t
 from spotkiln.bake.changes import Changes, Commit
 from spotkiln.bake.configuration import Configuration, Known, Stored
 from spotkiln.bake.layer import Layered
+from spotkiln.bake.mounts import Mount
 from spotkiln.bake.reuse import Reuse
+from spotkiln.cli.plan import text
 from spotkiln.release.plan import Plan, doubled, make_plan, side_by_side, what_would_change
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.capacity import Size, size
@@ -150,3 +152,10 @@ def test_what_a_bake_starts_from_is_told() -> None:
     lines = what_would_change(plan(layered=layered))
     assert "dependencies: starts from ami-1: lock files, ... are the same" in lines
     assert not [one for one in what_would_change(plan()) if one.startswith("dependencies")]
+
+
+def test_a_plan_names_the_file_system_of_each_folder() -> None:
+    mount = Mount(folder="uploads", name="shop-files", source="fs-1.efs.example:/")
+    told = text(plan(infra=nouns.infra(mounts=(mount,))))
+    assert "mounts: uploads on shop-files (fs-1.efs.example:/)" in told.splitlines()
+    assert "mounts:" not in text(plan())

@@ -300,6 +300,19 @@ def test_the_failing_check_is_told_before_what_merely_waits() -> None:
     assert found.advice.startswith("It does not answer in time")
 
 
+def test_one_that_never_answered_may_have_started_slowly() -> None:
+    """The line to change; one that was healthy before has started."""
+    for reason in ("Target.Timeout", "Target.FailedHealthChecks"):
+        bad: Healths = {"i-1": ("unhealthy", reason), "i-2": "healthy"}
+        never = verdict([look(0, bad), look(1000, bad)])
+        assert never.cause is Cause.FAILING_CHECK
+        assert "still starting" in never.advice
+        assert "`start_seconds` in spotkiln.yaml" in never.advice
+        fallen = verdict([look(0, ALL_UP), look(1, bad), look(1000, bad)])
+        assert fallen.cause is Cause.FAILING_CHECK
+        assert "start_seconds" not in fallen.advice
+
+
 def test_instances_that_nobody_registers_do_not_speak_against_the_image() -> None:
     lost: Healths = {"i-1": "unregistered", "i-2": "unregistered"}
     error = "registerWithLoadBalancersFailed: not authorized"
