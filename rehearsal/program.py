@@ -63,7 +63,8 @@ def _tell(asked: Asked, seen: Seen, file: Path, hidden: list[str]) -> None:
     plain = [one.model_dump(mode="json") for one in found]
     # Each file by its name would be most of it.
     plainly = seen.model_dump(mode="json", exclude={"servers": {"__all__": {"wrote"}}})
-    more = {"advice": plain, "written": written(seen), "page": str(file)}
+    wrote = {where: one._asdict() for where, one in written(seen).items()}
+    more = {"advice": plain, "written": wrote, "page": str(file)}
     answer = veiled_in({**plainly, **more}, hidden)
     show(answer, "", table, advice, end, as_json=asked.as_json)
 

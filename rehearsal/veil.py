@@ -23,11 +23,12 @@ def veiled(text: str, values: Iterable[str]) -> str:
 
 
 def veiled_in(found: Any, values: Sequence[str]) -> Any:
-    """The same of what is within lists and dicts: each text by itself. Numbers and keys stay."""
+    """The same of what is within lists and dicts: each text by itself. Numbers and keys stay; a
+    tuple, with names or without, becomes a list, as in JSON."""
     if isinstance(found, str):
         return veiled(found, values)
     if isinstance(found, list | tuple):
-        return type(found)(veiled_in(one, values) for one in found)
+        return [veiled_in(one, values) for one in found]
     if isinstance(found, dict):
         return {key: veiled_in(one, values) for key, one in found.items()}
     return found

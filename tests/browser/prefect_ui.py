@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -27,6 +28,8 @@ ENDED = re.compile("Released|Declined|Completed|Failed|Rolled back|Crashed|Cance
 STATE = "[class*='bg-state-']"
 # While a run is scheduled, its page does not look whether that is still so.
 LOOK_MS = 10_000
+LOOKS = 5
+SOMETHING = re.compile(r"\S")
 
 
 def sign_in(page: Page, address: str, password: str) -> None:
@@ -213,8 +216,20 @@ class PrefectUI:
         content = self.page.get_by_test_id("markdown-display").or_(
             self.page.get_by_test_id("table-display")
         )
-        expect(content).to_be_visible()
+        self._until_shown(content)
         return content
+
+    def _until_shown(self, content: Locator) -> None:
+        """With its text, which is drawn after its frame. A page whose request a busy server refused
+        shows nothing until it is loaded again."""
+        for _ in range(LOOKS):
+            try:
+                expect(content).to_have_text(SOMETHING, timeout=LOOK_MS)
+            except AssertionError:
+                self.page.reload()
+            else:
+                return
+        expect(content).to_have_text(SOMETHING)
 
 
 def show_all(page: Page) -> None:
@@ -235,8 +250,27 @@ def fill_in(ui: PrefectUI, ref: str) -> None:
 
 
 def commit_of(world: World, ref: str) -> str:
+    return _git(world, "rev-parse", ref)
+
+
+def commit_again(world: World, ref: str, tag: str) -> str:
+    """A commit with the files of that one and one more, after it, with a tag: so it is another
+    image."""
+    person = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    with TemporaryDirectory() as folder:
+        _git(world, "worktree", "add", "--quiet", "--detach", folder, ref)
+        Path(folder, "NEWS").write_text(f"{tag}\n")
+        _git(world, "-C", folder, "add", "NEWS")
+        _git(world, "-C", folder, *person, "commit", "--quiet", "--message", "Tell the news")
+        made = _git(world, "-C", folder, "rev-parse", "HEAD")
+        _git(world, "worktree", "remove", folder)
+    _git(world, "tag", "--force", tag, made)
+    return made
+
+
+def _git(world: World, *arguments: str) -> str:
     done = subprocess.run(
-        ["git", "-C", str(world.repository), "rev-parse", ref],
+        ["git", "-C", str(world.repository), *arguments],
         check=True,
         capture_output=True,
         text=True,

@@ -3,7 +3,7 @@
 from markdown_it import MarkdownIt
 
 from rehearsal.page import figures, page, rows, summary
-from rehearsal.seen import End, Life, Scene, Server
+from rehearsal.seen import End, Life, Scene, Server, Written
 from rehearsal.traffic import Page, Traffic
 from rehearsal.veil import veiled, veiled_in
 from tests.unit.rehearsal.subjects import seen
@@ -108,3 +108,8 @@ def test_in_what_becomes_json_texts_are_veiled_and_numbers_stay() -> None:
         "said": ["of *** bytes", "***"],
         "x": None,
     }
+
+
+def test_a_tuple_with_names_becomes_json_too() -> None:
+    found = {"wrote": {"/srv/shop/tmp": Written(3, 1048576)}}
+    assert veiled_in(found, ["secret-1"]) == {"wrote": {"/srv/shop/tmp": [3, 1048576]}}
