@@ -1,16 +1,11 @@
 """Elastic Load Balancing's operations on targets."""
 
-from typing import ClassVar
-
 from moto.core.responses import ActionResult, EmptyResult
-from moto.elbv2.responses import ELBV2Response
 
-from sandbox.engine.engine import Engine
+from sandbox.api.listeners import ListenersApi
 
 
-class SandboxElbv2(ELBV2Response):
-    engine: ClassVar[Engine]
-
+class SandboxElbv2(ListenersApi):
     def register_targets(self) -> ActionResult:
         self.engine.targets.register(
             self._get_param("TargetGroupArn"), self._get_param("Targets", [])

@@ -1,11 +1,11 @@
-"""One real load balancer on loopback for every target group that a listener forwards to."""
+"""One real load balancer on loopback for every listener that forwards to target groups."""
 
 import logging
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from sandbox.balancing.routes import TargetRoute
+from sandbox.balancing.listeners import Listeners
 from sandbox.state.account import Account
 
 log = logging.getLogger(__name__)
@@ -24,23 +24,20 @@ class Balancer(Protocol):
 
 
 class Balancers:
-    """Keeps a load balancer for each target group that a listener forwards to, also for groups that
+    """Keeps a load balancer for each listener that forwards to a target group, also for those that
     are made later.
 
-    `routes` returns the targets of the group of that name. `changed` is called when addresses have
-    changed.
+    `changed` is called when addresses have changed.
     """
 
     def __init__(
-        self,
-        account: Account,
-        routes: Callable[[str], list[TargetRoute]],
-        changed: Callable[[], object],
+        self, account: Account, listeners: Listeners, changed: Callable[[], object]
     ) -> None:
         self._account = account
-        self._routes = routes
+        self._listeners = listeners
         self._changed = changed
-        self._running: dict[str, Balancer] = {}  # by the target group's name
+        self._running: dict[str, Balancer] = {}  # by the listener's name
+        self._groups: dict[str, str] = {}  # by the target group's name: a listener's
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="balancers", daemon=True)
 
@@ -56,13 +53,17 @@ class Balancers:
         self._running.clear()
 
     def addresses(self) -> dict[str, str]:
+        """By the names of the target groups behind them."""
         return {
-            name: f"http://127.0.0.1:{balancer.port}" for name, balancer in self._running.items()
+            group: f"http://127.0.0.1:{self._running[name].port}"
+            for group, name in self._groups.items()
+            if name in self._running
         }
 
     def counters(self, name: str) -> dict[str, Any]:
-        """What has gone through it. KeyError if there is no load balancer of that name."""
-        return self._running[name].counters()
+        """What has gone through the load balancer of this target group. KeyError if there is
+        none."""
+        return self._running[self._groups[name]].counters()
 
     def _follow(self) -> None:
         while not self._stopping.wait(1.0):
@@ -73,26 +74,25 @@ class Balancers:
                 log.exception("the load balancers could not be brought up to date")
 
     def sync(self) -> bool:
-        """Start and stop load balancers to match the listeners. True if any changed."""
-        wanted = self._forwarded()
-        ended, begun = set(self._running) - wanted, wanted - set(self._running)
-        for name in ended:
-            self._running.pop(name).stop()
-        for name in sorted(begun):
+        """Start and stop load balancers to match the listeners. True if any address changed."""
+        wanted = self._listeners.forwarding()
+        before = self._groups
+        for name in sorted(wanted.keys() - self._running.keys()):
             balancer = self._make(name)
             balancer.start()
             self._running[name] = balancer
+        self._groups = _first(wanted)
+        for name in self._running.keys() - wanted.keys():
+            self._running.pop(name).stop()
         self._name()
-        return bool(ended or begun)
+        return self._groups != before
 
     def _name(self) -> None:
         """Whoever asks for a load balancer's name gets one that answers here: AWS's own would lead
-        nowhere. Of several target groups it is that of the first."""
+        nowhere. Of several listeners it is that of the first."""
         with self._account.lock:
-            groups = self._account.elbv2.target_groups
             for balancer in self._account.elbv2.load_balancers.values():
-                arns = [one for x in balancer.listeners.values() for one in _target_groups(x)]
-                names = (groups[arn].name for arn in arns if arn in groups)
+                names = (f"{balancer.name}:{x.port}" for x in balancer.listeners.values())
                 if running := next((self._running[x] for x in names if x in self._running), None):
                     balancer.dns_name = f"127.0.0.1:{running.port}"
 
@@ -101,28 +101,13 @@ class Balancers:
             LoadBalancer,  # aiohttp is slow to import
         )
 
-        return LoadBalancer(lambda: self._routes(name), "127.0.0.1", 0)
-
-    def _forwarded(self) -> set[str]:
-        """Names of the target groups behind a listener."""
-        with self._account.lock:
-            groups = self._account.elbv2.target_groups
-            return {
-                groups[arn].name
-                for balancer in self._account.elbv2.load_balancers.values()
-                for listener in balancer.listeners.values()
-                for arn in _target_groups(listener)
-                if arn in groups
-            }
+        return LoadBalancer(lambda: self._listeners.rules(name), "127.0.0.1", 0)
 
 
-def _target_groups(listener: Any) -> list[str]:
-    arns = []
-    for action in listener.default_actions:
-        data = action.data
-        arns.append(data.get("TargetGroupArn"))
-        arns += [
-            group.get("TargetGroupArn")
-            for group in (data.get("ForwardConfig") or {}).get("TargetGroups") or []
-        ]
-    return [arn for arn in arns if arn]
+def _first(forwarding: dict[str, list[str]]) -> dict[str, str]:
+    """By the target group's name: the listener that forwards to it; of several the first."""
+    found: dict[str, str] = {}
+    for name, groups in forwarding.items():
+        for group in groups:
+            found.setdefault(group, name)
+    return found

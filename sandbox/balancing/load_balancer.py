@@ -1,13 +1,15 @@
-"""A reverse proxy on loopback that routes a target group's requests as an ALB does.
+"""A reverse proxy on loopback that routes a listener's requests as an ALB does.
 
-`pick` decides where a request goes. `LoadBalancer` forwards it and streams both ways. It answers by
-itself with 503 if there is no target, 502 if the target refused or broke the connection, and 504 if
-the target did not answer in time. As an ALB, it does not try another target then.
+The first rule that fits decides for a target group, `pick` for one of its targets. `LoadBalancer`
+forwards the request and streams both ways. It answers by itself with 503 if there is no target, 502
+if the target refused or broke the connection, and 504 if the target did not answer in time. As an
+ALB, it does not try another target then.
 """
 
 import asyncio
 import errno
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +19,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from sandbox.balancing.counts import Counts
-from sandbox.balancing.routes import TargetRoute
+from sandbox.balancing.routes import FixedResponse, Rule, TargetRoute, rule_for, share_for
 from sandbox.loop_thread import LoopThread
 
 # ALB's own figures.
@@ -25,7 +27,7 @@ CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 60.0
 CLIENT_KEEPALIVE_SECONDS = 3600.0
 
-_ROUTES_SECONDS = 0.1  # how old the list of targets may be
+_RULES_SECONDS = 0.1  # how old rules and targets may be
 # Shorter than servers keep an idle connection (puma: 20 s or more). So a target seldom closes a
 # pooled connection that is about to be used.
 _POOL_SECONDS = 4.0
@@ -70,23 +72,23 @@ class LoadBalancer:
     """Serves from `start` to `stop`, in a thread of its own. After `start`, `port` is the port it
     listens on.
 
-    `routes` returns the target group's members. It is called from another thread, at most ten times
-    a second, and should answer within milliseconds.
+    `rules` returns the listener's rules, with the members of their target groups. It is called from
+    another thread, at most ten times a second, and should answer within milliseconds.
     """
 
     def __init__(
         self,
-        routes: Callable[[], Sequence[TargetRoute]],
+        rules: Callable[[], Sequence[Rule]],
         host: str = "127.0.0.1",
         port: int = 0,
         *,
         connect_seconds: float = CONNECT_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
-        self._ask_routes = routes
-        self._routes: Sequence[TargetRoute] = ()
-        self._routes_until = 0.0
-        self._turn = 0
+        self._ask_rules = rules
+        self._rules: Sequence[Rule] = ()
+        self._rules_until = 0.0
+        self._turns: Counter[str] = Counter()
         self._counts = Counts()
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_seconds, sock_read=idle_seconds
@@ -120,7 +122,7 @@ class LoadBalancer:
         return self._counts.snapshot()
 
     async def _listen(self) -> int:
-        self._routes_lock = asyncio.Lock()
+        self._rules_lock = asyncio.Lock()
         self._pooled = self._session(keepalive_timeout=_POOL_SECONDS)
         self._fresh = self._session(force_close=True)
         server = web.Server(
@@ -156,8 +158,10 @@ class LoadBalancer:
         return session
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        route = pick(await self._current_routes(), self._turn)
-        self._turn += 1
+        rule = rule_for(await self._current_rules(), request.headers.get("Host", ""), request.path)
+        if rule is not None and rule.answer is not None:
+            return self._fixed(rule.answer)
+        route = self._choose(rule)
         if route is None or route.address is None:
             return self._own(503, None)
         self._counts.in_flight += 1
@@ -172,15 +176,28 @@ class LoadBalancer:
         finally:
             self._counts.in_flight -= 1
 
-    async def _current_routes(self) -> Sequence[TargetRoute]:
+    def _choose(self, rule: Rule | None) -> TargetRoute | None:
+        """Each rule has turns of its own, and so has each target group."""
+        if rule is None:
+            return None
+        names = " ".join(one.group for one in rule.shares)
+        share = share_for(rule.shares, self._turns[f"rule {names}"])
+        self._turns[f"rule {names}"] += 1
+        if share is None:
+            return None
+        route = pick(share.targets, self._turns[share.group])
+        self._turns[share.group] += 1
+        return route
+
+    async def _current_rules(self) -> Sequence[Rule]:
         """Only one caller asks for them at a time. The event loop never waits for the account's
         lock."""
-        if time.monotonic() >= self._routes_until:
-            async with self._routes_lock:
-                if time.monotonic() >= self._routes_until:
-                    self._routes = await asyncio.to_thread(self._ask_routes)
-                    self._routes_until = time.monotonic() + _ROUTES_SECONDS
-        return self._routes
+        if time.monotonic() >= self._rules_until:
+            async with self._rules_lock:
+                if time.monotonic() >= self._rules_until:
+                    self._rules = await asyncio.to_thread(self._ask_rules)
+                    self._rules_until = time.monotonic() + _RULES_SECONDS
+        return self._rules
 
     async def _forward(
         self, request: web.BaseRequest, route: TargetRoute, address: tuple[str, int]
@@ -248,6 +265,15 @@ class LoadBalancer:
             if request.transport is not None:
                 request.transport.abort()
         return response
+
+    def _fixed(self, answer: FixedResponse) -> web.Response:
+        self._counts.generated(None, answer.status)
+        return web.Response(
+            status=answer.status,
+            headers={"Server": "awselb/2.0"},
+            text=answer.body,
+            content_type=answer.content_type,
+        )
 
     def _own(self, status: int, route: TargetRoute | None) -> web.Response:
         self._counts.generated(route, status)

@@ -1,6 +1,8 @@
-"""What a load balancer has to know of the targets behind its listener."""
+"""What a load balancer has to know of what is behind its listener."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal
 
 TargetStateName = Literal["initial", "healthy", "unhealthy", "draining", "unused"]
@@ -15,3 +17,63 @@ class TargetRoute:
     port: int
     state: TargetStateName
     address: tuple[str, int] | None
+
+
+@dataclass(frozen=True)
+class Share:
+    """A target group to which a rule forwards, by its name, with its weight."""
+
+    group: str
+    targets: Sequence[TargetRoute]
+    weight: int = 1
+
+
+@dataclass(frozen=True)
+class FixedResponse:
+    """What a rule answers by itself."""
+
+    status: int
+    content_type: str = "text/plain"
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of a listener. `hosts` and `paths` are patterns with * and ?, one of each has to fit;
+    None: any. With an `answer` it forwards nothing."""
+
+    shares: tuple[Share, ...] = ()
+    hosts: tuple[str, ...] | None = None
+    paths: tuple[str, ...] | None = None
+    answer: FixedResponse | None = None
+
+    def fits(self, host: str, path: str) -> bool:
+        """`host` is the Host header; its port does not count, nor does the case of its letters."""
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        return _fits(self.hosts, name.lower()) and _fits(self.paths, path)
+
+
+def _fits(patterns: tuple[str, ...] | None, text: str) -> bool:
+    # In fnmatch a bracket would begin a set of characters; to a load balancer it is a bracket.
+    return patterns is None or any(fnmatchcase(text, one.replace("[", "[[]")) for one in patterns)
+
+
+def rule_for(rules: Sequence[Rule], host: str, path: str) -> Rule | None:
+    """The first that fits; None if none does."""
+    return next((one for one in rules if one.fits(host, path)), None)
+
+
+# Steps of this part of a whole never come close to a place where one was just before.
+_STEP = 0.6180339887
+
+
+def share_for(shares: Sequence[Share], turn: int) -> Share | None:
+    """The target group of the turn-th request: as often as its weight says, and spread out. None if
+    no weight is above 0."""
+    total = sum(one.weight for one in shares)
+    point = (turn * _STEP % 1) * total
+    for one in shares:
+        if point < one.weight:
+            return one
+        point -= one.weight
+    return next((one for one in shares if one.weight), None)

@@ -14,6 +14,7 @@ from sandbox.api import app
 from sandbox.api.gateway import Gateway
 from sandbox.api.guard import AccessKey, Guard, InnerGuard
 from sandbox.balancing.balancers import Balancers
+from sandbox.balancing.listeners import Listeners
 from sandbox.control.control import Control
 from sandbox.control.inventory import Inventory
 from sandbox.engine import initial_account
@@ -71,7 +72,8 @@ class Server:
         self._machines = _machines(options, clock, self._scripts)
         self._account = Account(options.region, self._machines, clock, self._scripts)
         self._engine = Engine(self._account)
-        self._balancers = Balancers(self._account, self._engine.targets.routes, self._describe)
+        listeners = Listeners(self._account, self._engine.targets.routes)
+        self._balancers = Balancers(self._account, listeners, self._describe)
         self._key = AccessKey()
         self._images: list[InitialImage] = []
         self._http: BaseWSGIServer | None = None

@@ -13,7 +13,15 @@ import httpx
 import pytest
 
 from sandbox.balancing.load_balancer import LoadBalancer, end_to_end, pick
-from sandbox.balancing.routes import TargetRoute, TargetStateName
+from sandbox.balancing.routes import (
+    FixedResponse,
+    Rule,
+    Share,
+    TargetRoute,
+    TargetStateName,
+    rule_for,
+    share_for,
+)
 
 Answer = Callable[["Handler"], None]
 
@@ -111,17 +119,22 @@ class Target(ThreadingHTTPServer):
         self.server_close()
 
 
+def behind(routes: list[TargetRoute]) -> list[Rule]:
+    """A listener that sends everything to one target group."""
+    return [Rule((Share("website", tuple(routes)),))]
+
+
 class Balanced:
-    """A load balancer whose routes the test sets."""
+    """A load balancer whose rules the test sets."""
 
     def __init__(self) -> None:
-        self.routes: list[TargetRoute] = []
-        self.balancer = LoadBalancer(lambda: list(self.routes), connect_seconds=1, idle_seconds=1)
+        self.rules: list[Rule] = []
+        self.balancer = LoadBalancer(lambda: list(self.rules), connect_seconds=1, idle_seconds=1)
         self.balancer.start()
         self.client = httpx.Client(base_url=self.balancer.address, timeout=15)
 
     def set(self, *routes: TargetRoute) -> None:
-        self.routes[:] = routes
+        self.rules[:] = behind(list(routes))
         time.sleep(0.12)  # older than the load balancer's own copy
 
 
@@ -177,6 +190,57 @@ def test_leaving_targets_get_nothing(state: TargetStateName) -> None:
 
 def test_a_target_without_an_address_is_passed_over() -> None:
     assert pick([TargetRoute("a", 3000, "healthy", None)], 0) is None
+
+
+def to(name: str) -> tuple[Share, ...]:
+    return (Share(name, ()),)
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "group"),
+    [
+        ("a.preview.example.com", "/", "a"),
+        ("A.Preview.Example.com:8080", "/x", "a"),
+        ("b.preview.example.com", "/", "wild"),
+        ("preview.example.com", "/", "rest"),
+        ("example.com", "/api/x", "api"),
+        ("x[1].example.com", "/", "odd"),
+        ("x1.example.com", "/", "rest"),
+        ("", "/", "rest"),
+    ],
+)
+def test_the_first_rule_that_fits_decides(host: str, path: str, group: str) -> None:
+    rules = [
+        Rule(to("a"), hosts=("a.preview.example.com",)),
+        Rule(to("api"), hosts=("example.com",), paths=("/api/*",)),
+        Rule(to("wild"), hosts=("*.preview.example.com",)),
+        Rule(to("odd"), hosts=("x[1].example.com",)),
+        Rule(to("rest")),
+    ]
+    found = rule_for(rules, host, path)
+    assert found is not None
+    assert found.shares[0].group == group
+
+
+def test_requests_are_shared_out_by_weight() -> None:
+    shares = (Share("old", (), 90), Share("new", (), 10), Share("none", (), 0))
+    taken = [found.group for turn in range(100) if (found := share_for(shares, turn))]
+    assert (taken.count("new"), taken.count("none")) == (10, 0)
+    assert "new" in taken[:20]
+    assert share_for((Share("none", (), 0),), 3) is None
+
+
+def test_a_rule_may_answer_by_itself(balanced: Balanced) -> None:
+    nobody = FixedResponse(404, "text/html", "<p>no such preview</p>")
+    balanced.rules[:] = [
+        Rule(hosts=("*.preview.example.com",), answer=nobody),
+        Rule((Share("website", ()),)),
+    ]
+    time.sleep(0.12)
+    answer = balanced.client.get("/", headers={"Host": "gone.preview.example.com"})
+    assert (answer.status_code, answer.text) == (404, nobody.body)
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert balanced.client.get("/").status_code == 503
 
 
 def test_headers_of_one_connection_stay_there() -> None:
@@ -363,7 +427,7 @@ def test_a_stopped_target_costs_no_request_once_it_is_drained(
 
 
 def test_stopping_frees_the_port_and_can_be_repeated(targets: list[Target]) -> None:
-    balancer = LoadBalancer(lambda: [route("i-a", "healthy", targets[0].port)])
+    balancer = LoadBalancer(lambda: behind([route("i-a", "healthy", targets[0].port)]))
     balancer.start()
     assert httpx.get(balancer.address).status_code == 200
     balancer.stop()

@@ -1,6 +1,7 @@
 """Target health and draining, by requests to (simulated) machines."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -271,3 +272,100 @@ def test_a_listener_made_later_gets_a_load_balancer_too(account: Account, box: S
     assert answer.headers["X-Instance-Id"] == instance
     account.elbv2.delete_listener(ListenerArn=listener)
     account.elbv2.delete_target_group(TargetGroupArn=group)
+
+
+# Rules
+
+
+@pytest.fixture
+def second(account: Account) -> Iterator[str]:
+    """A target group that nothing forwards to yet."""
+    vpc = account.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    arn = account.elbv2.create_target_group(
+        Name="by-host", Protocol="HTTP", Port=3000, VpcId=vpc, HealthCheckPath="/up"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    yield str(arn)
+    for rule in rules(account):
+        if arn in str(rule["Actions"]):
+            account.elbv2.delete_rule(RuleArn=rule["RuleArn"])
+    account.elbv2.delete_target_group(TargetGroupArn=arn)
+
+
+def listener(account: Account) -> str:
+    balancer = account.elbv2.describe_load_balancers(Names=["website"])["LoadBalancers"][0]
+    found = account.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])
+    return str(found["Listeners"][0]["ListenerArn"])
+
+
+def rules(account: Account) -> list[dict[str, Any]]:
+    return list(account.elbv2.describe_rules(ListenerArn=listener(account))["Rules"])
+
+
+def rule_of(
+    account: Account, group: str, host: str = "a.preview.example.com", priority: int = 10
+) -> dict[str, Any]:
+    return {
+        "ListenerArn": listener(account),
+        "Priority": priority,
+        "Conditions": [{"Field": "host-header", "HostHeaderConfig": {"Values": [host]}}],
+        "Actions": [{"Type": "forward", "TargetGroupArn": group}],
+    }
+
+
+def test_a_rule_sends_its_host_to_its_group_and_only_that(
+    account: Account, box: Sandbox, second: str
+) -> None:
+    own, other = registered(account, second), registered(account)
+    account.until_health(other, "healthy")
+    group = account.elbv2.describe_target_groups(TargetGroupArns=[second])["TargetGroups"][0]
+    assert group["LoadBalancerArns"] == []
+    made = account.elbv2.create_rule(**rule_of(account, second))["Rules"][0]
+    group = account.elbv2.describe_target_groups(TargetGroupArns=[second])["TargetGroups"][0]
+    assert len(group["LoadBalancerArns"]) == 1
+    account.until_health(own, "healthy", second)
+    time.sleep(0.2)
+
+    def who(host: str) -> str:
+        address = box.load_balancer("website")
+        answer = httpx.get(address, headers={"Host": host}, trust_env=False)
+        return answer.headers["X-Instance-Id"]
+
+    assert who("a.preview.example.com") == who("A.preview.example.com:80") == own
+    assert who("b.preview.example.com") == other
+    refused(account.elbv2.delete_target_group, "ResourceInUse", TargetGroupArn=second)
+    account.elbv2.delete_rule(RuleArn=made["RuleArn"])
+    refused(account.elbv2.delete_rule, "RuleNotFound", RuleArn=made["RuleArn"])
+    refused(account.elbv2.describe_tags, "RuleNotFound", ResourceArns=[made["RuleArn"]])
+    assert account.health(second)[own]["Reason"] == "Target.NotInUse"
+    time.sleep(0.2)
+    assert who("a.preview.example.com") == other
+
+
+def test_rules_are_refused_as_aws_does(account: Account, second: str) -> None:
+    create = account.elbv2.create_rule
+    create(**rule_of(account, second))
+    refused(create, "PriorityInUse", **rule_of(account, second, "b.example.com"))
+    refused(create, "ValidationError", **rule_of(account, second, priority=50001))
+    refused(create, "ValidationError", **rule_of(account, second, "no-dot", 11))
+    refused(create, "ValidationError", **rule_of(account, second, "a.example.c0m", 11))
+    unknown = second.rpartition("/")[0] + "/0000000000000000"
+    refused(create, "TargetGroupNotFound", **rule_of(account, unknown, priority=11))
+    default = next(one for one in rules(account) if one["IsDefault"])
+    refused(account.elbv2.delete_rule, "OperationNotPermitted", RuleArn=default["RuleArn"])
+    elsewhere = {**rule_of(account, second, priority=11), "ListenerArn": "unknown"}
+    elsewhere["ListenerArn"] = listener(account).rpartition("/")[0] + "/0000000000000000"
+    refused(create, "ListenerNotFound", **elsewhere)
+
+
+def test_a_group_that_is_made_or_deleted_twice_is_no_error(account: Account) -> None:
+    vpc = account.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    asked = {"Name": "twice", "Protocol": "HTTP", "Port": 3000, "VpcId": vpc}
+    first, again = (
+        account.elbv2.create_target_group(**asked)["TargetGroups"][0]["TargetGroupArn"]
+        for _ in range(2)
+    )
+    assert first == again
+    refused(account.elbv2.create_target_group, "DuplicateTargetGroupName", **{**asked, "Port": 1})
+    for _ in range(2):
+        account.elbv2.delete_target_group(TargetGroupArn=first)
+    refused(account.elbv2.describe_tags, "TargetGroupNotFound", ResourceArns=[first])
