@@ -98,8 +98,8 @@ said() {
 
 # -- settings --
 
-# A setting as a line: what it can be, its name, its value in base64, and what stands of it in
-# config.env in base64. The names are in spotkiln/bake/configuration.py too.
+# A setting as a line: what it can be, its name, its value in base64, what stands of it in
+# config.env in base64, and whether it is one line with its end. The names are in spotkiln/bake/configuration.py too.
 # shellcheck disable=SC2016 # jq's own variables
 readonly AS_LINES='
   def quoted:
@@ -119,7 +119,8 @@ readonly AS_LINES='
   kind as $kind
   | if $kind == "left" then [$kind, (.name | tojson)]
     else [$kind, .name, "=" + (.base64 // (.value | @base64)),
-      "=" + ("\(.name)=\(.value // "" | quoted)\n" | @base64)] end
+      "=" + ("\(.name)=\(.value // "" | quoted)\n" | @base64),
+      if $kind == "variable" and (.value | test("\\A[^\n]*\n\\z")) then "ended" else "" end] end
   | join("\t")'
 readonly OF_PARAMETERS='.Parameters[] | {name: (.Name | split("/") | last), value: .Value} |'
 # A secret that is no JSON object is one setting, called as the last part of its name. Numbers that
@@ -143,11 +144,15 @@ declare -A kinds values lines sources
 
 # take SOURCE: the settings on standard input, which come from there.
 take() {
-  local kind name value line
-  while IFS=$'\t' read -r kind name value line; do
+  local kind name value line ended
+  while IFS=$'\t' read -r kind name value line ended; do
     if [[ $kind == left ]]; then
       echo "config: $1 has $name, which is left out: its name can be no file's, or its value is no text" >&2
       continue
+    fi
+    if [[ -n $ended ]]; then
+      echo "config: $name of $1 ends with the end of a line, as what an editor or echo writes into a file does;" \
+        "an address or a key is another one with it"
     fi
     if [[ -v sources[$name] ]]; then
       echo "config: $name of $1 goes before that of ${sources[$name]}"

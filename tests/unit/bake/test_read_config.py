@@ -244,6 +244,18 @@ def test_the_last_of_a_name_counts_and_secrets_come_after_parameters(cloud: Clou
     assert "config: Z of secret shop goes before that of /b/" in done.stdout
 
 
+def test_a_line_end_that_came_with_a_file_is_told(cloud: Cloud) -> None:
+    """It stays, for a value arrives as it is: a key in several lines has it on purpose."""
+    given = {"URL": "postgresql://db/shop\n", "KEY": "begin\nend\n", "PLAIN": "x"}
+    cloud.parameters = {PATH: given}
+    cloud.secrets["shop"] = '{"TOKEN": "t\\n"}'
+    done = cloud.boot(paths=PATH, secrets="shop")
+    assert cloud.variables() == {**given, "TOKEN": "t\n"}
+    told = [one for one in done.stdout.splitlines() if "ends with the end of a line" in one]
+    assert [one.split()[1] for one in told] == ["URL", "TOKEN"]
+    assert "postgresql" not in done.stdout
+
+
 def test_a_name_that_can_be_no_variable_is_a_file(cloud: Cloud) -> None:
     names = ["tls.key", "server-cert.pem", "1ST", "PORT", "HOME", "UID", "SHELLOPTS"]
     cloud.parameters[PATH] = {**dict.fromkeys(names, "x"), "A": "1"}
