@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from rehearsal.seen import Seen, refused
-from spotkiln.bake.description import Hardening
+from spotkiln.bake.choices import Hardening
 from spotkiln.bake.paths import FOLDER
 from spotkiln.noun import Noun
 

@@ -7,7 +7,8 @@ from pydantic import Field, GetJsonSchemaHandler, field_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from spotkiln.bake.description import Description, Hardening, MigrateOn
+from spotkiln.bake.choices import Hardening, MigrateOn
+from spotkiln.bake.description import Description
 from spotkiln.bake.gitref import why_no_ref
 from spotkiln.bake.keys import FILE_ALONE
 from spotkiln.bake.paths import FOLDER, why_no_path

@@ -1,8 +1,6 @@
 """Description: how an application is built, tested and started. Its own spotkiln.yaml says it, and
 a deployment may say otherwise. Whatever is None is left open."""
 
-import re
-from enum import StrEnum
 from typing import Any
 
 from pydantic import (
@@ -13,28 +11,14 @@ from pydantic import (
     model_serializer,
 )
 
-from spotkiln.bake.configuration import OF_THE_UNIT, VARIABLE
-from spotkiln.bake.keys import VARIABLES
-from spotkiln.bake.paths import FOLDER, HEALTH_PATH, why_no_path
-from spotkiln.bake.processes import Process, Timer, why_no_name
-from spotkiln.bake.services import SERVICES, why_no_services
-from spotkiln.bake.shell import ONE_LINE, READ_ONLY, START, why_not_one_command
+from spotkiln.bake import values
+from spotkiln.bake.choices import Hardening, MigrateOn
+from spotkiln.bake.keys import COMMANDS, VARIABLES
+from spotkiln.bake.paths import HEALTH_PATH
+from spotkiln.bake.processes import Process, Timer
+from spotkiln.bake.services import SERVICES
+from spotkiln.bake.shell import ONE_LINE, START
 from spotkiln.noun import Noun, left_open, yes_no_or_empty
-
-
-class MigrateOn(StrEnum):
-    """Where the migration runs."""
-
-    ONCE = "once"
-    EACH = "each"
-
-
-class Hardening(StrEnum):
-    """A level; systemd/ has a file for each."""
-
-    STRICT = "strict"
-    STANDARD = "standard"
-    BASIC = "basic"
 
 
 class Description(Noun):
@@ -279,126 +263,18 @@ class Description(Noun):
         """Wherever it is written down: Prefect takes no null for what may be left out."""
         return {key: value for key, value in handler(self).items() if value is not None}
 
-    @field_validator("dependencies", "build", "test_setup", "test", "migrate", "start")
-    @classmethod
-    def _is_text(cls, command: str | None) -> str | None:
-        """Without the line end that YAML's blocks have."""
-        if command is None:
-            return None
-        if "\0" in command:
-            raise ValueError("expected text, got a NUL character")
-        return command.strip()
-
-    @field_validator("test", "start")
-    @classmethod
-    def _is_something(cls, command: str | None) -> str | None:
-        if command == "":
-            raise ValueError("expected a command, got blanks")
-        return command
-
-    @field_validator("migrate")
-    @classmethod
-    def _is_one_line(cls, command: str | None) -> str | None:
-        if command is not None and not re.search(ONE_LINE, command):
-            raise ValueError("expected one line, got several: join its commands with &&")
-        return command
-
-    @field_validator("start")
-    @classmethod
-    def _is_one_command(cls, command: str | None) -> str | None:
-        if command and (why := why_not_one_command(command)):
-            raise ValueError(
-                f"expected one command, for systemd runs it as the main process: {why}; "
-                "put it into a script of the repository and start that"
-            )
-        return command
-
-    @field_validator(*VARIABLES)
-    @classmethod
-    def _variables(cls, variables: dict[str, str] | None) -> dict[str, str] | None:
-        for name, value in (variables or {}).items():
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                raise ValueError(f"expected an environment variable's name, got {name!r}")
-            if name in READ_ONLY:
-                raise ValueError(f"{name} is the shell's own, which nobody can set: rename it")
-            if "\n" in value or "\0" in value:
-                raise ValueError(f"the value of {name} must be a single line")
-        return variables
-
-    @field_validator("smoke")
-    @classmethod
-    def _are_asked_for(cls, paths: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for path in paths or ():
-            if not re.search(HEALTH_PATH, path):
-                raise ValueError(
-                    f"expected a path that begins with a slash, such as /products?page=2, got "
-                    f"{path!r}: no host, no blanks, no quotes"
-                )
-        return paths
-
-    @field_validator("test_services")
-    @classmethod
-    def _services(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if why := why_no_services(names or ()):
-            raise ValueError(why)
-        return names
-
-    @field_validator("config")
-    @classmethod
-    def _names(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for name in names or ():
-            if not VARIABLE.fullmatch(name):
-                # It may be a value in the wrong place, so it is not repeated.
-                raise ValueError(
-                    "expected the names of variables, such as DATABASE_URL, got something else: "
-                    "letters, digits and _ are what they may have. Their values belong into "
-                    "Parameter Store or Secrets Manager"
-                )
-            if name in OF_THE_UNIT:
-                raise ValueError(
-                    f"{name} is set by the application's own unit, or its shell: leave it out"
-                )
-        if names and len(set(names)) != len(names):
-            raise ValueError("expected each name once, got one of them twice")
-        return names
-
-    @field_validator("writable", "migrate_writable", "mounts")
-    @classmethod
-    def _folders(cls, folders: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for folder in folders or ():
-            if not re.fullmatch(FOLDER, folder):
-                raise ValueError(
-                    f"expected a folder of the application, such as tmp or public/uploads, got "
-                    f"{folder!r}: nothing absolute, no `..`, and of letters, digits and ._@+- alone"
-                )
-        return folders
-
-    @field_validator("depends_on")
-    @classmethod
-    def _paths(cls, paths: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for path in paths or ():
-            if why := why_no_path(path):
-                raise ValueError(f"expected a path from the repository's top, got {path!r}: {why}")
-        return paths
-
-    @field_validator("lock")
-    @classmethod
-    def _are_files(cls, paths: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for path in paths or ():
-            if why := why_no_path(path.removeprefix("/")):
-                raise ValueError(
-                    f"expected a file or folder of the application, such as Gemfile.lock, or of "
-                    f"the repository, such as /pnpm-lock.yaml, got {path!r}: {why}"
-                )
-        return paths
-
-    @field_validator("processes", "timers")
-    @classmethod
-    def _unit_names(cls, named: dict[str, Any] | None) -> dict[str, Any] | None:
-        for name in named or ():
-            if why := why_no_name(name):
-                raise ValueError(f"expected another name than {name!r}: {why}")
-        return named
+    _commands = field_validator(*COMMANDS)(values.stripped)
+    _is_something = field_validator("test", "start")(values.not_blank)
+    _is_one_line = field_validator("migrate")(values.one_line)
+    _is_one_command = field_validator("start")(values.one_command)
+    _variables = field_validator(*VARIABLES)(values.variables)
+    _are_asked_for = field_validator("smoke")(values.addresses)
+    _services = field_validator("test_services")(values.services)
+    _names = field_validator("config")(values.names_of_settings)
+    _folders = field_validator("writable", "migrate_writable", "mounts")(values.folders)
+    _paths = field_validator("depends_on")(values.paths)
+    _are_files = field_validator("lock")(values.lock_files)
+    _unit_names = field_validator("processes", "timers")(values.unit_names)
 
     @field_validator("timers")
     @classmethod

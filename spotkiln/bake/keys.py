@@ -1,5 +1,7 @@
 """Keys: those of spotkiln.yaml that are not like the others."""
 
+# The keys that hold shell.
+COMMANDS = ("dependencies", "build", "test_setup", "test", "migrate", "start")
 # The keys that hold variables. Each is a whole environment: none has anything of the others.
 VARIABLES = ("environment", "build_environment", "test_environment")
 

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from spotkiln.bake.app import Address
-from spotkiln.bake.description import Description, Hardening, MigrateOn
+from spotkiln.bake.choices import Hardening, MigrateOn
+from spotkiln.bake.description import Description
 from spotkiln.bake.keys import VARIABLES
 from spotkiln.bake.processes import Process, Restart, Timer
 from spotkiln.bake.services import SERVICES

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spotkiln.bake.app import App
+from spotkiln.bake.choices import Hardening, MigrateOn
 from spotkiln.bake.configuration import VARIABLE
-from spotkiln.bake.description import Hardening, MigrateOn
 from spotkiln.bake.folders import bound, mounted, place_of, state_of, states
 from spotkiln.bake.paths import FOLDER
 from spotkiln.bake.processes import Process, Restart, Timer, why_no_name

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from spotkiln.bake.app import App
-from spotkiln.bake.description import MigrateOn
+from spotkiln.bake.choices import MigrateOn
 from spotkiln.bake.detect.beside import runs_on_one_server
 from spotkiln.bake.detect.detected import UNUSED, Detected, Finding
 from spotkiln.bake.folders import outermost

@@ -2,7 +2,8 @@
 
 import pytest
 
-from spotkiln.bake.description import Description, Hardening, MigrateOn
+from spotkiln.bake.choices import Hardening, MigrateOn
+from spotkiln.bake.description import Description
 from spotkiln.bake.manifest import MOST_BYTES, read_manifest
 from spotkiln.bake.processes import Process, Restart, Timer
 from spotkiln.errors import InputError

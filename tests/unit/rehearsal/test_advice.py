@@ -7,7 +7,7 @@ import pytest
 from rehearsal.advice import Advice, advise, folder_of
 from rehearsal.seen import Life, Seen, Server
 from rehearsal.traffic import Page
-from spotkiln.bake.description import Hardening
+from spotkiln.bake.choices import Hardening
 from tests.unit.rehearsal.subjects import APP, seen
 
 
