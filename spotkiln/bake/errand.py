@@ -8,7 +8,7 @@ from typing import Any
 
 from spotkiln.bake.app import App
 from spotkiln.bake.builder import Builder, Machine
-from spotkiln.bake.diagnosis import LINES_SHOWN, diagnose
+from spotkiln.bake.diagnose import LINES_SHOWN, diagnose
 from spotkiln.bake.facts import COMMAND, LINES_KEPT, SUCCESS, Facts, Unit, Where, facts_of
 from spotkiln.bake.packer_output import SCRIPT
 from spotkiln.bake.source import without_credentials

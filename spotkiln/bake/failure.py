@@ -6,7 +6,7 @@ Packer answers 0 or 1 and nothing else: what failed is the exit code of our prov
 from pathlib import Path
 
 from spotkiln.bake.app import App
-from spotkiln.bake.diagnosis import LINES_SHOWN, account, diagnose, last_lines
+from spotkiln.bake.diagnose import LINES_SHOWN, account, diagnose, last_lines
 from spotkiln.bake.facts import COMMAND, LINES_KEPT, Facts, Where, facts_of
 from spotkiln.bake.infra import TRAFFIC_PORT, HealthCheck
 from spotkiln.bake.junit import TestReport, require_green

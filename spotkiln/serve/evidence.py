@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from spotkiln import tags as t
-from spotkiln.bake.diagnosis import diagnose
+from spotkiln.bake.diagnose import diagnose
 from spotkiln.bake.facts import Answer, Facts, Where, journal_lines, units_said
 from spotkiln.bake.infra import HealthCheck
 from spotkiln.bake.source import without_credentials

@@ -1,7 +1,7 @@
 """Unready: a machine whose units before the application's have failed. It serves nothing however
 long one waits, and its image is not to blame."""
 
-from spotkiln.bake.diagnosis import diagnose
+from spotkiln.bake.diagnose import diagnose
 from spotkiln.bake.facts import Facts, Where, journal_lines, units_said
 from spotkiln.noun import Noun
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from spotkiln.bake.diagnosis import account, diagnose, last_lines
+from spotkiln.bake.diagnose import account, diagnose, last_lines
 from spotkiln.bake.facts import (
     Answer,
     Facts,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spotkiln.bake.diagnosis import diagnose
+from spotkiln.bake.diagnose import diagnose
 from spotkiln.bake.facts import COMMAND, Facts, Unit, Where
 
 SAID = yaml.safe_load(Path(__file__).with_name("said.yaml").read_text())
