@@ -7,10 +7,10 @@ from prefect.context import FlowRunContext
 
 from spotkiln.errors import SpotkilnError
 from spotkiln.prefect_api import run as runs
+from spotkiln.prefect_api import run_list
 from spotkiln.prefect_api.connection import ask, connected, without_retries
 from spotkiln.release.trigger import Trigger, trigger_of
-from spotkiln.start.order import superseded_by
-from spotkiln.start.push import PUSHED
+from spotkiln.start.order import newer_from, superseded_by, tags_of_ref
 from spotkiln.start.run import CANCELLED
 from spotkiln.tasks.names import is_ours
 from spotkiln.tasks.step import say
@@ -73,10 +73,10 @@ def newer_push(run: str) -> str:
     try:
         with connected() as prefect:
             own = prefect.ask(runs.read, run)
-            pushed = [tag for tag in own.tags if tag.startswith(PUSHED)]
+            pushed = tags_of_ref(own.tags)
             if not pushed or not own.deployment:
                 return ""
-            found = prefect.ask(runs.tagged, own.deployment, pushed)
+            found = prefect.ask(run_list.tagged, own.deployment, pushed, since=newer_from(own))
     except (SpotkilnError, ValueError):
         return ""
     newer = superseded_by(own, found)

@@ -5,6 +5,7 @@ from spotkiln.cli.runs import find, user
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.noun import Noun
 from spotkiln.prefect_api import run as runs
+from spotkiln.prefect_api import run_list
 from spotkiln.prefect_api.connection import ask
 from spotkiln.release.approval import Answer, Decision
 from spotkiln.start.deployment import RELEASE, Deployment
@@ -51,7 +52,7 @@ def waiting(wanted: str) -> Run:
                 f"{found.name} waits for no approval: it is {found.state_name.lower()}"
             )
         return found
-    paused = [x for x in ask(runs.newest_of, [deployment.id], 100) if x.state == PAUSED]
+    paused = [x for x in ask(run_list.newest_of, [deployment.id], 100) if x.state == PAUSED]
     if not paused:
         raise InputError(f"no run of {deployment.name} waits for an approval")
     if len(paused) > 1:
@@ -101,7 +102,7 @@ def page(wanted: str) -> Told:
     if deployment is None:
         found = ask(runs.read, find(wanted))
     else:
-        newest = ask(runs.newest_of, [deployment.id], 1)
+        newest = ask(run_list.newest_of, [deployment.id], 1)
         if not newest:
             raise InputError(f"{deployment.name} has no run yet")
         found = newest[0]

@@ -14,6 +14,7 @@ from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 from spotkiln.prefect_api import result as results
 from spotkiln.prefect_api import run as runs
+from spotkiln.prefect_api import run_list
 from spotkiln.prefect_api.connection import Connection, connected
 from spotkiln.release.result import Result
 from spotkiln.release.trigger import trigger_of
@@ -112,7 +113,7 @@ def history(name: str, limit: int) -> list[Past]:
         known = ", ".join(sorted({one.short for one in both})) or "none"
         raise InputError(f"no application {wanted} in Prefect; there are: {known}")
     with connected() as prefect:
-        newest = prefect.ask(runs.newest_of, [one.id for one in found], limit)
+        newest = prefect.ask(run_list.newest_of, [one.id for one in found], limit)
         return _read(prefect, newest, found)
 
 
@@ -135,7 +136,9 @@ def applications() -> list[Listed]:
         return [
             _listed(
                 one,
-                next(iter(_read(prefect, prefect.ask(runs.newest_of, [one.id], 1), [one])), None),
+                next(
+                    iter(_read(prefect, prefect.ask(run_list.newest_of, [one.id], 1), [one])), None
+                ),
             )
             for one in found
         ]

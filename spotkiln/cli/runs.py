@@ -10,7 +10,7 @@ from uuid import UUID
 from spotkiln.cli.output import Voice
 from spotkiln.errors import DeadlineExceeded, InputError, NotInPrefect
 from spotkiln.noun import Noun
-from spotkiln.prefect_api import artifact, log, run
+from spotkiln.prefect_api import artifact, log, run, run_list
 from spotkiln.prefect_api import night as nights
 from spotkiln.prefect_api import result as results
 from spotkiln.prefect_api.connection import Connection, ask, connected
@@ -155,12 +155,12 @@ def find(wanted: str) -> str:
 
 
 def _named(wanted: str) -> str:
-    named = ask(run.newest_named, wanted)
+    named = ask(run_list.newest_named, wanted)
     return named.id if named else ""
 
 
 def _begun(wanted: str) -> str:
-    known = ask(run.recent) if re.fullmatch(r"[0-9a-f-]{4,}", wanted) else []
+    known = ask(run_list.recent) if re.fullmatch(r"[0-9a-f-]{4,}", wanted) else []
     found = [one for one in known if one.id.startswith(wanted)]
     if len(found) > 1:
         both = ", ".join(f"{one.id} ({one.name})" for one in found)

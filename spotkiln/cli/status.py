@@ -16,7 +16,7 @@ from spotkiln.bake.infra import TargetGroup
 from spotkiln.cli.output import columns, moment
 from spotkiln.keep.lease import Lease, Stage, queue
 from spotkiln.noun import Noun
-from spotkiln.prefect_api.run import ended_runs
+from spotkiln.prefect_api.run_list import ended_runs
 from spotkiln.release.freeze import frozen
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.fleet import Fleet

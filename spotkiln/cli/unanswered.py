@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import anyio
 
 from spotkiln.errors import SpotkilnError
-from spotkiln.prefect_api import run
+from spotkiln.prefect_api import run, run_list
 from spotkiln.prefect_api.connection import Api, connect
 from spotkiln.release.approval import ANSWER_KEY, NOBODY, Decision, overdue
 
@@ -19,7 +19,7 @@ LOOK_SECONDS = 5.0
 
 
 async def _decline(api: Api, pool: str) -> None:
-    for one in await run.suspended(api, pool):
+    for one in await run_list.suspended(api, pool):
         if one.pause_key == ANSWER_KEY and overdue(one.pause_ends, datetime.now(UTC)):
             # Somebody who answered a moment ago, or another worker, may be first: no harm.
             await run.resume(api, one.id, {"decision": str(Decision.REJECT), "by": NOBODY})

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from spotkiln.prefect_api import deployment, result, run
+from spotkiln.prefect_api import deployment, result, run_list
 from spotkiln.prefect_api.connection import Api
 from spotkiln.show.figures import DAYS, Deed, Figures, reckon
 from spotkiln.start.deployment import RELEASE, ROLLBACK
@@ -13,7 +13,7 @@ from spotkiln.start.deployment import RELEASE, ROLLBACK
 async def _deeds(api: Api, deployments: Iterable[UUID], since: datetime) -> list[Deed]:
     """A run that was killed has left nothing; nor has one of another version of Spotkiln."""
     found = []
-    for one in await run.ended_since(api, deployments, since):
+    for one in await run_list.ended_since(api, deployments, since):
         if left := await result.read(api, one.id):
             ended = left.served or one.created + timedelta(seconds=one.seconds)
             found.append(Deed.of(left, ended))

@@ -7,14 +7,15 @@ from uuid import UUID
 from spotkiln.errors import InfrastructureError, InputError, NotInPrefect, PrefectRefused
 from spotkiln.prefect_api import deployment as deployments
 from spotkiln.prefect_api import run as runs
+from spotkiln.prefect_api import run_list
 from spotkiln.prefect_api.connection import Api, connect, healthy
 from spotkiln.receiver.aliases import Aliases
 from spotkiln.receiver.spool import Handled, StartedRun
 from spotkiln.receiver.tell import tell
 from spotkiln.start.deployment import RELEASE, Deployment
 from spotkiln.start.hooks import Hooks
-from spotkiln.start.order import Place, needless, place
-from spotkiln.start.push import PUSHED, Listener, Push, Start, Subscription, plan
+from spotkiln.start.order import Place, needless, place, tags_of_ref
+from spotkiln.start.push import Listener, Push, Start, Subscription, plan
 
 SUPERSEDED = "Superseded"
 log = logging.getLogger("spotkiln.receiver")
@@ -53,9 +54,9 @@ async def _begin(api: Api, start: Start) -> StartedRun:
         tags=start.tags,
         key=start.idempotency_key,
     )
-    pushed = [tag for tag in start.tags if tag.startswith(PUSHED)]
-    scheduled = await runs.tagged(api, start.deployment, pushed, only_scheduled=True)
-    for one in needless(run, scheduled):
+    pushed = tags_of_ref(start.tags)
+    waiting = await run_list.scheduled(api, start.deployment, pushed)
+    for one in needless(run, waiting):
         message = f"a newer push came: run {run.id}"
         await runs.cancel(api, one.id, name=SUPERSEDED, message=message)
         log.info("cancelled run %s of %s: run %s is of a newer push", one.id, start.name, run.id)

@@ -1,9 +1,10 @@
 """Order: which of several pushes of a ref is the newest, and which of their runs are needless."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from spotkiln.start.push import Push
+from spotkiln.start.push import PUSHED, Push
 from spotkiln.start.run import SCHEDULED, Run
 
 
@@ -42,6 +43,18 @@ def place(push: Push, known: Sequence[Push]) -> Place:
     if push.pushed and newest.pushed and push.pushed < newest.pushed:
         return Place.OLDER
     return Place.NEWEST
+
+
+def tags_of_ref(tags: Iterable[str]) -> list[str]:
+    """Of a run's tags those that all runs of the same repository and branch have; none if no push
+    has started it."""
+    return [one for one in tags if one.startswith(PUSHED)]
+
+
+def newer_from(own: Run) -> datetime:
+    """The runs that `own` may give way to were expected at that time or later. Prefect expects a
+    run a little before it has created it."""
+    return own.created - timedelta(minutes=1)
 
 
 WITHOUT_SUCCESS = {"FAILED", "CRASHED", "CANCELLED", "CANCELLING"}

@@ -36,7 +36,7 @@ from spotkiln.bake.variables import NewImage, base_bake_variables
 from spotkiln.errors import InfrastructureError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.noun import Noun
-from spotkiln.prefect_api.run import ended_runs
+from spotkiln.prefect_api.run_list import ended_runs
 from spotkiln.tasks.bake.packer import endpoint, run_template
 from spotkiln.tasks.keep.alive import Owner, living
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before

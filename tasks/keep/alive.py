@@ -10,7 +10,7 @@ from spotkiln.errors import SpotkilnError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import Lease, Stage
 from spotkiln.noun import Noun
-from spotkiln.prefect_api.run import ended_runs
+from spotkiln.prefect_api.run_list import ended_runs
 from spotkiln.tasks.step import CLOCK, say
 
 

@@ -9,7 +9,7 @@ from spotkiln.aws.session import connect
 from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.keep import turn as turns
 from spotkiln.keep.heartbeat import Heartbeat
-from spotkiln.prefect_api.run import ended_runs
+from spotkiln.prefect_api.run_list import ended_runs
 from spotkiln.tasks.progress import Bar
 from spotkiln.tasks.step import CLOCK, STEP, say
 

@@ -15,7 +15,7 @@ from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.housekeeping import NOT_PUT_OFF, Delayed, Reconciled, reconcile_page
 from spotkiln.prefect_api import artifact
 from spotkiln.prefect_api.connection import ask
-from spotkiln.prefect_api.run import ended_runs
+from spotkiln.prefect_api.run_list import ended_runs
 from spotkiln.tasks.keep import takedown
 from spotkiln.tasks.step import CLOCK, STEP, say
 

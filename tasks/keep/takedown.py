@@ -17,7 +17,7 @@ from spotkiln.errors import InputError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.takedown import Begun, Old, Takedown
 from spotkiln.noun import Noun
-from spotkiln.prefect_api import automation, deployment
+from spotkiln.prefect_api import automation, deployment, run_list
 from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import Connection, connected
 from spotkiln.release.summary import release_id
@@ -155,7 +155,9 @@ def _leave(prefect: Connection, place: Place, own: str) -> Left:
     nights = _leave_nights(prefect, mine)
     for one in mine:
         prefect.ask(deployment.delete, one)
-    waiting = starting.orphaned(prefect.ask(runs.unfinished, (RELEASE, ROLLBACK)), place, gone, own)
+    waiting = starting.orphaned(
+        prefect.ask(run_list.unfinished, (RELEASE, ROLLBACK)), place, gone, own
+    )
     for run in waiting:
         prefect.ask(runs.ask_to_cancel, run.id)
     return Left(

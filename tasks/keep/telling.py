@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from spotkiln.errors import SpotkilnError
 from spotkiln.hosts_api import send
-from spotkiln.prefect_api import note, secret
+from spotkiln.prefect_api import note, run_list, secret
 from spotkiln.prefect_api import result as results
 from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import Connection, connected
@@ -31,7 +31,7 @@ def settle_commits() -> int:
     since = datetime.now(UTC) - timedelta(days=DAYS)
     try:
         with connected() as prefect:
-            for one in prefect.ask(runs.ended_with_tag, PENDING_TAG, since):
+            for one in prefect.ask(run_list.ended_with_tag, PENDING_TAG, since):
                 settled += _settle(prefect, one)
     except SpotkilnError as error:
         say(f"could not look for commits that say pending: {error}", logging.WARNING)

@@ -11,7 +11,7 @@ from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
 from spotkiln.errors import EndsEarly, SpotkilnError
-from spotkiln.prefect_api import note
+from spotkiln.prefect_api import note, run_list
 from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import connected
 from spotkiln.release.freeze import Frozen, frozen
@@ -66,7 +66,7 @@ def _wait(run: ReleaseRun, found: Frozen) -> None:
     own = run.flow_run
     with connected() as prefect:
         me = prefect.ask(runs.read, own)
-        waiting = prefect.ask(runs.named_so, me.deployment, FROZEN)
+        waiting = prefect.ask(run_list.named_so, me.deployment, FROZEN)
         if newer := superseded_after_freeze(me, waiting):
             raise EndsEarly(Outcome.SUPERSEDED, f"{found}; run {newer.id} is newer, and waits")
         prefect.ask(note.write, own, WAITED_KEY, str(found))
@@ -92,7 +92,7 @@ def _end_if_newer_waited(own: str) -> None:
             if prefect.ask(note.read, own, WAITED_KEY) is None:
                 return
             me = prefect.ask(runs.read, own)
-            others = prefect.ask(runs.newest_of, [UUID(me.deployment)], MOST)
+            others = prefect.ask(run_list.newest_of, [UUID(me.deployment)], MOST)
     except SpotkilnError as error:
         say(f"could not look for newer runs: {error}", logging.WARNING)
         return

@@ -1,7 +1,7 @@
 """What the door asks of Prefect's API, and what it makes of the answers."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from spotkiln.prefect_api import (
     queue,
     result,
     run,
+    run_list,
     secret,
     variable,
 )
@@ -85,27 +86,27 @@ def test_which_runs_have_ended(fake: FakeApi) -> None:
         200,
         [answers.run(RUN, "CRASHED"), answers.run(OTHER, "RUNNING")],
     )
-    assert run.ended_runs([str(RUN), str(OTHER), "no run"]) == {str(RUN)}
+    assert run_list.ended_runs([str(RUN), str(OTHER), "no run"]) == {str(RUN)}
     (asked,) = fake.bodies("POST /flow_runs/filter")
     assert asked["flow_runs"]["id"]["any_"] == [str(RUN), str(OTHER)]
     # Nothing is asked for nothing, and an API that fails decides nothing.
-    assert run.ended_runs(["no run"]) == frozenset()
+    assert run_list.ended_runs(["no run"]) == frozenset()
     fake.answers["POST /flow_runs/filter"] = lambda _: (500, {})
-    assert run.ended_runs([str(RUN)]) == frozenset()
+    assert run_list.ended_runs([str(RUN)]) == frozenset()
     assert len(fake.bodies("POST /flow_runs/filter")) == 2
 
 
 def test_runs_by_tags_are_those_of_one_deployment(fake: FakeApi) -> None:
     fake.answers["POST /flow_runs/filter"] = lambda _: (200, [answers.run(RUN, "SCHEDULED")])
-    assert [x.id for x in ask(run.tagged, str(OTHER), ["a", "b"], only_scheduled=True)] == [
-        str(RUN)
-    ]
-    ask(run.tagged, str(OTHER), ["a"])
-    ask(run.suspended, "spotkiln")
+    assert [x.id for x in ask(run_list.scheduled, str(OTHER), ["a", "b"])] == [str(RUN)]
+    ask(run_list.tagged, str(OTHER), ["a"], since=datetime(2024, 5, 1, tzinfo=UTC))
+    ask(run_list.suspended, "spotkiln")
     first, second, third = fake.bodies("POST /flow_runs/filter")
     assert first["flow_runs"]["tags"]["all_"] == ["a", "b"]
     assert first["flow_runs"]["deployment_id"]["any_"] == [str(OTHER)]
     assert first["flow_runs"]["state"]["type"]["any_"] == ["SCHEDULED"]
+    assert second["flow_runs"]["deployment_id"]["any_"] == [str(OTHER)]
+    assert second["flow_runs"]["expected_start_time"]["after_"] == "2024-05-01T00:00:00Z"
     assert not second["flow_runs"].get("state")
     assert third["flow_runs"]["state"]["name"]["any_"] == ["Suspended"]
     assert third["work_pools"]["name"]["any_"] == ["spotkiln"]
@@ -114,10 +115,10 @@ def test_runs_by_tags_are_those_of_one_deployment(fake: FakeApi) -> None:
 def test_the_newest_run_of_a_name(fake: FakeApi) -> None:
     there = [answers.run(RUN)]
     fake.answers["POST /flow_runs/filter"] = lambda _: (200, there)
-    found = ask(run.newest_named, "shop")
+    found = ask(run_list.newest_named, "shop")
     assert found and found.id == str(RUN)
     there.clear()
-    assert ask(run.newest_named, "shop") is None
+    assert ask(run_list.newest_named, "shop") is None
     asked = fake.bodies("POST /flow_runs/filter")[0]
     assert (asked["limit"], asked["sort"]) == (1, "EXPECTED_START_TIME_DESC")
 

@@ -32,6 +32,8 @@ def test_a_run_gives_way_to_a_newer_push_of_its_branch(fake: FakeApi) -> None:
     # By the push's own tag and not by who pushed.
     assert asked["flow_runs"]["tags"]["all_"] == TAGS[1:]
     assert asked["flow_runs"]["deployment_id"]["any_"] == [str(DEPLOYMENT)]
+    # Prefect keeps a branch's runs for months: none that came long before is read.
+    assert asked["flow_runs"]["expected_start_time"]["after_"] == "2024-05-01T12:00:00Z"
     newer["state"] = answers.state("FAILED")
     assert newer_push(str(RUN)) == ""
 
