@@ -211,6 +211,9 @@ class PrefectUI:
         """Of this run, the artifact whose key begins so; what its page shows."""
         self.open_tab("Artifacts")
         self.page.locator(f"a[href*='/artifacts/key/{key}']").first.click()
+        # The run's page has links to other artifacts, and stays for a moment.
+        expect(self.page).to_have_url(re.compile("/artifacts/key/"))
+        expect(self.page.get_by_role("tab", name="Task Runs", exact=True)).to_be_hidden()
         # The newest of that key.
         self.page.locator("a[href*='/artifacts/artifact/']").first.click()
         content = self.page.get_by_test_id("markdown-display").or_(
