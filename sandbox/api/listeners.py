@@ -12,8 +12,10 @@ from moto.elbv2.exceptions import (
     RuleNotFoundError,
     TargetGroupNotFoundError,
 )
+from moto.elbv2.models import FakeAction
 from moto.elbv2.responses import ELBV2Response
 
+from sandbox.balancing import forward
 from sandbox.engine.engine import Engine
 
 # AWS's own limits, of a load balancer's rules and of a rule's priority.
@@ -47,16 +49,29 @@ class ListenersApi(ELBV2Response):
             )
         self._check_priority(int(self._get_param("Priority")))
         self._check_conditions(self._get_param("Conditions", []))
-        self._check_association(listener.load_balancer_arn, self._get_param("Actions", []))
+        self._check_association(listener.load_balancer_arn, self._actions("Actions"))
         return self._after(super().create_rule())
 
     def modify_rule(self) -> ActionResult:
         arn = self._get_param("RuleArn")
         (rule,) = self.elbv2_backend.describe_rules(None, [arn])
+        if rule.is_default:
+            raise ELBClientError(
+                "OperationNotPermitted", f"Default rule '{arn}' cannot be modified"
+            )
         self._check_conditions(self._get_param("Conditions", []))
         listener = self._listener(rule.listener_arn)
-        self._check_association(listener.load_balancer_arn, self._get_param("Actions", []))
+        self._check_association(listener.load_balancer_arn, self._actions("Actions"))
         return self._after(super().modify_rule())
+
+    def describe_rules(self) -> ActionResult:
+        """By priority; moto tells them as they were made."""
+        for balancer in self.elbv2_backend.load_balancers.values():
+            for listener in balancer.listeners.values():
+                found = listener._non_default_rules
+                for rule in sorted(found.values(), key=lambda one: int(one.priority)):
+                    found[rule.arn] = found.pop(rule.arn)
+        return super().describe_rules()
 
     def delete_rule(self) -> ActionResult:
         arn = self._get_param("RuleArn")
@@ -68,6 +83,16 @@ class ListenersApi(ELBV2Response):
         result = super().delete_rule()
         self.elbv2_backend.tagging_service.delete_all_tags_for_resource(arn)
         return self._after(result)
+
+    def _actions(self, parameter: str) -> list[dict[str, Any]]:
+        """Those of the call; from now on they are as AWS tells them. moto checks weights nowhere,
+        and of a listener that is modified nothing at all."""
+        actions: list[dict[str, Any]] = self._get_param(parameter, []) or []
+        forward.check(self.elbv2_backend, actions)
+        self.elbv2_backend._validate_actions([FakeAction(dict(one)) for one in actions])
+        for action in actions:
+            action.update(forward.as_aws_has_it(action))
+        return actions
 
     def _check_priority(self, priority: int) -> None:
         if not 1 <= priority <= MOST_PRIORITY:
@@ -105,9 +130,13 @@ class ListenersApi(ELBV2Response):
     # -- listeners --
 
     def create_listener(self) -> ActionResult:
+        balancer = str(self._get_param("LoadBalancerArn"))
+        self._check_association(balancer, self._actions("DefaultActions"))
         return self._after(super().create_listener())
 
     def modify_listener(self) -> ActionResult:
+        listener = self._listener(self._get_param("ListenerArn"))
+        self._check_association(listener.load_balancer_arn, self._actions("DefaultActions"))
         return self._after(super().modify_listener())
 
     def delete_listener(self) -> ActionResult:

@@ -53,7 +53,8 @@ class Balancers:
         self._running.clear()
 
     def addresses(self) -> dict[str, str]:
-        """By the names of the target groups behind them."""
+        """By the names of the target groups behind them; further listeners of a load balancer also
+        by its name and their port: website:8443."""
         return {
             group: f"http://127.0.0.1:{self._running[name].port}"
             for group, name in self._groups.items()
@@ -105,9 +106,15 @@ class Balancers:
 
 
 def _first(forwarding: dict[str, list[str]]) -> dict[str, str]:
-    """By the target group's name: the listener that forwards to it; of several the first."""
+    """By the target group's name: the listener that forwards to it; of several the first. Beside
+    the first listener of a load balancer each has its own name, too."""
     found: dict[str, str] = {}
+    seen: set[str] = set()
     for name, groups in forwarding.items():
         for group in groups:
             found.setdefault(group, name)
+        balancer = name.rpartition(":")[0]
+        if balancer in seen:
+            found[name] = name
+        seen.add(balancer)
     return found

@@ -15,9 +15,11 @@ class Counts:
         self._codes: Counter[int] = Counter()
         self._generated: Counter[int] = Counter()
         self._targets: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self._groups: defaultdict[str, Counter[int]] = defaultdict(Counter)
 
     def forwarded(self, route: TargetRoute, status: int) -> None:
         self._codes[status] += 1
+        self._groups[route.group][status] += 1
         self._targets[route.instance_id][status] += 1
 
     def generated(self, route: TargetRoute | None, status: int) -> None:
@@ -33,11 +35,16 @@ class Counts:
             "cut": self.cut,
             "codes": _text_keys(self._codes),
             "generated": _text_keys(self._generated),
-            "targets": {
-                instance_id: {"requests": codes.total(), "codes": _text_keys(codes)}
-                for instance_id, codes in sorted(self._targets.copy().items())
-            },
+            "groups": _each(self._groups),
+            "targets": _each(self._targets),
         }
+
+
+def _each(counted: dict[str, Counter[int]]) -> dict[str, Any]:
+    return {
+        name: {"requests": codes.total(), "codes": _text_keys(codes)}
+        for name, codes in sorted(counted.copy().items())
+    }
 
 
 def _text_keys(codes: Counter[int]) -> dict[str, int]:

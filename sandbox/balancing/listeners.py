@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.balancing import forward
 from sandbox.balancing.routes import FixedResponse, Rule, Share, TargetRoute
 from sandbox.state.account import Account
 
@@ -19,6 +20,7 @@ class _Forward:
     hosts: tuple[str, ...] | None
     paths: tuple[str, ...] | None
     answer: FixedResponse | None
+    sticky_seconds: int | None
 
 
 class Listeners:
@@ -58,6 +60,7 @@ class Listeners:
                 hosts=one.hosts,
                 paths=one.paths,
                 answer=one.answer,
+                sticky_seconds=one.sticky_seconds,
             )
             for one in self._known[name]
         ]
@@ -90,6 +93,7 @@ class Listeners:
             hosts=_values(conditions, _HOST),
             paths=_values(conditions, _PATH),
             answer=next((_answer(x.data) for x in actions if x.type == "fixed-response"), None),
+            sticky_seconds=next((found for x in actions if (found := _sticky(x.data))), None),
         )
 
 
@@ -103,6 +107,11 @@ def _weights(action: dict[str, Any]) -> Iterator[tuple[str, int]]:
             yield one["TargetGroupArn"], int(one.get("Weight", 1))
     elif arn := action.get("TargetGroupArn"):
         yield arn, 1
+
+
+def _sticky(action: dict[str, Any]) -> int | None:
+    config = (action.get("ForwardConfig") or {}).get("TargetGroupStickinessConfig") or {}
+    return int(config["DurationSeconds"]) if forward.is_true(config.get("Enabled")) else None
 
 
 def _values(conditions: list[dict[str, Any]], field: str) -> tuple[str, ...] | None:

@@ -19,7 +19,17 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from sandbox.balancing.counts import Counts
-from sandbox.balancing.routes import FixedResponse, Rule, TargetRoute, rule_for, share_for
+from sandbox.balancing.routes import (
+    COOKIE,
+    CORS_COOKIE,
+    FixedResponse,
+    Rule,
+    TargetRoute,
+    cookies,
+    kept_with,
+    rule_for,
+    share_for,
+)
 from sandbox.loop_thread import LoopThread
 
 # ALB's own figures.
@@ -161,12 +171,13 @@ class LoadBalancer:
         rule = rule_for(await self._current_rules(), request.headers.get("Host", ""), request.path)
         if rule is not None and rule.answer is not None:
             return self._fixed(rule.answer)
-        route = self._choose(rule)
-        if route is None or route.address is None:
+        route = self._choose(rule, request.cookies)
+        if rule is None or route is None or route.address is None:
             return self._own(503, None)
         self._counts.in_flight += 1
         try:
-            return await self._forward(request, route, route.address)
+            keep = cookies(rule, route.group)
+            return await self._forward(request, route, route.address, keep)
         except TimeoutError:
             return self._own(504, route)
         except aiohttp.ClientOSError as error:
@@ -176,13 +187,15 @@ class LoadBalancer:
         finally:
             self._counts.in_flight -= 1
 
-    def _choose(self, rule: Rule | None) -> TargetRoute | None:
-        """Each rule has turns of its own, and so has each target group."""
+    def _choose(self, rule: Rule | None, sent: Mapping[str, str]) -> TargetRoute | None:
+        """Each rule has turns of its own, and so has each target group. `sent` are cookies."""
         if rule is None:
             return None
-        names = " ".join(one.group for one in rule.shares)
-        share = share_for(rule.shares, self._turns[f"rule {names}"])
-        self._turns[f"rule {names}"] += 1
+        share = kept_with(rule, sent.get(COOKIE) or sent.get(CORS_COOKIE) or "")
+        if share is None:
+            names = " ".join(one.group for one in rule.shares)
+            share = share_for(rule.shares, self._turns[f"rule {names}"])
+            self._turns[f"rule {names}"] += 1
         if share is None:
             return None
         route = pick(share.targets, self._turns[share.group])
@@ -200,12 +213,16 @@ class LoadBalancer:
         return self._rules
 
     async def _forward(
-        self, request: web.BaseRequest, route: TargetRoute, address: tuple[str, int]
+        self,
+        request: web.BaseRequest,
+        route: TargetRoute,
+        address: tuple[str, int],
+        keep: Sequence[str],
     ) -> web.StreamResponse:
         host, port = address
         url = URL(f"http://{host}:{port}{request.rel_url.raw_path_qs}", encoded=True)
         async with await self._send(request, url) as answer:
-            return await self._relay(request, route, answer)
+            return await self._relay(request, route, answer, keep)
 
     async def _send(self, request: web.BaseRequest, url: URL) -> aiohttp.ClientResponse:
         """An idempotent request without a body goes over a pooled connection. If that breaks,
@@ -238,11 +255,16 @@ class LoadBalancer:
         return headers
 
     async def _relay(
-        self, request: web.BaseRequest, route: TargetRoute, answer: aiohttp.ClientResponse
+        self,
+        request: web.BaseRequest,
+        route: TargetRoute,
+        answer: aiohttp.ClientResponse,
+        keep: Sequence[str],
     ) -> web.StreamResponse:
         """Before the first byte a failure is raised. After it the client's connection is cut, so
-        that the client cannot take half an answer for a whole one."""
+        that the client cannot take half an answer for a whole one. `keep` are cookies."""
         headers = end_to_end(answer.headers)
+        headers.extend(("Set-Cookie", one) for one in keep)
         length = answer.content_length
         response: web.StreamResponse
         if length is not None and length <= _SMALL_BYTES and request.method != "HEAD":

@@ -11,12 +11,13 @@ TargetStateName = Literal["initial", "healthy", "unhealthy", "draining", "unused
 @dataclass(frozen=True)
 class TargetRoute:
     """One registered target of the group behind a listener. `address` is where this host reaches
-    it, or None if it cannot be reached now."""
+    it, or None if it cannot be reached now; `group` is the group's name."""
 
     instance_id: str
     port: int
     state: TargetStateName
     address: tuple[str, int] | None
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class FixedResponse:
 @dataclass(frozen=True)
 class Rule:
     """A rule of a listener. `hosts` and `paths` are patterns with * and ?, one of each has to fit;
-    None: any. With an `answer` it forwards nothing."""
+    None: any. With an `answer` it forwards nothing. `sticky_seconds`: how long a visitor stays with
+    a target group; None: the weights alone decide."""
 
     shares: tuple[Share, ...] = ()
     hosts: tuple[str, ...] | None = None
     paths: tuple[str, ...] | None = None
     answer: FixedResponse | None = None
+    sticky_seconds: int | None = None
 
     def fits(self, host: str, path: str) -> bool:
         """`host` is the Host header; its port does not count, nor does the case of its letters."""
@@ -77,3 +80,25 @@ def share_for(shares: Sequence[Share], turn: int) -> Share | None:
             return one
         point -= one.weight
     return next((one for one in shares if one.weight), None)
+
+
+# Says which target group a visitor stays with; the second is for requests from pages of other
+# sites. AWS's are encrypted.
+COOKIE, CORS_COOKIE = "AWSALBTG", "AWSALBTGCORS"
+
+
+def kept_with(rule: Rule, cookie: str) -> Share | None:
+    """The target group that the cookie names, as long as the rule names it too: also at weight 0,
+    and without a healthy target. At AWS stickiness comes before the weights; without it the cookie
+    counts for nothing."""
+    if rule.sticky_seconds is None:
+        return None
+    return next((one for one in rule.shares if one.group == cookie), None)
+
+
+def cookies(rule: Rule, group: str) -> list[str]:
+    """What keeps a visitor with the group, as Set-Cookie has it; sent with each answer."""
+    if rule.sticky_seconds is None:
+        return []
+    life = f"Max-Age={rule.sticky_seconds}; Path=/"
+    return [f"{COOKIE}={group}; {life}", f"{CORS_COOKIE}={group}; {life}; SameSite=None"]

@@ -152,7 +152,7 @@ class Targets:
                 self._routes[name] = self._states(name)
             finally:
                 self._account.lock.release()
-        return self._reachable(self._routes[name])
+        return self._reachable(name, self._routes[name])
 
     def _states(self, name: str) -> list[tuple[Target, str]]:
         groups = self._account.elbv2.target_groups.values()
@@ -162,7 +162,7 @@ class Targets:
         members = self._account.state.targets.get(group.arn, {}).values()
         return [(target, self.state_of(group, target)[0]) for target in members]
 
-    def _reachable(self, found: list[tuple[Target, str]]) -> list[TargetRoute]:
+    def _reachable(self, name: str, found: list[tuple[Target, str]]) -> list[TargetRoute]:
         machines = self._account.machines
         return [
             TargetRoute(
@@ -170,6 +170,7 @@ class Targets:
                 target.port,
                 state if state != "unavailable" else "healthy",  # type: ignore[arg-type]
                 None if state == "unused" else machines.endpoint(target.instance_id, target.port),
+                name,
             )
             for target, state in found
         ]
