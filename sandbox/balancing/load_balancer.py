@@ -19,6 +19,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from sandbox.balancing.counts import Counts
+from sandbox.balancing.headers import end_to_end
 from sandbox.balancing.routes import (
     COOKIE,
     CORS_COOKIE,
@@ -43,17 +44,6 @@ _RULES_SECONDS = 0.1  # how old rules and targets may be
 _POOL_SECONDS = 4.0
 _SMALL_BYTES = 65536
 _HEADER_BYTES = 65536
-_HOP_BY_HOP = {
-    "connection",
-    "expect",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-}
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT}
 _REASONS = {
     502: "Bad Gateway",
@@ -69,13 +59,6 @@ def pick(routes: Sequence[TargetRoute], turn: int) -> TargetRoute | None:
     healthy = [route for route in reachable if route.state == "healthy"]
     eligible = healthy or [r for r in reachable if r.state in ("initial", "unhealthy")]
     return eligible[turn % len(eligible)] if eligible else None
-
-
-def end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    """The headers without those that are for one connection only (RFC 9110, 7.6.1)."""
-    named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
-    dropped = _HOP_BY_HOP | named
-    return CIMultiDict((key, value) for key, value in headers.items() if key.lower() not in dropped)
 
 
 class LoadBalancer:

@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from sandbox.balancing.load_balancer import LoadBalancer, end_to_end, pick
+from sandbox.balancing.headers import end_to_end
+from sandbox.balancing.load_balancer import LoadBalancer, pick
 from sandbox.balancing.routes import (
     FixedResponse,
     Rule,
