@@ -12,14 +12,19 @@ from sandbox.client import Sandbox, SandboxError
 from sandbox.settings import Settings
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="sandbox-service", description=__doc__)
+    made.add_argument("kind", choices=sorted(KINDS))
+    made.add_argument("parameter", help="such as /shop/staging/DATABASE_URL")
+    made.add_argument("--dir", type=Path, default=os.environ.get("SANDBOX_DIR"))
+    return made
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="sandbox-service", description=__doc__)
-    parser.add_argument("kind", choices=sorted(KINDS))
-    parser.add_argument("parameter", help="such as /shop/staging/DATABASE_URL")
-    parser.add_argument("--dir", type=Path, default=os.environ.get("SANDBOX_DIR"))
-    given = parser.parse_args()
+    asked = parser()
+    given = asked.parse_args()
     if given.dir is None:
-        parser.error("which sandbox? `. build/up/environment`, or --dir")
+        asked.error("which sandbox? `. build/up/environment`, or --dir")
     try:
         box = Sandbox.attach(given.dir)
         if box.description["machines"] != "docker":

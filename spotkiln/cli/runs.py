@@ -151,7 +151,9 @@ def find(wanted: str) -> str:
     try:
         return ask(run.read, wanted).id
     except NotInPrefect as error:
-        raise InputError(f"Prefect knows no run {wanted}; `spotkiln history` lists them") from error
+        raise InputError(
+            f"Prefect knows no run {wanted}; `spotkiln history NAME` lists those of an application"
+        ) from error
 
 
 def _named(wanted: str) -> str:
@@ -168,7 +170,8 @@ def _begun(wanted: str) -> str:
     if not found:
         raise InputError(
             f"Prefect knows no run named {wanted!r}; give a run's name or id, or the first "
-            f"{SHORTEST} or more characters of a recent one's: `spotkiln history` lists them"
+            f"{SHORTEST} or more characters of a recent one's: `spotkiln history NAME` lists "
+            "those of an application"
         )
     return found[0].id
 

@@ -1,5 +1,7 @@
 """The facts of a release, by name, in markdown: those first that people ask for first."""
 
+from collections.abc import Iterable
+
 from spotkiln.bake.image import Image
 from spotkiln.markup import plain
 from spotkiln.moment import utc
@@ -7,7 +9,9 @@ from spotkiln.release.release import Outcome, Release
 from spotkiln.show.words import fleet_in_words
 
 SUSPECT = "it stays a version, but `previous` prefers others:"
-HELD = "not released again until a newer commit is, or somebody lifts it by `spotkiln unhold`"
+HELD = (
+    "not released again until a newer commit is, or somebody lifts it by `spotkiln unhold {name}`"
+)
 
 
 def facts(release: Release) -> list[tuple[str, str]]:
@@ -28,7 +32,7 @@ def facts(release: Release) -> list[tuple[str, str]]:
         *(_image(release, release.image) if release.image else []),
         ("tests", f"{tests} in {tests.seconds:.1f} s" if tests else ""),
         ("fleet", fleet_in_words(fleet) if fleet else ""),
-        ("held", f"{', '.join(fleet.held)}: {HELD}" if fleet and fleet.held and serves else ""),
+        ("held", _held(release, fleet.held) if fleet and fleet.held and serves else ""),
         ("asked for", release.size),
         ("cost", str(release.cost or "")),
         ("target group", f"{release.target_group} in {release.region}"),
@@ -43,6 +47,10 @@ def _commit(release: Release) -> str:
     if release.commit_url:
         commit = f"[{commit}]({release.commit_url})"
     return f"{commit} {plain(release.subject)}".rstrip()
+
+
+def _held(release: Release, commits: Iterable[str]) -> str:
+    return f"{', '.join(commits)}: {HELD.format(name=release.deployment or release.app)}"
 
 
 def _image(release: Release, image: Image) -> list[tuple[str, str]]:

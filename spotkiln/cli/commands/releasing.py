@@ -88,7 +88,7 @@ def rollback(
 ) -> int:
     """Start a run of the deployment rollback/NAME, and follow it to its end.
 
-    VERSION is an image's id, a commit or the beginning of one; `spotkiln versions` lists them.
+    VERSION is an image's id, a commit or the beginning of one; `spotkiln versions NAME` lists them.
     With --take-turn it does not wait for a release that has not launched its servers yet: that one
     gives way.
     """

@@ -93,7 +93,7 @@ def configuration(aws: Aws, spec: ReleaseSpec, required: tuple[str, ...]) -> str
     known = find_configuration(aws, spec.configuration)
     require_names(required, known)
     words = in_words(known, required)
-    return "; ".join([*words, "`spotkiln plan` compares it with `config` of the commit"])
+    return "; ".join([*words, "`spotkiln plan NAME` compares it with `config` of the commit"])
 
 
 def rights(aws: Aws, spec: ReleaseSpec) -> str:

@@ -85,7 +85,9 @@ def test_a_run_is_found_by_its_id_or_its_name(fake: FakeApi) -> None:
     there.clear()
     with pytest.raises(InputError, match="no run named 'nobody'"):
         runs.find("nobody")
-    with pytest.raises(InputError, match=f"no run {UUID(int=8)}; `spotkiln history` lists them"):
+    with pytest.raises(
+        InputError, match=f"no run {UUID(int=8)}; `spotkiln history NAME` lists those"
+    ):
         runs.find(str(UUID(int=8)))
 
 
