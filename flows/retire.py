@@ -12,6 +12,7 @@ from spotkiln.tasks.keep.takedown import (
     end_versions,
     finish,
     leave_prefect,
+    place_of,
     require_said,
     takedown_run,
 )
@@ -20,12 +21,12 @@ from spotkiln.tasks.keep.takedown import (
 @flow(name="retire", flow_run_name=names.retirement, retries=0)
 def retire(
     deployment: form.DeploymentName,
-    app: form.Name,
     versions: form.OldVersions,
     confirm: form.Confirm,
-    target_group: form.TargetGroup = "website",
-    region: form.Region = "",
     last_servers: form.LastServers = False,
+    app: form.OfIts = "",
+    target_group: form.OfIts = "",
+    region: form.Region = "",
 ) -> State[TakenDown]:
     """Drains and ends what serves, and removes the application's deployments from Prefect.
 
@@ -33,19 +34,21 @@ def retire(
     Once it has begun it is finished: if this run is killed or cancelled, by reconcile.
 
     Args:
-        deployment: The name of its deployment, such as `shop` for release/shop.
-        app: The application's name.
-        versions: Whether the images that served this target group are kept. What another target
-            group has served with is kept in any case.
-        confirm: The deployment's name once more.
-        target_group: By name.
-        region: AWS region. Empty: as for a release.
-        last_servers: The last servers of the target group may go: nothing answers there then.
+        deployment: What is taken down, by the name of its deployment, such as shop for
+            release/shop.
+        versions: Whether the images that served are kept, to go back to. What another target group
+            has served with is kept in any case.
+        confirm: Type it once more: there is no way back.
+        last_servers: The last servers of its target group may go: nothing answers there then.
+        app: The application's name. Empty: as its deployment has it.
+        target_group: By name. Empty: as its deployment has it.
+        region: AWS region. Empty: as its deployment has it.
     """
-    with takedown_run(deployment, app, region, target_group, versions) as its:
+    place = place_of(deployment, app, region, target_group)
+    with takedown_run(deployment, place, versions) as its:
         require_said(its, confirm, last=last_servers)
         with its.turn():
-            clear_up(its.region, target_group, takedowns=True)
+            clear_up(its.region, place.target_group, takedowns=True)
             begin(its, last=last_servers)
             left = leave_prefect(its)
             servers = end_service(its)

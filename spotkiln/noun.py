@@ -37,7 +37,12 @@ def refused_in_words(pattern: str, expected: str) -> JsonDict:
     Of a plain `pattern` the form in the Prefect UI shows the regular expression; of a `const` it
     shows the value itself, and calls it expected. An empty text is left to the field's own limits.
     """
-    return {"if": {"not": {"pattern": rf"^$|{pattern}"}}, "then": {"const": expected}}
+    return expected_in_words({"pattern": rf"^$|{pattern}"}, expected)
+
+
+def expected_in_words(schema: JsonDict, expected: str) -> JsonDict:
+    """The same for whatever does not fit a schema."""
+    return {"if": {"not": schema}, "then": {"const": expected}}
 
 
 def left_open(**more: JsonValue) -> Callable[[JsonDict], None]:

@@ -16,6 +16,9 @@ from spotkiln.noun import Noun
 T = TypeVar("T")
 # As a target group names the port that its requests go to.
 TRAFFIC_PORT = "traffic-port"
+# As Elastic Load Balancing has it.
+GROUP_NAME = r"^[A-Za-z0-9-]{1,32}$"
+GROUP_NAME_IN_WORDS = "a target group's name: letters, digits and hyphens, at most 32 of them"
 
 
 class InfraNames(Noun):

@@ -3,6 +3,7 @@
 from typing import Self
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic.config import JsonDict
 
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
@@ -10,6 +11,12 @@ from spotkiln.bake.errand import Ended
 from spotkiln.bake.infra import InfraNames
 from spotkiln.noun import Noun
 from spotkiln.release.seconds import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS
+
+# What a form asks for, as a schema and in words.
+PROGRAM_FIRST: JsonDict = {
+    "type": "array", "minItems": 1, "prefixItems": [{"type": "string", "minLength": 1}],
+}  # fmt: skip
+PROGRAM_FIRST_IN_WORDS = "a program and its arguments, each by itself, such as bin/rails db:version"
 
 
 class CommandSpec(Noun):

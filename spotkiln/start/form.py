@@ -20,14 +20,15 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.gitref import REF, REF_IN_WORDS, checked_ref
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra import GROUP_NAME, GROUP_NAME_IN_WORDS, InfraNames
 from spotkiln.keep.takedown import Old
 from spotkiln.keep.versions import WANTED, WANTED_IN_WORDS
-from spotkiln.noun import refused_in_words
+from spotkiln.noun import expected_in_words, refused_in_words
 from spotkiln.release import command, freeze, on_commit, release, unhealthy
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import night, quiet
+from spotkiln.start.deployment import NAME, NAME_IN_WORDS, RELEASE
 
 
 def _asked(title: str, more: JsonDict | None = None) -> FieldInfo:
@@ -76,17 +77,26 @@ BreakGlass = Annotated[
     ),
 ]
 
-DeploymentName = Annotated[str, _asked("Deployment")]
+_RELEASED = AfterValidator(lambda name: name.removeprefix(f"{RELEASE}/"))
+_NAMED = expected_in_words({"pattern": NAME}, NAME_IN_WORDS)
+DeploymentName = Annotated[str, _RELEASED, _asked("Deployment", _NAMED)]
 OldVersions = Annotated[Old, _asked("Versions that served")]
-Confirm = Annotated[str, _asked("The deployment's name once more")]
+Confirm = Annotated[str, _RELEASED, _asked("The deployment's name once more", _NAMED)]
 LastServers = Annotated[bool, _asked("The last servers may go")]
 
 Version = Annotated[str, _asked("Version", refused_in_words(WANTED, WANTED_IN_WORDS))]
 TakeTurn = Annotated[bool, _asked("Take the turn")]
 
 Its = Annotated[InfraNames | None, OF_DEPLOYMENT]
-Name = Annotated[str, _asked("Application")]
-Command = Annotated[tuple[str, ...], _asked("Command and its arguments")]
+OfIts = Annotated[str, OF_DEPLOYMENT]
+Name = Annotated[str, _RELEASED, _asked("Application", _NAMED)]
+Command = Annotated[
+    tuple[str, ...],
+    _asked(
+        "Command and its arguments",
+        expected_in_words(command.PROGRAM_FIRST, command.PROGRAM_FIRST_IN_WORDS),
+    ),
+]
 Seconds = Annotated[
     int, _asked("Limit (s)"), Field(ge=command.LEAST_SECONDS, le=command.MOST_SECONDS)
 ]
@@ -100,6 +110,8 @@ Applications = Annotated[tuple[str, ...], _asked("Applications")]
 QuietHours = Annotated[quiet.QuietText, _asked("Quiet hours", quiet.schema())]
 
 DryRun = Annotated[bool, _asked("Dry run")]
-TargetGroup = Annotated[str, _asked("Target group")]
+TargetGroup = Annotated[
+    str, _asked("Target group", refused_in_words(GROUP_NAME, GROUP_NAME_IN_WORDS))
+]
 Region = Annotated[str, OF_DEPLOYMENT]
 Unhealthy = Annotated[unhealthy.Patience, OF_DEPLOYMENT]

@@ -16,16 +16,13 @@ from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.errand import Ended, Errand
 from spotkiln.bake.infra import InfraNames
-from spotkiln.errors import InputError, NotInPrefect
 from spotkiln.keep.heartbeat import Heartbeat
-from spotkiln.prefect_api import deployment
 from spotkiln.prefect_api import ended as ends
 from spotkiln.prefect_api.connection import ask
 from spotkiln.release.command import CommandEnd, CommandSpec
 from spotkiln.release.summary import release_id
-from spotkiln.start.deployment import RELEASE
-from spotkiln.start.settings import settings
 from spotkiln.tasks.bake.errand import carry_out
+from spotkiln.tasks.deployed import settings_of
 from spotkiln.tasks.keep.alive import Owner, living
 from spotkiln.tasks.step import STEP, report_failed_undo, say
 from spotkiln.undo import UndoStack
@@ -46,10 +43,7 @@ def what_is_asked(
         InputError: Prefect has no such application.
     """
     if infra is None:
-        try:
-            found = settings(ask(deployment.find, RELEASE, app))
-        except NotInPrefect as error:
-            raise InputError(f"{error}; `spotkiln list` names the applications") from error
+        found = settings_of(app)
         app, infra = found.app.name, found.infra
         build, configuration = found.build, found.configuration
     return CommandSpec(

@@ -24,6 +24,7 @@ from spotkiln.release.summary import release_id
 from spotkiln.start import takedown as starting
 from spotkiln.start.deployment import NIGHTLY, RELEASE, ROLLBACK, Deployment
 from spotkiln.start.takedown import Left, Place
+from spotkiln.tasks.deployed import settings_of
 from spotkiln.tasks.keep.lock import hold_group
 from spotkiln.tasks.step import CLOCK, STEP, say
 
@@ -106,13 +107,23 @@ class Run:
         return Completed(name=RETIRED, message=message, data=told)
 
 
+def place_of(name: str, app: str, region: str, target_group: str) -> Place:
+    """What is not given is as the deployment of that name has it.
+
+    Raises:
+        InputError: Prefect has no such deployment, which must say the rest.
+    """
+    if not (app and target_group):
+        found = settings_of(name)
+        app, target_group = app or found.app.name, target_group or found.infra.target_group
+        region = region or found.infra.region
+    return Place(app=app, region=resolve_region(region), target_group=target_group)
+
+
 @contextmanager
-def takedown_run(
-    name: str, app: str, region: str, target_group: str, versions: Old
-) -> Iterator[Run]:
-    where = resolve_region(region)
-    group = aws_infra.target_group(connect(where), target_group)
-    yield Run(name, Place(app=app, region=where, target_group=group.name), group, versions)
+def takedown_run(name: str, place: Place, versions: Old) -> Iterator[Run]:
+    group = aws_infra.target_group(connect(place.region), place.target_group)
+    yield Run(name, place, group, versions)
 
 
 @task(name="require consent", task_run_name="1 look up: what goes", **STEP)

@@ -24,7 +24,7 @@ BUSY = 503
 PRESSES = 20
 # So many looks at a graph, half a second apart, until nothing in it moves.
 DRAWN = 40
-ENDED = re.compile("Released|Declined|Completed|Failed|Rolled back|Crashed|Cancelled")
+ENDED = re.compile("Released|Declined|Completed|Failed|Rolled back|Retired|Crashed|Cancelled")
 STATE = "[class*='bg-state-']"
 # While a run is scheduled, its page does not look whether that is still so.
 LOOK_MS = 10_000

@@ -12,6 +12,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.sandbox]
 PHONE = 390
 REF = "a branch, a tag or a commit, as git writes it"
 VERSION = "previous, current, an image such as ami-0f3c2d1e, or 4 or more characters of a commit"
+GROUP = "a target group's name: letters, digits and hyphens, at most 32 of them"
+NAME = "the name of a release's deployment, such as shop"
 HOURS = "two different times and a time zone, such as 22:00-06:00 Europe/Berlin"
 
 
@@ -63,8 +65,10 @@ def test_a_form_fits_on_a_phone(ui: PrefectUI, flow: str) -> None:
         ("release", APPLICATION, "Commit", "main..v2", REF),
         ("rollback", APPLICATION, "Version", "the one before", VERSION),
         ("nightly", "nightly", "Quiet hours", "22:00-06:00 Europe/Atlantis", HOURS),
+        ("reconcile", "reconcile", "Target group", "the shop's", GROUP),
+        ("run", "command", "Application", "rollback/shop", NAME),
     ],
-    ids=["ref", "range", "version", "time zone"],
+    ids=["ref", "range", "version", "time zone", "target group", "application"],
 )
 def test_what_does_not_fit_starts_nothing(
     ui: PrefectUI, world: World, flow: str, name: str, title: str, wrong: str, said: str
@@ -84,3 +88,16 @@ def test_a_command_must_be_given(ui: PrefectUI, world: World) -> None:
     form.entry("Application").first.fill(APPLICATION)
     form.submit(form.field("Command and its arguments").get_by_text("'command' is a required"))
     assert runs(world, "command") == before
+
+
+def test_a_takedown_asks_for_what_a_person_must_decide(ui: PrefectUI, world: World) -> None:
+    form = open_form(ui, "retire", "application")
+    assert form.titles() == [
+        "Deployment", "Versions that served", "The deployment's name once more",
+        "The last servers may go",
+    ]  # fmt: skip
+    expect(form.switch("The last servers may go")).not_to_be_checked()
+    before = runs(world, "application")
+    form.entry("Deployment").fill(APPLICATION)
+    form.submit(form.field("Versions that served").get_by_text("'versions' is a required"))
+    assert runs(world, "application") == before

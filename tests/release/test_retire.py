@@ -63,15 +63,9 @@ def of_image(world: World, image: str) -> dict[str, str]:
     return {x["Key"]: x["Value"] for one in found["Images"] for x in one.get("Tags", [])}
 
 
-def retire(world: World, name: str, group: str, **changes: Any) -> dict[str, Any]:
-    given = {
-        "deployment": name,
-        "app": "demo-web-app",
-        "versions": "discard",
-        "confirm": name,
-        "target_group": group,
-        "last_servers": True,
-    }
+def retire(world: World, name: str, **changes: Any) -> dict[str, Any]:
+    """As its form asks for it."""
+    given = {"deployment": name, "versions": "discard", "confirm": name, "last_servers": True}
     return world.zygote.start("retire", {**given, **changes}).result()
 
 
@@ -108,9 +102,9 @@ def test_production_goes_and_staging_stays(world: World, both: tuple[str, str]) 
     image, fleet = both
     staging = world.account.look("blog").fleet
 
-    refused = retire(world, "shop", "website", last_servers=False)
+    refused = retire(world, "shop", last_servers=False)
     assert "the last 2 servers of target group website would go" in refused["error"]
-    assert "expected the name 'shop'" in retire(world, "shop", "website", confirm="x")["error"]
+    assert "expected the name 'shop'" in retire(world, "shop", confirm="x")["error"]
     assert world.settled().fleet == fleet
     assert names(world, "release") == ["shop", "shop-staging"]
 
@@ -119,7 +113,7 @@ def test_production_goes_and_staging_stays(world: World, both: tuple[str, str]) 
         f"/deployments/{ident(world, 'release', 'shop')}/create_flow_run",
         json={"state": {"type": "PENDING", "name": "Pending"}},
     ).raise_for_status()
-    told = retire(world, "shop", "website")
+    told = retire(world, "shop")
     assert len(told["servers"]) == 2, told
     assert told["left"]["deployments"] == ["release/shop", "rollback/shop"]
     assert told["left"]["automations"] == ["shop on order"]
@@ -142,8 +136,11 @@ def test_production_goes_and_staging_stays(world: World, both: tuple[str, str]) 
     assert world.settled("blog").fleet == staging
     assert world.settled("blog").problems() == []
     # A second time there is nothing to do, and that is no error.
-    again = retire(world, "shop", "website")
+    named = {"app": "demo-web-app", "target_group": "website"}
+    again = retire(world, "shop", **named)
     assert (again["servers"], again["images"], again["left"]["deployments"]) == ([], [], [])
+    unknown = retire(world, "shop")
+    assert "no deployment release/shop" in unknown["error"], unknown
     assert world.reconcile()["actions"] == []
 
 
@@ -152,7 +149,7 @@ def test_another_deployment_of_the_same_target_group_forbids_it(
 ) -> None:
     other = settings(world, "website")
     deploy(world, "release", {**other, "app": {**other["app"], "name": "other"}}, name="other")
-    refused = retire(world, "shop", "website")
+    refused = retire(world, "shop")
     assert "release/other releases to target group website as well" in refused["error"]
     assert world.settled().fleet == both[1]
     assert names(world, "release") == ["other", "shop", "shop-staging"]
