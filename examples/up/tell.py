@@ -39,8 +39,10 @@ def tell(running: Running, options: Options) -> None:
     if port := prefect.environment.get(f"{RECEIVER}PORT"):
         say(f"  receiver     http://127.0.0.1:{port}, its secret in {home / 'push-secret'}")
     if running.box:
-        for group, address in sorted(running.box.load_balancers().items()):
-            say(f"  {group:<12} {address}")
+        found = sorted(running.box.load_balancers().items())
+        width = max(12, *(len(group) for group, _ in found))
+        for group, address in found:
+            say(f"  {group:<{width}} {address}")
     say(f"  logs         {home / prefect.home.name}/*.log")
     if not options.schedules:
         say("  schedules    start nothing here; `make up ACCOUNT=1 SCHEDULES=1` lets them")

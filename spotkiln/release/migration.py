@@ -28,6 +28,13 @@ class Migration(Noun):
         return f"{self.why}; new: {self.new or 'none'}"
 
 
+def _new(serving: Image | None, own: Migrations | None) -> Between | None:
+    """Where nothing serves, all of the image's own are new."""
+    if serving is None:
+        return compare(Migrations.of(()), own) if own else None
+    return compare(serving.migrations, own)
+
+
 def choose_migration(
     app: App, image: Image, serving: Image | None, group: str, *, force: bool
 ) -> Migration:
@@ -39,7 +46,7 @@ def choose_migration(
     """
     if not app.migrate:
         return Migration()
-    new = compare(serving.migrations if serving else None, image.migrations)
+    new = _new(serving, image.migrations)
     if not app.migrates_once:
         return Migration(why=EACH, new=new)
     if group in image.served and not force:
@@ -56,7 +63,7 @@ def plan_migration(
         return choose_migration(app, found.image, found.serving, group, force=force)
     if not app.migrate:
         return Migration()
-    new = compare(found.serving.migrations if found.serving else None, Migrations.of(names))
+    new = _new(found.serving, Migrations.of(names))
     return Migration(once=app.migrates_once, why=ONCE if app.migrates_once else EACH, new=new)
 
 

@@ -22,7 +22,11 @@ def list_(*, as_json: Json = False) -> int:
     from spotkiln.cli import history as looking
 
     found = looking.applications()
-    show(found, looking.list_table(found), as_json=as_json)
+    none = (
+        "no application: add a stanza of the flow release to prefect.yaml, and "
+        "`prefect --no-prompt deploy --all`"
+    )
+    show(found, looking.list_table(found) if found else none, as_json=as_json)
     return Exit.OK
 
 
@@ -46,7 +50,8 @@ def history(name: str, /, *, limit: Limit = 20, as_json: Json = False) -> int:
     from spotkiln.cli import history as looking
 
     found = looking.history(name, limit)
-    show(found, looking.history_table(found), as_json=as_json)
+    none = f"no run of {name} yet: `spotkiln release {name}` starts one"
+    show(found, looking.history_table(found) if found else none, as_json=as_json)
     return Exit.OK
 
 
@@ -72,7 +77,8 @@ def versions(name: str, /, *, as_json: Json = False) -> int:
     found = list_versions(aws, spec.app.name, target_group(aws, spec.infra.target_group))
     rows = ((x.image, x.commit[:12], moment(x.released), x.serving or "", x.remarks) for x in found)
     header = ["IMAGE", "COMMIT", "RELEASED", "SERVING", "REMARKS"]
-    show(found, columns(header, rows), as_json=as_json)
+    none = f"no version: nothing of {spec.app.name} has served {spec.infra.target_group} yet"
+    show(found, columns(header, rows) if found else none, as_json=as_json)
     return Exit.OK
 
 

@@ -63,6 +63,18 @@ def test_an_image_that_does_not_name_its_migrations() -> None:
     )
 
 
+def test_where_nothing_serves_all_are_new() -> None:
+    both = Between(names=(FIRST, SECOND))
+    found = choose_migration(nouns.settled(), image(FIRST, SECOND), None, "website", force=False)
+    assert found == Migration(once=True, why=ONCE, new=both)
+    untold = choose_migration(nouns.settled(), nouns.image("ami-9"), None, "website", force=False)
+    assert untold == Migration(once=True, why=ONCE)
+    anew = Reuse(image=None, why="")
+    names = (FIRST, SECOND)
+    planned = plan_migration(nouns.settled(), names, anew, "website", force=False)
+    assert planned.new == both
+
+
 def test_a_plan_says_what_the_release_would_do() -> None:
     anew = Reuse(image=None, why="", serving=SERVING)
     asked: dict[str, Any] = {"group": "website", "force": False}
