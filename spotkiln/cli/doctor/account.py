@@ -76,7 +76,7 @@ def mounts(aws: Aws, spec: ReleaseSpec) -> str:
     groups = aws_infra.security_groups(aws, group.vpc, spec.infra.security_groups)
     found = find_mounts(aws, spec.infra.mounts, aws_infra.subnets_of(aws, group), groups)
     words = [f"{one.folder} on {one.name} ({one.source})" for one in found]
-    return "; ".join([*words, "`spotkiln plan` compares it with `mounts` of the commit"])
+    return "; ".join([*words, "`spotkiln plan NAME` compares it with `mounts` of the commit"])
 
 
 def needed(aws: Aws, spec: ReleaseSpec) -> tuple[str, ...]:
