@@ -5,9 +5,10 @@ families apart; they are not checked here.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 from spotkiln.serve.spec import FleetSpec
 
@@ -88,3 +89,16 @@ def forbids(spec: FleetSpec, found: Shortfall) -> bool:
     if not found.certain or spec.more_instance_types:
         return False
     return found.market is Market.ON_DEMAND or not spec.on_demand_fallback
+
+
+def require_room(
+    spec: FleetSpec, found: Sequence[Shortfall], unknown: str, *, refuse: bool
+) -> list[str]:
+    """What to warn of, of these shortfalls; `unknown` says why they could not be looked up.
+
+    Raises:
+        InputError: with `refuse`: there is no room for what is asked for, whatever EC2 chooses.
+    """
+    if refuse and (none := next((one for one in found if forbids(spec, one)), None)):
+        raise InputError(str(none))
+    return [*filter(None, [unknown]), *map(str, found)]

@@ -4,14 +4,10 @@ import logging
 
 from prefect import task
 
-from spotkiln.aws.serve.quota import lacking
-from spotkiln.aws.serve.serving import to_adopt
+from spotkiln.aws.serve import quota
 from spotkiln.aws.session import connect
 from spotkiln.bake.infra import Infra
-from spotkiln.errors import InputError
-from spotkiln.serve.capacity import size
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.quota import forbids
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.tasks.step import STEP, say
 
@@ -26,12 +22,5 @@ def check_quotas(
     Raises:
         InputError: with `refuse`: there is no room for what is asked for, whatever EC2 chooses.
     """
-    aws = connect(infra.region)
-    wanted = size(spec, [*current[:1], *to_adopt(aws, infra)]).spec
-    found, unknown = lacking(aws, wanted)
-    if unknown:
-        say(unknown, logging.WARNING)
-    for one in found:
-        if refuse and forbids(wanted, one):
-            raise InputError(str(one))
-        say(str(one), logging.WARNING)
+    for one in quota.check(connect(infra.region), infra, spec, current, refuse=refuse):
+        say(one, logging.WARNING)

@@ -8,7 +8,7 @@ from spotkiln.aws.bake.reuse import find_image
 from spotkiln.aws.serve.foreign import find_foreign
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.price import known_prices
-from spotkiln.aws.serve.quota import lacking
+from spotkiln.aws.serve.quota import doubts
 from spotkiln.aws.serve.serving import is_unchanged, serving_now
 from spotkiln.aws.session import Aws
 from spotkiln.bake.changes import Changes
@@ -22,13 +22,6 @@ from spotkiln.serve.capacity import size
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.price import estimate
 from spotkiln.serve.serving import replaceable
-from spotkiln.serve.spec import FleetSpec
-
-
-def _quotas(aws: Aws, spec: FleetSpec) -> list[str]:
-    """What is said of the quotas; nothing if there is room."""
-    found, unknown = lacking(aws, spec)
-    return [unknown] if unknown else [str(one) for one in found]
 
 
 def _changes(job: Job, serving: Sequence[Fleet], say: Say) -> Changes | None:
@@ -74,7 +67,7 @@ def plan_release(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Plan:
         unchanged=unchanged,
         size=wanted,
         foreign=foreign,
-        quotas=[] if unchanged else _quotas(aws, wanted.spec),
+        quotas=[] if unchanged else doubts(aws, wanted.spec, refuse=False),
         price=estimate(wanted.spec, prices),
         changes=_changes(job, serving, say),
     )

@@ -1,7 +1,7 @@
 """The account's quotas of vCPUs, and how many are in use."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -9,9 +9,22 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from spotkiln.aws.errors import aws_errors, is_not_found
+from spotkiln.aws.serve.serving import to_adopt
 from spotkiln.aws.session import USER_AGENT, Aws
+from spotkiln.bake.infra import Infra
 from spotkiln.errors import SpotkilnError
-from spotkiln.serve.quota import CODES, Market, Room, Shortfall, is_standard, parts, shortfalls
+from spotkiln.serve.capacity import size
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.quota import (
+    CODES,
+    Market,
+    Room,
+    Shortfall,
+    is_standard,
+    parts,
+    require_room,
+    shortfalls,
+)
 from spotkiln.serve.spec import FleetSpec
 
 
@@ -94,3 +107,16 @@ def lacking(aws: Aws, spec: FleetSpec) -> tuple[list[Shortfall], str]:
         return shortfalls(spec, each, found), ""
     except SpotkilnError as error:
         return [], f"the quotas were not checked: {error}"
+
+
+def doubts(aws: Aws, spec: FleetSpec, *, refuse: bool) -> list[str]:
+    """What to warn of for such a fleet; raises as `require_room`."""
+    return require_room(spec, *lacking(aws, spec), refuse=refuse)
+
+
+def check(
+    aws: Aws, infra: Infra, spec: FleetSpec, current: Sequence[Fleet], *, refuse: bool
+) -> list[str]:
+    """The same, for a fleet beside those that serve, the newest first."""
+    wanted = size(spec, [*current[:1], *to_adopt(aws, infra)]).spec
+    return doubts(aws, wanted, refuse=refuse)

@@ -9,7 +9,7 @@ from spotkiln.aws.bake.configuration import find_configuration
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.release import rights as simulating
 from spotkiln.aws.serve.launchers import launchers
-from spotkiln.aws.serve.quota import lacking
+from spotkiln.aws.serve.quota import doubts
 from spotkiln.aws.session import Aws
 from spotkiln.bake.configuration import in_words, require_names, require_profile
 from spotkiln.cli import plan
@@ -18,7 +18,6 @@ from spotkiln.errors import InputError
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.rights import Names
 from spotkiln.serve.capacity import size
-from spotkiln.serve.quota import forbids
 from spotkiln.serve.serving import serving
 
 
@@ -119,11 +118,8 @@ def quotas(aws: Aws, spec: ReleaseSpec) -> str:
     group = aws_infra.target_group(aws, spec.infra.target_group)
     current = serving(launchers(aws).listing(), group.arn)[:1]
     wanted = size(spec.fleet, current).spec
-    found, unknown = lacking(aws, wanted)
-    for one in found:
-        if forbids(wanted, one):
-            raise InputError(str(one))
-    return "; ".join(map(str, found)) or unknown or "room for old and new servers side by side"
+    found = doubts(aws, wanted, refuse=True)
+    return "; ".join(found) or "room for old and new servers side by side"
 
 
 def whole(spec: ReleaseSpec) -> str:

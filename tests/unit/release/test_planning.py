@@ -33,7 +33,7 @@ class Region:
             "is_unchanged": False,
             "find_foreign": Foreign(),
             "known_prices": Prices(spot={}, on_demand={}),
-            "lacking": ([], ""),
+            "doubts": [],
         }
         for name in self.answers:
             patch.setattr(planning, name, self._ask(name))
@@ -74,7 +74,7 @@ def test_an_image_to_reuse_and_what_it_replaces(region: Region) -> None:
     assert (found.image, found.unchanged, found.retire) == ("ami-7", False, (SERVES,))
     assert found.serving == SERVES
     assert region.asked == [
-        "serving_now", "find_image", "is_unchanged", "find_foreign", "known_prices", "lacking"
+        "serving_now", "find_image", "is_unchanged", "find_foreign", "known_prices", "doubts"
     ]  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def test_unchanged_needs_no_room(region: Region) -> None:
     region.answers["is_unchanged"] = True
     found = region.plan()
     assert (found.unchanged, found.retire) == (True, ())
-    assert "lacking" not in region.asked
+    assert "doubts" not in region.asked
 
 
 @pytest.mark.parametrize(
@@ -113,5 +113,5 @@ def test_what_is_adopted_is_replaced_by_as_many(
 
 
 def test_quotas_that_could_not_be_read_are_told(region: Region) -> None:
-    region.answers["lacking"] = ([], "the quotas were not checked: EC2 is away")
+    region.answers["doubts"] = ["the quotas were not checked: EC2 is away"]
     assert region.plan().quotas == ("the quotas were not checked: EC2 is away",)

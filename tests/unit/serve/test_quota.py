@@ -2,7 +2,16 @@
 
 import pytest
 
-from spotkiln.serve.quota import Market, Room, forbids, is_standard, parts, shortfalls
+from spotkiln.errors import InputError
+from spotkiln.serve.quota import (
+    Market,
+    Room,
+    forbids,
+    is_standard,
+    parts,
+    require_room,
+    shortfalls,
+)
 from spotkiln.serve.spec import FleetSpec
 
 VCPUS = {"t3.micro": 2, "m5.xlarge": 4, "g4dn.xlarge": 4}
@@ -85,3 +94,18 @@ def test_other_families_are_counted_elsewhere() -> None:
 
 def test_what_was_not_looked_up_is_not_judged() -> None:
     assert shortfalls(spec(), VCPUS, {}) == []
+
+
+def test_a_release_is_refused_where_the_launch_can_only_fail() -> None:
+    maybe = shortfalls(spec(on_demand=2), VCPUS, {SPOT: Room(limit=32, used=26)})
+    never = shortfalls(spec(on_demand=2), VCPUS, {ON_DEMAND: Room(limit=32, used=32)})
+    with pytest.raises(InputError, match=r"^On-Demand quota L-1216C47A: 4 to 8 vCPUs"):
+        require_room(spec(on_demand=2), [*maybe, *never], "", refuse=True)
+    told = [str(one) for one in (*maybe, *never)]
+    assert require_room(spec(on_demand=2), [*maybe, *never], "", refuse=False) == told
+    assert require_room(spec(on_demand=2), maybe, "", refuse=True) == told[:1]
+
+
+def test_quotas_that_cannot_be_looked_up_stop_no_release() -> None:
+    assert require_room(spec(), [], "no right", refuse=True) == ["no right"]
+    assert require_room(spec(), [], "", refuse=True) == []
