@@ -207,7 +207,7 @@ variable "test_security_group_ids" {
 
 variable "report_dir" {
   type        = string
-  description = "Existing folder here where junit.xml (empty if there was no report, or several), junit.tar (all of several), test.log, journal.log, facts and exit-code come home."
+  description = "Existing folder here where junit.xml (empty if there was no report, or several), junit.tar (all of several), test.log, journal.log, facts, packages and exit-code come home."
 }
 
 locals {
@@ -318,6 +318,12 @@ build {
     direction   = "download"
     source      = "/var/tmp/spotkiln-report/facts"
     destination = "${var.report_dir}/facts"
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "/var/tmp/spotkiln-report/packages"
+    destination = "${var.report_dir}/packages"
   }
 
   provisioner "file" {

@@ -47,12 +47,24 @@ test_services() {
   bash /usr/local/lib/spotkiln/test-services "$@"
 }
 
+# What the image is made of, for its SBOM, before the tests change anything: spotkiln/bake/contents.py
+# reads it. A source has a version of its own.
+list_packages() {
+  local ID='' VERSION_ID='' VERSION_CODENAME=''
+  # shellcheck disable=SC1091 # of the machine
+  . /etc/os-release || true
+  printf 'os\t%s\t%s\t%s\n' "$ID" "$VERSION_ID" "$VERSION_CODENAME"
+  dpkg-query --show --showformat='${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n' |
+    sed --quiet 's/^ii *\t/deb\t/p'
+}
+
 prepare_report() {
   rm -rf "$report"
   install -d -m 0755 "$report"
   # All are fetched whatever happens; an empty report says that there was none.
   : >"$report/test.log"
   : >"$report/facts"
+  list_packages >"$report/packages"
   # The tests' own: each of their runners may make there what it is used to make, also a folder.
   install -d -m 0755 -o "$user" -g "$user" "$report/junit"
 }

@@ -131,7 +131,9 @@ class _Build:
             if list_of_packages:
                 report.write_packages(Path(list_of_packages), properties)
             builder.stop()
-            image_id = builder.create_image(lambda one: control.describe_image(one, application))
+            # An image has what its source has.
+            has = {key: source[key] for key in ("packages",) if key in source} | application
+            image_id = builder.create_image(lambda one: control.describe_image(one, has))
             return f"{builder.template.text('region')}:{image_id}"
         properties = control.properties(self._template.text("source_ami"))
         if self._template.name == "task":

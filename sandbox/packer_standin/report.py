@@ -6,12 +6,14 @@ from typing import Any
 
 DEPENDENCIES, TESTS, UNIT = 10, 20, 30
 
+# What a machine has, unless the rules say something else.
+PACKAGES = ("ruby=1:3.1", "stand-in=1")
 _EXAMPLES = ("Note is valid with a text", "Notes page shows its revision", "Health check answers")
 
 
 def write(folder: Path, properties: dict[str, Any]) -> int:
-    """Write junit.xml, test.log, journal.log and exit-code, as packer/scripts/test.sh does.
-    Returns the exit code.
+    """Write junit.xml, test.log, journal.log, packages and exit-code, as packer/scripts/test.sh
+    does. Returns the exit code.
 
     `tests` is "green" (the default), "red" or "dependencies". `unit` is "failed" if the
     application does not answer in the booted image.
@@ -33,8 +35,20 @@ def write(folder: Path, properties: dict[str, Any]) -> int:
     (folder / "junit.xml").write_text(junit)
     (folder / "test.log").write_text("\n".join(log) + "\n")
     (folder / "journal.log").write_text("[stand-in] no journal: this machine is simulated\n")
+    (folder / "packages").write_text(_machine_packages(properties))
     (folder / "exit-code").write_text(f"{code}\n")
     return code
+
+
+def _machine_packages(properties: dict[str, Any]) -> str:
+    """Each package is one of Debian 12's, and its own source."""
+    rows = ["os\tdebian\t12\tbookworm"]
+    for one in properties.get("packages", PACKAGES):
+        name, _, version = one.partition("=")
+        if " " in name:  # an interpreter, or a gem
+            continue
+        rows.append(f"deb\t{name}\t{version}\tamd64\t{name}\t{version}")
+    return "".join(f"{row}\n" for row in rows)
 
 
 def task_output(properties: dict[str, Any], command: Path) -> list[str]:
@@ -60,7 +74,7 @@ def write_task(folder: Path, properties: dict[str, Any], output: list[str], app:
 def write_packages(file: Path, properties: dict[str, Any]) -> None:
     """Write the list that packer/scripts/base.sh makes. `packages` is a list of `name=version`.
     It comes from the rules for the source image, so that a test can change it between two bakes."""
-    packages = properties.get("packages", ["ruby=1:3.1", "stand-in=1"])
+    packages = properties.get("packages", PACKAGES)
     file.write_text("".join(f"{one}\n" for one in packages))
 
 

@@ -1,6 +1,6 @@
 """Changes: what a commit brings beside the one that serves: its commits, and its dependencies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from spotkiln.bake.locked import READERS
@@ -13,8 +13,8 @@ class Commit(Noun):
 
 
 class Dependency(Noun):
-    """One whose locked version changes. `before` or `now` is empty if it was not there, or is not
-    any more; `file` locks it."""
+    """One whose version changes. `before` or `now` is empty if it was not there, or is not any
+    more; `file` locks it, empty for a package of Debian's."""
 
     name: str
     before: str
@@ -62,6 +62,13 @@ def compared(file: str, before: Mapping[str, str], now: Mapping[str, str]) -> li
         for name in sorted({*before, *now})
         if before.get(name) != now.get(name)
     ]
+
+
+def shortened(changed: Sequence[Dependency], most: int) -> str:
+    """For one line: so many of them, and how many more there are."""
+    told = [str(one) for one in changed[:most]]
+    more = len(changed) - len(told)
+    return "; ".join([*told, *([f"and {more} more"] if more else [])])
 
 
 def is_lock_file(path: str) -> bool:

@@ -46,6 +46,8 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
         looking.history,
         looking.report,
         looking.versions,
+        looking.diff,
+        looking.sbom,
         looking.logs,
         looking.ssh,
         looking.open_,

@@ -12,7 +12,10 @@ from spotkiln.aws.session import connect
 from spotkiln.bake.checkout import check_out
 from spotkiln.bake.configuration import require_names
 from spotkiln.bake.variables import recipe_of
+from spotkiln.errors import SpotkilnError
 from spotkiln.poll import RealClock
+from spotkiln.prefect_api import contents
+from spotkiln.prefect_api.connection import ask
 from spotkiln.release.freeze import frozen
 from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan, what_would_change
@@ -44,6 +47,10 @@ def look(spec: ReleaseSpec) -> Plan:
         )
         aws = connect(infra.region)
         found = plan_release(aws, job, clock=RealClock(), say=_say)
+    try:
+        found = ask(contents.with_packages, found)
+    except SpotkilnError as error:
+        _say(f"it is not known which Debian packages would change: {error}", logging.WARNING)
     until = frozen(spec.freeze, datetime.now(UTC))
     return found.model_copy(update={"frozen": str(until or "")})
 

@@ -1,6 +1,6 @@
 """Happenings: what can happen in a release. Each kind is one line of the release's book."""
 
-from spotkiln.bake.changes import Changes
+from spotkiln.bake.changes import Changes, Dependency
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.junit import TestReport
@@ -57,6 +57,12 @@ class ChangesSeen(Noun):
     """What has changed since the commit that served."""
 
     changes: Changes
+
+
+class PackagesSeen(Noun):
+    """Debian's packages that differ between the image that served and the one that is released."""
+
+    changed: tuple[Dependency, ...]
 
 
 class ForeignSeen(Noun):
@@ -200,6 +206,7 @@ Happening = (
     | VersionTaken
     | ServingSeen
     | ChangesSeen
+    | PackagesSeen
     | ForeignSeen
     | PlanShown
     | Answered

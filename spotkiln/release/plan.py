@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from spotkiln.bake import configuration
-from spotkiln.bake.changes import Changes
+from spotkiln.bake.changes import Changes, Dependency, shortened
 from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.bake.interpreter import needed
 from spotkiln.bake.layer import Layered
@@ -23,6 +23,7 @@ from spotkiln.target import DRAIN_SLACK_SECONDS
 
 # All of them are on the release's page.
 COMMITS_TOLD = 10
+PACKAGES_TOLD = 10
 
 
 class Plan(Noun):
@@ -32,7 +33,8 @@ class Plan(Noun):
     `files_serve` whether what serves was made from these very files. `serving` is the fleet that
     serves now, and `retire` are the fleets that would go. The seconds count from the launch until
     the old servers have drained. Prices are in USD per hour; `both` is the price while old and new
-    servers run side by side, as if the old ones were of the same types.
+    servers run side by side, as if the old ones were of the same types. `packages` are Debian's
+    that differ between the image that serves and the one to reuse, else the base image.
 
     In words for people: `launch` is what EC2 is asked for, `layer` what the bake starts from,
     `foreign` what serves and is not ours, `changes` are those since what serves, None if that is
@@ -63,6 +65,7 @@ class Plan(Noun):
     frozen: str = ""
     quotas: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    packages: tuple[Dependency, ...] = ()
     serving: Fleet | None = None
     retire: tuple[Fleet, ...]
     at_least_seconds: float
@@ -139,6 +142,14 @@ def make_plan(
     )
 
 
+def compared_images(plan: Plan) -> tuple[str, str] | None:
+    """The image that serves, and what tells which packages of Debian's would be there instead: the
+    image to reuse, else the base image. None if nothing of ours serves."""
+    if plan.serving is None:
+        return None
+    return plan.serving.image, plan.image or plan.infra.base.id
+
+
 def _changes(changes: Changes | None) -> list[str]:
     """The newest commits by name, then what becomes of dependencies."""
     if changes is None:
@@ -156,6 +167,8 @@ def what_would_change(plan: Plan) -> list[str]:
         f"image: {'reuse ' + plan.image if plan.image else 'bake and test anew'}: {plan.why}",
     ]
     lines += [f"changes: {line}" for line in _changes(plan.changes)]
+    packages = shortened(plan.packages, PACKAGES_TOLD)
+    lines += [f"Debian packages: {packages}"] if packages else []
     lines += [f"dependencies: {plan.layer}"] if plan.layer else []
     lines += [f"the base image must have {line}" for line in plan.needs]
     lines += [f"not ours: {line}" for line in plan.foreign]

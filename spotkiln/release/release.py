@@ -8,7 +8,7 @@ from pydantic import Field
 
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
-from spotkiln.bake.changes import Changes
+from spotkiln.bake.changes import Changes, Dependency
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import InfraNames
@@ -142,8 +142,8 @@ class Release(Noun):
     `database` says whether it was migrated, and by what.
     `versions` are what the target group can go back to at the end.
     `deployment` is the name of the run's deployment, and `address` where the load balancer answers.
-    `served` is the commit that served before, `changes` what has changed since; `committed` is
-    when this one was made, in UTC.
+    `served` is the commit that served before, `changes` what has changed since, and `packages` are
+    Debian's that differ; `committed` is when this commit was made, in UTC.
     `url` is the page of the run, `evidence` that of what a failed fleet showed, and `commit_url`
     that of the commit; they are empty if unknown.
     `size` says how many servers were requested and why, `foreign` what served and was not ours.
@@ -162,6 +162,7 @@ class Release(Noun):
     subject: str = ""
     served: str = ""
     changes: Changes | None = None
+    packages: tuple[Dependency, ...] = ()
     committed: datetime | None = None
     commit_url: str = ""
     broke_glass: str = ""

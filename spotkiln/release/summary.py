@@ -28,6 +28,7 @@ from spotkiln.release.happening import (
     Migrated,
     MigrationChosen,
     NothingMigrated,
+    PackagesSeen,
     SizeChosen,
     TestsRan,
     Undone,
@@ -199,7 +200,7 @@ def summary(book: Book, now: datetime) -> Release:
     foreign, size, cost = book.last(ForeignSeen), book.last(SizeChosen), book.last(CostReckoned)
     passed, seen, changed = book.last(GatePassed), book.last(VersionsSeen), book.last(ChangesSeen)
     ledger, unread = book.last(LedgerRead), book.last(LedgerUnread)
-    broken = book.last(GlassBroken)
+    broken, packages = book.last(GlassBroken), book.last(PackagesSeen)
     others = foreign.foreign if foreign else Foreign()
     return Release(
         id=heading.id,
@@ -211,6 +212,7 @@ def summary(book: Book, now: datetime) -> Release:
         committed=book.source.committed if book.source else None,
         served=book.served,
         changes=changed.changes if changed else None,
+        packages=packages.changed if packages else (),
         commit_url=commit_url(spec.app.repository, book.commit),
         trigger=heading.trigger,
         broke_glass=f"{broken.who}, though {broken.frozen}" if broken else "",

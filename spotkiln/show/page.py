@@ -18,6 +18,7 @@ from spotkiln.show.words import fleet_in_words
 
 # If a test suite cannot be loaded, a thousand tests may fail: nobody would read so long a page.
 FAILURES_SHOWN = 50
+PACKAGES_SHOWN = 20
 
 HEADLINE = {
     Outcome.RELEASED: "released",
@@ -39,6 +40,7 @@ def release_page(release: Release) -> str:
         *_ending(release),
         ("## What it was", listed(facts(release))),
         _changes(release),
+        ("## Debian packages that differ", _packages(release)),
         ("## Targets", _targets(release) if release.servers else ""),
         ("## Where the time went", _times(release)),
         ("## What came from where", _settings(release)),
@@ -82,6 +84,18 @@ def _changes(release: Release) -> tuple[str, str]:
     parts += [f"[All of it, compared]({changes.url})"] if changes.url else []
     parts += [table(["dependency", "before", "now", "file"], rows)] if rows else []
     return f"## What has changed since `{changes.since[:12]}`", "\n\n".join(parts)
+
+
+def _packages(release: Release) -> str:
+    """The first of them: an update of the base image changes hundreds."""
+    shown = release.packages[:PACKAGES_SHOWN]
+    rows = [(plain(x.name), x.before or "–", x.now or "–") for x in shown]
+    more = len(release.packages) - len(shown)
+    parts = [table(["package", "before", "now"], rows)] if rows else []
+    if more:
+        command = f"spotkiln diff {release.deployment or release.app} previous current"
+        parts += [f"And {more} more: `{command}` lists all of them."]
+    return "\n\n".join(parts)
 
 
 def _settings(release: Release) -> str:

@@ -37,6 +37,7 @@ from spotkiln.errors import InfrastructureError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.noun import Noun
 from spotkiln.prefect_api.run_list import ended_runs
+from spotkiln.tasks.bake.contents import forget_contents, keep_base_contents
 from spotkiln.tasks.bake.packer import endpoint, run_template
 from spotkiln.tasks.keep.alive import Owner, living
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
@@ -63,12 +64,14 @@ class BaseJob(Noun):
 
 
 class Baked(Noun):
-    """`has`: its interpreters; `services`: those that tests may have."""
+    """`has`: its interpreters; `services`: those that tests may have; `listing`: its packages, as
+    its builder has listed them."""
 
     image: Image
     fingerprint: Recipe
     has: dict[Interpreter, str] = {}  # noqa: RUF012 - pydantic copies defaults
     services: tuple[str, ...] = ()
+    listing: str = ""
 
 
 @task(name="look up source image", **STEP)
@@ -156,7 +159,7 @@ def bake_base(job: BaseJob) -> Baked:
     say(f"baked {image.id} ({image.name}), fingerprint {fingerprint.digest[:12]}")
     say(f"it has {in_words(has)}")
     services = services_in(listed)
-    return Baked(image=image, fingerprint=fingerprint, has=has, services=services)
+    return Baked(image=image, fingerprint=fingerprint, has=has, services=services, listing=listed)
 
 
 @task(name="find current base image", **STEP)
@@ -172,6 +175,7 @@ def promote_base(job: BaseJob, baked: Baked) -> Image:
     marks = promotion(baked.fingerprint, baked.has, job.spec.login, baked.services)
     images.tag(connect(job.region), [baked.image.id, *baked.image.snapshots], marks)
     say(f"{baked.image.id} is the current {job.spec.name}")
+    keep_base_contents(baked.image.id, baked.listing)
     return baked.image.with_tags(**{**job.tags, **marks})
 
 
@@ -197,4 +201,5 @@ def prune_bases(job: BaseJob) -> list[str]:
     gone: list[str] = []
     for base in unneeded(images.by_name(aws, "*"), job.spec.name):
         gone += tidy(aws, base, CLOCK, say)
+    forget_contents(gone)
     return gone

@@ -30,6 +30,7 @@ from spotkiln.bake.variables import NewImage, bake_variables, image_tags, test_v
 from spotkiln.errors import InfrastructureError
 from spotkiln.release.job import Job
 from spotkiln.serve.fleet import Fleet
+from spotkiln.tasks.bake.contents import forget_contents
 from spotkiln.tasks.bake.packer import endpoint, run_template
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
 
@@ -161,7 +162,9 @@ def mark_released(infra: Infra, new: Fleet) -> None:
 @task(name="discard image", task_run_name="undo: discard image", **STEP)
 def discard_image(job: Job) -> list[str]:
     """Undo the image steps at whatever point they were."""
-    return pruning.undo_bake(connect(job.infra.region), job, clock=CLOCK, say=say)
+    gone = pruning.undo_bake(connect(job.infra.region), job, clock=CLOCK, say=say)
+    forget_contents(gone)
+    return gone
 
 
 @task(name="blame image", task_run_name="4 launch: blame image", **STEP)
@@ -177,4 +180,5 @@ def prune_versions(infra: Infra, app: str, keep: int) -> list[str]:
     nothing needs any more."""
     aws, group = connect(infra.region), infra.target_group.name
     gone = pruning.prune_versions(aws, app, group, keep, clock=CLOCK, say=say)
+    forget_contents(gone)
     return gone + pruning.prune_layers(aws, app, clock=CLOCK, say=say)

@@ -24,6 +24,7 @@ from spotkiln.release.summary import release_id
 from spotkiln.start import takedown as starting
 from spotkiln.start.deployment import NIGHTLY, RELEASE, ROLLBACK, Deployment
 from spotkiln.start.takedown import Left, Place
+from spotkiln.tasks.bake.contents import forget_contents
 from spotkiln.tasks.deployed import settings_of
 from spotkiln.tasks.keep.lock import hold_group
 from spotkiln.tasks.step import CLOCK, STEP, say
@@ -211,7 +212,9 @@ def end_service(its: Run) -> list[str]:
 def end_versions(its: Run) -> list[str]:
     its.check()
     aws = connect(its.region)
-    return takedowns.end_versions(aws, its.group, its.begun, clock=CLOCK, say=say)
+    gone = takedowns.end_versions(aws, its.group, its.begun, clock=CLOCK, say=say)
+    forget_contents(gone)
+    return gone
 
 
 @task(name="finish takedown", task_run_name="5 retire: finish", **STEP)
@@ -235,6 +238,7 @@ def _go_on(region: str, begun: Begun) -> None:
         left = _leave(prefect, place, takedown.run)
     servers = takedowns.end_service(aws, group, takedown, clock=CLOCK, say=say)
     images = takedowns.end_versions(aws, group, takedown, clock=CLOCK, say=say)
+    forget_contents(images)
     takedowns.finish(aws, group, takedown)
     say(
         str(

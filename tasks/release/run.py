@@ -29,6 +29,7 @@ from spotkiln.release.happening import (
     Happening,
     LedgerRead,
     LedgerUnread,
+    PackagesSeen,
     Resumed,
     Undone,
     VersionsSeen,
@@ -45,6 +46,7 @@ from spotkiln.release.release import (
 )
 from spotkiln.release.trigger import place, run_name
 from spotkiln.start.run import Source
+from spotkiln.tasks.bake.contents import changed_packages
 from spotkiln.tasks.events import announce
 from spotkiln.tasks.names import deployed_as
 from spotkiln.tasks.release.publish import publish
@@ -215,6 +217,7 @@ class ReleaseRun:
         # A run that was told to end has no time for it.
         if error is None or isinstance(error, Exception):
             _attempt("see what has changed", self._note_changes)
+            _attempt("see which packages have changed", self._note_packages)
         release = self._published = told.summary(self.book, datetime.now(UTC))
         _tell(release)
         self._teller.ended(release)
@@ -261,6 +264,11 @@ class ReleaseRun:
             folder = self.folder / "changes"
             found = changes_since(self.spec.app, since, source.commit, folder)
             self.note(ChangesSeen(changes=found))
+
+    def _note_packages(self) -> None:
+        serving, image = self.book.serving, self.book.image
+        if serving and image and serving.image != image.id:
+            self.note(PackagesSeen(changed=changed_packages(serving.image, image.id)))
 
     def fail(self, error: SpotkilnError) -> None:
         """The run has failed with it."""

@@ -33,6 +33,7 @@ from spotkiln.release.job import Job
 from spotkiln.release.migration import choose_migration, of_rollback
 from spotkiln.release.summary import tags
 from spotkiln.serve.fleet import Fleet
+from spotkiln.tasks.bake.contents import keep_contents
 from spotkiln.tasks.bake.errand import close_access, migrate_database
 from spotkiln.tasks.bake.image import find_image, packer_build, test_in_image
 from spotkiln.tasks.bake.infra import look_up_infra
@@ -161,4 +162,6 @@ def bake_and_test(run: ReleaseRun, turn: Heartbeat, job: Job) -> Image:
     turn.check()
     with run.timed("test"):
         run.note(TestsRan(report=test_in_image(job, image)))
+        with not_urgent("keep the image's SBOM", "what is in it is not known"):
+            keep_contents(job, image)
     return image

@@ -36,6 +36,27 @@ def test_versions_and_status(command: Command, world: World) -> None:
     assert "2 of 2 healthy" in out
 
 
+def test_what_differs_between_two_versions_and_what_is_in_one(command: Command) -> None:
+    code, out, _ = command("diff", "demo")
+    assert code == 0, out
+    assert "commits: 1" in out
+    assert "Debian packages: the same" in out
+    code, out, _ = command("diff", "demo", "current", "previous", "--json")
+    found = json.loads(out)
+    assert (code, found["before"]["serving"], found["unknown"]) == (0, True, [])
+    assert found["changes"]["apart"]
+    code, out, _ = command("sbom", "demo", "previous", "--json")
+    document = json.loads(out)
+    assert (code, document["bomFormat"]) == (0, "CycloneDX")
+    assert document["metadata"]["component"]["bom-ref"] == found["now"]["image"]
+    code, out, _ = command("sbom", "demo")
+    assert (code, out.split()[:3]) == (0, ["KIND", "NAME", "VERSION"])
+    assert "stand-in" in out
+    code, _, err = command("diff", "demo", "ffffffff")
+    assert code == 2
+    assert "has no version 'ffffffff'" in err
+
+
 def test_plan_changes_nothing(command: Command, world: World) -> None:
     world.box.clear_calls()
     code, out, _ = command("plan", "demo")

@@ -14,6 +14,7 @@ from spotkiln.bake.gitref import require_ref
 from spotkiln.cli.commands.options import LAST_HOUR, Days, Limit, New, OneUnit, Ref, Since
 from spotkiln.cli.output import Exit, Json, columns, moment, show, tell
 from spotkiln.errors import InputError
+from spotkiln.keep.versions import CURRENT, PREVIOUS
 from spotkiln.start.deployment import RELEASE
 
 
@@ -79,6 +80,37 @@ def versions(name: str, /, *, as_json: Json = False) -> int:
     header = ["IMAGE", "COMMIT", "RELEASED", "SERVING", "REMARKS"]
     none = f"no version: nothing of {spec.app.name} has served {spec.infra.target_group} yet"
     show(found, columns(header, rows) if found else none, as_json=as_json)
+    return Exit.OK
+
+
+def diff(name: str, before: str = PREVIOUS, now: str = CURRENT, /, *, as_json: Json = False) -> int:
+    """What differs between two versions of NAME: commits, locked dependencies, Debian packages.
+
+    BEFORE and NOW are versions as `rollback` takes them: an image's id, a commit or the beginning
+    of one, previous, or current, which is what serves.
+    """
+    from spotkiln.cli import diff as comparing
+    from spotkiln.cli.deployment import settings_of
+
+    found = comparing.look(settings_of(name), before, now)
+    show(found, comparing.text(found), as_json=as_json)
+    return Exit.OK
+
+
+def sbom(name: str, version: str = CURRENT, /, *, as_json: Json = False) -> int:
+    """What is in a version of NAME: Debian's packages of the image, and what the commit's lock
+    files name. In JSON it is the SBOM, a CycloneDX document.
+
+    VERSION is an image's id, a commit or the beginning of one, previous, or current.
+    """
+    from spotkiln.cli import diff as comparing
+    from spotkiln.cli.deployment import settings_of
+
+    document = comparing.sbom(settings_of(name), version)
+    if as_json:
+        tell(document)
+    else:
+        show(None, comparing.sbom_table(document), as_json=False)
     return Exit.OK
 
 

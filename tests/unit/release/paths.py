@@ -91,6 +91,7 @@ class World:
             patch.setattr(flow, "one_at_a_time", self._turn)
         patch.setattr(run, "publish", self.published.append)
         patch.setattr(run, "read_ledger", lambda *_, **__: self.answers.get("ledger", ()))
+        patch.setattr(run, "changed_packages", lambda *_: self.answers.get("packages", ()))
         patch.setattr(run, "list_versions", lambda *_: [])
         patch.setattr(run, "read_back", lambda *_: [])
         for name in ("announce", "rename", "page_of", "connect"):
@@ -141,6 +142,7 @@ STEPS: dict[Any, dict[str, str]] = {
         "bake_layer": "bake layer",
         "packer_build": "bake",
         "test_in_image": "test",
+        "keep_contents": "keep SBOM",
     },
     endings: {"newer_push": "newer push", "is_unchanged": "is unchanged"},
     asking: {"plan_release": "plan", "_pause": "ask"},
@@ -172,7 +174,7 @@ STEPS: dict[Any, dict[str, str]] = {
 LOOK_UP = ["look up infra", "check out", "find serving"]
 WAIT = ["wait for the turn", "newer push", "clear up", "find serving"]
 CHOOSE = ["find image", "find foreign"]
-BAKE = ["find layer", "bake", "check the turn", "test"]
+BAKE = ["find layer", "bake", "check the turn", "test", "keep SBOM"]
 MIGRATE = ["check the turn", "migrate", "close access"]
 LAUNCH = ["launch", "choose size", "request fleet", "gate", "check the turn", "promote"]
 RETIRE = ["mark as released", "price", "check the turn", "retire", "prune"]

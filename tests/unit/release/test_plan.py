@@ -5,13 +5,20 @@ from typing import Any
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.bake.changes import Changes, Commit
+from spotkiln.bake.changes import Changes, Commit, Dependency
 from spotkiln.bake.configuration import Configuration, Known, Stored
 from spotkiln.bake.layer import Layered
 from spotkiln.bake.mounts import Mount
 from spotkiln.bake.reuse import Reuse
 from spotkiln.cli.plan import text
-from spotkiln.release.plan import Plan, doubled, make_plan, side_by_side, what_would_change
+from spotkiln.release.plan import (
+    Plan,
+    compared_images,
+    doubled,
+    make_plan,
+    side_by_side,
+    what_would_change,
+)
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.capacity import Size, size
 from spotkiln.serve.foreign import Foreign, ForeignFleet
@@ -159,3 +166,20 @@ def test_a_plan_names_the_file_system_of_each_folder() -> None:
     told = text(plan(infra=nouns.infra(mounts=(mount,))))
     assert "mounts: uploads on shop-files (fs-1.efs.example:/)" in told.splitlines()
     assert "mounts:" not in text(plan())
+
+
+def test_debians_packages_that_would_change() -> None:
+    names = [f"lib{number}" for number in range(12)]
+    packages = tuple(Dependency(name=x, before="1", now="2", file="") for x in names)
+    lines = what_would_change(plan().model_copy(update={"packages": packages}))
+    (told,) = [one for one in lines if one.startswith("Debian packages: ")]
+    assert told.startswith("Debian packages: lib0 1 → 2; lib1 1 → 2; ")
+    assert told.endswith("; lib9 1 → 2; and 2 more")
+    assert not [one for one in what_would_change(plan()) if "Debian" in one]
+
+
+def test_what_serves_is_compared_with_what_would_serve() -> None:
+    image = nouns.fleet("sfr-1").image
+    assert compared_images(plan(found=again("ami-7"))) == (image, "ami-7")
+    assert compared_images(plan()) == (image, nouns.infra().base.id)
+    assert compared_images(plan(serving=[])) is None

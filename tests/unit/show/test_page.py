@@ -335,3 +335,18 @@ def test_the_last_lines_of_what_failed_follow_the_cause() -> None:
 def test_each_outcome_has_a_headline() -> None:
     headlines = {release_page(release(outcome=one)).splitlines()[0] for one in Outcome}
     assert len(headlines) == len(Outcome)
+
+
+def test_debians_packages_that_differ_are_shortened() -> None:
+    def changed(count: int) -> tuple[Dependency, ...]:
+        named = (f"lib{number:03}" for number in range(count))
+        return tuple(Dependency(name=x, before="1", now="2~x", file="") for x in named)
+
+    page = release_page(release(packages=changed(20)))
+    assert "## Debian packages that differ" in page
+    assert "| lib019 | 1 | 2~x |" in page
+    assert "spotkiln diff" not in page
+    page = release_page(release(packages=changed(31), deployment="shop"))
+    assert "| lib020 |" not in page
+    assert "And 11 more: `spotkiln diff shop previous current` lists all of them." in page
+    assert "Debian packages that differ" not in release_page(release())
