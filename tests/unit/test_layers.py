@@ -60,6 +60,7 @@ DOORS = (
     "spotkiln/aws",
     "spotkiln/prefect_api",
     "spotkiln/hosts_api",
+    "spotkiln/sbom",
     "spotkiln/cli",
     "spotkiln/receiver",
 )
@@ -327,7 +328,12 @@ def test_nothing_needs_the_receiver(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    modules("spotkiln", "tasks", "flows", but=["spotkiln/prefect_api", "spotkiln/hosts_api"]),
+    modules(
+        "spotkiln",
+        "tasks",
+        "flows",
+        but=["spotkiln/prefect_api", "spotkiln/hosts_api", "spotkiln/sbom"],
+    ),
     ids=name_of,
 )
 def test_one_door_leads_to_prefects_api(path: Path) -> None:
@@ -356,6 +362,14 @@ def test_the_door_knows_decisions_and_prefect(path: Path) -> None:
 def test_the_door_to_hosts_knows_decisions_alone(path: Path) -> None:
     """It holds a token while it asks: nothing that keeps or shows things is within its reach."""
     assert tops(path) <= {*sys.stdlib_module_names, "httpx", "spotkiln"}
+    others = ("spotkiln.aws", "spotkiln.cli", "spotkiln.receiver", "spotkiln.prefect_api")
+    assert not [name for name in imported(path) if name.startswith(others)]
+
+
+@pytest.mark.parametrize("path", modules("spotkiln/sbom"), ids=name_of)
+def test_the_door_to_published_data_knows_decisions_alone(path: Path) -> None:
+    known = {"cvss", "cyclonedx", "httpx", "packageurl", "spotkiln", "univers"}
+    assert tops(path) <= {*sys.stdlib_module_names, *known}
     others = ("spotkiln.aws", "spotkiln.cli", "spotkiln.receiver", "spotkiln.prefect_api")
     assert not [name for name in imported(path) if name.startswith(others)]
 
