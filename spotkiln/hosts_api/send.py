@@ -20,8 +20,8 @@ TOKEN = re.compile(r"[\x21-\x7e]{4,1000}")
 T = TypeVar("T")
 
 
-def report(repository: Repository, told: Report, deployment: str, token: str) -> str:
-    """Tell the host. Returns the id of its deployment there.
+def report(repository: Repository, told: Report, deployment: str | None, token: str) -> str:
+    """Tell the host. Returns the id of its deployment there; `deployment` as `tell` has it.
 
     Raises:
         InputError: the secret holds no token.
@@ -32,7 +32,7 @@ def report(repository: Repository, told: Report, deployment: str, token: str) ->
     return within(SECONDS, lambda: _report(repository, told, deployment, token))
 
 
-def _report(repository: Repository, told: Report, deployment: str, token: str) -> str:
+def _report(repository: Repository, told: Report, deployment: str | None, token: str) -> str:
     headers = {"user-agent": "spotkiln", **HOSTS[repository.kind].headers(token)}
     # No redirect is followed: it could lead the token elsewhere.
     with httpx.Client(headers=headers, timeout=SECONDS / 2, follow_redirects=False) as client:
@@ -54,17 +54,22 @@ def _report(repository: Repository, told: Report, deployment: str, token: str) -
 
 
 def _send(client: httpx.Client, api: str, call: Call) -> Answer:
-    with client.stream(call.method, api + call.path, json=call.body) as response:
+    body = call.body or None
+    with client.stream(call.method, api + call.path, json=body) as response:
         text = b""
         for part in response.iter_bytes():
             text += part
             if len(text) > MOST_BYTES:
                 break
     try:
-        body = httpx.Response(200, content=text).json()
+        found = httpx.Response(200, content=text).json()
     except ValueError:
-        body = {}
-    return Answer(code=response.status_code, body=body if isinstance(body, dict) else {})
+        found = None
+    return Answer(
+        code=response.status_code,
+        body=found if isinstance(found, dict) else {},
+        listed=[x for x in found if isinstance(x, dict)] if isinstance(found, list) else (),
+    )
 
 
 def within(seconds: float, do: Callable[[], T]) -> T:

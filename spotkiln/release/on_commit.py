@@ -140,7 +140,7 @@ class Standing(StrEnum):
 
 class Pending(Noun):
     """What a run keeps with Prefect while its commit says "pending": so that somebody else can end
-    it. `deployment` is the host's own id, empty if it has none."""
+    it. `deployment` is the host's own id; empty if it has none, or if it is not known yet."""
 
     commit: str
     ref: str
@@ -149,13 +149,14 @@ class Pending(Noun):
 
 
 class Report(Noun):
-    """What the host is told. `url` is the run's page, empty if none is known."""
+    """What the host is told. `url` is the page of the `run`, empty if none is known."""
 
     commit: str
     ref: str
     environment: str
     standing: Standing
     description: str
+    run: str
     url: str = ""
 
     @property

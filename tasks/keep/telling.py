@@ -62,6 +62,7 @@ def _tell(prefect: Connection, run: Run, pending: Pending) -> None:
         environment=pending.environment,
         standing=standing,
         description=text,
+        run=run.id,
         url=runs.page_of(run.id),
     )
     token = prefect.ask(secret.read, asked.secret)

@@ -48,10 +48,11 @@ class Teller:
             environment=self._spec.on_commit.environment or release.deployment or release.app,
             standing=standing,
             description=text,
+            run=release.run,
             url=release.url,
         )
         try:
-            tell_host(self._spec, report, release.run)
+            tell_host(self._spec, report)
         except Exception as error:  # noqa: BLE001 - whatever it is, the release is what it is
             if not self._failed:
                 say(
@@ -73,8 +74,9 @@ def _keep(prefect: Connection, run: str, report: Report, made: str) -> None:
 
 
 @task(name="tell the host", task_run_name="tell the host", cache_policy=NO_CACHE, retries=0)
-def tell_host(spec: ReleaseSpec, report: Report, run: str) -> None:
+def tell_host(spec: ReleaseSpec, report: Report) -> None:
     """Tell it, and keep with the run what is still to be told."""
+    run = report.run
     repository = find(spec.on_commit, spec.app.repository)
     with connected() as prefect:
         kept = prefect.ask(note.read, run, NOTE)
@@ -85,7 +87,7 @@ def tell_host(spec: ReleaseSpec, report: Report, run: str) -> None:
             # First of all: a process that is killed from here on must be found.
             _keep(prefect, run, report, "")
             prefect.ask(runs.tag, run, PENDING_TAG, on=True)
-        known = before.deployment if before else ""
+        known = before.deployment if before else None
         made = send.report(repository, report, known, token)
         if pending and made != known:
             _keep(prefect, run, report, made)

@@ -9,9 +9,9 @@ class Call(Noun):
     """`path` is what follows the address of the API. `what` completes "could not ..."."""
 
     what: str
-    method: Literal["POST", "PUT"]
+    method: Literal["GET", "POST", "PUT"]
     path: str
-    body: dict[str, Any]
+    body: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies defaults
 
 
 def short(text: str, most: int) -> str:

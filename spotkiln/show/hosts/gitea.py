@@ -3,6 +3,8 @@
 https://docs.gitea.com/api (repoCreateStatus)
 """
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from spotkiln.release.on_commit import Report, Standing
@@ -34,6 +36,14 @@ def status(path: str, report: Report) -> Call:
             "target_url": report.url if of_the_web(report.url) else "",
         },
     )
+
+
+def looks(path: str, report: Report) -> Call | None:  # noqa: ARG001 - as the others
+    return None
+
+
+def is_it(found: Mapping[str, Any], report: Report) -> bool:  # noqa: ARG001
+    return False
 
 
 def opens(path: str, report: Report) -> Call | None:  # noqa: ARG001 - as the others

@@ -3,13 +3,18 @@
 https://docs.github.com/en/rest/commits/statuses and .../rest/deployments
 """
 
-from urllib.parse import quote
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from spotkiln.release.on_commit import Report, Standing
 from spotkiln.show.hosts.call import Call, of_the_web, short
 
 # A longer description is refused.
 MOST = 140
+# On one page.
+MOST_LISTED = 100
 STATUS = {
     Standing.STARTED: "pending",
     Standing.WAITING: "pending",
@@ -54,6 +59,26 @@ def status(path: str, report: Report) -> Call:
     )
 
 
+def looks(path: str, report: Report) -> Call | None:
+    asked = urlencode(
+        {"sha": report.commit, "environment": report.environment, "per_page": MOST_LISTED}
+    )
+    return Call(
+        what="look for the deployment", method="GET", path=f"{_repo(path)}/deployments?{asked}"
+    )
+
+
+def is_it(found: Mapping[str, Any], report: Report) -> bool:
+    """Whether this run has made it. GitHub keeps what it was given, some of its servers as text."""
+    payload = found.get("payload")
+    if isinstance(payload, str):
+        try:
+            payload = json.loads(payload)
+        except ValueError:
+            return False
+    return isinstance(payload, dict) and payload.get("run") == report.run
+
+
 def opens(path: str, report: Report) -> Call | None:
     return Call(
         what="make a deployment",
@@ -63,6 +88,7 @@ def opens(path: str, report: Report) -> Call | None:
             "ref": report.commit,
             "environment": report.environment,
             "description": "Released by Spotkiln",
+            "payload": {"run": report.run},
             # Nothing is merged, and what other checks say of the commit is no matter here.
             "auto_merge": False,
             "required_contexts": [],

@@ -3,12 +3,16 @@
 https://docs.gitlab.com/api/commits/ and https://docs.gitlab.com/api/deployments/
 """
 
-from urllib.parse import quote
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from spotkiln.release.on_commit import Report, Standing
 from spotkiln.show.hosts.call import Call, of_the_web, short
 
 MOST = 255
+# On one page.
+MOST_LISTED = 100
 STATUS = {
     Standing.STARTED: "running",
     Standing.WAITING: "pending",
@@ -49,6 +53,27 @@ def status(path: str, report: Report) -> Call:
         path=f"{_project(path)}/statuses/{report.commit}",
         body=body,
     )
+
+
+def looks(path: str, report: Report) -> Call | None:
+    asked = urlencode(
+        {
+            "environment": report.environment,
+            "status": DEPLOYMENT[Standing.STARTED],
+            "order_by": "id",
+            "sort": "asc",
+            "per_page": MOST_LISTED,
+        }
+    )
+    return Call(
+        what="look for the deployment", method="GET", path=f"{_project(path)}/deployments?{asked}"
+    )
+
+
+def is_it(found: Mapping[str, Any], report: Report) -> bool:
+    """Of this commit, and of no job of GitLab's. It does not keep who has made it: the oldest is
+    that of a run that was killed, for a run that lives ends its own."""
+    return found.get("sha") == report.commit and not found.get("deployable")
 
 
 def opens(path: str, report: Report) -> Call | None:

@@ -1,6 +1,6 @@
 """What a host is told of a release, call by call, and in which words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -37,10 +37,11 @@ RIGHTS = {
 
 
 class Answer(Noun):
-    """`body` is empty unless it was a JSON object."""
+    """`body` is empty unless it was a JSON object, `listed` unless it was a list of them."""
 
     code: int
-    body: dict[str, Any]
+    body: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies defaults
+    listed: tuple[dict[str, Any], ...] = ()
 
 
 Send = Callable[[Call], Answer]
@@ -62,30 +63,41 @@ def ended_as(state: str) -> tuple[Standing, str]:
     return ended(outcome) if outcome else (Standing.ENDED, LOST)
 
 
-def tell(repository: Repository, report: Report, deployment: str, send: Send) -> str:
+def tell(repository: Repository, report: Report, deployment: str | None, send: Send) -> str:
     """Tell a host how a release stands. Returns the id of its deployment there, empty if it has
-    none; `deployment` is the one of before.
+    none; `deployment` is the one of before: None if the run has made none, empty if it may have
+    made one whose id is not known.
 
     Raises:
         InfrastructureError: it did not want to hear it.
     """
     host = HOSTS[repository.kind]
     _ask(repository, host.status(repository.path, report), send)
+    if deployment == "":
+        deployment = _look(repository, report, send)
     if not deployment and (call := host.opens(repository.path, report)):
-        deployment = str(_ask(repository, call, send).get("id") or "")
+        deployment = str(_ask(repository, call, send).body.get("id") or "")
         if repository.kind is Kind.GITLAB:
             return deployment
     if deployment and (call := host.updates(repository.path, report, deployment)):
         _ask(repository, call, send)
-    return deployment
+    return deployment or ""
 
 
-def _ask(repository: Repository, call: Call, send: Send) -> Mapping[str, Any]:
+def _look(repository: Repository, report: Report, send: Send) -> str:
+    """The id of the deployment that this run has made; empty if there is none."""
+    host = HOSTS[repository.kind]
+    call = host.looks(repository.path, report)
+    found = _ask(repository, call, send).listed if call else ()
+    return next((str(one.get("id") or "") for one in found if host.is_it(one, report)), "")
+
+
+def _ask(repository: Repository, call: Call, send: Send) -> Answer:
     answer = send(call)
     said = str(answer.body.get("message") or answer.body.get("error") or "")[:200]
     known = repository.kind is Kind.GITLAB and gitlab.KNOWN in said
     if answer.code in {200, 201} or (answer.code == 400 and known):
-        return answer.body
+        return answer
     raise InfrastructureError(
         f"could not {call.what} ({answer.code}): {_why(repository, answer, said)}"
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 SHA = re.compile(r"[0-9a-f]{40}")
 # Nobody's.
@@ -24,12 +25,13 @@ class Refused(Exception):
 
 class Host:
     """`statuses` are those that were set, by context, the oldest first; `deployments` the states of
-    each, by id. `fails` answers in its place."""
+    each, by id, and `made` how it was made. `fails` answers in its place."""
 
     def __init__(self, commit: str) -> None:
         self.commit = commit
         self.statuses: list[dict[str, Any]] = []
         self.deployments: dict[int, list[dict[str, Any]]] = {}
+        self.made: dict[int, dict[str, Any]] = {}
         self.fails: Callable[[BaseHTTPRequestHandler], None] | None = None
         self.asked: list[str] = []
 
@@ -58,8 +60,11 @@ class GitHub(Host):
         token = headers.get("authorization") in {f"Bearer {TOKEN}", f"token {TOKEN}"}
         require(token, 401, {"message": "Bad credentials", "status": "401"})
         rest = path.removeprefix("/repos/team/shop/")
-        require(rest != path and method == "POST", 404, {"message": "Not Found", "status": "404"})
+        require(rest != path, 404, {"message": "Not Found", "status": "404"})
         kind, _, more = rest.partition("/")
+        if method == "GET" and kind.startswith("deployments?"):
+            return self._list(parse_qs(kind.partition("?")[2]))
+        require(method == "POST", 404, {"message": "Not Found", "status": "404"})
         if kind == "statuses":
             return self._status(more, body)
         if kind == "deployments" and not more:
@@ -96,7 +101,18 @@ class GitHub(Host):
         require(body.get("auto_merge") is False, 202, {"message": "Auto-merged main into it"})
         ident = 40 + len(self.deployments)
         self.deployments[ident] = []
-        return 201, {"id": ident, "sha": body["ref"], "environment": body.get("environment")}
+        self.made[ident] = {
+            "id": ident, "sha": body["ref"], "ref": body["ref"], "task": "deploy",
+            "payload": body.get("payload", {}), "description": body.get("description"),
+            "environment": body.get("environment", "production"),
+        }  # fmt: skip
+        return 201, self.made[ident]
+
+    def _list(self, asked: dict[str, list[str]]) -> Answer:
+        """The newest first."""
+        wanted = {name: asked[name][0] for name in ("sha", "environment") if name in asked}
+        fits = [x for x in self.made.values() if wanted.items() <= x.items()]
+        return 200, fits[::-1]
 
 
 class GitLab(Host):
@@ -122,6 +138,8 @@ class GitLab(Host):
             return self._status(more, body)
         if kind == "deployments" and method == "POST":
             return self._deploy(body)
+        if method == "GET" and kind.startswith("deployments?"):
+            return self._list(parse_qs(kind.partition("?")[2]))
         require(method == "PUT" and more.isdigit(), 404, {"error": "404 Not Found"})
         require(int(more) in self.deployments, 404, {"message": "404 Not found"})
         valid = body.get("status") in self.DEPLOYED
@@ -154,7 +172,23 @@ class GitLab(Host):
         require(valid, 400, {"error": "status does not have a valid value"})
         ident = 70 + len(self.deployments)
         self.deployments[ident] = [{"state": body["status"], **body}]
+        self.made[ident] = {
+            "id": ident, "iid": 1, "sha": body["sha"], "ref": body["ref"], "deployable": None,
+            "environment": {"id": 1, "name": body["environment"], "external_url": None},
+        }  # fmt: skip
         return 201, {"id": ident, "iid": 1, "status": body["status"]}
+
+    def _list(self, asked: dict[str, list[str]]) -> Answer:
+        (status,) = asked.get("status", [""])
+        valid = not status or status in self.DEPLOYED | {"created", "blocked"}
+        require(valid, 400, {"error": "status does not have a valid value"})
+        fits = [
+            {**told, "status": self.deployments[ident][-1]["state"]}
+            for ident, told in self.made.items()
+            if asked.get("environment", [told["environment"]["name"]])
+            == [told["environment"]["name"]]
+        ]
+        return 200, [x for x in fits if status in {"", x["status"]}]
 
 
 class Gitea(Host):
@@ -198,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    do_POST = do_PUT = _answer  # noqa: N815 - their names there
+    do_GET = do_POST = do_PUT = _answer  # noqa: N815 - their names there
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
         pass

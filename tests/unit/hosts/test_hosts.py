@@ -36,12 +36,12 @@ class Told:
     def __init__(self, kind: Kind, host: Host, api: str) -> None:
         self.host = host
         self.repository = Repository(kind=kind, api=api, path=PATHS[kind])
-        self.deployment = ""
+        self.deployment: str | None = None
 
     def tell(self, standing: Standing, text: str = "words", token: str = TOKEN) -> None:
         report = Report(
             commit=COMMIT, ref="main", environment="production", standing=standing,
-            description=text, url="https://prefect.example.com/runs/flow-run/1",
+            description=text, url="https://prefect.example.com/runs/flow-run/1", run="1",
         )  # fmt: skip
         self.deployment = send.report(self.repository, report, self.deployment, token)
 
@@ -98,6 +98,26 @@ def test_from_the_start_to_the_end(told: Told, standing: Standing) -> None:
     last = told.host.statuses[-1]
     assert last["target_url"] == "https://prefect.example.com/runs/flow-run/1"
     assert last.get("context", last.get("name")) == "spotkiln/production"
+
+
+def test_a_deployment_whose_id_was_lost_is_found_again(told: Told) -> None:
+    """The run was killed, or the answer did not come in time."""
+    told.tell(Standing.STARTED)
+    told.deployment = ""
+    told.tell(Standing.RELEASED)
+    assert told.host.states()[-1] == "success"
+    for states in told.host.deployments.values():
+        assert told.host.states(states)[-1] == "success"
+    assert len(told.host.deployments) == (told.repository.kind is not Kind.GITEA)
+
+
+def test_the_deployment_of_another_commit_is_none_of_ours(told: Told) -> None:
+    told.tell(Standing.STARTED)
+    for made in told.host.made.values():
+        made["sha"] = "0" * 40
+    told.deployment = ""
+    told.tell(Standing.RELEASED)
+    assert len(told.host.deployments) == 2 * (told.repository.kind is not Kind.GITEA)
 
 
 def test_what_it_knows_already_is_no_failure(told: Told) -> None:

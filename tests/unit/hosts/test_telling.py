@@ -209,6 +209,31 @@ def test_a_run_that_was_ended_from_outside_is_settled(
     assert not world.pending
 
 
+def test_a_deployment_that_nobody_noted_is_found_and_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its run was killed just after the host had made it. Another run of the same commit has one
+    of its own."""
+    keep_it = telling._keep
+
+    def killed(prefect: Any, run: str, report: Any, made: str) -> None:
+        if made:
+            raise SystemExit
+        keep_it(prefect, run, report, made)
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr(telling, "_keep", killed)
+        Teller(world.spec).started(world.release())
+    other = {"ref": COMMIT, "environment": "shop-staging", "auto_merge": False,
+             "required_contexts": [], "payload": {"run": str(UUID(int=8))}}  # fmt: skip
+    world.host._deploy(other)
+    world.state = answers.state("CRASHED", "Crashed")
+    assert settle() == 1
+    assert list(world.host.deployments) == [40, 41]
+    assert world.host.states(world.host.deployments[40]) == ["in_progress", "inactive"]
+    assert world.host.deployments[41] == []
+
+
 def test_what_cannot_be_settled_now_is_tried_again(world: World) -> None:
     Teller(world.spec).started(world.release())
     world.state = answers.state("CRASHED", "Crashed")
