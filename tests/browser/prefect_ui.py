@@ -73,7 +73,9 @@ class PrefectUI:
         # A flow and its deployment may have the same name.
         link = row.locator("a[href*='/deployments/deployment/']")
         link.filter(has_text=re.compile(rf"^{re.escape(name)}$")).click()
-        expect(self.page.get_by_label("breadcrumb").get_by_text(name)).to_be_visible()
+        # A flow and its deployment may have the same name.
+        here = self.page.get_by_label("breadcrumb").locator("span[aria-current=page]")
+        expect(here).to_have_text(name)
 
     def custom_run(self) -> None:
         """The form."""

@@ -4,19 +4,21 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox.infrastructure import Group, Infrastructure
 from tests.browser.prefect_ui import PrefectUI
 from tests.reliability.truth import Truth
 from tests.reliability.world import MACHINES, STAND_IN, World
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.sandbox]
 
-NAME, GROUP = "leaving", "blog"
+NAME, GROUP = "leaving", "leaving-group"
 
 
 @pytest.fixture
 def leaving(world: World) -> Iterator[str]:
     """An application with one deployment and a target group of its own, that serves; its fleet."""
     world.box.script(**MACHINES, **STAND_IN)
+    Infrastructure(world.box).put_group(Group(GROUP))
     made = world.release("v1", infra={"target_group": GROUP})
     assert made.get("outcome") == "released", made
     other = world.api.get("/deployments/name/release/demo-web-app").raise_for_status().json()
