@@ -48,10 +48,10 @@ class Exit(IntEnum):
 
 
 def columns(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table. Empty cells are dashes."""
+    """A table. Empty cells are dashes. What stands first is copied: it is never broken."""
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-    for name in header:
-        table.add_column(Text(name), overflow="fold")
+    for number, name in enumerate(header):
+        table.add_column(Text(name), overflow="fold", no_wrap=not number)
     for row in rows:
         texts = (str(cell) or "-" for cell in row)
         # Text: what others wrote is no markup.

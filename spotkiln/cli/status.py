@@ -166,8 +166,12 @@ def parts(status: Status) -> list[str | Table]:
     """All that is shown of it: words and tables."""
     found: list[str | Table] = ["\n".join(lines(status))]
     if status.servers:
+        # The fleet that serves is named above.
         rows = (
-            (x.instance, x.health, x.reason, x.type, x.zone, "spot" if x.spot else "", x.fleet)
+            (
+                *(x.instance, x.health, x.reason, x.type, x.zone, "spot" if x.spot else ""),
+                "serving" if x.fleet and x.fleet == status.fleet else x.fleet,
+            )
             for x in status.servers
         )
         header = ["INSTANCE", "HEALTH", "REASON", "TYPE", "ZONE", "SPOT", "FLEET"]

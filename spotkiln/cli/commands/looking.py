@@ -76,7 +76,10 @@ def versions(name: str, /, *, as_json: Json = False) -> int:
     spec = settings_of(name)
     aws = connect(resolve_region(spec.infra.region))
     found = list_versions(aws, spec.app.name, target_group(aws, spec.infra.target_group))
-    rows = ((x.image, x.commit[:12], moment(x.released), x.serving or "", x.remarks) for x in found)
+    rows = (
+        (x.image, x.commit[:12], moment(x.released), "yes" if x.serving else "", x.remarks)
+        for x in found
+    )
     header = ["IMAGE", "COMMIT", "RELEASED", "SERVING", "REMARKS"]
     none = f"no version: nothing of {spec.app.name} has served {spec.infra.target_group} yet"
     show(found, columns(header, rows) if found else none, as_json=as_json)

@@ -1,6 +1,7 @@
-"""The command as its own process, in a pipe and in a pseudo-terminal of 100 columns."""
+"""The command in a pipe and in a pseudo-terminal of 100 columns: as its own process, or here."""
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -8,7 +9,10 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from tests.unit.nouns import ROOT
 
@@ -30,24 +34,60 @@ def in_a_pipe(environment: Mapping[str, str], *arguments: str) -> str:
 
 def in_a_terminal(environment: Mapping[str, str], *arguments: str) -> str:
     """What a person sees in the end, with the colours in words, and its exit code."""
-    ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
+    ours, its = _opened()
     child = subprocess.Popen(
         _command(arguments), cwd=ROOT, env=environment, stdin=its, stdout=its, stderr=its
     )
     os.close(its)
+    found = _read(ours)
+    code = child.wait(120)
+    return f"{_screen(found)}-- ends with {code}\n"
+
+
+def in_a_terminal_here(run: Callable[[], int]) -> str:
+    """The same of a call in this process."""
+    ours, its = _opened()
+    with ThreadPoolExecutor(1) as reader, pytest.MonkeyPatch.context() as patched:
+        reading = reader.submit(_read, ours)
+        # rich looks for the size of this process's own terminal.
+        patched.setenv("COLUMNS", str(COLUMNS))
+        patched.setenv("TERM", "xterm-256color")
+        patched.delenv("NO_COLOR", raising=False)
+        with os.fdopen(its, "w") as stream:
+            patched.setattr(sys, "stdout", stream)
+            patched.setattr(sys, "stderr", stream)
+            code = run()
+        return f"{_screen(reading.result())}-- ends with {code}\n"
+
+
+def in_a_pipe_here(run: Callable[[], int]) -> str:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "stdout", out := io.StringIO())
+        patched.setattr(sys, "stderr", errors := io.StringIO())
+        code = run()
+    return f"{out.getvalue()}-- stderr\n{errors.getvalue()}-- ends with {code}\n"
+
+
+def _opened() -> tuple[int, int]:
+    """This end and the other one."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
+    return ours, its
+
+
+def _read(ours: int) -> str:
+    """Until the other end is closed."""
     found = b""
     while True:
         try:
             part = os.read(ours, 65536)
-        except OSError:  # Linux's word for: the other end is closed.
+        except OSError:  # Linux's word for it.
             break
         if not part:
             break
         found += part
     os.close(ours)
-    code = child.wait(120)
-    return f"{_screen(found.decode())}-- ends with {code}\n"
+    return found.decode()
 
 
 COLOURS = {"\x1b[32m": "<green>", "\x1b[31m": "<red>", "\x1b[1;31m": "<bold red>"}

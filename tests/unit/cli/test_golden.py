@@ -1,8 +1,9 @@
 """Each command's main answer, byte for byte, in a pipe and in a terminal.
 
 The files beside this one (`golden/`) have what is expected. With GOLDEN=write in the environment
-they are written anew: read what has changed before you keep it. What needs AWS is looked at in
-tests/cli, and the tables' and lines' own forms in test_output.py.
+they are written anew: read what has changed before you keep it. Of what needs AWS, what is shown is
+looked at in test_golden_aws.py, and what is found in tests/cli; the tables' and lines' own forms
+are in test_output.py.
 """
 
 import os
@@ -16,6 +17,7 @@ import pytest
 from spotkiln.release.release import Outcome
 from spotkiln.release.result import Result
 from tests.unit.cli.terminal import in_a_pipe, in_a_terminal
+from tests.unit.cli.test_golden_aws import CASES as OF_AWS
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
 
@@ -129,4 +131,4 @@ def test_it_says_what_it_said(
 
 
 def test_there_is_no_file_without_a_command() -> None:
-    assert {one.stem for one in GOLDEN.iterdir()} == set(CASES)
+    assert {one.stem for one in GOLDEN.iterdir()} == {*CASES, *OF_AWS}
