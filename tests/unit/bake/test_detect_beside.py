@@ -9,7 +9,7 @@ from spotkiln.bake.precedence import settle
 from spotkiln.bake.processes import Process
 from spotkiln.show.checked import hints
 from spotkiln.show.manifest import new_manifest
-from tests.unit.bake.test_detect import ALL, RAILS_8, lock, told
+from tests.unit.bake.trees import ALL, RAILS_8, lock, told
 from tests.unit.nouns import app, settled
 
 DJANGO: dict[str, str] = ALL["Django, pip"]

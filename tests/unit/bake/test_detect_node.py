@@ -8,7 +8,7 @@ import pytest
 from spotkiln.bake.detect.detected import Detected
 from spotkiln.bake.processes import Process
 from spotkiln.show.checked import hints
-from tests.unit.bake.test_detect import told, values, why
+from tests.unit.bake.trees import told, values, why
 from tests.unit.nouns import settled
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from spotkiln.bake.detect.detected import UNUSED
-from tests.unit.bake.test_detect import told, values, why
+from tests.unit.bake.trees import told, values, why
 
 MANAGE = {
     "manage.py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n",

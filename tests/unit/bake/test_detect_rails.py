@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.bake.test_detect import lock, needs, told, values, why
+from tests.unit.bake.trees import lock, needs, told, values, why
 
 LOCK = ("activerecord (7.0.8)", "puma (6.4.2)", "rails (7.0.8)")
 

@@ -5,7 +5,7 @@ import pytest
 from spotkiln.bake.detect.detected import Detected
 from spotkiln.show.checked import hints
 from spotkiln.show.manifest import new_manifest
-from tests.unit.bake.test_detect import lock, told, values, why
+from tests.unit.bake.trees import lock, told, values, why
 from tests.unit.nouns import settled
 
 PRODUCTION = "config/environments/production.rb"

@@ -1,69 +1,18 @@
 """The units as they are rendered: valid, hardened, and saying what the contract says."""
 
-import configparser
 import re
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from spotkiln.bake.processes import RESERVED, Process, Restart, Timer
-from spotkiln.bake.shell import why_not_one_command
 from spotkiln.bake.units import units, write_files
 from spotkiln.errors import InputError
+from tests.unit.bake.rendered import APP, SERVICES, condition, folder, needs_systemd, read, render
 from tests.unit.nouns import ROOT, settled
 
-needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
-)
-APP = "demo-web-app"
-PARTS = [
-    *("migrate", "task", "hostname", "role", "config", "folders", "console", "interruption"),
-    "logs",
-]
-BESIDE: dict[str, Any] = {
-    "processes": {
-        "worker": Process(
-            start="bundle exec sidekiq -q 100%",
-            notify=True,
-            start_seconds=20,
-            stop_seconds=40,
-            memory_mb=512,
-        ),
-        "clock": Process(start="Q=1 bin/clock", once=True, restart=Restart.ON_FAILURE),
-    },
-    "timers": {
-        "report": Timer(run='bin/report "$DAY" | bin/mail', on="Mon 06:30", seconds=120),
-        "sweep": Timer(run="bin/sweep", on="hourly", once=True),
-    },
-}
-SERVICES = [APP, *(f"{APP}-{part}" for part in PARTS)]
-
-
-WRITABLE = ("log", "tmp", "tmp/pids", ".next/cache")
-
-
-def render(target: Path, **app: Any) -> Path:
-    """The units of an application, as files."""
-    for name, text in units(settled(**{"writable": WRITABLE, **app})).items():
-        (target / name).parent.mkdir(exist_ok=True)
-        (target / name).write_text(text)
-    return target
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return render(tmp_path)
-
-
-def read(unit: Path) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    parser.optionxform = str  # type: ignore[assignment, method-assign]
-    parser.read(unit)
-    return parser
+__all__ = ["folder"]
 
 
 def test_no_placeholder_is_left(folder: Path) -> None:
@@ -178,117 +127,6 @@ def test_nothing_waits_for_the_end_of_the_boot(folder: Path, service: str) -> No
     assert "cloud-final" not in text
     assert "cloud-init.target" not in text
     assert "After=multi-user" not in text
-
-
-@pytest.mark.parametrize(
-    ("command", "written"),
-    [
-        ("bin/serve --port $PORT", "bin/serve --port $$PORT"),
-        ("bin/serve --format %h", "bin/serve --format %%h"),
-        ('bin/serve "two words"', r"bin/serve \"two words\""),
-        (r"bin/serve a\b", r"bin/serve a\\b"),
-        ("bin/serve 'a&b'", "bin/serve 'a&b'"),
-    ],
-)
-def test_start_command_is_quoted_for_systemd(tmp_path: Path, command: str, written: str) -> None:
-    render(tmp_path, start=command)
-    service = read(tmp_path / "demo-web-app.service")["Service"]
-    assert service["ExecStart"] == f'/bin/bash -euo pipefail -c "exec {written}"'
-
-
-def run_as_systemd(unit: Path, folder: Path) -> list[str]:
-    """What the start command becomes when its shell runs: the environment and the arguments of
-    the program `server`, which must have replaced the shell."""
-    server = folder / "server"
-    server.write_text('#!/bin/bash\nprintf "%s\\n" "$$" "${MODE-}" "${OTHER-}" "$@"\n')
-    server.chmod(0o755)
-    line = re.fullmatch(r'/bin/bash -euo pipefail -c "(.*)"', read(unit)["Service"]["ExecStart"])
-    assert line
-    # What systemd makes of a quoted argument.
-    text = re.sub(r"\\(.)", r"\1", line[1]).replace("$$", "$").replace("%%", "%")
-    process = subprocess.Popen(
-        ["/bin/bash", "-euo", "pipefail", "-c", text],
-        env={"PATH": f"{folder}:/usr/bin:/bin", "PORT": "3000"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    said, _ = process.communicate(timeout=20)
-    assert process.returncode == 0
-    pid, *rest = said.splitlines()
-    assert pid == str(process.pid)
-    return rest
-
-
-@pytest.mark.parametrize("part", ["", "-migrate", "-worker", "-clean"])
-def test_a_value_may_stand_before_every_command(tmp_path: Path, part: str) -> None:
-    """Of the application, its migration, a process and a timer: as systemd starts each."""
-    say = tmp_path / "say"
-    say.write_text('#!/bin/bash\nprintf "%s\\n" "${MODE-}" "$@"\n')
-    say.chmod(0o755)
-    command = 'MODE="a b" say 100% \'c "d"\' $HOME'
-    render(
-        tmp_path,
-        start=command,
-        migrate=command,
-        processes={"worker": {"start": command}},
-        timers={"clean": {"run": command, "on": "daily"}},
-    )
-    line = read(tmp_path / f"{APP}{part}.service")["Service"]["ExecStart"]
-    # systemd's quotes are a shell's; it doubles what it would read itself.
-    arguments = [one.replace("$$", "$").replace("%%", "%") for one in shlex.split(line)]
-    done = subprocess.run(
-        arguments,
-        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": "/var/lib/x"},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-    )
-    assert done.stdout.splitlines() == ["a b", "100%", 'c "d"', "/var/lib/x"]
-
-
-@pytest.mark.parametrize(
-    ("command", "seen"),
-    [
-        ("server one", ["", "", "one"]),
-        ("MODE=production server", ["production", ""]),
-        ("MODE='a  b' OTHER=\"c $PORT\" server d", ["a  b", "c 3000", "d"]),
-        ("MODE=a\\ b OTHER= server c=d", ["a b", "", "c=d"]),
-        ("MODE=$(echo 5; echo 6) OTHER=`echo 7` server", ["5", "6", "7"]),
-        ("  MODE=100%  server 'MODE=x y'", ["100%", "", "MODE=x y"]),
-        ("server MODE=x 2>&1 </dev/null", ["", "", "MODE=x"]),
-    ],
-)
-def test_a_value_before_the_start_command_is_set_for_it(
-    tmp_path: Path, command: str, seen: list[str]
-) -> None:
-    assert not why_not_one_command(command)
-    render(tmp_path, start=command)
-    assert run_as_systemd(tmp_path / "demo-web-app.service", tmp_path) == seen
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("name", "Demo App"),
-        ("name", "../etc"),
-        ("user", "web app"),
-        ("folder", "../demo-web-app"),
-        ("folder", "a b"),
-        ("folder", "%h"),
-        ("folder", "-x"),
-        ("start", " "),
-        ("start", "a\nExecStartPre=b"),
-        ("migrate", "a\nExecStartPre=b"),
-        ("migrate", "a\rExecStartPre=b"),
-        ("start", "a\0b"),
-    ],
-)
-def test_values_that_no_unit_can_have_are_refused(key: str, value: str) -> None:
-    """Whoever made the application's model: a copy of one is not checked anew."""
-    app = settled().model_copy(update={key: value})
-    with pytest.raises(InputError, match=f"no unit can be written of this application: {key} is"):
-        units(app)
 
 
 # What it may do, and where it may write.
@@ -413,10 +251,6 @@ def test_what_an_image_gets_is_written_anew(tmp_path: Path) -> None:
         assert set(re.findall(r"/usr/local/lib/spotkiln/([\w-]+)", text)) <= scripts
 
 
-def condition(folder: Path, part: str) -> str:
-    return read(folder / f"{APP}{part}.service")["Unit"].get("ConditionPathExists", "")
-
-
 @pytest.mark.parametrize(
     ("migrate_on", "where"),
     [("once", f"/run/spotkiln/{APP}/tester"), ("each", f"!/run/spotkiln/{APP}/task")],
@@ -444,119 +278,3 @@ def test_without_a_migration_its_unit_does_nothing_well(tmp_path: Path) -> None:
 
 
 # What runs beside the web process, and by the clock.
-
-
-@pytest.fixture
-def beside(tmp_path: Path) -> Path:
-    return render(tmp_path, **BESIDE)
-
-
-@needs_systemd
-def test_systemd_accepts_all_units(beside: Path) -> None:
-    every = [str(one) for one in sorted(beside.iterdir()) if one.is_file()]
-    assert len(every) == len(SERVICES) + 2 + 1 + 2 * 2
-    done = subprocess.run(
-        ["systemd-analyze", "verify", *every], capture_output=True, text=True, check=False
-    )
-    assert [line for line in done.stderr.splitlines() if "demo-web-app" in line] == []
-
-
-def test_each_process_is_a_unit_of_its_own(beside: Path) -> None:
-    unit, service = (read(beside / f"{APP}-worker.service")[x] for x in ("Unit", "Service"))
-    assert service["ExecStart"].endswith('-c "exec bundle exec sidekiq -q 100%%"')
-    assert (service["Type"], service["TimeoutStartSec"]) == ("notify", "20")
-    assert (service["TimeoutStopSec"], service["MemoryMax"]) == ("40", "512M")
-    assert (service["Restart"], service["RemainAfterExit"]) == ("always", "no")
-    assert service["SyslogIdentifier"] == f"{APP}-worker"
-    assert "PORT=" not in service["Environment"]
-    assert int(unit["StartLimitIntervalSec"]) >= 4 * (20 + int(service["RestartSec"]))
-    # In everything else as the web process.
-    web = read(beside / f"{APP}.service")
-    own = {"Type", "Environment", "ExecStart", "SyslogIdentifier", "MemoryMax", "Restart"}
-    own |= {"TimeoutStartSec", "TimeoutStopSec"}
-    assert {k: v for k, v in service.items() if k not in own} == {
-        k: v for k, v in web["Service"].items() if k not in own
-    }
-    assert web["Service"]["MemoryMax"] == "infinity"
-    # The JVM's status after SIGTERM: else one that a person stopped would be started again.
-    assert service["SuccessExitStatus"] == "143"
-    for drop_in in ("hardening.conf", "writable.conf"):
-        texts = {(beside / f"{APP}{x}.service.d" / drop_in).read_text() for x in ("", "-worker")}
-        assert len(texts) == 1
-
-
-def test_the_web_process_starts_once_the_others_have(beside: Path) -> None:
-    watch, web = f"{APP}-processes.service", read(beside / f"{APP}.service")["Unit"]
-    assert watch in web["Requires"].split()
-    assert watch in web["After"].split()
-    own = read(beside / watch)
-    assert own["Service"]["ExecStart"].split()[3:] == ["worker:0:40:each", "clock:15:30:once"]
-    # The slowest may fail three times before.
-    assert int(own["Service"]["TimeoutStartSec"]) > 4 * (20 + 1) + 15
-    # At the end nobody waits for another one.
-    for name in (watch, f"{APP}-worker.service"):
-        unit = read(beside / name)["Unit"]
-        others = {f"{APP}-worker.service", f"{APP}.service"}
-        assert others & {*unit["After"].split(), *unit["Requires"].split()} == set()
-
-
-def test_what_runs_on_one_server_does_not_start_by_itself(beside: Path) -> None:
-    assert "Install" not in read(beside / f"{APP}-clock.service")
-    assert read(beside / f"{APP}-worker.service")["Install"]["WantedBy"] == "multi-user.target"
-    clock = read(beside / f"{APP}-clock.service")["Service"]
-    assert clock["ExecStart"].endswith('-c "Q=1 exec bin/clock"')
-    # Once it has ended well it is done, and still counts as active.
-    assert (clock["Restart"], clock["RemainAfterExit"]) == ("on-failure", "yes")
-
-
-def test_a_timer_is_two_units(beside: Path) -> None:
-    service = read(beside / f"{APP}-report.service")["Service"]
-    assert service["Type"] == "oneshot"
-    assert service["TimeoutStartSec"] == "120"
-    assert service["ExecStart"].endswith(r'-c "bin/report \"$$DAY\" | bin/mail"')
-    assert service["ExecCondition"] == ""
-    timer = read(beside / f"{APP}-report.timer")
-    assert timer["Timer"]["OnCalendar"] == "Mon 06:30"
-    assert timer["Install"]["WantedBy"] == "multi-user.target"
-    condition = read(beside / f"{APP}-sweep.service")["Service"]["ExecCondition"]
-    assert condition == f"/bin/bash /usr/local/lib/spotkiln/in-charge {APP}"
-
-
-def test_their_lines_and_their_end_are_seen_to(beside: Path) -> None:
-    console = read(beside / f"{APP}-console.service")
-    shown = console["Service"]["ExecStart"].split()[3:]
-    assert shown == ["worker", "clock", "report", "sweep", "processes"]
-    before = console["Unit"]["Before"].split()
-    assert {f"{APP}-{one}.service" for one in ("worker", "clock", "report", "sweep")} <= {*before}
-    leaving = read(beside / f"{APP}-interruption.service")["Service"]["ExecStart"].split()[4:]
-    services, timers = ("worker", "clock"), ("report", "sweep")
-    assert leaving == [
-        *(f"{APP}-{one}.service" for one in services),
-        *(f"{APP}-{one}.timer" for one in timers),
-    ]
-
-
-def test_without_others_nothing_watches_for_them(folder: Path) -> None:
-    assert not (folder / f"{APP}-processes.service").exists()
-    assert "processes" not in (folder / f"{APP}.service").read_text()
-
-
-def test_timers_alone_have_nothing_to_watch(tmp_path: Path) -> None:
-    render(tmp_path, timers=BESIDE["timers"])
-    assert not (tmp_path / f"{APP}-processes.service").exists()
-    assert "-processes" not in (tmp_path / f"{APP}.service").read_text()
-
-
-@pytest.mark.parametrize("name", ["web", "migrate", "a b", "../x"])
-def test_no_process_takes_the_name_of_another_unit(name: str) -> None:
-    app = settled().model_copy(update={"processes": {name: Process(start="a")}})
-    with pytest.raises(InputError, match="is no name of a process or a timer"):
-        units(app)
-
-
-def test_no_other_unit_has_a_name_that_is_free(folder: Path) -> None:
-    """Each unit of ours is reserved, or could be a process."""
-    assert {
-        one.name.removeprefix(f"{APP}-").removesuffix(".service")
-        for one in folder.glob(f"{APP}-*.service")
-    } <= RESERVED

@@ -1,71 +1,28 @@
 """What is released is what a fresh checkout has: whatever attributes say, with submodules and Git
 LFS, from real repositories."""
 
-import hashlib
 import os
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from spotkiln.bake.git import check_out
-from spotkiln.bake.source import Source
 from spotkiln.errors import InfrastructureError, InputError
+from tests.unit.bake.repositories import (
+    PICTURE,
+    POINTER,
+    change,
+    content,
+    lfs_repository,
+    needs_lfs,
+    released,
+    repository,
+    without_lfs,
+)
 from tests.unit.nouns import plain
-from tests.unit.repository import commit, run_git
-
-needs_lfs = pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
-PICTURE = b"\x89PNG" + bytes(range(256)) * 20
-
-
-def repository(folder: Path, files: dict[str, bytes], name: str = "demo") -> Path:
-    made = folder / name
-    made.mkdir()
-    run_git(made, "init", "--quiet", "--initial-branch=main")
-    change(made, files)
-    return made
-
-
-def change(repository: Path, files: dict[str, bytes]) -> str:
-    for path, content in files.items():
-        file = repository / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    run_git(repository, "add", "--all", "--force")
-    run_git(repository, "commit", "--quiet", "--allow-empty", "--message", "Change")
-    return run_git(repository, "rev-parse", "HEAD")
-
-
-def released(repository: Path, folder: Path, ref: str = "main") -> Source:
-    return check_out(plain(repository=str(repository), ref=ref), folder / "source")
-
-
-def content(source: Source) -> dict[str, bytes]:
-    """The released files by name; a link's content is where it points."""
-    with tarfile.open(source.archive, encoding="utf-8", errors="surrogateescape") as archive:
-        found = {}
-        for member in archive.getmembers():
-            file = archive.extractfile(member) if member.isreg() else None
-            if file:
-                found[member.name] = file.read()
-            elif member.issym():
-                found[member.name] = b"-> " + member.linkname.encode()
-        return found
-
-
-@pytest.fixture
-def local_submodules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git takes no submodule from this machine unless it is told to."""
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", "protocol.file.allow")
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "always")
-
-
-def add_submodule(repository: Path, url: str, path: str) -> None:
-    run_git(repository, "-c", "protocol.file.allow=always", "submodule", "add", "-q", url, path)
-    run_git(repository, "commit", "--quiet", "--message", f"Add {path}")
+from tests.unit.repository import run_git
 
 
 def test_export_attributes_change_nothing(tmp_path: Path) -> None:
@@ -199,17 +156,6 @@ def test_files_of_git_crypt_are_refused_by_name(tmp_path: Path) -> None:
 # -- Git LFS ---------------------------------------------------------------------------------------
 
 
-def pointer(content: bytes = PICTURE) -> bytes:
-    oid = hashlib.sha256(content).hexdigest()
-    return b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n" % (
-        oid.encode(),
-        len(content),
-    )
-
-
-POINTER = pointer()
-
-
 @pytest.mark.parametrize(
     "files",
     [
@@ -231,14 +177,6 @@ def test_pointers_decide_and_not_the_text_of_attributes(
     assert content(released(repository(tmp_path, files), tmp_path)) == files
 
 
-def without_lfs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PATH with git, and nothing else of where it is."""
-    programs = folder / "programs"
-    programs.mkdir()
-    (programs / "git").symlink_to(str(shutil.which("git")))
-    monkeypatch.setenv("PATH", str(programs))
-
-
 def test_real_pointers_are_refused_by_name_without_git_lfs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,22 +188,6 @@ def test_real_pointers_are_refused_by_name_without_git_lfs(
     assert "keeps files in Git LFS (b\u00fccher/a b.png), and there is no git-lfs" in str(
         caught.value
     )
-
-
-def lfs_repository(folder: Path, attributes: bytes = b"*.png filter=lfs -text\n") -> Path:
-    """A repository whose server has the picture, as `git push` leaves it there."""
-    served = folder / "served.git"
-    run_git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(served))
-    made = repository(
-        folder, {".gitattributes": attributes, "b\u00fccher/a b.png": POINTER}, "work"
-    )
-    run_git(made, "remote", "add", "origin", f"file://{served}")
-    run_git(made, "push", "--quiet", "origin", "main")
-    oid = hashlib.sha256(PICTURE).hexdigest()
-    kept = served / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(PICTURE)
-    return served
 
 
 @needs_lfs
@@ -311,131 +233,3 @@ def test_an_lfs_server_that_is_away_is_tried_again(tmp_path: Path) -> None:
 
 
 # -- Submodules ------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("local_submodules")
-def test_submodules_are_at_their_recorded_commits(tmp_path: Path) -> None:
-    """Nested ones, with relative addresses, and not at what is newest there."""
-    inner = repository(tmp_path, {"inner.txt": b"inner one"}, "inner")
-    library = repository(tmp_path, {"lib.rb": b"lib one", "spec/a": b"x"}, "library")
-    change(library, {".gitattributes": b"/spec export-ignore\n"})
-    add_submodule(library, "../inner", "deps/\u00fcnner")
-    made = repository(tmp_path, {"app.rb": b"app"})
-    add_submodule(made, "../library", "vendor/lib")
-    change(library, {"lib.rb": b"lib two"})
-    change(inner, {"inner.txt": b"inner two"})
-    found = content(released(made, tmp_path))
-    assert found["vendor/lib/lib.rb"] == b"lib one"
-    assert found["vendor/lib/spec/a"] == b"x"
-    assert found["vendor/lib/deps/\u00fcnner/inner.txt"] == b"inner one"
-    assert found["app.rb"] == b"app"
-    assert not [name for name in found if ".git" in name.split("/")]
-
-
-@pytest.mark.usefixtures("local_submodules")
-def test_a_submodules_new_commit_is_another_image(tmp_path: Path) -> None:
-    library = repository(tmp_path, {"lib.rb": b"one"}, "library")
-    made = repository(tmp_path, {"app.rb": b"app"})
-    add_submodule(made, "../library", "lib")
-    before = released(made, tmp_path).digest
-    change(library, {"lib.rb": b"two"})
-    run_git(made / "lib", "pull", "--quiet", "origin", "main")
-    change(made, {})
-    after = released(made, tmp_path)
-    assert content(after)["lib/lib.rb"] == b"two"
-    assert after.digest != before
-
-
-@pytest.mark.usefixtures("local_submodules")
-@pytest.mark.parametrize("scheme", ["", "file://"])
-def test_a_commit_that_no_branch_has_any_more_is_found(tmp_path: Path, scheme: str) -> None:
-    """The submodule was rebased since: by its old commit only is it still to be had."""
-    library = repository(tmp_path, {"lib.rb": b"one"}, "library")
-    run_git(library, "config", "uploadpack.allowAnySHA1InWant", "true")
-    made = repository(tmp_path, {"app.rb": b"app"})
-    add_submodule(made, f"{scheme}{library}", "lib")
-    run_git(library, "commit", "--quiet", "--amend", "--message", "Another")
-    assert content(released(made, tmp_path))["lib/lib.rb"] == b"one"
-
-
-@pytest.mark.usefixtures("local_submodules")
-def test_a_commit_that_is_not_there_names_the_submodule(tmp_path: Path) -> None:
-    library = repository(tmp_path, {"lib.rb": b"one"}, "library")
-    made = repository(tmp_path, {"app.rb": b"app"})
-    add_submodule(made, "../library", "vendor/lib")
-    change(made / "vendor" / "lib", {"lib.rb": b"never pushed"})
-    change(made, {})
-    assert library.is_dir()
-    with pytest.raises(InputError, match=r"cannot check out submodule vendor/lib of .*pushed"):
-        released(made, tmp_path)
-
-
-@pytest.mark.usefixtures("local_submodules")
-def test_trouble_inside_a_nested_submodule_names_it_from_the_top(tmp_path: Path) -> None:
-    inner = repository(tmp_path, {"secret": b"\0GITCRYPT\0" + bytes(9)}, "inner")
-    library = repository(tmp_path, {"lib.rb": b"x"}, "library")
-    add_submodule(library, "../inner", "inner")
-    made = repository(tmp_path, {"app.rb": b"app"})
-    add_submodule(made, "../library", "vendor/lib")
-    with pytest.raises(
-        InputError, match=r"submodule vendor/lib/inner of \w+ has files .*\(secret\)"
-    ):
-        released(made, tmp_path)
-    shutil.rmtree(inner)
-    with pytest.raises(InputError, match=r"cannot check out submodule vendor/lib/inner of"):
-        released(made, tmp_path)
-
-
-def test_a_submodule_on_this_machine_is_not_taken_without_leave(tmp_path: Path) -> None:
-    """A repository must not name another one that only the worker may read."""
-    repository(tmp_path, {"lib.rb": b"x"}, "library")
-    made = repository(tmp_path, {"app.rb": b"app"})
-    add_submodule(made, "../library", "lib")
-    with pytest.raises(InputError, match=r"submodule lib .*transport 'file' not allowed"):
-        released(made, tmp_path)
-
-
-def test_a_repository_inside_that_is_no_submodule_is_named(tmp_path: Path) -> None:
-    """What `git add .` makes of a clone that lies inside."""
-    made = repository(tmp_path, {"app.rb": b"app"})
-    here = commit(made, "one")
-    run_git(made, "update-index", "--add", "--cacheinfo", f"160000,{here},vendor/lib")
-    run_git(made, "commit", "--quiet", "--message", "By mistake")
-    with pytest.raises(InputError, match=r"submodule vendor/lib .*No url found"):
-        released(made, tmp_path)
-
-
-@pytest.mark.usefixtures("local_submodules")
-def test_a_submodules_token_is_not_told(tmp_path: Path) -> None:
-    repository(tmp_path, {"lib.rb": b"x"}, "library")
-    made = repository(tmp_path, {"app.rb": b"app"})
-    add_submodule(made, "../library", "lib")
-    modules = (made / ".gitmodules").read_text()
-    change(
-        made,
-        {".gitmodules": modules.replace("../library", "http://x:tok/en@127.0.0.1:1/l").encode()},
-    )
-    with pytest.raises((InputError, InfrastructureError), match="submodule lib") as caught:
-        released(made, tmp_path)
-    assert "tok" not in str(caught.value)
-    assert "en@" not in str(caught.value)
-
-
-@pytest.mark.usefixtures("local_submodules")
-def test_a_submodule_that_clones_leave_out_is_left_out(tmp_path: Path) -> None:
-    repository(tmp_path, {"lib.rb": b"x"}, "library")
-    made = repository(tmp_path, {"app.rb": b"app"})
-    add_submodule(made, "../library", "lib")
-    run_git(made, "config", "--file", ".gitmodules", "submodule.lib.update", "none")
-    change(made, {})
-    assert set(content(released(made, tmp_path))) == {".gitmodules", "app.rb"}
-
-
-@needs_lfs
-@pytest.mark.usefixtures("local_submodules")
-def test_a_submodules_files_in_lfs_are_fetched(tmp_path: Path) -> None:
-    served = lfs_repository(tmp_path)
-    made = repository(tmp_path, {"app.rb": b"app"})
-    # Its own address is what git-lfs asks, and not the address of what it is part of.
-    add_submodule(made, f"file://{served}", "art")
-    assert content(released(made, tmp_path))["art/b\u00fccher/a b.png"] == PICTURE

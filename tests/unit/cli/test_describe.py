@@ -10,7 +10,7 @@ import pytest
 from spotkiln.bake.manifest import read_manifest
 from spotkiln.cli.ending import exit_code
 from spotkiln.cli.main import app
-from tests.unit.bake.test_detect import ALL, GO
+from tests.unit.bake.trees import ALL, GO
 from tests.unit.nouns import ROOT
 
 Output = pytest.CaptureFixture[str]

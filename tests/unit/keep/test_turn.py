@@ -9,7 +9,7 @@ from spotkiln.errors import DeadlineExceeded, GaveWay, InfrastructureError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import DURATION, RENEW, Stage
 from spotkiln.keep.turn import WAIT_SECONDS, one_at_a_time, wait_for_turn
-from tests.unit.keep.test_heartbeat import Clock, World, world
+from tests.unit.keep.leases import Clock, World, world
 
 __all__ = ["world"]
 

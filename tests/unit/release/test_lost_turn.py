@@ -13,8 +13,8 @@ from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import Lease, Stage
 from spotkiln.keep.turn import one_at_a_time
 from spotkiln.release.release import Release
-from tests.unit.keep.test_heartbeat import LATE, Clock
-from tests.unit.keep.test_heartbeat import World as Leases
+from tests.unit.keep.leases import LATE, Clock
+from tests.unit.keep.leases import World as Leases
 from tests.unit.release.books import NEW
 from tests.unit.release.paths import World
 
