@@ -17,6 +17,10 @@ ROOM = 3
 # What an operating system needs beside the application, and what the smallest default type has.
 SYSTEM_MB, SMALLEST_MB = 250, 1024
 READ_ONLY = re.compile(r"EROFS|Read-only file system", re.IGNORECASE)
+# A file's digest in its name, as those have it that Rails, Django, Vite, webpack and esbuild make.
+FINGERPRINT = re.compile(
+    r"[-._]([0-9a-f]{8,64}|(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{8})\.(?:\w+\.)?(?:css|js|mjs)$"
+)
 PATH = re.compile(r"(?<![\w.])/(?:[\w@+.-]+/)*[\w@+.-]+")
 
 
@@ -34,6 +38,7 @@ def advise(seen: Seen) -> list[Advice]:
         *_folders(seen),
         *_pages(seen),
         *_unasked(seen),
+        *_fingerprints(seen),
         *_limits(seen),
         *_memory(seen),
         *_others(seen),
@@ -104,6 +109,17 @@ def _unasked(seen: Seen) -> Iterator[Advice]:
         yield Advice(
             why=f"visitors are led to {', '.join(new)}, and the image test does not ask for that",
             lines=f"smoke: {_listed([*seen.app.smoke, *new])}",
+        )
+
+
+def _fingerprints(seen: Seen) -> Iterator[Advice]:
+    paths = (one.partition("?")[0] for page in seen.pages for one in page.assets)
+    if found := [*dict.fromkeys(one for one in paths if FINGERPRINT.search(one))]:
+        yield Advice(
+            why=f"its pages name {len(found)} files by their content, such as {found[0]}. After a "
+            "change of theirs each version has its own only, and both serve for a while: a page "
+            "of one then asks a server of the other, and gets 404. "
+            "docs/applications.md#files-of-two-versions says what to do"
         )
 
 

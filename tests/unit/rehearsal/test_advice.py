@@ -131,6 +131,27 @@ def test_a_page_that_visitors_are_led_to_is_to_be_asked_for() -> None:
     assert advise(seen(app=app, pages=(page,))) == []
 
 
+@pytest.mark.parametrize(
+    ("asset", "told"),
+    [
+        # Propshaft, Sprockets, Django's manifest storage, django-compressor, Vite.
+        ("/assets/application-9f3ab2c1.css", True),
+        ("/assets/app-0bafd97f3bdd0dcb44ca0c6ea7d106be0bafd97f3bdd0dcb44ca0c6ea7d106be.js", True),
+        ("/static/base.5e8040571655.css", True),
+        ("/static/CACHE/css/output.27d7e5e5cab9.css?v=1", True),
+        ("/assets/index-D3wrgT1a.js", True),
+        # Of these both versions have one.
+        ("/assets/jquery-3.7.1-ui-1.13.3.js", False),
+        ("/static/app-settings.js", False),
+        ("/pad.css?v=3ccd26df", False),
+        ("/stylesheets/application.css", False),
+    ],
+)
+def test_files_that_one_version_alone_has_are_told(asset: str, *, told: bool) -> None:
+    found = advise(seen(pages=(Page(path="/", status=200, assets=(asset,)),)))
+    assert [asset.partition("?")[0] in one.why for one in found] == ([True] if told else [])
+
+
 def test_the_lowest_level_of_hardening_is_questioned_only_if_nothing_was_refused() -> None:
     app = APP.model_copy(update={"hardening": Hardening.BASIC})
     assert lines(advise(seen(app=app))) == ["hardening: standard"]
