@@ -67,10 +67,12 @@ quick: .venv/.done ## pure tests, lint and types, in about a minute
 	@.venv/bin/mypy
 	@$(PYTHON) -m pytest -q --numprocesses $(SIDE_BY_SIDE) --no-loadscope-reorder tests/unit
 
+SITE ?= build/site
+
 .PHONY: docs
 docs: .venv/.done ## the documentation as a site, in build/site
-	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build
-	@echo "build/site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet --site-dir $(SITE)
+	@echo "$(SITE)/index.html"
 
 .PHONY: check
 check: .venv/.done ## format, lint, types, templates, units, shell scripts

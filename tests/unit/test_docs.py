@@ -1,7 +1,10 @@
 """What the documentation says of the code, where that can be looked up."""
 
 import re
+import subprocess
+from importlib.util import find_spec
 from pathlib import Path
+from sys import executable
 from typing import Any
 
 import pytest
@@ -25,6 +28,27 @@ FILE = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/[\w./-]+\.(?:py|sh|md|hcl|yaml|se
 def test_files_that_a_page_names_are_there(page: Path) -> None:
     named = set(FILE.findall(page.read_text()))
     assert sorted(one for one in named if not (ROOT / one).exists()) == []
+
+
+@pytest.mark.skipif(find_spec("mkdocs") is None, reason="mkdocs is not installed")
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    """Links, the places that they lead to, and the generated pages. A warning is an error there."""
+    made = subprocess.run(
+        [
+            "make",
+            "-s",
+            "--assume-old=.venv/.done",
+            "docs",
+            f"PYTHON={executable}",
+            f"SITE={tmp_path}",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "index.html").is_file()
 
 
 def test_pages_name_files() -> None:
