@@ -23,7 +23,7 @@ from spotkiln.tasks.release.endings import (
     end_if_untouched,
 )
 from spotkiln.tasks.release.freezing import wait_if_frozen
-from spotkiln.tasks.release.run import recorded
+from spotkiln.tasks.release.recorded import recorded
 from spotkiln.tasks.release.steps import (
     bake_and_test,
     choose_image,

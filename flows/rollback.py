@@ -15,7 +15,7 @@ from spotkiln.tasks.keep.lock import one_at_a_time
 from spotkiln.tasks.keep.reconcile import clear_up
 from spotkiln.tasks.keep.versions import find_version, find_way_back
 from spotkiln.tasks.release.endings import end_if_unchanged
-from spotkiln.tasks.release.run import recorded
+from spotkiln.tasks.release.recorded import recorded
 from spotkiln.tasks.release.steps import (
     find_infra,
     require_settings,

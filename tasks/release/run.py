@@ -18,7 +18,7 @@ from spotkiln.aws.keep.ledger import read_back, read_ledger
 from spotkiln.aws.keep.versions import list_versions
 from spotkiln.aws.session import connect
 from spotkiln.bake.history import changes_since
-from spotkiln.errors import EndsEarly, GaveWay, ImageRejected, LeftBehind, SpotkilnError
+from spotkiln.errors import EndsEarly, GaveWay, ImageRejected, SpotkilnError
 from spotkiln.prefect_api.run import page_of
 from spotkiln.release import summary as told
 from spotkiln.release.book import Book, Heading
@@ -294,34 +294,3 @@ def _tell(release: Release) -> None:
     """The event goes first: it takes a while to reach people, and by then the page is there."""
     _attempt("announce the end", lambda: announce(release))
     _attempt("publish the page", lambda: publish(release))
-
-
-@contextmanager
-def recorded(spec: ReleaseSpec) -> Iterator[ReleaseRun]:
-    """A release's run. What its book tells is published whatever happens.
-
-    A block that ends early, gives way to another release or fails with an error of ours goes on
-    behind the block: `state` is what the flow returns.
-    """
-    run = ReleaseRun(spec)
-    try:
-        try:
-            yield run
-        except (EndsEarly, GaveWay) as early:
-            run.note_ending(early)
-        run.end()
-    except Pause:
-        # The run is suspended until it is answered: it has neither failed nor ended.
-        raise
-    except LeftBehind as error:
-        run.fail(error)
-    except SpotkilnError as error:
-        run.note_ending(error)
-        run.end(error)
-        run.fail(error)
-    except BaseException as error:
-        run.note_ending(error)
-        run.end(error)
-        raise
-    finally:
-        run.leave()

@@ -22,7 +22,8 @@ from spotkiln.release.happening import CommitTaken, Ended, FleetRequested, Infra
 from spotkiln.release.ledger import REQUESTED, Key, Made
 from spotkiln.release.release import Fate, LedgerEntry, Outcome, Release, ReleaseSpec
 from spotkiln.tasks.release import run as runs
-from spotkiln.tasks.release.run import ReleaseRun, recorded
+from spotkiln.tasks.release.recorded import recorded
+from spotkiln.tasks.release.run import ReleaseRun
 from tests.unit import nouns
 from tests.unit.release.books import NEW, VERSION
 from tests.unit.release.paths import result_of
