@@ -152,9 +152,10 @@ class Sandbox:
         return dict(self._call("GET", f"/load_balancers/{target_group}"))
 
     def inventory(self) -> dict[str, dict[str, Any]]:
-        """{"count", "ids"} by kind: instances (not terminated), fleets (not cancelled), images and
-        snapshots (the account's own), key_pairs, security_groups, volumes, launch_templates,
-        containers. Key pairs and security groups that the account began with are left out."""
+        """{"count", "ids"} by kind: instances (not terminated), fleets (not cancelled),
+        scaling_groups, images and snapshots (the account's own), key_pairs, security_groups,
+        volumes, launch_templates, containers. Key pairs and security groups that the account began
+        with are left out."""
         return dict(self._call("GET", "/inventory"))
 
     # -- calls --

@@ -11,6 +11,7 @@ from typing import Any
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
 
+from moto.autoscaling import urls as autoscaling_urls
 from moto.core import responses as core_responses
 from moto.core.common_models import BaseModel
 from moto.core.utils import method_names_from_class
@@ -28,6 +29,7 @@ from sandbox.api.images import ImageApi
 from sandbox.api.instances import InstanceApi
 from sandbox.api.logs import SandboxLogs
 from sandbox.api.network import NetworkApi
+from sandbox.api.scaling import SandboxAutoScaling
 from sandbox.api.targets import SandboxElbv2
 from sandbox.engine.engine import Engine
 
@@ -43,9 +45,10 @@ def application(engine: Engine) -> WsgiApp:
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
     Parameter.response_object = _encrypted  # type: ignore[method-assign, assignment]
     TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment]
-    SandboxEc2.engine = SandboxElbv2.engine = engine
+    SandboxEc2.engine = SandboxElbv2.engine = SandboxAutoScaling.engine = engine
     ec2_urls.url_paths["{0}/"] = SandboxEc2.dispatch
     logs_urls.url_paths["{0}/$"] = SandboxLogs.dispatch
+    autoscaling_urls.url_paths["{0}/$"] = SandboxAutoScaling.dispatch
     vars(elb_urls)["ELBV2Response"] = SandboxElbv2
     # moto searches hundreds of methods at every call; they never change.
     vars(core_responses)["method_names_from_class"] = lru_cache(method_names_from_class)

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 from werkzeug.wrappers import Response
 
 # Services with AWS's query protocol; EC2 has one of its own, the others answer in JSON.
-_QUERY = ("elasticloadbalancing", "iam", "sts")
+_QUERY = ("autoscaling", "elasticloadbalancing", "iam", "sts")
 
 
 def error(service: str, code: str, message: str, status: int) -> Response:

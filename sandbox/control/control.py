@@ -158,7 +158,7 @@ class Control:
             self._account.state.capacity.pop(key, None)
             if limit is not None:
                 self._account.state.capacity[key] = int(limit)
-            self._engine.fleets.look_again()
+            self._engine.look_again()
             return dict(self._account.state.capacity)
 
     def _clear_capacity(self) -> None:
@@ -166,7 +166,7 @@ class Control:
             self._account.state.capacity.clear()
             self._account.state.refusals.clear()
             self._account.state.quota_inside = False
-            self._engine.fleets.look_again()
+            self._engine.look_again()
 
     def _refuse(self, request: Request) -> None:
         """Body: {"code": "VcpuLimitExceeded", "envelope": "error", "market": "spot", "type": "*",
@@ -177,7 +177,7 @@ class Control:
         )
         with self._account.lock:
             self._account.state.refusals[_pool_name(body)] = refused
-            self._engine.fleets.look_again()
+            self._engine.look_again()
 
     def _set_quota(self, request: Request) -> dict[str, float]:
         """Body: {"code": "L-34B43A08", "value": 8}. A value of null means AWS's default."""

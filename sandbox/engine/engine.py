@@ -1,4 +1,4 @@
-"""Moves instances, images, fleets and targets along as time passes."""
+"""Moves instances, images, fleets, groups and targets along as time passes."""
 
 import logging
 import threading
@@ -7,6 +7,7 @@ from sandbox.balancing.targets import Targets
 from sandbox.compute.images import Images
 from sandbox.compute.instances import Instances
 from sandbox.fleets.fleets import Fleets
+from sandbox.scaling.groups import ScalingGroups
 from sandbox.state.account import Account
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class Engine:
         self.images = Images(account, self.instances)
         self.targets = Targets(account, self.instances)
         self.fleets = Fleets(account, self.instances, self.targets)
+        self.scaling_groups = ScalingGroups(account, self.instances, self.targets)
         self.instances.when_leaving(self.targets.instance_leaves)
         self.instances.when_ended(self.fleets.instance_ended)
         self._stopping = threading.Event()
@@ -60,6 +62,7 @@ class Engine:
         return not (
             any(record.ended_at is None for record in state.instances.values())
             or any(fleet.ended_at is None for fleet in state.fleets.values())
+            or state.scaling_groups
             or any(state.targets.values())
             or self.images.moving()
         )
@@ -68,7 +71,13 @@ class Engine:
         self.images.tick()
         self.instances.tick()
         self.fleets.tick()
+        self.scaling_groups.tick()
         self.targets.tick()
+
+    def look_again(self) -> None:
+        """Capacity has changed: whatever launches tries again at once."""
+        self.fleets.look_again()
+        self.scaling_groups.look_again()
 
     def forget_ended(self) -> None:
         """As if days had passed: AWS lists what has ended for a while, and then no more."""

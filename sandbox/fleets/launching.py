@@ -1,5 +1,6 @@
-"""Launches moto's instances for a fleet's pool, with the checks that EC2 makes."""
+"""Launches moto's instances in a pool, for a fleet or a group, with the checks that EC2 makes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
@@ -16,18 +17,32 @@ FLEET_TAG = "aws:ec2spot:fleet-request-id"
 REQUESTER = "226008221399"
 
 
-def launch_from_pool(
+def launch_for_fleet(
     account: Account, instances: Instances, fleet: Fleet, pool: Pool, *, spot: bool
 ) -> str:
     """Launch one instance for a fleet; returns its id. Raises EC2ClientError."""
+    # AWS does not promise this tag on On-Demand members.
+    marks = {FLEET_TAG: fleet.fleet_id} if spot else {}
+    return launch_from_pool(account, instances, pool, marks, spot=spot, fleet=fleet)
+
+
+def launch_from_pool(
+    account: Account,
+    instances: Instances,
+    pool: Pool,
+    marks: Mapping[str, str],
+    *,
+    spot: bool,
+    fleet: Fleet | None = None,
+) -> str:
+    """Launch one instance with these tags beside its template's; returns its id. Raises
+    EC2ClientError."""
     launch = dict(pool.launch)
     check_key(account, launch.get("KeyName"))
     interface: dict[str, Any] = next(iter(launch.get("NetworkInterfaces") or []), {})
     groups = _groups(launch) + list(interface.get("Groups") or [])
     tags = convert_tag_spec(_with_types(launch.get("TagSpecifications") or []))
-    instance_tags = dict(tags.get("instance", {}))
-    if spot:  # AWS does not promise this tag on On-Demand members
-        instance_tags[FLEET_TAG] = fleet.fleet_id
+    instance_tags = {**tags.get("instance", {}), **marks}
     if pool.template:
         instance_tags["aws:ec2launchtemplate:id"] = pool.template[0]
         instance_tags["aws:ec2launchtemplate:version"] = pool.template[1]

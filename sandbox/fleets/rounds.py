@@ -11,7 +11,7 @@ from sandbox.balancing.targets import Targets
 from sandbox.compute.instances import Instances
 from sandbox.fleets import config as fleet_config
 from sandbox.fleets import words
-from sandbox.fleets.launching import launch_from_pool
+from sandbox.fleets.launching import launch_for_fleet
 from sandbox.fleets.pools import Launches, Pool, allocate
 from sandbox.state import capacity, refusals
 from sandbox.state.account import Account
@@ -159,7 +159,7 @@ class Rounds:
             if spot and capacity.account_free(self._account.state) == 0:
                 self._over_the_quota(fleet, pool)
                 return False
-            instance_id = launch_from_pool(self._account, self._instances, fleet, pool, spot=spot)
+            instance_id = launch_for_fleet(self._account, self._instances, fleet, pool, spot=spot)
             description = {
                 "instanceType": pool.instance_type,
                 "image": pool.image_id,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from sandbox.machines.protocol import RoleKey
 from sandbox.state.refusals import Refusal
+from sandbox.state.scaling import Activity, ScalingGroup
 
 ACCOUNT_ID = "123456789012"
 DEBIAN_ACCOUNT_ID = "136693071363"
@@ -124,6 +125,10 @@ class Target:
 class State:
     instances: dict[str, InstanceRecord] = field(default_factory=dict)
     fleets: dict[str, Fleet] = field(default_factory=dict)
+    # Auto Scaling groups by name
+    scaling_groups: dict[str, ScalingGroup] = field(default_factory=dict)
+    # of all of them, also of those that are gone; oldest first
+    activities: list[Activity] = field(default_factory=list)
     # by target group ARN, then by instance id and port
     targets: dict[str, dict[tuple[str, int], Target]] = field(default_factory=dict)
     # access key id of an instance's role -> instance id

@@ -37,6 +37,7 @@ class Account:
         )
         self.ec2: Any = self.client("ec2")
         self.elbv2: Any = self.client("elbv2")
+        self.scaling: Any = self.client("autoscaling")
         self.iam: Any = self.client("iam")
 
     def client(self, service: str, agent: str = "", timeout: float = 20) -> Any:
@@ -179,6 +180,66 @@ class Account:
         )
         return list(found["HistoryRecords"])
 
+    # -- Auto Scaling groups --
+
+    def template(self, name: str, **data: Any) -> str:
+        """A launch template's id."""
+        wanted = {"ImageId": self.debian, "InstanceType": "t3.micro", **data}
+        answer = self.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=wanted)
+        return str(answer["LaunchTemplate"]["LaunchTemplateId"])
+
+    def group_config(self, name: str, template: str, **changes: Any) -> dict[str, Any]:
+        """Two Spot instances, t3.micro or t3a.micro, registered with the target group."""
+        distribution = {
+            "OnDemandPercentageAboveBaseCapacity": 0,
+            "SpotAllocationStrategy": "price-capacity-optimized",
+            **changes.pop("distribution", {}),
+        }
+        types = changes.pop("types", ["t3.micro", "t3a.micro"])
+        source = {"LaunchTemplateId": template, "Version": "1"}
+        return {
+            "AutoScalingGroupName": name,
+            "MinSize": 0,
+            "MaxSize": 10,
+            "DesiredCapacity": 2,
+            "MixedInstancesPolicy": {
+                "LaunchTemplate": {
+                    "LaunchTemplateSpecification": source,
+                    "Overrides": [{"InstanceType": one} for one in types],
+                },
+                "InstancesDistribution": distribution,
+            },
+            "VPCZoneIdentifier": ",".join(self.subnets().values()),
+            "TargetGroupARNs": [self.target_group],
+            **changes,
+        }
+
+    def make_group(self, name: str, **changes: Any) -> str:
+        template = changes.pop("template", None) or self.template(f"{name}-template")
+        self.scaling.create_auto_scaling_group(**self.group_config(name, template, **changes))
+        return name
+
+    def group(self, name: str) -> dict[str, Any]:
+        found = self.scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+        return dict(next(iter(found["AutoScalingGroups"]), {}))
+
+    def in_service(self, name: str, count: int = 2) -> list[str]:
+        """Waits for so many members in service, and no others."""
+
+        def reached() -> Any:
+            found = self.group(name)["Instances"]
+            good = all(one["LifecycleState"] == "InService" for one in found)
+            return [[one["InstanceId"] for one in found]] if good and len(found) == count else None
+
+        return list(eventually(reached, what=f"{count} in service in {name}")[0])
+
+    def activities(self, name: str) -> list[dict[str, Any]]:
+        """Oldest first."""
+        found = self.scaling.describe_scaling_activities(
+            AutoScalingGroupName=name, IncludeDeletedGroups=True
+        )
+        return list(reversed(found["Activities"]))
+
     # -- targets --
 
     def health(self, group: str | None = None) -> dict[str, dict[str, Any]]:
@@ -204,6 +265,10 @@ class Account:
             self.ec2.cancel_spot_fleet_requests(
                 SpotFleetRequestIds=found["fleets"], TerminateInstances=True
             )
+        for group in found["scaling_groups"]:
+            self.scaling.delete_auto_scaling_group(AutoScalingGroupName=group, ForceDelete=True)
+        if found["scaling_groups"]:
+            eventually(lambda: not self.box.inventory()["scaling_groups"]["count"], what="no group")
         if left := self.box.inventory()["instances"]["ids"] if found["instances"] else []:
             self.ec2.terminate_instances(InstanceIds=left)
             eventually(lambda: not self.box.inventory()["instances"]["count"], what="no instance")

@@ -45,6 +45,7 @@ SANDBOX_ROOMS = (
     "compute",
     "balancing",
     "fleets",
+    "scaling",
     "engine",
     "faults",
     "api",

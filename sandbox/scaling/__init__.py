@@ -1,0 +1,1 @@
+"""Auto Scaling groups: created, filled, checked, suspended, deleted."""
