@@ -3,8 +3,8 @@
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -40,6 +40,12 @@ class Aws:
     iam: "IAMClient"
     sts: "STSClient"
     time: AwsTime = field(default_factory=AwsTime)
+
+    @cached_property
+    def scaling(self) -> Any:
+        """Auto Scaling's client. Its types are not among the stubs that are installed; what it is
+        asked for is checked against botocore's model in tests."""
+        return self.session.client("autoscaling", config=self.ec2.meta.config)
 
     def now(self) -> datetime:
         """AWS's time, in UTC. All decisions that depend on a time use this one.

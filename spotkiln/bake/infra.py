@@ -41,8 +41,9 @@ class InfraNames(Noun):
     adopt: bool = Field(
         default=False,
         title="Adopt what serves",
-        description="Spot Fleets without our tags that serve this target group, and no other, are "
-        "retired after the promotion, without losing a request. Off: both serve.",
+        description="Spot Fleets and Auto Scaling groups without our tags that serve this target "
+        "group, and no other, are retired after the promotion, without losing a request. Off: both "
+        "serve.",
     )
     security_groups: list[str] = Field(
         default=["default", "Rails App"],
@@ -53,7 +54,8 @@ class InfraNames(Noun):
     fleet_role: str = Field(
         default="aws-ec2-spot-fleet-tagging-role",
         title="Spot Fleet role",
-        description="IAM role that EC2 Spot Fleet assumes to launch, tag and register instances.",
+        description="IAM role that EC2 Spot Fleet assumes to launch, tag and register instances. "
+        "The launcher auto-scaling needs none.",
         min_length=1,
     )
     instance_profile: str = Field(

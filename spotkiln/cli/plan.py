@@ -62,7 +62,7 @@ def text(plan: Plan) -> str:
         f"target group: {infra.target_group.name} behind {infra.load_balancer} {zones}",
         f"base image: {infra.base}",
         f"security groups: {', '.join(infra.security_groups)}",
-        f"fleet role: {infra.fleet_role}",
+        f"fleet role: {infra.fleet_role or 'none'}",
         f"instance profile: {infra.instance_profile or 'none'}",
         f"key pair: {infra.key_pair or 'none'}",
     ]

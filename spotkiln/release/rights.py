@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from spotkiln.noun import Noun
+from spotkiln.serve.spec import LauncherKind
 
 
 class Names(Noun):
@@ -15,6 +16,7 @@ class Names(Noun):
 
     fleet_role: str
     target_group: str
+    launcher: LauncherKind = LauncherKind.FLEET
 
 
 class Granted(NamedTuple):
@@ -53,7 +55,6 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
         "elasticloadbalancing:RemoveTags",
         "elasticloadbalancing:DeregisterTargets",
     ),
-    "{fleet_role}": ("iam:GetRole", "iam:PassRole"),
     _EC2 + ":instance/*": (
         "ec2:StopInstances",
         "ec2:TerminateInstances",

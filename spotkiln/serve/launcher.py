@@ -18,7 +18,7 @@ from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
-from spotkiln.serve.spec import FleetSpec
+from spotkiln.serve.spec import FleetSpec, LauncherKind
 from spotkiln.target import Instance
 
 # Told of each thing as soon as it is asked for: its kind, as EC2 names it, and its id.
@@ -45,15 +45,18 @@ class Part(Noun):
 class Launcher(Protocol):
     """One way to launch servers.
 
-    `name` is AWS's name for it, as people read it. `resource` is EC2's name for the kind of its
-    fleets, `part` for the kind of their parts, empty if it has none. `late_seconds`: how old what
-    it says of its problems may be; asking again sooner tells nothing new. `stop_call` is the AWS
-    call by which somebody else may stop a fleet: CloudTrail tells who made it. `actions` are those
-    of IAM that it needs, by the resource (`*` or an ARN) that they are of at the narrowest.
+    `name` is AWS's name for it, as people read it, `kind` a deployment's word for it. `resource` is
+    EC2's name for the kind of its fleets, `part` for the kind of their parts, empty if it has none.
+    `late_seconds`: how old what it says of its problems may be; asking again sooner tells nothing
+    new. `stop_call` is the AWS call by which somebody else may stop a fleet: CloudTrail tells who
+    made it. `actions` are those of IAM that it needs, by the resource (`*` or an ARN) that they are
+    of at the narrowest; those of `*` only look.
     """
 
     @property
     def name(self) -> str: ...
+    @property
+    def kind(self) -> LauncherKind: ...
     @property
     def resource(self) -> str: ...
     @property

@@ -17,6 +17,9 @@ class Order(Noun):
     `wanted` is what to launch now: its capacity follows what serves, and after an attempt without
     capacity it allows more. `asked` is what the deployment asks for, and what the fleet counts as:
     the next release compares itself with that. `tags` are those of the release.
+
+    A launcher that replaces unhealthy servers leaves a new one alone for `patience_seconds`: the
+    gate judges first. `warm_up_seconds` is how long a new one takes until its load tells something.
     """
 
     wanted: FleetSpec
@@ -24,6 +27,8 @@ class Order(Noun):
     image: Image
     infra: Infra
     tags: dict[str, str]
+    patience_seconds: int = 600
+    warm_up_seconds: int = 120
 
     @property
     def release(self) -> str:
@@ -52,6 +57,15 @@ class Order(Noun):
         return self.model_copy(update={"wanted": following}) if following else None
 
 
+# How many serve may be scaled at any time; which launcher keeps them is told by the fleet itself.
+NOT_SETTINGS = {"capacity", "most", "launcher"}
+
+
+def unset(spec: FleetSpec) -> set[str]:
+    """Settings that came later and are not used: what serves without them is alike."""
+    return set() if spec.on_demand_percentage else {"on_demand_percentage"}
+
+
 def settings_digest(spec: FleetSpec, infra: Infra) -> str:
     """Stands for all that decides the servers besides the image and their number: that may be
     scaled at any time (capacity.py). What is configured counts with its versions."""
@@ -59,7 +73,7 @@ def settings_digest(spec: FleetSpec, infra: Infra) -> str:
     mounts = [one.model_dump() for one in infra.mounts]
     return digest_of(
         {
-            "spec": spec.model_dump(mode="json", exclude={"capacity", "most"}),
+            "spec": spec.model_dump(mode="json", exclude=NOT_SETTINGS | unset(spec)),
             "subnets": infra.subnets,
             "security_groups": infra.security_groups,
             "role": infra.fleet_role,

@@ -93,7 +93,7 @@ def estimate(spec: FleetSpec, prices: Prices) -> Estimate:
     """The cost before there are servers: between EC2's cheapest and its dearest choice."""
     spot = _range(price for zones in prices.spot.values() for price in zones.values())
     demand = _range(prices.on_demand)
-    parts = [(spot, spec.capacity - spec.on_demand), (demand, spec.on_demand)]
+    parts = [(spot, spec.capacity - spec.on_demand_all), (demand, spec.on_demand_all)]
     needed = [kind.times(count) for kind, count in parts if count]
     return Estimate(
         asked=Range(least=_sum(one.least for one in needed), most=_sum(one.most for one in needed)),

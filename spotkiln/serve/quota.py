@@ -64,7 +64,7 @@ def is_standard(instance_type: str) -> bool:
 
 def parts(spec: FleetSpec) -> dict[Market, int]:
     """How many instances of each market are asked for; markets of which none is are left out."""
-    wanted = {Market.SPOT: spec.capacity - spec.on_demand, Market.ON_DEMAND: spec.on_demand}
+    wanted = {Market.SPOT: spec.capacity - spec.on_demand_all, Market.ON_DEMAND: spec.on_demand_all}
     return {market: count for market, count in wanted.items() if count}
 
 

@@ -8,6 +8,13 @@ from pydantic import Field, model_validator
 from spotkiln.noun import Noun
 
 
+class LauncherKind(StrEnum):
+    """Which of EC2's services keeps the servers."""
+
+    FLEET = "spot-fleet"
+    GROUP = "auto-scaling"
+
+
 class AllocationStrategy(StrEnum):
     PRICE_CAPACITY_OPTIMIZED = "priceCapacityOptimized"
     CAPACITY_OPTIMIZED = "capacityOptimized"
@@ -18,6 +25,12 @@ class AllocationStrategy(StrEnum):
 class FleetSpec(Noun):
     """How many servers, of which kind."""
 
+    launcher: LauncherKind = Field(
+        default=LauncherKind.FLEET,
+        title="Launcher",
+        description="Which service of EC2's launches the servers and keeps their number. One "
+        "release takes over from the other's without losing a request.",
+    )
     capacity: int = Field(
         default=2,
         ge=1,
@@ -56,6 +69,14 @@ class FleetSpec(Noun):
         title="On-Demand part",
         description="How many of the instances are On-Demand instead of Spot.",
     )
+    on_demand_percentage: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        title="On-Demand percentage",
+        description="Of the instances beyond the On-Demand part, so many percent are On-Demand "
+        "too, rounded up.",
+    )
     on_demand_fallback: bool = Field(
         default=False,
         title="Fall back to On-Demand",
@@ -77,6 +98,14 @@ class FleetSpec(Noun):
             raise ValueError(
                 f"most is {self.most}, less than the capacity of {self.capacity} that is asked for"
             )
+        if (
+            self.launcher is LauncherKind.GROUP
+            and self.allocation_strategy is AllocationStrategy.DIVERSIFIED
+        ):
+            raise ValueError(
+                "the allocation strategy diversified is Spot Fleet's: the launcher auto-scaling "
+                "spreads over zones in any case; say priceCapacityOptimized"
+            )
         if len(set(self.every_type)) != len(self.every_type):
             raise ValueError(f"the instance types name one twice: {self.every_type}")
         return self
@@ -86,9 +115,15 @@ class FleetSpec(Noun):
         return [*self.instance_types, *self.more_instance_types]
 
     @property
+    def on_demand_all(self) -> int:
+        """How many of the instances are On-Demand: the part, and the percentage of the rest."""
+        rest = self.capacity - self.on_demand
+        return self.on_demand + -(-rest * self.on_demand_percentage // 100)
+
+    @property
     def in_words(self) -> str:
         """What is asked for: `2 of t3.micro, t3.small, 1 of them On-Demand`."""
-        part = f", {self.on_demand} of them On-Demand" if self.on_demand else ""
+        part = f", {self.on_demand_all} of them On-Demand" if self.on_demand_all else ""
         return f"{self.capacity} of {', '.join(self.instance_types)}{part}"
 
 
@@ -102,7 +137,7 @@ def next_attempt(spec: FleetSpec, live: int) -> FleetSpec | None:
                 "more_instance_types": [],
             }
         )
-    if not spec.on_demand_fallback or spec.on_demand == spec.capacity:
+    if not spec.on_demand_fallback or spec.on_demand_all == spec.capacity:
         return None
     missing = max(spec.capacity - live, 1)
-    return spec.model_copy(update={"on_demand": min(spec.on_demand + missing, spec.capacity)})
+    return spec.model_copy(update={"on_demand": min(spec.on_demand_all + missing, spec.capacity)})

@@ -17,6 +17,7 @@ from spotkiln.release.happening import (
 from spotkiln.release.release import Outcome
 from spotkiln.release.summary import fleet_tags
 from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.gate import limits
 from spotkiln.serve.order import Order
 from spotkiln.tasks.bake.image import blame_image, mark_released, prune_versions
 from spotkiln.tasks.release.run import ReleaseRun
@@ -53,17 +54,20 @@ def serve(
     with run.timed("launch"):
         size = choose_size(found, spec.fleet)
         run.note(SizeChosen(size=size))
+        policy = spec.gate_for(run.book.source, image)
+        allowed = limits(policy, found.target_group)
         order = Order(
             wanted=size.spec,
             asked=spec.fleet,
             image=image,
             infra=found,
             tags=fleet_tags(run.book),
+            patience_seconds=round(allowed.health),
+            warm_up_seconds=round(allowed.grace),
         )
         new = request_fleet(order)
         run.note(FleetRequested(fleet=new))
     with run.timed("gate"):
-        policy = spec.gate_for(run.book.source, image)
         try:
             new, servers = prove(new, order, policy, turn.check)
         except ImageRejected as error:

@@ -1,6 +1,7 @@
 """A second launcher, for tests: a service that AWS might have, played over RunInstances.
 
-It keeps a crew of servers at its size, registers them, and knows nothing of Spot Fleet. Its crews
+It keeps a crew of servers at its size, registers them, and knows nothing of Spot Fleet. A
+deployment that asks for Spot Fleet gets it, where it comes first. Its crews
 are kept in memory; its machines, targets and tags of instances are the account's.
 """
 
@@ -11,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from sandbox.client import Sandbox
 from spotkiln import tags as t
 from spotkiln.aws.errors import AwsRefused
 from spotkiln.aws.serve import instance as instances
@@ -24,7 +26,7 @@ from spotkiln.serve.launcher import Note, Part
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.role import server_user_data
-from spotkiln.serve.spec import FleetSpec
+from spotkiln.serve.spec import FleetSpec, LauncherKind
 from spotkiln.target import Instance
 
 NAME = "Crew"
@@ -49,6 +51,10 @@ class _Crew:
 class Service:
     """What all who ask for crews share: AWS's side of it. `calls` are the changes asked for."""
 
+    name, resource, member, parts = NAME, RESOURCE, MEMBER, 0
+    spec = FleetSpec(capacity=2, instance_types=["t3.micro"])
+    history, told_afterwards = "launched ", 1
+
     def __init__(self) -> None:
         self.crews: dict[str, _Crew] = {}
         self.calls: list[str] = []
@@ -56,9 +62,21 @@ class Service:
     def launcher(self, aws: Aws) -> "Crews":
         return Crews(aws, self)
 
+    @property
+    def number(self) -> int:
+        return len(self.crews)
+
+    def give_away(self, crew: str) -> None:
+        """From now on it is somebody else's."""
+        self.crews[crew].tags = {"team": "others"}
+
+    def refuse(self, box: Sandbox, code: str) -> None:
+        box.fault("RunInstances", "error", count=100, code=code)
+
 
 class Crews:
     name = NAME
+    kind = LauncherKind.FLEET
     resource = RESOURCE
     part = ""
     late_seconds = 0.0

@@ -67,7 +67,9 @@ class Memory:
         """Clients of a host whose clock counts as `elapsed` does."""
         told = AwsTime(elapsed or (lambda: self.time))
         client = cast(Any, Client(self, told))
-        return Aws("eu-west-1", cast(Any, None), client, client, client, client, told)
+        aws = Aws("eu-west-1", cast(Any, None), client, client, client, client, told)
+        vars(aws)["scaling"] = client
+        return aws
 
     # -- what happens by itself --
 
@@ -100,6 +102,11 @@ class Memory:
             alive = any(x.fleet == fleet and x.state == "running" for x in self.machines.values())
             if request.state == "cancelled_running" and not alive:
                 request.state = "cancelled"
+
+    # -- Auto Scaling: it keeps nothing here --
+
+    def describe_auto_scaling_groups(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"AutoScalingGroups": []}
 
     # -- EC2 --
 

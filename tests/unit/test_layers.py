@@ -185,12 +185,24 @@ def test_only_its_implementation_knows_spot_fleet(path: Path) -> None:
     assert imports == (["spotkiln.aws.serve.spot_fleet.launcher"] if registry else [])
 
 
+def test_only_the_registry_knows_auto_scaling() -> None:
+    folder = "spotkiln.aws.serve.auto_scaling"
+    knows = {
+        (name_of(path), name)
+        for path in modules("spotkiln", "tasks", "flows", but=[folder.replace(".", "/")])
+        for name in imported(path)
+        if name.startswith(folder)
+    }
+    assert knows == {("spotkiln.aws.serve.launchers", f"{folder}.launcher")}
+
+
 @pytest.mark.parametrize(
     "path", modules("spotkiln", "tasks", "flows", but=[SPOT_FLEET_FOLDER]), ids=name_of
 )
 def test_only_launchers_know_launch_templates(path: Path) -> None:
     allowed = {"spotkiln/aws/serve/launch_template.py", "spotkiln/aws/serve/refusal.py"}
-    if str(path.relative_to(ROOT)) not in allowed:
+    folder = ROOT / "spotkiln/aws/serve/auto_scaling"
+    if str(path.relative_to(ROOT)) not in allowed and folder not in path.parents:
         assert not re.search(r"launch_template|LaunchTemplate", path.read_text())
 
 

@@ -10,6 +10,8 @@ from spotkiln.aws.session import Aws
 from spotkiln.errors import SpotkilnError
 from spotkiln.release.rights import NEEDED, Granted, Names, missing, together
 
+# What concerns no single resource, and the launcher's role, as the tables name them.
+ANY, ROLE = "*", "{fleet_role}"
 _ASSUMED = re.compile(r"arn:(aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/")
 
 
@@ -33,19 +35,30 @@ def _principal(aws: Aws, arn: str) -> str:
 
 def _resources(aws: Aws, names: Names) -> dict[str, str]:
     found = aws_infra.target_group(aws, names.target_group)
-    with aws_errors(f"role {names.fleet_role}"):
-        role = aws.iam.get_role(RoleName=names.fleet_role)["Role"]["Arn"]
-    return {
-        "region": aws.region,
-        "account": found.account,
-        "target_group": found.arn,
-        "fleet_role": role,
-    }
+    return {"region": aws.region, "account": found.account, "target_group": found.arn}
 
 
-def _asked(aws: Aws, principal: str, resources: dict[str, str]) -> Iterator[Granted]:
+def _needed(aws: Aws, names: Names) -> dict[str, list[str]]:
+    """Of the launchers that are not asked for only what looks: others' fleets may serve."""
+    return together(
+        NEEDED,
+        *(
+            one.actions if one.kind is names.launcher else {ANY: one.actions[ANY]}
+            for one in launchers(aws).each
+        ),
+    )
+
+
+def _role(aws: Aws, name: str) -> str:
+    with aws_errors(f"role {name}"):
+        return aws.iam.get_role(RoleName=name)["Role"]["Arn"]
+
+
+def _asked(aws: Aws, principal: str, names: Names) -> Iterator[Granted]:
     """Source: IAM SimulatePrincipalPolicy."""
-    every = together(NEEDED, *(one.actions for one in launchers(aws).each))
+    resources, every = _resources(aws, names), _needed(aws, names)
+    if ROLE in every:
+        resources["fleet_role"] = _role(aws, names.fleet_role)
     for resource, wanted in every.items():
         with aws_errors("rights"):
             pages = aws.iam.get_paginator("simulate_principal_policy").paginate(
@@ -69,6 +82,6 @@ def simulate(aws: Aws, names: Names) -> tuple[list[str], str]:
         principal = _principal(aws, who(aws))
         if not principal:
             return [], "not simulated: these are the credentials of the account's root"
-        return missing(_asked(aws, principal, _resources(aws, names))), ""
+        return missing(_asked(aws, principal, names)), ""
     except SpotkilnError as error:
         return [], f"not simulated: {error}"

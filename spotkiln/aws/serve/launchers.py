@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from spotkiln import tags as t
+from spotkiln.aws.serve.auto_scaling.launcher import AutoScaling
 from spotkiln.aws.serve.spot_fleet.launcher import SpotFleet
 from spotkiln.aws.session import Aws
 from spotkiln.bake.served import text_of
@@ -18,8 +19,8 @@ from spotkiln.serve.order import Order
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Instance
 
-# All that there are. The first is asked for new fleets, see `for_spec`.
-LAUNCHERS: tuple[Callable[[Aws], Launcher], ...] = (SpotFleet,)
+# All that there are.
+LAUNCHERS: tuple[Callable[[Aws], Launcher], ...] = (SpotFleet, AutoScaling)
 
 
 class Launchers:
@@ -45,9 +46,8 @@ class Launchers:
     # -- launch --
 
     def for_spec(self, spec: FleetSpec) -> Launcher:
-        """The launcher that a deployment asks for. There is no choice yet: the first."""
-        del spec
-        return self.each[0]
+        """The launcher that a deployment asks for."""
+        return next(one for one in self.each if one.kind is spec.launcher)
 
     def launch(self, order: Order, note: Note) -> Fleet:
         """Ask for a new fleet; see `Launcher.launch`."""

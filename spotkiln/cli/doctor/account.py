@@ -43,8 +43,9 @@ def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
         return ", ".join(names.security_groups)
 
     def role() -> str:
-        launchers(aws).for_spec(spec.fleet).role(names)
-        return names.fleet_role
+        launcher = launchers(aws).for_spec(spec.fleet)
+        needs = launcher.role(names)
+        return names.fleet_role if needs else f"none: {launcher.name} has its own"
 
     probes: dict[str, Callable[[], str]] = {
         "target group": lambda: aws_infra.target_group(aws, names.target_group).name,
@@ -98,7 +99,12 @@ def configuration(aws: Aws, spec: ReleaseSpec, required: tuple[str, ...]) -> str
 def rights(aws: Aws, spec: ReleaseSpec) -> str:
     """What this machine's credentials may do, as IAM simulates it."""
     return _simulated(
-        aws, Names(fleet_role=spec.infra.fleet_role, target_group=spec.infra.target_group)
+        aws,
+        Names(
+            fleet_role=spec.infra.fleet_role,
+            target_group=spec.infra.target_group,
+            launcher=spec.fleet.launcher,
+        ),
     )
 
 

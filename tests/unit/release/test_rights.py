@@ -1,20 +1,33 @@
 """Which rights a release needs, and what a simulation says of them."""
 
-from spotkiln.aws.serve.spot_fleet.rights import ACTIONS
+from collections.abc import Mapping
+
+import pytest
+
+from spotkiln.aws.serve.auto_scaling import rights as auto_scaling
+from spotkiln.aws.serve.spot_fleet import rights as spot_fleet
 from spotkiln.release.rights import NEEDED, Granted, missing, together
 from tests.unit.nouns import ROOT
 
-EVERY = [one for found in together(NEEDED, ACTIONS).values() for one in found]
+LAUNCHERS = (spot_fleet.ACTIONS, auto_scaling.ACTIONS)
 
 
 def test_the_documentation_names_each() -> None:
     text = (ROOT / "docs" / "aws.md").read_text()
-    assert [one for one in EVERY if one.partition(":")[2] not in text] == []
+    every = [one for found in together(NEEDED, *LAUNCHERS).values() for one in found]
+    assert [one for one in every if one.partition(":")[2] not in text] == []
 
 
-def test_each_is_asked_for_once_of_one_kind_of_thing() -> None:
-    assert len(EVERY) == len(set(EVERY))
-    assert set(together(NEEDED, ACTIONS)) == NEEDED.keys() | ACTIONS.keys()
+@pytest.mark.parametrize("actions", LAUNCHERS)
+def test_each_is_asked_for_once_of_one_kind_of_thing(
+    actions: Mapping[str, tuple[str, ...]],
+) -> None:
+    every = [one for found in together(NEEDED, actions).values() for one in found]
+    assert len(every) == len(set(every))
+    assert set(together(NEEDED, actions)) == NEEDED.keys() | actions.keys()
+    # Of a launcher that is not asked for only these are needed.
+    looks = [one.partition(":")[2] for one in actions["*"]]
+    assert [one for one in looks if not one.startswith("Describe")] == []
 
 
 def test_what_depends_on_a_condition_is_not_missing() -> None:

@@ -12,7 +12,7 @@ from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.launcher import Note, Part
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
-from spotkiln.serve.spec import FleetSpec
+from spotkiln.serve.spec import FleetSpec, LauncherKind
 from spotkiln.target import Instance
 from tests.unit import nouns
 from tests.unit.nouns import START
@@ -27,7 +27,15 @@ class Shelf:
     stop_call = "Stop"
     actions: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - nobody changes it
 
-    def __init__(self, name: str, *fleets: str, part: str = "", parts: Iterable[Part] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        *fleets: str,
+        part: str = "",
+        parts: Iterable[Part] = (),
+        kind: LauncherKind = LauncherKind.GROUP,
+    ) -> None:
+        self.kind = kind
         self.name, self.resource, self.part = name, name.lower(), part
         self.fleets = [nouns.fleet(one, launcher=name) for one in fleets]
         self.kept = list(parts)
@@ -80,13 +88,15 @@ class Shelf:
         self.done.append(f"remove part {part}")
 
 
-def test_the_first_is_asked_for_new_fleets_and_all_are_listed() -> None:
-    new, old = Shelf("New", "n-1"), Shelf("Old", "o-1", "o-2")
+def test_the_one_that_is_asked_for_launches_and_all_are_listed() -> None:
+    new, old = Shelf("New", "n-1"), Shelf("Old", "o-1", "o-2", kind=LauncherKind.FLEET)
     each = Launchers([new, old])
-    assert each.for_spec(FleetSpec()) is new
+    assert each.for_spec(FleetSpec()) is old
+    wanted = FleetSpec(launcher=LauncherKind.GROUP)
+    assert each.for_spec(wanted) is new
     order = Order(
-        wanted=FleetSpec(),
-        asked=FleetSpec(),
+        wanted=wanted,
+        asked=wanted,
         image=nouns.image(),
         infra=nouns.infra(),
         tags=nouns.TAGS,

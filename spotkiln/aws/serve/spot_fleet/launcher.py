@@ -18,7 +18,7 @@ from spotkiln.serve.fleet import Fleet, State
 from spotkiln.serve.launcher import Note, Part
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
-from spotkiln.serve.spec import FleetSpec
+from spotkiln.serve.spec import FleetSpec, LauncherKind
 from spotkiln.target import Instance
 
 RESOURCE = "spot-fleet-request"
@@ -38,6 +38,7 @@ class SpotFleet:
     """See `spotkiln.serve.launcher.Launcher` for what each method promises."""
 
     name = NAME
+    kind = LauncherKind.FLEET
     resource = RESOURCE
     part = templates.KIND
     late_seconds = histories.LATE_SECONDS

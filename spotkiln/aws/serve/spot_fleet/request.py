@@ -21,7 +21,7 @@ def spot_fleet_request(order: Order, template: str) -> dict[str, Any]:
         "AllocationStrategy": str(spec.allocation_strategy),
         "IamFleetRole": infra.fleet_role,
         "TargetCapacity": spec.capacity,
-        "OnDemandTargetCapacity": spec.on_demand,
+        "OnDemandTargetCapacity": spec.on_demand_all,
         "Type": "maintain",
         "TerminateInstancesWithExpiration": False,
         "InstanceInterruptionBehavior": "terminate",

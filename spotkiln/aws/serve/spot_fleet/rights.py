@@ -22,6 +22,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "ec2:DescribeSpotFleetInstances",
         "ec2:DescribeLaunchTemplates",
     ),
+    "{fleet_role}": ("iam:GetRole", "iam:PassRole"),
     "arn:aws:ec2:{region}:{account}:spot-fleet-request/*": ("ec2:CancelSpotFleetRequests",),
     "arn:aws:ec2:{region}:{account}:launch-template/*": ("ec2:DeleteLaunchTemplate",),
 }

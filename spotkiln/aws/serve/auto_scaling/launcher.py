@@ -1,0 +1,182 @@
+"""Auto Scaling as a launcher."""
+
+from collections.abc import Iterable, Mapping
+
+from botocore.exceptions import ClientError
+
+from spotkiln import tags as t
+from spotkiln.aws.errors import AwsError, AwsMissing, aws_errors, code_of
+from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.serve import launch_template as templates
+from spotkiln.aws.serve.auto_scaling import history as histories
+from spotkiln.aws.serve.auto_scaling import rights
+from spotkiln.aws.serve.auto_scaling.answer import NAME, from_aws
+from spotkiln.aws.serve.auto_scaling.request import KIND, group_name, group_request, tags_of
+from spotkiln.aws.session import Aws
+from spotkiln.bake.infra import Infra, InfraNames
+from spotkiln.serve.fleet import Fleet, State
+from spotkiln.serve.launcher import Note, Part
+from spotkiln.serve.order import Order
+from spotkiln.serve.problem import Problem
+from spotkiln.serve.spec import FleetSpec, LauncherKind
+from spotkiln.target import Instance
+
+# What Auto Scaling puts on all of its instances.
+MEMBER = "aws:autoscaling:groupName"
+# It is being deleted, or something else goes on: whoever deletes it looks again.
+BUSY = {"ScalingActivityInProgress", "ResourceContention", "ResourceInUse"}
+
+
+def _unknown(error: ClientError) -> bool:
+    """Not seen yet, or not any more."""
+    text = error.response.get("Error", {}).get("Message", "")
+    return code_of(error) == "ValidationError" and "not found" in text
+
+
+class AutoScaling:
+    """See `spotkiln.serve.launcher.Launcher` for what each method promises."""
+
+    name = NAME
+    kind = LauncherKind.GROUP
+    resource = KIND
+    part = templates.KIND
+    late_seconds = histories.LATE_SECONDS
+    stop_call = "SuspendProcesses"
+    actions = rights.ACTIONS
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def role(self, names: InfraNames) -> str:
+        """None: AWS makes its service-linked role by itself."""
+        del names
+        return ""
+
+    def check(self, infra: Infra, spec: FleetSpec) -> None:
+        del spec
+        rights.check(self._aws, infra)
+
+    def launch(self, order: Order, note: Note) -> Fleet:
+        """A launch template, then the group. Its name makes a repeated call one group."""
+        template = templates.create(self._aws, templates.launch_template_request(order))
+        note(templates.KIND, template)
+        name = group_name(order)
+        fleet = self._create(order, template) or self._found(name, order.release)
+        note(KIND, name)
+        return fleet
+
+    def _create(self, order: Order, template: str) -> Fleet | None:
+        """None: a group of that name is there."""
+        try:
+            self._aws.scaling.create_auto_scaling_group(**group_request(order, template))
+        except ClientError as error:
+            if code_of(error) == "AlreadyExists":
+                return None
+            text = error.response.get("Error", {}).get("Message", "")
+            if template in text and "does not exist" in text:
+                # It was made a moment ago: AWS does not show it everywhere yet.
+                raise AwsMissing(f"creating a group: {text}", code_of(error)) from error
+            with aws_errors("creating an Auto Scaling group"):
+                raise
+        return Fleet(
+            id=group_name(order),
+            launcher=NAME,
+            state=State.KEPT,
+            status="active",
+            capacity=order.wanted.capacity,
+            target_groups=(order.infra.target_group.arn,),
+            parts=(template,),
+            tags=order.fleet_tags,
+        )
+
+    def _found(self, name: str, release: str) -> Fleet:
+        """What an earlier call has made."""
+        found = self.find(name)
+        if found is None:
+            raise AwsMissing(f"group {name} is there by its name, but not to be seen yet")
+        if found.release != release:
+            raise AwsError(
+                f"there is an Auto Scaling group {name!r} that {release} did not make: its tag "
+                f"{t.RELEASE} is {found.release!r}; delete it, or release again",
+                "AlreadyExists",
+            )
+        return found
+
+    def listing(self) -> list[Fleet]:
+        """AWS tells nothing of deleted ones."""
+        with aws_errors("listing Auto Scaling groups"):
+            pages = self._aws.scaling.get_paginator("describe_auto_scaling_groups").paginate(
+                PaginationConfig={"PageSize": 100}
+            )
+            return [from_aws(one) for page in pages for one in page["AutoScalingGroups"]]
+
+    def find(self, fleet: str) -> Fleet | None:
+        with aws_errors(f"group {fleet}"):
+            answer = self._aws.scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[fleet])
+        found = answer["AutoScalingGroups"]
+        return from_aws(found[0]) if found else None
+
+    def members(self, fleet: str, enough: int | None = None) -> list[Instance]:
+        """By AWS's own tag, which all of them get; EC2 may show it later than the group shows the
+        instance."""
+        tagged = instances.with_tag(self._aws, MEMBER, fleet)
+        if enough is None or sum(one.live for one in tagged) < enough:
+            known = {one.id for one in tagged}
+            more = [name for name in self._told(fleet) if name not in known]
+            tagged += instances.by_id(self._aws, more)
+        return [one.of(fleet) for one in tagged]
+
+    def _told(self, fleet: str) -> list[str]:
+        """Ids of its instances, as the group tells them itself."""
+        with aws_errors(f"members of group {fleet}"):
+            answer = self._aws.scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[fleet])
+        groups = answer["AutoScalingGroups"]
+        return [one["InstanceId"] for group in groups for one in group.get("Instances", [])]
+
+    def fleet_of(self, instance: Instance) -> str:
+        return instance.tags.get(MEMBER, "")
+
+    def problems(self, fleet: str) -> list[Problem]:
+        return histories.problems(histories.read(self._aws, fleet))
+
+    def history(self, fleet: str) -> list[str]:
+        return [str(row) for row in histories.read(self._aws, fleet)]
+
+    def mark(self, fleet: str, tags: Mapping[str, str]) -> None:
+        with aws_errors(f"tagging group {fleet}"):
+            self._aws.scaling.create_or_update_tags(Tags=tags_of(fleet, tags))
+
+    def stop_replacing(self, fleets: Iterable[str]) -> None:
+        """All processes: neither it nor its health checks or scaling touch its instances."""
+        failed = []
+        for one in sorted(fleets):
+            try:
+                self._aws.scaling.suspend_processes(AutoScalingGroupName=one)
+            except ClientError as error:
+                if not _unknown(error) and code_of(error) not in BUSY:
+                    failed.append(f"{one}: {error.response.get('Error', {}).get('Message')}")
+        if failed:
+            raise AwsError(f"not suspended: {'; '.join(failed)}", "SuspendProcesses")
+
+    def remove(self, fleet: Fleet) -> None:
+        """A suspended group does not see that its instances have ended, and AWS deletes none that
+        counts some, unless forced to."""
+        if fleet.state is State.ENDING:
+            return
+        try:
+            self._aws.scaling.delete_auto_scaling_group(
+                AutoScalingGroupName=fleet.id, ForceDelete=True
+            )
+        except ClientError as error:
+            if not _unknown(error) and code_of(error) not in BUSY:
+                with aws_errors(f"deleting group {fleet.id}"):
+                    raise
+
+    def parts(self, release: str = "") -> list[Part]:
+        return templates.parts(self._aws, release)
+
+    def has_part(self, part: str) -> bool:
+        return templates.exists(self._aws, part)
+
+    def remove_part(self, part: str) -> None:
+        templates.delete(self._aws, part)

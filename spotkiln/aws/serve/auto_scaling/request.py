@@ -1,0 +1,72 @@
+"""What CreateAutoScalingGroup is asked for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from spotkiln.aws.serve.launch_template import template_name
+from spotkiln.serve.order import Order
+from spotkiln.serve.spec import AllocationStrategy
+
+# AWS's names differ from Spot Fleet's. It has none for `diversified`: a group spreads its servers
+# over the zones in any case.
+STRATEGIES: Mapping[AllocationStrategy, str] = {
+    AllocationStrategy.PRICE_CAPACITY_OPTIMIZED: "price-capacity-optimized",
+    AllocationStrategy.CAPACITY_OPTIMIZED: "capacity-optimized",
+    AllocationStrategy.LOWEST_PRICE: "lowest-price",
+}
+KIND = "auto-scaling-group"
+
+
+def group_name(order: Order) -> str:
+    """The group's name, chosen before it is made. Names are unique: who comes again finds it by
+    this one. Another request of the same release has a group of its own."""
+    return template_name(order.release, order.digest)
+
+
+def tags_of(group: str, tags: Mapping[str, str]) -> list[dict[str, Any]]:
+    """In AWS's shape. Instances get none of these: theirs are in the launch template."""
+    return [
+        {
+            "ResourceId": group,
+            "ResourceType": KIND,
+            "Key": key,
+            "Value": value,
+            "PropagateAtLaunch": False,
+        }
+        for key, value in sorted(tags.items())
+    ]
+
+
+def group_request(order: Order, template: str) -> dict[str, Any]:
+    """CreateAutoScalingGroup's parameters.
+
+    `template` is a launch template's id, pinned to its version 1. All that the deployment does not
+    ask for as On-Demand is Spot. No server is ended for its age.
+    """
+    spec, infra = order.wanted, order.infra
+    name = group_name(order)
+    return {
+        "AutoScalingGroupName": name,
+        "MinSize": min(order.asked.capacity, spec.capacity),
+        "MaxSize": max(spec.most, spec.capacity),
+        "DesiredCapacity": spec.capacity,
+        "MixedInstancesPolicy": {
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "1"},
+                "Overrides": [{"InstanceType": kind} for kind in spec.instance_types],
+            },
+            "InstancesDistribution": {
+                "OnDemandAllocationStrategy": "lowest-price",
+                "OnDemandBaseCapacity": spec.on_demand,
+                "OnDemandPercentageAboveBaseCapacity": spec.on_demand_percentage,
+                "SpotAllocationStrategy": STRATEGIES[spec.allocation_strategy],
+            },
+        },
+        "VPCZoneIdentifier": ",".join(infra.subnets),
+        "TargetGroupARNs": [infra.target_group.arn],
+        "HealthCheckType": "ELB",
+        "HealthCheckGracePeriod": order.patience_seconds,
+        "DefaultInstanceWarmup": order.warm_up_seconds,
+        "CapacityRebalance": spec.capacity_rebalance,
+        "Tags": tags_of(name, order.fleet_tags),
+    }
