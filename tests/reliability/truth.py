@@ -12,6 +12,8 @@ from sandbox.client import Sandbox
 from tests.look_alikes import LookAlikes
 
 ENDED = {"cancelled", "failed"}
+# What AWS puts on a fleet's or group's members.
+MEMBER = ("aws:ec2spot:fleet-request-id", "aws:autoscaling:groupName")
 BASE = "rails-base"
 # What EC2 itself adds for a volume of each instance is the instance's; the rest the sandbox's own.
 UNCOUNTED = {"volumes", "networks", "routing_rules"}
@@ -66,6 +68,7 @@ class Account:
         self.box = box
         self.ec2 = client(box, "ec2")
         self.elbv2 = client(box, "elbv2")
+        self.scaling = client(box, "autoscaling")
         self.others = LookAlikes(self.ec2, self.elbv2, "")
 
     def add_others(self, image: str, group: str = "website", *, machines: bool) -> None:
@@ -97,22 +100,27 @@ class Account:
         return str(image)
 
     def fleets(self) -> list[dict[str, Any]]:
-        """Those that have not ended."""
-        found = fleets_of(self.ec2)
+        """Those that have not ended, whoever keeps them; groups in the shape of Spot Fleets."""
+        found = [*fleets_of(self.ec2), *self.groups()]
         return [one for one in found if one["SpotFleetRequestState"] not in ENDED]
+
+    def groups(self) -> list[dict[str, Any]]:
+        found = every(self.scaling, "describe_auto_scaling_groups", "AutoScalingGroups[]")
+        return [_as_fleet(one) for one in found]
 
     def instances(self, fleet: str = "") -> list[dict[str, Any]]:
         """Those that have not ended; of one fleet, or all."""
         found = instances_of(self.ec2)
         if fleet:
             asked = {"SpotFleetRequestId": fleet}
-            told = every(self.ec2, "describe_spot_fleet_instances", "ActiveInstances[]", **asked)
+            operation = "describe_spot_fleet_instances"
+            spot = fleet.startswith("sfr-")
+            told = every(self.ec2, operation, "ActiveInstances[]", **asked) if spot else []
             active = {one["InstanceId"] for one in told}
             found = [
                 one
                 for one in found
-                if one["InstanceId"] in active
-                or tags_of(one).get("aws:ec2spot:fleet-request-id") == fleet
+                if one["InstanceId"] in active or fleet in {tags_of(one).get(key) for key in MEMBER}
             ]
         return [one for one in found if one["State"]["Name"] != "terminated"]
 
@@ -175,7 +183,7 @@ class Account:
 
     def _strays(self, owned: set[str]) -> list[str]:
         """Whatever exists and neither these fleets nor a kept version own, as `kind id`."""
-        keep: dict[str, set[str]] = {"fleets": set(owned)}
+        keep: dict[str, set[str]] = {"fleets": set(owned), "scaling_groups": set(owned)}
         keep["instances"] = {one["InstanceId"] for x in owned for one in self.instances(x)}
         fleets = [one for one in self.fleets() if one["SpotFleetRequestId"] in owned]
         keep["launch_templates"] = {
@@ -211,6 +219,21 @@ class Account:
     def _namesakes(self, keep: dict[str, set[str]], kind: str) -> set[str]:
         of = NAMED_AFTER.get(kind, "")
         return keep.get(of, set()) | self.others.of(of)
+
+
+def _as_fleet(group: dict[str, Any]) -> dict[str, Any]:
+    policy = group["MixedInstancesPolicy"]["LaunchTemplate"]
+    targets = [{"Arn": arn} for arn in group["TargetGroupARNs"]]
+    return {
+        "SpotFleetRequestId": group["AutoScalingGroupName"],
+        "SpotFleetRequestState": "active",
+        "Tags": group["Tags"],
+        "SpotFleetRequestConfig": {
+            "TargetCapacity": group["DesiredCapacity"],
+            "LaunchTemplateConfigs": [policy],
+            "LoadBalancersConfig": {"TargetGroupsConfig": {"TargetGroups": targets}},
+        },
+    }
 
 
 def _groups(fleet: dict[str, Any]) -> set[str]:

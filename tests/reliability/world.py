@@ -69,6 +69,8 @@ class World:
         self._environment = dict(environment or {})
         self._others = others
         self._password = password
+        # What releases launch with, if they do not say.
+        self.launcher = "spot-fleet"
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -137,7 +139,8 @@ class World:
             "keep_versions": 2,
             "force": True,
         }
-        return {**given, **changes}
+        fleet = {"launcher": self.launcher, **changes.pop("fleet", {})}
+        return {**given, **changes, "fleet": fleet}
 
     def start(self, ref: str = "v1", variant: str = "", **changes: Any) -> FlowProcess:
         """Also of what a rollback has left: cases go back and forth, and what is held is the

@@ -1,0 +1,92 @@
+"""The same releases with each launcher, and from one to the other: seen from outside."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.reliability.load import Load
+from tests.reliability.world import World
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
+
+GROUP, FLEET = "auto-scaling", "spot-fleet"
+
+
+@pytest.fixture(autouse=True)
+def grouped(world: World) -> Iterator[None]:
+    """Releases say nothing of it and launch with Auto Scaling; other tests' do not."""
+    world.launcher = GROUP
+    yield
+    world.launcher = FLEET
+
+
+@pytest.fixture
+def load(world: World) -> Iterator[Load]:
+    with Load(world.box.load_balancer("website")) as load:
+        yield load
+
+
+def calls(world: World, operation: str) -> list[str]:
+    """The groups that a changing call was about."""
+    found = [one for one in world.box.calls() if one["operation"] == operation and not one["error"]]
+    return [one["parameters"]["AutoScalingGroupName"] for one in found]
+
+
+def test_from_a_fleet_to_a_group_to_the_next_and_back_without_loss(
+    world: World, load: Load
+) -> None:
+    first = world.release("v1", "launchers", fleet={"launcher": FLEET})
+    assert first["outcome"] == "released", first
+    load.take_failures()
+    # The same commit: another launcher is something to do.
+    group = world.release("v1", "launchers", force=False)
+    assert group["outcome"] == "released", group
+    assert group["image"] == first["image"]
+    assert group["fleet"].startswith("spotkiln-demo-web-app-")
+    truth = world.settled()
+    assert (truth.problems(), truth.fleet) == ([], group["fleet"])
+    assert world.release("v1", "launchers", force=False)["outcome"] == "unchanged"
+
+    world.box.clear_calls()
+    following = world.release("v2", "launchers")
+    assert following["outcome"] == "released", following
+    truth = world.settled()
+    assert (truth.problems(), truth.fleet) == ([], following["fleet"])
+    assert calls(world, "CreateAutoScalingGroup") == [following["fleet"]]
+    assert calls(world, "SuspendProcesses") == [group["fleet"]]
+    assert calls(world, "DeleteAutoScalingGroup") == [group["fleet"]]
+
+    back = world.release("v2", "launchers", fleet={"launcher": FLEET})
+    assert back["fleet"].startswith("sfr-")
+    truth = world.settled()
+    assert (truth.problems(), truth.fleet) == ([], back["fleet"])
+    assert load.take_failures() == []
+
+
+def test_sick_servers_are_taken_back_and_a_rollback_goes_back(world: World, load: Load) -> None:
+    good = world.release("v1", "rolled")
+    newer = world.release("v2", "rolled")
+    assert newer["outcome"] == "released", newer
+    load.take_failures()
+    sick = world.release("sick", "rolled")
+    assert "ImageRejected" in sick["error"], sick
+    truth = world.settled()
+    assert (truth.problems(), truth.fleet) == ([], newer["fleet"])
+    back = world.play("rollback", "v1", "rolled").result()
+    assert back["outcome"] == "released", back
+    assert back["image"] == good["image"]
+    truth = world.settled()
+    assert (truth.problems(), truth.fleet) == ([], back["fleet"])
+    assert load.take_failures() == []
+
+
+def test_without_capacity_it_ends_with_aws_words_and_leaves_nothing(world: World) -> None:
+    serves = world.release("v1", "full")
+    world.box.refuse_launches("VcpuLimitExceeded", market="spot")
+    try:
+        full = world.release("v2", "full")
+    finally:
+        world.box.clear_capacity()
+    assert "more vCPU capacity than your current vCPU limit" in full["error"], full
+    truth = world.settled()
+    assert (truth.problems(), truth.fleet) == ([], serves["fleet"])
