@@ -1,6 +1,7 @@
 """Reads what releases made. It is told by names that they chose, AWS's own marks, and our tags."""
 
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from spotkiln import tags as t
@@ -116,12 +117,21 @@ def machines(aws: Aws, own: list[Fleet]) -> tuple[list[Instance], list[LeftAlone
     releases = {one.tags.get(t.RELEASE, "") for one in unclaimed}
     members = {x.id: [m.id for m in each.members(x)] for x in own if x.release in releases}
     known = with_fleets(tagged, members)
+    ours = {one.id for one in own}
     others = [
-        LeftAlone(kind="instance", id=one.id, why=f"no fleet's member, {not_a_builder(one)}")
+        LeftAlone(kind="instance", id=one.id, why=why)
         for one in known
-        if one.stays and not one.fleet and not is_builder(one)
+        if one.stays and (why := _not_ours(one, ours))
     ]
-    return [one for one in known if one.fleet or is_builder(one)], others
+    return [one for one in known if not _not_ours(one, ours)], others
+
+
+def _not_ours(one: Instance, ours: Collection[str]) -> str:
+    """Why an instance that carries a release's tag is left alone; empty if it is ours."""
+    if one.fleet:
+        member = f"a member of {one.launcher} {one.fleet}"
+        return "" if one.fleet in ours else f"{member}, which no release asked for"
+    return "" if is_builder(one) else f"no fleet's member, {not_a_builder(one)}"
 
 
 def gather(aws: Aws, living: frozenset[str]) -> Facts:
