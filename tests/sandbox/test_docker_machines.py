@@ -1,18 +1,11 @@
-"""Machines that are containers: what is decided about them, then real ones."""
+"""Machines that are containers."""
 
-import ipaddress
-import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import docker
@@ -20,210 +13,30 @@ import pytest
 from docker import DockerClient
 
 from sandbox.machines.docker import base_image, images
-from sandbox.machines.docker.apt import HostApt, Source, parse_settings, parse_sources
-from sandbox.machines.docker.base_image import Recipe, build_context, recipe_digest
+from sandbox.machines.docker.apt import HostApt, Source
+from sandbox.machines.docker.base_image import Recipe, build_context
 from sandbox.machines.docker.container import Watcher
-from sandbox.machines.docker.machines import DockerMachines, connect
-from sandbox.machines.docker.network import (
-    OWNER_LABEL,
-    Addresses,
-    bridge_name,
-    candidate_subnets,
-    free_subnets,
-)
-from sandbox.machines.docker.probe import probe
+from sandbox.machines.docker.machines import DockerMachines
+from sandbox.machines.docker.network import OWNER_LABEL, Addresses
 from sandbox.machines.docker.sweep import leftovers, sweep
-from sandbox.machines.docker.work import SerialWork
-from sandbox.machines.protocol import MachineError, MachineSpec, MachineState, ProbeResult
-
-NOTHING: dict[str, list[str]] = {
-    "containers": [],
-    "docker_images": [],
-    "networks": [],
-    "routing_rules": [],
-}
-IMAGE = "ami-11111111111111111"
-
-
-def until(question: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not question():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
-
-
-# What is read of the host's apt
-
-
-def test_sources_are_debians_own_of_this_suite() -> None:
-    listing = (
-        "http://mirror.test/debian/|bookworm|main|Debian\n"
-        "http://mirror.test/debian/|bookworm|contrib|Debian\n"
-        "http://mirror.test/debian/|bookworm|main|Debian\n"
-        "http://mirror.test/debian-security/|bookworm-security|main|Debian\n"
-        "http://mirror.test/debian/|trixie|main|Debian\n"
-        "https://other.test/repository|bookworm|main|Somebody\n"
-        "file:/srv/mirror|bookworm-updates|main|Debian\n"
-        "cut off"
-    )
-    listing = listing.replace("|trixie|", "|trixie-backports|")
-    assert parse_sources(listing, "bookworm") == (
-        Source("http://mirror.test/debian/", "bookworm", ("main", "contrib")),
-        Source("http://mirror.test/debian-security/", "bookworm-security", ("main",)),
-    )
-
-
-def test_another_debian_is_reached_where_the_hosts_own_is() -> None:
-    listing = (
-        "http://mirror.test/debian/|bookworm|main|Debian\n"
-        "http://mirror.test/debian/|bookworm-updates|main|Debian\n"
-        "http://mirror.test/debian/|bookworm-backports|main|Debian\n"
-        "http://mirror.test/debian-security/|bookworm-security|main|Debian\n"
-        "http://mirror.test/debian/|trixie|main|Debian\n"
-    )
-    assert parse_sources(listing, "trixie") == (
-        Source("http://mirror.test/debian/", "trixie", ("main",)),
-        Source("http://mirror.test/debian/", "trixie-updates", ("main",)),
-        Source("http://mirror.test/debian-security/", "trixie-security", ("main",)),
-    )
-
-
-def test_sources_before_the_first_update() -> None:
-    listing = (
-        "http://mirror.test/debian/|bookworm|main|$(ORIGIN)\n"
-        "http://other.test/tools/|bookworm|main|$(ORIGIN)\n"
-    )
-    found = parse_sources(listing, "bookworm")
-    assert [source.uri for source in found] == ["http://mirror.test/debian/"]
-
-
-def test_settings_are_those_that_reach_a_mirror() -> None:
-    dump = (
-        'APT::Architecture "amd64";\n'
-        'Acquire::http "";\n'
-        'Acquire::http::Proxy "http://proxy.test:3142";\n'
-        'Acquire::https::SslKey "/root/key.pem";\n'
-        'Acquire::Check-Date "false";\n'
-        'Acquire::Languages:: "none";\n'
-    )
-    assert parse_settings(dump) == (
-        'Acquire::http::Proxy "http://proxy.test:3142";\nAcquire::Check-Date "false";\n'
-    )
-
-
-def test_the_recipe_changes_with_a_file_its_mode_and_the_hosts_apt() -> None:
-    apt = HostApt("bookworm", (Source("http://mirror.test/debian", "bookworm", ("main",)),), "", ())
-    context = build_context(apt)
-    script = "root/usr/lib/sandbox/cloud-init"
-    content, mode = context[script]
-    assert Recipe(apt, context).reference.startswith("spotkiln-sandbox/debian:bookworm-")
-    digests = {
-        recipe_digest(context),
-        recipe_digest(build_context(replace(apt, settings="x"))),
-        recipe_digest({**context, script: (content + b"#", mode)}),
-        recipe_digest({**context, script: (content, 0o644)}),
-    }
-    assert len(digests) == 4
-    assert mode == 0o755
-    assert recipe_digest(build_context(apt)) in digests
-
-
-# Addresses
-
-
-def test_a_subnet_in_use_is_passed_over() -> None:
-    candidates = list(candidate_subnets("a"))
-    assert len(candidates) == len(set(candidates)) > 2000
-    taken = [ipaddress.IPv4Network("10.0.0.0/8"), ipaddress.IPv4Network("172.24.0.0/15")]
-    first = next(free_subnets(candidates, taken))
-    assert first.subnet_of(ipaddress.IPv4Network("172.26.0.0/15"))
-
-
-def test_two_sandboxes_start_looking_in_different_places() -> None:
-    assert next(candidate_subnets("a")) != next(candidate_subnets("b"))
-    assert bridge_name("a") != bridge_name("b")
-    assert len(bridge_name("a" * 100)) <= 15
-
-
-def test_a_freed_address_rests_until_the_others_were_used() -> None:
-    addresses = Addresses(ipaddress.IPv4Network("10.0.0.0/29"))
-    taken = [addresses.take() for _ in range(5)]
-    assert taken == [f"10.0.0.{n}" for n in (2, 3, 4, 5, 6)]
-    with pytest.raises(MachineError, match="All 5 addresses"):
-        addresses.take()
-    addresses.give_back("10.0.0.4")
-    addresses.give_back("10.0.0.3")
-    assert [addresses.take(), addresses.take()] == ["10.0.0.3", "10.0.0.4"]
-
-
-# Work in order
-
-
-def test_work_is_done_in_order_and_goes_on_after_a_failure() -> None:
-    said: list[str] = []
-    done: list[int] = []
-    with ThreadPoolExecutor(4) as pool:
-        work = SerialWork(pool, said.append)
-
-        def piece(number: int) -> None:
-            time.sleep(0.01 * (3 - number % 3))
-            if number == 3:
-                raise ValueError("broken")
-            done.append(number)
-
-        for number in range(6):
-            work.add(lambda number=number: piece(number))  # type: ignore[misc]
-        until(lambda: len(done) == 5, "the work")
-    assert done == [0, 1, 2, 4, 5]
-    assert said == ["machine work failed: ValueError: broken"]
-
-
-# Health checks
-
-
-class Answering(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        if self.path == "/slow":
-            time.sleep(1)
-        self.send_response(302 if self.path == "/moved" else 200)
-        self.send_header("Location", "/elsewhere")
-        self.end_headers()
-        with suppress(BrokenPipeError):  # the other side has lost patience
-            for _ in range(20 if self.path == "/trickle" else 1):
-                self.wfile.write(self.headers["User-Agent"].encode())
-                if self.path == "/trickle":
-                    time.sleep(0.1)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        pass
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("/", ProbeResult(200)),
-        ("/moved", ProbeResult(302)),
-        ("/slow", ProbeResult(error="timeout")),
-        ("/trickle", ProbeResult(error="timeout")),
-    ],
+from sandbox.machines.protocol import MachineError, MachineState, ProbeResult
+from tests.sandbox.docker_fleet import (
+    NOTHING,
+    Fleet,
+    Key,
+    bookworm,
+    client,
+    debian,
+    fleet,
+    key,
+    machines,
+    name,
+    until,
 )
-@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-def test_probe(
-    path: str, expected: ProbeResult, version: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Answering, "protocol_version", version)
-    monkeypatch.setattr(Answering, "close_connection", True, raising=False)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        began = time.monotonic()
-        assert probe("127.0.0.1", int(server.server_address[1]), path, 0.5) == expected
-        assert time.monotonic() - began < 0.8
-        server.shutdown()
-    assert probe("127.0.0.1", int(server.server_address[1]), path, 0.5).error == "refused"
 
+__all__ = ["bookworm", "client", "debian", "fleet", "key", "machines", "name"]
 
-# Real machines
+IMAGE = "ami-11111111111111111"
 
 
 @pytest.mark.docker
@@ -248,135 +61,6 @@ def test_a_debootstrap_that_fails_shows_its_last_lines(
     with pytest.raises(MachineError, match="E: the mirror is away"):
         base_image.ensure_base_image(client, Recipe(apt, build_context(apt)), print)
     assert not list(Path("/var/tmp").glob("spotkiln-bootstrap-*"))
-
-
-@dataclass(frozen=True)
-class Key:
-    path: Path
-    public: str
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
-    path = tmp_path_factory.mktemp("ssh") / "key"
-    command = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", str(path)]
-    subprocess.run(command, check=True, timeout=60)
-    return Key(path, path.with_suffix(".pub").read_text())
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[DockerClient]:
-    try:
-        made = connect()
-    except MachineError as error:
-        pytest.skip(str(error))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def name() -> str:
-    return f"test-{os.getpid()}"
-
-
-@pytest.fixture(scope="module")
-def machines(client: DockerClient, name: str) -> Iterator[DockerMachines]:
-    made = DockerMachines(name, print)
-    yield made
-    made.close()
-    made.close()
-    assert leftovers(client, name) == NOTHING
-
-
-@pytest.fixture(scope="module")
-def debian(machines: DockerMachines) -> str:
-    image, older, ubuntu = machines.initial_images([])
-    assert image.owner_id == older.owner_id == "136693071363"
-    assert image.name.startswith("debian-13-amd64-")
-    assert older.name.startswith("debian-12-amd64-")
-    assert machines.image_state(image.image_id) == "available"
-    assert ubuntu.name.startswith("ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-")
-    assert "makes no Ubuntu machines" in ubuntu.refused
-    return image.image_id
-
-
-@pytest.fixture(scope="module")
-def bookworm(machines: DockerMachines, debian: str) -> str:
-    return next(one.image_id for one in machines.initial_images([]) if one.image_id != debian)
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """Launches machines, and ends those of one test."""
-
-    machines: DockerMachines
-    debian: str
-    key: Key
-    launched: list[str]
-
-    def launch(self, image: str = "", user_data: bytes = b"", memory_mib: int = 1024) -> str:
-        instance_id = f"i-{len(self.launched)}-{time.monotonic_ns():x}"
-        self.launched.append(instance_id)
-        self.machines.launch(
-            MachineSpec(
-                instance_id=instance_id,
-                image_id=image or self.debian,
-                image_name="test",
-                instance_type="t3.micro",
-                memory_mib=memory_mib,
-                region="eu-west-1",
-                zone="eu-west-1a",
-                zone_id="euw1-az1",
-                account_id="123456789012",
-                vpc_id="vpc-1",
-                subnet_id="subnet-1",
-                spot=True,
-                private_ip="10.0.0.1",
-                public_ip=None,
-                key_name="demo",
-                public_key=self.key.public,
-                user_data=user_data,
-            )
-        )
-        return instance_id
-
-    def running(self, image: str = "", user_data: bytes = b"", memory_mib: int = 1024) -> str:
-        instance_id = self.launch(image, user_data, memory_mib)
-        self.until(instance_id, "running", 300)
-        return instance_id
-
-    def until(self, instance_id: str, status: str, seconds: float = 60) -> MachineState:
-        observe = self.machines.observe
-        until(lambda: observe(instance_id).status == status, f"{instance_id} {status}", seconds)
-        return observe(instance_id)
-
-    def ssh(self, instance_id: str, command: str, *options: str) -> str:
-        """Logs in with a SHA-1 signature, which is all that Packer 1.6.6 can do."""
-        address = self.machines.observe(instance_id).address
-        ssh = ["ssh", "-i", str(self.key.path), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"]
-        ssh += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
-        ssh += ["-o", "PubkeyAcceptedAlgorithms=ssh-rsa", "-o", "LogLevel=ERROR", *options]
-        done = subprocess.run(
-            [*ssh, f"admin@{address}", command], capture_output=True, text=True, timeout=60
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def image_of(self, instance_id: str, image_id: str) -> None:
-        self.machines.create_image(instance_id, image_id, "test", {})
-        assert self.machines.image_state(image_id) == "pending"
-        until(lambda: self.machines.image_state(image_id) != "pending", f"{image_id} made")
-        assert self.machines.image_state(image_id) == "available"
-
-
-@pytest.fixture
-def fleet(machines: DockerMachines, debian: str, key: Key) -> Iterator[Fleet]:
-    made = Fleet(machines, debian, key, [])
-    yield made
-    for instance_id in made.launched:
-        machines.terminate(instance_id)
-    for instance_id in made.launched:
-        made.until(instance_id, "gone")
 
 
 def metadata(path: str) -> str:
