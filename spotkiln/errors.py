@@ -23,12 +23,13 @@
     │   └── Lost                the lease is lost for good (spotkiln.keep.heartbeat)
     ├── VerdictError            the application was judged; trying again changes nothing
     │   ├── BuildFailed         its dependencies or assets could not be built
-    │   ├── TestsFailed         its tests are red, or there were none
+    │   ├── TestsFailed         its tests are red, or there were none (spotkiln.bake.junit)
     │   ├── UnitFailed          the booted image did not answer the health check
     │   ├── MigrationFailed     its migration ended with an error, or in no time
     │   └── GateFailed          its new servers did not become healthy
     │       └── ImageRejected   and the image is to blame
     ├── EndsEarly               a release ends well, because it must not or need not change anything
+    │                           (spotkiln.release.release)
     ├── GaveWay                 another release took the turn; what was made is undone
     ├── LeftBehind              something created is neither kept nor destroyed
     └── RebuildFailed           a nightly run could not rebuild some applications
@@ -37,11 +38,6 @@ Every message says what was expected, what was seen and what to do next.
 """
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from spotkiln.bake.junit import TestReport
-    from spotkiln.release.release import Outcome
 
 
 class SpotkilnError(Exception):
@@ -125,18 +121,6 @@ class BuildFailed(VerdictError):
     """Dependencies or assets of the application could not be built."""
 
 
-class TestsFailed(VerdictError):
-    """Tests are red, or the report holds none; `report` is what there was of it."""
-
-    __test__ = False  # pytest would collect a class of this name
-
-    def __init__(
-        self, message: str, report: "TestReport | None" = None, last_lines: str = ""
-    ) -> None:
-        self.report = report
-        super().__init__(message, last_lines)
-
-
 class UnitFailed(VerdictError):
     """The booted image did not answer the health check."""
 
@@ -158,16 +142,6 @@ class GateFailed(VerdictError):
 class ImageRejected(GateFailed):
     """The new servers ran, did not become healthy, and the image is to blame: as a candidate it is
     never used again, as a version it is suspect."""
-
-
-class EndsEarly(SpotkilnError):
-    """The release ends here, before it has changed anything. That is no failure: `outcome` is how
-    it ends, and `why` is told to people."""
-
-    def __init__(self, outcome: "Outcome", why: str = "") -> None:
-        self.outcome = outcome
-        self.why = why
-        super().__init__(f"{outcome}: {why}" if why else str(outcome))
 
 
 class GaveWay(SpotkilnError):

@@ -9,17 +9,11 @@ from spotkiln.bake.app import App
 from spotkiln.bake.diagnose import LINES_SHOWN, account, diagnose, last_lines
 from spotkiln.bake.facts import COMMAND, LINES_KEPT, Facts, Where, facts_of
 from spotkiln.bake.infra import TRAFFIC_PORT, HealthCheck
-from spotkiln.bake.junit import TestReport, require_green
+from spotkiln.bake.junit import TestReport, TestsFailed, require_green
 from spotkiln.bake.packer_output import PackerRun
 from spotkiln.bake.reports import read_reports
 from spotkiln.bake.source import without_credentials
-from spotkiln.errors import (
-    BuildFailed,
-    InfrastructureError,
-    SpotkilnError,
-    TestsFailed,
-    UnitFailed,
-)
+from spotkiln.errors import BuildFailed, InfrastructureError, SpotkilnError, UnitFailed
 from spotkiln.markup import visible
 
 # The exit codes of our provisioning scripts.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO
 from xml.etree import ElementTree
 
-from spotkiln.errors import TestsFailed
+from spotkiln.errors import VerdictError
 from spotkiln.noun import Noun
 
 # The junitparser package was tried on the same reports: it stops at a time that is no number, and
@@ -50,6 +50,18 @@ class Case(Noun):
     skipped: bool
     seconds: float
     failure: Failure | None = None
+
+
+class TestsFailed(VerdictError):
+    """Tests are red, or the report holds none; `report` is what there was of it."""
+
+    __test__ = False  # pytest would collect a class of this name
+
+    def __init__(
+        self, message: str, report: TestReport | None = None, last_lines: str = ""
+    ) -> None:
+        self.report = report
+        super().__init__(message, last_lines)
 
 
 def no_report() -> TestsFailed:

@@ -9,12 +9,12 @@ from spotkiln.bake.junit import (
     Case,
     Tally,
     TestReport,
+    TestsFailed,
     no_report,
     read_cases,
     read_report,
     require_size,
 )
-from spotkiln.errors import TestsFailed
 
 # As packer/scripts/test.sh leaves them: one report in the first, several in the second.
 ONE, SEVERAL = "junit.xml", "junit.tar"

@@ -15,6 +15,7 @@ from spotkiln.bake.infra import InfraNames
 from spotkiln.bake.junit import TestReport
 from spotkiln.bake.precedence import Setting
 from spotkiln.bake.source import Source
+from spotkiln.errors import SpotkilnError
 from spotkiln.keep.versions import Version
 from spotkiln.noun import Noun
 from spotkiln.release.freeze import BreakGlass, Windows
@@ -211,3 +212,13 @@ class Release(Noun):
     @property
     def seconds(self) -> float:
         return (self.ended - self.started).total_seconds()
+
+
+class EndsEarly(SpotkilnError):
+    """The release ends here, before it has changed anything. That is no failure: `outcome` is how
+    it ends, and `why` is told to people."""
+
+    def __init__(self, outcome: Outcome, why: str = "") -> None:
+        self.outcome = outcome
+        self.why = why
+        super().__init__(f"{outcome}: {why}" if why else str(outcome))

@@ -5,8 +5,9 @@ from datetime import datetime
 from spotkiln import tags as t
 from spotkiln.bake.image import image_name
 from spotkiln.bake.interpreter import needed
+from spotkiln.bake.junit import TestsFailed
 from spotkiln.bake.source import commit_url
-from spotkiln.errors import EndsEarly, GaveWay, SpotkilnError, TestsFailed, VerdictError
+from spotkiln.errors import GaveWay, SpotkilnError, VerdictError
 from spotkiln.keep import hold
 from spotkiln.moment import utc
 from spotkiln.release.book import Book
@@ -35,7 +36,7 @@ from spotkiln.release.happening import (
     VersionsSeen,
 )
 from spotkiln.release.migration import of_rollback
-from spotkiln.release.release import Outcome, Release, Timing
+from spotkiln.release.release import EndsEarly, Outcome, Release, Timing
 from spotkiln.serve.foreign import Foreign, in_words
 
 # Why a run's process was told to end: whether somebody has cancelled the run, if that is known.

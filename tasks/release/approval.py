@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 from pydantic import Field, ValidationError
 
 from spotkiln.bake.app import AppSpec
-from spotkiln.errors import EndsEarly, InputError
+from spotkiln.errors import InputError
 from spotkiln.prefect_api import note
 from spotkiln.prefect_api.connection import ask
 from spotkiln.prefect_api.run import force_running
@@ -31,7 +31,7 @@ from spotkiln.release.approval import (
 from spotkiln.release.happening import Answered, PlanShown, Resumed
 from spotkiln.release.job import Job
 from spotkiln.release.plan import Plan
-from spotkiln.release.release import Approval, Outcome, Timing
+from spotkiln.release.release import Approval, EndsEarly, Outcome, Timing
 from spotkiln.release.summary import why_untouched
 from spotkiln.show.page import approval_text
 from spotkiln.tasks.release.leaving import can_be_started_anew, leaves, stays

@@ -6,9 +6,8 @@ Each of these raises EndsEarly, which tells the outcome and why; otherwise the r
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.reuse import Reuse
-from spotkiln.errors import EndsEarly
 from spotkiln.release.approval import NOBODY_WAS_ASKED, changed_since_approval
-from spotkiln.release.release import Outcome
+from spotkiln.release.release import EndsEarly, Outcome
 from spotkiln.release.summary import why_held, why_untouched
 from spotkiln.serve.fleet import Fleet
 from spotkiln.tasks.release.run import ReleaseRun

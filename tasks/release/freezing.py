@@ -10,13 +10,13 @@ from uuid import UUID
 from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
-from spotkiln.errors import EndsEarly, SpotkilnError
+from spotkiln.errors import SpotkilnError
 from spotkiln.prefect_api import note, run_list
 from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import connected
 from spotkiln.release.freeze import Frozen, frozen
 from spotkiln.release.happening import GlassBroken
-from spotkiln.release.release import Outcome
+from spotkiln.release.release import EndsEarly, Outcome
 from spotkiln.start.order import needless_when_frozen, superseded_after_freeze
 from spotkiln.start.run import FROZEN
 from spotkiln.tasks.release import leaving

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 from prefect.exceptions import Pause
 
-from spotkiln.errors import EndsEarly, GaveWay, LeftBehind, SpotkilnError
+from spotkiln.errors import GaveWay, LeftBehind, SpotkilnError
 from spotkiln.release.release import (
+    EndsEarly,
     ReleaseSpec,
 )
 from spotkiln.tasks.release.run import ReleaseRun

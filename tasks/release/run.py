@@ -18,7 +18,7 @@ from spotkiln.aws.keep.ledger import read_back, read_ledger
 from spotkiln.aws.keep.versions import list_versions
 from spotkiln.aws.session import connect
 from spotkiln.bake.history import changes_since
-from spotkiln.errors import EndsEarly, GaveWay, ImageRejected, SpotkilnError
+from spotkiln.errors import GaveWay, ImageRejected, SpotkilnError
 from spotkiln.prefect_api.run import page_of
 from spotkiln.release import summary as told
 from spotkiln.release.book import Book, Heading
@@ -38,6 +38,7 @@ from spotkiln.release.happening import (
 from spotkiln.release.ledger import REQUESTED, require_nothing_left
 from spotkiln.release.release import (
     UNDO,
+    EndsEarly,
     LedgerEntry,
     Outcome,
     Release,

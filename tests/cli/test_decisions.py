@@ -12,7 +12,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.table import Table
 
 from spotkiln import tags as t
-from spotkiln.cli import doctor, output, runs, status
+from spotkiln.cli import output, runs, status
+from spotkiln.cli.doctor import examine as doctor
 from spotkiln.cli.doctor import prefect
 from spotkiln.cli.doctor.check import check
 from spotkiln.cli.main import main

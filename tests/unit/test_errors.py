@@ -7,6 +7,7 @@ from importlib import import_module
 import pytest
 
 from spotkiln import errors
+from spotkiln.bake.junit import TestsFailed
 from spotkiln.errors import (
     BuildFailed,
     CapacityError,
@@ -19,7 +20,6 @@ from spotkiln.errors import (
     PermissionDenied,
     RebuildFailed,
     SpotkilnError,
-    TestsFailed,
     UnitFailed,
     may_be_tried_again,
 )
@@ -29,10 +29,12 @@ from tests.unit.nouns import ROOT
 ELSEWHERE = (
     "spotkiln.aws.bake.builder",
     "spotkiln.aws.errors",
+    "spotkiln.bake.junit",
     "spotkiln.bake.precedence",
     "spotkiln.keep.heartbeat",
     "spotkiln.receiver.signature",
     "spotkiln.receiver.wire",
+    "spotkiln.release.release",
 )
 
 

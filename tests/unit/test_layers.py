@@ -294,7 +294,7 @@ def test_a_room_of_the_sandbox_knows_only_those_before_it(room: str) -> None:
             assert {sandbox_room(name) for name in named} <= known, path
 
 
-@pytest.mark.parametrize("top", ["sandbox", "tasks", "flows"])
+@pytest.mark.parametrize("top", ["spotkiln", "sandbox", "rehearsal", "tasks", "flows"])
 def test_no_module_imports_itself_by_way_of_others(top: str) -> None:
     """An import inside a function, or for type checkers alone, counts: it only hides a circle."""
     graph = {name_of(path): modules_imported(path) for path in modules(top)}

@@ -15,13 +15,8 @@ from prefect.states import Completed, Failed
 import spotkiln.flows
 import spotkiln.tasks
 from spotkiln.aws.errors import AwsError, AwsRefused
-from spotkiln.errors import (
-    CapacityError,
-    DeadlineExceeded,
-    InfrastructureError,
-    InputError,
-    TestsFailed,
-)
+from spotkiln.bake.junit import TestsFailed
+from spotkiln.errors import CapacityError, DeadlineExceeded, InfrastructureError, InputError
 from spotkiln.tasks.bake import infra
 from spotkiln.tasks.step import SIGNAL, only_infrastructure
 

@@ -132,7 +132,7 @@ def plan(name: str, /, *, ref: Ref = "", as_json: Json = False) -> int:
 def doctor(name: str = "", /, *, as_json: Json = False) -> int:
     """Check that everything is there that a release needs, as seen from this machine: of all
     applications, or of NAME. Ends with 1 unless all is ok."""
-    from spotkiln.cli import doctor as doctoring
+    from spotkiln.cli.doctor import examine as doctoring
 
     found = doctoring.examine(name)
     show(found, doctoring.table(found), as_json=as_json)

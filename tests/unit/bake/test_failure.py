@@ -6,12 +6,12 @@ import pytest
 
 from spotkiln.bake.failure import bake_failure, green_report
 from spotkiln.bake.failure import test_failure as failure_of_test
+from spotkiln.bake.junit import TestsFailed
 from spotkiln.bake.packer_output import PackerRun
 from spotkiln.errors import (
     BuildFailed,
     InfrastructureError,
     SpotkilnError,
-    TestsFailed,
     UnitFailed,
     VerdictError,
     may_be_tried_again,

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from spotkiln.bake import junit
-from spotkiln.bake.junit import Failure, TestReport, read_report, require_green
-from spotkiln.errors import TestsFailed
+from spotkiln.bake.junit import Failure, TestReport, TestsFailed, read_report, require_green
 
 # As RspecJunitFormatter writes it.
 RSPEC = """<?xml version="1.0" encoding="UTF-8"?>

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spotkiln.bake.junit import REPORT_BYTES, Failure, TestReport
+from spotkiln.bake.junit import REPORT_BYTES, Failure, TestReport, TestsFailed
 from spotkiln.bake.reports import ONE, SEVERAL, read_reports
-from spotkiln.errors import TestsFailed
 
 
 def suite(*cases: str) -> str:

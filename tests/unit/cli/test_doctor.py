@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 
 from spotkiln.bake import packer
-from spotkiln.cli import doctor
 from spotkiln.cli.automations import Applied
 from spotkiln.cli.doctor import application, machine, prefect
+from spotkiln.cli.doctor import examine as doctor
 from spotkiln.cli.doctor.check import Check, check, merged
 from spotkiln.errors import InputError
 from spotkiln.prefect_api.automation import Done

@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 from prefect.exceptions import Pause
 
-from spotkiln.errors import EndsEarly, PrefectFailed
+from spotkiln.errors import PrefectFailed
 from spotkiln.release.book import Book, Heading
 from spotkiln.release.freeze import Frozen, frozen
-from spotkiln.release.release import Outcome, ReleaseSpec
+from spotkiln.release.release import EndsEarly, Outcome, ReleaseSpec
 from spotkiln.tasks.release import freezing, leaving
 from tests.unit import nouns
 from tests.unit.nouns import START

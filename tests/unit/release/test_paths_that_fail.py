@@ -2,6 +2,7 @@
 
 import pytest
 
+from spotkiln.bake.junit import TestsFailed
 from spotkiln.errors import (
     CutOff,
     GateFailed,
@@ -10,7 +11,6 @@ from spotkiln.errors import (
     InputError,
     MigrationFailed,
     SpotkilnError,
-    TestsFailed,
     UnitFailed,
 )
 from spotkiln.release.release import Fate, LedgerEntry

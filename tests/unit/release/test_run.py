@@ -10,7 +10,6 @@ from prefect.exceptions import Pause
 
 from spotkiln.errors import (
     CapacityError,
-    EndsEarly,
     GateFailed,
     GaveWay,
     ImageRejected,
@@ -20,7 +19,7 @@ from spotkiln.errors import (
 from spotkiln.keep.versions import Version
 from spotkiln.release.happening import CommitTaken, Ended, FleetRequested, InfraFound
 from spotkiln.release.ledger import REQUESTED, Key, Made
-from spotkiln.release.release import Fate, LedgerEntry, Outcome, Release, ReleaseSpec
+from spotkiln.release.release import EndsEarly, Fate, LedgerEntry, Outcome, Release, ReleaseSpec
 from spotkiln.tasks.release import run as runs
 from spotkiln.tasks.release.recorded import recorded
 from spotkiln.tasks.release.run import ReleaseRun

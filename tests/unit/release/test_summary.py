@@ -5,15 +5,13 @@ from datetime import timedelta
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.bake.junit import Failure, TestReport
+from spotkiln.bake.junit import Failure, TestReport, TestsFailed
 from spotkiln.errors import (
     BuildFailed,
     CapacityError,
-    EndsEarly,
     GateFailed,
     GaveWay,
     ImageRejected,
-    TestsFailed,
     UnitFailed,
     VerdictError,
 )
@@ -31,7 +29,15 @@ from spotkiln.release.happening import (
     TestsRan,
     Undone,
 )
-from spotkiln.release.release import Fate, LedgerEntry, Outcome, Release, ReleaseSpec, Timing
+from spotkiln.release.release import (
+    EndsEarly,
+    Fate,
+    LedgerEntry,
+    Outcome,
+    Release,
+    ReleaseSpec,
+    Timing,
+)
 from spotkiln.release.summary import (
     ending,
     fleet_tags,
