@@ -20,6 +20,7 @@ from rehearsal.account import ensure_base_image, start_sandbox
 from rehearsal.build import trusted
 from rehearsal.prefect_local import BUILD, ROOT, LocalPrefect, kept_secret
 from sandbox.client import Sandbox
+from sandbox.process.directory import Directory
 
 SERVER_PORT, RECEIVER_PORT = 4200, 4180
 RECEIVER = "SPOTKILN_RECEIVER_"
@@ -128,6 +129,8 @@ def start(stack: ExitStack, options: Options) -> Running:
     if not options.account:
         box = start_cloud(stack, options)
         own |= {**box.environment, "SANDBOX_DIR": str(box.directory)}
+        # What lets `spotkiln ssh` in.
+        own["SPOTKILN_SSH_KEY"] = str(Directory(box.directory).key)
     receiver = {}
     if find_spec("spotkiln.receiver"):
         receiver = receiver_settings(home, os.environ, free["receiver"])

@@ -63,7 +63,9 @@ class Source(StrEnum):
 # What Prefect itself logs of a run. After an error it is a traceback; the run's ending tells the
 # cause.
 OF_PREFECT = re.compile(
-    r"Finished in state |Created task run |Beginning flow run |"
+    r"Finished in state |Created task run |Beginning flow run |Worker '|"
+    r"Flow run '[^']*' submitted to infrastructure|Running \d+ deployment pull step|"
+    r"Executing deployment step: |Deployment step '|All deployment steps completed|"
     r"(?s:.*\nTraceback \(most recent call last\):)|"
     r"(Encountered|Task run|Flow run|Engine execution).*\bexception\b"
 )

@@ -33,6 +33,12 @@ RED = Result(
     last_lines="Loading the cart\nNoMethodError: undefined method 'price'",
 )
 OF_RELEASE = (
+    (".worker", "Worker 'worker, urgent' submitting flow run '00000000'", 20),
+    (".worker", "Flow run 'prophetic-eagle' submitted to infrastructure", 20),
+    ("", "Running 1 deployment pull step(s)", 20),
+    ("", "Executing deployment step: set_working_directory", 20),
+    ("", "Deployment step 'set_working_directory' completed successfully", 20),
+    ("", "All deployment steps completed successfully", 20),
     ("", "Beginning flow run 'shop'", 20),
     (".stage", "look up", 20),
     ("", "commit 3f2a91c0ffee of main: Add a cart", 20),
