@@ -37,5 +37,5 @@ def _in_words(entry: LedgerEntry) -> str:
 
 def _gone(release: Release) -> str:
     gone = Counter(one.kind for one in release.ledger if one.fate is Fate.DESTROYED)
-    told = ", ".join(f"{count} {kind}" for kind, count in gone.items())
+    told = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in gone.items())
     return f"These are gone again: {told}." if told else ""

@@ -102,7 +102,8 @@ def _settings(release: Release) -> str:
     """What somebody has said or a file has told; the rest in a sentence."""
     said = [one for one in release.settings if one.origin is not Origin.DEFAULT]
     left = [one for one in release.settings if one.origin is Origin.DEFAULT]
-    rows = [(f"`{x.key}`", plain(x.shown), plain(x.source)) for x in said]
+    # The value of a variable stays where it is: it may be a secret in the wrong place.
+    rows = [(f"`{x.key}`", plain(x.shown) or "(not shown)", plain(x.source)) for x in said]
     defaults = ", ".join(f"`{one.key}` {plain(one.shown)}" for one in left)
     parts = [table(["setting", "value", "from"], rows)] if rows else []
     parts += [f"By default: {defaults}."] if left else []

@@ -218,7 +218,7 @@ def test_what_came_from_where() -> None:
         "| --- | --- | --- |",
         "| `start` | a \\| b \\*c\\* | spotkiln.yaml |",
         "| `port` | 8080 | deployment |",
-        "| `environment.A` |  | detected: Gemfile has rails |",
+        "| `environment.A` | (not shown) | detected: Gemfile has rails |",
         "",
         "By default: `user` webapp, `test_seconds` 900.",
         "",
