@@ -78,12 +78,12 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 
 
 def together(*needed: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
-    """All of these, by resource."""
-    found: dict[str, list[str]] = {}
+    """All of these, by resource, each once: two launchers may need the same."""
+    found: dict[str, dict[str, None]] = {}
     for one in needed:
         for resource, actions in one.items():
-            found.setdefault(resource, []).extend(actions)
-    return found
+            found.setdefault(resource, {}).update(dict.fromkeys(actions))
+    return {resource: list(actions) for resource, actions in found.items()}
 
 
 def missing(granted: Iterable[Granted]) -> list[str]:

@@ -22,7 +22,8 @@ def quick(box: Sandbox, account: Account) -> Iterator[None]:
         )
 
     box.script(boot_seconds=5, serve_seconds=5, stop_seconds=3)
-    delay("20")
+    # Two real seconds: long enough to be seen on a slow host.
+    delay("200")
     yield
     delay("5")
 
@@ -322,7 +323,7 @@ def test_what_was_under_way_arrives_after_a_stop(account: Account, box: Sandbox)
     box.capacity(0)
     account.make_group("web")
     eventually(lambda: account.activities("web"), what="a try")
-    box.late_launches(30)
+    box.late_launches(300)
     account.scaling.suspend_processes(AutoScalingGroupName="web")
     box.clear_capacity()
     assert account.group("web")["Instances"] == []

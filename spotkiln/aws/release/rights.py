@@ -38,7 +38,7 @@ def _resources(aws: Aws, names: Names) -> dict[str, str]:
     return {"region": aws.region, "account": found.account, "target_group": found.arn}
 
 
-def _needed(aws: Aws, names: Names) -> dict[str, list[str]]:
+def needed(aws: Aws, names: Names) -> dict[str, list[str]]:
     """Of the launchers that are not asked for only what looks: others' fleets may serve."""
     return together(
         NEEDED,
@@ -56,7 +56,7 @@ def _role(aws: Aws, name: str) -> str:
 
 def _asked(aws: Aws, principal: str, names: Names) -> Iterator[Granted]:
     """Source: IAM SimulatePrincipalPolicy."""
-    resources, every = _resources(aws, names), _needed(aws, names)
+    resources, every = _resources(aws, names), needed(aws, names)
     if ROLE in every:
         resources["fleet_role"] = _role(aws, names.fleet_role)
     for resource, wanted in every.items():
