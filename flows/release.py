@@ -90,6 +90,11 @@ def release(
         keep_rejected=keep_rejected, keep_versions=keep_versions, freeze=freeze,
         break_glass=break_glass, on_commit=on_commit,
     )  # fmt: skip
+    return carry_out(spec)
+
+
+def carry_out(spec: ReleaseSpec) -> State[Release]:
+    """The way of a release, for whatever environment."""
     with recorded(spec) as run:
         with run.timed("look up"):
             found = find_infra(run)
@@ -102,7 +107,7 @@ def release(
             turn = run.hold(one_at_a_time(found, run.id, run.flow_run))
             wait_if_frozen(run)
             end_if_newer_push(run)
-            clear_up(found.region, infra.target_group)
+            clear_up(found.region, spec.infra.target_group)
         current = see_what_serves(run, found)
         end_if_held(run)
         choice = choose_image(run, job, current)
@@ -110,7 +115,7 @@ def release(
         end_if_untouched(run, choice)
         end_if_unchanged(run, found, choice.image, current)
         end_if_changed_since_approval(run, choice.image, current)
-        check_quotas(found, fleet, current)
+        check_quotas(found, spec.fleet, current)
         with run.undoing() as undo:
             undo.later("discard image", discard_image, job)
             image = choice.image or bake_and_test(run, turn, job)

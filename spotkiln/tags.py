@@ -37,6 +37,13 @@ SUSPECT = f"{PREFIX}suspect"
 # On a target group: which application leaves it for good, since when, and by which run.
 TAKEDOWN = f"{PREFIX}takedown"
 
+# On the target group of a preview: its branch, when it was made and its host name, until when it
+# stays unless it is pushed to, and that its removal has begun.
+PREVIEW = f"{PREFIX}preview"
+PREVIEW_MADE = f"{PREFIX}preview-made"
+PREVIEW_UNTIL = f"{PREFIX}preview-until"
+PREVIEW_REMOVED = f"{PREFIX}preview-removed"
+
 # What could not be cleared away: since when, last tried when, and why.
 PUT_OFF = f"{PREFIX}put-off"
 

@@ -71,13 +71,18 @@ def _of_command(asked: dict[str, Any]) -> str:
     return f"{asked['app']}: one command"
 
 
+def _of_preview(asked: dict[str, Any]) -> str:
+    what = f"{deployed_as() or asked['app'].name} preview {asked['branch']}"
+    return f"{what} removed" if asked.get("removed") else what
+
+
 def _of_retirement(asked: dict[str, Any]) -> str:
     return f"{asked['deployment']} retired"
 
 
 release, rollback, command = _given(_of_release), _given(_of_rollback), _given(_of_command)
 night, reconcile = _given(_of_night), _given(_of_reconcile)
-retirement = _given(_of_retirement)
+retirement, preview = _given(_of_retirement), _given(_of_preview)
 MADE = {"release": _of_release, "rollback": _of_rollback}
 
 

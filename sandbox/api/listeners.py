@@ -11,6 +11,7 @@ from moto.elbv2.exceptions import (
     LoadBalancerNotFoundError,
     RuleNotFoundError,
     TargetGroupNotFoundError,
+    TooManyTagsError,
 )
 from moto.elbv2.models import FakeAction
 from moto.elbv2.responses import ELBV2Response
@@ -18,8 +19,9 @@ from moto.elbv2.responses import ELBV2Response
 from sandbox.balancing import forward
 from sandbox.engine.engine import Engine
 
-# AWS's own limits, of a load balancer's rules and of a rule's priority.
+# AWS's own limits: of a load balancer's rules, of what a resource carries, of a rule's priority.
 MOST_RULES = 100
+MOST_TAGS = 50
 MOST_PRIORITY = 50000
 # Letters alone behind the last dot, and a dot there must be.
 HOST = re.compile(r"[A-Za-z0-9*?.-]*\.[A-Za-z*?]+")
@@ -207,6 +209,18 @@ class ListenersApi(ELBV2Response):
         return result
 
     # -- tags --
+
+    def add_tags(self) -> ActionResult:
+        """moto allows fewer than AWS does."""
+        added = {one["Key"] for one in self._get_param("Tags", [])}
+        tagging = self.elbv2_backend.tagging_service
+        for arn in self._get_param("ResourceArns", []):
+            self._require(arn)
+            if len(tagging.get_tag_dict_for_resource(arn).keys() | added) > MOST_TAGS:
+                raise TooManyTagsError
+        for arn in self._get_param("ResourceArns", []):
+            tagging.tag_resource(arn, self._get_param("Tags", []))
+        return ActionResult({})
 
     def describe_tags(self) -> ActionResult:
         """Of all that is named, or of nothing."""

@@ -38,6 +38,14 @@ class InfraNames(Noun):
         "register here.",
         min_length=1,
     )
+    address: str = Field(
+        default="",
+        title="Address",
+        description="Where people find the application, such as https://shop.example.com: for "
+        "pages and commits. Empty: the load balancer's own.",
+        pattern=r"^(https?://[^\s/?#@]+/?)?$",
+        max_length=300,
+    )
     adopt: bool = Field(
         default=False,
         title="Adopt what serves",

@@ -19,6 +19,7 @@ class Verb(StrEnum):
     DELETE_SECURITY_GROUP = "delete security group"
     DISCARD_IMAGE = "discard image"
     DELETE_SNAPSHOT = "delete snapshot"
+    REMOVE_PREVIEW = "remove preview"
 
 
 class Action(Noun):

@@ -1,7 +1,11 @@
 """Facts: all that is ours in AWS, as reconcile sees it."""
 
+from datetime import datetime
+
 from spotkiln.bake.image import Image
 from spotkiln.bake.own import LeftAlone
+from spotkiln.keep.lease import NEVER
+from spotkiln.keep.preview import Preview
 from spotkiln.keep.takedown import Begun
 from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet
@@ -39,6 +43,7 @@ class Facts(Noun):
     `images` include those that are ours only by their name: then the release is read from it.
     `instances` are builders, and members of fleets. `left_alone` is what only inherited a tag of
     ours. `parts` are what fleets are made of. `takedowns` are those that have begun and not ended.
+    `now` is when all this was so, in AWS's time.
     """
 
     living: frozenset[str] = frozenset()
@@ -51,3 +56,5 @@ class Facts(Noun):
     key_pairs: tuple[Owned, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     takedowns: tuple[Begun, ...] = ()
+    previews: tuple[Preview, ...] = ()
+    now: datetime = NEVER

@@ -19,7 +19,12 @@ from spotkiln.noun import Noun
 
 # These concern what serves, and are never put off: a release that went on in spite of them would do
 # harm.
-NOT_PUT_OFF = {Verb.TAKE_DOWN, Verb.RETIRE_FLEETS, Verb.DRAIN_INSTANCES}
+NOT_PUT_OFF = {
+    Verb.TAKE_DOWN,
+    Verb.RETIRE_FLEETS,
+    Verb.DRAIN_INSTANCES,
+    Verb.REMOVE_PREVIEW,
+}
 LONGEST = timedelta(hours=6)
 TAG_LENGTH = 256
 # More is on the page.

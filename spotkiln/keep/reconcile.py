@@ -15,6 +15,7 @@ from spotkiln.bake.image import ImageState
 from spotkiln.bake.layer import unneeded
 from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.facts import Facts, Owned, Snapshot
+from spotkiln.keep.preview import why_gone
 from spotkiln.keep.promotion import unrecorded
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.serving import newest_serving, outdone
@@ -37,7 +38,7 @@ def _concerns(target_group: str, facts: Facts) -> Callable[[Action], bool]:
         **fleets,
     }
     groups = {one.takedown.release: one.group_name for one in facts.takedowns}
-    belongs |= groups
+    belongs |= groups | {one.name: one.name for one in facts.previews}
     return lambda action: all(belongs.get(name, "") in {"", target_group} for name in action.ids)
 
 
@@ -57,6 +58,7 @@ def decide(facts: Facts, target_group: str = "") -> list[Action]:
         *_helpers(facts),
         *_images(facts),
         *_snapshots(facts),
+        *_previews(facts),
     ]
     if not target_group:
         return actions
@@ -218,6 +220,15 @@ def _images(facts: Facts) -> list[Action]:
         tried = image.tags.get(t.PUT_OFF, "")
         actions.append(Action(verb=Verb.DISCARD_IMAGE, ids=(image.id,), why=why, tried=tried))
     return actions
+
+
+def _previews(facts: Facts) -> list[Action]:
+    found = ((one, why_gone(one, facts.fleets, facts.living, facts.now)) for one in facts.previews)
+    return [
+        Action(verb=Verb.REMOVE_PREVIEW, ids=(one.name,), why=why, target_group=one.arn)
+        for one, why in found
+        if why
+    ]
 
 
 def _snapshots(facts: Facts) -> list[Action]:

@@ -142,7 +142,8 @@ class Release(Noun):
     `last_lines` are what the application said itself where it failed.
     `database` says whether it was migrated, and by what.
     `versions` are what the target group can go back to at the end.
-    `deployment` is the name of the run's deployment, and `address` where the load balancer answers.
+    `deployment` is the name of the run's deployment, and `address` where it answers: the load
+    balancer's host name, or as the deployment says it.
     `served` is the commit that served before, `changes` what has changed since, and `packages` are
     Debian's that differ; `committed` is when this commit was made, in UTC.
     `url` is the page of the run, `evidence` that of what a failed fleet showed, and `commit_url`
@@ -201,6 +202,13 @@ class Release(Noun):
     ledger: tuple[LedgerEntry, ...] = ()
     ledger_unread: str = ""
     timings: tuple[Timing, ...] = ()
+
+    @property
+    def site(self) -> str:
+        """Its address with a scheme; empty if it is unknown."""
+        return (
+            self.address if "://" in self.address or not self.address else f"http://{self.address}"
+        )
 
     @property
     def what(self) -> str:

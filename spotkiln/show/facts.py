@@ -20,7 +20,7 @@ def facts(release: Release) -> list[tuple[str, str]]:
     serves = release.outcome in {Outcome.RELEASED, Outcome.UNCHANGED}
     before = release.served if release.served != release.commit else ""
     found = [
-        ("address", f"<http://{release.address}>" if release.address else ""),
+        ("address", f"<{release.site}>" if release.site else ""),
         ("commit", _commit(release) if release.commit else ""),
         ("served before", f"`{before[:12]}`" if before else ""),
         ("ref", plain(release.ref)),

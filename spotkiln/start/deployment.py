@@ -17,6 +17,8 @@ RETIRE, APPLICATION = "retire", "application"
 # How a person names one: with its flow or without. Prefect allows no slash in a name.
 NAME = rf"^({RELEASE}/)?[^/\s]([^/]*[^/\s])?$"
 NAME_IN_WORDS = "the name of a release's deployment, such as shop"
+# Beside release/NAME: makes environments for branches.
+PREVIEW = "preview"
 # The work pool that prefect.yaml names.
 POOL = "spotkiln"
 # The work queue of what must not wait for a slot: rollbacks and reconcile (prefect.yaml).

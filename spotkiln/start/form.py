@@ -21,6 +21,7 @@ from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.gitref import REF, REF_IN_WORDS, checked_ref
 from spotkiln.bake.infra import GROUP_NAME, GROUP_NAME_IN_WORDS, InfraNames
+from spotkiln.keep import preview
 from spotkiln.keep.takedown import Old
 from spotkiln.keep.versions import WANTED, WANTED_IN_WORDS
 from spotkiln.noun import expected_in_words, refused_in_words
@@ -83,6 +84,10 @@ DeploymentName = Annotated[str, _RELEASED, _asked("Deployment", _NAMED)]
 OldVersions = Annotated[Old, _asked("Versions that served")]
 Confirm = Annotated[str, _RELEASED, _asked("The deployment's name once more", _NAMED)]
 LastServers = Annotated[bool, _asked("The last servers may go")]
+
+Preview = Annotated[preview.Template, OF_DEPLOYMENT]
+Branch = Annotated[preview.Branch, _asked("Branch")]
+Remove = Annotated[bool, _asked("Remove")]
 
 Version = Annotated[str, _asked("Version", refused_in_words(WANTED, WANTED_IN_WORDS))]
 TakeTurn = Annotated[bool, _asked("Take the turn")]

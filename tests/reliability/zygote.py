@@ -32,6 +32,7 @@ def main() -> int:
     # Prefect sleeps itself between tries, by its own clock.
     spotkiln.tasks.step.STEP["retry_delay_seconds"] = [seconds / speed for seconds in RETRY_DELAYS]
     import spotkiln.flows.nightly
+    import spotkiln.flows.preview
     import spotkiln.flows.reconcile
     import spotkiln.flows.release
     import spotkiln.flows.retire
@@ -43,6 +44,7 @@ def main() -> int:
         "rollback": spotkiln.flows.rollback.rollback,
         "reconcile": spotkiln.flows.reconcile.reconcile,
         "nightly": spotkiln.flows.nightly.nightly,
+        "preview": spotkiln.flows.preview.preview,
         "retire": spotkiln.flows.retire.retire,
         "run": spotkiln.flows.run.run,
     }

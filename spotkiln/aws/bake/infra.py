@@ -262,7 +262,7 @@ def look_up(
         account=group.account,
         target_group=group,
         load_balancer=balancer.get("LoadBalancerName", ""),
-        address=balancer.get("DNSName", ""),
+        address=names.address or balancer.get("DNSName", ""),
         vpc=group.vpc,
         subnets=tuple(zone.get("SubnetId", "") for zone in zones),
         zones=tuple(zone.get("ZoneName", "") for zone in zones),

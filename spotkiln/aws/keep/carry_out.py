@@ -7,6 +7,7 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.builder import delete_group, delete_key_pair
 from spotkiln.aws.bake.discard import discard, put_off
+from spotkiln.aws.keep import preview as previews
 from spotkiln.aws.keep.promotion import write_down
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve.launchers import launchers
@@ -101,6 +102,11 @@ def _delete_parts(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  #
         launchers(aws).remove_part(action.kind, name)
 
 
+def _remove_previews(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
+    for name in action.ids:
+        previews.remove_unowned(aws, name, clock=clock, say=say)
+
+
 def _terminate(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  # noqa: ARG001
     instances.terminate(aws, action.ids)
 
@@ -116,6 +122,7 @@ STEPS: Mapping[Verb, Step] = {
     Verb.DELETE_SECURITY_GROUP: _delete_groups,
     Verb.DISCARD_IMAGE: _discard,
     Verb.DELETE_SNAPSHOT: _for_each(_delete_snapshot),
+    Verb.REMOVE_PREVIEW: _remove_previews,
 }
 
 

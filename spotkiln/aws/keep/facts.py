@@ -8,6 +8,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.keep import preview as previews
 from spotkiln.aws.keep import takedown as takedowns
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve.launchers import launchers
@@ -160,4 +161,6 @@ def gather(aws: Aws, living: frozenset[str]) -> Facts:
             *other_groups,
         ),
         takedowns=tuple(takedowns.begun(aws, aws_infra.target_group_arns(aws))),
+        previews=tuple(previews.listing(aws)),
+        now=aws.now(),
     )

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from spotkiln import tags as t
 from spotkiln.aws.errors import aws_errors, is_not_found
+from spotkiln.aws.keep.group_tags import tags_of
 from spotkiln.aws.session import Aws
 from spotkiln.keep.lease import Lease, from_tags
 
@@ -18,15 +19,8 @@ def read(aws: Aws, target_group: str) -> list[Lease]:
 
 
 def by_group(aws: Aws, target_groups: Sequence[str]) -> dict[str, list[Lease]]:
-    """All leases on these target groups (ARNs), by group. Source: ELBv2 DescribeTags, 20 a call."""
-    found: dict[str, list[Lease]] = {}
-    for start in range(0, len(target_groups), 20):
-        with aws_errors("leases"):
-            answer = aws.elbv2.describe_tags(ResourceArns=list(target_groups[start : start + 20]))
-        for description in answer["TagDescriptions"]:
-            tags = {tag["Key"]: tag.get("Value", "") for tag in description.get("Tags", [])}
-            found[description["ResourceArn"]] = from_tags(tags)
-    return found
+    """All leases on these target groups (ARNs), by group; of those that are still there."""
+    return {arn: from_tags(tags) for arn, tags in tags_of(aws, target_groups).items()}
 
 
 def remove(aws: Aws, target_group: str, leases: Iterable[Lease]) -> None:

@@ -7,6 +7,7 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import layer as layers
 from spotkiln.aws.bake.discard import tidy
 from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.keep.group_tags import tags_of
 from spotkiln.aws.keep.promotion import write_down
 from spotkiln.aws.keep.prune import used_images
 from spotkiln.aws.serve import target as targets
@@ -25,16 +26,12 @@ Say = Callable[[str], None]
 
 
 def begun(aws: Aws, target_groups: Sequence[str]) -> list[Begun]:
-    """Those on these target groups (ARNs). Source: ELBv2 DescribeTags, 20 a call."""
-    found = []
-    for start in range(0, len(target_groups), 20):
-        with aws_errors("takedowns"):
-            answer = aws.elbv2.describe_tags(ResourceArns=list(target_groups[start : start + 20]))
-        for one in answer["TagDescriptions"]:
-            tags = {tag["Key"]: tag.get("Value", "") for tag in one.get("Tags", [])}
-            if takedown := Takedown.from_tag(tags.get(t.TAKEDOWN, "")):
-                found.append(Begun(takedown=takedown, target_group=one["ResourceArn"]))
-    return found
+    """Those on these target groups (ARNs)."""
+    return [
+        Begun(takedown=takedown, target_group=arn)
+        for arn, tags in tags_of(aws, target_groups).items()
+        if (takedown := Takedown.from_tag(tags.get(t.TAKEDOWN, "")))
+    ]
 
 
 def require_said(aws: Aws, group: TargetGroup, takedown: Takedown, *, last: bool) -> None:

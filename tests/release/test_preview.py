@@ -1,0 +1,251 @@
+"""Previews: made on push, updated, removed with the branch or after a time, and nothing is left."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from sandbox.client import Sandbox
+from tests.reliability.cases import PRODUCT
+from tests.reliability.flow_process import FlowProcess
+from tests.reliability.truth import client
+from tests.reliability.world import World
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(300)]
+
+TEMPLATE = {"host": "{branch}.preview.example.com", "most": 2, "hours": 24}
+
+
+def start(world: World, branch: str, *, ref: str = "v1", **given: Any) -> FlowProcess:
+    asked = world.parameters(ref)
+    parameters = {
+        "app": asked["app"],
+        "gate": asked["gate"],
+        "preview": TEMPLATE,
+        "branch": branch,
+        "ref": ref,
+        **given,
+    }
+    return world.zygote.start("preview", parameters)
+
+
+def make(world: World, branch: str, **given: Any) -> dict[str, Any]:
+    return start(world, branch, **given).result()
+
+
+def remove(world: World, branch: str) -> dict[str, Any]:
+    return make(world, branch, removed=True)
+
+
+def groups(world: World) -> list[str]:
+    found = client(world.box, "elbv2").describe_target_groups()["TargetGroups"]
+    names = (str(one["TargetGroupName"]) for one in found)
+    return [name for name in names if name.startswith("preview-")]
+
+
+def rules(world: World) -> dict[str, list[str]]:
+    """Host names by priority, of website's listener."""
+    elb = client(world.box, "elbv2")
+    balancer = elb.describe_load_balancers(Names=["website"])["LoadBalancers"][0]
+    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    return {
+        one["Priority"]: one["Conditions"][0]["HostHeaderConfig"]["Values"]
+        for one in elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+        if not one["IsDefault"]
+    }
+
+
+def served_by(world: World, host: str) -> str:
+    address = world.box.load_balancer("website")
+    answer = httpx.get(f"{address}/up", headers={"Host": host}, trust_env=False)
+    return str(answer.headers.get("X-Instance-Id", answer.status_code))
+
+
+def kept(world: World) -> set[str]:
+    """What a fleet leaves: fleets that live, and images."""
+    ec2 = client(world.box, "ec2")
+    fleets = ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"]
+    live = {x["SpotFleetRequestId"] for x in fleets if x["SpotFleetRequestState"] == "active"}
+    return live | {one["ImageId"] for one in ec2.describe_images(Owners=["self"])["Images"]}
+
+
+def neighbour(box: Sandbox) -> str:
+    """Somebody's own rule of the same listener; its ARN."""
+    elb = client(box, "elbv2")
+    balancer = elb.describe_load_balancers(Names=["website"])["LoadBalancers"][0]
+    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    website = elb.describe_target_groups(Names=["website"])["TargetGroups"][0]
+    return str(
+        elb.create_rule(
+            ListenerArn=listener["ListenerArn"],
+            Priority=1000,
+            Conditions=[
+                {
+                    "Field": "host-header",
+                    "HostHeaderConfig": {"Values": ["docs.preview.example.com"]},
+                }
+            ],
+            Actions=[{"Type": "forward", "TargetGroupArn": website["TargetGroupArn"]}],
+        )["Rules"][0]["RuleArn"]
+    )
+
+
+@pytest.fixture
+def serving(world: World) -> Iterator[World]:
+    """v1 serves, beside a neighbour's rule. Afterwards nothing of a preview may be left."""
+    if not world.account.serving():
+        assert world.release("v1")["outcome"] == "released"
+    rule = neighbour(world.box)
+    before = world.account.look().fleet
+    yield world
+    world.box.clear_faults()
+    assert rules(world) == {"1000": ["docs.preview.example.com"]}
+    client(world.box, "elbv2").delete_rule(RuleArn=rule)
+    assert groups(world) == []
+    assert world.settled().problems() == []
+    assert world.account.look().fleet == before
+
+
+def test_a_branch_gets_one_is_updated_and_goes_with_it(serving: World) -> None:
+    world, before = serving, kept(serving)
+    host = "feature-login.preview.example.com"
+    made = make(world, "feature/login")
+    assert made["outcome"] == "released", made
+    # The image is the one that serves already: nothing was baked.
+    assert made["reused"]
+    assert made["address"].startswith(f"http://{host}:")
+    assert rules(world) == {"1000": ["docs.preview.example.com"], "1001": [host]}
+    first = served_by(world, host)
+    assert first.startswith("i-")
+    assert served_by(world, "docs.preview.example.com") in world.account.look().members
+    assert first not in world.account.look().members
+    # Another commit: the same place, another server, and an image of its own.
+    updated = make(world, "feature/login", ref="v2")
+    assert updated["outcome"] == "released", updated
+    assert served_by(world, host) not in {first, "503"}
+    assert len(rules(world)) == 2
+    assert make(world, "feature/login", ref="v2")["outcome"] == "unchanged"
+    # The image's own one goes; the one that website serves with stays.
+    assert remove(world, "feature/login")["preview"] == host
+    assert served_by(world, host) in world.account.look().members
+    assert kept(world) == before
+    assert remove(world, "feature/login")["preview"] == ""
+
+
+def test_names_and_priorities_that_others_have_are_left_to_them(serving: World) -> None:
+    world = serving
+    made = make(world, "docs")
+    assert made["outcome"] == "released", made
+    (host,) = rules(world)["1001"]
+    assert host != "docs.preview.example.com"
+    assert host.startswith("docs-")
+    shadowed = make(world, "other", preview={**TEMPLATE, "host": "docs.{branch}.example.com"})
+    assert "expected a host name whose first part has {branch}" in shadowed["error"]
+    assert remove(world, "docs")["preview"] == host
+
+
+def test_there_are_no_more_than_may_be(serving: World) -> None:
+    world = serving
+    for branch in ("one", "two"):
+        assert make(world, branch)["outcome"] == "released"
+    refused = make(world, "three")
+    assert "has 2 previews, and may have 2 (`preview.most`): one, two" in refused["error"]
+    assert len(groups(world)) == 2
+    # One that is there may still be pushed to.
+    assert make(world, "two", force=True)["outcome"] == "released"
+    for branch in ("one", "two"):
+        remove(world, branch)
+
+
+def test_one_in_which_nothing_serves_goes_at_once(serving: World) -> None:
+    made = make(serving, "broken", ref="red")
+    assert "TestsFailed" in made["error"] or made.get("outcome") == "failed", made
+    assert groups(serving) == []
+
+
+def test_without_a_push_it_goes_after_its_hours(serving: World) -> None:
+    world = serving
+    assert make(world, "old")["outcome"] == "released"
+    assert world.reconcile()["actions"] == []
+    elb = client(world.box, "elbv2")
+    arn = elb.describe_target_groups(Names=groups(world))["TargetGroups"][0]["TargetGroupArn"]
+    past = {"Key": "spotkiln:preview-until", "Value": "2026-01-01T00:00:00.000+00:00"}
+    elb.add_tags(ResourceArns=[arn], Tags=[past])
+    told = str(world.zygote.start("reconcile", {"dry_run": True}).result())
+    assert "nothing was pushed to branch old" in told
+    assert len(groups(world)) == 1
+    assert "error" not in world.reconcile()
+    assert groups(world) == []
+
+
+# Each call that makes a preview or takes it away, before or after it.
+MAKING = [
+    ("CreateTargetGroup", "after"),
+    ("ModifyTargetGroupAttributes", "before"),
+    ("CreateRule", "before"),
+    ("CreateRule", "after"),
+    ("RequestSpotFleet", "after"),
+]
+REMOVING = [
+    ("AddTags", 3, "after"),
+    ("DeleteRule", 1, "before"),
+    ("DeleteRule", 1, "after"),
+    ("CancelSpotFleetRequests", 1, "after"),
+    ("DeleteTargetGroup", 1, "before"),
+    ("DeleteTargetGroup", 1, "after"),
+]
+
+
+def kill_at(world: World, process_of: Any, operation: str, nth: int, when: str) -> bool:
+    """Whether it came to that call."""
+    fault = world.box.fault(operation, "pause", nth=nth, agent=PRODUCT, when=when)
+    process = process_of()
+    while not (reached := any(one["id"] == fault and one["waiting"] for one in world.box.faults())):
+        if process.ended.wait(0.1):
+            break
+    process.kill()
+    world.box.release(fault, drop=True)
+    world.box.clear_faults()
+    world.report_crashed(process)
+    return reached
+
+
+@pytest.mark.parametrize(("operation", "when"), MAKING)
+def test_killed_while_it_is_made_reconcile_takes_it_away(
+    serving: World, operation: str, when: str
+) -> None:
+    nth = 2 if operation == "RequestSpotFleet" else 1
+    branch = f"killed-{uuid4().hex[:4]}"
+    assert kill_at(serving, lambda: start(serving, branch), operation, nth, when)
+    assert "error" not in serving.reconcile()
+    assert groups(serving) == []
+
+
+@pytest.mark.parametrize(("operation", "nth", "when"), REMOVING)
+def test_killed_while_it_goes_reconcile_goes_on(
+    serving: World, operation: str, nth: int, when: str
+) -> None:
+    before = kept(serving)
+    branch = f"going-{uuid4().hex[:4]}"
+    assert make(serving, branch)["outcome"] == "released"
+    assert kill_at(serving, lambda: start(serving, branch, removed=True), operation, nth, when)
+    assert "error" not in serving.reconcile()
+    assert groups(serving) == []
+    assert kept(serving) == before
+
+
+def test_a_push_that_comes_while_it_goes_gets_a_new_one(serving: World) -> None:
+    world = serving
+    assert make(world, "again")["outcome"] == "released"
+    fault = world.box.fault("DeleteRule", "pause", nth=1, agent=PRODUCT, when="after")
+    removal = start(world, "again", removed=True)
+    world.box.wait_paused(fault, 60)
+    pushed = start(world, "again")
+    assert not pushed.ended.wait(2)
+    world.box.release(fault)
+    assert removal.result()["preview"] == "again.preview.example.com"
+    assert pushed.result()["outcome"] == "released"
+    assert served_by(world, "again.preview.example.com") not in world.account.look().members
+    remove(world, "again")

@@ -1,0 +1,215 @@
+"""Previews: their names, how many there may be, and when one goes."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from spotkiln import tags as t
+from spotkiln.errors import InputError
+from spotkiln.keep.action import Verb
+from spotkiln.keep.facts import Facts
+from spotkiln.keep.preview import (
+    Preview,
+    Template,
+    Wanted,
+    checked_branch,
+    group_name,
+    host_for,
+    require_room,
+    slug,
+    why_gone,
+)
+from spotkiln.keep.reconcile import decide
+from spotkiln.serve.fleet import Phase
+from tests.unit.leftovers import fleet
+from tests.unit.nouns import GROUP, START
+
+TEMPLATE = Template(host="{branch}.preview.example.com")
+ARN = GROUP.replace("website", "{}")
+HOST = "feature-x.preview.example.com"
+
+
+def tags(branch: str = "feature/x", app: str = "shop", host: str = HOST) -> t.Tags:
+    wanted = Wanted(app=app, branch=branch, release=f"{app}-0123456789ab", run="run-1")
+    return wanted.tags(host, START, 72)
+
+
+def preview(branch: str = "feature/x", **changes: Any) -> Preview:
+    found = Preview.from_tags(ARN.format(group_name("shop", branch)), tags(branch))
+    assert found is not None
+    return found.model_copy(update={"leases": (), **changes})
+
+
+@pytest.mark.parametrize(
+    ("branch", "expected"),
+    [
+        ("feature/login", "feature-login"),
+        ("Fix_#12--now", "fix-12-now"),
+        ("größe", "groe"),
+        ("-x-", "x"),
+        ("日本", ""),
+    ],
+)
+def test_a_branch_becomes_part_of_a_host_name(branch: str, expected: str) -> None:
+    assert slug(branch) == expected
+
+
+def test_two_branches_never_have_one_host() -> None:
+    first = host_for(TEMPLATE, "shop", "feature/a", set())
+    assert first == "feature-a.preview.example.com"
+    second = host_for(TEMPLATE, "shop", "feature-a", {first})
+    assert second.startswith("feature-a-")
+    assert second.endswith(".preview.example.com")
+    # The same each time, whatever else is taken.
+    assert second == host_for(TEMPLATE, "shop", "feature-a", {first, "other.example.com"})
+
+
+@given(
+    branch=st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1),
+    around=st.sampled_from(
+        ["{branch}.p.example.com", "shop-{branch}-pr." + "x" * 40 + ".example.com"]
+    ),
+    taken=st.booleans(),
+)
+def test_any_branch_gets_a_host_that_a_rule_takes(branch: str, around: str, taken: bool) -> None:
+    template = Template(host=around)
+    host = host_for(template, "shop", branch, set())
+    if taken:
+        host = host_for(template, "shop", branch, {host})
+    label = host.split(".")[0]
+    assert len(host) <= 128
+    assert 0 < len(label) <= 63
+    assert set(label) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert not label.startswith("-")
+    assert not label.endswith("-")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "preview.example.com",
+        "x.{branch}.example.com",
+        "{branch}",
+        "{branch}.example.c0m",
+        "{Branch}.example.com",
+        "{branch}.example.com/",
+        "*.{branch}.example.com",
+        "{branch}.EXAMPLE.com",
+    ],
+)
+def test_a_host_name_has_the_branch_in_its_first_part(host: str) -> None:
+    with pytest.raises(ValidationError, match="expected a host name whose first part has"):
+        Template(host=host)
+
+
+@pytest.mark.parametrize("app", ["shop", "a-b", "a" * 32, "abcdefghijklm-" + "x" * 10])
+def test_a_target_groups_name_is_one_that_aws_takes(app: str) -> None:
+    for number in range(50):
+        name = group_name(app, f"branch-{number}")
+        assert len(name) <= 32
+        assert "--" not in name
+        assert not name.endswith("-")
+
+
+@pytest.mark.parametrize("branch", ["feature/x", "fix#12", "größe", "a=b", "a%23b", "v1.2_3"])
+def test_tags_tell_the_branch_again(branch: str) -> None:
+    told = tags(branch)
+    allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 +-=._:/@")
+    assert set("".join(told.values())) <= allowed
+    found = Preview.from_tags(ARN.format(group_name("shop", branch)), told)
+    assert found is not None
+    assert (found.branch, found.host, found.app) == (branch, HOST, "shop")
+    assert found.until - found.made == timedelta(hours=72)
+    assert [one.release for one in found.leases] == ["shop-0123456789ab"]
+
+
+def test_copied_tags_make_no_preview() -> None:
+    assert Preview.from_tags(GROUP, tags()) is None
+    assert Preview.from_tags(ARN.format(group_name("shop", "other")), tags()) is None
+    broken = {**tags(), t.PREVIEW_UNTIL: "soon"}
+    assert Preview.from_tags(ARN.format(group_name("shop", "feature/x")), broken) is None
+
+
+@pytest.mark.parametrize("branch", ["", "a..b", "-x", "x" * 260, "#" * 90])
+def test_what_is_no_branch_gets_none(branch: str) -> None:
+    with pytest.raises(ValueError, match="branch"):
+        checked_branch(branch)
+
+
+SERVES = fleet("sfr-preview", Phase.SERVING, "shop-0123456789ab")
+
+
+def serving(one: Preview, phase: Phase = Phase.SERVING) -> Any:
+    return SERVES.model_copy(update={"target_groups": (one.arn,), "phase": phase})
+
+
+LATER = START + timedelta(hours=71)
+LATE = START + timedelta(hours=72)
+
+
+def test_it_stays_while_it_serves_and_is_pushed_to() -> None:
+    one = preview()
+    assert why_gone(one, [serving(one)], (), LATER) == ""
+
+
+def test_it_goes_when_nothing_was_pushed_for_long() -> None:
+    one = preview()
+    assert "nothing was pushed" in why_gone(one, [serving(one)], (), LATE)
+
+
+@pytest.mark.parametrize("fleets", [[], [SERVES]])
+def test_one_in_which_nothing_serves_goes(fleets: list[Any]) -> None:
+    assert "nothing serves there" in why_gone(preview(), fleets, (), LATER)
+
+
+def test_a_removal_that_was_begun_is_finished() -> None:
+    one = preview(removed=True)
+    assert why_gone(one, [serving(one)], (), LATER) == "its removal was not finished"
+
+
+@pytest.mark.parametrize("changes", [{}, {"removed": True}, {"until": START}])
+def test_nothing_is_taken_from_a_release_that_lives(changes: dict[str, Any]) -> None:
+    leases = Preview.from_tags(ARN.format(group_name("shop", "feature/x")), tags()).leases  # type: ignore[union-attr]
+    one = preview(leases=leases, **changes)
+    assert why_gone(one, [], {"shop-0123456789ab"}, LATE) == ""
+    assert why_gone(one, [], {"another"}, LATE) != ""
+
+
+def test_reconcile_removes_it_and_a_release_elsewhere_does_not() -> None:
+    one = preview()
+    facts = Facts(previews=(one,), now=LATER)
+    (action,) = decide(facts)
+    assert (action.verb, action.ids, action.target_group) == (
+        Verb.REMOVE_PREVIEW,
+        (one.name,),
+        one.arn,
+    )
+    assert decide(facts, "website") == []
+    assert decide(facts, one.name) == [action]
+
+
+def others(*branches: str) -> list[Preview]:
+    return [preview(one) for one in branches]
+
+
+def test_there_is_room_for_so_many() -> None:
+    require_room("shop", others("a", "b"), 3, None)
+    require_room("blog", others("a", "b", "c"), 3, None)
+    require_room("shop", [preview("a"), preview("b", removed=True)], 2, None)
+    with pytest.raises(InputError, match=r"may have 3 \(`preview.most`\): a, b, c"):
+        require_room("shop", others("a", "b", "c"), 3, None)
+
+
+def test_of_two_at_the_same_moment_one_gives_way() -> None:
+    both = others("a", "b")
+    first, second = sorted(both, key=lambda one: one.name)
+    require_room("shop", both, 1, first)
+    with pytest.raises(InputError, match="may have 1"):
+        require_room("shop", both, 1, second)
+    younger = first.model_copy(update={"made": LATER})
+    with pytest.raises(InputError, match="may have 1"):
+        require_room("shop", [younger, second], 1, younger)
