@@ -12,7 +12,7 @@ from spotkiln.prefect_api.connection import Api, connect, healthy
 from spotkiln.receiver.aliases import Aliases
 from spotkiln.receiver.spool import Handled, StartedRun
 from spotkiln.receiver.tell import tell
-from spotkiln.start.deployment import RELEASE, Deployment
+from spotkiln.start.deployment import PREVIEW, RELEASE, Deployment
 from spotkiln.start.hooks import Hooks
 from spotkiln.start.order import Place, needless, place, tags_of_ref
 from spotkiln.start.push import Listener, Push, Start, Subscription, plan
@@ -31,12 +31,16 @@ def _listener(deployment: Deployment) -> Listener | None:
         return None
     if not to.listens or not isinstance(app, dict):
         return None
-    return Listener(id=str(deployment.id), name=deployment.name, to=to, app=app)
+    previews = deployment.flow == PREVIEW
+    return Listener(id=str(deployment.id), name=deployment.name, to=to, app=app, previews=previews)
 
 
 async def listeners(api: Api) -> list[Listener]:
-    """The deployments of the flow `release` that have tags push:…"""
-    found = await deployments.listing(api, RELEASE)
+    """The deployments of the flows `release` and `preview` that have tags push:…"""
+    found = [
+        *await deployments.listing(api, RELEASE),
+        *await deployments.listing(api, PREVIEW),
+    ]
     return [one for one in map(_listener, found) if one]
 
 
@@ -81,6 +85,9 @@ class HandOver:
         return [one.model_copy(update={"names": names}) for one in found]
 
     async def _do(self, api: Api, push: Push, known: list[Push]) -> Handled:
+        if push.deletes and known and not push.before.strip("0"):
+            # Gitea does not tell what the ref was.
+            push = push.model_copy(update={"before": known[-1].after})
         stands = place(push, known)
         if stands is Place.OLDER:
             return Handled(ignored=f"{stands}: a newer push of {push.what} was accepted already")

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from spotkiln.receiver import bitbucket, ci
 from spotkiln.receiver.wire import (
+    ZEROS,
     Change,
     Malformed,
     NotJson,
@@ -29,7 +30,10 @@ EVENT = {
     Host.BITBUCKET: "x-event-key",
 }
 GITLAB_PUSHES = {"Push Hook", "Tag Push Hook", "System Hook"}
-GITLAB_PUSH = "x-gitlab-event-uuid"
+# Gitea's for a ref that was deleted; GitHub tells of those as pushes.
+DELETE = "delete"
+# What names one event, the same for all hooks that are told of it; or at least one delivery.
+NAMES = {Host.GITLAB: "x-gitlab-event-uuid", Host.GITEA: "x-gitea-delivery"}
 # The last that Python's dates reach.
 LAST_SECOND = 253402300799
 # Where GitHub cuts its list of commits off, and what is kept of one push.
@@ -149,6 +153,25 @@ class _Payload(BaseModel):
         )
 
 
+class _Deleted(BaseModel):
+    """Gitea's event of its own for a branch that was deleted by a click, as after a merge. It does
+    not tell what the branch was."""
+
+    ref: str = Field(min_length=1)
+    ref_type: str
+    repository: _Addresses = _Addresses()
+    sender: _Pusher = _Pusher()
+
+    def told(self) -> Told:
+        kind = TAGS if self.ref_type == "tag" else HEADS
+        ref = self.ref if self.ref.startswith(kind) else f"{kind}{self.ref}"
+        return Told(
+            repositories=self.repository.identities(),
+            changes=(Change(ref=ref, before=ZEROS, after=ZEROS, commit=ZEROS),),
+            by=named(self.sender.login),
+        )
+
+
 class _Kind(BaseModel):
     object_kind: str = ""
 
@@ -169,6 +192,8 @@ def _other(host: Host, event: str, body: bytes) -> str:
     if host is Host.GITLAB:
         kind = parsed(_Kind, body, host).object_kind if event in GITLAB_PUSHES else ""
         push = kind in {"push", "tag_push"}
+    elif host is Host.GITEA and event == DELETE:
+        push = True
     else:
         push = event in {"push", bitbucket.CLOUD, bitbucket.SERVER}
     return "" if push else "not a push event: nothing starts by it"
@@ -177,6 +202,8 @@ def _other(host: Host, event: str, body: bytes) -> str:
 def _told(host: Host, event: str, body: bytes) -> Told:
     if host is Host.CI:
         return ci.told(body)
+    if host is Host.GITEA and event == DELETE:
+        return parsed(_Deleted, body, host).told()
     if host is Host.BITBUCKET:
         return bitbucket.told(event, body)
     return parsed(_Payload, body, host).told()
@@ -219,9 +246,7 @@ def pushes_of(
     known = [one for one in told.changes if one.ref.startswith((HEADS, TAGS))]
     if not known:
         return Ignored(reason="neither a branch nor a tag was pushed")
-    there = [one for one in known if one.after.strip("0")]
-    if not there:
-        return Ignored(reason="it was deleted: nothing to release, and what serves goes on")
-    # The same for all hooks that tell of one push.
-    name = headers.get(GITLAB_PUSH, "")[:100] if host is Host.GITLAB else ""
-    return tuple(_push(host, told, one, secret, name) for one in there)
+    # Gitea names only its deliveries: of a push one may be repeated.
+    named_so = host is Host.GITLAB or (host is Host.GITEA and event == DELETE)
+    name = headers.get(NAMES[host], "")[:100] if named_so else ""
+    return tuple(_push(host, told, one, secret, name) for one in known)

@@ -30,6 +30,8 @@ def place(push: Push, known: Sequence[Push]) -> Place:
         return Place.NEWEST
     if any(one.same_as(push) and one.moment == push.moment for one in known):
         return Place.OLDER
+    if push.deletes:
+        return _place_of_deletion(push, known[-1])
     newest = known[-1]
     if push.before == newest.after:
         back = any(one.commit == push.commit for one in known)
@@ -38,7 +40,8 @@ def place(push: Push, known: Sequence[Push]) -> Place:
     for one in reversed(known):
         if one.after in passed:
             passed.add(one.before)
-    if push.after in passed:
+    # That a ref was not there tells nothing of the order: it may come and go.
+    if push.after in {one for one in passed if one.strip("0")}:
         return Place.OLDER
     if push.pushed and newest.pushed and push.pushed < newest.pushed:
         return Place.OLDER
@@ -55,6 +58,12 @@ def newer_from(own: Run) -> datetime:
     """The runs that `own` may give way to were expected at that time or later. Prefect expects a
     run a little before it has created it."""
     return own.created - timedelta(minutes=1)
+
+
+def _place_of_deletion(push: Push, newest: Push) -> Place:
+    """Only the time tells one that comes late from one whose pushes before were lost."""
+    late = push.pushed and newest.pushed and push.pushed < newest.pushed
+    return Place.OLDER if late and push.before != newest.after else Place.NEWEST
 
 
 WITHOUT_SUCCESS = {"FAILED", "CRASHED", "CANCELLED", "CANCELLING"}

@@ -22,6 +22,7 @@ LISTENS = "push:"
 PUSHED = "pushed:"
 COMMIT = r"^[0-9a-f]{40}([0-9a-f]{24})?$"
 HEADS, TAGS = "refs/heads/", "refs/tags/"
+DELETED = "it was deleted: nothing to release, and what serves goes on"
 
 
 class Push(Noun):
@@ -52,6 +53,16 @@ class Push(Noun):
         """When the push was, or else the host's own name for it; empty if the host tells neither.
         It tells the same change made twice from one that is only reported twice."""
         return self.pushed.isoformat() if self.pushed else self.event
+
+    @property
+    def deletes(self) -> bool:
+        """Whether the ref is gone."""
+        return not self.after.strip("0")
+
+    @property
+    def branch(self) -> str:
+        """Its name; empty for a tag."""
+        return self.ref.removeprefix(HEADS) if self.ref.startswith(HEADS) else ""
 
     @property
     def short(self) -> str:
@@ -126,13 +137,21 @@ class Subscription(Noun):
 
 class Listener(Noun):
     """A deployment that listens to pushes. `app` are the application's settings as the deployment
-    has them. `names` are the hosts that ~/.ssh/config gives another name."""
+    has them. `names` are the hosts that ~/.ssh/config gives another name. `previews`: it gives each
+    branch an environment of its own."""
 
     id: str
     name: str
     to: Subscription
     app: dict[str, Any]
     names: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
+    previews: bool = False
+
+    def wants(self, push: Push) -> bool:
+        """Whether it is for this ref. What is gone has a preview at most, and no tag has one."""
+        if self.previews:
+            return bool(push.branch) and self.to.wants(push.ref)
+        return not push.deletes and self.to.wants(push.ref)
 
     @property
     def repositories(self) -> tuple[str, ...]:
@@ -192,17 +211,36 @@ class PushPlan(Noun):
 def _start(push: Push, listener: Listener, *, goes_back: bool) -> Start:
     repository = next(one for one in listener.repositories if one in push.repositories)
     key = f"push:{repository}:{push.commit}:{listener.name}"
+    if listener.previews:
+        # Of a commit that two branches name each has a preview, and a branch may come back.
+        key = f"{key}:{push.branch}"
+        if goes_back or push.deletes:
+            key = f"{key}:{push.moment}"
     return Start(
         deployment=listener.id,
         name=listener.name,
         # The pushed commit, not the branch: that may have moved on when the run begins.
-        parameters={"ref": push.commit},
+        parameters=_parameters(push, listener),
         idempotency_key=f"{key}:after:{push.before}" if goes_back else key,
         tags=(
             f"{PUSHED}{repository}@{push.short}",
             *tags_of(Trigger(kind="push", by=push.by)),
         ),
     )
+
+
+def _parameters(push: Push, listener: Listener) -> dict[str, Any]:
+    if not listener.previews:
+        return {"ref": push.commit}
+    if push.deletes:
+        return {"branch": push.branch, "removed": True}
+    return {"branch": push.branch, "ref": push.commit}
+
+
+def _without_released(wanting: Sequence[Listener]) -> list[Listener]:
+    """A branch that is released needs no preview of the same application."""
+    released = {str(x.app.get("name")) for x in wanting if not x.previews}
+    return [x for x in wanting if not x.previews or str(x.app.get("name")) not in released]
 
 
 def _elsewhere(push: Push, listeners: Sequence[Listener]) -> PushPlan:
@@ -220,7 +258,7 @@ def _elsewhere(push: Push, listeners: Sequence[Listener]) -> PushPlan:
             ),
         )
         for one in listeners
-        if one.to.wants(push.ref) and paths & {path_of(x) for x in one.repositories}
+        if one.wants(push) and paths & {path_of(x) for x in one.repositories}
     )
     none = f"no deployment with push: tags has the repository {push.repositories[0]}"
     return PushPlan(ignored="; ".join((none, *(x.reason for x in concerns))), concerns=concerns)
@@ -233,11 +271,14 @@ def plan(
     ours = [one for one in listeners if set(one.repositories) & set(push.repositories)]
     if not ours:
         return _elsewhere(push, listeners)
-    wanting = [one for one in ours if one.to.wants(push.ref)]
+    wanting = _without_released([one for one in ours if one.wants(push)])
+    if not wanting and push.deletes:
+        return PushPlan(ignored=DELETED)
     if not wanting:
         names = ", ".join(sorted(one.name for one in ours))
         return PushPlan(ignored=f"{names} does not listen to {push.what}")
-    willing = [one for one in wanting if not (push.skips and one.to.skip_ci)]
+    skips = push.skips and not push.deletes
+    willing = [one for one in wanting if not (skips and one.to.skip_ci)]
     if not willing:
         return PushPlan(ignored=f"the commit asks for it: [skip ci] ({wanting[0].name})")
     objections = {one.id: one.objection(hooks) for one in willing}
@@ -258,7 +299,7 @@ def plan(
     if not trusting:
         reason = f"{bound[0].name} takes pushes that another secret signed"
         return PushPlan(ignored=reason, concerns=concerns)
-    touched = [one for one in trusting if not one.untouched(push)]
+    touched = [one for one in trusting if push.deletes or not one.untouched(push)]
     if not touched:
         where = trusting[0].app["folder"]
         reason = f"it touches nothing in {where}, nor what that depends on ({trusting[0].name})"

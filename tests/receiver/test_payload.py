@@ -119,11 +119,12 @@ def test_a_branch_releases_what_it_names_now(host: Host) -> None:
 def test_everything_else_is_ignored_with_a_reason(name: str) -> None:
     found = parsed(name)
     kind = name.rpartition("-")[2]
-    if kind in {"push", "tag"}:
+    if kind in {"push", "tag", "deleted"}:
         assert isinstance(found, Push)
+        assert found.deletes == (kind == "deleted")
     else:
         assert isinstance(found, Ignored)
-        words = {"deleted": "was deleted", "ping": "ping: the hook reaches us"}
+        words = {"ping": "ping: the hook reaches us"}
         assert words.get(kind, "not a push event") in found.reason
 
 
@@ -177,7 +178,30 @@ def test_several_refs_in_one_delivery() -> None:
     body = encoded(payload("bitbucket-several"))
     found = pushes_of(Host.BITBUCKET, headers("bitbucket-push"), body)
     assert isinstance(found, tuple)
-    assert [one.ref for one in found] == ["refs/heads/main", "refs/tags/v1.4.0"]
+    assert [(one.short, one.deletes) for one in found] == [
+        ("main", False),
+        ("old", True),
+        ("tags/v1.4.0", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "ref"), [("branch", "refs/heads/feature/x"), ("tag", "refs/tags/feature/x")]
+)
+def test_gitea_has_an_event_of_its_own_for_what_a_click_deletes(kind: str, ref: str) -> None:
+    body = encoded(
+        {
+            "ref": "feature/x",
+            "ref_type": kind,
+            "repository": payload("gitea-push")["repository"],
+            "sender": {"login": "ada"},
+        }
+    )
+    told = {**headers("gitea-push"), "x-gitea-event": "delete", "x-gitea-delivery": "one"}
+    several = pushes_of(Host.GITEA, told, body, "hooks")
+    assert isinstance(several, tuple)
+    (found,) = several
+    assert (found.ref, found.deletes, found.by, found.moment) == (ref, True, "ada", "one")
 
 
 @pytest.mark.parametrize(

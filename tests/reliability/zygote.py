@@ -123,6 +123,7 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
     from spotkiln.keep.housekeeping import Reconciled
     from spotkiln.release.command import CommandEnd
     from spotkiln.start.night import Night
+    from spotkiln.tasks.keep.preview import Removed
     from spotkiln.tasks.keep.takedown import TakenDown
 
     with get_client(sync_client=True) as client:
@@ -135,7 +136,7 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
             "put_off": [str(one) for one in result.put_off],
             "left_alone": [one.id for one in result.left_alone],
         }
-    if isinstance(result, TakenDown):
+    if isinstance(result, TakenDown | Removed):
         return dict(result.model_dump(mode="json"))
     if isinstance(result, CommandEnd):
         return {"code": result.code, "why": result.why}
@@ -146,6 +147,8 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
         "cause": result.cause,
         "image": result.image.id if result.image else "",
         "fleet": result.fleet.id if result.fleet else "",
+        "reused": result.reused,
+        "address": result.address,
     }
 
 

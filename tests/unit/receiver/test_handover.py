@@ -22,6 +22,15 @@ RUN, OLD, NEWER = UUID(int=7), UUID(int=6), UUID(int=8)
 LISTENING = told.deployment(
     "shop", tags=["push:branch=main"], parameters={"app": {"repository": f"https://{SHOP}"}}
 )
+# Of the same application: a preview of each other branch.
+PREVIEW = {
+    **told.deployment(
+        "shop", tags=["push:branch=tr*"],
+        parameters={"app": {"repository": f"https://{SHOP}"}},
+    ),
+    "id": str(UUID(int=70)),
+}  # fmt: skip
+MAKE = f"POST /deployments/{PREVIEW['id']}/create_flow_run"
 CREATE = f"POST /deployments/{LISTENING['id']}/create_flow_run"
 
 
@@ -29,7 +38,10 @@ CREATE = f"POST /deployments/{LISTENING['id']}/create_flow_run"
 def prefect(fake: FakeApi) -> FakeApi:
     """One deployment that listens, one that does not, and one with a tag that nobody knows."""
     there = [LISTENING, told.deployment("blog"), told.deployment("odd", tags=["push:brnach=main"])]
-    fake.answers["POST /deployments/filter"] = lambda _: (200, there)
+    flows = {"release": there, "preview": [PREVIEW]}
+    fake.answers["POST /deployments/filter"] = lambda asked: (
+        200, flows[asked["flows"]["name"]["any_"][0]],
+    )  # fmt: skip
     fake.answers["POST /flow_runs/filter"] = lambda _: (200, [])
     fake.answers[CREATE] = lambda _: (201, told.run(RUN, "SCHEDULED"))
     fake.answers["POST /events"] = lambda _: (204, None)
@@ -160,3 +172,19 @@ def test_an_answer_that_is_none_is_prefects_failure(prefect: FakeApi) -> None:
     prefect.answers[CREATE] = lambda _: (201, told.run(RUN, state=None))
     with pytest.raises(PrefectFailed):
         handed_over()
+
+
+def test_a_branch_gets_a_preview_which_goes_with_it(prefect: FakeApi) -> None:
+    prefect.answers[MAKE] = lambda _: (201, told.run(RUN, "SCHEDULED"))
+    made = push("0" * 40, B, ref="refs/heads/try")
+    assert [one.deployment for one in handed_over(made).runs] == ["preview/shop"]
+    gone = push("0" * 40, "0" * 40, ref="refs/heads/try", event="a delivery of Gitea's")
+    assert [one.deployment for one in handed_over(gone, [made]).runs] == ["preview/shop"]
+    first, second = prefect.bodies(MAKE)
+    assert first["parameters"] == {"branch": "try", "ref": B}
+    assert second["parameters"] == {"branch": "try", "removed": True}
+    # Each makes the other's runs needless, if they have not begun.
+    assert first["tags"] == [f"pushed:{SHOP}@try", "trigger:push"] == second["tags"]
+    assert first["idempotency_key"] == f"push:{SHOP}:{B}:preview/shop:try"
+    assert second["idempotency_key"].endswith(":try:a delivery of Gitea's")
+    assert handed_over().runs[0].deployment == "release/shop"

@@ -159,3 +159,20 @@ def test_of_those_that_wait_the_older_ones_are_needless() -> None:
     own = waiting("own", 0)
     older, running = waiting("older", -5), waiting("running", -4, "RUNNING", "Running")
     assert needless_when_frozen(own, [own, older, running, waiting("newer", 1)]) == [older]
+
+
+def test_a_deletion_is_the_newest_though_a_push_before_it_was_lost() -> None:
+    made = push("0" * 40, A)
+    assert place(push(A, "0" * 40), [made]) is Place.NEWEST
+    assert place(push(C, "0" * 40), [made]) is Place.NEWEST
+
+
+def test_a_branch_that_came_back_is_not_deleted_by_what_comes_late() -> None:
+    noon = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    made = push("0" * 40, A, pushed=noon)
+    gone = push(A, "0" * 40, pushed=noon + timedelta(minutes=1))
+    back = push("0" * 40, A, pushed=noon + timedelta(minutes=2))
+    assert place(gone, [made]) is Place.NEWEST
+    assert place(back, [made, gone]) is Place.BACK
+    late = push(B, "0" * 40, pushed=noon + timedelta(minutes=1))
+    assert place(late, [made, back]) is Place.OLDER
