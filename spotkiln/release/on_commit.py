@@ -149,7 +149,8 @@ class Pending(Noun):
 
 
 class Report(Noun):
-    """What the host is told. `url` is the page of the `run`, empty if none is known."""
+    """What the host is told. `url` is the page of the `run`, `address` where people find what was
+    released; they are empty if unknown."""
 
     commit: str
     ref: str
@@ -158,6 +159,7 @@ class Report(Noun):
     description: str
     run: str
     url: str = ""
+    address: str = ""
 
     @property
     def context(self) -> str:

@@ -112,10 +112,11 @@ def _tell_failure(its: Run, ref: str) -> None:
         environment=its.on_commit.environment,
         standing=Standing.FAILED,
         description="no preview could be made: the run says why",
+        run=its.wanted.run,
         url=page_of(its.wanted.run),
     )
     try:
-        tell_host(ReleaseSpec(app=its.app, on_commit=its.on_commit), report, its.wanted.run)
+        tell_host(ReleaseSpec(app=its.app, on_commit=its.on_commit), report)
     except Exception as error:  # noqa: BLE001 - whatever it is, the preview is what it is
         say(f"the commit does not tell of it: {type(error).__name__}", logging.WARNING)
 

@@ -50,6 +50,7 @@ class Teller:
             description=text,
             run=release.run,
             url=release.url,
+            address=release.site if self._spec.infra.address else "",
         )
         try:
             tell_host(self._spec, report)

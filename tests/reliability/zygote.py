@@ -147,8 +147,7 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
         "cause": result.cause,
         "image": result.image.id if result.image else "",
         "fleet": result.fleet.id if result.fleet else "",
-        "reused": result.reused,
-        "address": result.address,
+        **({"reused": result.reused, "address": result.address} if flow.name == "preview" else {}),
     }
 
 

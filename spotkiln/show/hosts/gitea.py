@@ -24,6 +24,12 @@ def headers(token: str) -> dict[str, str]:
     return {"authorization": f"token {token}"}
 
 
+def _description(report: Report) -> str:
+    """There is no other place for the address."""
+    there = report.standing is Standing.RELEASED and of_the_web(report.address)
+    return f"{report.address}: {report.description}" if there else report.description
+
+
 def status(path: str, report: Report) -> Call:
     return Call(
         what="set the commit's status",
@@ -32,7 +38,7 @@ def status(path: str, report: Report) -> Call:
         body={
             "state": STATUS[report.standing],
             "context": report.context,
-            "description": short(report.description, MOST),
+            "description": short(_description(report), MOST),
             "target_url": report.url if of_the_web(report.url) else "",
         },
     )
@@ -44,6 +50,10 @@ def looks(path: str, report: Report) -> Call | None:  # noqa: ARG001 - as the ot
 
 def is_it(found: Mapping[str, Any], report: Report) -> bool:  # noqa: ARG001
     return False
+
+
+def prepares(path: str, report: Report) -> Call | None:  # noqa: ARG001 - as the others
+    return None
 
 
 def opens(path: str, report: Report) -> Call | None:  # noqa: ARG001 - as the others

@@ -79,6 +79,10 @@ def is_it(found: Mapping[str, Any], report: Report) -> bool:
     return isinstance(payload, dict) and payload.get("run") == report.run
 
 
+def prepares(path: str, report: Report) -> Call | None:  # noqa: ARG001 - as the others
+    return None
+
+
 def opens(path: str, report: Report) -> Call | None:
     return Call(
         what="make a deployment",
@@ -105,6 +109,8 @@ def updates(path: str, report: Report, deployment: str) -> Call | None:
     }
     if of_the_web(report.url):
         body["log_url"] = report.url
+    if of_the_web(report.address):
+        body["environment_url"] = report.address
     return Call(
         what="set the deployment's status",
         method="POST",

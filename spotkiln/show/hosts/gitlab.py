@@ -25,7 +25,7 @@ DEPLOYMENT: dict[Standing, str] = {
     one: state for one, state in STATUS.items() if one is not Standing.WAITING
 }
 # What GitLab answers when it is told once more what it knows: that is no failure.
-KNOWN = "Cannot transition status"
+KNOWN = ("Cannot transition status", "has already been taken")
 
 
 def headers(token: str) -> dict[str, str]:
@@ -74,6 +74,18 @@ def is_it(found: Mapping[str, Any], report: Report) -> bool:
     """Of this commit, and of no job of GitLab's. It does not keep who has made it: the oldest is
     that of a run that was killed, for a run that lives ends its own."""
     return found.get("sha") == report.commit and not found.get("deployable")
+
+
+def prepares(path: str, report: Report) -> Call | None:
+    """A deployment makes an environment as well, but one without an address."""
+    if not of_the_web(report.address):
+        return None
+    return Call(
+        what="make an environment",
+        method="POST",
+        path=f"{_project(path)}/environments",
+        body={"name": report.environment, "external_url": report.address},
+    )
 
 
 def opens(path: str, report: Report) -> Call | None:

@@ -75,6 +75,8 @@ def tell(repository: Repository, report: Report, deployment: str | None, send: S
     _ask(repository, host.status(repository.path, report), send)
     if deployment == "":
         deployment = _look(repository, report, send)
+    if not deployment and (call := host.prepares(repository.path, report)):
+        _ask(repository, call, send)
     if not deployment and (call := host.opens(repository.path, report)):
         deployment = str(_ask(repository, call, send).body.get("id") or "")
         if repository.kind is Kind.GITLAB:
@@ -95,7 +97,7 @@ def _look(repository: Repository, report: Report, send: Send) -> str:
 def _ask(repository: Repository, call: Call, send: Send) -> Answer:
     answer = send(call)
     said = str(answer.body.get("message") or answer.body.get("error") or "")[:200]
-    known = repository.kind is Kind.GITLAB and gitlab.KNOWN in said
+    known = repository.kind is Kind.GITLAB and any(one in said for one in gitlab.KNOWN)
     if answer.code in {200, 201} or (answer.code == 400 and known):
         return answer
     raise InfrastructureError(

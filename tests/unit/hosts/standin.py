@@ -32,6 +32,7 @@ class Host:
         self.statuses: list[dict[str, Any]] = []
         self.deployments: dict[int, list[dict[str, Any]]] = {}
         self.made: dict[int, dict[str, Any]] = {}
+        self.environments: dict[str, str] = {}
         self.fails: Callable[[BaseHTTPRequestHandler], None] | None = None
         self.asked: list[str] = []
 
@@ -136,6 +137,11 @@ class GitLab(Host):
         kind, _, more = rest.partition("/")
         if kind == "statuses" and method == "POST":
             return self._status(more, body)
+        if kind == "environments" and method == "POST":
+            taken = {"name": ["has already been taken"], "slug": ["has already been taken"]}
+            require(body["name"] not in self.environments, 400, {"message": taken})
+            self.environments[body["name"]] = body["external_url"]
+            return 201, {"id": len(self.environments), **body}
         if kind == "deployments" and method == "POST":
             return self._deploy(body)
         if method == "GET" and kind.startswith("deployments?"):

@@ -38,10 +38,13 @@ class Told:
         self.repository = Repository(kind=kind, api=api, path=PATHS[kind])
         self.deployment: str | None = None
 
-    def tell(self, standing: Standing, text: str = "words", token: str = TOKEN) -> None:
+    def tell(
+        self, standing: Standing, text: str = "words", token: str = TOKEN, address: str = ""
+    ) -> None:
         report = Report(
             commit=COMMIT, ref="main", environment="production", standing=standing,
             description=text, url="https://prefect.example.com/runs/flow-run/1", run="1",
+            address=address,
         )  # fmt: skip
         self.deployment = send.report(self.repository, report, self.deployment, token)
 
@@ -103,7 +106,7 @@ def test_from_the_start_to_the_end(told: Told, standing: Standing) -> None:
 def test_a_deployment_whose_id_was_lost_is_found_again(told: Told) -> None:
     """The run was killed, or the answer did not come in time."""
     told.tell(Standing.STARTED)
-    told.deployment = ""
+    told.deployment = None
     told.tell(Standing.RELEASED)
     assert told.host.states()[-1] == "success"
     for states in told.host.deployments.values():
@@ -115,7 +118,7 @@ def test_the_deployment_of_another_commit_is_none_of_ours(told: Told) -> None:
     told.tell(Standing.STARTED)
     for made in told.host.made.values():
         made["sha"] = "0" * 40
-    told.deployment = ""
+    told.deployment = None
     told.tell(Standing.RELEASED)
     assert len(told.host.deployments) == 2 * (told.repository.kind is not Kind.GITEA)
 
@@ -135,6 +138,23 @@ def test_one_that_waits_first_and_then_starts(told: Told) -> None:
     if told.host.deployments:
         (deployment,) = told.host.deployments.values()
         assert told.host.states(deployment)[-1] == "success"
+
+
+def test_the_commit_leads_to_the_address(told: Told) -> None:
+    address = "https://feature-x.preview.example.com"
+    for standing in (Standing.STARTED, Standing.RELEASED):
+        told.tell(standing, address=address)
+    # The next push of the branch finds the environment there.
+    told.deployment = None
+    told.tell(Standing.STARTED, address=address)
+    found = {
+        Kind.GITHUB: [
+            x.get("environment_url") for one in told.host.deployments.values() for x in one
+        ],
+        Kind.GITLAB: [told.host.environments.get("production")],
+        Kind.GITEA: [told.host.statuses[1]["description"].partition(": ")[0]],
+    }[told.repository.kind]
+    assert set(found) == {address}
 
 
 def test_long_words_are_cut(told: Told) -> None:
