@@ -42,6 +42,7 @@ TAKEDOWN = f"{PREFIX}takedown"
 PREVIEW = f"{PREFIX}preview"
 PREVIEW_MADE = f"{PREFIX}preview-made"
 PREVIEW_UNTIL = f"{PREFIX}preview-until"
+# Also on an image that only this preview has served: when it had gone.
 PREVIEW_REMOVED = f"{PREFIX}preview-removed"
 
 # What could not be cleared away: since when, last tried when, and why.

@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 from cyclopts import App, Group
 
 from spotkiln import __version__
-from spotkiln.cli.commands import describing, keeping, looking, rehearsing, releasing, serving
+from spotkiln.cli.commands import (
+    describing,
+    keeping,
+    looking,
+    previewing,
+    rehearsing,
+    releasing,
+    serving,
+)
 from spotkiln.cli.ending import exit_code
 
 app = App(
@@ -67,6 +75,17 @@ for group, commands in COMMANDS.items():
     for command in commands:
         # Two have a dash behind them, for Python has their names already.
         app.command(command, name=command.__name__.rstrip("_"), group=group)
+# Each is `spotkiln preview …`.
+PREVIEW = (previewing.list_, previewing.make, previewing.remove)
+preview = App(
+    name="preview",
+    help="List, make or remove the environments of branches, which pushes make by themselves.",
+    group=RELEASE,
+    result_action="return_value",
+)
+for command in PREVIEW:
+    preview.command(command, name=command.__name__.rstrip("_"))
+app.command(preview)
 app.register_install_completion_command(add_to_startup=False)
 
 

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from spotkiln import tags as t
 from spotkiln.bake.gitref import why_no_ref
+from spotkiln.bake.image import Image
 from spotkiln.bake.served import moment_of, text_of
 from spotkiln.errors import InputError
 from spotkiln.keep.lease import Lease, from_tags
@@ -29,6 +30,9 @@ BRANCH = "{branch}"
 GROUP = "preview-"
 # Of one label of a host name, and of a host name in a rule.
 MOST_LABEL, MOST_HOST = 63, 128
+# An image that only a preview has served stays for so long: a merge is released at the moment in
+# which its branch goes, and may take it.
+IMAGE_STAYS = timedelta(hours=24)
 # Until the run that makes it holds its lease, it has claimed it for so long.
 CLAIM = timedelta(minutes=10)
 HOST = r"^[a-z0-9-]*\{branch\}[a-z0-9-]*(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.[a-z]+$"
@@ -225,6 +229,12 @@ def why_gone(
         return f"nothing was pushed to branch {preview.branch} for long"
     serves = (x.has_served and not x.gone for x in fleets if preview.arn in x.target_groups)
     return "" if any(serves) else "nothing serves there, and nobody releases to it"
+
+
+def outlived(image: Image, now: datetime) -> bool:
+    """Whether its preview has gone for long, and nothing else has served with it since."""
+    gone = moment_of(image.tags.get(t.PREVIEW_REMOVED, ""))
+    return gone is not None and len(image.served) == 1 and gone + IMAGE_STAYS <= now
 
 
 def require_room(app: str, others: Iterable[Preview], most: int, own: Preview | None) -> None:

@@ -15,7 +15,7 @@ from spotkiln.bake.image import ImageState
 from spotkiln.bake.layer import unneeded
 from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.facts import Facts, Owned, Snapshot
-from spotkiln.keep.preview import why_gone
+from spotkiln.keep.preview import outlived, why_gone
 from spotkiln.keep.promotion import unrecorded
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.serving import newest_serving, outdone
@@ -204,13 +204,17 @@ def _images(facts: Facts) -> list[Action]:
             continue
         if image.release in facts.living or image.id in used or t.KEEP in image.tags:
             continue
-        if image.id in has_served and image.state is not RETIRED:
+        late = outlived(image, facts.now)
+        if image.id in has_served and image.state is not RETIRED and not late:
             continue
         # A version is only ever pruned: no verdict takes it away.
-        if image.state is ImageState.BASE or (image.released and image.state is not RETIRED):
+        goes = image.state is RETIRED or late
+        if image.state is ImageState.BASE or (image.released and not goes):
             continue
         if image.state is RETIRED:
             why = "its application was taken down"
+        elif late:
+            why = "its preview has gone, and nothing else served with it"
         elif image.state is ImageState.REJECTED:
             why = "rejected"
         elif image.state is ImageState.LAYER:

@@ -18,6 +18,7 @@ from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.heartbeat import Say
 from spotkiln.keep.housekeeping import Delayed
+from spotkiln.keep.preview import outlived
 from spotkiln.poll import Clock
 from spotkiln.serve.fleet import Phase
 from spotkiln.serve.serving import still_doomed
@@ -59,9 +60,10 @@ def _drain(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
     instances.terminate(aws, action.ids)
 
 
-def _serves(image: Image) -> bool:
+def _serves(aws: Aws, image: Image) -> bool:
     """Whether it may be gone back to."""
-    return image.released and image.state is not ImageState.RETIRED
+    goes = image.state is ImageState.RETIRED or outlived(image, aws.now())
+    return image.released and not goes
 
 
 def _discard(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
@@ -69,7 +71,7 @@ def _discard(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
     serve, or somebody wants to keep it."""
     for name in action.ids:
         image = images.describe(aws, name)
-        if image and image.state is not ImageState.BASE and not (_serves(image) or image.kept):
+        if image and image.state is not ImageState.BASE and not (_serves(aws, image) or image.kept):
             discard(aws, image, clock, say)
 
 

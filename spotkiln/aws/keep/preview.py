@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from spotkiln import tags as t
+from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.infra import target_group
 from spotkiln.aws.errors import AwsMissing, aws_errors, code_of, is_not_found
 from spotkiln.aws.keep import takedown as takedowns
 from spotkiln.aws.keep.group_tags import tags_of
+from spotkiln.aws.keep.prune import used_images
 from spotkiln.aws.serve import rules as aws_rules
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
@@ -27,7 +29,7 @@ from spotkiln.keep.preview import (
     taken_hosts,
     why_gone,
 )
-from spotkiln.keep.takedown import Old, Takedown
+from spotkiln.keep.takedown import Old, Takedown, let_go, still_open
 from spotkiln.poll import Clock, Done, Waiting, poll
 from spotkiln.serve.rules import Listener, choose_listener
 
@@ -204,8 +206,7 @@ def _mark(aws: Aws, preview: Preview) -> None:
 
 
 def end_service(aws: Aws, preview: Preview, *, clock: Clock, say: Say) -> None:
-    """Nothing is sent there any more, its servers end, and its images go, but for those that
-    another target group has served with."""
+    """Nothing is sent there any more, its servers end, and its images are let go."""
     try:
         group = target_group(aws, preview.name)
     except InputError:
@@ -221,10 +222,25 @@ def end_service(aws: Aws, preview: Preview, *, clock: Clock, say: Say) -> None:
         release=preview.release,
         run="",
         began=aws.now(),
-        versions=Old.DISCARD,
+        versions=Old.KEEP,
     )
     takedowns.end_service(aws, group, going, clock=clock, say=say)
-    takedowns.end_versions(aws, group, going, clock=clock, say=say)
+    _let_go(aws, preview, going, say)
+
+
+def _let_go(aws: Aws, preview: Preview, going: Takedown, say: Say) -> None:
+    """What others have served with as well forgets this preview; the rest says since when it has
+    gone: reconcile discards it later."""
+    found = images.of_app(aws, preview.app)
+    letting = let_go(found, preview.name, used_images(aws), going.began)
+    for image in letting.forget:
+        images.untag(aws, image.id, [f"{t.SERVED}{preview.name}"])
+    ends = still_open(letting.discard, preview.name, going.began)
+    for image in letting.discard:
+        tags = {f"{t.SERVED}{preview.name}": ends[image.id]} if image.id in ends else {}
+        if t.PREVIEW_REMOVED not in image.tags:
+            images.tag(aws, [image.id], {t.PREVIEW_REMOVED: text_of(going.began), **tags})
+            say(f"{image.id} stays for a day, for a release that may take it")
 
 
 def finish(aws: Aws, preview: Preview, *, clock: Clock, say: Say) -> None:

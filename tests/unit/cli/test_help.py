@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from cyclopts import App
 
-from spotkiln.cli.main import COMMANDS, app
+from spotkiln.cli.main import COMMANDS, PREVIEW, app
 from tests.unit.nouns import ROOT
 
 NAMES = [command.__name__.rstrip("_") for commands in COMMANDS.values() for command in commands]
@@ -40,6 +40,17 @@ def test_a_command_says_what_it_does_and_so_do_its_options(
 @pytest.mark.parametrize("name", NAMES)
 def test_whatever_answers_can_answer_in_json(name: str) -> None:
     assert ("--json" in options(name)) is (name not in WITHOUT_JSON)
+
+
+@pytest.mark.parametrize("name", [one.__name__.rstrip("_") for one in PREVIEW])
+def test_a_command_of_previews_says_so_too(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    app(["preview", name, "--help"], exit_on_error=False)
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"Usage: spotkiln preview {name}" in text
+    assert "--json" in text
+    assert f"`preview {name}" in (ROOT / "docs" / "cli.md").read_text()
+    found = of("preview")[name].assemble_argument_collection()
+    assert all(one.parameter.help for one in found if one.name.startswith("-"))
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from spotkiln import tags as t
+from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.served import text_of
 from spotkiln.errors import InputError
 from spotkiln.keep.action import Verb
 from spotkiln.keep.facts import Facts
@@ -24,8 +26,8 @@ from spotkiln.keep.preview import (
     why_gone,
 )
 from spotkiln.keep.reconcile import decide
-from spotkiln.serve.fleet import Phase
-from tests.unit.leftovers import fleet
+from spotkiln.serve.fleet import Fleet, Phase
+from tests.unit.leftovers import fleet, image
 from tests.unit.nouns import GROUP, START
 
 TEMPLATE = Template(host="{branch}.preview.example.com")
@@ -190,6 +192,29 @@ def test_reconcile_removes_it_and_a_release_elsewhere_does_not() -> None:
     )
     assert decide(facts, "website") == []
     assert decide(facts, one.name) == [action]
+
+
+def test_an_image_outlives_its_preview_for_a_day() -> None:
+    """A merge is released while its branch is deleted, and may take the image."""
+    served = f"{t.SERVED}{preview().name}"
+    gone = {served: f"{text_of(START)} {text_of(LATER)}", t.PREVIEW_REMOVED: text_of(LATER)}
+    own = image(
+        "ami-shop-0123456789ab", "shop-0123456789ab", ImageState.TESTED, released="2024-05-01"
+    )
+    own = own.model_copy(update={"tags": {**own.tags, **gone}})
+
+    def goes(one: Image, after: timedelta, *fleets: Fleet) -> bool:
+        facts = Facts(images=(one,), fleets=fleets, now=LATER + after)
+        return [x.ids for x in decide(facts) if x.verb is Verb.DISCARD_IMAGE] == [(own.id,)]
+
+    assert not goes(own, timedelta(hours=23))
+    assert goes(own, timedelta(hours=24))
+    assert not goes(own.with_tags(**{f"{t.SERVED}website": text_of(LATER)}), timedelta(days=9))
+    assert not goes(own.with_tags(**{t.KEEP: "mine"}), timedelta(days=9))
+    assert SERVES.image == own.id
+    assert not goes(own, timedelta(days=9), SERVES)
+    del own.tags[t.PREVIEW_REMOVED]
+    assert not goes(own, timedelta(days=9))
 
 
 def others(*branches: str) -> list[Preview]:
