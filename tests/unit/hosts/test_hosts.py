@@ -106,7 +106,7 @@ def test_from_the_start_to_the_end(told: Told, standing: Standing) -> None:
 def test_a_deployment_whose_id_was_lost_is_found_again(told: Told) -> None:
     """The run was killed, or the answer did not come in time."""
     told.tell(Standing.STARTED)
-    told.deployment = None
+    told.deployment = ""
     told.tell(Standing.RELEASED)
     assert told.host.states()[-1] == "success"
     for states in told.host.deployments.values():

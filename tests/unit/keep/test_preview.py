@@ -198,9 +198,8 @@ def test_an_image_outlives_its_preview_for_a_day() -> None:
     """A merge is released while its branch is deleted, and may take the image."""
     served = f"{t.SERVED}{preview().name}"
     gone = {served: f"{text_of(START)} {text_of(LATER)}", t.PREVIEW_REMOVED: text_of(LATER)}
-    own = image(
-        "ami-shop-0123456789ab", "shop-0123456789ab", ImageState.TESTED, released="2024-05-01"
-    )
+    maker = "shop-0123456789ab"
+    own = image(f"ami-{maker}", maker, ImageState.TESTED, released="2024-05-01")
     own = own.model_copy(update={"tags": {**own.tags, **gone}})
 
     def goes(one: Image, after: timedelta, *fleets: Fleet) -> bool:
