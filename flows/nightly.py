@@ -16,6 +16,7 @@ from spotkiln.tasks.bake.base import (
     promote_base,
     prune_bases,
 )
+from spotkiln.tasks.start.exposed import check_all
 from spotkiln.tasks.start.nightly import find_applications, night_recorded, rebuild_all
 from spotkiln.tasks.step import not_urgent, report_failed_undo
 from spotkiln.undo import UndoStack
@@ -71,5 +72,6 @@ def nightly(
             rebuild_all(night, names)
             with not_urgent("prune base images"):
                 night.pruned(prune_bases(job))
-            night.book.require_all()
+        check_all(night, names)
+        night.book.require_all()
         return night.end()

@@ -7,6 +7,7 @@ from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Approval, Release, ReleaseSpec
+from spotkiln.release.vulnerabilities import Vulnerabilities
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import form
@@ -29,6 +30,7 @@ from spotkiln.tasks.release.steps import (
     choose_image,
     find_infra,
     migrate_once,
+    refuse_vulnerable,
     see_foreign,
     see_what_serves,
     take_commit,
@@ -56,6 +58,7 @@ def release(
     keep_versions: form.Versions = 5,
     freeze: form.Freeze = (),
     on_commit: form.OnCommit = OnCommit(),
+    vulnerabilities: form.Vulnerabilities = Vulnerabilities(),
 ) -> State[Release]:
     """Turns a commit into servers: bake, test that image, migrate, launch, gate, retire the old.
 
@@ -82,6 +85,7 @@ def release(
         keep_versions: How many versions of this target group stay, to go back to.
         freeze: Windows in which nothing is released: the run waits, and starts by itself.
         on_commit: Whether the host of the repository is told, and by which secret.
+        vulnerabilities: Where data on known vulnerabilities is, and which of them refuse a release.
     """
     spec = ReleaseSpec(
         app=app.at(ref), why=why, force=force, even_if_held=even_if_held,
@@ -89,6 +93,7 @@ def release(
         configuration=configuration, test_configuration=test_configuration, approval=approval,
         keep_rejected=keep_rejected, keep_versions=keep_versions, freeze=freeze,
         break_glass=break_glass, on_commit=on_commit,
+        vulnerabilities=vulnerabilities,
     )  # fmt: skip
     return carry_out(spec)
 
@@ -119,6 +124,7 @@ def carry_out(spec: ReleaseSpec) -> State[Release]:
         with run.undoing() as undo:
             undo.later("discard image", discard_image, job)
             image = choice.image or bake_and_test(run, turn, job)
+            refuse_vulnerable(run, image)
             migrate_once(run, turn, job, choice, image)
             serve(run, undo, turn, image, found, current)
     return run.state

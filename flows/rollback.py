@@ -48,6 +48,7 @@ def rollback(
     keep_rejected: form.OfRelease = None,  # noqa: ARG001
     freeze: form.OfRelease = None,  # noqa: ARG001
     break_glass: form.OfRelease = None,  # noqa: ARG001
+    vulnerabilities: form.OfRelease = None,  # noqa: ARG001
 ) -> State[Release]:
     """Puts a released image into service again: no build, no test, the same gate.
 

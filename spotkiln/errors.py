@@ -25,6 +25,7 @@
     │   ├── BuildFailed         its dependencies or assets could not be built
     │   ├── TestsFailed         its tests are red, or there were none (spotkiln.bake.junit)
     │   ├── UnitFailed          the booted image did not answer the health check
+    │   ├── Vulnerable          what is in the image has known vulnerabilities that are not accepted
     │   ├── MigrationFailed     its migration ended with an error, or in no time
     │   └── GateFailed          its new servers did not become healthy
     │       └── ImageRejected   and the image is to blame
@@ -123,6 +124,10 @@ class BuildFailed(VerdictError):
 
 class UnitFailed(VerdictError):
     """The booted image did not answer the health check."""
+
+
+class Vulnerable(VerdictError):
+    """What is in the image has known vulnerabilities, of a severity that the deployment refuses."""
 
 
 class MigrationFailed(VerdictError):

@@ -14,11 +14,16 @@ from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.cli.output import columns, moment
+from spotkiln.errors import SpotkilnError
 from spotkiln.keep.lease import Lease, Stage, queue
 from spotkiln.noun import Noun
+from spotkiln.prefect_api import of_image
+from spotkiln.prefect_api.connection import ask
+from spotkiln.prefect_api.of_image import What
 from spotkiln.prefect_api.run_list import ended_runs
 from spotkiln.release.freeze import frozen
 from spotkiln.release.release import ReleaseSpec
+from spotkiln.release.vulnerabilities import Known, in_words
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.serving import serving
 from spotkiln.target import Health, Instance, Server, Target, server_of
@@ -37,7 +42,8 @@ class Turn(Noun):
 class Status(Noun):
     """`since` is when the fleet that serves was promoted, in UTC. `held` are the commits that a
     rollback has left, which no release brings back unasked; `suspect` tells when, where and why a
-    verdict has blamed the image that serves; `frozen` until when nothing is released."""
+    verdict has blamed the image that serves; `frozen` until when nothing is released;
+    `vulnerabilities` tells what was known of that image's contents when it was looked up last."""
 
     app: str
     region: str
@@ -49,6 +55,7 @@ class Status(Noun):
     held: tuple[str, ...] = ()
     suspect: str = ""
     frozen: str = ""
+    vulnerabilities: tuple[str, ...] = ()
     since: datetime | None = None
     capacity: int = 0
     servers: tuple[Server, ...] = ()
@@ -140,7 +147,26 @@ def look(spec: ReleaseSpec) -> Status:
     now = aws.now()
     status = assess(spec, aws.region, group, current, found, queue(claims, now, ended), now)
     image = images.describe(aws, current.image) if current else None
-    return status.model_copy(update={"suspect": image.suspect if image else ""})
+    return status.model_copy(
+        update={
+            "suspect": image.suspect if image else "",
+            "vulnerabilities": known(spec, current.image, now) if current else (),
+        }
+    )
+
+
+def known(spec: ReleaseSpec, image: str, now: datetime) -> tuple[str, ...]:
+    """What was known of the image's contents when it was looked up last."""
+    if not spec.vulnerabilities.asked:
+        return ()
+    try:
+        text = ask(of_image.read, What.VULNERABILITIES, image)
+    except SpotkilnError as error:
+        return (f"known vulnerabilities: {error}",)
+    found = Known.parse(text) if text else None
+    if found is None:
+        return ("known vulnerabilities: not looked up yet; a release or the night does it",)
+    return tuple(in_words(found, spec.vulnerabilities, now.date()))
 
 
 def lines(status: Status) -> list[str]:
@@ -159,7 +185,7 @@ def lines(status: Status) -> list[str]:
     if status.held:
         commits = ", ".join(status.held)
         found.append(f"held, until a newer commit is released: {commits} (spotkiln unhold)")
-    return found + frozen
+    return [*found, *status.vulnerabilities, *frozen]
 
 
 def parts(status: Status) -> list[str | Table]:

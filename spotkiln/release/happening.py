@@ -12,6 +12,7 @@ from spotkiln.release.approval import Answer, Question
 from spotkiln.release.migration import Migration
 from spotkiln.release.plan import Plan
 from spotkiln.release.release import LedgerEntry, Outcome, Timing
+from spotkiln.release.vulnerabilities import Known
 from spotkiln.serve.capacity import Size
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.foreign import Foreign
@@ -63,6 +64,12 @@ class PackagesSeen(Noun):
     """Debian's packages that differ between the image that served and the one that is released."""
 
     changed: tuple[Dependency, ...]
+
+
+class VulnerabilitiesSeen(Noun):
+    """What is known of what is in the image."""
+
+    known: Known
 
 
 class ForeignSeen(Noun):
@@ -207,6 +214,7 @@ Happening = (
     | ServingSeen
     | ChangesSeen
     | PackagesSeen
+    | VulnerabilitiesSeen
     | ForeignSeen
     | PlanShown
     | Answered

@@ -21,6 +21,7 @@ from spotkiln.noun import Noun
 from spotkiln.release.freeze import BreakGlass, Windows
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.trigger import Trigger
+from spotkiln.release.vulnerabilities import Known, Vulnerabilities
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.price import Cost
@@ -71,6 +72,7 @@ class ReleaseSpec(Noun):
     freeze: Windows = ()
     break_glass: BreakGlass = ""
     on_commit: OnCommit = OnCommit()
+    vulnerabilities: Vulnerabilities = Vulnerabilities()
     why: Why = ""
 
     def gate_for(self, source: Source | None, image: Image | None = None) -> GatePolicy:
@@ -145,7 +147,8 @@ class Release(Noun):
     `deployment` is the name of the run's deployment, and `address` where it answers: the load
     balancer's host name, or as the deployment says it.
     `served` is the commit that served before, `changes` what has changed since, and `packages` are
-    Debian's that differ; `committed` is when this commit was made, in UTC.
+    Debian's that differ; `known` are vulnerabilities of the image, `vulnerabilities` tells of them
+    in words; `committed` is when this commit was made, in UTC.
     `url` is the page of the run, `evidence` that of what a failed fleet showed, and `commit_url`
     that of the commit; they are empty if unknown.
     `size` says how many servers were requested and why, `foreign` what served and was not ours.
@@ -165,6 +168,8 @@ class Release(Noun):
     served: str = ""
     changes: Changes | None = None
     packages: tuple[Dependency, ...] = ()
+    vulnerabilities: tuple[str, ...] = ()
+    known: Known | None = None
     committed: datetime | None = None
     commit_url: str = ""
     broke_glass: str = ""

@@ -10,6 +10,7 @@ from spotkiln.bake.source import commit_url
 from spotkiln.errors import GaveWay, SpotkilnError, VerdictError
 from spotkiln.keep import hold
 from spotkiln.moment import utc
+from spotkiln.release import vulnerabilities
 from spotkiln.release.book import Book
 from spotkiln.release.happening import (
     Answered,
@@ -34,6 +35,7 @@ from spotkiln.release.happening import (
     TestsRan,
     Undone,
     VersionsSeen,
+    VulnerabilitiesSeen,
 )
 from spotkiln.release.migration import of_rollback
 from spotkiln.release.release import EndsEarly, Outcome, Release, Timing
@@ -192,6 +194,12 @@ def _needs(book: Book) -> tuple[str, ...]:
     return needed(book.source.needs, base.has if base else {}) if book.source else ()
 
 
+def _vulnerabilities(book: Book, now: datetime) -> tuple[str, ...]:
+    seen = book.last(VulnerabilitiesSeen)
+    policy = book.heading.spec.vulnerabilities
+    return tuple(vulnerabilities.in_words(seen.known, policy, now.date())) if seen else ()
+
+
 def summary(book: Book, now: datetime) -> Release:
     """The release as its book tells it at the time `now`, in UTC."""
     heading, spec, infra, way = book.heading, book.heading.spec, book.infra, book.way_back
@@ -202,6 +210,7 @@ def summary(book: Book, now: datetime) -> Release:
     passed, seen, changed = book.last(GatePassed), book.last(VersionsSeen), book.last(ChangesSeen)
     ledger, unread = book.last(LedgerRead), book.last(LedgerUnread)
     broken, packages = book.last(GlassBroken), book.last(PackagesSeen)
+    known = book.last(VulnerabilitiesSeen)
     others = foreign.foreign if foreign else Foreign()
     return Release(
         id=heading.id,
@@ -214,6 +223,8 @@ def summary(book: Book, now: datetime) -> Release:
         served=book.served,
         changes=changed.changes if changed else None,
         packages=packages.changed if packages else (),
+        known=known.known if known else None,
+        vulnerabilities=_vulnerabilities(book, now),
         commit_url=commit_url(spec.app.repository, book.commit),
         trigger=heading.trigger,
         broke_glass=f"{broken.who}, though {broken.frozen}" if broken else "",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -14,6 +14,7 @@ from spotkiln.noun import Noun
 
 # So many are named where a line has room for some.
 NAMED = 10
+NONE: Final = "none"
 
 
 class Severity(StrEnum):
@@ -28,14 +29,6 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         return list(Severity).index(self)
-
-
-class Refuse(StrEnum):
-    NONE = "none"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
 
 
 class Accepted(Noun):
@@ -75,8 +68,8 @@ class Vulnerabilities(Noun):
         description="Address or folder of OSV's exports, with ECOSYSTEM/all.zip below it. Empty: "
         "locked dependencies are not checked.",
     )
-    refuse: Refuse = Field(
-        default=Refuse.NONE,
+    refuse: Literal["none", "low", "medium", "high", "critical"] = Field(
+        default=NONE,
         title="Refuse",
         description="End a release before its launch for what is as severe or more, and has a fix.",
     )
@@ -107,7 +100,7 @@ class Vulnerabilities(Noun):
 
     @model_validator(mode="after")
     def _has_data(self) -> Self:
-        if (self.refuse is not Refuse.NONE or self.must_be_known) and not self.asked:
+        if (self.refuse != NONE or self.must_be_known) and not self.asked:
             raise ValueError(
                 "expected `debian` or `osv` to say where the data is: without any nothing is "
                 "known, and so nothing refused"
@@ -190,9 +183,9 @@ def not_accepted(
 
 def refused(known: Known, policy: Vulnerabilities, today: date) -> tuple[Finding, ...]:
     """Those for which nothing may be released, the most severe first."""
-    if policy.refuse is Refuse.NONE:
+    if policy.refuse == NONE:
         return ()
-    least = Severity(policy.refuse.value).rank
+    least = Severity(policy.refuse).rank
     return tuple(
         one
         for one in not_accepted(known.findings, policy, today)

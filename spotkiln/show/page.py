@@ -19,6 +19,7 @@ from spotkiln.show.words import fleet_in_words
 # If a test suite cannot be loaded, a thousand tests may fail: nobody would read so long a page.
 FAILURES_SHOWN = 50
 PACKAGES_SHOWN = 20
+VULNERABILITIES_SHOWN = 20
 
 HEADLINE = {
     Outcome.RELEASED: "released",
@@ -41,6 +42,7 @@ def release_page(release: Release) -> str:
         ("## What it was", listed(facts(release))),
         _changes(release),
         ("## Debian packages that differ", _packages(release)),
+        ("## Known vulnerabilities", _vulnerabilities(release)),
         ("## Targets", _targets(release) if release.servers else ""),
         ("## Where the time went", _times(release)),
         ("## What came from where", _settings(release)),
@@ -95,6 +97,24 @@ def _packages(release: Release) -> str:
     if more:
         command = f"spotkiln diff {release.deployment or release.app} previous current"
         parts += [f"And {more} more: `{command}` lists all of them."]
+    return "\n\n".join(parts)
+
+
+def _vulnerabilities(release: Release) -> str:
+    """In words, and those of them that can be mended in a table."""
+    lines = "\n".join(f"- {plain(line)}" for line in release.vulnerabilities)
+    findings = release.known.findings if release.known else ()
+    rows = [
+        (plain(x.id), x.severity, plain(f"{x.package} {x.version}"), plain(x.fixed))
+        for x in findings
+        if x.fixed
+    ]
+    shown = rows[:VULNERABILITIES_SHOWN]
+    parts = [lines] if lines else []
+    parts += [table(["vulnerability", "severity", "package", "fixed in"], shown)] if shown else []
+    parts += (
+        [f"And {len(rows) - len(shown)} more that have a fix."] if len(rows) > len(shown) else []
+    )
     return "\n\n".join(parts)
 
 

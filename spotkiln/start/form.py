@@ -25,7 +25,7 @@ from spotkiln.keep import preview
 from spotkiln.keep.takedown import Old
 from spotkiln.keep.versions import WANTED, WANTED_IN_WORDS
 from spotkiln.noun import expected_in_words, refused_in_words
-from spotkiln.release import command, freeze, on_commit, release, unhealthy
+from spotkiln.release import command, freeze, on_commit, release, unhealthy, vulnerabilities
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import night, quiet
@@ -60,6 +60,7 @@ KeepRejected = Annotated[bool, OF_DEPLOYMENT]
 Versions = Annotated[release.Versions, OF_DEPLOYMENT]
 Freeze = Annotated[freeze.Windows, OF_DEPLOYMENT]
 OnCommit = Annotated[on_commit.OnCommit, OF_DEPLOYMENT]
+Vulnerabilities = Annotated[vulnerabilities.Vulnerabilities, OF_DEPLOYMENT]
 # A release's, in a rollback's deployment that has the same parameters: Prefect refuses a run for a
 # parameter that its flow does not name. No value of it is wrong.
 OfRelease = Annotated[Any, OF_DEPLOYMENT]

@@ -82,6 +82,14 @@ class Rebuilt(Noun):
         return text + (f" ({self.url})" if self.url else "")
 
 
+class Exposed(Noun):
+    """What is known of what is in the image that serves one application, in words."""
+
+    application: str
+    image: str = ""
+    told: tuple[str, ...] = ()
+
+
 class Night(Noun):
     """How a nightly run ended, and why. `base` is what applications are baked on now; `changed`
     is what made the new one differ. Times are UTC."""
@@ -93,6 +101,7 @@ class Night(Noun):
     base: Image | None = None
     changed: str = ""
     applications: tuple[Rebuilt, ...] = ()
+    exposed: tuple[Exposed, ...] = ()
     pruned: tuple[str, ...] = ()
     started: datetime
     ended: datetime
@@ -177,6 +186,14 @@ def _run(one: Rebuilt) -> str:
     return f"[{one.run[:8]}]({one.url})" if one.url else one.run[:8]
 
 
+def _exposed(found: Iterable[Exposed]) -> list[str]:
+    return [
+        f"- **{plain(one.application)}**{f' (`{one.image}`)' if one.image else ''}: {plain(line)}"
+        for one in found
+        for line in one.told
+    ]
+
+
 def night_page(night: Night) -> str:
     """The markdown of a nightly run's page."""
     lines = [f"# Nightly rebuild: {night.outcome}", ""]
@@ -192,6 +209,8 @@ def night_page(night: Night) -> str:
             (plain(x.application), x.outcome, _run(x), plain(x.cause)) for x in night.applications
         ]
         lines += [table(("application", "outcome", "run", "cause"), rows), ""]
+    if night.exposed:
+        lines += ["## Known vulnerabilities of what serves", "", *_exposed(night.exposed), ""]
     if night.pruned:
         lines += [f"Removed, for nothing needs them any more: {', '.join(night.pruned)}", ""]
     took = f"{(night.ended - night.started).total_seconds():.0f} s"

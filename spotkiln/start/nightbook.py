@@ -14,7 +14,7 @@ from spotkiln.errors import RebuildFailed, SpotkilnError
 from spotkiln.noun import Noun
 from spotkiln.release.release import Outcome
 from spotkiln.release.summary import TOLD_TO_END
-from spotkiln.start.night import Night, NightOutcome, NightSpec, Rebuilt
+from spotkiln.start.night import Exposed, Night, NightOutcome, NightSpec, Rebuilt
 
 
 class NightBook(Noun):
@@ -30,6 +30,7 @@ class NightBook(Noun):
     base: Image | None = None
     changed: str = ""
     applications: tuple[Rebuilt, ...] = ()
+    exposed: tuple[Exposed, ...] = ()
     pruned: tuple[str, ...] = ()
 
     def _with(self, **changed: object) -> Self:
@@ -93,6 +94,10 @@ class NightBook(Noun):
         """The applications with that outcome."""
         return ", ".join(x.application for x in self.applications if x.outcome == outcome)
 
+    def checked(self, application: Exposed) -> Self:
+        """What serves one application was checked for known vulnerabilities."""
+        return self._with(exposed=(*self.exposed, application))
+
     def with_pruned(self, images: Iterable[str]) -> Self:
         """Base images that nothing needs any more were removed."""
         return self._with(pruned=(*self.pruned, *images))
@@ -129,6 +134,7 @@ class NightBook(Noun):
             base=self.base,
             changed=self.changed,
             applications=self.applications,
+            exposed=self.exposed,
             pruned=self.pruned,
             started=self.started,
             ended=now,

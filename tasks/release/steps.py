@@ -1,6 +1,7 @@
 """Steps of a release. What each finds or makes is written into the release's book."""
 
 import logging
+from datetime import UTC, datetime
 
 from spotkiln.aws.bake.builder import Taken
 from spotkiln.bake.app import AppSpec
@@ -11,9 +12,10 @@ from spotkiln.bake.layer import Layered
 from spotkiln.bake.mounts import require_mounts, require_mounts_of
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.variables import recipe_of
-from spotkiln.errors import BuildFailed, CutOff, MigrationFailed, SpotkilnError
+from spotkiln.errors import BuildFailed, CutOff, MigrationFailed, SpotkilnError, Vulnerable
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.versions import WayBack
+from spotkiln.release import vulnerabilities
 from spotkiln.release.happening import (
     CommitTaken,
     ForeignSeen,
@@ -28,6 +30,7 @@ from spotkiln.release.happening import (
     ServingSeen,
     TestsRan,
     VersionTaken,
+    VulnerabilitiesSeen,
 )
 from spotkiln.release.job import Job
 from spotkiln.release.migration import choose_migration, of_rollback
@@ -39,6 +42,7 @@ from spotkiln.tasks.bake.image import find_image, packer_build, test_in_image
 from spotkiln.tasks.bake.infra import look_up_infra
 from spotkiln.tasks.bake.layer import bake_layer, find_layer
 from spotkiln.tasks.bake.source import check_out
+from spotkiln.tasks.bake.vulnerabilities import check_vulnerabilities
 from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.serve.fleet import find_serving
 from spotkiln.tasks.serve.foreign import find_foreign
@@ -130,6 +134,24 @@ def migrate_once(run: ReleaseRun, turn: Heartbeat, job: Job, choice: Reuse, imag
         run.note(Migrated())
     with not_urgent("remove the way into the machine that migrated", "reconcile does it"):
         close_access(job)
+
+
+def refuse_vulnerable(run: ReleaseRun, image: Image) -> None:
+    """Look up what is known of what is in the image, where the deployment asks for it.
+
+    Raises:
+        Vulnerable: the deployment refuses some of it.
+    """
+    policy = run.spec.vulnerabilities
+    if not policy.asked:
+        return
+    known = check_vulnerabilities(policy, image.id)
+    run.note(VulnerabilitiesSeen(known=known))
+    today = datetime.now(UTC).date()
+    for line in vulnerabilities.in_words(known, policy, today):
+        say(line)
+    if why := vulnerabilities.why_refused(known, policy, today):
+        raise Vulnerable(why)
 
 
 def take_layer(run: ReleaseRun, job: Job) -> Layered:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from spotkiln.bake.app import App
+from spotkiln.bake.contents import LISTING, Kind, of_machine
 from spotkiln.bake.detect.detect import detect
 from spotkiln.bake.precedence import settle
 from spotkiln.bake.tree import Tree, worth_reading
@@ -136,6 +137,14 @@ def test_tests_pass_in_the_image_and_report(cloud: Cloud, image: str, tmp_path: 
     assert suite.attrib["failures"] == "0"
     assert "10 examples, 0 failures" in (folder / "test.log").read_text()
     assert "Started demo-web-app.service" in (folder / "journal.log").read_text()
+    contents = of_machine(image, (folder / LISTING).read_text())
+    assert contents.os == "debian"
+    assert contents.os_version.isdecimal()
+    assert contents.codename.isalpha()
+    sources = {one.name: one.source for one in contents.of(Kind.DEB)}
+    assert sources["libc6"] == "glibc"
+    assert sources["ruby-rails"] == "rails"
+    assert len(sources) > 200
 
 
 def test_report_comes_home_when_tests_fail(cloud: Cloud, image: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 groups and no base image yet. Packages are what the rules for the source image say."""
 
 import subprocess
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from tests.cli.conftest import deploy
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.world import World
 
+# What Debian would tell of OLD, as its tracker does for debsecan.
+KNOWN = "VERSION 1\nCVE-2026-1000,,Too much\n\nopenssl,0, HRF,3.0.15,\n\n\n"
 OLD, NEW = ["openssl=3.0.14", "ruby=1:3.1"], ["openssl=3.0.15", "ruby=1:3.1"]
 
 
@@ -98,7 +101,14 @@ def nights(world: World) -> Nights:
     make_demo(nights.blog)
     nights.blog_turns("v1")
     nights.packages(*OLD)
-    settings = {**world.parameters("v1"), "keep_versions": 1, "force": False}
+    (world.home / "debsecan").mkdir()
+    (world.home / "debsecan" / "bookworm").write_bytes(zlib.compress(KNOWN.encode()))
+    settings = {
+        **world.parameters("v1"),
+        "keep_versions": 1,
+        "force": False,
+        "vulnerabilities": {"debian": str(world.home / "debsecan")},
+    }
     deploy(world, "release", settings, name="shop")
     app = {"name": "blog", "repository": str(nights.blog), "ref": "nightly"}
     infra = {"target_group": "blog"}

@@ -186,6 +186,13 @@ def test_one_that_fails_does_not_stop_the_others(served: Nights) -> None:
     page = served.page()
     assert "| shop | released |" in page
     assert "| blog | failed |" in page
+    known = [one for one in page.splitlines() if one.startswith("- **")]
+    assert len(known) == 3, known
+    assert "**blog**" in known[0]
+    assert "known vulnerabilities: 1 high" in known[0]
+    assert "needs a rebuild: CVE-2026-1000 (high): openssl 3.0.14, fixed in 3.0.15" in known[1]
+    assert "**shop**" in known[2]
+    assert "known vulnerabilities: none" in known[2]
     assert served.world.settled("website").problems() == []
     assert served.world.settled("blog").problems() == []
 

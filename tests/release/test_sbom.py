@@ -1,6 +1,7 @@
 """What is in an image is kept with Prefect, and told of on the page."""
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +56,32 @@ def test_what_is_discarded_has_none_any_more(world: World, shop: Path) -> None:
     row = last_row(world)
     assert (row["commit"], row["outcome"]) == (ref[:12], "rolled back")
     assert artifacts(world, f"sbom-{row['image']}") == []
+
+
+def test_a_known_vulnerability_ends_a_release_before_its_launch(
+    world: World, shop: Path, tmp_path: Path
+) -> None:
+    """By data in the shape that Debian publishes; unless somebody answers for it."""
+    data = "VERSION 1\nCVE-2026-1000,,Too much\n\nopenssl,0, HRF,3.0.16-1,\n\n\n"
+    (tmp_path / "bookworm").write_bytes(zlib.compress(data.encode()))
+    policy = {"debian": str(tmp_path), "refuse": "high"}
+    ref = commit(shop, "3.3", "openssl=3.0.15-1")
+    before = world.settled().fleet
+    world.box.clear_calls()
+    made = world.release(**of(shop, ref), vulnerabilities=policy)
+    assert "Vulnerable" in made["error"]
+    assert "CVE-2026-1000 (high): openssl 3.0.15-1, fixed in 3.0.16-1" in made["error"]
+    assert not [x for x in world.box.calls() if x["operation"] == "RequestSpotFleet"]
+    assert (world.settled().fleet, world.settled().problems()) == (before, [])
+    row = last_row(world)
+    assert (row["commit"], row["outcome"]) == (ref[:12], "failed")
+    assert artifacts(world, f"vulnerabilities-{row['image']}") == []
+    shown = page(world, "release-")
+    assert "| CVE-2026-1000 | high | openssl 3.0.15-1 | 3.0.16-1 |" in shown
+
+    accept = [{"id": "CVE-2026-1000", "why": "alice: not reachable", "until": "2999-12-31"}]
+    made = world.release(**of(shop, ref), vulnerabilities={**policy, "accept": accept})
+    assert made["outcome"] == "released", made
+    assert "known vulnerabilities: none, 1 accepted" in page(world, "release-")
+    (kept,) = artifacts(world, f"vulnerabilities-{made['image']}")
+    assert "CVE-2026-1000" in kept["data"]

@@ -143,6 +143,7 @@ STEPS: dict[Any, dict[str, str]] = {
         "packer_build": "bake",
         "test_in_image": "test",
         "keep_contents": "keep SBOM",
+        "check_vulnerabilities": "check vulnerabilities",
     },
     endings: {"newer_push": "newer push", "is_unchanged": "is unchanged"},
     asking: {"plan_release": "plan", "_pause": "ask"},

@@ -19,6 +19,7 @@ from spotkiln.flows.release import release
 from spotkiln.flows.rollback import rollback
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Approval
+from spotkiln.release.vulnerabilities import Accepted, Vulnerabilities
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
 
@@ -36,6 +37,8 @@ CLASSES: dict[str, type[BaseModel]] = {
         Configuration,
         Logs,
         OnCommit,
+        Vulnerabilities,
+        Accepted,
     )
 }
 FIELDS = [(model, name) for model, one in MODELS.items() for name in one["properties"]]
@@ -44,7 +47,7 @@ FIELDS = [(model, name) for model, one in MODELS.items() for name in one["proper
 def test_one_thing_must_be_given() -> None:
     assert SCHEMA["required"] == ["app"]
     assert MODELS["AppSpec"]["required"] == ["repository"]
-    assert {n for n, one in MODELS.items() if one.get("required")} == {"AppSpec"}
+    assert {n for n, one in MODELS.items() if one.get("required")} == {"AppSpec", "Accepted"}
     assert MODELS.keys() == CLASSES.keys()
 
 
@@ -134,6 +137,7 @@ ALL_OF_A_RELEASE: dict[str, Any] = {
     "freeze": ["Fri 16:00 - Mon 07:00 Europe/Berlin"],
     "break_glass": "alice: no orders come in",
     "on_commit": {"secret": "github-token", "environment": "production"},
+    "vulnerabilities": {"debian": "https://tracker.example/debsecan", "refuse": "critical"},
 }
 
 

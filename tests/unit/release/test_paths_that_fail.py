@@ -2,6 +2,7 @@
 
 import pytest
 
+from spotkiln.bake.contents import Kind
 from spotkiln.bake.junit import TestsFailed
 from spotkiln.errors import (
     CutOff,
@@ -12,9 +13,13 @@ from spotkiln.errors import (
     MigrationFailed,
     SpotkilnError,
     UnitFailed,
+    Vulnerable,
 )
 from spotkiln.release.release import Fate, LedgerEntry
+from spotkiln.release.vulnerabilities import Finding, Known, Severity, Vulnerabilities
+from spotkiln.show.page import release_page
 from spotkiln.tasks.serve import serve
+from tests.unit import nouns
 from tests.unit.release.books import GREEN, NEW
 from tests.unit.release.paths import FOUND, IMAGE, UNDO, World
 
@@ -34,6 +39,41 @@ def test_red_tests_discard_the_image(world: World) -> None:
     assert [(one.name, one.failed) for one in told.timings][-2:] == [
         *(("test", True), ("undo: discard image", False))
     ]
+
+
+REFUSING = Vulnerabilities(debian="/srv/debsecan", refuse="high")
+SSL = Finding(
+    id="CVE-1", kind=Kind.DEB, package="openssl", version="1", severity=Severity.HIGH, fixed="2"
+)
+VULNERABLE = Known(image=IMAGE.id, checked=nouns.START, findings=(SSL,))
+
+
+def test_what_is_refused_is_neither_migrated_nor_launched(world: World) -> None:
+    world.answers["check vulnerabilities"] = VULNERABLE
+    told = world.fails(Vulnerable, vulnerabilities=REFUSING)
+    assert world.taken[-4:] == [
+        "keep SBOM", "check vulnerabilities", "undo: discard image", "give the turn back",
+    ]  # fmt: skip
+    assert told.outcome == "failed"
+    assert "CVE-1 (high): openssl 1, fixed in 2" in told.cause
+    assert told.known == VULNERABLE
+    assert told.vulnerabilities[1] == "needs a rebuild: CVE-1 (high): openssl 1, fixed in 2"
+
+
+def test_an_image_that_is_reused_is_looked_at_as_well(world: World) -> None:
+    world.answers |= {"check vulnerabilities": VULNERABLE, "find image": FOUND}
+    world.fails(Vulnerable, vulnerabilities=REFUSING)
+    assert "bake" not in world.taken
+
+
+def test_what_is_not_refused_is_told(world: World) -> None:
+    world.answers["check vulnerabilities"] = VULNERABLE
+    told = world.release(vulnerabilities=Vulnerabilities(debian="/srv/debsecan"))
+    assert (told.outcome, told.known) == ("released", VULNERABLE)
+    page = release_page(told)
+    assert "## Known vulnerabilities" in page
+    assert "| CVE-1 | high | openssl 1 | 2 |" in page
+    assert "Known vulnerabilities" not in release_page(world.release())
 
 
 def test_a_fleet_that_does_not_pass_is_cancelled_and_its_image_stays_blameless(

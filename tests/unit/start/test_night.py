@@ -7,7 +7,16 @@ import pytest
 from pydantic import ValidationError
 
 from spotkiln.errors import InputError
-from spotkiln.start.night import Night, NightOutcome, NightSpec, Rebuilt, chosen, is_on, night_page
+from spotkiln.start.night import (
+    Exposed,
+    Night,
+    NightOutcome,
+    NightSpec,
+    Rebuilt,
+    chosen,
+    is_on,
+    night_page,
+)
 from tests.unit.nouns import START, image
 
 BASE = "rails-base 2024-05-01 03-07 base-0123456789ab"
@@ -107,3 +116,16 @@ def test_its_page_names_what_failed_with_its_run() -> None:
     assert "| blog | failed | 22222222 | red \\| a b |" in page
     assert "ami-old, snap-old" in page
     assert "90 s" in page
+
+
+def test_the_page_tells_what_is_known_of_what_serves() -> None:
+    night = Night(
+        id="base-1", run="run-1", outcome=NightOutcome.UNCHANGED, started=START, ended=START,
+        exposed=(
+            Exposed(application="shop", image="ami-1", told=("none", "needs a rebuild: <b>")),
+        ),
+    )  # fmt: skip
+    page = night_page(night)
+    assert "## Known vulnerabilities of what serves\n\n- **shop** (`ami-1`): none\n" in page
+    assert "- **shop** (`ami-1`): needs a rebuild: \\<b\\>\n" in page
+    assert "vulnerabilities" not in night_page(night.model_copy(update={"exposed": ()}))
