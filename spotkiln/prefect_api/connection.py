@@ -6,16 +6,17 @@ PREFECT_CLIENT_MAX_RETRIES.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, SettingsContext, get_settings_context
 from prefect.exceptions import PrefectException
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
+from prefect.settings import get_current_settings
 
 from spotkiln.bake.source import without_credentials
 from spotkiln.errors import (
@@ -167,23 +168,76 @@ class Connection:
 
 
 @contextmanager
-def connected() -> Iterator[Connection]:
-    """An open connection for several questions, as whoever follows a run has them."""
+def _opened() -> Iterator[Connection]:
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(connect()) as api:
         yield Connection(portal, api)
+
+
+class _Kept:
+    """A connection that is opened by the first question and closed with the `stack`."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._connection: Connection | None = None
+
+    def connection(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._stack.enter_context(_opened())
+        return self._connection
+
+
+_kept: ContextVar[_Kept | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def one_connection() -> Iterator[None]:
+    """Inside, all questions of this thread share one connection. A run asks dozens: each
+    connection of its own would be a thread, a reading of all certificates and a token."""
+    if _kept.get() is not None:
+        yield
+        return
+    stack = ExitStack()
+    token = _kept.set(_Kept(stack))
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        # How the block ended is nothing that the connection needs to know.
+        stack.close()
+
+
+@contextmanager
+def connected() -> Iterator[Connection]:
+    """An open connection for several questions, as whoever follows a run has them. Inside
+    `one_connection` it is that one."""
+    kept = _kept.get()
+    if kept is not None:
+        yield kept.connection()
+        return
+    with _opened() as connection:
+        yield connection
 
 
 def ask(
     operation: Callable[Concatenate[Api, P], Awaitable[T]], *args: P.args, **named: P.kwargs
 ) -> T:
-    """One question, on a connection of its own."""
+    """One question, on a connection of its own, or on that of `one_connection`."""
     with connected() as connection:
         return connection.ask(operation, *args, **named)
 
 
-def without_retries() -> AbstractContextManager[object]:
-    """Inside, a failed request is not repeated: for whoever tries again by a plan of its own."""
-    return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
+@contextmanager
+def without_retries() -> Iterator[None]:
+    """Inside, a failed request is not repeated: for whoever tries again by a plan of its own.
+
+    Prefect's `temporary_settings` reads the whole environment and all files of settings anew: that
+    was a quarter of the processor time of a release, which shows its progress in such a block.
+    """
+    context = get_settings_context()
+    client = context.settings.client.model_copy(update={"max_retries": 0})
+    settings = context.settings.model_copy(update={"client": client})
+    with SettingsContext(profile=context.profile, settings=settings):
+        yield
 
 
 async def healthy(api: Api) -> bool:

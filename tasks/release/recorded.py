@@ -6,10 +6,8 @@ from contextlib import contextmanager
 from prefect.exceptions import Pause
 
 from spotkiln.errors import GaveWay, LeftBehind, SpotkilnError
-from spotkiln.release.release import (
-    EndsEarly,
-    ReleaseSpec,
-)
+from spotkiln.prefect_api.connection import one_connection
+from spotkiln.release.release import EndsEarly, ReleaseSpec
 from spotkiln.tasks.release.run import ReleaseRun
 
 
@@ -20,7 +18,12 @@ def recorded(spec: ReleaseSpec) -> Iterator[ReleaseRun]:
     A block that ends early, gives way to another release or fails with an error of ours goes on
     behind the block: `state` is what the flow returns.
     """
-    run = ReleaseRun(spec)
+    with one_connection(), _recorded(ReleaseRun(spec)) as run:
+        yield run
+
+
+@contextmanager
+def _recorded(run: ReleaseRun) -> Iterator[ReleaseRun]:
     try:
         try:
             yield run

@@ -10,6 +10,7 @@ run's id), `log` and `result.json` in its folder.
 """
 
 import gc
+import importlib
 import json
 import os
 import select
@@ -52,6 +53,7 @@ def main() -> int:
 
     # Reading botocore's models takes longer than all of a release's calls; nothing is opened yet.
     connect(os.environ["AWS_REGION"])
+    _import_what_runs_import()
     _hasten(speed)
     # What is collected no more is shared with every fork instead of copied.
     gc.freeze()
@@ -74,6 +76,24 @@ def main() -> int:
             if pid == 0:
                 break
             _say({"id": children.pop(pid), "code": os.waitstatus_to_exitcode(status)})
+
+
+def _import_what_runs_import() -> None:
+    """Prefect, anyio and httpx import these when a flow first runs, each run anew."""
+    for name in (
+        "anyio._backends._asyncio",
+        "encodings.idna",
+        "prefect.concurrency._asyncio",
+        "prefect.concurrency._sync",
+        "prefect.concurrency.v1.context",
+        "prefect.engine",
+        "prefect.flow_engine",
+        "prefect.task_engine",
+        "prefect.telemetry.run_telemetry",
+        "prefect.utilities.visualization",
+        "rich._emoji_codes",
+    ):
+        importlib.import_module(name)
 
 
 def _say(answer: dict[str, Any]) -> None:

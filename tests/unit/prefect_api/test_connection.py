@@ -2,11 +2,18 @@
 
 import asyncio
 import socket
+import threading
 from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_CLIENT_RETRY_JITTER_FACTOR,
+    get_current_settings,
+    temporary_settings,
+)
 
 from spotkiln.errors import (
     InputError,
@@ -18,7 +25,16 @@ from spotkiln.errors import (
     SpotkilnError,
 )
 from spotkiln.prefect_api import deployment, run
-from spotkiln.prefect_api.connection import PAGE, ask, connect, connected, healthy, version
+from spotkiln.prefect_api.connection import (
+    PAGE,
+    ask,
+    connect,
+    connected,
+    healthy,
+    one_connection,
+    version,
+    without_retries,
+)
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
 
@@ -145,6 +161,62 @@ def test_several_questions_share_a_connection(fake: FakeApi) -> None:
         with pytest.raises(NotInPrefect):
             prefect.ask(run.read, str(UUID(int=8)))
         assert prefect.ask(version) == "3.8.8"
+
+
+def test_inside_one_connection_all_questions_share_it(fake: FakeApi) -> None:
+    fake.answers["GET /admin/version"] = lambda _: (200, "3.8.8")
+    with one_connection():
+        with connected() as first:
+            assert first.ask(version) == "3.8.8"
+        with one_connection(), connected() as second:
+            assert second is first
+        assert ask(version) == "3.8.8"
+        with connected() as third:
+            assert third is first
+    with connected() as fourth:
+        assert fourth is not first
+        assert fourth.ask(version) == "3.8.8"
+
+
+def test_one_connection_is_closed_however_its_block_ends(fake: FakeApi) -> None:
+    fake.answers["GET /admin/version"] = lambda _: (200, "3.8.8")
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt), one_connection():
+        assert ask(version) == "3.8.8"
+        assert threading.active_count() > before
+        raise KeyboardInterrupt
+    assert threading.active_count() == before
+    assert ask(version) == "3.8.8"
+
+
+def test_one_connection_that_nobody_asks_needs_no_server() -> None:
+    with temporary_settings(restore_defaults={PREFECT_API_URL}), one_connection():
+        pass
+
+
+def test_what_is_not_repeated_is_asked_once(fake: FakeApi) -> None:
+    """Also on a connection that was opened before; and all other settings stay."""
+    tries = []
+
+    def away(_: dict[str, Any]) -> tuple[int, Any]:
+        tries.append(1)
+        return 503, {"detail": "busy"}
+
+    fake.answers["GET /admin/version"] = away
+    with (
+        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 1, PREFECT_CLIENT_RETRY_JITTER_FACTOR: 0}),
+        one_connection(),
+    ):
+        with pytest.raises(PrefectFailed):
+            ask(version)
+        assert len(tries) == 2
+        with without_retries():
+            assert get_current_settings().api.url == fake.url
+            assert get_current_settings().client.retry_jitter_factor == 0
+            with pytest.raises(PrefectFailed):
+                ask(version)
+        assert len(tries) == 3
+        assert get_current_settings().client.max_retries == 1
 
 
 def test_it_may_be_asked_while_a_loop_runs(fake: FakeApi) -> None:
