@@ -13,7 +13,7 @@ from spotkiln.bake.gitref import why_no_ref
 from spotkiln.bake.keys import FILE_ALONE
 from spotkiln.bake.paths import FOLDER, why_no_path
 from spotkiln.bake.processes import Process, Timer
-from spotkiln.noun import Noun
+from spotkiln.noun import Noun, ShownNoun
 
 # No secret in a URL: neither a password nor, over HTTP, a user or a query. An @ behind a slash
 # counts, because a password may hold the slash.
@@ -24,7 +24,7 @@ REPOSITORY = (
 )
 
 
-class Address(Noun):
+class Address(ShownNoun):
     """Which application, and where it is. Only a deployment can say this."""
 
     name: str = Field(

@@ -2,7 +2,7 @@
 
 from pydantic import Field, field_validator
 
-from spotkiln.noun import Noun
+from spotkiln.noun import ShownNoun
 
 ARMOUR = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 END = "-----END PGP PUBLIC KEY BLOCK-----"
@@ -13,7 +13,7 @@ NAME = r"^[a-z0-9][a-z0-9-]{0,40}$"
 _WORD = r"^[^\s#]+$"
 
 
-class AptSource(Noun):
+class AptSource(ShownNoun):
     """An archive beside the distribution's own. Its name is that of its file."""
 
     uri: str = Field(

@@ -14,7 +14,7 @@ from spotkiln.bake.interpreter import Interpreter, to_tags
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
 from spotkiln.bake.services import to_tags as services_to_tags
 from spotkiln.errors import InfrastructureError
-from spotkiln.noun import Noun
+from spotkiln.noun import ShownNoun
 
 DEBIAN = "136693071363"
 UBUNTU = "099720109477"
@@ -24,7 +24,7 @@ LOGINS = {UBUNTU: "ubuntu"}
 SETUP_BYTES = 64 * 1024
 
 
-class BaseSpec(Noun):
+class BaseSpec(ShownNoun):
     """The base image, and what it is made from."""
 
     name: str = Field(

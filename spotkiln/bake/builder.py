@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from spotkiln.bake.secrets import PLACE, why_no_secrets
-from spotkiln.noun import Noun
+from spotkiln.noun import Noun, ShownNoun
 
 
 class SshInterface(StrEnum):
@@ -18,7 +18,7 @@ class SshInterface(StrEnum):
     SESSION_MANAGER = "session_manager"
 
 
-class Builder(Noun):
+class Builder(ShownNoun):
     """The machine that bakes."""
 
     instance_type: str = Field(

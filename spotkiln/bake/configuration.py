@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from spotkiln.bake.recipe import digest_of
 from spotkiln.bake.shell import READ_ONLY
 from spotkiln.errors import InputError
-from spotkiln.noun import Noun
+from spotkiln.noun import Noun, ShownNoun
 
 # What systemd, a shell and every runtime take as a variable's name.
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -31,7 +31,7 @@ MOST = 20
 SHOWN = 20
 
 
-class Configuration(Noun):
+class Configuration(ShownNoun):
     """Where the values are; a deployment names it."""
 
     parameters: tuple[str, ...] = Field(

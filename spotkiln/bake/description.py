@@ -18,10 +18,10 @@ from spotkiln.bake.paths import HEALTH_PATH
 from spotkiln.bake.processes import Process, Timer
 from spotkiln.bake.services import SERVICES
 from spotkiln.bake.shell import ONE_LINE, START
-from spotkiln.noun import Noun, left_open, yes_no_or_empty
+from spotkiln.noun import ShownNoun, left_open, yes_no_or_empty
 
 
-class Description(Noun):
+class Description(ShownNoun):
     """The keys of spotkiln.yaml."""
 
     dependencies: str | None = Field(

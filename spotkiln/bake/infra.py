@@ -11,7 +11,7 @@ from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.logs import Logs
 from spotkiln.bake.mounts import Mount, why_no_mount
 from spotkiln.errors import InputError
-from spotkiln.noun import Noun
+from spotkiln.noun import Noun, ShownNoun
 
 T = TypeVar("T")
 # As a target group names the port that its requests go to.
@@ -21,7 +21,7 @@ GROUP_NAME = r"^[A-Za-z0-9-]{1,32}$"
 GROUP_NAME_IN_WORDS = "a target group's name: letters, digits and hyphens, at most 32 of them"
 
 
-class InfraNames(Noun):
+class InfraNames(ShownNoun):
     """What to look up. Each name must match exactly one thing."""
 
     region: str = Field(

@@ -5,7 +5,7 @@ import re
 from pydantic import Field, field_validator
 
 from spotkiln.errors import InputError
-from spotkiln.noun import Noun
+from spotkiln.noun import ShownNoun
 
 # Nothing else is needed in a name, and systemd/role.sh takes these unquoted.
 GROUP = r"^(?!aws/)[A-Za-z0-9_./-]{1,512}$(?!\n)"
@@ -16,7 +16,7 @@ DAYS = (
 )
 
 
-class Logs(Noun):
+class Logs(ShownNoun):
     """A log group of CloudWatch Logs. Each unit of each machine has a stream there."""
 
     group: str = Field(

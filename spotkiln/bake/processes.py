@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import Field, field_validator
 
 from spotkiln.bake.shell import ONE_LINE, START, why_not_one_command
-from spotkiln.noun import Noun, left_open
+from spotkiln.noun import ShownNoun, left_open
 
 NAME = r"^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$"
 # Names of units that a machine has in any case, or will have, behind the application's own name.
@@ -55,7 +55,7 @@ class Restart(StrEnum):
     ON_FAILURE = "on-failure"
 
 
-class Process(Noun):
+class Process(ShownNoun):
     """A process beside the web process, as spotkiln.yaml says it."""
 
     start: str = Field(
@@ -119,7 +119,7 @@ class Process(Noun):
         return self.start_seconds or (TOLD_SECONDS if self.notify else UNTOLD_SECONDS)
 
 
-class Timer(Noun):
+class Timer(ShownNoun):
     """A command that runs by the clock, as spotkiln.yaml says it."""
 
     run: str = Field(

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from spotkiln.errors import InputError
-from spotkiln.noun import Noun
+from spotkiln.noun import Noun, ShownNoun
 
 # A tag of runs whose commit says "pending", and the note in which they keep where.
 PENDING_TAG = "on-commit:pending"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
     GITEA = "gitea"
 
 
-class OnCommit(Noun):
+class OnCommit(ShownNoun):
     """Whether the host of the repository is told of releases. Names only, no token."""
 
     secret: str = Field(

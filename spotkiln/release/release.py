@@ -17,7 +17,7 @@ from spotkiln.bake.precedence import Setting
 from spotkiln.bake.source import Source
 from spotkiln.errors import SpotkilnError
 from spotkiln.keep.versions import Version
-from spotkiln.noun import Noun
+from spotkiln.noun import Noun, ShownNoun
 from spotkiln.release.freeze import BreakGlass, Windows
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.trigger import Trigger
@@ -29,7 +29,7 @@ from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Server
 
 
-class Approval(Noun):
+class Approval(ShownNoun):
     """Whether a person is asked, and for how long."""
 
     required: bool = Field(

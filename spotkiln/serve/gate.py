@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field
 
 from spotkiln.bake.infra import TargetGroup
-from spotkiln.noun import Noun, number_or_empty
+from spotkiln.noun import Noun, ShownNoun, number_or_empty
 
 # What a machine takes from its launch until the application is started; and both, where the
 # application's own limit is not known.
@@ -14,7 +14,7 @@ MACHINE_SECONDS = 30
 BOOT_SECONDS = 120
 
 
-class GatePolicy(Noun):
+class GatePolicy(ShownNoun):
     """When a fleet counts as proved. What is left empty is derived from the target group."""
 
     polls: int = Field(

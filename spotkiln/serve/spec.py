@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from spotkiln.noun import Noun
+from spotkiln.noun import ShownNoun
 
 
 class LauncherKind(StrEnum):
@@ -22,7 +22,7 @@ class AllocationStrategy(StrEnum):
     LOWEST_PRICE = "lowestPrice"
 
 
-class FleetSpec(Noun):
+class FleetSpec(ShownNoun):
     """How many servers, of which kind."""
 
     launcher: LauncherKind = Field(
