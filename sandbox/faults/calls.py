@@ -5,6 +5,7 @@ import re
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -122,16 +123,22 @@ def _json(body: bytes) -> dict[str, Any]:
 
 def _without_secrets(service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """As CloudTrail records it: what botocore calls sensitive is left out."""
-    try:
-        shape = get_service_model(service).operation_model(operation).input_shape
-        members = shape.members if shape else {}
-    except Exception:  # noqa: BLE001 - a call that botocore does not know is recorded all the same
-        return parameters
-    hidden = {name for name, member in members.items() if member.metadata.get("sensitive")}
+    hidden = _sensitive(service, operation)
     return {
         name: "HIDDEN_DUE_TO_SECURITY_REASONS" if name in hidden else value
         for name, value in parameters.items()
     }
+
+
+@lru_cache(maxsize=1000)
+def _sensitive(service: str, operation: str) -> frozenset[str]:
+    """Parameters by name. For a service unknown to it botocore searches its folders."""
+    try:
+        shape = get_service_model(service).operation_model(operation).input_shape
+        members = shape.members if shape else {}
+    except Exception:  # noqa: BLE001 - a call that botocore does not know is recorded all the same
+        return frozenset()
+    return frozenset(name for name, one in members.items() if one.metadata.get("sensitive"))
 
 
 def _parameters(service: str, operation: str, values: MultiDict[str, str]) -> dict[str, Any]:

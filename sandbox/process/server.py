@@ -56,6 +56,9 @@ class Options:
 class _Quiet(WSGIRequestHandler):
     """Logs no requests: they are recorded, and would hide what matters in the log."""
 
+    # Head and body are sent together: each write wakes the client.
+    wbufsize = -1
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
 
