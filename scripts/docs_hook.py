@@ -62,6 +62,7 @@ def parameters_page() -> str:
     """Every parameter of every flow, as a deployment may give it."""
     from scripts.flow_parameters import schema
     from spotkiln.flows.nightly import nightly
+    from spotkiln.flows.preview import preview
     from spotkiln.flows.reconcile import reconcile
     from spotkiln.flows.release import release
     from spotkiln.flows.rollback import rollback
@@ -71,7 +72,7 @@ def parameters_page() -> str:
         "# Parameters",
         INTRODUCTION,
     ]
-    for flow in (release, rollback, nightly, reconcile, run):
+    for flow in (release, rollback, preview, nightly, reconcile, run):
         told = schema(flow)
         rows = _rows("", told, told["definitions"])
         parts += [

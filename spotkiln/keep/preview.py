@@ -124,6 +124,11 @@ def group_name(app: str, branch: str) -> str:
     return f"{GROUP}{app[:14].strip('-')}-{_digest(app, branch)[:8]}".replace("--", "-")
 
 
+def is_group(name: str) -> bool:
+    """Whether a target group of this name is a preview's, as far as a name can tell."""
+    return bool(re.fullmatch(rf"{GROUP}[a-z0-9-]+-[0-9a-f]{{8}}", name))
+
+
 def slug(branch: str) -> str:
     """Its letters and digits, in lower case, with single dashes between; empty if it has none."""
     plain = unicodedata.normalize("NFKD", branch).encode("ascii", "ignore").decode().lower()

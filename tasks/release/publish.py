@@ -5,6 +5,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from spotkiln.keep.preview import is_group
 from spotkiln.markup import harmless
 from spotkiln.prefect_api import artifact, result
 from spotkiln.prefect_api.artifact import table
@@ -42,9 +43,11 @@ def publish(release: Release) -> None:
         markdown=release_page(release),
         description=f"{release.app} {harmless(release.ref)}: {release.outcome}",
     )
-    rows = with_release(ask(table, f"releases-{release.app}"), release)
+    # Branches come and go: their releases would push the others out of the table.
+    of = "previews" if is_group(release.target_group) else "releases"
+    rows = with_release(ask(table, f"{of}-{release.app}"), release)
     create_table_artifact(
-        key=f"releases-{release.app}",
+        key=f"{of}-{release.app}",
         table=rows,
-        description=f"The latest releases of {release.app}, newest first",
+        description=f"The latest {of} of {release.app}, newest first",
     )

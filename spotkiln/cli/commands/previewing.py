@@ -51,7 +51,7 @@ def remove(
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> int:
-    """Take BRANCH's preview away: host name, servers, and images that serve nowhere else."""
+    """Take BRANCH's preview away: host name, servers, target group; its image goes later."""
     from spotkiln.cli import preview as previews
 
     run = previews.begin(branch, name, removed=True)

@@ -21,6 +21,7 @@ from spotkiln.keep.preview import (
     checked_branch,
     group_name,
     host_for,
+    is_group,
     require_room,
     slug,
     why_gone,
@@ -115,6 +116,8 @@ def test_a_target_groups_name_is_one_that_aws_takes(app: str) -> None:
         assert len(name) <= 32
         assert "--" not in name
         assert not name.endswith("-")
+        assert is_group(name)
+    assert not is_group("preview-shop")
 
 
 @pytest.mark.parametrize("branch", ["feature/x", "fix#12", "größe", "a=b", "a%23b", "v1.2_3"])
