@@ -9,7 +9,7 @@ from spotkiln.start import form
 from spotkiln.tasks import names
 from spotkiln.tasks.keep.figures import publish_figures
 from spotkiln.tasks.keep.reconcile import clear_up, find_unowned, publish, state_of
-from spotkiln.tasks.keep.telling import settle_commits
+from spotkiln.tasks.keep.telling import tell_pending_commits
 from spotkiln.tasks.keep.unhealthy import replace_unhealthy
 
 
@@ -42,7 +42,7 @@ def reconcile(
         found = find_unowned(where, target_group).also(todo=sick)
     else:
         found = clear_up(where, target_group, takedowns=True).also(done=sick)
-        settle_commits()
+        tell_pending_commits()
         publish_figures()
     # A person waits for what a dry run tells.
     publish(where, found, always=dry_run)

@@ -17,7 +17,7 @@ from prefect.runtime import task_run
 
 from spotkiln.errors import SpotkilnError, may_be_tried_again
 from spotkiln.poll import RealClock
-from spotkiln.start.run import Source
+from spotkiln.start.run import LogSource
 
 CLOCK = RealClock()
 
@@ -78,14 +78,14 @@ def tried_before() -> bool:
     return (task_run.run_count or 1) > 1
 
 
-def say(text: str, level: int = logging.INFO, *, of: Source = Source.OURS) -> None:
+def say(text: str, level: int = logging.INFO, *, of: LogSource = LogSource.OURS) -> None:
     """A line in the run's log."""
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
     try:
         logger = get_run_logger()
     except MissingContextError:
         logger = logging.getLogger("spotkiln")
-    if of is not Source.OURS:
+    if of is not LogSource.OURS:
         # An adapter of Prefect's has it too, but the type it shares with Python's has not.
         logger = logger.getChild(of)  # type: ignore[union-attr]
     logger.log(level, text)

@@ -77,7 +77,7 @@ class Address(ShownNoun):
         return ref
 
     def at(self, ref: str) -> Self:
-        """The same at another ref, which was checked; empty: the same."""
+        """The same application at another ref, which must be a valid one; empty: at its own ref."""
         return self.model_copy(update={"ref": ref}) if ref else self
 
     @field_validator("folder")

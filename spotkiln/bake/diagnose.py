@@ -53,7 +53,7 @@ def _said(facts: Facts) -> Diagnosis | None:
 
 
 def _by(sign: Sign, facts: Facts, said: list[str]) -> Diagnosis | None:
-    # The last one: what it tried first may have been mended by its next try.
+    # The newest line counts: the application may have tried again, and got past an earlier error.
     for at, text in reversed([*enumerate(said)]):
         if found := sign.read(text, facts):
             if sign.last and went_on(said[at + 1 :]):

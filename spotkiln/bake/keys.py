@@ -1,11 +1,11 @@
-"""Keys: those of spotkiln.yaml that are not like the others."""
+"""Keys: groups of the keys of spotkiln.yaml that have a rule in common."""
 
 # The keys that hold shell.
 COMMANDS = ("dependencies", "build", "test_setup", "test", "migrate", "start")
 # The keys that hold variables. Each is a whole environment: none has anything of the others.
 VARIABLES = ("environment", "build_environment", "test_environment")
 
-# An application alone says these, and no deployment.
+# Only spotkiln.yaml may say these, and no deployment.
 FILE_ALONE = frozenset(
     {
         "config",
@@ -19,7 +19,7 @@ FILE_ALONE = frozenset(
         "timers",
     }
 )
-# A key that nobody has said means that there is none of it.
+# Where nobody says these keys, there is none: no default takes their place.
 MAY_BE_NONE = frozenset({"memory_mb"})
-# A key that nobody has said is the same as another one.
+# Where nobody says the first key, the value of the second one counts.
 FOLLOWS = {"health_port": "port"}

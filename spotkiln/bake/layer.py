@@ -82,12 +82,12 @@ class Layered(Noun):
     why: str
 
     def without(self, why: str, *, failed: bool) -> "Layered":
-        """It could not be had."""
+        """The same without a layer, and why."""
         changes = {"bake": False, "failed": failed, "why": f"no layer: {why}"}
         return self.model_copy(update=changes)
 
     def started(self, image: Image) -> "Layered":
-        """It has been baked."""
+        """The same with this layer, which was baked just now."""
         changes = {"bake": False, "image": image, "why": f"starts from {image.id}, baked just now"}
         return self.model_copy(update=changes)
 

@@ -43,7 +43,7 @@ MADE = re.compile(r"(?:Instance ID: |instance \()(i-[0-9a-f]+)|\bAMI: (ami-[0-9a
 
 
 @dataclass(frozen=True)
-class Event:
+class PackerEvent:
     """One machine-readable line: Packer's `timestamp,target,type,data...`, unescaped."""
 
     target: str
@@ -89,7 +89,7 @@ def made(text: str) -> tuple[str, str] | None:
     return ("instance", found[1]) if found[1] else ("image", found[2])
 
 
-def parse_line(line: str) -> Event | None:
+def parse_line(line: str) -> PackerEvent | None:
     """Source: Packer's -machine-readable output. None for lines of any other form."""
     parts = line.rstrip("\r\n").split(",")
     if len(parts) < 3 or not parts[0].isdigit():
@@ -98,7 +98,7 @@ def parse_line(line: str) -> Event | None:
         part.replace("%!(PACKER_COMMA)", ",").replace("\\n", "\n").replace("\\r", "")
         for part in parts[3:]
     )
-    return Event(target=parts[1], kind=parts[2], data=data)
+    return PackerEvent(target=parts[1], kind=parts[2], data=data)
 
 
 def _told(line: bytes) -> str:

@@ -57,7 +57,7 @@ class Setting(Noun):
 
 
 class Unsaid(InputError):
-    """What has no default is said nowhere: `keys`."""
+    """Nobody says these `keys`, and they have no default."""
 
     def __init__(self, message: str, keys: Sequence[str]) -> None:
         super().__init__(message)

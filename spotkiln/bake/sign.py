@@ -9,10 +9,11 @@ from spotkiln.bake.facts import Facts
 Words = tuple[str, str]
 Tell = Callable[[re.Match[str], Facts], Words | None]
 
-# A line that calls itself one: whoever says it goes on.
+# A line that calls itself a warning: the program that wrote it goes on.
 WARNING = re.compile(r"\bwarn(?:ing)?\b", re.IGNORECASE)
 
-# What tells that it went on, and what such a line says of an end or of one more try.
+# A line that shows that the application went on after an error, unless it tells of an end or of one
+# more try.
 WENT_ON = re.compile(r"\bINFO\b")
 ENDS = re.compile(r"(?i)exit|stop|shut|clos|terminat|end|wait|retry|again|attempt|reconnect|fail")
 
@@ -23,8 +24,8 @@ def went_on(lines: Iterable[str]) -> bool:
 
 
 class Sign:
-    """A cause that a line shows which one of the patterns is found in; `warned` if a warning shows
-    it too, `last` if it is none where the application went on afterwards."""
+    """A line in which one of the patterns is found shows this cause. `warned`: also if the line is
+    a warning. `last`: only if the application did not go on afterwards."""
 
     def __init__(
         self, tell: Tell, *patterns: str, warned: bool = False, last: bool = False

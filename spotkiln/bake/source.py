@@ -20,7 +20,7 @@ FORGES = {
     "codeberg": "commit",
     "bitbucket": "commits",
 }
-# And before two commits that are compared, by what comes before one.
+# What comes before two commits that are compared, by what comes before a single one.
 COMPARES = {"commit": "compare", "-/commit": "-/compare"}
 # git@host:owner/name.git
 SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^@/:]+):(?P<path>[^/].*)")

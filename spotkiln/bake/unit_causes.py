@@ -35,7 +35,7 @@ def out_of_memory(facts: Facts) -> Diagnosis | None:
     unit = facts.unit
     if unit is None:
         return None
-    # By nothing else of systemd's: not by its limits.
+    # systemd kills at its own limits, too: then the result names the limit.
     killed = unit.ending == "killed" and unit.status == SIGKILL
     if unit.result != "oom-kill" and not (killed and unit.result in {SUCCESS, "signal"}):
         return None
@@ -62,8 +62,8 @@ def never_told(facts: Facts) -> Diagnosis | None:
 
 def too_slow(facts: Facts) -> Diagnosis | None:
     unit = facts.unit
-    # What a machine is for it is told by the metadata service, whatever the application does; its
-    # settings come from elsewhere, and its folders are ours.
+    # The application has no part in what these units do: they ask the metadata service for the
+    # machine's role, read its settings, and make its folders.
     if unit is None or unit.name.endswith(NOT_ITS_OWN):
         return None
     starts = (unit.state, unit.sub) == ("activating", "start") and not unit.bad

@@ -8,7 +8,7 @@ INTERRUPTED = 130
 
 
 def end_at_once(_: int, __: FrameType | None) -> None:
-    """Nothing has begun that would have to be undone."""
+    """End at once: nothing has been started that had to be undone."""
     os._exit(INTERRUPTED)
 
 

@@ -18,7 +18,7 @@ from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import Connection, ask, connected
 from spotkiln.release.command import CommandEnd, CommandSpec
 from spotkiln.start.deployment import COMMAND, RUN
-from spotkiln.start.run import SCHEDULED, Line, Run, Source
+from spotkiln.start.run import SCHEDULED, Line, LogSource, Run
 
 # A worker ends a run within half a minute of being told; then AWS ends the machine.
 CANCEL_SECONDS = 120.0
@@ -70,7 +70,7 @@ class _Follower:
         self._hinted = False
 
     def _show(self, line: Line) -> None:
-        if line.source is Source.COMMAND:
+        if line.source is LogSource.COMMAND:
             stream = sys.stderr if self._aside else sys.stdout
             print(line.text, file=stream, flush=True)
         elif line.ours or line.grave:

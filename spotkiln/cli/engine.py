@@ -11,6 +11,6 @@ os.setsid()
 try:
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 finally:
-    # Loaded only by a flow that can leave its process.
+    # It is loaded only if the flow can be suspended.
     if leaving := sys.modules.get("spotkiln.tasks.release.leaving"):
         leaving.tell_suspended()

@@ -96,7 +96,8 @@ def write(*parts: RenderableType) -> None:
 
 
 def give_up_stdout() -> None:
-    """Its reader has closed it. Python would try to write to it once more when it ends."""
+    """Standard output was closed by its reader, such as `head`. Python would write to it once more
+    when it ends, and fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

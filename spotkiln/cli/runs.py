@@ -20,7 +20,7 @@ from spotkiln.release.result import Result
 from spotkiln.release.trigger import Trigger, tags_of
 from spotkiln.start.deployment import COMMAND, Deployment
 from spotkiln.start.night import NightResult
-from spotkiln.start.run import COMPLETED, PAUSED, SCHEDULED, Line, Run, Source
+from spotkiln.start.run import COMPLETED, PAUSED, SCHEDULED, Line, LogSource, Run
 
 POLL_SECONDS = 1.0
 # A flow's last lines can come after its last state.
@@ -216,13 +216,13 @@ class _Wait:
 
 def _tell(line: Line, voice: Voice, *, verbose: bool, command: bool) -> None:
     """`command`: it is a run of one command, and whoever follows it waits for what that says."""
-    if command and line.source is Source.COMMAND:
+    if command and line.source is LogSource.COMMAND:
         voice.line(line.text)
     elif verbose:
         voice.line(str(line), line.level)
-    elif line.source is Source.STAGE:
+    elif line.source is LogSource.STAGE:
         voice.stage(line.text)
-    elif line.source is Source.STAGE_END:
+    elif line.source is LogSource.STAGE_END:
         voice.line(str(line))
         voice.stage("")
     elif line.ours and line.grave:

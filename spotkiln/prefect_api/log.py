@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import Log
 from prefect.client.schemas.sorting import LogSort
 
 from spotkiln.prefect_api.connection import Api
-from spotkiln.start.run import Line, Source
+from spotkiln.start.run import Line, LogSource
 
 LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 
@@ -17,9 +17,9 @@ def _of(log: Log) -> Line | None:
         return None
     level = LEVELS.get(log.level, str(log.level))
     last = log.name.rpartition(".")[2]
-    source = Source(last) if last in set(Source) else Source.OURS
+    source = LogSource(last) if last in set(LogSource) else LogSource.OURS
     # A command's own lines are as it wrote them.
-    text = log.message.rstrip("\n") if source is Source.COMMAND else log.message.strip()
+    text = log.message.rstrip("\n") if source is LogSource.COMMAND else log.message.strip()
     return Line(id=log.id, time=log.timestamp, level=level, text=text, source=source)
 
 

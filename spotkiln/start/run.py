@@ -48,7 +48,7 @@ class Run(Noun):
         return self.state == SCHEDULED and self.state_name == FROZEN
 
 
-class Source(StrEnum):
+class LogSource(StrEnum):
     """Of whom a line of a run's log is: the end of its logger's name. A stage's first line has its
     name, its last one how long it took."""
 
@@ -78,7 +78,7 @@ class Line(Noun):
     time: datetime
     level: str
     text: str
-    source: Source = Field(default=Source.OURS, exclude=True)
+    source: LogSource = Field(default=LogSource.OURS, exclude=True)
 
     @property
     def grave(self) -> bool:
@@ -88,7 +88,7 @@ class Line(Noun):
     @property
     def ours(self) -> bool:
         """Whether it is neither Packer's nor Prefect's own."""
-        return self.source is not Source.PACKER and not OF_PREFECT.match(self.text)
+        return self.source is not LogSource.PACKER and not OF_PREFECT.match(self.text)
 
     def __str__(self) -> str:
         level = "" if self.level == "INFO" else f"{self.level}: "

@@ -26,7 +26,7 @@ from spotkiln.bake.mounts import user_data_of
 from spotkiln.bake.own import MIGRATION, builder_name
 from spotkiln.errors import CutOff, InfrastructureError, InputError
 from spotkiln.release.job import Job
-from spotkiln.start.run import Source
+from spotkiln.start.run import LogSource
 from spotkiln.tasks.bake.packer import endpoint, from_packer, run_template
 from spotkiln.tasks.step import CLOCK, STEP, not_urgent, say, tried_before
 
@@ -62,7 +62,7 @@ def carry_out(errand: Errand, what: str) -> Ended:
         access=open_access(aws, errand.owner, errand.vpc, cidrs, owned),
         login=errand.login,
     )
-    listener = Listener(partial(say, of=Source.COMMAND), from_packer)
+    listener = Listener(partial(say, of=LogSource.COMMAND), from_packer)
     try:
         run = run_template(
             what,

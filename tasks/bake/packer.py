@@ -12,14 +12,14 @@ from spotkiln.bake.packer import find_packer, packer_command, run_packer, write_
 from spotkiln.bake.packer_output import PackerRun, made, reached
 from spotkiln.bake.variables import TEMPLATES
 from spotkiln.release.ledger import REQUESTED
-from spotkiln.start.run import Source
+from spotkiln.start.run import LogSource
 from spotkiln.tasks.progress import Bar
 from spotkiln.tasks.step import say
 
 
 def from_packer(text: str) -> None:
     """A line of its output, in the run's log."""
-    say(text, of=Source.PACKER)
+    say(text, of=LogSource.PACKER)
 
 
 def run_template(

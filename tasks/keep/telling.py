@@ -23,22 +23,27 @@ from spotkiln.tasks.step import say
 DAYS = 7
 
 
-@task(name="settle commits", task_run_name="1 look up: commits", cache_policy=NO_CACHE, retries=0)
-def settle_commits() -> int:
+@task(
+    name="tell pending commits",
+    task_run_name="1 look up: commits",
+    cache_policy=NO_CACHE,
+    retries=0,
+)
+def tell_pending_commits() -> int:
     """Tell how each run ended whose commit still says "pending"; how many were told. What fails is
     tried again the next time, and is no failure of this run."""
-    settled = 0
+    told = 0
     since = datetime.now(UTC) - timedelta(days=DAYS)
     try:
         with connected() as prefect:
             for one in prefect.ask(run_list.ended_with_tag, PENDING_TAG, since):
-                settled += _settle(prefect, one)
+                told += _tell_pending(prefect, one)
     except SpotkilnError as error:
         say(f"could not look for commits that say pending: {error}", logging.WARNING)
-    return settled
+    return told
 
 
-def _settle(prefect: Connection, run: Run) -> bool:
+def _tell_pending(prefect: Connection, run: Run) -> bool:
     try:
         if kept := prefect.ask(note.read, run.id, NOTE):
             _tell(prefect, run, Pending.model_validate_json(kept))

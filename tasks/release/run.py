@@ -46,7 +46,7 @@ from spotkiln.release.release import (
     Timing,
 )
 from spotkiln.release.trigger import place, run_name
-from spotkiln.start.run import Source
+from spotkiln.start.run import LogSource
 from spotkiln.tasks.bake.contents import changed_packages
 from spotkiln.tasks.events import announce
 from spotkiln.tasks.names import deployed_as
@@ -138,7 +138,7 @@ class ReleaseRun:
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
         """Write down how long the block takes, and whether it fails."""
-        say(name, of=Source.STAGE)
+        say(name, of=LogSource.STAGE)
         start = time.monotonic()
         failed = cancelled = False
         try:
@@ -160,7 +160,7 @@ class ReleaseRun:
         seconds = time.monotonic() - start
         timing = Timing(name=name, seconds=seconds, failed=failed, cancelled=cancelled)
         self.note(timing)
-        say(str(timing), of=Source.STAGE_END)
+        say(str(timing), of=LogSource.STAGE_END)
 
     def hold(self, held: AbstractContextManager[T]) -> T:
         """Hold something until the release has ended and its ledger has been read back."""

@@ -35,7 +35,7 @@ PAGES = {"publish release page", "publish what was reconciled", "publish night p
 ONCE = {
     # What a host of repositories is told: it takes its time once, and reconcile tries again.
     "tell the host",
-    "settle commits",
+    "tell pending commits",
     # A page of which there is another tomorrow.
     "publish figures",
     "health gate",

@@ -27,7 +27,7 @@ def _secret(aws: Aws, place: Place) -> str:
     except (ValueError, KeyError, TypeError):
         found = None
     if not isinstance(found, str | int):
-        # Raised here, for nothing of what is there may be in a traceback.
+        # Raised outside of the handler: a traceback must not show what was read.
         raise InputError(
             f"expected JSON with the key {place.key} in the secret {place.name}, and text there"
         )

@@ -36,7 +36,7 @@ class Detected(Noun):
         return next((one for one in self.findings if one.key == key), None)
 
     def without(self, *keys: str) -> "Detected":
-        """As if nothing had been detected of these."""
+        """The same without what was detected of these keys."""
         left = tuple(one for one in self.findings if one.key not in keys)
         return self.model_copy(update={"findings": left})
 

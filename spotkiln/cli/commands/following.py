@@ -35,7 +35,7 @@ def until_the_end(
         _tell_that_it_goes_on(run)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # What comes of it nobody knows yet: that is no success.
+        # How it ends is not known yet, so the exit code is not that of a success.
         give_up_stdout()
         _tell_that_it_goes_on(run)
         return Exit.FAILED

@@ -16,7 +16,7 @@ from spotkiln.bake.packer import (
     packer_command,
     write_variables,
 )
-from spotkiln.bake.packer_output import Event, parse_line, reached
+from spotkiln.bake.packer_output import PackerEvent, parse_line, reached
 from spotkiln.errors import InputError
 
 Program = Callable[[str], Path]
@@ -120,23 +120,23 @@ def test_one_that_hangs_is_ended_with_its_children(
     [
         (
             "1795454751,,ui,message,    null.x: a%!(PACKER_COMMA) b\n",
-            Event("", "ui", ("message", "    null.x: a, b")),
+            PackerEvent("", "ui", ("message", "    null.x: a, b")),
         ),
         (
             "1795454751,,ui,say,\\n==> Builds finished.\r\n",
-            Event("", "ui", ("say", "\n==> Builds finished.")),
+            PackerEvent("", "ui", ("say", "\n==> Builds finished.")),
         ),
-        ("1795454751,amazon-ebs.app,error,boom", Event("amazon-ebs.app", "error", ("boom",))),
-        ("1795454751,x,artifact,0,end", Event("x", "artifact", ("0", "end"))),
-        ("1795454751,,error-count", Event("", "error-count", ())),
+        ("1795454751,amazon-ebs.app,error,boom", PackerEvent("amazon-ebs.app", "error", ("boom",))),
+        ("1795454751,x,artifact,0,end", PackerEvent("x", "artifact", ("0", "end"))),
+        ("1795454751,,error-count", PackerEvent("", "error-count", ())),
         ("panic: runtime error, index, out of range", None),
         ("2024/05/01 12:00:00 [INFO] a, b, c", None),
-        ("1795454751,,", Event("", "", ())),
+        ("1795454751,,", PackerEvent("", "", ())),
         ("1795454751,x", None),
         ("", None),
     ],
 )
-def test_lines(line: str, event: Event | None) -> None:
+def test_lines(line: str, event: PackerEvent | None) -> None:
     assert parse_line(line) == event
 
 

@@ -116,7 +116,7 @@ def world(fake: FakeApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def settle() -> int:
-    return keep.settle_commits.fn()
+    return keep.tell_pending_commits.fn()
 
 
 def test_from_the_start_to_the_end(world: World) -> None:
