@@ -1,8 +1,5 @@
 """A selection of the fault matrix; all of it is `python -m benchmarks.torture`."""
 
-import os
-from collections.abc import Iterator
-
 import pytest
 
 from tests.reliability.cases import SCENARIOS, Fault, scenario_of, spread
@@ -17,14 +14,6 @@ PAIRS = [
     for one in SCENARIOS
     if one.name in {"release", "a fleet that was refused", "a release after a killed one"}
 ]
-# What a release changes there. LONG=1 plays all that can happen at each.
-AUTO_SCALING = {
-    "CreateAutoScalingGroup",
-    "CreateOrUpdateTags",
-    "DeleteAutoScalingGroup",
-    "SuspendProcesses",
-}
-GROUP_FAULTS = set(Fault) if os.environ.get("LONG") else {Fault.KILL_AFTER, Fault.LOST}
 FAST = [
     one
     for one in SCENARIOS
@@ -73,28 +62,3 @@ def test_a_kill_while_a_fault_is_dealt_with_leaves_nothing_either(world: World, 
             outcome = matrix.play(case, recorded)
             print(f"{outcome.seconds:5.1f} s  {case}: {outcome.word}")
             assert outcome.passed, (outcome.case, outcome.word, outcome.problems)
-
-
-@pytest.fixture
-def grouped(world: World) -> Iterator[World]:
-    """Its releases launch with Auto Scaling."""
-    world.launcher = "auto-scaling"
-    yield world
-    world.launcher = "spot-fleet"
-
-
-@pytest.mark.timeout(600)
-def test_a_kill_at_each_call_to_auto_scaling_leaves_nothing(grouped: World, load: Load) -> None:
-    matrix = Matrix(grouped, load)
-    matrix.prepare()
-    recorded = matrix.record_all([scenario_of("release")])
-    mine = [case for case in recorded.cases if case.call.operation in AUTO_SCALING]
-    assert {case.call.operation for case in mine} == AUTO_SCALING
-    failed = {}
-    for case in mine:
-        if case.fault in GROUP_FAULTS:
-            outcome = matrix.play(case, recorded)
-            print(f"{outcome.seconds:5.1f} s  {case}: {outcome.word}")
-            if not outcome.passed:
-                failed[outcome.case] = [outcome.word, *outcome.problems]
-    assert failed == {}
