@@ -111,7 +111,8 @@ def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, pictur
     ui.choose("Decision", "approve")
     ui.entry("Who").fill("Ada")
     ui.entry("Comment").fill("Looks good")
-    picture("approval")
+    # All of it, with the answer.
+    picture("approval", height=1200)
     ui.answer()
     ui.follow("Released")
     assert world.settled().commit == commit_of(world, "v2")
