@@ -4,6 +4,7 @@ Limits are EC2's: keys up to 128 characters, values up to 256, 50 tags a resourc
 """
 
 from collections.abc import Iterable, Mapping
+from typing import TypedDict
 
 PREFIX = "spotkiln:"
 MOST_CHARACTERS = 256
@@ -103,10 +104,17 @@ def release_tags(*, app: str, release: str, run: str, commit: str, target_group:
     }
 
 
-def to_aws(tags: Mapping[str, str]) -> list[dict[str, str]]:
+class AwsTag(TypedDict, total=False):
+    """As EC2's and ELB's models have it; both names are always there."""
+
+    Key: str
+    Value: str
+
+
+def to_aws(tags: Mapping[str, str]) -> list[AwsTag]:
     """EC2's list of Key and Value, sorted so that equal tags make equal requests."""
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def from_aws(tags: Iterable[Mapping[str, str]] | None) -> Tags:
+def from_aws(tags: Iterable[AwsTag] | None) -> Tags:
     return {tag["Key"]: tag["Value"] for tag in tags or ()}

@@ -33,7 +33,7 @@ def from_aws(image: "ImageTypeDef", region: str) -> Image:
         snapshots=tuple(snapshot for snapshot in snapshots if snapshot),
         # What CreateImage made tells of its instance, too.
         copied="SourceImageId" in image and "SourceInstanceId" not in image,
-        tags=t.from_aws(image.get("Tags")),  # type: ignore[arg-type]
+        tags=t.from_aws(image.get("Tags")),
     )
 
 
@@ -89,7 +89,7 @@ def describe(aws: Aws, image: str) -> Image | None:
 def tag(aws: Aws, resources: Sequence[str], tags: Mapping[str, str]) -> None:
     """Add or replace tags of an image and its snapshots."""
     with aws_errors(f"tagging {', '.join(resources)}"):
-        aws.ec2.create_tags(Resources=list(resources), Tags=t.to_aws(tags))  # type: ignore[arg-type]
+        aws.ec2.create_tags(Resources=list(resources), Tags=t.to_aws(tags))
 
 
 def untag(aws: Aws, image: str, keys: Sequence[str]) -> None:
@@ -113,7 +113,7 @@ def _made(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> dict[str, 
         )
         found = [one for page in pages for one in page["Snapshots"]]
     made = {
-        one["SnapshotId"]: made_for(one.get("Description", ""), t.from_aws(one.get("Tags")))  # type: ignore[arg-type]
+        one["SnapshotId"]: made_for(one.get("Description", ""), t.from_aws(one.get("Tags")))
         for one in found
     }
     return {snapshot: image for snapshot, image in made.items() if image}

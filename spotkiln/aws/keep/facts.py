@@ -64,7 +64,7 @@ def security_groups(aws: Aws) -> tuple[list[Owned], list[LeftAlone]]:
         everything = [one for page in pages for one in page["SecurityGroups"]]
     own, others = [], []
     for one in everything:
-        owned = _owned(one["GroupId"], t.from_aws(one.get("Tags")))  # type: ignore[arg-type]
+        owned = _owned(one["GroupId"], t.from_aws(one.get("Tags")))
         name = one.get("GroupName", "")
         if name == builder_name(owned.release):
             own.append(owned)
@@ -98,9 +98,9 @@ def snapshots(aws: Aws, images: list[Image]) -> tuple[list[Snapshot], list[LeftA
     ours = {image.id: image.ours for image in images}
     own, others = [], []
     for one in everything:
-        owned = _owned(one["SnapshotId"], t.from_aws(one.get("Tags")))  # type: ignore[arg-type]
+        owned = _owned(one["SnapshotId"], t.from_aws(one.get("Tags")))
         description = one.get("Description", "")
-        image = made_for(description, t.from_aws(one.get("Tags")))  # type: ignore[arg-type]
+        image = made_for(description, t.from_aws(one.get("Tags")))
         if image and ours.get(image, bool(owned.release)):
             own.append(Snapshot(**owned.model_dump(), image=image))
         elif owned.release:

@@ -79,11 +79,11 @@ class OnBuilder:
                 return []
             with aws_errors(f"lease on {self.name}"):
                 raise
-        return [lease for group in found for lease in from_tags(t.from_aws(group.get("Tags")))]  # type: ignore[arg-type]
+        return [lease for group in found for lease in from_tags(t.from_aws(group.get("Tags")))]
 
     def write(self, tags: Mapping[str, str]) -> None:
         with aws_errors(f"lease on {self.name}"):
-            self.aws.ec2.create_tags(Resources=[self.group], Tags=t.to_aws(tags))  # type: ignore[arg-type]
+            self.aws.ec2.create_tags(Resources=[self.group], Tags=t.to_aws(tags))
 
     def remove(self, leases: Iterable[Lease]) -> None:
         """Nothing to do: the security group is deleted after the bake, and the lease with it."""
@@ -97,4 +97,4 @@ def of_builders(aws: Aws) -> list[Lease]:
             Filters=[{"Name": "tag-key", "Values": [t.BASE, t.LAYER, t.ROLE]}]
         )
         groups = [group for page in pages for group in page["SecurityGroups"]]
-    return [lease for group in groups for lease in from_tags(t.from_aws(group.get("Tags")))]  # type: ignore[arg-type]
+    return [lease for group in groups for lease in from_tags(t.from_aws(group.get("Tags")))]

@@ -45,7 +45,7 @@ def ended_by(code: str, message: str) -> str:
 def from_aws(instance: "InstanceTypeDef", requester: str = "") -> Instance:
     """Source: EC2 DescribeInstances. `requester` is its reservation's. Which fleet's it is only
     its launcher can tell."""
-    tags = t.from_aws(instance.get("Tags"))  # type: ignore[arg-type]
+    tags = t.from_aws(instance.get("Tags"))
     state = instance["State"]["Name"]
     reason = instance.get("StateReason", {})
     code, message = reason.get("Code", ""), reason.get("Message", "")
@@ -117,7 +117,7 @@ def tag(aws: Aws, ids: Sequence[str], tags: t.Tags) -> None:
     """Add or replace tags."""
     if ids:
         with aws_errors(f"tagging {', '.join(ids)}"):
-            aws.ec2.create_tags(Resources=list(ids), Tags=t.to_aws(tags))  # type: ignore[arg-type]
+            aws.ec2.create_tags(Resources=list(ids), Tags=t.to_aws(tags))
 
 
 def untag(aws: Aws, ids: Sequence[str], key: str) -> None:

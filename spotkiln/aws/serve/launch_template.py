@@ -99,7 +99,7 @@ def parts(aws: Aws, release: str = "") -> list[Part]:
         everything = [one for page in pages for one in page["LaunchTemplates"]]
     found = []
     for one in everything:
-        name, tags = one.get("LaunchTemplateName", ""), t.from_aws(one.get("Tags"))  # type: ignore[arg-type]
+        name, tags = one.get("LaunchTemplateName", ""), t.from_aws(one.get("Tags"))
         ours = template_is_ours(name, tags.get(t.RELEASE, ""))
         found.append(Part(kind=KIND, id=one["LaunchTemplateId"], name=name, ours=ours, tags=tags))
     return found

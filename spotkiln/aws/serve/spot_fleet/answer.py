@@ -53,5 +53,5 @@ def from_aws(request: "SpotFleetRequestConfigTypeDef") -> Fleet:
         parts=tuple(template for template in templates if template),
         classic_load_balancers=tuple(one.get("Name", "") for one in classic),
         weighted=any(pool.get("WeightedCapacity") not in {None, 1.0} for pool in pools),
-        tags=t.from_aws(request.get("Tags")),  # type: ignore[arg-type]
+        tags=t.from_aws(request.get("Tags")),
     )

@@ -127,7 +127,7 @@ class SpotFleet:
 
     def mark(self, fleet: str, tags: Mapping[str, str]) -> None:
         with aws_errors(f"tagging fleet {fleet}"):
-            self._aws.ec2.create_tags(Resources=[fleet], Tags=t.to_aws(tags))  # type: ignore[arg-type]
+            self._aws.ec2.create_tags(Resources=[fleet], Tags=t.to_aws(tags))
 
     def stop_replacing(self, fleets: Iterable[str]) -> None:
         wanted = sorted(fleets)
