@@ -196,7 +196,7 @@ def test_on_an_account_ctrl_c_waits_for_the_release(tmp_path: Path) -> None:
         repositories.ensure()
         own = box.process_environment()
         address = own.pop("AWS_ENDPOINT_URL")
-        services = ("EC2", "ELASTIC_LOAD_BALANCING_V2", "IAM", "STS", "PRICING")
+        services = ("EC2", "ELASTIC_LOAD_BALANCING_V2", "AUTO_SCALING", "IAM", "STS", "PRICING")
         own |= {f"AWS_ENDPOINT_URL_{service}": address for service in services}
         home = tmp_path / "home"
         with up("--account", "--home", str(home), kind="account", environment=own) as process:
