@@ -29,6 +29,7 @@ STATE = "[class*='bg-state-']"
 # While a run is scheduled, its page does not look whether that is still so.
 LOOK_MS = 10_000
 LOOKS = 5
+PER_PAGE = "Items per page"
 SOMETHING = re.compile(r"\S")
 
 
@@ -69,6 +70,10 @@ class PrefectUI:
     def open_deployment(self, flow: str, name: str = APPLICATION) -> None:
         """From the list of deployments, by a click."""
         self.page.goto(f"{self.address}/deployments")
+        expect(self.page.get_by_role("row").nth(1)).to_be_visible()
+        # A narrow page has no choice of how many it shows.
+        if self.page.get_by_role("combobox", name=PER_PAGE).is_visible():
+            show_all(self.page)
         row = self.page.get_by_role("row").filter(has=self._link(flow))
         # A flow and its deployment may have the same name.
         link = row.locator("a[href*='/deployments/deployment/']")
@@ -239,7 +244,7 @@ class PrefectUI:
 
 def show_all(page: Page) -> None:
     """Of a list that is told page by page, as many as one page may have."""
-    chosen = page.get_by_role("combobox", name="Items per page")
+    chosen = page.get_by_role("combobox", name=PER_PAGE)
     expect(chosen).to_be_visible()
     most = page.get_by_role("option").last
     chosen.click()

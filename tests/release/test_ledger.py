@@ -25,7 +25,7 @@ def test_everything_is_kept_with_a_reason_or_destroyed(world: World) -> None:
     assert f"spot-fleet-request `{made['fleet']}` (serves)" in kept
     assert f"image `{made['image']}` (a version to go back to)" in kept
     for kind in ("security-group", "key-pair", "instance"):
-        assert re.search(rf"[0-9] {kind}[,.]", gone), kind
+        assert re.search(rf"[0-9] {kind}s?[,.]", gone), kind
     for kind in ("launch-template", "instance", "volume", "snapshot"):
         assert re.search(rf"\b{kind} `[a-z]+-\w+` \((?:part )?of ", kept), kind
 

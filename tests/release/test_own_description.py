@@ -46,7 +46,7 @@ def test_a_commit_changes_how_it_is_started(world: World, shop: Path) -> None:
     assert one["outcome"] == "released", one
     first = page(world, "release-")
     assert "| `start` | bundle exec puma -C config/puma.rb | spotkiln.yaml |" in first
-    assert "| `environment.GREETING` |  | spotkiln.yaml |" in first
+    assert "| `environment.GREETING` | (not shown) | spotkiln.yaml |" in first
     assert "hush" not in first
 
     two = world.release(**of(shop, describe(shop, text.replace("puma -C", "puma -w 2 -C"))))
