@@ -129,7 +129,7 @@ def start(stack: ExitStack, options: Options) -> Running:
     if not options.account:
         box = start_cloud(stack, options)
         own |= {**box.environment, "SANDBOX_DIR": str(box.directory)}
-        # What lets `spotkiln ssh` in.
+        # What lets `spotkiln ssh NAME` in.
         own["SPOTKILN_SSH_KEY"] = str(Directory(box.directory).key)
     receiver = {}
     if find_spec("spotkiln.receiver"):

@@ -22,7 +22,7 @@ from spotkiln.release.release import ReleaseSpec
 
 NONE_KEPT = (
     "no SBOM of {} is kept: it was baked before Spotkiln made any, or another Prefect server has "
-    "it; `spotkiln release --force` has one made"
+    "it; `spotkiln release NAME --force` has one made"
 )
 
 

@@ -75,7 +75,7 @@ for group, commands in COMMANDS.items():
     for command in commands:
         # Two have a dash behind them, for Python has their names already.
         app.command(command, name=command.__name__.rstrip("_"), group=group)
-# Each is `spotkiln preview …`.
+# Each has `preview` before it.
 PREVIEW = (previewing.list_, previewing.make, previewing.remove)
 preview = App(
     name="preview",

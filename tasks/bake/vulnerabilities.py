@@ -13,7 +13,7 @@ from spotkiln.workdir import home
 
 
 def look_up_vulnerabilities(asked: Vulnerabilities, image: str) -> Known:
-    """What is known now; it is kept for `spotkiln status`. What cannot be read is told in it."""
+    """What is known now, kept for `spotkiln status NAME`. What cannot be read is told in it."""
     # It takes a while to load, and few processes need it.
     from spotkiln.sbom.check import check
 
@@ -21,7 +21,7 @@ def look_up_vulnerabilities(asked: Vulnerabilities, image: str) -> Known:
     known = check(image, found, asked, home() / "vulnerabilities", datetime.now(UTC))
     for one in known.troubles:
         say(f"not checked for known vulnerabilities: {one}")
-    with not_urgent("keep what is known of the image", "`spotkiln status` does not tell it"):
+    with not_urgent("keep what is known of the image", "`spotkiln status NAME` does not tell it"):
         ask(of_image.write, What.VULNERABILITIES, image, known.model_dump_json())
     return known
 

@@ -106,7 +106,7 @@ def test_doctor_tells_what_is_there_and_what_is_missing(aws: Aws) -> None:
     with pytest.raises(InputError, match="the application needs A "):
         configuration(aws, whole, ("A",))
     put(f"{PATH}A")
-    assert configuration(aws, whole, ("A",)).startswith(f"{PATH}: A, B; `spotkiln plan`")
+    assert configuration(aws, whole, ("A",)).startswith(f"{PATH}: A, B; `spotkiln plan ")
 
 
 def test_a_rollback_goes_on_where_nobody_may_look(

@@ -13,9 +13,10 @@ import pytest
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.keep import versions as aws_versions
 from spotkiln.bake.changes import Changes, Commit, Dependency
-from spotkiln.cli import base, doctor
+from spotkiln.cli import base
 from spotkiln.cli import plan as planning
 from spotkiln.cli import status as seeing
+from spotkiln.cli.doctor import examine as doctor
 from spotkiln.cli.doctor.check import Check
 from spotkiln.cli.main import main
 from spotkiln.keep.versions import Version
