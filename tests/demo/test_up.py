@@ -109,6 +109,22 @@ def released(environment: dict[str, str], name: str) -> dict[str, Any]:
     return end
 
 
+def reach_a_server(environment: dict[str, str]) -> None:
+    """`spotkiln ssh`, with the key that the environment names: arguments arrive as they are, and
+    the command's end is ssh's."""
+    told = spotkiln(environment, "ssh", "dice", "--", "printf", "%s\n", "a  b", "$HOME", "*")
+    assert (told.returncode, told.stdout) == (0, "a  b\n$HOME\n*\n"), told.stderr
+    assert re.fullmatch(r"i-[0-9a-f]+ \(healthy\)", told.stderr.splitlines()[0])
+    unit = spotkiln(environment, "ssh", "dice", "--", "systemctl", "is-active", "dice")
+    assert (unit.returncode, unit.stdout) == (0, "active\n"), unit.stderr
+    assert spotkiln(environment, "ssh", "dice", "--", "sh", "-c", "exit 7").returncode == 7
+    servers = json.loads(spotkiln(environment, "status", "dice", "--json").stdout)["servers"]
+    other = max(one["instance"] for one in servers)
+    named = spotkiln(environment, "ssh", "dice", "--instance", other, "--", "hostname")
+    assert named.returncode == 0
+    assert named.stderr.startswith(other)
+
+
 def assert_private(home: Path, address: str) -> None:
     """Nobody but this user may start runs: nor read what is needed for it."""
     body: dict[str, object] = {}
@@ -157,6 +173,7 @@ def test_up_releases_an_application_that_is_not_rails(machines: str) -> None:
             assert thrown["sides"] == 20
             assert 1 <= thrown["value"] <= 20
             assert httpx.get(f"{address}/throw?sides=1").status_code == 400
+            reach_a_server(environment)
         status = json.loads(spotkiln(environment, "status", "dice", "--json").stdout)
         assert [one["health"] for one in status["servers"]] == ["healthy", "healthy"]
         said = log_of(machines).read_text()
