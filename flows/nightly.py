@@ -16,6 +16,7 @@ from spotkiln.tasks.bake.base import (
     promote_base,
     prune_bases,
 )
+from spotkiln.tasks.bake.contents import keep_base_contents
 from spotkiln.tasks.start.exposed import check_all
 from spotkiln.tasks.start.nightly import find_applications, night_recorded, rebuild_all
 from spotkiln.tasks.step import not_urgent, report_failed_undo
@@ -68,6 +69,7 @@ def nightly(
             else:
                 life.check()
                 night.promoted(promote_base(job, baked))
+                keep_base_contents(baked.image.id, baked.listing)
         if night.book.releases:
             rebuild_all(night, names)
             with not_urgent("prune base images"):

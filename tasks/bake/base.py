@@ -37,7 +37,7 @@ from spotkiln.errors import InfrastructureError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.noun import Noun
 from spotkiln.prefect_api.run_list import ended_runs
-from spotkiln.tasks.bake.contents import forget_contents, keep_base_contents
+from spotkiln.tasks.bake.contents import forget_contents
 from spotkiln.tasks.bake.packer import endpoint, run_template
 from spotkiln.tasks.keep.alive import Owner, living
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
@@ -175,7 +175,6 @@ def promote_base(job: BaseJob, baked: Baked) -> Image:
     marks = promotion(baked.fingerprint, baked.has, job.spec.login, baked.services)
     images.tag(connect(job.region), [baked.image.id, *baked.image.snapshots], marks)
     say(f"{baked.image.id} is the current {job.spec.name}")
-    keep_base_contents(baked.image.id, baked.listing)
     return baked.image.with_tags(**{**job.tags, **marks})
 
 

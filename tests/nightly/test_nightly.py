@@ -8,6 +8,7 @@ import pytest
 from rehearsal.account import tags_of
 from sandbox.machines.simulated.machines import DEBIAN
 from tests.nightly.conftest import NEW, OLD, Nights
+from tests.release.pages import artifacts
 from tests.sandbox.account import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(1200)]
@@ -27,6 +28,9 @@ def test_the_first_base_of_an_account(nights: Nights) -> None:
     assert (left.pop("images"), left.pop("snapshots")) == ([image["ImageId"]], snapshots)
     assert not any(left.values()), left
     assert "there was no base image" in nights.page()
+    # A plan compares with what is in it.
+    (kept,) = artifacts(nights.world, f"sbom-{image['ImageId']}")
+    assert "pkg:deb/debian/" in kept["data"]
 
 
 def test_an_unchanged_base_changes_nothing(nights: Nights) -> None:
