@@ -157,12 +157,15 @@ def assert_private(home: Path, address: str) -> None:
     ],
 )
 def test_up_releases_an_application_that_is_not_rails(machines: str) -> None:
-    with up("--machines", machines, kind=machines, environment=dict(os.environ)) as process:
-        environment = environment_of(BUILD / "up")
+    # Not that of whoever works here, and nothing of an earlier test.
+    home = BUILD / "up-test"
+    given = ("--machines", machines, "--home", str(home), "--fresh")
+    with up(*given, kind=machines, environment=dict(os.environ)) as process:
+        environment = environment_of(home)
         box = Sandbox.attach(Path(environment["SANDBOX_DIR"]))
         assert "/demo-web-app/staging/GREETING" in parameters(environment)
         assert Path(environment["SPOTKILN_SSH_KEY"]).stat().st_mode & 0o777 == 0o600
-        assert_private(BUILD / "up", environment["PREFECT_API_URL"])
+        assert_private(home, environment["PREFECT_API_URL"])
         end = released(environment, "dice")
         commit = repositories.commits(repositories.DICE, {"v1"})["v1"]
         assert commit.startswith(end["commit"])
