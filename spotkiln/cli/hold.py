@@ -3,11 +3,11 @@
 from spotkiln import tags as t
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.serving import serving_at
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.keep.hold import lifted
 from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec
-from spotkiln.serve.serving import serving
 
 
 class Lifted(Noun):
@@ -23,7 +23,7 @@ def lift(spec: ReleaseSpec) -> Lifted:
     """The one thing that the command itself changes in AWS: a tag of the fleet that serves."""
     aws = connect(resolve_region(spec.infra.region))
     group = aws_infra.target_group(aws, spec.infra.target_group)
-    fleet = next(iter(serving(launchers(aws).listing(), group.arn)), None)
+    fleet = next(iter(serving_at(aws, group)), None)
     found = Lifted(app=spec.app.name, target_group=group.name)
     if fleet is None or not fleet.held:
         return found

@@ -231,13 +231,13 @@ def why_gone(
     if preview.removed:
         return "its removal was not finished"
     if preview.until <= now:
-        return f"nothing was pushed to branch {preview.branch} for long"
+        return f"nothing was pushed to branch {preview.branch} for its `preview.hours`"
     serves = (x.has_served and not x.gone for x in fleets if preview.arn in x.target_groups)
     return "" if any(serves) else "nothing serves there, and nobody releases to it"
 
 
 def outlived(image: Image, now: datetime) -> bool:
-    """Whether its preview has gone for long, and nothing else has served with it since."""
+    """Whether its preview went more than `IMAGE_STAYS` ago, and nothing else has served with it."""
     gone = moment_of(image.tags.get(t.PREVIEW_REMOVED, ""))
     return gone is not None and len(image.served) == 1 and gone + IMAGE_STAYS <= now
 

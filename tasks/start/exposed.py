@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from prefect import task
 
 from spotkiln.aws.bake.infra import target_group
-from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.serving import serving_at
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.vulnerabilities import in_words
-from spotkiln.serve.serving import serving
 from spotkiln.start.night import Exposed
 from spotkiln.tasks.bake.vulnerabilities import look_up_vulnerabilities
 from spotkiln.tasks.deployed import settings_of
@@ -22,7 +21,7 @@ def _serving(spec: ReleaseSpec) -> str:
     """The image that serves; empty if nothing of ours does."""
     aws = connect(resolve_region(spec.infra.region))
     group = target_group(aws, spec.infra.target_group)
-    fleet = next(iter(serving(launchers(aws).listing(), group.arn)), None)
+    fleet = next(iter(serving_at(aws, group)), None)
     return fleet.image if fleet else ""
 
 

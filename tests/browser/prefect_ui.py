@@ -226,20 +226,21 @@ class PrefectUI:
         content = self.page.get_by_test_id("markdown-display").or_(
             self.page.get_by_test_id("table-display")
         )
-        self._until_shown(content)
+        until_shown(self.page, content)
         return content
 
-    def _until_shown(self, content: Locator) -> None:
-        """With its text, which is drawn after its frame. A page whose request a busy server refused
-        shows nothing until it is loaded again."""
-        for _ in range(LOOKS):
-            try:
-                expect(content).to_have_text(SOMETHING, timeout=LOOK_MS)
-            except AssertionError:
-                self.page.reload()
-            else:
-                return
-        expect(content).to_have_text(SOMETHING)
+
+def until_shown(page: Page, content: Locator) -> None:
+    """With its text, which is drawn after its frame. A page whose request a busy server refused
+    shows nothing until it is loaded again."""
+    for _ in range(LOOKS):
+        try:
+            expect(content).to_have_text(SOMETHING, timeout=LOOK_MS)
+        except AssertionError:
+            page.reload()
+        else:
+            return
+    expect(content).to_have_text(SOMETHING)
 
 
 def show_all(page: Page) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.conftest import FRAMES, PATIENCE_MS, UNHURRIED
-from tests.browser.prefect_ui import APPLICATION, LOOK_MS, LOOKS, commit_of, show_all
+from tests.browser.prefect_ui import APPLICATION, commit_of, show_all, until_shown
 from tests.reliability.truth import Truth
 from tests.reliability.world import MACHINES, STAND_IN, World
 
@@ -86,16 +86,8 @@ class Pages:
         return self.markdown()
 
     def markdown(self) -> Locator:
-        """Loaded again where a busy server has answered nothing."""
         shown = self.page.get_by_test_id("markdown-display")
-        for _ in range(LOOKS):
-            try:
-                expect(shown.get_by_role("heading").first).to_be_visible(timeout=LOOK_MS)
-            except AssertionError:
-                self.page.reload()
-            else:
-                break
-        expect(shown.get_by_role("heading").first).to_be_visible()
+        until_shown(self.page, shown.get_by_role("heading").first)
         return shown
 
 

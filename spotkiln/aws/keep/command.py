@@ -6,7 +6,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.mounts import find_mounts
-from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.serving import serving_at
 from spotkiln.aws.session import Aws
 from spotkiln.bake.configuration import require_profile
 from spotkiln.bake.errand import Errand, script_of
@@ -17,11 +17,10 @@ from spotkiln.bake.own import TASK
 from spotkiln.bake.packer import find_packer
 from spotkiln.errors import InputError
 from spotkiln.release.command import CommandSpec
-from spotkiln.serve.serving import serving
 
 
 def _serving_image(aws: Aws, app: str, group: TargetGroup) -> Image:
-    fleets = serving(launchers(aws).listing(), group.arn)
+    fleets = serving_at(aws, group)
     if not fleets:
         raise InputError(f"nothing of {app} serves {group.name} yet: release it first")
     image = images.describe(aws, fleets[0].image)

@@ -1,7 +1,7 @@
 """EC2 instances: looking them up, tagging them, ending them, reading their consoles."""
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -86,6 +86,18 @@ def described(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[I
 def with_tag(aws: Aws, key: str, value: str) -> list[Instance]:
     """All with this tag, in whatever state."""
     return described(aws, [{"Name": f"tag:{key}", "Values": [value]}], f"instances of {value}")
+
+
+def members(
+    aws: Aws, key: str, fleet: str, enough: int | None, told: Callable[[str], list[str]]
+) -> list[Instance]:
+    """Those with a launcher's own tag. Unless so many of them live, those as well that the fleet
+    tells of itself: `told` gives their ids."""
+    found = with_tag(aws, key, fleet)
+    if enough is None or sum(one.live for one in found) < enough:
+        known = {one.id for one in found}
+        found += by_id(aws, [one for one in told(fleet) if one not in known])
+    return [one.of(fleet) for one in found]
 
 
 def by_id(aws: Aws, ids: Iterable[str]) -> list[Instance]:

@@ -125,3 +125,21 @@ def delete(aws: Aws, template: str) -> None:
         if not is_not_found(error) and "NotFound" not in code_of(error):
             with aws_errors(f"deleting launch template {template}"):
                 raise
+
+
+class WithTemplates:
+    """What a launcher promises of its parts, where these are launch templates."""
+
+    part = KIND
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def parts(self, release: str = "") -> list[Part]:
+        return parts(self._aws, release)
+
+    def has_part(self, part: str) -> bool:
+        return exists(self._aws, part)
+
+    def remove_part(self, part: str) -> None:
+        delete(self._aws, part)

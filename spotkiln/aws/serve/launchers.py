@@ -106,7 +106,8 @@ class Launchers:
 
     def parts(self, release: str = "") -> list[Part]:
         """What fleets are made of; launchers may use the same kind of parts."""
-        return list({part.id: part for one in self.each for part in one.parts(release)}.values())
+        asked = (one for kind in self.kinds_of_parts for one in self._with(kind))
+        return [part for one in asked for part in one.parts(release)]
 
     @property
     def kinds_of_parts(self) -> list[str]:

@@ -8,7 +8,7 @@ from spotkiln.aws.serve.gate import with_health
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
-from spotkiln.bake.infra import Infra
+from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.errors import DeadlineExceeded
 from spotkiln.poll import Clock, Done, Waiting, poll
 from spotkiln.serve.capacity import Size, size
@@ -22,9 +22,13 @@ from spotkiln.target import Health
 RECOVERY_SECONDS = 60
 
 
-def serving_now(aws: Aws, infra: Infra) -> list[Fleet]:
+def serving_at(aws: Aws, group: TargetGroup) -> list[Fleet]:
     """Our fleets that serve the target group, the newest first."""
-    return serving(launchers(aws).listing(), infra.target_group.arn)
+    return serving(launchers(aws).listing(), group.arn)
+
+
+def serving_now(aws: Aws, infra: Infra) -> list[Fleet]:
+    return serving_at(aws, infra.target_group)
 
 
 def to_adopt(aws: Aws, infra: Infra) -> list[Fleet]:

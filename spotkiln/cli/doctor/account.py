@@ -10,6 +10,7 @@ from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.release import rights as simulating
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.quota import doubts
+from spotkiln.aws.serve.serving import serving_at
 from spotkiln.aws.session import Aws
 from spotkiln.bake.configuration import in_words, require_names, require_profile
 from spotkiln.cli import plan
@@ -18,7 +19,6 @@ from spotkiln.errors import InputError
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.rights import Names
 from spotkiln.serve.capacity import size
-from spotkiln.serve.serving import serving
 
 
 def examine(about: str, aws: Aws, spec: ReleaseSpec, *, reached: bool) -> list[Check]:
@@ -82,7 +82,7 @@ def mounts(aws: Aws, spec: ReleaseSpec) -> str:
 def needed(aws: Aws, spec: ReleaseSpec) -> tuple[str, ...]:
     """The settings that what serves needs."""
     group = aws_infra.target_group(aws, spec.infra.target_group)
-    current = serving(launchers(aws).listing(), group.arn)
+    current = serving_at(aws, group)
     image = images.describe(aws, current[0].image) if current else None
     return image.config if image else ()
 
@@ -122,7 +122,7 @@ def _simulated(aws: Aws, names: Names) -> str:
 def quotas(aws: Aws, spec: ReleaseSpec) -> str:
     """Room for the new servers beside the old ones."""
     group = aws_infra.target_group(aws, spec.infra.target_group)
-    current = serving(launchers(aws).listing(), group.arn)[:1]
+    current = serving_at(aws, group)[:1]
     wanted = size(spec.fleet, current).spec
     found = doubts(aws, wanted, refuse=True)
     return "; ".join(found) or "room for old and new servers side by side"

@@ -12,10 +12,9 @@ from spotkiln.aws.serve.auto_scaling import history as histories
 from spotkiln.aws.serve.auto_scaling import rights
 from spotkiln.aws.serve.auto_scaling.answer import NAME, from_aws
 from spotkiln.aws.serve.auto_scaling.request import KIND, group_name, group_request, tags_of
-from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra, InfraNames
 from spotkiln.serve.fleet import Fleet, State
-from spotkiln.serve.launcher import Note, Part
+from spotkiln.serve.launcher import Note
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.spec import FleetSpec, LauncherKind
@@ -33,19 +32,15 @@ def _unknown(error: ClientError) -> bool:
     return code_of(error) == "ValidationError" and "not found" in text
 
 
-class AutoScaling:
+class AutoScaling(templates.WithTemplates):
     """See `spotkiln.serve.launcher.Launcher` for what each method promises."""
 
     name = NAME
     kind = LauncherKind.GROUP
     resource = KIND
-    part = templates.KIND
     late_seconds = histories.LATE_SECONDS
     stop_call = "SuspendProcesses"
     actions = rights.ACTIONS
-
-    def __init__(self, aws: Aws) -> None:
-        self._aws = aws
 
     def role(self, names: InfraNames) -> str:
         """None: AWS makes its service-linked role by itself."""
@@ -119,12 +114,7 @@ class AutoScaling:
     def members(self, fleet: str, enough: int | None = None) -> list[Instance]:
         """By AWS's own tag, which all of them get; EC2 may show it later than the group shows the
         instance."""
-        tagged = instances.with_tag(self._aws, MEMBER, fleet)
-        if enough is None or sum(one.live for one in tagged) < enough:
-            known = {one.id for one in tagged}
-            more = [name for name in self._told(fleet) if name not in known]
-            tagged += instances.by_id(self._aws, more)
-        return [one.of(fleet) for one in tagged]
+        return instances.members(self._aws, MEMBER, fleet, enough, self._told)
 
     def _told(self, fleet: str) -> list[str]:
         """Ids of its instances, as the group tells them itself."""
@@ -171,12 +161,3 @@ class AutoScaling:
             if not _unknown(error) and code_of(error) not in BUSY:
                 with aws_errors(f"deleting group {fleet.id}"):
                     raise
-
-    def parts(self, release: str = "") -> list[Part]:
-        return templates.parts(self._aws, release)
-
-    def has_part(self, part: str) -> bool:
-        return templates.exists(self._aws, part)
-
-    def remove_part(self, part: str) -> None:
-        templates.delete(self._aws, part)

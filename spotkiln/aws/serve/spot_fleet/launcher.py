@@ -12,10 +12,9 @@ from spotkiln.aws.serve.spot_fleet import history as histories
 from spotkiln.aws.serve.spot_fleet import rights
 from spotkiln.aws.serve.spot_fleet.answer import NAME, from_aws
 from spotkiln.aws.serve.spot_fleet.request import spot_fleet_request
-from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra, InfraNames
 from spotkiln.serve.fleet import Fleet, State
-from spotkiln.serve.launcher import Note, Part
+from spotkiln.serve.launcher import Note
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.spec import FleetSpec, LauncherKind
@@ -34,19 +33,15 @@ def _unknown(error: ClientError) -> bool:
     return is_not_found(error) or code_of(error).startswith("InvalidSpotFleetRequestId")
 
 
-class SpotFleet:
+class SpotFleet(templates.WithTemplates):
     """See `spotkiln.serve.launcher.Launcher` for what each method promises."""
 
     name = NAME
     kind = LauncherKind.FLEET
     resource = RESOURCE
-    part = templates.KIND
     late_seconds = histories.LATE_SECONDS
     stop_call = "CancelSpotFleetRequests"
     actions = rights.ACTIONS
-
-    def __init__(self, aws: Aws) -> None:
-        self._aws = aws
 
     def role(self, names: InfraNames) -> str:
         return rights.role(self._aws, names.fleet_role)
@@ -96,12 +91,7 @@ class SpotFleet:
     def members(self, fleet: str, enough: int | None = None) -> list[Instance]:
         """By AWS's own tag, and as the fleet tells them: what the fleet tells can be out of date,
         and On-Demand members may be without the tag."""
-        tagged = instances.with_tag(self._aws, MEMBER, fleet)
-        if enough is None or sum(one.live for one in tagged) < enough:
-            known = {one.id for one in tagged}
-            more = [name for name in self._told(fleet) if name not in known]
-            tagged += instances.by_id(self._aws, more)
-        return [one.of(fleet) for one in tagged]
+        return instances.members(self._aws, MEMBER, fleet, enough, self._told)
 
     def _told(self, fleet: str) -> list[str]:
         """Ids of its running instances, as the fleet tells them itself."""
@@ -148,12 +138,3 @@ class SpotFleet:
 
     def remove(self, fleet: Fleet) -> None:
         """EC2 ends a cancelled fleet itself once its last instance has ended."""
-
-    def parts(self, release: str = "") -> list[Part]:
-        return templates.parts(self._aws, release)
-
-    def has_part(self, part: str) -> bool:
-        return templates.exists(self._aws, part)
-
-    def remove_part(self, part: str) -> None:
-        templates.delete(self._aws, part)
