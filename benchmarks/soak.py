@@ -20,9 +20,10 @@ from typing import Any
 
 from benchmarks.torture import ended, say
 from spotkiln.workdir import KEEP_SECONDS
-from tests.reliability.cases import Call, Case, Fault, Outcome, Scenario, ending, scenario_of
+from tests.reliability.cases import Call, Case, Outcome, ending
 from tests.reliability.load import Load
 from tests.reliability.matrix import CASE_SECONDS, Matrix
+from tests.reliability.scenarios import Fault, Scenario, scenario_of
 from tests.reliability.world import World
 
 # One in so many bakes an image, or goes back; the others take the image of v1 again.

@@ -16,22 +16,15 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rehearsal.prefect_local import LocalPrefect
 from spotkiln.bake.recipe import digest_of_files
-from tests.reliability.cases import (
-    SCENARIOS,
-    Call,
-    Case,
-    Fault,
-    Outcome,
-    Recorded,
-    Scenario,
-    recorded_of,
-)
+from tests.reliability.cases import Call, Case, Outcome, Recorded, recorded_of
 from tests.reliability.load import Load
 from tests.reliability.matrix import Matrix
+from tests.reliability.scenarios import SCENARIOS, Fault, Scenario
 from tests.reliability.table import page
 from tests.reliability.world import World
 
@@ -39,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "build" / "torture"
 OUTCOMES = "outcomes.json"
 PAGE = ROOT / "docs" / "fault-matrix.md"
-HARNESS = ("cases", "flow_process", "matrix", "truth", "world", "zygote")
+HARNESS = ("cases", "flow_process", "matrix", "scenarios", "truth", "world", "zygote")
 # What decides an outcome.
 CODE = [
     *(f"{folder}/**/*.py" for folder in ("spotkiln", "tasks", "flows", "sandbox")),
@@ -232,8 +225,11 @@ def main() -> int:
             torture.run(options.faults, options.scenarios, options.minutes, options.side_by_side)
         finally:
             # Of a run that was broken off too.
-            every = torture.recorded.cases if torture.recorded else []
-            table = page(every, done)
+            recorded = torture.recorded.cases if torture.recorded else []
+            asked = options.scenarios
+            every = [one for one in recorded if not asked or one.call.scenario in asked]
+            before = options.page.read_text() if options.page.is_file() else ""
+            table = page(every, done, datetime.now(UTC).date(), before)
             if every:
                 options.page.write_text(table)
     say(f"\n{table}")

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from sandbox.client import Sandbox
-from tests.reliability.cases import PRODUCT
 from tests.reliability.conftest import long
 from tests.reliability.flow_process import FlowProcess
+from tests.reliability.scenarios import PRODUCT
 from tests.reliability.truth import client
 from tests.reliability.world import World
 

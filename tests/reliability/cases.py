@@ -1,125 +1,13 @@
-"""What the fault matrix is made of: scenarios, their calls, and a case for each fault at each call.
+"""What the fault matrix is made of: the calls of scenarios, and a case for each fault at each call.
 
 The calls come from a record of each scenario, so a new call is covered as soon as it is made.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from typing import Any
 
-PACKER, PRODUCT = "Packer", "spotkiln/"
-
-
-class Fault(StrEnum):
-    """The worst first."""
-
-    KILL_AFTER = "killed after"
-    LOST = "answer lost"
-    STALE = "stale reads after"
-    KILL_BEFORE = "killed before"
-    ERROR = "error"
-    KILL_FLOW = "flow killed"
-    THROTTLE = "throttled"
-
-
-KILLS = {Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.KILL_FLOW}
-
-
-@dataclass(frozen=True)
-class Killed:
-    """A release of this ref that was killed at the nth such call, and reported dead."""
-
-    ref: str
-    operation: str
-    nth: int
-    when: str
-
-
-@dataclass(frozen=True)
-class Met:
-    """A first fault that the flow meets at the nth such call of this agent."""
-
-    operation: str
-    nth: int
-    fault: Fault
-    agent: str = PRODUCT
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A flow over a serving fleet, and how it ends without (more) faults. `after` is what came
-    before. `meets` is a fault that it deals with: what it does then is killed at each call.
-    `migrates`: once, before servers are asked for; the example's servers do so themselves."""
-
-    name: str
-    ref: str
-    ends: str
-    flow: str = "release"
-    after: Killed | None = None
-    meets: Met | None = None
-    migrates: bool = False
-
-    @property
-    def two_faults(self) -> bool:
-        return self.meets is not None or (self.flow == "release" and self.after is not None)
-
-    @property
-    def faults(self) -> set[Fault]:
-        """A second fault is a kill: the others are what the first one was."""
-        return {Fault.KILL_AFTER, Fault.KILL_BEFORE} if self.two_faults else set(Fault)
-
-
-SCENARIOS = (
-    Scenario("release", "v2", "released"),
-    Scenario("release that migrates", "v2", "released", migrates=True),
-    Scenario("red tests", "red", "TestsFailed"),
-    Scenario("sick servers", "sick", "ImageRejected"),
-    Scenario("rollback", "v1", "released", flow="rollback"),
-    Scenario(
-        "reconcile of a killed release",
-        "v1",
-        "settled",
-        flow="reconcile",
-        # A trial of the call comes before it.
-        after=Killed("v2", "RequestSpotFleet", 2, "after"),
-    ),
-    Scenario(
-        "reconcile of a killed retirement",
-        "v1",
-        "settled",
-        flow="reconcile",
-        after=Killed("v1", "CancelSpotFleetRequests", 1, "before"),
-    ),
-    # Pairs of faults: one for each way to deal with a first one, and for each thing that stands
-    # by then. The client repeats a call that was carried out; Packer clears up and the step is
-    # tried again; a release undoes a template; an undoing goes on beside a fleet that
-    # it could not cancel; the next release undoes a dead one.
-    Scenario(
-        "a fleet whose answer was lost", "v2", "released",
-        meets=Met("RequestSpotFleet", 2, Fault.LOST),
-    ),
-    Scenario(
-        "a bake whose image was refused", "v2", "released",
-        meets=Met("CreateImage", 1, Fault.ERROR, PACKER),
-    ),
-    Scenario(
-        "a fleet that was refused", "v2", "PermissionDenied",
-        meets=Met("RequestSpotFleet", 2, Fault.ERROR),
-    ),
-    Scenario(
-        "an undoing that was refused", "sick", "ImageRejected",
-        meets=Met("CancelSpotFleetRequests", 1, Fault.ERROR),
-    ),
-    Scenario(
-        "a release after a killed one", "v1", "released",
-        after=Killed("v2", "RequestSpotFleet", 2, "after"),
-    ),
-)  # fmt: skip
-
-
-def scenario_of(name: str) -> Scenario:
-    return next(one for one in SCENARIOS if one.name == name)
+from tests.reliability.scenarios import PACKER, PRODUCT, Fault, Met, Scenario, scenario_of
 
 
 @dataclass(frozen=True)
@@ -172,8 +60,9 @@ class Outcome:
             return "**FAILED**"
         if self.left:
             return "reconciled"
-        words = {"released": "released", "settled": "settled", "killed": "nothing left"}
-        return words.get(self.ended, "undone")
+        if self.ended == "killed":
+            return "nothing left"
+        return self.ended if self.ended in {"released", "removed", "settled"} else "undone"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -220,6 +109,21 @@ def between(calls: Sequence[Call], first: Sequence[Call]) -> list[Call]:
     return list(reversed(beyond(list(reversed(rest)), list(reversed(left)))))
 
 
+def before(calls: Sequence[Call], first: Sequence[Call]) -> list[Call]:
+    """The same, where what it does more begins as what follows does: a layer's bake is one like
+    the image's."""
+    return list(reversed(between(list(reversed(calls)), list(reversed(first)))))
+
+
+def more_of(scenario: Scenario, calls: Sequence[Call], first: Sequence[Call]) -> list[Call]:
+    """What of a scenario's calls is not as in the first one."""
+    if scenario.two_faults:
+        return second_calls(calls, first, scenario.meets)
+    if scenario.layered:
+        return before(calls, first)
+    return between(calls, first) if scenario.has_more else beyond(calls, first)
+
+
 def second_calls(calls: Sequence[Call], first: Sequence[Call], met: Met | None) -> list[Call]:
     """Where a second fault can strike: what is done about the first one, which is not the same
     as in a scenario without it."""
@@ -253,13 +157,7 @@ def recorded_of(records: Sequence[Sequence[Call]]) -> Recorded:
     """From the record of each scenario; of all but the first only where they go another way."""
     calls = list(records[0])
     for one in records[1:]:
-        scenario = scenario_of(one[0].scenario)
-        if scenario.two_faults:
-            calls += second_calls(one, records[0], scenario.meets)
-        elif scenario.migrates:
-            calls += between(one, records[0])
-        else:
-            calls += beyond(one, records[0])
+        calls += more_of(scenario_of(one[0].scenario), one, records[0])
     first_prune = {}
     for one in records:
         prunes = [x.index for x in one if (x.operation, x.agent) == ("DeregisterImage", PRODUCT)]
@@ -281,4 +179,6 @@ def ending(result: dict[str, Any]) -> str:
     """How a flow ended, in a word or by its error."""
     if "actions" in result:
         return "settled"
+    if result.get("preview"):
+        return "removed"
     return str(result.get("outcome") or result.get("error"))

@@ -7,24 +7,28 @@ from typing import Any
 
 from sandbox.client import SandboxError
 from tests.reliability.cases import (
-    KILLS,
-    PRODUCT,
-    SCENARIOS,
     Call,
     Case,
-    Fault,
-    Killed,
-    Met,
     Outcome,
     Recorded,
-    Scenario,
     changes,
     ending,
     recorded_of,
-    scenario_of,
 )
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.load import Load
+from tests.reliability.scenarios import (
+    GROUP,
+    KILLS,
+    PRODUCT,
+    SCENARIOS,
+    Fault,
+    First,
+    Killed,
+    Met,
+    Scenario,
+    scenario_of,
+)
 from tests.reliability.world import World
 
 CASE_SECONDS = 180.0
@@ -64,17 +68,19 @@ class Matrix:
     def record_over_v1(self, scenario: Scenario) -> list[Call]:
         """The changing calls of a scenario without faults; v1 serves before and after."""
         calls = self.record(scenario)
-        if scenario.ends == "released":
+        if scenario.of_preview:
+            self._remove_preview()
+        elif scenario.ends == "released":
             self._release("v1")
         return calls
 
     def record(self, scenario: Scenario, variant: str | None = None) -> list[Call]:
         """The changing calls of a scenario without faults."""
         variant = self._variant() if variant is None else variant
-        self._happen(scenario.after, variant)
+        self._happen(scenario, variant)
         self.world.box.clear_calls()
         self._meet(scenario.meets)
-        process = self.world.play(scenario.flow, scenario.ref, variant, migrates=scenario.migrates)
+        process = self._start(scenario, variant)
         ended = ending(process.result(CASE_SECONDS))
         self.world.box.clear_faults()
         if not ended.startswith(scenario.ends):
@@ -94,15 +100,29 @@ class Matrix:
         self._count += 1
         return f"n{self._count}"
 
-    def _release(self, ref: str, variant: str = "") -> None:
-        result = self.world.release(ref, variant)
+    def _release(self, ref: str, variant: str = "", **changes: Any) -> None:
+        result = self.world.release(ref, variant, **changes)
         if result.get("outcome") != "released":
             raise AssertionError(f"{ref} without faults: {result}")
 
-    def _happen(self, killed: Killed | None, variant: str) -> None:
+    def _start(self, scenario: Scenario, variant: str) -> FlowProcess:
+        if scenario.of_preview:
+            return self.world.preview(scenario.ref, removed=scenario.flow == "removal")
+        more = {"app": scenario.app(variant), "fleet": {"launcher": scenario.launcher}}
+        return self.world.play(scenario.flow, scenario.ref, variant, **more)
+
+    def _happen(self, scenario: Scenario, variant: str) -> None:
         """What comes before the scenario."""
-        if killed is None:
-            return
+        if scenario.first is First.GROUP:
+            self._release("v1", fleet={"launcher": GROUP})
+        elif scenario.first is First.PREVIEW:
+            made = self.world.preview(scenario.ref).result(CASE_SECONDS)
+            if made.get("outcome") != "released":
+                raise AssertionError(f"a preview without faults: {made}")
+        if scenario.after:
+            self._kill_release(scenario.after, variant)
+
+    def _kill_release(self, killed: Killed, variant: str) -> None:
         fault = self.world.box.fault(
             killed.operation, "pause", nth=killed.nth, agent=PRODUCT, when=killed.when
         )
@@ -124,7 +144,7 @@ class Matrix:
             if needs_versions and len(self.world.account.released_images()) < VERSIONS:
                 self.prepare()
             self.provoke(case, scenario, outcome, self._variant())
-            self._verify(outcome, back=scenario.flow == "rollback")
+            self._verify(outcome, scenario)
         except (SandboxError, TimeoutError, AssertionError) as error:
             outcome.problems.append(f"{type(error).__name__}: {error}")
         finally:
@@ -138,12 +158,12 @@ class Matrix:
     def provoke(self, case: Case, scenario: Scenario, outcome: Outcome, variant: str) -> None:
         """The flow with its fault, to its end."""
         call, box = case.call, self.world.box
-        self._happen(scenario.after, variant)
+        self._happen(scenario, variant)
         where = {"nth": call.nth, "agent": call.agent}
         kind, arguments = FAULTS[case.fault]
         self._meet(scenario.meets)
         fault = box.fault(call.operation, kind, **where, **arguments)  # type: ignore[arg-type]
-        process = self.world.play(scenario.flow, scenario.ref, variant, migrates=scenario.migrates)
+        process = self._start(scenario, variant)
         if case.fault in KILLS:
             if not self._until_paused(process, fault):
                 outcome.provoked, outcome.ended = False, ending(process.result())
@@ -175,7 +195,7 @@ class Matrix:
         while soft and any(_runs(pid) for pid in packers) and time.monotonic() < deadline:
             time.sleep(0.1)
 
-    def _verify(self, outcome: Outcome, *, back: bool) -> None:
+    def _verify(self, outcome: Outcome, scenario: Scenario) -> None:
         self.world.box.clear_faults()
         outcome.left = self.world.look_once_quiet().problems()
         if outcome.left:
@@ -183,14 +203,25 @@ class Matrix:
             if "error" in result:
                 outcome.problems.append(f"reconcile: {result['error']}")
             outcome.problems += [f"after reconcile: {x}" for x in self.world.settled().problems()]
-        elif outcome.ended == "released" and not back:
+        elif outcome.ended == "released" and scenario.flow == "release":
             # As after any release; that of the case that follows is the next one. A rollback that
             # follows one would have to go further back.
             return
-        result = self.world.release("v1")
-        if result.get("outcome") != "released":
-            outcome.problems.append(f"the next release: {result}")
+        if scenario.of_preview:
+            self._remove_preview()
+        else:
+            result = self.world.release("v1")
+            if result.get("outcome") != "released":
+                outcome.problems.append(f"the next release: {result}")
         outcome.problems += [f"after the next: {x}" for x in self.world.settled().problems()]
+
+    def _remove_preview(self) -> None:
+        """If there is one: whatever was done to it, it can be taken away."""
+        if not self.world.account.previews():
+            return
+        ended = ending(self.world.preview("v1", removed=True).result(CASE_SECONDS))
+        if ended != "removed" or self.world.account.previews():
+            raise AssertionError(f"a preview that cannot be removed: {ended}")
 
 
 def _runs(pid: int) -> bool:

@@ -1,16 +1,23 @@
 """The fault matrix as a page."""
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 
-from tests.reliability.cases import PACKER, SCENARIOS, Call, Case, Fault, Outcome, scenario_of
+from tests.reliability.cases import Case, Outcome
+from tests.reliability.scenarios import PACKER, SCENARIOS, Fault, scenario_of
 
 HEAD = """# The fault matrix
 
-Every AWS call that changes something, as recorded from a release over a serving fleet; from one
-that migrates before it asks for servers (of that only what it does more); from one with red tests,
-one whose servers are sick, and a rollback (of these only where they go another way); from a
-reconcile that undoes a killed release, and one that finishes a killed retirement. And what became
-of each call with each fault. Written by `make torture`, nothing of it by hand.
+Every AWS call that changes something, as recorded from a release over a serving fleet; from
+releases that do more, of those only what they do more: one that migrates before it asks for
+servers, one that bakes its dependencies as a layer, one that launches an Auto Scaling group, and
+one that retires such a group; from one with red tests, one whose servers are sick, and a rollback
+(of these only where they go another way); from a reconcile that undoes a killed release, and one
+that finishes a killed retirement; from the making of a branch's preview, and its removal. And what
+became of each call with each fault. Written by `make torture`, nothing of it by hand. Each part
+says when it was played: a run of some scenarios alone (`--scenarios`) leaves the others as they
+are.
 
 Then pairs of faults: a first one that a flow deals with, and a kill at each call by which it
 does. All along the account holds what looks like ours and is not: copies, backups, instances
@@ -25,6 +32,7 @@ case after it.)
 - **released**: the release went on and succeeded
 - **undone**: it failed and undid everything itself
 - **nothing left**: it was killed, and had left nothing
+- **removed**: the preview went, and left nothing
 - **settled**: the reconcile went on and left nothing
 - **reconciled**: something was left, and one (more) reconcile finished or undid it
 
@@ -36,35 +44,47 @@ same calls.
 """
 
 
-def page(cases: Sequence[Case], done: Mapping[str, Outcome]) -> str:
-    lines = [HEAD, _summary(cases, done)]
+def page(cases: Sequence[Case], done: Mapping[str, Outcome], day: date, before: str = "") -> str:
+    """What was played now, beside the parts that the page `before` had of other scenarios."""
+    kept = sections(before)
+    lines = [HEAD.rstrip()]
     for scenario in SCENARIOS:
-        calls = list(dict.fromkeys(x.call for x in cases if x.call.scenario == scenario.name))
-        if calls:
-            lines += ["", f"## {scenario.name.capitalize()}", "", *_rows(calls, done)]
+        title = scenario.name.capitalize()
+        mine = [x for x in cases if x.call.scenario == scenario.name]
+        if mine:
+            lines += ["", f"## {title}", "", _summary(mine, done, day), "", *_rows(mine, done)]
+        elif title in kept:
+            lines += ["", f"## {title}", "", kept[title]]
     lines += _details([done[str(one)] for one in cases if str(one) in done])
     return "\n".join(lines) + "\n"
 
 
-def _summary(cases: Sequence[Case], done: Mapping[str, Outcome]) -> str:
+def sections(text: str) -> dict[str, str]:
+    """What stands below each heading of a page."""
+    parts = re.split(r"^## (.+)\n+", text, flags=re.MULTILINE)[1:]
+    return {title: body.strip() for title, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _summary(cases: Sequence[Case], done: Mapping[str, Outcome], day: date) -> str:
     played = [done[str(one)] for one in cases if str(one) in done]
     failed = sum(not one.passed for one in played)
     words = (
-        f"{len(cases)} cases of {len({one.call for one in cases})} calls: {len(played)} played, "
-        f"{failed} failed, {len(cases) - len(played)} not played."
+        f"On {day}: {len(cases)} cases of {len({one.call for one in cases})} calls, {len(played)} "
+        f"played, {failed} failed, {len(cases) - len(played)} not played."
     )
     counts: dict[str, int] = {}
     for one in played:
         counts[one.word] = counts.get(one.word, 0) + 1
-    return f"{words} " + ", ".join(f"{n} {word}" for word, n in sorted(counts.items())) + "."
+    told = ", ".join(f"{n} {word}" for word, n in sorted(counts.items()))
+    return f"{words} {told}." if told else words
 
 
-def _rows(calls: Sequence[Call], done: Mapping[str, Outcome]) -> list[str]:
+def _rows(cases: Sequence[Case], done: Mapping[str, Outcome]) -> list[str]:
     rows = [
         "| # | by | call | " + " | ".join(Fault) + " |",
         "|---" * (3 + len(Fault)) + "|",
     ]
-    for call in calls:
+    for call in dict.fromkeys(one.call for one in cases):
         cells = []
         for fault in Fault:
             known = scenario_of(call.scenario).faults

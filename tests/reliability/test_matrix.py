@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.reliability.cases import SCENARIOS, Fault, scenario_of, spread
+from tests.reliability.cases import spread
 from tests.reliability.load import Load
 from tests.reliability.matrix import Matrix
+from tests.reliability.scenarios import SCENARIOS, Fault, scenario_of
 from tests.reliability.world import World
 
 CASES = len(Fault)

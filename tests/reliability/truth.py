@@ -147,6 +147,28 @@ class Account:
             if tags_of(one).get("spotkiln:phase") == "serving" and arn in _groups(one)
         ]
 
+    def previews(self) -> dict[str, bool]:
+        """Target groups of previews; whether a rule leads there."""
+        found = every(self.elbv2, "describe_target_groups", "TargetGroups[]")
+        groups = [one for one in found if one["TargetGroupName"].startswith("preview-")]
+        ruled = self._ruled() if groups else set()
+        return {str(one["TargetGroupName"]): one["TargetGroupArn"] in ruled for one in groups}
+
+    def _ruled(self) -> set[str]:
+        """The target groups that rules of listeners lead to."""
+        return {
+            action.get("TargetGroupArn", "")
+            for balancer in every(self.elbv2, "describe_load_balancers", "LoadBalancers[]")
+            for listener in every(
+                self.elbv2,
+                "describe_listeners",
+                "Listeners[]",
+                LoadBalancerArn=balancer["LoadBalancerArn"],
+            )
+            for rule in self.elbv2.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+            for action in rule["Actions"]
+        }
+
     def look(self, group: str = "website") -> Truth:
         """At one target group; what serves the others owns what is theirs."""
         truth = Truth()
@@ -177,6 +199,9 @@ class Account:
         for other in names:
             owned |= {one["SpotFleetRequestId"] for one in self.serving(other)}
         truth.stray += self._strays(owned)
+        for preview, led_to in self.previews().items():
+            if not led_to or not self.serving(preview):
+                truth.stray.append(f"preview {preview}, which does not serve")
         truth.touched = self.others.touched() if self.others.ids else []
         truth.stray += [f"lease {key}" for name in names for key in self.leases(name)]
         return truth

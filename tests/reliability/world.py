@@ -22,6 +22,7 @@ SPEED = 20.0
 MACHINES = {"boot_seconds": 4, "serve_seconds": 3, "stop_seconds": 2, "image_seconds": 4}
 STAND_IN = {"bake_seconds": 1, "test_seconds": 1}
 CLEAN_SECONDS = 10.0
+PREVIEW = {"host": "{branch}.preview.example.com", "most": 2, "hours": 24}
 # Long enough for a machine that was told to end to do so.
 QUIET_SECONDS = 0.6
 
@@ -152,19 +153,22 @@ class World:
         """Start one and wait for what comes of it."""
         return self.start(ref, variant, **changes).result()
 
-    def play(
-        self, flow: str, ref: str, variant: str = "", *, migrates: bool = False
-    ) -> FlowProcess:
-        """Start any flow with what it needs of these; a rollback goes to the previous version. A
-        release that `migrates` does so once, before it asks for servers."""
+    def play(self, flow: str, ref: str, variant: str = "", **more: Any) -> FlowProcess:
+        """Start any flow with what it needs of these; a rollback goes to the previous version.
+        `more` is for a release: of its application, of its fleet."""
         if flow == "reconcile":
             return self.zygote.start(flow, {})
-        if flow == "release" and migrates:
-            app = {**self.parameters(ref, variant)["app"], "migrate_on": "once"}
-            return self.start(ref, variant, app=app)
         if flow == "release":
-            return self.start(ref, variant)
+            app = {**self.parameters(ref, variant)["app"], **more.pop("app", {})}
+            return self.start(ref, variant, app=app, **more)
         return self.zygote.start(flow, without_release_only(self.parameters(ref, variant)))
+
+    def preview(self, ref: str, *, removed: bool = False) -> FlowProcess:
+        """Make that of the branch `ref`, or take it away."""
+        asked = self.parameters(ref)
+        given = {key: asked[key] for key in ("app", "gate")}
+        where = {"preview": PREVIEW, "branch": ref, "ref": ref, "removed": removed}
+        return self.zygote.start("preview", {**given, **where})
 
     def reconcile(self, **parameters: Any) -> dict[str, Any]:
         return self.zygote.start("reconcile", parameters).result()

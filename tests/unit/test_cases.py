@@ -1,16 +1,7 @@
 """Where the second of two faults can strike."""
 
-from tests.reliability.cases import (
-    PACKER,
-    PRODUCT,
-    SCENARIOS,
-    Call,
-    Fault,
-    Met,
-    between,
-    cases_of,
-    second_calls,
-)
+from tests.reliability.cases import Call, before, between, cases_of, second_calls
+from tests.reliability.scenarios import PACKER, PRODUCT, SCENARIOS, Fault, Met
 
 
 def calls(scenario: str, operations: str) -> list[Call]:
@@ -31,6 +22,16 @@ def test_what_a_scenario_does_more_where_it_ends_the_same() -> None:
     assert words(between(calls("x", "abcXYZ"), first)) == "XYZ"
     assert words(between(calls("x", "abcccdef"), first)) == "cc"
     assert between(first, first) == []
+
+
+def test_what_it_does_more_may_begin_as_what_follows() -> None:
+    first = calls("release", "abcdef")
+    # Of a layer's bake and the image's the first.
+    again = before(calls("x", "abcdXbcdef"), first)
+    assert [(one.operation, one.index) for one in again] == [
+        ("b", 2), ("c", 3), ("d", 4), ("X", 5),
+    ]  # fmt: skip
+    assert before(first, first) == []
 
 
 def test_only_what_comes_after_the_first_fault_is_struck() -> None:
