@@ -15,6 +15,9 @@ from spotkiln.bake.paths import FOLDER, why_no_path
 from spotkiln.bake.processes import Process, Timer
 from spotkiln.noun import Noun, ShownNoun
 
+# What packer/scripts/test.sh waits for a page of the image test.
+PAGE_SECONDS = 60
+
 # No secret in a URL: neither a password nor, over HTTP, a user or a query. An @ behind a slash
 # counts, because a password may hold the slash.
 HTTP = "[Hh][Tt][Tt][Pp][Ss]?"
@@ -155,6 +158,13 @@ class App(Noun):
         """From the migration's end until it serves, at most: its other processes start first."""
         first = (one.starts_within for one in self.processes.values())
         return self.start_seconds + max(first, default=0)
+
+    @property
+    def tested_seconds(self) -> int:
+        """All that its own limits allow on the machine that tests: it migrates, starts, answers
+        for its pages, and the tests run."""
+        pages = PAGE_SECONDS * len(self.smoke)
+        return self.migrate_seconds + self.serving_seconds + pages + self.test_seconds
 
     @property
     def migrates_once(self) -> bool:

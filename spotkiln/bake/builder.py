@@ -9,6 +9,9 @@ from pydantic import Field, field_validator, model_validator
 from spotkiln.bake.secrets import PLACE, why_no_secrets
 from spotkiln.noun import Noun, ShownNoun
 
+# From the launch of a machine until its command begins, and from that one's end until it has gone.
+BOOT_SECONDS = 1200
+
 
 class SshInterface(StrEnum):
     PUBLIC_IP = "public_ip"
@@ -106,6 +109,11 @@ class BuildSettings(Builder):
                 "in the test too, is its start_seconds, in spotkiln.yaml or as app.start_seconds"
             )
         return given
+
+    def test_deadline(self, seconds: int) -> int:
+        """When Packer is ended that tests an image; `seconds` is what the application's own limits
+        allow. Those tell what took too long, so they come first."""
+        return max(self.timeout_seconds, seconds + BOOT_SECONDS)
 
     def subnet_of(self, subnets: Sequence[str]) -> str:
         """Where it runs: the subnet that is given, else the load balancer's first."""

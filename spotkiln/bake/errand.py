@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spotkiln.bake.app import App
-from spotkiln.bake.builder import Builder, Machine
+from spotkiln.bake.builder import BOOT_SECONDS, Builder, Machine
 from spotkiln.bake.diagnose import LINES_SHOWN, diagnose
 from spotkiln.bake.facts import COMMAND, LINES_KEPT, SUCCESS, Facts, Unit, Where, facts_of
 from spotkiln.bake.packer_output import SCRIPT
@@ -18,8 +18,6 @@ from spotkiln.noun import Noun
 
 # What packer/scripts/task.sh prints before and after the command's own output.
 BEGINS, HAS_ENDED = "task: it begins", "task: it has ended"
-# From the launch until the command begins, and from its end until its machine has gone.
-BOOT_SECONDS = 1200
 # As a shell tells them: a limit that was reached, and a signal.
 TIMED_OUT, SIGNAL = 124, 128
 

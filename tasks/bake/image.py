@@ -135,7 +135,8 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     profile = job.spec.infra.test_instance_profile
     machine = _machine(aws, job).model_copy(update={"profile": profile})
     variables = test_variables(machine, app, job.infra, image.id, job.tags, report)
-    run = run_template("test", "test.pkr.hcl", variables, folder, job.spec.build.timeout_seconds)
+    deadline = job.spec.build.test_deadline(app.tested_seconds)
+    run = run_template("test", "test.pkr.hcl", variables, folder, deadline)
     if run.exit_code != 0:
         raise test_failure(run, report, app, group.health_check)
     if not app.migrates_once:
