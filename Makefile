@@ -16,8 +16,9 @@ help: ## this list
 	@touch $@
 
 .PHONY: lock
-lock: .venv/.done ## write requirements.lock anew from pyproject.toml
+lock: .venv/.done ## write requirements.lock and tools.lock anew from pyproject.toml
 	@.venv/bin/uv pip compile -q --upgrade --all-extras --universal --generate-hashes --no-header --no-annotate -o requirements.lock pyproject.toml
+	@.venv/bin/uv pip compile -q --upgrade --group tools --universal --generate-hashes --no-header --no-annotate -o tools.lock
 
 # What real machines need. Where they cannot run, the same goes on with simulated ones.
 DOCKER := scripts/setup.sh docker dockerd debootstrap iptables ip

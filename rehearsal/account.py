@@ -9,9 +9,8 @@ from typing import Any
 import boto3
 
 from sandbox.client import Sandbox
-from spotkiln.bake.recipe import digest_of_files
+from spotkiln.bake.recipe import ROOT, digest_of_files
 
-ROOT = Path(__file__).resolve().parent.parent
 # Simulated machines take as long as AWS's: let their clock run faster.
 SIMULATED_SPEED = 8.0
 # Patient with machines that share this one's processors with a bake and with the load. Requests

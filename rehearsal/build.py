@@ -7,6 +7,8 @@ from pathlib import Path
 
 FOLDER = "SPOTKILN_BUILD"
 NAME = "build"
+# A working tree has it, an installation has not.
+OF_A_TREE = "pyproject.toml"
 
 
 def _usable(folder: Path, user: int) -> bool:
@@ -19,10 +21,11 @@ def _usable(folder: Path, user: int) -> bool:
 
 def build_folder(root: Path, given: Mapping[str, str], user: int) -> Path:
     """`build` in the working tree; where another user has made that, one beside it; where nothing
-    can be made there, one in this user's own home. The variable SPOTKILN_BUILD names another."""
+    can be made there, and where `root` is an installation, one in this user's own home. The
+    variable SPOTKILN_BUILD names another."""
     if given.get(FOLDER):
         return Path(given[FOLDER]).absolute()
-    for name in (NAME, f"{NAME}-{user}"):
+    for name in (NAME, f"{NAME}-{user}") if (root / OF_A_TREE).is_file() else ():
         if _usable(root / name, user):
             return root / name
     home = Path(given.get("XDG_STATE_HOME") or Path(given.get("HOME", "~")) / ".local" / "state")

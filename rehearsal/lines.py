@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from rehearsal.account import BASE_FILES, ROOT, base_key, client, own_images
+from rehearsal.account import BASE_FILES, base_key, client, own_images
 from sandbox.client import Sandbox
 from spotkiln.bake.base import BaseSpec
-from spotkiln.bake.recipe import digest_of, digest_of_files
+from spotkiln.bake.recipe import ROOT, digest_of, digest_of_files
 from spotkiln.bake.services import SERVICES
 from spotkiln.errors import InputError
 

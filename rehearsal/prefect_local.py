@@ -21,9 +21,11 @@ import yaml
 
 from rehearsal.build import NAME, build_folder, trusted
 from rehearsal.prefect_client import client_of
+from spotkiln.bake.recipe import ROOT as SHIPPED
 from spotkiln.cli.server import AUTH_STRING, guarded
 from spotkiln.start.ui import newer
 
+# Where this package and the sandbox are imported from.
 ROOT = Path(__file__).resolve().parent.parent
 # Two demos at once need a folder each.
 BUILD = build_folder(ROOT, os.environ, os.getuid())
@@ -57,7 +59,7 @@ def free_port(wanted: int) -> int:
 
 def shipped(flow: str) -> dict[str, Any]:
     """What each deployment of that flow has in prefect.yaml, for those that are made without it."""
-    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    deployments = yaml.safe_load((SHIPPED / "prefect.yaml").read_text())["deployments"]
     start = f"flows/{flow}.py:"
     pool = next(x["work_pool"] for x in deployments if x["entrypoint"].startswith(start))
     queue = pool.get("work_queue_name")

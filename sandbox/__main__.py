@@ -4,12 +4,13 @@ import argparse
 import getpass
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sandbox.process.directory import AlreadyRunningError, Directory
-from sandbox.process.say import complain, say
+from sandbox.process.say import COMMAND, complain, say
 
 # The sandbox that is meant when `--dir` is not given.
 DIRECTORY, DEFAULT = "SANDBOX_DIR", "build/sandbox"
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     down.add_argument("--forget", action="store_true", help="also what `up --resume` goes on with")
     status = add("status", _status, "what runs; exit code 3 if nothing does")
     status.add_argument("--json", action="store_true")
+    add("environment", _environment, "variables that make it the AWS of a shell: eval them there")
     interrupt = add("interrupt", _interrupt, "interrupt a spot instance, with notice")
     interrupt.add_argument("instance_id")
     interrupt.add_argument("--notice-seconds", type=float, default=120)
@@ -137,6 +139,12 @@ def _status(options: argparse.Namespace) -> int:
         say(f"load balancer {name} {address}")
     for kind, found in inventory.items():
         say(f"{kind}: {found['count']} {' '.join(found['ids'])}".rstrip())
+    return 0
+
+
+def _environment(options: argparse.Namespace) -> int:
+    for name, value in _client(options).environment.items():
+        say(f"export {name}={shlex.quote(value)}")
     return 0
 
 

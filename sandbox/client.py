@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from sandbox.process.directory import Directory
+from sandbox.process.say import COMMAND
 
 _ROOT = Path(__file__).parent.parent
 
@@ -75,7 +76,7 @@ class Sandbox:
         if description is None or not found.running():
             raise SandboxError(
                 f"no sandbox runs in {found.path}; start one with "
-                f"`python -m sandbox up --detach --dir {directory}`"
+                f"`{COMMAND} up --detach --dir {directory}`"
             )
         return cls(found.path, description)
 

@@ -32,4 +32,5 @@ if $python -c 'import pip, sys; sys.exit(tuple(map(int, pip.__version__.split(".
 fi
 $python -m pip install -q --disable-pip-version-check --require-hashes -r tools.lock
 .venv/bin/uv pip install -q --compile-bytecode --require-hashes -r requirements.lock
-.venv/bin/uv pip install -q --no-deps -e .
+# By the locked build backend: an isolated build would fetch whichever is the newest.
+.venv/bin/uv pip install -q --no-deps --no-build-isolation -e .

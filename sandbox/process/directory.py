@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sandbox.process.say import COMMAND
+
 
 class AlreadyRunningError(Exception):
     pass
@@ -93,7 +95,7 @@ class Directory:
                 pid = (self.read() or {}).get("pid", "unknown")
                 raise AlreadyRunningError(
                     f"a sandbox already runs in {self.path} (pid {pid}); use it, or end it with "
-                    f"`python -m sandbox down --dir {self.path}`"
+                    f"`{COMMAND} down --dir {self.path}`"
                 ) from None
             yield
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
-# Where packer/ and systemd/ are.
-ROOT = Path(__file__).resolve().parent.parent.parent
+# Where packer/ and systemd/ are: the package itself. In a clone they are links there.
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Recipe(Noun):
@@ -44,16 +44,15 @@ def digest_of_files(root: Path, patterns: Iterable[str]) -> str:
     """12 hex characters over the names, modes and contents of the files that match.
 
     Raises:
-        InputError: a pattern matches nothing: a package has only the command, and not what images
-            are made from.
+        InputError: a pattern matches nothing, which is so in a broken installation alone.
     """
     total = hashlib.sha256()
     for pattern in patterns:
         files = sorted(path for path in root.glob(pattern) if path.is_file())
         if not files:
             raise InputError(
-                f"this installation ({root}) has no {pattern}: images are planned and baked from a "
-                "clone of Spotkiln's repository, with the .venv/bin/spotkiln that is there"
+                f"this installation ({root}) has no {pattern}, from which images are made: it is "
+                "broken; install spotkiln anew"
             )
         for path in files:
             executable = "x" if path.stat().st_mode & 0o100 else "-"

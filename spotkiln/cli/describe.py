@@ -35,7 +35,7 @@ NEVER_GUESSED = ("build", "start", "test")
 
 def _schema(place: Place) -> str:
     """That of this installation; by a path that others have too, if they have both."""
-    file = ROOT / "docs" / SCHEMA
+    file = (ROOT / SCHEMA).resolve()
     if not file.is_file():
         return ""
     return os.path.relpath(file, place.path) if file.is_relative_to(place.top) else str(file)

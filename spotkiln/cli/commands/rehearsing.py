@@ -1,19 +1,15 @@
-"""The command for an application's whole life on this machine. A program beside this one plays it,
-for the product knows nothing of what stands in for AWS."""
+"""Commands for what needs no AWS: an EC2 on this machine, and an application's whole life there.
+Programs beside this one do it, for the product knows nothing of what stands in for AWS."""
 
 import json
-import os
-import signal
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from spotkiln.bake.recipe import ROOT
 from spotkiln.cli.commands.options import Folder
 from spotkiln.cli.output import Exit, Json
-from spotkiln.errors import InputError
+from spotkiln.cli.programs import become
 
 PROGRAM = "rehearsal"
 EnvFile = Annotated[
@@ -63,11 +59,6 @@ def rehearse(
 
     Ends with 1 if a scene failed.
     """
-    if not (ROOT / PROGRAM).is_dir():
-        raise InputError(
-            f"this installation ({ROOT}) has no sandbox: a rehearsal needs a clone of Spotkiln's "
-            "repository, and `make up` once in it"
-        )
     asked = {
         "path": str(path.expanduser().absolute()),
         "env_file": str(env_file.expanduser().absolute()) if env_file else None,
@@ -78,14 +69,15 @@ def rehearse(
         "page": str(page.expanduser().absolute()) if page else None,
         "as_json": as_json,
     }
-    # Without the current folder: an application may have packages of the same names.
-    command = [sys.executable, "-P", "-m", PROGRAM, json.dumps(asked)]
-    search = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    sys.stdout.flush()
-    # In its place, so that every signal reaches it; Ctrl-C once it can tell what to do with it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": search})  # noqa: S606
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    become(PROGRAM, json.dumps(asked))
+    return Exit.OK
+
+
+def sandbox(
+    *arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
+) -> int:
+    """An EC2 on this machine, for trying things out. Without ARGUMENTS it lists them."""
+    become(
+        "sandbox", *(arguments or ("--help",)), environment={"SANDBOX_COMMAND": "spotkiln sandbox"}
+    )
     return Exit.OK

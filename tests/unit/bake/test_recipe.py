@@ -89,5 +89,5 @@ def test_the_place_is_no_input(folder: Path, tmp_path_factory: pytest.TempPathFa
 
 
 def test_a_missing_file_is_a_broken_installation(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"has no \*\.hcl: images are .* from a clone"):
+    with pytest.raises(InputError, match=r"has no \*\.hcl, .*: it is broken; install"):
         digest_of_files(folder, ["*.sh", "*.hcl"])

@@ -10,7 +10,7 @@ from tests.unit.nouns import ROOT
 
 NAMES = [command.__name__.rstrip("_") for commands in COMMANDS.values() for command in commands]
 # What never ends by itself, or becomes another program.
-WITHOUT_JSON = {"server", "worker", "ssh"}
+WITHOUT_JSON = {"sandbox", "server", "worker", "ssh"}
 
 
 def of(name: str) -> App:
@@ -71,5 +71,5 @@ def test_the_documentation_lists_it(name: str) -> None:
 def test_an_option_that_is_not_there_is_refused(name: str) -> None:
     from spotkiln.cli.main import main
 
-    if name not in {"run", "server", "ssh"}:  # what these take goes to another program
+    if name not in {"run", "sandbox", "server", "ssh"}:  # what these take goes to another program
         assert main([name, "x", "--no-such-option"]) == 2

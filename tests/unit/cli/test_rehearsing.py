@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from rehearsal.asked import Asked, Kind
-from spotkiln.cli.commands import rehearsing
+from spotkiln.cli import programs
 from spotkiln.cli.main import main
+from spotkiln.cli.programs import PROGRAMS
 from tests.unit.nouns import ROOT
 
 Became = list[tuple[list[str], dict[str, str]]]
@@ -67,7 +68,8 @@ def test_an_applications_own_packages_are_never_taken_for_ours(
     main(["rehearse", "/shop"])
     ((command, environment),) = became
     assert command[1:4] == ["-P", "-m", "rehearsal"]
-    assert environment["PYTHONPATH"] == f"{ROOT}{os.pathsep}/theirs"
+    assert environment["PYTHONPATH"] == f"{PROGRAMS}{os.pathsep}/theirs"
+    assert (PROGRAMS / "rehearsal").resolve() == ROOT / "rehearsal"
 
 
 @pytest.mark.parametrize("wrong", [["--machines", "real"], ["--rate", "quick"], ["--sevice", "x"]])
@@ -76,10 +78,35 @@ def test_what_is_mistyped_starts_nothing(became: Became, wrong: list[str]) -> No
     assert became == []
 
 
-def test_an_installation_without_a_sandbox_says_so(
+def test_all_of_the_sandboxs_own_arguments_arrive(became: Became) -> None:
+    assert main(["sandbox", "up", "--detach", "--account", "{}", "--dir", "/x"]) == 0
+    ((command, environment),) = became
+    assert command[1:] == [
+        "-P",
+        "-m",
+        "sandbox",
+        *["up", "--detach", "--account", "{}", "--dir", "/x"],
+    ]
+    # It says the name by which it was called.
+    assert environment["SANDBOX_COMMAND"] == "spotkiln sandbox"
+
+
+@pytest.mark.parametrize("command", [["rehearse", "/shop"], ["sandbox", "status"]])
+def test_an_installation_without_the_sandboxs_needs_says_how_to_get_them(
+    became: Became, monkeypatch: pytest.MonkeyPatch, capsys: Any, command: list[str]
+) -> None:
+    monkeypatch.setattr(programs, "NEEDED", ("httpx", "no_such_module"))
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert "needs no_such_module, which" in said
+    assert "`pip install 'spotkiln[sandbox]'`" in said
+    assert became == []
+
+
+def test_a_broken_installation_says_so(
     became: Became, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
 ) -> None:
-    monkeypatch.setattr(rehearsing, "ROOT", tmp_path)
+    monkeypatch.setattr(programs, "PROGRAMS", tmp_path)
     assert main(["rehearse", "/shop"]) == 2
-    assert "needs a clone" in capsys.readouterr().err
+    assert "is broken" in capsys.readouterr().err
     assert became == []
