@@ -1,4 +1,4 @@
-"""Which of AWS's actions a release, a rollback and reconcile need, and on what.
+"""Which of AWS's actions a release, a rollback, reconcile and previews need, and on what.
 
 What may be missing without harm (prices, quotas, the ledger) is not here, nor what is asked for as
 a dry run before each release. What launching needs its launcher says (`Launcher.actions`).
@@ -17,6 +17,7 @@ class Names(Noun):
     fleet_role: str
     target_group: str
     launcher: LauncherKind = LauncherKind.FLEET
+    previews: bool = False
 
 
 class Granted(NamedTuple):
@@ -74,6 +75,21 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
         "ec2:AuthorizeSecurityGroupIngress",
         "ec2:DeleteSecurityGroup",
     ),
+}
+# What previews need beside that. Rules are made at the load balancer's listeners.
+_ELB = "arn:aws:elasticloadbalancing:{region}:{account}"
+PREVIEWS: Mapping[str, tuple[str, ...]] = {
+    "*": ("elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules"),
+    _ELB + ":targetgroup/preview-*/*": (
+        "elasticloadbalancing:CreateTargetGroup",
+        "elasticloadbalancing:ModifyTargetGroupAttributes",
+        "elasticloadbalancing:DeleteTargetGroup",
+        "elasticloadbalancing:AddTags",
+        "elasticloadbalancing:RemoveTags",
+        "elasticloadbalancing:DeregisterTargets",
+    ),
+    _ELB + ":listener/*": ("elasticloadbalancing:CreateRule",),
+    _ELB + ":listener-rule/*": ("elasticloadbalancing:DeleteRule",),
 }
 
 

@@ -1,6 +1,6 @@
 """What is known of what is in an image, by the data that a deployment names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -8,9 +8,11 @@ from spotkiln.bake.contents import Contents, Kind
 from spotkiln.errors import SpotkilnError
 from spotkiln.release.vulnerabilities import Data, Finding, Known, Vulnerabilities, in_order
 from spotkiln.sbom import debsecan, osv
-from spotkiln.sbom.feed import Fetched, fetch
+from spotkiln.sbom.feed import Fetched, fetch, look
 
 DEBIAN = "Debian's data"
+# The suites that Debian supports: one of them is tried where nothing tells which is needed.
+SUITES = ("trixie", "bookworm")
 NOT_KNOWN = "no SBOM of it is kept; release it anew (--force)"
 
 
@@ -66,3 +68,35 @@ def _osv(contents: Contents, kind: Kind, place: str, folder: Path) -> Part:
         return osv.find(contents, kind, fetched.file)
 
     return _part(f"OSV's data ({name})", f"{place}/{name}/all.zip", folder, find)
+
+
+def try_out(asked: Vulnerabilities, contents: Contents | None) -> list[Data]:
+    """Whether what a check would read is there, by how each file begins. `contents` says which
+    files those are; without it, one of each kind is enough."""
+    suites = (contents.codename,) if contents and contents.codename else SUITES
+    kinds = [kind for kind in osv.ECOSYSTEMS if contents is None or contents.of(kind)]
+    found = []
+    if asked.debian:
+        debian = {f"{DEBIAN} ({one})": f"{asked.debian}/{one}" for one in suites}
+        found += _best(_tried(name, place, debsecan.is_such) for name, place in debian.items())
+    if asked.osv:
+        names = [osv.ECOSYSTEMS[kind] for kind in kinds]
+        exports = {f"OSV's data ({one})": f"{asked.osv}/{one}/all.zip" for one in names}
+        tried = [_tried(name, place, osv.is_such) for name, place in exports.items()]
+        found += tried if contents else _best(tried)
+    return found
+
+
+def _tried(name: str, place: str, is_such: Callable[[bytes], bool]) -> Data:
+    try:
+        begun = look(place)
+    except SpotkilnError as error:
+        return Data(name=name, trouble=str(error))
+    wrong = "" if is_such(begun.start) else f"{place} is something else"
+    return Data(name=name, of=begun.of, trouble=wrong)
+
+
+def _best(tried: Iterable[Data]) -> list[Data]:
+    """The first that could be read; else the first."""
+    every = list(tried)
+    return sorted(every, key=lambda one: bool(one.trouble))[:1]

@@ -53,6 +53,14 @@ def read(data: bytes) -> list[Told]:
         ) from error
 
 
+def is_such(start: bytes) -> bool:
+    """Whether what begins so is debsecan's data."""
+    try:
+        return zlib.decompressobj().decompress(start, 4096).startswith(f"{HEAD}\n".encode())
+    except zlib.error:
+        return False
+
+
 def _require_head(line: str) -> None:
     if line != HEAD:
         raise ValueError(f"it begins with {line[:20]!r}")

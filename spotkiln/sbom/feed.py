@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -14,6 +16,8 @@ from spotkiln.noun import Noun
 # An export may be large, and a release waits for it.
 SECONDS, CONNECT_SECONDS = 120.0, 10.0
 MOST_BYTES = 2 * 1024**3
+# Enough to tell what a file is. A person waits for that.
+START_BYTES, START_SECONDS = 4096, 20.0
 
 
 class Fetched(Noun):
@@ -54,13 +58,69 @@ def fetch(place: str, folder: Path) -> Fetched:
     try:
         noted = _ask(place, file, noted if file.is_file() else Noted())
     except (httpx.HTTPError, OSError, InfrastructureError) as error:
-        where = httpx.URL(place).host
-        said = str(error) if isinstance(error, InfrastructureError) else type(error).__name__
-        trouble = f"{where} could not be asked ({said})"
+        trouble = _trouble(place, error)
         if not file.is_file():
             raise InfrastructureError(trouble) from None
         return Fetched(file=file, of=noted.of, trouble=f"{trouble}, so it is of then")
     return Fetched(file=file, of=noted.of)
+
+
+class Begun(Noun):
+    """What begins with `start`, published at `of` in UTC; None if nobody tells."""
+
+    start: bytes
+    of: datetime | None = None
+
+
+def look(place: str) -> Begun:
+    """How a file or what an address answers begins. Nothing is kept.
+
+    Raises:
+        InfrastructureError: it cannot be had.
+    """
+    if place.startswith("/"):
+        found = _local(Path(place))
+        try:
+            with found.file.open("rb") as file:
+                return Begun(start=file.read(START_BYTES), of=found.of)
+        except OSError as error:
+            raise InfrastructureError(f"{place}: {error.strerror}") from None
+    timeout = httpx.Timeout(START_SECONDS, connect=CONNECT_SECONDS)
+    try:
+        with _answer(place, {}, timeout) as answer:
+            _require_ok(answer)
+            start = next(answer.iter_bytes(START_BYTES), b"")
+            return Begun(start=start, of=_noted(answer).of)
+    except (httpx.HTTPError, InfrastructureError) as error:
+        raise InfrastructureError(_trouble(place, error)) from None
+
+
+def _answer(
+    place: str, headers: Mapping[str, str], timeout: httpx.Timeout
+) -> AbstractContextManager[httpx.Response]:
+    return httpx.stream(
+        "GET",
+        place,
+        headers={"user-agent": "spotkiln", **headers},
+        timeout=timeout,
+        follow_redirects=True,
+    )
+
+
+def _require_ok(answer: httpx.Response) -> None:
+    if answer.status_code != httpx.codes.OK:
+        raise InfrastructureError(f"it answered {answer.status_code}")
+
+
+def _noted(answer: httpx.Response) -> Noted:
+    return Noted(
+        etag=answer.headers.get("etag", ""), modified=answer.headers.get("last-modified", "")
+    )
+
+
+def _trouble(place: str, error: Exception) -> str:
+    said = str(error) if isinstance(error, InfrastructureError) else type(error).__name__
+    return f"{httpx.URL(place).host} could not be asked ({said})"
 
 
 def _local(file: Path) -> Fetched:
@@ -84,15 +144,11 @@ def _read_note(file: Path) -> Noted:
 
 def _ask(place: str, file: Path, noted: Noted) -> Noted:
     told = {"if-none-match": noted.etag, "if-modified-since": noted.modified}
-    headers = {"user-agent": "spotkiln", **{key: value for key, value in told.items() if value}}
-    timeout = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)
-    with httpx.stream(
-        "GET", place, headers=headers, timeout=timeout, follow_redirects=True
-    ) as answer:
+    headers = {key: value for key, value in told.items() if value}
+    with _answer(place, headers, httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)) as answer:
         if answer.status_code == httpx.codes.NOT_MODIFIED:
             return noted
-        if answer.status_code != httpx.codes.OK:
-            raise InfrastructureError(f"it answered {answer.status_code}")
+        _require_ok(answer)
         # Whole or not at all: two releases may fetch it at a time.
         part = file.with_suffix(f".{datetime.now(UTC).timestamp()}")
         try:
@@ -100,9 +156,7 @@ def _ask(place: str, file: Path, noted: Noted) -> Noted:
             part.replace(file)
         finally:
             part.unlink(missing_ok=True)
-        found = Noted(
-            etag=answer.headers.get("etag", ""), modified=answer.headers.get("last-modified", "")
-        )
+        found = _noted(answer)
     _note(file).write_text(found.model_dump_json())
     return found
 

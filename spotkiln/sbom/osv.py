@@ -20,6 +20,7 @@ INTRODUCED = "introduced"
 RANGES = {"SEMVER", "ECOSYSTEM"}
 # Packages that were published to do harm: nobody rates them.
 MALICIOUS = "MAL-"
+ZIP = b"PK\x03\x04"
 MOST_BYTES = 16 * 1024 * 1024
 Record = Mapping[str, Any]
 
@@ -44,6 +45,11 @@ def find(contents: Contents, kind: Kind, export: Path) -> list[Finding]:
         raise InputError(
             f"expected OSV's export, a zip file of JSON files ({type(error).__name__}: {error})"
         ) from error
+
+
+def is_such(start: bytes) -> bool:
+    """Whether what begins so may be an export."""
+    return start.startswith(ZIP)
 
 
 def _records(export: Path) -> Iterator[Record]:

@@ -4,6 +4,9 @@ import json
 import subprocess
 import sys
 import time
+import zlib
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,9 +14,11 @@ from rehearsal.account import client
 from spotkiln.aws.session import connect
 from tests.cli.conftest import Command, deploy
 from tests.reliability.flow_process import ROOT
-from tests.reliability.world import World
+from tests.reliability.world import World, without_release_only
 
 PIPE = '"$0" -m spotkiln.cli.main versions demo | head -n 1'
+
+PLACE = "a place for a preview"
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(900)]
 
@@ -135,13 +140,74 @@ def test_doctor_names_the_rights_that_a_worker_lacks(
     assert "assumed-role/worker/host-1: ec2:DeregisterImage, iam:PassRole; docs" in wrong["rights"]
 
 
+def test_doctor_tries_the_data_of_vulnerabilities(
+    command: Command, world: World, tmp_path: Path
+) -> None:
+    asked = world.parameters("v2", vulnerabilities={"debian": str(tmp_path)})
+    deploy(world, "release", asked, name="checked")
+    try:
+        missing = _of(command, "checked", "vulnerability data")
+        (tmp_path / "bookworm").write_bytes(zlib.compress(b"VERSION 1\n"))
+        there = _of(command, "checked", "vulnerability data")
+    finally:
+        world.api.delete(f"/deployments/{_ident(world, 'checked')}").raise_for_status()
+    assert (missing["ok"], there["ok"]) == (False, True), (missing, there)
+    assert f"{tmp_path}/bookworm: No such file or directory" in missing["detail"]
+    assert there["detail"].startswith("Debian's data (bookworm) of 20")
+
+
+def test_doctor_looks_for_a_place_for_previews(command: Command, world: World) -> None:
+    asked = {**without_release_only(world.parameters("v2")), "branch": "none"}
+    template = {"host": "{branch}.preview.example.com"}
+    deploy(world, "preview", {**asked, "preview": template}, name="demo")
+    elb = client(world.box, "elbv2")
+    balancer = elb.describe_load_balancers(Names=["website"])["LoadBalancers"][0]
+    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    website = elb.describe_target_groups(Names=["website"])["TargetGroups"][0]
+    try:
+        there = _of(command, "demo", PLACE)
+        rule = elb.create_rule(
+            ListenerArn=listener["ListenerArn"], Priority=7,
+            Conditions=[{
+                "Field": "host-header",
+                "HostHeaderConfig": {"Values": ["*.preview.example.com"]},
+            }],
+            Actions=[{"Type": "forward", "TargetGroupArn": website["TargetGroupArn"]}],
+        )["Rules"][0]  # fmt: skip
+        try:
+            taken = _of(command, "demo", PLACE)
+        finally:
+            elb.delete_rule(RuleArn=rule["RuleArn"])
+        deploy(world, "preview", {**asked, "preview": {"host": "preview.example.com"}}, name="demo")
+        wrong = _of(command, "demo", PLACE)
+        rights = _of(command, "demo", "rights", about="preview/demo")
+    finally:
+        world.api.delete(f"/deployments/{_ident(world, 'demo', 'preview')}").raise_for_status()
+    assert there["ok"], there
+    assert "feature/example would be at http://feature-example.preview." in there["detail"]
+    assert there["detail"].endswith("; 0 of 5 are there")
+    assert not taken["ok"]
+    assert "rule 7 of the listener takes feature-example.preview.example.com" in taken["detail"]
+    assert not wrong["ok"]
+    assert "not a template of previews" in wrong["detail"]
+    assert rights["detail"] == "all that a preview does is allowed, as IAM simulates it"
+
+
+def _of(command: Command, deployment: str, name: str, about: str = "") -> dict[str, Any]:
+    """What doctor says of this one thing."""
+    _, out, _ = command("doctor", deployment, "--json")
+    found = [x for x in json.loads(out) if x["name"] == name and about in x["about"]]
+    assert len(found) == 1, out
+    return dict(found[0])
+
+
 def _checks(command: Command) -> dict[str, str]:
     _, out, _ = command("doctor", "demo", "--json")
     return {one["name"]: one["detail"] for one in json.loads(out)}
 
 
-def _ident(world: World, name: str) -> str:
-    found = world.api.get(f"/deployments/name/release/{name}").raise_for_status().json()
+def _ident(world: World, name: str, flow: str = "release") -> str:
+    found = world.api.get(f"/deployments/name/{flow}/{name}").raise_for_status().json()
     return str(found["id"])
 
 

@@ -9,6 +9,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.infra import target_group
 from spotkiln.aws.errors import AwsMissing, aws_errors, code_of, is_not_found
+from spotkiln.aws.keep import preview_place as place
 from spotkiln.aws.keep import takedown as takedowns
 from spotkiln.aws.keep.group_tags import tags_of
 from spotkiln.aws.keep.prune import used_images
@@ -31,7 +32,7 @@ from spotkiln.keep.preview import (
 )
 from spotkiln.keep.takedown import Old, Takedown, let_go, still_open
 from spotkiln.poll import Clock, Done, Waiting, poll
-from spotkiln.serve.rules import Listener, choose_listener
+from spotkiln.serve.rules import Listener
 
 Say = Callable[[str], None]
 # A removal drains and ends servers.
@@ -67,31 +68,6 @@ class Made:
     address: str
 
 
-def listener_of(aws: Aws, like: TargetGroup, template: Template) -> Listener:
-    """Where the rules of an application's previews are.
-
-    Raises:
-        InputError: no load balancer forwards to the target group that they are made like.
-    """
-    if not like.load_balancers:
-        raise InputError(
-            f"previews are made like target group {like.name}, and no load balancer forwards to "
-            "it: add it to a listener's rule, or name another as infra.target_group"
-        )
-    known = aws_rules.listeners(aws, like.load_balancers[0])
-    return choose_listener(known, like.arn, template.listener)
-
-
-def _address(aws: Aws, like: TargetGroup, listener: Listener, host: str) -> str:
-    """A load balancer on this machine has a port in its name: there it answers."""
-    with aws_errors(f"load balancer of {like.name}"):
-        (found,) = aws.elbv2.describe_load_balancers(LoadBalancerArns=[like.load_balancers[0]])[
-            "LoadBalancers"
-        ]
-    _, _, port = found.get("DNSName", "").partition(":")
-    return f"http://{host}:{port}" if port else listener.url.format(host=host)
-
-
 def make(
     aws: Aws, wanted: Wanted, like: str, template: Template, *, clock: Clock, say: Say
 ) -> Made:
@@ -102,7 +78,7 @@ def make(
         InputError: there are too many, or the load balancer has no place for it.
     """
     group = target_group(aws, like)
-    listener = listener_of(aws, group, template)
+    listener = place.listener_of(aws, group, template)
 
     def there() -> Done[Preview] | Waiting:
         known = find(aws, wanted.group)
@@ -123,7 +99,7 @@ def make(
     _furnish(aws, found, group)
     tags = {t.APP: found.app, t.RELEASE: wanted.release, t.TARGET_GROUP: found.name}
     aws_rules.put_host_rule(aws, listener.arn, found.host, found.arn, template.priority, tags)
-    return Made(preview=found, address=_address(aws, group, listener, found.host))
+    return Made(preview=found, address=place.address(aws, group, listener, found.host))
 
 
 def _tag(aws: Aws, arn: str, tags: t.Tags) -> None:
@@ -195,6 +171,14 @@ def begin_removal(aws: Aws, preview: Preview) -> bool:
     with aws_errors(str(preview)):
         aws.elbv2.remove_tags(ResourceArns=[preview.arn], TagKeys=[t.PREVIEW_REMOVED])
     return False
+
+
+def begin_removals(aws: Aws, app: str) -> list[Preview]:
+    """Of all previews of an application that nobody can push to any more."""
+    found = [one for one in listing(aws) if one.app == app]
+    for one in found:
+        _mark(aws, one)
+    return found
 
 
 def _mark(aws: Aws, preview: Preview) -> None:

@@ -8,7 +8,7 @@ from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.errors import SpotkilnError
-from spotkiln.release.rights import NEEDED, Granted, Names, missing, together
+from spotkiln.release.rights import NEEDED, PREVIEWS, Granted, Names, missing, together
 
 # What concerns no single resource, and the launcher's role, as the tables name them.
 ANY, ROLE = "*", "{fleet_role}"
@@ -42,6 +42,7 @@ def needed(aws: Aws, names: Names) -> dict[str, list[str]]:
     """Of the launchers that are not asked for only what looks: others' fleets may serve."""
     return together(
         NEEDED,
+        PREVIEWS if names.previews else {},
         *(
             one.actions if one.kind is names.launcher else {ANY: one.actions[ANY]}
             for one in launchers(aws).each

@@ -13,9 +13,12 @@ from spotkiln.aws.serve.quota import doubts
 from spotkiln.aws.serve.serving import serving_at
 from spotkiln.aws.session import Aws
 from spotkiln.bake.configuration import in_words, require_names, require_profile
+from spotkiln.bake.contents import Contents
 from spotkiln.cli import plan
 from spotkiln.cli.doctor.check import Check, check
-from spotkiln.errors import InputError
+from spotkiln.errors import InputError, SpotkilnError
+from spotkiln.prefect_api import contents
+from spotkiln.prefect_api.connection import ask
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.rights import Names
 from spotkiln.serve.capacity import size
@@ -23,16 +26,18 @@ from spotkiln.serve.capacity import size
 
 def examine(about: str, aws: Aws, spec: ReleaseSpec, *, reached: bool) -> list[Check]:
     """`reached`: its repository could be read."""
-    named = _named(about, aws, spec)
-    checks = [*named, check(about, "rights", lambda: rights(aws, spec))]
-    if all(one.ok for one in named):
+    found = named(about, aws, spec)
+    checks = [*found, check(about, "rights", lambda: rights(aws, spec))]
+    if spec.vulnerabilities.asked:
+        checks.append(check(about, "vulnerability data", lambda: vulnerability_data(aws, spec)))
+    if all(one.ok for one in found):
         checks.append(check(about, "quotas", lambda: quotas(aws, spec)))
         if reached:
             checks.append(check(about, "plan", lambda: whole(spec)))
     return checks
 
 
-def _named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
+def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
     """Each name is looked up by itself, so that all that are missing are told at once. What was
     found is told by its name."""
     names = spec.infra
@@ -96,7 +101,34 @@ def configuration(aws: Aws, spec: ReleaseSpec, required: tuple[str, ...]) -> str
     return "; ".join([*words, "`spotkiln plan NAME` compares it with `config` of the commit"])
 
 
-def rights(aws: Aws, spec: ReleaseSpec) -> str:
+def vulnerability_data(aws: Aws, spec: ReleaseSpec) -> str:
+    """That there is data for what serves, each file as far as its beginning tells.
+
+    Raises:
+        InputError: there is none, or something else.
+    """
+    # It takes a while to load, and few deployments need it.
+    from spotkiln.sbom.check import try_out
+
+    tried = try_out(spec.vulnerabilities, _serving_contents(aws, spec))
+    if wrong := [str(one) for one in tried if one.trouble]:
+        raise InputError(
+            f"{'; '.join(wrong)}. Releases would not be checked by it. Tried from this machine; "
+            "the worker reads it (docs/vulnerabilities.md)"
+        )
+    return "; ".join(map(str, tried)) or "none is needed for what serves"
+
+
+def _serving_contents(aws: Aws, spec: ReleaseSpec) -> Contents | None:
+    """What is in the image that serves; None if nothing serves, or no SBOM of it is kept."""
+    try:
+        current = serving_at(aws, aws_infra.target_group(aws, spec.infra.target_group))
+    except SpotkilnError:
+        return None
+    return ask(contents.read, current[0].image) if current else None
+
+
+def rights(aws: Aws, spec: ReleaseSpec, *, previews: bool = False) -> str:
     """What this machine's credentials may do, as IAM simulates it."""
     return _simulated(
         aws,
@@ -104,6 +136,7 @@ def rights(aws: Aws, spec: ReleaseSpec) -> str:
             fleet_role=spec.infra.fleet_role,
             target_group=spec.infra.target_group,
             launcher=spec.fleet.launcher,
+            previews=previews,
         ),
     )
 
@@ -116,7 +149,8 @@ def _simulated(aws: Aws, names: Names) -> str:
             f"not allowed to {simulating.who(aws)}: {', '.join(missing)}; docs/aws.md says what "
             "each is for"
         )
-    return unknown or "all that a release does is allowed, as IAM simulates it"
+    does = "a preview" if names.previews else "a release"
+    return unknown or f"all that {does} does is allowed, as IAM simulates it"
 
 
 def quotas(aws: Aws, spec: ReleaseSpec) -> str:

@@ -9,7 +9,7 @@ from spotkiln.aws.bake.infra import account as account_of
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.builder import SshInterface
 from spotkiln.bake.git import check_out
-from spotkiln.cli.doctor import account, prefect
+from spotkiln.cli.doctor import account, prefect, preview
 from spotkiln.cli.doctor.check import Check, check, of_error
 from spotkiln.cli.pushes import pushes
 from spotkiln.errors import InputError, SpotkilnError
@@ -18,7 +18,7 @@ from spotkiln.prefect_api.connection import ask
 from spotkiln.release.freeze import frozen
 from spotkiln.release.on_commit import find as find_repository
 from spotkiln.release.release import ReleaseSpec
-from spotkiln.start.deployment import Deployment
+from spotkiln.start.deployment import PREVIEW, Deployment
 from spotkiln.start.settings import settings
 
 PLUGIN = "session-manager-plugin"
@@ -34,7 +34,8 @@ def examine(deployment: Deployment) -> list[Check]:
         spec = settings(deployment)
     except SpotkilnError as error:
         return [*checks, of_error(about, "parameters", error)]
-    checks.append(check(about, "freeze", lambda: freeze(spec)))
+    if deployment.flow != PREVIEW:
+        checks.append(check(about, "freeze", lambda: freeze(spec)))
     if spec.on_commit.secret:
         checks.append(check(about, "on the commit", lambda: on_commit(spec)))
     checks.append(check(about, "repository", lambda: repository(spec)))
@@ -49,6 +50,8 @@ def examine(deployment: Deployment) -> list[Check]:
     checks.append(check(about, "credentials", lambda: f"account {account_of(aws)}"))
     if not checks[-1].ok:
         return checks
+    if deployment.flow == PREVIEW:
+        return [*checks, *preview.examine(deployment, aws, spec)]
     return [*checks, *account.examine(about, aws, spec, reached=reached)]
 
 

@@ -9,7 +9,7 @@ from spotkiln.cli.doctor import application, machine, prefect
 from spotkiln.cli.doctor.check import Check, check, merged, of_error
 from spotkiln.cli.output import columns
 from spotkiln.errors import InputError, SpotkilnError
-from spotkiln.start.deployment import RELEASE, ROLLBACK, Deployment
+from spotkiln.start.deployment import PREVIEW, RELEASE, ROLLBACK, Deployment
 
 
 def examine(wanted: str = "") -> list[Check]:
@@ -22,13 +22,14 @@ def examine(wanted: str = "") -> list[Check]:
         known = listing(RELEASE)
         chosen = [one for one in known if not wanted or one.short == wanted]
         back = [one for one in listing(ROLLBACK) if not wanted or one.short == wanted]
+        previews = [one for one in listing(PREVIEW) if not wanted or one.short == wanted]
     except SpotkilnError as error:
         return [*checks, of_error("Prefect", "deployments", error)]
     checks += prefect.examine()
     checks.append(check("Prefect", "deployments", lambda: _deployments(wanted, known, chosen)))
-    found = [one for each in chosen for one in application.examine(each)]
+    found = [one for each in (*chosen, *previews) for one in application.examine(each)]
     found += [check(one.name, "queue", partial(prefect.queue, one)) for one in back]
-    return [*checks, *merged(found, [one.name for one in (*chosen, *back)])]
+    return [*checks, *merged(found, [one.name for one in (*chosen, *previews, *back)])]
 
 
 def _deployments(wanted: str, known: list[Deployment], chosen: list[Deployment]) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from spotkiln.bake.contents import Contents, of_machine
 from spotkiln.release.vulnerabilities import Vulnerabilities
-from spotkiln.sbom.check import check
+from spotkiln.sbom.check import check, try_out
 from tests.unit.bake.test_contents import gem
 from tests.unit.sbom.test_debsecan import DATA, LISTING
 from tests.unit.sbom.test_osv import export, record
@@ -132,3 +132,40 @@ def test_an_image_that_nobody_knows(tmp_path: Path) -> None:
     assert "no SBOM" in str(check("ami-1", None, policy, tmp_path, NOW).troubles[0])
     without = Contents(image="ami-1")
     assert "does not tell its suite" in str(check("ami-1", without, policy, tmp_path, NOW).data[0])
+
+
+# -- what doctor tries --
+
+
+def test_each_file_that_a_check_would_read_is_tried(publisher: Publisher) -> None:
+    policy = asked(publisher)
+    found = try_out(policy, OLD)
+    assert [str(one) for one in found] == [
+        "Debian's data (bookworm) of 2026-11-25 06:00:00 UTC",
+        "OSV's data (RubyGems) of 2026-11-25 06:00:00 UTC",
+    ]
+    assert [path for path, _ in publisher.asked] == ["/debian/bookworm", "/osv/RubyGems/all.zip"]
+    # What serves has no dependencies of that kind: nobody asks for it.
+    assert [one.name for one in try_out(policy, Contents(image="ami-1"))] == [
+        "Debian's data (bookworm)"
+    ]
+    # Nothing is known of what serves: that one suite and one export answer is enough.
+    assert not [one for one in try_out(policy, None) if one.trouble]
+
+
+def test_what_is_not_there_or_is_something_else_is_told(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    publisher.files = {"/debian/bookworm": b"<html>", "/osv/RubyGems/all.zip": b"<html>"}
+    assert [str(one).partition(" of ")[0] for one in try_out(asked(publisher), OLD)] == [
+        "Debian's data (bookworm)", "OSV's data (RubyGems)",
+    ]  # fmt: skip
+    assert all(one.trouble.endswith("is something else") for one in try_out(asked(publisher), OLD))
+    publisher.files = {}
+    troubles = [one.trouble for one in try_out(asked(publisher), OLD)]
+    assert troubles == ["127.0.0.1 could not be asked (it answered 404)"] * 2
+    local = Vulnerabilities(debian=str(tmp_path), osv=str(tmp_path))
+    (tmp_path / "RubyGems" / "all.zip").mkdir(parents=True)
+    assert [one.trouble.rpartition(": ")[2] for one in try_out(local, OLD)] == [
+        "No such file or directory", "Is a directory",
+    ]  # fmt: skip
