@@ -4,7 +4,7 @@ from prefect import State, flow
 
 from spotkiln.start import form
 from spotkiln.tasks import names
-from spotkiln.tasks.keep.reconcile import clear_up
+from spotkiln.tasks.keep.reconcile import clear_up, clear_up_previews
 from spotkiln.tasks.keep.takedown import (
     TakenDown,
     begin,
@@ -12,6 +12,7 @@ from spotkiln.tasks.keep.takedown import (
     end_versions,
     finish,
     leave_prefect,
+    leave_previews,
     place_of,
     require_said,
     takedown_run,
@@ -31,6 +32,7 @@ def retire(
     """Drains and ends what serves, and removes the application's deployments from Prefect.
 
     Holds the target group meanwhile, as a release does. What another deployment has is not touched.
+    Its previews go too, unless the application is released elsewhere in the region.
     Once it has begun it is finished: if this run is killed or cancelled, by reconcile.
 
     Args:
@@ -51,7 +53,9 @@ def retire(
             clear_up(its.region, place.target_group, takedowns=True)
             begin(its, last=last_servers)
             left = leave_prefect(its)
+            previews = leave_previews(its)
             servers = end_service(its)
             images = end_versions(its)
             finish(its)
-    return its.end(left, servers, images)
+        clear_up_previews(its.region, previews)
+    return its.end(left, previews, servers, images)

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Callable
 
-from spotkiln.aws.session import resolve_region
+from spotkiln.aws.keep import preview as previews
+from spotkiln.aws.session import connect, resolve_region
 from spotkiln.cli import status as seeing
 from spotkiln.cli.deployment import find, listing
 from spotkiln.cli.output import tell
@@ -12,9 +13,9 @@ from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.keep.takedown import Old
 from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec
-from spotkiln.start.deployment import APPLICATION, RELEASE, RETIRE
+from spotkiln.start.deployment import APPLICATION, PREVIEW, RELEASE, RETIRE
 from spotkiln.start.settings import settings
-from spotkiln.start.takedown import Place, require_alone
+from spotkiln.start.takedown import Place, is_last, previews_of, require_alone
 
 Ask = Callable[[str], str]
 
@@ -27,8 +28,23 @@ class Consent(Noun):
     yes: str = ""
 
 
-def what_goes(name: str, spec: ReleaseSpec, status: seeing.Status | None) -> str:
-    """In words. `status` is None where this terminal may not look."""
+class Previews(Noun):
+    """What goes of them: the deployments that make them, and the host names of those that are
+    there; None where this terminal may not look."""
+
+    deployments: tuple[str, ...] = ()
+    hosts: tuple[str, ...] | None = ()
+
+    def __str__(self) -> str:
+        if self.hosts is None:
+            return "all there are (this terminal cannot tell which)"
+        return ", ".join(self.hosts) or "none is there"
+
+
+def what_goes(
+    name: str, spec: ReleaseSpec, status: seeing.Status | None, previews: Previews | None = None
+) -> str:
+    """In words. `status` is None where this terminal may not look; `previews` where they stay."""
     group = spec.infra.target_group
     if status is None:
         serves = f"what serves target group {group} (this terminal cannot tell what that is)"
@@ -39,10 +55,15 @@ def what_goes(name: str, spec: ReleaseSpec, status: seeing.Status | None) -> str
         others = len(status.servers) - ours
         rest = f"{others} others go on serving" if others else "the last ones: nothing will answer"
         serves = f"{ours} servers of target group {group} ({status.fleet}), {rest}"
-    return (
-        f"{name} is retired. There will go:\n"
-        f"  servers: {serves}\n"
-        f"  deployments: {RELEASE}/{name}, rollback/{name}, with schedules and automations"
+    makers = previews.deployments if previews else ()
+    deployments = ", ".join((f"{RELEASE}/{name}", f"rollback/{name}", *makers))
+    return "\n".join(
+        [
+            f"{name} is retired. There will go:",
+            f"  servers: {serves}",
+            *([f"  previews: {previews}"] if previews else []),
+            f"  deployments: {deployments}, with schedules and automations",
+        ]
     )
 
 
@@ -92,6 +113,17 @@ def _look(spec: ReleaseSpec) -> seeing.Status | None:
         return None
 
 
+def _look_at_previews(place: Place) -> Previews | None:
+    """Of an application that is released nowhere else in the region; None if it has none."""
+    makers = tuple(one.name for one in previews_of(listing(PREVIEW), place))
+    try:
+        every = previews.listing(connect(place.region))
+    except SpotkilnError:
+        return Previews(deployments=makers, hosts=None) if makers else None
+    hosts = tuple(one.host for one in every if one.app == place.app)
+    return Previews(deployments=makers, hosts=hosts) if makers or hosts else None
+
+
 def _region(spec: ReleaseSpec) -> str:
     """Empty where this terminal does not know it: the worker does."""
     try:
@@ -111,9 +143,13 @@ def retire(name: str, consent: Consent) -> str:
     own = deployment.short
     group = spec.infra.target_group
     place = Place(app=spec.app.name, region=_region(spec), target_group=group)
-    require_alone(listing(RELEASE), place, own)
+    releases = listing(RELEASE)
+    require_alone(releases, place, own)
     ask = _typed if sys.stdin.isatty() and sys.stderr.isatty() else None
-    told = what_goes(own, spec, None if ask is None else _look(spec))
+    told = ""
+    if ask is not None:
+        leaving = _look_at_previews(place) if is_last(releases, place) else None
+        told = what_goes(own, spec, _look(spec), leaving)
     versions = agree(own, told, consent, ask)
     parameters = {
         "deployment": own,

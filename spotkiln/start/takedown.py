@@ -9,7 +9,7 @@ from spotkiln.bake.infra import InfraNames
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec
-from spotkiln.start.deployment import Deployment
+from spotkiln.start.deployment import PREVIEW, Deployment
 from spotkiln.start.run import Run
 
 
@@ -26,15 +26,33 @@ class Place(Noun):
     def is_meant_by(self, parameters: Mapping[str, Any]) -> bool:
         """Whether a release or a rollback with these parameters is of this application here. A
         deployment that names no region means this one."""
+        return self._place_of(parameters) == self
+
+    def has_elsewhere(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether they are of this application in another target group of this region."""
+        found = self._place_of(parameters)
+        return found is not None and found != self and self._is_of(found)
+
+    def is_previewed_by(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether they make previews of this application in this region, whatever target group
+        those are made like."""
+        found = self._place_of(parameters)
+        return PREVIEW in parameters and found is not None and self._is_of(found)
+
+    def _place_of(self, parameters: Mapping[str, Any]) -> "Place | None":
         known = {x: parameters[x] for x in ("app", "infra") if x in parameters}
         try:
             spec = ReleaseSpec.model_validate(known)
         except ValidationError:
-            return False
-        region = spec.infra.region or self.region
-        return (spec.app.name, region, spec.infra.target_group) == (
-            self.app, self.region, self.target_group,
-        )  # fmt: skip
+            return None
+        return Place(
+            app=spec.app.name,
+            region=spec.infra.region or self.region,
+            target_group=spec.infra.target_group,
+        )
+
+    def _is_of(self, other: "Place") -> bool:
+        return (other.app, other.region) == (self.app, self.region)
 
 
 def require_alone(deployments: Iterable[Deployment], place: Place, name: str) -> None:
@@ -61,17 +79,28 @@ def of_place(deployments: Iterable[Deployment], place: Place) -> list[Deployment
     return [one for one in deployments if place.is_meant_by(one.parameters)]
 
 
+def is_last(releases: Iterable[Deployment], place: Place) -> bool:
+    """Whether no other of these deployments releases the application in this region: then its
+    previews go with it."""
+    return not any(place.has_elsewhere(one.parameters) for one in releases)
+
+
+def previews_of(deployments: Iterable[Deployment], place: Place) -> list[Deployment]:
+    """Those that make previews of it."""
+    return [one for one in deployments if place.is_previewed_by(one.parameters)]
+
+
 def orphaned(runs: Iterable[Run], place: Place, gone: Collection[str], own: str) -> list[Run]:
     """Its runs that have not ended and whose deployment is `gone` (ids), or was deleted before;
-    without the `own` one."""
-    return [
-        one
-        for one in runs
-        if one.id != own
-        and not one.final
-        and (not one.deployment or one.deployment in gone)
-        and place.is_meant_by(one.parameters)
-    ]
+    without the `own` one. Of those that make previews only the ones whose deployment is `gone`."""
+
+    def waits(one: Run) -> bool:
+        if place.is_previewed_by(one.parameters):
+            return one.deployment in gone
+        homeless = not one.deployment or one.deployment in gone
+        return homeless and place.is_meant_by(one.parameters)
+
+    return [one for one in runs if one.id != own and not one.final and waits(one)]
 
 
 def without_applications(

@@ -1,5 +1,7 @@
 """The steps that find what nobody owns, and finish or undo it."""
 
+from collections.abc import Iterable
+
 from prefect import State, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
@@ -13,11 +15,12 @@ from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep import housekeeping
 from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.housekeeping import NOT_PUT_OFF, Delayed, Reconciled, reconcile_page
+from spotkiln.keep.preview import Preview
 from spotkiln.prefect_api import artifact
 from spotkiln.prefect_api.connection import ask
 from spotkiln.prefect_api.run_list import ended_runs
 from spotkiln.tasks.keep import takedown
-from spotkiln.tasks.step import CLOCK, STEP, say
+from spotkiln.tasks.step import CLOCK, STEP, not_urgent, say
 
 FIND = "find what nobody owns"
 FINDS = "1 look up: what nobody owns"
@@ -78,6 +81,13 @@ def clear_up(region: str, target_group: str = "", *, takedowns: bool = False) ->
         return carrying.postpone(connect(region), action, error, say)
 
     return housekeeping.clear_up(lambda: find_after_the_dead(region, target_group), do, put_off)
+
+
+def clear_up_previews(region: str, begun: Iterable[Preview]) -> None:
+    """Go on with removals that were begun, each for itself: one may have a release under way."""
+    for one in begun:
+        with not_urgent(f"remove the {one}", "reconcile does it"):
+            clear_up(region, one.name)
 
 
 def state_of(found: Reconciled) -> "State[Reconciled]":

@@ -10,11 +10,13 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.keep import preview as previews
 from spotkiln.aws.keep import takedown as takedowns
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.errors import InputError
 from spotkiln.keep.heartbeat import Heartbeat
+from spotkiln.keep.preview import Preview
 from spotkiln.keep.takedown import Begun, Old, Takedown
 from spotkiln.noun import Noun
 from spotkiln.prefect_api import automation, deployment, run_list
@@ -22,7 +24,7 @@ from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import Connection, connected
 from spotkiln.release.summary import release_id
 from spotkiln.start import takedown as starting
-from spotkiln.start.deployment import NIGHTLY, RELEASE, ROLLBACK, Deployment
+from spotkiln.start.deployment import NIGHTLY, PREVIEW, RELEASE, ROLLBACK, Deployment
 from spotkiln.start.takedown import Left, Place
 from spotkiln.tasks.bake.contents import forget_contents
 from spotkiln.tasks.deployed import settings_of
@@ -33,11 +35,13 @@ RETIRED = "Retired"
 
 
 class TakenDown(Noun):
-    """What has gone: from Prefect, and the ids of servers, images and snapshots."""
+    """What has gone: from Prefect, the host names of previews, and the ids of servers, images and
+    snapshots."""
 
     place: Place
     versions: Old
     left: Left = Left()
+    previews: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
 
@@ -47,7 +51,12 @@ class TakenDown(Noun):
             if self.versions is Old.KEEP
             else (f"versions discarded, with their snapshots: {', '.join(self.images) or 'none'}")
         )
-        parts = [f"servers ended: {', '.join(self.servers) or 'none'}", kept, str(self.left)]
+        parts = [
+            f"servers ended: {', '.join(self.servers) or 'none'}",
+            kept,
+            f"previews that go: {', '.join(self.previews)}" if self.previews else "",
+            str(self.left),
+        ]
         return "; ".join(one for one in parts if one)
 
 
@@ -92,11 +101,14 @@ class Run:
         assert self._takedown
         return self._takedown
 
-    def end(self, left: Left, servers: list[str], images: list[str]) -> "State[TakenDown]":
+    def end(
+        self, left: Left, leaving: list[Preview], servers: list[str], images: list[str]
+    ) -> "State[TakenDown]":
         told = TakenDown(
             place=self.place,
             versions=self.versions,
             left=left,
+            previews=tuple(one.host for one in leaving),
             servers=tuple(servers),
             images=tuple(images),
         )
@@ -155,8 +167,10 @@ def begin(its: Run, *, last: bool) -> None:
 
 
 def _leave(prefect: Connection, place: Place, own: str) -> Left:
-    every = [x for flow in (RELEASE, ROLLBACK) for x in prefect.ask(deployment.listing, flow)]
-    mine = starting.of_place(every, place)
+    releases = prefect.ask(deployment.listing, RELEASE)
+    mine = starting.of_place([*releases, *prefect.ask(deployment.listing, ROLLBACK)], place)
+    if starting.is_last(releases, place):
+        mine += starting.previews_of(prefect.ask(deployment.listing, PREVIEW), place)
     gone = {str(one.id) for one in mine}
     # Those who name a deployment first: its id and its name are known only while it is there.
     changed = (
@@ -168,7 +182,7 @@ def _leave(prefect: Connection, place: Place, own: str) -> Left:
     for one in mine:
         prefect.ask(deployment.delete, one)
     waiting = starting.orphaned(
-        prefect.ask(run_list.unfinished, (RELEASE, ROLLBACK)), place, gone, own
+        prefect.ask(run_list.unfinished, (RELEASE, ROLLBACK, PREVIEW)), place, gone, own
     )
     for run in waiting:
         prefect.ask(runs.ask_to_cancel, run.id)
@@ -198,6 +212,23 @@ def leave_prefect(its: Run) -> Left:
     with connected() as prefect:
         found = _leave(prefect, its.place, its.run)
     say(str(found) or "no deployment of it is left in Prefect")
+    return found
+
+
+def _leave_previews(place: Place) -> list[Preview]:
+    with connected() as prefect:
+        if not starting.is_last(prefect.ask(deployment.listing, RELEASE), place):
+            return []
+    return previews.begin_removals(connect(place.region), place.app)
+
+
+@task(name="leave previews", task_run_name="5 retire: previews", **STEP)
+def leave_previews(its: Run) -> list[Preview]:
+    """Begin to remove its previews, if it is released nowhere else. From here on reconcile goes on
+    with that, once a release that is under way in one has ended."""
+    its.check()
+    found = _leave_previews(its.place)
+    say(f"previews that go: {', '.join(one.host for one in found) or 'none'}")
     return found
 
 
@@ -236,6 +267,7 @@ def _go_on(region: str, begun: Begun) -> None:
     place = Place(app=takedown.app, region=region, target_group=group.name)
     with connected() as prefect:
         left = _leave(prefect, place, takedown.run)
+    leaving = _leave_previews(place)
     servers = takedowns.end_service(aws, group, takedown, clock=CLOCK, say=say)
     images = takedowns.end_versions(aws, group, takedown, clock=CLOCK, say=say)
     forget_contents(images)
@@ -246,6 +278,7 @@ def _go_on(region: str, begun: Begun) -> None:
                 place=place,
                 versions=takedown.versions,
                 left=left,
+                previews=tuple(one.host for one in leaving),
                 servers=tuple(servers),
                 images=tuple(images),
             )

@@ -7,7 +7,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from rehearsal.prefect_local import POOL
 from sandbox.client import Sandbox
+from tests.cli.conftest import deploy
 from tests.reliability.conftest import long
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.scenarios import PRODUCT
@@ -269,3 +271,35 @@ def test_a_push_that_comes_while_it_goes_gets_a_new_one(serving: World) -> None:
     assert pushed.result()["outcome"] == "released"
     assert served_by(world, "again.preview.example.com") not in world.account.look().members
     remove(world, "again")
+
+
+def test_it_goes_with_an_application_that_is_taken_down(world: World) -> None:
+    """Not while the application is released elsewhere; then with its deployment, and at once."""
+    world.api.post("/work_pools/", json={"name": POOL, "type": "process"})
+    assert world.release("v1", keep_versions=9)["outcome"] == "released"
+    host = "feature-login.preview.example.com"
+    asked = world.parameters("v1")
+    try:
+        assert make(world, "feature/login")["outcome"] == "released"
+        for name, group in (("shop", "website"), ("shop-staging", "blog")):
+            deploy(world, "release", {**asked, "infra": {"target_group": group}}, name=name)
+        deploy(world, "preview", {**asked, "preview": TEMPLATE}, name="shop")
+        told = _retire(world, "shop-staging")
+        assert (told["previews"], told["left"]["deployments"]) == ([], ["release/shop-staging"])
+        assert served_by(world, host).startswith("i-")
+        told = _retire(world, "shop")
+        assert told["previews"] == [host], told
+        assert told["left"]["deployments"] == ["release/shop", "preview/shop"]
+        assert (groups(world), list(rules(world))) == ([], [])
+        assert world.account.look().members == []
+    finally:
+        for flow, name in (("release", "shop"), ("release", "shop-staging"), ("preview", "shop")):
+            found = world.api.get(f"/deployments/name/{flow}/{name}")
+            if found.is_success:
+                world.api.delete(f"/deployments/{found.json()['id']}").raise_for_status()
+        assert world.release("v1")["outcome"] == "released"
+
+
+def _retire(world: World, name: str) -> dict[str, Any]:
+    given = {"deployment": name, "versions": "keep", "confirm": name, "last_servers": True}
+    return world.zygote.start("retire", given).result()

@@ -9,7 +9,7 @@ import pytest
 from spotkiln.cli import retire as retiring
 from spotkiln.cli import runs
 from spotkiln.cli.main import main
-from spotkiln.cli.retire import Consent, agree, what_goes
+from spotkiln.cli.retire import Consent, Previews, agree, what_goes
 from spotkiln.cli.status import Status
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.keep.takedown import Old
@@ -78,6 +78,17 @@ def test_what_goes_is_told_first() -> None:
     assert "cannot tell" in what_goes("shop", SPEC, None)
     nothing = status.model_copy(update={"fleet": "", "servers": ()})
     assert "nothing: no server of shop serves" in what_goes("shop", SPEC, nothing)
+
+
+def test_previews_that_go_are_told_too() -> None:
+    assert "preview" not in what_goes("shop", SPEC, None)
+    there = Previews(deployments=("preview/shop",), hosts=("a.example.com", "b.example.com"))
+    told = what_goes("shop", SPEC, None, there).splitlines()
+    assert told[2] == "  previews: a.example.com, b.example.com"
+    assert told[3].startswith("  deployments: release/shop, rollback/shop, preview/shop, with ")
+    unknown = what_goes("shop", SPEC, None, Previews(hosts=None))
+    assert "  previews: all there are (this terminal cannot tell which)" in unknown
+    assert "  previews: none is there" in what_goes("shop", SPEC, None, Previews())
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ from spotkiln.start.run import Run
 from spotkiln.start.takedown import (
     Left,
     Place,
+    is_last,
     of_place,
     orphaned,
+    previews_of,
     require_alone,
     without_applications,
     without_deployments,
@@ -77,6 +79,38 @@ def test_runs_whose_deployment_is_gone_would_bring_it_back() -> None:
         run("staging's", "", **parameters(target_group="staging")),
     ]
     assert [x.id for x in orphaned(found, PLACE, {ONE}, "own")] == ["waits", "was orphaned before"]
+
+
+def preview(target_group: str, app: str = "shop", **infra: str) -> dict[str, Any]:
+    made = parameters(app, target_group=target_group, **infra)
+    return {**made, "preview": {"host": "{branch}.preview.example.com"}}
+
+
+def test_previews_go_with_the_last_deployment_that_releases_it() -> None:
+    own, other = deployment("release/shop"), deployment("release/blog", **parameters("blog"))
+    abroad = parameters(region="us-east-1", target_group="staging")
+    assert is_last([own, other, deployment("release/abroad", **abroad)], PLACE)
+    staging = deployment("release/staging", **parameters(target_group="staging"))
+    assert not is_last([own, staging], PLACE)
+    # Once it has begun its own is gone.
+    assert is_last([other], PLACE)
+    assert not is_last([staging], PLACE)
+    makers = [
+        deployment("preview/shop", **preview("any")),
+        deployment("preview/blog", **preview("website", "blog")),
+        deployment("preview/abroad", **preview("website", region="us-east-1")),
+        own,
+    ]
+    assert previews_of(makers, PLACE) == makers[:1]
+
+
+def test_runs_that_would_make_previews_of_it_are_cancelled_with_their_deployment() -> None:
+    found = [
+        run("a push", ONE, "PENDING", **preview("any")),
+        run("by hand, and the application is elsewhere too", "", **preview("website")),
+        run("another application's", ONE, **preview("website", "blog")),
+    ]
+    assert [x.id for x in orphaned(found, PLACE, {ONE}, "own")] == ["a push"]
 
 
 def test_a_night_forgets_it() -> None:
