@@ -70,12 +70,16 @@ class Ending(Noun):
             )
             if value
         ]  # fmt: skip
-        text = f"{self.outcome or self.state.lower()} in {self.seconds:.0f} s"
+        how = self.outcome or self.state.lower()
+        text = f"{how} in {self.seconds:.0f} s"
         text += f": {', '.join(facts)}" if facts else ""
+        # What reconcile tells of begins with how it ended.
+        said = self.cause.startswith(f"{how}: ")
         parts = [
-            text,
+            "" if said else text,
             self.database and f"database: {self.database}",
             self.cause,
+            f"took {self.seconds:.0f} s" if said else "",
             *(f"  {one}" for one in self.failed_tests),
         ]
         if self.last_lines:

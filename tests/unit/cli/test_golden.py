@@ -18,6 +18,7 @@ from spotkiln.release.release import Outcome
 from spotkiln.release.result import Result
 from tests.unit.cli.terminal import in_a_pipe, in_a_terminal
 from tests.unit.cli.test_golden_aws import CASES as OF_AWS
+from tests.unit.cli.test_golden_runs import CASES as OF_RUNS
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
 
@@ -137,4 +138,4 @@ def test_it_says_what_it_said(
 
 
 def test_there_is_no_file_without_a_command() -> None:
-    assert {one.stem for one in GOLDEN.iterdir()} == {*CASES, *OF_AWS}
+    assert {one.stem for one in GOLDEN.iterdir()} == {*CASES, *OF_AWS, *OF_RUNS}
