@@ -17,7 +17,7 @@ def next_step(release: Release) -> str:
                 f"To release the same once more, on new servers: `spotkiln release {name} --force`."
             )
         case Outcome.SUPERSEDED:
-            return "Nothing is to be done: the newer release goes on."
+            return "There is nothing to do: the newer release goes on."
         case Outcome.HELD:
             return f"Push a newer commit; or, if this one is meant, `spotkiln unhold {name}`."
         case Outcome.DECLINED:
@@ -28,7 +28,7 @@ def next_step(release: Release) -> str:
         case Outcome.CANCELLED:
             return f"To start it again: {again}."
         case Outcome.ROLLED_BACK | Outcome.FAILED:
-            return f"Mend the cause, and push; or, if it was none of the commit's, {again}."
+            return f"Mend the cause and push. If the commit is not to blame, try it again: {again}."
 
 
 def _after_a_release(release: Release, name: str) -> str:
@@ -40,13 +40,13 @@ def _after_a_release(release: Release, name: str) -> str:
 def _after_a_rollback(release: Release, name: str, again: str) -> str:
     if release.outcome is Outcome.RELEASED:
         if release.restarted:
-            return "Nothing is to be done."
+            return "There is nothing to do."
         return (
-            f"Push what mends it: a newer commit is released as always. What was left is not "
-            f"released again unasked; if it is meant: {again[:-1]} --even-if-held`."
+            f"Push what mends it: a newer commit is released as always. The commit that was left is "
+            f"held until then; to release it even so: {again[:-1]} --even-if-held`."
         )
     if release.outcome is Outcome.UNCHANGED:
-        return "Nothing is to be done: that version serves."
+        return "There is nothing to do: that version serves."
     version = release.commit[:12]
     command = f"spotkiln restart {name}" if release.restarted else f"spotkiln rollback {name}"
     command += f" {version}" if version and not release.restarted else ""

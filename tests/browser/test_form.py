@@ -38,7 +38,7 @@ def test_a_release_asks_for_the_commit_and_why(ui: PrefectUI, picture: Picture) 
     # All of it is seen without scrolling.
     last = form.field(ASKED[-1]).bounding_box()
     assert last and last["y"] + last["height"] < SIZE["height"]
-    picture("form")
+    picture("form", height=1060)
 
 
 def test_a_rollback_asks_for_the_version_first(ui: PrefectUI, picture: Picture) -> None:

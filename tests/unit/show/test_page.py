@@ -138,7 +138,7 @@ def test_the_cause_and_what_to_do_come_first() -> None:
         "> i-1 is sick  \n> because\n\n"
         "[What the servers showed](http://ui/artifacts/artifact/1): their last lines, and their "
         "health.\n\n"
-        "**What to do**: Mend the cause, and push; or, if it was none of the commit's, "
+        "**What to do**: Mend the cause and push. If the commit is not to blame, try it again: "
         "`spotkiln release demo-web-app-staging`.\n\n"
         "## Last lines of what failed\n\n`boom`\n\n## What it was\n"
     )
@@ -163,7 +163,7 @@ def test_each_ending_says_what_to_do() -> None:
     assert "`spotkiln rollback shop-eu c0ffeec0ffee`" in again
     assert "`spotkiln restart shop-eu`" in told(**back, restarted=True, outcome=Outcome.CANCELLED)
     for outcome in Outcome:
-        assert "Nothing" in told(**back, restarted=True) or "spotkiln" in told(
+        assert "nothing to do" in told(**back, restarted=True) or "spotkiln" in told(
             **back, outcome=outcome
         )
 
