@@ -42,7 +42,7 @@ def _after_a_rollback(release: Release, name: str, again: str) -> str:
         if release.restarted:
             return "There is nothing to do."
         return (
-            f"Push what mends it: a newer commit is released as always. The commit that was left is "
+            "Push what mends it: a newer commit is released as always. The one that was left is "
             f"held until then; to release it even so: {again[:-1]} --even-if-held`."
         )
     if release.outcome is Outcome.UNCHANGED:
