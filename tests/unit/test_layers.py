@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -93,6 +93,26 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+def of_each(paths: Sequence[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """One test for all of them, which tells all that are wrong: as thousands of tests, each would
+    cost more to collect and to report than to run."""
+
+    def decorate(check: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            wrong = {}
+            for path in paths:
+                try:
+                    check(path)
+                except AssertionError as error:
+                    wrong[name_of(path)] = str(error)
+            assert wrong == {}
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return decorate
+
+
 @cache
 def imported(path: Path) -> tuple[str, ...]:
     """All that a file imports, inside functions and for type checkers too. Steps and flows are
@@ -164,18 +184,12 @@ def test_the_boundary_to_aws_does_not_load_prefect() -> None:
     assert loaded.isdisjoint({*FRAMEWORK, *STAND_INS, "tasks", "flows"})
 
 
-@pytest.mark.parametrize(
-    "path",
-    modules("spotkiln", "tasks", "flows", but=["spotkiln/aws"]),
-    ids=name_of,
-)
+@of_each(modules("spotkiln", "tasks", "flows", but=["spotkiln/aws"]))
 def test_only_the_boundary_knows_aws(path: Path) -> None:
     assert tops(path).isdisjoint({*AWS, "mypy_boto3_ec2", "mypy_boto3_elbv2"})
 
 
-@pytest.mark.parametrize(
-    "path", modules("spotkiln", "tasks", "flows", but=[SPOT_FLEET_FOLDER]), ids=name_of
-)
+@of_each(modules("spotkiln", "tasks", "flows", but=[SPOT_FLEET_FOLDER]))
 def test_only_its_implementation_knows_spot_fleet(path: Path) -> None:
     """Its calls, fields, states, events and tags. In words, people are told of it anywhere."""
     knows = [line for line in path.read_text().splitlines() if SPOT_FLEET.search(line)]
@@ -196,9 +210,7 @@ def test_only_the_registry_knows_auto_scaling() -> None:
     assert knows == {("spotkiln.aws.serve.launchers", f"{folder}.launcher")}
 
 
-@pytest.mark.parametrize(
-    "path", modules("spotkiln", "tasks", "flows", but=[SPOT_FLEET_FOLDER]), ids=name_of
-)
+@of_each(modules("spotkiln", "tasks", "flows", but=[SPOT_FLEET_FOLDER]))
 def test_only_launchers_know_launch_templates(path: Path) -> None:
     allowed = {"spotkiln/aws/serve/launch_template.py", "spotkiln/aws/serve/refusal.py"}
     folder = ROOT / "spotkiln/aws/serve/auto_scaling"
@@ -206,7 +218,7 @@ def test_only_launchers_know_launch_templates(path: Path) -> None:
         assert not re.search(r"launch_template|LaunchTemplate", path.read_text())
 
 
-@pytest.mark.parametrize("path", modules("spotkiln", "tasks", "flows"), ids=name_of)
+@of_each(modules("spotkiln", "tasks", "flows"))
 def test_the_product_does_not_know_what_stands_in_for_aws(path: Path) -> None:
     assert tops(path).isdisjoint(STAND_INS)
     assert "AWS_ENDPOINT_URL" not in path.read_text() or {
@@ -215,7 +227,7 @@ def test_the_product_does_not_know_what_stands_in_for_aws(path: Path) -> None:
     }.intersection(path.parents)
 
 
-@pytest.mark.parametrize("path", modules("spotkiln", but=DOORS), ids=name_of)
+@of_each(modules("spotkiln", but=DOORS))
 def test_decisions_use_pydantic_and_the_standard_library(path: Path) -> None:
     # An application describes itself in YAML.
     allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core", "spotkiln", "yaml"}
@@ -234,38 +246,34 @@ def test_a_room_knows_only_those_before_it(room: str) -> None:
         assert rooms <= known, path
 
 
-@pytest.mark.parametrize(
-    "path",
-    modules("spotkiln", but=["spotkiln/cli", "spotkiln/receiver", "spotkiln/prefect_api"]),
-    ids=name_of,
-)
+@of_each(modules("spotkiln", but=["spotkiln/cli", "spotkiln/receiver", "spotkiln/prefect_api"]))
 def test_nothing_below_knows_the_steps(path: Path) -> None:
     assert tops(path).isdisjoint({"tasks", "flows", "prefect"})
 
 
-@pytest.mark.parametrize("path", modules("tasks"), ids=name_of)
+@of_each(modules("tasks"))
 def test_steps_do_not_know_the_flows(path: Path) -> None:
     assert "flows" not in tops(path)
 
 
-@pytest.mark.parametrize("path", modules("flows"), ids=name_of)
+@of_each(modules("flows"))
 def test_flows_are_the_order_of_things_and_nothing_else(path: Path) -> None:
     """One may go another's way."""
     known = {"collections", "datetime", "flows", "prefect", "spotkiln", "tasks", "typing"}
     assert tops(path) <= known
 
 
-@pytest.mark.parametrize("path", modules("sandbox"), ids=name_of)
+@of_each(modules("sandbox"))
 def test_the_sandbox_does_not_know_the_product(path: Path) -> None:
     assert tops(path).isdisjoint({"spotkiln", "tasks", "flows", "prefect"})
 
 
-@pytest.mark.parametrize("path", modules("sandbox"), ids=name_of)
+@of_each(modules("sandbox"))
 def test_the_sandbox_does_not_know_who_uses_it(path: Path) -> None:
     assert tops(path).isdisjoint({"rehearsal", "examples", "tests", "benchmarks"})
 
 
-@pytest.mark.parametrize("path", modules("rehearsal"), ids=name_of)
+@of_each(modules("rehearsal"))
 def test_a_rehearsal_uses_the_sandbox_from_outside(path: Path) -> None:
     """It brings the product and the sandbox together, and belongs to neither."""
     assert tops(path).isdisjoint({"moto", "examples", "tests", "benchmarks"})
@@ -306,27 +314,25 @@ def test_no_module_imports_itself_by_way_of_others(top: str) -> None:
         pytest.fail(" -> ".join(reversed(error.args[1])))
 
 
-@pytest.mark.parametrize("path", modules("spotkiln/cli"), ids=name_of)
+@of_each(modules("spotkiln/cli"))
 def test_the_command_does_not_run_flows_or_steps_itself(path: Path) -> None:
     """It starts flows through Prefect, as everyone does. What it drives itself needs no step."""
     assert tops(path).isdisjoint({"flows", "tasks"})
     assert ".fn(" not in path.read_text()
 
 
-@pytest.mark.parametrize("path", modules("tasks", "flows"), ids=name_of)
+@of_each(modules("tasks", "flows"))
 def test_a_step_is_not_reached_through(path: Path) -> None:
     """What several steps need is a function beside them."""
     assert ".fn(" not in path.read_text()
 
 
-@pytest.mark.parametrize(
-    "path", modules("spotkiln", "tasks", "flows", but=["spotkiln/cli"]), ids=name_of
-)
+@of_each(modules("spotkiln", "tasks", "flows", but=["spotkiln/cli"]))
 def test_nothing_needs_the_command(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith("spotkiln.cli")]
 
 
-@pytest.mark.parametrize("path", modules("spotkiln/receiver"), ids=name_of)
+@of_each(modules("spotkiln/receiver"))
 def test_the_receiver_only_starts_runs(path: Path) -> None:
     """It faces the network: nothing that releases is within its reach."""
     assert tops(path).isdisjoint({"tasks", "flows", "subprocess"})
@@ -334,22 +340,18 @@ def test_the_receiver_only_starts_runs(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith(forbidden)]
 
 
-@pytest.mark.parametrize(
-    "path", modules("spotkiln", "tasks", "flows", but=["spotkiln/receiver"]), ids=name_of
-)
+@of_each(modules("spotkiln", "tasks", "flows", but=["spotkiln/receiver"]))
 def test_nothing_needs_the_receiver(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith("spotkiln.receiver")]
 
 
-@pytest.mark.parametrize(
-    "path",
+@of_each(
     modules(
         "spotkiln",
         "tasks",
         "flows",
         but=["spotkiln/prefect_api", "spotkiln/hosts_api", "spotkiln/sbom"],
-    ),
-    ids=name_of,
+    )
 )
 def test_one_door_leads_to_prefects_api(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith(PREFECT_API)]
@@ -363,7 +365,7 @@ def test_one_door_leads_to_prefects_api(path: Path) -> None:
     assert taken.isdisjoint({"prefect.get_client", "prefect.artifacts.Artifact"})
 
 
-@pytest.mark.parametrize("path", modules("spotkiln/prefect_api"), ids=name_of)
+@of_each(modules("spotkiln/prefect_api"))
 def test_the_door_knows_decisions_and_prefect(path: Path) -> None:
     # coolname: by which Prefect makes up the names of runs.
     known = {"anyio", "coolname", "httpx", "prefect", "pydantic", "spotkiln"}
@@ -373,7 +375,7 @@ def test_the_door_knows_decisions_and_prefect(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith(others)]
 
 
-@pytest.mark.parametrize("path", modules("spotkiln/hosts_api"), ids=name_of)
+@of_each(modules("spotkiln/hosts_api"))
 def test_the_door_to_hosts_knows_decisions_alone(path: Path) -> None:
     """It holds a token while it asks: nothing that keeps or shows things is within its reach."""
     assert tops(path) <= {*sys.stdlib_module_names, "httpx", "spotkiln"}
@@ -381,7 +383,7 @@ def test_the_door_to_hosts_knows_decisions_alone(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith(others)]
 
 
-@pytest.mark.parametrize("path", modules("spotkiln/sbom"), ids=name_of)
+@of_each(modules("spotkiln/sbom"))
 def test_the_door_to_published_data_knows_decisions_alone(path: Path) -> None:
     known = {"cvss", "cyclonedx", "httpx", "packageurl", "spotkiln", "univers"}
     assert tops(path) <= {*sys.stdlib_module_names, *known}
