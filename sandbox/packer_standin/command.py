@@ -12,14 +12,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from sandbox.packer_standin import report, template
+from sandbox.packer_standin import report, template, version
 from sandbox.packer_standin.builder import Builder, BuildError
 from sandbox.packer_standin.control import Control
 from sandbox.packer_standin.ec2 import Ec2, Ec2Error
 from sandbox.packer_standin.template import Template, TemplateError
 from sandbox.packer_standin.ui import Ui
 
-VERSION = "Packer v1.6.6\n\n(Spotkiln's stand-in for simulated machines, not HashiCorp's Packer)\n"
 NOTE = "This is the sandbox's stand-in for Packer: nothing is provisioned, nothing is run."
 
 
@@ -28,10 +27,9 @@ class CancelledError(Exception):
 
 
 def main(arguments: Sequence[str]) -> int:
-    command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
-    if command in ("version", "-version", "--version", "-v"):
-        sys.stdout.write(VERSION)
+    if version.told(arguments):
         return 0
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if command in ("init", "fmt"):
         return 0
     if command in ("validate", "build"):
