@@ -1,6 +1,7 @@
 """The sandbox as a process: in the foreground, detached, ended, cleaned up."""
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -71,9 +72,13 @@ def _serve(options: argparse.Namespace, directory: Directory, name: str, stop: _
     from sandbox.process import quick_start
 
     quick_start.apply()
+    # Nothing of what is imported is garbage, so the collector need not look through it.
+    gc.disable()
     from sandbox.engine.initial_account import AccountSettings  # moto takes seconds to import
     from sandbox.process.server import Options, Server
 
+    gc.freeze()
+    gc.enable()
     server = Server(
         Options(
             directory=directory,

@@ -4,6 +4,8 @@ import os
 import signal
 from types import FrameType
 
+from spotkiln.garbage import collect_seldom
+
 INTERRUPTED = 130
 
 
@@ -15,6 +17,7 @@ def end_at_once(_: int, __: FrameType | None) -> None:
 def main() -> int:
     """The exit code."""
     before = signal.signal(signal.SIGINT, end_at_once)
+    collect_seldom()
     from spotkiln.cli.main import main
 
     signal.signal(signal.SIGINT, before)

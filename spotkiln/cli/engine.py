@@ -7,7 +7,10 @@ import os
 import runpy
 import sys
 
+from spotkiln.garbage import collect_seldom
+
 os.setsid()
+collect_seldom()
 try:
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 finally:

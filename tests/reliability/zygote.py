@@ -21,6 +21,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from spotkiln.garbage import collect_seldom
+
 POLL_SECONDS = 0.02
 # In the sandbox's seconds, as all of the product's waits.
 RETRY_DELAYS = [2.0, 10.0]
@@ -28,6 +30,8 @@ RETRY_DELAYS = [2.0, 10.0]
 
 def main() -> int:
     speed = float(sys.argv[1])
+    # As the product's own processes, see spotkiln/cli/engine.py.
+    collect_seldom()
     import spotkiln.tasks.step
 
     # Prefect sleeps itself between tries, by its own clock.
