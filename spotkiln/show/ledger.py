@@ -26,13 +26,17 @@ def ledger(release: Release) -> list[tuple[str, str]]:
 
 
 def _kept(release: Release) -> str:
-    kept = [_in_words(one) for one in release.ledger if one.fate is Fate.KEPT]
-    return f"These stay: {', '.join(kept)}." if kept else ""
+    kept = [one for one in release.ledger if one.fate is Fate.KEPT]
+    # A fleet of twenty servers has sixty parts with one reason.
+    alike = Counter((one.kind, one.why) for one in kept if one.why)
+    told = dict.fromkeys(_in_words(one, alike[one.kind, one.why]) for one in kept)
+    return f"These stay: {', '.join(told)}." if told else ""
 
 
-def _in_words(entry: LedgerEntry) -> str:
+def _in_words(entry: LedgerEntry, alike: int) -> str:
+    """`alike`: so many of its kind stay for the same reason."""
     why = f" ({plain(entry.why)})" if entry.why else ""
-    return f"{entry.kind} `{entry.id}`{why}"
+    return f"{alike} {entry.kind}s{why}" if alike > 1 else f"{entry.kind} `{entry.id}`{why}"
 
 
 def _gone(release: Release) -> str:

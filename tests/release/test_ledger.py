@@ -26,8 +26,11 @@ def test_everything_is_kept_with_a_reason_or_destroyed(world: World) -> None:
     assert f"image `{made['image']}` (a version to go back to)" in kept
     for kind in ("security-group", "key-pair", "instance"):
         assert re.search(rf"[0-9] {kind}s?[,.]", gone), kind
-    for kind in ("launch-template", "instance", "volume", "snapshot"):
+    for kind in ("launch-template", "snapshot"):
         assert re.search(rf"\b{kind} `[a-z]+-\w+` \((?:part )?of ", kept), kind
+    # What is alike is counted.
+    for kind in ("instance", "volume"):
+        assert f"2 {kind}s (part of {made['fleet']})" in kept, kept
 
 
 def test_what_a_release_that_succeeds_leaves_turns_it_red(world: World) -> None:

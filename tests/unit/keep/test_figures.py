@@ -22,8 +22,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def answers(monkeypatch: pytest.MonkeyPatch, last: str | None) -> None:
-    today = [reckon("shop", [], datetime.now(UTC))]
+def answers(monkeypatch: pytest.MonkeyPatch, last: str | None, releases: int = 1) -> None:
+    today = [reckon("shop", [], datetime.now(UTC)).model_copy(update={"releases": releases})]
     monkeypatch.setattr(figures, "ask", lambda what, *_: last if what is artifact.latest else today)
 
 
@@ -33,6 +33,18 @@ def test_it_is_published_once_a_day(monkeypatch: pytest.MonkeyPatch, made: list[
     answers(monkeypatch, made[0])
     assert not figures.publish_figures.fn()
     assert len(made) == 1
+
+
+def test_there_is_no_page_of_zeros_before_the_first_release(
+    monkeypatch: pytest.MonkeyPatch, made: list[str]
+) -> None:
+    answers(monkeypatch, None, releases=0)
+    assert not figures.publish_figures.fn()
+    answers(monkeypatch, None)
+    assert figures.publish_figures.fn()
+    # Later a month without any is told.
+    answers(monkeypatch, page([reckon("shop", [], datetime(2024, 5, 1, tzinfo=UTC))]), releases=0)
+    assert figures.publish_figures.fn()
 
 
 def test_without_prefect_nothing_fails(monkeypatch: pytest.MonkeyPatch, made: list[str]) -> None:

@@ -87,6 +87,20 @@ def test_a_release_that_went_well() -> None:
     assert "```" not in page
 
 
+def test_what_stays_for_the_same_reason_is_told_once() -> None:
+    stays = [
+        LedgerEntry(kind=kind, id=f"{kind}-{n}", fate=Fate.KEPT, why=why)
+        for n in range(2)
+        for kind, why in (("volume", "part of sfr-1"), ("instance", "part of sfr-1"))
+    ]
+    own = LedgerEntry(kind="spot-fleet-request", id="sfr-1", fate=Fate.KEPT, why="serves")
+    page = release_page(release(ledger=(own, *stays)))
+    assert page.endswith(
+        "These stay: spot-fleet-request `sfr-1` (serves), 2 volumes (part of sfr-1), "
+        "2 instances (part of sfr-1).\n"
+    )
+
+
 def test_what_has_changed_since() -> None:
     changes = Changes(
         since="01d" * 13 + "0",

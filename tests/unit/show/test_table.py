@@ -36,7 +36,9 @@ def test_a_release_is_one_row() -> None:
         "release": RELEASE,
         "cause": "",
     }
-    # The UI shows the columns in this order: the longest hides no other.
+    # The UI shows the columns in this order: a phone the first two, 1280 pixels the first four. The
+    # longest hides no other.
+    assert list(row(told))[:4] == ["outcome", "what", "target group", "started"]
     assert list(row(told))[-1] == "cause"
 
 
