@@ -73,7 +73,7 @@ class _Follower:
         if line.source is LogSource.COMMAND:
             stream = sys.stderr if self._aside else sys.stdout
             print(line.text, file=stream, flush=True)
-        elif line.ours or line.grave:
+        elif line.ours or (line.grave and not line.of_prefect):
             tell(str(line), aside=True)
 
     def look(self) -> Run:

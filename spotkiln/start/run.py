@@ -86,9 +86,13 @@ class Line(Noun):
         return self.level not in {"DEBUG", "INFO"}
 
     @property
+    def of_prefect(self) -> bool:
+        return bool(OF_PREFECT.match(self.text))
+
+    @property
     def ours(self) -> bool:
         """Whether it is neither Packer's nor Prefect's own."""
-        return self.source is not LogSource.PACKER and not OF_PREFECT.match(self.text)
+        return self.source is not LogSource.PACKER and not self.of_prefect
 
     def __str__(self) -> str:
         level = "" if self.level == "INFO" else f"{self.level}: "

@@ -85,7 +85,8 @@ class CommandRun:
             ask(ends.write, self.run, told)
         if ended.code == 0:
             return Completed(message="it ended with 0", data=told)
-        return Failed(message=ended.why, data=told)
+        # With data that is no exception Prefect would log that it cannot raise it.
+        return Failed(message=ended.why)
 
 
 @contextmanager

@@ -34,6 +34,8 @@ def test_what_it_says_and_how_it_ends(command: Command, working: World) -> None:
         code, out, err = command("run", "demo", "--", "false")
         assert (code, out.splitlines()) == (3, ["first", "  indented, with commas", "last"])
         assert "spotkiln: it ended with exit status 3" in err
+        # Nor what Prefect makes of a run that has failed.
+        assert "Traceback" not in err
         code, out, err = command("run", "demo", "--json", "--timeout", "60", "--", "false")
         answer = json.loads(out)
         assert (code, answer["code"], answer["why"]) == (3, 3, "it ended with exit status 3")

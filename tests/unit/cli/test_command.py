@@ -130,3 +130,21 @@ def test_none_at_all_is_told_how_to_be_written() -> None:
 def test_what_another_version_wrote_is_no_end() -> None:
     assert CommandEnd.parse("{}") is None
     assert CommandEnd.parse(CommandEnd(code=2).model_dump_json()) == CommandEnd(code=2)
+
+
+def test_what_prefect_makes_of_a_failed_run_is_not_shown(
+    fake: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Packer's own errors are: they may be all that tells why there was no machine."""
+    start(fake, CommandEnd(code=3, why="it ended with exit status 3"))
+    fake.answers[READ] = lambda _: (200, answers.run(RUN, "FAILED"))
+    failed = "Engine execution exited with unexpected exception\nTraceback (most recent call last):"
+    errors = [
+        {**one, "level": 40}
+        for one in logged(("", failed), (".packer", "Error launching source instance: quota"))
+    ]
+    fake.answers["POST /logs/filter"] = lambda _: (200, errors)
+    command.carry_out(SPEC, aside=False)
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert "ERROR: Error launching source instance: quota" in said
