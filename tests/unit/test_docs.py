@@ -14,9 +14,11 @@ from rehearsal.lines import OWN_GEMS
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.manifest import read_manifest
 from spotkiln.flows.nightly import nightly
+from spotkiln.release.event import event_of
 from spotkiln.release.release import Outcome
 from spotkiln.start.night import NightSpec
 from tests.unit.nouns import ROOT
+from tests.unit.show.test_page import release
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FOLDERS = "spotkiln|tasks|flows|tests|packer|systemd|sandbox|scripts|examples|docs"
@@ -111,3 +113,14 @@ def test_the_page_of_base_images_names_every_key_and_its_default() -> None:
     assert told.keys() == BaseSpec.model_fields.keys()
     given = {name: default for name, default in told.items() if default}
     assert given == {"name": BaseSpec().name, "source_image": BaseSpec().source_image}
+
+
+def test_following_names_every_state_and_event_of_a_release_and_what_an_event_tells() -> None:
+    text = (ROOT / "docs" / "following.md").read_text()
+    missing = [one for one in Outcome if f"`{str(one).capitalize()}`" not in text]
+    assert missing == []
+    events = [event_of(release(outcome=one)) for one in Outcome]
+    started = event_of(release(), started=True)
+    assert [one.name for one in [*events, started] if f"| `{one.name}` |" not in text] == []
+    payload = text.partition("The payload: ")[2].partition(". A run that is killed")[0]
+    assert set(re.findall(r"`(\w+)`", payload)) == set(started.payload)
