@@ -67,6 +67,15 @@ def give_root_volume(account: Account, instance: Instance) -> None:
         account.ec2.attach_volume(volume.id, instance.id, root, True)
 
 
+def give_public_address(instance: Instance) -> None:
+    """One that leads nowhere (RFC 2544's). moto's belong to somebody on the internet: whoever takes
+    a simulated machine for a real one would knock there."""
+    nic = instance.nics.get(0)
+    if nic is not None and nic.public_ip:
+        _, _, *last = str(nic.private_ip_address).split(".")
+        nic.public_ip = ".".join(["198", "18", *last])
+
+
 def set_address(instance: Instance, address: str) -> None:
     nic = instance.nics.get(0)
     if nic is None or nic.private_ip_address == address:

@@ -8,7 +8,7 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.utils import random_spot_request_id
 
-from sandbox.compute.details import give_root_volume, machine_spec, set_address
+from sandbox.compute.details import give_public_address, give_root_volume, machine_spec, set_address
 from sandbox.compute.roles import make_role_key
 from sandbox.compute.states import (
     GUEST_SHUTDOWN,
@@ -72,6 +72,7 @@ class Instances:
             instance.spot_instance_request_id = record.spot_request_id  # type: ignore[attr-defined]
             set_state(instance, "pending")
             give_root_volume(self._account, instance)
+            give_public_address(instance)
             self._account.state.instances[instance.id] = record
             if record.role_key:
                 self._account.state.role_keys[record.role_key.key_id] = instance.id

@@ -8,6 +8,9 @@ from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 from spotkiln.target import Health, Server
 
+# A security group that does not let one in says nothing: ssh alone would wait for minutes.
+CONNECT_SECONDS = 20
+
 
 class Way(StrEnum):
     KEY = "key"
@@ -45,7 +48,11 @@ def choose(servers: Iterable[Server], wanted: str, app: str) -> Server:
 def ssh_command(door: Door, command: Sequence[str], *, terminal: bool) -> list[str]:
     """With `command`, which reaches the program as it is, or a shell. Machines come and go with
     their addresses, so each is known by its id. `terminal`: there is one to give to the command."""
-    options = ["HostKeyAlias=" + door.instance, "StrictHostKeyChecking=accept-new"]
+    options = [
+        f"HostKeyAlias={door.instance}",
+        "StrictHostKeyChecking=accept-new",
+        f"ConnectTimeout={CONNECT_SECONDS}",
+    ]
     if door.key:
         options.append("IdentitiesOnly=yes")
     return [

@@ -1,5 +1,6 @@
 """Instances as the EC2 API shows them."""
 
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -55,6 +56,13 @@ def test_stopping_starting_and_terminating_follow_the_machine(
     account.until(instance, "terminated")
     again = account.ec2.terminate_instances(InstanceIds=[instance])["TerminatingInstances"][0]
     assert again["PreviousState"]["Name"] == again["CurrentState"]["Name"] == "terminated"
+
+
+def test_an_address_that_is_not_real_leads_nowhere(account: Account) -> None:
+    """Whoever types ssh to a simulated machine must not reach somebody else's."""
+    first, second = (account.instance(account.run())["PublicIpAddress"] for _ in range(2))
+    assert ip_address(first) in ip_network("198.18.0.0/15")
+    assert first != second
 
 
 def test_the_volume_goes_with_the_instance(box: Sandbox, account: Account) -> None:

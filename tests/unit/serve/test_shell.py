@@ -25,7 +25,7 @@ def test_a_healthy_one_is_taken_unless_one_is_named() -> None:
 def test_a_shell_by_a_key() -> None:
     assert ssh_command(DOOR, (), terminal=True) == [
         "ssh", "-o", "HostKeyAlias=i-2", "-o", "StrictHostKeyChecking=accept-new",
-        "admin@192.0.2.7",
+        "-o", "ConnectTimeout=20", "admin@192.0.2.7",
     ]  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def test_a_command_reaches_the_program_as_it_is() -> None:
     assert found[-4:] == [
         "/keys/demo.pem", "admin@192.0.2.7", "--", "grep -r 'a b' '$HOME'",
     ]  # fmt: skip
-    assert found[5:7] == ["-o", "IdentitiesOnly=yes"]
+    assert found[7:9] == ["-o", "IdentitiesOnly=yes"]
     assert "-t" in ssh_command(door, ("top",), terminal=True)
 
 
