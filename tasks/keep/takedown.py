@@ -163,7 +163,7 @@ def begin(its: Run, *, last: bool) -> None:
     aws, takedown = connect(its.region), its.begins()
     takedowns.require_said(aws, its.group, takedown, last=last)
     takedowns.write(aws, its.group, takedown)
-    say(f"{its.place} is taken down; what happens to this run now, it is finished")
+    say(f"{its.place} is taken down. Reconcile finishes it if this run does not")
 
 
 def _leave(prefect: Connection, place: Place, own: str) -> Left:
@@ -228,7 +228,8 @@ def leave_previews(its: Run) -> list[Preview]:
     with that, once a release that is under way in one has ended."""
     its.check()
     found = _leave_previews(its.place)
-    say(f"previews that go: {', '.join(one.host for one in found) or 'none'}")
+    if found:
+        say(f"previews that go: {', '.join(one.host for one in found)}")
     return found
 
 
