@@ -21,14 +21,13 @@ lock: .venv/.done ## write requirements.lock and tools.lock anew from pyproject.
 	@.venv/bin/uv pip compile -q --upgrade --group tools --universal --generate-hashes --no-header --no-annotate -o tools.lock
 
 # What real machines need. Where they cannot run, the same goes on with simulated ones.
-DOCKER := scripts/setup.sh docker dockerd debootstrap iptables ip
-PACKER := scripts/setup.sh packer
+# Docker and Packer are judged apart. PACKER=/path/to/packer: that one, and not what is on PATH.
+HAS_DOCKER := scripts/setup.sh docker dockerd debootstrap iptables ip
+HAS_PACKER := scripts/setup.sh packer
 
 .PHONY: demo
 demo: .venv/.done ## five releases of a real Rails application, on this machine
-	@if $(DOCKER) && $(PACKER); then machines=docker; else \
-	  echo "Docker cannot run here: the same releases with simulated machines and a stand-in for Packer"; \
-	  machines=simulated; fi; \
+	@machines=$$(scripts/machines.sh); \
 	$(PYTHON) -m examples.demo --machines $$machines $(if $(UI_PORT),--port $(UI_PORT))
 
 # UI_PORT, RECEIVER_PORT: other ports than 4200 and 4180. FRESH=1: forget what the last one left.
@@ -38,16 +37,14 @@ UP := $(if $(UI_PORT),--port $(UI_PORT)) $(if $(RECEIVER_PORT),--receiver-port $
 
 .PHONY: up
 up: .venv/.done ## Prefect, worker, applications, push receiver until Ctrl-C (ACCOUNT=1: on AWS)
-	@if test -n "$(ACCOUNT)"; then $(PACKER) && exec $(PYTHON) -m examples.up --account $(UP); \
+	@if test -n "$(ACCOUNT)"; then $(HAS_PACKER) && exec $(PYTHON) -m examples.up --account $(UP); \
 	  exit 1; fi; \
-	if $(DOCKER) && $(PACKER); then machines=docker; else \
-	  echo "Docker cannot run here: with simulated machines and a stand-in for Packer"; \
-	  machines=simulated; fi; \
+	machines=$$(scripts/machines.sh); \
 	exec $(PYTHON) -m examples.up --machines $$machines $(UP)
 
 .PHONY: sandbox
 sandbox: .venv/.done ## an EC2 on this machine, until Ctrl-C
-	@if $(DOCKER); then machines=docker; else machines=simulated; fi; \
+	@if $(HAS_DOCKER); then machines=docker; else machines=simulated; fi; \
 	$(PYTHON) -m sandbox up --machines $$machines
 
 # Tests mostly wait, so more of them at once than a small machine has cores.
@@ -55,7 +52,7 @@ SIDE_BY_SIDE ?= 4
 
 .PHONY: test
 test: .venv/.done ## all tests that this machine can run; says what it skipped and why
-	@$(DOCKER) && $(PACKER) || echo "tests with real machines will be skipped"
+	@test "$$(scripts/machines.sh)" = docker || echo "tests with real machines will be skipped"
 	@scripts/setup.sh shellcheck systemd-analyze zsh || true
 	@scripts/setup.sh git-lfs || echo "tests of files in Git LFS will be skipped"
 	@scripts/setup.sh postgres || echo "the test of a team's set-up will be skipped"
@@ -102,7 +99,7 @@ bench: .venv/.done ## what a release costs beyond the cloud's own time (about ei
 
 .PHONY: torture
 torture: .venv/.done ## every changing call with every fault, real machines, and the soak (two hours)
-	@$(DOCKER) && $(PACKER) || echo "faults with real machines will be skipped"
+	@test "$$(scripts/machines.sh)" = docker || echo "faults with real machines will be skipped"
 	@LONG=1 $(PYTHON) -m pytest -q -s tests/reliability
 	@$(PYTHON) -m benchmarks.torture
 	@$(PYTHON) -m benchmarks.soak

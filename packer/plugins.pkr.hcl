@@ -1,4 +1,4 @@
-# For current Packer only, by `packer init packer`. Kept apart from the templates because Packer
+# For current Packer only, by `packer init packer/plugins.pkr.hcl`. Kept apart from the templates because Packer
 # 1.6.6, the newest that Debian packages, has the plugin built in and rejects this block.
 packer {
   required_plugins {

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from rehearsal import services, settings
 from rehearsal.lines import line_for
-from rehearsal.prefect_local import ROOT
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.inside import look_inside
+from spotkiln.bake.packer import find_packer
 from spotkiln.bake.place import Place, look_at
 from spotkiln.bake.precedence import Settled, settle
 from spotkiln.errors import InputError
@@ -22,6 +22,8 @@ from spotkiln.noun import Noun
 
 LONGEST_NAME = 24
 DOCKER_SECONDS = 60
+# What Debian and Ubuntu call what Docker's machines are made with.
+PACKAGES = "apt-get install docker.io debootstrap iptables iproute2"
 
 
 class Kind(StrEnum):
@@ -130,16 +132,21 @@ def _docker_answers() -> bool:
 def require_machines(kind: Kind) -> None:
     """
     Raises:
-        InputError: there is no Docker or no Packer.
+        InputError: there is no Docker or no Packer; each is told by itself.
     """
     if kind is Kind.SIMULATED:
         return
-    missing = [one for one in ("docker", "packer") if shutil.which(one) is None]
-    if not missing and not _docker_answers():
-        missing = ["a Docker that answers"]
+    missing = []
+    if shutil.which("docker") is None:
+        missing.append(f"there is no Docker ({PACKAGES})")
+    elif not _docker_answers():
+        missing.append("Docker does not answer: start it, or join the group docker")
+    try:
+        find_packer()
+    except InputError as error:
+        missing.append(str(error))
     if missing:
         raise InputError(
-            f"real machines need {' and '.join(missing)}: `scripts/setup.sh docker dockerd "
-            f"debootstrap iptables ip packer` in {ROOT} installs and starts them; or take "
-            "`--machines simulated`, which boots nothing"
+            f"no real machines here: {'; '.join(missing)}. Take `--machines simulated`, which "
+            "boots nothing"
         )

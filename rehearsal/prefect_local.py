@@ -58,9 +58,10 @@ def free_port(wanted: int) -> int:
 
 
 def shipped(flow: str) -> dict[str, Any]:
-    """What each deployment of that flow has in prefect.yaml, for those that are made without it."""
-    deployments = yaml.safe_load((SHIPPED / "prefect.yaml").read_text())["deployments"]
-    start = f"flows/{flow}.py:"
+    """What each deployment of that flow has in a new repository, for those that are made without
+    its prefect.yaml."""
+    deployments = yaml.safe_load((SHIPPED / "template" / "prefect.yaml").read_text())["deployments"]
+    start = f"spotkiln.flows.{flow}."
     pool = next(x["work_pool"] for x in deployments if x["entrypoint"].startswith(start))
     queue = pool.get("work_queue_name")
     return {

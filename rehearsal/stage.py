@@ -172,7 +172,7 @@ def deploy(stage: Stage, parameters: dict[str, Any]) -> None:
                 json={
                     "name": stage.app.name,
                     "flow_id": made["id"],
-                    "entrypoint": f"flows/{flow}.py:{flow}",
+                    "entrypoint": f"spotkiln.flows.{flow}.{flow}",
                     **shipped(flow),
                     "parameters": {k: v for k, v in parameters.items() if k not in unknown},
                 },

@@ -7,19 +7,20 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 .venv/bin/python scripts/units.py "$scratch/made/units"
-packer fmt -check -diff packer
+packer=${PACKER:-packer}
+"$packer" fmt -check -diff packer
 touch "$scratch/source.tar.gz"
 mkdir "$scratch/report"
 variables=(-var region=eu-west-1 -var source_ami=ami-00000000000000000 -var 'ssh_source_cidrs=["10.0.0.0/8"]')
 made=(-var image_name=check -var "manifest=$scratch/manifest.json")
 app=(-var app_name=demo-web-app)
-packer validate "${variables[@]}" "${made[@]}" -var "package_list=$scratch/packages" \
+"$packer" validate "${variables[@]}" "${made[@]}" -var "package_list=$scratch/packages" \
   packer/base.pkr.hcl
-packer validate "${variables[@]}" "${made[@]}" "${app[@]}" \
+"$packer" validate "${variables[@]}" "${made[@]}" "${app[@]}" \
   -var "app_archive=$scratch/source.tar.gz" -var commit=0000000000000000000000000000000000000000 \
   -var "units=$scratch/made/units" packer/app.pkr.hcl
-packer validate "${variables[@]}" "${app[@]}" -var "report_dir=$scratch/report" packer/test.pkr.hcl
-packer validate -var region=eu-west-1 -var source_ami=ami-00000000000000000 "${app[@]}" \
+"$packer" validate "${variables[@]}" "${app[@]}" -var "report_dir=$scratch/report" packer/test.pkr.hcl
+"$packer" validate -var region=eu-west-1 -var source_ami=ami-00000000000000000 "${app[@]}" \
   -var 'security_group_ids=["sg-00000000000000000"]' -var "command_file=$scratch/source.tar.gz" \
   -var seconds=600 -var "report_dir=$scratch/report" packer/task.pkr.hcl
 

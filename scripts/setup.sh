@@ -31,13 +31,41 @@ has() {
   case "$1" in
     venv) python3 -c 'import ensurepip' 2>/dev/null ;;
     dockerd) command -v dockerd >/dev/null || docker info >/dev/null 2>&1 ;;
-    packer) packer version 2>/dev/null | grep -q '^Packer v' ;;  # cracklib ships another "packer"
+    # cracklib ships another "packer".
+    packer) "${PACKER:-packer}" version 2>/dev/null | grep -q '^Packer v' ;;
     # Debian keeps its programs out of PATH.
     postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
       command -v initdb >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
+
+# What to do where the distribution has no package of it. Debian has a Packer in 12 alone.
+tell_unpackaged() {
+  local program
+  for program in "$@"; do
+    if [[ $program == packer ]]; then
+      echo "missing: packer, and this system has no package of it. Take it from HashiCorp" \
+        "(developer.hashicorp.com/packer/install), put it on PATH or say where it is" \
+        "(PACKER=/path/to/packer), then once: packer init packer/plugins.pkr.hcl"
+    else
+      echo "missing: $program, and this system has no package $(package "$program")"
+    fi
+  done >&2
+}
+
+# Whether apt-get could install it. A list that was never fetched knows nothing.
+packaged() {
+  local found
+  found=$(apt-cache policy "$(package "$1")" 2>/dev/null)
+  [[ $found == *Candidate:* && $found != *"Candidate: (none)"* ]]
+}
+
+# Somebody who names a Packer wants that one.
+if [[ -n ${PACKER:-} && " $* " == *" packer "* ]] && ! has packer; then
+  echo "PACKER is $PACKER, which is no Packer that runs: name the program, or unset it" >&2
+  exit 1
+fi
 
 export PATH="$PATH:/usr/sbin:/sbin"
 missing=""
@@ -58,9 +86,14 @@ tell_missing() {
     echo "missing: brew install$names" >&2
   else
     for program in $missing; do
-      names="$names $(package "$program")"
+      if command -v apt-cache >/dev/null && ! packaged "$program"; then
+        tell_unpackaged "$program"
+      else
+        names="$names $(package "$program")"
+      fi
     done
-    echo "missing: run as root: apt-get install --no-install-recommends$names" >&2
+    [[ -z $names ]] ||
+      echo "missing: run as root: apt-get install --no-install-recommends$names" >&2
   fi
   exit 1
 }
@@ -69,14 +102,24 @@ if [[ -n $missing ]]; then
   if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
     tell_missing
   fi
-  packages=()
-  for program in $missing; do
-    packages+=("$(package "$program")")
-  done
-  echo "installing: ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -q >/dev/null
-  apt-get install -qy --no-install-recommends "${packages[@]}" >/dev/null
+  packages=() unpackaged=()
+  for program in $missing; do
+    if packaged "$program"; then
+      packages+=("$(package "$program")")
+    else
+      unpackaged+=("$program")
+    fi
+  done
+  if [[ ${#packages[@]} -gt 0 ]]; then
+    echo "installing: ${packages[*]}"
+    apt-get install -qy --no-install-recommends "${packages[@]}" >/dev/null
+  fi
+  if [[ ${#unpackaged[@]} -gt 0 ]]; then
+    tell_unpackaged "${unpackaged[@]}"
+    exit 1
+  fi
 fi
 
 if [[ " $* " == *" dockerd "* ]] && ! docker info >/dev/null 2>&1; then

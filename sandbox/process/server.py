@@ -213,6 +213,8 @@ class Server:
         if self.options.machines == "simulated":
             # The stand-in runs with the interpreter that runs this process.
             own = [str(STANDIN), str(Path(sys.executable).parent)]
+            # Nor is it another one that somebody names.
+            environment["PACKER"] = ""
             environment["PATH"] = os.pathsep.join([*own, os.environ.get("PATH", os.defpath)])
         return environment
 

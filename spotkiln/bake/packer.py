@@ -12,12 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from spotkiln.bake.packer_output import PackerRun, Reader
+from spotkiln.bake.recipe import ROOT
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.process import run
 
 OLDEST = (1, 6, 6)
+# Names the program, where it is not to be what PATH finds.
+VARIABLE = "PACKER"
+# Of Debian's releases 12 alone has a package.
+HOW = (
+    "Debian 12 has a package (apt-get install packer), elsewhere it comes from HashiCorp "
+    f"(developer.hashicorp.com/packer/install): put it on PATH, or {VARIABLE}=/path/to/packer"
+)
 VERSION_SECONDS = 30.0
 BUILT_IN_BEFORE = (1, 8, 0)
+# Says which plugin and which versions of it, to a Packer that has none built in.
+PLUGINS = ROOT / "packer" / "plugins.pkr.hcl"
 
 
 def packer_command(
@@ -35,15 +45,20 @@ def packer_command(
 
 
 def find_packer() -> tuple[str, tuple[int, int, int]]:
-    """The program's path and its version.
+    """The program's path and its version: the one that the variable PACKER names, else the first
+    on PATH.
 
     Raises:
         InputError: there is none, it is another program of that name, or too old.
     """
-    expected = f"expected Packer {'.'.join(map(str, OLDEST))} or newer on PATH"
-    path = shutil.which("packer")
+    named = os.environ.get(VARIABLE, "")
+    place = f"in the variable {VARIABLE}" if named else "on PATH"
+    expected = f"expected Packer {'.'.join(map(str, OLDEST))} or newer {place}"
+    path = shutil.which(named or "packer")
+    if path is None and named:
+        raise InputError(f"{expected}, {named} is no program that can be run")
     if path is None:
-        raise InputError(f"{expected}, found none; on Debian: apt-get install packer")
+        raise InputError(f"{expected}, found none; {HOW}")
     try:
         # The other program of that name, cracklib's, would wait for words to pack.
         said = run([path, "version"], timeout_seconds=VERSION_SECONDS).output
@@ -52,7 +67,8 @@ def find_packer() -> tuple[str, tuple[int, int, int]]:
     match = re.search(r"Packer v(\d+)\.(\d+)\.(\d+)", said.decode(errors="replace"))
     if not match:
         raise InputError(
-            f"{expected}, {path} is another program of that name; put Packer's folder first on PATH"
+            f"{expected}, {path} is another program of that name; put Packer's folder first on "
+            f"PATH, or say where it is: {VARIABLE}=/path/to/packer"
         )
     version = (int(match[1]), int(match[2]), int(match[3]))
     if version < OLDEST:
@@ -75,7 +91,7 @@ def require_amazon(path: str, version: tuple[int, int, int]) -> str:
     for line in said.decode(errors="replace").splitlines():
         if "/amazon/" in line:
             return line.strip()
-    raise InputError("no plugin for EC2: `packer init packer` in Spotkiln's folder gets it")
+    raise InputError(f"no plugin for EC2: `{path} init {PLUGINS}` gets it")
 
 
 def write_variables(path: Path, variables: Mapping[str, Any]) -> None:

@@ -61,7 +61,13 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
         looking.open_,
         looking.doctor,
     ),
-    DESCRIBE: (describing.init, describing.check, rehearsing.rehearse, rehearsing.sandbox),
+    DESCRIBE: (
+        describing.new,
+        describing.init,
+        describing.check,
+        rehearsing.rehearse,
+        rehearsing.sandbox,
+    ),
     SERVE: (
         serving.server,
         serving.worker,

@@ -5,7 +5,7 @@ misspelt key would be found out by the first run.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
 from pydantic import TypeAdapter, ValidationError
 
+from spotkiln.cli.output import Exit, show
 from spotkiln.errors import InputError
 
 
@@ -25,11 +26,34 @@ def refuse_wrong(file: str = "prefect.yaml") -> dict[str, str]:
     Raises:
         InputError: a deployment gives its flow what the flow does not take.
     """
-    given = yaml.safe_load(Path(file).read_text())["deployments"]
+    _refuse(file, yaml.safe_load(Path(file).read_text())["deployments"])
+    return {}
+
+
+def check(file: Path, *, as_json: bool) -> int:
+    """The same for whoever asks without a Prefect server.
+
+    Raises:
+        InputError: as above, or it is no such file.
+    """
+    try:
+        given = yaml.safe_load(file.read_text())["deployments"]
+        names = [one["name"] for one in given if "entrypoint" in one]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise InputError(
+            f"expected the `deployments` of a prefect.yaml in {file}, or the folder of an "
+            f"application: {error}"
+        ) from error
+    _refuse(str(file), given)
+    told = f"{file} is right: {len(names)} deployments give their flows what these take"
+    show({"file": str(file), "deployments": names}, told, as_json=as_json)
+    return Exit.OK
+
+
+def _refuse(file: str, given: Iterable[Mapping[str, Any]]) -> None:
     wrong = [f"{one['name']}: {why}" for one in given for why in objections(one)]
     if wrong:
         raise InputError(f"{file}: {'; '.join(wrong)}. Mend it, and deploy again")
-    return {}
 
 
 def objections(stanza: Mapping[str, Any]) -> list[str]:

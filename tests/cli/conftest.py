@@ -30,7 +30,7 @@ def deploy(
         json={
             "name": name,
             "flow_id": flow_id,
-            "entrypoint": f"flows/{flow}.py:{flow}",
+            "entrypoint": f"spotkiln.flows.{flow}.{flow}",
             **shipped(flow),
             "parameters": parameters,
             "tags": list(tags),

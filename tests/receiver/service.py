@@ -169,7 +169,7 @@ class Server:
             json={
                 "name": name,
                 "flow_id": flow,
-                "entrypoint": "flows/release.py:release",
+                "entrypoint": "spotkiln.flows.release.release",
                 "path": str(ROOT),
                 "parameters": {"app": settings},
                 "parameter_openapi_schema": schema or {},

@@ -47,7 +47,7 @@ class Team:
                 {
                     "name": group,
                     "flow_id": flow,
-                    "entrypoint": "flows/release.py:release",
+                    "entrypoint": "spotkiln.flows.release.release",
                     **shipped("release"),
                     "parameters": self.parameters(group),
                 },

@@ -87,7 +87,7 @@ def test_a_line_can_be_copied_from_its_page(line: dict[str, Any]) -> None:
 def test_a_lines_deployment_can_be_copied_from_its_page() -> None:
     stanza = re.findall(r"```yaml\n(.*?)```", BASES, re.DOTALL)[1]
     (made,) = yaml.safe_load(stanza.replace("*work_pool", "{name: spotkiln}"))
-    assert made["entrypoint"] == "flows/nightly.py:nightly"
+    assert made["entrypoint"] == "spotkiln.flows.nightly.nightly"
     assert nightly.validate_parameters(made["parameters"])["base"].packages == ["nodejs", "npm"]
 
 

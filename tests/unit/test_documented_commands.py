@@ -18,6 +18,7 @@ from tests.unit.nouns import ROOT
 
 PAGES = [
     *(ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "sandbox" / "README.md"),
+    ROOT / "spotkiln" / "template" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 CODE = sorted(
@@ -50,8 +51,9 @@ def words_of(line: str) -> tuple[str, ...]:
         return ()
     while found and SETTING.fullmatch(found[0]):
         found.pop(0)
-    if found[:3] == ["python", "-m", "sandbox"]:
-        found[:3] = ["sandbox"]
+    for program in (["python", "-m", "sandbox"], ["spotkiln", "sandbox"]):
+        if found[: len(program)] == program:
+            found[: len(program)] = ["sandbox"]
     if not found or (name := found[0].removeprefix(".venv/bin/")) not in PROGRAMS:
         return ()
     if name == "make" and found[1:] and found[1].startswith("-"):  # as another project is built

@@ -97,7 +97,8 @@ def test_without_docker_the_same_goes_on_with_simulated_machines(
     tree = tmp_path / "tree"
     (tree / "scripts").mkdir(parents=True)
     (tree / "Makefile").write_text((ROOT / "Makefile").read_text())
-    shutil.copy(ROOT / "scripts" / "setup.sh", tree / "scripts")
+    for name in ("setup.sh", "machines.sh"):
+        shutil.copy(ROOT / "scripts" / name, tree / "scripts")
     program(tree / ".venv" / "bin" / "python", PYTHON)
     for name in ("requirements.lock", "tools.lock", "pyproject.toml", ".venv/.done"):
         (tree / name).touch()
@@ -107,5 +108,5 @@ def test_without_docker_the_same_goes_on_with_simulated_machines(
         timeout=60, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1].strip() == called
-    told = "with simulated machines and a stand-in for Packer" in done.stdout
+    told = "with simulated machines and a stand-in for Packer" in done.stderr
     assert told == ("simulated" in called and asked != ("sandbox",))

@@ -1,9 +1,25 @@
-"""Commands about an application's own spotkiln.yaml. They need neither Prefect nor AWS."""
+"""Commands about the files that a company writes. They need neither a Prefect server nor AWS."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from spotkiln.cli.commands.options import Folder, Schema
 from spotkiln.cli.output import Json
+
+
+def new(
+    folder: Annotated[Path, Parameter(help="Where it is made: a new folder, or an empty one.")],
+    /,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Make a company's own repository in FOLDER: deployments, automations, an application as an
+    example, what CI checks, and a README with the first steps."""
+    from spotkiln.cli import new as writing
+
+    return writing.new(folder, as_json=as_json)
 
 
 def init(path: Folder = Path(), /, *, schema: Schema = "", as_json: Json = False) -> int:
@@ -15,7 +31,12 @@ def init(path: Folder = Path(), /, *, schema: Schema = "", as_json: Json = False
 
 
 def check(path: Folder = Path(), /, *, as_json: Json = False) -> int:
-    """Read the spotkiln.yaml in PATH, say what a release would do, and refuse what would fail."""
+    """Read the spotkiln.yaml in PATH, say what a release would do, and refuse what would fail.
+    If PATH is a prefect.yaml: whether its deployments give their flows what these take."""
+    if path.is_file():
+        from spotkiln.cli import parameters
+
+        return parameters.check(path, as_json=as_json)
     from spotkiln.cli import describe
 
     return describe.check(path, as_json=as_json)

@@ -75,8 +75,33 @@ def test_none_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(InputError) as caught:
         find_packer()
     assert str(caught.value) == (
-        "expected Packer 1.6.6 or newer on PATH, found none; on Debian: apt-get install packer"
+        "expected Packer 1.6.6 or newer on PATH, found none; Debian 12 has a package (apt-get "
+        "install packer), elsewhere it comes from HashiCorp "
+        "(developer.hashicorp.com/packer/install): put it on PATH, or PACKER=/path/to/packer"
     )
+
+
+def test_one_that_is_named_comes_before_path(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = program("echo Packer v1.6.6")
+    named = path.with_name("packer-1.16")
+    named.write_text("#!/bin/sh\necho Packer v1.16.0\n")
+    named.chmod(0o755)
+    monkeypatch.setenv("PACKER", str(named))
+    assert find_packer() == (str(named), (1, 16, 0))
+    monkeypatch.setenv("PACKER", "packer-1.16")
+    assert find_packer() == (str(named), (1, 16, 0))
+    monkeypatch.setenv("PACKER", "")
+    assert find_packer() == (str(path), (1, 6, 6))
+
+
+def test_one_that_is_named_and_not_there(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one would be a surprise."""
+    program("echo Packer v1.6.6")
+    monkeypatch.setenv("PACKER", "/opt/packer")
+    with pytest.raises(InputError, match="in the variable PACKER, /opt/packer is no program"):
+        find_packer()
 
 
 def test_one_too_old(program: Program) -> None:

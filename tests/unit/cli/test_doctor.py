@@ -175,7 +175,7 @@ def test_packers_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packer, "run", says(f"{listed}\n"))
     assert packer.require_amazon("/usr/bin/packer", (1, 11, 2)) == listed
     monkeypatch.setattr(packer, "run", says(""))
-    with pytest.raises(InputError, match="`packer init packer`"):
+    with pytest.raises(InputError, match=r"init \S+/packer/plugins\.pkr\.hcl` gets it"):
         packer.require_amazon("/usr/bin/packer", (1, 11, 2))
 
 

@@ -20,7 +20,7 @@ def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stanza(flow: str, **given: Any) -> dict[str, Any]:
-    return {"name": "shop", "entrypoint": f"flows/{flow}.py:{flow}", "parameters": given}
+    return {"name": "shop", "entrypoint": f"spotkiln.flows.{flow}.{flow}", "parameters": given}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_why_a_deployment_cannot_run(given: dict[str, Any], why: str) -> None:
         stanza("release", app=APP, fleet={"capacity": "{{ $SERVERS }}"}),
         # A run says the rest.
         stanza("run", seconds=60),
-        {"name": "nightly", "entrypoint": "flows/nightly.py:nightly"},
+        {"name": "nightly", "entrypoint": "spotkiln.flows.nightly.nightly"},
         {"name": "without one"},
     ],
 )

@@ -85,5 +85,5 @@ def test_a_docker_that_does_not_answer_is_told_as_such(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("rehearsal.asked.shutil.which", lambda one: f"/usr/bin/{one}")
     monkeypatch.setattr("rehearsal.asked.subprocess.run", hangs)
-    with pytest.raises(InputError, match="a Docker that answers"):
+    with pytest.raises(InputError, match="Docker does not answer"):
         asking.require_machines(Kind.DOCKER)

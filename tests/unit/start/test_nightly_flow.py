@@ -65,7 +65,7 @@ def test_the_flow_itself_is_never_tried_again() -> None:
 
 def test_it_is_deployed_with_a_time_zone_and_one_at_a_time() -> None:
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-    (one,) = [x for x in deployments if x["entrypoint"] == "flows/nightly.py:nightly"]
+    (one,) = [x for x in deployments if x["entrypoint"] == "spotkiln.flows.nightly.nightly"]
     (schedule,) = one["schedules"]
     assert schedule.keys() == {"slug", "cron", "timezone"}
     assert one["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}

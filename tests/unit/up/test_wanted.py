@@ -90,7 +90,7 @@ def test_the_deployments_of_prefect_yaml_have_two_environments() -> None:
     given = {
         one["name"]: one["parameters"]
         for one in deployments
-        if one["entrypoint"].endswith(":release")
+        if one["entrypoint"].endswith(".release")
     }
     production, staging = given["demo-web-app"], given["demo-web-app-staging"]
     assert production["app"] == staging["app"]

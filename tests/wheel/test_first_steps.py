@@ -1,0 +1,131 @@
+"""The first steps, as the README of a new repository says them: from a wheel, in an empty folder,
+on the simulated sandbox. Each line of its blocks is typed, but for what installs."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from rehearsal.prefect_local import EMPTY, free_port
+from tests.wheel.conftest import Installed
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(420)]
+# What takes the minutes of an installation, which the fixture has made already.
+INSTALLS = re.compile(r"pip install|-m venv|^\. \.venv/bin/activate$")
+BLOCK = re.compile(r"(?:^ {4}\S.*\n)+", re.MULTILINE)
+
+
+class Terminal(NamedTuple):
+    """A shell in the new repository; what it exports is there for the next lines."""
+
+    installed: Installed
+    folder: Path
+    environment: dict[str, str]
+
+    def start(self, script: str, log: str) -> "subprocess.Popen[bytes]":
+        with (self.folder.parent / log).open("wb") as output:
+            return subprocess.Popen(
+                ["bash", "-ec", f"{script}\nenv -0 >{self.folder.parent}/variables"],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def type(self, script: str) -> str:
+        """What it said; it must end well."""
+        shell = self.start(script, "said")
+        try:
+            code = shell.wait(300)
+        finally:
+            if shell.poll() is None:
+                os.killpg(shell.pid, signal.SIGKILL)
+        said = (self.folder.parent / "said").read_text()
+        assert code == 0, f"{script}\n{said}"
+        variables = (self.folder.parent / "variables").read_text().split("\0")
+        self.environment.update(one.split("=", 1) for one in variables if "=" in one)
+        return said
+
+
+def typed(block: str) -> str:
+    lines = (line.strip() for line in block.splitlines())
+    return "\n".join(line for line in lines if not INSTALLS.search(line))
+
+
+def end(child: "subprocess.Popen[bytes]") -> None:
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+        if child.poll() is None:
+            os.killpg(child.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(15)
+
+
+@pytest.fixture
+def terminal(installed: Installed, empty: Path) -> Iterator[Terminal]:
+    folder = empty / "acme-platform"
+    made = installed.run("spotkiln", "new", str(folder), cwd=empty)
+    assert made.returncode == 0, made.stderr
+    who = {"NAME": "Test", "EMAIL": "test@example.com"}
+    git = {f"GIT_{of}_{name}": who[name] for of in ("AUTHOR", "COMMITTER") for name in who}
+    home = {"HOME": str(empty), "PREFECT_HOME": str(empty / "prefect"), "PREFECT_PROFILES_PATH": ""}
+    own = {k: v for k, v in installed.environment.items() if not k.startswith(("AWS_", "PREFECT_"))}
+    home.pop("PREFECT_PROFILES_PATH")
+    quick = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    (empty / "prefect").mkdir()
+    if EMPTY.exists():  # an empty database, its tables made
+        shutil.copyfile(EMPTY, empty / "prefect" / "prefect.db")
+    shell = Terminal(installed, folder, {**own, **home, **git, **quick})
+    try:
+        yield shell
+    finally:
+        installed.run("spotkiln", "sandbox", "down", cwd=folder)
+
+
+def wait_for(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        with suppress(httpx.HTTPError):
+            if httpx.get(f"{address}/health", timeout=2).status_code == 200:
+                return
+        assert server.poll() is None, log.read_text()
+        time.sleep(0.5)
+    pytest.fail(log.read_text())
+
+
+def test_the_first_steps_lead_to_a_release(terminal: Terminal) -> None:
+    readme = (terminal.folder / "README.md").read_text()
+    port = str(free_port(0))
+    begin, box, server, deploy, first = [
+        typed(one).replace("4200", port) for one in BLOCK.findall(readme)[:5]
+    ]
+    terminal.type(begin)
+    terminal.type(box)
+    assert terminal.environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    children = []
+    try:
+        children.append(terminal.start(server, "server.log"))
+        address = f"http://127.0.0.1:{port}/api"
+        wait_for(address, children[0], terminal.folder.parent / "server.log")
+        *deployed, worker = deploy.splitlines()
+        assert "6 deployments" in (said := terminal.type("\n".join(deployed))) or said
+        children.append(terminal.start(worker, "worker.log"))
+        doctor, *rest = first.splitlines()
+        terminal.type(f"{doctor} || true")
+        for line in rest:
+            said = terminal.type(line)
+        assert "released" in said
+        assert "dice" in terminal.type("spotkiln status dice")
+    finally:
+        for child in reversed(children):
+            end(child)
