@@ -15,7 +15,9 @@ from tests.unit.nouns import ROOT
 NOTES = (ROOT / "docs" / "upgrading.md").read_text()
 VERSIONS = re.findall(r"^## (\d+\.\d+\.\d+)$", NOTES, re.MULTILINE)
 # What a file's key was and is, by section: | `key` | `before` | `now` |
-CHANGES = re.findall(r"^\| `(\w+)` \| `([^`]+)` \| `([^`]+)` \|$", NOTES, re.MULTILINE)
+CHANGES: list[tuple[str, str, str]] = re.findall(
+    r"^\| `(\w+)` \| `([^`]+)` \| `([^`]+)` \|$", NOTES, re.MULTILINE
+)
 
 
 def test_this_version_has_notes_and_they_begin_with_it() -> None:

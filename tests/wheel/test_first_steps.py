@@ -54,7 +54,8 @@ class Terminal(NamedTuple):
         said = (self.folder.parent / "said").read_text()
         assert code == 0, f"{script}\n{said}"
         variables = (self.folder.parent / "variables").read_text().split("\0")
-        self.environment.update(one.split("=", 1) for one in variables if "=" in one)
+        found = (one.partition("=") for one in variables)
+        self.environment.update({name: value for name, is_, value in found if is_})
         return said
 
 
@@ -78,9 +79,8 @@ def terminal(installed: Installed, empty: Path) -> Iterator[Terminal]:
     assert made.returncode == 0, made.stderr
     who = {"NAME": "Test", "EMAIL": "test@example.com"}
     git = {f"GIT_{of}_{name}": who[name] for of in ("AUTHOR", "COMMITTER") for name in who}
-    home = {"HOME": str(empty), "PREFECT_HOME": str(empty / "prefect"), "PREFECT_PROFILES_PATH": ""}
+    home = {"HOME": str(empty), "PREFECT_HOME": str(empty / "prefect")}
     own = {k: v for k, v in installed.environment.items() if not k.startswith(("AWS_", "PREFECT_"))}
-    home.pop("PREFECT_PROFILES_PATH")
     quick = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     (empty / "prefect").mkdir()
     if EMPTY.exists():  # an empty database, its tables made
@@ -118,7 +118,7 @@ def test_the_first_steps_lead_to_a_release(terminal: Terminal) -> None:
         address = f"http://127.0.0.1:{port}/api"
         wait_for(address, children[0], terminal.folder.parent / "server.log")
         *deployed, worker = deploy.splitlines()
-        assert "6 deployments" in (said := terminal.type("\n".join(deployed))) or said
+        terminal.type("\n".join(deployed))
         children.append(terminal.start(worker, "worker.log"))
         doctor, *rest = first.splitlines()
         terminal.type(f"{doctor} || true")
