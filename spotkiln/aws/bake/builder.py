@@ -5,7 +5,7 @@ So the group is ours, tagged from its first moment, and the key pair's name is c
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -21,15 +21,24 @@ from spotkiln.release.ledger import GROUP, KEY_PAIR, REQUESTED
 DELETE_SECONDS = 180
 
 
-def _find_group(aws: Aws, name: str, vpc: str) -> tuple[str, bool] | None:
-    """Its id, and whether it has been opened yet."""
+class _Group(NamedTuple):
+    """`opened`: it lets somebody in already. `run` made it."""
+
+    id: str
+    opened: bool
+    run: str
+
+
+def _find_group(aws: Aws, name: str, vpc: str) -> _Group | None:
     with aws_errors(f"security group {name}"):
         found = aws.ec2.describe_security_groups(
             Filters=[{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [vpc]}]
         )["SecurityGroups"]
     if not found:
         return None
-    return found[0]["GroupId"], bool(found[0].get("IpPermissions"))
+    one = found[0]
+    run = t.from_aws(one.get("Tags")).get(t.RUN, "")
+    return _Group(one["GroupId"], bool(one.get("IpPermissions")), run)
 
 
 class Taken(InfrastructureError):
@@ -55,9 +64,9 @@ def open_group(
     found = _find_group(aws, name, vpc)
     if found and alone:
         raise Taken(f"security group {name} is there already")
-    if found and found[1]:
-        return found[0]
-    group = found[0] if found else None
+    if found and found.opened:
+        return found.id
+    group = found.id if found else None
     specifications: Any = [{"ResourceType": "security-group", "Tags": t.to_aws(tags)}]
     if group is None:
         try:
@@ -68,14 +77,15 @@ def open_group(
                 TagSpecifications=specifications,
             )["GroupId"]
         except ClientError as error:
-            if alone and "Duplicate" in code_of(error):
-                raise Taken(f"security group {name} is there already") from error
             # A repeated call whose first answer was lost: it is there after all.
-            found = _find_group(aws, name, vpc) if "Duplicate" in code_of(error) else None
+            duplicate = "Duplicate" in code_of(error)
+            found = _find_group(aws, name, vpc) if duplicate else None
+            if alone and duplicate and (found is None or found.run != tags[t.RUN]):
+                raise Taken(f"security group {name} is there already") from error
             if found is None:
                 with aws_errors(f"security group {name}"):
                     raise
-            group = found[0]
+            group = found.id
     REQUESTED.note(release, GROUP, group)
     ranges: Any = [{"CidrIp": cidr, "Description": "SSH from Spotkiln"} for cidr in cidrs]
     try:
@@ -134,4 +144,4 @@ def remove_access(aws: Aws, release: str, vpc: str, clock: Clock) -> None:
     delete_key_pair(aws, builder_name(release))
     found = _find_group(aws, builder_name(release), vpc)
     if found:
-        delete_group(aws, found[0], clock)
+        delete_group(aws, found.id, clock)
