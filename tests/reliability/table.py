@@ -53,8 +53,8 @@ def page(cases: Sequence[Case], done: Mapping[str, Outcome], day: date, before: 
         mine = [x for x in cases if x.call.scenario == scenario.name]
         if mine:
             lines += ["", f"## {title}", "", _summary(mine, done, day), "", *_rows(mine, done)]
-        elif title in kept:
-            lines += ["", f"## {title}", "", kept[title]]
+        else:
+            lines += ["", f"## {title}", "", kept.get(title, "Not played yet.")]
     lines += _details([done[str(one)] for one in cases if str(one) in done])
     return "\n".join(lines) + "\n"
 
