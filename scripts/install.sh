@@ -22,7 +22,13 @@ if [[ -n $(bundle) || $(uname) == Darwin ]]; then
   export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 fi
 
-[[ -x $python ]] || python3 -m venv .venv
+if [[ ! -x $python ]]; then
+  if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "Spotkiln needs Python 3.11 or newer, and python3 here is $(python3 --version 2>&1)" >&2
+    exit 1
+  fi
+  python3 -m venv .venv
+fi
 # From 24.2 on pip takes the system's by itself, where its Python can (3.10).
 if $python -c 'import pip, sys; sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) >= (24, 2))'; then
   if [[ -z ${PIP_CERT:-}${REQUESTS_CA_BUNDLE:-}${CURL_CA_BUNDLE:-} && -n $(bundle) ]]; then

@@ -1,4 +1,4 @@
-"""`new`: a company's own repository. It needs neither Prefect nor AWS."""
+"""`new`: a company's own repository. It needs neither a Prefect server nor AWS."""
 
 import re
 from collections.abc import Iterator

@@ -45,6 +45,23 @@ def calls(tmp_path: Path, pip: str, **given: str) -> list[str]:
     return (tmp_path / "calls").read_text().splitlines()
 
 
+def test_an_older_python_is_told_in_a_sentence(tmp_path: Path) -> None:
+    program(tmp_path / "scripts" / "install.sh", (ROOT / "scripts" / "install.sh").read_text())
+    old = (
+        '#!/bin/sh\ncase "$1" in -c) exit 1 ;; --version) echo Python 3.9.2 ;; *) exit 9 ;; esac\n'
+    )
+    program(tmp_path / "bin" / "python3", old)
+    done = subprocess.run(
+        [str(tmp_path / "scripts" / "install.sh")],
+        env={"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
+        capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Spotkiln needs Python 3.11 or newer, and python3 here is Python 3.9.2\n"
+    )
+
+
 UVS = ["uv system=true install -q", "uv system=true install -q"]
 
 

@@ -98,7 +98,7 @@ def test_nothing_is_written_over(tmp_path: Path, capsys: Any) -> None:
     before = (folder / "prefect.yaml").read_text()
     (folder / "prefect.yaml").write_text("mine")
     assert main(["new", str(folder)]) == 2
-    assert "has .github" in capsys.readouterr().err
+    assert ".gitignore, .gitlab-ci.yml, Dockerfile: name another" in capsys.readouterr().err
     assert (folder / "prefect.yaml").read_text() == "mine" != before
 
 
