@@ -18,7 +18,7 @@ import pytest
 from rehearsal.prefect_local import EMPTY, free_port
 from tests.wheel.conftest import Installed
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)]
 # What takes the minutes of an installation, which the fixture has made already.
 INSTALLS = re.compile(r"pip install|-m venv|^\. \.venv/bin/activate$")
 BLOCK = re.compile(r"(?:^ {4}\S.*\n)+", re.MULTILINE)
