@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
+from spotkiln.keep.preview import is_group
 from spotkiln.markup import harmless
 from spotkiln.moment import utc
 from spotkiln.release.release import Release
@@ -15,7 +17,7 @@ def row(release: Release) -> dict[str, Any]:
     for comes first. Values are short, but for the cause: it comes last, where it hides no other."""
     return {
         "outcome": str(release.outcome),
-        "what": release.what,
+        "what": _what(release),
         "target group": release.target_group,
         "started": utc(release.started),
         "commit": release.commit[:12],
@@ -29,6 +31,12 @@ def row(release: Release) -> dict[str, Any]:
         "release": release.id,
         "cause": harmless(release.cause),
     }
+
+
+def _what(release: Release) -> str:
+    """Of a preview its host name: all branches of an application have one table."""
+    host = urlsplit(release.site).hostname
+    return f"preview {host}" if host and is_group(release.target_group) else release.what
 
 
 def with_release(rows: Sequence[dict[str, Any]], release: Release) -> list[dict[str, Any]]:

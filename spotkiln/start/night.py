@@ -198,7 +198,7 @@ def night_page(night: Night) -> str:
     """The markdown of a nightly run's page."""
     lines = [f"# Nightly rebuild: {night.outcome}", ""]
     if night.why:
-        lines += [plain(night.why), ""]
+        lines += [plain(night.why[:1].upper() + night.why[1:]), ""]
     if night.base:
         has = in_words(from_tags(night.base.tags))
         lines += [f"Base image: `{night.base.id}` ({plain(night.base.name)}): {has}", ""]

@@ -2,6 +2,7 @@
 
 import json
 
+from spotkiln.keep.preview import group_name
 from spotkiln.release.release import Outcome
 from spotkiln.release.trigger import Trigger
 from spotkiln.serve.price import Cost
@@ -9,6 +10,8 @@ from spotkiln.show.table import MOST_ROWS, row, with_release
 from tests.unit import nouns
 from tests.unit.nouns import RELEASE
 from tests.unit.show.test_page import release
+
+PREVIEW = "http://feature-login.preview.example.com:8080"
 
 
 def test_a_release_is_one_row() -> None:
@@ -47,6 +50,11 @@ def test_a_rollback_says_to_what() -> None:
     assert row(back)["what"] == "rollback to c0ffeec0ffee"
     again = back.model_copy(update={"restarted": True})
     assert row(again)["what"] == "restart of c0ffeec0ffee"
+
+
+def test_a_preview_says_of_which_branch() -> None:
+    there = release(target_group=group_name("shop", "feature/login"), address=PREVIEW)
+    assert row(there)["what"] == "preview feature-login.preview.example.com"
 
 
 def test_one_that_made_nothing_and_that_prefect_knows_no_page_of() -> None:
