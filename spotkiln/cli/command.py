@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from spotkiln.cli.deployment import find, settings_of
 from spotkiln.cli.output import Exit, give_up_stdout, tell
 from spotkiln.cli.runs import LAST_LINES_SECONDS, NO_WORKER_SECONDS, POLL_SECONDS, short, start
+from spotkiln.cli.typed import require_command
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 from spotkiln.prefect_api import ended as ends
@@ -41,11 +42,7 @@ def spec_of(name: str, command: Sequence[str], seconds: int) -> CommandSpec:
     Raises:
         InputError: there is no such application, or this is no command.
     """
-    if not command:
-        raise InputError(
-            "expected a command, got none; write it behind two dashes: "
-            f"`spotkiln run {name} -- bin/rails runner 'puts Note.count'`"
-        )
+    require_command(name, command)
     found = settings_of(name)
     try:
         return CommandSpec(

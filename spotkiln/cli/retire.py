@@ -9,6 +9,7 @@ from spotkiln.cli import status as seeing
 from spotkiln.cli.deployment import find, listing
 from spotkiln.cli.output import tell
 from spotkiln.cli.runs import start
+from spotkiln.cli.typed import require_the_same
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.keep.takedown import Old
 from spotkiln.noun import Noun
@@ -73,8 +74,7 @@ def agree(name: str, told: str, consent: Consent, ask: Ask | None) -> Old:
     Raises:
         InputError: nobody agreed.
     """
-    if consent.yes and consent.yes != name:
-        raise InputError(f"--yes wants the name once more: expected {name}, got {consent.yes}")
+    require_the_same(name, consent.yes)
     if consent.yes and consent.versions:
         return consent.versions
     if ask is None:

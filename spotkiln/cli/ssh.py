@@ -13,6 +13,7 @@ from spotkiln.bake.builder import SshInterface
 from spotkiln.bake.image import LOGIN
 from spotkiln.cli import status as seeing
 from spotkiln.cli.output import tell
+from spotkiln.cli.typed import require_key
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec
@@ -109,6 +110,5 @@ def enter(spec: ReleaseSpec, asked: Asked) -> None:
 
 
 def asked_of(instance: str, way: str, key: str, command: Sequence[str]) -> Asked:
-    if key and not os.path.isfile(key):  # noqa: PTH113 - as it was typed
-        raise InputError(f"no file {key}: --key names the file of a private key")
+    require_key(key)
     return Asked(instance=instance, way=Way(way) if way else None, key=key, command=tuple(command))

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from spotkiln.bake.gitref import require_ref
 from spotkiln.cli.commands.options import LAST_HOUR, Days, Limit, New, OneUnit, Ref, Since
 from spotkiln.cli.output import Exit, Json, columns, moment, show, tell
+from spotkiln.cli.typed import require_key, require_since
 from spotkiln.errors import InputError
 from spotkiln.keep.versions import CURRENT, PREVIOUS
 from spotkiln.start.deployment import RELEASE
@@ -153,6 +154,7 @@ def logs(
 
     In JSON each line of a server is an object of its own.
     """
+    require_since(since)
     from spotkiln.cli import deployment, runs
 
     spec = deployment.settings_if_known(name)
@@ -198,6 +200,7 @@ def ssh(
     What is changed there is gone with the server. For a command of the application's,
     `spotkiln run` takes a machine of its own.
     """
+    require_key(key)
     from spotkiln.cli import ssh as reaching
     from spotkiln.cli.deployment import settings_of
 

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from spotkiln.cli.commands.following import until_the_end
 from spotkiln.cli.commands.options import Follow, Verbose
 from spotkiln.cli.output import Exit, Json, show
+from spotkiln.cli.typed import require_branch
 
 Name = Annotated[
     str, Parameter(help="Of the deployment preview/NAME, where several applications have previews.")
@@ -36,6 +37,7 @@ def make(
     as_json: Json = False,
 ) -> int:
     """Make BRANCH's preview now, or release the branch there anew; as a push does."""
+    require_branch(branch)
     from spotkiln.cli import preview as previews
 
     run = previews.begin(branch, name)
@@ -52,6 +54,7 @@ def remove(
     as_json: Json = False,
 ) -> int:
     """Take BRANCH's preview away: host name, servers, target group; its image goes later."""
+    require_branch(branch)
     from spotkiln.cli import preview as previews
 
     run = previews.begin(branch, name, removed=True)

@@ -22,6 +22,7 @@ from spotkiln.cli.commands.options import (
     Why,
 )
 from spotkiln.cli.output import Exit, Json, show, tell
+from spotkiln.cli.typed import require_command, require_the_same
 from spotkiln.keep.versions import CURRENT, PREVIOUS
 from spotkiln.release.seconds import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS
 from spotkiln.start.deployment import RELEASE, ROLLBACK
@@ -161,6 +162,7 @@ def retire(
     On a terminal it asks twice; in a pipe it wants --yes NAME and --versions. Once it has begun it
     is finished, by reconcile if its run is killed. Nothing that another deployment has is touched.
     """
+    require_the_same(name, yes)
     from spotkiln.cli import retire as retiring
     from spotkiln.keep.takedown import Old
 
@@ -188,6 +190,7 @@ def run(
     Write `--` before COMMAND. Its output is shown as it comes, and kept in the run's log. Ctrl-C
     ends the command and its machine.
     """
+    require_command(name, command)
     from spotkiln.cli.command import carry_out, spec_of
 
     done = carry_out(spec_of(name, command, timeout), aside=as_json)
