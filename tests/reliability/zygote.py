@@ -56,7 +56,8 @@ def main() -> int:
     from spotkiln.aws.session import connect
 
     # Reading botocore's models takes longer than all of a release's calls; nothing is opened yet.
-    connect(os.environ["AWS_REGION"])
+    # Auto Scaling's client is made when it is first needed, which is in each release.
+    _ = connect(os.environ["AWS_REGION"]).scaling
     _import_what_runs_import()
     _hasten(speed)
     # What is collected no more is shared with every fork instead of copied.
