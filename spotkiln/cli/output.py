@@ -47,11 +47,12 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def columns(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table. Empty cells are dashes. What stands first is copied: it is never broken."""
+def columns(header: Sequence[str], rows: Iterable[Sequence[object]], whole: int = 1) -> Table:
+    """A table. Empty cells are dashes. What stands first is copied: the first `whole` columns are
+    never broken."""
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for number, name in enumerate(header):
-        table.add_column(Text(name), overflow="fold", no_wrap=not number)
+        table.add_column(Text(name), overflow="fold", no_wrap=number < whole)
     for row in rows:
         texts = (str(cell) or "-" for cell in row)
         # Text: what others wrote is no markup.

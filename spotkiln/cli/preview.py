@@ -75,10 +75,8 @@ def look(name: str) -> list[Shown]:
 def table(found: list[Shown]) -> str | Table:
     if not found:
         return "no branch has a preview"
-    rows = (
-        (x.branch, x.host, x.commit[:12], x.state, moment(x.until), x.target_group) for x in found
-    )
-    return columns(["BRANCH", "HOST", "COMMIT", "STATE", "UNTIL", "TARGET GROUP"], rows)
+    rows = ((x.branch, x.host, x.commit[:12], x.state, moment(x.until)) for x in found)
+    return columns(["BRANCH", "HOST", "COMMIT", "STATE", "UNTIL"], rows, whole=2)
 
 
 def begin(branch: str, name: str, *, removed: bool = False) -> str:

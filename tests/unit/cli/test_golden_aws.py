@@ -13,13 +13,16 @@ import pytest
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.keep import versions as aws_versions
 from spotkiln.bake.changes import Changes, Commit, Dependency
-from spotkiln.cli import base
+from spotkiln.cli import base, diff, report
 from spotkiln.cli import plan as planning
+from spotkiln.cli import preview as previews
 from spotkiln.cli import status as seeing
+from spotkiln.cli.diff import Difference
 from spotkiln.cli.doctor import examine as doctor
 from spotkiln.cli.doctor.check import Check
 from spotkiln.cli.main import main
 from spotkiln.keep.versions import Version
+from spotkiln.show.figures import Figures
 from spotkiln.target import Health
 from tests.unit import nouns
 from tests.unit.cli.terminal import in_a_pipe_here, in_a_terminal_here
@@ -94,7 +97,34 @@ LINES = [
     base.Line(name="python", deployment="nightly/python", source="debian-13-amd64-*"),
 ]  # fmt: skip
 
+FIGURES = [
+    Figures(
+        name="shop", days=30, until=nouns.START, releases=12, stopped=2, failed=1, rollbacks=1,
+        lead_seconds=5400.0, restored_seconds=95.0, saved_usd=41.2, saved_since=nouns.START,
+    ),
+    Figures(name="shop-staging", days=30, until=nouns.START),
+]  # fmt: skip
+DIFFERENCE = Difference(
+    before=VERSIONS[1], now=VERSIONS[0], changes=CHANGES,
+    packages=(Dependency(name="openssl", before="3.0.14", now="3.0.15", file=""),),
+)  # fmt: skip
+PREVIEWS = [
+    previews.Shown(
+        app="shop", branch="feature/login", host="feature-login.preview.example.com",
+        commit=nouns.COMMIT, state="serves", until=nouns.START + timedelta(hours=72),
+        target_group="preview-shop-0aeacfb7",
+    ),
+    previews.Shown(
+        app="shop", branch="typo", host="typo.preview.example.com", commit="", state="is made",
+        until=nouns.START, target_group="preview-shop-1beacfb8",
+    ),
+]  # fmt: skip
+
 CASES: dict[str, tuple[tuple[str, ...], Any]] = {
+    "diff": (("diff", "shop"), DIFFERENCE),
+    "report": (("report",), FIGURES),
+    "previews": (("preview", "list"), PREVIEWS),
+    "previews-none": (("preview", "list"), []),
     "status-nothing": (("status", "shop"), NOTHING),
     "status-well": (("status", "shop"), WELL),
     "status-sick": (("status", "shop"), SICK),
@@ -116,6 +146,7 @@ def account(fake: FakeApi, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], N
 
     def has(found: Any) -> None:
         for module, name in (
+            (diff, "look"), (report, "look"), (previews, "look"),
             (seeing, "look"), (planning, "look"), (doctor, "examine"), (base, "look"),
             (aws_versions, "list_versions"),
         ):  # fmt: skip
