@@ -2,6 +2,7 @@
 
 import shutil
 from functools import partial
+from pathlib import Path
 
 from prefect import task
 
@@ -9,7 +10,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake.builder import delete_key_pair, open_access, remove_access
 from spotkiln.aws.bake.discard import discard_builders
 from spotkiln.aws.keep.migration import await_others
-from spotkiln.aws.session import connect
+from spotkiln.aws.session import Aws, connect
 from spotkiln.bake.builder import Machine
 from spotkiln.bake.errand import (
     Ended,
@@ -42,32 +43,15 @@ def carry_out(errand: Errand, what: str) -> Ended:
         CutOff: it was lost after the command had begun.
         InfrastructureError: anything else; nothing was carried out.
     """
-    aws, builder = connect(errand.region), errand.builder
-    report = errand.folder / "report"
-    shutil.rmtree(errand.folder, ignore_errors=True)
-    report.mkdir(parents=True)
-    command = errand.folder / "command"
-    command.touch(mode=0o600)
-    command.write_text(errand.script)
-    if tried_before():
-        # What a try that was cut off has left would be refused as a duplicate.
-        delete_key_pair(aws, builder_name(errand.owner))
-    cidrs, owned = builder.ssh_source_cidrs, {**errand.tags}
-    machine = Machine(
-        builder=builder,
-        region=errand.region,
-        vpc=errand.vpc,
-        subnet=errand.subnet,
-        endpoint=endpoint(),
-        access=open_access(aws, errand.owner, errand.vpc, cidrs, owned),
-        login=errand.login,
-    )
+    aws = connect(errand.region)
+    command, report = _prepare(errand)
+    variables = errand_variables(_machine(aws, errand), errand, command, report)
     listener = Listener(partial(say, of=LogSource.COMMAND), from_packer)
     try:
         run = run_template(
             what,
             "task.pkr.hcl",
-            errand_variables(machine, errand, command, report),
+            variables,
             errand.folder / "packer",
             errand.timeout_seconds,
             heard=listener.hear,
@@ -78,16 +62,47 @@ def carry_out(errand: Errand, what: str) -> Ended:
         # Packer was ended before it could end the machine.
         with not_urgent("end the machine", "reconcile does it"):
             discard_builders(aws, errand.owner, say)
-        ended, why = read_end(report, errand), str(error)
-    else:
-        if run.status == UNIT:
-            raise InputError(
-                f"{errand.image} was baked by an earlier version of Spotkiln, and has no unit for "
-                f"one command: release {errand.app} once more"
-            )
-        ended, why = read_end(report, errand), run.why
-        if ended is None and not listener.begun:
-            raise packers_own(run)
+        return _brought_home(errand, report, str(error))
+    if run.status == UNIT:
+        raise InputError(
+            f"{errand.image} was baked by an earlier version of Spotkiln, and has no unit for "
+            f"one command: release {errand.app} once more"
+        )
+    if read_end(report, errand) is None and not listener.begun:
+        raise packers_own(run)
+    return _brought_home(errand, report, run.why)
+
+
+def _prepare(errand: Errand) -> tuple[Path, Path]:
+    """An empty folder with the command, which only we may read, and a folder for its report."""
+    shutil.rmtree(errand.folder, ignore_errors=True)
+    report = errand.folder / "report"
+    report.mkdir(parents=True)
+    command = errand.folder / "command"
+    command.touch(mode=0o600)
+    command.write_text(errand.script)
+    return command, report
+
+
+def _machine(aws: Aws, errand: Errand) -> Machine:
+    if tried_before():
+        # What a try that was cut off has left would be refused as a duplicate.
+        delete_key_pair(aws, builder_name(errand.owner))
+    cidrs = errand.builder.ssh_source_cidrs
+    return Machine(
+        builder=errand.builder,
+        region=errand.region,
+        vpc=errand.vpc,
+        subnet=errand.subnet,
+        endpoint=endpoint(),
+        access=open_access(aws, errand.owner, errand.vpc, cidrs, {**errand.tags}),
+        login=errand.login,
+    )
+
+
+def _brought_home(errand: Errand, report: Path, why: str) -> Ended:
+    """How the command ended. `why`: what is known if its end did not come home."""
+    ended = read_end(report, errand)
     if ended is None:
         raise CutOff(f"the machine was lost while it carried out the command: {why}")
     return ended
