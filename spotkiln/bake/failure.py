@@ -61,7 +61,12 @@ def green_report(report: Path) -> TestReport:
 
     Raises:
         TestsFailed: else; with the end of what the tests said, unless it names the red ones.
+        InfrastructureError: nothing says that the tests have run to their end.
     """
+    code = report / "exit-code"
+    # Packer also exits with 0 when it has done nothing.
+    if not code.is_file() or code.read_text().strip() != "0":
+        raise InfrastructureError("Packer ended well but the tests' exit code did not come home")
     try:
         result = read_reports(report)
         require_green(result)

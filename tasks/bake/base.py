@@ -9,10 +9,9 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.base import builder_network, source_image
-from spotkiln.aws.bake.builder import delete_key_pair, open_access
 from spotkiln.aws.bake.discard import discard_release, tidy
 from spotkiln.aws.keep.living import read_claims
-from spotkiln.aws.session import Aws, connect, resolve_region
+from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.base import (
     BaseSpec,
     base_id,
@@ -24,12 +23,11 @@ from spotkiln.bake.base import (
     unneeded,
     usable,
 )
-from spotkiln.bake.builder import Builder, Machine
+from spotkiln.bake.builder import Builder
 from spotkiln.bake.failure import base_failure
 from spotkiln.bake.image import Image, ImageState, newest
 from spotkiln.bake.interpreter import Interpreter, in_words, installed
-from spotkiln.bake.own import builder_name
-from spotkiln.bake.packer import artifact_of, find_packer
+from spotkiln.bake.packer import find_packer
 from spotkiln.bake.recipe import Recipe
 from spotkiln.bake.services import installed as services_in
 from spotkiln.bake.variables import NewImage, base_bake_variables
@@ -37,8 +35,9 @@ from spotkiln.errors import InfrastructureError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.noun import Noun
 from spotkiln.prefect_api.run_list import ended_runs
+from spotkiln.tasks.bake.builder import made_image, open_machine
 from spotkiln.tasks.bake.contents import forget_contents
-from spotkiln.tasks.bake.packer import endpoint, run_template
+from spotkiln.tasks.bake.packer import run_template
 from spotkiln.tasks.keep.alive import Owner, living
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
 
@@ -110,20 +109,6 @@ def alive(job: BaseJob) -> AbstractContextManager[Heartbeat]:
     )
 
 
-def _machine(aws: Aws, job: BaseJob) -> Machine:
-    """Where the builder runs, and how it is reached."""
-    cidrs = job.builder.ssh_source_cidrs
-    return Machine(
-        builder=job.builder,
-        region=job.region,
-        vpc=job.vpc,
-        subnet=job.subnet,
-        endpoint=endpoint(),
-        access=open_access(aws, job.id, job.vpc, cidrs, job.tags),
-        login=job.spec.login,
-    )
-
-
 @task(name="bake base image", **STEP)
 def bake_base(job: BaseJob) -> Baked:
     """Bake a candidate, and read what is in it. Tried again, it begins anew.
@@ -137,23 +122,27 @@ def bake_base(job: BaseJob) -> Baked:
     manifest, packages = folder / "manifest.json", folder / "packages"
     if tried_before():
         discard_release(aws, job.id, job.image_name, CLOCK, say)
-        # What a try that was cut off has left would be refused as a duplicate.
-        delete_key_pair(aws, builder_name(job.id))
+    machine = open_machine(
+        aws,
+        job.builder,
+        job.id,
+        vpc=job.vpc,
+        subnet=job.subnet,
+        login=job.spec.login,
+        tags=job.tags,
+    )
     tags = {**job.tags, t.STATE: ImageState.CANDIDATE}
     new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
-    machine = _machine(aws, job)
     variables = base_bake_variables(machine, new, job.spec, job.source.id, packages)
     run = run_template("bake", "base.pkr.hcl", variables, folder, job.builder.timeout_seconds)
     if run.exit_code != 0:
         raise base_failure(run, job.spec.name)
-    baked = artifact_of(manifest)
-    image = images.describe(aws, baked) if baked else None
-    if image is None or not image.available or not packages.is_file():
+    image = made_image(aws, manifest, "base image")
+    if not packages.is_file():
         raise InfrastructureError(
-            "Packer ended well but there is no available base image of this run with a list of "
-            "its packages; see its output"
+            "Packer ended well, but the list of the base image's packages did not come home; "
+            "see its output"
         )
-    images.require_token(aws, image.id)
     listed = packages.read_text()
     fingerprint, has = fingerprint_of(listed, job.spec), installed(listed)
     say(f"baked {image.id} ({image.name}), fingerprint {fingerprint.digest[:12]}")

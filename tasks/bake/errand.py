@@ -7,11 +7,10 @@ from pathlib import Path
 from prefect import task
 
 from spotkiln import tags as t
-from spotkiln.aws.bake.builder import delete_key_pair, open_access, remove_access
+from spotkiln.aws.bake.builder import remove_access
 from spotkiln.aws.bake.discard import discard_builders
 from spotkiln.aws.keep.migration import await_others
-from spotkiln.aws.session import Aws, connect
-from spotkiln.bake.builder import Machine
+from spotkiln.aws.session import connect
 from spotkiln.bake.errand import (
     Ended,
     Errand,
@@ -24,12 +23,13 @@ from spotkiln.bake.errand import (
 from spotkiln.bake.failure import UNIT, packers_own
 from spotkiln.bake.image import Image
 from spotkiln.bake.mounts import user_data_of
-from spotkiln.bake.own import MIGRATION, builder_name
+from spotkiln.bake.own import MIGRATION
 from spotkiln.errors import CutOff, InfrastructureError, InputError
 from spotkiln.release.job import Job
 from spotkiln.start.run import LogSource
-from spotkiln.tasks.bake.packer import endpoint, from_packer, run_template
-from spotkiln.tasks.step import CLOCK, STEP, not_urgent, say, tried_before
+from spotkiln.tasks.bake.builder import open_machine
+from spotkiln.tasks.bake.packer import from_packer, run_template
+from spotkiln.tasks.step import CLOCK, STEP, not_urgent, say
 
 
 def carry_out(errand: Errand, what: str) -> Ended:
@@ -45,7 +45,16 @@ def carry_out(errand: Errand, what: str) -> Ended:
     """
     aws = connect(errand.region)
     command, report = _prepare(errand)
-    variables = errand_variables(_machine(aws, errand), errand, command, report)
+    machine = open_machine(
+        aws,
+        errand.builder,
+        errand.owner,
+        vpc=errand.vpc,
+        subnet=errand.subnet,
+        login=errand.login,
+        tags=errand.tags,
+    )
+    variables = errand_variables(machine, errand, command, report)
     listener = Listener(partial(say, of=LogSource.COMMAND), from_packer)
     try:
         run = run_template(
@@ -82,22 +91,6 @@ def _prepare(errand: Errand) -> tuple[Path, Path]:
     command.touch(mode=0o600)
     command.write_text(errand.script)
     return command, report
-
-
-def _machine(aws: Aws, errand: Errand) -> Machine:
-    if tried_before():
-        # What a try that was cut off has left would be refused as a duplicate.
-        delete_key_pair(aws, builder_name(errand.owner))
-    cidrs = errand.builder.ssh_source_cidrs
-    return Machine(
-        builder=errand.builder,
-        region=errand.region,
-        vpc=errand.vpc,
-        subnet=errand.subnet,
-        endpoint=endpoint(),
-        access=open_access(aws, errand.owner, errand.vpc, cidrs, {**errand.tags}),
-        login=errand.login,
-    )
 
 
 def _brought_home(errand: Errand, report: Path, why: str) -> Ended:

@@ -9,7 +9,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import blame as blaming
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import reuse as reusing
-from spotkiln.aws.bake.builder import delete_group, delete_key_pair, open_access
+from spotkiln.aws.bake.builder import delete_group
 from spotkiln.aws.bake.discard import discard_release
 from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.keep import prune as pruning
@@ -21,34 +21,28 @@ from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.junit import TestReport
 from spotkiln.bake.layer import Layered
-from spotkiln.bake.own import builder_name
-from spotkiln.bake.packer import artifact_of
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.secrets import handed_over, in_memory
 from spotkiln.bake.units import write_files
 from spotkiln.bake.variables import NewImage, bake_variables, image_tags, test_variables
-from spotkiln.errors import InfrastructureError
 from spotkiln.release.job import Job
 from spotkiln.serve.fleet import Fleet
+from spotkiln.tasks.bake.builder import made_image, open_machine, ready_image
 from spotkiln.tasks.bake.contents import forget_contents
-from spotkiln.tasks.bake.packer import endpoint, run_template
+from spotkiln.tasks.bake.packer import run_template
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
 
 
 def _machine(aws: Aws, job: Job) -> Machine:
-    """Where this step's machine runs, and how it is reached."""
     build, infra = job.spec.build, job.infra
-    if tried_before():
-        # What a try that was cut off has left would be refused as a duplicate.
-        delete_key_pair(aws, builder_name(job.release))
-    return Machine(
-        builder=build,
-        region=infra.region,
+    return open_machine(
+        aws,
+        build,
+        job.release,
         vpc=infra.vpc,
         subnet=build.subnet_of(infra.subnets),
-        endpoint=endpoint(),
-        access=open_access(aws, job.release, infra.vpc, build.ssh_source_cidrs, job.tags),
         login=infra.base.login,
+        tags=job.tags,
     )
 
 
@@ -90,31 +84,26 @@ def packer_build(job: Job, layered: Layered) -> Image:
         InfrastructureError: anything else.
     """
     aws = connect(job.infra.region)
-    folder = job.folder / "bake"
-    manifest = folder / "manifest.json"
     tags = image_tags(job.tags, job.recipe, job.source, job.infra.base.login)
     tags |= layered.tags
-    image_id = _of_earlier_try(aws, job) if tried_before() else None
-    if image_id is None:
-        new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
-        units = write_files(job.source.app, job.folder / "units")
-        build, base = job.spec.build, _start(aws, job, layered)
-        with in_memory(handed_over(read_secrets(aws, build.secrets, os.environ))) as secrets:
-            variables = bake_variables(_machine(aws, job), new, job.source, base, units, secrets)
-            run = run_template("bake", "app.pkr.hcl", variables, folder, build.timeout_seconds)
-        if run.exit_code != 0:
-            raise bake_failure(run, job.spec.app.name)
-        image_id = artifact_of(manifest)
-    if image_id is None:
-        raise InfrastructureError(
-            "Packer ended well but left no artifact of this run in its manifest; see its output"
-        )
-    image = images.describe(aws, image_id)
-    if image is None or not image.available:
-        raise InfrastructureError(f"image {image_id} was baked but EC2 does not show it as ready")
-    images.require_token(aws, image.id)
+    done = _of_earlier_try(aws, job) if tried_before() else None
+    image = ready_image(aws, done) if done else _bake(aws, job, layered, tags)
     say(f"baked {image.id} ({image.name})")
     return image.with_tags(**{**tags, **image.tags})
+
+
+def _bake(aws: Aws, job: Job, layered: Layered, tags: dict[str, str]) -> Image:
+    folder = job.folder / "bake"
+    manifest = folder / "manifest.json"
+    new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
+    units = write_files(job.source.app, job.folder / "units")
+    build, base = job.spec.build, _start(aws, job, layered)
+    with in_memory(handed_over(read_secrets(aws, build.secrets, os.environ))) as secrets:
+        variables = bake_variables(_machine(aws, job), new, job.source, base, units, secrets)
+        run = run_template("bake", "app.pkr.hcl", variables, folder, build.timeout_seconds)
+    if run.exit_code != 0:
+        raise bake_failure(run, job.spec.app.name)
+    return made_image(aws, manifest, "image")
 
 
 @task(name="test in image", task_run_name="3 test: in the image", **STEP)
@@ -127,7 +116,6 @@ def test_in_image(job: Job, image: Image) -> TestReport:
         InfrastructureError: anything else.
     """
     aws = connect(job.infra.region)
-    folder = job.folder / "test"
     report = job.folder / "report"
     shutil.rmtree(report, ignore_errors=True)
     report.mkdir(parents=True)
@@ -136,19 +124,14 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     machine = _machine(aws, job).model_copy(update={"profile": profile})
     variables = test_variables(machine, app, job.infra, image.id, job.tags, report)
     deadline = job.spec.build.test_deadline(app.tested_seconds)
-    run = run_template("test", "test.pkr.hcl", variables, folder, deadline)
+    run = run_template("test", "test.pkr.hcl", variables, job.folder / "test", deadline)
     if run.exit_code != 0:
         raise test_failure(run, report, app, group.health_check)
     if not app.migrates_once:
         # It was the release's last one. Of one that failed, undoing removes the group.
         delete_group(aws, machine.access.security_group, CLOCK)
-    code = report / "exit-code"
-    # Packer also exits with 0 when it has done nothing.
-    if not code.is_file() or code.read_text().strip() != "0":
-        raise InfrastructureError("Packer ended well but the tests' exit code did not come home")
     result = green_report(report)
-    snapshots = list(image.snapshots)
-    images.tag(aws, [image.id, *snapshots], {t.STATE: ImageState.TESTED})
+    images.tag(aws, [image.id, *image.snapshots], {t.STATE: ImageState.TESTED})
     say(f"tested {image.id}: {result}")
     return result
 

@@ -10,22 +10,19 @@ from prefect import task
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import layer as layers
-from spotkiln.aws.bake.builder import open_access
 from spotkiln.aws.bake.discard import discard_release
 from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.session import connect
-from spotkiln.bake.builder import Machine
 from spotkiln.bake.failure import bake_failure
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.layer import Layer, Layered
-from spotkiln.bake.packer import artifact_of
 from spotkiln.bake.secrets import handed_over, in_memory
 from spotkiln.bake.units import write_files
 from spotkiln.bake.variables import NewImage, layer_variables
-from spotkiln.errors import InfrastructureError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.release.job import Job
-from spotkiln.tasks.bake.packer import endpoint, run_template
+from spotkiln.tasks.bake.builder import made_image, open_machine
+from spotkiln.tasks.bake.packer import run_template
 from spotkiln.tasks.keep.alive import Owner, living
 from spotkiln.tasks.step import CLOCK, STEP, report_failed_undo, say
 from spotkiln.undo import UndoStack
@@ -69,15 +66,14 @@ def packer_layer(job: Job, layer: Layer) -> Image:
     folder = job.folder / "layer"
     manifest = folder / "manifest.json"
     run_id = job.tags[t.RUN]
-    cidrs = build.ssh_source_cidrs
-    machine = Machine(
-        builder=build,
-        region=infra.region,
+    machine = open_machine(
+        aws,
+        build,
+        layer.owner,
         vpc=infra.vpc,
         subnet=build.subnet_of(infra.subnets),
-        endpoint=endpoint(),
-        access=open_access(aws, layer.owner, infra.vpc, cidrs, layer.tags(run_id)),
         login=infra.base.login,
+        tags=layer.tags(run_id),
     )
     tags = layer.image_tags(run_id, infra.base.login)
     new = NewImage(name=layer.image_name, tags=tags, manifest=manifest)
@@ -87,14 +83,7 @@ def packer_layer(job: Job, layer: Layer) -> Image:
         run = run_template("bake layer", "app.pkr.hcl", variables, folder, build.timeout_seconds)
     if run.exit_code != 0:
         raise bake_failure(run, job.spec.app.name)
-    baked = artifact_of(manifest)
-    image = images.describe(aws, baked) if baked else None
-    if image is None or not image.available:
-        raise InfrastructureError(
-            "Packer ended well but there is no available layer of this run; see its output"
-        )
-    images.require_token(aws, image.id)
-    return image
+    return made_image(aws, manifest, "layer")
 
 
 # A try that failed is not repeated: the image can be baked without it.

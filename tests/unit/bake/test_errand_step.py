@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from spotkiln.bake.builder import Access
 from spotkiln.bake.errand import BEGINS, HAS_ENDED, Ended
 from spotkiln.bake.packer_output import PackerRun
 from spotkiln.errors import CutOff, InfrastructureError, may_be_tried_again
+from spotkiln.tasks.bake import builder as machines
 from spotkiln.tasks.bake import errand as steps
 from tests.unit.bake.test_errand import errand, home, unit
 
@@ -49,8 +51,8 @@ def packer(monkeypatch: pytest.MonkeyPatch, ended: list[str]) -> Callable[..., N
         raise InfrastructureError("EC2 is away")
 
     access = Access(security_group="sg-ssh", key_pair="spotkiln-builder-1")
-    monkeypatch.setattr(steps, "connect", lambda _: None)
-    monkeypatch.setattr(steps, "open_access", lambda *_: access)
+    monkeypatch.setattr(steps, "connect", lambda region: SimpleNamespace(region=region))
+    monkeypatch.setattr(machines, "open_access", lambda *_: access)
     for module in (steps, builder):
         monkeypatch.setattr(module, "delete_group", away, raising=False)
     return does

@@ -177,7 +177,17 @@ def test_infrastructures_failure_stays_one(tmp_path: Path) -> None:
     assert type(failed(tmp_path, None, junit=RED)) is InfrastructureError
 
 
+@pytest.mark.parametrize("code", [None, "20"])
+def test_tests_that_nothing_says_have_run_are_not_green(tmp_path: Path, code: str | None) -> None:
+    (tmp_path / "junit.xml").write_text(GREEN)
+    if code:
+        (tmp_path / "exit-code").write_text(f"{code}\n")
+    with pytest.raises(InfrastructureError, match="exit code did not come home"):
+        green_report(tmp_path)
+
+
 def test_a_report_without_tests_has_the_end_of_the_log(tmp_path: Path) -> None:
+    (tmp_path / "exit-code").write_text("0\n")
     (tmp_path / "test.log").write_text("no tests found\n")
     with pytest.raises(TestsFailed) as caught:
         green_report(tmp_path)
