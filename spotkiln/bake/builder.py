@@ -1,6 +1,5 @@
 """The machine that bakes, and the one that tests."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Self
 
@@ -19,6 +18,10 @@ class SshInterface(StrEnum):
     PUBLIC_DNS = "public_dns"
     PRIVATE_DNS = "private_dns"
     SESSION_MANAGER = "session_manager"
+
+    @property
+    def is_public(self) -> bool:
+        return self in {SshInterface.PUBLIC_IP, SshInterface.PUBLIC_DNS}
 
 
 class Builder(ShownNoun):
@@ -57,9 +60,9 @@ class Builder(ShownNoun):
     subnet: str = Field(
         default="",
         title="Builder's subnet",
-        description="A subnet's id. Empty: the load balancer's first; for a base image the first "
-        "of the default VPC.",
-        pattern=r"^(subnet-[0-9a-f]+)?$",
+        description="By id, Name tag, or another tag (tier=public). Empty: the load balancer's "
+        "first, or the servers' first if SSH goes to a private address; for a base image the "
+        "first of the default VPC.",
     )
     timeout_seconds: int = Field(
         default=3600, ge=60, le=4 * 3600, title="Bake deadline (s)", description="For each bake."
@@ -114,10 +117,6 @@ class BuildSettings(Builder):
         """When Packer is ended that tests an image; `seconds` is what the application's own limits
         allow. Those tell what took too long, so they come first."""
         return max(self.timeout_seconds, seconds + BOOT_SECONDS)
-
-    def subnet_of(self, subnets: Sequence[str]) -> str:
-        """Where it runs: the subnet that is given, else the load balancer's first."""
-        return self.subnet or subnets[0]
 
 
 class Access(Noun):

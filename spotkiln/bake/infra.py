@@ -53,6 +53,13 @@ class InfraNames(ShownNoun):
         "group, and no other, are retired after the promotion, without losing a request. Off: both "
         "serve.",
     )
+    subnets: list[str] = Field(
+        default=[],
+        title="Servers' subnets",
+        description="By id, Name tag, or another tag (tier=private), inside the target group's "
+        "VPC, in zones of the load balancer. Private ones behind a public load balancer are the "
+        "usual choice. Empty: the load balancer's own.",
+    )
     security_groups: list[str] = Field(
         default=["default", "Rails App"],
         title="Security groups",
@@ -168,8 +175,9 @@ class BaseImage(Noun):
 
 
 class Infra(Noun):
-    """What was found. Subnets are the load balancer's own, one or more a zone. `base_image` is None
-    where nothing is baked; `trial_image` is the id of an image that dry runs can name."""
+    """What was found. Servers run in `subnets`, one or more a zone; builders, and the machines that
+    test and migrate, in `builder_subnet`; requests come from `balancer_subnets`. `base_image` is
+    None where nothing is baked; `trial_image` is the id of an image that dry runs can name."""
 
     region: str
     account: str
@@ -178,6 +186,8 @@ class Infra(Noun):
     address: str
     vpc: str
     subnets: tuple[str, ...]
+    balancer_subnets: tuple[str, ...]
+    builder_subnet: str
     zones: tuple[str, ...]
     security_groups: tuple[str, ...]
     fleet_role: str

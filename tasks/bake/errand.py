@@ -115,7 +115,7 @@ def migration_of(job: Job, image: Image) -> Errand:
         builder=build,
         region=infra.region,
         vpc=infra.vpc,
-        subnet=build.subnet_of(infra.subnets),
+        subnet=infra.builder_subnet,
         groups=infra.security_groups,
         profile=profile_name(infra.instance_profile),
         configuration=infra.configuration.sources.user_data + user_data_of(infra.mounts),

@@ -40,7 +40,7 @@ def _machine(aws: Aws, job: Job) -> Machine:
         build,
         job.release,
         vpc=infra.vpc,
-        subnet=build.subnet_of(infra.subnets),
+        subnet=infra.builder_subnet,
         login=infra.base.login,
         tags=job.tags,
     )

@@ -71,7 +71,7 @@ def packer_layer(job: Job, layer: Layer) -> Image:
         build,
         layer.owner,
         vpc=infra.vpc,
-        subnet=build.subnet_of(infra.subnets),
+        subnet=infra.builder_subnet,
         login=infra.base.login,
         tags=layer.tags(run_id),
     )

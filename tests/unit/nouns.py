@@ -98,6 +98,8 @@ def infra(**changes: Any) -> Infra:
         "address": "website.example",
         "vpc": "vpc-1",
         "subnets": ("subnet-a", "subnet-b"),
+        "balancer_subnets": ("subnet-a", "subnet-b"),
+        "builder_subnet": "subnet-a",
         "zones": ("eu-west-1a", "eu-west-1b"),
         "security_groups": ("sg-default", "sg-rails"),
         "fleet_role": ROLE,

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from spotkiln.aws.bake.image import from_aws
-from spotkiln.aws.errors import aws_errors, is_not_found
+from spotkiln.aws.bake.network import subnets
+from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image, newest
+from spotkiln.bake.subnets import find_subnets
 from spotkiln.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,25 +34,22 @@ def source_image(aws: Aws, pattern: str, owner: str) -> Image:
 
 
 def builder_network(aws: Aws, subnet: str) -> tuple[str, str]:
-    """The builder's VPC and subnet: of the subnet that is given, else the first of the default
-    VPC's own.
+    """The builder's VPC and subnet: the one that is asked for, else the first
+    of the default VPC's own. `subnet` is its id, its Name tag, or another tag, as tier=public.
 
     Raises:
         InputError: there is none such.
     """
-    what = f"subnet {subnet or 'of the default VPC'}"
+    if subnet:
+        first = find_subnets([subnet], subnets(aws), aws.region, "builder.subnet")[0]
+        return first.vpc, first.id
     wanted: list[FilterTypeDef] = [{"Name": "default-for-az", "Values": ["true"]}]
-    try:
-        if subnet:
-            found = aws.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"]
-        else:
-            found = aws.ec2.describe_subnets(Filters=wanted)["Subnets"]
-    except ClientError as error:
-        if not is_not_found(error):
-            with aws_errors(what):
-                raise
-        found = []
+    with aws_errors("subnets of the default VPC"):
+        found = aws.ec2.describe_subnets(Filters=wanted)["Subnets"]
     if not found:
-        raise InputError(f"no {what} in {aws.region}: give builder.subnet the id of one")
-    first = min(found, key=lambda one: one.get("AvailabilityZone", ""))
-    return first.get("VpcId", ""), first.get("SubnetId", "")
+        raise InputError(
+            f"no subnet of the default VPC in {aws.region}: name one as builder.subnet, by its id, "
+            "its Name tag, or another tag"
+        )
+    default = min(found, key=lambda one: one.get("AvailabilityZone", ""))
+    return default.get("VpcId", ""), default.get("SubnetId", "")

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake.network import find_network, load_balancer
 from spotkiln.aws.dryrun import dry_run
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.base import lines_of, name_patterns, usable
+from spotkiln.bake.builder import Builder
 from spotkiln.bake.image import Image, newest
 from spotkiln.bake.infra import (
     TRAFFIC_PORT,
@@ -29,7 +31,7 @@ from spotkiln.serve.spec import FleetSpec
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SecurityGroupTypeDef
-    from mypy_boto3_elbv2.type_defs import LoadBalancerTypeDef, TargetGroupTypeDef
+    from mypy_boto3_elbv2.type_defs import TargetGroupTypeDef
 
 
 def account(aws: Aws) -> str:
@@ -217,25 +219,8 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
     launchers(aws).for_spec(spec).check(infra, spec)
 
 
-def _balancer(aws: Aws, group: TargetGroup) -> "LoadBalancerTypeDef":
-    """Of the first load balancer that forwards to it."""
-    with aws_errors(f"load balancer of {group.name}"):
-        found = aws.elbv2.describe_load_balancers(LoadBalancerArns=[group.load_balancers[0]])
-    return found["LoadBalancers"][0]
-
-
-def subnets_of(aws: Aws, group: TargetGroup) -> tuple[str, ...]:
-    """The subnets of the load balancer that forwards to it."""
-    if not group.load_balancers:
-        raise InputError(
-            f"no load balancer forwards to target group {group.name!r}: add it to a listener's rule"
-        )
-    zones = _balancer(aws, group).get("AvailabilityZones", [])
-    return tuple(zone.get("SubnetId", "") for zone in zones)
-
-
 def look_up(
-    aws: Aws, names: InfraNames, spec: FleetSpec, builder_type: str, image: Image | None = None
+    aws: Aws, names: InfraNames, spec: FleetSpec, build: Builder, image: Image | None = None
 ) -> Infra:
     """Everything a release needs, found by name. With an `image` that is there already nothing is
     baked: neither a base image nor the builder's type is looked at.
@@ -244,15 +229,10 @@ def look_up(
         InputError: something is missing, ambiguous or does not fit; nothing has been spent.
     """
     group = target_group(aws, names.target_group)
-    if not group.load_balancers:
-        raise InputError(
-            f"no load balancer forwards to target group {group.name!r}: its targets would never "
-            "be checked or served; add it to a listener's rule"
-        )
-    balancer = _balancer(aws, group)
-    zones = balancer.get("AvailabilityZones", [])
+    balancer = load_balancer(aws, group)
+    network = find_network(aws, names, build, group, balancer)
     trial = image or base_image(aws, names.base_image)
-    types = [*spec.every_type, *([] if image else [builder_type])]
+    types = [*spec.every_type, *([] if image else [build.instance_type])]
     check_instance_types(aws, list(dict.fromkeys(types)), trial.architecture)
     if image is None and names.test_instance_profile:
         instance_profile(aws, names.test_instance_profile)
@@ -264,8 +244,10 @@ def look_up(
         load_balancer=balancer.get("LoadBalancerName", ""),
         address=names.address or balancer.get("DNSName", ""),
         vpc=group.vpc,
-        subnets=tuple(zone.get("SubnetId", "") for zone in zones),
-        zones=tuple(zone.get("ZoneName", "") for zone in zones),
+        subnets=network.servers,
+        balancer_subnets=network.balancer,
+        builder_subnet=network.builder,
+        zones=network.zones,
         security_groups=security_groups(aws, group.vpc, names.security_groups),
         test_security_groups=security_groups(aws, group.vpc, tests) if tests else (),
         fleet_role=launchers(aws).for_spec(spec).role(names),

@@ -36,7 +36,7 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     if image is None:
         # To see that they are there. They are read again when they are needed.
         read_secrets(aws, spec.build.secrets, os.environ)
-    infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build.instance_type, image)
+    infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build, image)
     check_fit(spec.app, infra.target_group)
     find = partial(find_if_possible, say=say) if image else find_configuration
     infra = infra.model_copy(

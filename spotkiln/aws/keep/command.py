@@ -6,6 +6,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.mounts import find_mounts
+from spotkiln.aws.bake.network import network_of
 from spotkiln.aws.serve.serving import serving_at
 from spotkiln.aws.session import Aws
 from spotkiln.bake.configuration import require_profile
@@ -50,7 +51,7 @@ def find_errand(aws: Aws, spec: CommandSpec, owner: str, run: str, folder: Path)
     marks = t.release_tags(
         app=spec.app, release=owner, run=run, commit=image.commit, target_group=group.name
     )
-    subnet = build.subnet_of(aws_infra.subnets_of(aws, group))
+    subnet = network_of(aws, names, build, group).builder
     groups = aws_infra.security_groups(aws, group.vpc, names.security_groups)
     mounts = find_mounts(aws, names.mounts, [subnet], groups)
     require_mounts_of(image, mounts)

@@ -50,7 +50,7 @@ def closed_to_the_balancer(aws: Aws, infra: Infra) -> str:
     with aws_errors(f"security groups of {group.name}'s servers"):
         found = aws.ec2.describe_security_groups(GroupIds=list(infra.security_groups))
     with aws_errors(f"subnets of {infra.load_balancer}"):
-        subnets = aws.ec2.describe_subnets(SubnetIds=list(infra.subnets))["Subnets"]
+        subnets = aws.ec2.describe_subnets(SubnetIds=list(infra.balancer_subnets))["Subnets"]
     rules = [
         from_aws(rule) for one in found["SecurityGroups"] for rule in one.get("IpPermissions", [])
     ]

@@ -7,6 +7,7 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration
 from spotkiln.aws.bake.mounts import find_mounts
+from spotkiln.aws.bake.network import network_of
 from spotkiln.aws.release import rights as simulating
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.quota import doubts
@@ -58,6 +59,8 @@ def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
         "fleet role": role,
         "base image": lambda: aws_infra.base_image(aws, names.base_image).name,
     }
+    if names.subnets or spec.build.subnet:
+        probes["subnets"] = lambda: _subnets(aws, spec)
     if names.instance_profile:
         probes["instance profile"] = lambda: _profile(aws, names.instance_profile)
     if names.key_pair:
@@ -74,12 +77,19 @@ def _profile(aws: Aws, name: str) -> str:
     return name
 
 
+def _subnets(aws: Aws, spec: ReleaseSpec) -> str:
+    group = aws_infra.target_group(aws, spec.infra.target_group)
+    network = network_of(aws, spec.infra, spec.build, group)
+    return f"servers in {', '.join(network.servers)}, builders in {network.builder}"
+
+
 def mounts(aws: Aws, spec: ReleaseSpec) -> str:
     """The file system of each folder, and that each zone's servers reach it. Which folders another
     commit keeps is not known here."""
     group = aws_infra.target_group(aws, spec.infra.target_group)
     groups = aws_infra.security_groups(aws, group.vpc, spec.infra.security_groups)
-    found = find_mounts(aws, spec.infra.mounts, aws_infra.subnets_of(aws, group), groups)
+    subnets = network_of(aws, spec.infra, spec.build, group).servers
+    found = find_mounts(aws, spec.infra.mounts, subnets, groups)
     words = [f"{one.folder} on {one.name} ({one.source})" for one in found]
     return "; ".join([*words, "`spotkiln plan NAME` compares it with `mounts` of the commit"])
 

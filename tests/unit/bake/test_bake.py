@@ -142,12 +142,6 @@ def test_an_empty_command_does_nothing_well() -> None:
     assert variables_of_a_test(test_setup="")["test_setup_command"] == "true"
 
 
-def test_a_subnet_of_its_own() -> None:
-    subnets = ("subnet-0a", "subnet-0b")
-    assert BuildSettings(subnet="subnet-0c").subnet_of(subnets) == "subnet-0c"
-    assert BuildSettings().subnet_of(subnets) == "subnet-0a"
-
-
 @pytest.mark.parametrize(
     ("template", "given"),
     [("app.pkr.hcl", bake_variables()), ("test.pkr.hcl", variables_of_a_test())],
@@ -219,7 +213,7 @@ def test_whatever_decides_an_image_is_in_its_recipe(changed: dict[str, Any]) -> 
     [
         {"source": {"ref": "v2", "commit": "0" * 40, "subject": "Another with the same files"}},
         {"source": {"archive": Path("/elsewhere/source.tar.gz")}},
-        {"infra": {"subnets": ("subnet-z",), "key_pair": ""}},
+        {"infra": {"subnets": ("subnet-z",), "builder_subnet": "subnet-y", "key_pair": ""}},
         {"infra": {"target_group": checked(timeout=3)}},
         {"test_seconds": 1800},
         {"repository": "/srv/git/copy"},
