@@ -44,7 +44,7 @@ for unit in "$scratch"/units/spotkiln-*.service; do
 done
 
 git ls-files -z | while IFS= read -r -d '' file; do
-  # Two of them are links to folders.
+  # Some are links to folders.
   [[ -f $file ]] || continue
   if [[ $file == *.sh ]] || head -n 1 "$file" | grep -Eaq '^#!.*\b(ba)?sh$'; then
     printf '%s\0' "$file"
