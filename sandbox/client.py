@@ -169,6 +169,17 @@ class Sandbox:
     def clear_calls(self) -> None:
         self._call("DELETE", "/calls")
 
+    # -- rights --
+
+    def rights(self) -> dict[str, Any]:
+        """What was asked for, by role: `allowed`, each an action with the statements that allow it
+        (`by`) and how often, and `refused`."""
+        return dict(self._call("GET", "/rights"))
+
+    def forget_rights(self) -> None:
+        """Count from here on."""
+        self._call("DELETE", "/rights")
+
     # -- faults --
 
     def fault(

@@ -24,6 +24,7 @@ from moto.logs import urls as logs_urls
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.ssm.models import Parameter
 
+from sandbox.api import stacks
 from sandbox.api.fleets import FleetApi
 from sandbox.api.images import ImageApi
 from sandbox.api.instances import InstanceApi
@@ -42,6 +43,7 @@ class SandboxEc2(FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response):
 
 def application(engine: Engine) -> WsgiApp:
     """The caller holds the account's lock: moto is not thread-safe."""
+    stacks.complete()
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
     Parameter.response_object = _encrypted  # type: ignore[method-assign, assignment]
     TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment]

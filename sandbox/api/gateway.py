@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from sandbox.api import errors, pricing, quotas, simulation
 from sandbox.api.app import WsgiApp
-from sandbox.api.rights import Rights, policies_of
+from sandbox.api.rights import Rights, decode, policies_of
 from sandbox.faults.calls import CONTROL, Call, Recorder, signed_with
 from sandbox.faults.faults import Fault, Faults
 from sandbox.faults.limits import Limits
@@ -39,6 +39,7 @@ class Gateway:
         faults: Faults,
         limits: Limits,
         stale: StaleReads,
+        rights: Rights,
     ) -> None:
         self._account = account
         self._aws = aws
@@ -47,7 +48,7 @@ class Gateway:
         self._faults = faults
         self._limits = limits
         self._stale_reads = stale
-        self._rights = Rights(account)
+        self._rights = rights
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -75,6 +76,8 @@ class Gateway:
             if call.operation == "SimulatePrincipalPolicy":
                 with self._account.lock:
                     return simulation.answer(call.parameters, policies_of)
+            if call.operation == "DecodeAuthorizationMessage":
+                return decode(call.parameters)
             environ["wsgi.input"] = io.BytesIO(body)
             return self._carry_out(call, environ, copy)
 

@@ -1,22 +1,46 @@
-"""Whether an instance may make a call, by the policies of its role.
+"""Whether whoever signed a call may make it.
 
-Only calls that are signed with the credentials of an instance's role are judged. The owner of the
-sandbox may do everything, and so may the keys and sessions that the owner makes.
+The owner of the sandbox may do everything. A role's session, an instance's role and a user may do
+what their policies allow, as at AWS.
 """
 
+import base64
 import json
-from typing import Any
+import uuid
+import zlib
+from collections import Counter
+from typing import Any, NamedTuple
+from xml.sax.saxutils import escape
 
 from moto.iam.models import iam_backends
-from moto.secretsmanager.models import secretsmanager_backends
+from moto.sts.models import sts_backends
 from werkzeug.wrappers import Response
 
 from sandbox.api import errors
-from sandbox.api.policy import decide
-from sandbox.api.resources import resources
 from sandbox.faults.calls import Call
+from sandbox.rights import others
+from sandbox.rights.asked import Asked
+from sandbox.rights.policy import Decision, decide
+from sandbox.rights.world import World
 from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID
+
+
+class Principal(NamedTuple):
+    """`name`: of its role or user; `arn`: as STS tells it."""
+
+    name: str
+    arn: str
+    policies: tuple[str, ...]
+
+
+class Judged(NamedTuple):
+    """One right that was asked for, as the report counts it."""
+
+    principal: str
+    action: str
+    resource: str
+    decision: Decision
 
 
 class Rights:
@@ -24,64 +48,152 @@ class Rights:
 
     def __init__(self, account: Account) -> None:
         self._account = account
+        self._world = World(account)
+        # What was asked for, how often.
+        self._judged: Counter[Judged] = Counter()
 
     def refusal(self, call: Call, key_id: str) -> Response | None:
         """AWS's refusal of this call; None if it may be carried out. Notes who called."""
-        instance_id = self._account.state.role_keys.get(key_id)
-        if instance_id is None:
+        principal = self._principal(call, key_id)
+        if principal is None:
             return None
-        call.caller = instance_id
-        if call.service == "sts" and call.operation == "GetCallerIdentity":
-            return None  # everybody may ask who they are
-        key = self._account.state.instances[instance_id].role_key
-        assert key is not None, "its key is known"
-        action, policies = f"{call.service}:{call.operation}", _policies(key.role)
-        user = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{key.role}/{instance_id}"
-        for resource in self._resources(call):
-            decision = decide(policies, action, resource)
-            if decision != "allowed":
-                because = (
-                    "with an explicit deny in an identity-based policy"
-                    if decision == "denied"
-                    else f"because no identity-based policy allows the {action} action"
-                )
-                text = f"User: {user} is not authorized to perform: {action}"
-                return errors.denied(call.service, f"{text} on resource: {resource} {because}")
+        for asked in others.asked(self._world, call.service, call.operation, call.parameters):
+            decision = decide(principal.policies, asked.action, asked.resource, asked.context)
+            self._note(principal, asked, decision)
+            if decision.word != "allowed":
+                return _refused(call.service, principal, asked, decision)
         return None
 
-    def _resources(self, call: Call) -> list[str]:
-        return resources(call.service, call.operation, call.parameters, self._arn, self._secret_arn)
+    def report(self) -> dict[str, Any]:
+        """By role or user: each right that was asked for, which statements allowed it, how often;
+        and those that were refused."""
+        found: dict[str, Any] = {}
+        for one, count in self._judged.items():
+            mine = found.setdefault(one.principal, {"allowed": [], "refused": []})
+            row = {"action": one.action, "resource": one.resource, "count": count}
+            if one.decision.word == "allowed":
+                mine["allowed"].append({**row, "by": sorted(one.decision.by)})
+            else:
+                mine["refused"].append({**row, "missing": sorted(one.decision.missing)})
+        return found
 
-    def _arn(self, service: str, rest: str) -> str:
-        return f"arn:aws:{service}:{self._account.region}:{ACCOUNT_ID}:{rest}"
+    def forget(self) -> None:
+        self._judged.clear()
 
-    def _secret_arn(self, secret_id: str) -> str:
-        """A secret that does not exist counts by its name: it has no random end."""
-        known: Any = secretsmanager_backends[ACCOUNT_ID][self._account.region].secrets
-        if secret_id in known:
-            return str(known[secret_id].arn)
-        arn = secret_id.startswith("arn:")
-        return secret_id if arn else self._arn("secretsmanager", f"secret:{secret_id}")
+    def _note(self, principal: Principal, asked: Asked, decision: Decision) -> None:
+        allowed = decision.word == "allowed"
+        # Each name of its own would be a line of its own, for hours.
+        resource = _kind(asked.resource) if allowed else asked.resource
+        self._judged[Judged(principal.name, asked.action, resource, decision)] += 1
+
+    def _principal(self, call: Call, key_id: str) -> Principal | None:
+        """None for the sandbox's owner."""
+        instance_id = self._account.state.role_keys.get(key_id)
+        if instance_id is not None:
+            call.caller = instance_id
+            key = self._account.state.instances[instance_id].role_key
+            assert key is not None, "its key is known"
+            return _session(key.role, instance_id)
+        assumed = sts_backends[ACCOUNT_ID]["aws"].get_assumed_role_from_access_key(key_id)
+        if assumed is not None:
+            return _session(assumed.role_arn.rpartition("/")[2], assumed.session_name)
+        return _user(key_id)
 
 
-def policies_of(arn: str) -> list[dict[str, Any]] | None:
+def _session(role: str, name: str) -> Principal:
+    arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role}/{name}"
+    return Principal(role, arn, tuple(_policies_of_role(role)))
+
+
+def _user(key_id: str) -> Principal | None:
+    iam: Any = iam_backends[ACCOUNT_ID]["aws"]
+    for user in iam.users.values():
+        if any(one.access_key_id == key_id for one in user.access_keys):
+            groups = [one for one in iam.groups.values() if user in one.users]
+            own = [x for one in (user, *groups) for x in _documents(one)]
+            return Principal(user.name, user.arn, tuple(own))
+    return None
+
+
+def policies_of(arn: str) -> list[str] | None:
     """The documents of a role, by its ARN; None if it is not there or is no role's."""
     iam: Any = iam_backends[ACCOUNT_ID]["aws"]
     role = next((one for one in iam.roles.values() if one.arn == arn), None)
-    return None if role is None else _policies(role.name)
+    return None if role is None else _documents(role)
 
 
-def _policies(role_name: str) -> list[dict[str, Any]]:
-    """The documents of a role's own and attached policies. A role that is gone has none."""
+def _policies_of_role(name: str) -> list[str]:
+    """A role that is gone has none."""
     iam: Any = iam_backends[ACCOUNT_ID]["aws"]
-    role = next((one for one in iam.roles.values() if one.name == role_name), None)
-    if role is None:
-        return []
+    role = next((one for one in iam.roles.values() if one.name == name), None)
+    return [] if role is None else _documents(role)
+
+
+def _documents(one: Any) -> list[str]:
+    """Of its own and attached policies, of a role, a user or a group, as JSON."""
     attached = [
         version.document
-        for policy in role.managed_policies.values()
+        for policy in one.managed_policies.values()
         for version in policy.versions
         if version.is_default
     ]
-    documents = [*role.policies.values(), *attached]
-    return [json.loads(one) if isinstance(one, str) else one for one in documents]
+    own = one.policies
+    found = [*(own.values() if isinstance(own, dict) else own), *attached]
+    return [x if isinstance(x, str) else json.dumps(x) for x in found]
+
+
+def _refused(service: str, who: Principal, asked: Asked, decision: Decision) -> Response:
+    because = (
+        "with an explicit deny in an identity-based policy"
+        if decision.word == "denied"
+        else f"because no identity-based policy allows the {asked.action} action"
+    )
+    text = (
+        f"User: {who.arn} is not authorized to perform: {asked.action} "
+        f"on resource: {asked.resource} {because}"
+    )
+    if service != "ec2":
+        return errors.denied(service, text)
+    encoded = _encoded(who, asked, decision)
+    text = f"You are not authorized to perform this operation. {text}. "
+    return errors.denied(service, f"{text}Encoded authorization failure message: {encoded}")
+
+
+def _encoded(who: Principal, asked: Asked, decision: Decision) -> str:
+    """What STS would decode (DecodeAuthorizationMessage), packed but not encrypted."""
+    told = {
+        "allowed": False,
+        "explicitDeny": decision.word == "denied",
+        "matchedStatements": sorted(decision.by),
+        "missingContextKeys": sorted(decision.missing),
+        "context": {
+            "principal": {"arn": who.arn},
+            "action": asked.action,
+            "resource": asked.resource,
+            "conditions": {key: list(value) for key, value in asked.context.items()},
+        },
+    }
+    return base64.urlsafe_b64encode(zlib.compress(json.dumps(told).encode())).decode()
+
+
+def decode(parameters: dict[str, Any]) -> Response:
+    """STS's DecodeAuthorizationMessage, of what was encoded here."""
+    try:
+        packed = base64.urlsafe_b64decode(str(parameters.get("EncodedMessage", "")))
+        text = zlib.decompress(packed).decode()
+    except (ValueError, zlib.error):
+        code = "InvalidAuthorizationMessageException"
+        return errors.error("sts", code, "The message is not one of this sandbox's.", 400)
+    name = "DecodeAuthorizationMessage"
+    return Response(
+        f'<{name}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{name}Result>'
+        f"<DecodedMessage>{escape(text)}</DecodedMessage></{name}Result><ResponseMetadata>"
+        f"<RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata></{name}Response>",
+        content_type="text/xml",
+    )
+
+
+def _kind(arn: str) -> str:
+    """The ARN without the name at its end."""
+    head, slash, _ = arn.partition("/")
+    return f"{head}{slash}*" if slash else arn

@@ -1,30 +1,29 @@
 """IAM's SimulatePrincipalPolicy, which moto lacks: what a role's policies say of actions."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
 
 from sandbox.api import errors
-from sandbox.api.policy import decide
+from sandbox.rights.policy import Decision, decide
 
 _WORDS = {"allowed": "allowed", "denied": "explicitDeny", "not allowed": "implicitDeny"}
 _NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 
 
-def answer(
-    parameters: dict[str, Any], policies: Callable[[str], list[dict[str, Any]] | None]
-) -> Response:
+def answer(parameters: dict[str, Any], policies: Callable[[str], list[str] | None]) -> Response:
     """`policies` are those of a role, by its ARN; None for one that is no role: the sandbox's own
     keys may do everything."""
     source = str(parameters.get("PolicySourceArn", ""))
     if ":role/" in source and policies(source) is None:
         return errors.error("iam", "NoSuchEntity", f"{source} does not exist.", 404)
-    resources = _listed(parameters, "ResourceArns") or ["*"]
+    resources = [str(one) for one in _listed(parameters, "ResourceArns")] or ["*"]
+    context = _context(_listed(parameters, "ContextEntries"))
     results = [
-        _result(action, resource, _decision(policies(source), action, resource))
+        _result(str(action), resource, _decision(policies(source), str(action), resource, context))
         for resource in resources
         for action in _listed(parameters, "ActionNames")
     ]
@@ -37,19 +36,31 @@ def answer(
     return Response(text, content_type="text/xml")
 
 
-def _listed(parameters: dict[str, Any], name: str) -> list[str]:
+def _listed(parameters: dict[str, Any], name: str) -> list[Any]:
     found = parameters.get(name) or []
-    return [str(one) for one in (found if isinstance(found, Iterable) else [])]
+    return list(found if isinstance(found, Iterable) else [])
 
 
-def _decision(policies: list[dict[str, Any]] | None, action: str, resource: str) -> str:
-    return "allowed" if policies is None else _WORDS[decide(policies, action, resource)]
+def _context(entries: list[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    return {
+        str(one["ContextKeyName"]).lower(): tuple(map(str, one.get("ContextKeyValues") or ()))
+        for one in entries
+    }
 
 
-def _result(action: str, resource: str, decision: str) -> str:
+def _decision(
+    policies: list[str] | None, action: str, resource: str, context: dict[str, tuple[str, ...]]
+) -> Decision:
+    if policies is None:
+        return Decision("allowed")
+    return decide(policies, action, resource, context)
+
+
+def _result(action: str, resource: str, decision: Decision) -> str:
+    missing = "".join(f"<member>{escape(one)}</member>" for one in sorted(decision.missing))
     return (
         f"<member><EvalActionName>{escape(action)}</EvalActionName>"
         f"<EvalResourceName>{escape(resource)}</EvalResourceName>"
-        f"<EvalDecision>{decision}</EvalDecision><MatchedStatements/><MissingContextValues/>"
-        "</member>"
+        f"<EvalDecision>{_WORDS[decision.word]}</EvalDecision><MatchedStatements/>"
+        f"<MissingContextValues>{missing}</MissingContextValues></member>"
     )

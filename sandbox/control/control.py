@@ -5,7 +5,7 @@ Bodies and answers are JSON.
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from moto.core.exceptions import ServiceException
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
@@ -26,6 +26,14 @@ from sandbox.state import capacity, places, refusals
 Handler = Callable[..., Any]
 
 
+class Reported(Protocol):
+    """The rights that were asked for (api/rights.py)."""
+
+    def report(self) -> dict[str, Any]: ...
+
+    def forget(self) -> None: ...
+
+
 class Control:
     """`status` returns what sandbox.json holds. `furnish` fills an empty account with what it has
     at the start."""
@@ -41,6 +49,7 @@ class Control:
         balancers: Balancers,
         status: Callable[[], dict[str, Any]],
         furnish: Callable[[], object],
+        rights: Reported,
     ) -> None:
         self._engine = engine
         self._account = engine.account
@@ -52,6 +61,7 @@ class Control:
         self._balancers = balancers
         self._status = status
         self._furnish = furnish
+        self._rights = rights
         self._routes = Map(
             [
                 Rule(f"{CONTROL}{path}", methods=[method], endpoint=handler)
@@ -69,6 +79,8 @@ class Control:
             ("GET", "/load_balancers/<name>", lambda _, name: self._balancers.counters(name)),
             ("GET", "/calls", lambda _: self._recorder.calls()),
             ("DELETE", "/calls", lambda _: self._recorder.clear()),
+            ("GET", "/rights", lambda _: self._rights.report()),
+            ("DELETE", "/rights", lambda _: self._rights.forget()),
             ("GET", "/faults", lambda _: self._faults.all()),
             ("POST", "/faults", self._add_fault),
             ("DELETE", "/faults", lambda _: self._clear_faults()),

@@ -13,6 +13,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from sandbox.api import app
 from sandbox.api.gateway import Gateway
 from sandbox.api.guard import AccessKey, Guard, InnerGuard
+from sandbox.api.rights import Rights
 from sandbox.balancing.balancers import Balancers
 from sandbox.balancing.listeners import Listeners
 from sandbox.control.control import Control
@@ -92,6 +93,7 @@ class Server:
                 self._furnish()
         recorder, faults, limits = Recorder(), Faults(), Limits(self._account.clock)
         stale = StaleReads(self._account)
+        rights = Rights(self._account)
         inventory = Inventory(self._account)
         control = Control(
             self._engine,
@@ -103,9 +105,10 @@ class Server:
             self._balancers,
             self.description,
             self._furnish,
+            rights,
         )
         aws = app.application(self._engine)
-        gateway = Gateway(self._account, aws, control, recorder, faults, limits, stale)
+        gateway = Gateway(self._account, aws, control, recorder, faults, limits, stale, rights)
         self._http = make_server(
             "127.0.0.1",
             self.options.port,

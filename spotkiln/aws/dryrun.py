@@ -1,9 +1,22 @@
-"""Dry runs: whether AWS would allow a call, asked without carrying it out."""
+"""Dry runs: whether AWS would allow a call, asked without carrying it out.
+
+They say what the real call will say: rights can hang on tags, profile, role and network.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
+from spotkiln import tags as t
 from spotkiln.aws.errors import AwsMissing, AwsRefused, aws_errors
+
+# What a dry run says where a release would name itself.
+TRIAL = {t.RELEASE: "dry-run"}
+
+
+def trial_tags(*kinds: str) -> Any:
+    """Tags of each of these types of resource, as a creation takes them."""
+    return [{"ResourceType": kind, "Tags": t.to_aws(TRIAL)} for kind in kinds]
 
 
 def dry_run(*calls: Callable[[], object]) -> None:

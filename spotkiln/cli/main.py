@@ -12,6 +12,7 @@ from cyclopts import App, Group
 
 from spotkiln import __version__
 from spotkiln.cli.commands import (
+    accounting,
     describing,
     keeping,
     looking,
@@ -92,6 +93,17 @@ preview = App(
 for command in PREVIEW:
     preview.command(command, name=command.__name__.rstrip("_"))
 app.command(preview)
+# Each has `account` before it.
+ACCOUNT = (accounting.plan, accounting.apply, accounting.check, accounting.template)
+account = App(
+    name="account",
+    help="Make an AWS account ready for releases, by one CloudFormation stack.",
+    group=SERVE,
+    result_action="return_value",
+)
+for command in ACCOUNT:
+    account.command(command, name=command.__name__)
+app.command(account)
 app.register_install_completion_command(add_to_startup=False)
 
 

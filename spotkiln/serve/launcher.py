@@ -19,6 +19,7 @@ from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.spec import FleetSpec, LauncherKind
+from spotkiln.statement import Statement
 from spotkiln.target import Instance
 
 # Told of each thing as soon as it is asked for: its kind, as EC2 names it, and its id.
@@ -49,8 +50,8 @@ class Launcher(Protocol):
     EC2's name for the kind of its fleets, `part` for the kind of their parts, empty if it has none.
     `late_seconds`: how old what it says of its problems may be; asking again sooner tells nothing
     new. `stop_call` is the AWS call by which somebody else may stop a fleet: CloudTrail tells who
-    made it. `actions` are those of IAM that it needs, by the resource (`*` or an ARN) that they are
-    of at the narrowest; those of `*` only look.
+    made it. `statements` are the rights in IAM
+    that it needs.
     """
 
     @property
@@ -66,7 +67,7 @@ class Launcher(Protocol):
     @property
     def stop_call(self) -> str: ...
     @property
-    def actions(self) -> Mapping[str, tuple[str, ...]]: ...
+    def statements(self) -> tuple[Statement, ...]: ...
 
     # -- before anything is launched --
 

@@ -27,6 +27,7 @@ from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.role import server_user_data
 from spotkiln.serve.spec import FleetSpec, LauncherKind
+from spotkiln.statement import Statement
 from spotkiln.target import Instance
 
 NAME = "Crew"
@@ -81,7 +82,7 @@ class Crews:
     part = ""
     late_seconds = 0.0
     stop_call = "StopCrews"
-    actions: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - nobody changes it
+    statements: tuple[Statement, ...] = ()
 
     def __init__(self, aws: Aws, service: Service) -> None:
         self._aws, self._service = aws, service

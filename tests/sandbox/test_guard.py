@@ -1,6 +1,7 @@
 """The sandbox listens on loopback, where web pages and other users of the machine can call it. Only
 who holds the access key of this start may."""
 
+import json
 import re
 import stat
 from collections.abc import Iterator
@@ -115,11 +116,26 @@ def test_another_key_is_refused_as_aws_refuses_it(
 
 
 def test_keys_that_the_account_hands_out_are_taken(account: Account, box: Sandbox) -> None:
+    """And judged by the policies of whom they belong to."""
     account.iam.create_user(UserName="tester")
     key = account.iam.create_access_key(UserName="tester")["AccessKey"]["AccessKeyId"]
-    assert client_with(box, "ec2", key).describe_vpcs()["Vpcs"]
     role = account.client("sts").assume_role(RoleArn=account.fleet_role, RoleSessionName="test")
-    assert client_with(box, "ec2", role["Credentials"]["AccessKeyId"]).describe_vpcs()["Vpcs"]
+    session = role["Credentials"]["AccessKeyId"]
+    for one in (key, session):
+        with pytest.raises(ClientError, match="UnauthorizedOperation"):
+            client_with(box, "ec2", one).describe_vpcs()
+    look = {"Effect": "Allow", "Action": "ec2:DescribeVpcs", "Resource": "*"}
+    policy = {
+        "PolicyName": "look",
+        "PolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": [look]}),
+    }
+    account.iam.put_user_policy(UserName="tester", **policy)
+    assert client_with(box, "ec2", key).describe_vpcs()["Vpcs"]
+    account.iam.put_role_policy(RoleName=account.fleet_role.rpartition("/")[2], **policy)
+    assert client_with(box, "ec2", session).describe_vpcs()["Vpcs"]
+    account.iam.delete_role_policy(
+        RoleName=account.fleet_role.rpartition("/")[2], PolicyName="look"
+    )
     account.iam.delete_access_key(UserName="tester", AccessKeyId=key)
     with pytest.raises(ClientError, match="AuthFailure"):
         client_with(box, "ec2", key).describe_vpcs()

@@ -13,7 +13,7 @@ from prefect.cli._app import _app as prefect
 
 from examples.up import service
 from sandbox.__main__ import _parser as sandbox
-from spotkiln.cli.main import COMMANDS, PREVIEW, app
+from spotkiln.cli.main import ACCOUNT, COMMANDS, PREVIEW, app
 from tests.unit.nouns import ROOT
 
 PAGES = [
@@ -152,6 +152,7 @@ def test_what_is_typed_is_understood(typed: Typed) -> None:
 NAMES = {
     *(command.__name__.rstrip("_") for commands in COMMANDS.values() for command in commands),
     *(f"preview {command.__name__.rstrip('_')}" for command in PREVIEW),
+    *(f"account {command.__name__}" for command in ACCOUNT),
 }
 
 
@@ -171,8 +172,8 @@ def options(name: str) -> set[str]:
 )
 def test_what_a_sentence_names_is_there(typed: Typed) -> None:
     _, name, *more = typed.words
-    if name == "preview" and more:
-        name = f"preview {more.pop(0)}"
+    if name in {"account", "preview"} and more:
+        name = f"{name} {more.pop(0)}"
     if name.startswith("-") or name == "X":
         assert name in {"X", "--version", "--help", "--install-completion"}
         return
@@ -192,7 +193,7 @@ ROWS = re.findall(r"^\| (`[^|]*`[^|]*) \| ", (ROOT / "docs" / "cli.md").read_tex
 
 @pytest.mark.parametrize("row", ROWS)
 def test_the_table_of_commands_names_options_that_there_are(row: str) -> None:
-    told = NAMES & set(re.findall(r"`((?:preview )?[a-z]+)[ `]", row))
+    told = NAMES & set(re.findall(r"`((?:account |preview )?[a-z]+)[ `]", row))
     assert told
     for name in told:
         assert set(re.findall(r"--[a-z][a-z-]+", row)) <= options(name)

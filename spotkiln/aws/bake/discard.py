@@ -23,9 +23,10 @@ def discard(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) ->
         DeadlineExceeded: a snapshot stayed in use.
     """
     snapshots = images.snapshots_of(aws, image)
-    if image.release and t.RELEASE not in image.tags and snapshots:
-        # Once the image is gone, nothing else would tell whose they are.
-        images.tag(aws, snapshots, {t.RELEASE: image.release})
+    if image.release and t.RELEASE not in image.tags:
+        # Once the image is gone, nothing else would tell whose they are. And a right to deregister
+        # may hang on the tag.
+        images.tag(aws, [image.id, *snapshots], {t.RELEASE: image.release})
     images.deregister(aws, image.id)
     left = set(snapshots)
 

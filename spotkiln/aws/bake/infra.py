@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.network import find_network, load_balancer
-from spotkiln.aws.dryrun import dry_run
+from spotkiln.aws.dryrun import dry_run, trial_tags
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
@@ -206,6 +206,7 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
     Raises:
         PermissionDenied: one would not; the message names the action.
     """
+    profile = {"Arn": infra.instance_profile} if infra.instance_profile else {}
     dry_run(
         lambda: aws.ec2.run_instances(
             DryRun=True,
@@ -214,6 +215,9 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
             MinCount=1,
             MaxCount=1,
             SubnetId=infra.subnets[0],
+            SecurityGroupIds=list(infra.security_groups),
+            TagSpecifications=trial_tags("instance", "volume"),
+            **({"IamInstanceProfile": profile} if profile else {}),  # type: ignore[arg-type]
         )
     )
     launchers(aws).for_spec(spec).check(infra, spec)

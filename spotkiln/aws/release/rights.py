@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.errors import aws_errors
-from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.launchers import LAUNCHERS, launchers
 from spotkiln.aws.session import Aws
+from spotkiln.bake.infra import InfraNames
 from spotkiln.errors import SpotkilnError
-from spotkiln.release.rights import NEEDED, PREVIEWS, Granted, Names, missing, together
+from spotkiln.release.rights import Granted, Names, asked_of, missing, together
+from spotkiln.release.statements import PREVIEWS, WORKER
+from spotkiln.statement import Fill, Statement
 
-# What concerns no single resource, and the launcher's role, as the tables name them.
-ANY, ROLE = "*", "{fleet_role}"
 _ASSUMED = re.compile(r"arn:(aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/")
 
 
@@ -33,39 +35,60 @@ def _principal(aws: Aws, arn: str) -> str:
         return aws.iam.get_role(RoleName=assumed[3])["Role"]["Arn"]
 
 
-def _resources(aws: Aws, names: Names) -> dict[str, str]:
-    found = aws_infra.target_group(aws, names.target_group)
-    return {"region": aws.region, "account": found.account, "target_group": found.arn}
+def every() -> list[Statement]:
+    """All rights of a worker, whatever it launches with, with all that may be left out."""
+    return together(WORKER, *(one.statements for one in LAUNCHERS))
 
 
-def needed(aws: Aws, names: Names) -> dict[str, list[str]]:
+def needed(aws: Aws, names: Names) -> list[Statement]:
     """Of the launchers that are not asked for only what looks: others' fleets may serve."""
-    return together(
-        NEEDED,
-        PREVIEWS if names.previews else {},
-        *(
-            one.actions if one.kind is names.launcher else {ANY: one.actions[ANY]}
-            for one in launchers(aws).each
-        ),
+    launching = (
+        one.statements if one.kind is names.launcher else [x for x in one.statements if x.looks]
+        for one in launchers(aws).each
     )
+    parts = {"", *([PREVIEWS] if names.previews else [])}
+    return [one for one in together(WORKER, *launching) if one.part in parts]
 
 
-def _role(aws: Aws, name: str) -> str:
-    with aws_errors(f"role {name}"):
-        return aws.iam.get_role(RoleName=name)["Role"]["Arn"]
+def _fill(aws: Aws, names: Names) -> Fill:
+    found = aws_infra.target_group(aws, names.target_group)
+    launcher = next(one for one in launchers(aws).each if one.kind is names.launcher)
+    role = launcher.role(InfraNames(fleet_role=names.fleet_role))
+    return {
+        "partition": (found.arn.split(":")[1],),
+        "region": (aws.region,),
+        "account": (found.account,),
+        "target_groups": (names.target_group,),
+        "fleet_role": (role,) if role else (),
+        "server_roles": _roles_in(aws, names.instance_profile),
+    }
+
+
+def _roles_in(aws: Aws, profile: str) -> tuple[str, ...]:
+    if not profile:
+        return ()
+    with aws_errors(f"instance profile {profile}"):
+        found = aws.iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]
+    return tuple(role["Arn"] for role in found["Roles"])
 
 
 def _asked(aws: Aws, principal: str, names: Names) -> Iterator[Granted]:
     """Source: IAM SimulatePrincipalPolicy."""
-    resources, every = _resources(aws, names), needed(aws, names)
-    if ROLE in every:
-        resources["fleet_role"] = _role(aws, names.fleet_role)
-    for resource, wanted in every.items():
+    fill = _fill(aws, names)
+    for statement in needed(aws, names):
+        resources = statement.filled(fill)
+        if not resources:
+            continue
+        told: Any = [
+            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+            for key, value in asked_of(statement).items()
+        ]
         with aws_errors("rights"):
             pages = aws.iam.get_paginator("simulate_principal_policy").paginate(
                 PolicySourceArn=principal,
-                ActionNames=wanted,
-                ResourceArns=[resource.format(**resources)],
+                ActionNames=statement.actions,
+                ResourceArns=resources,
+                ContextEntries=told,
             )
             for page in pages:
                 for one in page["EvaluationResults"]:
@@ -76,11 +99,11 @@ def _asked(aws: Aws, principal: str, names: Names) -> Iterator[Granted]:
                     )
 
 
-def simulate(aws: Aws, names: Names) -> tuple[list[str], str]:
-    """The actions that are not allowed; or the reason why that could not be asked: the right to ask
-    is none that a release needs."""
+def simulate(aws: Aws, names: Names, whose: str = "") -> tuple[list[str], str]:
+    """The actions that are not allowed to whoever asks, or to the role `whose` (ARN); or the reason
+    why that could not be asked: the right to ask is none that a release needs."""
     try:
-        principal = _principal(aws, who(aws))
+        principal = whose or _principal(aws, who(aws))
         if not principal:
             return [], "not simulated: these are the credentials of the account's root"
         return missing(_asked(aws, principal, names)), ""

@@ -6,18 +6,56 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from spotkiln import tags as t
+from spotkiln.aws.dryrun import trial_tags
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
+from spotkiln.bake.infra import Infra
 from spotkiln.bake.own import SERVER, template_is_ours
 from spotkiln.serve.launcher import Part
 from spotkiln.serve.order import Order
 from spotkiln.serve.role import server_user_data
+from spotkiln.statement import NEW, OURS, TEMPLATES, Statement, new_by
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef
 
 # EC2's name for the kind.
 KIND = "launch-template"
+# Of a dry run: never made.
+TRIAL = "spotkiln-dry-run"
+# For launchers that launch by templates.
+RIGHTS = (
+    Statement(
+        sid="LookAtTemplates",
+        task="request fleet, reconcile",
+        why="finds a template by its name or its tags",
+        actions=("ec2:DescribeLaunchTemplates",),
+    ),
+    Statement(
+        sid="MakeTemplates",
+        task="request fleet; dry runs",
+        why="what all servers of a fleet have in common",
+        actions=("ec2:CreateLaunchTemplate",),
+        resources=(TEMPLATES,),
+        condition=NEW,
+    ),
+    Statement(
+        sid="TagNewTemplates",
+        task="request fleet; dry runs",
+        why="the template's tags come with its creation",
+        actions=("ec2:CreateTags",),
+        resources=(TEMPLATES,),
+        condition=new_by("CreateLaunchTemplate"),
+    ),
+    Statement(
+        sid="EndTemplates",
+        task="retire, cancel, reconcile",
+        why="a template goes with its fleet",
+        actions=("ec2:DeleteLaunchTemplate",),
+        resources=(TEMPLATES,),
+        condition=OURS,
+    ),
+)
 
 
 def template_name(release: str, digest: str) -> str:
@@ -87,6 +125,22 @@ def create(aws: Aws, wanted: dict[str, Any]) -> str:
         with aws_errors(f"launch template {name}"):
             raise
     return answer["LaunchTemplate"]["LaunchTemplateId"]
+
+
+def try_to_create(aws: Aws, infra: Infra) -> None:
+    """A dry run, with the tags and the profile of a real one."""
+    data: Any = {
+        "ImageId": infra.trial_image,
+        "TagSpecifications": trial_tags("instance", "volume"),
+    }
+    if infra.instance_profile:
+        data["IamInstanceProfile"] = {"Arn": infra.instance_profile}
+    aws.ec2.create_launch_template(
+        DryRun=True,
+        LaunchTemplateName=TRIAL,
+        LaunchTemplateData=data,
+        TagSpecifications=trial_tags(KIND),
+    )
 
 
 def parts(aws: Aws, release: str = "") -> list[Part]:

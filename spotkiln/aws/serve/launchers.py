@@ -4,7 +4,7 @@ Whoever works with fleets asks here and nowhere else. So a deployment may change
 next release launches with the new one, and retires what the old one keeps.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from spotkiln import tags as t
@@ -20,7 +20,7 @@ from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Instance
 
 # All that there are.
-LAUNCHERS: tuple[Callable[[Aws], Launcher], ...] = (SpotFleet, AutoScaling)
+LAUNCHERS: tuple[type[SpotFleet] | type[AutoScaling], ...] = (SpotFleet, AutoScaling)
 
 
 class Launchers:

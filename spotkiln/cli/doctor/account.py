@@ -145,6 +145,7 @@ def rights(aws: Aws, spec: ReleaseSpec, *, previews: bool = False) -> str:
         Names(
             fleet_role=spec.infra.fleet_role,
             target_group=spec.infra.target_group,
+            instance_profile=spec.infra.instance_profile,
             launcher=spec.fleet.launcher,
             previews=previews,
         ),

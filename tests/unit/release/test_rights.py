@@ -1,36 +1,130 @@
-"""Which rights a release needs, and what a simulation says of them."""
+"""Which rights a worker needs, as data, and what a simulation says of them."""
 
-from collections.abc import Mapping
+import re
 from typing import Any, cast
 
 import pytest
 
-from spotkiln.aws.release.rights import needed
-from spotkiln.aws.serve.auto_scaling import rights as auto_scaling
-from spotkiln.aws.serve.spot_fleet import rights as spot_fleet
-from spotkiln.release.rights import NEEDED, Granted, Names, missing, together
+from sandbox.rights.table import find
+from spotkiln.aws.release.rights import every, needed
+from spotkiln.release.rights import Granted, Names, asked_of, missing, together
+from spotkiln.release.statements import SERVER, WORKER
 from spotkiln.serve.spec import LauncherKind
+from spotkiln.statement import ANY, NEW, OURS, Statement, new_by, policies, size
 from tests.unit.nouns import ROOT
 
-LAUNCHERS = (spot_fleet.ACTIONS, auto_scaling.ACTIONS)
+FILL = {
+    "partition": ("aws",),
+    "region": ("eu-west-1",),
+    "account": ("1",),
+    "target_groups": ("website", "blog"),
+    "fleet_role": ("arn:aws:iam::1:role/fleet",),
+    "server_roles": (),
+}
 
 
-def test_the_documentation_names_each() -> None:
+def test_the_documentation_has_all_of_them_as_they_are() -> None:
+    """`python scripts/rights.py` writes it."""
+    from scripts.rights import page
+
     text = (ROOT / "docs" / "aws.md").read_text()
-    every = [one for found in together(NEEDED, *LAUNCHERS).values() for one in found]
-    assert [one for one in every if one.partition(":")[2] not in text] == []
+    assert page(text) == text
+    assert "`ec2:TerminateInstances`" in text
 
 
-@pytest.mark.parametrize("actions", LAUNCHERS)
-def test_each_is_asked_for_once_of_one_kind_of_thing(
-    actions: Mapping[str, tuple[str, ...]],
+@pytest.mark.parametrize("statements", [every(), SERVER], ids=["worker", "server"])
+def test_aws_knows_each_action_and_judges_it_by_what_is_said(
+    statements: tuple[Statement, ...],
 ) -> None:
-    every = [one for table in (NEEDED, actions) for found in table.values() for one in found]
-    assert len(every) == len(set(every))
-    assert set(together(NEEDED, actions)) == NEEDED.keys() | actions.keys()
-    # Of a launcher that is not asked for only these are needed.
-    looks = [one.partition(":")[2] for one in actions["*"]]
-    assert [one for one in looks if not one.startswith("Describe")] == []
+    """By AWS's own table: an action that is not there, a resource that it is not judged on, or a
+    key that AWS does not tell would allow nothing, in silence."""
+    for one in statements:
+        for action in one.actions:
+            service, _, name = action.partition(":")
+            known = find(service, name)
+            assert known.name == name and (known.kinds or known.keys or one.resources == ANY), (
+                action
+            )
+            if one.resources == ANY:
+                required = [kind for kind in known.kinds if kind.required]
+                assert name.startswith("Describe") or not required, action
+                continue
+            kinds = [
+                kind
+                for arn in one.filled({**FILL, "server_roles": ("arn:aws:iam::1:role/x",)})
+                for kind in known.kinds
+                if kind.arn.fullmatch(arn) or arn.endswith("*/*")
+            ]
+            assert kinds or "{" in "".join(one.resources), (one.sid, action)
+            for keys in one.condition.values():
+                for key in keys:
+                    told = [known.knows(key.lower(), kind) for kind in (*kinds, None)]
+                    assert any(told), (one.sid, key)
+
+
+def test_none_is_there_twice_and_each_says_why() -> None:
+    found = every()
+    assert len({one.sid for one in found}) == len(found)
+    assert all(one.task and one.why for one in found)
+    # Each action is allowed by one statement, unless it is judged on several things.
+    for one in WORKER:
+        assert list(one.actions) == sorted(one.actions), one.sid
+
+
+def test_nothing_changes_what_is_not_narrowed() -> None:
+    """What is allowed on anything only looks."""
+    looks = re.compile(r"\w+:(Describe|Get|List)\w*")
+    for one in every():
+        if one.resources == ANY:
+            assert [x for x in one.actions if not looks.fullmatch(x)] == [], one.sid
+
+
+def test_what_ends_something_is_narrowed_by_its_tag_or_name() -> None:
+    ends = re.compile(r"ec2:(Terminate|Stop|Delete|Deregister|Cancel)\w*")
+    for one in every():
+        if any(ends.fullmatch(x) for x in one.actions) and one.part != "adoption":
+            named = all("spotkiln-" in arn for arn in one.resources)
+            assert one.condition == OURS or named, one.sid
+
+
+def test_a_role_is_handed_on_to_one_service() -> None:
+    passes = [one for one in every() if "iam:PassRole" in one.actions]
+    assert {one.condition["StringEquals"]["iam:PassedToService"] for one in passes} == {
+        "ec2.amazonaws.com",
+        "spotfleet.amazonaws.com",
+    }
+    assert not [one for one in passes if "*" in "".join(one.resources)]
+
+
+def test_a_statement_is_filled_in_and_written_in_iams_form() -> None:
+    one = Statement(
+        sid="Lease",
+        task="wait",
+        why="a lease is a tag",
+        actions=("elasticloadbalancing:AddTags",),
+        resources=("arn:{partition}:x:{region}:{account}:targetgroup/{target_groups}/*",),
+        condition=NEW,
+    )
+    assert one.to_policy(FILL) == {
+        "Sid": "Lease",
+        "Effect": "Allow",
+        "Action": ["elasticloadbalancing:AddTags"],
+        "Resource": [
+            "arn:aws:x:eu-west-1:1:targetgroup/website/*",
+            "arn:aws:x:eu-west-1:1:targetgroup/blog/*",
+        ],
+        "Condition": {"StringLike": {"aws:RequestTag/spotkiln:release": "?*"}},
+    }
+
+
+def test_policies_are_as_many_as_iams_limit_makes_of_them() -> None:
+    found = policies(every(), FILL)
+    assert len(found) > 1
+    assert all(size(one) <= 6144 for one in found)
+    sids = [x["Sid"] for one in found for x in one["Statement"]]
+    assert len(set(sids)) == len(sids)
+    # Without an instance profile there is no role to hand on.
+    assert "PassServerRoles" not in sids
 
 
 @pytest.mark.parametrize("launcher", LauncherKind)
@@ -39,14 +133,28 @@ def test_of_the_launcher_that_is_not_asked_for_only_what_looks_is_needed(
 ) -> None:
     names = Names(fleet_role="fleet", target_group="website", launcher=launcher)
     found = needed(cast(Any, None), names)
-    every = {one for actions in found.values() for one in actions}
-    assert {"autoscaling:DescribeAutoScalingGroups", "ec2:DescribeSpotFleetRequests"} <= every
+    actions = {action for one in found for action in one.actions}
+    assert {"autoscaling:DescribeAutoScalingGroups", "ec2:DescribeSpotFleetRequests"} <= actions
     group = launcher is LauncherKind.GROUP
-    assert ("autoscaling:CreateAutoScalingGroup" in every) is group
-    assert ("ec2:CancelSpotFleetRequests" in every) is not group
+    assert ("autoscaling:CreateAutoScalingGroup" in actions) is group
+    assert ("ec2:CancelSpotFleetRequests" in actions) is not group
     # Nobody passes a role to Auto Scaling.
-    assert ("{fleet_role}" in found) is not group
-    assert all(len(actions) == len(set(actions)) for actions in found.values())
+    assert ("{fleet_role}" in {x for one in found for x in one.resources}) is not group
+    assert not [one for one in found if one.part]
+
+
+def test_a_simulation_is_told_what_makes_the_condition_hold() -> None:
+    one = Statement(sid="A", task="a", why="a", actions=("a:B",), condition=new_by("RunInstances"))
+    assert asked_of(one) == {
+        "aws:RequestTag/spotkiln:release": "any",
+        "ec2:CreateAction": "RunInstances",
+    }
+
+
+def test_two_launchers_may_need_the_same() -> None:
+    one = Statement(sid="A", task="a", why="a", actions=("a:B",))
+    assert together([one], [one, one.model_copy(update={"sid": "B"})])[0] is one
+    assert len(together([one], [one])) == 1
 
 
 def test_what_depends_on_a_condition_is_not_missing() -> None:

@@ -13,6 +13,7 @@ from spotkiln.serve.launcher import Note, Part
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.spec import FleetSpec, LauncherKind
+from spotkiln.statement import Statement
 from spotkiln.target import Instance
 from tests.unit import nouns
 from tests.unit.nouns import START
@@ -25,7 +26,7 @@ class Shelf:
 
     late_seconds = 0.0
     stop_call = "Stop"
-    actions: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - nobody changes it
+    statements: tuple[Statement, ...] = ()
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ class AutoScaling(templates.WithTemplates):
     resource = KIND
     late_seconds = histories.LATE_SECONDS
     stop_call = "SuspendProcesses"
-    actions = rights.ACTIONS
+    statements = rights.STATEMENTS
 
     def role(self, names: InfraNames) -> str:
         """None: AWS makes its service-linked role by itself."""

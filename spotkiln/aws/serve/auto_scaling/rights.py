@@ -1,27 +1,55 @@
 """Whether an Auto Scaling group could be launched, asked before anything costs money."""
 
-from collections.abc import Mapping
-
 from spotkiln.aws.dryrun import dry_run
+from spotkiln.aws.serve import launch_template as templates
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
+from spotkiln.bake.own import TEMPLATE_PREFIX
+from spotkiln.statement import ADOPTION, OURS, TEMPLATES, Statement
 
-GROUPS = "arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/spotkiln-*"
-# What dry runs ask for before each launch is not here.
-ACTIONS: Mapping[str, tuple[str, ...]] = {
-    "*": (
-        "autoscaling:DescribeAutoScalingGroups",
-        "autoscaling:DescribeScalingActivities",
-        "ec2:DescribeLaunchTemplates",
+OTHERS = "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*"
+GROUPS = OTHERS.replace("Name/*", f"Name/{TEMPLATE_PREFIX}*")
+STATEMENTS = (
+    *templates.RIGHTS,
+    Statement(
+        sid="LookAtActivities",
+        task="health gate",
+        why="what hinders a group",
+        actions=("autoscaling:DescribeScalingActivities",),
     ),
-    GROUPS: (
-        "autoscaling:CreateAutoScalingGroup",
-        "autoscaling:CreateOrUpdateTags",
-        "autoscaling:SuspendProcesses",
-        "autoscaling:DeleteAutoScalingGroup",
+    Statement(
+        sid="ScalingGroups",
+        task="request fleet, promote, retire, cancel, reconcile",
+        why="groups of ours, by the beginning of their names",
+        actions=(
+            "autoscaling:CreateAutoScalingGroup",
+            "autoscaling:CreateOrUpdateTags",
+            "autoscaling:DeleteAutoScalingGroup",
+            "autoscaling:SuspendProcesses",
+        ),
+        resources=(GROUPS,),
     ),
-    "arn:aws:ec2:{region}:{account}:launch-template/*": ("ec2:DeleteLaunchTemplate",),
-}
+    Statement(
+        sid="LaunchByTemplate",
+        task="request fleet",
+        why="Auto Scaling asks for whoever makes a group: by a template of ours",
+        actions=("ec2:RunInstances",),
+        resources=(TEMPLATES,),
+        condition=OURS,
+    ),
+    Statement(
+        sid="AdoptGroups",
+        task="retire, with infra.adopt",
+        why="groups that others made",
+        actions=(
+            "autoscaling:CreateOrUpdateTags",
+            "autoscaling:DeleteAutoScalingGroup",
+            "autoscaling:SuspendProcesses",
+        ),
+        resources=(OTHERS,),
+        part=ADOPTION,
+    ),
+)
 
 
 def check(aws: Aws, infra: Infra) -> None:
@@ -31,10 +59,4 @@ def check(aws: Aws, infra: Infra) -> None:
     Raises:
         PermissionDenied: it would not be allowed; the message names the action.
     """
-    dry_run(
-        lambda: aws.ec2.create_launch_template(
-            DryRun=True,
-            LaunchTemplateName="spotkiln-dry-run",
-            LaunchTemplateData={"ImageId": infra.trial_image},
-        )
-    )
+    dry_run(lambda: templates.try_to_create(aws, infra))

@@ -41,7 +41,7 @@ class SpotFleet(templates.WithTemplates):
     resource = RESOURCE
     late_seconds = histories.LATE_SECONDS
     stop_call = "CancelSpotFleetRequests"
-    actions = rights.ACTIONS
+    statements = rights.STATEMENTS
 
     def role(self, names: InfraNames) -> str:
         return rights.role(self._aws, names.fleet_role)

@@ -1,31 +1,120 @@
 """Whether a Spot Fleet could be launched, asked before anything costs money."""
 
 import json
-from collections.abc import Mapping
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
-from spotkiln.aws.dryrun import dry_run
+from spotkiln.aws.dryrun import dry_run, trial_tags
 from spotkiln.aws.errors import aws_errors, is_not_found
+from spotkiln.aws.serve import launch_template as templates
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import InputError
 from spotkiln.serve.spec import FleetSpec
+from spotkiln.statement import (
+    ADOPTION,
+    EC2,
+    INSTANCES,
+    NEW,
+    OURS,
+    SUBNETS,
+    TEMPLATES,
+    Statement,
+    new_by,
+)
 
 SPOT_FLEET = "spotfleet.amazonaws.com"
-# What dry runs ask for before each launch is not here.
-ACTIONS: Mapping[str, tuple[str, ...]] = {
-    "*": (
-        "ec2:DescribeSpotFleetRequests",
-        "ec2:DescribeSpotFleetRequestHistory",
-        "ec2:DescribeSpotFleetInstances",
-        "ec2:DescribeLaunchTemplates",
+FLEETS = f"{EC2}:spot-fleet-request/*"
+STATEMENTS = (
+    *templates.RIGHTS,
+    Statement(
+        sid="LookAtSpotFleets",
+        task="look up infrastructure, health gate, reconcile",
+        why="all fleets: others' may serve as well",
+        actions=("ec2:DescribeSpotFleetRequests",),
     ),
-    "{fleet_role}": ("iam:GetRole", "iam:PassRole"),
-    "arn:aws:ec2:{region}:{account}:spot-fleet-request/*": ("ec2:CancelSpotFleetRequests",),
-    "arn:aws:ec2:{region}:{account}:launch-template/*": ("ec2:DeleteLaunchTemplate",),
-}
+    Statement(
+        sid="LookIntoSpotFleets",
+        task="look up infrastructure, health gate, reconcile",
+        why="what hinders a fleet, and its members",
+        actions=(
+            "ec2:DescribeSpotFleetInstances",
+            "ec2:DescribeSpotFleetRequestHistory",
+        ),
+        resources=(FLEETS,),
+    ),
+    Statement(
+        sid="RequestSpotFleet",
+        task="request fleet; dry runs",
+        why="a fleet carries its release's tag from the start",
+        actions=("ec2:RequestSpotFleet",),
+        resources=(FLEETS,),
+        condition=NEW,
+    ),
+    Statement(
+        sid="RequestSpotFleetBy",
+        task="request fleet",
+        why="by a template of ours",
+        actions=("ec2:RequestSpotFleet",),
+        resources=(TEMPLATES,),
+        condition=OURS,
+    ),
+    Statement(
+        sid="RequestSpotFleetIn",
+        task="request fleet; dry runs",
+        why="into the load balancer's subnets",
+        actions=("ec2:RequestSpotFleet",),
+        resources=(SUBNETS,),
+    ),
+    Statement(
+        sid="TagNewSpotFleets",
+        task="request fleet; dry runs",
+        why="the fleet's tags come with its request",
+        actions=("ec2:CreateTags",),
+        resources=(FLEETS,),
+        condition=new_by("RequestSpotFleet"),
+    ),
+    Statement(
+        sid="CancelSpotFleets",
+        task="retire, cancel, reconcile",
+        why="an old fleet replaces nothing any more",
+        actions=("ec2:CancelSpotFleetRequests",),
+        resources=(FLEETS,),
+        condition=OURS,
+    ),
+    Statement(
+        sid="LookAtFleetRole",
+        task="look up infrastructure",
+        why="it must trust Spot Fleet",
+        actions=("iam:GetRole",),
+        resources=("{fleet_role}",),
+    ),
+    Statement(
+        sid="PassFleetRole",
+        task="request fleet; dry runs",
+        why="Spot Fleet launches, tags and registers with a role of its own",
+        actions=("iam:PassRole",),
+        resources=("{fleet_role}",),
+        condition={"StringEquals": {"iam:PassedToService": SPOT_FLEET}},
+    ),
+    Statement(
+        sid="AdoptSpotFleets",
+        task="retire, with infra.adopt",
+        why="fleets that others asked for, which carry no tag of ours",
+        actions=("ec2:CancelSpotFleetRequests", "ec2:CreateTags"),
+        resources=(FLEETS,),
+        part=ADOPTION,
+    ),
+    Statement(
+        sid="EndAdopted",
+        task="retire, with infra.adopt",
+        why="and their servers",
+        actions=("ec2:TerminateInstances",),
+        resources=(INSTANCES,),
+        part=ADOPTION,
+    ),
+)
 
 
 def role(aws: Aws, name: str) -> str:
@@ -51,25 +140,22 @@ def role(aws: Aws, name: str) -> str:
 
 
 def check(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
-    """Dry runs of the calls of a launch.
+    """Dry runs of the calls of a launch, with the tags and the role that it will have.
 
     Raises:
         PermissionDenied: one would not be allowed; the message names the action.
     """
     overrides = [{"InstanceType": spec.instance_types[0], "SubnetId": infra.subnets[0]}]
-    template = {"LaunchTemplateName": "spotkiln-dry-run", "Version": "1"}
+    template = {"LaunchTemplateName": templates.TRIAL, "Version": "1"}
     config = {
         "IamFleetRole": infra.fleet_role,
         "TargetCapacity": 1,
         "LaunchTemplateConfigs": [
             {"LaunchTemplateSpecification": template, "Overrides": overrides}
         ],
+        "TagSpecifications": trial_tags("spot-fleet-request"),
     }
     dry_run(
-        lambda: aws.ec2.create_launch_template(
-            DryRun=True,
-            LaunchTemplateName="spotkiln-dry-run",
-            LaunchTemplateData={"ImageId": infra.trial_image},
-        ),
+        lambda: templates.try_to_create(aws, infra),
         lambda: aws.ec2.request_spot_fleet(DryRun=True, SpotFleetRequestConfig=config),  # type: ignore[arg-type]
     )

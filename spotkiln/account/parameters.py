@@ -1,0 +1,129 @@
+"""What a person says of an account. Everything else is chosen or looked up."""
+
+from typing import Any
+
+Parameters = dict[str, dict[str, Any]]
+YES_NO = {"Type": "String", "AllowedValues": ["yes", "no"]}
+
+PARAMETERS: Parameters = {
+    "Name": {
+        "Type": "String",
+        "Default": "website",
+        "AllowedPattern": "^[a-z][a-z0-9-]{0,22}$",
+        "Description": "The application in this environment: its target group has this name, and "
+        "the names of its security group, role and instance profile begin with it.",
+    },
+    "Vpc": {
+        "Type": "AWS::EC2::VPC::Id",
+        "Description": "The network that the servers are in.",
+    },
+    "Subnets": {
+        "Type": "List<AWS::EC2::Subnet::Id>",
+        "Description": "Where the load balancer is: in two zones at least.",
+    },
+    "Port": {
+        "Type": "Number",
+        "Default": 3000,
+        "MinValue": 1,
+        "MaxValue": 65535,
+        "Description": "Where the application listens.",
+    },
+    "HealthPath": {
+        "Type": "String",
+        "Default": "/up",
+        "AllowedPattern": "^/.*$",
+        "Description": "What the load balancer asks for, to know whether a server is healthy.",
+    },
+    "LoadBalancer": {
+        **YES_NO,
+        "Default": "yes",
+        "Description": "Whether a load balancer is made. If not, name the listener of one.",
+    },
+    "Certificate": {
+        "Type": "String",
+        "Default": "",
+        "Description": "ARN of the certificate that the load balancer shows; empty: HTTP alone.",
+    },
+    "Listener": {
+        "Type": "String",
+        "Default": "",
+        "Description": "ARN of the listener of a load balancer that is there already; empty: none.",
+    },
+    "BalancerGroup": {
+        "Type": "String",
+        "Default": "",
+        "Description": "Id of the security group of that load balancer.",
+    },
+    "Host": {
+        "Type": "String",
+        "Default": "*",
+        "Description": "The host name of which requests are the application's; * for all.",
+    },
+    "Priority": {
+        "Type": "Number",
+        "Default": 100,
+        "MinValue": 1,
+        "MaxValue": 50000,
+        "Description": "Of the rule at the listener, among others there.",
+    },
+    "ParameterPath": {
+        "Type": "String",
+        "Default": "/website/production",
+        "AllowedPattern": "^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$",
+        "Description": "Where the servers read their configuration in the Parameter Store: all "
+        "below it, and nothing else.",
+    },
+    "SecretPath": {
+        "Type": "String",
+        "Default": "website/production",
+        "Description": "The beginning of the names of the secrets that the servers read.",
+    },
+    "Worker": {
+        **YES_NO,
+        "Default": "yes",
+        "Description": "Whether the worker's and the Spot fleets' roles are made: once an account.",
+    },
+    "WorkerTrust": {
+        "Type": "String",
+        "Default": "",
+        "Description": "ARN of who may take the worker's role, such as a role of your CI; empty: "
+        "EC2 instances, by an instance profile of the same name.",
+    },
+    "FleetRoleName": {
+        "Type": "String",
+        "Default": "aws-ec2-spot-fleet-tagging-role",
+        "Description": "Name of the role that Spot fleets launch with.",
+    },
+    "TargetGroups": {
+        "Type": "String",
+        "Default": "*",
+        "Description": "Names of the target groups that the worker may release to, as a pattern.",
+    },
+    "SpotRole": {
+        **YES_NO,
+        "Default": "no",
+        "Description": "Whether the service-linked role of Spot instances is made; `spotkiln "
+        "account plan` sees whether it is there.",
+    },
+    "SpotFleetRole": {
+        **YES_NO,
+        "Default": "no",
+        "Description": "The same for that of Spot fleets.",
+    },
+    "ScalingRole": {
+        **YES_NO,
+        "Default": "no",
+        "Description": "The same for that of Auto Scaling.",
+    },
+}
+# The service-linked roles: the service that each is of, by the parameter that asks for it.
+SERVICES = {
+    "SpotRole": "spot.amazonaws.com",
+    "SpotFleetRole": "spotfleet.amazonaws.com",
+    "ScalingRole": "autoscaling.amazonaws.com",
+}
+LINKED = {
+    "SpotRole": "AWSServiceRoleForEC2Spot",
+    "SpotFleetRole": "AWSServiceRoleForEC2SpotFleet",
+    "ScalingRole": "AWSServiceRoleForAutoScaling",
+}

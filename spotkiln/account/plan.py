@@ -1,0 +1,96 @@
+"""What a stack would change, and how it goes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from spotkiln.account.parameters import LINKED, PARAMETERS
+from spotkiln.errors import InputError
+from spotkiln.noun import Noun
+
+
+class Change(Noun):
+    """`action` is CloudFormation's word: Add, Modify, Remove. `replaces`: what is there goes."""
+
+    action: str
+    kind: str
+    name: str
+    replaces: bool = False
+
+    def __str__(self) -> str:
+        again = ", which is made anew" if self.replaces else ""
+        return f"{self.action.lower()} {self.name} ({self.kind}){again}"
+
+
+class Plan(Noun):
+    """`new`: there is no stack yet. No changes: nothing is to be done."""
+
+    stack: str
+    new: bool
+    changes: tuple[Change, ...]
+    change_set: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        if not self.changes:
+            return [f"stack {self.stack}: nothing to change"]
+        head = f"stack {self.stack} {'would be made' if self.new else 'would change'}:"
+        return [head, *(f"  {one}" for one in self.changes)]
+
+
+class Step(Noun):
+    """Something that happened to a stack, in CloudFormation's words."""
+
+    id: str
+    name: str
+    status: str
+    reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status.endswith("FAILED")
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.status}{f' ({self.reason})' if self.reason else ''}"
+
+
+def given(pairs: Sequence[str]) -> dict[str, str]:
+    """Parameters as a person types them, NAME=VALUE.
+
+    Raises:
+        InputError: one is not of that form, or the template has no such parameter.
+    """
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or name not in PARAMETERS:
+            raise InputError(
+                f"expected NAME=VALUE with a parameter of the template, got {pair!r}; there are "
+                f"{', '.join(PARAMETERS)}"
+            )
+        found[name] = value
+    return found
+
+
+def linked(present: Mapping[str, bool]) -> dict[str, str]:
+    """Which service-linked roles a stack makes: those that are not there, by their names."""
+    return {name: "no" if present[role] else "yes" for name, role in LINKED.items()}
+
+
+def infra(outputs: Mapping[str, str]) -> str:
+    """What a deployment says to use them, as a part of prefect.yaml."""
+    lines = [
+        "infra:",
+        f"  target_group: {outputs['TargetGroup']}",
+        f"  security_groups: [{outputs['SecurityGroups']}]",
+        f"  fleet_role: {outputs['FleetRole']}",
+        f"  instance_profile: {outputs['InstanceProfile']}",
+        '  key_pair: ""',
+        "configuration:",
+        f"  parameters: [{outputs['ParameterPath']}]",
+    ]
+    return "\n".join(lines)
+
+
+def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """Source: CloudFormation DescribeStacks."""
+    return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}

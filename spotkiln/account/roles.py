@@ -1,0 +1,149 @@
+"""The roles of the template: the worker's, the fleets', the servers'."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from spotkiln.account.parameters import SERVICES
+from spotkiln.release.statements import SERVER
+from spotkiln.statement import Fill, Statement, policies
+
+Resources = dict[str, dict[str, Any]]
+WORKER = "spotkiln-worker"
+# Roles of servers are below this path: the worker may hand on these and no others.
+PATH = "/spotkiln/"
+_IAM = "arn:${AWS::Partition}:iam::${AWS::AccountId}"
+_OWN = "${AWS::Region}:${AWS::AccountId}"
+# What the names in the rights stand for, in CloudFormation's words.
+FILL: Fill = {
+    "partition": ("${AWS::Partition}",),
+    "region": ("${AWS::Region}",),
+    "account": ("${AWS::AccountId}",),
+    "target_groups": ("${TargetGroups}",),
+    "fleet_role": (f"{_IAM}:role/${{FleetRoleName}}",),
+    "server_roles": (f"{_IAM}:role{PATH}*",),
+    "build_parameters": (f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter/*/build/*",),
+    "build_secrets": (f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:*/build-*",),
+    "workers": (f"{_IAM}:role/{WORKER}",),
+}
+SERVER_FILL: Fill = {
+    **FILL,
+    "target_groups": ("${Name}", "${Name}-green"),
+    "parameters": (
+        f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter${{ParameterPath}}",
+        f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter${{ParameterPath}}/*",
+    ),
+    "secrets": (
+        f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:${{SecretPath}}-??????",
+        f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:${{SecretPath}}/*",
+    ),
+    "log_groups": (f"arn:${{AWS::Partition}}:logs:{_OWN}:log-group:/spotkiln/*",),
+}
+
+
+def roles(worker: Iterable[Statement]) -> Resources:
+    return {**_worker(worker), **_fleet(), **_servers(), **_linked()}
+
+
+def substituted(value: Any) -> Any:
+    """The same with Fn::Sub around each text that names something of the template's."""
+    if isinstance(value, str):
+        return {"Fn::Sub": value} if "${" in value else value
+    if isinstance(value, Mapping):
+        return {key: substituted(one) for key, one in value.items()}
+    return [substituted(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _trust(principal: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _worker(statements: Iterable[Statement]) -> Resources:
+    """Policies of their own: one has no room for all of it."""
+    found: Resources = {
+        "WorkerRole": {
+            "Type": "AWS::IAM::Role",
+            "Condition": "MakeWorker",
+            "Properties": {
+                "RoleName": WORKER,
+                "Description": "Spotkiln's worker: what a release needs, and no more",
+                "AssumeRolePolicyDocument": _trust(
+                    {
+                        "Fn::If": [
+                            "WorkerOnEc2",
+                            {"Service": "ec2.amazonaws.com"},
+                            {"AWS": {"Ref": "WorkerTrust"}},
+                        ]
+                    }
+                ),
+            },
+        },
+        "WorkerProfile": {
+            "Type": "AWS::IAM::InstanceProfile",
+            "Condition": "MakeWorkerProfile",
+            "Properties": {"InstanceProfileName": WORKER, "Roles": [{"Ref": "WorkerRole"}]},
+        },
+    }
+    for number, document in enumerate(policies(statements, FILL), start=1):
+        found[f"WorkerPolicy{number}"] = {
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Condition": "MakeWorker",
+            "Properties": {
+                "Description": "Spotkiln's worker, one part of its rights",
+                "PolicyDocument": substituted(document),
+                "Roles": [{"Ref": "WorkerRole"}],
+            },
+        }
+    return found
+
+
+def _fleet() -> Resources:
+    managed = "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonEC2SpotFleetTaggingRole"
+    return {
+        "FleetRole": {
+            "Type": "AWS::IAM::Role",
+            "Condition": "MakeWorker",
+            "Properties": {
+                "RoleName": {"Ref": "FleetRoleName"},
+                "Description": "Launches, tags and registers the servers of a fleet",
+                "AssumeRolePolicyDocument": _trust({"Service": SERVICES["SpotFleetRole"]}),
+                "ManagedPolicyArns": [{"Fn::Sub": managed}],
+            },
+        }
+    }
+
+
+def _servers() -> Resources:
+    (document,) = policies(SERVER, SERVER_FILL)
+    return {
+        "ServerRole": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "RoleName": {"Ref": "Name"},
+                "Path": PATH,
+                "Description": "The application's servers: their own configuration and logs",
+                "AssumeRolePolicyDocument": _trust({"Service": "ec2.amazonaws.com"}),
+                "Policies": [{"PolicyName": "server", "PolicyDocument": substituted(document)}],
+            },
+        },
+        "ServerProfile": {
+            "Type": "AWS::IAM::InstanceProfile",
+            "Properties": {
+                "InstanceProfileName": {"Ref": "Name"},
+                "Path": PATH,
+                "Roles": [{"Ref": "ServerRole"}],
+            },
+        },
+    }
+
+
+def _linked() -> Resources:
+    """AWS makes them by itself for whoever may; the worker may not."""
+    return {
+        f"Linked{name}": {
+            "Type": "AWS::IAM::ServiceLinkedRole",
+            "Condition": f"Make{name}",
+            "Properties": {"AWSServiceName": service},
+        }
+        for name, service in SERVICES.items()
+    }

@@ -1,0 +1,82 @@
+"""What of the account's stack is there, and what the worker's role may do."""
+
+from collections.abc import Callable
+
+from spotkiln.aws.account import stack as stacks
+from spotkiln.aws.bake import infra as aws_infra
+from spotkiln.aws.release import rights
+from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.session import Aws
+from spotkiln.bake.infra import InfraNames
+from spotkiln.errors import InputError
+from spotkiln.release.rights import Names
+from spotkiln.serve.spec import LauncherKind
+
+Probe = Callable[[], str]
+
+
+def look(aws: Aws, stack: str) -> dict[str, Probe]:
+    """What is to be looked at, by name; each says what it has found, or raises what is missing."""
+
+    def whole() -> str:
+        return f"{len(stacks.outputs(aws, stack))} outputs"
+
+    def groups() -> str:
+        found = stacks.outputs(aws, stack)
+        vpc = aws_infra.target_group(aws, found["TargetGroup"]).vpc
+        aws_infra.security_groups(aws, vpc, [found["SecurityGroups"]])
+        return found["SecurityGroups"]
+
+    def role() -> str:
+        found = stacks.outputs(aws, stack)
+        names = InfraNames(fleet_role=found["FleetRole"])
+        for one in launchers(aws).each:
+            one.role(names)
+        return found["FleetRole"]
+
+    def target(key: str) -> Probe:
+        return lambda: aws_infra.target_group(aws, stacks.outputs(aws, stack)[key]).name
+
+    def profile() -> str:
+        name = stacks.outputs(aws, stack)["InstanceProfile"]
+        aws_infra.instance_profile(aws, name)
+        return name
+
+    return {
+        "stack": whole,
+        "target group": target("TargetGroup"),
+        "second target group": target("IdleTargetGroup"),
+        "security groups": groups,
+        "fleet role": role,
+        "instance profile": profile,
+        "worker's rights": lambda: worker(aws, stack),
+    }
+
+
+def worker(aws: Aws, stack: str) -> str:
+    """What its role may do with either launcher, as IAM simulates it.
+
+    Raises:
+        InputError: rights are missing.
+    """
+    found = stacks.outputs(aws, stack)
+    if "WorkerRole" not in found:
+        return "another stack has the worker's role"
+    missing: set[str] = set()
+    for kind in LauncherKind:
+        names = Names(
+            fleet_role=found["FleetRole"],
+            target_group=found["TargetGroup"],
+            instance_profile=found["InstanceProfile"],
+            launcher=kind,
+        )
+        lacking, unknown = rights.simulate(aws, names, found["WorkerRole"])
+        missing |= set(lacking)
+        if unknown:
+            return unknown
+    if missing:
+        raise InputError(
+            f"not allowed to {found['WorkerRole']}: {', '.join(sorted(missing))}; "
+            f"`spotkiln account apply --stack {stack}` gives it what this version needs"
+        )
+    return "all that a release does is allowed, as IAM simulates it"

@@ -1,0 +1,279 @@
+"""Which rights a call asks for: actions, resources, and what IAM is told of them."""
+
+from typing import Any, cast
+
+import pytest
+
+from sandbox.rights import others
+from sandbox.rights.asked import Asked
+from sandbox.rights.world import World
+
+GROUP = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/website/1"
+LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:1:listener/app/website/1/2"
+ROLE = "arn:aws:iam::1:role/website"
+EC2 = "arn:aws:ec2:eu-west-1:1:"
+OURS = {"spotkiln:release": "r1"}
+
+
+class Known:
+    """An account, as far as IAM asks."""
+
+    account_id = "1"
+    region = "eu-west-1"
+
+    def arn(self, service: str, rest: str) -> str:
+        return f"arn:aws:{service}:eu-west-1:1:{rest}"
+
+    def tags(self, resource_id: str) -> dict[str, str]:
+        return OURS if resource_id.endswith("1") else {}
+
+    def template(self, named: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        if not {"LaunchTemplateId", "LaunchTemplateName"} & named.keys():
+            return "", {}
+        tags = [{"Key": "spotkiln:release", "Value": "r1"}]
+        return "lt-1", {
+            "ImageId": "ami-1",
+            "SecurityGroupIds": ["sg-1"],
+            "IamInstanceProfile": {"Name": "website"},
+            "TagSpecifications": [{"ResourceType": "instance", "Tags": tags}],
+        }
+
+    def default_group(self, subnet_id: str) -> str:
+        return "sg-0"
+
+    def any_subnet(self) -> str:
+        return "subnet-0"
+
+    def owner(self, image_id: str) -> str:
+        return "1"
+
+    def role_in(self, profile: dict[str, Any]) -> str:
+        return ROLE
+
+    def role(self, name: str) -> str:
+        return f"arn:aws:iam::1:role/{name}"
+
+    def balancing_tags(self, arn: str) -> dict[str, str]:
+        return OURS
+
+    def group_tags(self, name: str) -> dict[str, str]:
+        return OURS
+
+    def secret(self, secret_id: str) -> str:
+        return f"arn of {secret_id}"
+
+
+WORLD = cast("World", Known())
+
+
+def asked(service: str, operation: str, **parameters: Any) -> list[Asked]:
+    return others.asked(WORLD, service, operation, parameters)
+
+
+def shown(found: list[Asked]) -> list[str]:
+    return [f"{one.action} {one.resource}" for one in found]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "expected"),
+    [
+        (
+            "ssm",
+            "GetParametersByPath",
+            {"Path": "/shop/a/"},
+            ["arn:aws:ssm:eu-west-1:1:parameter/shop/a/"],
+        ),
+        (
+            "ssm",
+            "GetParameter",
+            {"Name": "plain:3"},
+            ["arn:aws:ssm:eu-west-1:1:parameter/plain"],
+        ),
+        (
+            "ssm",
+            "GetParameters",
+            {"Names": ["/a", "/b"]},
+            ["arn:aws:ssm:eu-west-1:1:parameter/a", "arn:aws:ssm:eu-west-1:1:parameter/b"],
+        ),
+        ("ssm", "DescribeParameters", {}, ["*"]),
+        ("secretsmanager", "GetSecretValue", {"SecretId": "a"}, ["arn of a"]),
+        ("secretsmanager", "CreateSecret", {"Name": "a"}, ["arn of a"]),
+        ("secretsmanager", "ListSecrets", {}, ["*"]),
+        (
+            "logs",
+            "PutLogEvents",
+            {"logGroupName": "/a", "logStreamName": "b"},
+            ["arn:aws:logs:eu-west-1:1:log-group:/a:log-stream:b"],
+        ),
+        ("elasticloadbalancing", "DeregisterTargets", {"TargetGroupArn": GROUP}, [GROUP]),
+        ("elasticloadbalancing", "DescribeTargetHealth", {"TargetGroupArn": GROUP}, ["*"]),
+        (
+            "elasticloadbalancing",
+            "AddTags",
+            {"ResourceArns": [GROUP, LISTENER]},
+            [GROUP, LISTENER],
+        ),
+        ("ec2", "DescribeInstances", {"InstanceIds": ["i-1"]}, ["*"]),
+        (
+            "ec2",
+            "TerminateInstances",
+            {"InstanceIds": ["i-1", "i-2"]},
+            [f"{EC2}instance/i-1", f"{EC2}instance/i-2"],
+        ),
+        ("ec2", "DeregisterImage", {"ImageId": "ami-1"}, ["arn:aws:ec2:eu-west-1::image/ami-1"]),
+        ("ec2", "CreateKeyPair", {"KeyName": "k"}, [f"{EC2}key-pair/k"]),
+        (
+            "ec2",
+            "DeleteLaunchTemplate",
+            {"LaunchTemplateName": "x"},
+            [f"{EC2}launch-template/lt-1"],
+        ),
+        (
+            "ec2",
+            "CancelSpotFleetRequests",
+            {"SpotFleetRequestIds": ["sfr-1-2"]},
+            [f"{EC2}spot-fleet-request/sfr-1-2"],
+        ),
+        (
+            "ec2",
+            "CreateImage",
+            {"InstanceId": "i-1"},
+            [
+                "arn:aws:ec2:eu-west-1::image/*",
+                f"{EC2}instance/i-1",
+                "arn:aws:ec2:eu-west-1::snapshot/*",
+            ],
+        ),
+        ("iam", "GetRole", {"RoleName": "x"}, ["arn:aws:iam::1:role/x"]),
+        ("pricing", "GetProducts", {}, ["*"]),
+        ("sts", "GetCallerIdentity", {}, []),
+    ],
+)
+def test_what_a_call_is_about(
+    service: str, operation: str, parameters: dict[str, Any], expected: list[str]
+) -> None:
+    found = asked(service, operation, **parameters)
+    assert [one.resource for one in found] == expected
+    assert {one.action for one in found} <= {f"{service}:{operation}"}
+
+
+def test_a_creation_with_tags_asks_to_tag_as_well() -> None:
+    tags = [{"Key": "spotkiln:release", "Value": "r1"}]
+    made, network, tag = asked(
+        "ec2",
+        "CreateSecurityGroup",
+        VpcId="vpc-1",
+        TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}],
+    )
+    assert (made.action, made.resource) == ("ec2:CreateSecurityGroup", f"{EC2}security-group/*")
+    assert made.context["aws:requesttag/spotkiln:release"] == ("r1",)
+    # The network is not what gets the tags: a condition on them would never hold for it.
+    assert network.resource == f"{EC2}vpc/vpc-1"
+    assert "aws:requesttag/spotkiln:release" not in network.context
+    assert network.context["aws:resourcetag/spotkiln:release"] == ("r1",)
+    assert (tag.action, tag.resource) == ("ec2:CreateTags", f"{EC2}security-group/*")
+    assert tag.context["ec2:createaction"] == ("CreateSecurityGroup",)
+    assert tag.context["aws:tagkeys"] == ("spotkiln:release",)
+
+
+def test_a_creation_without_tags_asks_for_none() -> None:
+    found = asked("ec2", "CreateSecurityGroup", VpcId="vpc-1")
+    assert {one.action for one in found} == {"ec2:CreateSecurityGroup"}
+
+
+def test_tags_are_judged_by_what_is_there_and_by_what_is_given() -> None:
+    (given,) = asked("ec2", "CreateTags", Resources=["i-1"], Tags=[{"Key": "a", "Value": "b"}])
+    assert given.context["aws:requesttag/a"] == ("b",)
+    assert given.context["aws:resourcetag/spotkiln:release"] == ("r1",)
+    assert "ec2:createaction" not in given.context
+    (taken,) = asked("ec2", "DeleteTags", Resources=["i-1"], Tags=[{"Key": "a"}])
+    assert taken.context["aws:tagkeys"] == ("a",)
+    assert "aws:requesttag/a" not in taken.context
+
+
+def test_a_launch_is_judged_for_all_that_it_uses_and_makes() -> None:
+    found = asked(
+        "ec2",
+        "RunInstances",
+        ImageId="ami-2",
+        InstanceType="t3.small",
+        SubnetId="subnet-1",
+        KeyName="k",
+        IamInstanceProfile={"Name": "website"},
+    )
+    assert shown(found) == [
+        "ec2:RunInstances arn:aws:ec2:eu-west-1::image/ami-2",
+        f"ec2:RunInstances {EC2}subnet/subnet-1",
+        f"ec2:RunInstances {EC2}security-group/sg-0",
+        f"ec2:RunInstances {EC2}instance/*",
+        f"ec2:RunInstances {EC2}network-interface/*",
+        f"ec2:RunInstances {EC2}volume/*",
+        f"ec2:RunInstances {EC2}key-pair/k",
+        f"iam:PassRole {ROLE}",
+    ]
+    assert found[-1].context["iam:passedtoservice"] == ("ec2.amazonaws.com",)
+    machine = found[3].context
+    assert machine["ec2:instancetype"] == ("t3.small",)
+
+
+def test_a_launch_by_a_template_is_what_the_template_says() -> None:
+    found = asked("ec2", "RunInstances", LaunchTemplate={"LaunchTemplateId": "lt-1"})
+    assert f"ec2:RunInstances {EC2}launch-template/lt-1" in shown(found)
+    assert "ec2:RunInstances arn:aws:ec2:eu-west-1::image/ami-1" in shown(found)
+    assert f"ec2:CreateTags {EC2}instance/*" in shown(found)
+    assert f"iam:PassRole {ROLE}" in shown(found)
+
+
+def test_a_fleet_is_launched_by_its_own_role() -> None:
+    tags = [{"Key": "spotkiln:release", "Value": "r1"}]
+    found = asked(
+        "ec2",
+        "RequestSpotFleet",
+        SpotFleetRequestConfig={
+            "IamFleetRole": f"{ROLE}-fleet",
+            "LaunchTemplateConfigs": [
+                {
+                    "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-1"},
+                    "Overrides": [{"SubnetId": "subnet-1"}, {"SubnetId": "subnet-1"}],
+                }
+            ],
+            "TagSpecifications": [{"ResourceType": "spot-fleet-request", "Tags": tags}],
+        },
+    )
+    assert shown(found) == [
+        f"ec2:RequestSpotFleet {EC2}spot-fleet-request/*",
+        f"ec2:RequestSpotFleet {EC2}launch-template/lt-1",
+        f"ec2:RequestSpotFleet {EC2}subnet/subnet-1",
+        f"ec2:CreateTags {EC2}spot-fleet-request/*",
+        f"iam:PassRole {ROLE}-fleet",
+    ]
+    assert found[-1].context["iam:passedtoservice"] == ("spotfleet.amazonaws.com",)
+
+
+def test_a_group_is_judged_by_what_it_will_launch() -> None:
+    found = asked(
+        "autoscaling",
+        "CreateAutoScalingGroup",
+        AutoScalingGroupName="spotkiln-1",
+        VPCZoneIdentifier="subnet-1,subnet-2",
+        MixedInstancesPolicy={
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-1"},
+                "Overrides": [{"InstanceType": "t3.small"}],
+            }
+        },
+    )
+    group = "arn:aws:autoscaling:eu-west-1:1:autoScalingGroup:*:autoScalingGroupName/spotkiln-1"
+    words = shown(found)
+    assert words[0] == f"autoscaling:CreateAutoScalingGroup {group}"
+    assert f"ec2:RunInstances {EC2}subnet/subnet-2" in words
+    assert f"iam:PassRole {ROLE}" in words
+
+
+def test_a_rule_is_made_at_its_listener_and_tagged_as_a_rule() -> None:
+    tags = [{"Key": "spotkiln:app", "Value": "shop"}]
+    made, tag = asked("elasticloadbalancing", "CreateRule", ListenerArn=LISTENER, Tags=tags)
+    assert made.resource == LISTENER
+    assert tag.action == "elasticloadbalancing:AddTags"
+    assert tag.resource == f"{LISTENER.replace('listener/', 'listener-rule/')}/*"
+    assert tag.context["elasticloadbalancing:createaction"] == ("CreateRule",)

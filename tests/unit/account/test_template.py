@@ -1,0 +1,105 @@
+"""The account's template: what is in it, and that CloudFormation would take it."""
+
+import json
+from typing import Any
+
+import pytest
+from cfnlint.api import lint
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+from spotkiln.account.parameters import PARAMETERS
+from spotkiln.account.plan import given, infra, linked
+from spotkiln.account.template import template
+from spotkiln.aws.release.rights import every
+from spotkiln.errors import InputError
+from spotkiln.release.statements import SERVER
+from spotkiln.statement import size
+
+# CloudFormation's limit for a template in a call, and IAM's for a policy.
+MOST_CHARACTERS, MOST_OF_POLICY = 51_200, 6144
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[str, Any]:
+    return template(every())
+
+
+def test_cfn_lint_finds_nothing(whole: dict[str, Any]) -> None:
+    assert [str(one) for one in lint(json.dumps(whole, indent=1))] == []
+
+
+def test_it_fits_into_one_call(whole: dict[str, Any]) -> None:
+    assert len(json.dumps(whole)) < MOST_CHARACTERS
+
+
+def test_the_workers_policies_have_all_its_rights(whole: dict[str, Any]) -> None:
+    documents = [
+        one["Properties"]["PolicyDocument"]
+        for one in whole["Resources"].values()
+        if one["Type"] == "AWS::IAM::ManagedPolicy"
+    ]
+    assert [one["Sid"] for x in documents for one in x["Statement"]] == [x.sid for x in every()]
+    assert all(size(one) < MOST_OF_POLICY + 40 * len(one["Statement"]) for one in documents)
+    # No name in braces is left but CloudFormation's own.
+    text = json.dumps(documents).replace("${", "")
+    assert "{target_groups}" not in text and "{partition}" not in text
+
+
+def test_servers_read_their_own_configuration_alone(whole: dict[str, Any]) -> None:
+    (policy,) = whole["Resources"]["ServerRole"]["Properties"]["Policies"]
+    statements = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
+    assert list(statements) == [one.sid for one in SERVER]
+    for name in ("ReadParameters", "ReadSecrets"):
+        assert all("Path}" in one["Fn::Sub"] for one in statements[name]["Resource"])
+
+
+def test_the_worker_hands_on_roles_of_servers_alone(whole: dict[str, Any]) -> None:
+    text = json.dumps(whole)
+    assert "role/spotkiln/*" in text
+    assert whole["Resources"]["ServerRole"]["Properties"]["Path"] == "/spotkiln/"
+
+
+def test_only_the_load_balancer_reaches_the_servers(whole: dict[str, Any]) -> None:
+    resources = whole["Resources"]
+    assert "SecurityGroupIngress" not in resources["ServerSecurityGroup"]["Properties"]
+    rules = [x for x in resources.values() if x["Type"] == "AWS::EC2::SecurityGroupIngress"]
+    assert [("CidrIp" in x["Properties"], x["Properties"]["FromPort"]) for x in rules] == [
+        (False, {"Ref": "Port"})
+    ] * 2
+
+
+def test_the_fleets_managed_policy_is_awss_own(whole: dict[str, Any]) -> None:
+    (arn,) = whole["Resources"]["FleetRole"]["Properties"]["ManagedPolicyArns"]
+    path = arn["Fn::Sub"].rpartition(":policy/")[2]
+    assert path == "service-role/AmazonEC2SpotFleetTaggingRole"
+    assert "AmazonEC2SpotFleetTaggingRole" in aws_managed_policies_data
+
+
+def test_each_parameter_says_what_it_is(whole: dict[str, Any]) -> None:
+    assert all(one["Description"] for one in PARAMETERS.values())
+    text = json.dumps({**whole, "Parameters": {}})
+    assert [
+        name for name in PARAMETERS if f'"{name}"' not in text and f"${{{name}}}" not in text
+    ] == []
+
+
+def test_its_outputs_are_what_a_deployment_says(whole: dict[str, Any]) -> None:
+    told = infra({name: name.lower() for name in whole["Outputs"]})
+    assert "target_group: targetgroup" in told
+    assert "instance_profile: instanceprofile" in told
+
+
+def test_parameters_as_they_are_typed() -> None:
+    assert given(["Vpc=vpc-1", "Host=a=b"]) == {"Vpc": "vpc-1", "Host": "a=b"}
+    for wrong in ("Vpc", "Color=red"):
+        with pytest.raises(InputError, match="expected NAME=VALUE"):
+            given([wrong])
+
+
+def test_a_service_linked_role_is_made_where_it_is_missing() -> None:
+    present = {
+        "AWSServiceRoleForEC2Spot": True,
+        "AWSServiceRoleForEC2SpotFleet": False,
+        "AWSServiceRoleForAutoScaling": True,
+    }
+    assert linked(present) == {"SpotRole": "no", "SpotFleetRole": "yes", "ScalingRole": "no"}
