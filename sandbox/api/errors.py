@@ -2,12 +2,26 @@
 
 import json
 import uuid
+from functools import lru_cache
 from xml.sax.saxutils import escape
 
+from moto.core.utils import get_service_model
 from werkzeug.wrappers import Response
 
-# Services with AWS's query protocol; EC2 has one of its own, the others answer in JSON.
-_QUERY = ("autoscaling", "elasticloadbalancing", "iam", "sts")
+# The names that calls are signed with, where botocore has another.
+_NAMES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "email": "ses"}
+
+
+@lru_cache(256)
+def _query(service: str) -> bool:
+    """Whether it has AWS's query protocol, whose errors are XML. EC2 has one of its own, the others
+    answer in JSON; so does what botocore does not know."""
+    try:
+        model = get_service_model(_NAMES.get(service, service))
+    except Exception:  # noqa: BLE001 - botocore and moto raise what they like for an unknown name
+        return False
+    # Of a service that speaks several, the one that clients choose.
+    return bool(model.resolved_protocol == "query")
 
 
 def error(service: str, code: str, message: str, status: int) -> Response:
@@ -19,7 +33,7 @@ def error(service: str, code: str, message: str, status: int) -> Response:
             f"<RequestID>{request_id}</RequestID></Response>"
         )
         return Response(text, status, content_type="text/xml;charset=UTF-8")
-    if service in _QUERY:
+    if _query(service):
         kind = "Receiver" if status >= 500 else "Sender"
         text = (
             f"<ErrorResponse><Error><Type>{kind}</Type><Code>{escape(code)}</Code>"
@@ -37,7 +51,7 @@ def unknown_key(service: str, more: str) -> Response:
         text = "AWS was not able to validate the provided access credentials."
         return error(service, "AuthFailure", f"{text} {more}", 401)
     text = "The security token included in the request is invalid."
-    if service in _QUERY:
+    if _query(service):
         return error(service, "InvalidClientTokenId", f"{text} {more}", 403)
     return error(service, "UnrecognizedClientException", f"{text} {more}", 400)
 
@@ -51,7 +65,7 @@ def denied(service: str, text: str) -> Response:
     """What AWS answers to a call that the caller has no right to."""
     if service == "ec2":
         return error(service, "UnauthorizedOperation", text, 403)
-    if service in _QUERY:
+    if _query(service):
         return error(service, "AccessDenied", text, 403)
     return error(service, "AccessDeniedException", text, 400)
 
@@ -60,5 +74,5 @@ def throttled(service: str) -> Response:
     """EC2 answers 503 and RequestLimitExceeded; the others 400, by their protocol."""
     if service == "ec2":
         return error(service, "RequestLimitExceeded", "Request limit exceeded.", 503)
-    code = "Throttling" if service in _QUERY else "ThrottlingException"
+    code = "Throttling" if _query(service) else "ThrottlingException"
     return error(service, code, "Rate exceeded", 400)

@@ -1,0 +1,30 @@
+"""Errors of the gateway, in the form of the service that was called."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from sandbox.api import errors
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["autoscaling", "cloudformation", "elasticloadbalancing", "iam", "rds", "sns"],
+)
+def test_query_services_are_answered_in_xml(service: str) -> None:
+    for answer, code in (
+        (errors.error(service, "Teapot", "short & stout", 418), "Teapot"),
+        (errors.throttled(service), "Throttling"),
+        (errors.denied(service, "no"), "AccessDenied"),
+        (errors.unknown_key(service, "more"), "InvalidClientTokenId"),
+    ):
+        found = ET.fromstring(answer.get_data())
+        assert found.findtext("Error/Code") == code
+        assert answer.content_type == "text/xml"
+
+
+@pytest.mark.parametrize("service", ["logs", "secretsmanager", "ssm", "no-such-service"])
+def test_others_are_answered_in_json(service: str) -> None:
+    answer = errors.error(service, "Teapot", "short & stout", 418)
+    assert json.loads(answer.get_data()) == {"__type": "Teapot", "message": "short & stout"}
