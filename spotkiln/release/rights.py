@@ -13,6 +13,7 @@ class Names(Noun):
 
     fleet_role: str
     target_group: str
+    second_target_group: str = ""
     instance_profile: str = ""
     launcher: LauncherKind = LauncherKind.FLEET
     previews: bool = False

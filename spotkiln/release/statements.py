@@ -61,7 +61,7 @@ LOOK = (
     ),
     Statement(
         sid="PackerLooks",
-        task="bake, test, migrate, run",
+        task="bake, test, migrate, smoke test, run",
         why="Packer asks whether the region is there, and how its builder is",
         actions=(
             "ec2:DescribeInstanceStatus",
@@ -99,7 +99,7 @@ TARGETS = (
 LAUNCH = (
     Statement(
         sid="Launch",
-        task="bake, test, migrate, run; dry runs",
+        task="bake, test, migrate, smoke test, run; dry runs",
         why="a machine of ours, with its disk, carries its release's tag from the start",
         actions=("ec2:RunInstances",),
         resources=(INSTANCES, VOLUMES),
@@ -107,14 +107,14 @@ LAUNCH = (
     ),
     Statement(
         sid="LaunchWith",
-        task="bake, test, migrate, run; dry runs",
+        task="bake, test, migrate, smoke test, run; dry runs",
         why="what a machine is launched from and into",
         actions=("ec2:RunInstances",),
         resources=(IMAGES, SUBNETS, GROUPS, KEYS, f"{EC2}:network-interface/*"),
     ),
     Statement(
         sid="TagNew",
-        task="bake, test, migrate, run",
+        task="bake, test, migrate, smoke test, run",
         why="tags come with the creation, and every one of them has the release's",
         actions=("ec2:CreateTags",),
         resources=(INSTANCES, VOLUMES, GROUPS),
@@ -122,7 +122,7 @@ LAUNCH = (
     ),
     Statement(
         sid="PassServerRoles",
-        task="bake, test, migrate, run, request fleet",
+        task="bake, test, migrate, smoke test, run, request fleet",
         why="machines get the role in their instance profile, from EC2 alone",
         actions=("iam:PassRole",),
         resources=("{server_roles}",),

@@ -11,7 +11,7 @@ from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import InfraNames
 from spotkiln.errors import SpotkilnError
 from spotkiln.release.rights import Granted, Names, asked_of, missing, together
-from spotkiln.release.statements import PREVIEWS, WORKER
+from spotkiln.release.statements import PREVIEWS, TRAFFIC, WORKER
 from spotkiln.statement import Fill, Statement
 
 _ASSUMED = re.compile(r"arn:(aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/")
@@ -46,7 +46,7 @@ def needed(aws: Aws, names: Names) -> list[Statement]:
         one.statements if one.kind is names.launcher else [x for x in one.statements if x.looks]
         for one in launchers(aws).each
     )
-    parts = {"", *([PREVIEWS] if names.previews else [])}
+    parts = {"", PREVIEWS if names.previews else "", TRAFFIC if names.second_target_group else ""}
     return [one for one in together(WORKER, *launching) if one.part in parts]
 
 
@@ -58,7 +58,7 @@ def _fill(aws: Aws, names: Names) -> Fill:
         "partition": (found.arn.split(":")[1],),
         "region": (aws.region,),
         "account": (found.account,),
-        "target_groups": (names.target_group,),
+        "target_groups": tuple(filter(None, (names.target_group, names.second_target_group))),
         "fleet_role": (role,) if role else (),
         "server_roles": _roles_in(aws, names.instance_profile),
     }

@@ -143,6 +143,21 @@ def test_of_the_launcher_that_is_not_asked_for_only_what_looks_is_needed(
     assert not [one for one in found if one.part]
 
 
+def test_weights_are_changed_only_where_there_are_two_target_groups() -> None:
+    def asked(second: str) -> set[str]:
+        names = Names(fleet_role="fleet", target_group="website", second_target_group=second)
+        return {action for one in needed(cast(Any, None), names) for action in one.actions}
+
+    assert asked("website-green") - asked("") == {
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricData",
+        "elasticloadbalancing:CreateTargetGroup",
+        "elasticloadbalancing:ModifyListener",
+        "elasticloadbalancing:ModifyRule",
+        "elasticloadbalancing:ModifyTargetGroupAttributes",
+    }
+
+
 def test_a_simulation_is_told_what_makes_the_condition_hold() -> None:
     one = Statement(sid="A", task="a", why="a", actions=("a:B",), condition=new_by("RunInstances"))
     assert asked_of(one) == {
