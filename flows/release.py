@@ -10,6 +10,7 @@ from spotkiln.release.release import Approval, Release, ReleaseSpec
 from spotkiln.release.vulnerabilities import Vulnerabilities
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
+from spotkiln.serve.traffic import Traffic
 from spotkiln.start import form
 from spotkiln.tasks import names
 from spotkiln.tasks.bake.image import discard_image
@@ -37,6 +38,7 @@ from spotkiln.tasks.release.steps import (
 )
 from spotkiln.tasks.serve.quota import check_quotas
 from spotkiln.tasks.serve.serve import serve
+from spotkiln.tasks.serve.traffic import require_idle
 
 
 @flow(name="release", flow_run_name=names.release, retries=0)
@@ -51,6 +53,7 @@ def release(
     infra: form.Infrastructure = InfraNames(),
     build: form.Build = BuildSettings(),
     gate: form.Gate = GatePolicy(),
+    traffic: form.Traffic = Traffic(),
     configuration: form.Settings = Configuration(),
     test_configuration: form.Settings = Configuration(),
     approval: form.Approval = Approval(),
@@ -78,6 +81,7 @@ def release(
         infra: Names to look up; each must match exactly one thing.
         build: The machine that bakes and tests.
         gate: When the new fleet counts as proved.
+        traffic: How requests are handed over to it, where there is a second target group.
         configuration: Where the servers read their settings and secrets when they boot. Names only.
         test_configuration: Where the machine that tests reads its own. Names only.
         approval: Whether a person is asked first.
@@ -89,7 +93,7 @@ def release(
     """
     spec = ReleaseSpec(
         app=app.at(ref), why=why, force=force, even_if_held=even_if_held,
-        infra=infra, build=build, fleet=fleet, gate=gate,
+        infra=infra, build=build, fleet=fleet, gate=gate, traffic=traffic,
         configuration=configuration, test_configuration=test_configuration, approval=approval,
         keep_rejected=keep_rejected, keep_versions=keep_versions, freeze=freeze,
         break_glass=break_glass, on_commit=on_commit,
@@ -121,6 +125,7 @@ def carry_out(spec: ReleaseSpec) -> State[Release]:
         end_if_unchanged(run, found, choice.image, current)
         end_if_changed_since_approval(run, choice.image, current)
         check_quotas(found, spec.fleet, current)
+        require_idle(found, current)
         with run.undoing() as undo:
             undo.later("discard image", discard_image, job)
             image = choice.image or bake_and_test(run, turn, job)

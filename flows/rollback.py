@@ -9,6 +9,7 @@ from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Release, ReleaseSpec
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
+from spotkiln.serve.traffic import Traffic
 from spotkiln.start import form
 from spotkiln.tasks import names
 from spotkiln.tasks.keep.lock import one_at_a_time
@@ -25,6 +26,7 @@ from spotkiln.tasks.release.steps import (
 )
 from spotkiln.tasks.serve.quota import check_quotas
 from spotkiln.tasks.serve.serve import serve
+from spotkiln.tasks.serve.traffic import require_idle
 
 
 @flow(name="rollback", flow_run_name=names.rollback, retries=0)
@@ -36,6 +38,7 @@ def rollback(
     fleet: form.Fleet = FleetSpec(),
     infra: form.Infrastructure = InfraNames(),
     gate: form.Gate = GatePolicy(),
+    traffic: form.Traffic = Traffic(),
     configuration: form.Settings = Configuration(),
     keep_versions: form.Versions = 5,
     on_commit: form.OnCommit = OnCommit(),
@@ -69,6 +72,7 @@ def rollback(
         fleet: How many servers, of which kind.
         infra: Names to look up; each must match exactly one thing.
         gate: When the new fleet counts as proved.
+        traffic: Of a release. A rollback hands all requests over at once.
         configuration: Where the servers read their settings and secrets when they boot: the
             values of today, not those of then.
         keep_versions: How many versions of this target group stay, to go back to.
@@ -76,6 +80,7 @@ def rollback(
     """
     spec = ReleaseSpec(
         app=app, infra=infra, fleet=fleet, gate=gate, configuration=configuration, why=why,
+        traffic=traffic.at_once(),
         keep_versions=keep_versions, on_commit=on_commit, force=version == CURRENT,
     )  # fmt: skip
     with recorded(spec) as run:
@@ -92,6 +97,7 @@ def rollback(
         see_foreign(run, found)
         end_if_unchanged(run, found, image, current)
         check_quotas(found, fleet, current, refuse=False)
+        require_idle(found, current)
         with run.undoing() as undo:
             serve(run, undo, turn, image, found, current)
     return run.state

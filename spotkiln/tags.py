@@ -72,6 +72,13 @@ SETTINGS = f"{PREFIX}settings"
 CAPACITY = f"{PREFIX}capacity"
 # When it was promoted, by AWS's clock.
 PROMOTED = f"{PREFIX}promoted"
+# Of one whose servers are in the second target group of a pair: the first one's ARN, by which the
+# release is known everywhere else.
+PAIR = f"{PREFIX}pair"
+# The weights of a pair before a release changed them: what to go back to.
+WEIGHTS = f"{PREFIX}weights-before"
+# What a person asked of a release while it hands requests over.
+STEER = f"{PREFIX}steer"
 # The commits that a rollback left: they are not released again unasked.
 HELD = f"{PREFIX}held"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from sandbox.balancing.listeners import Listeners
+from sandbox.balancing.metrics import Metrics
 from sandbox.state.account import Account
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Balancers:
         self._account = account
         self._listeners = listeners
         self._changed = changed
+        self._metrics = Metrics(account)
         self._running: dict[str, Balancer] = {}  # by the listener's name
         self._groups: dict[str, str] = {}  # by the target group's name: a listener's
         self._stopping = threading.Event()
@@ -71,6 +73,8 @@ class Balancers:
             try:
                 if self.sync():
                     self._changed()
+                for name, balancer in self._running.items():
+                    self._metrics.publish(name, balancer.counters())
             except Exception:
                 log.exception("the load balancers could not be brought up to date")
 

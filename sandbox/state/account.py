@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
 from moto.iam.models import iam_backends
@@ -66,6 +67,7 @@ class Account:
             ssm_backends[ACCOUNT_ID][self.region],
             secretsmanager_backends[ACCOUNT_ID][self.region],
             logs_backends[ACCOUNT_ID][self.region],
+            cloudwatch_backends[ACCOUNT_ID][self.region],
         ):
             backend.reset()
 

@@ -12,7 +12,7 @@ from spotkiln.bake.diagnose import LINES_SHOWN, diagnose
 from spotkiln.bake.facts import COMMAND, LINES_KEPT, SUCCESS, Facts, Unit, Where, facts_of
 from spotkiln.bake.packer_output import SCRIPT
 from spotkiln.bake.source import without_credentials
-from spotkiln.errors import MigrationFailed, UnitFailed
+from spotkiln.errors import GateFailed, MigrationFailed, UnitFailed
 from spotkiln.markup import visible
 from spotkiln.noun import Noun
 
@@ -68,6 +68,11 @@ def profile_name(arn: str) -> str:
 def script_of(arguments: Sequence[str]) -> str:
     """A line of bash that becomes this very program with these very arguments."""
     return f"exec {shlex.join(arguments)}\n"
+
+
+def smoke_script(command: str, url: str) -> str:
+    """The application's smoke test of new servers that answer there."""
+    return f"export URL={shlex.quote(url)}\n{command}\n"
 
 
 def errand_variables(
@@ -170,6 +175,21 @@ def _with_cause(text: str, facts: Facts) -> str:
 
 def _last(facts: Facts) -> str:
     return "\n".join(text for _, text in facts.lines[-LINES_SHOWN:])
+
+
+def require_smoke_passed(ended: Ended, command: str) -> None:
+    """
+    Raises:
+        GateFailed: it did not end well.
+    """
+    if ended.code:
+        limit = " (`traffic.smoke_seconds`)" if ended.code == TIMED_OUT else ""
+        raise GateFailed(
+            f"the smoke test did not end well: {ended.why}{limit}. No request was given to the new "
+            f"servers. It ran once, as `{command}`",
+            cause="smoke",
+            last_lines=ended.last_lines,
+        )
 
 
 def require_migrated(ended: Ended, app: App) -> None:

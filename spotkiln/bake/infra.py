@@ -46,6 +46,20 @@ class InfraNames(ShownNoun):
         pattern=r"^(https?://[^\s/?#@]+/?)?$",
         max_length=300,
     )
+    second_target_group: str = Field(
+        default="",
+        title="Second target group",
+        description="Behind the same rule as the first, with a weight of its own: the new servers "
+        "join whichever of the two has none, and get their requests in steps (`traffic`).",
+    )
+    test_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        title="Test listener's port",
+        description="Of a listener of the same load balancer, for smoke tests alone: its requests "
+        "go to the new servers before any others do (`traffic.smoke`). 0: none.",
+    )
     adopt: bool = Field(
         default=False,
         title="Adopt what serves",
@@ -138,7 +152,8 @@ class HealthCheck(Noun):
 
 class TargetGroup(Noun):
     """`deregistration_delay` and `slow_start` in seconds, the latter 0 for none; `cross_zone`:
-    requests of one zone may go to another's targets; `load_balancers` are ARNs."""
+    requests of one zone may go to another's targets; `load_balancers` are ARNs. `sticky`: a visitor
+    stays with one of its targets."""
 
     arn: str
     name: str
@@ -151,11 +166,28 @@ class TargetGroup(Noun):
     deregistration_delay: int = 300
     slow_start: int = 0
     cross_zone: bool = True
+    sticky: bool = False
 
     @property
     def account(self) -> str:
         """The account that it belongs to: its ARN names it."""
         return self.arn.split(":")[4]
+
+
+class RuleRef(Noun):
+    """A listener's rule that forwards to both target groups of a pair, by ARNs. A `default` one is
+    changed with its listener."""
+
+    arn: str
+    listener: str
+    default: bool = False
+
+
+class SmokeListener(Noun):
+    """A listener for smoke tests alone, by its ARN, and the address at which it answers."""
+
+    arn: str
+    url: str
 
 
 class BaseImage(Noun):
@@ -177,7 +209,10 @@ class BaseImage(Noun):
 class Infra(Noun):
     """What was found. Servers run in `subnets`, one or more a zone; builders, and the machines that
     test and migrate, in `builder_subnet`; requests come from `balancer_subnets`. `base_image` is
-    None where nothing is baked; `trial_image` is the id of an image that dry runs can name."""
+    None where nothing is baked; `trial_image` is the id of an image that dry runs can name.
+    `second` is the other target group of a pair, `rules` those that forward to both,
+    `smoke_listener` another way to either. In what is launched into the second one, that is the
+    `target_group`, and `first` the one by which all else is known."""
 
     region: str
     account: str
@@ -201,6 +236,22 @@ class Infra(Noun):
     test_configuration: Known = Known()
     test_security_groups: tuple[str, ...] = ()
     logs: Logs = Logs()
+    second: TargetGroup | None = None
+    rules: tuple[RuleRef, ...] = ()
+    smoke_listener: SmokeListener | None = None
+    first: TargetGroup | None = None
+
+    @property
+    def home(self) -> TargetGroup:
+        """The target group by which a release is known: its turn, its versions."""
+        return self.first or self.target_group
+
+    def into(self, name: str) -> "Infra":
+        """To launch into this one of the pair."""
+        if self.second is None or name == self.target_group.name:
+            return self
+        changed = {"target_group": self.second, "first": self.target_group, "second": None}
+        return self.model_copy(update=changed)
 
     @property
     def base(self) -> BaseImage:
@@ -280,6 +331,32 @@ def require_apart(
     if problems:
         raise InputError(
             "the machine that tests must not reach what the servers reach: " + "; ".join(problems)
+        )
+
+
+def check_pair(first: TargetGroup, second: TargetGroup) -> None:
+    """The two groups of a pair must treat servers alike.
+
+    Raises:
+        InputError: they do not, or one is sticky.
+    """
+    alike = ("vpc", "protocol", "port", "target_type", "deregistration_delay", "health_check")
+    problems = [
+        f"{one.replace('_', ' ')}: {getattr(first, one)} and {getattr(second, one)}"
+        for one in alike
+        if getattr(first, one) != getattr(second, one)
+    ]
+    if problems:
+        raise InputError(
+            f"expected target groups {first.name} and {second.name} to be alike, found "
+            f"{'; '.join(problems)}: give both the same settings"
+        )
+    # AWS wants sticky rules for sticky targets, and a sticky rule keeps visitors where they are.
+    if sticky := [one.name for one in (first, second) if one.sticky]:
+        raise InputError(
+            f"target group {' and '.join(sticky)} keeps visitors with one server, so nobody could "
+            "be brought back at once: turn its stickiness off, traffic.sticky_seconds keeps them "
+            "with one version"
         )
 
 

@@ -20,6 +20,7 @@ from spotkiln.cli.commands import (
     rehearsing,
     releasing,
     serving,
+    stepping,
 )
 from spotkiln.cli.ending import exit_code
 
@@ -44,6 +45,10 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
         releasing.reject,
         releasing.follow,
         releasing.cancel,
+        stepping.pause,
+        stepping.resume,
+        stepping.promote,
+        stepping.abort,
         releasing.unhold,
         releasing.run,
         releasing.retire,
@@ -76,6 +81,7 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
         keeping.base,
         keeping.nightly,
         keeping.reconcile,
+        keeping.traffic,
     ),
 }
 for group, commands in COMMANDS.items():

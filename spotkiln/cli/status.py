@@ -141,7 +141,8 @@ def look(spec: ReleaseSpec) -> Status:
         *each.claimed(instances.tagged(aws)),
         *(each.members(current) if current else ()),
     ]
-    found = servers(targets.health(aws, group.arn), members, current.id if current else "")
+    where = (current.registered if current else "") or group.arn
+    found = servers(targets.health(aws, where), members, current.id if current else "")
     claims = leases.read(aws, group.arn)
     ended = ended_runs(one.run for one in claims) if claims else frozenset()
     now = aws.now()

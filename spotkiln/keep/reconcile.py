@@ -139,7 +139,7 @@ def _orphans(facts: Facts) -> list[Action]:
             continue
         if fleet.phase is Phase.SERVING or fleet.release in facts.living:
             continue
-        group = fleet.target_groups[0] if fleet.target_groups else ""
+        group = fleet.group
         actions.append(
             Action(
                 verb=Verb.DRAIN_INSTANCES,

@@ -19,6 +19,8 @@ from spotkiln.serve.foreign import Foreign, in_words
 from spotkiln.serve.gate import GatePolicy, limits
 from spotkiln.serve.price import Estimate, Range
 from spotkiln.serve.spec import FleetSpec
+from spotkiln.serve.traffic import in_words as in_words_of_traffic
+from spotkiln.serve.traffic import seconds_of
 from spotkiln.target import DRAIN_SLACK_SECONDS
 
 # All of them are on the release's page.
@@ -36,11 +38,12 @@ class Plan(Noun):
     servers run side by side, as if the old ones were of the same types. `packages` are Debian's
     that differ between the image that serves and the one to reuse, else the base image.
 
-    In words for people: `launch` is what EC2 is asked for, `layer` what the bake starts from,
-    `foreign` what serves and is not ours, `changes` are those since what serves, None if that is
-    not known, `configuration` which settings are there, by name, `needs` what the base image must
-    have, `quotas` where the account may have no room, `held` why a release would do nothing after a
-    rollback, `frozen` until when it would wait, `database` whether it would be migrated.
+    In words for people: `launch` is what EC2 is asked for, `requests` how those are handed over
+    where there are two target groups, `layer` what the bake starts from, `foreign` what serves and
+    is not ours, `changes` are those since what serves, None if that is not known, `configuration`
+    which settings are there, by name, `needs` what the base image must have, `quotas` where the
+    account may have no room, `held` why a release would do nothing after a rollback, `frozen` until
+    when it would wait, `database` whether it would be migrated.
     """
 
     app: str
@@ -59,6 +62,7 @@ class Plan(Noun):
     database: str = ""
     changes: Changes | None = None
     launch: str
+    requests: str = ""
     foreign: tuple[str, ...] = ()
     configuration: tuple[str, ...] = ()
     held: str = ""
@@ -107,6 +111,7 @@ def make_plan(
     changes: Changes | None = None,
 ) -> Plan:
     least, most = doubled(spec.gate_for(source), infra.target_group)
+    steps = seconds_of(spec.traffic, infra)
     adopted = foreign.adoptable if infra.adopt else []
     old = () if unchanged else (*retire, *adopted)
     group, app = infra.target_group.name, source.app
@@ -126,6 +131,7 @@ def make_plan(
         unchanged=unchanged,
         capacity=size.spec.capacity,
         launch=size.in_words,
+        requests=in_words_of_traffic(spec.traffic, infra),
         database=str(migration),
         changes=changes,
         quotas=tuple(quotas),
@@ -135,8 +141,8 @@ def make_plan(
         held="" if spec.even_if_held else reason(serving[0] if serving else None, source.commit),
         serving=serving[0] if serving else None,
         retire=old,
-        at_least_seconds=least,
-        at_most_seconds=most,
+        at_least_seconds=least + steps[0],
+        at_most_seconds=most + steps[1],
         price=price,
         both=side_by_side(price, size.spec, old),
     )
@@ -183,6 +189,7 @@ def what_would_change(plan: Plan) -> list[str]:
         lines.append(f"database: {plan.database}")
     price = f"{plan.price.asked} per hour (all On-Demand: {plan.price.on_demand})"
     lines.append(f"launch: {plan.launch}; {price}")
+    lines += [f"requests {plan.requests}"] if plan.requests else []
     lines += plan.quotas
     if not plan.retire:
         return [*lines, "retire: nothing, for nothing of ours serves"]

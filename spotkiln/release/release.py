@@ -26,6 +26,7 @@ from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.price import Cost
 from spotkiln.serve.spec import FleetSpec
+from spotkiln.serve.traffic import Traffic
 from spotkiln.target import Server
 
 
@@ -62,6 +63,7 @@ class ReleaseSpec(Noun):
     build: BuildSettings = BuildSettings()
     fleet: FleetSpec = FleetSpec()
     gate: GatePolicy = GatePolicy()
+    traffic: Traffic = Traffic()
     approval: Approval = Approval()
     configuration: Configuration = Configuration()
     test_configuration: Configuration = Configuration()
@@ -151,7 +153,8 @@ class Release(Noun):
     in words; `committed` is when this commit was made, in UTC.
     `url` is the page of the run, `evidence` that of what a failed fleet showed, and `commit_url`
     that of the commit; they are empty if unknown.
-    `size` says how many servers were requested and why, `foreign` what served and was not ours.
+    `size` says how many servers were requested and why, `requests` how they were handed over, where
+    there are two target groups, `foreign` what served and was not ours.
     `servers` are those of the fleet when it passed the gate, and `cost` is what they cost.
     `broke_glass` says who released it in a freeze, and why.
     `why` are the words of whoever asked for it.
@@ -198,6 +201,7 @@ class Release(Noun):
     database: str = ""
     fleet: Fleet | None = None
     size: str = ""
+    requests: str = ""
     foreign: tuple[str, ...] = ()
     servers: tuple[Server, ...] = ()
     cost: Cost | None = None

@@ -39,6 +39,7 @@ from spotkiln.release.happening import (
 )
 from spotkiln.release.migration import of_rollback
 from spotkiln.release.release import EndsEarly, Outcome, Release, Timing
+from spotkiln.serve import traffic
 from spotkiln.serve.foreign import Foreign, in_words
 
 # Why a run's process was told to end: whether somebody has cancelled the run, if that is known.
@@ -252,6 +253,7 @@ def summary(book: Book, now: datetime) -> Release:
         fleet=book.fleet,
         foreign=tuple(in_words(others, adopt=spec.infra.adopt)),
         size=size.size.in_words if size else "",
+        requests=traffic.in_words(spec.traffic, infra) if infra else "",
         servers=passed.servers if passed else (),
         cost=cost.cost if cost else None,
         versions=seen.versions if seen else (),

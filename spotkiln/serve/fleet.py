@@ -6,8 +6,9 @@ servers, kept by another launcher.
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spotkiln import tags as t
 from spotkiln.noun import Noun
@@ -46,6 +47,8 @@ class Fleet(Noun):
     to read. A `stuck` fleet launches nothing now, and AWS says so. `created` is UTC. The capacity
     of a `weighted` fleet is not in instances. `parts` are the ids of what the launcher made for it
     and EC2 keeps apart from it: a launch template.
+    `target_groups` are those that it counts for. `registered`: where its servers are, if that is
+    the second group of a pair; it counts for the first then.
     """
 
     id: str
@@ -56,10 +59,25 @@ class Fleet(Noun):
     capacity: int
     created: datetime = datetime.fromtimestamp(0, UTC)
     target_groups: tuple[str, ...] = ()
+    registered: str = ""
     parts: tuple[str, ...] = ()
     classic_load_balancers: tuple[str, ...] = ()
     weighted: bool = False
     tags: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _of_pair(self) -> Self:
+        """Whoever reads a fleet from AWS knows only where its servers are."""
+        first = self.tags.get(t.PAIR, "")
+        if first and len(self.target_groups) == 1 and self.target_groups[0] != first:
+            object.__setattr__(self, "registered", self.target_groups[0])
+            object.__setattr__(self, "target_groups", (first,))
+        return self
+
+    @property
+    def group(self) -> str:
+        """The ARN of the target group that its servers are in; empty if there is none."""
+        return self.registered or next(iter(self.target_groups), "")
 
     @property
     def release(self) -> str:

@@ -48,7 +48,8 @@ class Order(Noun):
     @property
     def fleet_tags(self) -> dict[str, str]:
         """The tags of the fleet at the moment of its creation."""
-        return fleet_tags(self.tags, self.image, self.infra, self.asked)
+        pair = {t.PAIR: self.infra.first.arn} if self.infra.first else {}
+        return {**fleet_tags(self.tags, self.image, self.infra, self.asked), **pair}
 
     def after(self, live: int) -> "Order | None":
         """The next attempt, after this one got no more than `live` instances in time; None if

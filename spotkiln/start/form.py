@@ -26,6 +26,7 @@ from spotkiln.keep.takedown import Old
 from spotkiln.keep.versions import WANTED, WANTED_IN_WORDS
 from spotkiln.noun import expected_in_words, refused_in_words
 from spotkiln.release import command, freeze, on_commit, release, unhealthy, vulnerabilities
+from spotkiln.serve import traffic
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import night, quiet
@@ -54,6 +55,7 @@ Fleet = Annotated[FleetSpec, OF_DEPLOYMENT]
 Infrastructure = Annotated[InfraNames, OF_DEPLOYMENT]
 Build = Annotated[builder.BuildSettings, OF_DEPLOYMENT]
 Gate = Annotated[GatePolicy, OF_DEPLOYMENT]
+Traffic = Annotated[traffic.Traffic, OF_DEPLOYMENT]
 Settings = Annotated[Configuration, OF_DEPLOYMENT]
 Approval = Annotated[release.Approval, OF_DEPLOYMENT]
 KeepRejected = Annotated[bool, OF_DEPLOYMENT]

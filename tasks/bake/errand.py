@@ -10,6 +10,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake.builder import remove_access
 from spotkiln.aws.bake.discard import discard_builders
 from spotkiln.aws.keep.migration import await_others
+from spotkiln.aws.serve.smoke import point_at
 from spotkiln.aws.session import connect
 from spotkiln.bake.errand import (
     Ended,
@@ -19,13 +20,17 @@ from spotkiln.bake.errand import (
     profile_name,
     read_end,
     require_migrated,
+    require_smoke_passed,
+    smoke_script,
 )
 from spotkiln.bake.failure import UNIT, packers_own
 from spotkiln.bake.image import Image
+from spotkiln.bake.infra import Infra
 from spotkiln.bake.mounts import user_data_of
-from spotkiln.bake.own import MIGRATION
+from spotkiln.bake.own import MIGRATION, SMOKE
 from spotkiln.errors import CutOff, InfrastructureError, InputError
 from spotkiln.release.job import Job
+from spotkiln.release.release import ReleaseSpec
 from spotkiln.start.run import LogSource
 from spotkiln.tasks.bake.builder import open_machine
 from spotkiln.tasks.bake.packer import from_packer, run_template
@@ -139,6 +144,44 @@ def migrate_database(job: Job, image: Image) -> None:
         f"migrating once, with {image.id}, for at most {errand.seconds} s: {job.source.app.migrate}"
     )
     require_migrated(carry_out(errand, "migrate"), job.source.app)
+
+
+@task(name="smoke test", task_run_name="4 launch: smoke test", **STEP)
+def smoke_test(
+    spec: ReleaseSpec, infra: Infra, image: Image, release: str, tags: dict[str, str], folder: Path
+) -> None:
+    """Try the new servers through the listener for smoke tests, before they get other requests.
+
+    Raises:
+        GateFailed: the command did not end well, or took too long.
+        InfrastructureError: its machine could not be had, or was lost.
+    """
+    aws, build = connect(infra.region), spec.build
+    url = point_at(aws, infra, infra.target_group)
+    command, seconds = spec.traffic.smoke, spec.traffic.smoke_seconds
+    errand = Errand(
+        owner=release,
+        app=spec.app.name,
+        image=image.id,
+        login=image.login,
+        script=smoke_script(command, url),
+        seconds=seconds,
+        tags={**tags, t.ROLE: SMOKE},
+        builder=build,
+        region=infra.region,
+        vpc=infra.vpc,
+        subnet=infra.builder_subnet,
+        groups=infra.security_groups,
+        profile=profile_name(infra.instance_profile),
+        configuration=infra.configuration.sources.user_data + user_data_of(infra.mounts),
+        folder=folder / "smoke",
+    )
+    say(f"smoke test of {url}, for at most {seconds} s: {command}")
+    try:
+        require_smoke_passed(carry_out(errand, "smoke test"), command)
+    finally:
+        with not_urgent("remove the way into the machine of the smoke test", "reconcile does it"):
+            remove_access(aws, release, infra.vpc, CLOCK)
 
 
 @task(name="close access", task_run_name="4 launch: close the migration's machine", **STEP)

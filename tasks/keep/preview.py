@@ -58,7 +58,13 @@ class Run:
 
     def infra(self, made: Made) -> InfraNames:
         """What a release into it looks up."""
-        changes = {"target_group": made.preview.name, "address": made.address, "adopt": False}
+        changes = {
+            "target_group": made.preview.name,
+            "second_target_group": "",
+            "test_port": 0,
+            "address": made.address,
+            "adopt": False,
+        }
         return self.names.model_copy(update=changes)
 
     def fleet(self, asked: FleetSpec) -> FleetSpec:

@@ -15,10 +15,11 @@ from spotkiln.release.happening import (
     SizeChosen,
 )
 from spotkiln.release.release import Outcome
-from spotkiln.release.summary import fleet_tags
+from spotkiln.release.summary import fleet_tags, tags
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import limits
 from spotkiln.serve.order import Order
+from spotkiln.tasks.bake.errand import smoke_test
 from spotkiln.tasks.bake.image import blame_image, mark_released, prune_versions
 from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.serve.fleet import (
@@ -30,6 +31,7 @@ from spotkiln.tasks.serve.fleet import (
 )
 from spotkiln.tasks.serve.gate import prove
 from spotkiln.tasks.serve.price import price
+from spotkiln.tasks.serve.traffic import choose_idle, shift_traffic
 from spotkiln.tasks.step import not_urgent
 from spotkiln.undo import UndoStack
 
@@ -42,7 +44,8 @@ def serve(
     found: Infra,
     before: list[Fleet],
 ) -> None:
-    """Launch, pass the gate, promote; then retire what the new fleet replaces.
+    """Launch, pass the gate, promote; then retire what the new fleet replaces. With two target
+    groups the new fleet gets its requests step by step before it is promoted.
 
     What serves is not touched before the new fleet has proved itself. After that nothing is undone.
     `before` is what served when the turn began. The turn is checked before each step that changes
@@ -60,7 +63,7 @@ def serve(
             wanted=size.spec,
             asked=spec.fleet,
             image=image,
-            infra=found,
+            infra=choose_idle(found, before) if found.second else found,
             tags=fleet_tags(run.book),
             patience_seconds=round(allowed.health),
             warm_up_seconds=round(allowed.grace),
@@ -77,6 +80,13 @@ def serve(
                 run.note(ImageBlamed(image=blamed))
             raise
         run.note(GatePassed(fleet=new, servers=servers))
+    if found.second:
+        if spec.traffic.smoke:
+            turn.check()
+            with run.timed("smoke test"):
+                smoke_test(spec, order.infra, image, run.id, tags(run.book), run.folder)
+        with run.timed("traffic"):
+            shift_traffic(new, found, spec.traffic, turn.check)
     turn.check()
     new = promote_fleet(new, found, before)
     run.note(FleetPromoted(fleet=new))

@@ -39,6 +39,7 @@ ONCE = {
     # A page of which there is another tomorrow.
     "publish figures",
     "health gate",
+    "traffic",
     "wait for the turn",
     "look up prices",
 }

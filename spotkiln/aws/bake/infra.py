@@ -10,6 +10,8 @@ from spotkiln.aws.bake.network import find_network, load_balancer
 from spotkiln.aws.dryrun import dry_run, trial_tags
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.smoke import find_smoke_listener
+from spotkiln.aws.serve.weights import find_rules
 from spotkiln.aws.session import Aws
 from spotkiln.bake.base import lines_of, name_patterns, usable
 from spotkiln.bake.builder import Builder
@@ -20,7 +22,10 @@ from spotkiln.bake.infra import (
     HealthCheck,
     Infra,
     InfraNames,
+    RuleRef,
+    SmokeListener,
     TargetGroup,
+    check_pair,
     exactly_one,
 )
 from spotkiln.bake.interpreter import from_tags
@@ -69,6 +74,7 @@ def _target_group(aws: Aws, found: "TargetGroupTypeDef") -> TargetGroup:
         # The other values are "true" and "use_load_balancer_configuration", and an application
         # load balancer's own setting is on and cannot be changed.
         cross_zone=attributes.get("load_balancing.cross_zone.enabled") != "false",
+        sticky=attributes.get("stickiness.enabled") == "true",
     )
 
 
@@ -223,6 +229,21 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
     launchers(aws).for_spec(spec).check(infra, spec)
 
 
+def second_of(
+    aws: Aws, names: InfraNames, first: TargetGroup
+) -> tuple[TargetGroup | None, tuple[RuleRef, ...], SmokeListener | None]:
+    """The other group of a pair, the rules that forward to both, and the listener for smoke tests;
+    none if no pair is asked for."""
+    if not names.second_target_group:
+        return None, (), None
+    second = target_group(aws, names.second_target_group)
+    check_pair(first, second)
+    port = names.test_port
+    smoke = find_smoke_listener(aws, first, second, port) if port else None
+    rules = find_rules(aws, first, second, without=smoke.arn if smoke else "")
+    return second, rules, smoke
+
+
 def look_up(
     aws: Aws, names: InfraNames, spec: FleetSpec, build: Builder, image: Image | None = None
 ) -> Infra:
@@ -234,6 +255,7 @@ def look_up(
     """
     group = target_group(aws, names.target_group)
     balancer = load_balancer(aws, group)
+    second, rules, smoke_listener = second_of(aws, names, group)
     network = find_network(aws, names, build, group, balancer)
     trial = image or base_image(aws, names.base_image)
     types = [*spec.every_type, *([] if image else [build.instance_type])]
@@ -263,6 +285,9 @@ def look_up(
         trial_image=trial.id,
         adopt=names.adopt,
         logs=names.logs,
+        second=second,
+        rules=rules,
+        smoke_listener=smoke_listener,
     )
     check_rights(aws, infra, spec)
     return infra

@@ -8,6 +8,7 @@ from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.secrets import read_secrets
+from spotkiln.aws.serve.signals import alarms
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.configuration import require_profile
 from spotkiln.bake.image import Image
@@ -15,6 +16,7 @@ from spotkiln.bake.infra import Infra, check_fit, require_apart
 from spotkiln.bake.logs import require_role_for
 from spotkiln.bake.packer import find_packer
 from spotkiln.release.release import ReleaseSpec
+from spotkiln.serve.traffic import require_smoke_listener
 
 
 def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], None]) -> Infra:
@@ -38,6 +40,9 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
         read_secrets(aws, spec.build.secrets, os.environ)
     infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build, image)
     check_fit(spec.app, infra.target_group)
+    if infra.second:
+        alarms(aws, spec.traffic.alarms)
+        require_smoke_listener(spec.traffic, infra)
     find = partial(find_if_possible, say=say) if image else find_configuration
     infra = infra.model_copy(
         update={

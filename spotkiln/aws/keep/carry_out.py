@@ -12,6 +12,7 @@ from spotkiln.aws.keep.promotion import write_down
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import drain, retire
+from spotkiln.aws.serve.weights import give_back
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.errors import InfrastructureError, SpotkilnError
@@ -39,6 +40,8 @@ def _retire(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
     newer serves."""
     doomed = still_doomed(launchers(aws).listing(), action.ids)
     for fleet in doomed:
+        if give_back(aws, fleet):
+            say(f"all requests go where they went before {fleet.id}")
         if fleet.phase is Phase.SERVING:
             launchers(aws).set_phase(fleet, Phase.RETIRING)
     if spared := sorted({*action.ids} - {fleet.id for fleet in doomed}):

@@ -24,10 +24,12 @@ from spotkiln.serve.serving import newest_serving
 def left_alone(aws: Aws, target_group: str) -> Iterator[tuple[Fleet, TargetGroup]]:
     """What serves each target group (or the one of that name) that no release is at work in."""
     serving = newest_serving(launchers(aws).listing())
-    for group in target_groups(aws) if serving else []:
+    every = {group.arn: group for group in target_groups(aws)} if serving else {}
+    for group in every.values():
         fleet = serving.get(group.arn)
         if fleet and target_group in {"", group.name} and not leases.read(aws, group.arn):
-            yield fleet, group
+            # The second of a pair has the servers now and then; the turn is that of the first.
+            yield fleet, every.get(fleet.registered, group)
 
 
 def look(aws: Aws, fleet: Fleet, group: TargetGroup, patience: timedelta, say: Say) -> Watched:

@@ -63,7 +63,7 @@ def plan_release(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Plan:
         found=found,
         layered=None if found.image else find_layer(aws, job),
         serving=serving,
-        retire=replaceable(launchers(aws).listing(), infra.target_group.arn),
+        retire=replaceable(launchers(aws).listing(), infra.home.arn),
         unchanged=unchanged,
         size=wanted,
         foreign=foreign,

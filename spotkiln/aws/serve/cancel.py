@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import retire
 from spotkiln.aws.serve.serving import serving_now
+from spotkiln.aws.serve.weights import give_back
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import InfrastructureError
@@ -28,10 +29,13 @@ def cancel(
         DeadlineExceeded: something did not go.
         InfrastructureError: what serves has changed.
     """
-    each, group = launchers(aws), infra.target_group
+    each, group = launchers(aws), infra.home
     made = each.of_release(release)
     # One that has been promoted serves: what comes after that does not undo it.
     ours = [one for one in made if one.phase is not Phase.SERVING]
+    for fleet in ours:
+        if not fleet.gone and give_back(aws, fleet):
+            say(f"all requests go where they went before {fleet.id}")
     used = {name for one in made if one not in ours for name in one.parts}
     gone = retire(
         aws,

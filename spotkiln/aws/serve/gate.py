@@ -53,6 +53,7 @@ class Watch:
         self._fleet = fleet
         self._launcher = launchers(aws).of(fleet)
         self._group = infra.target_group
+        self._other = infra.first or infra.second
         self._clock = clock
         self._start = clock.now()
         self._problems_at = self._start
@@ -78,7 +79,7 @@ class Watch:
             self._ask_the_launcher(missing=missing)
         # None is registered before it runs, and what serves is only compared with what runs.
         running = any(one.state == "running" for one in self._live())
-        registered = targets.health(self._aws, self._group.arn) if running else {}
+        registered = self._registered() if running else {}
         if not asked and registered.keys() - self._told:
             # A new target may be the fleet's own, and then it is nothing to compare with.
             self._ask_ec2()
@@ -118,6 +119,13 @@ class Watch:
 
     def _ask_ec2(self) -> None:
         self._members = self._launcher.members(self._fleet.id, self._fleet.capacity)
+
+    def _registered(self) -> dict[str, Target]:
+        """Of both target groups where there is a pair: what serves is in the other one."""
+        found = targets.health(self._aws, self._group.arn)
+        if self._other:
+            found = {**targets.health(self._aws, self._other.arn), **found}
+        return found
 
     def _live(self) -> list[Instance]:
         return [one for one in self._members if one.live]

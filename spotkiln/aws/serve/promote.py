@@ -14,7 +14,7 @@ def _may_be_promoted(fleet: Fleet, infra: Infra, before: list[Fleet], every: lis
         raise InfrastructureError(
             f"{fleet.id} passed the gate, but is {found.status} now; was it cancelled by somebody?"
         )
-    others = promoted_meanwhile(every, infra.target_group.arn, fleet, before)
+    others = promoted_meanwhile(every, infra.home.arn, fleet, before)
     if others:
         raise InfrastructureError(
             f"{fleet.id} passed the gate, but {others[0].id} of {others[0].release} was promoted "
@@ -31,7 +31,7 @@ def promote(aws: Aws, fleet: Fleet, infra: Infra, before: list[Fleet]) -> Fleet:
         InfrastructureError: the fleet was cancelled, or another one promoted, meanwhile. The fleet
             is pending again, and what served goes on serving.
     """
-    each, arn = launchers(aws), infra.target_group.arn
+    each, arn = launchers(aws), infra.home.arn
     every = each.listing()
     _may_be_promoted(fleet, infra, before, every)
     moment = promotion_time(aws.now(), (one for one in every if one.id != fleet.id), arn)

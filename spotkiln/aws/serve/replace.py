@@ -23,7 +23,7 @@ def retire_replaced(
     Raises:
         InfrastructureError: `new` is not the newest that serves; nothing is taken away.
     """
-    each, group = launchers(aws), infra.target_group
+    each, group = launchers(aws), infra.home
     every = each.listing()
     if why := may_not_retire(every, group.arn, new):
         raise InfrastructureError(f"nothing is retired for {new.id}: {why}")

@@ -146,6 +146,29 @@ def retire(
     """
     if not retiring:
         return []
+    return [
+        one
+        for group, fleets in _by_group(retiring, target_group).items()
+        for one in _retire(aws, fleets, group, delay, clock, say)
+    ]
+
+
+def _by_group(retiring: Sequence[Fleet], target_group: str) -> dict[str, list[Fleet]]:
+    """The two groups of a pair have servers of their own: each lets go of its own."""
+    found: dict[str, list[Fleet]] = {}
+    for fleet in retiring:
+        found.setdefault(fleet.registered or target_group, []).append(fleet)
+    return found
+
+
+def _retire(
+    aws: Aws,
+    retiring: Sequence[Fleet],
+    target_group: str,
+    delay: int,
+    clock: Clock,
+    say: Callable[[str], None],
+) -> list[Instance]:
     each = launchers(aws)
     each.stop_replacing(fleet for fleet in retiring if fleet.live)
     first = _members(aws, retiring)

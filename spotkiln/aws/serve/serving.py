@@ -28,12 +28,12 @@ def serving_at(aws: Aws, group: TargetGroup) -> list[Fleet]:
 
 
 def serving_now(aws: Aws, infra: Infra) -> list[Fleet]:
-    return serving_at(aws, infra.target_group)
+    return serving_at(aws, infra.home)
 
 
 def to_adopt(aws: Aws, infra: Infra) -> list[Fleet]:
     """Fleets that are not ours, and that a person said are to be retired."""
-    return look(aws, infra.target_group).adoptable if infra.adopt else []
+    return look(aws, infra.home).adoptable if infra.adopt else []
 
 
 def sized(aws: Aws, infra: Infra, spec: FleetSpec) -> Size:
@@ -65,7 +65,9 @@ def is_unchanged(
 
     def whole() -> Done[bool] | Waiting:
         live = [one for one in each.members(current) if one.live]
-        health = with_health(live, targets.health(aws, infra.target_group.arn))
+        health = with_health(
+            live, targets.health(aws, current.registered or infra.target_group.arn)
+        )
         good = sum(one.health is Health.HEALTHY for one in health)
         return Done(True) if good >= wanted else Waiting(f"{good} healthy")
 

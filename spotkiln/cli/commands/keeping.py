@@ -1,4 +1,4 @@
-"""Commands that start what else runs by itself: the night, a base image, reconcile.
+"""Commands for what else runs by itself: the night, a base image, traffic, reconcile.
 
 Each imports what it needs when it runs: Prefect and boto3 take seconds, and neither help nor a
 mistake in what was typed is worth the wait.
@@ -30,6 +30,30 @@ def nightly(
     given: dict[str, Any] = {"even_if_unchanged": True} if even_if_unchanged else {}
     run = start(NIGHTLY, name, given)
     return until_the_end(run, follow=follow, verbose=verbose, as_json=as_json)
+
+
+def traffic(
+    name: str,
+    /,
+    *,
+    split: Annotated[
+        str,
+        Parameter(
+            help="Make a second target group of this name, like the first, behind the same rules: "
+            "all requests go to the first as before."
+        ),
+    ] = "",
+    as_json: Json = False,
+) -> int:
+    """Which of NAME's two target groups gets how many of the requests. A release hands them over
+    in steps, where a deployment names a second one."""
+    from spotkiln.cli import traffic as sharing
+    from spotkiln.cli.deployment import settings_of
+
+    spec = settings_of(name)
+    found = sharing.make(spec, split) if split else sharing.look(spec)
+    show(found, sharing.text(found), as_json=as_json)
+    return Exit.OK
 
 
 def base(

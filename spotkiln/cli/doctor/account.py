@@ -12,6 +12,7 @@ from spotkiln.aws.release import rights as simulating
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.quota import doubts
 from spotkiln.aws.serve.serving import serving_at
+from spotkiln.aws.serve.signals import alarms
 from spotkiln.aws.session import Aws
 from spotkiln.bake.configuration import in_words, require_names, require_profile
 from spotkiln.bake.contents import Contents
@@ -61,6 +62,8 @@ def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
     }
     if names.subnets or spec.build.subnet:
         probes["subnets"] = lambda: _subnets(aws, spec)
+    if names.second_target_group:
+        probes["second target group"] = lambda: second(aws, spec)
     if names.instance_profile:
         probes["instance profile"] = lambda: _profile(aws, names.instance_profile)
     if names.key_pair:
@@ -81,6 +84,19 @@ def _subnets(aws: Aws, spec: ReleaseSpec) -> str:
     group = aws_infra.target_group(aws, spec.infra.target_group)
     network = network_of(aws, spec.infra, spec.build, group)
     return f"servers in {', '.join(network.servers)}, builders in {network.builder}"
+
+
+def second(aws: Aws, spec: ReleaseSpec) -> str:
+    """How requests would be handed over: that there are the rules, alarms and the listener."""
+    names = spec.infra
+    first = aws_infra.target_group(aws, names.target_group)
+    other, rules, smoke = aws_infra.second_of(aws, names, first)
+    alarms(aws, spec.traffic.alarms)
+    if spec.traffic.smoke and smoke is None:
+        raise InputError("traffic.smoke is set, and infra.test_port is not")
+    name = other.name if other else "none"
+    ruled = f"{len(rules)} rule{'s' if len(rules) > 1 else ''}"
+    return f"{name}, {ruled} with both; {', '.join(map(str, spec.traffic.plan()))}"
 
 
 def mounts(aws: Aws, spec: ReleaseSpec) -> str:
@@ -145,6 +161,7 @@ def rights(aws: Aws, spec: ReleaseSpec, *, previews: bool = False) -> str:
         Names(
             fleet_role=spec.infra.fleet_role,
             target_group=spec.infra.target_group,
+            second_target_group=spec.infra.second_target_group,
             instance_profile=spec.infra.instance_profile,
             launcher=spec.fleet.launcher,
             previews=previews,

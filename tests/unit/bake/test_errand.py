@@ -14,10 +14,12 @@ from spotkiln.bake.errand import (
     profile_name,
     read_end,
     require_migrated,
+    require_smoke_passed,
     script_of,
+    smoke_script,
 )
 from spotkiln.errors import CutOff as Cut
-from spotkiln.errors import MigrationFailed, UnitFailed, may_be_tried_again
+from spotkiln.errors import GateFailed, MigrationFailed, UnitFailed, may_be_tried_again
 from tests.unit.nouns import PROFILE, settled
 
 BUILD = BuildSettings()
@@ -211,6 +213,20 @@ def test_a_migration_that_did_not_end_well() -> None:
     assert "it took too long (`migrate_seconds`). Nothing was launched" in found.value.message
     assert "`bundle exec rails db:migrate`" in found.value.message
     assert found.value.last_lines == "said"
+
+
+def test_a_smoke_test_is_told_where_the_new_servers_answer() -> None:
+    told = smoke_script("npm run smoke && echo ok", "https://shop.example:8443")
+    assert told == "export URL=https://shop.example:8443\nnpm run smoke && echo ok\n"
+
+
+def test_a_smoke_test_that_did_not_end_well() -> None:
+    require_smoke_passed(Ended(code=0), "npm run smoke")
+    with pytest.raises(GateFailed) as found:
+        require_smoke_passed(Ended(code=124, why="it took too long", last_lines="said"), "npm x")
+    assert "it took too long (`traffic.smoke_seconds`). No request was" in found.value.message
+    assert found.value.message.endswith("as `npm x`")
+    assert (found.value.cause, found.value.last_lines) == ("smoke", "said")
 
 
 def test_a_command_that_has_begun_is_not_tried_again() -> None:

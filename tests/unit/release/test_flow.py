@@ -22,6 +22,7 @@ from spotkiln.release.release import Approval
 from spotkiln.release.vulnerabilities import Accepted, Vulnerabilities
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
+from spotkiln.serve.traffic import Traffic
 
 SCHEMA = schema(release)
 MODELS = {name: one for name, one in SCHEMA["definitions"].items() if one["type"] == "object"}
@@ -34,6 +35,7 @@ CLASSES: dict[str, type[BaseModel]] = {
         InfraNames,
         BuildSettings,
         GatePolicy,
+        Traffic,
         Configuration,
         Logs,
         OnCommit,
@@ -127,6 +129,7 @@ ALL_OF_A_RELEASE: dict[str, Any] = {
     "infra": {"target_group": "shop"},
     "build": {"instance_type": "t3.large"},
     "gate": {},
+    "traffic": {"steps": ["10 % for 5 min", "100 %"]},
     "configuration": {"parameters": ["/shop/production/"]},
     "test_configuration": {"parameters": ["/shop/test/"]},
     "approval": {"required": True},

@@ -25,6 +25,7 @@ from spotkiln.serve.foreign import Foreign, ForeignFleet
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.price import Estimate, Range
 from spotkiln.serve.spec import FleetSpec
+from spotkiln.serve.traffic import Traffic
 from tests.unit import nouns
 
 ANEW = Reuse(image=None, why="these inputs differ: source", differ=("source",))
@@ -61,6 +62,24 @@ def test_how_long_capacity_is_doubled() -> None:
     assert doubled(policy, group) == (15 + 5, 60 + 2 * (100 + 15) + 5 + 120)
     slow = nouns.target_group(slow_start=30)
     assert doubled(policy, slow) == (30 + 5, 60 + 2 * (100 + 30) + 5 + 120)
+
+
+def test_with_two_target_groups_requests_are_handed_over_in_steps() -> None:
+    steps = Traffic(
+        steps=("10 % for 5 min", "100 %"), bake_seconds=600, alarms=("slow",), smoke="npm run smoke"
+    )
+    spec = ReleaseSpec(app=nouns.app(), traffic=steps)
+    one = plan(spec=spec)
+    assert one.requests == ""
+    assert "requests" not in "\n".join(what_would_change(one))
+    two = plan(spec=spec, infra=nouns.infra(second=nouns.target_group(name="website-green")))
+    assert two.at_least_seconds == one.at_least_seconds + 900
+    assert two.at_most_seconds == one.at_most_seconds + 2 * 900 + 300
+    assert (
+        "requests between website and website-green: 10 % for 300 s, 100 %; first the smoke test, "
+        "'npm run smoke'; then 600 s in which one call brings the old servers back; alarm slow, "
+        "errors would bring them back"
+    ) in what_would_change(two)
 
 
 def test_what_both_cost_together() -> None:

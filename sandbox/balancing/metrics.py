@@ -1,0 +1,65 @@
+"""What CloudWatch tells of a load balancer's target groups: requests, and answers with 5xx."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from moto.cloudwatch.models import cloudwatch_backends
+
+from sandbox.state.account import Account
+from sandbox.state.records import ACCOUNT_ID
+
+NAMESPACE = "AWS/ApplicationELB"
+_KEPT = timedelta(hours=1)
+
+
+class Metrics:
+    """CloudWatch has them a second after the requests; AWS's are some minutes late."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._told: Counter[tuple[str, str, str]] = Counter()
+
+    def publish(self, listener: str, counters: Mapping[str, Any]) -> None:
+        """What has come to a listener since the last time; `counters` are of all time."""
+        for group, counted in counters["groups"].items():
+            codes = counted["codes"]
+            errors = sum(number for code, number in codes.items() if code.startswith("5"))
+            sums = {"RequestCount": counted["requests"], "HTTPCode_Target_5XX_Count": errors}
+            new = {
+                name: number - self._told[listener, group, name] for name, number in sums.items()
+            }
+            self._told.update({(listener, group, name): more for name, more in new.items()})
+            if any(new.values()):
+                self._put(group, new)
+
+    def _put(self, name: str, new: Mapping[str, int]) -> None:
+        # moto compares with times that have no zone.
+        now = datetime.now(UTC).replace(tzinfo=None)
+        with self._account.lock:
+            groups = self._account.elbv2.target_groups.values()
+            group = next((one for one in groups if one.name == name), None)
+            if group is None or not group.load_balancer_arns:
+                return
+            balancer = group.load_balancer_arns[0].partition(":loadbalancer/")[2]
+            dimensions = [
+                {"Name": "LoadBalancer", "Value": balancer},
+                {"Name": "TargetGroup", "Value": group.arn.rpartition(":")[2]},
+            ]
+            backend: Any = cloudwatch_backends[ACCOUNT_ID][self._account.region]
+            backend.metric_data[:] = [
+                one for one in backend.metric_data if now - one.timestamp < _KEPT
+            ]
+            backend.put_metric_data(
+                NAMESPACE,
+                [
+                    {
+                        "MetricName": metric,
+                        "Dimensions": dimensions,
+                        "Timestamp": now,
+                        "Value": value,
+                    }
+                    for metric, value in new.items()
+                ],
+            )

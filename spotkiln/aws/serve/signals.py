@@ -1,0 +1,91 @@
+"""Reads the signals of new servers from CloudWatch: alarms, and the answers of target groups."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from botocore.config import Config
+
+from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.session import USER_AGENT, Aws
+from spotkiln.bake.infra import TargetGroup
+from spotkiln.errors import InputError
+from spotkiln.serve.signals import AlarmState, Counted
+
+_MINUTE = 60
+_METRICS = ("RequestCount", "HTTPCode_Target_5XX_Count")
+
+
+@lru_cache(maxsize=8)
+def _client(aws: Aws) -> Any:
+    config = Config(
+        region_name=aws.region,
+        retries={"mode": "standard", "total_max_attempts": 6},
+        connect_timeout=5,
+        read_timeout=30,
+        user_agent_extra=USER_AGENT,
+    )
+    session: Any = aws.session
+    return session.client("cloudwatch", config=config)
+
+
+def alarms(aws: Aws, names: Sequence[str]) -> dict[str, AlarmState]:
+    """By name. Source: CloudWatch DescribeAlarms.
+
+    Raises:
+        InputError: there is none of a name.
+    """
+    if not names:
+        return {}
+    with aws_errors(f"alarms {', '.join(names)}"):
+        told = _client(aws).describe_alarms(
+            AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+    found = [*told.get("MetricAlarms", []), *told.get("CompositeAlarms", [])]
+    states = {one["AlarmName"]: AlarmState(one["StateValue"]) for one in found}
+    if missing := sorted(set(names) - states.keys()):
+        raise InputError(
+            f"no CloudWatch alarm {', '.join(missing)} in {aws.region}: create it, or take it out "
+            "of traffic.alarms"
+        )
+    return states
+
+
+def counted(aws: Aws, group: TargetGroup, since: datetime) -> Counted:
+    """What the servers of a target group have answered since then, by whole minutes; CloudWatch
+    tells of the last ones late. Source: GetMetricData of AWS/ApplicationELB."""
+    dimensions = [
+        {"Name": "LoadBalancer", "Value": group.load_balancers[0].partition(":loadbalancer/")[2]},
+        {"Name": "TargetGroup", "Value": group.arn.rpartition(":")[2]},
+    ]
+    queries = [
+        {
+            "Id": f"m{number}",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/ApplicationELB",
+                    "MetricName": name,
+                    "Dimensions": dimensions,
+                },
+                "Period": _MINUTE,
+                "Stat": "Sum",
+            },
+        }
+        for number, name in enumerate(_METRICS)
+    ]
+    begin = since.replace(second=0, microsecond=0)
+    end = aws.now().replace(second=0, microsecond=0) + timedelta(seconds=_MINUTE)
+    with aws_errors(f"the answers of {group.name}"):
+        pages = (
+            _client(aws)
+            .get_paginator("get_metric_data")
+            .paginate(MetricDataQueries=queries, StartTime=begin, EndTime=end)
+        )
+        sums = {query["Id"]: 0.0 for query in queries}
+        for page in pages:
+            for one in page["MetricDataResults"]:
+                sums[one["Id"]] += sum(one["Values"])
+    requests, errors = (int(sums[query["Id"]]) for query in queries)
+    # The two metrics of the last minute may not be of the same moment.
+    return Counted(requests=max(requests, errors), errors=errors)

@@ -1,0 +1,45 @@
+"""Which target group of a pair the new servers join, and how they get their requests."""
+
+from collections.abc import Callable
+
+from prefect import task
+
+from spotkiln.aws.serve.shift import choose_group, hand_over
+from spotkiln.aws.session import connect
+from spotkiln.bake.infra import Infra
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.traffic import Traffic
+from spotkiln.tasks.progress import Bar
+from spotkiln.tasks.step import CLOCK, STEP, say
+
+
+@task(name="choose the group", task_run_name="4 launch: choose the target group", **STEP)
+def choose_idle(infra: Infra, serving: list[Fleet]) -> Infra:
+    """To launch into the target group of the pair that gets no requests."""
+    found = choose_group(connect(infra.region), infra, serving)
+    say(f"the new servers join {found.target_group.name}, which gets no requests yet")
+    return found
+
+
+def require_idle(infra: Infra, serving: list[Fleet]) -> None:
+    """Of a pair one target group must get no requests, before anything is spent."""
+    if infra.second:
+        look = choose_idle.with_options(task_run_name="1 look up: the idle target group")
+        look(infra, serving)
+
+
+# No retries: what went wrong has gone back, and the servers are taken away.
+@task(name="traffic", task_run_name="4 launch: traffic", cache_policy=STEP["cache_policy"])
+def shift_traffic(fleet: Fleet, infra: Infra, traffic: Traffic, check: Callable[[], None]) -> None:
+    """Hand the requests over to the new servers step by step, and watch over them for the bake
+    time."""
+    hand_over(
+        connect(infra.region),
+        fleet,
+        infra,
+        traffic,
+        clock=CLOCK,
+        check=check,
+        say=say,
+        progress=Bar("traffic").to,
+    )

@@ -1,0 +1,54 @@
+"""New servers are tried by the application's own command before anybody else asks them."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.reliability.world import MACHINES, STAND_IN
+from tests.traffic.pair import TEST_PORT, Pair
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
+
+SMOKE = {"smoke": "npm run smoke"}
+
+
+@pytest.fixture(autouse=True)
+def quick(pair: Pair) -> Iterator[None]:
+    yield
+    pair.world.box.script(**MACHINES, **STAND_IN)
+
+
+def pointed_at(pair: Pair) -> str:
+    """The name of the target group that answers at the port for smoke tests."""
+    names = {arn: name for name, arn in pair.arns.items()}
+    return names[pair.listeners[TEST_PORT]["DefaultActions"][0]["TargetGroupArn"]]
+
+
+def test_the_new_servers_are_asked_first_by_it_alone(pair: Pair) -> None:
+    new = pair.idle
+    process = pair.start("v2", "smoke", **SMOKE)
+    made = process.result()
+    assert made["outcome"] == "released", made
+    assert (pair.active, pointed_at(pair)) == (new, new)
+    address = pair.world.box.load_balancer(f"website:{TEST_PORT}")
+    assert httpx.get(f"{address}/up", trust_env=False).status_code == 200
+    told = process.log()
+    assert f":{TEST_PORT}, for at most 300 s: npm run smoke" in told
+    assert "[stand-in] export URL=http://" in told
+    calls = pair.world.box.calls()
+    tried = next(
+        x["n"] for x in calls
+        if x["operation"] == "RunInstances" and "'smoke'" in str(x["parameters"])
+    )  # fmt: skip
+    assert tried < min(x["n"] for x in calls if x["operation"] == "ModifyRule")
+
+
+def test_a_red_one_takes_them_back_and_nothing_was_touched(pair: Pair) -> None:
+    before = (pair.active, pair.serving)
+    script = {**MACHINES, **STAND_IN, "task_status": 1, "task_output": ["expected 200, got 500"]}
+    pair.world.box.script(**script)
+    made = pair.release("v2", "red smoke", **SMOKE)
+    assert "the smoke test did not end well: it ended with exit status 1" in made["error"], made
+    assert (pair.active, pair.serving) == before
+    assert pair.changes() == []

@@ -1,0 +1,73 @@
+"""The ways through a release where there are two target groups, and through one that has none."""
+
+import pytest
+
+from spotkiln.errors import GateFailed
+from spotkiln.flows import release as release_flow
+from spotkiln.serve.traffic import Traffic
+from spotkiln.tasks.serve import serve
+from tests.unit import nouns
+from tests.unit.release.books import NEW
+from tests.unit.release.paths import LAUNCH, UNDO, World
+
+PAIR = nouns.infra(second=nouns.target_group(name="website-green"))
+SMOKE = Traffic(smoke="npm run smoke")
+
+
+@pytest.fixture
+def pair(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    world.answers |= {"look up infra": PAIR, "choose the group": PAIR}
+    for module, name, step in (
+        (release_flow, "require_idle", "find the idle group"),
+        (serve, "choose_idle", "choose the group"),
+        (serve, "smoke_test", "smoke test"),
+        (serve, "shift_traffic", "traffic"),
+    ):
+        monkeypatch.setattr(module, name, lambda *_, step=step: world.step(step))
+    return world
+
+
+def launched(world: World) -> list[str]:
+    """From the launch to the promotion."""
+    return world.taken[world.taken.index("launch") : world.taken.index("promote") + 1]
+
+
+def test_requests_are_handed_over_between_the_gate_and_the_promotion(pair: World) -> None:
+    told = pair.release()
+    *before, turn, promote = LAUNCH
+    before.insert(before.index("request fleet"), "choose the group")
+    assert launched(pair) == [*before, "traffic", turn, promote]
+    assert pair.taken.index("find the idle group") < pair.taken.index("bake")
+    assert told.requests.startswith("between website and website-green: 100 %; then 300 s")
+
+
+def test_a_smoke_test_comes_before_all_requests(pair: World) -> None:
+    told = pair.release(traffic=SMOKE)
+    taken = launched(pair)
+    assert taken[taken.index("gate") + 1 :][:3] == ["check the turn", "smoke test", "traffic"]
+    assert "smoke test" in [one.name for one in told.timings]
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ("smoke test", GateFailed("the smoke test did not end well", "smoke", "got 500")),
+        ("traffic", GateFailed("turned back at step 1 (10 %)", "signal")),
+    ],
+)
+def test_what_goes_wrong_takes_the_new_servers_back_and_blames_no_image(
+    pair: World, step: str, error: GateFailed
+) -> None:
+    pair.answers[step] = error
+    told = pair.fails(GateFailed, traffic=SMOKE)
+    at = pair.taken.index(step)
+    assert pair.taken[at + 1 :] == [*UNDO, "give the turn back"]
+    assert "blame" not in pair.taken
+    assert (told.outcome, told.cause, told.fleet) == ("rolled back", error.message, NEW)
+    assert told.last_lines == error.last_lines
+
+
+def test_with_one_target_group_there_are_no_such_steps(world: World) -> None:
+    told = world.release(traffic=SMOKE)
+    assert launched(world) == LAUNCH
+    assert told.requests == ""

@@ -1,0 +1,85 @@
+"""What a person asks of a release that hands requests over: a tag, written and read."""
+
+from typing import Any
+
+import pytest
+
+from spotkiln import tags as t
+from spotkiln.aws.serve import steer
+from spotkiln.errors import InfrastructureError, InputError
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.traffic import Steer
+from tests.unit import nouns
+
+AWS: Any = None
+GROUP = nouns.target_group()
+SHIFTING = {t.PHASE: "pending", t.WEIGHTS: "website=100 website-green=0"}
+
+
+class Fleets:
+    """What steering asks of launchers."""
+
+    def __init__(self, *fleets: Fleet) -> None:
+        self.fleets = {one.id: one for one in fleets}
+
+    def listing(self) -> list[Fleet]:
+        return [*self.fleets.values()]
+
+    def of(self, _: Fleet) -> "Fleets":
+        return self
+
+    def find(self, name: str) -> Fleet | None:
+        return self.fleets.get(name)
+
+    def mark(self, fleet: Fleet, tags: dict[str, str]) -> None:
+        found = self.fleets[fleet.id]
+        self.fleets[fleet.id] = found.model_copy(update={"tags": {**found.tags, **tags}})
+
+
+def fleet(name: str, tags: dict[str, str], **changes: Any) -> Fleet:
+    made = nouns.fleet(name, **changes)
+    return made.model_copy(update={"tags": {**made.tags, **tags}})
+
+
+def known(patch: pytest.MonkeyPatch, *fleets: Fleet) -> None:
+    found = Fleets(*fleets)
+    patch.setattr(steer, "launchers", lambda _: found)
+
+
+@pytest.mark.parametrize("word", Steer)
+def test_the_release_reads_what_was_asked(monkeypatch: pytest.MonkeyPatch, word: Steer) -> None:
+    old, new = fleet("sfr-1", {t.PHASE: "serving"}), fleet("sfr-2", SHIFTING)
+    known(monkeypatch, old, new)
+    assert steer.steered(AWS, new) is Steer.RESUME
+    assert steer.ask(AWS, GROUP, word).id == "sfr-2"
+    assert steer.steered(AWS, new) is word
+    # The last word counts.
+    steer.ask(AWS, GROUP, Steer.RESUME)
+    assert steer.steered(AWS, new) is Steer.RESUME
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        fleet("sfr-2", {t.PHASE: "serving", t.WEIGHTS: SHIFTING[t.WEIGHTS]}),
+        fleet("sfr-2", {t.PHASE: "pending"}),
+        fleet("sfr-2", SHIFTING, state="cancelled_terminating"),
+        fleet("sfr-2", SHIFTING, target_groups=("arn:of:another",)),
+    ],
+)
+def test_there_must_be_a_release_to_steer(monkeypatch: pytest.MonkeyPatch, one: Fleet) -> None:
+    known(monkeypatch, one)
+    with pytest.raises(InputError, match=r"no release hands requests over .* nothing to pause"):
+        steer.ask(AWS, GROUP, Steer.PAUSE)
+
+
+def test_a_fleet_that_is_taken_away_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = fleet("sfr-2", SHIFTING, state="cancelled_terminating")
+    known(monkeypatch, one)
+    with pytest.raises(InfrastructureError, match="was it cancelled by somebody"):
+        steer.steered(AWS, one)
+    # One that AWS does not tell of yet, and a word that nobody knows.
+    known(monkeypatch)
+    assert steer.steered(AWS, one) is Steer.RESUME
+    known(monkeypatch, fleet("sfr-2", {**SHIFTING, t.STEER: "dance"}))
+    assert steer.steered(AWS, one) is Steer.RESUME
