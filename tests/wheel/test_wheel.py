@@ -19,6 +19,8 @@ INSIDE = {
     "spotkiln": "spotkiln",
     **{one: f"spotkiln/{one}" for one in ("flows", "tasks", "packer", "systemd")},
     **{one: f"spotkiln/programs/{one}" for one in ("sandbox", "rehearsal")},
+    # A new repository begins with it.
+    "examples/dice": "spotkiln/template/applications/dice",
 }
 
 
