@@ -61,8 +61,9 @@ def shipped(flow: str) -> dict[str, Any]:
     """What each deployment of that flow has in a new repository, for those that are made without
     its prefect.yaml."""
     deployments = yaml.safe_load((SHIPPED / "template" / "prefect.yaml").read_text())["deployments"]
-    start = f"spotkiln.flows.{flow}."
-    pool = next(x["work_pool"] for x in deployments if x["entrypoint"].startswith(start))
+    pools = {one["entrypoint"].split(".")[2]: one["work_pool"] for one in deployments}
+    # A flow that a new repository has no deployment of, as previews, runs where releases do.
+    pool = pools.get(flow, pools["release"])
     queue = pool.get("work_queue_name")
     return {
         "work_pool_name": POOL,
