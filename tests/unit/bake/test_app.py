@@ -188,7 +188,6 @@ def test_the_line_end_of_a_block_in_yaml_is_no_second_line() -> None:
         ({"infra": {"security_groups": []}}, ("infra", "security_groups")),
         ({"build": {"ssh_interface": "pigeon"}}, ("build", "ssh_interface")),
         ({"build": {"ssh_interface": "session_manager"}}, ("build",)),
-        ({"build": {"subnet": "10.0.0.0/24"}}, ("build", "subnet")),
         ({"gate": {"polls": 0}}, ("gate", "polls")),
         ({"keep_versions": 0}, ("keep_versions",)),
         ({"keep_versions": -1}, ("keep_versions",)),

@@ -40,7 +40,9 @@ def test_by_id_by_name_or_by_tag_in_the_order_that_is_asked_for(
     assert find_subnets(asked, THERE, "vpc-1", "build.subnet") == found
 
 
-@pytest.mark.parametrize("asked", ["app", "tier=db", "tier", "private", "owner=app-a", "="])
+@pytest.mark.parametrize(
+    "asked", ["app", "tier=db", "tier", "private", "owner=app-a", "=", "10.0.0.0/24"]
+)
 def test_one_that_is_not_there_lists_those_that_are(asked: str) -> None:
     with pytest.raises(InputError) as caught:
         find_subnets(["app-a", asked], THERE, "vpc-1", "build.subnet")
