@@ -93,23 +93,35 @@ def _metadata() -> dict[str, str]:
     return {"ec2_metadata_service_endpoint": endpoint} if endpoint else {}
 
 
-@lru_cache(maxsize=8)
-def connect(region: str) -> Aws:
-    """The clients of a region, one set a process.
-
-    botocore's standard retry mode handles throttling and lost connections; every call that
-    changes something can be repeated safely.
-
-    Raises:
-        InputError: the profile is not there, or the configuration cannot be read.
-    """
-    config = Config(
+def _config(region: str) -> Config:
+    """botocore's standard retry mode handles throttling and lost connections."""
+    return Config(
         region_name=region,
         retries={"mode": "standard", "total_max_attempts": 6},
         connect_timeout=5,
         read_timeout=30,
         user_agent_extra=USER_AGENT,
     )
+
+
+@lru_cache(maxsize=16)
+def client_of(aws: Aws, service: str) -> Any:
+    """Of a service that few need, made at its first use: it is large. Its types are not among the
+    stubs that are installed."""
+    session: Any = aws.session
+    return session.client(service, config=_config(aws.region))
+
+
+@lru_cache(maxsize=8)
+def connect(region: str) -> Aws:
+    """The clients of a region, one set a process.
+
+    Every call that changes something can be repeated safely.
+
+    Raises:
+        InputError: the profile is not there, or the configuration cannot be read.
+    """
+    config = _config(region)
     with aws_errors(f"clients for {region}"):
         session = boto3.session.Session(region_name=region)
         time = AwsTime()

@@ -81,12 +81,7 @@ def serve(
             raise
         run.note(GatePassed(fleet=new, servers=servers))
     if found.second:
-        if spec.traffic.smoke:
-            turn.check()
-            with run.timed("smoke test"):
-                smoke_test(spec, order.infra, image, run.id, tags(run.book), run.folder)
-        with run.timed("traffic"):
-            shift_traffic(new, found, spec.traffic, turn.check)
+        _hand_over(run, turn, new, order, found)
     turn.check()
     new = promote_fleet(new, found, before)
     run.note(FleetPromoted(fleet=new))
@@ -99,3 +94,14 @@ def serve(
         with not_urgent("prune versions"):
             prune_versions(found, spec.app.name, spec.keep_versions)
     run.note(Ended(outcome=Outcome.RELEASED))
+
+
+def _hand_over(run: ReleaseRun, turn: Heartbeat, new: Fleet, order: Order, found: Infra) -> None:
+    """Between two target groups: first the smoke test, if there is one, then step by step."""
+    traffic = run.spec.traffic
+    if traffic.smoke:
+        turn.check()
+        with run.timed("smoke test"):
+            smoke_test(run.spec, order.infra, order.image, run.id, tags(run.book), run.folder)
+    with run.timed("traffic"):
+        shift_traffic(new, found, traffic, turn.check)

@@ -12,7 +12,7 @@ from spotkiln.account.plan import Change, Plan, Step, linked, outputs_of
 from spotkiln.account.template import template
 from spotkiln.aws.errors import AwsError, aws_errors, code_of, is_not_found
 from spotkiln.aws.release.rights import every
-from spotkiln.aws.session import Aws
+from spotkiln.aws.session import Aws, client_of
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.poll import Clock, Done, Waiting, poll
 
@@ -23,16 +23,10 @@ NOTHING = ("didn't contain changes", "No updates are to be performed")
 Say = Callable[[str], None]
 
 
-def client(aws: Aws) -> Any:
-    """Its types are not among the stubs that are installed."""
-    session: Any = aws.session
-    return session.client("cloudformation", config=aws.ec2.meta.config)
-
-
 def find(aws: Aws, name: str) -> dict[str, Any] | None:
     """Source: CloudFormation DescribeStacks. None if it is not there."""
     try:
-        found = client(aws).describe_stacks(StackName=name)["Stacks"]
+        found = client_of(aws, "cloudformation").describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
         if "does not exist" in str(error):
             return None
@@ -57,7 +51,7 @@ def plan(aws: Aws, name: str, given: Mapping[str, str], clock: Clock) -> Plan:
     Raises:
         InputError: the template, or what was given, is refused.
     """
-    cfn, stack = client(aws), find(aws, name)
+    cfn, stack = client_of(aws, "cloudformation"), find(aws, name)
     new = stack is None or stack["StackStatus"] == EMPTY
     former = {} if new or stack is None else _parameters(stack)
     wanted = {**former, **_linked(aws, former), **given}
@@ -90,7 +84,7 @@ def plan(aws: Aws, name: str, given: Mapping[str, str], clock: Clock) -> Plan:
 
 def forget(aws: Aws, planned: Plan) -> None:
     """A plan that nobody carries out; with it an empty stack that it has left."""
-    cfn = client(aws)
+    cfn = client_of(aws, "cloudformation")
     with aws_errors(f"change set of {planned.stack}"):
         if planned.new:
             cfn.delete_stack(StackName=planned.stack)
@@ -104,7 +98,7 @@ def apply(aws: Aws, planned: Plan, clock: Clock, say: Say) -> dict[str, str]:
     Raises:
         InfrastructureError: CloudFormation has undone it; the message has its reasons.
     """
-    cfn, seen = client(aws), _seen(aws, planned.stack)
+    cfn, seen = client_of(aws, "cloudformation"), _seen(aws, planned.stack)
     with aws_errors(f"changing stack {planned.stack}"):
         cfn.execute_change_set(ChangeSetName=planned.change_set, StackName=planned.stack)
     failed: list[str] = []
@@ -160,7 +154,11 @@ def _change(one: Mapping[str, Any]) -> Change:
 def _steps(aws: Aws, name: str) -> list[Step]:
     """Oldest first. Source: CloudFormation DescribeStackEvents."""
     try:
-        pages = client(aws).get_paginator("describe_stack_events").paginate(StackName=name)
+        pages = (
+            client_of(aws, "cloudformation")
+            .get_paginator("describe_stack_events")
+            .paginate(StackName=name)
+        )
         found = [one for page in pages for one in page["StackEvents"]]
     except ClientError as error:
         if code_of(error) == "ValidationError":

@@ -4,39 +4,23 @@ Never a value: nothing here needs the right to read one."""
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from spotkiln.aws.errors import aws_errors, is_not_found
-from spotkiln.aws.session import USER_AGENT, Aws
+from spotkiln.aws.session import Aws, client_of
 from spotkiln.bake.configuration import Configuration, Known, Stored
 from spotkiln.errors import InfrastructureError, InputError, PermissionDenied
 
 CURRENT = "AWSCURRENT"
 
 
-@lru_cache(maxsize=8)
-def client(aws: Aws, service: Literal["ssm", "secretsmanager"]) -> Any:
-    """Made when it is needed, for it is large."""
-    config = Config(
-        region_name=aws.region,
-        retries={"mode": "standard", "total_max_attempts": 6},
-        connect_timeout=5,
-        read_timeout=30,
-        user_agent_extra=USER_AGENT,
-    )
-    session: Any = aws.session
-    return session.client(service, config=config)
-
-
 def _described(aws: Aws, path: str, option: str) -> list[dict[str, Any]]:
     """Source: SSM DescribeParameters, all pages."""
     wanted = [{"Key": "Path", "Option": option, "Values": [path.rstrip("/")]}]
     with aws_errors(f"parameters below {path}"):
-        pages = client(aws, "ssm").get_paginator("describe_parameters")
+        pages = client_of(aws, "ssm").get_paginator("describe_parameters")
         return [
             one for page in pages.paginate(ParameterFilters=wanted) for one in page["Parameters"]
         ]
@@ -79,7 +63,7 @@ def secret(aws: Aws, name: str) -> Stored:
         InputError: it is not there, has no value, or is about to be deleted.
     """
     try:
-        found = client(aws, "secretsmanager").describe_secret(SecretId=name)
+        found = client_of(aws, "secretsmanager").describe_secret(SecretId=name)
     except ClientError as error:
         if is_not_found(error):
             raise InputError(

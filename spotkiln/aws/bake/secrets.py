@@ -3,22 +3,21 @@
 import json
 from collections.abc import Mapping
 
-from spotkiln.aws.bake.configuration import client
 from spotkiln.aws.errors import AwsMissing, aws_errors
-from spotkiln.aws.session import Aws
+from spotkiln.aws.session import Aws, client_of
 from spotkiln.bake.secrets import Kind, Place, require_usable
 from spotkiln.errors import InputError, PermissionDenied
 
 
 def _parameter(aws: Aws, place: Place) -> str:
     with aws_errors(f"parameter {place.name}"):
-        answer = client(aws, "ssm").get_parameter(Name=place.name, WithDecryption=True)
+        answer = client_of(aws, "ssm").get_parameter(Name=place.name, WithDecryption=True)
     return str(answer["Parameter"]["Value"])
 
 
 def _secret(aws: Aws, place: Place) -> str:
     with aws_errors(f"secret {place.name}"):
-        answer = client(aws, "secretsmanager").get_secret_value(SecretId=place.name)
+        answer = client_of(aws, "secretsmanager").get_secret_value(SecretId=place.name)
     text = answer.get("SecretString", "")
     if not place.key:
         return str(text)

@@ -3,32 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any
 
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from spotkiln.aws.errors import aws_errors, is_not_found
-from spotkiln.aws.session import USER_AGENT, Aws
+from spotkiln.aws.session import Aws, client_of
 from spotkiln.errors import InputError
 from spotkiln.serve.journal import Line, line_of, stream_prefix
 
 # A server writes every few seconds, and a little later if CloudWatch Logs had no time.
 LATE = timedelta(seconds=60)
-
-
-@lru_cache(maxsize=8)
-def _client(aws: Aws) -> Any:
-    config = Config(
-        region_name=aws.region,
-        retries={"mode": "standard", "total_max_attempts": 6},
-        connect_timeout=5,
-        read_timeout=30,
-        user_agent_extra=USER_AGENT,
-    )
-    session: Any = aws.session
-    return session.client("logs", config=config)
 
 
 def read(aws: Aws, group: str, prefix: str, since: datetime) -> Iterator[Line]:
@@ -40,7 +24,7 @@ def read(aws: Aws, group: str, prefix: str, since: datetime) -> Iterator[Line]:
     """
     with _of(aws, group):
         pages = (
-            _client(aws)
+            client_of(aws, "logs")
             .get_paginator("filter_log_events")
             .paginate(
                 logGroupName=group,
@@ -64,7 +48,7 @@ def units(aws: Aws, group: str, app: str) -> list[str]:
     """
     with _of(aws, group):
         pages = (
-            _client(aws)
+            client_of(aws, "logs")
             .get_paginator("describe_log_streams")
             .paginate(logGroupName=group, logStreamNamePrefix=stream_prefix(app))
         )

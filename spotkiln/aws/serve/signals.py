@@ -2,32 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any
-
-from botocore.config import Config
 
 from spotkiln.aws.errors import aws_errors
-from spotkiln.aws.session import USER_AGENT, Aws
+from spotkiln.aws.session import Aws, client_of
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.errors import InputError
 from spotkiln.serve.signals import AlarmState, Counted
 
 _MINUTE = 60
 _METRICS = ("RequestCount", "HTTPCode_Target_5XX_Count")
-
-
-@lru_cache(maxsize=8)
-def _client(aws: Aws) -> Any:
-    config = Config(
-        region_name=aws.region,
-        retries={"mode": "standard", "total_max_attempts": 6},
-        connect_timeout=5,
-        read_timeout=30,
-        user_agent_extra=USER_AGENT,
-    )
-    session: Any = aws.session
-    return session.client("cloudwatch", config=config)
 
 
 def alarms(aws: Aws, names: Sequence[str]) -> dict[str, AlarmState]:
@@ -39,7 +22,7 @@ def alarms(aws: Aws, names: Sequence[str]) -> dict[str, AlarmState]:
     if not names:
         return {}
     with aws_errors(f"alarms {', '.join(names)}"):
-        told = _client(aws).describe_alarms(
+        told = client_of(aws, "cloudwatch").describe_alarms(
             AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
     found = [*told.get("MetricAlarms", []), *told.get("CompositeAlarms", [])]
@@ -78,7 +61,7 @@ def counted(aws: Aws, group: TargetGroup, since: datetime) -> Counted:
     end = aws.now().replace(second=0, microsecond=0) + timedelta(seconds=_MINUTE)
     with aws_errors(f"the answers of {group.name}"):
         pages = (
-            _client(aws)
+            client_of(aws, "cloudwatch")
             .get_paginator("get_metric_data")
             .paginate(MetricDataQueries=queries, StartTime=begin, EndTime=end)
         )

@@ -29,6 +29,6 @@ def test_a_version_is_the_same_wherever_one_looks(monkeypatch: pytest.MonkeyPatc
     seen = []
     for hours in (0, 1, -8):
         store = ParameterStore(timezone(timedelta(hours=hours)))
-        monkeypatch.setattr(configuration, "client", lambda *_, store=store: store)
+        monkeypatch.setattr(configuration, "client_of", lambda *_, store=store: store)
         seen += configuration.parameters(None, "/shop/production/")  # type: ignore[arg-type]
     assert [one.version for one in seen] == ["2 of 2026-11-26 01:00:00+00:00"] * 3

@@ -77,6 +77,6 @@ def test_a_missing_right_names_the_action(aws: Aws, monkeypatch: pytest.MonkeyPa
             answer = {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}
             raise ClientError(answer, "GetParameter")  # type: ignore[arg-type]
 
-    monkeypatch.setattr(secrets, "client", lambda *_: Denying())
+    monkeypatch.setattr(secrets, "client_of", lambda *_: Denying())
     with pytest.raises(PermissionDenied, match="GetParameter"):
         read_secrets(aws, {"NPM_TOKEN": "ssm:/shop/build/npm"}, {})
