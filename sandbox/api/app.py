@@ -24,7 +24,7 @@ from moto.logs import urls as logs_urls
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.ssm.models import Parameter
 
-from sandbox.api import stacks
+from sandbox.api import stacks, targets
 from sandbox.api.fleets import FleetApi
 from sandbox.api.images import ImageApi
 from sandbox.api.instances import InstanceApi
@@ -32,6 +32,7 @@ from sandbox.api.logs import SandboxLogs
 from sandbox.api.network import NetworkApi
 from sandbox.api.scaling import SandboxAutoScaling
 from sandbox.api.targets import SandboxElbv2
+from sandbox.compute import launching
 from sandbox.engine.engine import Engine
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -44,6 +45,9 @@ class SandboxEc2(FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response):
 def application(engine: Engine) -> WsgiApp:
     """The caller holds the account's lock: moto is not thread-safe."""
     stacks.complete()
+    stacks.take_over(engine)
+    launching.take_over(engine.account, engine.instances)
+    targets.take_over(engine)
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
     Parameter.response_object = _encrypted  # type: ignore[method-assign, assignment]
     TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment]
@@ -56,7 +60,14 @@ def application(engine: Engine) -> WsgiApp:
     vars(core_responses)["method_names_from_class"] = lru_cache(method_names_from_class)
     dispatcher = DomainDispatcherApplication(create_backend_app)
     vars(dispatcher)["get_backend_for_host"] = lru_cache(dispatcher.get_backend_for_host)
-    return dispatcher
+
+    def carry_out(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        try:
+            return dispatcher(environ, start_response)  # type: ignore[no-any-return]
+        finally:
+            engine.instances.begin()
+
+    return carry_out
 
 
 def _untracked(cls: type, *_args: Any, **_kwargs: Any) -> Any:

@@ -13,10 +13,9 @@ from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.responses.instances import InstanceResponse
 
 from sandbox.api.base import SandboxApi, unsupported
-from sandbox.compute.images import must_be_usable
+from sandbox.compute import checks
 from sandbox.compute.states import CODES
 from sandbox.fleets import config as fleet_config
-from sandbox.fleets.launching import check_key, set_profile
 from sandbox.fleets.words import no_capacity
 from sandbox.state import capacity, prices
 from sandbox.state.records import utcnow
@@ -40,14 +39,13 @@ class InstanceApi(SandboxApi, InstanceResponse):
                     "in previous request(s).",
                 )
             return ActionResult(self.ec2_backend.reservations[known[1]])
+        self._take_template()
         self._check_launch()
         # moto launches MinCount instances.
         self.params["MinCount"] = self.value("MaxCount", 1)
         reservation = super().run_instances().result
         assert isinstance(reservation, Reservation)
-        set_profile(self.engine.account, reservation, self.value("IamInstanceProfile", {}))
-        spot = self.value("InstanceMarketOptions.MarketType") == "spot"
-        self.engine.instances.adopt(reservation, spot=spot)
+        self._give_profile(reservation.instances)
         if token:
             self.engine.account.state.tokens[f"run-instances/{token}"] = content, reservation.id
         return ActionResult(reservation)
@@ -55,26 +53,42 @@ class InstanceApi(SandboxApi, InstanceResponse):
     def _content(self) -> str:
         return json.dumps(self.params, sort_keys=True, default=str)
 
-    def _check_launch(self) -> None:
+    def _take_template(self) -> None:
+        """What the launch template says and the request does not. moto takes some of it only."""
         template = self.value("LaunchTemplate")
-        data = {}
-        if template:
-            reference = {"Version": "$Default", **template}
-            data = fleet_config.template_version(self.engine.account, reference).data
-        image_id = self.value("ImageId") or data.get("ImageId")
+        if not template:
+            return
+        reference = {"Version": "$Default", **template}
+        data = fleet_config.template_version(self.engine.account, reference).data
+        for key, value in data.items():
+            # moto knows of the tags, and puts those of the request beside them.
+            if key != "TagSpecifications" and self.value(key) is None:
+                self.params[key] = value
+
+    def _check_launch(self) -> None:
+        """Also for a dry run, which launches nothing."""
+        image_id = self.value("ImageId")
         if not image_id:
             raise EC2ClientError(
                 "MissingParameter", "The request must contain the parameter ImageId"
             )
-        must_be_usable(self.engine.account, image_id)
-        instance_type = self.value("InstanceType") or data.get("InstanceType") or "m1.small"
-        if not prices.known(instance_type):
-            raise EC2ClientError(
-                "InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType."
-            )
-        fleet_config.check_architecture(self.engine.account, image_id, instance_type)
-        check_key(self.engine.account, self.value("KeyName"))
+        checks.must_be_usable(self.engine.account, image_id)
+        instance_type = self.value("InstanceType", "m1.small")
+        checks.check_type(instance_type)
+        checks.check_architecture(self.engine.account, image_id, instance_type)
+        checks.check_key(self.engine.account, self.value("KeyName"))
+        checks.check_profile(self.value("IamInstanceProfile", {}))
         self._check_capacity(instance_type)
+
+    def _give_profile(self, instances: list[Instance]) -> None:
+        """moto gives it to the first of them."""
+        profile = self.value("IamInstanceProfile", {})
+        for instance in instances[1:] if profile else []:
+            self.ec2_backend.associate_iam_instance_profile(
+                instance_id=instance.id,
+                iam_instance_profile_name=profile.get("Name"),
+                iam_instance_profile_arn=profile.get("Arn"),
+            )
 
     def _check_capacity(self, instance_type: str) -> None:
         subnet_id = self.value("SubnetId") or next(

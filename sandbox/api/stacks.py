@@ -1,8 +1,11 @@
-"""CloudFormation's stacks, where moto leaves them half done."""
+"""CloudFormation's stacks: what moto leaves half done, and groups whose instances have machines."""
 
 from typing import Any
 
+from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.cloudformation.models import CloudFormationBackend
+
+from sandbox.engine.engine import Engine
 
 _execute = CloudFormationBackend.execute_change_set
 
@@ -11,6 +14,59 @@ def complete() -> None:
     """A stack that a change set has made has parameters and outputs: moto knows them only of one
     that was made without."""
     CloudFormationBackend.execute_change_set = _executed  # type: ignore[method-assign, assignment]
+
+
+def take_over(engine: Engine) -> None:
+    """Auto Scaling groups of stacks are the sandbox's: moto's have no machines."""
+
+    def create(
+        name: str, resource: dict[str, Any], _account: str, _region: str, **_more: Any
+    ) -> StackGroup:
+        engine.scaling_groups.create(_as_asked(name, resource["Properties"]))
+        return StackGroup(engine, name)  # type: ignore[abstract]
+
+    FakeAutoScalingGroup.create_from_cloudformation_json = create  # type: ignore[method-assign, assignment]
+    FakeAutoScalingGroup.update_from_cloudformation_json = _updated  # type: ignore[method-assign, assignment]
+
+
+class StackGroup(FakeAutoScalingGroup):
+    """An Auto Scaling group as its stack knows it: nothing of moto's but its kind."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self.name = name
+
+    @property
+    def physical_resource_id(self) -> str:
+        return self.name
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Its instances end as time passes."""
+        del account_id, region_name
+        if self.name in self._engine.account.state.scaling_groups:
+            self._engine.scaling_groups.delete(self.name, force=True)
+
+    def change(self, properties: dict[str, Any]) -> None:
+        self._engine.scaling_groups.update(_as_asked(self.name, properties))
+
+
+def _updated(
+    original_resource: StackGroup, cloudformation_json: dict[str, Any], **_more: Any
+) -> StackGroup:
+    original_resource.change(cloudformation_json["Properties"])
+    return original_resource
+
+
+def _as_asked(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """As CreateAutoScalingGroup has it: templates write numbers as text, and subnets as a list."""
+    subnets = properties.get("VPCZoneIdentifier")
+    asked = {**properties, "AutoScalingGroupName": name}
+    if isinstance(subnets, list):
+        asked["VPCZoneIdentifier"] = ",".join(subnets)
+    for key in ("MinSize", "MaxSize", "DesiredCapacity", "HealthCheckGracePeriod"):
+        if key in asked:
+            asked[key] = int(asked[key])
+    return asked
 
 
 def _executed(backend: Any, change_set_name: str, stack_name: str | None = None) -> None:

@@ -8,6 +8,7 @@ from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError, UnvailableAMI
 from moto.ec2.models.amis import Ami
 from moto.ec2.utils import random_ami_id
 
+from sandbox.compute.checks import must_be_usable
 from sandbox.compute.instances import Instances
 from sandbox.machines.protocol import InitialImage
 from sandbox.state.account import Account
@@ -39,23 +40,6 @@ class SandboxAmi(Ami):
             "Encrypted": False,
         }
         return [{"DeviceName": self.root_device_name, "Ebs": ebs}]
-
-
-def must_be_usable(account: Account, image_id: str) -> None:
-    """Raises what EC2 answers to a launch whose image is missing or not available yet."""
-    if not image_id.startswith("ami-"):
-        raise EC2ClientError(
-            "InvalidAMIID.Malformed", f'Invalid id: "{image_id}" (expecting "ami-...")'
-        )
-    ami = account.ec2.amis.get(image_id)
-    if ami is None:
-        raise InvalidAMIIdError(image_id)
-    if ami.state != "available":
-        raise EC2ClientError(
-            "InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available"
-        )
-    if isinstance(ami, SandboxAmi) and ami.refused:
-        raise EC2ClientError("UnsupportedOperation", ami.refused)
 
 
 class Images:

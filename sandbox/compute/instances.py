@@ -35,6 +35,7 @@ class Instances:
         self._account = account
         self._when_leaving: list[Callable[[str], object]] = []
         self._when_ended: list[Callable[[InstanceRecord], object]] = []
+        self._waiting: list[str] = []  # ids of those whose machines have not begun
 
     def when_leaving(self, listener: Callable[[str], object]) -> None:
         """Have `listener` called with the id of each instance that shuts down for good."""
@@ -54,7 +55,8 @@ class Instances:
         fleet: Fleet | None = None,
         weight: float = 1.0,
     ) -> list[str]:
-        """Give each of moto's new instances a machine; they are `pending` from now on."""
+        """A record for each of moto's new instances; they are `pending` from now on. Their machines
+        start with `begin`: until the call ends moto adds to them."""
         ids = []
         for instance in reservation.instances:
             record = InstanceRecord(
@@ -62,7 +64,6 @@ class Instances:
                 moto=instance,
                 spot=spot,
                 fleet_id=fleet.fleet_id if fleet else None,
-                role_key=make_role_key(instance),
                 weight=weight,
                 pool=f"{instance.instance_type}/{instance.placement.zone}",
                 spot_request_id=random_spot_request_id() if spot else None,
@@ -74,12 +75,27 @@ class Instances:
             give_root_volume(self._account, instance)
             give_public_address(instance)
             self._account.state.instances[instance.id] = record
-            if record.role_key:
-                self._account.state.role_keys[record.role_key.key_id] = instance.id
-            self._account.machines.launch(machine_spec(self._account, instance, record))
+            self._waiting.append(instance.id)
             ids.append(instance.id)
-        self._account.wake()
         return ids
+
+    def begin(self) -> None:
+        """Start the machines of all that were adopted. The caller has held the account's lock since
+        then."""
+        waiting, self._waiting = self._waiting, []
+        for instance_id in waiting:
+            record = self._account.state.instances.get(instance_id)
+            if record is not None:  # its launch did not fail
+                self._begin(record)
+        if waiting:
+            self._account.wake()
+
+    def _begin(self, record: InstanceRecord) -> None:
+        instance: Instance = record.moto
+        record.role_key = make_role_key(instance)
+        if record.role_key:
+            self._account.state.role_keys[record.role_key.key_id] = instance.id
+        self._account.machines.launch(machine_spec(self._account, instance, record))
 
     def terminate(self, instance_ids: list[str], why: tuple[str, str] = USER_SHUTDOWN) -> None:
         """All ids must exist. Safe to repeat."""

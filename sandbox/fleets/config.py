@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from sandbox.compute.images import must_be_usable
+from sandbox.compute.checks import check_architecture, check_type, must_be_usable
 from sandbox.fleets.pools import Pool
 from sandbox.state import prices
 from sandbox.state.account import Account
@@ -88,10 +87,7 @@ def pools(account: Account, config: dict[str, Any]) -> list[Pool]:
     found: list[Pool] = []
     for spec, template in _specifications(account, config):
         image_id, instance_type = spec.get("ImageId", ""), spec.get("InstanceType", "")
-        if not prices.known(instance_type):
-            raise EC2ClientError(
-                "InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType."
-            )
+        check_type(instance_type)
         must_be_usable(account, image_id)
         check_architecture(account, image_id, instance_type)
         launch = {key: value for key, value in spec.items() if key not in _POOL_KEYS}
@@ -109,18 +105,6 @@ def pools(account: Account, config: dict[str, Any]) -> list[Pool]:
             for subnet in _subnets(account, spec)
         ]
     return found
-
-
-def check_architecture(account: Account, image_id: str, instance_type: str) -> None:
-    wanted = account.ec2.amis[image_id].architecture
-    supported = INSTANCE_TYPES[instance_type]["ProcessorInfo"]["SupportedArchitectures"]
-    if wanted not in supported:
-        raise EC2ClientError(
-            "InvalidParameterValue",
-            f"The architecture '{','.join(supported)}' of the specified instance type does not "
-            f"match the architecture '{wanted}' of the specified AMI. Specify an instance type and "
-            "an AMI that have matching architectures, and try again.",
-        )
 
 
 def _specifications(

@@ -1,6 +1,7 @@
 """Spot fleets: their requests, modifications, cancellations, states and history."""
 
 import json
+import logging
 import re
 import uuid
 from typing import Any
@@ -13,6 +14,8 @@ from sandbox.fleets import config as fleet_config
 from sandbox.fleets.rounds import Rounds
 from sandbox.state.account import Account
 from sandbox.state.records import Fleet, InstanceRecord, utcnow
+
+log = logging.getLogger(__name__)
 
 _ID = re.compile(r"sfr-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Between a request (or its modification) and its first launches, in sandbox seconds.
@@ -177,7 +180,16 @@ class Fleets:
         for fleet in list(self._account.state.fleets.values()):
             if fleet.ended_at is None:
                 self._expire(fleet)
-                self._rounds.step(fleet)
+                self._step(fleet)
+
+    def _step(self, fleet: Fleet) -> None:
+        """What nobody thought of is told of the fleet that it happened to. The others go on."""
+        try:
+            self._rounds.step(fleet)
+        except Exception as error:
+            log.exception("a round of %s failed", fleet.fleet_id)
+            text = f"the sandbox failed: {type(error).__name__}: {error}"
+            self._rounds.fail(fleet, "spotFleetRequestConfigurationInvalid", text)
 
     def forget_ended(self, after_seconds: float) -> None:
         """Those that ended longer ago are listed no more."""

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models.instances import Reservation
 from moto.ec2.utils import convert_tag_spec, parse_user_data
 
 from sandbox.compute.instances import Instances
+from sandbox.compute.launching import launch
 from sandbox.fleets.pools import Pool
 from sandbox.state.account import Account
 from sandbox.state.records import Fleet
@@ -37,61 +36,49 @@ def launch_from_pool(
 ) -> str:
     """Launch one instance with these tags beside its template's; returns its id. Raises
     EC2ClientError."""
-    launch = dict(pool.launch)
-    check_key(account, launch.get("KeyName"))
-    interface: dict[str, Any] = next(iter(launch.get("NetworkInterfaces") or []), {})
-    groups = _groups(launch) + list(interface.get("Groups") or [])
-    tags = convert_tag_spec(_with_types(launch.get("TagSpecifications") or []))
+    asked = dict(pool.launch)
+    interface: dict[str, Any] = next(iter(asked.get("NetworkInterfaces") or []), {})
+    groups = _groups(asked) + list(interface.get("Groups") or [])
+    tags = convert_tag_spec(_with_types(asked.get("TagSpecifications") or []))
     instance_tags = {**tags.get("instance", {}), **marks}
     if pool.template:
         instance_tags["aws:ec2launchtemplate:id"] = pool.template[0]
         instance_tags["aws:ec2launchtemplate:version"] = pool.template[1]
-    reservation = account.ec2.run_instances(
+    reservation = launch(
+        account,
+        instances,
+        spot=spot,
+        fleet=fleet,
+        weight=pool.weight,
+        profile=asked.get("IamInstanceProfile") or {},
         image_id=pool.image_id,
         count=1,
-        user_data=parse_user_data(launch.get("UserData") and str(launch["UserData"])),
+        user_data=parse_user_data(asked.get("UserData") and str(asked["UserData"])),
         security_group_names=groups,
         instance_type=pool.instance_type,
         is_instance_type_default=False,
         region_name=account.region,
         subnet_id=pool.subnet_id,
-        key_name=launch.get("KeyName"),
+        key_name=asked.get("KeyName"),
         associate_public_ip=interface.get("AssociatePublicIpAddress"),
-        ebs_optimized=bool(launch.get("EbsOptimized")),
+        ebs_optimized=bool(asked.get("EbsOptimized")),
         instance_initiated_shutdown_behavior="terminate",
-        metadata_options=launch.get("MetadataOptions") or {},
+        metadata_options=asked.get("MetadataOptions") or {},
         tags={**tags, "instance": instance_tags},
     )
     reservation.requester_id = REQUESTER  # type: ignore[attr-defined]
-    set_profile(account, reservation, launch.get("IamInstanceProfile") or {})
-    return instances.adopt(reservation, spot=spot, fleet=fleet, weight=pool.weight)[0]
+    instances.begin()
+    return str(reservation.instances[0].id)
 
 
-def _groups(launch: dict[str, Any]) -> list[str]:
+def _groups(asked: dict[str, Any]) -> list[str]:
     """Launch specifications have structures here, launch templates a list of ids."""
     groups = [
         group["GroupId"] if isinstance(group, dict) else group
-        for group in launch.get("SecurityGroups") or []
+        for group in asked.get("SecurityGroups") or []
     ]
-    return groups + list(launch.get("SecurityGroupIds") or [])
+    return groups + list(asked.get("SecurityGroupIds") or [])
 
 
 def _with_types(specifications: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"ResourceType": "instance", **spec} for spec in specifications if spec.get("Tags")]
-
-
-def set_profile(account: Account, reservation: Reservation, profile: dict[str, Any]) -> None:
-    if not profile.get("Name") and not profile.get("Arn"):
-        return
-    for instance in reservation.instances:
-        if instance.id not in account.ec2.iam_instance_profile_associations:
-            account.ec2.associate_iam_instance_profile(
-                instance_id=instance.id,
-                iam_instance_profile_name=profile.get("Name"),
-                iam_instance_profile_arn=profile.get("Arn"),
-            )
-
-
-def check_key(account: Account, key_name: str | None) -> None:
-    if key_name and key_name not in account.ec2.key_pairs:
-        raise EC2ClientError("InvalidKeyPair.NotFound", f"The key pair '{key_name}' does not exist")

@@ -65,7 +65,7 @@ class Rounds:
 
     def _round(self, fleet: Fleet, members: list[InstanceRecord]) -> None:
         if not self._role_fits(fleet):
-            self._fail(fleet, "iamFleetRoleInvalid", f"{fleet.config['IamFleetRole']} is invalid")
+            self.fail(fleet, "iamFleetRoleInvalid", f"{fleet.config['IamFleetRole']} is invalid")
             return
         rebalances = "CapacityRebalance" in (fleet.config.get("SpotMaintenanceStrategies") or {})
         counted = [
@@ -109,7 +109,7 @@ class Rounds:
             complete = self._place(fleet, pools, members, spot, spot=True) and complete
         except (EC2ClientError, ServiceException) as error:
             text = f"{error.message} (Service: AmazonEC2; Error Code: {error.code})"
-            self._fail(fleet, "spotFleetRequestConfigurationInvalid", text)
+            self.fail(fleet, "spotFleetRequestConfigurationInvalid", text)
             return
         fleet.placed = True
         fleet.error = fleet.error and not complete
@@ -176,7 +176,7 @@ class Rounds:
                 self._tell_left_out(fleet, pool, words.refused(quota, pool))
             self._all_left_out(fleet, quota.code)
         else:
-            self._fail(fleet, "spotInstanceCountLimitExceeded", "Max spot instance count exceeded")
+            self.fail(fleet, "spotInstanceCountLimitExceeded", "Max spot instance count exceeded")
 
     def _leave_out(
         self, fleet: Fleet, pools: list[Pool], launches: Launches, *, spot: bool
@@ -192,7 +192,7 @@ class Rounds:
             if self._blacklisted(fleet, pool, spot=spot):
                 continue
             if refused and refused.envelope == "error":
-                self._fail(fleet, refused.sub_type, f"{pool}: {words.refused(refused, pool)}")
+                self.fail(fleet, refused.sub_type, f"{pool}: {words.refused(refused, pool)}")
                 return
             fleet.blacklisted_until[_market_key(pool, spot=spot)] = until
             self._tell_left_out(
@@ -205,7 +205,7 @@ class Rounds:
         fleet.event("information", "launchSpecTemporarilyBlacklisted", words.left_out(pool, text))
 
     def _all_left_out(self, fleet: Fleet, code: str) -> None:
-        self._fail(
+        self.fail(
             fleet,
             "allLaunchSpecsTemporarilyBlacklisted",
             "Several attempts to launch instances have failed. Either the request could not "
@@ -214,7 +214,7 @@ class Rounds:
             f"(Error Code: {code})",
         )
 
-    def _fail(self, fleet: Fleet, sub_type: str, description: str) -> None:
+    def fail(self, fleet: Fleet, sub_type: str, description: str) -> None:
         """An error is told once. It is told again only after the fleet has recovered."""
         fleet.evaluate_at = self._account.clock.now() + _RETRY
         if not fleet.error:

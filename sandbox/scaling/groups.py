@@ -1,5 +1,6 @@
 """Auto Scaling groups: what callers ask for."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from sandbox.scaling.balance import Balance
 from sandbox.scaling.rounds import Rounds
 from sandbox.state.account import Account
 from sandbox.state.scaling import Activity, Member, ScalingGroup
+
+log = logging.getLogger(__name__)
 
 _NOT_SETTINGS = {"AutoScalingGroupName", "DesiredCapacity", "Tags", "TargetGroupARNs", "InstanceId"}
 _MOST_TAGS = 50
@@ -230,11 +233,19 @@ class ScalingGroups:
 
     def tick(self) -> None:
         for group in list(self._groups.values()):
-            self._rounds.step(group)
+            self._step(group)
             if group.deleting and not group.members:
                 del self._groups[group.name]
                 for one in self._account.state.activities:
                     one.deleted = one.deleted or one.group == group.name
+
+    def _step(self, group: ScalingGroup) -> None:
+        """What nobody thought of is told of the group that it happened to. The others go on."""
+        try:
+            self._rounds.step(group)
+        except Exception as error:
+            log.exception("a round of %s failed", group.name)
+            self._rounds.failed(group, f"the sandbox failed: {type(error).__name__}: {error}")
 
     def look_again(self) -> None:
         """Capacity has changed: all try again at once."""

@@ -52,6 +52,11 @@ class Rounds:
             self._account.state.activities.remove(old)
         return activity
 
+    def failed(self, group: ScalingGroup, message: str) -> None:
+        """A round that could not be carried out; the next one comes later."""
+        group.evaluate_at = self._account.clock.now() + _RETRY
+        self._failed(self.note(group, "Launching a new EC2 instance.", "A round failed."), message)
+
     # -- instances --
 
     def _follow(self, group: ScalingGroup, member: Member) -> None:

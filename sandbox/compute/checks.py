@@ -1,0 +1,84 @@
+"""What EC2 refuses before it launches: whatever a launch names must exist, and fit."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+from moto.iam.models import iam_backends
+
+from sandbox.state import prices
+from sandbox.state.account import Account
+from sandbox.state.records import ACCOUNT_ID
+
+
+def must_be_usable(account: Account, image_id: str) -> None:
+    """Raises what EC2 answers to a launch whose image is missing or not available yet."""
+    if not image_id.startswith("ami-"):
+        raise EC2ClientError(
+            "InvalidAMIID.Malformed", f'Invalid id: "{image_id}" (expecting "ami-...")'
+        )
+    ami = account.ec2.amis.get(image_id)
+    if ami is None:
+        raise InvalidAMIIdError(image_id)
+    if ami.state != "available":
+        raise EC2ClientError(
+            "InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available"
+        )
+    if refused := getattr(ami, "refused", ""):
+        raise EC2ClientError("UnsupportedOperation", refused)
+
+
+def check_type(instance_type: str) -> None:
+    if not prices.known(instance_type):
+        raise EC2ClientError(
+            "InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType."
+        )
+
+
+def check_architecture(account: Account, image_id: str, instance_type: str) -> None:
+    wanted = account.ec2.amis[image_id].architecture
+    supported = INSTANCE_TYPES[instance_type]["ProcessorInfo"]["SupportedArchitectures"]
+    if wanted not in supported:
+        raise EC2ClientError(
+            "InvalidParameterValue",
+            f"The architecture '{','.join(supported)}' of the specified instance type does not "
+            f"match the architecture '{wanted}' of the specified AMI. Specify an instance type and "
+            "an AMI that have matching architectures, and try again.",
+        )
+
+
+def check_key(account: Account, key_name: str | None) -> None:
+    if key_name and key_name not in account.ec2.key_pairs:
+        raise EC2ClientError("InvalidKeyPair.NotFound", f"The key pair '{key_name}' does not exist")
+
+
+def check_groups(account: Account, names_or_ids: Iterable[str], subnet_id: str | None) -> None:
+    """They must be there, and in the subnet's network."""
+    vpc = account.ec2.get_subnet(subnet_id).vpc_id if subnet_id else account.ec2.default_vpc.id
+    for one in names_or_ids:
+        group: Any = account.ec2.get_security_group_by_name_or_id(one)
+        if group is None:
+            where = "" if one.startswith("sg-") else f" in VPC '{vpc}'"
+            raise EC2ClientError(
+                "InvalidGroup.NotFound", f"The security group '{one}' does not exist{where}"
+            )
+        if group.vpc_id != vpc:
+            raise EC2ClientError(
+                "InvalidParameter",
+                f"Security group {group.id} and subnet {subnet_id or 'of the default VPC'} belong "
+                "to different networks.",
+            )
+
+
+def check_profile(profile: Mapping[str, Any]) -> None:
+    """An instance profile by Name or Arn; empty for none."""
+    every: Any = list(iam_backends[ACCOUNT_ID]["aws"].instance_profiles.values())
+    for key, called in (("Name", "name"), ("Arn", "ARN")):
+        wanted = profile.get(key)
+        if wanted and wanted not in [getattr(one, key.lower()) for one in every]:
+            raise EC2ClientError(
+                "InvalidParameterValue",
+                f"Value ({wanted}) for parameter iamInstanceProfile.{key.lower()} is invalid. "
+                f"Invalid IAM Instance Profile {called}",
+            )

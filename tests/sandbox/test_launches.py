@@ -1,0 +1,204 @@
+"""Whatever launches an instance: it has a machine, or there is no instance."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sandbox.client import Sandbox
+from sandbox.engine.engine import Engine
+from sandbox.machines.scripts import Scripts
+from sandbox.machines.simulated.machines import SimulatedMachines
+from sandbox.state.account import Account as State
+from sandbox.state.clock import Clock
+from sandbox.state.records import Fleet, utcnow
+from tests.sandbox.account import Account, eventually
+from tests.sandbox.test_instances import refused
+
+GONE = "sg-00000000000000000"
+RUN = {"InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
+
+
+@pytest.fixture(autouse=True)
+def quick(box: Sandbox) -> None:
+    box.script(boot_seconds=2, serve_seconds=2, stop_seconds=2)
+
+
+def interfaces(account: Account) -> set[str]:
+    found = account.ec2.describe_network_interfaces()["NetworkInterfaces"]
+    return {one["NetworkInterfaceId"] for one in found}
+
+
+def why(account: Account, fleet: str) -> str:
+    """What the fleet's first error says, once there is one."""
+    event = eventually(lambda: account.events(fleet, "error"), what="an error event")[0]
+    information = event["EventInformation"]
+    assert information["EventSubType"] == "spotFleetRequestConfigurationInvalid"
+    return str(information["EventDescription"])
+
+
+@pytest.mark.sandbox
+def test_a_fleet_whose_group_is_gone_says_so_and_the_others_go_on(account: Account) -> None:
+    group = account.ec2.create_security_group(GroupName="short-lived", Description="x")["GroupId"]
+    template = account.template("of-a-gone-group", SecurityGroupIds=[group])
+    account.ec2.delete_security_group(GroupId=group)
+    source = {"LaunchTemplateId": template, "Version": "1"}
+    stuck = account.request(
+        LaunchSpecifications=[], LaunchTemplateConfigs=[{"LaunchTemplateSpecification": source}]
+    )
+    assert f"The security group '{group}' does not exist" in why(account, stuck)
+    other = account.request()
+    account.until_fleet(other, "active", "fulfilled")
+    assert account.members(stuck) == []
+
+
+@pytest.mark.sandbox
+def test_a_fleet_whose_profile_is_missing_leaves_nothing_behind(
+    account: Account, box: Sandbox
+) -> None:
+    before = interfaces(account)
+    fleet = account.request(spec={"IamInstanceProfile": {"Name": "nobodys"}})
+    assert "Invalid IAM Instance Profile name" in why(account, fleet)
+    box.capacity(None)  # it tries again at once
+    account.ec2.cancel_spot_fleet_requests(SpotFleetRequestIds=[fleet], TerminateInstances=True)
+    account.until_fleet(fleet, "cancelled")
+    assert account.members(fleet, "pending", "running") == []
+    assert box.inventory()["volumes"]["ids"] == []
+    assert interfaces(account) == before
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"SecurityGroups": ["nobodys"]}, "InvalidGroup.NotFound"),
+        ({"SecurityGroupIds": [GONE]}, "InvalidGroup.NotFound"),
+        (
+            {"NetworkInterfaces": [{"DeviceIndex": 0, "Groups": [GONE]}]},
+            "InvalidGroup.NotFound",
+        ),
+        ({"IamInstanceProfile": {"Name": "nobodys"}}, "InvalidParameterValue"),
+        (
+            {"IamInstanceProfile": {"Arn": "arn:aws:iam::123456789012:instance-profile/no"}},
+            "InvalidParameterValue",
+        ),
+    ],
+)
+def test_what_a_launch_names_must_be_there(
+    account: Account, box: Sandbox, parameters: dict[str, Any], code: str
+) -> None:
+    before = interfaces(account)
+    refused(account.ec2.run_instances, code, ImageId=account.debian, **RUN, **parameters)
+    assert box.inventory()["instances"]["ids"] == box.inventory()["volumes"]["ids"] == []
+    assert interfaces(account) == before
+
+
+@pytest.mark.sandbox
+def test_a_group_of_another_network_is_refused(account: Account) -> None:
+    vpc = account.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    group = account.ec2.create_security_group(GroupName="there", Description="x", VpcId=vpc)
+    text = refused(
+        account.ec2.run_instances,
+        "InvalidParameter",
+        ImageId=account.debian,
+        SecurityGroupIds=[group["GroupId"]],
+        SubnetId=account.subnets()["eu-west-1a"],
+        **RUN,
+    )
+    assert "belong to different networks" in text
+    account.ec2.delete_security_group(GroupId=group["GroupId"])
+    account.ec2.delete_vpc(VpcId=vpc)
+
+
+# -- CloudFormation --
+
+
+@pytest.fixture
+def stack(account: Account) -> Iterator[Any]:
+    """Makes a stack of one resource; returns the resource's id."""
+    cloudformation = account.client("cloudformation")
+    made: list[str] = []
+
+    def make(name: str, kind: str, **properties: Any) -> str:
+        template = {"Resources": {"Only": {"Type": kind, "Properties": properties}}}
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+        made.append(name)
+        found = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+        return str(found[0]["PhysicalResourceId"])
+
+    yield make
+    for name in made:
+        cloudformation.delete_stack(StackName=name)
+
+
+@pytest.mark.sandbox
+def test_an_instance_of_a_stack_has_a_machine_and_ends_with_it(
+    account: Account, box: Sandbox, stack: Any
+) -> None:
+    instance = stack(
+        "one-server",
+        "AWS::EC2::Instance",
+        ImageId=account.debian,
+        InstanceType="t3.micro",
+        IamInstanceProfile="website",
+    )
+    assert box.inventory()["instances"]["ids"] == [instance]
+    account.until(instance, "running")
+    assert "AWS_SESSION_TOKEN" in box.role_credentials(instance)
+    target = {"TargetGroupArn": account.target_group, "Targets": [{"Id": instance}]}
+    account.elbv2.register_targets(**target)
+    account.until_health(instance, "healthy")
+    account.client("cloudformation").delete_stack(StackName="one-server")
+    account.until(instance, "terminated")
+
+
+@pytest.mark.sandbox
+def test_a_group_of_a_stack_is_an_auto_scaling_group_like_others(
+    account: Account, box: Sandbox, stack: Any
+) -> None:
+    template = account.template("of-the-stack")
+    name = stack(
+        "some-servers",
+        "AWS::AutoScaling::AutoScalingGroup",
+        AutoScalingGroupName="stacked",
+        MinSize="1",
+        MaxSize="2",
+        LaunchTemplate={"LaunchTemplateId": template, "Version": "1"},
+        VPCZoneIdentifier=list(account.subnets().values()),
+        TargetGroupARNs=[account.target_group],
+        Tags=[{"Key": "Name", "Value": "web", "PropagateAtLaunch": True}],
+    )
+    (member,) = account.in_service(name, 1)
+    account.until_health(member, "healthy")
+    assert {"Key": "Name", "Value": "web"} in account.instance(member)["Tags"]
+    account.client("cloudformation").delete_stack(StackName="some-servers")
+    eventually(lambda: not box.inventory()["scaling_groups"]["count"], what="the group is gone")
+    account.until(member, "terminated")
+
+
+# -- whatever goes wrong with one of them --
+
+
+def test_one_that_fails_does_not_stop_the_others() -> None:
+    clock, scripts = Clock(100), Scripts()
+    engine = Engine(State("eu-west-1", SimulatedMachines(clock, scripts), clock, scripts))
+    seen = []
+
+    def step(fleet: Fleet) -> None:
+        seen.append(fleet.fleet_id)
+        if fleet.fleet_id == "first":
+            raise AttributeError("what nobody thought of")
+
+    engine.fleets._rounds.step = step  # type: ignore[method-assign]
+    fleets = engine.account.state.fleets
+    for name in ("first", "second"):
+        fleets[name] = Fleet(name, {"TargetCapacity": 1}, utcnow(), 0.0, state="active")
+    engine.tick()
+    assert seen == ["first", "second"]
+    assert fleets["first"].error
+    told = fleets["first"].history[-1]
+    assert (told.event_type, told.sub_type) == ("error", "spotFleetRequestConfigurationInvalid")
+    assert "what nobody thought of" in told.description
+    engine.tick()
+    assert len(fleets["first"].history) == 1, "told once"
