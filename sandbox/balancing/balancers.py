@@ -106,7 +106,8 @@ class Balancers:
             LoadBalancer,  # aiohttp is slow to import
         )
 
-        return LoadBalancer(lambda: self._listeners.rules(name), "127.0.0.1", 0)
+        now = self._account.clock.now
+        return LoadBalancer(lambda: self._listeners.rules(name), "127.0.0.1", 0, now=now)
 
 
 def _first(forwarding: dict[str, list[str]]) -> dict[str, str]:

@@ -66,7 +66,8 @@ class LoadBalancer:
     listens on.
 
     `rules` returns the listener's rules, with the members of their target groups. It is called from
-    another thread, at most ten times a second, and should answer within milliseconds.
+    another thread, at most ten times a second, and should answer within milliseconds. `now` is the
+    time by which visitors stay with a target group, in seconds.
     """
 
     def __init__(
@@ -77,8 +78,10 @@ class LoadBalancer:
         *,
         connect_seconds: float = CONNECT_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ask_rules = rules
+        self._now = now
         self._rules: Sequence[Rule] = ()
         self._rules_until = 0.0
         self._turns: Counter[str] = Counter()
@@ -159,7 +162,7 @@ class LoadBalancer:
             return self._own(503, None)
         self._counts.in_flight += 1
         try:
-            keep = cookies(rule, route.group)
+            keep = cookies(rule, route.group, self._now())
             return await self._forward(request, route, route.address, keep)
         except TimeoutError:
             return self._own(504, route)
@@ -174,7 +177,8 @@ class LoadBalancer:
         """Each rule has turns of its own, and so has each target group. `sent` are cookies."""
         if rule is None:
             return None
-        share = kept_with(rule, sent.get(COOKIE) or sent.get(CORS_COOKIE) or "")
+        cookie = sent.get(COOKIE) or sent.get(CORS_COOKIE) or ""
+        share = kept_with(rule, cookie, self._now())
         if share is None:
             names = " ".join(one.group for one in rule.shares)
             share = share_for(rule.shares, self._turns[f"rule {names}"])

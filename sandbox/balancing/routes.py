@@ -1,7 +1,10 @@
 """What a load balancer has to know of what is behind its listener."""
 
+import time
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -82,23 +85,38 @@ def share_for(shares: Sequence[Share], turn: int) -> Share | None:
     return next((one for one in shares if one.weight), None)
 
 
-# Says which target group a visitor stays with; the second is for requests from pages of other
-# sites. AWS's are encrypted.
+# Says which target group a visitor stays with, and until when; the second is for requests from
+# pages of other sites. AWS's are encrypted.
 COOKIE, CORS_COOKIE = "AWSALBTG", "AWSALBTGCORS"
+# A browser keeps it for seven days, whatever the rule says: the load balancer knows when it ends.
+_KEPT_SECONDS = 7 * 86400
 
 
-def kept_with(rule: Rule, cookie: str) -> Share | None:
-    """The target group that the cookie names, as long as the rule names it too: also at weight 0,
-    and without a healthy target. At AWS stickiness comes before the weights; without it the cookie
-    counts for nothing."""
+def kept_with(rule: Rule, cookie: str, now: float) -> Share | None:
+    """The target group that the cookie names, until its time is over and as long as the rule names
+    it too: also at weight 0, and without a healthy target. At AWS stickiness comes before the
+    weights; without it the cookie counts for nothing."""
     if rule.sticky_seconds is None:
         return None
-    return next((one for one in rule.shares if one.group == cookie), None)
+    group, ends = _read(cookie)
+    return next((one for one in rule.shares if one.group == group and now < ends), None)
 
 
-def cookies(rule: Rule, group: str) -> list[str]:
-    """What keeps a visitor with the group, as Set-Cookie has it; sent with each answer."""
+def cookies(rule: Rule, group: str, now: float) -> list[str]:
+    """What keeps a visitor with the group, as Set-Cookie has it; sent with each answer, so the time
+    begins anew."""
     if rule.sticky_seconds is None:
         return []
-    life = f"Max-Age={rule.sticky_seconds}; Path=/"
-    return [f"{COOKIE}={group}; {life}", f"{CORS_COOKIE}={group}; {life}; SameSite=None"]
+    value = b64encode(f"{now + rule.sticky_seconds:.3f} {group}".encode()).decode()
+    kept = formatdate(time.time() + _KEPT_SECONDS, usegmt=True)
+    life = f"Expires={kept}; Path=/"
+    return [f"{COOKIE}={value}; {life}", f"{CORS_COOKIE}={value}; {life}; SameSite=None"]
+
+
+def _read(cookie: str) -> tuple[str, float]:
+    """The group, and when its time ends; nothing of what is no cookie of this load balancer."""
+    try:
+        ends, _, group = b64decode(cookie, validate=True).decode().partition(" ")
+        return group, float(ends)
+    except ValueError:
+        return "", 0.0

@@ -1,7 +1,11 @@
 """Listeners and rules that forward to several target groups, by weights."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.cookies import SimpleCookie
 from typing import Any, NamedTuple
 
 import httpx
@@ -9,6 +13,7 @@ import pytest
 
 from sandbox.client import Sandbox
 from tests.sandbox.account import Account, eventually
+from tests.sandbox.conftest import SPEED
 from tests.sandbox.test_instances import refused
 
 pytestmark = pytest.mark.sandbox
@@ -134,15 +139,18 @@ def test_a_visitor_stays_with_the_group_of_the_cookie(
     account: Account, box: Sandbox, pair: Pair
 ) -> None:
     blue, green = members(account, pair)
-    arn = rule(account, pair, (pair.blue, 0), (pair.green, 1), sticky=60)
+    arn = rule(account, pair, (pair.blue, 0), (pair.green, 1), sticky=6000)
     account.until_health(blue, "healthy", pair.blue)
     account.until_health(green, "healthy", pair.green)
     shares(box, {green})
     with httpx.Client(trust_env=False) as visitor:
         first = visitor.get(box.load_balancer("website"))
         assert visitor.cookies["AWSALBTG"] and visitor.cookies["AWSALBTGCORS"]
-        assert first.headers.get_list("Set-Cookie")[0].split("; ")[1:] == ["Max-Age=60", "Path=/"]
-        back = forward((pair.blue, 1), (pair.green, 0), sticky=60)
+        # A browser keeps it for a week; the load balancer, for as long as the rule says.
+        named = SimpleCookie(first.headers.get_list("Set-Cookie")[0])["AWSALBTG"]
+        kept = parsedate_to_datetime(named["expires"]) - datetime.now(UTC)
+        assert timedelta(days=6) < kept < timedelta(days=8)
+        back = forward((pair.blue, 1), (pair.green, 0), sticky=6000)
         account.elbv2.modify_rule(RuleArn=arn, Actions=back)
         shares(box, {blue})
         # Who comes anew is sent to blue; who was there stays, also at weight 0.
@@ -150,6 +158,30 @@ def test_a_visitor_stays_with_the_group_of_the_cookie(
         assert served(box, 10, cookies=cookies) == {green: 10}
         account.elbv2.modify_rule(RuleArn=arn, Actions=forward((pair.blue, 1), (pair.green, 0)))
         eventually(lambda: set(served(box, 5, cookies=cookies)) == {blue}, what="all are back")
+
+
+def test_a_visitor_stays_for_as_long_as_the_rule_says_from_each_answer_on(
+    account: Account, box: Sandbox, pair: Pair
+) -> None:
+    blue, green = members(account, pair)
+    arn = rule(account, pair, (pair.blue, 0), (pair.green, 1), sticky=6000)
+    account.until_health(blue, "healthy", pair.blue)
+    account.until_health(green, "healthy", pair.green)
+    shares(box, {green})
+    address = box.load_balancer("website")
+    with httpx.Client(trust_env=False) as visitor:
+        first = visitor.get(address).cookies["AWSALBTG"]
+        account.elbv2.modify_rule(
+            RuleArn=arn, Actions=forward((pair.blue, 1), (pair.green, 0), sticky=100)
+        )
+        shares(box, {blue})
+        # The next answer has the shorter time.
+        assert visitor.get(address).headers["X-Instance-Id"] == green
+        time.sleep(120 / SPEED)
+        assert visitor.get(address).headers["X-Instance-Id"] == blue
+    # Somebody who has not come since has the longer one.
+    assert served(box, 3, cookies={"AWSALBTG": first}) == {green: 3}
+    assert served(box, 3, cookies={"AWSALBTG": "not one of ours"}) == {blue: 3}
 
 
 def test_the_default_of_a_listener_has_weights_too(

@@ -1,5 +1,6 @@
 """Machines that are a script and a clock. Thousands of them fit into one process."""
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from sandbox.machines.simulated.web import WebFront
 from sandbox.machines.vendors import DEBIANS, UBUNTU_NAME, UBUNTU_OWNER
 from sandbox.state.clock import Clock
 
+# As in /assets/application-2f0e….css.
+_FINGERPRINT = re.compile(r"-([0-9a-f]{40})\.\w+$")
 _CREATED = "2026-01-01T00:00:00.000Z"
 DEBIAN, DEBIAN_12 = (
     InitialImage(
@@ -216,7 +219,8 @@ class SimulatedMachines:
 
     def page(self, instance_id: str, path: str) -> tuple[Answer, float, str, str]:
         """The answer to a request through the load balancer: code, latency in real seconds,
-        revision and text. Other paths answer 200 even if the health path does not."""
+        revision and text. Other paths answer 200 even if the health path does not; an asset whose
+        name has the fingerprint of another revision is not there."""
         answer, latency = self.answer(instance_id)
         with self._lock:
             machine = self._machines.get(instance_id)
@@ -226,6 +230,9 @@ class SimulatedMachines:
             answer = 200
         tags = {**machine.spec.image_tags, **machine.spec.tags}
         revision = tags.get("spotkiln:commit", machine.spec.image_id)
+        named = _FINGERPRINT.search(path)
+        if answer == 200 and named and named[1] != revision:
+            answer = 404
         body = self._behaviour(machine).body
         text = body if body is not None else f"revision {revision}\nhost {instance_id}\n"
         return answer, self._clock.real(latency), revision, text
