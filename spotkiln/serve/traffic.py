@@ -20,13 +20,18 @@ from spotkiln.serve.signals import Signal, Word
 _STEP = re.compile(r"(\d{1,3}) ?%(?: for (\d{1,4}) ?(s|sec|min|h))?")
 _SECONDS = {"s": 1, "sec": 1, "min": 60, "h": 3600}
 WHOLE = 100
+# For so long a visitor may take from one answer to the next while a page is loaded.
+PAGE_SECONDS = 15
 
 
 class Step(Noun):
-    """`percent` of the requests go to the new servers, for at least so many seconds."""
+    """`percent` of the requests go to the new servers, for at least so many seconds. `sticky`: for
+    so many seconds after each answer a visitor stays with the version that gave it; 0: nobody
+    does."""
 
     percent: int
     seconds: float
+    sticky: int = 0
 
     def __str__(self) -> str:
         return f"{self.percent} %" + (f" for {self.seconds:.0f} s" if self.seconds else "")
@@ -98,7 +103,8 @@ class Traffic(Noun):
         ge=0,
         le=604800,
         title="Sticky (s)",
-        description="How long a visitor stays with the same version while both serve. 0: each "
+        description="How long after each answer a visitor stays with the version that gave it, "
+        "while both serve. The old servers stay as long after the last step, at least. 0: each "
         "request goes by the weights.",
     )
 
@@ -121,15 +127,28 @@ class Traffic(Noun):
         return one_line(smoke.strip()) or ""
 
     def plan(self) -> tuple[Step, ...]:
-        """The steps; the last one lasts for the bake time."""
-        found = [step_of(one) for one in self.steps]
-        return (*found[:-1], Step(percent=WHOLE, seconds=self.bake_seconds))
+        """The steps; the last one lasts for the bake time.
+
+        Visitors who are to stay with one version get their cookies before the weights change: so
+        nobody has a page of one and asks the other for the rest of it. In the last step they stay
+        no longer than a page takes: whoever was with the old version comes to the new one with the
+        next page. That step lasts until the cookies of before are over.
+        """
+        found = [step_of(one) for one in self.steps[:-1]]
+        last = Step(percent=WHOLE, seconds=self.bake_seconds)
+        if not self.sticky_seconds:
+            return (*found, last)
+        page = min(self.sticky_seconds, PAGE_SECONDS)
+        first = Step(percent=0, seconds=page)
+        kept = [x.model_copy(update={"sticky": self.sticky_seconds}) for x in (first, *found)]
+        seconds = max(self.bake_seconds, self.sticky_seconds)
+        return (*kept, Step(percent=WHOLE, seconds=seconds, sticky=page))
 
     def at_once(self) -> "Traffic":
         """All requests in one step, whatever the signals say: a rollback is in a hurry, and what
         serves is what the signals speak of."""
         now = {"steps": ("100 %",), "bake_seconds": 0, "alarms": (), "smoke": ""}
-        return self.model_copy(update=now)
+        return self.model_copy(update={**now, "sticky_seconds": 0})
 
     @property
     def watched(self) -> bool:
@@ -223,14 +242,19 @@ def decide(
         return Decision(do=Do.BACK, why="; ".join(one.why for one in bad))
     if steer is Steer.ABORT:
         return Decision(do=Do.BACK, why="a person said abort")
-    on = Decision(do=Do.DONE if at == len(plan) - 1 else Do.NEXT)
+    last = at == len(plan) - 1
+    on = Decision(do=Do.DONE if last else Do.NEXT)
+    if steer is Steer.PROMOTE and last and lasted < step.sticky:
+        # Those who load a page of the old version have it whole.
+        return Decision(do=Do.STAY, within=step.sticky - lasted)
     if steer is Steer.PROMOTE:
         return on
     if steer is Steer.PAUSE:
         return Decision(do=Do.STAY, why="paused by a person, until resume, promote or abort")
     if lasted < step.seconds:
         return Decision(do=Do.STAY, within=step.seconds - lasted)
-    unknown = [one for one in signals if one.word is Word.UNKNOWN]
+    # Nobody can tell anything of servers that get no requests yet.
+    unknown = [one for one in signals if one.word is Word.UNKNOWN and step.percent]
     if unknown and lasted < 2 * step.seconds:
         why = "; ".join(one.why for one in unknown)
         return Decision(do=Do.STAY, why=why, within=2 * step.seconds - lasted)

@@ -136,9 +136,12 @@ def hand_over(
     try:
         for at, step in enumerate(traffic.plan()):
             wanted = weights.shifted(to, step.percent)
-            weights = _shift(aws, infra, traffic, weights, wanted, check, clock)
+            weights = _shift(aws, infra, weights, wanted, step.sticky, check, clock)
             say(f"step {at + 1}: {step.percent} % of the requests to {to}")
             _stay(aws, fleet, traffic, at, watch, Telling(clock, progress))
+        if traffic.sticky_seconds:
+            # A cookie would go before the weights, even where nobody answers any more.
+            _shift(aws, infra, weights, weights, 0, check, clock)
     except BaseException:
         _go_back(aws, fleet, before.active, check, say, clock)
         raise
@@ -185,16 +188,15 @@ def _require_good(traffic: Traffic, watch: Watch) -> None:
 def _shift(
     aws: Aws,
     infra: Infra,
-    traffic: Traffic,
     present: Weights,
     wanted: Weights,
+    sticky: int,
     check: Callable[[], None],
     clock: Clock,
 ) -> Weights:
     """Nobody's change is overwritten: a person may have put the weights back by hand."""
     check()
     _require_as_set(aws, infra, present, clock)
-    sticky = traffic.sticky_seconds if all(wanted.of.values()) else 0
     shares.write(aws, infra, wanted, sticky)
     check()
     return wanted

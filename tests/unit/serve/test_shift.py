@@ -72,6 +72,7 @@ class Balancer(Cloud):
         self.lag = 0
         self.refuses: Callable[[], bool] = lambda: False
         self.set: list[tuple[str, int]] = []
+        self.sticky: list[int] = []
 
     def _rules(self, ListenerArn: str) -> dict[str, Any]:  # noqa: N803 - AWS's word
         if ListenerArn == TESTS:
@@ -100,6 +101,8 @@ class Balancer(Cloud):
         self.before, self.stale = dict(self.rules), self.lag
         self.rules[rule] = actions[0]
         shares = actions[0]["ForwardConfig"]["TargetGroups"]
+        kept = actions[0]["ForwardConfig"]["TargetGroupStickinessConfig"]
+        self.sticky.append(kept.get("DurationSeconds", 0) if kept["Enabled"] else 0)
         self.set.append(
             (rule, next(one["Weight"] for one in shares if one["TargetGroupArn"] == GREEN.arn))
         )
@@ -202,6 +205,17 @@ def test_each_step_sets_every_rule_and_lasts_for_its_time(
     assert len(balancer.set) == 6
     assert fleets.marked == {t.WEIGHTS: "website=100 website-green=0"}
     assert 120 <= clock.now() <= 125
+
+
+@pytest.mark.usefixtures("fleets")
+def test_visitors_are_kept_from_before_the_first_step_until_the_old_servers_go(
+    balancer: Balancer,
+) -> None:
+    clock = FakeClock()
+    shift_all(balancer, STEPS.model_copy(update={"sticky_seconds": 90}), clock=clock)
+    assert balancer.shares() == [0, 10, 50, 100, 100]
+    assert balancer.sticky[::2] == balancer.sticky[1::2] == [90, 90, 90, 15, 0]
+    assert 225 <= clock.now() <= 235
 
 
 @pytest.mark.usefixtures("fleets")

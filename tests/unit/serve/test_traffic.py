@@ -54,6 +54,32 @@ def test_the_last_step_lasts_for_the_bake_time() -> None:
     )
 
 
+def test_visitors_get_cookies_before_the_weights_change_and_are_let_go_page_by_page() -> None:
+    sticky = THREE.model_copy(update={"sticky_seconds": 900})
+    assert sticky.plan() == (
+        Step(percent=0, seconds=15, sticky=900),
+        Step(percent=10, seconds=300, sticky=900),
+        Step(percent=50, seconds=30, sticky=900),
+        # Until the last cookie of the old servers is over.
+        Step(percent=100, seconds=900, sticky=15),
+    )
+    assert sticky.model_copy(update={"bake_seconds": 1000}).plan()[-1].seconds == 1000
+    assert [one.sticky for one in sticky.at_once().plan()] == [0]
+
+
+def test_nothing_can_be_told_of_servers_without_requests() -> None:
+    strict = THREE.model_copy(update={"sticky_seconds": 900, "too_few": "go back"})
+    assert decide(strict, 0, 15, (UNKNOWN,)) == Decision(do=Do.NEXT)
+    assert decide(strict, 1, 600, (UNKNOWN,)).do is Do.BACK
+
+
+def test_a_promotion_leaves_visitors_the_time_for_their_page() -> None:
+    sticky = THREE.model_copy(update={"sticky_seconds": 900})
+    assert decide(sticky, 1, 0, (GOOD,), Steer.PROMOTE) == Decision(do=Do.NEXT)
+    assert decide(sticky, 3, 5, (GOOD,), Steer.PROMOTE) == Decision(do=Do.STAY, within=10)
+    assert decide(sticky, 3, 15, (GOOD,), Steer.PROMOTE) == Decision(do=Do.DONE)
+
+
 @pytest.mark.parametrize(
     ("at", "lasted", "signals", "expected"),
     [

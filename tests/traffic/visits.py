@@ -1,0 +1,73 @@
+"""Visitors who load a page and the stylesheet that it names by its fingerprint."""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Self
+
+import httpx
+
+# Real seconds: more than a visitor may take for a page, in the sandbox's time (`PAGE_SECONDS`).
+READS_SECONDS = 1.2
+SLOW_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Which version answered with the page, and whether the stylesheet of that page was there."""
+
+    page: str
+    whole: bool
+    seconds: float
+
+
+class Visitor:
+    """Comes again and again. One who `returns` has the cookies of the last visit."""
+
+    def __init__(self, address: str, *, returns: bool) -> None:
+        self._address = address
+        self._returns = returns
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.seen: list[Visit] = []
+        self.failures: list[str] = []
+
+    def _run(self) -> None:
+        kept = httpx.Cookies()
+        while not self._done.wait(READS_SECONDS if self._returns else 0.02):
+            try:
+                with httpx.Client(
+                    base_url=self._address, timeout=10, trust_env=False, cookies=kept
+                ) as browser:
+                    self._visit(browser)
+                    kept = browser.cookies if self._returns else kept
+            except httpx.HTTPError as error:
+                self.failures.append(f"{type(error).__name__}: {error}")
+
+    def _visit(self, browser: httpx.Client) -> None:
+        start = time.monotonic()
+        page = browser.get("/").raise_for_status().headers["X-Revision"]
+        sheet = browser.get(f"/assets/application-{page}.css")
+        if sheet.status_code not in {200, 404}:
+            self.failures.append(f"stylesheet: {sheet.status_code}")
+        self.seen.append(Visit(page, sheet.status_code == 200, time.monotonic() - start))
+
+    @property
+    def broken(self) -> list[Visit]:
+        """Pages without their stylesheets. Of one who took longer than is promised they may be:
+        that is this machine's load, and none of the release's."""
+        return [one for one in self.seen if not one.whole and one.seconds < SLOW_SECONDS]
+
+    @property
+    def versions(self) -> list[str]:
+        """One after the other, as this visitor saw them."""
+        pages = [one.page for one in self.seen]
+        return [one for at, one in enumerate(pages) if at == 0 or pages[at - 1] != one]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join(15)
