@@ -1,10 +1,15 @@
-"""Prefect's server, kept from standing still on SQLite.
+"""Prefect's server, kept from standing still on SQLite, and from losing what it was to write.
 
 A statement that failed because the database was busy stays in its traceback, a cycle, until the
 garbage collector frees it; and to free it, it must have its connection. If the collector happens to
 run in the event loop's thread while that connection waits for a transaction that only the event
 loop can end, both wait until SQLite gives up: no request is answered for a minute (seen with
 Prefect 3.8.8). In a thread of its own the collector waits alone.
+
+Most of Prefect's transactions begin as readers. When one of them wants to write and another one has
+written since, SQLite refuses it at once, however long it may wait: a request is answered by 503, an
+event is lost for the automations, a worker's heartbeat is missed (22 times in 22 s, with eight
+releases at once). A transaction that begins as a writer waits for its turn.
 """
 
 import gc
@@ -14,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from spotkiln.errors import InputError
 from spotkiln.start import ui
@@ -35,6 +41,19 @@ def collect_aside() -> None:
     """From now on garbage is collected by a thread that does nothing else."""
     gc.disable()
     threading.Thread(target=_collect, name="garbage collector", daemon=True).start()
+
+
+def begin_as_writers() -> None:
+    """From now on each transaction on SQLite waits until it may write, and then begins."""
+    # Only here: it takes a second. The server will need it in any case.
+    from prefect.server.database.configurations import AioSqliteConfiguration
+
+    begin = AioSqliteConfiguration.begin_transaction
+
+    def as_writer(*asked: Any, **how: Any) -> Any:
+        return begin(*asked, **{**how, "with_for_update": True})
+
+    AioSqliteConfiguration.begin_transaction = as_writer  # type: ignore[method-assign]
 
 
 def guarded(environment: Mapping[str, str]) -> dict[str, str]:
@@ -74,6 +93,7 @@ def replace_this_process(*arguments: str) -> None:
 def serve(*arguments: str) -> None:
     """`prefect server start` with these arguments, in this process, until it ends."""
     collect_aside()
+    begin_as_writers()
     # Only here: it takes a second.
     from prefect.cli import app
 
