@@ -1,6 +1,7 @@
 """A Prefect server and a worker on this machine, with a home of their own."""
 
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -30,6 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # Two demos at once need a folder each.
 BUILD = build_folder(ROOT, os.environ, os.getuid())
 POOL = "spotkiln"
+# Below those that a system gives to connections (Linux: from 32768, macOS: from 49152): a server
+# takes seconds to start, and until then any connection could get its port.
+OWN_PORTS = range(20_000, 32_000)
 # An empty database, its tables made: making them is most of what a first start takes.
 EMPTY = build_folder(ROOT, {}, os.getuid()) / f"prefect-{version('prefect')}.db"
 
@@ -45,15 +49,16 @@ def kept_secret(file: Path, prefix: str = "") -> str:
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port if nobody listens there, else one that the system chooses."""
-    for port in (wanted, 0):
+    """The wanted port if nobody listens there, else one of OWN_PORTS; 0: one of those."""
+    others = random.sample(OWN_PORTS, len(OWN_PORTS))
+    for port in (wanted, *others) if wanted else others:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            return port
     raise RuntimeError("no free port on 127.0.0.1")
 
 

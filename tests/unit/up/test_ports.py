@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from examples.up.ports import PortTaken, choose, holder, is_free
+from rehearsal.prefect_local import free_port
 
 
 @pytest.fixture
@@ -41,3 +42,14 @@ def test_a_free_port_needs_no_words(taken: int) -> None:
     assert choose(None, free, "the Prefect UI", "UI_PORT") == (free, "")
     port, told = choose(0, taken, "the Prefect UI", "UI_PORT")
     assert (is_free(port), told) == (True, "")
+
+
+def test_a_free_one_is_given_to_no_connection_meanwhile() -> None:
+    """Linux and macOS choose ports for connections from 32768 on."""
+    assert {free_port(0) for _ in range(20)} < {*range(1024, 32768)}
+
+
+def test_one_that_was_wanted_is_given_if_it_is_free(taken: int) -> None:
+    free = free_port(0)
+    assert free_port(free) == free
+    assert free_port(taken) != taken
