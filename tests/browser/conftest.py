@@ -12,15 +12,17 @@ from playwright.sync_api import Browser, StorageState, ViewportSize, expect, syn
 
 from rehearsal.prefect_local import POOL
 from tests.browser.prefect_ui import APPLICATION, PrefectUI, sign_in
+from tests.browser.visit import PASSWORD, PATIENCE_MS
 from tests.reliability.truth import Truth
 from tests.reliability.world import MACHINES, STAND_IN, World
 
-PATIENCE_MS = 60_000
 WORKER_SECONDS = 120.0
 SIZE = ViewportSize(width=1280, height=900)
 FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
+    # Where it is small, as in a container, pages that find no room in it stay blank.
+    "--disable-dev-shm-usage",
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
@@ -35,7 +37,6 @@ window.cancelAnimationFrame = clearTimeout
 # A folder, as SCREENSHOTS=docs: take the pictures of the documentation anew. The machines then take
 # their time (the sandbox's seconds, of which 20 go by in one), so that the pictures show where.
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
-PASSWORD = "spotkiln:not-a-secret"
 UNHURRIED = {"bake_seconds": 240, "test_seconds": 160, "boot_seconds": 160, "serve_seconds": 60}
 
 

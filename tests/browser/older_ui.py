@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.prefect_ui import APPLICATION, ENDED, RUN_MS, press_until_taken
+from tests.browser.visit import complaints_of, enter_password, keep_what_is_seen, visit
 
 # That Prefect answered with an error, such as 503, it says over what is to be clicked, and again
 # with each answer, until somebody closes it. A person closes them as they come; a test goes by
@@ -26,26 +27,24 @@ class OlderUI:
         self.page = page
         self.address = address
         self.folder = folder
+        self.complaints = complaints_of(page)
         page.add_init_script(CLOSE_COMPLAINTS)
 
     def keep_what_is_seen(self) -> str:
         """Where it is kept."""
-        self.page.screenshot(path=self.folder / "failed.png")
-        (self.folder / "failed.html").write_text(self.page.content())
-        return f"at {self.page.url}; kept as failed.png and failed.html in {self.folder}"
+        return keep_what_is_seen(self.page, self.folder, self.complaints)
 
     def sign_in(self, password: str) -> None:
         """password: name:password."""
         self.page.goto(f"{self.address}/login")
-        self.page.locator("input[type=password]").fill(password)
-        self.page.get_by_role("button", name="Login").click()
+        enter_password(self.page, password)
         expect(self.page).to_have_url(re.compile("/dashboard"))
 
     # -- starting --
 
     def open_deployment(self, flow: str, name: str = APPLICATION) -> None:
         """From the list of deployments, by a click."""
-        self.page.goto(f"{self.address}/deployments")
+        visit(self.page, f"{self.address}/deployments", self.page.get_by_role("row").nth(1))
         row = self.page.get_by_role("row").filter(has=self._link(flow))
         row.filter(has=self._link(name)).locator(".deployment-list__name").click()
         expect(self.page.locator("header").filter(has_text=name).first).to_be_visible()

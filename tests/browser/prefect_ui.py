@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Locator, Page, expect
 
 from spotkiln.start.ui import newer
+from tests.browser.visit import complaints_of, enter_password, keep_what_is_seen, visit
 from tests.reliability.world import World
 
 APPLICATION = "demo-web-app"
@@ -36,8 +37,7 @@ SOMETHING = re.compile(r"\S")
 def sign_in(page: Page, address: str, password: str) -> None:
     """As somebody does who opens the UI for the first time; password: name:password."""
     page.goto(address)
-    page.locator("input[type=password]").fill(password)
-    page.get_by_role("button", name="Login").click()
+    enter_password(page, password)
     expect(page).to_have_url(re.compile("/dashboard"))
 
 
@@ -58,19 +58,17 @@ class PrefectUI:
         self.page = page
         self.address = newer(address)
         self.folder = folder
+        self.complaints = complaints_of(page)
 
     def keep_what_is_seen(self) -> str:
         """Where it is kept."""
-        self.page.screenshot(path=self.folder / "failed.png")
-        (self.folder / "failed.html").write_text(self.page.content())
-        return f"at {self.page.url}; kept as failed.png and failed.html in {self.folder}"
+        return keep_what_is_seen(self.page, self.folder, self.complaints)
 
     # -- starting --
 
     def open_deployment(self, flow: str, name: str = APPLICATION) -> None:
         """From the list of deployments, by a click."""
-        self.page.goto(f"{self.address}/deployments")
-        expect(self.page.get_by_role("row").nth(1)).to_be_visible()
+        visit(self.page, f"{self.address}/deployments", self.page.get_by_role("row").nth(1))
         # A narrow page has no choice of how many it shows.
         if self.page.get_by_role("combobox", name=PER_PAGE).is_visible():
             show_all(self.page)
@@ -162,6 +160,9 @@ class PrefectUI:
     def state(self) -> Locator:
         return self.page.locator(STATE).first
 
+    def open_run(self, address: str) -> None:
+        visit(self.page, address, self.state)
+
     def wait_for(self, state: re.Pattern[str]) -> None:
         """Until the run has such a state. The page follows a run that has begun; while it is
         scheduled, somebody must load it again."""
@@ -172,7 +173,7 @@ class PrefectUI:
             except AssertionError:
                 if time.monotonic() > deadline:
                     raise
-                self.page.reload()
+                self.open_run(self.page.url)
             else:
                 return
 
@@ -186,7 +187,7 @@ class PrefectUI:
 
     def show_whole_graph(self) -> None:
         """Of a run that has ended: its page opened anew shows all of it."""
-        self.page.reload()
+        self.open_run(self.page.url)
         graph = self.page.locator("canvas").first
         expect(graph).to_be_visible()
         before, now = b"", graph.screenshot()
@@ -212,7 +213,7 @@ class PrefectUI:
         deadline = time.monotonic() + seconds
         while not wanted.items() <= (seen := self.tasks()).items():
             assert time.monotonic() < deadline, seen
-            self.page.reload()
+            self.open_run(self.page.url)
 
     def open_artifact(self, key: str) -> Locator:
         """Of this run, the artifact whose key begins so; what its page shows."""

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from rehearsal.prefect_client import client_of
 from rehearsal.prefect_local import LocalPrefect
-from tests.browser.conftest import PASSWORD
+from tests.browser.visit import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect]
 # Requests that a browser sends without asking first; Prefect takes one without a type for JSON.

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import PASSWORD, PATIENCE_MS, SIZE
+from tests.browser.conftest import SIZE
 from tests.browser.older_ui import OlderUI
 from tests.browser.prefect_ui import APPLICATION, ASKED, commit_of
+from tests.browser.visit import PASSWORD, PATIENCE_MS
 from tests.reliability.truth import Truth
 from tests.reliability.world import World
 

@@ -4,22 +4,20 @@ narrow, light and dark."""
 import re
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, StorageState, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from tests.browser.conftest import FRAMES, PATIENCE_MS, UNHURRIED
+from tests.browser.conftest import FRAMES, UNHURRIED
 from tests.browser.prefect_ui import APPLICATION, commit_of, show_all, until_shown
+from tests.browser.visit import PATIENCE_MS, visit
 from tests.reliability.truth import Truth
 from tests.reliability.world import MACHINES, STAND_IN, World
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.sandbox]
 
 RUN_SECONDS = 300.0
-TRIES = 3
 # The list of steps asks seldom by itself.
 LOOK_SECONDS = 1.5
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -61,14 +59,8 @@ class Pages:
         return str(state["name"])
 
     def open_run(self, run: str, tab: str = "TaskRuns") -> None:
-        """Once more where a busy server's answers made an error of the page, as a person would."""
-        tabs = self.page.get_by_role("tab", name="Task Runs")
-        for _ in range(TRIES):
-            self.page.goto(f"{self._world.prefect.address}/v2/runs/flow-run/{run}?tab={tab}")
-            with suppress(PlaywrightTimeoutError):
-                tabs.wait_for(timeout=PATIENCE_MS / TRIES)
-                return
-        expect(tabs).to_be_visible()
+        address = f"{self._world.prefect.address}/v2/runs/flow-run/{run}?tab={tab}"
+        visit(self.page, address, self.page.get_by_role("tab", name="Task Runs"))
 
     def steps(self, run: str) -> str:
         """The list of steps, as it is now."""

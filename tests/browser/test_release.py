@@ -51,7 +51,7 @@ def test_green(ui: PrefectUI, world: World, serving: Truth, picture: Picture) ->
     assert "Retired" in headings(shown)
     picture("release-page", height=1350)
 
-    ui.page.goto(run)
+    ui.open_run(run)
     table = ui.open_artifact(f"releases-{APPLICATION}").get_by_role("row")
     expect(table.nth(1)).to_contain_text(commit[:12])
     expect(table.nth(1)).to_contain_text("released")
@@ -93,7 +93,7 @@ def ask_first(ui: PrefectUI, world: World) -> Locator:
         f"/deployments/{deployment.json()['id']}/create_flow_run", json={"parameters": asked}
     )
     run = started.raise_for_status().json()["id"]
-    ui.page.goto(f"{ui.address}/runs/flow-run/{run}")
+    ui.open_run(f"{ui.address}/runs/flow-run/{run}")
     ui.wait_for(re.compile("Suspended"))
     return ui.resume()
 
