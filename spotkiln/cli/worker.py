@@ -67,6 +67,15 @@ class PatientWorker(ProcessWorker, ABC):  # ABC: not registered in the place of 
         finally:
             self._asking = False
 
+    async def _submit_scheduled_flow_runs(self, flow_run_response: list[Any]) -> list[Any]:
+        """A run that somebody resumes at once, as by a quick approval, is offered again while the
+        process that suspended it still ends. Prefect's worker would begin it beside that one, and
+        end with all its runs over its own count (seen with 3.8.8): it is left for the next look.
+        """
+        has = self._limiter.statistics().borrowers if self._limiter else ()
+        free = [one for one in flow_run_response if one.flow_run.id not in has]
+        return await super()._submit_scheduled_flow_runs(free)
+
     @property
     def runs(self) -> int:
         """How many runs it has."""
