@@ -47,10 +47,10 @@ sandbox: .venv/.done ## an EC2 on this machine, until Ctrl-C
 	@if $(HAS_DOCKER); then machines=docker; else machines=simulated; fi; \
 	$(PYTHON) -m sandbox up --machines $$machines
 
-# Tests mostly wait, so more of them at once than a small machine has cores. ALONE: of those whose
-# real machines must lose no request under load. Each leaves three quarters of two cores idle.
+# Tests mostly wait, so more of them at once than a small machine has cores. REAL: of those that keep
+# real machines under a light load, and leave three quarters of two cores idle.
 SIDE_BY_SIDE ?= 4
-ALONE ?= 2
+REAL ?= 2
 
 .PHONY: test
 test: .venv/.done ## all tests that this machine can run; says what it skipped and why
@@ -60,8 +60,10 @@ test: .venv/.done ## all tests that this machine can run; says what it skipped a
 	@scripts/setup.sh postgres || echo "the test of a team's set-up will be skipped"
 	@scripts/setup.sh chromium || echo "tests in the Prefect UI will be skipped"
 	@trap 'exit 130' INT; failed=0; \
-	$(PYTHON) -m pytest -q --durations=10 -m "not alone" --numprocesses $(SIDE_BY_SIDE) --no-loadscope-reorder || failed=1; \
-	$(PYTHON) -m pytest -q --durations=10 -m alone --numprocesses $(ALONE) --no-loadscope-reorder || failed=1; \
+	run() { $(PYTHON) -m pytest -q --durations=10 --no-loadscope-reorder -m "$$@" || failed=1; }; \
+	run "not alone and not real" --numprocesses $(SIDE_BY_SIDE); \
+	run real --numprocesses $(REAL); \
+	run alone; \
 	exit $$failed
 
 # The loop for the next change: no server, no sandbox, no real machine.

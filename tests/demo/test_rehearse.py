@@ -135,7 +135,7 @@ def test_with_simulated_machines(tmp_path: Path) -> None:
 
 
 @pytest.mark.docker
-@pytest.mark.alone
+@pytest.mark.real
 @pytest.mark.prefect
 @pytest.mark.timeout(DEADLINE_SECONDS + 60)
 @pytest.mark.skipif(not docker_answers(), reason="Docker does not answer: no real machines here")
@@ -169,7 +169,7 @@ def test_with_real_machines(tmp_path: Path) -> None:
 
 
 @pytest.mark.docker
-@pytest.mark.alone
+@pytest.mark.real
 @pytest.mark.prefect
 @pytest.mark.timeout(DEADLINE_SECONDS + 60)
 @pytest.mark.skipif(not docker_answers(), reason="Docker does not answer: no real machines here")

@@ -19,7 +19,7 @@ from tests.reliability.world import World
 
 REAL = [
     pytest.mark.docker,
-    pytest.mark.alone,
+    pytest.mark.real,
     pytest.mark.timeout(900),
     pytest.mark.skipif(not docker_answers(), reason="no Docker or no Packer: no real machines"),
 ]

@@ -43,7 +43,7 @@ def docker_answers() -> bool:
 
 pytestmark = [
     pytest.mark.docker,
-    pytest.mark.alone,
+    pytest.mark.real,
     pytest.mark.prefect,
     pytest.mark.timeout(900),
     pytest.mark.skipif(not docker_answers(), reason="no Docker or no Packer: no real machines"),

@@ -21,7 +21,7 @@ from tests.reliability.world import World, without_release_only
 
 pytestmark = [
     pytest.mark.docker,
-    pytest.mark.alone,
+    pytest.mark.real,
     pytest.mark.prefect,
     pytest.mark.timeout(1500),
     pytest.mark.skipif(not docker_answers(), reason="no Docker or no Packer: no real machines"),
