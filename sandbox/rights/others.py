@@ -8,9 +8,13 @@ from sandbox.rights.asked import ANY, About, Asked, of_tags, on, tagged
 from sandbox.rights.world import World
 
 Parameters = Mapping[str, Any]
+# Where IAM calls a service otherwise than signatures do.
+_PREFIXES = {"monitoring": "cloudwatch"}
 
 
 def asked(world: World, service: str, operation: str, parameters: Parameters) -> list[Asked]:
+    """`service`: as the call's signature has it."""
+    service = _PREFIXES.get(service, service)
     special = _SPECIAL.get(service)
     if special is not None:
         return special(world, operation, parameters)
@@ -104,11 +108,24 @@ def _sts(world: World, operation: str, parameters: Parameters) -> list[Asked]:
 
 def _parameters(world: World, operation: str, parameters: Parameters) -> list[Asked]:
     """A path counts as it was written, with or without a slash at its end."""
+    if operation == "StartSession":
+        return _session(world, parameters)
     named = [parameters.get("Name"), parameters.get("Path"), *(parameters.get("Names") or [])]
     arns = [_parameter(str(one), world) for one in named if one]
     if not arns:
         arns = [ANY] if operation.startswith("Describe") else [world.arn("ssm", "*")]
     return on(world, "ssm", operation, [About(one) for one in arns])
+
+
+def _session(world: World, parameters: Parameters) -> list[Asked]:
+    """A shell needs the right to the instance, and to how it is reached."""
+    target = str(parameters.get("Target") or "")
+    document = str(parameters.get("DocumentName") or "SSM-SessionManagerRunShell")
+    abouts = [
+        About(world.arn("ec2", f"instance/{target}"), "instance", has=world.tags(target)),
+        About(f"arn:aws:ssm:{world.region}::document/{document}", "document"),
+    ]
+    return on(world, "ssm", "StartSession", abouts)
 
 
 def _parameter(name: str, world: World) -> str:

@@ -1,5 +1,6 @@
 """Turns what botocore raises into our errors: with the call, the resource and the next step."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -62,6 +63,10 @@ WRONG_CALL = (
 )
 
 
+_RIGHT = re.compile(r"not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?")
+_ENCODED = "Encoded authorization failure message:"
+
+
 class AwsError(InfrastructureError):
     """AWS failed, or cannot be reached. `code` is AWS's error code, if there is one."""
 
@@ -112,10 +117,7 @@ def translate(error: BotoCoreError | ClientError, resource: str) -> SpotkilnErro
     # An empty element is None to botocore.
     message = (error.response.get("Error", {}).get("Message") or "").rstrip(".")
     if code in DENIED:
-        return PermissionDenied(
-            f"no right to {call} ({resource}): AWS says: {message}. "
-            f"Allow the action {call} for whoever runs this; docs/aws.md lists all actions"
-        )
+        return PermissionDenied(_denied(call, resource, message))
     if code in BAD_CREDENTIALS:
         return InputError(
             f"AWS does not accept the credentials ({code} at {call}, {resource}): {message}. "
@@ -127,6 +129,21 @@ def translate(error: BotoCoreError | ClientError, resource: str) -> SpotkilnErro
     if is_not_found(error):
         return AwsMissing(f"{call} did not find it ({resource}): {code}: {message}", code)
     return AwsRefused(f"AWS refused {call} ({resource}): {code}: {message}", code)
+
+
+def _denied(call: str, resource: str, message: str) -> str:
+    """One call may need several rights, such as one to hand a role on: AWS's words name the one
+    that is missing."""
+    found = _RIGHT.search(message)
+    if found:
+        # What follows is for AWS's own tools, and says the same.
+        message = message.partition(_ENCODED)[0].rstrip(" .")
+    right = found[1] if found else call
+    on = f" on {found[2]}" if found and found[2] else ""
+    return (
+        f"no right to {call} ({resource}): AWS says: {message}. "
+        f"Allow the action {right}{on} for whoever runs this; docs/aws.md lists all actions"
+    )
 
 
 @contextmanager

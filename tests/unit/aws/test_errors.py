@@ -86,6 +86,23 @@ def test_missing_rights_name_the_action_and_where_to_read_on() -> None:
     )
 
 
+def test_the_missing_right_is_the_one_that_aws_names() -> None:
+    """A launch needs several: here the one to hand the role on."""
+    role = "arn:aws:iam::123456789012:role/website"
+    said = (
+        "You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-"
+        f"role/worker/x is not authorized to perform: iam:PassRole on resource: {role} because no "
+        "identity-based policy allows the iam:PassRole action"
+    )
+    encoded = f"{said}. Encoded authorization failure message: AbC-dEf_{'x' * 900}"
+    for words in (said, encoded):
+        found = str(translate(client_error("UnauthorizedOperation", words), "a dry run"))
+        assert found == (
+            f"no right to RunInstances (a dry run): AWS says: {said}. Allow the action "
+            f"iam:PassRole on {role} for whoever runs this; docs/aws.md lists all actions"
+        )
+
+
 def test_bad_credentials_say_what_to_do() -> None:
     assert str(translate(client_error("ExpiredToken", "It expired."), "who is asking")) == (
         "AWS does not accept the credentials (ExpiredToken at RunInstances, who is asking): "
