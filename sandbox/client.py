@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from sandbox.packer_standin.control import OWNERS_KEY
 from sandbox.process.directory import Directory
 from sandbox.process.say import COMMAND
 
@@ -124,6 +125,12 @@ class Sandbox:
     def environment(self) -> dict[str, str]:
         """Variables with which a process uses the sandbox as its AWS. Add them to its own."""
         return dict(self.description["environment"])
+
+    def environment_of(self, session: Mapping[str, str]) -> dict[str, str]:
+        """The same for a process that signs with other credentials, those of a role. Packer's
+        stand-in also steers its machines, which is the owner's alone."""
+        own = self.environment
+        return {**own, **session, OWNERS_KEY: own["AWS_ACCESS_KEY_ID"]}
 
     @property
     def speed(self) -> float:

@@ -13,6 +13,7 @@ from rehearsal.account import base_key, ensure_base_image, own_images
 from rehearsal.prefect_client import client_of
 from rehearsal.prefect_local import LocalPrefect
 from rehearsal.runs import Runs
+from rehearsal.worker import as_worker
 from sandbox.client import Sandbox
 from tests.reliability.flow_process import FlowProcess, Zygote
 from tests.reliability.truth import Account, Truth
@@ -53,7 +54,8 @@ def without_release_only(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 class World:
     """Start it once, and play every case in it. A server given is used and left running. With
-    `others` the account holds what looks like ours and is not (tests/look_alikes.py)."""
+    `others` the account holds what looks like ours and is not (tests/look_alikes.py). With `rights`
+    flows have the worker's rights alone, and not those of the account's owner."""
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class World:
         environment: Mapping[str, str] | None = None,
         password: str = "",
         others: bool = False,
+        rights: bool = False,
     ) -> None:
         self.home = home
         self._stack = ExitStack()
@@ -76,6 +79,7 @@ class World:
         self._settings = account
         self._environment = dict(environment or {})
         self._others = others
+        self._rights = rights
         self._password = password
         # What releases launch with, if they do not say.
         self.launcher = "spot-fleet"
@@ -99,7 +103,7 @@ class World:
             )
             environment = {
                 **self.prefect.environment,
-                **self.box.environment,
+                **(as_worker(self.box) if self._rights else self.box.environment),
                 **certificate,
                 "SPOTKILN_HOME": str(self.home / "spotkiln"),
                 # They are for a person, and there are thousands.

@@ -1,0 +1,67 @@
+"""The worker's role in the sandbox's account, with the rights that it has on an account of one's
+own: what a release may not do there it may not do here."""
+
+import json
+from collections.abc import Mapping
+
+from rehearsal.account import client
+from sandbox.client import Sandbox
+from spotkiln.aws.release.rights import every
+from spotkiln.statement import Fill, policies
+
+WORKER = "spotkiln-worker"
+ACCOUNT = "123456789012"
+_TRUST = {
+    "Effect": "Allow",
+    "Action": "sts:AssumeRole",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+}
+
+
+def fill(region: str, **more: tuple[str, ...]) -> Fill:
+    """What the rights' names stand for in the sandbox's account."""
+    role = f"arn:aws:iam::{ACCOUNT}:role/"
+    return {
+        "partition": ("aws",),
+        "region": (region,),
+        "account": (ACCOUNT,),
+        "target_groups": ("website", "website-green"),
+        "fleet_role": (f"{role}aws-ec2-spot-fleet-tagging-role",),
+        "server_roles": tuple(role + x for x in ("website", "website-staging", "image-test")),
+        "build_parameters": (f"arn:aws:ssm:{region}:{ACCOUNT}:parameter/build/*",),
+        "build_secrets": (f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:build/*",),
+        "workers": (role + WORKER,),
+        **more,
+    }
+
+
+def as_worker(box: Sandbox) -> Mapping[str, str]:
+    """The sandbox's variables, with the worker's rights instead of the owner's."""
+    return box.environment_of(_session(box, _put_worker(box)))
+
+
+def _put_worker(box: Sandbox) -> str:
+    """Make the role, or give the one that is there these rights; its ARN."""
+    iam = client(box, "iam")
+    known = {one["RoleName"]: str(one["Arn"]) for one in iam.list_roles()["Roles"]}
+    if WORKER not in known:
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [_TRUST]})
+        made = iam.create_role(RoleName=WORKER, AssumeRolePolicyDocument=trust)
+        known[WORKER] = str(made["Role"]["Arn"])
+    wanted = policies(every(), fill(box.environment["AWS_DEFAULT_REGION"]))
+    for number, document in enumerate(wanted, start=1):
+        iam.put_role_policy(
+            RoleName=WORKER, PolicyName=f"worker-{number}", PolicyDocument=json.dumps(document)
+        )
+    return known[WORKER]
+
+
+def _session(box: Sandbox, role: str) -> dict[str, str]:
+    """Variables with which a process calls AWS in this role, with its rights alone."""
+    sts = client(box, "sts")
+    given = sts.assume_role(RoleArn=role, RoleSessionName="worker")["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }

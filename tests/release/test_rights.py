@@ -1,0 +1,128 @@
+"""An application's life with the worker's rights alone, which the sandbox enforces: nothing is
+refused, and no right could be taken away.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rehearsal.worker import as_worker
+from spotkiln.aws.release.rights import every
+from tests.release import test_adoption
+from tests.release.life import GREEN, Life, idle, spare
+from tests.reliability.truth import client
+from tests.reliability.world import World
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)]
+
+# What real Packer asks, and its stand-in does not: tests/reliability/test_real_machines.py.
+REAL_PACKERS = {
+    "PackerLooks ec2:DescribeInstanceStatus",
+    "PackerLooks ec2:DescribeRegions",
+    "PackerLooks ec2:DescribeTags",
+}
+LOGS = "/spotkiln/demo-web-app"
+theirs = test_adoption.theirs
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    home: Path = tmp_path_factory.mktemp("rights")
+    with World(home, rights=True) as world:
+        yield world
+
+
+@pytest.fixture
+def life(world: World) -> Life:
+    """With a secret and a parameter of the build, and lines of a server."""
+    ssm, manager = client(world.box, "ssm"), client(world.box, "secretsmanager")
+    ssm.put_parameter(Name="/build/token", Value="a-long-token", Type="SecureString")
+    manager.create_secret(Name="build/token", SecretString="another-long-token")
+    logs, stream = client(world.box, "logs"), "demo-web-app/web/i-1"
+    logs.create_log_group(logGroupName=LOGS)
+    logs.create_log_stream(logGroupName=LOGS, logStreamName=stream)
+    line = {"timestamp": int(time.time() * 1000), "message": "hello"}
+    logs.put_log_events(logGroupName=LOGS, logStreamName=stream, logEvents=[line])
+    watch = client(world.box, "cloudwatch")
+    watch.put_metric_alarm(
+        AlarmName="errors",
+        Namespace="Shop",
+        MetricName="Errors",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    watch.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="all is well")
+    return Life(world, as_worker(world.box))
+
+
+@pytest.fixture
+def their_group(world: World) -> Iterator[str]:
+    """An Auto Scaling group of one that knows nothing of us, and serves."""
+    ec2, scaling = world.account.ec2, world.account.scaling
+    image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])["Images"][0]
+    ec2.create_launch_template(
+        LaunchTemplateName="grown",
+        LaunchTemplateData={"ImageId": image["ImageId"], "InstanceType": "t3.micro"},
+    )
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName="grown",
+        MinSize=1,
+        MaxSize=1,
+        LaunchTemplate={"LaunchTemplateName": "grown", "Version": "1"},
+        VPCZoneIdentifier=ec2.describe_subnets()["Subnets"][0]["SubnetId"],
+        TargetGroupARNs=[world.account.group_arn("website")],
+    )
+    yield "grown"
+    ec2.delete_launch_template(LaunchTemplateName="grown")
+
+
+def test_a_life_needs_all_of_them_and_no_more(
+    world: World, life: Life, theirs: str, their_group: str
+) -> None:
+    world.box.forget_rights()
+    life.play("nightly", applications=[])
+    secrets = {"TOKEN": "ssm:/build/token", "OTHER": "secret:build/token"}
+    configuration = {
+        "parameters": ["/demo-web-app/production/"],
+        "secrets": ["demo-web-app/production"],
+    }
+    life.release(
+        "v1",
+        build={"secrets": secrets},
+        configuration=configuration,
+        infra={"adopt": True, "tags": {"Team": "shop"}},
+    )
+    private = {"ssh_interface": "private_ip"}
+    life.release("v2", fleet={"launcher": "auto-scaling"}, build=private)
+    life.release("v2", "again", fleet={"launcher": "spot-fleet"})
+    life.roll_back()
+    life.play("run", app="demo-web-app", command=["bin/rails", "about"], infra={})
+    life.preview()
+    life.fail("red", "TestsFailed")
+    life.fail("sick", "ImageRejected")
+    life.find_no_room("spot-fleet")
+    life.find_no_room("auto-scaling")
+    life.fall_ill_and_recover()
+    server = world.account.look().members[0]
+    life.open_session(server)
+    assert life.read_logs(LOGS) == ["hello"]
+    assert life.find_file_system("uploads") == "uploads"
+
+    said: list[str] = []
+    life.split(said.append)
+    steps = {"steps": ["50 % for 4 s", "100 %"], "bake_seconds": 4, "alarms": ["errors"]}
+    life.release("v1", traffic=steps, infra={"second_target_group": GREEN})
+    assert life.doctor() == ([], "")
+    life.play("reconcile")
+
+    unused = [one for one in idle(life.uses, every()) if one not in REAL_PACKERS]
+    assert {"refused": life.refused, "unused": unused, "spare": spare(life.uses, every())} == {
+        "refused": [],
+        "unused": [],
+        "spare": [],
+    }
