@@ -210,6 +210,8 @@ class Server:
             # number of polls is given by the timeout instead, which botocore does not read.
             "AWS_POLL_DELAY_SECONDS": "1",
             "AWS_TIMEOUT_SECONDS": "1800",
+            # Machines are reached from here: nobody need look it up.
+            "SPOTKILN_OWN_ADDRESS": "127.0.0.1",
             "NO_PROXY": _no_proxy(),
             "no_proxy": _no_proxy(),
         }

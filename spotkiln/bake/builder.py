@@ -1,6 +1,7 @@
 """The machine that bakes, and the one that tests."""
 
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -33,6 +34,12 @@ class Builder(ShownNoun):
         description="Must run the base image's architecture. A quicker one bakes sooner.",
         min_length=1,
     )
+    other_instance_types: list[str] = Field(
+        default=[],
+        title="Builder's other types",
+        description="Tried in this order where EC2 has no room for the first one in any of the "
+        "builder's subnets.",
+    )
     ssh_username: str = Field(
         default="",
         title="SSH user",
@@ -46,10 +53,11 @@ class Builder(ShownNoun):
         description="By which of its addresses the builder is reached from here.",
     )
     ssh_source_cidrs: list[str] = Field(
-        default=["0.0.0.0/0"],
+        default=[],
         title="SSH source ranges",
-        description="Who may reach the builder's SSH port. Narrow it to this machine's address.",
-        min_length=1,
+        description="Who may reach the builder's SSH port. Empty: the worker's own public address "
+        "alone; where SSH goes to a private address, the VPC's own ranges; with Session Manager "
+        "nobody.",
     )
     instance_profile: str = Field(
         default="",
@@ -60,13 +68,25 @@ class Builder(ShownNoun):
     subnet: str = Field(
         default="",
         title="Builder's subnet",
-        description="By id, Name tag, or another tag (tier=public). Empty: the load balancer's "
-        "first, or the servers' first if SSH goes to a private address; for a base image the "
-        "first of the default VPC.",
+        description="By id, Name tag, or another tag (tier=public), which may stand for several: "
+        "the next one is tried where EC2 has no room. Empty: the load balancer's, or the servers' "
+        "if SSH goes to a private address; for a base image those of the default VPC.",
     )
     timeout_seconds: int = Field(
         default=3600, ge=60, le=4 * 3600, title="Bake deadline (s)", description="For each bake."
     )
+
+    @property
+    def every_type(self) -> tuple[str, ...]:
+        """Each once, the first one first."""
+        return tuple(dict.fromkeys([self.instance_type, *self.other_instance_types]))
+
+    @field_validator("ssh_source_cidrs")
+    @classmethod
+    def _ranges(cls, ranges: list[str]) -> list[str]:
+        for one in ranges:
+            ip_network(one, strict=False)
+        return ranges
 
     @model_validator(mode="after")
     def _session_manager_needs_a_profile(self) -> Self:
@@ -128,18 +148,28 @@ class Access(Noun):
 
 
 class Machine(Noun):
-    """A machine that Packer launches: where, and how it is reached. `endpoint` is empty for AWS
-    itself; `profile` is the instance profile if it is not the builder's. `login` is whom its image
-    lets in."""
+    """A machine that Packer launches: where, and how it is reached. The first of the `subnets` that
+    has room is taken. `endpoint` is empty for AWS itself; `profile` is the instance profile if it
+    is not the builder's. `login` is whom its image lets in."""
 
     builder: Builder
     region: str
     vpc: str
-    subnet: str
+    subnets: tuple[str, ...]
     endpoint: str
     access: Access
     login: str
     profile: str = ""
+
+    @property
+    def places(self) -> list[dict[str, str]]:
+        """The variables that say where it runs, in the order in which they are tried: a type in
+        each subnet before the next type."""
+        return [
+            {"subnet_id": subnet, "instance_type": kind}
+            for kind in self.builder.every_type
+            for subnet in self.subnets
+        ]
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -147,9 +177,8 @@ class Machine(Noun):
         return {
             "region": self.region,
             "endpoint": self.endpoint,
-            "instance_type": self.builder.instance_type,
             "vpc_id": self.vpc,
-            "subnet_id": self.subnet,
+            **self.places[0],
             "ssh_interface": str(self.builder.ssh_interface),
             "iam_instance_profile": self.profile or self.builder.instance_profile,
             "ssh_username": self.builder.ssh_username or self.login,

@@ -40,7 +40,7 @@ class Errand(Noun):
     builder: Builder
     region: str
     vpc: str
-    subnet: str
+    subnets: tuple[str, ...]
     groups: tuple[str, ...]
     profile: str = ""
     configuration: str = ""

@@ -222,7 +222,7 @@ class Infra(Noun):
     vpc: str
     subnets: tuple[str, ...]
     balancer_subnets: tuple[str, ...]
-    builder_subnet: str
+    builder_subnets: tuple[str, ...]
     zones: tuple[str, ...]
     security_groups: tuple[str, ...]
     fleet_role: str

@@ -14,6 +14,11 @@ from spotkiln.markup import visible
 CHUNK_BYTES = 64 * 1024
 KEEP_LINES = 200
 KEEP_CHARACTERS = 2000
+# What EC2 answers a launch that another zone or another type may have room for.
+NO_ROOM = re.compile(
+    r"Error launching source instance: .*?"
+    r"\b((?:InsufficientInstanceCapacity|InsufficientFreeAddressesInSubnet|Unsupported): .*)"
+)
 EXIT_STATUS = re.compile(r"non-zero exit status: (\d+)")
 # How Packer shows a line of a provisioning script: its standard output, and its standard error.
 SCRIPT = re.compile(r"^(?:==>|   ) [\w.-]+: ?(.*)$")
@@ -69,6 +74,12 @@ class PackerRun:
         told = [*self.errors, *self.causes]
         statuses = [int(code) for text in told for code in EXIT_STATUS.findall(text)]
         return statuses[-1] if statuses else 0
+
+    @property
+    def no_room(self) -> str:
+        """EC2's words, if it had no room for the machine; nothing has run then."""
+        found = (NO_ROOM.search(text) for text in (*self.causes, *self.errors))
+        return next((one[1] for one in found if one), "") if self.exit_code else ""
 
     @property
     def why(self) -> str:

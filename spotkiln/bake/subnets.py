@@ -33,20 +33,20 @@ class Subnet(Noun):
 
 
 class Network(Noun):
-    """Ids of the subnets of a target group's servers, of what builds for them, and of the load
-    balancer. `zones`: the servers'."""
+    """Ids of the subnets of a target group's servers, of what builds for them, the first that has
+    room, and of the load balancer. `zones`: the servers'."""
 
     servers: tuple[str, ...]
     balancer: tuple[str, ...]
-    builder: str
+    builders: tuple[str, ...]
     zones: tuple[str, ...]
 
     @classmethod
     def around(cls, balancers: Mapping[str, str]) -> Self:
-        """All in the load balancer's own subnets, given with their zones: the builder in the first
-        one."""
+        """All in the load balancer's own subnets, given with their zones: builders
+        too."""
         ids = tuple(balancers)
-        return cls(servers=ids, balancer=ids, builder=ids[0], zones=tuple(balancers.values()))
+        return cls(servers=ids, balancer=ids, builders=ids, zones=tuple(balancers.values()))
 
     def with_servers(self, chosen: Sequence[Subnet]) -> Self:
         return self.model_copy(
@@ -56,8 +56,8 @@ class Network(Noun):
             }
         )
 
-    def with_builder(self, subnet: str) -> Self:
-        return self.model_copy(update={"builder": subnet})
+    def with_builders(self, subnets: Sequence[str]) -> Self:
+        return self.model_copy(update={"builders": tuple(subnets)})
 
 
 def find_subnets(
@@ -109,6 +109,6 @@ def for_servers(
 
 
 def follows_servers(build: Builder, names: InfraNames) -> bool:
-    """Whether a builder without a subnet of its own runs in the servers' first one: it needs no
+    """Whether a builder without a subnet of its own runs in the servers': it needs no
     public address, which a private subnet has not."""
     return bool(names.subnets) and not build.ssh_interface.is_public

@@ -53,7 +53,7 @@ class BaseJob(Noun):
     region: str
     source: Image
     vpc: str
-    subnet: str
+    subnets: tuple[str, ...]
     image_name: str
     folder: Path
 
@@ -83,10 +83,10 @@ def look_up_source(spec: BaseSpec, builder: Builder, run: str, folder: Path) -> 
     find_packer()
     aws = connect(resolve_region(spec.region))
     source = source_image(aws, spec.source_image, spec.source_owner)
-    aws_infra.check_instance_types(aws, [builder.instance_type], source.architecture)
-    vpc, subnet = builder_network(aws, builder.subnet)
+    aws_infra.check_instance_types(aws, builder.every_type, source.architecture)
+    vpc, subnets = builder_network(aws, builder.subnet)
     owner = base_id(run)
-    say(f"{aws.region}: {spec.name} from {source.name} ({source.id}), in {subnet} of {vpc}")
+    say(f"{aws.region}: {spec.name} from {source.name} ({source.id}), in {subnets[0]} of {vpc}")
     return BaseJob(
         id=owner,
         run=run,
@@ -95,7 +95,7 @@ def look_up_source(spec: BaseSpec, builder: Builder, run: str, folder: Path) -> 
         region=aws.region,
         source=source,
         vpc=vpc,
-        subnet=subnet,
+        subnets=subnets,
         image_name=new_base_name(spec, owner, aws.now()),
         folder=folder,
     )
@@ -103,9 +103,15 @@ def look_up_source(spec: BaseSpec, builder: Builder, run: str, folder: Path) -> 
 
 def alive(job: BaseJob) -> AbstractContextManager[Heartbeat]:
     """For as long as the block runs, reconcile leaves alone what this bake makes."""
-    cidrs = job.builder.ssh_source_cidrs
     return living(
-        Owner(id=job.id, run=job.run, region=job.region, vpc=job.vpc, cidrs=cidrs, tags=job.tags)
+        Owner(
+            id=job.id,
+            run=job.run,
+            region=job.region,
+            vpc=job.vpc,
+            builder=job.builder,
+            tags=job.tags,
+        )
     )
 
 
@@ -127,14 +133,21 @@ def bake_base(job: BaseJob) -> Baked:
         job.builder,
         job.id,
         vpc=job.vpc,
-        subnet=job.subnet,
+        subnets=job.subnets,
         login=job.spec.login,
         tags=job.tags,
     )
     tags = {**job.tags, t.STATE: ImageState.CANDIDATE}
     new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
     variables = base_bake_variables(machine, new, job.spec, job.source.id, packages)
-    run = run_template("bake", "base.pkr.hcl", variables, folder, job.builder.timeout_seconds)
+    run = run_template(
+        "bake",
+        "base.pkr.hcl",
+        variables,
+        folder,
+        job.builder.timeout_seconds,
+        places=machine.places,
+    )
     if run.exit_code != 0:
         raise base_failure(run, job.spec.name)
     image = made_image(aws, manifest, "base image")

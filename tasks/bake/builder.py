@@ -1,6 +1,6 @@
 """What steps that run Packer have in common: the way into its machine, the image it made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spotkiln.aws.bake import image as images
@@ -21,7 +21,7 @@ def open_machine(
     owner: str,
     *,
     vpc: str,
-    subnet: str,
+    subnets: Sequence[str],
     login: str,
     tags: Mapping[str, str],
 ) -> Machine:
@@ -33,9 +33,9 @@ def open_machine(
         builder=builder,
         region=aws.region,
         vpc=vpc,
-        subnet=subnet,
+        subnets=tuple(subnets),
         endpoint=endpoint(),
-        access=open_access(aws, owner, vpc, builder.ssh_source_cidrs, tags),
+        access=open_access(aws, owner, vpc, builder, tags),
         login=login,
     )
 

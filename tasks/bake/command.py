@@ -73,7 +73,7 @@ class CommandRun:
                 run=self.run,
                 region=errand.region,
                 vpc=errand.vpc,
-                cidrs=errand.builder.ssh_source_cidrs,
+                builder=errand.builder,
                 tags=errand.tags,
             )
         )

@@ -55,7 +55,7 @@ def carry_out(errand: Errand, what: str) -> Ended:
         errand.builder,
         errand.owner,
         vpc=errand.vpc,
-        subnet=errand.subnet,
+        subnets=errand.subnets,
         login=errand.login,
         tags=errand.tags,
     )
@@ -68,6 +68,7 @@ def carry_out(errand: Errand, what: str) -> Ended:
             variables,
             errand.folder / "packer",
             errand.timeout_seconds,
+            places=machine.places,
             heard=listener.hear,
         )
     except InfrastructureError as error:
@@ -120,7 +121,7 @@ def migration_of(job: Job, image: Image) -> Errand:
         builder=build,
         region=infra.region,
         vpc=infra.vpc,
-        subnet=infra.builder_subnet,
+        subnets=infra.builder_subnets,
         groups=infra.security_groups,
         profile=profile_name(infra.instance_profile),
         configuration=infra.configuration.sources.user_data + user_data_of(infra.mounts),
@@ -170,7 +171,7 @@ def smoke_test(
         builder=build,
         region=infra.region,
         vpc=infra.vpc,
-        subnet=infra.builder_subnet,
+        subnets=infra.builder_subnets,
         groups=infra.security_groups,
         profile=profile_name(infra.instance_profile),
         configuration=infra.configuration.sources.user_data + user_data_of(infra.mounts),

@@ -40,7 +40,7 @@ def _machine(aws: Aws, job: Job) -> Machine:
         build,
         job.release,
         vpc=infra.vpc,
-        subnet=infra.builder_subnet,
+        subnets=infra.builder_subnets,
         login=infra.base.login,
         tags=job.tags,
     )
@@ -99,8 +99,16 @@ def _bake(aws: Aws, job: Job, layered: Layered, tags: dict[str, str]) -> Image:
     units = write_files(job.source.app, job.folder / "units")
     build, base = job.spec.build, _start(aws, job, layered)
     with in_memory(handed_over(read_secrets(aws, build.secrets, os.environ))) as secrets:
-        variables = bake_variables(_machine(aws, job), new, job.source, base, units, secrets)
-        run = run_template("bake", "app.pkr.hcl", variables, folder, build.timeout_seconds)
+        machine = _machine(aws, job)
+        variables = bake_variables(machine, new, job.source, base, units, secrets)
+        run = run_template(
+            "bake",
+            "app.pkr.hcl",
+            variables,
+            folder,
+            build.timeout_seconds,
+            places=machine.places,
+        )
     if run.exit_code != 0:
         raise bake_failure(run, job.spec.app.name)
     return made_image(aws, manifest, "image")
@@ -124,7 +132,14 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     machine = _machine(aws, job).model_copy(update={"profile": profile})
     variables = test_variables(machine, app, job.infra, image.id, job.tags, report)
     deadline = job.spec.build.test_deadline(app.tested_seconds)
-    run = run_template("test", "test.pkr.hcl", variables, job.folder / "test", deadline)
+    run = run_template(
+        "test",
+        "test.pkr.hcl",
+        variables,
+        job.folder / "test",
+        deadline,
+        places=machine.places,
+    )
     if run.exit_code != 0:
         raise test_failure(run, report, app, group.health_check)
     if not app.migrates_once:

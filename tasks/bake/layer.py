@@ -44,7 +44,7 @@ def _alone(job: Job, layer: Layer) -> Iterator[Heartbeat]:
         run=job.tags[t.RUN],
         region=job.infra.region,
         vpc=job.infra.vpc,
-        cidrs=job.spec.build.ssh_source_cidrs,
+        builder=job.spec.build,
         tags=layer.tags(job.tags[t.RUN]),
         alone=True,
     )
@@ -71,7 +71,7 @@ def packer_layer(job: Job, layer: Layer) -> Image:
         build,
         layer.owner,
         vpc=infra.vpc,
-        subnet=infra.builder_subnet,
+        subnets=infra.builder_subnets,
         login=infra.base.login,
         tags=layer.tags(run_id),
     )
@@ -80,7 +80,14 @@ def packer_layer(job: Job, layer: Layer) -> Image:
     units = write_files(job.source.app, job.folder / "units")
     with in_memory(handed_over(read_secrets(aws, build.secrets, os.environ))) as secrets:
         variables = layer_variables(machine, new, job.source, infra.base.id, units, secrets)
-        run = run_template("bake layer", "app.pkr.hcl", variables, folder, build.timeout_seconds)
+        run = run_template(
+            "bake layer",
+            "app.pkr.hcl",
+            variables,
+            folder,
+            build.timeout_seconds,
+            places=machine.places,
+        )
     if run.exit_code != 0:
         raise bake_failure(run, job.spec.app.name)
     return made_image(aws, manifest, "layer")

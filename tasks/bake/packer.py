@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from prefect.runtime import task_run
@@ -29,10 +29,30 @@ def run_template(
     folder: Path,
     timeout: float,
     *,
+    places: Sequence[Mapping[str, str]],
     heard: Callable[[str], None] = from_packer,
 ) -> PackerRun:
-    """Run it, with each line of its output given to `heard` and `what` it is for as a progress
-    artifact. `folder` is made anew; `timeout` in seconds."""
+    """Run it in the first of these `places` where EC2 has room: variables that say where. Each line
+    of its output is given to `heard`; `what` it is for is a progress artifact. `folder` is made
+    anew; `timeout` in seconds, for each place."""
+    *before, last = places
+    for place in before:
+        run = _run_once(what, template, {**variables, **place}, folder, timeout, heard)
+        if not run.no_room:
+            return run
+        where = f"a {place['instance_type']} in {place['subnet_id']}"
+        say(f"EC2 has no room for {where}: {run.no_room}; the next place is tried")
+    return _run_once(what, template, {**variables, **last}, folder, timeout, heard)
+
+
+def _run_once(
+    what: str,
+    template: str,
+    variables: dict[str, object],
+    folder: Path,
+    timeout: float,
+    heard: Callable[[str], None],
+) -> PackerRun:
     marks = variables.get("run_tags")
     release = str(marks.get(t.RELEASE, "")) if isinstance(marks, dict) else ""
     # Outside of a run there is no server to show it.

@@ -1,11 +1,13 @@
 """A sign of life for what waits for no target group: a lease on its machine's security group."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from spotkiln.aws.bake.builder import open_group, remove_access
+from spotkiln.aws.bake.way_in import way_in
 from spotkiln.aws.keep.lease import OnBuilder
 from spotkiln.aws.session import Aws, connect
+from spotkiln.bake.builder import Builder
 from spotkiln.errors import SpotkilnError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.lease import Lease, Stage
@@ -22,7 +24,7 @@ class Owner(Noun):
     run: str
     region: str
     vpc: str
-    cidrs: Sequence[str]
+    builder: Builder
     tags: Mapping[str, str]
     alone: bool = False
 
@@ -33,7 +35,8 @@ def _first_sign(aws: Aws, owner: Owner) -> Heartbeat:
     waits = Lease(release=owner.id, run=owner.run, ticket=now, until=now)
     lease = waits.renewed(now, Stage.HOLDS)
     tags = {**owner.tags, lease.key: lease.to_tag()}
-    group = open_group(aws, owner.id, owner.vpc, owner.cidrs, tags, alone=owner.alone)
+    ranges = way_in(aws, owner.builder, owner.vpc)
+    group = open_group(aws, owner.id, owner.vpc, ranges, tags, alone=owner.alone)
     return Heartbeat(OnBuilder(aws, group), lease, ended=ended_runs, clock=CLOCK, say=say)
 
 

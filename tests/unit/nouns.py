@@ -99,7 +99,7 @@ def infra(**changes: Any) -> Infra:
         "vpc": "vpc-1",
         "subnets": ("subnet-a", "subnet-b"),
         "balancer_subnets": ("subnet-a", "subnet-b"),
-        "builder_subnet": "subnet-a",
+        "builder_subnets": ("subnet-a",),
         "zones": ("eu-west-1a", "eu-west-1b"),
         "security_groups": ("sg-default", "sg-rails"),
         "fleet_role": ROLE,

@@ -33,16 +33,17 @@ def source_image(aws: Aws, pattern: str, owner: str) -> Image:
     return source
 
 
-def builder_network(aws: Aws, subnet: str) -> tuple[str, str]:
-    """The builder's VPC and subnet: the one that is asked for, else the first
-    of the default VPC's own. `subnet` is its id, its Name tag, or another tag, as tier=public.
+def builder_network(aws: Aws, subnet: str) -> tuple[str, tuple[str, ...]]:
+    """The builder's VPC and subnets, by zone: those that are asked for, else the default VPC's own.
+    `subnet` is an id, a Name tag, or another tag, as tier=public.
 
     Raises:
         InputError: there is none such.
     """
     if subnet:
-        first = find_subnets([subnet], subnets(aws), aws.region, "builder.subnet")[0]
-        return first.vpc, first.id
+        asked = find_subnets([subnet], subnets(aws), aws.region, "builder.subnet")
+        vpc = asked[0].vpc
+        return vpc, tuple(one.id for one in asked if one.vpc == vpc)
     wanted: list[FilterTypeDef] = [{"Name": "default-for-az", "Values": ["true"]}]
     with aws_errors("subnets of the default VPC"):
         found = aws.ec2.describe_subnets(Filters=wanted)["Subnets"]
@@ -51,5 +52,5 @@ def builder_network(aws: Aws, subnet: str) -> tuple[str, str]:
             f"no subnet of the default VPC in {aws.region}: name one as builder.subnet, by its id, "
             "its Name tag, or another tag"
         )
-    default = min(found, key=lambda one: one.get("AvailabilityZone", ""))
-    return default.get("VpcId", ""), default.get("SubnetId", "")
+    found = sorted(found, key=lambda one: one.get("AvailabilityZone", ""))
+    return found[0].get("VpcId", ""), tuple(one.get("SubnetId", "") for one in found)

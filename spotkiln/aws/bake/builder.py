@@ -5,27 +5,32 @@ So the group is ours, tagged from its first moment, and the key pair's name is c
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from spotkiln import tags as t
+from spotkiln.aws.bake.way_in import way_in
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
-from spotkiln.bake.builder import Access
+from spotkiln.bake.builder import Access, Builder
 from spotkiln.bake.own import builder_name
 from spotkiln.errors import InfrastructureError
 from spotkiln.poll import Clock, Done, Waiting, poll
 from spotkiln.release.ledger import GROUP, KEY_PAIR, REQUESTED
 
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import SecurityGroupTypeDef
+
 DELETE_SECONDS = 180
+SSH = 22
 
 
 class _Group(NamedTuple):
-    """`opened`: it lets somebody in already. `run` made it."""
+    """`ranges`: from which it lets SSH in already. `run` made it."""
 
     id: str
-    opened: bool
+    ranges: frozenset[str]
     run: str
 
 
@@ -38,7 +43,15 @@ def _find_group(aws: Aws, name: str, vpc: str) -> _Group | None:
         return None
     one = found[0]
     run = t.from_aws(one.get("Tags")).get(t.RUN, "")
-    return _Group(one["GroupId"], bool(one.get("IpPermissions")), run)
+    return _Group(one["GroupId"], _ranges_in(one), run)
+
+
+def _ranges_in(group: "SecurityGroupTypeDef") -> frozenset[str]:
+    rules = [one for one in group.get("IpPermissions", []) if one.get("FromPort") == SSH]
+    return frozenset(
+        [x.get("CidrIp", "") for one in rules for x in one.get("IpRanges", [])]
+        + [x.get("CidrIpv6", "") for one in rules for x in one.get("Ipv6Ranges", [])]
+    )
 
 
 class Taken(InfrastructureError):
@@ -54,8 +67,8 @@ def open_group(
     *,
     alone: bool = False,
 ) -> str:
-    """Find, else create; open to SSH from `cidrs`. Its id. With `alone` nobody else has made it: of
-    several who try, EC2 lets one.
+    """Find, else create; open to SSH from `cidrs` as well: whoever goes on after a failure may have
+    another address. Its id. With `alone` nobody else has made it: of several who try, EC2 lets one.
 
     Raises:
         Taken: `alone`, and it is there.
@@ -64,8 +77,6 @@ def open_group(
     found = _find_group(aws, name, vpc)
     if found and alone:
         raise Taken(f"security group {name} is there already")
-    if found and found.opened:
-        return found.id
     group = found.id if found else None
     specifications: Any = [{"ResourceType": "security-group", "Tags": t.to_aws(tags)}]
     if group is None:
@@ -87,17 +98,25 @@ def open_group(
                     raise
             group = found.id
     REQUESTED.note(release, GROUP, group)
-    ranges: Any = [{"CidrIp": cidr, "Description": "SSH from Spotkiln"} for cidr in cidrs]
-    try:
-        aws.ec2.authorize_security_group_ingress(
-            GroupId=group,
-            IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": ranges}],
-        )
-    except ClientError as error:
-        if code_of(error) != "InvalidPermission.Duplicate":
-            with aws_errors(f"opening security group {name}"):
-                raise
+    _let_in(aws, group, [one for one in cidrs if not found or one not in found.ranges])
     return group
+
+
+def _let_in(aws: Aws, group: str, cidrs: Sequence[str]) -> None:
+    """Letting in already is no error."""
+    for cidr in cidrs:
+        named = {"Description": "SSH from Spotkiln"}
+        permission: Any = {"IpProtocol": "tcp", "FromPort": SSH, "ToPort": SSH}
+        if ":" in cidr:
+            permission["Ipv6Ranges"] = [{"CidrIpv6": cidr, **named}]
+        else:
+            permission["IpRanges"] = [{"CidrIp": cidr, **named}]
+        try:
+            aws.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+        except ClientError as error:
+            if code_of(error) != "InvalidPermission.Duplicate":
+                with aws_errors(f"opening security group {group}"):
+                    raise
 
 
 def delete_group(aws: Aws, group: str, clock: Clock) -> None:
@@ -129,12 +148,12 @@ def delete_key_pair(aws: Aws, name: str) -> None:
 
 
 def open_access(
-    aws: Aws, release: str, vpc: str, cidrs: Sequence[str], tags: Mapping[str, str]
+    aws: Aws, release: str, vpc: str, builder: Builder, tags: Mapping[str, str]
 ) -> Access:
     """The way into all machines that Packer launches for a release. Packer makes and removes the
     key pair; the security group stays until no machine needs it any more."""
     name = builder_name(release)
-    group = open_group(aws, release, vpc, cidrs, tags)
+    group = open_group(aws, release, vpc, way_in(aws, builder, vpc), tags)
     REQUESTED.note(release, KEY_PAIR, name)
     return Access(security_group=group, key_pair=name)
 

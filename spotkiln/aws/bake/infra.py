@@ -258,7 +258,7 @@ def look_up(
     second, rules, smoke_listener = second_of(aws, names, group)
     network = find_network(aws, names, build, group, balancer)
     trial = image or base_image(aws, names.base_image)
-    types = [*spec.every_type, *([] if image else [build.instance_type])]
+    types = [*spec.every_type, *([] if image else build.every_type)]
     check_instance_types(aws, list(dict.fromkeys(types)), trial.architecture)
     if image is None and names.test_instance_profile:
         instance_profile(aws, names.test_instance_profile)
@@ -272,7 +272,7 @@ def look_up(
         vpc=group.vpc,
         subnets=network.servers,
         balancer_subnets=network.balancer,
-        builder_subnet=network.builder,
+        builder_subnets=network.builders,
         zones=network.zones,
         security_groups=security_groups(aws, group.vpc, names.security_groups),
         test_security_groups=security_groups(aws, group.vpc, tests) if tests else (),

@@ -75,10 +75,9 @@ def find_network(
             for_servers(names.subnets, there, network.zones, group.vpc, name)
         )
     if build.subnet:
-        return network.with_builder(
-            find_subnets([build.subnet], there, group.vpc, "build.subnet")[0].id
-        )
-    return network.with_builder(network.servers[0]) if follows_servers(build, names) else network
+        asked = find_subnets([build.subnet], there, group.vpc, "build.subnet")
+        return network.with_builders([one.id for one in asked])
+    return network.with_builders(network.servers) if follows_servers(build, names) else network
 
 
 def network_of(aws: Aws, names: InfraNames, build: Builder, group: TargetGroup) -> Network:

@@ -45,15 +45,15 @@ def find_errand(aws: Aws, spec: CommandSpec, owner: str, run: str, folder: Path)
     require_profile(spec.configuration, names.instance_profile)
     group = aws_infra.target_group(aws, names.target_group)
     image = _serving_image(aws, spec.app, group)
-    aws_infra.check_instance_types(aws, [build.instance_type], image.architecture)
+    aws_infra.check_instance_types(aws, build.every_type, image.architecture)
     if names.instance_profile:
         aws_infra.instance_profile(aws, names.instance_profile)
     marks = t.release_tags(
         app=spec.app, release=owner, run=run, commit=image.commit, target_group=group.name
     )
-    subnet = network_of(aws, names, build, group).builder
+    subnets = network_of(aws, names, build, group).builders
     groups = aws_infra.security_groups(aws, group.vpc, names.security_groups)
-    mounts = find_mounts(aws, names.mounts, [subnet], groups)
+    mounts = find_mounts(aws, names.mounts, subnets, groups)
     require_mounts_of(image, mounts)
     return Errand(
         owner=owner,
@@ -66,7 +66,7 @@ def find_errand(aws: Aws, spec: CommandSpec, owner: str, run: str, folder: Path)
         builder=build,
         region=aws.region,
         vpc=group.vpc,
-        subnet=subnet,
+        subnets=subnets,
         groups=groups,
         profile=names.instance_profile,
         configuration=spec.configuration.user_data + user_data_of(mounts),

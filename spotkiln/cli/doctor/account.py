@@ -83,7 +83,7 @@ def _profile(aws: Aws, name: str) -> str:
 def _subnets(aws: Aws, spec: ReleaseSpec) -> str:
     group = aws_infra.target_group(aws, spec.infra.target_group)
     network = network_of(aws, spec.infra, spec.build, group)
-    return f"servers in {', '.join(network.servers)}, builders in {network.builder}"
+    return f"servers in {', '.join(network.servers)}, builders in {', '.join(network.builders)}"
 
 
 def second(aws: Aws, spec: ReleaseSpec) -> str:

@@ -25,7 +25,7 @@ BUILDER = {
     "ssh_interface": "public_ip",
     "iam_instance_profile": "",
     "ssh_username": "admin",
-    "ssh_source_cidrs": ["0.0.0.0/0"],
+    "ssh_source_cidrs": [],
 }
 
 
@@ -34,10 +34,25 @@ MACHINE = Machine(
     builder=BuildSettings(),
     region="eu-west-1",
     vpc="vpc-1",
-    subnet="subnet-a",
+    subnets=("subnet-a", "subnet-b"),
     endpoint="",
     access=Access(security_group="sg-builder", key_pair="spotkiln-builder-1"),
 )
+
+
+def test_a_machine_is_tried_in_each_subnet_before_another_type() -> None:
+    build = BuildSettings(other_instance_types=["t3.medium", "t3.small"])
+    machine = MACHINE.model_copy(update={"builder": build})
+    places = [(one["instance_type"], one["subnet_id"]) for one in machine.places]
+    assert places == [
+        ("t3.small", "subnet-a"),
+        ("t3.small", "subnet-b"),
+        ("t3.medium", "subnet-a"),
+        ("t3.medium", "subnet-b"),
+    ]
+    assert machine.variables.items() >= machine.places[0].items()
+
+
 NEW = bake.NewImage(name="demo/1", tags=TAGS, manifest=Path("/runs/1/manifest.json"))
 
 
@@ -213,7 +228,7 @@ def test_whatever_decides_an_image_is_in_its_recipe(changed: dict[str, Any]) -> 
     [
         {"source": {"ref": "v2", "commit": "0" * 40, "subject": "Another with the same files"}},
         {"source": {"archive": Path("/elsewhere/source.tar.gz")}},
-        {"infra": {"subnets": ("subnet-z",), "builder_subnet": "subnet-y", "key_pair": ""}},
+        {"infra": {"subnets": ("subnet-z",), "builder_subnets": ("subnet-y",), "key_pair": ""}},
         {"infra": {"target_group": checked(timeout=3)}},
         {"test_seconds": 1800},
         {"repository": "/srv/git/copy"},

@@ -69,11 +69,11 @@ def test_servers_run_where_requests_come() -> None:
 def test_a_network_around_a_load_balancer() -> None:
     around = Network.around({"subnet-front-a": "eu-1a", "subnet-front-b": "eu-1b"})
     front = ("subnet-front-a", "subnet-front-b")
-    assert (around.servers, around.balancer, around.builder) == (front, front, "subnet-front-a")
+    assert (around.servers, around.balancer, around.builders) == (front, front, front)
     moved = around.with_servers([A, Subnet(id="subnet-2", vpc="vpc-1", zone="eu-1a")])
     assert moved.servers == ("subnet-app-a", "subnet-2")
-    assert (moved.balancer, moved.builder, moved.zones) == (front, "subnet-front-a", ("eu-1a",))
-    assert moved.with_builder("subnet-x").builder == "subnet-x"
+    assert (moved.balancer, moved.builders, moved.zones) == (front, front, ("eu-1a",))
+    assert moved.with_builders(["subnet-x"]).builders == ("subnet-x",)
 
 
 @pytest.mark.parametrize(
