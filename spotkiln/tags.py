@@ -3,6 +3,7 @@
 Limits are EC2's: keys up to 128 characters, values up to 256, 50 tags a resource.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
@@ -98,10 +99,45 @@ REBALANCE = f"{PREFIX}capacity-rebalance"
 
 Tags = dict[str, str]
 
+# Of a company's own, beside ours: a resource takes 50 in all.
+MOST_OWN = 20
+_MOST_KEY = 128
+# What all services take: Elastic Load Balancing takes the fewest.
+_TAKEN = re.compile(r"[\w\s+=.:/@-]*")
 
-def release_tags(*, app: str, release: str, run: str, commit: str, target_group: str) -> Tags:
-    """What everything carries from the moment it exists."""
+
+def why_not(own: Mapping[str, str]) -> str:
+    """Why a company's own tags cannot be given to what is made; empty if they can."""
+    if len(own) > MOST_OWN:
+        return f"expected at most {MOST_OWN} tags of your own, got {len(own)}"
+    for key, value in own.items():
+        if key.lower().startswith((PREFIX, "aws:")) or key == "Name":
+            return f"the tag {key!r} is not yours to set: Spotkiln or AWS sets it; choose another"
+        if not 1 <= len(key) <= _MOST_KEY or len(value) > MOST_CHARACTERS:
+            return (
+                f"the tag {key!r} is too long, or empty: a key has 1 to {_MOST_KEY} characters, a "
+                f"value at most {MOST_CHARACTERS}"
+            )
+        if not _TAKEN.fullmatch(key) or not _TAKEN.fullmatch(value):
+            return (
+                f"the tag {key!r} with {value!r}: expected letters, digits, blanks and + - = . _ : "
+                "/ @ in key and value, which is what all of AWS's services take"
+            )
+    return ""
+
+
+def release_tags(
+    *,
+    app: str,
+    release: str,
+    run: str,
+    commit: str,
+    target_group: str,
+    own: Mapping[str, str] | None = None,
+) -> Tags:
+    """What everything carries from the moment it exists; `own` are the company's."""
     return {
+        **(own or {}),
         "Name": app,
         APP: app,
         RELEASE: release,

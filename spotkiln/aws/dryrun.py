@@ -3,7 +3,7 @@
 They say what the real call will say: rights can hang on tags, profile, role and network.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,9 +14,11 @@ from spotkiln.aws.errors import AwsMissing, AwsRefused, aws_errors
 TRIAL = {t.RELEASE: "dry-run"}
 
 
-def trial_tags(*kinds: str) -> Any:
-    """Tags of each of these types of resource, as a creation takes them."""
-    return [{"ResourceType": kind, "Tags": t.to_aws(TRIAL)} for kind in kinds]
+def trial_tags(*kinds: str, own: Mapping[str, str]) -> Any:
+    """Tags of each of these types of resource, as a creation takes them; `own` are the company's,
+    without which its rules may refuse one."""
+    tags = t.to_aws({**own, **TRIAL})
+    return [{"ResourceType": kind, "Tags": tags} for kind in kinds]
 
 
 def dry_run(*calls: Callable[[], object]) -> None:

@@ -72,6 +72,19 @@ class BaseSpec(ShownNoun):
         "package brings. Everybody may read it: no secrets.",
     )
 
+    tags: dict[str, str] = Field(
+        default={},
+        title="Tags of your own",
+        description="On all that is made for it, such as Team: platform.",
+    )
+
+    @field_validator("tags")
+    @classmethod
+    def _can_be_given(cls, own: dict[str, str]) -> dict[str, str]:
+        if why := t.why_not(own):
+            raise ValueError(why)
+        return own
+
     @field_validator("packages")
     @classmethod
     def _are_packages(cls, packages: list[str]) -> list[str]:
@@ -108,9 +121,10 @@ def base_id(run: str) -> str:
     return f"base-{run.replace('-', '')[:12]}"
 
 
-def base_tags(name: str, owner: str, run: str) -> t.Tags:
-    """What everything of a base's bake carries from the moment it exists."""
-    return {"Name": name, t.BASE: name, t.RELEASE: owner, t.RUN: run}
+def base_tags(name: str, owner: str, run: str, own: Mapping[str, str] | None = None) -> t.Tags:
+    """What everything of a base's bake carries from the moment it exists; `own` are the
+    company's."""
+    return {**(own or {}), "Name": name, t.BASE: name, t.RELEASE: owner, t.RUN: run}
 
 
 def new_base_name(spec: BaseSpec, owner: str, now: datetime) -> str:

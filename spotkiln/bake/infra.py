@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from pydantic import Field, field_validator
 
+from spotkiln import tags as t
 from spotkiln.bake.app import App, AppSpec
 from spotkiln.bake.configuration import Configuration, Known
 from spotkiln.bake.image import LOGIN
@@ -109,6 +110,12 @@ class InfraNames(ShownNoun):
         title="Key pair",
         description="For SSH into the instances. Empty for none.",
     )
+    tags: dict[str, str] = Field(
+        default={},
+        title="Tags of your own",
+        description="On all that is made, such as Team: shop: for what it costs, and where the "
+        "company's rules want them.",
+    )
     base_image: str = Field(
         default="rails-base*",
         title="Base image",
@@ -126,6 +133,13 @@ class InfraNames(ShownNoun):
         description="EFS file systems, by name, for the folders that the application's "
         "spotkiln.yaml lists as `mounts`: {uploads: shop-files}, {uploads: shop-files:/uploads}.",
     )
+
+    @field_validator("tags")
+    @classmethod
+    def _can_be_given(cls, own: dict[str, str]) -> dict[str, str]:
+        if why := t.why_not(own):
+            raise ValueError(why)
+        return own
 
     @field_validator("mounts")
     @classmethod
@@ -208,11 +222,12 @@ class BaseImage(Noun):
 
 class Infra(Noun):
     """What was found. Servers run in `subnets`, one or more a zone; builders, and the machines that
-    test and migrate, in `builder_subnet`; requests come from `balancer_subnets`. `base_image` is
-    None where nothing is baked; `trial_image` is the id of an image that dry runs can name.
-    `second` is the other target group of a pair, `rules` those that forward to both,
-    `smoke_listener` another way to either. In what is launched into the second one, that is the
-    `target_group`, and `first` the one by which all else is known."""
+    test and migrate, in the first of `builder_subnets` with room; requests come from
+    `balancer_subnets`. `base_image` is None where nothing is baked; `trial_image` is the id of an
+    image that dry runs can name. `tags` are the company's own. `second` is the other target
+    group of a pair, `rules` those that forward to both, `smoke_listener` another way to either. In
+    what is launched into the second one, that is the `target_group`, and `first` the one by which
+    all else is known."""
 
     region: str
     account: str
@@ -230,6 +245,7 @@ class Infra(Noun):
     key_pair: str = ""
     base_image: BaseImage | None = None
     trial_image: str = ""
+    tags: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
     adopt: bool = False
     configuration: Known = Known()
     mounts: tuple[Mount, ...] = ()

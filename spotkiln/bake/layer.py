@@ -20,10 +20,11 @@ FAILED = "failed"
 
 
 class Layer(Noun):
-    """What an application's dependencies are known by."""
+    """What an application's dependencies are known by. `own` are the company's tags."""
 
     app: str
     recipe: Recipe
+    own: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
 
     @property
     def owner(self) -> str:
@@ -37,6 +38,7 @@ class Layer(Noun):
     def tags(self, run: str) -> t.Tags:
         """What everything of its bake carries from the moment it exists."""
         return {
+            **self.own,
             "Name": f"{self.app} layer",
             t.LAYER: self.app,
             t.RELEASE: self.owner,

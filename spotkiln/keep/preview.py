@@ -150,12 +150,13 @@ def host_for(template: Template, app: str, branch: str, taken: Collection[str]) 
 
 
 class Wanted(Noun):
-    """A preview that a run wants: `release` is what its run makes."""
+    """A preview that a run wants: `release` is what its run makes. `own` are the company's tags."""
 
     app: str
     branch: str
     release: str
     run: str
+    own: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
 
     @property
     def group(self) -> str:
@@ -170,6 +171,7 @@ class Wanted(Noun):
     def tags(self, host: str, now: datetime, hours: int) -> t.Tags:
         """All that its target group carries from the moment it exists."""
         return {
+            **self.own,
             "Name": self.group,
             t.APP: self.app,
             t.RELEASE: self.release,

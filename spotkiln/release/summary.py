@@ -88,6 +88,7 @@ def tags(book: Book) -> t.Tags:
         run=heading.run,
         commit=book.commit,
         target_group=heading.spec.infra.target_group,
+        own=heading.spec.infra.tags,
     )
 
 

@@ -82,6 +82,7 @@ def settings_digest(spec: FleetSpec, infra: Infra) -> str:
             "key": infra.key_pair,
             **({"configuration": versions} if versions else {}),
             **({"mounts": mounts} if mounts else {}),
+            **({"tags": infra.tags} if infra.tags else {}),
             **({"logs": infra.logs.user_data} if infra.logs.group else {}),
         }
     )

@@ -59,7 +59,7 @@ class BaseJob(Noun):
 
     @property
     def tags(self) -> t.Tags:
-        return base_tags(self.spec.name, self.id, self.run)
+        return base_tags(self.spec.name, self.id, self.run, self.spec.tags)
 
 
 class Baked(Noun):

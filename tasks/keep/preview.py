@@ -51,7 +51,11 @@ class Run:
         self.app, self.template, self.names = app, template, infra
         self.region = resolve_region(infra.region)
         self.wanted = Wanted(
-            app=app.name, branch=branch, release=release_id(app.name, run), run=run
+            app=app.name,
+            branch=branch,
+            release=release_id(app.name, run),
+            run=run,
+            own=infra.tags,
         )
         where = f"{on_commit.environment or 'preview'}/{branch}"[:100]
         self.on_commit = on_commit.model_copy(update={"environment": where})

@@ -222,7 +222,7 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
             MaxCount=1,
             SubnetId=infra.subnets[0],
             SecurityGroupIds=list(infra.security_groups),
-            TagSpecifications=trial_tags("instance", "volume"),
+            TagSpecifications=trial_tags("instance", "volume", own=infra.tags),
             **({"IamInstanceProfile": profile} if profile else {}),  # type: ignore[arg-type]
         )
     )
@@ -283,6 +283,7 @@ def look_up(
         key_pair=key_pair(aws, names.key_pair) if names.key_pair else "",
         base_image=None if isinstance(trial, Image) else trial,
         trial_image=trial.id,
+        tags=names.tags,
         adopt=names.adopt,
         logs=names.logs,
         second=second,

@@ -21,5 +21,6 @@ def find_layer(aws: Aws, job: Job) -> Layered:
     layer = layer_of(source, job.infra.base.id, build.secrets)
     if layer is None:
         return choose(None, source.no_layer, ())
+    layer = layer.model_copy(update={"own": job.infra.tags})
     app = source.app.name
     return choose(layer, "", [*of_app(aws, app), *images.of_app(aws, app)])

@@ -49,7 +49,12 @@ def find_errand(aws: Aws, spec: CommandSpec, owner: str, run: str, folder: Path)
     if names.instance_profile:
         aws_infra.instance_profile(aws, names.instance_profile)
     marks = t.release_tags(
-        app=spec.app, release=owner, run=run, commit=image.commit, target_group=group.name
+        app=spec.app,
+        release=owner,
+        run=run,
+        commit=image.commit,
+        target_group=group.name,
+        own=names.tags,
     )
     subnets = network_of(aws, names, build, group).builders
     groups = aws_infra.security_groups(aws, group.vpc, names.security_groups)

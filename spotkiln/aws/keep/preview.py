@@ -97,7 +97,8 @@ def make(
     what = f"the end of the former preview of {wanted.branch}"
     found = poll(there, what=what, deadline_seconds=REMOVAL_SECONDS, clock=clock)
     _furnish(aws, found, group)
-    tags = {t.APP: found.app, t.RELEASE: wanted.release, t.TARGET_GROUP: found.name}
+    ours = {t.APP: found.app, t.RELEASE: wanted.release, t.TARGET_GROUP: found.name}
+    tags = {**wanted.own, **ours}
     aws_rules.put_host_rule(aws, listener.arn, found.host, found.arn, template.priority, tags)
     return Made(preview=found, address=place.address(aws, group, listener, found.host))
 

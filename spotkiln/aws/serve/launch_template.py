@@ -131,7 +131,7 @@ def try_to_create(aws: Aws, infra: Infra) -> None:
     """A dry run, with the tags and the profile of a real one."""
     data: Any = {
         "ImageId": infra.trial_image,
-        "TagSpecifications": trial_tags("instance", "volume"),
+        "TagSpecifications": trial_tags("instance", "volume", own=infra.tags),
     }
     if infra.instance_profile:
         data["IamInstanceProfile"] = {"Arn": infra.instance_profile}
@@ -139,7 +139,7 @@ def try_to_create(aws: Aws, infra: Infra) -> None:
         DryRun=True,
         LaunchTemplateName=TRIAL,
         LaunchTemplateData=data,
-        TagSpecifications=trial_tags(KIND),
+        TagSpecifications=trial_tags(KIND, own=infra.tags),
     )
 
 

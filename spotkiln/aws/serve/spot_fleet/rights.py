@@ -153,7 +153,7 @@ def check(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
         "LaunchTemplateConfigs": [
             {"LaunchTemplateSpecification": template, "Overrides": overrides}
         ],
-        "TagSpecifications": trial_tags("spot-fleet-request"),
+        "TagSpecifications": trial_tags("spot-fleet-request", own=infra.tags),
     }
     dry_run(
         lambda: templates.try_to_create(aws, infra),
