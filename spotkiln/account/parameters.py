@@ -94,6 +94,12 @@ PARAMETERS: Parameters = {
         "Default": "aws-ec2-spot-fleet-tagging-role",
         "Description": "Name of the role that Spot fleets launch with.",
     },
+    "NewFleetRole": {
+        **YES_NO,
+        "Default": "yes",
+        "Description": "Whether that role is made; `spotkiln account plan` sees whether it is "
+        "there, as where somebody has asked for a Spot fleet in the console.",
+    },
     "TargetGroups": {
         "Type": "String",
         "Default": "*",

@@ -102,7 +102,7 @@ def _fleet() -> Resources:
     return {
         "FleetRole": {
             "Type": "AWS::IAM::Role",
-            "Condition": "MakeWorker",
+            "Condition": "MakeFleetRole",
             "Properties": {
                 "RoleName": {"Ref": "FleetRoleName"},
                 "Description": "Launches, tags and registers the servers of a fleet",

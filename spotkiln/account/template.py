@@ -29,6 +29,7 @@ def _conditions() -> dict[str, Any]:
     return {
         "MakeWorker": _is("Worker", "yes"),
         "WorkerOnEc2": _is("WorkerTrust", ""),
+        "MakeFleetRole": {"Fn::And": [{"Condition": "MakeWorker"}, _is("NewFleetRole", "yes")]},
         "MakeWorkerProfile": {
             "Fn::And": [{"Condition": "MakeWorker"}, {"Condition": "WorkerOnEc2"}]
         },

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from spotkiln.account.parameters import LINKED
+from spotkiln.account.parameters import LINKED, PARAMETERS
 from spotkiln.account.plan import Change, Plan, Step, linked, outputs_of
 from spotkiln.account.template import template
 from spotkiln.aws.errors import AwsError, aws_errors, code_of, is_not_found
@@ -55,6 +55,10 @@ def plan(aws: Aws, name: str, given: Mapping[str, str], clock: Clock) -> Plan:
     new = stack is None or stack["StackStatus"] == EMPTY
     former = {} if new or stack is None else _parameters(stack)
     wanted = {**former, **_linked(aws, former), **given}
+    role = str(wanted.get("FleetRoleName") or PARAMETERS["FleetRoleName"]["Default"])
+    if new and _is_role(aws, role):
+        # Names are unique: CloudFormation would undo all of it.
+        wanted = {"NewFleetRole": "no", **wanted}
     parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.items()]
     with aws_errors(f"planning stack {name}"):
         made = cfn.create_change_set(

@@ -1,14 +1,17 @@
 """The account's stack, made in an account of moto's: planned, applied, changed, looked at."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from moto import mock_aws
 
 from sandbox.api.stacks import complete
+from spotkiln.account.parameters import PARAMETERS
+from spotkiln.account.plan import Plan
 from spotkiln.aws.account import stack as stacks
 from spotkiln.aws.account.check import look
-from spotkiln.aws.session import Aws, connect
+from spotkiln.aws.session import Aws, client_of, connect
 from spotkiln.errors import InputError
 from tests.unit.clock import FakeClock
 
@@ -58,6 +61,38 @@ def test_it_makes_what_a_release_looks_up(aws: Aws, given: dict[str, str]) -> No
     assert len(attached) > 1
     again = stacks.plan(aws, "shop", {}, FakeClock())
     assert not again.new
+
+
+def asks_for_a_fleets_role(aws: Aws, planned: Plan) -> str:
+    cfn = client_of(aws, "cloudformation")
+    told = cfn.describe_change_set(ChangeSetName=planned.change_set, StackName=planned.stack)
+    given = {one["ParameterKey"]: one["ParameterValue"] for one in told["Parameters"]}
+    return str(given.get("NewFleetRole", PARAMETERS["NewFleetRole"]["Default"]))
+
+
+def test_a_fleets_role_that_is_there_is_left_as_it_is(aws: Aws, given: dict[str, str]) -> None:
+    """The console makes one of this name for whoever asks for a Spot fleet there."""
+    trust = {"Service": "spotfleet.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": trust, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    name = PARAMETERS["FleetRoleName"]["Default"]
+    aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=document, Description="theirs")
+    made = stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
+    assert made["FleetRole"] == name
+    assert aws.iam.get_role(RoleName=name)["Role"]["Description"] == "theirs"
+    assert look(aws, "shop")["fleet role"]() == name
+    # When the stack is changed it stays theirs.
+    changed = stacks.plan(aws, "shop", {"Port": "3001"}, FakeClock())
+    assert asks_for_a_fleets_role(aws, changed) == "no"
+
+
+def test_one_that_the_stack_has_made_stays_its_own(aws: Aws, given: dict[str, str]) -> None:
+    """It is there then, too: to leave it out would delete it."""
+    first = stacks.plan(aws, "shop", given, FakeClock())
+    assert asks_for_a_fleets_role(aws, first) == "yes"
+    stacks.apply(aws, first, FakeClock(), print)
+    changed = stacks.plan(aws, "shop", {"Port": "3001"}, FakeClock())
+    assert asks_for_a_fleets_role(aws, changed) == "yes"
 
 
 def test_what_is_wrong_is_said(aws: Aws) -> None:
