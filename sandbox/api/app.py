@@ -24,21 +24,23 @@ from moto.logs import urls as logs_urls
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.ssm.models import Parameter
 
-from sandbox.api import stacks, targets
+from sandbox.api import filters, stacks, targets
 from sandbox.api.fleets import FleetApi
 from sandbox.api.images import ImageApi
 from sandbox.api.instances import InstanceApi
+from sandbox.api.listings import ListingApi
 from sandbox.api.logs import SandboxLogs
 from sandbox.api.network import NetworkApi
 from sandbox.api.scaling import SandboxAutoScaling
 from sandbox.api.targets import SandboxElbv2
+from sandbox.api.volumes import VolumeApi
 from sandbox.compute import launching
 from sandbox.engine.engine import Engine
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class SandboxEc2(FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response):
+class SandboxEc2(ListingApi, VolumeApi, FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response):
     """Our operations come first; moto's answer the rest."""
 
 
@@ -46,6 +48,7 @@ def application(engine: Engine) -> WsgiApp:
     """The caller holds the account's lock: moto is not thread-safe."""
     stacks.complete()
     stacks.take_over(engine)
+    filters.take_over()
     launching.take_over(engine.account, engine.instances)
     targets.take_over(engine)
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]

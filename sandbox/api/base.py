@@ -32,8 +32,10 @@ class SandboxApi(EC2BaseResponse):
     ) -> ActionResult:
         """One page of `items` under `name`, with a NextToken while there are more. The last page
         has `last_token` as its token, if one is given."""
-        start = int(self.value("NextToken") or 0)
-        size = int(self.value("MaxResults", most))
+        token = str(self.value("NextToken") or 0)
+        if not token.isdecimal():
+            raise EC2ClientError("InvalidNextToken", "The specified token is not valid.")
+        start, size = int(token), int(self.value("MaxResults", most))
         end = start + size
         result = {name: items[start:end], **more}
         if end < len(items):

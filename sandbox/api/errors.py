@@ -9,7 +9,23 @@ from moto.core.utils import get_service_model
 from werkzeug.wrappers import Response
 
 # The names that calls are signed with, where botocore has another.
-_NAMES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "email": "ses"}
+_NAMES = {
+    "elasticloadbalancing": "elbv2",
+    "monitoring": "cloudwatch",
+    "email": "ses",
+    "elasticfilesystem": "efs",
+    "tagging": "resourcegroupstaggingapi",
+}
+
+
+def botocore_name(service: str) -> str:
+    """By the name that its calls are signed with."""
+    return _NAMES.get(service, service)
+
+
+def is_query(service: str) -> bool:
+    """Whether its errors are XML: EC2 and the services with AWS's query protocol."""
+    return service == "ec2" or _query(service)
 
 
 @lru_cache(256)
@@ -17,7 +33,7 @@ def _query(service: str) -> bool:
     """Whether it has AWS's query protocol, whose errors are XML. EC2 has one of its own, the others
     answer in JSON; so does what botocore does not know."""
     try:
-        model = get_service_model(_NAMES.get(service, service))
+        model = get_service_model(botocore_name(service))
     except Exception:  # noqa: BLE001 - botocore and moto raise what they like for an unknown name
         return False
     # Of a service that speaks several, the one that clients choose.

@@ -13,7 +13,7 @@ from typing import Any
 from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 
-from sandbox.api import errors, pricing, quotas, simulation
+from sandbox.api import errors, pricing, quotas, refused, simulation
 from sandbox.api.app import WsgiApp
 from sandbox.api.rights import Rights, decode, policies_of
 from sandbox.faults.calls import CONTROL, Call, Recorder, signed_with
@@ -155,8 +155,10 @@ class Gateway:
                 if copy is not None:
                     stack.enter_context(self._account.as_of(copy))
             try:
-                return Response.from_app(self._aws, environ, buffered=True)
-            except Exception:
+                return refused.filters(call) or Response.from_app(self._aws, environ, buffered=True)
+            except Exception as error:
+                if (answer := refused.after(call, error)) is not None:
+                    return answer
                 log.exception("%s %s failed", call.service, call.operation)
                 return errors.error(
                     call.service, "InternalError", f"the sandbox failed at {call.operation}", 500

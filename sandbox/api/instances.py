@@ -13,6 +13,7 @@ from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.responses.instances import InstanceResponse
 
 from sandbox.api.base import SandboxApi, unsupported
+from sandbox.api.filters import fits
 from sandbox.compute import checks
 from sandbox.compute.states import CODES
 from sandbox.fleets import config as fleet_config
@@ -193,7 +194,7 @@ class InstanceApi(SandboxApi, InstanceResponse):
     def describe_spot_price_history(self) -> ActionResult:
         filters: dict[str, Any] = self._filters_from_querystring()
         asked = self.value("InstanceTypes", []) or filters.get("instance-type") or ["t3.micro"]
-        types = [one for one in asked if prices.known(one)]
+        types = [one for one in INSTANCE_TYPES if prices.known(one) and fits(one, asked)]
         products = self.value("ProductDescriptions", []) or ["Linux/UNIX"]
         end: datetime = self.value("EndTime", utcnow())
         start: datetime = self.value("StartTime", end - timedelta(days=1))
@@ -211,11 +212,17 @@ class InstanceApi(SandboxApi, InstanceResponse):
             )
             for when, price in prices.history(instance_type, zone.name, start, end)
         ]
+        for name, wanted in filters.items():
+            key = "".join(part.capitalize() for part in name.split("-"))
+            rows = [one for one in rows if fits(one.get(key), wanted)]
         rows.sort(key=lambda row: row["Timestamp"], reverse=True)
         # For this call the last page of EC2 has a token as well, an empty one.
         return self.paged("SpotPriceHistory", rows, last_token="")
 
     def _asked_zones(self, filters: dict[str, Any]) -> list[Any]:
-        names = filters.get("availability-zone") or [self.value("AvailabilityZone")]
-        zones = self.ec2_backend.describe_availability_zones()
-        return [zone for zone in zones if names == [None] or zone.name in names]
+        names = filters.get("availability-zone") or [self.value("AvailabilityZone", "*")]
+        return [
+            zone
+            for zone in self.ec2_backend.describe_availability_zones()
+            if fits(zone.name, names)
+        ]

@@ -1,6 +1,7 @@
 """What EC2 refuses before it launches: whatever a launch names must exist, and fit."""
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError
@@ -69,6 +70,21 @@ def check_groups(account: Account, names_or_ids: Iterable[str], subnet_id: str |
                 f"Security group {group.id} and subnet {subnet_id or 'of the default VPC'} belong "
                 "to different networks.",
             )
+
+
+def check_address(account: Account, address: str | None, subnet_id: str) -> None:
+    """A private address that is asked for."""
+    if not address or not subnet_id:
+        return
+    subnet: Any = account.ec2.get_subnet(subnet_id)
+    if ip_address(address) not in ip_network(subnet.cidr_block):
+        raise EC2ClientError(
+            "InvalidParameterValue",
+            f"Address {address} does not fall within the subnet's address range",
+        )
+    taken = (nic.private_ip_address for nic in account.ec2.enis.values() if nic.subnet is subnet)
+    if address in taken:
+        raise EC2ClientError("InvalidIPAddress.InUse", f"Address {address} is in use.")
 
 
 def check_profile(profile: Mapping[str, Any]) -> None:

@@ -76,6 +76,15 @@ def give_public_address(instance: Instance) -> None:
         nic.public_ip = ".".join(["198", "18", *last])
 
 
+def give_back_addresses(account: Account, instance: Instance) -> None:
+    """Once it has ended. moto does so when it is forgotten, and by then another may have them."""
+    zones = account.ec2.subnets.values()
+    for subnet in [each[instance.subnet_id] for each in zones if instance.subnet_id in each]:
+        for address in instance._private_ips:
+            subnet.del_subnet_ip(address)
+    instance._private_ips = set()
+
+
 def set_address(instance: Instance, address: str) -> None:
     nic = instance.nics.get(0)
     if nic is None or nic.private_ip_address == address:

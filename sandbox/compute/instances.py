@@ -8,7 +8,13 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.utils import random_spot_request_id
 
-from sandbox.compute.details import give_public_address, give_root_volume, machine_spec, set_address
+from sandbox.compute.details import (
+    give_back_addresses,
+    give_public_address,
+    give_root_volume,
+    machine_spec,
+    set_address,
+)
 from sandbox.compute.roles import make_role_key
 from sandbox.compute.states import (
     GUEST_SHUTDOWN,
@@ -261,6 +267,7 @@ class Instances:
         for nic in instance.nics.values():
             nic.public_ip = None
             self._account.ec2.enis.pop(nic.id, None)
+        give_back_addresses(self._account, instance)
         describe(instance, "terminated", record.reason)
         for listener in self._when_ended:
             listener(record)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.instances import Instance, Reservation
 
@@ -34,12 +35,30 @@ def launch(
     Raises EC2ClientError for what is missing. Nothing is left of a launch that fails.
     """
     checks.check_profile(profile or {})
+    _choose_subnet(account, request)
     _check(account, request)
     with _undone_if_it_fails(account):
         reservation = _run_in_moto(account.ec2, **request)
         _set_profile(account, reservation, profile or {})
         instances.adopt(reservation, spot=spot, fleet=fleet, weight=weight)
     return reservation
+
+
+def _choose_subnet(account: Account, request: dict[str, Any]) -> None:
+    """The default one, where none is named. Without one moto gives an address of no network."""
+    interfaces = request.get("nics") or []
+    if request.get("subnet_id") or any(
+        {"SubnetId", "NetworkInterfaceId"} & one.keys() for one in interfaces
+    ):
+        return
+    zone = request.get("placement")
+    found = sorted(account.ec2.get_default_subnets().items())
+    chosen = next((subnet for name, subnet in found if zone in (None, name)), None)
+    if chosen is None:
+        raise EC2ClientError(
+            "MissingInput", f"No default subnet for availability zone: '{zone or 'any'}'."
+        )
+    request["subnet_id"] = chosen.id
 
 
 def _check(account: Account, request: Mapping[str, Any]) -> None:
@@ -57,7 +76,9 @@ def _check(account: Account, request: Mapping[str, Any]) -> None:
     named = [one.get("SubnetId") for one in interfaces]
     groups = [*request["security_group_names"], *(request.get("security_group_ids") or ())]
     groups += [group for one in interfaces for group in one.get("Groups") or ()]
-    checks.check_groups(account, groups, next(filter(None, [request.get("subnet_id"), *named]), ""))
+    subnet = next(filter(None, [request.get("subnet_id"), *named]), "")
+    checks.check_groups(account, groups, subnet)
+    checks.check_address(account, request.get("private_ip"), subnet)
 
 
 def _set_profile(account: Account, reservation: Reservation, profile: Mapping[str, Any]) -> None:

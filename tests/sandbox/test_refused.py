@@ -1,0 +1,107 @@
+"""What nobody knows is refused with AWS's code, and not with one that clients try again."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.api import refused
+from sandbox.faults.calls import Call
+from tests.sandbox.account import Account
+from tests.sandbox.test_instances import refused as refusal
+
+NOTHING = [{"Name": "misspelt", "Values": ["x"]}]
+
+
+def call(service: str, operation: str, **parameters: Any) -> Call:
+    return Call(1, service, operation, parameters, "a test")
+
+
+def told(answer: Any) -> tuple[int, bool]:
+    """Status, and whether it names the code in XML."""
+    return answer.status_code, b"<Code>" in answer.get_data()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [
+        ("ec2", "DescribeNonsense", b"<Code>InvalidAction</Code>"),
+        ("ec2", "GetSpotPlacementScores", b"<Code>UnsupportedOperation</Code>"),
+        ("monitoring", "DescribeAnomalyDetectors", b"UnsupportedOperation"),
+        ("ssm", "StartSession", b'"__type": "UnsupportedOperationException"'),
+        ("lightsail", "GetInstances", b'"__type": "UnsupportedOperationException"'),
+    ],
+)
+def test_an_operation(service: str, operation: str, code: bytes) -> None:
+    answer = refused.after(call(service, operation), NotImplementedError("The action"))
+    assert answer is not None
+    assert answer.status_code == 400
+    assert code in answer.get_data()
+
+
+def test_a_service_that_nobody_has() -> None:
+    answer = refused.after(call("lightsail", "GetInstances"), AttributeError("NoneType"))
+    assert answer is not None
+    assert told(answer) == (400, False)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "code"),
+    [
+        ("ec2", "DescribeSubnets", {"NextToken": "x"}, b"<Code>InvalidNextToken</Code>"),
+        ("elasticloadbalancing", "DescribeRules", {"Marker": "x"}, b"<Code>ValidationError</Code>"),
+        ("secretsmanager", "ListSecrets", {"NextToken": "x"}, b"InvalidNextTokenException"),
+    ],
+)
+def test_a_token(service: str, operation: str, parameters: dict[str, Any], code: bytes) -> None:
+    answer = refused.after(call(service, operation, **parameters), ValueError("x is not in list"))
+    assert answer is not None
+    assert answer.status_code == 400
+    assert code in answer.get_data()
+
+
+def test_a_parameter_that_is_missing() -> None:
+    answer = refused.after(call("ec2", "AttachVolume", VolumeId="vol-1"), KeyError("Device"))
+    assert answer is not None
+    assert b"<Code>MissingParameter</Code>" in answer.get_data()
+
+
+def test_a_fault_of_the_sandbox_stays_one() -> None:
+    assert refused.after(call("ec2", "DescribeSubnets"), KeyError("what is this?")) is None
+
+
+@pytest.mark.parametrize(
+    ("operation", "name", "known"),
+    [
+        ("DescribeInstances", "instance-lifecycle", True),
+        ("DescribeInstances", "tag:spotkiln:app", True),
+        ("DescribeInstances", "instance-lifecicle", False),
+        ("DescribeVolumes", "tag:Name", True),
+        ("DescribeVolumes", "tag-value", True),
+        ("DescribeTags", "resource-id", True),
+        ("DescribeTags", "resource", False),
+        ("DescribeAvailabilityZones", "zone-type", True),
+        ("DescribeAvailabilityZones", "tag:Name", False),
+    ],
+)
+def test_filters_are_those_of_the_documentation(operation: str, name: str, known: bool) -> None:
+    filtered = call("ec2", operation, Filters=[{"Name": name, "Values": ["x"]}])
+    assert (refused.filters(filtered) is None) is known
+
+
+@pytest.mark.sandbox
+def test_they_are_refused_by_what_answers(account: Account) -> None:
+    ec2 = account.ec2
+    for describe in (ec2.describe_instances, ec2.describe_tags, ec2.describe_volumes):
+        refusal(describe, "InvalidParameterValue", Filters=NOTHING)
+        refusal(describe, "InvalidNextToken", NextToken="garbage")
+    refusal(ec2.describe_images, "InvalidNextToken", NextToken="garbage")
+    known = [{"Name": "affinity", "Values": ["default"]}]
+    text = refusal(ec2.describe_instances, "InvalidParameterValue", Filters=known)
+    assert "not known to the sandbox" in text
+    refusal(
+        ec2.get_spot_placement_scores,
+        "UnsupportedOperation",
+        TargetCapacity=1,
+        InstanceTypes=["t3.micro"],
+    )
+    refusal(account.client("lightsail").get_instances, "UnsupportedOperationException")
