@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,14 @@ from sandbox.fleets.words import no_capacity
 from sandbox.state import capacity, prices
 from sandbox.state.records import utcnow
 
+_SWITCH = ("enabled", "disabled")
+_OPTIONS: dict[str, tuple[str, Container[str]]] = {
+    "HttpTokens": ("http_tokens", ("optional", "required")),
+    "HttpPutResponseHopLimit": ("http_put_response_hop_limit", [str(n) for n in range(1, 65)]),
+    "HttpEndpoint": ("http_endpoint", _SWITCH),
+    "HttpProtocolIpv6": ("http_protocol_ipv6", _SWITCH),
+    "InstanceMetadataTags": ("instance_metadata_tags", _SWITCH),
+}
 _LINUX = {"Linux/UNIX", "Linux/UNIX (Amazon VPC)"}
 
 
@@ -157,6 +166,24 @@ class InstanceApi(SandboxApi, InstanceResponse):
                     for instance in instances
                 ]
             }
+        )
+
+    def modify_instance_metadata_options(self) -> ActionResult:
+        """moto forgets those that the call does not name."""
+        self.error_on_dryrun()
+        options = self.engine.instances.get(self.value("InstanceId", "")).metadata_options
+        for name, (attribute, known) in _OPTIONS.items():
+            value = self.value(name)
+            if value is None:
+                continue
+            if str(value) not in known:
+                raise EC2ClientError(
+                    "InvalidParameterValue", f"Value ({value}) for parameter {name} is invalid."
+                )
+            setattr(options, attribute, value)
+        self.engine.instances.tell_metadata(self.value("InstanceId"))
+        return ActionResult(
+            {"InstanceId": self.value("InstanceId"), "InstanceMetadataOptions": options}
         )
 
     def request_spot_instances(self) -> ActionResult:

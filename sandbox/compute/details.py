@@ -6,7 +6,7 @@ from typing import Any
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance
 
-from sandbox.machines.protocol import MachineSpec
+from sandbox.machines.protocol import MachineSpec, MetadataOptions
 from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID, InstanceRecord
 
@@ -40,8 +40,17 @@ def machine_spec(account: Account, instance: Instance, record: InstanceRecord) -
         role_key=record.role_key,
         user_data=base64.b64decode(str(user_data)) if user_data else b"",
         tags=account.tags(instance.id),
-        tags_in_metadata=instance.metadata_options.instance_metadata_tags == "enabled",
+        metadata=metadata_options(instance),
         image_tags=account.tags(instance.image_id),
+    )
+
+
+def metadata_options(instance: Instance) -> MetadataOptions:
+    options = instance.metadata_options
+    return MetadataOptions(
+        endpoint=options.http_endpoint == "enabled",
+        tokens_required=options.http_tokens == "required",
+        tags=options.instance_metadata_tags == "enabled",
     )
 
 

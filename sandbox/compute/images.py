@@ -102,6 +102,7 @@ class Images:
         must_be_usable(self._account, source_id)
         source = self._account.ec2.amis[source_id]
         ami = self._make(random_ami_id(), name, description, source=source_id)
+        ami.imds_support = getattr(source, "imds_support", None)
         ami.state = "pending"
         ami.ebs_snapshot.status = "pending"
         ami.ebs_snapshot.description = (

@@ -13,6 +13,7 @@ from sandbox.compute.details import (
     give_public_address,
     give_root_volume,
     machine_spec,
+    metadata_options,
     set_address,
 )
 from sandbox.compute.roles import make_role_key
@@ -165,6 +166,12 @@ class Instances:
         record.rebalance = True
         self._account.machines.recommend_rebalance(instance_id, f"{utcnow():%Y-%m-%dT%H:%M:%SZ}")
         self._account.wake()
+
+    def tell_metadata(self, instance_id: str) -> None:
+        """Its tags or its metadata options have changed."""
+        self._account.machines.change_metadata(
+            instance_id, metadata_options(self.get(instance_id)), self._account.tags(instance_id)
+        )
 
     # -- lookups --
 

@@ -16,6 +16,8 @@ from sandbox.state.records import Fleet
 
 # What moto makes for an instance: the backend's dictionaries.
 _MADE = ("reservations", "enis", "volumes", "tags", "iam_instance_profile_associations")
+# What an image with ImdsSupport v2.0 gives to a launch that says nothing else.
+_VERSION_2 = {"HttpTokens": "required", "HttpPutResponseHopLimit": 2}
 _run_in_moto = EC2Backend.run_instances
 
 
@@ -36,7 +38,9 @@ def launch(
     """
     checks.check_profile(profile or {})
     _choose_subnet(account, request)
-    _check(account, request)
+    image_id = _check(account, request)
+    if getattr(account.ec2.amis[image_id], "imds_support", None):
+        request["metadata_options"] = {**_VERSION_2, **(request.get("metadata_options") or {})}
     with _undone_if_it_fails(account):
         reservation = _run_in_moto(account.ec2, **request)
         _set_profile(account, reservation, profile or {})
@@ -61,7 +65,8 @@ def _choose_subnet(account: Account, request: dict[str, Any]) -> None:
     request["subnet_id"] = chosen.id
 
 
-def _check(account: Account, request: Mapping[str, Any]) -> None:
+def _check(account: Account, request: Mapping[str, Any]) -> str:
+    """Returns the image's id."""
     template = request.get("launch_template")
     data = account.ec2._get_template_from_args(template).data if template else {}
     image_id = str(request.get("image_id") or data.get("ImageId") or "")
@@ -79,6 +84,7 @@ def _check(account: Account, request: Mapping[str, Any]) -> None:
     subnet = next(filter(None, [request.get("subnet_id"), *named]), "")
     checks.check_groups(account, groups, subnet)
     checks.check_address(account, request.get("private_ip"), subnet)
+    return image_id
 
 
 def _set_profile(account: Account, reservation: Reservation, profile: Mapping[str, Any]) -> None:

@@ -30,6 +30,16 @@ class RoleKey:
 
 
 @dataclass(frozen=True)
+class MetadataOptions:
+    """What an instance's metadata service answers. endpoint: anything at all. tokens_required: only
+    requests with a token (version 2). tags: the instance's tags as well."""
+
+    endpoint: bool = True
+    tokens_required: bool = True
+    tags: bool = False
+
+
+@dataclass(frozen=True)
 class MachineSpec:
     """All that a machine and its metadata service have to know of an instance at its launch."""
 
@@ -54,7 +64,7 @@ class MachineSpec:
     role_key: RoleKey | None = None  # None: no instance profile, or one without a role
     user_data: bytes = b""
     tags: Mapping[str, str] = field(default_factory=dict)
-    tags_in_metadata: bool = False  # InstanceMetadataTags
+    metadata: MetadataOptions = MetadataOptions()
     image_tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -194,6 +204,12 @@ class Machines(Protocol):
 
     def recommend_rebalance(self, instance_id: str, time: str) -> None:
         """Put a rebalance recommendation into its metadata (`events/recommendations/rebalance`)."""
+        ...
+
+    def change_metadata(
+        self, instance_id: str, options: MetadataOptions, tags: Mapping[str, str]
+    ) -> None:
+        """What its metadata shows from now on. Returns at once. The id may be unknown."""
         ...
 
     def api_socket(self) -> socket.socket | None:

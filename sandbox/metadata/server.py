@@ -1,4 +1,4 @@
-"""The instance metadata service, version 2 only: what a machine asks at 169.254.169.254.
+"""The instance metadata service: what a machine asks at 169.254.169.254.
 
 `MetadataServer` serves on a socket that the caller has bound (machines/docker/network.py). It
 tells machines apart by the address that they ask from.
@@ -58,6 +58,8 @@ class MetadataServer:
         instance = self._instances.get(request.remote or "")
         if instance is None:
             raise web.HTTPNotFound(text=f"no instance has the address {request.remote}")
+        if not instance.spec.metadata.endpoint:
+            raise web.HTTPForbidden(text="the instance's metadata is switched off")
         return instance
 
     async def _token(self, request: web.Request) -> web.Response:
@@ -79,9 +81,7 @@ class MetadataServer:
 
     async def _get(self, request: web.Request) -> web.Response:
         instance = self._caller(request)
-        owner, end = self._tokens.get(request.headers.get(TOKEN_HEADER, ""), ("", 0.0))
-        if owner != instance.spec.instance_id or end <= time.monotonic():
-            raise web.HTTPUnauthorized(text="a valid token is required (IMDSv2)")
+        self._check_token(instance, request.headers.get(TOKEN_HEADER))
         version, _, path = request.match_info["path"].lstrip("/").partition("/")
         if not version:
             return web.Response(text="latest", headers=_SERVER_HEADER)
@@ -93,6 +93,14 @@ class MetadataServer:
         if text is None:
             raise web.HTTPNotFound
         return web.Response(text=text, headers=_SERVER_HEADER)
+
+    def _check_token(self, instance: MetadataInstance, token: str | None) -> None:
+        """A token that is sent has to be good, also where none is needed (IMDSv1)."""
+        if token is None and not instance.spec.metadata.tokens_required:
+            return
+        owner, end = self._tokens.get(token or "", ("", 0.0))
+        if owner != instance.spec.instance_id or end <= time.monotonic():
+            raise web.HTTPUnauthorized(text="a valid token is required (IMDSv2)")
 
     def _user_data(self, instance: MetadataInstance) -> web.Response:
         if not instance.spec.user_data:

@@ -55,7 +55,7 @@ def values(instance: MetadataInstance) -> dict[str, str]:
     meta |= _key(spec) | _role(instance) | _spot(instance.notice)
     if instance.rebalance:
         meta["events/recommendations/rebalance"] = json.dumps({"noticeTime": instance.rebalance})
-    if spec.tags_in_metadata:
+    if spec.metadata.tags:
         meta |= {f"tags/instance/{key}": value for key, value in spec.tags.items()}
     tree = {f"meta-data/{path}": text for path, text in meta.items()}
     tree["dynamic/instance-identity/document"] = json.dumps(_identity(instance), indent=2)

@@ -6,13 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from moto.cloudwatch.models import cloudwatch_backends
+from moto.core.base_backend import BackendDict
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
-from moto.iam.models import iam_backends
-from moto.logs.models import logs_backends
-from moto.secretsmanager.models import secretsmanager_backends
-from moto.ssm.models import ssm_backends
 
 from sandbox.machines.protocol import Machines
 from sandbox.machines.scripts import Scripts
@@ -60,16 +56,9 @@ class Account:
                 self.machines.remove_image(image_id)
         self.state = State()
         self.late_launch_seconds = None
-        for backend in (
-            self.ec2,
-            self.elbv2,
-            iam_backends[ACCOUNT_ID]["aws"],
-            ssm_backends[ACCOUNT_ID][self.region],
-            secretsmanager_backends[ACCOUNT_ID][self.region],
-            logs_backends[ACCOUNT_ID][self.region],
-            cloudwatch_backends[ACCOUNT_ID][self.region],
-        ):
-            backend.reset()
+        for service in BackendDict._instances:  # type: ignore[misc]
+            for backends in service.values():
+                backends.reset()
 
     # -- copies, for stale reads --
 

@@ -213,3 +213,25 @@ def test_a_script_can_interrupt(box: Sandbox, account: Account) -> None:
     box.script(boot_seconds=1, interrupt_after=5)
     instance = account.run(InstanceMarketOptions={"MarketType": "spot"})
     eventually(lambda: account.state(instance) == "terminated", what="interrupted by the script")
+
+
+def test_metadata_options_are_those_of_image_launch_and_changes(account: Account) -> None:
+    def options(instance: str) -> tuple[str, int, str]:
+        found = account.instance(instance)["MetadataOptions"]
+        return found["HttpTokens"], found["HttpPutResponseHopLimit"], found["HttpEndpoint"]
+
+    first = account.run()
+    assert options(first) == ("optional", 1, "enabled")
+    account.until(first, "running")
+    image = account.make_image(first)
+    account.ec2.modify_image_attribute(ImageId=image, ImdsSupport={"Value": "v2.0"})
+    eventually(lambda: account.image(image)["State"] == "available", what="the image")
+    second = account.run(image)
+    assert options(second) == ("required", 2, "enabled")
+    third = account.run(image, MetadataOptions={"HttpPutResponseHopLimit": 1})
+    assert options(third) == ("required", 1, "enabled")
+    change = account.ec2.modify_instance_metadata_options
+    change(InstanceId=second, HttpEndpoint="disabled")
+    assert options(second) == ("required", 2, "disabled")
+    refused(change, "InvalidParameterValue", InstanceId=second, HttpPutResponseHopLimit=65)
+    refused(change, "InvalidParameterValue", InstanceId=second, HttpTokens="maybe")

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from moto.ec2.models import ec2_backends
+from moto.sns.models import sns_backends
 
 from sandbox.client import Sandbox
 from sandbox.engine.engine import Engine
@@ -12,7 +14,7 @@ from sandbox.machines.scripts import Scripts
 from sandbox.machines.simulated.machines import SimulatedMachines
 from sandbox.state.account import Account as State
 from sandbox.state.clock import Clock
-from sandbox.state.records import Fleet, utcnow
+from sandbox.state.records import ACCOUNT_ID, Fleet, utcnow
 from tests.sandbox.account import Account, eventually
 from tests.sandbox.test_instances import refused
 
@@ -202,3 +204,17 @@ def test_one_that_fails_does_not_stop_the_others() -> None:
     assert "what nobody thought of" in told.description
     engine.tick()
     assert len(fleets["first"].history) == 1, "told once"
+
+
+def test_a_reset_leaves_nothing_of_any_service() -> None:
+    clock, scripts = Clock(100), Scripts()
+    state = State("eu-west-1", SimulatedMachines(clock, scripts), clock, scripts)
+    sns = sns_backends[ACCOUNT_ID]["eu-west-1"]
+    elsewhere = ec2_backends[ACCOUNT_ID]["us-east-1"]
+    there = elsewhere.create_security_group("left", "x", elsewhere.default_vpc.id)
+    sns.create_topic("left")
+    group = state.ec2.create_security_group("left", "x", state.ec2.default_vpc.id)
+    state.empty()
+    assert not sns.topics
+    assert elsewhere.get_security_group_from_id(there.id) is None
+    assert state.ec2.get_security_group_from_id(group.id) is None

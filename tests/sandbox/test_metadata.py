@@ -10,7 +10,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from sandbox.machines.protocol import MachineSpec, RoleKey
+from sandbox.machines.protocol import MachineSpec, MetadataOptions, RoleKey
 from sandbox.metadata.server import TOKEN_HEADER, TOKEN_TTL_HEADER, MetadataServer
 from sandbox.metadata.tree import InstanceAction, MetadataInstance, look_up, values
 
@@ -223,8 +223,29 @@ def test_an_instance_profile_without_a_role_hands_out_no_credentials() -> None:
     assert look_up(tree, "meta-data/iam/") == "info"
 
 
+def test_version_1_where_tokens_are_optional(
+    server: tuple[MetadataServer, int], caller: Caller
+) -> None:
+    spec = replace(SPEC, metadata=MetadataOptions(tokens_required=False))
+    server[0].put(replace(INSTANCE, spec=spec))
+    path = "/latest/meta-data/instance-id"
+    assert caller.http.get(path).text == SPEC.instance_id
+    assert caller.get(path).text == SPEC.instance_id
+    assert caller.get(path, "made-up").status_code == 401
+
+
+def test_nothing_where_it_is_switched_off(
+    server: tuple[MetadataServer, int], caller: Caller
+) -> None:
+    token = caller.token()
+    server[0].put(replace(INSTANCE, spec=replace(SPEC, metadata=MetadataOptions(endpoint=False))))
+    assert caller.get("/latest/meta-data/instance-id", token).status_code == 403
+    headers = {TOKEN_TTL_HEADER: "60"}
+    assert caller.http.put("/latest/api/token", headers=headers).status_code == 403
+
+
 def test_tags_where_they_are_enabled() -> None:
-    tree = values(replace(INSTANCE, spec=replace(SPEC, tags_in_metadata=True)))
+    tree = values(replace(INSTANCE, spec=replace(SPEC, metadata=MetadataOptions(tags=True))))
     assert look_up(tree, "meta-data/tags/instance/") == "Name"
     assert look_up(tree, "meta-data/tags/instance/Name") == "demo"
 

@@ -29,6 +29,7 @@ from sandbox.machines.protocol import (
     MachineError,
     MachineSpec,
     MachineState,
+    MetadataOptions,
     ProbeResult,
 )
 from sandbox.metadata.server import MetadataServer
@@ -182,6 +183,15 @@ class DockerMachines:
         machine = self._machines.get(instance_id)
         if machine and machine.status != "gone":
             machine.metadata = replace(machine.metadata, rebalance=time)
+            self._metadata.put(machine.metadata)
+
+    def change_metadata(
+        self, instance_id: str, options: MetadataOptions, tags: Mapping[str, str]
+    ) -> None:
+        machine = self._machines.get(instance_id)
+        if machine and machine.status != "gone":
+            spec = replace(machine.metadata.spec, metadata=options, tags=tags)
+            machine.metadata = replace(machine.metadata, spec=spec)
             self._metadata.put(machine.metadata)
 
     def api_socket(self) -> socket.socket:

@@ -11,6 +11,7 @@ from sandbox.machines.protocol import (
     MachineSpec,
     MachineState,
     MachineStatus,
+    MetadataOptions,
     ProbeResult,
 )
 from sandbox.machines.scripts import Answer, Behaviour, Scripts, Subject
@@ -263,6 +264,11 @@ class SimulatedMachines:
         """Does nothing: no program in a simulated machine reads metadata."""
 
     def recommend_rebalance(self, instance_id: str, time: str) -> None:
+        """Does nothing, as `notice`."""
+
+    def change_metadata(
+        self, instance_id: str, options: MetadataOptions, tags: Mapping[str, str]
+    ) -> None:
         """Does nothing, as `notice`."""
 
     def api_socket(self) -> None:
