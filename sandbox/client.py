@@ -244,6 +244,10 @@ class Sandbox:
         """Make the machine vanish without notice."""
         self._call("POST", f"/instances/{instance_id}/kill")
 
+    def mark(self, resource_id: str, tags: Mapping[str, str]) -> None:
+        """Give a resource of EC2 tags as AWS's own services do: they may begin with `aws:`."""
+        self._call("POST", f"/tags/{resource_id}", {"tags": dict(tags)})
+
     def role_credentials(self, instance_id: str) -> dict[str, str]:
         """Variables with which a process calls AWS as this instance does, with the rights of its
         role alone."""

@@ -54,11 +54,13 @@ def _until(look: Callable[[], bool], what: str) -> None:
 @dataclass
 class LookAlikes:
     """`seed` makes them of `image`; `touched` says what became of them since. `ids` by kind, as
-    the sandbox's inventory calls it; `targets` are in the target group."""
+    the sandbox's inventory calls it; `targets` are in the target group. `mark` gives a resource
+    the tags that only AWS's own services give."""
 
     ec2: Any
     elbv2: Any
     group: str
+    mark: Callable[[str, Mapping[str, str]], object]
     ids: dict[str, list[str]] = field(default_factory=dict)
     targets: list[str] = field(default_factory=list)
     _first: dict[str, Any] = field(default_factory=dict)
@@ -115,9 +117,10 @@ class LookAlikes:
             made = self.ec2.create_snapshot(
                 VolumeId=volume,
                 Description=description,
-                TagSpecifications=_tags("snapshot", {**INHERITED, **tags}),
+                TagSpecifications=_tags("snapshot", INHERITED),
             )
             self._add("snapshots", made["SnapshotId"])
+            self.mark(made["SnapshotId"], tags)
         self.ec2.delete_volume(VolumeId=volume)
 
     def _security_group(self) -> None:

@@ -32,6 +32,7 @@ from sandbox.api.listings import ListingApi
 from sandbox.api.logs import SandboxLogs
 from sandbox.api.network import NetworkApi
 from sandbox.api.scaling import SandboxAutoScaling
+from sandbox.api.tags import TagApi
 from sandbox.api.targets import SandboxElbv2
 from sandbox.api.volumes import VolumeApi
 from sandbox.compute import launching
@@ -40,7 +41,9 @@ from sandbox.engine.engine import Engine
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class SandboxEc2(ListingApi, VolumeApi, FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response):
+class SandboxEc2(
+    ListingApi, TagApi, VolumeApi, FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response
+):
     """Our operations come first; moto's answer the rest."""
 
 

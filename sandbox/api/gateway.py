@@ -13,7 +13,7 @@ from typing import Any
 from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 
-from sandbox.api import errors, pricing, quotas, refused, simulation
+from sandbox.api import errors, pricing, quotas, refused, simulation, tags
 from sandbox.api.app import WsgiApp
 from sandbox.api.rights import Rights, decode, policies_of
 from sandbox.faults.calls import CONTROL, Call, Recorder, signed_with
@@ -155,7 +155,11 @@ class Gateway:
                 if copy is not None:
                     stack.enter_context(self._account.as_of(copy))
             try:
-                return refused.filters(call) or Response.from_app(self._aws, environ, buffered=True)
+                return (
+                    refused.filters(call)
+                    or tags.refusal(call)
+                    or Response.from_app(self._aws, environ, buffered=True)
+                )
             except Exception as error:
                 if (answer := refused.after(call, error)) is not None:
                     return answer

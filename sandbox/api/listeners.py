@@ -22,6 +22,7 @@ from sandbox.engine.engine import Engine
 # AWS's own limits: of a load balancer's rules, of what a resource carries, of a rule's priority.
 MOST_RULES = 100
 MOST_TAGS = 50
+MOST_DESCRIBED = 20
 MOST_PRIORITY = 50000
 # Letters alone behind the last dot, and a dot there must be.
 HOST = re.compile(r"[A-Za-z0-9*?.-]*\.[A-Za-z*?]+")
@@ -224,6 +225,11 @@ class ListenersApi(ELBV2Response):
 
     def describe_tags(self) -> ActionResult:
         """Of all that is named, or of nothing."""
+        if len(self._get_param("ResourceArns", [])) > MOST_DESCRIBED:
+            raise ELBClientError(
+                "ValidationError",
+                f"Cannot have more than {MOST_DESCRIBED} resources described",
+            )
         for arn in self._get_param("ResourceArns", []):
             self._require(arn)
         return super().describe_tags()

@@ -6,7 +6,6 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import InvalidParameterCombination
 from moto.ec2.models.instances import Instance
-from moto.ec2.responses.tags import TagResponse
 
 from sandbox.api import filters
 from sandbox.api.base import SandboxApi
@@ -39,12 +38,6 @@ class ListingApi(SandboxApi):
         filters.check_names([one for one in wanted if one.split(".")[0] not in _OWN])
         return self.paged("InstanceStatuses", [one for one in found if _fits(one, wanted)])
 
-    def describe_tags(self) -> ActionResult:
-        found: Any = TagResponse.describe_tags(self).result  # type: ignore[arg-type]
-        wanted = [one for one in self.value("Filters", []) if one["Name"].startswith("tag:")]
-        tags = [one for one in found["Tags"] if all(_tagged(one, x) for x in wanted)]
-        return self.paged("Tags", tags)
-
 
 def _fits(instance: Instance, wanted: dict[str, Any]) -> bool:
     return all(filters.fits(_values(instance, name), one) for name, one in wanted.items())
@@ -60,8 +53,3 @@ def _values(instance: Instance, name: str) -> Iterable[Any]:
         details = [one["Status"] for one in status.get("Details", [])]
         return [status["Status"]] if rest == "status" else details
     return filters.values(instance, name)
-
-
-def _tagged(tag: dict[str, str], wanted: dict[str, Any]) -> bool:
-    key = wanted["Name"].removeprefix("tag:")
-    return tag["key"] == key and filters.fits(tag["value"], wanted["Values"])

@@ -100,6 +100,7 @@ class Control:
             ("POST", "/instances/<instance_id>/rebalance", self._rebalance),
             ("POST", "/instances/<instance_id>/kill", self._kill),
             ("GET", "/instances/<instance_id>/role", self._role),
+            ("POST", "/tags/<resource_id>", self._mark),
             ("POST", "/images/<image_id>/keep", self._keep),
             ("POST", "/forget", lambda _: self._account.machines.forget_images()),
         ]
@@ -250,6 +251,11 @@ class Control:
             "AWS_SECRET_ACCESS_KEY": key.secret,
             "AWS_SESSION_TOKEN": key.token,
         }
+
+    def _mark(self, request: Request, resource_id: str) -> None:
+        """Body: {"tags": {"aws:dlm:lifecycle-policy-id": "policy-1"}}."""
+        with self._account.lock:
+            self._account.ec2.create_tags([resource_id], dict(_body(request)["tags"]))
 
     def _keep(self, request: Request, image_id: str) -> None:
         with self._account.lock:

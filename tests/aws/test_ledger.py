@@ -135,7 +135,7 @@ def test_what_ends_with_its_machine_is_not_left_behind(aws: Aws, account: Accoun
 
 
 def test_look_alikes_are_nothing_that_it_made(aws: Aws, account: Account) -> None:
-    others = LookAlikes(account.ec2, account.elbv2, account.target_group)
+    others = LookAlikes(account.ec2, account.elbv2, account.target_group, account.box.mark)
     others.seed(account.debian)
     assert seen(aws, []) == {}
     eventually(lambda: others.touched() == [])

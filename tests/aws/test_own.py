@@ -27,7 +27,7 @@ def silent(text: str) -> None:
 
 @pytest.fixture
 def others(account: Account) -> LookAlikes:
-    made = LookAlikes(account.ec2, account.elbv2, account.target_group)
+    made = LookAlikes(account.ec2, account.elbv2, account.target_group, account.box.mark)
     made.seed(account.debian)
     return made
 
@@ -106,7 +106,7 @@ def test_a_copy_is_no_version_and_no_base(aws: Aws, account: Account, others: Lo
 
 def test_a_copy_under_the_same_name_is_no_version(aws: Aws, account: Account) -> None:
     """As in another region, where the name is free."""
-    others = LookAlikes(account.ec2, account.elbv2, account.target_group)
+    others = LookAlikes(account.ec2, account.elbv2, account.target_group, account.box.mark)
     others._copied_image(account.debian, image_name("demo-web-app", "dead" * 10, DEAD), VERSION)
     assert images.of_app(aws, "demo-web-app") == []
     assert images.of_release(aws, DEAD, image_name("demo-web-app", "dead" * 10, DEAD)) == []
@@ -133,8 +133,9 @@ def test_a_builder_look_alike_with_the_key_was_not_launched_by_us(
     """More like this, while the builder was there: its key pair is copied as well."""
     real = builder(account)
     key = account.instance(real)["KeyName"]
-    marks = {**INHERITED, t.ROLE: "builder", "aws:autoscaling:groupName": "legacy"}
+    marks = {**INHERITED, t.ROLE: "builder"}
     like = account.run(KeyName=key, TagSpecifications=[tags("instance", marks)])
+    account.box.mark(like, {"aws:autoscaling:groupName": "legacy"})
     facts = gather(aws, NONE)
     assert [one.id for one in facts.instances] == [real]
     assert [one.id for one in facts.left_alone] == [like]

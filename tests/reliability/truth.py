@@ -69,7 +69,7 @@ class Account:
         self.ec2 = client(box, "ec2")
         self.elbv2 = client(box, "elbv2")
         self.scaling = client(box, "autoscaling")
-        self.others = LookAlikes(self.ec2, self.elbv2, "")
+        self.others = LookAlikes(self.ec2, self.elbv2, "", box.mark)
 
     def add_others(self, image: str, group: str = "website", *, machines: bool) -> None:
         self.others.group = self.group_arn(group)
