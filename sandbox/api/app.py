@@ -34,6 +34,7 @@ from sandbox.api.network import NetworkApi
 from sandbox.api.scaling import SandboxAutoScaling
 from sandbox.api.tags import TagApi
 from sandbox.api.targets import SandboxElbv2
+from sandbox.api.templates import TemplateApi
 from sandbox.api.volumes import VolumeApi
 from sandbox.compute import launching
 from sandbox.engine.engine import Engine
@@ -42,7 +43,15 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class SandboxEc2(
-    ListingApi, TagApi, VolumeApi, FleetApi, ImageApi, InstanceApi, NetworkApi, EC2Response
+    ListingApi,
+    TagApi,
+    TemplateApi,
+    VolumeApi,
+    FleetApi,
+    ImageApi,
+    InstanceApi,
+    NetworkApi,
+    EC2Response,
 ):
     """Our operations come first; moto's answer the rest."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 
-from sandbox.api import errors, pricing, quotas, refused, simulation, tags
+from sandbox.api import constraints, errors, pricing, quotas, refused, simulation, tags
 from sandbox.api.app import WsgiApp
 from sandbox.api.rights import Rights, decode, policies_of
 from sandbox.faults.calls import CONTROL, Call, Recorder, signed_with
@@ -158,6 +158,7 @@ class Gateway:
                 return (
                     refused.filters(call)
                     or tags.refusal(call)
+                    or constraints.refusal(call)
                     or Response.from_app(self._aws, environ, buffered=True)
                 )
             except Exception as error:

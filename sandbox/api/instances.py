@@ -22,6 +22,7 @@ from sandbox.fleets.words import no_capacity
 from sandbox.state import capacity, prices
 from sandbox.state.records import utcnow
 
+_TAGGABLE = ("instance", "volume", "network-interface", "spot-instances-request", "elastic-gpu")
 _SWITCH = ("enabled", "disabled")
 _OPTIONS: dict[str, tuple[str, Container[str]]] = {
     "HttpTokens": ("http_tokens", ("optional", "required")),
@@ -56,6 +57,8 @@ class InstanceApi(SandboxApi, InstanceResponse):
         reservation = super().run_instances().result
         assert isinstance(reservation, Reservation)
         self._give_profile(reservation.instances)
+        for instance in reservation.instances:  # moto knows of this only later
+            instance.disable_api_termination = bool(self.value("DisableApiTermination"))
         if token:
             self.engine.account.state.tokens[f"run-instances/{token}"] = content, reservation.id
         return ActionResult(reservation)
@@ -77,6 +80,7 @@ class InstanceApi(SandboxApi, InstanceResponse):
 
     def _check_launch(self) -> None:
         """Also for a dry run, which launches nothing."""
+        self._check_request()
         image_id = self.value("ImageId")
         if not image_id:
             raise EC2ClientError(
@@ -89,6 +93,35 @@ class InstanceApi(SandboxApi, InstanceResponse):
         checks.check_key(self.engine.account, self.value("KeyName"))
         checks.check_profile(self.value("IamInstanceProfile", {}))
         self._check_capacity(instance_type)
+
+    def _check_request(self) -> None:
+        """What is refused whatever there is in the account."""
+        least, most = int(self.value("MinCount", 1)), int(self.value("MaxCount", 1))
+        for name, count in (("minCount", least), ("maxCount", most)):
+            if count < 1:
+                raise EC2ClientError(
+                    "InvalidParameterValue",
+                    f"Value ({count}) for parameter {name} is invalid. It must be at least 1.",
+                )
+        if least > most:
+            raise EC2ClientError(
+                "InvalidParameterCombination",
+                f"The minimum count ({least}) must not be above the maximum count ({most})",
+            )
+        groups = self.value("SecurityGroupIds", []) or self.value("SecurityGroups", [])
+        if groups and self.value("NetworkInterfaces", []):
+            raise EC2ClientError(
+                "InvalidParameterCombination",
+                "Network interfaces and an instance-level security groups may not be specified on "
+                "the same request",
+            )
+        for one in self.value("TagSpecifications", []):
+            if one.get("ResourceType") not in _TAGGABLE:
+                raise EC2ClientError(
+                    "InvalidParameterValue",
+                    f"'{one.get('ResourceType')}' is not a valid taggable resource type for this "
+                    "operation.",
+                )
 
     def _give_profile(self, instances: list[Instance]) -> None:
         """moto gives it to the first of them."""

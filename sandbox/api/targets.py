@@ -5,6 +5,7 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.elbv2.models import ELBv2Backend
 
+from sandbox.api.balancing import BalancingApi
 from sandbox.api.listeners import ListenersApi
 from sandbox.engine.engine import Engine
 
@@ -22,7 +23,7 @@ def take_over(engine: Engine) -> None:
     ELBv2Backend.deregister_targets = deregister  # type: ignore[method-assign, assignment]
 
 
-class SandboxElbv2(ListenersApi):
+class SandboxElbv2(BalancingApi, ListenersApi):
     def register_targets(self) -> ActionResult:
         self.engine.targets.register(
             self._get_param("TargetGroupArn"), self._get_param("Targets", [])

@@ -1,5 +1,6 @@
 """What EC2 refuses before it launches: whatever a launch names must exist, and fit."""
 
+import base64
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -11,6 +12,10 @@ from moto.iam.models import iam_backends
 from sandbox.state import prices
 from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID
+
+MOST_USER_DATA = 16384
+# GiB of every image.
+IMAGE_SIZE = 8
 
 
 def must_be_usable(account: Account, image_id: str) -> None:
@@ -85,6 +90,25 @@ def check_address(account: Account, address: str | None, subnet_id: str) -> None
     taken = (nic.private_ip_address for nic in account.ec2.enis.values() if nic.subnet is subnet)
     if address in taken:
         raise EC2ClientError("InvalidIPAddress.InUse", f"Address {address} is in use.")
+
+
+def check_user_data(encoded: Any) -> None:
+    if encoded and len(base64.b64decode(str(encoded))) > MOST_USER_DATA:
+        raise EC2ClientError(
+            "InvalidParameterValue", f"User data is limited to {MOST_USER_DATA} bytes"
+        )
+
+
+def check_volumes(mappings: Iterable[Mapping[str, Any]], ami: Any) -> None:
+    """The root volume has room for the image."""
+    for one in mappings:
+        size = (one.get("Ebs") or {}).get("VolumeSize")
+        if one.get("DeviceName") == ami.root_device_name and size and int(size) < IMAGE_SIZE:
+            raise EC2ClientError(
+                "InvalidBlockDeviceMapping",
+                f"Volume of size {size}GB is smaller than snapshot '{ami.ebs_snapshot.id}', expect "
+                f"size >= {IMAGE_SIZE}GB",
+            )
 
 
 def check_profile(profile: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError, UnvailableAMI
 from moto.ec2.models.amis import Ami
 from moto.ec2.utils import random_ami_id
 
-from sandbox.compute.checks import must_be_usable
+from sandbox.compute.checks import IMAGE_SIZE, must_be_usable
 from sandbox.compute.instances import Instances
 from sandbox.machines.protocol import InitialImage
 from sandbox.state.account import Account
@@ -34,7 +34,7 @@ class SandboxAmi(Ami):
     def block_device_mappings(self) -> list[dict[str, Any]]:
         ebs = {
             "SnapshotId": self.ebs_snapshot.id,
-            "VolumeSize": 8,
+            "VolumeSize": IMAGE_SIZE,
             "DeleteOnTermination": True,
             "VolumeType": "gp3",
             "Encrypted": False,

@@ -83,6 +83,8 @@ def _check(account: Account, request: Mapping[str, Any]) -> str:
     groups += [group for one in interfaces for group in one.get("Groups") or ()]
     subnet = next(filter(None, [request.get("subnet_id"), *named]), "")
     checks.check_groups(account, groups, subnet)
+    checks.check_user_data(request.get("user_data"))
+    checks.check_volumes(request.get("block_device_mappings") or (), account.ec2.amis[image_id])
     checks.check_address(account, request.get("private_ip"), subnet)
     return image_id
 

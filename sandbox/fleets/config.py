@@ -1,6 +1,7 @@
 """Reads spot fleets' configurations: what AWS refuses at once, and the pools in them."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
@@ -17,6 +18,9 @@ STRATEGIES = (
     "capacityOptimizedPrioritized",
     "priceCapacityOptimized",
 )
+MOST_UNITS = 10_000
+# Seconds of a TerminationDelay.
+SHORTEST_DELAY, LONGEST_DELAY = 120, 7200
 # Keys that belong to the pool. The rest of a launch specification belongs to the launch.
 _POOL_KEYS = {"ImageId", "InstanceType", "SubnetId", "WeightedCapacity", "SpotPrice", "Priority"}
 
@@ -29,6 +33,7 @@ def check(config: dict[str, Any]) -> None:
     """Raises what AWS answers to a configuration that it refuses at once."""
     _check_source(config)
     _check_capacity(config)
+    _check_life(config)
     _check_tags(config)
     for index, spec in enumerate(config.get("LaunchSpecifications") or []):
         _check_specification(index, spec)
@@ -47,8 +52,10 @@ def _check_source(config: dict[str, Any]) -> None:
 def _check_capacity(config: dict[str, Any]) -> None:
     target = int(config.get("TargetCapacity") or 0)
     on_demand = int(config.get("OnDemandTargetCapacity") or 0)
-    if target < 0:
-        raise invalid("Parameter: SpotFleetRequestConfig.TargetCapacity must not be negative.")
+    if not 0 <= target <= MOST_UNITS:
+        raise invalid(
+            f"Parameter: SpotFleetRequestConfig.TargetCapacity must be 0 to {MOST_UNITS}."
+        )
     strategy = config.get("AllocationStrategy", "lowestPrice")
     if strategy not in STRATEGIES:
         raise invalid(
@@ -58,6 +65,30 @@ def _check_capacity(config: dict[str, Any]) -> None:
         raise invalid("On-Demand target capacity can only be used with launch templates.")
     if on_demand > target:
         raise invalid("OnDemandTargetCapacity must not be above TargetCapacity.")
+
+
+def _check_life(config: dict[str, Any]) -> None:
+    kind = config.get("Type") or "maintain"
+    if kind not in ("maintain", "request"):
+        raise invalid(f"Parameter: SpotFleetRequestConfig.Type {kind} is invalid.")
+    rebalance = (config.get("SpotMaintenanceStrategies") or {}).get("CapacityRebalance") or {}
+    if rebalance and kind != "maintain":
+        raise invalid("CapacityRebalance can only be used with a Spot fleet of type maintain.")
+    delay = rebalance.get("TerminationDelay")
+    if delay is not None:
+        if rebalance.get("ReplacementStrategy") != "launch-before-terminate":
+            raise invalid("TerminationDelay can only be used with launch-before-terminate.")
+        if not SHORTEST_DELAY <= int(delay) <= LONGEST_DELAY:
+            raise invalid(f"TerminationDelay must be {SHORTEST_DELAY} to {LONGEST_DELAY} seconds.")
+
+
+def check_times(config: dict[str, Any], now: datetime) -> None:
+    """Of a new request."""
+    begin, end = config.get("ValidFrom"), config.get("ValidUntil")
+    if end is not None and end <= now:
+        raise invalid("Parameter: SpotFleetRequestConfig.ValidUntil must be in the future.")
+    if end is not None and begin is not None and end <= begin:
+        raise invalid("Parameter: SpotFleetRequestConfig.ValidUntil must be after ValidFrom.")
 
 
 def _check_tags(config: dict[str, Any]) -> None:

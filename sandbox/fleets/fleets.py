@@ -38,6 +38,7 @@ class Fleets:
         content = json.dumps(config, sort_keys=True, default=str)
         if requested := self._requested_before(token, content):
             return requested
+        fleet_config.check_times(config, utcnow())
         for template in config.get("LaunchTemplateConfigs") or []:
             fleet_config.template_version(self._account, template["LaunchTemplateSpecification"])
         fleet = Fleet(
@@ -180,7 +181,13 @@ class Fleets:
         for fleet in list(self._account.state.fleets.values()):
             if fleet.ended_at is None:
                 self._expire(fleet)
-                self._step(fleet)
+                if not self._waits(fleet):
+                    self._step(fleet)
+
+    def _waits(self, fleet: Fleet) -> bool:
+        """Until it becomes valid."""
+        begin = fleet.config.get("ValidFrom")
+        return fleet.state == "submitted" and begin is not None and utcnow() < begin
 
     def _step(self, fleet: Fleet) -> None:
         """What nobody thought of is told of the fleet that it happened to. The others go on."""
