@@ -11,7 +11,7 @@ from sandbox.state.records import Fleet, utcnow
 _DEFAULTS = {
     "AllocationStrategy": "lowestPrice",
     "OnDemandAllocationStrategy": "lowestPrice",
-    "ExcessCapacityTerminationPolicy": "Default",
+    "ExcessCapacityTerminationPolicy": "default",
     "InstanceInterruptionBehavior": "terminate",
     "OnDemandTargetCapacity": 0,
     "ReplaceUnhealthyInstances": False,

@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from rehearsal.account import instances_of
 from sandbox.client import Sandbox
+from tests.sandbox import answers
 
 DEBIAN = "136693071363"
 
@@ -41,7 +42,8 @@ class Account:
         self.iam: Any = self.client("iam")
 
     def client(self, service: str, agent: str = "", timeout: float = 20) -> Any:
-        """It tries once: the tests want to see what is answered."""
+        """It tries once: the tests want to see what is answered. What the sandbox itself answers is
+        held against AWS's model."""
         config = Config(
             retries={"total_max_attempts": 1},
             user_agent_extra=agent,
@@ -49,7 +51,9 @@ class Account:
             proxies={},
         )
         endpoint = self.box.environment["AWS_ENDPOINT_URL"]
-        return self._session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+        made = self._session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+        answers.watch(made)
+        return made
 
     def forget(self) -> None:
         """What was found is looked for anew: the sandbox has been reset."""

@@ -7,6 +7,8 @@ import pytest
 from sandbox.api.filters import fits, regular
 from tests.sandbox.account import Account
 
+LIVING: dict[str, Any] = {"Name": "instance-state-name", "Values": ["pending", "running"]}
+
 
 @pytest.mark.parametrize(
     ("found", "patterns", "fit"),
@@ -38,8 +40,11 @@ def test_a_pattern_is_a_regular_expression_in_the_end() -> None:
 
 
 def instances(account: Account, **filters: str) -> int:
-    """How many fit all of them."""
-    wanted = [{"Name": name.replace("_", "-"), "Values": [x]} for name, x in filters.items()]
+    """How many of those that live fit all of them."""
+    wanted: list[Any] = [
+        {"Name": name.replace("_", "-"), "Values": [x]} for name, x in filters.items()
+    ]
+    wanted.append(LIVING)
     found = account.ec2.describe_instances(Filters=wanted)["Reservations"]
     return sum(len(one["Instances"]) for one in found)
 
@@ -88,13 +93,16 @@ def test_an_address_is_one_of_its_subnet(account: Account) -> None:
 
 @pytest.mark.sandbox
 def test_pages_are_as_long_as_was_asked(account: Account) -> None:
-    living = {"Name": "instance-state-name", "Values": ["pending", "running"]}
     for _ in range(3):
         account.run(TagSpecifications=[tagged("instance", Name="one"), tagged("volume", Name="x")])
     for operation, key, more in (
-        ("describe_instances", "Reservations", {"Filters": [living]}),
+        ("describe_instances", "Reservations", {"Filters": [LIVING]}),
         ("describe_volumes", "Volumes", {}),
-        ("describe_instance_status", "InstanceStatuses", {"IncludeAllInstances": True}),
+        (
+            "describe_instance_status",
+            "InstanceStatuses",
+            {"IncludeAllInstances": True, "Filters": [LIVING]},
+        ),
         ("describe_tags", "Tags", {"Filters": [{"Name": "tag:Name", "Values": ["x"]}]}),
     ):
         pages = account.ec2.get_paginator(operation).paginate(

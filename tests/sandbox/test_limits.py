@@ -26,7 +26,7 @@ SMALL = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 1}}
             "elasticloadbalancing",
             "CreateTargetGroup",
             {"Name": "x", "HealthCheckIntervalSeconds": 301},
-            "'healthCheckIntervalSeconds' failed to satisfy constraint: Member must have value less ",
+            "'healthCheckIntervalSeconds' failed to satisfy constraint: Member must have ",
         ),
         ("elasticloadbalancing", "CreateTargetGroup", {"Protocol": "GOPHER"}, "enum value set"),
         (
