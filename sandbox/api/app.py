@@ -17,6 +17,7 @@ from moto.core.common_models import BaseModel
 from moto.core.utils import method_names_from_class
 from moto.ec2 import urls as ec2_urls
 from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.models.elastic_block_store import Snapshot
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from moto.elb import urls as elb_urls
@@ -65,6 +66,7 @@ def application(engine: Engine) -> WsgiApp:
     targets.take_over(engine)
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
     Parameter.response_object = _encrypted  # type: ignore[method-assign, assignment]
+    Snapshot.progress = property(_progress)  # type: ignore[method-assign, assignment]
     TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment]
     SandboxEc2.engine = SandboxElbv2.engine = SandboxAutoScaling.engine = engine
     ec2_urls.url_paths["{0}/"] = SandboxEc2.dispatch
@@ -89,6 +91,10 @@ def _untracked(cls: type, *_args: Any, **_kwargs: Any) -> Any:
     """moto keeps a reference to every model it ever makes. In a sandbox that runs for long they
     would fill the memory."""
     return object.__new__(cls)
+
+
+def _progress(snapshot: Any) -> str:
+    return "0%" if snapshot.status == "pending" else "100%"
 
 
 _shown = Parameter.response_object

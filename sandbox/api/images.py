@@ -10,6 +10,9 @@ from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from sandbox.api.base import SandboxApi, unsupported
 from sandbox.state.records import utcnow
 
+# Of DescribeImageAttribute: moto has no answer, or the wrong one.
+_ATTRIBUTES = {"imdsSupport": "imds_support", "description": "description", "bootMode": "boot_mode"}
+
 
 class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
     def _specified_tags(self) -> dict[str, dict[str, str]]:
@@ -88,6 +91,15 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
         }
         snapshots = [one for one in found["Snapshots"] if not wanted or one.owner_id in wanted]
         return self.paged("Snapshots", snapshots)
+
+    def describe_image_attribute(self) -> ActionResult:
+        name, image_id = self.value("Attribute", ""), self.value("ImageId", "")
+        image = self.ec2_backend.amis.get(image_id)
+        if image is None or name not in _ATTRIBUTES:
+            return super().describe_image_attribute()
+        key = f"{name[0].upper()}{name[1:]}"
+        value = getattr(image, _ATTRIBUTES[name], None)
+        return ActionResult({"ImageId": image_id, key: {"Value": value} if value else {}})
 
     def modify_image_attribute(self) -> ActionResult:
         image = self.engine.images.own(self.value("ImageId", ""))

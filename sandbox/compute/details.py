@@ -6,6 +6,7 @@ from typing import Any
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance
 
+from sandbox.compute.checks import IMAGE_SIZE
 from sandbox.machines.protocol import MachineSpec, MetadataOptions
 from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID, InstanceRecord
@@ -72,8 +73,9 @@ def give_root_volume(account: Account, instance: Instance) -> None:
         volume.attachment.device = root
     else:
         zone = str(instance.placement.zone)
-        volume = account.ec2.create_volume(size=8, zone_name=zone)
+        volume = account.ec2.create_volume(size=IMAGE_SIZE, zone_name=zone)
         account.ec2.attach_volume(volume.id, instance.id, root, True)
+    volume.volume_type = "gp3"  # as the image says
 
 
 def give_public_address(instance: Instance) -> None:

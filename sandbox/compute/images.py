@@ -156,6 +156,7 @@ class Images:
             creation_date=utcnow(),
             boot_mode="uefi-preferred",
         )
+        ami.ebs_snapshot.volume.size = IMAGE_SIZE
         ami.source_image_id = source
         ami.source_image_region = self._account.region if source else None
         self._account.ec2.amis[image_id] = ami

@@ -65,8 +65,14 @@ def _choose_subnet(account: Account, request: dict[str, Any]) -> None:
     request["subnet_id"] = chosen.id
 
 
-def _check(account: Account, request: Mapping[str, Any]) -> str:
-    """Returns the image's id."""
+def _default_group(account: Account, vpc_id: str) -> str:
+    found = account.ec2.get_default_security_group(vpc_id)
+    assert found is not None, "a VPC's default group cannot be deleted"
+    return str(found.id)
+
+
+def _check(account: Account, request: dict[str, Any]) -> str:
+    """Returns the image's id. Where no group is named, it is the VPC's default one."""
     template = request.get("launch_template")
     data = account.ec2._get_template_from_args(template).data if template else {}
     image_id = str(request.get("image_id") or data.get("ImageId") or "")
@@ -82,6 +88,9 @@ def _check(account: Account, request: Mapping[str, Any]) -> str:
     groups = [*request["security_group_names"], *(request.get("security_group_ids") or ())]
     groups += [group for one in interfaces for group in one.get("Groups") or ()]
     subnet = next(filter(None, [request.get("subnet_id"), *named]), "")
+    if not groups and not any("NetworkInterfaceId" in one for one in interfaces):
+        vpc = account.ec2.get_subnet(subnet).vpc_id
+        groups = request["security_group_ids"] = [_default_group(account, vpc)]
     checks.check_groups(account, groups, subnet)
     checks.check_user_data(request.get("user_data"))
     checks.check_volumes(request.get("block_device_mappings") or (), account.ec2.amis[image_id])

@@ -65,6 +65,7 @@ def create(
         images.add_initial(image)
     subnets = _subnets(account, settings.zones)
     vpc_id = account.ec2.default_vpc.id
+    _open_network(account, vpc_id)
     group = account.ec2.create_security_group("rails-app", "Application servers", vpc_id)
     account.ec2.create_tags([group.id], {"Name": APP_GROUP})
     balancer_group = account.ec2.create_security_group("load-balancer", "Load balancer", vpc_id)
@@ -98,6 +99,22 @@ def _subnets(account: Account, zones: tuple[str, ...]) -> list[str]:
         if zone not in wanted:
             account.ec2.delete_subnet(subnet.id)
     return [subnet.id for _, subnet in sorted(account.ec2.get_default_subnets().items())]
+
+
+def _open_network(account: Account, vpc_id: str) -> None:
+    """What AWS gives to a default VPC, and moto does not: the way to the internet, and a default
+    group whose members reach each other."""
+    gateway = account.ec2.create_internet_gateway()
+    account.ec2.attach_internet_gateway(gateway.id, vpc_id)
+    tables = account.ec2.route_tables.values()
+    table = next(one for one in tables if one.vpc_id == vpc_id and one.main_association_id)
+    account.ec2.create_route(table.id, "0.0.0.0/0", gateway_id=gateway.id)
+    group = account.ec2.get_default_security_group(vpc_id)
+    assert group is not None, "every VPC has one"
+    itself = [{"GroupId": group.id}]
+    account.ec2.authorize_security_group_ingress(
+        group.id, "-1", "-1", "-1", [], source_groups=itself
+    )
 
 
 def _target_group(

@@ -1,13 +1,21 @@
 """The roles that the account has at the start, and the instance profiles of the same names."""
 
 import json
+from functools import cache
 from typing import Any
 
-from moto.iam.models import iam_backends
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+from moto.iam.models import AWSManagedPolicy, iam_backends
 
 from sandbox.state.records import ACCOUNT_ID
 
 FLEET_ROLE = "aws-ec2-spot-fleet-tagging-role"
+# AWS's own policies that machines and fleets usually have. There are a thousand more.
+MANAGED = (
+    "AmazonEC2SpotFleetTaggingRole",
+    "AmazonSSMManagedInstanceCore",
+    "CloudWatchAgentServerPolicy",
+)
 INSTANCE_PROFILE = "website"
 # The roles of machines, and the environment whose configuration each of them may read.
 ENVIRONMENTS = {INSTANCE_PROFILE: "production", "website-staging": "staging", "image-test": "test"}
@@ -15,6 +23,8 @@ ENVIRONMENTS = {INSTANCE_PROFILE: "production", "website-staging": "staging", "i
 
 def create_roles() -> None:
     iam: Any = iam_backends[ACCOUNT_ID]["aws"]
+    for managed in _managed():
+        iam.managed_policies[managed.arn] = managed
     _role(iam, FLEET_ROLE, "spotfleet")
     for name, environment in ENVIRONMENTS.items():
         _role(iam, name, "ec2")
@@ -23,6 +33,12 @@ def create_roles() -> None:
             iam.put_role_policy(name, policy, json.dumps(document))
         iam.create_instance_profile(name=name, path="/", role_names=[], tags=[])
         iam.add_role_to_instance_profile(name, name)
+
+
+@cache
+def _managed() -> list[AWSManagedPolicy]:
+    every = json.loads(aws_managed_policies_data)
+    return [AWSManagedPolicy.from_data(one, ACCOUNT_ID, "aws", every[one]) for one in MANAGED]
 
 
 def policies(environment: str) -> dict[str, list[dict[str, Any]]]:

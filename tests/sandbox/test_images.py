@@ -1,6 +1,7 @@
 """Images and snapshots as the EC2 API shows them."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -163,3 +164,34 @@ def test_a_running_instance_is_rebooted_unless_told_not_to(account: Account, box
     account.make_image(instance)
     assert "answer now: refused" in console()
     assert account.state(instance) == "running"
+
+
+def test_an_image_and_its_snapshot_are_as_large_as_they_say(box: Sandbox, account: Account) -> None:
+    box.script(boot_seconds=1, image_seconds=100)
+    instance = account.run()
+    account.until(instance, "running")
+    image = account.make_image(instance)
+    assert account.image(image)["State"] == "pending"
+    wanted = [{"Name": "description", "Values": [f"*{image}*"]}]
+    (snapshot,) = account.ec2.describe_snapshots(OwnerIds=["self"], Filters=wanted)["Snapshots"]
+    assert (snapshot["Progress"], snapshot["VolumeSize"]) == ("0%", 8)
+    eventually(lambda: account.image(image)["State"] == "available", what="the image")
+    volume = account.image(image)["BlockDeviceMappings"][0]["Ebs"]
+    assert volume["SnapshotId"] == snapshot["SnapshotId"]
+    (snapshot,) = account.ec2.describe_snapshots(OwnerIds=["self"], Filters=wanted)["Snapshots"]
+    assert snapshot["Progress"] == "100%"
+
+
+def test_attributes_of_an_image(account: Account) -> None:
+    instance = account.run()
+    account.until(instance, "running")
+    image = account.make_image(instance, Description="one")
+
+    def attribute(name: str, key: str) -> Any:
+        return account.ec2.describe_image_attribute(ImageId=image, Attribute=name)[key]
+
+    assert attribute("imdsSupport", "ImdsSupport") == {}
+    account.ec2.modify_image_attribute(ImageId=image, ImdsSupport={"Value": "v2.0"})
+    assert attribute("imdsSupport", "ImdsSupport") == {"Value": "v2.0"}
+    assert attribute("description", "Description") == {"Value": "one"}
+    eventually(lambda: account.image(image)["State"] == "available", what="the image")

@@ -218,3 +218,30 @@ def test_a_reset_leaves_nothing_of_any_service() -> None:
     assert not sns.topics
     assert elsewhere.get_security_group_from_id(there.id) is None
     assert state.ec2.get_security_group_from_id(group.id) is None
+
+
+@pytest.mark.sandbox
+def test_an_instance_without_a_named_group_is_in_the_default_one(account: Account) -> None:
+    (group,) = account.instance(account.run())["SecurityGroups"]
+    assert group["GroupName"] == "default"
+    found = account.ec2.describe_security_groups(GroupIds=[group["GroupId"]])["SecurityGroups"][0]
+    (rule,) = found["IpPermissions"]
+    assert [one["GroupId"] for one in rule["UserIdGroupPairs"]] == [group["GroupId"]]
+
+
+@pytest.mark.sandbox
+def test_the_default_network_leads_to_the_internet(account: Account) -> None:
+    (gateway,) = account.ec2.describe_internet_gateways()["InternetGateways"]
+    routes = account.ec2.describe_route_tables()["RouteTables"][0]["Routes"]
+    ways = {one["DestinationCidrBlock"]: one["GatewayId"] for one in routes}
+    assert ways["0.0.0.0/0"] == gateway["InternetGatewayId"]
+
+
+@pytest.mark.sandbox
+def test_awss_own_policies_can_be_attached(account: Account) -> None:
+    arn = "arn:aws:iam::aws:policy/service-role/AmazonEC2SpotFleetTaggingRole"
+    role = {"RoleName": "aws-ec2-spot-fleet-tagging-role", "PolicyArn": arn}
+    account.iam.attach_role_policy(**role)
+    found = account.iam.list_attached_role_policies(RoleName=role["RoleName"])
+    assert [one["PolicyArn"] for one in found["AttachedPolicies"]] == [arn]
+    account.iam.detach_role_policy(**role)
