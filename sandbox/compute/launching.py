@@ -55,9 +55,9 @@ def _choose_subnet(account: Account, request: dict[str, Any]) -> None:
         {"SubnetId", "NetworkInterfaceId"} & one.keys() for one in interfaces
     ):
         return
-    zone = request.get("placement")
+    zone = request.get("placement")  # Packer sends it empty
     found = sorted(account.ec2.get_default_subnets().items())
-    chosen = next((subnet for name, subnet in found if zone in (None, name)), None)
+    chosen = next((subnet for name, subnet in found if not zone or zone == name), None)
     if chosen is None:
         raise EC2ClientError(
             "MissingInput", f"No default subnet for availability zone: '{zone or 'any'}'."
