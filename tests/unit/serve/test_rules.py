@@ -29,6 +29,7 @@ def test_the_first_free_priority_is_taken() -> None:
     assert free_priority(rules, 1) == 1
     # Somebody else was quicker.
     assert free_priority(rules, 5, {7}) == 9
+    assert free_priority([rule(MOST_PRIORITY - 1)], MOST_PRIORITY - 1) == MOST_PRIORITY
     with pytest.raises(InputError, match="begin lower"):
         free_priority([rule(MOST_PRIORITY)], MOST_PRIORITY)
 
