@@ -14,7 +14,7 @@ stale     on a reading operation: mutations=1, it answers as before the last so 
 
 The seconds of delay and hang are real ones: they test how long the client waits. A fault applies
 from the nth matching call on, `count` times. Counting starts when it is set. `operation` may be a
-pattern. `agent` is a part of the User-Agent.
+pattern. `agent` is a part of the User-Agent, `text` one of the parameters.
 """
 
 import fnmatch
@@ -44,6 +44,7 @@ class Fault:
     nth: int = 1
     count: int = 1
     agent: str = ""
+    text: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     seen: int = 0
@@ -52,7 +53,8 @@ class Fault:
     released: threading.Event = field(default_factory=threading.Event)
 
     def matches(self, call: Call) -> bool:
-        return fnmatch.fnmatchcase(call.operation, self.operation) and self.agent in call.agent
+        named = fnmatch.fnmatchcase(call.operation, self.operation)
+        return named and self.agent in call.agent and self.text in str(call.parameters)
 
     @property
     def spent(self) -> bool:
@@ -66,7 +68,7 @@ class Fault:
 
 def fault_from(body: Mapping[str, Any]) -> Fault:
     """Raises ValueError for an unknown kind or a wrong argument."""
-    known = {"operation", "kind", "nth", "count", "agent"}
+    known = {"operation", "kind", "nth", "count", "agent", "text"}
     kind = str(body.get("kind", ""))
     if kind not in _ARGUMENTS:
         raise ValueError(f"kind: expected one of {', '.join(_ARGUMENTS)}, got {kind!r}")
@@ -86,6 +88,7 @@ def fault_from(body: Mapping[str, Any]) -> Fault:
         nth=int(body.get("nth", 1)),
         count=int(body.get("count", 1)),
         agent=str(body.get("agent", "")),
+        text=str(body.get("text", "")),
         arguments={**allowed, **arguments},
     )
 

@@ -76,6 +76,13 @@ def test_it_applies_from_the_nth_call_on_count_times(account: Account, box: Sand
     assert outcomes == ["well", "throttled", "throttled", "well", "well"]
 
 
+def test_a_word_of_its_parameters_chooses_a_call(account: Account, box: Sandbox) -> None:
+    box.fault("CreateKeyPair", "throttle", text="second")
+    assert create_key(account, "first")["KeyName"] == "first"
+    refused(account.ec2.create_key_pair, "RequestLimitExceeded", KeyName="second")
+    assert keys(box) == ["first"]
+
+
 def test_patterns_and_agents_choose_the_calls(account: Account, box: Sandbox) -> None:
     box.fault("Describe*", "throttle", count=100, agent="product/1")
     account.ec2.describe_key_pairs()
