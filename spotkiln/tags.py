@@ -39,6 +39,10 @@ SUSPECT = f"{PREFIX}suspect"
 # On a target group: which application leaves it for good, since when, and by which run.
 TAKEDOWN = f"{PREFIX}takedown"
 
+# On the first target group of a pair: what the weights were before a release changed them. Its id
+# follows.
+WEIGHTS = f"{PREFIX}weights-before/"
+
 # On the target group of a preview: its branch, when it was made and its host name, until when it
 # stays unless it is pushed to, and that its removal has begun.
 PREVIEW = f"{PREFIX}preview"
@@ -76,8 +80,6 @@ PROMOTED = f"{PREFIX}promoted"
 # Of one whose servers are in the second target group of a pair: the first one's ARN, by which the
 # release is known everywhere else.
 PAIR = f"{PREFIX}pair"
-# The weights of a pair before a release changed them: what to go back to.
-WEIGHTS = f"{PREFIX}weights-before"
 # What a person asked of a release while it hands requests over.
 STEER = f"{PREFIX}steer"
 # The commits that a rollback left: they are not released again unasked.

@@ -70,8 +70,8 @@ def script_of(arguments: Sequence[str]) -> str:
     return f"exec {shlex.join(arguments)}\n"
 
 
-def smoke_script(command: str, url: str) -> str:
-    """The application's smoke test of new servers that answer there."""
+def trial_script(command: str, url: str) -> str:
+    """The application's own trial of new servers that answer there."""
     return f"export URL={shlex.quote(url)}\n{command}\n"
 
 
@@ -188,6 +188,20 @@ def require_smoke_passed(ended: Ended, command: str) -> None:
             f"the smoke test did not end well: {ended.why}{limit}. No request was given to the new "
             f"servers. It ran once, as `{command}`",
             cause="smoke",
+            last_lines=ended.last_lines,
+        )
+
+
+def require_check_passed(ended: Ended, command: str) -> None:
+    """
+    Raises:
+        GateFailed: it did not end well.
+    """
+    if ended.code:
+        limit = " (`traffic.check_seconds`)" if ended.code == TIMED_OUT else ""
+        raise GateFailed(
+            f"the check did not end well: {ended.why}{limit}, as `{command}`",
+            cause="check",
             last_lines=ended.last_lines,
         )
 

@@ -262,6 +262,11 @@ class Infra(Noun):
         """The target group by which a release is known: its turn, its versions."""
         return self.first or self.target_group
 
+    @property
+    def paired(self) -> bool:
+        """Whether there are two target groups."""
+        return (self.first or self.second) is not None
+
     def into(self, name: str) -> "Infra":
         """To launch into this one of the pair."""
         if self.second is None or name == self.target_group.name:

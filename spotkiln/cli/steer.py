@@ -5,7 +5,7 @@ from spotkiln.aws.serve.steer import ask
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec
-from spotkiln.serve.traffic import Steer
+from spotkiln.serve.stepping import Steer
 
 WHAT = {
     Steer.PAUSE: "stays at its step, for a day at most; bad signals still bring the old ones back",

@@ -10,6 +10,7 @@ class Verb(StrEnum):
 
     TAKE_DOWN = "take down"
     MARK_RELEASED = "mark as released"
+    SETTLE_WEIGHTS = "settle the weights of"
     RETIRE_FLEETS = "retire"
     DRAIN_INSTANCES = "drain and terminate"
     REPLACE_SERVER = "replace"

@@ -9,6 +9,7 @@ from spotkiln.keep.preview import Preview
 from spotkiln.keep.takedown import Begun
 from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.weights import HandOver
 from spotkiln.target import Instance
 
 
@@ -42,8 +43,8 @@ class Facts(Noun):
 
     `images` include those that are ours only by their name: then the release is read from it.
     `instances` are builders, and members of fleets. `left_alone` is what only inherited a tag of
-    ours. `parts` are what fleets are made of. `takedowns` are those that have begun and not ended.
-    `now` is when all this was so, in AWS's time.
+    ours. `parts` are what fleets are made of. `takedowns` and `hand_overs` are those that have
+    begun and not ended. `now` is when all this was so, in AWS's time.
     """
 
     living: frozenset[str] = frozenset()
@@ -57,4 +58,5 @@ class Facts(Noun):
     left_alone: tuple[LeftAlone, ...] = ()
     takedowns: tuple[Begun, ...] = ()
     previews: tuple[Preview, ...] = ()
+    hand_overs: tuple[HandOver, ...] = ()
     now: datetime = NEVER

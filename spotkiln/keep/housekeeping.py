@@ -21,6 +21,7 @@ from spotkiln.noun import Noun
 # harm.
 NOT_PUT_OFF = {
     Verb.TAKE_DOWN,
+    Verb.SETTLE_WEIGHTS,
     Verb.RETIRE_FLEETS,
     Verb.DRAIN_INSTANCES,
     Verb.REMOVE_PREVIEW,

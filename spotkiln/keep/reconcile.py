@@ -38,6 +38,7 @@ def _concerns(target_group: str, facts: Facts) -> Callable[[Action], bool]:
         **fleets,
     }
     groups = {one.takedown.release: one.group_name for one in facts.takedowns}
+    groups |= {one.release: one.group_name for one in facts.hand_overs}
     belongs |= groups | {one.name: one.name for one in facts.previews}
     return lambda action: all(belongs.get(name, "") in {"", target_group} for name in action.ids)
 
@@ -50,6 +51,7 @@ def decide(facts: Facts, target_group: str = "") -> list[Action]:
     """
     actions = [
         *_takedowns(facts),
+        *_weights(facts),
         *_promoted(facts),
         *_fleets(facts),
         *_orphans(facts),
@@ -76,6 +78,20 @@ def _takedowns(facts: Facts) -> list[Action]:
         )
         for one in facts.takedowns
         if one.takedown.release not in facts.living
+    ]
+
+
+def _weights(facts: Facts) -> list[Action]:
+    """Before the servers of the release are taken away. They may be gone already."""
+    return [
+        Action(
+            verb=Verb.SETTLE_WEIGHTS,
+            ids=(one.release,),
+            why=f"it has ended while it handed requests over; before it they were {one.before}",
+            target_group=one.target_group,
+        )
+        for one in sorted(facts.hand_overs, key=lambda x: x.target_group)
+        if one.release not in facts.living
     ]
 
 

@@ -13,6 +13,7 @@ CHANCE = 0.001
 class Word(StrEnum):
     GOOD = "good"
     UNKNOWN = "cannot tell yet"
+    UNDER_WAY = "under way"
     BAD = "bad"
 
 
@@ -57,6 +58,15 @@ def of_alarms(
         else:
             found.append(Signal(word=Word.GOOD))
     return found
+
+
+def unread(what: str, error: str, seconds: float, most: float) -> Signal:
+    """Of a source that has not answered for so many seconds: it cannot tell. More than `most` is as
+    bad as an alarm, for then nobody looks."""
+    if seconds >= most:
+        why = f"{what} could not be read for {seconds:.0f} s: {error}"
+        return Signal(word=Word.BAD, why=why)
+    return Signal(word=Word.UNKNOWN, why=f"{what} cannot be read now: {error}")
 
 
 def of_errors(new: Counted, old: Counted, least: int) -> Signal:

@@ -1,11 +1,6 @@
-"""Traffic: how the new servers get their share of the requests, where there are two target groups.
-
-Pure: what to do next follows from the plan, from how long the present step has lasted, and from
-what the signals say.
-"""
+"""Traffic: how requests are handed over to the new servers, where there are two target groups."""
 
 import re
-from enum import StrEnum
 from itertools import pairwise
 from typing import Literal
 
@@ -15,11 +10,10 @@ from spotkiln.bake.infra import Infra
 from spotkiln.bake.values import one_line
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
-from spotkiln.serve.signals import Signal, Word
+from spotkiln.serve.weights import WHOLE
 
 _STEP = re.compile(r"(\d{1,3}) ?%(?: for (\d{1,4}) ?(s|sec|min|h))?")
 _SECONDS = {"s": 1, "sec": 1, "min": 60, "h": 3600}
-WHOLE = 100
 # For so long a visitor may take from one answer to the next while a page is loaded.
 PAGE_SECONDS = 15
 
@@ -71,6 +65,21 @@ class Traffic(Noun):
         title="Smoke test's limit (s)",
         description="How long it may take.",
     )
+    check: str = Field(
+        default="",
+        title="Check",
+        description="The same in each step, the bake time among them, while the new servers get "
+        "requests: it must end well before the next step. Another exit status than 0 brings the "
+        "old servers back.",
+        max_length=1000,
+    )
+    check_seconds: int = Field(
+        default=300,
+        ge=5,
+        le=3600,
+        title="Check's limit (s)",
+        description="How long it may take each time.",
+    )
     alarms: tuple[str, ...] = Field(
         default=(),
         title="Alarms",
@@ -82,7 +91,8 @@ class Traffic(Noun):
         ge=0,
         le=86400,
         title="Without data (s)",
-        description="How long an alarm may have no data before that brings the old servers back.",
+        description="How long an alarm may have no data, or CloudWatch no answer, before that "
+        "brings the old servers back.",
     )
     least_requests: int = Field(
         default=100,
@@ -91,6 +101,14 @@ class Traffic(Noun):
         title="Least requests",
         description="From how many requests on, to each target group, their shares of errors (5xx) "
         "are compared.",
+    )
+    slower_percent: int | None = Field(
+        default=None,
+        ge=0,
+        le=10_000,
+        title="Slower (%)",
+        description="By how many percent the new servers may be slower than the old ones, in the "
+        "90th percentile of each minute. Empty: latency is not compared.",
     )
     too_few: Literal["go on", "go back"] = Field(
         default="go on",
@@ -121,10 +139,10 @@ class Traffic(Noun):
             raise ValueError(f"expected each step to be more than the one before: {steps}")
         return steps
 
-    @field_validator("smoke")
+    @field_validator("smoke", "check")
     @classmethod
-    def _one_line(cls, smoke: str) -> str:
-        return one_line(smoke.strip()) or ""
+    def _one_line(cls, command: str) -> str:
+        return one_line(command.strip()) or ""
 
     def plan(self) -> tuple[Step, ...]:
         """The steps; the last one lasts for the bake time.
@@ -147,7 +165,7 @@ class Traffic(Noun):
     def at_once(self) -> "Traffic":
         """All requests in one step, whatever the signals say: a rollback is in a hurry, and what
         serves is what the signals speak of."""
-        now = {"steps": ("100 %",), "bake_seconds": 0, "alarms": (), "smoke": ""}
+        now = {"steps": ("100 %",), "bake_seconds": 0, "alarms": (), "smoke": "", "check": ""}
         return self.model_copy(update={**now, "sticky_seconds": 0})
 
     @property
@@ -165,9 +183,13 @@ def in_words(traffic: Traffic, infra: Infra) -> str:
     told = f"between {infra.target_group.name} and {infra.second.name}: {', '.join(words)}"
     if traffic.smoke:
         told = f"{told}; first the smoke test, {traffic.smoke!r}"
+    if traffic.check:
+        told = f"{told}; in each of them {traffic.check!r} must end well"
     if last.seconds:
         told = f"{told}; then {last.seconds:.0f} s in which one call brings the old servers back"
     back = [*(f"alarm {name}" for name in traffic.alarms), *(["errors"] if traffic.watched else [])]
+    if traffic.slower_percent is not None and traffic.watched:
+        back.append(f"being slower by more than {traffic.slower_percent} %")
     return f"{told}; {', '.join(back)} would bring them back" if back else told
 
 
@@ -175,20 +197,24 @@ def seconds_of(traffic: Traffic, infra: Infra) -> tuple[float, float]:
     """For how long the steps last, at least and at most; a pause is not known before."""
     if infra.second is None:
         return 0.0, 0.0
-    least = sum(one.seconds for one in traffic.plan())
+    plan = traffic.plan()
+    least = sum(one.seconds for one in plan)
     smoke = float(traffic.smoke_seconds) if traffic.smoke else 0.0
-    return least, 2 * least + smoke
+    checks = float(len(plan) * traffic.check_seconds) if traffic.check else 0.0
+    return least, 2 * least + smoke + checks
 
 
 def require_smoke_listener(traffic: Traffic, infra: Infra) -> None:
     """
     Raises:
-        InputError: there is a smoke test, and no listener for it.
+        InputError: there is a smoke test or a check, and no listener for it.
     """
-    if traffic.smoke and infra.smoke_listener is None:
+    asked = "smoke" if traffic.smoke else "check"
+    if (traffic.smoke or traffic.check) and infra.smoke_listener is None:
         raise InputError(
-            "traffic.smoke is set, but no listener through which it reaches the new servers: make "
-            "one that forwards to a target group of the pair, and name its port in infra.test_port"
+            f"traffic.{asked} is set, but no listener through which it reaches the new servers: "
+            "make one that forwards to a target group of the pair, and name its port in "
+            "infra.test_port"
         )
 
 
@@ -199,104 +225,3 @@ def step_of(text: str) -> Step:
         raise ValueError(f"expected a step such as `10 % for 5 min` or `100 %`, got {text!r}")
     seconds = int(found[2] or 0) * _SECONDS.get(found[3] or "", 0)
     return Step(percent=int(found[1]), seconds=seconds)
-
-
-class Do(StrEnum):
-    STAY = "stay"
-    NEXT = "next step"
-    DONE = "done"
-    BACK = "back"
-
-
-class Steer(StrEnum):
-    """What a person asks of a release that hands requests over; the last word counts."""
-
-    RESUME = "resume"
-    PAUSE = "pause"
-    PROMOTE = "promote"
-    ABORT = "abort"
-
-
-class Decision(Noun):
-    """What to do now. `within`: an answer may change after so many seconds, if no signal does."""
-
-    do: Do
-    why: str = ""
-    within: float = 0.0
-
-
-def decide(
-    traffic: Traffic,
-    at: int,
-    lasted: float,
-    signals: tuple[Signal, ...],
-    steer: Steer = Steer.RESUME,
-) -> Decision:
-    """`at` is the index of the present step in `traffic.plan()`, which has `lasted` so many
-    seconds, without pauses. One bad signal is enough to go back, whatever a person says; one that
-    cannot tell yet is waited for, once more as long as the step."""
-    plan = traffic.plan()
-    step = plan[at]
-    bad = [one for one in signals if one.word is Word.BAD]
-    if bad:
-        return Decision(do=Do.BACK, why="; ".join(one.why for one in bad))
-    if steer is Steer.ABORT:
-        return Decision(do=Do.BACK, why="a person said abort")
-    last = at == len(plan) - 1
-    on = Decision(do=Do.DONE if last else Do.NEXT)
-    if steer is Steer.PROMOTE and last and lasted < step.sticky:
-        # Those who load a page of the old version have it whole.
-        return Decision(do=Do.STAY, within=step.sticky - lasted)
-    if steer is Steer.PROMOTE:
-        return on
-    if steer is Steer.PAUSE:
-        return Decision(do=Do.STAY, why="paused by a person, until resume, promote or abort")
-    if lasted < step.seconds:
-        return Decision(do=Do.STAY, within=step.seconds - lasted)
-    # Nobody can tell anything of servers that get no requests yet.
-    unknown = [one for one in signals if one.word is Word.UNKNOWN and step.percent]
-    if unknown and lasted < 2 * step.seconds:
-        why = "; ".join(one.why for one in unknown)
-        return Decision(do=Do.STAY, why=why, within=2 * step.seconds - lasted)
-    if unknown and step.seconds and traffic.too_few == "go back":
-        return Decision(do=Do.BACK, why="; ".join(one.why for one in unknown))
-    return on
-
-
-class Weights(Noun):
-    """The weights of a rule, by the names of its two target groups."""
-
-    of: dict[str, int]
-
-    def __str__(self) -> str:
-        """As a tag has it."""
-        return " ".join(f"{name}={weight}" for name, weight in sorted(self.of.items()))
-
-    @classmethod
-    def from_tag(cls, text: str) -> "Weights | None":
-        """None if it is no such tag."""
-        found = re.findall(r"([A-Za-z0-9-]+)=(\d{1,3})", text)
-        return cls(of={name: int(weight) for name, weight in found}) if len(found) > 1 else None
-
-    @property
-    def active(self) -> str:
-        """The name of the group that gets all requests.
-
-        Raises:
-            InputError: both get some, or none does.
-        """
-        used = [name for name, weight in self.of.items() if weight]
-        if len(used) != 1:
-            raise InputError(
-                f"expected all requests to go to one target group of the pair, found {self}: set "
-                "the weight of the one without current servers to 0, then start this again"
-            )
-        return used[0]
-
-    def to(self, name: str) -> "Weights":
-        """Everything to this group."""
-        return self.shifted(name, WHOLE)
-
-    def shifted(self, name: str, percent: int) -> "Weights":
-        """So much to this group, the rest to the other."""
-        return Weights(of={x: percent if x == name else WHOLE - percent for x in self.of})

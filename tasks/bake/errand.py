@@ -19,15 +19,16 @@ from spotkiln.bake.errand import (
     errand_variables,
     profile_name,
     read_end,
+    require_check_passed,
     require_migrated,
     require_smoke_passed,
-    smoke_script,
+    trial_script,
 )
 from spotkiln.bake.failure import UNIT, packers_own
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.mounts import user_data_of
-from spotkiln.bake.own import MIGRATION, SMOKE
+from spotkiln.bake.own import CHECK, MIGRATION, SMOKE
 from spotkiln.errors import CutOff, InfrastructureError, InputError
 from spotkiln.release.job import Job
 from spotkiln.release.release import ReleaseSpec
@@ -147,28 +148,19 @@ def migrate_database(job: Job, image: Image) -> None:
     require_migrated(carry_out(errand, "migrate"), job.source.app)
 
 
-@task(name="smoke test", task_run_name="4 launch: smoke test", **STEP)
-def smoke_test(
+def trial_of(
     spec: ReleaseSpec, infra: Infra, image: Image, release: str, tags: dict[str, str], folder: Path
-) -> None:
-    """Try the new servers through the listener for smoke tests, before they get other requests.
-
-    Raises:
-        GateFailed: the command did not end well, or took too long.
-        InfrastructureError: its machine could not be had, or was lost.
-    """
-    aws, build = connect(infra.region), spec.build
-    url = point_at(aws, infra, infra.target_group)
-    command, seconds = spec.traffic.smoke, spec.traffic.smoke_seconds
-    errand = Errand(
+) -> Errand:
+    """A trial of the new servers, on a machine as they are; without its command."""
+    return Errand(
         owner=release,
         app=spec.app.name,
         image=image.id,
         login=image.login,
-        script=smoke_script(command, url),
-        seconds=seconds,
+        script="",
+        seconds=spec.traffic.smoke_seconds,
         tags={**tags, t.ROLE: SMOKE},
-        builder=build,
+        builder=spec.build,
         region=infra.region,
         vpc=infra.vpc,
         subnets=infra.builder_subnets,
@@ -177,12 +169,42 @@ def smoke_test(
         configuration=infra.configuration.sources.user_data + user_data_of(infra.mounts),
         folder=folder / "smoke",
     )
-    say(f"smoke test of {url}, for at most {seconds} s: {command}")
+
+
+def _try_out(trial: Errand, infra: Infra, command: str, what: str) -> Ended:
+    aws = connect(infra.region)
+    url = point_at(aws, infra, infra.target_group)
+    errand = trial.model_copy(update={"script": trial_script(command, url)})
+    say(f"{what} of {url}, for at most {errand.seconds} s: {command}")
     try:
-        require_smoke_passed(carry_out(errand, "smoke test"), command)
+        return carry_out(errand, what)
     finally:
-        with not_urgent("remove the way into the machine of the smoke test", "reconcile does it"):
-            remove_access(aws, release, infra.vpc, CLOCK)
+        with not_urgent(f"remove the way into the machine of the {what}", "reconcile does it"):
+            remove_access(aws, errand.owner, infra.vpc, CLOCK)
+
+
+@task(name="smoke test", task_run_name="4 launch: smoke test", **STEP)
+def smoke_test(trial: Errand, infra: Infra, command: str) -> None:
+    """Try the new servers through the listener for smoke tests, before they get other requests.
+
+    Raises:
+        GateFailed: the command did not end well, or took too long.
+        InfrastructureError: its machine could not be had, or was lost.
+    """
+    require_smoke_passed(_try_out(trial, infra, command, "smoke test"), command)
+
+
+@task(name="check", task_run_name="4 launch: check", **STEP)
+def check_step(trial: Errand, infra: Infra, command: str, seconds: int) -> None:
+    """The same while they get other requests.
+
+    Raises:
+        GateFailed: the command did not end well, or took too long.
+        InfrastructureError: its machine could not be had, or was lost.
+    """
+    changed = {"seconds": seconds, "folder": trial.folder.with_name("check")}
+    marked = trial.model_copy(update={**changed, "tags": {**trial.tags, t.ROLE: CHECK}})
+    require_check_passed(_try_out(marked, infra, command, "check"), command)
 
 
 @task(name="close access", task_run_name="4 launch: close the migration's machine", **STEP)

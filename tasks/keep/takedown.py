@@ -12,6 +12,7 @@ from prefect.states import Completed
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.keep import preview as previews
 from spotkiln.aws.keep import takedown as takedowns
+from spotkiln.aws.serve.group_tags import tags_of
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.errors import InputError
@@ -258,7 +259,7 @@ def finish(its: Run) -> None:
 def go_on(region: str, target_group: str) -> None:
     """Finish what was begun on this target group (ARN) and left by its run."""
     aws = connect(region)
-    for begun in takedowns.begun(aws, [target_group]):
+    for begun in takedowns.begun(tags_of(aws, [target_group])):
         _go_on(region, begun)
 
 

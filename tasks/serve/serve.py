@@ -1,5 +1,7 @@
 """From a chosen image to servers that serve: what a release and a rollback have in common."""
 
+from functools import partial
+
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import ImageRejected
@@ -19,7 +21,7 @@ from spotkiln.release.summary import fleet_tags, tags
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import limits
 from spotkiln.serve.order import Order
-from spotkiln.tasks.bake.errand import smoke_test
+from spotkiln.tasks.bake.errand import check_step, smoke_test, trial_of
 from spotkiln.tasks.bake.image import blame_image, mark_released, prune_versions
 from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.serve.fleet import (
@@ -31,7 +33,7 @@ from spotkiln.tasks.serve.fleet import (
 )
 from spotkiln.tasks.serve.gate import prove
 from spotkiln.tasks.serve.price import price
-from spotkiln.tasks.serve.traffic import choose_idle, shift_traffic
+from spotkiln.tasks.serve.traffic import choose_idle, end_hand_over, shift_traffic
 from spotkiln.tasks.step import not_urgent
 from spotkiln.undo import UndoStack
 
@@ -86,6 +88,9 @@ def serve(
     new = promote_fleet(new, found, before)
     run.note(FleetPromoted(fleet=new))
     undo.keep()
+    if found.second:
+        with not_urgent("end the hand-over", "reconcile does it"):
+            end_hand_over(found, run.id)
     with run.timed("retire"):
         mark_released(found, new)
         run.note(CostReckoned(cost=price(found.region, servers)))
@@ -99,9 +104,12 @@ def serve(
 def _hand_over(run: ReleaseRun, turn: Heartbeat, new: Fleet, order: Order, found: Infra) -> None:
     """Between two target groups: first the smoke test, if there is one, then step by step."""
     traffic = run.spec.traffic
+    trial = trial_of(run.spec, order.infra, order.image, run.id, tags(run.book), run.folder)
     if traffic.smoke:
         turn.check()
         with run.timed("smoke test"):
-            smoke_test(run.spec, order.infra, order.image, run.id, tags(run.book), run.folder)
+            smoke_test(trial, order.infra, traffic.smoke)
+    command, seconds = traffic.check, traffic.check_seconds
+    check = partial(check_step, trial, order.infra, command, seconds) if command else None
     with run.timed("traffic"):
-        shift_traffic(new, found, traffic, turn.check)
+        shift_traffic(new, found, traffic, turn.check, check)

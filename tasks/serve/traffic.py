@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from prefect import task
 
+from spotkiln.aws.serve import hand_over as hand_over_notes
 from spotkiln.aws.serve.shift import choose_group, hand_over
 from spotkiln.aws.session import connect
 from spotkiln.bake.infra import Infra
@@ -28,11 +29,23 @@ def require_idle(infra: Infra, serving: list[Fleet]) -> None:
         look(infra, serving)
 
 
+@task(name="end the hand-over", task_run_name="5 retire: end the hand-over", **STEP)
+def end_hand_over(infra: Infra, release: str) -> None:
+    """The release is promoted: its weights stay."""
+    hand_over_notes.end(connect(infra.region), infra.home.arn, release)
+
+
 # No retries: what went wrong has gone back, and the servers are taken away.
 @task(name="traffic", task_run_name="4 launch: traffic", cache_policy=STEP["cache_policy"])
-def shift_traffic(fleet: Fleet, infra: Infra, traffic: Traffic, check: Callable[[], None]) -> None:
+def shift_traffic(
+    fleet: Fleet,
+    infra: Infra,
+    traffic: Traffic,
+    check: Callable[[], None],
+    trial: Callable[[], None] | None = None,
+) -> None:
     """Hand the requests over to the new servers step by step, and watch over them for the bake
-    time."""
+    time. `check` raises if the turn was lost; `trial` is the application's own, in each step."""
     hand_over(
         connect(infra.region),
         fleet,
@@ -42,4 +55,5 @@ def shift_traffic(fleet: Fleet, infra: Infra, traffic: Traffic, check: Callable[
         check=check,
         say=say,
         progress=Bar("traffic").to,
+        trial=trial,
     )

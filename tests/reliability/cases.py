@@ -12,13 +12,16 @@ from tests.reliability.scenarios import PACKER, PRODUCT, Fault, Met, Scenario, s
 
 @dataclass(frozen=True)
 class Call:
-    """The nth call of this operation by this agent, the index-th of the whole record."""
+    """The nth call of this operation by this agent, the index-th of the whole record. With `text`
+    only those count that have it among their parameters: how often a lease is renewed in between
+    is a matter of time."""
 
     scenario: str
     index: int
     operation: str
     agent: str
     nth: int
+    text: str = ""
 
     @property
     def who(self) -> str:
@@ -68,16 +71,20 @@ class Outcome:
         return asdict(self)
 
 
+# The note of a hand-over stands on the target group, as leases do.
+NOTE = "spotkiln:weights-before/"
+
+
 def changes(calls: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Each call of ours that changes something, with its `nth`; trials, and leases that are only
     renewed by the clock, change nothing."""
-    counts: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, ...], int] = {}
     leases: dict[str, str] = {}
     for call in calls:
         agent = next((one for one in (PACKER, PRODUCT) if one in call["agent"]), None)
         if agent is None or not call["mutating"]:
             continue
-        key = (call["operation"], agent)
+        key: tuple[str, ...] = (call["operation"], agent)
         counts[key] = counts.get(key, 0) + 1
         if str(call["parameters"].get("DryRun", "")).lower() == "true":
             continue
@@ -87,7 +94,11 @@ def changes(calls: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             if leases.get(tag["Key"]) == state:
                 continue
             leases[tag["Key"]] = state
-        yield {**call, "agent": agent, "nth": counts[key]}
+        text = NOTE if NOTE in str(call["parameters"]) else ""
+        if text:
+            key = (*key, text)
+            counts[key] = counts.get(key, 0) + 1
+        yield {**call, "agent": agent, "nth": counts[key], "text": text}
 
 
 def beyond(calls: Sequence[Call], first: Sequence[Call]) -> list[Call]:

@@ -86,7 +86,7 @@ class Matrix:
         if not ended.startswith(scenario.ends):
             raise AssertionError(f"{scenario.name} without more faults: {ended}")
         return [
-            Call(scenario.name, index, one["operation"], one["agent"], one["nth"])
+            Call(scenario.name, index, one["operation"], one["agent"], one["nth"], one["text"])
             for index, one in enumerate(changes(self.world.box.calls()), start=1)
         ]
 
@@ -159,7 +159,7 @@ class Matrix:
         """The flow with its fault, to its end."""
         call, box = case.call, self.world.box
         self._happen(scenario, variant)
-        where = {"nth": call.nth, "agent": call.agent}
+        where = {"nth": call.nth, "agent": call.agent, "text": call.text}
         kind, arguments = FAULTS[case.fault]
         self._meet(scenario.meets)
         fault = box.fault(call.operation, kind, **where, **arguments)  # type: ignore[arg-type]

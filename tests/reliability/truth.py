@@ -82,7 +82,7 @@ class Account:
     def leases(self, name: str = "website") -> list[str]:
         answer = self.elbv2.describe_tags(ResourceArns=[self.group_arn(name)])
         tags = answer["TagDescriptions"][0].get("Tags", [])
-        ours = ("spotkiln:lease/", "spotkiln:taken/")
+        ours = ("spotkiln:lease/", "spotkiln:taken/", "spotkiln:weights-before/")
         return [tag["Key"] for tag in tags if tag["Key"].startswith(ours)]
 
     def base_image(self) -> str:

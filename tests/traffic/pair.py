@@ -8,7 +8,7 @@ from typing import Any
 
 from rehearsal.account import tags_of
 from spotkiln.aws.serve.steer import ask
-from spotkiln.serve.traffic import Steer
+from spotkiln.serve.stepping import Steer
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.truth import Truth, client
 from tests.reliability.world import CLEAN_SECONDS, World

@@ -5,6 +5,7 @@ import pytest
 
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.scenarios import PRODUCT
+from tests.sandbox.account import eventually
 from tests.traffic.pair import Pair
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
@@ -15,6 +16,24 @@ def kill_at(pair: Pair, process: FlowProcess, fault: str) -> None:
     process.kill()
     pair.world.box.release(fault, drop=True)
     pair.world.report_crashed(process)
+
+
+def test_a_killed_release_whose_servers_somebody_took_away_leaves_no_weight(pair: Pair) -> None:
+    before = (pair.active, pair.serving)
+    fault = pair.world.box.fault("ModifyListener", "pause", agent=PRODUCT, when="after")
+    kill_at(pair, pair.start("v2", "taken away"), fault)
+    assert pair.disorder() != []
+    doomed = [one["SpotFleetRequestId"] for one in pair.world.account.fleets()]
+    doomed.remove(before[1])
+    pair.world.account.ec2.cancel_spot_fleet_requests(
+        SpotFleetRequestIds=doomed, TerminateInstances=True
+    )
+    gone = pair.world.account.instances
+    eventually(lambda: not gone(doomed[0]), what="its servers are gone")
+    pair.world.reconcile()
+    assert (pair.active, pair.serving) == before
+    assert pair.problems() == []
+    assert pair.world.reconcile()["actions"] == []
 
 
 def test_a_reconcile_that_is_killed_as_well_and_two_at_once(pair: Pair) -> None:

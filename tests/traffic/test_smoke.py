@@ -44,6 +44,21 @@ def test_the_new_servers_are_asked_first_by_it_alone(pair: Pair) -> None:
     assert tried < min(x["n"] for x in calls if x["operation"] == "ModifyRule")
 
 
+def test_a_check_is_made_in_each_step_and_a_red_one_brings_the_old_ones_back(pair: Pair) -> None:
+    new, before, box = pair.idle, (pair.active, pair.serving), pair.world.box
+    second = box.fault("RunInstances", "pause", nth=2, text="'check'")
+    process = pair.start("v2", "check", check="npm run check", bake_seconds=600)
+    # That of the bake time.
+    box.wait_paused(second, 120)
+    assert pair.weights()[new] == 100
+    box.script(**MACHINES, **STAND_IN, task_status=1, task_output=["got 500"])
+    box.release(second)
+    made = process.result()
+    assert "turned back at step 2 (100 %): the check did not end well" in made["error"], made
+    assert (pair.active, pair.serving) == before
+    assert pointed_at(pair) == new
+
+
 def test_a_red_one_takes_them_back_and_nothing_was_touched(pair: Pair) -> None:
     before = (pair.active, pair.serving)
     script = {**MACHINES, **STAND_IN, "task_status": 1, "task_output": ["expected 200, got 500"]}

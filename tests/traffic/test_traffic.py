@@ -9,7 +9,7 @@ import pytest
 
 from rehearsal.account import tags_of
 from spotkiln.errors import InputError
-from spotkiln.serve.traffic import Steer
+from spotkiln.serve.stepping import Steer
 from tests.reliability.load import Load
 from tests.reliability.scenarios import PRODUCT
 from tests.reliability.world import SPEED, without_release_only
@@ -112,6 +112,28 @@ def test_an_alarm_that_is_on_before_lets_no_request_through(pair: Pair) -> None:
     made = pair.release("v2", "early", alarms=[ALARM], **LONG)
     turned_back(pair, made, before, "no request was given to the new servers")
     assert pair.changes() == []
+
+
+@pytest.mark.parametrize("operation", ["DescribeAlarms", "GetMetricData"])
+def test_a_signal_that_cannot_be_read_for_a_while_is_waited_for(pair: Pair, operation: str) -> None:
+    new = pair.idle
+    pair.alarm("OK")
+    # More than the client repeats by itself.
+    failure: dict[str, Any] = {"code": "InternalFailure", "status": 500}
+    pair.world.box.fault(operation, "error", nth=2, count=8, agent=PRODUCT, **failure)
+    made = pair.release("v2", f"deaf {operation}", alarms=[ALARM], steps=["50 % for 30 s", "100 %"])
+    assert made["outcome"] == "released", made
+    assert percents(pair, new) == [50, 100]
+
+
+def test_a_signal_that_nobody_can_read_brings_the_old_servers_back(pair: Pair) -> None:
+    before, new = (pair.active, pair.serving), pair.idle
+    pair.alarm("OK")
+    process = pair.start("v2", "deaf", alarms=[ALARM], no_data_seconds=30, **LONG)
+    pair.until_share(new, 50, process)
+    failure: dict[str, Any] = {"code": "InternalFailure", "status": 500}
+    pair.world.box.fault("DescribeAlarms", "error", count=1000, agent=PRODUCT, **failure)
+    turned_back(pair, process.result(), before, "alarms could not be read for ")
 
 
 def test_a_person_pauses_resumes_and_promotes(pair: Pair) -> None:

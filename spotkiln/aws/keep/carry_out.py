@@ -10,9 +10,9 @@ from spotkiln.aws.bake.discard import discard, put_off
 from spotkiln.aws.keep import preview as previews
 from spotkiln.aws.keep.promotion import write_down
 from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.serve.hand_over import give_back
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import drain, retire
-from spotkiln.aws.serve.weights import give_back
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.errors import InfrastructureError, SpotkilnError
@@ -40,8 +40,6 @@ def _retire(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
     newer serves."""
     doomed = still_doomed(launchers(aws).listing(), action.ids)
     for fleet in doomed:
-        if give_back(aws, fleet):
-            say(f"all requests go where they went before {fleet.id}")
         if fleet.phase is Phase.SERVING:
             launchers(aws).set_phase(fleet, Phase.RETIRING)
     if spared := sorted({*action.ids} - {fleet.id for fleet in doomed}):
@@ -54,6 +52,12 @@ def _retire(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
         clock=clock,
         say=say,
     )
+
+
+def _give_back(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  # noqa: ARG001
+    for release in action.ids:
+        if give_back(aws, action.target_group, release):
+            say(f"all requests go where they went before {release}")
 
 
 def _drain(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
@@ -119,6 +123,7 @@ def _terminate(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  # no
 # A server that is unhealthy is replaced by a step of its own (`spotkiln.aws.keep.unhealthy`).
 STEPS: Mapping[Verb, Step] = {
     Verb.MARK_RELEASED: _for_each(_mark_released),
+    Verb.SETTLE_WEIGHTS: _give_back,
     Verb.RETIRE_FLEETS: _retire,
     Verb.DRAIN_INSTANCES: _drain,
     Verb.TERMINATE_BUILDERS: _terminate,

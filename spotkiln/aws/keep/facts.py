@@ -10,7 +10,9 @@ from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.keep import preview as previews
 from spotkiln.aws.keep import takedown as takedowns
+from spotkiln.aws.serve import hand_over as hand_overs
 from spotkiln.aws.serve import instance as instances
+from spotkiln.aws.serve.group_tags import tags_of
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
@@ -144,6 +146,7 @@ def gather(aws: Aws, living: frozenset[str]) -> Facts:
     own_machines, other_machines = machines(aws, own_fleets)
     own_parts, other_parts = parts(aws)
     own_groups, other_groups = security_groups(aws)
+    group_tags = tags_of(aws, aws_infra.target_group_arns(aws))
     return Facts(
         living=living,
         fleets=tuple(own_fleets),
@@ -160,7 +163,8 @@ def gather(aws: Aws, living: frozenset[str]) -> Facts:
             *other_parts,
             *other_groups,
         ),
-        takedowns=tuple(takedowns.begun(aws, aws_infra.target_group_arns(aws))),
+        takedowns=tuple(takedowns.begun(group_tags)),
+        hand_overs=tuple(hand_overs.begun(group_tags)),
         previews=tuple(previews.listing(aws)),
         now=aws.now(),
     )

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from spotkiln import tags as t
 from spotkiln.aws.errors import aws_errors, is_not_found
-from spotkiln.aws.keep.group_tags import tags_of
+from spotkiln.aws.serve.group_tags import tags_of
 from spotkiln.aws.session import Aws
 from spotkiln.keep.lease import Lease, from_tags
 

@@ -11,9 +11,9 @@ from spotkiln.aws.bake.infra import target_group
 from spotkiln.aws.errors import AwsMissing, aws_errors, code_of, is_not_found
 from spotkiln.aws.keep import preview_place as place
 from spotkiln.aws.keep import takedown as takedowns
-from spotkiln.aws.keep.group_tags import tags_of
 from spotkiln.aws.keep.prune import used_images
 from spotkiln.aws.serve import rules as aws_rules
+from spotkiln.aws.serve.group_tags import tags_of
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import TRAFFIC_PORT, TargetGroup

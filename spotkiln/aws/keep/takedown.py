@@ -1,16 +1,16 @@
 """Takes an application from a target group. All of it can be repeated, wherever it was left."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import layer as layers
 from spotkiln.aws.bake.discard import tidy
 from spotkiln.aws.errors import aws_errors
-from spotkiln.aws.keep.group_tags import tags_of
 from spotkiln.aws.keep.promotion import write_down
 from spotkiln.aws.keep.prune import used_images
 from spotkiln.aws.serve import target as targets
+from spotkiln.aws.serve.group_tags import tags_of
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import retire
 from spotkiln.aws.session import Aws
@@ -25,12 +25,12 @@ from spotkiln.target import Health
 Say = Callable[[str], None]
 
 
-def begun(aws: Aws, target_groups: Sequence[str]) -> list[Begun]:
-    """Those on these target groups (ARNs)."""
+def begun(tags: Mapping[str, Mapping[str, str]]) -> list[Begun]:
+    """Those that stand in tags of target groups, by their ARNs."""
     return [
         Begun(takedown=takedown, target_group=arn)
-        for arn, tags in tags_of(aws, target_groups).items()
-        if (takedown := Takedown.from_tag(tags.get(t.TAKEDOWN, "")))
+        for arn, own in tags.items()
+        if (takedown := Takedown.from_tag(own.get(t.TAKEDOWN, "")))
     ]
 
 
@@ -109,6 +109,6 @@ def end_versions(
 
 def finish(aws: Aws, group: TargetGroup, takedown: Takedown) -> None:
     """Nothing is left: the tag goes, unless it is of another takedown by now."""
-    if any(one.takedown.to_tag() == takedown.to_tag() for one in begun(aws, [group.arn])):
+    if any(one.takedown.to_tag() == takedown.to_tag() for one in begun(tags_of(aws, [group.arn]))):
         with aws_errors(f"takedown of {takedown.app}"):
             aws.elbv2.remove_tags(ResourceArns=[group.arn], TagKeys=[t.TAKEDOWN])

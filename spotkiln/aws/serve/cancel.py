@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from spotkiln.aws.serve.hand_over import give_back
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import retire
 from spotkiln.aws.serve.serving import serving_now
-from spotkiln.aws.serve.weights import give_back
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import InfrastructureError
@@ -33,9 +33,8 @@ def cancel(
     made = each.of_release(release)
     # One that has been promoted serves: what comes after that does not undo it.
     ours = [one for one in made if one.phase is not Phase.SERVING]
-    for fleet in ours:
-        if not fleet.gone and give_back(aws, fleet):
-            say(f"all requests go where they went before {fleet.id}")
+    if infra.paired and give_back(aws, group.arn, release):
+        say(f"all requests go where they went before {release}")
     used = {name for one in made if one not in ours for name in one.parts}
     gone = retire(
         aws,

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from spotkiln.aws.serve import signals as sources
+from spotkiln.aws.serve import hand_over as notes
 from spotkiln.aws.serve import weights as shares
-from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.steer import steered
+from spotkiln.aws.serve.watching import Watch
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
+from spotkiln.beside import Beside
 from spotkiln.errors import (
     DeadlineExceeded,
     GateFailed,
@@ -19,18 +19,15 @@ from spotkiln.errors import (
 )
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.signals import AlarmState, Counted, Signal, Word, of_alarms, of_errors
-from spotkiln.serve.traffic import Decision, Do, Steer, Traffic, Weights, decide
+from spotkiln.serve.signals import Signal, Word
+from spotkiln.serve.stepping import Decision, Do, Steer, decide
+from spotkiln.serve.traffic import Traffic
+from spotkiln.serve.weights import HandOver, Weights
 
-# Alarms are looked at so often, in seconds; CloudWatch's sums of a minute less often.
+# Alarms are looked at so often, in seconds.
 LOOK_SECONDS = 10.0
-COUNT_SECONDS = 30.0
 # For so long what AWS tells may be older than what was set last.
 SETTLE_SECONDS = 10.0
-# What the old servers answered before the first step counts for the comparison, too: at 100 % they
-# answer nothing any more.
-BEFORE = timedelta(minutes=10)
-
 # A pause ends after a day: then the requests go back.
 PAUSE_SECONDS = 86400.0
 
@@ -45,45 +42,39 @@ class Telling:
     progress: Progress
 
 
-class Watch:
-    """The signals of one hand-over, since it began."""
+class Trials:
+    """The application's own command, in each step."""
 
-    def __init__(self, aws: Aws, infra: Infra, traffic: Traffic, to: str, clock: Clock) -> None:
-        self._aws = aws
-        self._traffic = traffic
-        self._clock = clock
-        pair = [one for one in (infra.target_group, infra.second) if one]
-        self._new = next(one for one in pair if one.name == to)
-        self._old = next(one for one in pair if one.name != to)
-        self._began: datetime = aws.now()
-        self._without: dict[str, float] = {}
-        self._counted_at = float("-inf")
-        self._errors = Signal(word=Word.GOOD)
+    def __init__(self, run: Callable[[], None] | None) -> None:
+        self._beside = Beside(run) if run else None
+        self.last_lines = ""
 
-    def look(self, *, count: bool) -> tuple[Signal, ...]:
-        """`count`: look at the errors even if that was just done."""
-        if not self._traffic.watched:
+    def begin(self) -> bool:
+        """False if that of the step before is not over."""
+        if self._beside and self._beside.under_way:
+            return False
+        if self._beside:
+            self._beside.start()
+        return True
+
+    def signals(self) -> tuple[Signal, ...]:
+        """Raises what kept it from being carried out."""
+        if self._beside is None or not self._beside.begun:
             return ()
-        now = self._clock.now()
-        states = sources.alarms(self._aws, self._traffic.alarms)
-        for name, state in states.items():
-            if state is AlarmState.NO_DATA:
-                self._without.setdefault(name, now)
-            else:
-                self._without.pop(name, None)
-        without = {name: now - since for name, since in self._without.items()}
-        if count or now - self._counted_at >= COUNT_SECONDS:
-            self._counted_at = now
-            new, old = self._counted()
-            self._errors = of_errors(new, old, self._traffic.least_requests)
-        alarms = of_alarms(states, without, self._traffic.no_data_seconds)
-        return (*alarms, self._errors)
+        if self._beside.under_way:
+            return (Signal(word=Word.UNDER_WAY, why="the check is under way"),)
+        try:
+            self._beside.result()
+        except GateFailed as error:
+            self.last_lines = error.last_lines
+            return (Signal(word=Word.BAD, why=error.message),)
+        return (Signal(word=Word.GOOD),)
 
-    def _counted(self) -> tuple[Counted, Counted]:
-        return (
-            sources.counted(self._aws, self._new, self._began),
-            sources.counted(self._aws, self._old, self._began - BEFORE),
-        )
+    def end(self, say: Callable[[str], None]) -> None:
+        """Whatever it says now, nobody waits for it; but its machine is to be gone."""
+        if self._beside and self._beside.under_way:
+            say("waiting for the end of the check's machine")
+            self._beside.wait()
 
 
 def choose_group(aws: Aws, infra: Infra, serving: Sequence[Fleet]) -> Infra:
@@ -116,11 +107,14 @@ def hand_over(
     check: Callable[[], None],
     say: Callable[[str], None],
     progress: Progress,
+    trial: Callable[[], None] | None = None,
 ) -> None:
     """Give the group that has no requests one step after the other; return once the bake time is
     over. What went wrong goes back at once, before it is raised.
 
-    `check` raises if the turn was lost; it is asked before and after each change.
+    `check` raises if the turn was lost; it is asked before and after each change. `trial` is the
+    application's own: called once in each step, beside the looks at the signals, and raises
+    GateFailed if it was red.
 
     Raises:
         GateFailed: a signal was bad.
@@ -129,53 +123,39 @@ def hand_over(
     before = shares.read(aws, infra)
     to = next(name for name in before.of if name != before.active)
     watch = Watch(aws, infra, traffic, to, clock)
+    trials = Trials(trial)
     _require_good(traffic, watch)
     check()
-    fleet = shares.note_before(aws, fleet, before)
+    note = HandOver(release=fleet.release, before=before, target_group=infra.home.arn)
+    notes.begin(aws, note)
     weights = before
     try:
         for at, step in enumerate(traffic.plan()):
             wanted = weights.shifted(to, step.percent)
             weights = _shift(aws, infra, weights, wanted, step.sticky, check, clock)
             say(f"step {at + 1}: {step.percent} % of the requests to {to}")
-            _stay(aws, fleet, traffic, at, watch, Telling(clock, progress))
+            _stay(aws, fleet, traffic, at, watch, trials, Telling(clock, progress))
         if traffic.sticky_seconds:
             # A cookie would go before the weights, even where nobody answers any more.
             _shift(aws, infra, weights, weights, 0, check, clock)
-    except BaseException:
-        _go_back(aws, fleet, before.active, check, say, clock)
+    except BaseException as error:
+        _go_back(aws, note, say, clock)
+        # Whoever ends this process has no time for it.
+        if isinstance(error, Exception):
+            trials.end(say)
         raise
 
 
-def _go_back(
-    aws: Aws,
-    fleet: Fleet,
-    to: str,
-    check: Callable[[], None],
-    say: Callable[[str], None],
-    clock: Clock,
-) -> None:
+def _go_back(aws: Aws, note: HandOver, say: Callable[[str], None], clock: Clock) -> None:
     """Never in the way of what went wrong before: what fails here is tried again when the fleet is
-    taken away, and by reconcile."""
-    start = clock.now()
+    taken away, and by reconcile. Whoever has taken the turn over has done it already, and has taken
+    the note away: then the weights are theirs."""
+    start, to = clock.now(), note.before.active
     try:
-        if _may_go_back(aws, fleet, check) and shares.give_back(aws, fleet):
+        if notes.give_back(aws, note.target_group, note.release):
             say(f"back: all requests to {to}, in {clock.now() - start:.1f} s")
     except SpotkilnError as error:
         say(f"the requests could not be sent back to {to} yet: {error}")
-
-
-def _may_go_back(aws: Aws, fleet: Fleet, check: Callable[[], None]) -> bool:
-    """Whoever has taken the turn over has given the requests back and taken the fleet away, and the
-    weights are theirs now. A fleet that somebody else took away has left requests unanswered."""
-    found = launchers(aws).find(fleet.id)
-    if found is not None and not found.gone:
-        return True
-    try:
-        check()
-    except SpotkilnError:
-        return False
-    return True
 
 
 def _require_good(traffic: Traffic, watch: Watch) -> None:
@@ -222,19 +202,31 @@ def _require_as_set(aws: Aws, infra: Infra, present: Weights, clock: Clock) -> N
         raise InfrastructureError(f"{seen}: somebody else has changed them") from error
 
 
-def _stay(aws: Aws, fleet: Fleet, traffic: Traffic, at: int, watch: Watch, tell: Telling) -> None:
+def _stay(
+    aws: Aws,
+    fleet: Fleet,
+    traffic: Traffic,
+    at: int,
+    watch: Watch,
+    trials: Trials,
+    tell: Telling,
+) -> None:
     """Until the step is over. A pause makes it longer."""
     step, clock = traffic.plan()[at], tell.clock
     start = last = clock.now()
     paused = 0.0
+    tried = not step.percent
 
     def look() -> Done[Decision] | Waiting:
-        nonlocal last, paused
+        nonlocal last, paused, tried
         steer, now = steered(aws, fleet), clock.now()
         paused += now - last if steer is Steer.PAUSE else 0.0
         last = now
         lasted = now - start - paused
-        found = decide(traffic, at, lasted, watch.look(count=lasted >= step.seconds), steer)
+        if not tried and steer is not Steer.PROMOTE:
+            tried = trials.begin()
+        signals = (*watch.look(count=lasted >= step.seconds), *trials.signals())
+        found = decide(traffic, at, lasted, signals, steer)
         tell.progress(step.percent, found.why)
         if found.do is Do.STAY:
             return Waiting(found.why or f"{step}", min(found.within or LOOK_SECONDS, LOOK_SECONDS))
@@ -249,5 +241,7 @@ def _stay(aws: Aws, fleet: Fleet, traffic: Traffic, at: int, watch: Watch, tell:
     )
     if decision.do is Do.BACK:
         raise GateFailed(
-            f"turned back at step {at + 1} ({step.percent} %): {decision.why}", cause="signal"
+            f"turned back at step {at + 1} ({step.percent} %): {decision.why}",
+            cause="signal",
+            last_lines=trials.last_lines,
         )

@@ -8,7 +8,7 @@ from spotkiln.aws.serve import weights as shares
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import RuleRef
 from spotkiln.errors import InputError
-from spotkiln.serve.traffic import WHOLE, Weights
+from spotkiln.serve.weights import WHOLE, Weights
 
 _SETTINGS = (
     "Protocol",

@@ -1,12 +1,13 @@
 """What a person asks of a release while it hands requests over: a tag of its new fleet."""
 
 from spotkiln import tags as t
+from spotkiln.aws.serve import hand_over
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.serve.fleet import Fleet, Phase
-from spotkiln.serve.traffic import Steer
+from spotkiln.serve.stepping import Steer
 
 
 def steered(aws: Aws, fleet: Fleet) -> Steer:
@@ -34,11 +35,9 @@ def ask(aws: Aws, group: TargetGroup, steer: Steer) -> Fleet:
     each = launchers(aws)
     found = [
         one
-        for one in each.listing()
-        if one.phase is Phase.PENDING
-        and t.WEIGHTS in one.tags
-        and group.arn in one.target_groups
-        and one.live
+        for begun in hand_over.at(aws, group.arn)
+        for one in each.of_release(begun.release)
+        if one.phase is Phase.PENDING and one.live
     ]
     if not found:
         raise InputError(

@@ -3,16 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from spotkiln import tags as t
-from spotkiln.aws.errors import aws_errors, is_not_found
-from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra, RuleRef, TargetGroup
 from spotkiln.errors import InfrastructureError, InputError
-from spotkiln.serve.fleet import Fleet, Phase
-from spotkiln.serve.traffic import Weights
+from spotkiln.serve.weights import Weights
 
 # A rule as DescribeRules tells it, by its ARN.
 Told = dict[str, dict[str, Any]]
@@ -47,6 +42,11 @@ def _refs(told: Told, pair: Collection[str]) -> tuple[RuleRef, ...]:
         for arn, rule in told.items()
         if set(_weights(rule)) == set(pair)
     )
+
+
+def rules_of(aws: Aws, balancer: str, pair: Collection[str]) -> tuple[RuleRef, ...]:
+    """The rules that forward to both target groups (ARNs), and to nothing else."""
+    return _refs(_told(aws, balancer), pair)
 
 
 def only_to(aws: Aws, balancer: str, arn: str) -> tuple[RuleRef, ...]:
@@ -155,33 +155,3 @@ def write_all(
                 aws.elbv2.modify_listener(ListenerArn=rule.listener, DefaultActions=[action])
             else:
                 aws.elbv2.modify_rule(RuleArn=rule.arn, Actions=[action])
-
-
-def note_before(aws: Aws, fleet: Fleet, weights: Weights) -> Fleet:
-    """Write down on a pending fleet what the weights are, before they are changed for it."""
-    launchers(aws).mark(fleet, {t.WEIGHTS: str(weights)})
-    return fleet.model_copy(update={"tags": {**fleet.tags, t.WEIGHTS: str(weights)}})
-
-
-def give_back(aws: Aws, fleet: Fleet) -> bool:
-    """Send all requests to the target group that had them before a pending fleet got some. Whether
-    any may have gone elsewhere. It can be repeated, and done by two at once.
-
-    What the fleet itself says counts, so that anybody can do it after its release has died. It does
-    not count what the rules look like: for a moment AWS may tell what was before a change.
-    """
-    before = Weights.from_tag(fleet.tags.get(t.WEIGHTS, ""))
-    if before is None or fleet.phase is not Phase.PENDING:
-        return False
-    try:
-        told = aws.elbv2.describe_target_groups(Names=sorted(before.of))["TargetGroups"]
-    except ClientError as error:
-        if is_not_found(error):
-            return False  # the pair is gone, and so are its rules
-        with aws_errors(f"target groups {before}"):
-            raise
-    arns = {one["TargetGroupName"]: one["TargetGroupArn"] for one in told}
-    balancers = {arn for one in told for arn in one.get("LoadBalancerArns", [])}
-    rules = [ref for one in balancers for ref in _refs(_told(aws, one), set(arns.values()))]
-    write_all(aws, rules, arns, before.to(before.active))
-    return bool(rules)

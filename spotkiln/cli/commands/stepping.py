@@ -31,7 +31,7 @@ def abort(name: str, /, *, as_json: Json = False) -> int:
 def _steer(name: str, word: str, *, as_json: bool) -> int:
     from spotkiln.cli import steer as steering
     from spotkiln.cli.deployment import settings_of
-    from spotkiln.serve.traffic import Steer
+    from spotkiln.serve.stepping import Steer
 
     found = steering.steer(settings_of(name), Steer(word))
     show(found, steering.text(found), as_json=as_json)

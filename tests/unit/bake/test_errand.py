@@ -13,10 +13,11 @@ from spotkiln.bake.errand import (
     errand_variables,
     profile_name,
     read_end,
+    require_check_passed,
     require_migrated,
     require_smoke_passed,
     script_of,
-    smoke_script,
+    trial_script,
 )
 from spotkiln.errors import CutOff as Cut
 from spotkiln.errors import GateFailed, MigrationFailed, UnitFailed, may_be_tried_again
@@ -216,7 +217,7 @@ def test_a_migration_that_did_not_end_well() -> None:
 
 
 def test_a_smoke_test_is_told_where_the_new_servers_answer() -> None:
-    told = smoke_script("npm run smoke && echo ok", "https://shop.example:8443")
+    told = trial_script("npm run smoke && echo ok", "https://shop.example:8443")
     assert told == "export URL=https://shop.example:8443\nnpm run smoke && echo ok\n"
 
 
@@ -227,6 +228,14 @@ def test_a_smoke_test_that_did_not_end_well() -> None:
     assert "it took too long (`traffic.smoke_seconds`). No request was" in found.value.message
     assert found.value.message.endswith("as `npm x`")
     assert (found.value.cause, found.value.last_lines) == ("smoke", "said")
+
+
+def test_a_check_that_did_not_end_well() -> None:
+    require_check_passed(Ended(code=0), "npm run check")
+    with pytest.raises(GateFailed) as found:
+        require_check_passed(Ended(code=124, why="it took too long", last_lines="said"), "npm x")
+    assert found.value.message.endswith("it took too long (`traffic.check_seconds`), as `npm x`")
+    assert (found.value.cause, found.value.last_lines) == ("check", "said")
 
 
 def test_a_command_that_has_begun_is_not_tried_again() -> None:

@@ -11,6 +11,7 @@ from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.facts import Facts, Owned, OwnedPart, Snapshot
 from spotkiln.keep.reconcile import decide
 from spotkiln.serve.fleet import Phase
+from spotkiln.serve.weights import HandOver, Weights
 from tests.unit import nouns
 from tests.unit.leftovers import LIVING, fleet, image, machine
 from tests.unit.nouns import GROUP, OTHER_GROUP, START
@@ -78,6 +79,24 @@ def test_a_dead_releases_things_go_servers_first() -> None:
         (Verb.DISCARD_IMAGE, ("ami-new",)),
         (Verb.DELETE_SNAPSHOT, ("snap-stray",)),
     ]
+
+
+def test_requests_are_settled_before_the_servers_go_and_even_if_they_are_gone() -> None:
+    def handed(release: str) -> HandOver:
+        before = Weights(of={"website": 100, "website-green": 0})
+        return HandOver(release=release, before=before, target_group=GROUP)
+
+    pending = fleet("sfr-new", Phase.PENDING, "dead")
+    settled = (Verb.SETTLE_WEIGHTS, ("dead",))
+    retired = (Verb.RETIRE_FLEETS, ("sfr-new",))
+    dead, living = (handed("dead"),), (handed("living"),)
+    assert todo(fleets=(SERVING, pending), hand_overs=dead) == [settled, retired]
+    gone = fleet("sfr-new", Phase.PENDING, "dead", state="cancelled")
+    assert todo(fleets=(SERVING, gone), hand_overs=dead) == [settled]
+    assert todo(fleets=(SERVING,), hand_overs=(*dead, *living)) == [settled]
+    facts = Facts(living=LIVING, fleets=(SERVING,), hand_overs=dead)
+    assert [one.target_group for one in decide(facts, "website")] == [GROUP]
+    assert decide(facts, "other") == []
 
 
 def test_killed_after_promoting_it_finishes_the_release() -> None:

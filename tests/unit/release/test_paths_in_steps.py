@@ -1,8 +1,10 @@
 """The ways through a release where there are two target groups, and through one that has none."""
 
+from typing import Any
+
 import pytest
 
-from spotkiln.errors import GateFailed
+from spotkiln.errors import GateFailed, InfrastructureError
 from spotkiln.flows import release as release_flow
 from spotkiln.serve.traffic import Traffic
 from spotkiln.tasks.serve import serve
@@ -22,6 +24,7 @@ def pair(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
         (serve, "choose_idle", "choose the group"),
         (serve, "smoke_test", "smoke test"),
         (serve, "shift_traffic", "traffic"),
+        (serve, "end_hand_over", "end the hand-over"),
     ):
         monkeypatch.setattr(module, name, lambda *_, step=step: world.step(step))
     return world
@@ -37,6 +40,8 @@ def test_requests_are_handed_over_between_the_gate_and_the_promotion(pair: World
     *before, turn, promote = LAUNCH
     before.insert(before.index("request fleet"), "choose the group")
     assert launched(pair) == [*before, "traffic", turn, promote]
+    # Whoever is killed in between finds the promotion, and the weights stay.
+    assert pair.taken[pair.taken.index("promote") + 1] == "end the hand-over"
     assert pair.taken.index("find the idle group") < pair.taken.index("bake")
     assert told.requests.startswith("between website and website-green: 100 %; then 300 s")
 
@@ -46,6 +51,16 @@ def test_a_smoke_test_comes_before_all_requests(pair: World) -> None:
     taken = launched(pair)
     assert taken[taken.index("gate") + 1 :][:3] == ["check the turn", "smoke test", "traffic"]
     assert "smoke test" in [one.name for one in told.timings]
+
+
+def test_a_check_is_given_to_the_hand_over(pair: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(serve, "shift_traffic", lambda *args: given.append(args[-1]))
+    pair.release()
+    pair.release(traffic=Traffic(check="npm run check", check_seconds=60))
+    assert given[0] is None
+    assert given[1].args[2:] == ("npm run check", 60)
+    assert given[1].args[0].tags["spotkiln:role"] == "smoke"
 
 
 @pytest.mark.parametrize(
@@ -65,6 +80,11 @@ def test_what_goes_wrong_takes_the_new_servers_back_and_blames_no_image(
     assert "blame" not in pair.taken
     assert (told.outcome, told.cause, told.fleet) == ("rolled back", error.message, NEW)
     assert told.last_lines == error.last_lines
+
+
+def test_a_hand_over_whose_end_cannot_be_noted_is_a_release(pair: World) -> None:
+    pair.answers["end the hand-over"] = InfrastructureError("AWS is out of reach")
+    assert pair.release().outcome == "released"
 
 
 def test_with_one_target_group_there_are_no_such_steps(world: World) -> None:

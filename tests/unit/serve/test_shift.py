@@ -1,20 +1,26 @@
 """Handing requests over: each change of weights, and the way back, against rules that are kept
 here."""
 
+import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.aws.serve import shift, weights
+from spotkiln.aws.serve import hand_over as notes
+from spotkiln.aws.serve import shift
 from spotkiln.aws.serve.shift import hand_over
 from spotkiln.aws.serve.smoke import find_smoke_listener, point_at
-from spotkiln.aws.serve.weights import find_rules, give_back
+from spotkiln.aws.serve.watching import Watch
+from spotkiln.aws.serve.weights import find_rules
 from spotkiln.bake.infra import Infra, RuleRef, SmokeListener
 from spotkiln.errors import GateFailed, InfrastructureError, InputError, SpotkilnError
-from spotkiln.serve.fleet import Fleet, State
-from spotkiln.serve.traffic import Steer, Traffic
+from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.stepping import Steer
+from spotkiln.serve.traffic import Traffic
+from spotkiln.serve.weights import HandOver, Weights
 from tests.unit import nouns
 from tests.unit.clock import FakeClock
 from tests.unit.serve.test_calls import Cloud, refused
@@ -22,7 +28,11 @@ from tests.unit.shapes import problems
 
 BALANCER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/1"
 BLUE = nouns.target_group(load_balancers=(BALANCER,))
-GREEN = nouns.target_group(arn=f"{BLUE.arn}-2", name="website-green", load_balancers=(BALANCER,))
+GREEN = nouns.target_group(
+    arn=BLUE.arn.replace("website/1", "website-green/2"),
+    name="website-green",
+    load_balancers=(BALANCER,),
+)
 NAMES = {BLUE.arn: "website", GREEN.arn: "website-green"}
 LISTENER, TESTS = f"{BALANCER}/listener", f"{BALANCER}/tests"
 RULES = (
@@ -59,6 +69,9 @@ class Balancer(Cloud):
                     for arn, name in NAMES.items()
                 ]
             },
+            describe_tags=self._tags,
+            add_tags=lambda ResourceArns, Tags: self._tag(ResourceArns, Tags),  # noqa: N803
+            remove_tags=lambda ResourceArns, TagKeys: self._untag(ResourceArns, TagKeys),  # noqa: N803
             describe_rules=self._rules,
             modify_rule=lambda RuleArn, Actions: self._set("modify_rule", RuleArn, Actions),  # noqa: N803
             modify_listener=lambda ListenerArn, DefaultActions: self._set(  # noqa: N803
@@ -73,6 +86,7 @@ class Balancer(Cloud):
         self.refuses: Callable[[], bool] = lambda: False
         self.set: list[tuple[str, int]] = []
         self.sticky: list[int] = []
+        self.tags: dict[str, str] = {}
 
     def _rules(self, ListenerArn: str) -> dict[str, Any]:  # noqa: N803 - AWS's word
         if ListenerArn == TESTS:
@@ -85,6 +99,21 @@ class Balancer(Cloud):
                 for arn, action in told.items()
             ]
         }
+
+    def _tags(self, ResourceArns: list[str]) -> dict[str, Any]:  # noqa: N803
+        assert ResourceArns == [BLUE.arn]
+        return {"TagDescriptions": [{"ResourceArn": BLUE.arn, "Tags": t.to_aws(self.tags)}]}
+
+    def _tag(self, arns: list[str], tags: list[Any]) -> dict[str, Any]:
+        assert arns == [BLUE.arn]
+        self.tags.update(t.from_aws(tags))
+        return {}
+
+    def _untag(self, arns: list[str], keys: list[str]) -> dict[str, Any]:
+        assert arns == [BLUE.arn]
+        for key in keys:
+            self.tags.pop(key, None)
+        return {}
 
     def _set(self, operation: str, arn: str, actions: list[Any]) -> dict[str, Any]:
         if self.refuses():
@@ -118,22 +147,29 @@ class Balancer(Cloud):
 
 
 class Fleets:
-    """What shift asks of launchers."""
+    """What is asked of launchers: the fleets of the release, and what serves."""
 
-    def __init__(self, *, gone: bool = False) -> None:
-        self.gone = gone
-        self.marked: dict[str, str] = {}
+    def __init__(self, *fleets: Fleet) -> None:
+        self.fleets = fleets
 
-    def mark(self, _: Fleet, tags: dict[str, str]) -> None:
-        self.marked.update(tags)
+    def of_release(self, release: str) -> list[Fleet]:
+        return [one for one in self.fleets if one.release == release]
 
-    def find(self, name: str) -> Fleet:
-        return fleet().model_copy(update={"state": State.ENDED if self.gone else State.KEPT})
+    def listing(self) -> list[Fleet]:
+        return [*self.fleets]
 
 
 def fleet(**tags: str) -> Fleet:
     made = nouns.fleet("sfr-2")
     return made.model_copy(update={"tags": {**made.tags, t.PHASE: "pending", **tags}})
+
+
+RELEASE = fleet().release
+NOTE = HandOver(
+    release=RELEASE,
+    before=Weights(of={"website": 100, "website-green": 0}),
+    target_group=BLUE.arn,
+)
 
 
 def infra() -> Infra:
@@ -152,9 +188,8 @@ def balancer() -> Balancer:
 
 @pytest.fixture
 def fleets(monkeypatch: pytest.MonkeyPatch) -> Fleets:
-    found = Fleets()
-    monkeypatch.setattr(shift, "launchers", lambda _: found)
-    monkeypatch.setattr(weights, "launchers", lambda _: found)
+    found = Fleets(fleet())
+    monkeypatch.setattr(notes, "launchers", lambda _: found)
     return found
 
 
@@ -175,6 +210,7 @@ def shift_all(
     check: Callable[[], None] = lambda: None,
     clock: FakeClock | None = None,
     said: list[str] | None = None,
+    trial: Callable[[], None] | None = None,
 ) -> None:
     hand_over(
         balancer.aws(),
@@ -185,25 +221,26 @@ def shift_all(
         check=check,
         say=(said if said is not None else []).append,
         progress=lambda *_: None,
+        trial=trial,
     )
 
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No signal but what a person says."""
-    monkeypatch.setattr(shift.Watch, "__init__", lambda *_: None)
-    monkeypatch.setattr(shift.Watch, "look", lambda *_, **__: ())
+    monkeypatch.setattr(Watch, "__init__", lambda *_: None)
+    monkeypatch.setattr(Watch, "look", lambda *_, **__: ())
     steered(monkeypatch, [Steer.RESUME])
 
 
-def test_each_step_sets_every_rule_and_lasts_for_its_time(
-    balancer: Balancer, fleets: Fleets
-) -> None:
+@pytest.mark.usefixtures("fleets")
+def test_each_step_sets_every_rule_and_lasts_for_its_time(balancer: Balancer) -> None:
     clock = FakeClock()
     shift_all(balancer, clock=clock)
     assert balancer.shares() == [10, 50, 100]
     assert len(balancer.set) == 6
-    assert fleets.marked == {t.WEIGHTS: "website=100 website-green=0"}
+    # It stays until the fleet is promoted.
+    assert balancer.tags == {f"spotkiln:weights-before/{RELEASE}": "website=100 website-green=0"}
     assert 120 <= clock.now() <= 125
 
 
@@ -264,6 +301,67 @@ def test_a_person_steers(
     assert seconds[0] <= clock.now() <= seconds[1]
 
 
+class Waiter(FakeClock):
+    """Gives another thread time while it sleeps."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        time.sleep(0.002)
+
+
+@pytest.mark.usefixtures("fleets")
+def test_the_applications_check_is_made_once_in_each_step(balancer: Balancer) -> None:
+    seen: list[int] = []
+    shift_all(balancer, clock=Waiter(), trial=lambda: seen.append(balancer.shares()[-1]))
+    assert seen == [10, 50, 100]
+
+
+@pytest.mark.usefixtures("fleets")
+def test_a_red_check_brings_the_old_servers_back(balancer: Balancer) -> None:
+    def red() -> None:
+        if balancer.shares()[-1] == 50:
+            raise GateFailed("the check did not end well", cause="check", last_lines="got 500")
+
+    with pytest.raises(GateFailed, match=r"turned back at step 2 \(50 %\): the check did") as told:
+        shift_all(balancer, clock=Waiter(), trial=red)
+    assert told.value.last_lines == "got 500"
+    assert balancer.shares() == [10, 50, 0]
+    assert balancer.given_back
+
+
+@pytest.mark.usefixtures("fleets")
+def test_requests_go_back_before_a_check_has_ended(
+    balancer: Balancer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, back = threading.Event(), []
+
+    def long() -> None:
+        goes_on.wait(10)
+
+    def say(text: str) -> None:
+        if text.startswith("waiting for the end of the check"):
+            back.append(balancer.given_back)
+            goes_on.set()
+
+    steered(monkeypatch, [Steer.RESUME, Steer.RESUME, Steer.ABORT])
+    with pytest.raises(GateFailed, match="a person said abort"):
+        hand_over(
+            balancer.aws(), fleet(), infra(), STEPS, trial=long,
+            clock=Waiter(), check=lambda: None, say=say, progress=lambda *_: None,
+        )  # fmt: skip
+    assert back == [True]
+
+
+@pytest.mark.usefixtures("fleets")
+def test_a_check_that_could_not_be_made_is_an_error(balancer: Balancer) -> None:
+    def no() -> None:
+        raise InfrastructureError("no machine for it")
+
+    with pytest.raises(InfrastructureError, match="no machine for it"):
+        shift_all(balancer, clock=Waiter(), trial=no)
+    assert balancer.given_back
+
+
 @pytest.mark.usefixtures("fleets")
 def test_abort_goes_back_at_the_next_look(
     balancer: Balancer, monkeypatch: pytest.MonkeyPatch
@@ -275,6 +373,7 @@ def test_abort_goes_back_at_the_next_look(
         shift_all(balancer, clock=clock, said=said)
     assert balancer.shares() == [10, 0]
     assert balancer.given_back
+    assert balancer.tags == {}
     assert clock.now() <= 31
     assert said[-1].startswith("back: all requests to website, in ")
 
@@ -283,7 +382,7 @@ def test_a_fleet_that_somebody_took_away_leaves_no_weight(
     balancer: Balancer, fleets: Fleets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def look(*_: object) -> Steer:
-        fleets.gone = True
+        fleets.fleets = ()
         raise InfrastructureError("sfr-2 is cancelled; was it cancelled by somebody?")
 
     monkeypatch.setattr(shift, "steered", look)
@@ -292,9 +391,8 @@ def test_a_fleet_that_somebody_took_away_leaves_no_weight(
     assert balancer.given_back
 
 
-def test_whoever_has_taken_the_turn_over_has_the_weights(
-    balancer: Balancer, fleets: Fleets
-) -> None:
+@pytest.mark.usefixtures("fleets")
+def test_whoever_has_taken_the_turn_over_has_the_weights(balancer: Balancer) -> None:
     lost = False
 
     def check() -> None:
@@ -303,7 +401,8 @@ def test_whoever_has_taken_the_turn_over_has_the_weights(
 
     def look(*_: object) -> None:
         nonlocal lost
-        lost = fleets.gone = True
+        lost = True
+        notes.end(balancer.aws(), BLUE.arn, RELEASE)
 
     with pytest.raises(InfrastructureError, match="the turn is lost"):
         hand_over(
@@ -322,32 +421,84 @@ def test_a_way_back_that_fails_does_not_hide_why(balancer: Balancer) -> None:
     assert said[-1].startswith("the requests could not be sent back to website yet: ")
 
 
-def test_all_is_given_back_whatever_the_rules_look_like(balancer: Balancer) -> None:
-    given = fleet(**{t.WEIGHTS: "website=100 website-green=0"})
+def left(balancer: Balancer) -> bool:
+    """Give back what a dead release has left."""
+    return notes.give_back(balancer.aws(), BLUE.arn, RELEASE)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_all_is_given_back_whatever_the_rules_look_like_and_whether_its_servers_are_there(
+    balancer: Balancer, fleets: Fleets, *, there: bool
+) -> None:
+    fleets.fleets = fleets.fleets if there else ()
+    notes.begin(balancer.aws(), NOTE)
     # AWS tells what was before the change to half.
     balancer.rules = {"rule-1": forward(50, 50, sticky=True), "rule-2": forward(50, 50)}
     balancer.before, balancer.stale = {"rule-1": forward(100, 0), "rule-2": forward(100, 0)}, 9
-    assert give_back(balancer.aws(), given)
+    assert left(balancer)
     assert balancer.given_back
+    assert len(balancer.set) == 2
+    assert balancer.tags == {}
+    # Another one who looked before, and comes after.
+    assert not left(balancer)
     assert len(balancer.set) == 2
 
 
-@pytest.mark.parametrize(
-    "one", [fleet(), fleet(**{t.WEIGHTS: "website=100 website-green=0", t.PHASE: "serving"})]
-)
-def test_nothing_is_given_back_of_one_that_serves_or_got_nothing(
-    balancer: Balancer, one: Fleet
+@pytest.mark.parametrize("phase", ["serving", "retiring"])
+def test_nothing_is_given_back_of_a_release_that_was_promoted(
+    balancer: Balancer, fleets: Fleets, phase: str
 ) -> None:
-    assert not give_back(balancer.aws(), one)
-    assert balancer.asked == []
+    fleets.fleets = (fleet(**{t.PHASE: phase}),)
+    notes.begin(balancer.aws(), NOTE)
+    assert not left(balancer)
+    assert (balancer.set, balancer.tags) == ([], {})
 
 
-def test_of_a_pair_that_is_gone_there_is_nothing_to_give_back(balancer: Balancer) -> None:
+@pytest.mark.usefixtures("fleets")
+def test_of_another_release_nothing_is_given_back(balancer: Balancer) -> None:
+    other = NOTE.model_copy(update={"release": "shop-other"})
+    notes.begin(balancer.aws(), other)
+    assert not left(balancer)
+    assert notes.at(balancer.aws(), BLUE.arn) == [other]
+    assert balancer.set == []
+
+
+def test_whoever_slept_before_giving_back_follows_what_serves_now(
+    balancer: Balancer, fleets: Fleets
+) -> None:
+    """Somebody else has given them back meanwhile, and a newer release was promoted."""
+    tags = {t.RELEASE: "shop-new", t.PHASE: "serving", t.PAIR: BLUE.arn}
+    now = nouns.fleet("sfr-3", target_groups=(GREEN.arn,), tags=tags)
+    notes.begin(balancer.aws(), NOTE)
+
+    def slept() -> bool:
+        balancer.tags = {}
+        fleets.fleets = (now,)
+        return False
+
+    balancer.refuses = slept
+    assert left(balancer)
+    assert balancer.shares() == [0, 100]
+
+
+def test_of_a_pair_that_is_gone_there_is_nothing_to_give_back(
+    balancer: Balancer, fleets: Fleets
+) -> None:
     def no(**_: Any) -> Any:
         raise refused("TargetGroupNotFound", "DescribeTargetGroups")
 
+    fleets.fleets = ()
+    notes.begin(balancer.aws(), NOTE)
     balancer.answers["describe_target_groups"] = no
-    assert not give_back(balancer.aws(), fleet(**{t.WEIGHTS: "website=100 website-green=0"}))
+    assert not left(balancer)
+    assert balancer.tags == {}
+
+
+def test_a_note_that_cannot_be_read_is_none() -> None:
+    key = f"{t.WEIGHTS}{RELEASE}"
+    for value in ("", "website=100", "website=50 website-green=50", "nonsense"):
+        assert HandOver.from_tags(BLUE.arn, {key: value}) == []
+    assert HandOver.from_tags(BLUE.arn, {key: str(NOTE.before), "team": "web"}) == [NOTE]
 
 
 def test_the_listener_for_smoke_tests(balancer: Balancer) -> None:

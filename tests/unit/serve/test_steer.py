@@ -5,15 +5,21 @@ from typing import Any
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.aws.serve import steer
+from spotkiln.aws.serve import hand_over, steer
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.traffic import Steer
+from spotkiln.serve.stepping import Steer
+from spotkiln.serve.weights import HandOver, Weights
 from tests.unit import nouns
 
 AWS: Any = None
 GROUP = nouns.target_group()
-SHIFTING = {t.PHASE: "pending", t.WEIGHTS: "website=100 website-green=0"}
+SHIFTING = {t.PHASE: "pending", t.RELEASE: "shop-1"}
+BEGUN = HandOver(
+    release="shop-1",
+    before=Weights(of={"website": 100, "website-green": 0}),
+    target_group=GROUP.arn,
+)
 
 
 class Fleets:
@@ -22,8 +28,8 @@ class Fleets:
     def __init__(self, *fleets: Fleet) -> None:
         self.fleets = {one.id: one for one in fleets}
 
-    def listing(self) -> list[Fleet]:
-        return [*self.fleets.values()]
+    def of_release(self, release: str) -> list[Fleet]:
+        return [one for one in self.fleets.values() if one.release == release]
 
     def of(self, _: Fleet) -> "Fleets":
         return self
@@ -44,6 +50,7 @@ def fleet(name: str, tags: dict[str, str], **changes: Any) -> Fleet:
 def known(patch: pytest.MonkeyPatch, *fleets: Fleet) -> None:
     found = Fleets(*fleets)
     patch.setattr(steer, "launchers", lambda _: found)
+    patch.setattr(hand_over, "at", lambda *_: [BEGUN])
 
 
 @pytest.mark.parametrize("word", Steer)
@@ -61,10 +68,9 @@ def test_the_release_reads_what_was_asked(monkeypatch: pytest.MonkeyPatch, word:
 @pytest.mark.parametrize(
     "one",
     [
-        fleet("sfr-2", {t.PHASE: "serving", t.WEIGHTS: SHIFTING[t.WEIGHTS]}),
-        fleet("sfr-2", {t.PHASE: "pending"}),
+        fleet("sfr-2", {**SHIFTING, t.PHASE: "serving"}),
+        fleet("sfr-2", {**SHIFTING, t.RELEASE: "shop-2"}),
         fleet("sfr-2", SHIFTING, state="cancelled_terminating"),
-        fleet("sfr-2", SHIFTING, target_groups=("arn:of:another",)),
     ],
 )
 def test_there_must_be_a_release_to_steer(monkeypatch: pytest.MonkeyPatch, one: Fleet) -> None:

@@ -7,7 +7,9 @@ from pydantic import ValidationError
 
 from spotkiln.errors import InputError
 from spotkiln.serve.signals import Signal, Word
-from spotkiln.serve.traffic import Decision, Do, Steer, Step, Traffic, Weights, decide, step_of
+from spotkiln.serve.stepping import Decision, Do, Steer, decide
+from spotkiln.serve.traffic import Step, Traffic, step_of
+from spotkiln.serve.weights import Weights
 
 THREE = Traffic(steps=("10 % for 5 min", "50 % for 30 s", "100 %"), bake_seconds=600)
 BAD = Signal(word=Word.BAD, why="alarm a is in ALARM")
@@ -125,6 +127,19 @@ def test_a_pause_has_no_end_of_its_own() -> None:
         found = decide(THREE, at, 99999, (UNKNOWN,), Steer.PAUSE)
         assert (found.do, found.within) == (Do.STAY, 0)
         assert "paused by a person" in found.why
+
+
+def test_a_check_that_is_under_way_is_waited_for_and_nothing_else_is() -> None:
+    runs = Signal(word=Word.UNDER_WAY, why="the check is under way")
+    stay = Decision(do=Do.STAY, why=runs.why)
+    assert decide(THREE, 1, 10, (GOOD, runs)) == Decision(do=Do.STAY, within=20)
+    assert decide(THREE, 1, 30, (GOOD, runs)) == stay
+    assert decide(THREE, 1, 9999, (UNKNOWN, runs)) == stay
+    assert decide(THREE, 1, 30, (runs, BAD)).do is Do.BACK
+    assert decide(THREE, 1, 0, (runs,), Steer.ABORT).do is Do.BACK
+    # A promotion skips the other steps, and waits before its end.
+    assert decide(THREE, 1, 0, (runs,), Steer.PROMOTE).do is Do.NEXT
+    assert decide(THREE, 2, 0, (runs,), Steer.PROMOTE) == stay
 
 
 def test_too_few_requests_may_bring_it_back() -> None:

@@ -1,0 +1,48 @@
+"""Carries something out beside the caller, who goes on looking at other things."""
+
+import contextvars
+import threading
+from collections.abc import Callable
+
+
+class Beside:
+    """One thing at a time, in a thread with the caller's context. It does not outlive the
+    process."""
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self._run = run
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    @property
+    def begun(self) -> bool:
+        return self._thread is not None
+
+    @property
+    def under_way(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """What was started before must have ended."""
+        self._error = None
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=lambda: context.run(self._carry_out), name="beside", daemon=True
+        )
+        self._thread.start()
+
+    def result(self) -> None:
+        """Of what has ended: raises what it raised."""
+        if self._error:
+            raise self._error
+
+    def wait(self) -> None:
+        """Until it has ended, however that may be."""
+        if self._thread:
+            self._thread.join()
+
+    def _carry_out(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:  # noqa: BLE001 - `result` raises it
+            self._error = error

@@ -1,0 +1,64 @@
+"""Whatever happens at a call that gives requests to somebody else: they all go to servers that are
+whole, nothing is left, and the next release succeeds. All along nobody who visits loses one.
+LONG=1 in the environment plays every case."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.reliability.cases import NOTE, Call, Case, Recorded, cases_of
+from tests.reliability.load import Load
+from tests.reliability.matrix import Matrix
+from tests.reliability.scenarios import Fault, Scenario
+from tests.traffic.pair import Pair
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
+
+# One for each way: the note alone, one rule of two, the last of them, the note's end.
+SHORT = [
+    (0, Fault.KILL_AFTER),
+    (1, Fault.ERROR),
+    (2, Fault.STALE),
+    (3, Fault.KILL_AFTER),
+    (5, Fault.KILL_AFTER),
+    (6, Fault.LOST),
+]
+
+
+@pytest.fixture
+def matrix(pair: Pair) -> Iterator[Matrix]:
+    with Load(pair.world.box.load_balancer("website"), 0.05) as load:
+        matrix = Matrix(pair.world, load)
+        matrix.prepare()
+        yield matrix
+
+
+def shifting(calls: list[Call]) -> list[Call]:
+    """From the note of what the weights are to its end."""
+    at = [number for number, one in enumerate(calls) if one.text == NOTE]
+    return calls[at[0] : at[-1] + 1]
+
+
+def chosen(every: list[Case], calls: list[Call]) -> list[Case]:
+    if os.environ.get("LONG"):
+        return every
+    wanted = [(calls[at], fault) for at, fault in SHORT]
+    return [one for one in every if (one.call, one.fault) in wanted]
+
+
+@pytest.mark.timeout(900)
+def test_of_a_release_in_steps(matrix: Matrix) -> None:
+    calls = shifting(matrix.record_over_v1(Scenario("release", "v2", "released")))
+    step = ["ModifyRule", "ModifyListener"]
+    words = [one.operation for one in calls]
+    assert words == ["AddTags", *step, *step, "CreateTags", "RemoveTags"]
+    every = cases_of(calls)
+    recorded = Recorded(every, {"release": calls[-1].index + 1})
+    failed = {}
+    for case in chosen(every, calls):
+        outcome = matrix.play(case, recorded)
+        print(f"{outcome.seconds:5.1f} s  {case}: {outcome.word}, {outcome.ended}")
+        if not outcome.passed:
+            failed[outcome.case] = [outcome.word, *outcome.problems]
+    assert failed == {}
