@@ -12,6 +12,7 @@ os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
 
 from moto.autoscaling import urls as autoscaling_urls
+from moto.cloudwatch.models import Statistics
 from moto.core import responses as core_responses
 from moto.core.common_models import BaseModel
 from moto.core.utils import method_names_from_class
@@ -37,6 +38,7 @@ from sandbox.api.tags import TagApi
 from sandbox.api.targets import SandboxElbv2
 from sandbox.api.templates import TemplateApi
 from sandbox.api.volumes import VolumeApi
+from sandbox.balancing.metrics import statistic
 from sandbox.compute import launching
 from sandbox.engine.engine import Engine
 
@@ -67,6 +69,7 @@ def application(engine: Engine) -> WsgiApp:
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
     Parameter.response_object = _encrypted  # type: ignore[method-assign, assignment]
     Snapshot.progress = property(_progress)  # type: ignore[method-assign, assignment]
+    Statistics.get_statistics_for_type = statistic  # type: ignore[method-assign]
     TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment]
     SandboxEc2.engine = SandboxElbv2.engine = SandboxAutoScaling.engine = engine
     ec2_urls.url_paths["{0}/"] = SandboxEc2.dispatch

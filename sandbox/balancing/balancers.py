@@ -23,6 +23,8 @@ class Balancer(Protocol):
 
     def counters(self) -> dict[str, Any]: ...
 
+    def take_times(self) -> dict[str, list[float]]: ...
+
 
 class Balancers:
     """Keeps a load balancer for each listener that forwards to a target group, also for those that
@@ -74,7 +76,7 @@ class Balancers:
                 if self.sync():
                     self._changed()
                 for name, balancer in self._running.items():
-                    self._metrics.publish(name, balancer.counters())
+                    self._metrics.publish(name, balancer.counters(), balancer.take_times())
             except Exception:
                 log.exception("the load balancers could not be brought up to date")
 

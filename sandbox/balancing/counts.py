@@ -16,6 +16,7 @@ class Counts:
         self._generated: Counter[int] = Counter()
         self._targets: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self._groups: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self._times: defaultdict[str, list[float]] = defaultdict(list)
 
     def forwarded(self, route: TargetRoute, status: int) -> None:
         self._codes[status] += 1
@@ -27,6 +28,15 @@ class Counts:
         self._generated[status] += 1
         if route is not None:
             self._targets[route.instance_id][status] += 1
+
+    def took(self, route: TargetRoute, seconds: float) -> None:
+        """So long a target took to begin its answer."""
+        self._times[route.group].append(seconds)
+
+    def take_times(self) -> dict[str, list[float]]:
+        """Those since the last call, by the target group's name."""
+        taken, self._times = self._times, defaultdict(list)
+        return dict(taken)
 
     def snapshot(self) -> dict[str, Any]:
         return {

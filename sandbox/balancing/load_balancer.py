@@ -117,6 +117,11 @@ class LoadBalancer:
         load balancer itself), targets: {instance id: {requests, codes}}."""
         return self._counts.snapshot()
 
+    def take_times(self) -> dict[str, list[float]]:
+        """How long targets took to begin their answers, since the last call: seconds by the name of
+        the target group."""
+        return self._counts.take_times()
+
     async def _listen(self) -> int:
         self._rules_lock = asyncio.Lock()
         self._pooled = self._session(keepalive_timeout=_POOL_SECONDS)
@@ -208,7 +213,9 @@ class LoadBalancer:
     ) -> web.StreamResponse:
         host, port = address
         url = URL(f"http://{host}:{port}{request.rel_url.raw_path_qs}", encoded=True)
+        asked = self._now()
         async with await self._send(request, url) as answer:
+            self._counts.took(route, self._now() - asked)
             return await self._relay(request, route, answer, keep)
 
     async def _send(self, request: web.BaseRequest, url: URL) -> aiohttp.ClientResponse:

@@ -1,16 +1,22 @@
-"""What CloudWatch tells of a load balancer's target groups: requests, and answers with 5xx."""
+"""What CloudWatch tells of a load balancer's target groups: requests, answers with 5xx, and how
+long servers took to answer."""
 
+import math
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
-from moto.cloudwatch.models import cloudwatch_backends
+from moto.cloudwatch.models import Statistics, cloudwatch_backends
 
 from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID
 
 NAMESPACE = "AWS/ApplicationELB"
+LATENCY = "TargetResponseTime"
+PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
 _KEPT = timedelta(hours=1)
 
 
@@ -21,8 +27,14 @@ class Metrics:
         self._account = account
         self._told: Counter[tuple[str, str, str]] = Counter()
 
-    def publish(self, listener: str, counters: Mapping[str, Any]) -> None:
-        """What has come to a listener since the last time; `counters` are of all time."""
+    def publish(
+        self,
+        listener: str,
+        counters: Mapping[str, Any],
+        times: Mapping[str, Sequence[float]] = MappingProxyType({}),
+    ) -> None:
+        """What has come to a listener since the last time; `counters` are of all time, `times`
+        only of since then: seconds by target group."""
         for group, counted in counters["groups"].items():
             codes = counted["codes"]
             errors = sum(number for code, number in codes.items() if code.startswith("5"))
@@ -32,9 +44,9 @@ class Metrics:
             }
             self._told.update({(listener, group, name): more for name, more in new.items()})
             if any(new.values()):
-                self._put(group, new)
+                self._put(group, new, times.get(group, ()))
 
-    def _put(self, name: str, new: Mapping[str, int]) -> None:
+    def _put(self, name: str, new: Mapping[str, int], times: Sequence[float]) -> None:
         # moto compares with times that have no zone.
         now = datetime.now(UTC).replace(tzinfo=None)
         with self._account.lock:
@@ -60,6 +72,19 @@ class Metrics:
                         "Timestamp": now,
                         "Value": value,
                     }
-                    for metric, value in new.items()
+                    for metric, value in (*new.items(), *((LATENCY, one) for one in times))
                 ],
             )
+
+
+_known: Any = Statistics.get_statistics_for_type
+
+
+def statistic(self: Any, stat: str) -> Any:
+    """moto knows no percentiles, such as p90 and p99.9: here the smallest value that so many are
+    not above. AWS's lie between two values."""
+    if not (found := PERCENTILE.fullmatch(stat)):
+        return _known(self, stat)
+    values = sorted(self.metric_single_values_list)
+    at = math.ceil(float(found[1]) / 100 * len(values))
+    return values[max(at, 1) - 1] if values else None

@@ -1,0 +1,50 @@
+"""CloudWatch tells what target groups have answered, and how fast."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.client import Sandbox
+from tests.sandbox.account import Account, eventually
+
+pytestmark = pytest.mark.sandbox
+
+# In the sandbox's seconds.
+SLOW = 2.0
+
+
+def told(account: Account, metric: str, stat: str) -> float:
+    """Of the last minutes."""
+    group = account.elbv2.describe_target_groups(TargetGroupArns=[account.target_group])
+    balancer = group["TargetGroups"][0]["LoadBalancerArns"][0].partition(":loadbalancer/")[2]
+    dimensions = [
+        {"Name": "LoadBalancer", "Value": balancer},
+        {"Name": "TargetGroup", "Value": account.target_group.rpartition(":")[2]},
+    ]
+    one: Any = {"Namespace": "AWS/ApplicationELB", "MetricName": metric, "Dimensions": dimensions}
+    now = datetime.now(UTC)
+    answer = account.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[{"Id": "m", "MetricStat": {"Metric": one, "Period": 600, "Stat": stat}}],
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=5),
+    )
+    values = answer["MetricDataResults"][0]["Values"]
+    return float(values[0]) if values else 0.0
+
+
+def test_requests_and_the_time_that_servers_took(account: Account, box: Sandbox) -> None:
+    box.script(boot_seconds=1, serve_seconds=0, latency_seconds=SLOW)
+    instance = account.run()
+    account.until(instance, "running")
+    account.elbv2.register_targets(TargetGroupArn=account.target_group, Targets=[{"Id": instance}])
+    account.until_health(instance, "healthy")
+    address = box.load_balancer("website")
+    for _ in range(5):
+        assert httpx.get(address, trust_env=False).status_code == 200
+    eventually(lambda: told(account, "RequestCount", "Sum") == 5, what="all are told")
+    assert told(account, "HTTPCode_Target_5XX_Count", "Sum") == 0
+    middle = told(account, "TargetResponseTime", "p50")
+    assert SLOW <= middle <= told(account, "TargetResponseTime", "p99.9")
+    assert told(account, "TargetResponseTime", "SampleCount") == 5
