@@ -5,6 +5,7 @@ from prefect import State, flow
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
+from spotkiln.release.hook import Hooks
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Approval, Release, ReleaseSpec
 from spotkiln.release.vulnerabilities import Vulnerabilities
@@ -25,6 +26,7 @@ from spotkiln.tasks.release.endings import (
     end_if_untouched,
 )
 from spotkiln.tasks.release.freezing import wait_if_frozen
+from spotkiln.tasks.release.hooks import require_hooks
 from spotkiln.tasks.release.recorded import recorded
 from spotkiln.tasks.release.steps import (
     bake_and_test,
@@ -61,6 +63,7 @@ def release(
     keep_versions: form.Versions = 5,
     freeze: form.Freeze = (),
     on_commit: form.OnCommit = OnCommit(),
+    hooks: form.Hooks = Hooks(),
     vulnerabilities: form.Vulnerabilities = Vulnerabilities(),
 ) -> State[Release]:
     """Turns a commit into servers: bake, test that image, migrate, launch, gate, retire the old.
@@ -89,6 +92,7 @@ def release(
         keep_versions: How many versions of this target group stay, to go back to.
         freeze: Windows in which nothing is released: the run waits, and starts by itself.
         on_commit: Whether the host of the repository is told, and by which secret.
+        hooks: What else is told or asked, and when.
         vulnerabilities: Where data on known vulnerabilities is, and which of them refuse a release.
     """
     spec = ReleaseSpec(
@@ -96,7 +100,7 @@ def release(
         infra=infra, build=build, fleet=fleet, gate=gate, traffic=traffic,
         configuration=configuration, test_configuration=test_configuration, approval=approval,
         keep_rejected=keep_rejected, keep_versions=keep_versions, freeze=freeze,
-        break_glass=break_glass, on_commit=on_commit,
+        break_glass=break_glass, on_commit=on_commit, hooks=hooks,
         vulnerabilities=vulnerabilities,
     )  # fmt: skip
     return carry_out(spec)
@@ -126,6 +130,7 @@ def carry_out(spec: ReleaseSpec) -> State[Release]:
         end_if_changed_since_approval(run, choice.image, current)
         check_quotas(found, spec.fleet, current)
         require_idle(found, current)
+        require_hooks(spec.hooks)
         with run.undoing() as undo:
             undo.later("discard image", discard_image, job)
             image = choice.image or bake_and_test(run, turn, job)

@@ -5,6 +5,7 @@ from prefect import State, flow
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra import InfraNames
 from spotkiln.keep.versions import CURRENT, PREVIOUS
+from spotkiln.release.hook import Hooks
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Release, ReleaseSpec
 from spotkiln.serve.gate import GatePolicy
@@ -42,6 +43,7 @@ def rollback(
     configuration: form.Settings = Configuration(),
     keep_versions: form.Versions = 5,
     on_commit: form.OnCommit = OnCommit(),
+    hooks: form.Hooks = Hooks(),
     ref: form.OfRelease = None,  # noqa: ARG001
     build: form.OfRelease = None,  # noqa: ARG001
     test_configuration: form.OfRelease = None,  # noqa: ARG001
@@ -77,11 +79,12 @@ def rollback(
             values of today, not those of then.
         keep_versions: How many versions of this target group stay, to go back to.
         on_commit: Whether the host of the repository is told, and by which secret.
+        hooks: What else is told or asked, and when.
     """
     spec = ReleaseSpec(
         app=app, infra=infra, fleet=fleet, gate=gate, configuration=configuration, why=why,
         traffic=traffic.at_once(),
-        keep_versions=keep_versions, on_commit=on_commit, force=version == CURRENT,
+        keep_versions=keep_versions, on_commit=on_commit, hooks=hooks, force=version == CURRENT,
     )  # fmt: skip
     with recorded(spec) as run:
         with run.timed("look up"):

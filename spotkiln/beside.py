@@ -9,8 +9,7 @@ class Beside:
     """One thing at a time, in a thread with the caller's context. It does not outlive the
     process."""
 
-    def __init__(self, run: Callable[[], None]) -> None:
-        self._run = run
+    def __init__(self) -> None:
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
@@ -22,12 +21,12 @@ class Beside:
     def under_way(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self) -> None:
+    def start(self, run: Callable[[], None]) -> None:
         """What was started before must have ended."""
         self._error = None
         context = contextvars.copy_context()
         self._thread = threading.Thread(
-            target=lambda: context.run(self._carry_out), name="beside", daemon=True
+            target=lambda: context.run(self._carry_out, run), name="beside", daemon=True
         )
         self._thread.start()
 
@@ -41,8 +40,8 @@ class Beside:
         if self._thread:
             self._thread.join()
 
-    def _carry_out(self) -> None:
+    def _carry_out(self, run: Callable[[], None]) -> None:
         try:
-            self._run()
+            run()
         except BaseException as error:  # noqa: BLE001 - `result` raises it
             self._error = error

@@ -18,8 +18,8 @@ TEMPLATE_PREFIX = "spotkiln-"
 # What an instance was launched for: values of its tag.
 BUILDER, TESTER, SERVER = "builder", "tester", "server"
 # These carry out one command.
-MIGRATION, TASK, SMOKE, CHECK = "migration", "task", "smoke", "check"
-PACKERS = frozenset({BUILDER, TESTER, MIGRATION, TASK, SMOKE, CHECK})
+MIGRATION, TASK, SMOKE, CHECK, HOOK = "migration", "task", "smoke", "check", "hook"
+PACKERS = frozenset({BUILDER, TESTER, MIGRATION, TASK, SMOKE, CHECK, HOOK})
 
 # A builder is launched directly: what one of these launched carries the service's own tag.
 LAUNCHED_FOR_OTHERS = (

@@ -5,14 +5,7 @@ from spotkiln.aws.serve.steer import ask
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec
-from spotkiln.serve.stepping import Steer
-
-WHAT = {
-    Steer.PAUSE: "stays at its step, for a day at most; bad signals still bring the old ones back",
-    Steer.RESUME: "goes on with its steps",
-    Steer.PROMOTE: "gives its new servers all requests, and does not wait for the bake time",
-    Steer.ABORT: "gives the old servers all requests back, and takes the new ones away",
-}
+from spotkiln.serve.stepping import WHAT, Steer
 
 
 class Steered(Noun):

@@ -19,6 +19,7 @@ from spotkiln.errors import SpotkilnError
 from spotkiln.keep.versions import Version
 from spotkiln.noun import Noun, ShownNoun
 from spotkiln.release.freeze import BreakGlass, Windows
+from spotkiln.release.hook import Hooks
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.trigger import Trigger
 from spotkiln.release.vulnerabilities import Known, Vulnerabilities
@@ -74,6 +75,7 @@ class ReleaseSpec(Noun):
     freeze: Windows = ()
     break_glass: BreakGlass = ""
     on_commit: OnCommit = OnCommit()
+    hooks: Hooks = Hooks()
     vulnerabilities: Vulnerabilities = Vulnerabilities()
     why: Why = ""
 

@@ -27,6 +27,15 @@ class Steer(StrEnum):
     ABORT = "abort"
 
 
+# Of a release that was asked.
+WHAT = {
+    Steer.PAUSE: "stays at its step, for a day at most; bad signals still bring the old ones back",
+    Steer.RESUME: "goes on with its steps",
+    Steer.PROMOTE: "gives its new servers all requests, and does not wait for the bake time",
+    Steer.ABORT: "gives the old servers all requests back, and takes the new ones away",
+}
+
+
 class Decision(Noun):
     """What to do now. `within`: an answer may change after so many seconds, if no signal does."""
 

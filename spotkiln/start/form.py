@@ -25,8 +25,16 @@ from spotkiln.keep import preview
 from spotkiln.keep.takedown import Old
 from spotkiln.keep.versions import WANTED, WANTED_IN_WORDS
 from spotkiln.noun import expected_in_words, refused_in_words
-from spotkiln.release import command, freeze, on_commit, release, unhealthy, vulnerabilities
-from spotkiln.serve import traffic
+from spotkiln.release import (
+    command,
+    freeze,
+    hook,
+    on_commit,
+    release,
+    unhealthy,
+    vulnerabilities,
+)
+from spotkiln.serve import stepping, traffic
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.start import night, quiet
@@ -62,6 +70,7 @@ KeepRejected = Annotated[bool, OF_DEPLOYMENT]
 Versions = Annotated[release.Versions, OF_DEPLOYMENT]
 Freeze = Annotated[freeze.Windows, OF_DEPLOYMENT]
 OnCommit = Annotated[on_commit.OnCommit, OF_DEPLOYMENT]
+Hooks = Annotated[hook.Hooks, OF_DEPLOYMENT]
 Vulnerabilities = Annotated[vulnerabilities.Vulnerabilities, OF_DEPLOYMENT]
 # A release's, in a rollback's deployment that has the same parameters: Prefect refuses a run for a
 # parameter that its flow does not name. No value of it is wrong.
@@ -87,6 +96,8 @@ DeploymentName = Annotated[str, _RELEASED, _asked("Deployment", _NAMED)]
 OldVersions = Annotated[Old, _asked("Versions that served")]
 Confirm = Annotated[str, _RELEASED, _asked("The deployment's name once more", _NAMED)]
 LastServers = Annotated[bool, _asked("The last servers may go")]
+
+Steer = Annotated[stepping.Steer, _asked("What it is to do")]
 
 Preview = Annotated[preview.Template, OF_DEPLOYMENT]
 Branch = Annotated[preview.Branch, _asked("Branch")]

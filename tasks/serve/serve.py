@@ -1,7 +1,5 @@
 """From a chosen image to servers that serve: what a release and a rollback have in common."""
 
-from functools import partial
-
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import ImageRejected
@@ -16,6 +14,7 @@ from spotkiln.release.happening import (
     ImageBlamed,
     SizeChosen,
 )
+from spotkiln.release.hook import Moment
 from spotkiln.release.release import Outcome
 from spotkiln.release.summary import fleet_tags, tags
 from spotkiln.serve.fleet import Fleet
@@ -23,6 +22,7 @@ from spotkiln.serve.gate import limits
 from spotkiln.serve.order import Order
 from spotkiln.tasks.bake.errand import check_step, smoke_test, trial_of
 from spotkiln.tasks.bake.image import blame_image, mark_released, prune_versions
+from spotkiln.tasks.release.hooks import Hooked
 from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.serve.fleet import (
     cancel_fleet,
@@ -54,7 +54,11 @@ def serve(
     what serves: this worker may have slept, and another release may have taken the turn.
     """
     spec = run.spec
+    hooked = Hooked(run, found, image, before[0].image if before else "")
+    hooked.at(Moment.BEFORE_LAUNCH)
     turn.launch()
+    if spec.hooks.after_rollback.asked:
+        undo.later("call the hook after rollback", hooked.at, Moment.AFTER_ROLLBACK)
     undo.later("cancel fleet", cancel_fleet, found, run.id)
     with run.timed("launch"):
         size = choose_size(found, spec.fleet)
@@ -83,7 +87,7 @@ def serve(
             raise
         run.note(GatePassed(fleet=new, servers=servers))
     if found.second:
-        _hand_over(run, turn, new, order, found)
+        _hand_over(run, turn, new, order, found, hooked)
     turn.check()
     new = promote_fleet(new, found, before)
     run.note(FleetPromoted(fleet=new))
@@ -91,6 +95,7 @@ def serve(
     if found.second:
         with not_urgent("end the hand-over", "reconcile does it"):
             end_hand_over(found, run.id)
+    hooked.at(Moment.AFTER_PROMOTION)
     with run.timed("retire"):
         mark_released(found, new)
         run.note(CostReckoned(cost=price(found.region, servers)))
@@ -101,7 +106,9 @@ def serve(
     run.note(Ended(outcome=Outcome.RELEASED))
 
 
-def _hand_over(run: ReleaseRun, turn: Heartbeat, new: Fleet, order: Order, found: Infra) -> None:
+def _hand_over(
+    run: ReleaseRun, turn: Heartbeat, new: Fleet, order: Order, found: Infra, hooked: Hooked
+) -> None:
     """Between two target groups: first the smoke test, if there is one, then step by step."""
     traffic = run.spec.traffic
     trial = trial_of(run.spec, order.infra, order.image, run.id, tags(run.book), run.folder)
@@ -109,7 +116,12 @@ def _hand_over(run: ReleaseRun, turn: Heartbeat, new: Fleet, order: Order, found
         turn.check()
         with run.timed("smoke test"):
             smoke_test(trial, order.infra, traffic.smoke)
-    command, seconds = traffic.check, traffic.check_seconds
-    check = partial(check_step, trial, order.infra, command, seconds) if command else None
+
+    def try_out(percent: int) -> None:
+        hooked.at(Moment.AFTER_STEP, percent)
+        if traffic.check:
+            check_step(trial, order.infra, traffic.check, traffic.check_seconds)
+
+    tried = traffic.check or run.spec.hooks.after_step.asked
     with run.timed("traffic"):
-        shift_traffic(new, found, traffic, turn.check, check)
+        shift_traffic(new, found, traffic, turn.check, try_out if tried else None)

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 
-from prefect import task
+from prefect import State, task
+from prefect.states import Completed
 
+from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.serve import hand_over as hand_over_notes
 from spotkiln.aws.serve.shift import choose_group, hand_over
+from spotkiln.aws.serve.steer import ask
 from spotkiln.aws.session import connect
 from spotkiln.bake.infra import Infra
+from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.stepping import WHAT, Steer
 from spotkiln.serve.traffic import Traffic
 from spotkiln.tasks.progress import Bar
 from spotkiln.tasks.step import CLOCK, STEP, say
@@ -35,6 +40,33 @@ def end_hand_over(infra: Infra, release: str) -> None:
     hand_over_notes.end(connect(infra.region), infra.home.arn, release)
 
 
+class Steered(Noun):
+    """`asked` of the release by a person."""
+
+    release: str
+    fleet: str
+    asked: Steer
+
+
+@task(name="ask the release", task_run_name="ask the release", **STEP)
+def ask_release(region: str, target_group: str, word: Steer) -> Steered:
+    """Leave a person's word where the release that hands requests over reads it.
+
+    Raises:
+        InputError: no release of this target group (its name) does.
+    """
+    aws = connect(region)
+    fleet = ask(aws, aws_infra.target_group(aws, target_group), word)
+    say(f"{fleet.release} is asked: within seconds it {WHAT[word]}")
+    return Steered(release=fleet.release, fleet=fleet.id, asked=word)
+
+
+def state_of(found: Steered) -> "State[Steered]":
+    """Completed, under the word that was said."""
+    message = f"{found.release} is asked: within seconds it {WHAT[found.asked]}"
+    return Completed(name="Asked", message=message, data=found)
+
+
 # No retries: what went wrong has gone back, and the servers are taken away.
 @task(name="traffic", task_run_name="4 launch: traffic", cache_policy=STEP["cache_policy"])
 def shift_traffic(
@@ -42,10 +74,11 @@ def shift_traffic(
     infra: Infra,
     traffic: Traffic,
     check: Callable[[], None],
-    trial: Callable[[], None] | None = None,
+    trial: Callable[[int], None] | None = None,
 ) -> None:
     """Hand the requests over to the new servers step by step, and watch over them for the bake
-    time. `check` raises if the turn was lost; `trial` is the application's own, in each step."""
+    time. `check` raises if the turn was lost; `trial` is the application's own, in each step,
+    with its percent."""
     hand_over(
         connect(infra.region),
         fleet,

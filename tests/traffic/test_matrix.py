@@ -15,14 +15,12 @@ from tests.traffic.pair import Pair
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
 
-# One for each way: the note alone, one rule of two, the last of them, the note's end.
+# One for each way: the note alone, a rule that is refused, one rule of two, the promotion.
 SHORT = [
     (0, Fault.KILL_AFTER),
     (1, Fault.ERROR),
-    (2, Fault.STALE),
     (3, Fault.KILL_AFTER),
     (5, Fault.KILL_AFTER),
-    (6, Fault.LOST),
 ]
 
 

@@ -114,14 +114,14 @@ def test_an_alarm_that_is_on_before_lets_no_request_through(pair: Pair) -> None:
     assert pair.changes() == []
 
 
-@pytest.mark.parametrize("operation", ["DescribeAlarms", "GetMetricData"])
-def test_a_signal_that_cannot_be_read_for_a_while_is_waited_for(pair: Pair, operation: str) -> None:
+def test_signals_that_cannot_be_read_for_a_while_are_waited_for(pair: Pair) -> None:
     new = pair.idle
     pair.alarm("OK")
     # More than the client repeats by itself.
     failure: dict[str, Any] = {"code": "InternalFailure", "status": 500}
-    pair.world.box.fault(operation, "error", nth=2, count=8, agent=PRODUCT, **failure)
-    made = pair.release("v2", f"deaf {operation}", alarms=[ALARM], steps=["50 % for 30 s", "100 %"])
+    for operation in ("DescribeAlarms", "GetMetricData"):
+        pair.world.box.fault(operation, "error", nth=2, count=8, agent=PRODUCT, **failure)
+    made = pair.release("v2", "hard of hearing", alarms=[ALARM], steps=["50 % for 30 s", "100 %"])
     assert made["outcome"] == "released", made
     assert percents(pair, new) == [50, 100]
 
@@ -158,7 +158,10 @@ def test_a_person_aborts(pair: Pair) -> None:
     before, new = (pair.active, pair.serving), pair.idle
     process = pair.start("v2", "aborted", **LONG)
     pair.until_share(new, 50, process)
-    pair.steer(Steer.ABORT)
+    # As in Prefect's UI, whose form names the deployment; the rest is looked up there.
+    asked = {"deployment": "demo-web-app", "word": "abort", "app": "demo-web-app"}
+    where = {"target_group": "website", "region": pair.region}
+    assert pair.world.zygote.start("steer", {**asked, **where}).result()["asked"] == "abort"
     turned_back(pair, process.result(), before, "turned back at step 2 (50 %): a person said abort")
     assert percents(pair, new) == [10, 50, 0]
 

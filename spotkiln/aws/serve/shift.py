@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from spotkiln.aws.serve import hand_over as notes
 from spotkiln.aws.serve import weights as shares
@@ -45,21 +46,22 @@ class Telling:
 class Trials:
     """The application's own command, in each step."""
 
-    def __init__(self, run: Callable[[], None] | None) -> None:
-        self._beside = Beside(run) if run else None
+    def __init__(self, run: Callable[[int], None] | None) -> None:
+        self._run = run
+        self._beside = Beside()
         self.last_lines = ""
 
-    def begin(self) -> bool:
+    def begin(self, percent: int) -> bool:
         """False if that of the step before is not over."""
-        if self._beside and self._beside.under_way:
+        if self._beside.under_way:
             return False
-        if self._beside:
-            self._beside.start()
+        if self._run:
+            self._beside.start(partial(self._run, percent))
         return True
 
     def signals(self) -> tuple[Signal, ...]:
         """Raises what kept it from being carried out."""
-        if self._beside is None or not self._beside.begun:
+        if not self._beside.begun:
             return ()
         if self._beside.under_way:
             return (Signal(word=Word.UNDER_WAY, why="the check is under way"),)
@@ -72,7 +74,7 @@ class Trials:
 
     def end(self, say: Callable[[str], None]) -> None:
         """Whatever it says now, nobody waits for it; but its machine is to be gone."""
-        if self._beside and self._beside.under_way:
+        if self._beside.under_way:
             say("waiting for the end of the check's machine")
             self._beside.wait()
 
@@ -107,14 +109,14 @@ def hand_over(
     check: Callable[[], None],
     say: Callable[[str], None],
     progress: Progress,
-    trial: Callable[[], None] | None = None,
+    trial: Callable[[int], None] | None = None,
 ) -> None:
     """Give the group that has no requests one step after the other; return once the bake time is
     over. What went wrong goes back at once, before it is raised.
 
     `check` raises if the turn was lost; it is asked before and after each change. `trial` is the
-    application's own: called once in each step, beside the looks at the signals, and raises
-    GateFailed if it was red.
+    application's own: called once in each step, with its percent, beside the looks at the signals.
+    It raises GateFailed if it was red.
 
     Raises:
         GateFailed: a signal was bad.
@@ -224,7 +226,7 @@ def _stay(
         last = now
         lasted = now - start - paused
         if not tried and steer is not Steer.PROMOTE:
-            tried = trials.begin()
+            tried = trials.begin(step.percent)
         signals = (*watch.look(count=lasted >= step.seconds), *trials.signals())
         found = decide(traffic, at, lasted, signals, steer)
         tell.progress(step.percent, found.why)

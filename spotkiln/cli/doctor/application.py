@@ -38,6 +38,8 @@ def examine(deployment: Deployment) -> list[Check]:
         checks.append(check(about, "freeze", lambda: freeze(spec)))
     if spec.on_commit.secret:
         checks.append(check(about, "on the commit", lambda: on_commit(spec)))
+    if any(one.asked for _, one in spec.hooks.each()):
+        checks.append(check(about, "hooks", lambda: hooks(spec)))
     checks.append(check(about, "repository", lambda: repository(spec)))
     reached = checks[-1].ok
     if spec.build.ssh_interface is SshInterface.SESSION_MANAGER:
@@ -82,6 +84,18 @@ def on_commit(spec: ReleaseSpec) -> str:
     if not ask(secret.read, spec.on_commit.secret):
         raise InputError(f"the Secret block {spec.on_commit.secret} is empty: fill it in Prefect")
     return f"{found.path} at {found.api} ({found.kind})"
+
+
+def hooks(spec: ReleaseSpec) -> str:
+    """What is told or asked at which moment. None of it is tried.
+
+    Raises:
+        InputError: there is no such secret.
+    """
+    if spec.hooks.secret and not ask(secret.read, spec.hooks.secret):
+        raise InputError(f"the Secret block {spec.hooks.secret} is empty: fill it in Prefect")
+    found = ((moment, one) for moment, one in spec.hooks.each() if one.asked)
+    return ", ".join(f"{moment}: {one.host or 'a command'}" for moment, one in found)
 
 
 def repository(spec: ReleaseSpec) -> str:

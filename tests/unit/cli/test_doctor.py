@@ -189,6 +189,38 @@ def test_session_managers_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert application.session_manager() == str(file)
 
 
+def there(fake: FakeApi, name: str) -> None:
+    """A Secret block of this name."""
+    block = {
+        "id": str(UUID(int=9)), "name": name, "data": {"value": "a-token-of-nobody"},
+        "block_schema_id": str(UUID(int=9)), "block_type_id": str(UUID(int=9)),
+        "is_anonymous": False,
+    }  # fmt: skip
+    path = f"GET /block_types/slug/secret/block_documents/name/{name}"
+    fake.answers[path] = lambda _: (200, block)
+
+
+def test_it_says_what_hooks_there_are_and_misses_their_secret(fake: FakeApi) -> None:
+    asked = ReleaseSpec.model_validate(
+        {
+            "app": {"repository": "x"},
+            "hooks": {
+                "secret": "hooks",
+                "after_step": {"url": "https://hooks.example.com/secret-path"},
+                "before_launch": {"command": "npm run announce"},
+            },
+        }
+    )
+
+    def hooks() -> Check:
+        return check("release/shop", "hooks", lambda: application.hooks(asked))
+
+    missing = hooks()
+    assert not missing.ok and "hooks" in missing.detail
+    there(fake, "hooks")
+    assert hooks().detail == "before launch: a command, after step: hooks.example.com"
+
+
 def test_it_says_which_host_is_told_and_misses_its_secret(fake: FakeApi) -> None:
     def on_commit(repository: str) -> Check:
         asked = ReleaseSpec.model_validate(
@@ -199,13 +231,7 @@ def test_it_says_which_host_is_told_and_misses_its_secret(fake: FakeApi) -> None
     missing = on_commit("git@github.com:team/shop.git")
     assert not missing.ok
     assert "github-token" in missing.detail
-    block = {
-        "id": str(UUID(int=9)), "name": "github-token", "data": {"value": "a-token-of-nobody"},
-        "block_schema_id": str(UUID(int=9)), "block_type_id": str(UUID(int=9)),
-        "is_anonymous": False,
-    }  # fmt: skip
-    path = "GET /block_types/slug/secret/block_documents/name/github-token"
-    fake.answers[path] = lambda _: (200, block)
+    there(fake, "github-token")
     found = on_commit("git@github.com:team/shop.git")
     assert (found.ok, found.detail) == (True, "team/shop at https://api.github.com (github)")
     assert not on_commit("https://git.example.com/team/shop").ok

@@ -17,6 +17,7 @@ from spotkiln.bake.infra import InfraNames
 from spotkiln.bake.logs import Logs
 from spotkiln.flows.release import release
 from spotkiln.flows.rollback import rollback
+from spotkiln.release.hook import Hook, Hooks
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Approval
 from spotkiln.release.vulnerabilities import Accepted, Vulnerabilities
@@ -39,6 +40,8 @@ CLASSES: dict[str, type[BaseModel]] = {
         Configuration,
         Logs,
         OnCommit,
+        Hooks,
+        Hook,
         Vulnerabilities,
         Accepted,
     )
@@ -140,6 +143,7 @@ ALL_OF_A_RELEASE: dict[str, Any] = {
     "freeze": ["Fri 16:00 - Mon 07:00 Europe/Berlin"],
     "break_glass": "alice: no orders come in",
     "on_commit": {"secret": "github-token", "environment": "production"},
+    "hooks": {"secret": "hooks", "after_step": {"url": "https://hooks.example.com/shop"}},
     "vulnerabilities": {"debian": "https://tracker.example/debsecan", "refuse": "critical"},
 }
 

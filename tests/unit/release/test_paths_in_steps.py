@@ -55,12 +55,16 @@ def test_a_smoke_test_comes_before_all_requests(pair: World) -> None:
 
 def test_a_check_is_given_to_the_hand_over(pair: World, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
+    checked: list[Any] = []
     monkeypatch.setattr(serve, "shift_traffic", lambda *args: given.append(args[-1]))
+    monkeypatch.setattr(serve, "check_step", lambda *args: checked.append(args))
     pair.release()
     pair.release(traffic=Traffic(check="npm run check", check_seconds=60))
     assert given[0] is None
-    assert given[1].args[2:] == ("npm run check", 60)
-    assert given[1].args[0].tags["spotkiln:role"] == "smoke"
+    given[1](10)
+    ((trial, _, *command),) = checked
+    assert command == ["npm run check", 60]
+    assert trial.tags["spotkiln:role"] == "smoke"
 
 
 @pytest.mark.parametrize(

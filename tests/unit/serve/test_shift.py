@@ -210,7 +210,7 @@ def shift_all(
     check: Callable[[], None] = lambda: None,
     clock: FakeClock | None = None,
     said: list[str] | None = None,
-    trial: Callable[[], None] | None = None,
+    trial: Callable[[int], None] | None = None,
 ) -> None:
     hand_over(
         balancer.aws(),
@@ -311,15 +311,16 @@ class Waiter(FakeClock):
 
 @pytest.mark.usefixtures("fleets")
 def test_the_applications_check_is_made_once_in_each_step(balancer: Balancer) -> None:
-    seen: list[int] = []
-    shift_all(balancer, clock=Waiter(), trial=lambda: seen.append(balancer.shares()[-1]))
-    assert seen == [10, 50, 100]
+    seen: list[tuple[int, int]] = []
+    trial = lambda percent: seen.append((percent, balancer.shares()[-1]))  # noqa: E731
+    shift_all(balancer, clock=Waiter(), trial=trial)
+    assert seen == [(10, 10), (50, 50), (100, 100)]
 
 
 @pytest.mark.usefixtures("fleets")
 def test_a_red_check_brings_the_old_servers_back(balancer: Balancer) -> None:
-    def red() -> None:
-        if balancer.shares()[-1] == 50:
+    def red(percent: int) -> None:
+        if percent == 50:
             raise GateFailed("the check did not end well", cause="check", last_lines="got 500")
 
     with pytest.raises(GateFailed, match=r"turned back at step 2 \(50 %\): the check did") as told:
@@ -335,7 +336,7 @@ def test_requests_go_back_before_a_check_has_ended(
 ) -> None:
     goes_on, back = threading.Event(), []
 
-    def long() -> None:
+    def long(_: int) -> None:
         goes_on.wait(10)
 
     def say(text: str) -> None:
@@ -354,7 +355,7 @@ def test_requests_go_back_before_a_check_has_ended(
 
 @pytest.mark.usefixtures("fleets")
 def test_a_check_that_could_not_be_made_is_an_error(balancer: Balancer) -> None:
-    def no() -> None:
+    def no(_: int) -> None:
         raise InfrastructureError("no machine for it")
 
     with pytest.raises(InfrastructureError, match="no machine for it"):
