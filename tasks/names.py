@@ -80,9 +80,14 @@ def _of_retirement(asked: dict[str, Any]) -> str:
     return f"{asked['deployment']} retired"
 
 
+def _of_steering(asked: dict[str, Any]) -> str:
+    return f"{asked['deployment']}: {asked['word']}"
+
+
 release, rollback, command = _given(_of_release), _given(_of_rollback), _given(_of_command)
 night, reconcile = _given(_of_night), _given(_of_reconcile)
 retirement, preview = _given(_of_retirement), _given(_of_preview)
+steering = _given(_of_steering)
 MADE = {"release": _of_release, "rollback": _of_rollback}
 
 

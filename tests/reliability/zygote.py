@@ -43,6 +43,7 @@ def main() -> int:
     import spotkiln.flows.retire
     import spotkiln.flows.rollback
     import spotkiln.flows.run
+    import spotkiln.flows.steer
 
     flows_by_name = {
         "release": spotkiln.flows.release.release,
@@ -51,6 +52,7 @@ def main() -> int:
         "nightly": spotkiln.flows.nightly.nightly,
         "preview": spotkiln.flows.preview.preview,
         "retire": spotkiln.flows.retire.retire,
+        "steer": spotkiln.flows.steer.steer,
         "run": spotkiln.flows.run.run,
     }
     from spotkiln.aws.session import connect
@@ -150,6 +152,7 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
     from spotkiln.start.night import Night
     from spotkiln.tasks.keep.preview import Removed
     from spotkiln.tasks.keep.takedown import TakenDown
+    from spotkiln.tasks.serve.traffic import Steered
 
     with get_client(sync_client=True) as client:
         run = client.create_flow_run(flow, parameters=parameters)
@@ -161,7 +164,7 @@ def _as_flow_run(flow: Any, parameters: dict[str, Any], folder: Path) -> dict[st
             "put_off": [str(one) for one in result.put_off],
             "left_alone": [one.id for one in result.left_alone],
         }
-    if isinstance(result, TakenDown | Removed):
+    if isinstance(result, TakenDown | Removed | Steered):
         return dict(result.model_dump(mode="json"))
     if isinstance(result, CommandEnd):
         return {"code": result.code, "why": result.why}

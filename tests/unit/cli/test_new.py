@@ -51,7 +51,13 @@ def test_it_has_all_that_a_company_begins_with(made: Path) -> None:
 def test_its_deployments_are_those_of_a_clone(made: Path) -> None:
     """What all applications share, and what runs for all of them. Nothing names a file of ours."""
     own, ours = deployments(made / "prefect.yaml"), deployments(ROOT / "prefect.yaml")
-    for_all = ("reconcile/reconcile", "run/command", "retire/application", "nightly/nightly")
+    for_all = (
+        "reconcile/reconcile",
+        "run/command",
+        "steer/application",
+        "retire/application",
+        "nightly/nightly",
+    )
     assert [own[one] for one in for_all] == [ours[one] for one in for_all]
     given = {"parameters": None, "name": None, "tags": None}
     for one in ("release/dice", "rollback/dice"):
@@ -64,7 +70,7 @@ def test_its_deployments_are_those_of_a_clone(made: Path) -> None:
 
 def test_its_deployments_give_what_flows_take(made: Path) -> None:
     found = deployments(made / "prefect.yaml")
-    assert len(found) == 6
+    assert len(found) == 7
     assert [why for one in found.values() for why in objections(one)] == []
 
 

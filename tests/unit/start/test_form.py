@@ -15,6 +15,7 @@ from spotkiln.flows.release import release
 from spotkiln.flows.retire import retire
 from spotkiln.flows.rollback import rollback
 from spotkiln.flows.run import run
+from spotkiln.flows.steer import steer
 
 REF = "a branch, a tag or a commit, as git writes it: no space, no .., none of ~ ^ : ? * ["
 VERSION = "previous, current, an image such as ami-0f3c2d1e, or 4 or more characters of a commit"
@@ -28,6 +29,7 @@ HOURS = "two different times and a time zone, such as 22:00-06:00 Europe/Berlin"
 NEEDED: dict[str, dict[str, Any]] = {
     "run": {"app": "shop", "command": ["bin/rails", "db:version"]},
     "retire": {"deployment": "shop", "versions": "keep", "confirm": "shop"},
+    "steer": {"deployment": "shop", "word": "abort"},
 }
 
 
@@ -56,6 +58,7 @@ def form(flow: Flow[..., Any]) -> dict[str, Any]:
                 "The last servers may go",
             ],
         ),
+        (steer, ["Deployment", "What it is to do"]),
     ],
     ids=lambda one: one.name if isinstance(one, Flow) else "",
 )
