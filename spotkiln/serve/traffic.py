@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.values import one_line
 from spotkiln.errors import InputError
-from spotkiln.noun import Noun
+from spotkiln.noun import Noun, number_or_empty
 from spotkiln.serve.weights import WHOLE
 
 _STEP = re.compile(r"(\d{1,3}) ?%(?: for (\d{1,4}) ?(s|sec|min|h))?")
@@ -107,6 +107,7 @@ class Traffic(Noun):
         ge=0,
         le=10_000,
         title="Slower (%)",
+        json_schema_extra=number_or_empty,
         description="By how many percent the new servers may be slower than the old ones, in the "
         "90th percentile of each minute. Empty: latency is not compared.",
     )
