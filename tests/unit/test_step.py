@@ -40,6 +40,9 @@ ONCE = {
     "publish figures",
     "health gate",
     "traffic",
+    # A message is repeated while there is time; a command may not bear a second one.
+    "call hook",
+    "run hook",
     "wait for the turn",
     "look up prices",
 }
