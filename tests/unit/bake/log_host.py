@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -22,8 +23,11 @@ SCRIPTS = ("ship-logs", "hide-settings")
 GROUP = "/shop/production"
 
 
-# As journalctl: the entries of these units behind a place, oldest first.
-JOURNALCTL = """#!/usr/bin/env python3
+# As journalctl: the entries of these units behind a place, oldest first. It is called again
+# and again, and a `python3` on PATH may be a script that looks for Python.
+JOURNALCTL = (
+    f"#!{sys.executable} -S"
+    """
 import json, os, sys
 after, units = "", set()
 for one in sys.argv[1:]:
@@ -39,6 +43,7 @@ for line in open(os.environ["JOURNAL"]):
         sys.stdout.write(line)
     seen = seen or entry["__CURSOR"] == after
 """
+)
 
 
 class Logs:
