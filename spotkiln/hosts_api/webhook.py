@@ -8,11 +8,14 @@ from datetime import datetime
 import httpx
 
 from spotkiln.errors import InputError
+from spotkiln.hosts_api.send import within
 from spotkiln.noun import Noun
 from spotkiln.release.hook import Hook, Message, signed
 
 # Between two tries, in seconds. The last one ends with the hook's time.
 AGAIN_SECONDS = 2.0
+# No time-out of a connection ends the look-up of a name.
+LATE_SECONDS = 2.0
 
 
 class Answer(Noun):
@@ -27,9 +30,14 @@ def post(hook: Hook, message: Message, secret: str, now: Callable[[], datetime])
 
     Raises:
         InputError: the secret is empty, or no base64 behind `whsec_`.
+        InfrastructureError: not even the look-up of its name ended in time.
     """
     if not secret:
         raise InputError("the hooks' Secret block is empty: fill it in Prefect")
+    return within(hook.seconds + LATE_SECONDS, lambda: _post(hook, message, secret, now))
+
+
+def _post(hook: Hook, message: Message, secret: str, now: Callable[[], datetime]) -> Answer:
     deadline = time.monotonic() + hook.seconds
     answer = Answer()
     # No redirect is followed: the message is for this host.

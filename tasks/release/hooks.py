@@ -56,8 +56,10 @@ class Hooked:
         )
         try:
             why, lines = self._why(hook, message)
-        except SpotkilnError as error:
-            why, lines = str(error), ""
+        except Exception as error:  # noqa: BLE001 - whatever it is, the hook has failed
+            # Another's own words may hold anything.
+            why = str(error) if isinstance(error, SpotkilnError) else type(error).__name__
+            lines = ""
         if why and moment in FAILS and self._binding:
             told = f"the hook {moment} failed, so {FAILS[moment]}: {why}"
             raise GateFailed(told, cause="hook", last_lines=lines)

@@ -25,8 +25,9 @@ from spotkiln.serve.stepping import Decision, Do, Steer, decide
 from spotkiln.serve.traffic import Traffic
 from spotkiln.serve.weights import HandOver, Weights
 
-# Alarms are looked at so often, in seconds.
-LOOK_SECONDS = 10.0
+# Alarms are looked at so often, in seconds: from a bad signal until the old servers have all
+# requests again it is to take less than five.
+LOOK_SECONDS = 4.0
 # For so long what AWS tells may be older than what was set last.
 SETTLE_SECONDS = 10.0
 # A pause ends after a day: then the requests go back.

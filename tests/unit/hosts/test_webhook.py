@@ -1,15 +1,17 @@
 """A hook's message, as it arrives, and what comes of answers."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 
-from spotkiln.errors import InputError
+from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.hosts_api import webhook
 from spotkiln.hosts_api.webhook import post
 from spotkiln.receiver.signature import signed_by
@@ -99,6 +101,18 @@ def test_its_time_is_limited_and_nothing_of_the_path_is_told(there: There) -> No
     there.server.server_close()
     why = send(there, seconds=1)
     assert why == "127.0.0.1 does not answer (ConnectError), 1 s long"
+
+
+def test_a_name_that_nobody_looks_up_in_time_ends_as_well(
+    there: There, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*_: object, **__: object) -> None:
+        time.sleep(5)
+
+    monkeypatch.setattr(webhook, "LATE_SECONDS", 0.1)
+    monkeypatch.setattr(httpx.Client, "stream", hang)
+    with pytest.raises(InfrastructureError, match="no answer within 1 s"):
+        send(there, seconds=1)
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_a"])

@@ -116,6 +116,19 @@ def test_an_error_on_the_way_is_a_failure_as_well(
     assert made.cause.endswith("so nothing was launched: Prefect does not answer")
 
 
+def test_no_error_at_all_undoes_what_was_promoted(
+    world: World, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise ValueError("word is no secret any more")
+
+    monkeypatch.setattr(hooks, "call_webhook", broken)
+    made = world.release(hooks=ALL.model_copy(update={"before_launch": Hook()}))
+    assert made.outcome == "released"
+    world.published.clear()
+    assert world.fails(GateFailed, hooks=ALL).cause.endswith("was launched: ValueError")
+
+
 def test_a_secret_that_is_empty_is_told_before_anything_is_spent(world: World, told: Told) -> None:
     told.secret = ""
     with pytest.raises(InputError, match="the Secret block hooks is empty"):

@@ -18,6 +18,7 @@ from spotkiln.aws.serve.weights import find_rules
 from spotkiln.bake.infra import Infra, RuleRef, SmokeListener
 from spotkiln.errors import GateFailed, InfrastructureError, InputError, SpotkilnError
 from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.signals import Signal, Word
 from spotkiln.serve.stepping import Steer
 from spotkiln.serve.traffic import Traffic
 from spotkiln.serve.weights import HandOver, Weights
@@ -281,9 +282,9 @@ def test_a_change_of_somebody_else_is_not_overwritten_by_a_step(
 @pytest.mark.parametrize(
     ("words", "shares", "seconds"),
     [
-        # A pause of 200 s: 20 looks.
-        ([*[Steer.PAUSE] * 21, Steer.RESUME], [10, 50, 100], (320, 345)),
-        ([Steer.RESUME, Steer.PROMOTE], [10, 50, 100], (10, 25)),
+        # A pause of 200 s: 50 looks.
+        ([*[Steer.PAUSE] * 51, Steer.RESUME], [10, 50, 100], (320, 345)),
+        ([Steer.RESUME, Steer.PROMOTE], [10, 50, 100], (4, 12)),
         ([Steer.PROMOTE], [10, 50, 100], (0, 5)),
     ],
 )
@@ -299,6 +300,20 @@ def test_a_person_steers(
     shift_all(balancer, clock=clock)
     assert balancer.shares() == shares
     assert seconds[0] <= clock.now() <= seconds[1]
+
+
+@pytest.mark.usefixtures("fleets")
+@pytest.mark.parametrize("on", [1.0, 30.5, 119.0, 500.0])
+def test_from_a_bad_signal_to_the_old_servers_alone_it_takes_less_than_five_seconds(
+    balancer: Balancer, monkeypatch: pytest.MonkeyPatch, on: float
+) -> None:
+    clock, bad = FakeClock(), Signal(word=Word.BAD, why="alarm a is in ALARM")
+    monkeypatch.setattr(Watch, "look", lambda *_, **__: (bad,) if clock.now() >= on else ())
+    baking = STEPS.model_copy(update={"bake_seconds": 600})
+    with pytest.raises(GateFailed, match="alarm a is in ALARM"):
+        shift_all(balancer, baking, clock=clock)
+    assert balancer.given_back
+    assert clock.now() - on < 5
 
 
 class Waiter(FakeClock):
