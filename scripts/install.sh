@@ -23,11 +23,12 @@ if [[ -n $(bundle) || $(uname) == Darwin ]]; then
 fi
 
 if [[ ! -x $python ]]; then
-  if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-    echo "Spotkiln needs Python 3.11 or newer, and python3 here is $(python3 --version 2>&1)" >&2
+  base="${BASE_PYTHON:-python3}"
+  if ! "$base" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "Spotkiln needs Python 3.11 or newer, and $base here is $("$base" --version 2>&1)" >&2
     exit 1
   fi
-  python3 -m venv .venv
+  "$base" -m venv .venv
 fi
 # From 24.2 on pip takes the system's by itself, where its Python can (3.10).
 if $python -c 'import pip, sys; sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) >= (24, 2))'; then

@@ -29,7 +29,7 @@ brew_package() {
 
 has() {
   case "$1" in
-    venv) python3 -c 'import ensurepip' 2>/dev/null ;;
+    venv) "${BASE_PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null ;;
     dockerd) command -v dockerd >/dev/null || docker info >/dev/null 2>&1 ;;
     # cracklib ships another "packer".
     packer) "${PACKER:-packer}" version 2>/dev/null | grep -q '^Packer v' ;;

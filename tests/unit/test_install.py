@@ -1,6 +1,7 @@
 """Behind a proxy that looks into TLS, uv and pip take the system's certificates."""
 
 import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -17,6 +18,7 @@ case "$*" in
   *) echo "pip cert=$PIP_CERT" >>calls ;;
 esac
 """
+SUCCEEDS = "#!/bin/sh\n"
 UV = """#!/bin/sh
 echo "uv system=$UV_SYSTEM_CERTS $2 $3" >>calls
 """
@@ -60,6 +62,24 @@ def test_an_older_python_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert done.stderr == (
         "Spotkiln needs Python 3.11 or newer, and python3 here is Python 3.9.2\n"
     )
+
+
+def test_the_environment_is_made_with_the_python_that_was_named(tmp_path: Path) -> None:
+    program(tmp_path / "scripts" / "install.sh", (ROOT / "scripts" / "install.sh").read_text())
+    program(tmp_path / "made" / "bin" / "python", SUCCEEDS)
+    program(tmp_path / "made" / "bin" / "uv", SUCCEEDS)
+    for name, where in (("python3", tmp_path / "bin"), ("another", tmp_path / "elsewhere")):
+        makes = f'[ "$1" = -c ] || {{ echo "{name} $*" >>calls; cp -r made .venv; }}\n'
+        program(where / name, f"#!/bin/sh\n{makes}")
+    for named, made in (("", "python3"), (str(tmp_path / "elsewhere" / "another"), "another")):
+        subprocess.run(
+            [str(tmp_path / "scripts" / "install.sh")],
+            env={"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "BASE_PYTHON": named},
+            check=True,
+            timeout=30,
+        )
+        shutil.rmtree(tmp_path / ".venv")
+        assert (tmp_path / "calls").read_text().splitlines()[-1] == f"{made} -m venv .venv"
 
 
 UVS = ["uv system=true install -q", "uv system=true install -q"]
