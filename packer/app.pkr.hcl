@@ -219,7 +219,6 @@ source "amazon-ebs" "app" {
   custom_endpoint_ec2 = var.endpoint
   source_ami          = var.source_ami
   ami_name            = var.image_name
-  ami_description     = "${var.stage == "layer" ? "Dependencies of ${var.app_name}" : "${var.app_name} at ${var.commit}"}, made by Spotkiln."
 
   instance_type        = var.instance_type
   vpc_id               = var.vpc_id

@@ -152,7 +152,6 @@ source "amazon-ebs" "base" {
   custom_endpoint_ec2 = var.endpoint
   source_ami          = var.source_ami
   ami_name            = var.image_name
-  ami_description     = "What applications are baked on, made by Spotkiln."
 
   instance_type        = var.instance_type
   vpc_id               = var.vpc_id

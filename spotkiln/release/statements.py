@@ -50,6 +50,7 @@ LOOK = (
             "ec2:DescribeSnapshots",
             "ec2:DescribeSubnets",
             "ec2:DescribeVolumes",
+            "ec2:DescribeVpcs",
             "elasticloadbalancing:DescribeListeners",
             "elasticloadbalancing:DescribeLoadBalancers",
             "elasticloadbalancing:DescribeRules",
@@ -62,13 +63,8 @@ LOOK = (
     Statement(
         sid="PackerLooks",
         task="bake, test, migrate, smoke test, run",
-        why="Packer asks whether the region is there, and how its builder is",
-        actions=(
-            "ec2:DescribeInstanceStatus",
-            "ec2:DescribeRegions",
-            "ec2:DescribeTags",
-            "ec2:DescribeVpcs",
-        ),
+        why="Packer asks whether the region is there; others than 1.6.6 may ask how a builder is",
+        actions=("ec2:DescribeInstanceStatus", "ec2:DescribeRegions", "ec2:DescribeTags"),
     ),
     Statement(
         sid="LookAtRoles",

@@ -124,6 +124,23 @@ def test_ssh_is_open_to_the_given_addresses_only(template: str) -> None:
     )
 
 
+# For these Packer changes an image, or its snapshot, before it gives them their tags. By the tags
+# the worker's rights to change one are narrowed: it would be refused.
+BEFORE_TAGS = (
+    "ami_description",
+    "ami_groups",
+    "ami_product_codes",
+    "ami_users",
+    "snapshot_groups",
+    "snapshot_users",
+)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_an_image_is_not_changed_before_it_has_its_tags(template: str) -> None:
+    assert [one for one in BEFORE_TAGS if one in directives(template)] == []
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_no_credentials_are_taken(template: str) -> None:
     assert not re.search(r"access_key|secret_key|password|token", directives(template))

@@ -15,6 +15,8 @@ import pytest
 
 from rehearsal.prefect_local import LocalPrefect
 from rehearsal.runs import Runs
+from rehearsal.worker import WORKER
+from spotkiln.release.statements import SERVER
 from tests.reliability.conftest import long
 from tests.reliability.host import eventually, shipped_prefect
 from tests.reliability.load import Load
@@ -55,11 +57,13 @@ GROUPS = {"target_groups": [{"name": "website", "interval": 5, "deregistration_d
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """v1 serves, baked by real Packer."""
+    """v1 serves, baked by real Packer, with the worker's rights alone."""
     home = tmp_path_factory.mktemp("real")
-    with World(home, machines="docker", account=GROUPS) as world:
+    with World(home, machines="docker", account=GROUPS, rights=True) as world:
         process = world.start("v1", gate=GATE)
-        assert process.result(600)["outcome"] == "released", process.tail()
+        made = process.result(600)
+        told = world.box.rights().get(WORKER)
+        assert made.get("outcome") == "released", (made, told, process.tail())
         yield world
 
 
@@ -123,6 +127,22 @@ def test_each_serving_machine_interrupted_in_turn(world: World, load: Load) -> N
     truth = world.account.look()
     assert truth.fleet == before.fleet
     assert not {*truth.members} & {*before.members}
+
+
+def asked_by(world: World, role: str) -> set[str]:
+    """The rights that were asked for; none was refused."""
+    told = world.box.rights()[role]
+    assert told["refused"] == []
+    return {one["action"] for one in told["allowed"]}
+
+
+def test_real_packer_needs_no_more_than_it_is_allowed(world: World) -> None:
+    """It asks for more than its stand-in (tests/release/test_rights.py)."""
+    assert "ec2:DescribeRegions" in asked_by(world, WORKER)
+
+
+def test_servers_need_no_more_than_their_role_is_said_to(world: World) -> None:
+    assert asked_by(world, "website") <= {x for one in SERVER for x in one.actions}
 
 
 def has_left(world: World, machine: str) -> bool:
