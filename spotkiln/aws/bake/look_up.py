@@ -8,6 +8,7 @@ from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.secrets import read_secrets
+from spotkiln.aws.lasting import require_lasting
 from spotkiln.aws.serve.signals import alarms
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.configuration import require_profile
@@ -35,6 +36,7 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
         require_apart(spec.infra, builders, spec.configuration, spec.test_configuration)
     version = "" if image else "; Packer " + ".".join(map(str, find_packer()[1]))
     aws = connect(resolve_region(spec.infra.region))
+    require_lasting(aws, say)
     if image is None:
         # To see that they are there. They are read again when they are needed.
         read_secrets(aws, spec.build.secrets, os.environ)
