@@ -79,7 +79,7 @@ TARGETS = (
     Statement(
         sid="Lease",
         task="wait for the turn, take down",
-        why="a lease, or a takedown, is a tag on the target group",
+        why="a lease, a takedown, or what weights were before is a tag on the target group",
         actions=("elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"),
         resources=(TARGET_GROUPS,),
     ),
