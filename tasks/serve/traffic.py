@@ -62,9 +62,9 @@ def ask_release(region: str, target_group: str, word: Steer) -> Steered:
 
 
 def state_of(found: Steered) -> "State[Steered]":
-    """Completed, under the word that was said."""
+    """Completed, with what is to be expected."""
     message = f"{found.release} is asked: within seconds it {WHAT[found.asked]}"
-    return Completed(name="Asked", message=message, data=found)
+    return Completed(message=message, data=found)
 
 
 # No retries: what went wrong has gone back, and the servers are taken away.
