@@ -98,6 +98,11 @@ clean: ## remove what the other targets made, kept machine images too
 	  $(PYTHON) -m sandbox forget || true; fi
 	@rm -rf build build-* .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
+.PHONY: clients
+clients: .venv/.done ## the AWS CLI, Ansible and Cloud Custodian against the sandbox (installs them beside)
+	@scripts/clients.sh
+	@CLIENTS="$${CLIENTS:-$$HOME/.cache/spotkiln-clients}" $(PYTHON) -m pytest -q tests/clients
+
 .PHONY: bench
 bench: .venv/.done ## what a release costs beyond the cloud's own time (about eight minutes)
 	@$(PYTHON) -m benchmarks.release

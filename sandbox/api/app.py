@@ -30,6 +30,7 @@ from sandbox.api import filters, stacks, targets
 from sandbox.api.fleets import FleetApi
 from sandbox.api.images import ImageApi
 from sandbox.api.instances import InstanceApi
+from sandbox.api.launch_configurations import LaunchConfigurationsApi
 from sandbox.api.listings import ListingApi
 from sandbox.api.logs import SandboxLogs
 from sandbox.api.network import NetworkApi
@@ -59,6 +60,10 @@ class SandboxEc2(
     """Our operations come first; moto's answer the rest."""
 
 
+class SandboxGroups(LaunchConfigurationsApi, SandboxAutoScaling):
+    """Auto Scaling without moto's operations."""
+
+
 def application(engine: Engine) -> WsgiApp:
     """The caller holds the account's lock: moto is not thread-safe."""
     stacks.complete()
@@ -74,7 +79,7 @@ def application(engine: Engine) -> WsgiApp:
     SandboxEc2.engine = SandboxElbv2.engine = SandboxAutoScaling.engine = engine
     ec2_urls.url_paths["{0}/"] = SandboxEc2.dispatch
     logs_urls.url_paths["{0}/$"] = SandboxLogs.dispatch
-    autoscaling_urls.url_paths["{0}/$"] = SandboxAutoScaling.dispatch
+    autoscaling_urls.url_paths["{0}/$"] = SandboxGroups.dispatch
     vars(elb_urls)["ELBV2Response"] = SandboxElbv2
     # moto searches hundreds of methods at every call; they never change.
     vars(core_responses)["method_names_from_class"] = lru_cache(method_names_from_class)

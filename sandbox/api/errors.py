@@ -1,6 +1,7 @@
 """AWS's error answers, in the format of the service that gives them."""
 
 import json
+import re
 import uuid
 from functools import lru_cache
 from xml.sax.saxutils import escape
@@ -26,6 +27,10 @@ def botocore_name(service: str) -> str:
 def is_query(service: str) -> bool:
     """Whether its errors are XML: EC2 and the services with AWS's query protocol."""
     return service == "ec2" or _query(service)
+
+
+_QUOTE = re.compile(rb"'|&#39;|&#x27;|&apos;")
+_SET = re.compile(rb"\{((?:'|&#39;|&#x27;|&apos;)[\w-][^{}<]*)\}")
 
 
 @lru_cache(256)
@@ -59,6 +64,11 @@ def error(service: str, code: str, message: str, status: int) -> Response:
         return Response(text, status, content_type="text/xml")
     answer = json.dumps({"__type": code, "message": message})
     return Response(answer, status, content_type="application/x-amz-json-1.1")
+
+
+def plain(text: bytes) -> bytes:
+    """A message of moto's as a person or program reads it: ids, and no set of Python's."""
+    return _SET.sub(lambda found: _QUOTE.sub(b"", found[1]), text)
 
 
 def unknown_key(service: str, more: str) -> Response:

@@ -159,7 +159,7 @@ class Gateway:
                     refused.filters(call)
                     or tags.refusal(call)
                     or constraints.refusal(call)
-                    or Response.from_app(self._aws, environ, buffered=True)
+                    or self._from_moto(environ)
                 )
             except Exception as error:
                 if (answer := refused.after(call, error)) is not None:
@@ -168,6 +168,12 @@ class Gateway:
                 return errors.error(
                     call.service, "InternalError", f"the sandbox failed at {call.operation}", 500
                 )
+
+    def _from_moto(self, environ: dict[str, Any]) -> Response:
+        response = Response.from_app(self._aws, environ, buffered=True)
+        if response.status_code >= 400:
+            response.set_data(errors.plain(response.get_data()))
+        return response
 
 
 def _hang_up(environ: dict[str, Any], fault: Fault) -> ConnectionError:

@@ -1,7 +1,11 @@
 """Security groups: refuses what EC2 refuses and moto accepts."""
 
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
+from moto.ec2.exceptions import (
+    DependencyViolationError,
+    EC2ClientError,
+    InvalidSecurityGroupNotFoundError,
+)
 from moto.ec2.responses.security_groups import SecurityGroups
 
 from sandbox.api.base import SandboxApi
@@ -19,6 +23,14 @@ class NetworkApi(SandboxApi, SecurityGroups):
         if group is not None and self._used(group.id):
             raise DependencyViolationError(f"resource {group.id} has a dependent object")
         return super().delete_security_group()
+
+    def describe_security_group_references(self) -> ActionResult:
+        """From networks that peer with this one: none do."""
+        self.error_on_dryrun()
+        for one in self.value("GroupId", []):
+            if self.ec2_backend.get_security_group_from_id(one) is None:
+                raise InvalidSecurityGroupNotFoundError(one)
+        return ActionResult({"SecurityGroupReferenceSet": []})
 
     def _used(self, group_id: str) -> bool:
         """Whether a living instance or a load balancer has the group."""

@@ -28,3 +28,16 @@ def test_query_services_are_answered_in_xml(service: str) -> None:
 def test_others_are_answered_in_json(service: str) -> None:
     answer = errors.error(service, "Teapot", "short & stout", 418)
     assert json.loads(answer.get_data()) == {"__type": "Teapot", "message": "short & stout"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"'{'vol-1'}' is gone", b"'vol-1' is gone"),
+        (b"&#x27;{&#x27;a-1&#x27;, &#x27;b-2&#x27;}&#x27;", b"&#x27;a-1, b-2&#x27;"),
+        (b'{"message": "one"}', b'{"message": "one"}'),
+        (b"{}", b"{}"),
+    ],
+)
+def test_a_message_has_no_set_in_it(text: bytes, expected: bytes) -> None:
+    assert errors.plain(text) == expected

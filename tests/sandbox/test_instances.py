@@ -235,3 +235,10 @@ def test_metadata_options_are_those_of_image_launch_and_changes(account: Account
     assert options(second) == ("required", 2, "disabled")
     refused(change, "InvalidParameterValue", InstanceId=second, HttpPutResponseHopLimit=65)
     refused(change, "InvalidParameterValue", InstanceId=second, HttpTokens="maybe")
+
+
+def test_groups_are_referred_to_from_no_other_network(account: Account) -> None:
+    references = account.ec2.describe_security_group_references
+    group = account.ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]
+    assert references(GroupId=[group["GroupId"]])["SecurityGroupReferenceSet"] == []
+    refused(references, "InvalidGroup.NotFound", GroupId=["sg-00000000000000000"])

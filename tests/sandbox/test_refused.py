@@ -105,3 +105,14 @@ def test_they_are_refused_by_what_answers(account: Account) -> None:
         InstanceTypes=["t3.micro"],
     )
     refusal(account.client("lightsail").get_instances, "UnsupportedOperationException")
+
+
+@pytest.mark.sandbox
+def test_messages_name_ids_and_nothing_of_python(account: Account) -> None:
+    volume, group = "vol-00000000000000000", "sg-00000000000000000"
+    text = refusal(account.ec2.describe_volumes, "InvalidVolume.NotFound", VolumeIds=[volume])
+    assert text == f"The volume '{volume}' does not exist."
+    describe = account.ec2.describe_security_groups
+    text = refusal(describe, "InvalidGroup.NotFound", GroupIds=[group])
+    assert f"'{group}'" in text
+    assert "{" not in text

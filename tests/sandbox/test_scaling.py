@@ -328,3 +328,7 @@ def test_what_was_under_way_arrives_after_a_stop(account: Account, box: Sandbox)
     box.clear_capacity()
     assert account.group("web")["Instances"] == []
     assert len(account.in_service("web")) == 2
+
+
+def test_there_are_no_launch_configurations(account: Account) -> None:
+    assert account.scaling.describe_launch_configurations()["LaunchConfigurations"] == []
