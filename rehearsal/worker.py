@@ -9,7 +9,7 @@ from sandbox.client import Sandbox
 from spotkiln.aws.release.rights import every
 from spotkiln.statement import Fill, policies
 
-WORKER = "spotkiln-worker"
+WORKER = "worker"
 ACCOUNT = "123456789012"
 _TRUST = {
     "Effect": "Allow",
@@ -37,7 +37,12 @@ def fill(region: str, **more: tuple[str, ...]) -> Fill:
 
 def as_worker(box: Sandbox) -> Mapping[str, str]:
     """The sandbox's variables, with the worker's rights instead of the owner's."""
-    return box.environment_of(_session(box, _put_worker(box)))
+    return in_role(box, _put_worker(box))
+
+
+def in_role(box: Sandbox, role: str) -> Mapping[str, str]:
+    """The sandbox's variables, with the rights of this role (ARN) alone."""
+    return box.environment_of(_session(box, role))
 
 
 def _put_worker(box: Sandbox) -> str:

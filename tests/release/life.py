@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
+import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.worker import WORKER
@@ -16,6 +17,7 @@ from spotkiln.aws.serve.split import split
 from spotkiln.aws.session import Aws, client_of, connect
 from spotkiln.release.rights import Names
 from spotkiln.statement import ADOPTION, Statement
+from tests.reliability.flow_process import Zygote
 from tests.reliability.host import eventually
 from tests.reliability.truth import client
 from tests.reliability.world import PREVIEW, World, without_release_only
@@ -52,29 +54,44 @@ def spare(uses: Iterable[Use], statements: Iterable[Statement]) -> list[str]:
     return sorted(sid for sid in names if all(one - {sid} for one in by))
 
 
-class Life:
-    """Of one application in its world, whose flows have the worker's rights."""
+@contextmanager
+def aws_of(variables: Mapping[str, str]) -> Iterator[Aws]:
+    """The clients of whoever has these variables."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        connect.cache_clear()
+        yield connect(variables["AWS_DEFAULT_REGION"])
+    connect.cache_clear()
+    client_of.cache_clear()
 
-    def __init__(self, world: World, variables: Mapping[str, str]) -> None:
+
+class Life:
+    """Of one application in its world, whose flows have the rights of this role alone."""
+
+    def __init__(
+        self, world: World, variables: Mapping[str, str], zygote: Zygote, role: str = WORKER
+    ) -> None:
         self._world, self._variables = world, variables
+        self._zygote, self._role = zygote, role
 
     # -- what came of it --
 
     @property
     def refused(self) -> list[str]:
-        told = self._world.box.rights().get(WORKER, {"refused": []})["refused"]
+        told = self._world.box.rights().get(self._role, {"refused": []})["refused"]
         return [f"{one['action']} on {one['resource']}: {one['missing']} unknown" for one in told]
 
     @property
     def uses(self) -> list[Use]:
-        told = self._world.box.rights()[WORKER]["allowed"]
+        told = self._world.box.rights()[self._role]["allowed"]
         return [Use(one["action"], frozenset(one["by"])) for one in told]
 
     # -- flows --
 
     def play(self, flow: str, **given: Any) -> dict[str, Any]:
         """It ends well, and nothing is refused to it."""
-        process = self._world.zygote.start(flow, given)
+        process = self._zygote.start(flow, given)
         done = process.result(180)
         assert "error" not in done, (flow, done["error"], self.refused, process.tail())
         assert self.refused == [], flow
@@ -91,7 +108,7 @@ class Life:
 
     def fail(self, ref: str, why: str) -> None:
         """One that is not good is discarded."""
-        process = self._world.zygote.start("release", self._world.parameters(ref))
+        process = self._zygote.start("release", self._world.parameters(ref))
         assert why in process.result(180)["error"]
         assert self.refused == [], ref
 
@@ -99,7 +116,7 @@ class Life:
         """Its servers cannot be had, and it says why."""
         self._world.box.refuse_launches("VcpuLimitExceeded")
         given = self._world.parameters("v1", fleet={"launcher": launcher})
-        process = self._world.zygote.start("release", given)
+        process = self._zygote.start("release", given)
         assert "VcpuLimitExceeded" in process.result(180)["error"]
         self._world.box.clear_capacity()
         assert self.refused == [], launcher
@@ -127,18 +144,6 @@ class Life:
 
     # -- the command, and what only looks --
 
-    @contextmanager
-    def _aws(self) -> Iterator[Aws]:
-        import pytest
-
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in self._variables.items():
-                patch.setenv(name, value)
-            connect.cache_clear()
-            yield connect(self._variables["AWS_DEFAULT_REGION"])
-        connect.cache_clear()
-        client_of.cache_clear()
-
     def split(self, say: Callable[[str], None]) -> None:
         """`spotkiln traffic --split`, of a listener with a rule of its own."""
         elbv2, arn = self._world.account.elbv2, self._world.account.group_arn("website")
@@ -152,22 +157,22 @@ class Life:
             Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/up"]}}],
             Actions=[{"Type": "forward", "TargetGroupArn": arn}],
         )
-        with self._aws() as aws:
+        with aws_of(self._variables) as aws:
             split(aws, "website", GREEN, say)
 
     def doctor(self) -> tuple[list[str], str]:
-        with self._aws() as aws:
+        with aws_of(self._variables) as aws:
             return simulate(aws, NAMES)
 
     def read_logs(self, group: str) -> list[str]:
-        with self._aws() as aws:
+        with aws_of(self._variables) as aws:
             begin = datetime.now(UTC) - timedelta(hours=1)
             assert journal.units(aws, group, "demo-web-app") == ["web"]
             return [one.text for one in journal.read(aws, group, "demo-web-app/", begin)]
 
     def open_session(self, instance: str) -> None:
         """The sandbox opens none, but says who may."""
-        with self._aws() as aws, suppress(ClientError):
+        with aws_of(self._variables) as aws, suppress(ClientError):
             client_of(aws, "ssm").start_session(Target=instance, DocumentName="AWS-StartSSHSession")
 
     def find_file_system(self, name: str) -> str:
@@ -190,7 +195,7 @@ class Life:
             efs.create_mount_target(
                 FileSystemId=made["FileSystemId"], SubnetId=one, SecurityGroups=[group]
             )
-        with self._aws() as aws:
+        with aws_of(self._variables) as aws:
             found = find_mounts(aws, {"storage": name}, ids, [group])[0].name
         for one in efs.describe_mount_targets(FileSystemId=made["FileSystemId"])["MountTargets"]:
             efs.delete_mount_target(MountTargetId=one["MountTargetId"])

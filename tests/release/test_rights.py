@@ -7,17 +7,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from rehearsal.worker import as_worker
+from rehearsal.worker import as_worker, in_role
+from spotkiln.account.plan import infra
+from spotkiln.aws.account import stack as stacks
+from spotkiln.aws.account.check import look
 from spotkiln.aws.release.rights import every
+from spotkiln.poll import RealClock
 from tests.release import test_adoption
-from tests.release.life import GREEN, Life, idle, spare
+from tests.release.life import GREEN, Life, aws_of, idle, spare
+from tests.reliability.flow_process import Zygote
 from tests.reliability.truth import client
-from tests.reliability.world import World
+from tests.reliability.world import SPEED, World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)]
 
-# What real Packer asks, and its stand-in does not: tests/reliability/test_real_machines.py.
+# What real Packer asks, of one version or another, and its stand-in does not:
+# tests/reliability/test_real_machines.py.
 REAL_PACKERS = {
     "PackerLooks ec2:DescribeInstanceStatus",
     "PackerLooks ec2:DescribeRegions",
@@ -57,7 +64,7 @@ def life(world: World) -> Life:
         ComparisonOperator="GreaterThanThreshold",
     )
     watch.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="all is well")
-    return Life(world, as_worker(world.box))
+    return Life(world, as_worker(world.box), world.zygote)
 
 
 @pytest.fixture
@@ -126,3 +133,38 @@ def test_a_life_needs_all_of_them_and_no_more(
         "unused": [],
         "spare": [],
     }
+
+
+@pytest.fixture
+def account(world: World) -> dict[str, str]:
+    """Made by `spotkiln account apply`; its outputs. Its owner sets a parameter."""
+    ssm = client(world.box, "ssm")
+    ssm.put_parameter(Name="/shop/production/GREETING", Value="hello", Type="String")
+    with aws_of(world.box.environment) as aws:
+        subnets = aws.ec2.describe_subnets()["Subnets"][:2]
+        given = {
+            "Name": "shop",
+            "TargetGroups": "shop*",
+            "ParameterPath": "/shop/production",
+            "Vpc": subnets[0]["VpcId"],
+            "Subnets": ",".join(one["SubnetId"] for one in subnets),
+        }
+        planned = stacks.plan(aws, "shop", given, RealClock())
+        outputs = stacks.apply(aws, planned, RealClock(), print)
+        assert all(probe() for probe in look(aws, "shop").values())
+        return outputs
+
+
+def test_what_the_template_makes_is_enough(world: World, account: dict[str, str]) -> None:
+    """A release into it, and back, by the worker's role that it has, as `apply` says it."""
+    role = account["WorkerRole"]
+    variables = in_role(world.box, role)
+    deployment = yaml.safe_load(infra(account))
+    with Zygote(world.home / "shop", {**world.environment, **variables}, SPEED) as zygote:
+        zygote.wait_until_ready()
+        life = Life(world, variables, zygote, role.rpartition("/")[2])
+        for ref in ("v1", "v2"):
+            life.release(ref, "by the template", **deployment)
+        life.roll_back(infra=deployment["infra"])
+    truth = world.account.look(account["TargetGroup"])
+    assert (truth.capacity, len(truth.healthy), truth.other_targets) == (2, 2, [])

@@ -101,7 +101,7 @@ class World:
                     kept=(base_key(),),
                 )
             )
-            environment = {
+            self.environment = environment = {
                 **self.prefect.environment,
                 **(as_worker(self.box) if self._rights else self.box.environment),
                 **certificate,
