@@ -48,8 +48,8 @@ sandbox: .venv/.done ## an EC2 on this machine, until Ctrl-C
 	$(PYTHON) -m sandbox up --machines $$machines
 
 # Tests mostly wait, so more of them at once than a small machine has cores. REAL: of those that keep
-# real machines under a light load, and leave three quarters of two cores idle. To collect the
-# pure ones for them as well took half of that.
+# real machines under a light load, and leave three quarters of two cores idle. No pure test is among
+# those, and to collect them took half of the time in which pytest starts.
 SIDE_BY_SIDE ?= 4
 REAL ?= 2
 
