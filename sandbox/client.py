@@ -293,6 +293,16 @@ class Sandbox:
         None, the default: never."""
         self._call("POST", "/late", {"seconds": seconds})
 
+    def load(self, of: str, *, cpu: float | None = None, requests: float | None = None) -> None:
+        """Let the servers of a group, or of a Spot Fleet that is a scalable target, have so much to
+        do together: `cpu` in percent of one server, `requests` a minute. Policies that track it
+        scale at once. None: it is not measured."""
+        self._call("POST", "/load", {"of": of, "cpu": cpu, "requests": requests})
+
+    def come_due(self, of: str, action: str) -> None:
+        """Let the time of a scheduled action come."""
+        self._call("POST", "/scheduled", {"of": of, "action": action})
+
     def script(self, **rule: Any) -> None:
         """Add a rule of how simulated machines behave: see machines/scripts.py. match={...} selects
         images."""

@@ -32,6 +32,8 @@ ANY = ("*",)
 MOST_CHARACTERS = 6144
 # A part that may be left out, as all of them: retiring fleets that are not ours.
 ADOPTION = "adoption"
+# And: fleets of Spot Fleet's that AWS scales.
+SCALING = "scaling"
 
 
 def new_by(*creations: str) -> Condition:

@@ -75,6 +75,8 @@ IMAGE = f"{PREFIX}image"
 SETTINGS = f"{PREFIX}settings"
 # How many instances the deployment asked for: another target capacity is somebody's scaling.
 CAPACITY = f"{PREFIX}capacity"
+# Whether AWS scales it, or a release has suspended that: which one, and what of it.
+SCALING = f"{PREFIX}scaling"
 # When it was promoted, by AWS's clock.
 PROMOTED = f"{PREFIX}promoted"
 # Of one whose servers are in the second target group of a pair: the first one's ARN, by which the

@@ -11,6 +11,7 @@ from typing import Any
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
 
+from moto.applicationautoscaling import urls as application_urls
 from moto.autoscaling import urls as autoscaling_urls
 from moto.cloudwatch.models import Statistics
 from moto.core import responses as core_responses
@@ -27,6 +28,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.ssm.models import Parameter
 
 from sandbox.api import filters, stacks, targets
+from sandbox.api.application_scaling import SandboxApplicationScaling
 from sandbox.api.fleets import FleetApi
 from sandbox.api.images import ImageApi
 from sandbox.api.instances import InstanceApi
@@ -77,9 +79,11 @@ def application(engine: Engine) -> WsgiApp:
     Statistics.get_statistics_for_type = statistic  # type: ignore[method-assign]
     TaggedEC2Resource.get_tags = _own_tags  # type: ignore[method-assign, assignment]
     SandboxEc2.engine = SandboxElbv2.engine = SandboxAutoScaling.engine = engine
+    SandboxApplicationScaling.engine = engine
     ec2_urls.url_paths["{0}/"] = SandboxEc2.dispatch
     logs_urls.url_paths["{0}/$"] = SandboxLogs.dispatch
     autoscaling_urls.url_paths["{0}/$"] = SandboxGroups.dispatch
+    application_urls.url_paths["{0}/$"] = SandboxApplicationScaling.dispatch
     vars(elb_urls)["ELBV2Response"] = SandboxElbv2
     # moto searches hundreds of methods at every call; they never change.
     vars(core_responses)["method_names_from_class"] = lru_cache(method_names_from_class)

@@ -9,7 +9,7 @@ from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.core.utils import camelcase_to_underscores
 
 from sandbox.engine.engine import Engine
-from sandbox.scaling import config
+from sandbox.scaling import config, tracking
 from sandbox.state.records import ACCOUNT_ID
 from sandbox.state.scaling import Activity, Member, ScalingGroup
 
@@ -190,6 +190,41 @@ class SandboxAutoScaling(BaseResponse):
             if all(_tag_fits(tag, x["Name"], x["Values"]) for x in self.value("Filters", []))
         ]
         return self.paged("Tags", found, 50)
+
+    # -- what scales it --
+
+    def put_scaling_policy(self) -> ActionResult:
+        self.engine.scaling_groups.put_policy(self.params)
+        return ActionResult(self._policy(self.name, str(self.value("PolicyName"))))
+
+    def _policy(self, group: str, name: str) -> dict[str, Any]:
+        arn = f"arn:aws:autoscaling:{self.region}:{ACCOUNT_ID}:scalingPolicy:"
+        return {
+            "PolicyARN": f"{arn}autoScalingGroupName/{group}:policyName/{name}",
+            "Alarms": tracking.alarms(group, self.region, name),
+        }
+
+    def describe_policies(self) -> ActionResult:
+        found = [
+            {**policy, **self._policy(group.name, name), "Enabled": True}
+            for group in self.engine.account.state.scaling_groups.values()
+            for name, policy in group.automatic.policies.items()
+            if self.name in ("", group.name)
+        ]
+        return self.paged("ScalingPolicies", found, 50)
+
+    def put_scheduled_update_group_action(self) -> ActionResult:
+        self.engine.scaling_groups.put_action(self.params)
+        return EmptyResult()
+
+    def describe_scheduled_actions(self) -> ActionResult:
+        found = [
+            {**action, "ScheduledActionARN": f"arn:aws:autoscaling:scheduledActionName/{name}"}
+            for group in self.engine.account.state.scaling_groups.values()
+            for name, action in group.automatic.scheduled.items()
+            if self.name in ("", group.name)
+        ]
+        return self.paged("ScheduledUpdateGroupActions", found, 50)
 
     # -- instances --
 

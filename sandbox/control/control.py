@@ -92,6 +92,8 @@ class Control:
             ("POST", "/refusals", self._refuse),
             ("POST", "/quotas", self._set_quota),
             ("POST", "/late", self._set_late),
+            ("POST", "/load", self._set_load),
+            ("POST", "/scheduled", self._come_due),
             ("POST", "/date", self._set_date),
             ("POST", "/scripts", self._add_script),
             ("DELETE", "/scripts", lambda _: self._account.scripts.clear()),
@@ -204,6 +206,28 @@ class Control:
     def _set_late(self, request: Request) -> None:
         seconds = _body(request).get("seconds")
         self._account.late_launch_seconds = None if seconds is None else float(seconds)
+
+    def _set_load(self, request: Request) -> None:
+        """Body: {"of": a group's name or a Spot Fleet's id, "cpu": 160, "requests": null}."""
+        body = _body(request)
+        with self._account.lock:
+            state = self._account.state
+            name = str(body["of"])
+            group = state.scaling_groups.get(name)
+            automatic = group.automatic if group else state.scalable[name]
+            given = {key: body.get(key) for key in ("cpu", "requests")}
+            automatic.load = {key: float(one) for key, one in given.items() if one is not None}
+        self._account.wake()
+
+    def _come_due(self, request: Request) -> None:
+        """Body: {"of": a group's name or a Spot Fleet's id, "action": its scheduled action}."""
+        body = _body(request)
+        name, action = str(body["of"]), str(body["action"])
+        with self._account.lock:
+            if name in self._account.state.scaling_groups:
+                self._engine.scaling_groups.come_due(name, action)
+            else:
+                self._engine.application_scaling.come_due(name, action)
 
     def _set_date(self, request: Request) -> None:
         self._account.clock.ahead_seconds = float(_body(request).get("ahead_seconds", 0))

@@ -22,13 +22,15 @@ class Inventory:
 
     def take(self) -> dict[str, dict[str, Any]]:
         """{"count", "ids"} by kind: instances that have not ended, fleets that are not cancelled,
-        Auto Scaling groups, the account's own images and snapshots, and what else there is."""
+        Auto Scaling groups, scalable targets, the account's own images and snapshots, and what else
+        there is."""
         with self._account.lock:
             state, ec2 = self._account.state, self._account.ec2
             found = {
                 "instances": [i for i, r in state.instances.items() if r.ended_at is None],
                 "fleets": [i for i, f in state.fleets.items() if f.ended_at is None],
                 "scaling_groups": list(state.scaling_groups),
+                "scalable_targets": list(state.scalable),
                 "images": [i for i, a in ec2.amis.items() if a.owner_id == ACCOUNT_ID],
                 "snapshots": [i for i, s in ec2.snapshots.items() if s.owner_id == ACCOUNT_ID],
                 "key_pairs": [name for name in ec2.key_pairs if name not in self._key_pairs],

@@ -7,6 +7,7 @@ from sandbox.balancing.targets import Targets
 from sandbox.compute.images import Images
 from sandbox.compute.instances import Instances
 from sandbox.fleets.fleets import Fleets
+from sandbox.scaling.application import ApplicationScaling
 from sandbox.scaling.groups import ScalingGroups
 from sandbox.state.account import Account
 
@@ -28,6 +29,7 @@ class Engine:
         self.targets = Targets(account, self.instances)
         self.fleets = Fleets(account, self.instances, self.targets)
         self.scaling_groups = ScalingGroups(account, self.instances, self.targets)
+        self.application_scaling = ApplicationScaling(account, self.fleets)
         self.instances.when_leaving(self.targets.instance_leaves)
         self.instances.when_ended(self.fleets.instance_ended)
         self._stopping = threading.Event()
@@ -70,6 +72,7 @@ class Engine:
     def tick(self) -> None:
         self.images.tick()
         self.instances.tick()
+        self.application_scaling.tick()
         self.fleets.tick()
         self.scaling_groups.tick()
         self.targets.tick()

@@ -86,6 +86,18 @@ def _launches(world: World, parameters: Parameters) -> list[Asked]:
     return ec2.launch_by_template(world, template, kind, [x for x in subnets if x])
 
 
+def _application_scaling(world: World, operation: str, parameters: Parameters) -> list[Asked]:
+    """Where it makes alarms it asks for the caller."""
+    service = "application-autoscaling"
+    if operation.startswith("Describe"):
+        return on(world, service, operation, [About(ANY)])
+    found = on(world, service, operation, [About(world.arn(service, "scalable-target/*"))])
+    if operation == "PutScalingPolicy":
+        alarm = world.arn("cloudwatch", f"alarm:TargetTracking-{parameters.get('ResourceId')}-*")
+        found += on(world, "cloudwatch", "PutMetricAlarm", [About(alarm)])
+    return found
+
+
 def _iam(world: World, operation: str, parameters: Parameters) -> list[Asked]:
     account = world.account_id
     if parameters.get("RoleName"):
@@ -160,6 +172,7 @@ def _files(world: World, operation: str, parameters: Parameters) -> list[Asked]:
 
 
 _SPECIAL: dict[str, Callable[[World, str, Parameters], list[Asked]]] = {
+    "application-autoscaling": _application_scaling,
     "autoscaling": _scaling,
     "ec2": ec2.asked,
     "elasticfilesystem": _files,

@@ -8,7 +8,7 @@ from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
 
 from sandbox.balancing.targets import Targets
 from sandbox.compute.instances import Instances
-from sandbox.scaling import config, words
+from sandbox.scaling import automatic, config, words
 from sandbox.scaling.balance import Balance
 from sandbox.scaling.rounds import Rounds
 from sandbox.state.account import Account
@@ -193,6 +193,26 @@ class ScalingGroups:
         for one in tags:
             self.get(str(one.get("ResourceId"))).tags.pop(str(one["Key"]), None)
 
+    # -- what scales it --
+
+    def put_policy(self, asked: Mapping[str, Any]) -> None:
+        automatic.put_policy(self.changeable(str(asked["AutoScalingGroupName"])), asked)
+        self._account.wake()
+
+    def put_action(self, asked: Mapping[str, Any]) -> None:
+        automatic.put_action(self.changeable(str(asked["AutoScalingGroupName"])), asked)
+
+    def come_due(self, name: str, action: str) -> None:
+        """A scheduled action, as if its time had come."""
+        group = self.get(name)
+        self._scale(group, automatic.by_action(group, action))
+
+    def _scale(self, group: ScalingGroup, found: tuple[int, str] | None) -> None:
+        if found and found[0] != group.desired:
+            before = group.desired
+            self._resize(group, found[0])
+            group.asked = words.changed(found[1], before, found[0])
+
     # -- instances --
 
     def member(self, instance_id: str) -> tuple[ScalingGroup, Member]:
@@ -242,6 +262,7 @@ class ScalingGroups:
     def _step(self, group: ScalingGroup) -> None:
         """What nobody thought of is told of the group that it happened to. The others go on."""
         try:
+            self._scale(group, automatic.by_load(group))
             self._rounds.step(group)
         except Exception as error:
             log.exception("a round of %s failed", group.name)

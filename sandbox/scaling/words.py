@@ -33,6 +33,18 @@ def updated(before: int, after: int) -> str:
     )
 
 
+def alarmed(group: str, policy: str) -> str:
+    return f"a monitor alarm TargetTracking-{group} in state ALARM triggered policy {policy}"
+
+
+def scheduled(action: str) -> str:
+    return f"an AutoScalingGroup update action {action} was executed"
+
+
+def changed(why: str, before: int, after: int) -> str:
+    return f"{_at()} {why} changing the desired capacity from {before} to {after}."
+
+
 def started(group: ScalingGroup, actual: int) -> str:
     """Why an instance is launched beside `actual` others."""
     why = (

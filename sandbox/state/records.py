@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sandbox.machines.protocol import RoleKey
 from sandbox.state.refusals import Refusal
-from sandbox.state.scaling import Activity, ScalingGroup
+from sandbox.state.scaling import Activity, ScalableTarget, ScalingGroup
 
 ACCOUNT_ID = "123456789012"
 DEBIAN_ACCOUNT_ID = "136693071363"
@@ -127,6 +127,8 @@ class State:
     fleets: dict[str, Fleet] = field(default_factory=dict)
     # Auto Scaling groups by name
     scaling_groups: dict[str, ScalingGroup] = field(default_factory=dict)
+    # Application Auto Scaling's, by the ids of their Spot Fleets
+    scalable: dict[str, ScalableTarget] = field(default_factory=dict)
     # of all of them, also of those that are gone; oldest first
     activities: list[Activity] = field(default_factory=list)
     # by target group ARN, then by instance id and port

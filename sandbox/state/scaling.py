@@ -53,6 +53,27 @@ class Member:
 
 
 @dataclass
+class Automatic:
+    """What changes a size by itself. Policies and scheduled actions are in botocore's shape, by
+    name. `load` is what all servers have to do together: `cpu` in percent of one, `requests` a
+    minute; what is not in it is not measured."""
+
+    policies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scheduled: dict[str, dict[str, Any]] = field(default_factory=dict)
+    load: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class ScalableTarget(Automatic):
+    """Application Auto Scaling's, of one Spot Fleet."""
+
+    least: int = 0
+    most: int = 0
+    suspended: dict[str, bool] = field(default_factory=dict)
+    created: datetime = field(default_factory=utcnow)
+
+
+@dataclass
 class ScalingGroup:
     """`settings` are in botocore's shape: what CreateAutoScalingGroup took, as updated since."""
 
@@ -67,6 +88,7 @@ class ScalingGroup:
     suspended: dict[str, str] = field(default_factory=dict)  # process -> why
     members: dict[str, Member] = field(default_factory=dict)
     deleting: bool = False
+    automatic: Automatic = field(default_factory=Automatic)
     # What has changed `desired` since the last launch, in AWS's words.
     asked: str = ""
 

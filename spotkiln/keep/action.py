@@ -12,6 +12,7 @@ class Verb(StrEnum):
     MARK_RELEASED = "mark as released"
     SETTLE_WEIGHTS = "settle the weights of"
     RETIRE_FLEETS = "retire"
+    RESUME_SCALING = "resume the scaling of"
     DRAIN_INSTANCES = "drain and terminate"
     REPLACE_SERVER = "replace"
     TERMINATE_BUILDERS = "terminate"
@@ -25,7 +26,8 @@ class Verb(StrEnum):
 
 class Action(Noun):
     """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it, `kind`
-    (EC2's name) where the verb does not tell it. `tried` is the tag that an earlier try
+    (EC2's name) where the verb does not tell it, `release` where it is about what one has done.
+    `tried` is the tag that an earlier try
     has left (`housekeeping.PutOff`)."""
 
     verb: Verb
@@ -33,6 +35,7 @@ class Action(Noun):
     why: str
     target_group: str = ""
     kind: str = ""
+    release: str = ""
     tried: str = ""
 
     def __str__(self) -> str:

@@ -23,6 +23,7 @@ NOT_PUT_OFF = {
     Verb.TAKE_DOWN,
     Verb.SETTLE_WEIGHTS,
     Verb.RETIRE_FLEETS,
+    Verb.RESUME_SCALING,
     Verb.DRAIN_INSTANCES,
     Verb.REMOVE_PREVIEW,
 }

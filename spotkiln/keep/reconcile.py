@@ -54,6 +54,7 @@ def decide(facts: Facts, target_group: str = "") -> list[Action]:
         *_weights(facts),
         *_promoted(facts),
         *_fleets(facts),
+        *_scaling(facts),
         *_orphans(facts),
         *_builders(facts),
         *_parts(facts),
@@ -141,6 +142,22 @@ def _fleets(facts: Facts) -> list[Action]:
         Action(verb=Verb.RETIRE_FLEETS, ids=(name,), why=why, target_group=fleet.target_groups[0])
         for name, (fleet, why) in sorted(doomed_fleets(facts).items())
         if fleet.target_groups
+    ]
+
+
+def _scaling(facts: Facts) -> list[Action]:
+    """What serves scales as it should once the release that suspended that has ended: it took over,
+    or what it was to replace goes on."""
+    serve = {fleet.id: fleet for fleet in newest_serving(facts.fleets).values()}
+    return [
+        Action(
+            verb=Verb.RESUME_SCALING,
+            ids=(name,),
+            why=f"{fleet.suspension.release} suspended it, and has ended",
+            release=fleet.suspension.release,
+        )
+        for name, fleet in sorted(serve.items())
+        if fleet.suspension and fleet.suspension.release not in facts.living
     ]
 
 

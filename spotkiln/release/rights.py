@@ -17,6 +17,7 @@ class Names(Noun):
     instance_profile: str = ""
     launcher: LauncherKind = LauncherKind.FLEET
     previews: bool = False
+    scales: bool = False
 
 
 class Granted(NamedTuple):

@@ -1,8 +1,10 @@
 """Ending: what it says of a release that one of its instances ended."""
 
+from collections.abc import Sequence
+
 from spotkiln.noun import Noun
 from spotkiln.serve.gate import Cause
-from spotkiln.target import End
+from spotkiln.target import End, Instance
 
 KMS = (
     "Is a volume encrypted with a KMS key that EC2 may not use for this launch? Grant the key to "
@@ -46,3 +48,12 @@ ENDINGS = {
 def ending(end: End | None) -> Ending | None:
     """None for what EC2 ended itself: it is replaced, and speaks against nobody."""
     return ENDINGS.get(end) if end else None
+
+
+def scaled_in_apart(
+    ended: Sequence[tuple[Instance, Ending]], scaled_in: int
+) -> list[tuple[Instance, Ending]]:
+    """Those whose end says something of the release. Somebody has made the fleet smaller by
+    `scaled_in`: so many that were ended from outside ended for that."""
+    outside = [one.id for one, how in ended if how.cause is Cause.OUTSIDE][:scaled_in]
+    return [(one, how) for one, how in ended if one.id not in outside]

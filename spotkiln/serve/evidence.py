@@ -9,7 +9,7 @@ from spotkiln.bake.facts import Answer, Facts, Where, journal_lines, units_said
 from spotkiln.bake.infra import HealthCheck
 from spotkiln.bake.source import without_credentials
 from spotkiln.noun import Noun
-from spotkiln.serve.ending import ending
+from spotkiln.serve.ending import ending, scaled_in_apart
 from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Verdict
 from spotkiln.serve.unready import advice_on, is_before
 from spotkiln.target import Health, Instance, Target
@@ -101,6 +101,14 @@ def _status(evidence: Evidence, instance: str) -> int:
     told = next((x.description for x in evidence.targets if x.instance == instance), "")
     code = CODE.search(told)
     return int(code[1]) if code else 0
+
+
+def without_scaled_in(instances: Iterable[Instance], scaled_in: int) -> list[Instance]:
+    """Without those that ended because somebody has made the fleet smaller by so many."""
+    every = list(instances)
+    ended = [(one, how) for one in every if not one.live and (how := ending(one.end))]
+    failed = {one.id for one, _ in scaled_in_apart(ended, scaled_in)}
+    return [one for one in every if one.live or not ending(one.end) or one.id in failed]
 
 
 def failing_first(

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from spotkiln import tags as t
 from spotkiln.noun import Noun
+from spotkiln.serve.scaling import Suspension
 
 # A word in the tag of held commits. It says that a person has lifted the hold.
 LIFTED = "lifted"
@@ -99,6 +100,16 @@ class Fleet(Noun):
     def adopted(self) -> bool:
         """Whether somebody else asked for this fleet, and we only retire it."""
         return t.ADOPTED in self.tags
+
+    @property
+    def scales(self) -> bool:
+        """Whether AWS changes its capacity, or would if no release had suspended that."""
+        return t.SCALING in self.tags
+
+    @property
+    def suspension(self) -> Suspension | None:
+        """Of its scaling, by a release; None if there is none."""
+        return Suspension.from_tag(self.tags.get(t.SCALING, ""))
 
     @property
     def left(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from spotkiln.serve.blame import advice_for, cause_of, failed
 from spotkiln.serve.deadline import late
-from spotkiln.serve.ending import ending
+from spotkiln.serve.ending import ending, scaled_in_apart
 from spotkiln.serve.fleet import State
 from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Limits, Outcome, Verdict
 from spotkiln.serve.observation import Observation
@@ -40,6 +40,7 @@ def judge(limits: Limits, capacity: int, seen: Sequence[Observation]) -> Verdict
 
     Only the new fleet is judged. What else is in the target group is what it is compared with.
     """
+    capacity = _wanted(capacity, seen)
     line = timeline(capacity, seen)
     failures = [
         *_of_the_fleet(capacity, line),
@@ -54,6 +55,11 @@ def judge(limits: Limits, capacity: int, seen: Sequence[Observation]) -> Verdict
         or late(limits, capacity, line)
     )
     return _compared(limits, line, verdict) if verdict else _waiting(limits, capacity, line)
+
+
+def _wanted(capacity: int, seen: Sequence[Observation]) -> int:
+    """How many servers are asked for now: somebody may have scaled the new fleet in."""
+    return max(capacity - seen[-1].scaled_in, 1)
 
 
 def _compared(limits: Limits, line: Timeline, verdict: Verdict) -> Verdict:
@@ -101,7 +107,7 @@ def _of_the_fleet(capacity: int, line: Timeline) -> Iterator[Verdict]:
 def _of_lost_instances(limits: Limits, line: Timeline) -> Iterator[Verdict]:
     """Instances that EC2 did not end: they crashed, or somebody ended them."""
     ended = [(x, ending(x.end)) for x in line.now.instances if not x.live]
-    lost = [(one, how) for one, how in ended if how]
+    lost = scaled_in_apart([(one, how) for one, how in ended if how], line.now.scaled_in)
     # Where another runs, one that ended at once may have been an accident.
     running = any(one.state == "running" for one in line.now.instances)
     final_ones = [] if running else [(one, how) for one, how in lost if how.at_once]
@@ -168,6 +174,7 @@ def _borne_with(limits: Limits, line: Timeline, course: Course) -> float:
 def verdict_within(limits: Limits, capacity: int, seen: Sequence[Observation]) -> float:
     """After how many seconds there will be a verdict if nothing changes: all will have been
     healthy for long enough, or one unhealthy for too long. Infinite if neither."""
+    capacity = _wanted(capacity, seen)
     line = timeline(capacity, seen)
     bad = [_borne_with(limits, line, one) for _, one in line.current if one.unhealthy]
     return min([*bad, settle_left(limits, capacity, line)], default=math.inf)

@@ -91,7 +91,8 @@ class Launcher(Protocol):
 
     def launch(self, order: Order, note: Note) -> Fleet:
         """Ask for a fleet, which is pending. The same order twice is one fleet; its instances
-        register themselves with the order's target group."""
+        register themselves with the order's target group. AWS does not scale it yet, whatever the
+        order asks for."""
         ...
 
     def listing(self) -> list[Fleet]:
@@ -128,6 +129,25 @@ class Launcher(Protocol):
 
     def mark(self, fleet: str, tags: Mapping[str, str]) -> None:
         """Add or replace tags of a fleet."""
+        ...
+
+    def resize(self, fleet: str, capacity: int) -> None:
+        """From now on the fleet is kept at so many servers."""
+        ...
+
+    def suspend_scaling(self, fleet: Fleet, release: str) -> None:
+        """From now on AWS scales the fleet no more, until `resume_scaling`. The fleet's tag says
+        so, and by which release, before it is done: whoever comes later can undo it."""
+        ...
+
+    def resume_scaling(self, fleet: Fleet) -> None:
+        """What a release has suspended, by the fleet's tag, goes on. What somebody else had
+        suspended stays so."""
+        ...
+
+    def end_scaling(self, fleet: Fleet) -> None:
+        """What AWS keeps for the scaling of a fleet that is being retired goes, unless it goes with
+        the fleet. It can be repeated."""
         ...
 
     def stop_replacing(self, fleets: Iterable[str]) -> None:

@@ -22,7 +22,8 @@ class Observation(Noun):
     and EC2 still tells of. `targets` are the live ones, with their health. `control` are the
     other targets of the group at the same moment: what serves, to compare with. Their zones are
     known only if zones matter. `problems` are what has hindered the fleet since its last launch.
-    `unready` are machines that will not serve, as far as anybody has looked.
+    `unready` are machines that will not serve, as far as anybody has looked. `scaled_in`: by so
+    many servers somebody has made the fleet smaller since the gate was entered.
     """
 
     at: float
@@ -33,6 +34,7 @@ class Observation(Noun):
     control: tuple[Server, ...] = ()
     problems: tuple[Problem, ...] = ()
     unready: tuple[Unready, ...] = ()
+    scaled_in: int = 0
 
     @property
     def healthy(self) -> frozenset[str]:

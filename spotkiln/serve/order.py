@@ -8,6 +8,7 @@ from spotkiln.bake.infra import Infra
 from spotkiln.bake.recipe import digest_of
 from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet, Phase
+from spotkiln.serve.scaling import Bounds, Suspension
 from spotkiln.serve.spec import FleetSpec, next_attempt
 
 
@@ -20,6 +21,7 @@ class Order(Noun):
 
     A launcher that replaces unhealthy servers leaves a new one alone for `patience_seconds`: the
     gate judges first. `warm_up_seconds` is how long a new one takes until its load tells something.
+    `least` is how many there are at least, whatever scales them; 0: as the deployment asks.
     """
 
     wanted: FleetSpec
@@ -29,6 +31,7 @@ class Order(Noun):
     tags: dict[str, str]
     patience_seconds: int = 600
     warm_up_seconds: int = 120
+    least: int = 0
 
     @property
     def release(self) -> str:
@@ -49,7 +52,16 @@ class Order(Noun):
     def fleet_tags(self) -> dict[str, str]:
         """The tags of the fleet at the moment of its creation."""
         pair = {t.PAIR: self.infra.first.arn} if self.infra.first else {}
-        return {**fleet_tags(self.tags, self.image, self.infra, self.asked), **pair}
+        # It scales only once it has been promoted, and has taken over.
+        suspended = Suspension(release=self.release).to_tag()
+        scaling = {t.SCALING: suspended} if self.asked.scaling.used else {}
+        return {**fleet_tags(self.tags, self.image, self.infra, self.asked), **pair, **scaling}
+
+    @property
+    def bounds(self) -> Bounds:
+        """Between which scaling may change it."""
+        least = min(self.least or self.asked.capacity, self.wanted.capacity)
+        return Bounds(least=least, most=max(self.wanted.most, self.wanted.capacity))
 
     def after(self, live: int) -> "Order | None":
         """The next attempt, after this one got no more than `live` instances in time; None if
@@ -64,7 +76,8 @@ NOT_SETTINGS = {"capacity", "most", "launcher"}
 
 def unset(spec: FleetSpec) -> set[str]:
     """Settings that came later and are not used: what serves without them is alike."""
-    return set() if spec.on_demand_percentage else {"on_demand_percentage"}
+    used = {"on_demand_percentage": spec.on_demand_percentage, "scaling": spec.scaling.used}
+    return {name for name, value in used.items() if not value}
 
 
 def settings_digest(spec: FleetSpec, infra: Infra) -> str:
@@ -80,6 +93,8 @@ def settings_digest(spec: FleetSpec, infra: Infra) -> str:
             "role": infra.fleet_role,
             "profile": infra.instance_profile,
             "key": infra.key_pair,
+            # Where AWS scales, its bounds are settings like any other.
+            **({"bounds": [spec.capacity, spec.most]} if spec.scaling.used else {}),
             **({"configuration": versions} if versions else {}),
             **({"mounts": mounts} if mounts else {}),
             **({"tags": infra.tags} if infra.tags else {}),

@@ -94,6 +94,18 @@ def promotion_time(now: datetime, fleets: Iterable[Fleet], target_group: str) ->
     return max([now, *(one.order[0] + TICK for one in others)])
 
 
+def suspended_by(release: str, fleets: Iterable[Fleet]) -> list[Fleet]:
+    """The fleets that serve, and whose scaling this release has suspended."""
+    return [
+        fleet
+        for fleet in fleets
+        if fleet.live
+        and fleet.phase is Phase.SERVING
+        and fleet.suspension
+        and fleet.suspension.release == release
+    ]
+
+
 def still_doomed(fleets: Iterable[Fleet], ids: Collection[str]) -> list[Fleet]:
     """Of the fleets that were to be retired, those that still are at a second look. One that was
     promoted in the meantime serves, unless a newer one does."""

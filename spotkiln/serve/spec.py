@@ -1,11 +1,16 @@
 """Spec: how many servers a deployment asks for, and of which kind."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from spotkiln.noun import ShownNoun
+from spotkiln.serve.scaling import Bounds, Scaling, aws_schedule, in_force, unlike
+
+# Where nobody has said how many there may be at most.
+MOST = 1000
 
 
 class LauncherKind(StrEnum):
@@ -39,11 +44,16 @@ class FleetSpec(ShownNoun):
         description="How many instances serve, at least: what serves now may have been scaled.",
     )
     most: int = Field(
-        default=1000,
+        default=MOST,
         ge=1,
-        le=1000,
+        le=MOST,
         title="At most",
         description="A fleet that was scaled out is replaced by one of its size, up to this many.",
+    )
+    scaling: Scaling = Field(
+        default=Scaling(),
+        title="Scaled by AWS",
+        description="By what AWS changes the number of servers, between the capacity and the most.",
     )
     instance_types: list[str] = Field(
         default=["t3.micro", "t3a.micro", "t3.small"],
@@ -98,6 +108,7 @@ class FleetSpec(ShownNoun):
             raise ValueError(
                 f"most is {self.most}, less than the capacity of {self.capacity} that is asked for"
             )
+        self._check_scaling()
         if (
             self.launcher is LauncherKind.GROUP
             and self.allocation_strategy is AllocationStrategy.DIVERSIFIED
@@ -109,6 +120,37 @@ class FleetSpec(ShownNoun):
         if len(set(self.every_type)) != len(self.every_type):
             raise ValueError(f"the instance types name one twice: {self.every_type}")
         return self
+
+    def _check_scaling(self) -> None:
+        scaling = self.scaling
+        if scaling.targets and self.most == MOST:
+            raise ValueError(
+                f"scaling may launch up to {MOST} servers: say with most how many there may be"
+            )
+        if wrong := next(unlike(scaling, self.bounds), ""):
+            raise ValueError(wrong)
+        least = min([one.minimum or self.capacity for one in scaling.scheduled], default=0)
+        if scaling.scheduled and self.on_demand > least:
+            raise ValueError(
+                f"on_demand is {self.on_demand}, and a scheduled action goes down to {least}"
+            )
+        if self.launcher is LauncherKind.FLEET:
+            for one in scaling.scheduled:
+                aws_schedule(one)
+                if one.desired:
+                    raise ValueError(
+                        f"the scheduled action at {one.cron!r} says desired, which the launcher "
+                        "spot-fleet does not know: say minimum, or take the launcher auto-scaling"
+                    )
+
+    @property
+    def bounds(self) -> Bounds:
+        """How many servers there are at least and at most, but for scheduled actions."""
+        return Bounds(least=self.capacity, most=self.most)
+
+    def bounds_at(self, now: datetime) -> Bounds:
+        """The same as scheduled actions have it at a moment."""
+        return in_force(self.scaling, self.bounds, now)
 
     @property
     def every_type(self) -> list[str]:

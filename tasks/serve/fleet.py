@@ -44,6 +44,27 @@ def choose_size(infra: Infra, spec: FleetSpec) -> Size:
     return chosen
 
 
+@task(name="suspend scaling", task_run_name="4 launch: suspend scaling", **STEP)
+def suspend_scaling(infra: Infra, serve: list[Fleet], release: str) -> None:
+    """AWS scales what serves no more until the hand-over has ended, one way or the other."""
+    launchers(connect(infra.region)).suspend_scaling(serve, release)
+
+
+@task(name="resume scaling", task_run_name="undo: resume scaling", **STEP)
+def resume_scaling(infra: Infra, release: str) -> list[str]:
+    """What serves scales again as it did before this release; the ids."""
+    return [one.id for one in now.resume_scaling(connect(infra.region), release)]
+
+
+@task(name="grow", task_run_name="4 launch: compare with what serves", **STEP)
+def grow(infra: Infra, spec: FleetSpec, new: Fleet) -> Fleet:
+    """The new fleet, made as large as what serves if that has been scaled out meanwhile."""
+    found = now.grown(connect(infra.region), infra, spec, new)
+    if found.capacity != new.capacity:
+        say(f"{found.capacity} serve now: {new.id} grows from {new.capacity}")
+    return found
+
+
 @task(name="request fleet", task_run_name="4 launch: request fleet", **STEP)
 def request_fleet(order: Order) -> Fleet:
     """Ask for the fleet. It is pending until it has passed the gate. The same order twice is one

@@ -27,9 +27,12 @@ from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.serve.fleet import (
     cancel_fleet,
     choose_size,
+    grow,
     promote_fleet,
     request_fleet,
+    resume_scaling,
     retire_fleets,
+    suspend_scaling,
 )
 from spotkiln.tasks.serve.gate import prove
 from spotkiln.tasks.serve.price import price
@@ -59,8 +62,13 @@ def serve(
     turn.launch()
     if spec.hooks.after_rollback.asked:
         undo.later("call the hook after rollback", hooked.at, Moment.AFTER_ROLLBACK)
+    scaled = [one for one in before if one.scales]
+    if scaled:
+        undo.later("resume scaling", resume_scaling, found, run.id)
     undo.later("cancel fleet", cancel_fleet, found, run.id)
     with run.timed("launch"):
+        if scaled:
+            suspend_scaling(found, scaled, run.id)
         size = choose_size(found, spec.fleet)
         run.note(SizeChosen(size=size))
         policy = spec.gate_for(run.book.source, image)
@@ -73,12 +81,17 @@ def serve(
             tags=fleet_tags(run.book),
             patience_seconds=round(allowed.health),
             warm_up_seconds=round(allowed.grace),
+            least=size.least,
         )
         new = request_fleet(order)
         run.note(FleetRequested(fleet=new))
     with run.timed("gate"):
         try:
             new, servers = prove(new, order, policy, turn.check)
+            turn.check()
+            # Somebody may have scaled what serves out meanwhile.
+            while (larger := grow(found, spec.fleet, new)).capacity > new.capacity:
+                new, servers = prove(larger, order, policy, turn.check)
         except ImageRejected as error:
             with not_urgent("mark the image", "it tells nothing of the verdict"):
                 # Without the application's own lines: they may hold a secret, and this is a tag.

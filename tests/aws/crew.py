@@ -193,6 +193,18 @@ class Crews:
     def mark(self, fleet: str, tags: Mapping[str, str]) -> None:
         self._service.crews[fleet].tags.update(tags)
 
+    def resize(self, fleet: str, capacity: int) -> None:
+        self._service.crews[fleet].size = capacity
+
+    def suspend_scaling(self, fleet: Fleet, release: str) -> None:
+        """Nothing scales crews."""
+
+    def resume_scaling(self, fleet: Fleet) -> None:
+        """Nothing was suspended."""
+
+    def end_scaling(self, fleet: Fleet) -> None:
+        """There is nothing to end."""
+
     def stop_replacing(self, fleets: Iterable[str]) -> None:
         for name in fleets:
             self._service.calls.append(f"stop {name}")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.reliability.host import eventually
 from tests.reliability.load import Load
 from tests.reliability.world import World
 
@@ -90,3 +91,43 @@ def test_without_capacity_it_ends_with_aws_words_and_leaves_nothing(world: World
     assert "more vCPU capacity than your current vCPU limit" in full["error"], full
     truth = world.settled()
     assert (truth.problems(), truth.fleet) == ([], serves["fleet"])
+
+
+def scale_out(world: World, launcher: str, fleet: str, capacity: int) -> None:
+    """As a person does it."""
+    if launcher == GROUP:
+        world.account.scaling.set_desired_capacity(
+            AutoScalingGroupName=fleet, DesiredCapacity=capacity
+        )
+    else:
+        world.account.ec2.modify_spot_fleet_request(
+            SpotFleetRequestId=fleet, TargetCapacity=capacity
+        )
+
+
+@pytest.mark.parametrize("launcher", [GROUP, FLEET])
+def test_what_is_scaled_out_during_a_release_serves_after_it(
+    world: World, load: Load, launcher: str
+) -> None:
+    fleet = {"launcher": launcher, "most": 6, "scaling": {"cpu_percent": 50}}
+    first = world.release("v1", "scaled", fleet=fleet)
+    assert first["outcome"] == "released", first
+    world.box.load(first["fleet"], cpu=150)
+    eventually(lambda: len(world.settled().members) == 3, timeout=30, what="three servers")
+    load.take_failures()
+    process = world.start("v2", "scaled", fleet=fleet)
+    kind = "scaling_groups" if launcher == GROUP else "fleets"
+    eventually(lambda: world.box.inventory()[kind]["count"] == 2, timeout=60, what="two fleets")
+    scale_out(world, launcher, first["fleet"], 4)
+    newer = process.result()
+    assert newer["outcome"] == "released", newer
+    truth = world.settled()
+    assert (truth.problems(), truth.fleet, truth.capacity) == ([], newer["fleet"], 4)
+
+    # What serves scales on after a release that failed.
+    sick = world.release("sick", "scaled", fleet=fleet)
+    assert "ImageRejected" in sick["error"], sick
+    world.box.load(newer["fleet"], cpu=250)
+    eventually(lambda: world.settled().capacity == 5, timeout=30, what="five servers")
+    assert world.settled().problems() == []
+    assert load.take_failures() == []

@@ -108,13 +108,15 @@ class Matrix:
     def _start(self, scenario: Scenario, variant: str) -> FlowProcess:
         if scenario.of_preview:
             return self.world.preview(scenario.ref, removed=scenario.flow == "removal")
-        more = {"app": scenario.app(variant), "fleet": {"launcher": scenario.launcher}}
+        more = {"app": scenario.app(variant), "fleet": scenario.fleet}
         return self.world.play(scenario.flow, scenario.ref, variant, **more)
 
     def _happen(self, scenario: Scenario, variant: str) -> None:
         """What comes before the scenario."""
         if scenario.first is First.GROUP:
             self._release("v1", fleet={"launcher": GROUP})
+        elif scenario.first is First.SCALED:
+            self._release("v1", fleet=scenario.fleet)
         elif scenario.first is First.PREVIEW:
             made = self.world.preview(scenario.ref).result(CASE_SECONDS)
             if made.get("outcome") != "released":

@@ -7,6 +7,10 @@ from typing import Any
 
 PACKER, PRODUCT = "Packer", "spotkiln/"
 FLEET, GROUP = "spot-fleet", "auto-scaling"
+SCALES = {
+    "most": 6,
+    "scaling": {"cpu_percent": 50, "scheduled": [{"cron": "0 3 1 1 *", "minimum": 2}]},
+}
 
 
 class Fault(StrEnum):
@@ -28,6 +32,7 @@ class First(StrEnum):
     """What there is before a scenario, beside what always is."""
 
     GROUP = "an Auto Scaling group serves"
+    SCALED = "what serves is scaled by AWS"
     PREVIEW = "a branch has a preview"
 
 
@@ -70,6 +75,11 @@ class Scenario:
     layered: bool = False
     launcher: str = FLEET
 
+    @property
+    def fleet(self) -> Mapping[str, Any]:
+        """What its deployment says of the servers."""
+        return {"launcher": self.launcher, **(SCALES if self.first is First.SCALED else {})}
+
     def app(self, variant: str) -> Mapping[str, Any]:
         """What its application says more than the example does."""
         layer = {"dependencies": f"make gems # {variant}", "lock": [".sandbox.json"]}
@@ -83,7 +93,8 @@ class Scenario:
     @property
     def has_more(self) -> bool:
         """It goes the same way as the first scenario, with more to do at one place."""
-        return self.migrates or self.layered or self.launcher != FLEET or self.first is First.GROUP
+        more = self.first in {First.GROUP, First.SCALED}
+        return self.migrates or self.layered or self.launcher != FLEET or more
 
     @property
     def two_faults(self) -> bool:
@@ -101,6 +112,10 @@ SCENARIOS = (
     Scenario("release with a layer", "v2", "released", layered=True),
     Scenario("release into a group", "v2", "released", launcher=GROUP),
     Scenario("release that retires a group", "v2", "released", first=First.GROUP),
+    Scenario("release that is scaled", "v2", "released", first=First.SCALED),
+    Scenario(
+        "release of a group that is scaled", "v2", "released", first=First.SCALED, launcher=GROUP
+    ),
     Scenario("red tests", "red", "TestsFailed"),
     Scenario("sick servers", "sick", "ImageRejected"),
     Scenario("rollback", "v1", "released", flow="rollback"),

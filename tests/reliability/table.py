@@ -11,13 +11,13 @@ HEAD = """# The fault matrix
 
 Every AWS call that changes something, as recorded from a release over a serving fleet; from
 releases that do more, of those only what they do more: one that migrates before it asks for
-servers, one that bakes its dependencies as a layer, one that launches an Auto Scaling group, and
-one that retires such a group; from one with red tests, one whose servers are sick, and a rollback
-(of these only where they go another way); from a reconcile that undoes a killed release, and one
-that finishes a killed retirement; from the making of a branch's preview, and its removal. And what
-became of each call with each fault. Written by `make torture`, nothing of it by hand. Each part
-says when it was played: a run of some scenarios alone (`--scenarios`) leaves the others as they
-are.
+servers, one that bakes its dependencies as a layer, one that launches an Auto Scaling group, one
+that retires such a group, and one of each launcher whose servers AWS scales; from one with red
+tests, one whose servers are sick, and a rollback (of these only where they go another way); from a
+reconcile that undoes a killed release, and one that finishes a killed retirement; from the making
+of a branch's preview, and its removal. And what became of each call with each fault. Written by
+`make torture`, nothing of it by hand. Each part says when it was played: a run of some scenarios
+alone (`--scenarios`) leaves the others as they are.
 
 Then pairs of faults: a first one that a flow deals with, and a kill at each call by which it
 does. All along the account holds what looks like ours and is not: copies, backups, instances

@@ -208,7 +208,8 @@ class Account:
 
     def _strays(self, owned: set[str]) -> list[str]:
         """Whatever exists and neither these fleets nor a kept version own, as `kind id`."""
-        keep: dict[str, set[str]] = {"fleets": set(owned), "scaling_groups": set(owned)}
+        kinds = ("fleets", "scaling_groups", "scalable_targets")
+        keep: dict[str, set[str]] = {kind: set(owned) for kind in kinds}
         keep["instances"] = {one["InstanceId"] for x in owned for one in self.instances(x)}
         fleets = [one for one in self.fleets() if one["SpotFleetRequestId"] in owned]
         keep["launch_templates"] = {

@@ -13,6 +13,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.model import ListShape, OperationModel, Shape, StringShape, StructureShape
 
+from sandbox.api.application_scaling import SandboxApplicationScaling
 from sandbox.api.balancing import BalancingApi
 from sandbox.api.fleets import FleetApi
 from sandbox.api.images import ImageApi
@@ -34,6 +35,7 @@ OURS: dict[str, tuple[type, ...]] = {
     ),
     "elbv2": (BalancingApi, ListenersApi, SandboxElbv2),
     "autoscaling": (SandboxAutoScaling,),
+    "application-autoscaling": (SandboxApplicationScaling,),
     "logs": (SandboxLogs,),
     # Answered by the gateway.
     "pricing": (),

@@ -14,6 +14,7 @@ Healths = Mapping[str, str | tuple[str, str]]
 
 INTERRUPTED = "Server.SpotInstanceTermination"
 OWN_END = "Client.InstanceInitiatedShutdown"
+BY_HAND = "Client.UserInitiatedShutdown"
 MISMATCH = "Target.ResponseCodeMismatch"
 LIMITS = Limits(
     polls=2, settle=10, fulfilment=600, grace=60, recovery=60, health=300, losses=2, flaps=2

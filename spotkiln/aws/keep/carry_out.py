@@ -22,7 +22,7 @@ from spotkiln.keep.housekeeping import Delayed
 from spotkiln.keep.preview import outlived
 from spotkiln.poll import Clock
 from spotkiln.serve.fleet import Phase
-from spotkiln.serve.serving import still_doomed
+from spotkiln.serve.serving import still_doomed, suspended_by
 
 DEFAULT_DELAY = 300
 
@@ -65,6 +65,13 @@ def _drain(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
         delay = _delay(aws, action.target_group)
         drain(aws, action.target_group, set(action.ids), delay, clock, say)
     instances.terminate(aws, action.ids)
+
+
+def _resume_scaling(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  # noqa: ARG001
+    """Looks again first: another release may have suspended it meanwhile, or has replaced it."""
+    found = [launchers(aws).find(name) for name in action.ids]
+    there = suspended_by(action.release, [one for one in found if one])
+    launchers(aws).resume_scaling(there)
 
 
 def _serves(aws: Aws, image: Image) -> bool:
@@ -125,6 +132,7 @@ STEPS: Mapping[Verb, Step] = {
     Verb.MARK_RELEASED: _for_each(_mark_released),
     Verb.SETTLE_WEIGHTS: _give_back,
     Verb.RETIRE_FLEETS: _retire,
+    Verb.RESUME_SCALING: _resume_scaling,
     Verb.DRAIN_INSTANCES: _drain,
     Verb.TERMINATE_BUILDERS: _terminate,
     Verb.DELETE_PART: _delete_parts,

@@ -53,7 +53,7 @@ def plan_release(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Plan:
     )
     foreign = find_foreign(aws, infra, tell)
     adopted = foreign.adoptable if infra.adopt else []
-    wanted = size(spec.fleet, [*serving[:1], *adopted])
+    wanted = size(spec.fleet, [*serving[:1], *adopted], aws.now())
     prices = known_prices(aws, spec.fleet.instance_types, infra.zones, say)
     return make_plan(
         spec,

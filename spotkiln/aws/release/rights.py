@@ -12,7 +12,7 @@ from spotkiln.bake.infra import InfraNames
 from spotkiln.errors import SpotkilnError
 from spotkiln.release.rights import Granted, Names, asked_of, missing, together
 from spotkiln.release.statements import PREVIEWS, TRAFFIC, WORKER
-from spotkiln.statement import Fill, Statement
+from spotkiln.statement import SCALING, Fill, Statement
 
 _ASSUMED = re.compile(r"arn:(aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/")
 
@@ -46,7 +46,12 @@ def needed(aws: Aws, names: Names) -> list[Statement]:
         one.statements if one.kind is names.launcher else [x for x in one.statements if x.looks]
         for one in launchers(aws).each
     )
-    parts = {"", PREVIEWS if names.previews else "", TRAFFIC if names.second_target_group else ""}
+    parts = {
+        "",
+        PREVIEWS if names.previews else "",
+        TRAFFIC if names.second_target_group else "",
+        SCALING if names.scales else "",
+    }
     return [one for one in together(WORKER, *launching) if one.part in parts]
 
 

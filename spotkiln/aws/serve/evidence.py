@@ -9,14 +9,21 @@ from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import SpotkilnError
-from spotkiln.serve.evidence import CONSOLES, Evidence, failing_first, last_lines
+from spotkiln.serve.evidence import (
+    CONSOLES,
+    Evidence,
+    failing_first,
+    last_lines,
+    without_scaled_in,
+)
 from spotkiln.serve.fleet import Fleet
 from spotkiln.target import Instance, Target
 
 
-def collect(aws: Aws, fleet: Fleet, infra: Infra) -> Evidence:
+def collect(aws: Aws, fleet: Fleet, infra: Infra, scaled_in: int = 0) -> Evidence:
     """The reasons of the targets, the fleet's history, the ends of the consoles of what failed.
-    What cannot be had is left out: evidence must not stand in the way of the rollback."""
+    What cannot be had is left out: evidence must not stand in the way of the rollback. So many that
+    ended were `scaled_in`, and did not fail."""
     each = launchers(aws)
     rows: list[str] = []
     members: list[Instance] = []
@@ -28,7 +35,7 @@ def collect(aws: Aws, fleet: Fleet, infra: Infra) -> Evidence:
         members = each.members(fleet)
         live = [one for one in members if one.live]
         health = with_health(live, targets.health(aws, infra.target_group.arn))
-    ordered, targets_ordered = failing_first(members, health)
+    ordered, targets_ordered = failing_first(without_scaled_in(members, scaled_in), health)
     for one in ordered[:CONSOLES]:
         with suppress(SpotkilnError):
             consoles[one.id] = last_lines(instances.console(aws, one.id))

@@ -18,7 +18,7 @@ from spotkiln.serve.judge import judge, verdict_within
 from spotkiln.serve.observation import SELDOM_SECONDS, Observation, pause_after
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.unready import Unready, unready
-from spotkiln.target import Health, Instance, Server, Target, server_of
+from spotkiln.target import End, Health, Instance, Server, Target, server_of
 
 # While all is well, EC2 and the launcher have little to tell that the load balancer does not: they
 # are asked at every so many looks.
@@ -56,6 +56,9 @@ class Watch:
         self._other = infra.first or infra.second
         self._clock = clock
         self._start = clock.now()
+        # At how many AWS said that it keeps the fleet, at most and by its last word. Right after a
+        # change it may tell of less than there will be.
+        self._most = self._kept_at = 0
         self._problems_at = self._start
         self._state, self._status = State.KEPT, fleet.status
         self._problems: tuple[Problem, ...] = ()
@@ -74,7 +77,7 @@ class Watch:
         asked = whole or not self._as_it_should_be()
         if asked:
             self._ask_ec2()
-        missing = len(self._live()) < self._fleet.capacity
+        missing = len(self._live()) < self._fleet.capacity - self.scaled_in
         if whole or missing:
             self._ask_the_launcher(missing=missing)
         # None is registered before it runs, and what serves is only compared with what runs.
@@ -96,9 +99,20 @@ class Watch:
             control=self._with_zones(others),
             problems=self._problems,
             unready=tuple(self._unready.values()),
+            scaled_in=self.scaled_in,
         )
         self.seen.append(observation)
         return observation
+
+    @property
+    def scaled_in(self) -> int:
+        """By how many servers somebody has made it smaller meanwhile: since AWS first told of its
+        size, or before that, if servers have ended."""
+        if not self._most:
+            return 0
+        ended = sum(one.end is End.BY_OTHERS for one in self._members)
+        unseen = min(self._fleet.capacity - self._kept_at, ended)
+        return max(self._most - self._kept_at, unseen, 0)
 
     def _read_consoles(self, registered: Mapping[str, Target]) -> None:
         """Whether one that does not answer yet will not do so at all."""
@@ -141,6 +155,8 @@ class Watch:
         # Right after the request it may not be seen yet: that is no verdict.
         if found:
             self._state, self._status = found.state, found.status
+            self._kept_at = found.capacity
+            self._most = max(self._most, found.capacity)
         now = self._clock.now()
         new = now - self._problems_at > self._launcher.late_seconds
         if (missing and new) or (found and found.stuck):

@@ -96,6 +96,29 @@ class Launchers:
         self.mark(fleet, marks)
         return marks
 
+    # -- scaling --
+
+    def resize(self, fleet: Fleet, capacity: int) -> Fleet:
+        """Keep a fleet at so many servers; the fleet as it is then."""
+        self.of(fleet).resize(fleet.id, capacity)
+        return fleet.model_copy(update={"capacity": capacity})
+
+    def suspend_scaling(self, fleets: Iterable[Fleet], release: str) -> None:
+        for fleet in fleets:
+            if fleet.scales:
+                self.of(fleet).suspend_scaling(fleet, release)
+
+    def resume_scaling(self, fleets: Iterable[Fleet]) -> None:
+        """Of those whose scaling a release has suspended."""
+        for fleet in fleets:
+            if fleet.suspension:
+                self.of(fleet).resume_scaling(fleet)
+
+    def end_scaling(self, fleets: Iterable[Fleet]) -> None:
+        for fleet in fleets:
+            if fleet.scales:
+                self.of(fleet).end_scaling(fleet)
+
     # -- take away --
 
     def stop_replacing(self, fleets: Iterable[Fleet]) -> None:

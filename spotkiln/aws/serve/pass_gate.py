@@ -52,7 +52,7 @@ def pass_gate(
     verdict = watch(aws, fleet, infra, bounds, clock, seen)
     if verdict.outcome is Outcome.HEALTHY:
         return last[0].servers
-    evidence = collect(aws, fleet, infra)
+    evidence = collect(aws, fleet, infra, last[0].scaled_in)
     if verdict.cause is Cause.CANCELLED:
         who = f"CloudTrail says who ({launchers(aws).of(fleet).stop_call})."
         verdict = verdict.model_copy(update={"advice": f"{verdict.advice} {who}"})

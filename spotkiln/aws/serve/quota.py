@@ -118,5 +118,5 @@ def check(
     aws: Aws, infra: Infra, spec: FleetSpec, current: Sequence[Fleet], *, refuse: bool
 ) -> list[str]:
     """The same, for a fleet beside those that serve, the newest first."""
-    wanted = size(spec, [*current[:1], *to_adopt(aws, infra)]).spec
+    wanted = size(spec, [*current[:1], *to_adopt(aws, infra)], aws.now()).spec
     return doubts(aws, wanted, refuse=refuse)

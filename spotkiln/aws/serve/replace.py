@@ -36,6 +36,8 @@ def retire_replaced(
     gone = retire(
         aws, old, target_group=group.arn, delay=group.deregistration_delay, clock=clock, say=say
     )
+    # It has taken over: from now on AWS scales it.
+    each.resume_scaling([new])
     if old:
         say(f"retired {', '.join(one.id for one in old)} with {len(gone)} instances")
     return old

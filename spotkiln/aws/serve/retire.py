@@ -170,6 +170,7 @@ def _retire(
     say: Callable[[str], None],
 ) -> list[Instance]:
     each = launchers(aws)
+    each.end_scaling(retiring)
     each.stop_replacing(fleet for fleet in retiring if fleet.live)
     first = _members(aws, retiring)
     ended = {one.id for one in first if one.gone}

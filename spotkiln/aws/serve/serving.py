@@ -11,10 +11,10 @@ from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.errors import DeadlineExceeded
 from spotkiln.poll import Clock, Done, Waiting, poll
-from spotkiln.serve.capacity import Size, size
+from spotkiln.serve.capacity import Size, size, to_grow
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import made_alike
-from spotkiln.serve.serving import serving
+from spotkiln.serve.serving import serving, suspended_by
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Health
 
@@ -38,7 +38,25 @@ def to_adopt(aws: Aws, infra: Infra) -> list[Fleet]:
 
 def sized(aws: Aws, infra: Infra, spec: FleetSpec) -> Size:
     """How many servers would be asked for now."""
-    return size(spec, [*serving_now(aws, infra)[:1], *to_adopt(aws, infra)])
+    return size(spec, _replaced(aws, infra), aws.now())
+
+
+def _replaced(aws: Aws, infra: Infra) -> list[Fleet]:
+    return [*serving_now(aws, infra)[:1], *to_adopt(aws, infra)]
+
+
+def grown(aws: Aws, infra: Infra, spec: FleetSpec, new: Fleet) -> Fleet:
+    """The new fleet, made as large as what serves if that has been scaled out since it was asked
+    for; else as it is."""
+    wanted = to_grow(new, spec, _replaced(aws, infra), aws.now())
+    return launchers(aws).resize(new, wanted) if wanted else new
+
+
+def resume_scaling(aws: Aws, release: str) -> list[Fleet]:
+    """What serves, and whose scaling this release has suspended, scales again as it did before."""
+    found = suspended_by(release, launchers(aws).listing())
+    launchers(aws).resume_scaling(found)
+    return found
 
 
 def is_unchanged(
@@ -57,7 +75,7 @@ def is_unchanged(
     for. While there is a fleet to adopt, or the deployment names another launcher, something is to
     be done.
     """
-    each, wanted = launchers(aws), size(spec, [current]).spec.capacity
+    each, wanted = launchers(aws), size(spec, [current], aws.now()).spec.capacity
     if not made_alike(current, spec, image, infra) or current.capacity != wanted:
         return False
     if current.launcher != each.for_spec(spec).name or to_adopt(aws, infra):

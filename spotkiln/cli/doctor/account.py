@@ -165,6 +165,7 @@ def rights(aws: Aws, spec: ReleaseSpec, *, previews: bool = False) -> str:
             instance_profile=spec.infra.instance_profile,
             launcher=spec.fleet.launcher,
             previews=previews,
+            scales=spec.fleet.scaling.used,
         ),
     )
 
@@ -185,7 +186,7 @@ def quotas(aws: Aws, spec: ReleaseSpec) -> str:
     """Room for the new servers beside the old ones."""
     group = aws_infra.target_group(aws, spec.infra.target_group)
     current = serving_at(aws, group)[:1]
-    wanted = size(spec.fleet, current).spec
+    wanted = size(spec.fleet, current, aws.now()).spec
     found = doubts(aws, wanted, refuse=True)
     return "; ".join(found) or "room for old and new servers side by side"
 

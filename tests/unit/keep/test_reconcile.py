@@ -10,7 +10,7 @@ from spotkiln.bake.image import Image, ImageState, layer_name
 from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.facts import Facts, Owned, OwnedPart, Snapshot
 from spotkiln.keep.reconcile import decide
-from spotkiln.serve.fleet import Phase
+from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.weights import HandOver, Weights
 from tests.unit import nouns
 from tests.unit.leftovers import LIVING, fleet, image, machine
@@ -26,6 +26,7 @@ def todo(**facts: Any) -> list[tuple[str, tuple[str, ...]]]:
 
 
 SERVING = fleet("sfr-serving", Phase.SERVING, "old")
+TESTED = ImageState.TESTED
 OLD_IMAGE = image("ami-old", "old", ImageState.TESTED, released="2024-04-01")
 
 
@@ -342,3 +343,32 @@ def test_what_is_taken_away_is_told_with_its_reason() -> None:
     assert str(Action(verb=Verb.DRAIN_INSTANCES, ids=("i-1", "i-2"), why="lost")) == (
         "drain and terminate i-1, i-2: lost"
     )
+
+
+def scaled(name: str, phase: Phase, release: str, value: str, **changes: Any) -> Fleet:
+    found = fleet(name, phase, release, **changes)
+    return found.model_copy(update={"tags": {**found.tags, t.SCALING: value}})
+
+
+def test_scaling_goes_on_once_the_release_that_suspended_it_has_ended() -> None:
+    old = scaled("sfr-old", Phase.SERVING, "old", "suspended dead x")
+    pending = scaled("sfr-new", Phase.PENDING, "dead", "suspended dead")
+    assert todo(fleets=(old, pending), images=(OLD_IMAGE,)) == [
+        (Verb.RETIRE_FLEETS, ("sfr-new",)),
+        (Verb.RESUME_SCALING, ("sfr-old",)),
+    ]
+    # It was promoted, and has taken over: the old one goes, and no longer matters.
+    later = START.replace(hour=13)
+    new = scaled("sfr-new", Phase.SERVING, "dead", "suspended dead", created=later)
+    found = todo(fleets=(old, new), images=(OLD_IMAGE, image("ami-dead", "dead", TESTED)))
+    assert found == [
+        (Verb.MARK_RELEASED, ("sfr-new",)),
+        (Verb.RETIRE_FLEETS, ("sfr-old",)),
+        (Verb.RESUME_SCALING, ("sfr-new",)),
+    ]
+
+
+def test_scaling_that_is_on_or_that_a_living_release_suspended_is_left_alone() -> None:
+    for value in ("on", "suspended living x"):
+        old = scaled("sfr-old", Phase.SERVING, "old", value)
+        assert todo(fleets=(old,), images=(OLD_IMAGE,)) == []

@@ -72,6 +72,7 @@ class World:
             "choose size": Size(spec=FleetSpec()),
             "request fleet": NEW,
             "gate": (NEW, (nouns.server("i-1"),)),
+            "grow": NEW,
             "promote": NEW,
             "price": Cost(),
             "retire": [OLD],
@@ -149,8 +150,11 @@ STEPS: dict[Any, dict[str, str]] = {
     asking: {"plan_release": "plan", "_pause": "ask"},
     serve: {
         "choose_size": "choose size",
+        "suspend_scaling": "suspend scaling",
+        "resume_scaling": "undo: resume scaling",
         "request_fleet": "request fleet",
         "prove": "gate",
+        "grow": "grow",
         "promote_fleet": "promote",
         "mark_released": "mark as released",
         "price": "price",
@@ -177,7 +181,8 @@ WAIT = ["wait for the turn", "newer push", "clear up", "find serving"]
 CHOOSE = ["find image", "find foreign"]
 BAKE = ["find layer", "bake", "check the turn", "test", "keep SBOM"]
 MIGRATE = ["check the turn", "migrate", "close access"]
-LAUNCH = ["launch", "choose size", "request fleet", "gate", "check the turn", "promote"]
+GATE = ["gate", "check the turn", "grow"]
+LAUNCH = ["launch", "choose size", "request fleet", *GATE, "check the turn", "promote"]
 RETIRE = ["mark as released", "price", "check the turn", "retire", "prune"]
 UNDO = ["undo: cancel fleet", "undo: discard image"]
 END = ["give the turn back"]

@@ -22,6 +22,7 @@ from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Approval
 from spotkiln.release.vulnerabilities import Accepted, Vulnerabilities
 from spotkiln.serve.gate import GatePolicy
+from spotkiln.serve.scaling import Scaling, Scheduled
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.serve.traffic import Traffic
 
@@ -35,6 +36,8 @@ CLASSES: dict[str, type[BaseModel]] = {
         FleetSpec,
         InfraNames,
         BuildSettings,
+        Scaling,
+        Scheduled,
         GatePolicy,
         Traffic,
         Configuration,
@@ -52,7 +55,11 @@ FIELDS = [(model, name) for model, one in MODELS.items() for name in one["proper
 def test_one_thing_must_be_given() -> None:
     assert SCHEMA["required"] == ["app"]
     assert MODELS["AppSpec"]["required"] == ["repository"]
-    assert {n for n, one in MODELS.items() if one.get("required")} == {"AppSpec", "Accepted"}
+    assert {n for n, one in MODELS.items() if one.get("required")} == {
+        "AppSpec",
+        "Accepted",
+        "Scheduled",
+    }
     assert MODELS.keys() == CLASSES.keys()
 
 

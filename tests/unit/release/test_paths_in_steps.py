@@ -49,7 +49,7 @@ def test_requests_are_handed_over_between_the_gate_and_the_promotion(pair: World
 def test_a_smoke_test_comes_before_all_requests(pair: World) -> None:
     told = pair.release(traffic=SMOKE)
     taken = launched(pair)
-    assert taken[taken.index("gate") + 1 :][:3] == ["check the turn", "smoke test", "traffic"]
+    assert taken[taken.index("grow") + 1 :][:3] == ["check the turn", "smoke test", "traffic"]
     assert "smoke test" in [one.name for one in told.timings]
 
 

@@ -145,7 +145,7 @@ def test_a_foreign_fleet_is_named_and_retired_if_it_is_to_be(adopt: bool) -> Non
 
 def test_a_fleet_that_was_scaled_is_replaced_by_one_of_its_size() -> None:
     now = nouns.fleet("sfr-1", capacity=6)
-    found = plan(serving=[now], retire=[now], size=size(FleetSpec(), [now]))
+    found = plan(serving=[now], retire=[now], size=size(FleetSpec(), [now], nouns.START))
     assert found.capacity == 6
     # Twelve of them, at a price that is given for the six.
     assert found.both == Range(least=0.02, most=0.04)

@@ -1,7 +1,7 @@
 """What is looked up for a plan, and what is not asked at all."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -16,6 +16,7 @@ from spotkiln.serve.price import Prices
 from spotkiln.serve.spec import FleetSpec
 from tests.unit import nouns
 from tests.unit.clock import FakeClock
+from tests.unit.memory import Memory
 
 IMAGE = nouns.image("ami-7")
 SERVES = nouns.fleet("sfr-1", capacity=2)
@@ -60,7 +61,7 @@ class Region:
             tags={},
             folder=Path("/runs/1"),
         )
-        aws = cast(Any, None)
+        aws = Memory().aws()
         return planning.plan_release(aws, job, clock=FakeClock(), say=lambda *_: None)
 
 

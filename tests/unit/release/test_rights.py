@@ -73,7 +73,7 @@ def test_none_is_there_twice_and_each_says_why() -> None:
 
 def test_nothing_changes_what_is_not_narrowed() -> None:
     """What is allowed on anything only looks."""
-    looks = re.compile(r"\w+:(Describe|Get|List)\w*")
+    looks = re.compile(r"[\w-]+:(Describe|Get|List)\w*")
     for one in every():
         if one.resources == ANY:
             assert [x for x in one.actions if not looks.fullmatch(x)] == [], one.sid

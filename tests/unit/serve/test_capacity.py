@@ -9,6 +9,7 @@ from spotkiln.serve.capacity import scaled_to, size
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.spec import FleetSpec
 from tests.unit import nouns
+from tests.unit.nouns import START
 
 
 def serving(capacity: int, asked: int | None = None) -> Fleet:
@@ -43,15 +44,15 @@ def test_scaled_is_what_nobody_deployed(fleet: Fleet, scaled: int) -> None:
     ],
 )
 def test_at_least_what_serves(fleets: list[Fleet], capacity: int, why: str) -> None:
-    found = size(FleetSpec(capacity=2, most=8), fleets)
+    found = size(FleetSpec(capacity=2, most=8), fleets, START)
     assert (found.spec.capacity, found.why) == (capacity, why)
     assert found.spec.model_copy(update={"capacity": 2}) == FleetSpec(capacity=2, most=8)
 
 
 def test_in_words() -> None:
     spec = FleetSpec(instance_types=["t3.micro"], on_demand=1)
-    assert size(spec, []).in_words == "2 of t3.micro, 1 of them On-Demand"
-    assert size(spec, [serving(6, 2)]).in_words == (
+    assert size(spec, [], START).in_words == "2 of t3.micro, 1 of them On-Demand"
+    assert size(spec, [serving(6, 2)], START).in_words == (
         "6 of t3.micro, 1 of them On-Demand: as many as serve now; 2 are asked for"
     )
 
@@ -64,8 +65,8 @@ def test_in_words() -> None:
 )
 def test_within_bounds_and_stable(asked: int, more: int, before: int, now: int) -> None:
     spec = FleetSpec(capacity=asked, most=asked + more)
-    first = size(spec, [serving(now, before)]).spec
+    first = size(spec, [serving(now, before)], START).spec
     assert spec.capacity <= first.capacity <= spec.most
     # What was asked for in its place is replaced by as many again.
-    assert size(spec, [serving(first.capacity, asked)]).spec.capacity == first.capacity
+    assert size(spec, [serving(first.capacity, asked)], START).spec.capacity == first.capacity
     FleetSpec.model_validate(first.model_dump())

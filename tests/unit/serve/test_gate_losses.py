@@ -6,6 +6,7 @@ from spotkiln.serve.gate import Cause, Outcome, Verdict
 from spotkiln.serve.judge import judge
 from spotkiln.serve.observation import Observation
 from tests.unit.looks import (
+    BY_HAND,
     INTERRUPTED,
     LIMITS,
     OWN_END,
@@ -125,3 +126,14 @@ def test_flaps_are_counted_by_instance() -> None:
     other_down = {"i-1": "healthy", "i-2": "unhealthy"}
     seen = looks(ALL_UP, one_down, ALL_UP, other_down, ALL_UP, one_down, every=3)
     assert in_short(seen) == WAIT
+
+
+def test_what_somebody_scaled_in_is_neither_lost_nor_missing() -> None:
+    gone = [ended(name, BY_HAND) for name in ("i-3", "i-4", "i-5")]
+    seen = [
+        look(at, ALL_UP, ended=gone).model_copy(update={"scaled_in": 3}) for at in range(0, 40, 5)
+    ]
+    assert in_short(seen, 5) == "healthy: healthy"
+    # One more than was scaled in, and two that are not replaced: those are a failure's.
+    fewer = [one.model_copy(update={"scaled_in": 0}) for one in seen]
+    assert in_short(fewer, 5) == "failed: outside"

@@ -73,6 +73,18 @@ class Shelf:
     def mark(self, fleet: str, tags: Mapping[str, str]) -> None:
         self.done.append(f"mark {fleet} {dict(tags)}")
 
+    def resize(self, fleet: str, capacity: int) -> None:
+        self.done.append(f"resize {fleet} {capacity}")
+
+    def suspend_scaling(self, fleet: Fleet, release: str) -> None:
+        self.done.append(f"suspend {fleet.id} {release}")
+
+    def resume_scaling(self, fleet: Fleet) -> None:
+        self.done.append(f"resume {fleet.id}")
+
+    def end_scaling(self, fleet: Fleet) -> None:
+        self.done.append(f"end scaling {fleet.id}")
+
     def stop_replacing(self, fleets: Iterable[str]) -> None:
         self.done.append(f"stop {' '.join(fleets)}")
 
@@ -165,3 +177,16 @@ def test_parts_that_launchers_share_are_told_and_removed_once() -> None:
     assert not each.has_part("something else", "lt-1")
     each.remove_part("launch-template", "lt-1")
     assert (first.done, second.done) == (["remove part lt-1"], [])
+
+
+def test_scaling_is_its_launcher_s_matter_and_only_of_what_is_scaled() -> None:
+    new, old = Shelf("New", "n-1"), Shelf("Old", "o-1", kind=LauncherKind.FLEET)
+    each = Launchers([new, old])
+    [plain], [bare] = new.fleets, old.fleets
+    scaled = bare.model_copy(update={"tags": {**bare.tags, t.SCALING: "suspended r"}})
+    assert each.resize(plain, 4).capacity == 4
+    each.suspend_scaling([plain, scaled], "r")
+    each.resume_scaling([plain, scaled])
+    each.end_scaling([plain, scaled])
+    assert new.done == ["resize n-1 4"]
+    assert old.done == ["suspend o-1 r", "resume o-1", "end scaling o-1"]

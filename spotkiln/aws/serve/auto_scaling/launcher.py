@@ -9,9 +9,10 @@ from spotkiln.aws.errors import AwsError, AwsMissing, aws_errors, code_of
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import launch_template as templates
 from spotkiln.aws.serve.auto_scaling import history as histories
-from spotkiln.aws.serve.auto_scaling import rights
+from spotkiln.aws.serve.auto_scaling import rights, scaling
 from spotkiln.aws.serve.auto_scaling.answer import NAME, from_aws
 from spotkiln.aws.serve.auto_scaling.request import KIND, group_name, group_request, tags_of
+from spotkiln.aws.serve.balancing import require_label
 from spotkiln.bake.infra import Infra, InfraNames
 from spotkiln.serve.fleet import Fleet, State
 from spotkiln.serve.launcher import Note
@@ -48,16 +49,18 @@ class AutoScaling(templates.WithTemplates):
         return ""
 
     def check(self, infra: Infra, spec: FleetSpec) -> None:
-        del spec
+        require_label(infra, spec)
         rights.check(self._aws, infra)
 
     def launch(self, order: Order, note: Note) -> Fleet:
-        """A launch template, then the group. Its name makes a repeated call one group."""
+        """A launch template, the group, then its scaling. The group's name makes a repeated call
+        one group."""
         template = templates.create(self._aws, templates.launch_template_request(order))
         note(templates.KIND, template)
         name = group_name(order)
         fleet = self._create(order, template) or self._found(name, order.release)
         note(KIND, name)
+        scaling.put(self._aws, order, name)
         return fleet
 
     def _create(self, order: Order, template: str) -> Fleet | None:
@@ -135,6 +138,21 @@ class AutoScaling(templates.WithTemplates):
     def mark(self, fleet: str, tags: Mapping[str, str]) -> None:
         with aws_errors(f"tagging group {fleet}"):
             self._aws.scaling.create_or_update_tags(Tags=tags_of(fleet, tags))
+
+    def resize(self, fleet: str, capacity: int) -> None:
+        with aws_errors(f"resizing group {fleet}"):
+            self._aws.scaling.set_desired_capacity(
+                AutoScalingGroupName=fleet, DesiredCapacity=capacity
+            )
+
+    def suspend_scaling(self, fleet: Fleet, release: str) -> None:
+        scaling.suspend(self._aws, fleet, release)
+
+    def resume_scaling(self, fleet: Fleet) -> None:
+        scaling.resume(self._aws, fleet)
+
+    def end_scaling(self, fleet: Fleet) -> None:
+        """It goes with the group."""
 
     def stop_replacing(self, fleets: Iterable[str]) -> None:
         """All processes: neither it nor its health checks or scaling touch its instances."""

@@ -47,8 +47,8 @@ def group_request(order: Order, template: str) -> dict[str, Any]:
     name = group_name(order)
     return {
         "AutoScalingGroupName": name,
-        "MinSize": min(order.asked.capacity, spec.capacity),
-        "MaxSize": max(spec.most, spec.capacity),
+        "MinSize": order.bounds.least,
+        "MaxSize": order.bounds.most,
         "DesiredCapacity": spec.capacity,
         "MixedInstancesPolicy": {
             "LaunchTemplate": {

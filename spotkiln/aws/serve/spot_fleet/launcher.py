@@ -8,8 +8,9 @@ from spotkiln import tags as t
 from spotkiln.aws.errors import AwsError, aws_errors, code_of, is_not_found
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import launch_template as templates
+from spotkiln.aws.serve.balancing import require_label
 from spotkiln.aws.serve.spot_fleet import history as histories
-from spotkiln.aws.serve.spot_fleet import rights
+from spotkiln.aws.serve.spot_fleet import rights, scaling
 from spotkiln.aws.serve.spot_fleet.answer import NAME, from_aws
 from spotkiln.aws.serve.spot_fleet.request import spot_fleet_request
 from spotkiln.bake.infra import Infra, InfraNames
@@ -47,11 +48,12 @@ class SpotFleet(templates.WithTemplates):
         return rights.role(self._aws, names.fleet_role)
 
     def check(self, infra: Infra, spec: FleetSpec) -> None:
+        require_label(infra, spec)
         rights.check(self._aws, infra, spec)
 
     def launch(self, order: Order, note: Note) -> Fleet:
-        """A launch template, then the request. The client token in it makes a repeated call one
-        fleet."""
+        """A launch template, the request, then its scaling. The client token in the request makes a
+        repeated call one fleet."""
         template = templates.create(self._aws, templates.launch_template_request(order))
         note(templates.KIND, template)
         with aws_errors("requesting a spot fleet"):
@@ -60,6 +62,7 @@ class SpotFleet(templates.WithTemplates):
             )
         fleet = answer["SpotFleetRequestId"]
         note(RESOURCE, fleet)
+        scaling.put(self._aws, order, fleet)
         return Fleet(
             id=fleet,
             launcher=NAME,
@@ -118,6 +121,22 @@ class SpotFleet(templates.WithTemplates):
     def mark(self, fleet: str, tags: Mapping[str, str]) -> None:
         with aws_errors(f"tagging fleet {fleet}"):
             self._aws.ec2.create_tags(Resources=[fleet], Tags=t.to_aws(tags))
+
+    def resize(self, fleet: str, capacity: int) -> None:
+        """The On-Demand part stays as it was asked for."""
+        with aws_errors(f"resizing fleet {fleet}"):
+            self._aws.ec2.modify_spot_fleet_request(
+                SpotFleetRequestId=fleet, TargetCapacity=capacity
+            )
+
+    def suspend_scaling(self, fleet: Fleet, release: str) -> None:
+        scaling.suspend(self._aws, fleet, release)
+
+    def resume_scaling(self, fleet: Fleet) -> None:
+        scaling.resume(self._aws, fleet)
+
+    def end_scaling(self, fleet: Fleet) -> None:
+        scaling.end(self._aws, fleet.id)
 
     def stop_replacing(self, fleets: Iterable[str]) -> None:
         wanted = sorted(fleets)

@@ -18,6 +18,7 @@ from spotkiln.statement import (
     INSTANCES,
     NEW,
     OURS,
+    SCALING,
     SUBNETS,
     TEMPLATES,
     Statement,
@@ -25,6 +26,9 @@ from spotkiln.statement import (
 )
 
 SPOT_FLEET = "spotfleet.amazonaws.com"
+SCALES = "ec2.application-autoscaling.amazonaws.com"
+SCALABLE = "arn:{partition}:application-autoscaling:{region}:{account}"
+CLOUDWATCH = "arn:{partition}:cloudwatch:{region}:{account}"
 FLEETS = f"{EC2}:spot-fleet-request/*"
 STATEMENTS = (
     *templates.RIGHTS,
@@ -82,6 +86,55 @@ STATEMENTS = (
         actions=("ec2:CancelSpotFleetRequests",),
         resources=(FLEETS,),
         condition=OURS,
+    ),
+    Statement(
+        sid="ResizeSpotFleets",
+        task="request fleet; scaling of fleets",
+        why="what serves was scaled out meanwhile; Application Auto Scaling asks for it, too",
+        actions=("ec2:ModifySpotFleetRequest",),
+        resources=(FLEETS,),
+        condition=OURS,
+    ),
+    Statement(
+        sid="ScaleSpotFleets",
+        task="request fleet, retire, cancel, reconcile, with fleet.scaling",
+        why="Application Auto Scaling does it, and suspends it while another fleet takes over",
+        actions=(
+            "application-autoscaling:DeregisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:PutScheduledAction",
+            "application-autoscaling:RegisterScalableTarget",
+        ),
+        resources=(f"{SCALABLE}:scalable-target/*",),
+        part=SCALING,
+    ),
+    Statement(
+        sid="LookAtScaling",
+        task="request fleet, with fleet.scaling",
+        why="what of it somebody has suspended stays so",
+        actions=("application-autoscaling:DescribeScalableTargets",),
+        part=SCALING,
+    ),
+    Statement(
+        sid="AlarmsOfScaling",
+        task="request fleet, retire, cancel, with fleet.scaling",
+        why="Application Auto Scaling makes the alarms of a policy for whoever asks for it",
+        actions=(
+            "cloudwatch:DeleteAlarms",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:PutMetricAlarm",
+        ),
+        resources=(f"{CLOUDWATCH}:alarm:TargetTracking-*",),
+        part=SCALING,
+    ),
+    Statement(
+        sid="RoleOfScaling",
+        task="request fleet, with fleet.scaling",
+        why="AWS makes the role of the service the first time",
+        actions=("iam:CreateServiceLinkedRole",),
+        resources=(f"arn:{{partition}}:iam::{{account}}:role/aws-service-role/{SCALES}/*",),
+        condition={"StringEquals": {"iam:AWSServiceName": SCALES}},
+        part=SCALING,
     ),
     Statement(
         sid="LookAtFleetRole",

@@ -1,0 +1,34 @@
+"""What CloudWatch calls a target group and its load balancer."""
+
+from spotkiln.bake.infra import Infra, TargetGroup
+from spotkiln.errors import InputError
+from spotkiln.serve.spec import FleetSpec
+
+
+def label(group: TargetGroup) -> str:
+    """`app/NAME/ID/targetgroup/NAME/ID`: by it a scaling policy knows whose requests count.
+
+    Raises:
+        InputError: no Application Load Balancer sends it requests.
+    """
+    balancers = [one.partition(":loadbalancer/")[2] for one in group.load_balancers]
+    found = next((one for one in balancers if one.startswith("app/")), "")
+    if not found:
+        raise InputError(
+            f"fleet.scaling.requests_per_target needs an Application Load Balancer that forwards "
+            f"to {group.name}: let a listener's rule do so, or leave it out"
+        )
+    return f"{found}/{group.arn.rpartition(':')[2]}"
+
+
+def require_label(infra: Infra, spec: FleetSpec) -> None:
+    """Before anything is launched: each group that its servers may join must have one, if requests
+    count.
+
+    Raises:
+        InputError: one has none.
+    """
+    if spec.scaling.requests_per_target:
+        for group in (infra.target_group, infra.second):
+            if group:
+                label(group)
