@@ -85,6 +85,8 @@ def infra(outputs: Mapping[str, str]) -> str:
         f"  fleet_role: {outputs['FleetRole']}",
         f"  instance_profile: {outputs['InstanceProfile']}",
         '  key_pair: ""',
+        "fleet:",
+        "  launcher: auto-scaling",
         "configuration:",
         f"  parameters: [{outputs['ParameterPath']}]",
     ]

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from cfnlint.api import lint
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
@@ -13,6 +14,7 @@ from spotkiln.account.template import template
 from spotkiln.aws.release.rights import every
 from spotkiln.errors import InputError
 from spotkiln.release.statements import SERVER
+from spotkiln.serve.spec import FleetSpec, LauncherKind
 from spotkiln.statement import size
 
 # CloudFormation's limit for a template in a call, and IAM's for a policy.
@@ -87,6 +89,19 @@ def test_its_outputs_are_what_a_deployment_says(whole: dict[str, Any]) -> None:
     told = infra({name: name.lower() for name in whole["Outputs"]})
     assert "target_group: targetgroup" in told
     assert "instance_profile: instanceprofile" in told
+    # The flow's default is for deployments that were there before: a new one says what AWS advises.
+    fleet = FleetSpec.model_validate(yaml.safe_load(told)["fleet"])
+    assert fleet.launcher is LauncherKind.GROUP
+
+
+def test_the_worker_may_do_all_that_any_launcher_does(whole: dict[str, Any]) -> None:
+    policies = [
+        one["Properties"]["PolicyDocument"]
+        for name, one in whole["Resources"].items()
+        if name.startswith("WorkerPolicy")
+    ]
+    given = {action for one in policies for x in one["Statement"] for action in x["Action"]}
+    assert given == {action for one in every() for action in one.actions}
 
 
 def test_parameters_as_they_are_typed() -> None:

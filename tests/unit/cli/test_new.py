@@ -72,6 +72,8 @@ def test_its_deployments_give_what_flows_take(made: Path) -> None:
     found = deployments(made / "prefect.yaml")
     assert len(found) == 7
     assert [why for one in found.values() for why in objections(one)] == []
+    # What AWS advises for new work; the flow's own default is for what was there before.
+    assert found["release/dice"]["parameters"]["fleet"]["launcher"] == "auto-scaling"
 
 
 def test_its_automations_are_those_of_a_clone(made: Path) -> None:
