@@ -37,7 +37,7 @@ def test_a_page_has_its_stylesheet_and_a_visitor_one_version(pair: Pair) -> None
     free, _ = visits_during(pair, first, 0)
     assert free.broken != []
     pair.world.box.clear_calls()
-    new, again = visits_during(pair, second, 100)
+    new, again = visits_during(pair, second, 200)
     print(f"free: {len(free.broken)} of {len(free.seen)} pages without their stylesheet")
     print(f"sticky: {len(new.broken)} of {len(new.seen)}, {len(again.broken)} of {len(again.seen)}")
     assert new.broken == again.broken == []
