@@ -1,6 +1,7 @@
 """A client of the Prefect server on this machine. It is patient while SQLite is busy."""
 
 import base64
+import ssl
 import time
 from collections.abc import Generator
 from uuid import uuid4
@@ -64,7 +65,12 @@ class Known(httpx.Auth):
             yield request
 
 
-def client_of(address: str, password: str = "") -> httpx.Client:
-    """Of the API of the Prefect server at that address; `password` as name:password."""
+def client_of(
+    address: str, password: str = "", trusted: ssl.SSLContext | None = None
+) -> httpx.Client:
+    """Of the API of the Prefect server at that address; `password` as name:password, `trusted` whom
+    it believes, where it speaks TLS and the system does not know its certificate."""
     auth = Known(address, password) if password else None
-    return httpx.Client(base_url=f"{address}/api", timeout=30, transport=Patient(), auth=auth)
+    return httpx.Client(
+        base_url=f"{address}/api", timeout=30, transport=Patient(verify=trusted or True), auth=auth
+    )

@@ -1,12 +1,13 @@
 """A team's set-up on one machine: Prefect's server on Postgres behind a password, and a sandbox
-with ten applications, each with a target group of its own."""
+with applications, each with a target group of its own."""
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from examples.repositories import make_demo
@@ -24,12 +25,20 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 class Team:
-    def __init__(self, prefect: LocalPrefect, box: Sandbox, repository: Path) -> None:
+    def __init__(
+        self,
+        prefect: LocalPrefect,
+        box: Sandbox,
+        repository: Path,
+        api: httpx.Client,
+        groups: Sequence[str],
+    ) -> None:
+        self.groups = groups
         self.prefect = prefect
         self.box = box
         self.repository = repository
         self.account = Account(box)
-        self.api = client_of(prefect.address, PASSWORD)
+        self.api = api
         self.deployments: dict[str, str] = {}
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
@@ -41,7 +50,7 @@ class Team:
         self.prefect._run("prefect", "--no-prompt", "deploy", "--name", "reconcile")
         self.prefect._run("spotkiln", "automations")
         flow = self._post("/flows/", {"name": "release"})["id"]
-        for group in GROUPS:
+        for group in self.groups:
             made = self._post(
                 "/deployments/",
                 {
@@ -84,7 +93,7 @@ class Team:
 
     def problems(self) -> dict[str, list[str]]:
         """All that must not be, by target group."""
-        looks = {group: self.account.look(group).problems() for group in GROUPS}
+        looks = {group: self.account.look(group).problems() for group in self.groups}
         return {group: found for group, found in looks.items() if found}
 
     def settled(self, seconds: float) -> dict[str, list[str]]:
@@ -94,29 +103,49 @@ class Team:
         return found
 
 
-@pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    if programs() is None:
-        pytest.skip("no Postgres: apt-get install postgresql")
-    home = tmp_path_factory.mktemp("team")
-    with ExitStack() as stack:
-        environment = {
-            "PREFECT_SERVER_DATABASE_CONNECTION_URL": stack.enter_context(postgres()),
-            "SPOTKILN_HOME": str(home / "spotkiln"),
-            "PREFECT_API_SSL_CERT_FILE": str(one_certificate(home)),
-            # They are for a person, and there are thousands.
-            "PREFECT_LOGGING_TO_API_ENABLED": "false",
-        }
-        prefect = stack.enter_context(LocalPrefect(home / "prefect", environment, 0, PASSWORD))
-        prefect.start_server()
-        settings = {"target_groups": GROUPS}
-        box = stack.enter_context(
-            Sandbox.start(home / "sandbox", machines="simulated", speed=SPEED, account=settings)
-        )
+def environment(home: Path, database: str) -> dict[str, str]:
+    return {
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
+        "SPOTKILN_HOME": str(home / "spotkiln"),
+        "PREFECT_API_SSL_CERT_FILE": str(one_certificate(home)),
+        # They are for a person, and there are thousands.
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    }
+
+
+@contextmanager
+def team_of(
+    home: Path, prefect: LocalPrefect, api: httpx.Client, groups: Sequence[str]
+) -> Iterator[Team]:
+    """An account with these target groups, and their deployments at a server that was told to
+    start."""
+    settings = {"target_groups": list(groups)}
+    with Sandbox.start(
+        home / "sandbox", machines="simulated", speed=SPEED, account=settings
+    ) as box:
         prefect.environment.update(box.environment)
-        team = Team(prefect, box, make_demo(home / "repository"))
+        team = Team(prefect, box, make_demo(home / "repository"), api, groups)
         box.script(**MACHINES, **STAND_IN)
         team.account.base_image()
         prefect.wait_for_server()
         team.deploy()
         yield team
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    if programs() is None:
+        pytest.skip("no Postgres: apt-get install postgresql")
+    with postgres() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Team]:
+    home = tmp_path_factory.mktemp("team")
+    with ExitStack() as stack:
+        own = environment(home, database)
+        prefect = stack.enter_context(LocalPrefect(home / "prefect", own, 0, PASSWORD))
+        prefect.start_server()
+        api = client_of(prefect.address, PASSWORD)
+        yield stack.enter_context(team_of(home, prefect, api, GROUPS))
