@@ -105,6 +105,17 @@ def scale_out(world: World, launcher: str, fleet: str, capacity: int) -> None:
         )
 
 
+@pytest.fixture
+def small_again(world: World) -> Iterator[None]:
+    """Two servers afterwards, for other tests: a release launches as many as serve."""
+    yield
+    made = world.release("v1", "scaled", fleet={"launcher": FLEET})
+    assert made["outcome"] == "released", made
+    scale_out(world, FLEET, made["fleet"], 2)
+    eventually(lambda: world.settled().capacity == 2, timeout=30, what="two servers")
+
+
+@pytest.mark.usefixtures("small_again")
 @pytest.mark.parametrize("launcher", [GROUP, FLEET])
 def test_what_is_scaled_out_during_a_release_serves_after_it(
     world: World, load: Load, launcher: str
