@@ -4,7 +4,7 @@ It belongs to the release: each new fleet gets it anew. While one takes over fro
 scaling of both is suspended; a tag on each fleet says so, and by which release.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from spotkiln.noun import Noun, ShownNoun, number_or_empty
-from spotkiln.serve.cron import WEEKDAYS, parse
+from spotkiln.serve import cron
 
 # By these AWS's policies go, and no other of ours has such a name.
 CPU, REQUESTS = "spotkiln-cpu", "spotkiln-requests"
@@ -21,7 +21,7 @@ MOST_ACTIONS = 50
 
 
 def _cron(text: str) -> str:
-    parse(text)
+    cron.require(text)
     return " ".join(text.split())
 
 
@@ -86,7 +86,7 @@ class Scheduled(ShownNoun):
 
     def last(self, now: datetime) -> datetime | None:
         """When it was due last, before or at this moment; None if it never was."""
-        return parse(self.cron).last(now, self.timezone)
+        return cron.last(self.cron, now, self.timezone)
 
 
 class Scaling(ShownNoun):
@@ -188,8 +188,7 @@ def aws_schedule(one: Scheduled) -> str:
             "launcher spot-fleet takes one of them"
         )
     # Each by its name: AWS counts them otherwise.
-    days = sorted(parse(one.cron).weekdays)
-    names = ",".join(WEEKDAYS[day].upper() for day in days)
+    names = ",".join(cron.weekdays(one.cron)).upper()
     return f"cron({minute} {hour} ? {month} {names} *)"
 
 
@@ -213,3 +212,14 @@ class Suspension(Noun):
     def by(self, release: str) -> Self:
         """The same, taken over by another release after the first one died."""
         return self.model_copy(update={"release": release})
+
+
+def to_suspend(
+    former: Suspension | None, release: str, still_open: Callable[[], tuple[str, ...]]
+) -> Suspension | None:
+    """What a release suspends of a fleet's scaling. What one that died had suspended is taken over.
+    None where somebody has suspended all of it: it stays so."""
+    if former:
+        return former.by(release)
+    found = still_open()
+    return Suspension(release=release, of=found) if found else None

@@ -1,4 +1,6 @@
-"""What CloudWatch calls a target group and its load balancer."""
+"""What CloudWatch calls a target group and its load balancer, and policies that go by it."""
+
+from typing import Any
 
 from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.errors import InputError
@@ -19,6 +21,21 @@ def label(group: TargetGroup) -> str:
             f"to {group.name}: let a listener's rule do so, or leave it out"
         )
     return f"{found}/{group.arn.rpartition(':')[2]}"
+
+
+def target_tracking(
+    metric: str, value: int, requests_of: TargetGroup | None = None
+) -> dict[str, Any]:
+    """What a policy of Auto Scaling's, or of Application Auto Scaling's, is to keep, and where:
+    `metric` in the service's own word, of the requests of a target group where these count.
+
+    Raises:
+        InputError: no Application Load Balancer sends the group requests.
+    """
+    told: dict[str, Any] = {"PredefinedMetricType": metric}
+    if requests_of:
+        told["ResourceLabel"] = label(requests_of)
+    return {"PredefinedMetricSpecification": told, "TargetValue": float(value)}
 
 
 def require_label(infra: Infra, spec: FleetSpec) -> None:

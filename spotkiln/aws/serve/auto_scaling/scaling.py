@@ -2,16 +2,17 @@
 it. So is what suspends them."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from spotkiln import tags as t
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.serve.auto_scaling.request import tags_of
-from spotkiln.aws.serve.balancing import label
+from spotkiln.aws.serve.balancing import target_tracking
 from spotkiln.aws.session import Aws
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import Order
-from spotkiln.serve.scaling import CPU, ON, REQUESTS, Scheduled, Suspension
+from spotkiln.serve.scaling import CPU, ON, REQUESTS, Scheduled, to_suspend
 
 # The processes by which AWS changes a group's size.
 PROCESSES = ("AlarmNotification", "ScheduledActions")
@@ -20,17 +21,13 @@ METRICS = {CPU: "ASGAverageCPUUtilization", REQUESTS: "ALBRequestCountPerTarget"
 
 def policy_request(order: Order, group: str, name: str, value: int) -> dict[str, Any]:
     """PutScalingPolicy's parameters."""
-    metric: dict[str, Any] = {"PredefinedMetricType": METRICS[name]}
-    if name == REQUESTS:
-        metric["ResourceLabel"] = label(order.infra.target_group)
     return {
         "AutoScalingGroupName": group,
         "PolicyName": name,
         "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingConfiguration": {
-            "PredefinedMetricSpecification": metric,
-            "TargetValue": float(value),
-        },
+        "TargetTrackingConfiguration": target_tracking(
+            METRICS[name], value, order.infra.target_group if name == REQUESTS else None
+        ),
     }
 
 
@@ -80,11 +77,10 @@ def _open(aws: Aws, group: str) -> tuple[str, ...]:
 
 def suspend(aws: Aws, fleet: Fleet, release: str) -> None:
     """The tag before the call. What a release that died had suspended is taken over."""
-    former = fleet.suspension
-    new = former.by(release) if former else Suspension(release=release, of=_open(aws, fleet.id))
-    if not former and not new.of:
-        return  # somebody has suspended all of it, and it stays so
-    if former != new:
+    new = to_suspend(fleet.suspension, release, partial(_open, aws, fleet.id))
+    if new is None:
+        return
+    if fleet.suspension != new:
         _tag(aws, fleet.id, new.to_tag())
     _suspend(aws, fleet.id, new.of or PROCESSES)
 

@@ -1,17 +1,18 @@
 """Scaling of a Spot Fleet: Application Auto Scaling does it. A fleet is a scalable target there,
 which has the policies and scheduled actions, and can be suspended."""
 
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from spotkiln import tags as t
 from spotkiln.aws.errors import AwsMissing, aws_errors, code_of
-from spotkiln.aws.serve.balancing import label
+from spotkiln.aws.serve.balancing import target_tracking
 from spotkiln.aws.session import Aws, client_of
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import Order
-from spotkiln.serve.scaling import CPU, ON, REQUESTS, Scheduled, Suspension, aws_schedule
+from spotkiln.serve.scaling import CPU, ON, REQUESTS, Scheduled, aws_schedule, to_suspend
 
 SERVICE = "application-autoscaling"
 DIMENSION = "ec2:spot-fleet-request:TargetCapacity"
@@ -44,17 +45,13 @@ def target_request(order: Order, fleet: str) -> dict[str, Any]:
 
 def policy_request(order: Order, fleet: str, name: str, value: int) -> dict[str, Any]:
     """PutScalingPolicy's parameters."""
-    metric: dict[str, Any] = {"PredefinedMetricType": METRICS[name]}
-    if name == REQUESTS:
-        metric["ResourceLabel"] = label(order.infra.target_group)
     return {
         **target_of(fleet),
         "PolicyName": name,
         "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingScalingPolicyConfiguration": {
-            "PredefinedMetricSpecification": metric,
-            "TargetValue": float(value),
-        },
+        "TargetTrackingScalingPolicyConfiguration": target_tracking(
+            METRICS[name], value, order.infra.target_group if name == REQUESTS else None
+        ),
     }
 
 
@@ -123,11 +120,10 @@ def _tag(aws: Aws, fleet: str, value: str) -> None:
 
 def suspend(aws: Aws, fleet: Fleet, release: str) -> None:
     """The tag before the call. What a release that died had suspended is taken over."""
-    former = fleet.suspension
-    new = former.by(release) if former else Suspension(release=release, of=_open(aws, fleet.id))
-    if not former and not new.of:
-        return  # somebody has suspended all of it, and it stays so
-    if former != new:
+    new = to_suspend(fleet.suspension, release, partial(_open, aws, fleet.id))
+    if new is None:
+        return
+    if fleet.suspension != new:
         _tag(aws, fleet.id, new.to_tag())
     _set(aws, fleet.id, dict.fromkeys(PARTS, True))
 
