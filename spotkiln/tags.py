@@ -5,7 +5,9 @@ Limits are EC2's: keys up to 128 characters, values up to 256, 50 tags a resourc
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from pydantic import AfterValidator
 
 PREFIX = "spotkiln:"
 MOST_CHARACTERS = 256
@@ -128,6 +130,16 @@ def why_not(own: Mapping[str, str]) -> str:
                 "/ @ in key and value, which is what all of AWS's services take"
             )
     return ""
+
+
+def _given(own: Tags) -> Tags:
+    if why := why_not(own):
+        raise ValueError(why)
+    return own
+
+
+# In what a person fills in.
+OwnTags = Annotated[Tags, AfterValidator(_given)]
 
 
 def release_tags(

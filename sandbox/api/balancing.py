@@ -2,14 +2,13 @@
 
 import re
 from functools import lru_cache
-from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.core.utils import get_service_model
 from moto.elbv2.exceptions import ELBClientError
 from moto.elbv2.responses import ELBV2Response
 
-_DOCUMENTED = re.compile(r"<li>\s*<p>\s*<code>([^<]+)</code>")
+from sandbox.api import model
+
 _HTTP = ("HTTP", "HTTPS")
 # The status codes that an Application Load Balancer may take for healthy.
 LEAST_CODE, MOST_CODE = 200, 499
@@ -94,8 +93,8 @@ _TIMES = ("Interval", "Timeout")
 @lru_cache
 def _attributes(shape: str) -> frozenset[str]:
     """The names in AWS's documentation."""
-    found: Any = get_service_model("elbv2").shape_for(shape)
-    return frozenset(_DOCUMENTED.findall(found.members["Key"].documentation))
+    found = model.service("elasticloadbalancing").shape_for(shape)
+    return frozenset(model.listed(found.members["Key"].documentation))
 
 
 def _invalid(text: str) -> ELBClientError:

@@ -4,14 +4,12 @@ Clients check some of this themselves and leave the rest to AWS; moto checks a p
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from botocore.model import ListShape, Shape, StringShape, StructureShape
-from moto.core.utils import get_service_model
 from werkzeug.wrappers import Response
 
-from sandbox.api import errors
+from sandbox.api import errors, model
 from sandbox.faults.calls import Call
 
 _SERVICES = {"ec2", "elasticloadbalancing", "autoscaling"}
@@ -35,14 +33,9 @@ def refusal(call: Call) -> Response | None:
     return errors.error(call.service, "ValidationError", text, 400)
 
 
-@lru_cache(maxsize=1000)
 def _input(service: str, operation: str) -> Shape | None:
-    try:
-        model: Any = get_service_model(errors.botocore_name(service))
-        found: Shape | None = model.operation_model(operation).input_shape
-    except Exception:  # noqa: BLE001 - botocore and moto raise what they like for an unknown name
-        return None
-    return found
+    found = model.operation(service, operation)
+    return found.input_shape if found else None
 
 
 def _broken(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, Any, str]]:

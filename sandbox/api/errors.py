@@ -6,22 +6,9 @@ import uuid
 from functools import lru_cache
 from xml.sax.saxutils import escape
 
-from moto.core.utils import get_service_model
 from werkzeug.wrappers import Response
 
-# The names that calls are signed with, where botocore has another.
-_NAMES = {
-    "elasticloadbalancing": "elbv2",
-    "monitoring": "cloudwatch",
-    "email": "ses",
-    "elasticfilesystem": "efs",
-    "tagging": "resourcegroupstaggingapi",
-}
-
-
-def botocore_name(service: str) -> str:
-    """By the name that its calls are signed with."""
-    return _NAMES.get(service, service)
+from sandbox.api import model
 
 
 def is_query(service: str) -> bool:
@@ -37,12 +24,9 @@ _SET = re.compile(rb"\{((?:'|&#39;|&#x27;|&apos;)[\w-][^{}<]*)\}")
 def _query(service: str) -> bool:
     """Whether it has AWS's query protocol, whose errors are XML. EC2 has one of its own, the others
     answer in JSON; so does what botocore does not know."""
-    try:
-        model = get_service_model(botocore_name(service))
-    except Exception:  # noqa: BLE001 - botocore and moto raise what they like for an unknown name
-        return False
+    found = model.service(service)
     # Of a service that speaks several, the one that clients choose.
-    return bool(model.resolved_protocol == "query")
+    return bool(found and found.resolved_protocol == "query")
 
 
 def error(service: str, code: str, message: str, status: int) -> Response:

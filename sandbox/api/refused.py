@@ -4,20 +4,16 @@ An operation, a filter or a token that is unknown is the client's mistake, or a 
 an InternalError would be tried again and again.
 """
 
-import html
 import re
 from functools import lru_cache
-from typing import Any
 
-from botocore.model import OperationModel, OperationNotFoundError
+from botocore.model import OperationNotFoundError
 from moto.backend_index import backend_url_patterns
-from moto.core.utils import get_service_model
 from werkzeug.wrappers import Response
 
-from sandbox.api import errors
+from sandbox.api import errors, model
 from sandbox.faults.calls import Call
 
-_DOCUMENTED = re.compile(r"<li>\s*<p>\s*<code>([^<]+)</code>")
 _TOKENS = ("NextToken", "nextToken", "Marker", "PaginationToken")
 _TOKEN_CODES = {
     "ec2": "InvalidNextToken",
@@ -51,11 +47,11 @@ def filters(call: Call) -> Response | None:
 @lru_cache(maxsize=1000)
 def _filters_of(operation: str) -> frozenset[str]:
     """The names in the operation's documentation; empty if it tells none."""
-    model = _operation("ec2", operation)
-    shape = model.input_shape.members.get("Filters") if model and model.input_shape else None
+    known = model.operation("ec2", operation)
+    shape = known.input_shape.members.get("Filters") if known and known.input_shape else None
     if shape is None:
         return frozenset()
-    named = {html.unescape(one).strip() for one in _DOCUMENTED.findall(shape.documentation)}
+    named = model.listed(shape.documentation)
     tags = _TAGS if any(one.split(":")[0] in _TAGS for one in named) else set()
     return frozenset(named | tags | _OLD.get(operation, set())) if named else frozenset()
 
@@ -68,8 +64,8 @@ def after(call: Call, error: Exception) -> Response | None:
         return operation(call)
     if any(call.parameters.get(name) for name in _TOKENS):
         return _token(call.service)
-    model = _operation(call.service, call.operation)
-    required = model.input_shape.required_members if model and model.input_shape else []
+    known = model.operation(call.service, call.operation)
+    required = known.input_shape.required_members if known and known.input_shape else []
     for name in required:
         if call.parameters.get(name) is None:
             text = f"The request must contain the parameter {name}"
@@ -88,7 +84,7 @@ def _unknown(call: Call, text: str) -> Response:
 def operation(call: Call) -> Response:
     """The refusal of an operation: AWS does not know it, or the sandbox does not."""
     query = errors.is_query(call.service)
-    if call.operation and _operation(call.service, call.operation) is None and query:
+    if call.operation and model.operation(call.service, call.operation) is None and query:
         said = f"The action {call.operation} is not valid for this web service."
         return errors.error(call.service, "InvalidAction", said, 400)
     code = "UnsupportedOperation" if query else "UnsupportedOperationException"
@@ -106,13 +102,3 @@ def _token(service: str) -> Response:
 def _in_moto(service: str) -> bool:
     url = f"https://{service}.eu-west-1.amazonaws.com"
     return any(pattern.match(url) for _, pattern in backend_url_patterns)
-
-
-@lru_cache(maxsize=1000)
-def _operation(service: str, name: str) -> OperationModel | None:
-    try:
-        model: Any = get_service_model(errors.botocore_name(service))
-        found: OperationModel = model.operation_model(name)
-    except Exception:  # noqa: BLE001 - botocore and moto raise what they like for an unknown name
-        return None
-    return found

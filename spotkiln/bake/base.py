@@ -72,18 +72,11 @@ class BaseSpec(ShownNoun):
         "package brings. Everybody may read it: no secrets.",
     )
 
-    tags: dict[str, str] = Field(
+    tags: t.OwnTags = Field(
         default={},
         title="Tags of your own",
         description="On all that is made for it, such as Team: platform.",
     )
-
-    @field_validator("tags")
-    @classmethod
-    def _can_be_given(cls, own: dict[str, str]) -> dict[str, str]:
-        if why := t.why_not(own):
-            raise ValueError(why)
-        return own
 
     @field_validator("packages")
     @classmethod

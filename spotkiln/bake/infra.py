@@ -110,7 +110,7 @@ class InfraNames(ShownNoun):
         title="Key pair",
         description="For SSH into the instances. Empty for none.",
     )
-    tags: dict[str, str] = Field(
+    tags: t.OwnTags = Field(
         default={},
         title="Tags of your own",
         description="On all that is made, such as Team: shop: for what it costs, and where the "
@@ -133,13 +133,6 @@ class InfraNames(ShownNoun):
         description="EFS file systems, by name, for the folders that the application's "
         "spotkiln.yaml lists as `mounts`: {uploads: shop-files}, {uploads: shop-files:/uploads}.",
     )
-
-    @field_validator("tags")
-    @classmethod
-    def _can_be_given(cls, own: dict[str, str]) -> dict[str, str]:
-        if why := t.why_not(own):
-            raise ValueError(why)
-        return own
 
     @field_validator("mounts")
     @classmethod

@@ -1,5 +1,6 @@
 """Secret blocks in Prefect."""
 
+from spotkiln.errors import InputError
 from spotkiln.prefect_api.connection import Api, connect
 
 
@@ -16,7 +17,20 @@ async def read(api: Api, name: str) -> str:
     return str(found.data.get("value") or "").strip()
 
 
+async def require(api: Api, name: str) -> str:
+    """The same; one without a value is as good as none.
+
+    Raises:
+        InputError: it is empty.
+        NotInPrefect: there is no such block.
+    """
+    value = await read(api, name)
+    if not value:
+        raise InputError(f"the Secret block {name} is empty: fill it in Prefect")
+    return value
+
+
 async def load(name: str) -> str:
-    """The same, on a connection of its own."""
+    """What `read` tells, on a connection of its own."""
     async with connect() as api:
         return await read(api, name)

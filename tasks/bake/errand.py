@@ -89,6 +89,15 @@ def carry_out(errand: Errand, what: str) -> Ended:
     return _brought_home(errand, report, run.why)
 
 
+def carry_out_apart(errand: Errand, what: str) -> Ended:
+    """The same, where no other machine of its owner is reached: the way into it is removed."""
+    try:
+        return carry_out(errand, what)
+    finally:
+        with not_urgent(f"remove the way into the machine of the {what}", "reconcile does it"):
+            remove_access(connect(errand.region), errand.owner, errand.vpc, CLOCK)
+
+
 def _prepare(errand: Errand) -> tuple[Path, Path]:
     """An empty folder with the command, which only we may read, and a folder for its report."""
     shutil.rmtree(errand.folder, ignore_errors=True)
@@ -176,11 +185,7 @@ def _try_out(trial: Errand, infra: Infra, command: str, what: str) -> Ended:
     url = point_at(aws, infra, infra.target_group)
     errand = trial.model_copy(update={"script": trial_script(command, url)})
     say(f"{what} of {url}, for at most {errand.seconds} s: {command}")
-    try:
-        return carry_out(errand, what)
-    finally:
-        with not_urgent(f"remove the way into the machine of the {what}", "reconcile does it"):
-            remove_access(aws, errand.owner, infra.vpc, CLOCK)
+    return carry_out_apart(errand, what)
 
 
 @task(name="smoke test", task_run_name="4 launch: smoke test", **STEP)

@@ -9,21 +9,20 @@ from prefect.cache_policies import NO_CACHE
 
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
-from spotkiln.aws.bake.builder import remove_access
 from spotkiln.aws.session import connect
 from spotkiln.bake.errand import Errand
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.own import HOOK
-from spotkiln.errors import GateFailed, InputError, SpotkilnError
+from spotkiln.errors import GateFailed, SpotkilnError
 from spotkiln.hosts_api import webhook
 from spotkiln.prefect_api import secret
 from spotkiln.prefect_api.connection import ask
 from spotkiln.release.hook import FAILS, Hook, Hooks, Message, Moment
 from spotkiln.release.summary import tags
-from spotkiln.tasks.bake.errand import carry_out, trial_of
+from spotkiln.tasks.bake.errand import carry_out_apart, trial_of
 from spotkiln.tasks.release.run import ReleaseRun
-from spotkiln.tasks.step import CLOCK, not_urgent, say
+from spotkiln.tasks.step import say
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Hooked:
         """Why it failed, and a command's last lines."""
         if hook.url:
             return call_webhook(hook, self.run.spec.hooks.secret, message), ""
-        return call_command(self._errand(hook, message), self.infra)
+        return call_command(self._errand(hook, message))
 
     def _errand(self, hook: Hook, message: Message) -> Errand:
         run, image = self.run, self.image
@@ -96,19 +95,15 @@ class Hooked:
 def call_webhook(hook: Hook, secret_name: str, message: Message) -> str:
     """Post a message; why it was not taken, or nothing."""
     say(f"telling {hook.host}: {message.moment}")
-    key = ask(secret.read, secret_name)
+    key = ask(secret.require, secret_name)
     return webhook.post(hook, message, key, lambda: datetime.now(UTC)).why
 
 
 @task(name="run hook", task_run_name="hook: command", cache_policy=NO_CACHE, retries=0)
-def call_command(errand: Errand, infra: Infra) -> tuple[str, str]:
+def call_command(errand: Errand) -> tuple[str, str]:
     """Carry out a command on a machine of its own; why it did not end well, or nothing, and its
     last lines."""
-    try:
-        ended = carry_out(errand, "hook")
-    finally:
-        with not_urgent("remove the way into the hook's machine", "reconcile does it"):
-            remove_access(connect(errand.region), errand.owner, infra.vpc, CLOCK)
+    ended = carry_out_apart(errand, "hook")
     return (ended.why or f"exit status {ended.code}", ended.last_lines) if ended.code else ("", "")
 
 
@@ -117,5 +112,5 @@ def require_hooks(hooks: Hooks) -> None:
     Raises:
         InputError: messages are to be signed by a secret that is empty, or not there.
     """
-    if hooks.secret and not ask(secret.read, hooks.secret):
-        raise InputError(f"the Secret block {hooks.secret} is empty: fill it in Prefect")
+    if hooks.secret:
+        ask(secret.require, hooks.secret)

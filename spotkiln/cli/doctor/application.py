@@ -81,8 +81,7 @@ def on_commit(spec: ReleaseSpec) -> str:
         InputError: nothing tells which host it is, or there is no such secret.
     """
     found = find_repository(spec.on_commit, spec.app.repository)
-    if not ask(secret.read, spec.on_commit.secret):
-        raise InputError(f"the Secret block {spec.on_commit.secret} is empty: fill it in Prefect")
+    ask(secret.require, spec.on_commit.secret)
     return f"{found.path} at {found.api} ({found.kind})"
 
 
@@ -92,8 +91,8 @@ def hooks(spec: ReleaseSpec) -> str:
     Raises:
         InputError: there is no such secret.
     """
-    if spec.hooks.secret and not ask(secret.read, spec.hooks.secret):
-        raise InputError(f"the Secret block {spec.hooks.secret} is empty: fill it in Prefect")
+    if spec.hooks.secret:
+        ask(secret.require, spec.hooks.secret)
     found = ((moment, one) for moment, one in spec.hooks.each() if one.asked)
     return ", ".join(f"{moment}: {one.host or 'a command'}" for moment, one in found)
 

@@ -1,28 +1,14 @@
 """The security group of a builder, which only one run may have made, against moto."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from spotkiln import tags as t
 from spotkiln.aws.bake.builder import Taken, open_group
-from spotkiln.aws.session import Aws, connect
+from spotkiln.aws.session import Aws
 
-REGION = "eu-west-1"
 OWNER = "layer-0123456789ab"
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    connect.cache_clear()
-    with mock_aws():
-        yield connect(REGION)
-    connect.cache_clear()
 
 
 def begin(aws: Aws, run: str) -> str:

@@ -1,14 +1,12 @@
 """What a worker may know of a configuration: names and versions, against moto."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
-from spotkiln.aws.session import Aws, connect
+from spotkiln.aws.session import Aws
 from spotkiln.bake.configuration import Configuration, Known
 from spotkiln.cli.doctor.account import configuration
 from spotkiln.errors import InputError, PermissionDenied
@@ -17,17 +15,6 @@ from tests.unit import nouns
 
 VALUE = "hunter2-never-seen"
 PATH = "/shop/production/"
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    connect.cache_clear()
-    with mock_aws():
-        yield connect("eu-west-1")
-    connect.cache_clear()
 
 
 def ssm() -> Any:

@@ -1,14 +1,12 @@
 """File systems by name, and whether servers could mount them, against moto."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from spotkiln.aws.bake.mounts import find_mounts
-from spotkiln.aws.session import Aws, connect
+from spotkiln.aws.session import Aws
 from spotkiln.bake.mounts import Mount
 from spotkiln.cli.doctor.account import examine
 from spotkiln.cli.doctor.check import Check
@@ -17,17 +15,6 @@ from spotkiln.release.release import ReleaseSpec
 from tests.unit import nouns
 
 REGION = "eu-west-1"
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    connect.cache_clear()
-    with mock_aws():
-        yield connect(REGION)
-    connect.cache_clear()
 
 
 class Account:

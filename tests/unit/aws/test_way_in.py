@@ -6,27 +6,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from moto import mock_aws
 
 from spotkiln import tags as t
 from spotkiln.aws.bake import way_in as ways
 from spotkiln.aws.bake.builder import open_access
-from spotkiln.aws.session import Aws, connect
+from spotkiln.aws.session import Aws
 from spotkiln.bake.builder import Builder, SshInterface
 from spotkiln.errors import InputError
-
-REGION = "eu-west-1"
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    connect.cache_clear()
-    with mock_aws():
-        yield connect(REGION)
-    connect.cache_clear()
 
 
 def let_in(aws: Aws, builder: Builder) -> list[str]:
