@@ -1,12 +1,13 @@
 """The ways through a release and a rollback that call hooks, and what their failures mean."""
 
-from typing import Any
+import asyncio
 
 import pytest
 
 from spotkiln.bake.errand import Errand
 from spotkiln.errors import GateFailed, InfrastructureError, InputError
 from spotkiln.flows import rollback as rollback_flow
+from spotkiln.prefect_api import secret
 from spotkiln.release.hook import Hook, Hooks, Message, Moment
 from spotkiln.tasks.release import hooks
 from tests.unit import nouns
@@ -32,17 +33,23 @@ class Told:
         self.why: dict[Moment, str] = {}
         self.secret = "word"
         self._world = world
-        patch.setattr(hooks, "ask", lambda *_: self.secret)
+        # Prefect itself is away; what is asked of it goes its own way.
+        patch.setattr(hooks, "ask", lambda operation, name: asyncio.run(operation(None, name)))
+        patch.setattr(secret, "read", self._read)
         patch.setattr(hooks, "call_webhook", self._webhook)
         patch.setattr(hooks, "call_command", self._command)
 
-    def _webhook(self, hook: Hook, secret: str, message: Message) -> str:
-        assert (hook, secret) == (URL, "hooks")
+    async def _read(self, _api: object, name: str) -> str:
+        assert name == "hooks"
+        return self.secret
+
+    def _webhook(self, hook: Hook, named: str, message: Message) -> str:
+        assert (hook, named) == (URL, "hooks")
         self._world.taken.append(f"hook {message.moment}")
         self.messages.append(message)
         return self.why.get(message.moment, "")
 
-    def _command(self, errand: Errand, _: Any) -> tuple[str, str]:
+    def _command(self, errand: Errand) -> tuple[str, str]:
         self._world.taken.append("hook command")
         self.errands.append(errand)
         return "it ended with exit status 1", "got 500"
