@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from prefect.settings import PREFECT_UI_URL, temporary_settings
 
-from spotkiln.errors import NotInPrefect, PrefectFailed, PrefectRefused
+from spotkiln.errors import InputError, NotInPrefect, PrefectFailed, PrefectRefused
 from spotkiln.prefect_api import (
     artifact,
     automation,
@@ -244,7 +244,11 @@ def test_a_secret_block(fake: FakeApi) -> None:
     }  # fmt: skip
     path = "GET /block_types/slug/secret/block_documents/name/hook"
     fake.answers[path] = lambda _: (200, block)
-    assert ask(secret.read, "hook") == "hush hush"
+    assert ask(secret.read, "hook") == ask(secret.require, "hook") == "hush hush"
+    fake.answers[path] = lambda _: (200, {**block, "data": {"value": " "}})
+    assert ask(secret.read, "hook") == ""
+    with pytest.raises(InputError, match="the Secret block hook is empty"):
+        ask(secret.require, "hook")
     with pytest.raises(NotInPrefect, match="other"):
         ask(secret.read, "other")
 
