@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, StorageState, ViewportSize, expect, sync_playwright
 
 from rehearsal.prefect_local import POOL
-from tests.browser.prefect_ui import APPLICATION, PrefectUI, sign_in
-from tests.browser.visit import PASSWORD, PATIENCE_MS
+from tests.browser.prefect_ui import APPLICATION, PrefectUI
+from tests.browser.visit import PASSWORD, PATIENCE_MS, sign_in
 from tests.reliability.truth import Truth
 from tests.reliability.world import MACHINES, STAND_IN, World
 
@@ -122,7 +122,7 @@ def signed_in(world: World, browser: Browser) -> StorageState:
     """What a browser keeps once somebody has entered the password."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
-    sign_in(context.new_page(), world.prefect.address, PASSWORD)
+    sign_in(context.new_page(), world.prefect.address)
     state = context.storage_state()
     context.close()
     return state

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.prefect_ui import APPLICATION, ENDED, RUN_MS, press_until_taken
-from tests.browser.visit import complaints_of, enter_password, keep_what_is_seen, visit
+from tests.browser.visit import complaints_of, keep_what_is_seen, visit
 
 # That Prefect answered with an error, such as 503, it says over what is to be clicked, and again
 # with each answer, until somebody closes it. A person closes them as they come; a test goes by
@@ -33,12 +33,6 @@ class OlderUI:
     def keep_what_is_seen(self) -> str:
         """Where it is kept."""
         return keep_what_is_seen(self.page, self.folder, self.complaints)
-
-    def sign_in(self, password: str) -> None:
-        """password: name:password."""
-        self.page.goto(f"{self.address}/login")
-        enter_password(self.page, password)
-        expect(self.page).to_have_url(re.compile("/dashboard"))
 
     # -- starting --
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Locator, Page, expect
 
 from spotkiln.start.ui import newer
-from tests.browser.visit import complaints_of, enter_password, keep_what_is_seen, visit
+from tests.browser.visit import complaints_of, keep_what_is_seen, visit
 from tests.reliability.world import World
 
 APPLICATION = "demo-web-app"
@@ -32,13 +32,6 @@ LOOK_MS = 10_000
 LOOKS = 5
 PER_PAGE = "Items per page"
 SOMETHING = re.compile(r"\S")
-
-
-def sign_in(page: Page, address: str, password: str) -> None:
-    """As somebody does who opens the UI for the first time; password: name:password."""
-    page.goto(address)
-    enter_password(page, password)
-    expect(page).to_have_url(re.compile("/dashboard"))
 
 
 def press_until_taken(page: Page, press: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.conftest import SIZE
 from tests.browser.older_ui import OlderUI
 from tests.browser.prefect_ui import APPLICATION, ASKED, commit_of
-from tests.browser.visit import PASSWORD, PATIENCE_MS
+from tests.browser.visit import PATIENCE_MS, visit
 from tests.reliability.truth import Truth
 from tests.reliability.world import World
 
@@ -22,7 +22,7 @@ def older(world: World, browser: Browser, tmp_path: Path) -> Iterator[OlderUI]:
     context.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
     ui = OlderUI(context.new_page(), world.prefect.address, tmp_path)
-    ui.sign_in(PASSWORD)
+    visit(ui.page, f"{ui.address}/dashboard", ui.page.get_by_text("Active Work Pools"))
     yield ui
     context.close()
 

@@ -74,7 +74,8 @@ class Pages:
         wanted = {"artifacts": {"flow_run_id": {"any_": [run]}}, "sort": "CREATED_DESC"}
         found = self._world.api.post("/artifacts/filter", json=wanted).raise_for_status().json()
         page = next(one for one in found if (one["key"] or "").startswith("release-"))
-        self.page.goto(f"{self._world.prefect.address}/v2/artifacts/artifact/{page['id']}")
+        address = f"{self._world.prefect.address}/v2/artifacts/artifact/{page['id']}"
+        visit(self.page, address, self.page.get_by_test_id("markdown-display"))
         return self.markdown()
 
     def markdown(self) -> Locator:
