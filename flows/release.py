@@ -14,7 +14,6 @@ from spotkiln.serve.spec import FleetSpec
 from spotkiln.serve.traffic import Traffic
 from spotkiln.start import form
 from spotkiln.tasks import names
-from spotkiln.tasks.bake.image import discard_image
 from spotkiln.tasks.keep.lock import one_at_a_time
 from spotkiln.tasks.keep.reconcile import clear_up
 from spotkiln.tasks.release.approval import as_approved, end_if_not_approved
@@ -27,14 +26,15 @@ from spotkiln.tasks.release.endings import (
 )
 from spotkiln.tasks.release.freezing import wait_if_frozen
 from spotkiln.tasks.release.hooks import require_hooks
+from spotkiln.tasks.release.image_tests import ImageTests
 from spotkiln.tasks.release.recorded import recorded
 from spotkiln.tasks.release.steps import (
-    bake_and_test,
+    bake,
     choose_image,
     find_infra,
     migrate_once,
-    refuse_vulnerable,
     see_foreign,
+    see_migration,
     see_what_serves,
     take_commit,
 )
@@ -132,9 +132,12 @@ def carry_out(spec: ReleaseSpec) -> State[Release]:
         require_idle(found, current)
         require_hooks(spec.hooks)
         with run.undoing() as undo:
-            undo.later("discard image", discard_image, job)
-            image = choice.image or bake_and_test(run, turn, job)
-            refuse_vulnerable(run, image)
-            migrate_once(run, turn, job, choice, image)
-            serve(run, undo, turn, image, found, current)
+            tests = ImageTests(run, turn, job)
+            undo.later("discard image", tests.discard_image)
+            image = choice.image or bake(run, job)
+            migration = see_migration(run, job, choice, image)
+            tests.first(image, choice, migration)
+            migrate_once(run, turn, job, migration, image)
+            with tests.beside():
+                serve(run, undo, turn, image, found, current, tests)
     return run.state

@@ -4,6 +4,22 @@ import contextvars
 import threading
 from collections.abc import Callable
 
+from spotkiln.errors import NotWanted
+
+# Set for whatever is carried out beside something else: whether its caller has told it to end.
+_stop: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("stop", default=None)
+
+
+def require_wanted() -> None:
+    """What takes long asks this now and then.
+
+    Raises:
+        NotWanted: it runs beside something, and was told to end.
+    """
+    stop = _stop.get()
+    if stop is not None and stop.is_set():
+        raise NotWanted("ended: nobody waits for it any more")
+
 
 class Beside:
     """One thing at a time, in a thread with the caller's context. It does not outlive the
@@ -12,6 +28,7 @@ class Beside:
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._stop = threading.Event()
 
     @property
     def begun(self) -> bool:
@@ -30,6 +47,10 @@ class Beside:
         )
         self._thread.start()
 
+    def stop(self) -> None:
+        """Tell it to end, without waiting for that."""
+        self._stop.set()
+
     def result(self) -> None:
         """Of what has ended: raises what it raised."""
         if self._error:
@@ -41,6 +62,7 @@ class Beside:
             self._thread.join()
 
     def _carry_out(self, run: Callable[[], None]) -> None:
+        _stop.set(self._stop)
         try:
             run()
         except BaseException as error:  # noqa: BLE001 - `result` raises it

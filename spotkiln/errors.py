@@ -32,6 +32,7 @@
     ├── EndsEarly               a release ends well, because it must not or need not change anything
     │                           (spotkiln.release.release)
     ├── GaveWay                 another release took the turn; what was made is undone
+    ├── NotWanted               what ran beside something else is not waited for any more
     ├── LeftBehind              something created is neither kept nor destroyed
     └── RebuildFailed           a nightly run could not rebuild some applications
 
@@ -151,6 +152,11 @@ class ImageRejected(GateFailed):
 
 class GaveWay(SpotkilnError):
     """Another release took the turn before this one had launched: this one ends as superseded."""
+
+
+class NotWanted(SpotkilnError):
+    """Nobody waits any more for what ran beside something else: that has failed, or was told to
+    end. What was begun has been ended."""
 
 
 class LeftBehind(SpotkilnError):

@@ -13,6 +13,7 @@ from typing import Any
 
 from spotkiln.bake.packer_output import PackerRun, Reader
 from spotkiln.bake.recipe import ROOT
+from spotkiln.beside import require_wanted
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.process import run
 
@@ -147,8 +148,10 @@ def run_packer(
     `patience_seconds`. It dies with its parent.
 
     Raises:
+        NotWanted: it ran beside something else, and was told to end.
         InfrastructureError: it took longer than `timeout_seconds`.
     """
+    require_wanted()
     log = folder / "packer.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -169,6 +172,7 @@ def run_packer(
     deadline = time.monotonic() + timeout_seconds
     try:
         while process.poll() is None:
+            require_wanted()
             if time.monotonic() > deadline:
                 raise InfrastructureError(
                     f"Packer did not end in {timeout_seconds:.0f} s; the last it said: "

@@ -148,6 +148,12 @@ class NothingMigrated(Noun):
     """The migration that was chosen failed before its command began."""
 
 
+class LaunchChosen(Noun):
+    """When servers are asked for, in words, where there are two target groups."""
+
+    words: str
+
+
 class SizeChosen(Noun):
     size: Size
 
@@ -228,6 +234,7 @@ Happening = (
     | MigrationChosen
     | Migrated
     | NothingMigrated
+    | LaunchChosen
     | SizeChosen
     | FleetRequested
     | GatePassed

@@ -11,6 +11,8 @@ from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.source import Source
 from spotkiln.keep.hold import reason
 from spotkiln.noun import Noun
+from spotkiln.release.launching import in_words as launched_in_words
+from spotkiln.release.launching import why_after_tests
 from spotkiln.release.migration import plan_migration
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.capacity import Size
@@ -38,7 +40,8 @@ class Plan(Noun):
     servers run side by side, as if the old ones were of the same types. `packages` are Debian's
     that differ between the image that serves and the one to reuse, else the base image.
 
-    In words for people: `launch` is what EC2 is asked for, `requests` how those are handed over
+    In words for people: `launch` is what EC2 is asked for, `launched` whether while a new image is
+    still tested, `requests` how those are handed over
     where there are two target groups, `layer` what the bake starts from, `foreign` what serves and
     is not ours, `changes` are those since what serves, None if that is not known, `configuration`
     which settings are there, by name, `needs` what the base image must have, `quotas` where the
@@ -62,6 +65,7 @@ class Plan(Noun):
     database: str = ""
     changes: Changes | None = None
     launch: str
+    launched: str = ""
     requests: str = ""
     foreign: tuple[str, ...] = ()
     configuration: tuple[str, ...] = ()
@@ -116,6 +120,7 @@ def make_plan(
     old = () if unchanged else (*retire, *adopted)
     group, app = infra.target_group.name, source.app
     migration = plan_migration(app, source.migrations, found, group, force=spec.force)
+    after = why_after_tests(spec, infra, app, migration)
     return Plan(
         app=spec.app.name,
         ref=spec.app.ref,
@@ -131,6 +136,7 @@ def make_plan(
         unchanged=unchanged,
         capacity=size.spec.capacity,
         launch=size.in_words,
+        launched="" if found.image else launched_in_words(infra, after),
         requests=in_words_of_traffic(spec.traffic, infra),
         database=str(migration),
         changes=changes,
@@ -189,6 +195,7 @@ def what_would_change(plan: Plan) -> list[str]:
         lines.append(f"database: {plan.database}")
     price = f"{plan.price.asked} per hour (all On-Demand: {plan.price.on_demand})"
     lines.append(f"launch: {plan.launch}; {price}")
+    lines += [f"launched {plan.launched}"] if plan.launched else []
     lines += [f"requests {plan.requests}"] if plan.requests else []
     lines += plan.quotas
     if not plan.retire:

@@ -122,10 +122,12 @@ UNDO = "undo: "
 
 class Timing(Noun):
     """How long one part of a release took, in seconds. `cancelled`: it was ended by what ended the
-    run, and not by a fault of its own."""
+    run, and not by a fault of its own. `after`: how many seconds after the run's beginning it
+    began; None if that is not known, and then it began when the one before it had ended."""
 
     name: str
     seconds: float
+    after: float | None = None
     failed: bool = False
     cancelled: bool = False
 
@@ -155,7 +157,8 @@ class Release(Noun):
     in words; `committed` is when this commit was made, in UTC.
     `url` is the page of the run, `evidence` that of what a failed fleet showed, and `commit_url`
     that of the commit; they are empty if unknown.
-    `size` says how many servers were requested and why, `requests` how they were handed over, where
+    `size` says how many servers were requested and why, `launched` whether before the image's tests
+    had ended or after that, `requests` how they were handed over, where
     there are two target groups, `foreign` what served and was not ours.
     `servers` are those of the fleet when it passed the gate, and `cost` is what they cost.
     `broke_glass` says who released it in a freeze, and why.
@@ -203,6 +206,7 @@ class Release(Noun):
     database: str = ""
     fleet: Fleet | None = None
     size: str = ""
+    launched: str = ""
     requests: str = ""
     foreign: tuple[str, ...] = ()
     servers: tuple[Server, ...] = ()

@@ -23,6 +23,7 @@ from spotkiln.release.happening import (
     GlassBroken,
     Happening,
     ImageReused,
+    LaunchChosen,
     LayerBaked,
     LayerChosen,
     LedgerRead,
@@ -206,7 +207,7 @@ def summary(book: Book, now: datetime) -> Release:
     """The release as its book tells it at the time `now`, in UTC."""
     heading, spec, infra, way = book.heading, book.heading.spec, book.infra, book.way_back
     ended = book.last(Ended) or Ended(outcome=Outcome.FAILED)
-    layer = book.last(LayerChosen)
+    layer, launch = book.last(LayerChosen), book.last(LaunchChosen)
     answered, reused, tests = book.last(Answered), book.last(ImageReused), book.last(TestsRan)
     foreign, size, cost = book.last(ForeignSeen), book.last(SizeChosen), book.last(CostReckoned)
     passed, seen, changed = book.last(GatePassed), book.last(VersionsSeen), book.last(ChangesSeen)
@@ -254,6 +255,7 @@ def summary(book: Book, now: datetime) -> Release:
         fleet=book.fleet,
         foreign=tuple(in_words(others, adopt=spec.infra.adopt)),
         size=size.size.in_words if size else "",
+        launched=launch.words if launch else "",
         requests=traffic.in_words(spec.traffic, infra) if infra else "",
         servers=passed.servers if passed else (),
         cost=cost.cost if cost else None,

@@ -43,6 +43,13 @@ class Traffic(Noun):
         min_length=1,
         max_length=20,
     )
+    launch_after_tests: bool = Field(
+        default=False,
+        title="Launch after the tests",
+        description="Ask for servers only once the new image has passed its tests. Else they start "
+        "meanwhile, which is quicker, and red tests take them away again: minutes of servers that "
+        "were paid for.",
+    )
     bake_seconds: int = Field(
         default=300,
         ge=0,

@@ -34,6 +34,7 @@ def facts(release: Release) -> list[tuple[str, str]]:
         ("fleet", fleet_in_words(fleet) if fleet else ""),
         ("held", _held(release, fleet.held) if fleet and fleet.held and serves else ""),
         ("asked for", release.size),
+        ("launched", plain(release.launched)),
         ("requests", plain(release.requests)),
         ("cost", str(release.cost or "")),
         ("target group", f"{release.target_group} in {release.region}"),

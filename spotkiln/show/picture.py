@@ -30,16 +30,34 @@ PATTERNS = "".join(
 )
 
 
+def _starts(timings: Sequence[Timing]) -> list[float]:
+    """When each began, in seconds. What went on beside each other is shown so; what nobody has
+    timed is left out."""
+    starts: list[float] = []
+    shown = known = 0.0
+    for timing in timings:
+        if timing.after is None:
+            start = shown
+        else:
+            # Where the picture's time has got to, less what this one overlaps with.
+            start = max(0.0, shown - max(0.0, known - timing.after))
+            known = max(known, timing.after + timing.seconds)
+        starts.append(start)
+        shown = max(shown, start + timing.seconds)
+    return starts
+
+
 def timeline(timings: Sequence[Timing]) -> str:
-    """An SVG with one bar a timing, each beginning where the one before it ended; in seconds. How
-    one ended that did not end well is told beside it."""
-    total = sum(timing.seconds for timing in timings)
+    """An SVG with one bar a timing, each beginning where the one before it ended, or beside it; in
+    seconds. How one ended that did not end well is told beside it."""
+    starts = _starts(timings)
+    ends = [at + one.seconds for at, one in zip(starts, timings, strict=True)]
+    total = max(ends, default=0.0)
     label = LETTER * max((len(timing.name) for timing in timings), default=0) + MARGIN
     scale = (WIDTH - 2 * MARGIN - label - VALUE) / total if total else 0.0
     height = 2 * MARGIN + ROW * (len(timings) + 1)
     parts: list[str] = []
-    start = 0.0
-    for at, timing in enumerate(timings):
+    for at, (timing, start) in enumerate(zip(timings, starts, strict=True)):
         left = MARGIN + label + start * scale
         # Even the shortest can be seen.
         width = max(2.0, timing.seconds * scale)
@@ -50,7 +68,6 @@ def timeline(timings: Sequence[Timing]) -> str:
             f'<rect {place} rx="3" class="{_kind(timing)}"/>',
             text(left + width + 6, top + BAR - 3, in_words(timing)),
         ]
-        start += timing.seconds
     parts.append(text(MARGIN, height - MARGIN, f"total {total:.1f} s", weight="bold"))
     return drawing(parts, height)
 

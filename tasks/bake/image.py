@@ -115,8 +115,9 @@ def _bake(aws: Aws, job: Job, layered: Layered, tags: dict[str, str]) -> Image:
 
 
 @task(name="test in image", task_run_name="3 test: in the image", **STEP)
-def test_in_image(job: Job, image: Image) -> TestReport:
+def test_in_image(job: Job, image: Image, *, last: bool) -> TestReport:
     """Boot that very image, wait for its unit, run the tests in it, keep nothing of the machine.
+    `last`: no other machine of the release needs the way into it.
 
     Raises:
         TestsFailed: red tests, or none; UnitFailed: it does not answer on its health path;
@@ -142,8 +143,8 @@ def test_in_image(job: Job, image: Image) -> TestReport:
     )
     if run.exit_code != 0:
         raise test_failure(run, report, app, group.health_check)
-    if not app.migrates_once:
-        # It was the release's last one. Of one that failed, undoing removes the group.
+    if last:
+        # Of one that failed, undoing removes the group.
         delete_group(aws, machine.access.security_group, CLOCK)
     result = green_report(report)
     images.tag(aws, [image.id, *image.snapshots], {t.STATE: ImageState.TESTED})

@@ -1,6 +1,7 @@
 """A release's run: it keeps the book, and publishes what the book tells, however the run ends."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -18,7 +19,7 @@ from spotkiln.aws.keep.ledger import read_back, read_ledger
 from spotkiln.aws.keep.versions import list_versions
 from spotkiln.aws.session import connect
 from spotkiln.bake.history import changes_since
-from spotkiln.errors import GaveWay, ImageRejected, SpotkilnError
+from spotkiln.errors import GaveWay, ImageRejected, NotWanted, SpotkilnError
 from spotkiln.prefect_api.run import page_of
 from spotkiln.release import summary as told
 from spotkiln.release.book import Book, Heading
@@ -77,9 +78,13 @@ def _heading(spec: ReleaseSpec) -> Heading:
 
 
 class ReleaseRun:
-    """The book of a release, the run's folder, and what the run holds until its end."""
+    """The book of a release, the run's folder, and what the run holds until its end. Steps that run
+    beside each other may write into the book."""
 
     def __init__(self, spec: ReleaseSpec) -> None:
+        self._began = time.monotonic()
+        self._writing = threading.Lock()
+        self._failed_by: BaseException | None = None
         self.book = Book(_heading(spec))
         self.folder: Path = run_folder(self.id)
         self._held = ExitStack()
@@ -117,7 +122,8 @@ class ReleaseRun:
 
     def note(self, happening: Happening) -> None:
         """Write into the book."""
-        self.book = self.book.plus(happening)
+        with self._writing:
+            self.book = self.book.plus(happening)
 
     def begin(self, taken: CommitTaken | VersionTaken) -> None:
         """It is known now what is released: the run gets its name, and subscribers are told."""
@@ -137,7 +143,8 @@ class ReleaseRun:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Write down how long the block takes, and whether it fails."""
+        """Write down how long the block takes, and whether it fails. What failed in another block
+        that ran beside this one has only ended this one."""
         say(name, of=LogSource.STAGE)
         start = time.monotonic()
         failed = cancelled = False
@@ -146,7 +153,9 @@ class ReleaseRun:
         except Pause:
             raise
         except Exception as error:
-            failed = not isinstance(error, EndsEarly | GaveWay)
+            cancelled = isinstance(error, NotWanted) or error is self._failed_by
+            failed = not (cancelled or isinstance(error, EndsEarly | GaveWay))
+            self._failed_by = error if failed else self._failed_by
             raise
         except BaseException:
             cancelled = True
@@ -158,7 +167,8 @@ class ReleaseRun:
         self, name: str, start: float, *, failed: bool = False, cancelled: bool = False
     ) -> None:
         seconds = time.monotonic() - start
-        timing = Timing(name=name, seconds=seconds, failed=failed, cancelled=cancelled)
+        after = start - self._began
+        timing = Timing(name=name, seconds=seconds, after=after, failed=failed, cancelled=cancelled)
         self.note(timing)
         say(str(timing), of=LogSource.STAGE_END)
 

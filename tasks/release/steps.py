@@ -22,23 +22,24 @@ from spotkiln.release.happening import (
     ImageBaked,
     ImageReused,
     InfraFound,
+    LaunchChosen,
     LayerBaked,
     LayerChosen,
     Migrated,
     MigrationChosen,
     NothingMigrated,
     ServingSeen,
-    TestsRan,
     VersionTaken,
     VulnerabilitiesSeen,
 )
 from spotkiln.release.job import Job
-from spotkiln.release.migration import choose_migration, of_rollback
+from spotkiln.release.launching import in_words as launched_in_words
+from spotkiln.release.launching import why_after_tests
+from spotkiln.release.migration import Migration, choose_migration, of_rollback
 from spotkiln.release.summary import tags
 from spotkiln.serve.fleet import Fleet
-from spotkiln.tasks.bake.contents import keep_contents
 from spotkiln.tasks.bake.errand import close_access, migrate_database
-from spotkiln.tasks.bake.image import find_image, packer_build, test_in_image
+from spotkiln.tasks.bake.image import find_image, packer_build
 from spotkiln.tasks.bake.infra import look_up_infra
 from spotkiln.tasks.bake.layer import bake_layer, find_layer
 from spotkiln.tasks.bake.source import check_out
@@ -114,12 +115,29 @@ def choose_image(run: ReleaseRun, job: Job, current: list[Fleet]) -> Reuse:
     return choice
 
 
-def migrate_once(run: ReleaseRun, turn: Heartbeat, job: Job, choice: Reuse, image: Image) -> None:
-    """Migrate before any server is asked for, where that is the application's way and this image
-    has not served here before."""
+def see_migration(run: ReleaseRun, job: Job, choice: Reuse, image: Image) -> Migration:
+    """What is to be done about the database."""
     app, group = job.source.app, job.infra.target_group.name
     migration = choose_migration(app, image, choice.serving, group, force=job.spec.force)
     run.note(MigrationChosen(migration=migration))
+    return migration
+
+
+def launches_beside_tests(run: ReleaseRun, job: Job, choice: Reuse, migration: Migration) -> bool:
+    """Whether servers are asked for while the new image is tested. One that was there is tested
+    already."""
+    if choice.image:
+        return False
+    why = why_after_tests(run.spec, job.infra, job.source.app, migration)
+    run.note(LaunchChosen(words=launched_in_words(job.infra, why)))
+    return not why
+
+
+def migrate_once(
+    run: ReleaseRun, turn: Heartbeat, job: Job, migration: Migration, image: Image
+) -> None:
+    """Migrate before any server is asked for, where that is the application's way and this image
+    has not served here before."""
     if not migration.once:
         return
     turn.check()
@@ -174,16 +192,11 @@ def take_layer(run: ReleaseRun, job: Job) -> Layered:
     return found
 
 
-def bake_and_test(run: ReleaseRun, turn: Heartbeat, job: Job) -> Image:
-    """A new image that has passed its tests."""
+def bake(run: ReleaseRun, job: Job) -> Image:
+    """A new image, which nobody has tested yet."""
     with run.timed("bake"):
         layered = take_layer(run, job)
         run.note(LayerChosen(why=layered.why))
         image = packer_build(job, layered)
         run.note(ImageBaked(image=image))
-    turn.check()
-    with run.timed("test"):
-        run.note(TestsRan(report=test_in_image(job, image)))
-        with not_urgent("keep the image's SBOM", "what is in it is not known"):
-            keep_contents(job, image)
     return image

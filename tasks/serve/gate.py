@@ -7,6 +7,7 @@ from functools import partial
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
+from spotkiln.aws.serve import gate as watching
 from spotkiln.aws.serve.pass_gate import pass_gate
 from spotkiln.aws.session import connect
 from spotkiln.bake.infra import Infra
@@ -24,14 +25,17 @@ from spotkiln.tasks.step import CLOCK, STEP, say
 
 
 class Progress:
-    """Shows the wait: as a progress artifact, and as a line in the log when something changes."""
+    """Shows the wait: as a progress artifact, and as a line in the log when something changes. It
+    ends if `check` says so."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, check: Callable[[], None]) -> None:
         self._capacity = fleet.capacity
+        self._check = check
         self._said = ""
         self._bar = Bar("health gate")
 
     def __call__(self, observation: Observation, verdict: Verdict) -> None:
+        self._check()
         words = f"{verdict.cause}: {verdict.detail}"
         if words != self._said:
             say(f"{observation.at:.0f} s: {words}")
@@ -42,8 +46,11 @@ class Progress:
 
 # No retries: a verdict is final, and infrastructure has had all the time of the deadlines.
 @task(name="health gate", task_run_name="4 launch: health gate", cache_policy=STEP["cache_policy"])
-def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Server, ...]:
-    """Wait until the new fleet has proved itself; its servers as they were last seen.
+def pass_health_gate(
+    fleet: Fleet, infra: Infra, policy: GatePolicy, check: Callable[[], None]
+) -> tuple[Server, ...]:
+    """Wait until the new fleet has proved itself; its servers as they were last seen. `check` is
+    asked at each look, and raises if nobody waits for the fleet any more.
 
     Raises:
         ImageRejected: it failed, and the image is to blame. The evidence is kept as an artifact.
@@ -58,7 +65,7 @@ def pass_health_gate(fleet: Fleet, infra: Infra, policy: GatePolicy) -> tuple[Se
         policy,
         clock=CLOCK,
         say=say,
-        progress=Progress(fleet),
+        progress=Progress(fleet, check),
         keep=partial(_keep_evidence, fleet),
     )
 
@@ -73,18 +80,28 @@ def _keep_evidence(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> None:
         say(f"the evidence could not be kept: {error}", logging.WARNING)
 
 
+@task(name="see the servers", task_run_name="4 launch: see the servers once more", **STEP)
+def still_healthy(fleet: Fleet, infra: Infra) -> bool:
+    """Whether all of a fleet that has passed the gate are healthy now."""
+    return watching.all_healthy(connect(infra.region), fleet, infra, CLOCK)
+
+
 def prove(
-    fleet: Fleet, order: Order, policy: GatePolicy, check: Callable[[], None]
+    fleet: Fleet,
+    order: Order,
+    policy: GatePolicy,
+    check: Callable[[], None],
+    wanted: Callable[[], None] = lambda: None,
 ) -> tuple[Fleet, tuple[Server, ...]]:
     """The fleet that passed the gate, and its servers.
 
     That is this one, which was launched for `order`. If Spot has no capacity for it, one with more
     pools or with On-Demand may take its place, as the order allows. `check` is called before each
-    further request. Raises as `check` and as `pass_health_gate`.
+    further request, `wanted` at each look. Raises as these and as `pass_health_gate`.
     """
     while True:
         try:
-            return fleet, pass_health_gate(fleet, order.infra, policy)
+            return fleet, pass_health_gate(fleet, order.infra, policy, wanted)
         except CapacityError as error:
             following = order.after(count_live(order.infra, fleet))
             if following is None:

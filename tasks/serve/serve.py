@@ -1,5 +1,8 @@
 """From a chosen image to servers that serve: what a release and a rollback have in common."""
 
+from contextlib import nullcontext
+from typing import Protocol
+
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import ImageRejected
@@ -18,8 +21,9 @@ from spotkiln.release.hook import Moment
 from spotkiln.release.release import Outcome
 from spotkiln.release.summary import fleet_tags, tags
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.gate import limits
+from spotkiln.serve.gate import GatePolicy, limits
 from spotkiln.serve.order import Order
+from spotkiln.target import Server
 from spotkiln.tasks.bake.errand import check_step, smoke_test, trial_of
 from spotkiln.tasks.bake.image import blame_image, mark_released, prune_versions
 from spotkiln.tasks.release.hooks import Hooked
@@ -34,11 +38,32 @@ from spotkiln.tasks.serve.fleet import (
     retire_fleets,
     suspend_scaling,
 )
-from spotkiln.tasks.serve.gate import prove
+from spotkiln.tasks.serve.gate import prove, still_healthy
 from spotkiln.tasks.serve.price import price
 from spotkiln.tasks.serve.traffic import choose_idle, end_hand_over, shift_traffic
 from spotkiln.tasks.step import not_urgent
 from spotkiln.undo import UndoStack
+
+
+class Tests(Protocol):
+    """Those of the image, which may run beside the launch. Both raise if they are red."""
+
+    def check(self) -> None: ...
+
+    def wait(self) -> bool:
+        """Until they have ended; whether that took any time."""
+
+
+class Passed:
+    """Of an image that has passed its tests before."""
+
+    def check(self) -> None: ...
+
+    def wait(self) -> bool:
+        return False
+
+
+PASSED = Passed()
 
 
 def serve(
@@ -48,9 +73,11 @@ def serve(
     image: Image,
     found: Infra,
     before: list[Fleet],
+    tests: Tests = PASSED,
 ) -> None:
     """Launch, pass the gate, promote; then retire what the new fleet replaces. With two target
-    groups the new fleet gets its requests step by step before it is promoted.
+    groups the new fleet gets its requests step by step before it is promoted, and only once the
+    image's tests have passed.
 
     What serves is not touched before the new fleet has proved itself. After that nothing is undone.
     `before` is what served when the turn began. The turn is checked before each step that changes
@@ -59,6 +86,7 @@ def serve(
     spec = run.spec
     hooked = Hooked(run, found, image, before[0].image if before else "")
     hooked.at(Moment.BEFORE_LAUNCH)
+    tests.check()
     turn.launch()
     if spec.hooks.after_rollback.asked:
         undo.later("call the hook after rollback", hooked.at, Moment.AFTER_ROLLBACK)
@@ -85,20 +113,15 @@ def serve(
         )
         new = request_fleet(order)
         run.note(FleetRequested(fleet=new))
-    with run.timed("gate"):
-        try:
-            new, servers = prove(new, order, policy, turn.check)
-            turn.check()
-            # Somebody may have scaled what serves out meanwhile.
-            while (larger := grow(found, spec.fleet, new)).capacity > new.capacity:
-                new, servers = prove(larger, order, policy, turn.check)
-        except ImageRejected as error:
-            with not_urgent("mark the image", "it tells nothing of the verdict"):
-                # Without the application's own lines: they may hold a secret, and this is a tag.
-                blamed = blame_image(image, found, error.message, keep=spec.keep_rejected)
-                run.note(ImageBlamed(image=blamed))
-            raise
-        run.note(GatePassed(fleet=new, servers=servers))
+    try:
+        new, servers = _pass_gate(run, turn, new, order, policy, tests)
+    except ImageRejected as error:
+        with not_urgent("mark the image", "it tells nothing of the verdict"):
+            # Without the application's own lines: they may hold a secret, and this is a tag.
+            blamed = blame_image(image, found, error.message, keep=spec.keep_rejected)
+            run.note(ImageBlamed(image=blamed))
+        raise
+    run.note(GatePassed(fleet=new, servers=servers))
     if found.second:
         _hand_over(run, turn, new, order, found, hooked)
     turn.check()
@@ -117,6 +140,23 @@ def serve(
         with not_urgent("prune versions"):
             prune_versions(found, spec.app.name, spec.keep_versions)
     run.note(Ended(outcome=Outcome.RELEASED))
+
+
+def _pass_gate(
+    run: ReleaseRun, turn: Heartbeat, new: Fleet, order: Order, policy: GatePolicy, tests: Tests
+) -> tuple[Fleet, tuple[Server, ...]]:
+    """The fleet that passed the gate, and its servers, once the image has passed its tests too."""
+    with run.timed("gate"):
+        new, servers = prove(new, order, policy, turn.check, tests.check)
+    again = tests.wait()
+    with run.timed("gate again") if again else nullcontext():
+        if again and not still_healthy(new, order.infra):
+            new, servers = prove(new, order, policy, turn.check)
+        turn.check()
+        # Somebody may have scaled what serves out meanwhile.
+        while (larger := grow(order.infra, order.asked, new)).capacity > new.capacity:
+            new, servers = prove(larger, order, policy, turn.check)
+    return new, servers
 
 
 def _hand_over(

@@ -175,6 +175,12 @@ class Watch:
         )
 
 
+def all_healthy(aws: Aws, fleet: Fleet, infra: Infra, clock: Clock) -> bool:
+    """One look: whether as many servers of a fleet as it asks for are healthy."""
+    watching = Watch(aws, fleet, infra, clock)
+    return len(watching.look(whole=True).healthy) >= fleet.capacity - watching.scaled_in
+
+
 def watch(
     aws: Aws,
     fleet: Fleet,

@@ -22,7 +22,7 @@ from spotkiln.serve.foreign import Foreign
 from spotkiln.serve.price import Cost
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.tasks.release import approval as asking
-from spotkiln.tasks.release import endings, run, steps
+from spotkiln.tasks.release import endings, image_tests, run, steps
 from spotkiln.tasks.serve import serve
 from tests.unit import nouns
 from tests.unit.release.books import GREEN, NEW, OLD, way_back
@@ -142,9 +142,12 @@ STEPS: dict[Any, dict[str, str]] = {
         "find_layer": "find layer",
         "bake_layer": "bake layer",
         "packer_build": "bake",
+        "check_vulnerabilities": "check vulnerabilities",
+    },
+    image_tests: {
         "test_in_image": "test",
         "keep_contents": "keep SBOM",
-        "check_vulnerabilities": "check vulnerabilities",
+        "discard_image": "undo: discard image",
     },
     endings: {"newer_push": "newer push", "is_unchanged": "is unchanged"},
     asking: {"plan_release": "plan", "_pause": "ask"},
@@ -154,6 +157,7 @@ STEPS: dict[Any, dict[str, str]] = {
         "resume_scaling": "undo: resume scaling",
         "request_fleet": "request fleet",
         "prove": "gate",
+        "still_healthy": "look once more",
         "grow": "grow",
         "promote_fleet": "promote",
         "mark_released": "mark as released",
@@ -166,7 +170,6 @@ STEPS: dict[Any, dict[str, str]] = {
     release_flow: {
         "clear_up": "clear up",
         "check_quotas": "check quotas",
-        "discard_image": "undo: discard image",
     },
     rollback_flow: {
         "clear_up": "clear up",

@@ -104,7 +104,7 @@ def test_a_rollbacks_gate_waits_as_long_as_the_start_of_its_image_may_take(
     """The image tells: no commit is checked out that could."""
     gates: list[GatePolicy] = []
 
-    def prove(_new: object, _order: object, policy: GatePolicy, _check: object) -> Any:
+    def prove(_new: object, _order: object, policy: GatePolicy, *_: object) -> Any:
         gates.append(policy)
         return world.step("gate")
 

@@ -85,3 +85,26 @@ def test_embedded() -> None:
     markdown = embedded("<svg/>", "a [b]\nc")
     assert markdown.startswith("![a (b) c](data:image/svg+xml;base64,")
     assert base64.b64decode(markdown.partition("base64,")[2].rstrip(")")) == b"<svg/>"
+
+
+def test_what_went_on_beside_each_other_is_shown_so() -> None:
+    """Noted as they end: the tests outlast the launch. What nobody has timed is left out."""
+    svg = timeline(
+        [
+            Timing(name="bake", seconds=20, after=5),
+            Timing(name="launch", seconds=2, after=25),
+            Timing(name="gate", seconds=28, after=27),
+            Timing(name="test", seconds=40, after=25),
+            Timing(name="retire", seconds=10, after=70),
+        ]
+    )
+    bake, launch, gate, test, retire = bars(svg)
+
+    def end(bar: dict[str, str]) -> float:
+        return float(bar["x"]) + float(bar["width"])
+
+    assert abs(end(bake) - float(launch["x"])) < 0.2
+    assert launch["x"] == test["x"]
+    assert end(gate) < end(test)
+    assert abs(end(test) - float(retire["x"])) < 0.2
+    assert words(svg)[-1] == "total 70.0 s"
