@@ -66,6 +66,13 @@ def test_it_ends_as_a_user_who_is_not_root() -> None:
     assert words.index("USER") > max(n for n, word in enumerate(words) if word in {"RUN", "COPY"})
 
 
+def test_the_repository_in_it_is_its_users_own_or_git_would_not_read_it() -> None:
+    last = stages()[""]
+    (made,) = [line.rest for line in last if line.word == "RUN"]
+    assert made.endswith("install --directory --owner=spotkiln --group=spotkiln /opt/@NAME@")
+    assert [line.rest for line in last if line.word == "WORKDIR"] == ["/opt/@NAME@"]
+
+
 def test_no_build_argument_and_no_archive_is_in_what_is_kept() -> None:
     last = stages()[""]
     assert not [line for line in last if line.word in {"ADD", "ARG"}]
@@ -97,11 +104,17 @@ def test_the_command_that_it_runs_finds_its_packer() -> None:
     assert before == f"PACKER_PLUGIN_PATH={variables['PACKER_PLUGIN_PATH']}"
 
 
-def test_it_is_a_worker_unless_something_else_is_asked_for() -> None:
+def test_it_is_a_worker_unless_a_work_pool_gives_its_own_command() -> None:
+    """`prefect flow-run execute` is a pool's: were `spotkiln` before it, no run would begin."""
     said = {line.word: line.rest for line in stages()[""]}
-    assert said["ENTRYPOINT"] == '["spotkiln"]'
-    assert said["CMD"] == '["worker"]'
+    assert said["ENTRYPOINT"] == '["tini", "--"]'
+    assert said["CMD"] == '["spotkiln", "worker"]'
     app.parse_args(["worker"], exit_on_error=False, print_error=False)
+
+
+def test_what_is_installed_does_not_change_with_the_rest_of_the_folder() -> None:
+    own = stages()["installed"]
+    assert [line.rest for line in own if line.word == "COPY"] == ["requirements.txt wheel[s] ./"]
 
 
 def test_each_of_its_commands_is_one_that_a_shell_reads() -> None:
