@@ -119,7 +119,7 @@ def _fingerprints(seen: Seen) -> Iterator[Advice]:
             why=f"its pages name {len(found)} files by their content, such as {found[0]}. After a "
             "change of theirs each version has its own only, and both serve for a while: a page "
             "of one then asks a server of the other, and gets 404. "
-            "docs/applications.md#files-of-two-versions says what to do"
+            '`spotkiln docs applications "files of two versions"` says what to do'
         )
 
 

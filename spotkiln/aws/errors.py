@@ -142,7 +142,7 @@ def _denied(call: str, resource: str, message: str) -> str:
     on = f" on {found[2]}" if found and found[2] else ""
     return (
         f"no right to {call} ({resource}): AWS says: {message}. "
-        f"Allow the action {right}{on} for whoever runs this; docs/aws.md lists all actions"
+        f"Allow the action {right}{on} for whoever runs this; `spotkiln docs aws` lists all actions"
     )
 
 

@@ -162,7 +162,7 @@ def require_names(required: Sequence[str], known: Known) -> None:
         raise InputError(
             f"the application needs {names} (config in spotkiln.yaml), and the deployment does not "
             "say where they are: give it configuration: {parameters: [/its/path/]} or "
-            "{secrets: [its/secret]}, and put them there (docs/configuration.md)"
+            "{secrets: [its/secret]}, and put them there (`spotkiln docs configuration`)"
         )
     path = known.sources.parameters[0]
     near = [said for name in lacking if (said := _near(name, known))]
@@ -183,7 +183,8 @@ def require_profile(sources: Configuration, profile: str) -> None:
     if sources.asked and not profile:
         raise InputError(
             f"the servers are to read {sources} with a role of their own, and "
-            "infra.instance_profile is empty: name one that may (docs/aws.md lists its rights)"
+            "infra.instance_profile is empty: name one that may "
+            "(`spotkiln docs aws` lists its rights)"
         )
 
 

@@ -340,7 +340,7 @@ def require_apart(
     if tests.asked and not profile:
         problems.append(
             f"it is to read {tests} with a role of its own, and has none: name one as "
-            "infra.test_instance_profile (docs/aws.md lists its rights)"
+            "infra.test_instance_profile (`spotkiln docs aws` lists its rights)"
         )
     if problems:
         raise InputError(

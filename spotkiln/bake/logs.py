@@ -69,5 +69,6 @@ def require_role_for(logs: Logs, profile: str) -> None:
     if logs.group and not profile:
         raise InputError(
             f"the servers are to write their logs to {logs.group} with a role of their own, and "
-            "infra.instance_profile is empty: name one that may (docs/aws.md lists its rights)"
+            "infra.instance_profile is empty: name one that may "
+            "(`spotkiln docs aws` lists its rights)"
         )

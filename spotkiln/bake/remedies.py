@@ -85,8 +85,8 @@ def unread(match: re.Match[str], facts: Facts) -> Words:
     return (
         f"the machine could not read its settings: {_caught(match)}",
         (
-            "Its role (`infra.instance_profile`) needs the rights that docs/aws.md lists, and a "
-            f"way to AWS; what is read is named by {CONFIGURATION[facts.where]}"
+            "Its role (`infra.instance_profile`) needs the rights that `spotkiln docs aws` lists, "
+            f"and a way to AWS; what is read is named by {CONFIGURATION[facts.where]}"
         ),
     )
 

@@ -43,8 +43,8 @@ def require_services(wanted: Iterable[str], has: tuple[str, ...] | None, base: s
         packages = ", ".join(SERVICES[one] for one in lacking)
         raise InputError(
             f"the base image {base} does not have {', '.join(lacking)}, which test_services names: "
-            f"add {packages} to the packages of its line (docs/bases.md), make its image anew "
-            "(`spotkiln base`), or take it out of test_services"
+            f"add {packages} to the packages of its line (`spotkiln docs bases`), make its image "
+            "anew (`spotkiln base`), or take it out of test_services"
         )
 
 

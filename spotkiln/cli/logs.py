@@ -62,7 +62,7 @@ def _group_of(app: str, logs: Logs) -> str:
         raise InputError(
             f"the logs of {app} stay on its servers: its deployment names no log group. Give it "
             f"infra: {{logs: {{group: /{app}/production}}}}, deploy it, and release {app} "
-            "(docs/logs.md)"
+            "(`spotkiln docs logs`)"
         )
     return logs.group
 

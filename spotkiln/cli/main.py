@@ -71,6 +71,7 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
         describing.new,
         describing.init,
         describing.check,
+        describing.docs,
         rehearsing.rehearse,
         rehearsing.sandbox,
     ),

@@ -43,7 +43,8 @@ def find(name: str) -> Deployment:
     names = ", ".join(one.short for one in every)
     if not names:
         raise InputError(
-            "no deployment of the flow preview: docs/previews.md has the stanza for prefect.yaml"
+            "no deployment of the flow preview: `spotkiln docs previews` has the stanza for "
+            "prefect.yaml"
         )
     wanted = f"no deployment {PREVIEW}/{short}" if short else "several applications have previews"
     raise InputError(f"{wanted}; say --name with one of: {names}")

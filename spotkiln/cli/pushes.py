@@ -60,7 +60,9 @@ def pushes(deployment: Deployment) -> str:
         return "none: it has no tag push:branch or push:tag"
     found = receiver()
     if found is None:
-        raise InputError("no receiver has told Prefect of itself yet: docs/push.md starts one")
+        raise InputError(
+            "no receiver has told Prefect of itself yet: `spotkiln docs push` starts one"
+        )
     hooks, told = found
     since = max(told, datetime.now(UTC) - timedelta(days=DAYS))
     missed = [x for x in _missed(deployment, since) if _would_miss_again(one, x)]

@@ -71,7 +71,7 @@ def guarded(environment: Mapping[str, str]) -> dict[str, str]:
         raise InputError(
             f"the API would be open to everyone who reaches it: set {AUTH_STRING} to "
             "name:password, and PREFECT_API_AUTH_STRING to the same for workers and people; "
-            "docs/team.md says how"
+            "`spotkiln docs team` says how"
         )
     address = environment.get(UI_URL, "http://127.0.0.1:4200")
     older = environment.get(ui.ENABLED, "").lower() in {"0", "false"}

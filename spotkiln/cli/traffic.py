@@ -27,7 +27,7 @@ def look(spec: ReleaseSpec, second: str = "") -> Shares:
     if not second:
         raise InputError(
             f"{spec.app.name} has one target group, {names.target_group}: --split NAME makes a "
-            "second one (docs/traffic.md)"
+            "second one (`spotkiln docs traffic`)"
         )
     aws = connect(resolve_region(names.region))
     first, other = target_group(aws, names.target_group), target_group(aws, second)

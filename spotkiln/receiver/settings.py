@@ -113,7 +113,9 @@ class Settings(Noun):
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             name = PREFIX + "_".join(map(str, first["loc"])).upper()
-            raise InputError(f"{name}: {first['msg']}; docs/push.md lists the settings") from None
+            raise InputError(
+                f"{name}: {first['msg']}; `spotkiln docs push` lists the settings"
+            ) from None
         if settings.url and urlsplit(settings.url).scheme not in {"http", "https"}:
             raise InputError(f"{PREFIX}URL: expected http://… or https://…")
         url = settings.url or f"http://{settings.address}:{settings.port}"

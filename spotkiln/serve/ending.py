@@ -8,7 +8,7 @@ from spotkiln.target import End, Instance
 
 KMS = (
     "Is a volume encrypted with a KMS key that EC2 may not use for this launch? Grant the key to "
-    "the service-linked roles that docs/aws.md names, and see that it is enabled."
+    "the service-linked roles that `spotkiln docs aws` names, and see that it is enabled."
 )
 VOLUMES = (
     "The account's quota of EBS volumes or of their size is used up: remove volumes, or ask AWS "

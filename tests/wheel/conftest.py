@@ -47,15 +47,19 @@ def _uv(*arguments: str) -> None:
     subprocess.run([UV, "--quiet", *arguments, "--offline"], check=True, cwd=ROOT, timeout=200)
 
 
+def built(folder: Path) -> tuple[Path, Path]:
+    """The source distribution, and the wheel built from it."""
+    _uv("build", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder))
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, wheel
+
+
 @pytest.fixture(scope="package")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """What it depends on is taken from this environment: that is locked, and installing it once
     more would take minutes."""
     home = tmp_path_factory.mktemp("wheel")
-    _uv(
-        "build", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(home / "dist")
-    )
-    (sdist,), (wheel,) = home.glob("dist/*.tar.gz"), home.glob("dist/*.whl")
+    sdist, wheel = built(home / "dist")
     venv = home / "venv"
     _uv("venv", "--python", sys.executable, str(venv))
     python = venv / "bin" / "python"

@@ -19,6 +19,8 @@ INSIDE = {
     "spotkiln": "spotkiln",
     **{one: f"spotkiln/{one}" for one in ("flows", "tasks", "packer", "systemd")},
     **{one: f"spotkiln/programs/{one}" for one in ("sandbox", "rehearsal")},
+    # What messages point to (`spotkiln docs`).
+    "docs": "spotkiln/docs",
     # A new repository begins with it.
     "examples/dice": "spotkiln/template/applications/dice",
 }
@@ -30,6 +32,8 @@ def tracked(folder: str) -> set[str]:
         ["git", "ls-files", "-z", folder], cwd=ROOT, capture_output=True, text=True, check=True
     )
     names = [one for one in listed.stdout.split("\0") if one and not (ROOT / one).is_dir()]
+    if folder == "docs":
+        names = [one for one in names if one.endswith(".md")]
     return {one.replace(folder, INSIDE[folder], 1) for one in names}
 
 

@@ -68,7 +68,8 @@ def _of(aws: Aws, group: str) -> Iterator[None]:
             raise InputError(
                 f"no log group {group} in {aws.region}: servers make it with their first lines. "
                 "Have they been released with this setting, and has their role the rights for it "
-                "(docs/logs.md)? On a server `journalctl --unit '*-logs'` says what is wrong"
+                "(`spotkiln docs logs`)? On a server `journalctl --unit '*-logs'` says what is "
+                "wrong"
             ) from error
 
 

@@ -75,8 +75,8 @@ EC2 = (
         words=("not authorized to perform",),
         reach=Reach.ALL,
         cause=Cause.MISCONFIGURED,
-        advice="The role that launches lacks a right that the text names: docs/aws.md says what it "
-        "must trust and hold; iam:PassRole for the instance profile's role is among it.",
+        advice="The role that launches lacks a right that the text names: `spotkiln docs aws` says "
+        "what it must trust and hold; iam:PassRole for the instance profile's role is among it.",
     ),
     Refusal(
         codes=("AuthFailure.ServiceLinkedRoleCreationNotPermitted",),

@@ -66,7 +66,7 @@ def find_rules(
     if set(first.load_balancers) != set(second.load_balancers) or not first.load_balancers:
         raise InputError(
             f"expected one load balancer that forwards to both {first.name} and {second.name}: "
-            f"let one rule of a listener forward to both (docs/traffic.md)"
+            f"let one rule of a listener forward to both (`spotkiln docs traffic`)"
         )
     told = _told(aws, first.load_balancers[0])
     pair = {first.arn, second.arn}
@@ -74,7 +74,8 @@ def find_rules(
     if not found:
         raise InputError(
             f"no rule of {first.load_balancers[0].split('/')[-2]} forwards to both {first.name} "
-            f"and {second.name}: give one rule both, with the weights 1 and 0 (docs/traffic.md)"
+            f"and {second.name}: give one rule both, with the weights 1 and 0 "
+            "(`spotkiln docs traffic`)"
         )
     for one in found:
         if len(told[one.arn]["Actions"]) > 1:

@@ -82,7 +82,7 @@ def django_at_the_top(tree: Tree, project: Project, why: str, install: str, note
                 "test",
                 f"{why}, and nothing that writes a JUnit report: let `test_setup` install "
                 "unittest-xml-reporting, and the settings of the tests have its runner, or add "
-                "pytest-django (docs/tests.md has the lines)",
+                "pytest-django (`spotkiln docs tests` has the lines)",
             )
     serving = _settings_of(tree, modules[0]) if modules else ""
     if serving or settings:

@@ -40,3 +40,16 @@ def check(path: Folder = Path(), /, *, as_json: Json = False) -> int:
     from spotkiln.cli import describe
 
     return describe.check(path, as_json=as_json)
+
+
+def docs(
+    page: Annotated[str, Parameter(help="Its name, such as `traffic`. Default: their list.")] = "",
+    section: Annotated[str, Parameter(help="Words of a heading: that part alone.")] = "",
+    /,
+    *,
+    as_json: Json = False,
+) -> int:
+    """The documentation of this version: the list of its pages, or one of them."""
+    from spotkiln.cli import docs as reading
+
+    return reading.docs(page, section, as_json=as_json)

@@ -140,7 +140,7 @@ def vulnerability_data(aws: Aws, spec: ReleaseSpec) -> str:
     if wrong := [str(one) for one in tried if one.trouble]:
         raise InputError(
             f"{'; '.join(wrong)}. Releases would not be checked by it. Tried from this machine; "
-            "the worker reads it (docs/vulnerabilities.md)"
+            "the worker reads it (`spotkiln docs vulnerabilities`)"
         )
     return "; ".join(map(str, tried)) or "none is needed for what serves"
 
@@ -175,8 +175,8 @@ def _simulated(aws: Aws, names: Names) -> str:
     missing, unknown = simulating.simulate(aws, names)
     if missing:
         raise InputError(
-            f"not allowed to {simulating.who(aws)}: {', '.join(missing)}; docs/aws.md says what "
-            "each is for"
+            f"not allowed to {simulating.who(aws)}: {', '.join(missing)}; `spotkiln docs aws` says "
+            "what each is for"
         )
     does = "a preview" if names.previews else "a release"
     return unknown or f"all that {does} does is allowed, as IAM simulates it"

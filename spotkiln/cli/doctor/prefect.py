@@ -48,10 +48,10 @@ def password() -> str:
     if not is_open():
         return "asked for"
     if urlsplit(address()).hostname in HERE:
-        return "none: each user of this machine may run code on the workers (docs/team.md)"
+        return "none: each user of this machine may run code on the workers (`spotkiln docs team`)"
     raise InputError(
         f"{address()} answers without one: whoever reaches it may run code on the workers. Start "
-        "it with `spotkiln server`, which wants one (docs/team.md)"
+        "it with `spotkiln server`, which wants one (`spotkiln docs team`)"
     )
 
 
@@ -93,7 +93,8 @@ def nights() -> str:
         if one.paused or not one.schedules:
             raise InputError(
                 f"{one.name} does not run by itself: its schedule is paused or gone. To switch "
-                "nights off, set its variable to off instead (docs/nightly.md): that is told"
+                "nights off, set its variable to off instead (`spotkiln docs nightly`): "
+                "that is told"
             )
         told.append(one.short + ("" if is_on(value.value if value else None) else " (off)"))
     return ", ".join(told) or "none: base images are made by hand (`spotkiln base`)"

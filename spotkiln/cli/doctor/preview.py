@@ -36,7 +36,8 @@ def template(deployment: Deployment) -> Template:
         return Template.model_validate(deployment.parameters.get("preview") or {})
     except ValidationError as error:
         raise InputError(
-            f"not a template of previews: {error}; docs/previews.md says what `preview` takes"
+            f"not a template of previews: {error}; `spotkiln docs previews` says what "
+            "`preview` takes"
         ) from error
 
 

@@ -82,7 +82,7 @@ def test_client_errors(code: str, status: int, kind: type[SpotkilnError], again:
 def test_missing_rights_name_the_action_and_where_to_read_on() -> None:
     assert str(translate(client_error("UnauthorizedOperation", "You are not."), "a dry run")) == (
         "no right to RunInstances (a dry run): AWS says: You are not. Allow the action "
-        "RunInstances for whoever runs this; docs/aws.md lists all actions"
+        "RunInstances for whoever runs this; `spotkiln docs aws` lists all actions"
     )
 
 
@@ -99,7 +99,7 @@ def test_the_missing_right_is_the_one_that_aws_names() -> None:
         found = str(translate(client_error("UnauthorizedOperation", words), "a dry run"))
         assert found == (
             f"no right to RunInstances (a dry run): AWS says: {said}. Allow the action "
-            f"iam:PassRole on {role} for whoever runs this; docs/aws.md lists all actions"
+            f"iam:PassRole on {role} for whoever runs this; `spotkiln docs aws` lists all actions"
         )
 
 

@@ -53,7 +53,7 @@ def test_in_json_each_line_is_an_object() -> None:
 
 
 def test_logs_that_stay_on_the_servers_are_told_with_the_line_to_write() -> None:
-    with pytest.raises(InputError, match=r"names no log group.*docs/logs\.md") as caught:
+    with pytest.raises(InputError, match=r"names no log group.*`spotkiln docs logs`") as caught:
         Reading(ReleaseSpec(app=nouns.app()), "", "1h")
     assert "infra: {logs: {group: /demo-web-app/production}}" in str(caught.value)
 

@@ -40,7 +40,7 @@ REFUSALS = (
         codes=("iamFleetRoleInvalid",),
         reach=Reach.ALL,
         cause=Cause.MISCONFIGURED,
-        advice="Mend the fleet's role: docs/aws.md says what it must trust and hold.",
+        advice="Mend the fleet's role: `spotkiln docs aws` says what it must trust and hold.",
     ),
     # Last: this envelope holds all of the above as well.
     Refusal(
