@@ -16,6 +16,7 @@ from moto.ec2.responses.instances import InstanceResponse
 from sandbox.api.base import SandboxApi, unsupported
 from sandbox.api.filters import fits
 from sandbox.compute import checks
+from sandbox.compute.requirements import fitting
 from sandbox.compute.states import CODES
 from sandbox.fleets import config as fleet_config
 from sandbox.fleets.words import no_capacity
@@ -250,6 +251,14 @@ class InstanceApi(SandboxApi, InstanceResponse):
             raise InvalidInstanceTypeError(unknown, error_type="InvalidInstanceType")
         result: Any = super().describe_instance_types().result
         return self.paged("InstanceTypes", list(result["InstanceTypes"]), most=100)
+
+    def get_instance_types_from_instance_requirements(self) -> ActionResult:
+        self.error_on_dryrun()
+        asked = self.value("InstanceRequirements", {})
+        found = fitting(
+            asked, self.value("ArchitectureTypes", []), self.value("VirtualizationTypes", [])
+        )
+        return self.paged("InstanceTypes", [{"InstanceType": one} for one in found])
 
     def describe_spot_price_history(self) -> ActionResult:
         filters: dict[str, Any] = self._filters_from_querystring()

@@ -7,6 +7,7 @@ from typing import Any
 from moto.ec2.exceptions import EC2ClientError
 
 from sandbox.compute.checks import check_architecture, check_type, must_be_usable
+from sandbox.compute.requirements import fitting
 from sandbox.fleets.pools import Pool
 from sandbox.state import prices
 from sandbox.state.account import Account
@@ -150,7 +151,28 @@ def _specifications(
             overridden = {key: value for key, value in override.items() if value is not None}
             if zone := overridden.pop("AvailabilityZone", None):
                 overridden["Placement"] = {"AvailabilityZone": zone}
-            yield {**version.data, **overridden}, source
+            for kinds in _kinds(account, version.data, overridden):
+                yield {**version.data, **overridden, **kinds}, source
+
+
+def _kinds(
+    account: Account, template: dict[str, Any], override: dict[str, Any]
+) -> list[dict[str, str]]:
+    """The types that fit an override's requirements; the override's own type without any."""
+    asked = override.pop("InstanceRequirements", None)
+    if asked is None:
+        return [{}]
+    if override.get("InstanceType"):
+        raise EC2ClientError(
+            "InvalidParameterCombination",
+            "InstanceType and InstanceRequirements cannot be specified together.",
+        )
+    image_id = template.get("ImageId", "")
+    must_be_usable(account, image_id)
+    found = fitting(asked, [str(account.ec2.amis[image_id].architecture)])
+    if not found:
+        raise invalid("No instance types match the specified instance requirements.")
+    return [{"InstanceType": one} for one in found]
 
 
 def template_version(account: Account, reference: dict[str, Any]) -> Any:

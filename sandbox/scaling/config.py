@@ -56,6 +56,7 @@ def check(account: Account, settings: Mapping[str, Any], desired: int) -> None:
     if not settings.get("VPCZoneIdentifier") and not settings.get("AvailabilityZones"):
         raise ValidationError("At least one Availability Zone or VPC Subnet is required.")
     _check_distribution(distribution(settings))
+    _check_overrides(settings)
     try:
         pools(account, settings)
     except ServiceException as error:
@@ -90,6 +91,26 @@ def _check_distribution(found: Mapping[str, Any]) -> None:
             )
     if not 0 <= int(found["OnDemandPercentageAboveBaseCapacity"]) <= 100:
         raise ValidationError("OnDemandPercentageAboveBaseCapacity must be between 0 and 100.")
+
+
+def _check_overrides(settings: Mapping[str, Any]) -> None:
+    """Types or requirements, and with these no order among the types."""
+    policy = (settings.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
+    overrides = policy.get("Overrides") or []
+    by_attributes = [bool(one.get("InstanceRequirements")) for one in overrides]
+    if not any(by_attributes):
+        return
+    if not all(by_attributes) or any(one.get("InstanceType") for one in overrides):
+        raise ValidationError(
+            "You can only specify either InstanceType or InstanceRequirements in the overrides."
+        )
+    found = distribution(settings)
+    for key, refused in (
+        ("OnDemandAllocationStrategy", "prioritized"),
+        ("SpotAllocationStrategy", "capacity-optimized-prioritized"),
+    ):
+        if found[key] == refused:
+            raise ValidationError(f"{key} {refused} cannot be used with InstanceRequirements.")
 
 
 def distribution(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,10 +152,13 @@ def pools(account: Account, settings: Mapping[str, Any]) -> list[Pool]:
     """Every type in every subnet; the order of the types is their priority. Raises
     ServiceException for what does not exist."""
     policy = (settings.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
-    types = [one.get("InstanceType") for one in policy.get("Overrides") or [{}]]
+    asked = [
+        {key: one[key] for key in ("InstanceType", "InstanceRequirements") if one.get(key)}
+        for one in policy.get("Overrides") or [{}]
+    ]
     overrides = [
-        {"SubnetId": subnet, "Priority": place, **({"InstanceType": kind} if kind else {})}
-        for place, kind in enumerate(types)
+        {"SubnetId": subnet, "Priority": place, **kinds}
+        for place, kinds in enumerate(asked)
         for subnet in subnets(account, settings)
     ]
     part = {"LaunchTemplateSpecification": template(settings), "Overrides": overrides}

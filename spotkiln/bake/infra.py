@@ -217,10 +217,10 @@ class Infra(Noun):
     """What was found. Servers run in `subnets`, one or more a zone; builders, and the machines that
     test and migrate, in the first of `builder_subnets` with room; requests come from
     `balancer_subnets`. `base_image` is None where nothing is baked; `trial_image` is the id of an
-    image that dry runs can name. `tags` are the company's own. `second` is the other target
-    group of a pair, `rules` those that forward to both, `smoke_listener` another way to either. In
-    what is launched into the second one, that is the `target_group`, and `first` the one by which
-    all else is known."""
+    image that dry runs can name. `types`: those that fit the fleet's attributes now. `tags` are the
+    company's own. `second` is the other target group of a pair, `rules` those that forward to both,
+    `smoke_listener` another way to either. In what is launched into the second one, that is the
+    `target_group`, and `first` the one by which all else is known."""
 
     region: str
     account: str
@@ -238,6 +238,7 @@ class Infra(Noun):
     key_pair: str = ""
     base_image: BaseImage | None = None
     trial_image: str = ""
+    types: tuple[str, ...] = ()
     tags: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
     adopt: bool = False
     configuration: Known = Known()

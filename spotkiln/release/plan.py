@@ -15,6 +15,7 @@ from spotkiln.release.launching import in_words as launched_in_words
 from spotkiln.release.launching import why_after_tests
 from spotkiln.release.migration import plan_migration
 from spotkiln.release.release import ReleaseSpec
+from spotkiln.serve.attributes import types_in_words
 from spotkiln.serve.capacity import Size
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.foreign import Foreign, in_words
@@ -135,7 +136,7 @@ def make_plan(
         files_serve=found.files_serve,
         unchanged=unchanged,
         capacity=size.spec.capacity,
-        launch=size.in_words,
+        launch="; ".join([size.in_words, *([types_in_words(infra.types)] if infra.types else [])]),
         launched="" if found.image else launched_in_words(infra, after),
         requests=in_words_of_traffic(spec.traffic, infra),
         database=str(migration),

@@ -32,6 +32,7 @@ BUILDER_KEYS = f"{EC2}:key-pair/{BUILDER_PREFIX}*"
 # Parts that may be left out.
 PREVIEWS, SECRETS, CONFIGURATION = "previews", "build secrets", "configuration"
 TRAFFIC = "traffic"
+ATTRIBUTES = "attributes"
 MOUNTS, PRICES, QUOTAS = "file systems", "prices", "quotas"
 LOGS, SESSIONS, DOCTOR = "logs", "session manager", "doctor"
 
@@ -311,6 +312,13 @@ PARTS = (
         ),
         resources=("arn:{partition}:elasticfilesystem:{region}:{account}:file-system/*",),
         part=MOUNTS,
+    ),
+    Statement(
+        sid="FindTypes",
+        task="look up infrastructure, with fleet.attributes",
+        why="which types have what servers must have",
+        actions=("ec2:GetInstanceTypesFromInstanceRequirements",),
+        part=ATTRIBUTES,
     ),
     Statement(
         sid="Prices",

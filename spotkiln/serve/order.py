@@ -76,7 +76,11 @@ NOT_SETTINGS = {"capacity", "most", "launcher"}
 
 def unset(spec: FleetSpec) -> set[str]:
     """Settings that came later and are not used: what serves without them is alike."""
-    used = {"on_demand_percentage": spec.on_demand_percentage, "scaling": spec.scaling.used}
+    used = {
+        "on_demand_percentage": spec.on_demand_percentage,
+        "scaling": spec.scaling.used,
+        "attributes": spec.attributes.used,
+    }
     return {name for name, value in used.items() if not value}
 
 

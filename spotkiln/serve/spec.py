@@ -1,16 +1,19 @@
 """Spec: how many servers a deployment asks for, and of which kind."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from spotkiln.noun import ShownNoun
+from spotkiln.serve.attributes import Attributes
 from spotkiln.serve.scaling import Bounds, Scaling, aws_schedule, in_force, unlike
 
 # Where nobody has said how many there may be at most.
 MOST = 1000
+TYPES = ["t3.micro", "t3a.micro", "t3.small"]
 
 
 class LauncherKind(StrEnum):
@@ -56,10 +59,9 @@ class FleetSpec(ShownNoun):
         description="By what AWS changes the number of servers, between the capacity and the most.",
     )
     instance_types: list[str] = Field(
-        default=["t3.micro", "t3a.micro", "t3.small"],
+        default=TYPES,
         title="Instance types",
         description="Any of these will do. More types in more zones mean fewer interruptions.",
-        min_length=1,
         max_length=20,
     )
     more_instance_types: list[str] = Field(
@@ -67,6 +69,11 @@ class FleetSpec(ShownNoun):
         title="More instance types",
         description="Allowed as well once the others have had no Spot capacity in time.",
         max_length=20,
+    )
+    attributes: Attributes = Field(
+        default=Attributes(),
+        title="Attributes instead of types",
+        description="What a server must have: EC2 takes any type that fits.",
     )
     allocation_strategy: AllocationStrategy = Field(
         default=AllocationStrategy.PRICE_CAPACITY_OPTIMIZED,
@@ -98,8 +105,19 @@ class FleetSpec(ShownNoun):
         description="Replace an instance as soon as EC2 sees an elevated risk of interruption.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _either(cls, given: Any) -> Any:
+        """Attributes take the place of the types that nobody has chosen."""
+        if isinstance(given, dict) and given.get("attributes"):
+            asked = Attributes.model_validate(given["attributes"])
+            if asked.used and given.get("instance_types", TYPES) == TYPES:
+                return {**given, "instance_types": []}
+        return given
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        self._check_types()
         if self.on_demand > self.capacity:
             raise ValueError(
                 f"on_demand is {self.on_demand}, more than the whole capacity of {self.capacity}"
@@ -117,9 +135,18 @@ class FleetSpec(ShownNoun):
                 "the allocation strategy diversified is Spot Fleet's: the launcher auto-scaling "
                 "spreads over zones in any case; say priceCapacityOptimized"
             )
+        return self
+
+    def _check_types(self) -> None:
+        if self.attributes.used and self.every_type:
+            raise ValueError(
+                f"expected instance_types or attributes, got both: with attributes EC2 takes any "
+                f"type that fits, so leave {', '.join(self.every_type)} out"
+            )
+        if not self.attributes.used and not self.instance_types:
+            raise ValueError("expected instance_types with at least 1 item, or attributes")
         if len(set(self.every_type)) != len(self.every_type):
             raise ValueError(f"the instance types name one twice: {self.every_type}")
-        return self
 
     def _check_scaling(self) -> None:
         scaling = self.scaling
@@ -166,7 +193,28 @@ class FleetSpec(ShownNoun):
     def in_words(self) -> str:
         """What is asked for: `2 of t3.micro, t3.small, 1 of them On-Demand`."""
         part = f", {self.on_demand_all} of them On-Demand" if self.on_demand_all else ""
-        return f"{self.capacity} of {', '.join(self.instance_types)}{part}"
+        return f"{self.capacity} of {self.types_in_words}{part}"
+
+    @property
+    def types_in_words(self) -> str:
+        return (
+            f"any type with {self.attributes}"
+            if self.attributes.used
+            else ", ".join(self.instance_types)
+        )
+
+    def of_types(self, types: Sequence[str]) -> "FleetSpec":
+        """The same by the names of the types that attributes stand for now."""
+        if not self.attributes.used:
+            return self
+        return self.model_copy(update={"instance_types": list(types), "attributes": Attributes()})
+
+    @property
+    def overrides(self) -> list[dict[str, Any]]:
+        """Which types it may be, as Spot Fleet and Auto Scaling take them."""
+        if self.attributes.used:
+            return [{"InstanceRequirements": self.attributes.to_aws()}]
+        return [{"InstanceType": kind} for kind in self.instance_types]
 
 
 def next_attempt(spec: FleetSpec, live: int) -> FleetSpec | None:

@@ -7,9 +7,9 @@ from prefect import task
 
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
-from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.base import builder_network, source_image
 from spotkiln.aws.bake.discard import discard_release, tidy
+from spotkiln.aws.bake.instance_types import check_instance_types
 from spotkiln.aws.keep.living import read_claims
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.base import (
@@ -83,7 +83,7 @@ def look_up_source(spec: BaseSpec, builder: Builder, run: str, folder: Path) -> 
     find_packer()
     aws = connect(resolve_region(spec.region))
     source = source_image(aws, spec.source_image, spec.source_owner)
-    aws_infra.check_instance_types(aws, builder.every_type, source.architecture)
+    check_instance_types(aws, builder.every_type, source.architecture)
     vpc, subnets = builder_network(aws, builder.subnet)
     owner = base_id(run)
     say(f"{aws.region}: {spec.name} from {source.name} ({source.id}), in {subnets[0]} of {vpc}")

@@ -73,6 +73,10 @@ def test_of_names(world: World, infra: Change, words: list[str]) -> None:
         ({"capacity": 0}, ["capacity", "greater than or equal to 1"]),
         ({"instance_types": ["t3.enormous"]}, ["t3.enormous"]),
         ({"instance_types": ["t4g.micro"]}, ["x86_64", "t4g.micro"]),
+        (
+            {"attributes": {"vcpus": 64, "most_vcpus": 64, "memory_gib": 1, "most_memory_gib": 1}},
+            ["no instance type of", "has 64 vCPUs, 1 GiB for x86_64", "burstable"],
+        ),
         ({"on_demand": 3}, ["on_demand is 3", "capacity of 2"]),
         ({"capacitty": 2}, ["capacitty", "not permitted"]),
     ],

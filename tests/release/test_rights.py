@@ -123,7 +123,9 @@ def test_a_life_needs_all_of_them_and_no_more(
         infra={"adopt": True, "tags": {"Team": "shop"}},
     )
     private = {"ssh_interface": "private_ip"}
-    life.release("v2", fleet={"launcher": "auto-scaling"}, build=private)
+    attributes = {"vcpus": 2, "most_vcpus": 2, "memory_gib": 4, "most_memory_gib": 4}
+    by_attributes = {"launcher": "auto-scaling", "attributes": attributes}
+    life.release("v2", fleet=by_attributes, build=private)
     life.release("v2", "again", fleet={"launcher": "spot-fleet"})
     life.roll_back()
     life.play("run", app="demo-web-app", command=["bin/rails", "about"], infra={})

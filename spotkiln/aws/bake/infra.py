@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake.instance_types import check_instance_types, types_with
 from spotkiln.aws.bake.network import find_network, load_balancer
 from spotkiln.aws.dryrun import dry_run, trial_tags
-from spotkiln.aws.errors import aws_errors, code_of, is_not_found
+from spotkiln.aws.errors import aws_errors, is_not_found
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.smoke import find_smoke_listener
 from spotkiln.aws.serve.weights import find_rules
@@ -179,33 +180,6 @@ def base_image(aws: Aws, pattern: str) -> BaseImage:
     )
 
 
-def check_instance_types(aws: Aws, types: Sequence[str], architecture: str) -> None:
-    """Every type must exist and run the base image's architecture."""
-    try:
-        answer = aws.ec2.describe_instance_types(InstanceTypes=list(types))  # type: ignore[arg-type]
-    except ClientError as error:
-        if code_of(error) in {"InvalidInstanceType", "InvalidParameterValue"}:
-            text = error.response.get("Error", {}).get("Message", "")
-            raise InputError(
-                f"expected instance types that {aws.region} offers, got {', '.join(types)}: {text}"
-            ) from error
-        with aws_errors(f"instance types {', '.join(types)}"):
-            raise
-    offered = {
-        str(one.get("InstanceType")): one.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
-        for one in answer["InstanceTypes"]
-    }
-    unknown = [kind for kind in types if kind not in offered]
-    if unknown:
-        raise InputError(f"unknown instance types in {aws.region}: {', '.join(unknown)}")
-    wrong = [kind for kind in types if offered[kind] and architecture not in offered[kind]]
-    if wrong:
-        raise InputError(
-            f"the base image is for {architecture}; these instance types are not: "
-            f"{', '.join(wrong)}"
-        )
-
-
 def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
     """Ask AWS, without doing it, whether the calls that cost money would be allowed.
 
@@ -217,7 +191,7 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
         lambda: aws.ec2.run_instances(
             DryRun=True,
             ImageId=infra.trial_image,
-            InstanceType=spec.instance_types[0],  # type: ignore[arg-type]
+            InstanceType=spec.of_types(infra.types).instance_types[0],  # type: ignore[arg-type]
             MinCount=1,
             MaxCount=1,
             SubnetId=infra.subnets[0],
@@ -258,8 +232,8 @@ def look_up(
     second, rules, smoke_listener = second_of(aws, names, group)
     network = find_network(aws, names, build, group, balancer)
     trial = image or base_image(aws, names.base_image)
-    types = [*spec.every_type, *([] if image else build.every_type)]
-    check_instance_types(aws, list(dict.fromkeys(types)), trial.architecture)
+    named = [*spec.every_type, *([] if image else build.every_type)]
+    check_instance_types(aws, list(dict.fromkeys(named)), trial.architecture)
     if image is None and names.test_instance_profile:
         instance_profile(aws, names.test_instance_profile)
     tests = [] if image else names.test_security_groups
@@ -283,6 +257,7 @@ def look_up(
         key_pair=key_pair(aws, names.key_pair) if names.key_pair else "",
         base_image=None if isinstance(trial, Image) else trial,
         trial_image=trial.id,
+        types=types_with(aws, spec.attributes, trial.architecture),
         tags=names.tags,
         adopt=names.adopt,
         logs=names.logs,

@@ -17,6 +17,7 @@ from spotkiln.bake.infra import Infra, check_fit, require_apart
 from spotkiln.bake.logs import require_role_for
 from spotkiln.bake.packer import find_packer
 from spotkiln.release.release import ReleaseSpec
+from spotkiln.serve.attributes import types_in_words
 from spotkiln.serve.traffic import require_smoke_listener
 
 
@@ -61,6 +62,8 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
         f"{infra.load_balancer} in {', '.join(infra.zones)}; "
         f"{start}{version}"
     )
+    if infra.types:
+        say(f"{spec.fleet.attributes} have {types_in_words(infra.types)}")
     for one in infra.mounts:
         say(f"{one.folder} is kept on {one.name} ({one.source})")
     return infra

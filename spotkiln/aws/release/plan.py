@@ -54,7 +54,7 @@ def plan_release(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Plan:
     foreign = find_foreign(aws, infra, tell)
     adopted = foreign.adoptable if infra.adopt else []
     wanted = size(spec.fleet, [*serving[:1], *adopted], aws.now())
-    prices = known_prices(aws, spec.fleet.instance_types, infra.zones, say)
+    prices = known_prices(aws, spec.fleet.of_types(infra.types).instance_types, infra.zones, say)
     return make_plan(
         spec,
         infra,
@@ -67,7 +67,7 @@ def plan_release(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Plan:
         unchanged=unchanged,
         size=wanted,
         foreign=foreign,
-        quotas=[] if unchanged else doubts(aws, wanted.spec, refuse=False),
+        quotas=[] if unchanged else doubts(aws, wanted.spec.of_types(infra.types), refuse=False),
         price=estimate(wanted.spec, prices),
         changes=_changes(job, serving, say),
     )

@@ -119,4 +119,4 @@ def check(
 ) -> list[str]:
     """The same, for a fleet beside those that serve, the newest first."""
     wanted = size(spec, [*current[:1], *to_adopt(aws, infra)], aws.now()).spec
-    return doubts(aws, wanted, refuse=refuse)
+    return doubts(aws, wanted.of_types(infra.types), refuse=refuse)

@@ -6,6 +6,7 @@ from functools import cache
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration
+from spotkiln.aws.bake.instance_types import types_with
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.network import network_of
 from spotkiln.aws.release import rights as simulating
@@ -23,6 +24,7 @@ from spotkiln.prefect_api import contents
 from spotkiln.prefect_api.connection import ask
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.rights import Names
+from spotkiln.serve.attributes import types_in_words
 from spotkiln.serve.capacity import size
 
 
@@ -62,6 +64,8 @@ def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
     }
     if names.subnets or spec.build.subnet:
         probes["subnets"] = lambda: _subnets(aws, spec)
+    if spec.fleet.attributes.used:
+        probes["instance types"] = lambda: types_in_words(_types(aws, spec))
     if names.second_target_group:
         probes["second target group"] = lambda: second(aws, spec)
     if names.instance_profile:
@@ -78,6 +82,14 @@ def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
 def _profile(aws: Aws, name: str) -> str:
     aws_infra.instance_profile(aws, name)
     return name
+
+
+def _types(aws: Aws, spec: ReleaseSpec) -> tuple[str, ...]:
+    """Those that have the fleet's attributes; none if it names its types."""
+    if not spec.fleet.attributes.used:
+        return ()
+    base = aws_infra.base_image(aws, spec.infra.base_image)
+    return types_with(aws, spec.fleet.attributes, base.architecture)
 
 
 def _subnets(aws: Aws, spec: ReleaseSpec) -> str:
@@ -186,7 +198,7 @@ def quotas(aws: Aws, spec: ReleaseSpec) -> str:
     """Room for the new servers beside the old ones."""
     group = aws_infra.target_group(aws, spec.infra.target_group)
     current = serving_at(aws, group)[:1]
-    wanted = size(spec.fleet, current, aws.now()).spec
+    wanted = size(spec.fleet, current, aws.now()).spec.of_types(_types(aws, spec))
     found = doubts(aws, wanted, refuse=True)
     return "; ".join(found) or "room for old and new servers side by side"
 

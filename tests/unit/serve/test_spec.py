@@ -19,6 +19,20 @@ from spotkiln.serve.spec import FleetSpec, next_attempt
         ({"capacity": 2, "on_demand": 3}, "on_demand is 3, more than the whole capacity of 2"),
         ({"on_demand": -1}, "greater than or equal to 0"),
         ({"instance_types": []}, "at least 1 item"),
+        ({"attributes": {"vcpus": 2}}, "both vcpus and memory_gib"),
+        ({"attributes": {"burstable": True}}, "both vcpus and memory_gib"),
+        (
+            {"attributes": {"vcpus": 4, "most_vcpus": 2, "memory_gib": 4}},
+            "most_vcpus is 2, less than vcpus, which is 4",
+        ),
+        (
+            {"attributes": {"vcpus": 2, "memory_gib": 4}, "instance_types": ["m5.large"]},
+            "instance_types or attributes, got both",
+        ),
+        (
+            {"attributes": {"vcpus": 2, "memory_gib": 4}, "more_instance_types": ["m5.large"]},
+            "leave m5.large out",
+        ),
         ({"instance_types": ["t3.micro", "t3.micro"]}, "name one twice"),
         ({"allocation_strategy": "cheapest"}, "priceCapacityOptimized"),
         ({"capacty": 3}, "Extra inputs are not permitted"),

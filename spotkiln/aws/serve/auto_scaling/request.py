@@ -53,7 +53,7 @@ def group_request(order: Order, template: str) -> dict[str, Any]:
         "MixedInstancesPolicy": {
             "LaunchTemplate": {
                 "LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "1"},
-                "Overrides": [{"InstanceType": kind} for kind in spec.instance_types],
+                "Overrides": spec.overrides,
             },
             "InstancesDistribution": {
                 "OnDemandAllocationStrategy": "lowest-price",

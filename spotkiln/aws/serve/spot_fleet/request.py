@@ -29,8 +29,8 @@ def spot_fleet_request(order: Order, template: str) -> dict[str, Any]:
             {
                 "LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "1"},
                 "Overrides": [
-                    {"InstanceType": kind, "SubnetId": subnet}
-                    for kind in spec.instance_types
+                    {**kinds, "SubnetId": subnet}
+                    for kinds in spec.overrides
                     for subnet in infra.subnets
                 ],
             }

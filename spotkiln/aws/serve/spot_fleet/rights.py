@@ -198,7 +198,7 @@ def check(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
     Raises:
         PermissionDenied: one would not be allowed; the message names the action.
     """
-    overrides = [{"InstanceType": spec.instance_types[0], "SubnetId": infra.subnets[0]}]
+    overrides = [{**spec.overrides[0], "SubnetId": infra.subnets[0]}]
     template = {"LaunchTemplateName": templates.TRIAL, "Version": "1"}
     config = {
         "IamFleetRole": infra.fleet_role,

@@ -1,0 +1,64 @@
+"""Instance types: whether those that are named are there and fit, and which ones fit attributes."""
+
+from collections.abc import Sequence
+
+from botocore.exceptions import ClientError
+
+from spotkiln.aws.errors import aws_errors, code_of
+from spotkiln.aws.session import Aws
+from spotkiln.errors import InputError
+from spotkiln.serve.attributes import Attributes
+
+
+def check_instance_types(aws: Aws, types: Sequence[str], architecture: str) -> None:
+    """Every type must exist and run the base image's architecture; none is none too many."""
+    if not types:
+        return
+    try:
+        answer = aws.ec2.describe_instance_types(InstanceTypes=list(types))  # type: ignore[arg-type]
+    except ClientError as error:
+        if code_of(error) in {"InvalidInstanceType", "InvalidParameterValue"}:
+            text = error.response.get("Error", {}).get("Message", "")
+            raise InputError(
+                f"expected instance types that {aws.region} offers, got {', '.join(types)}: {text}"
+            ) from error
+        with aws_errors(f"instance types {', '.join(types)}"):
+            raise
+    offered = {
+        str(one.get("InstanceType")): one.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+        for one in answer["InstanceTypes"]
+    }
+    unknown = [kind for kind in types if kind not in offered]
+    if unknown:
+        raise InputError(f"unknown instance types in {aws.region}: {', '.join(unknown)}")
+    wrong = [kind for kind in types if offered[kind] and architecture not in offered[kind]]
+    if wrong:
+        raise InputError(
+            f"the base image is for {architecture}; these instance types are not: "
+            f"{', '.join(wrong)}"
+        )
+
+
+def types_with(aws: Aws, wanted: Attributes, architecture: str) -> tuple[str, ...]:
+    """The names of all types with these attributes that run such an image, as EC2 would take them
+    now: it does not say which of them it would leave out for their price. None without attributes.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not wanted.used:
+        return ()
+    with aws_errors(f"instance types with {wanted}"):
+        pages = aws.ec2.get_paginator("get_instance_types_from_instance_requirements").paginate(
+            ArchitectureTypes=[architecture],  # type: ignore[list-item]
+            VirtualizationTypes=["hvm"],
+            InstanceRequirements=wanted.to_aws(),  # type: ignore[arg-type]
+        )
+        found = [one.get("InstanceType", "") for page in pages for one in page["InstanceTypes"]]
+    if not found:
+        hint = "" if wanted.burstable else ", or allow T types with burstable: true"
+        raise InputError(
+            f"no instance type of {aws.region} has {wanted} for {architecture}: ask for less in "
+            f"fleet.attributes{hint}"
+        )
+    return tuple(sorted(found))
