@@ -34,7 +34,9 @@ class ImageState(StrEnum):
 
 
 class Image(Noun):
-    """An AMI. Times are UTC. `copied`: CopyImage made it, of another AMI."""
+    """An AMI. Times are UTC. `root_gib`: of its root disk, 0 if that is not known.
+    `encrypted`: those of its snapshots that are. `copied`:
+    CopyImage made it, of another AMI."""
 
     id: str
     name: str
@@ -42,6 +44,9 @@ class Image(Noun):
     created: datetime
     available: bool
     architecture: str = "x86_64"
+    root_device: str = "/dev/xvda"
+    root_gib: int = 0
+    encrypted: tuple[str, ...] = ()
     snapshots: tuple[str, ...] = ()
     copied: bool = False
     tags: dict[str, str] = Field(default_factory=dict)

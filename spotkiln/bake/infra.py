@@ -11,6 +11,7 @@ from spotkiln.bake.image import LOGIN
 from spotkiln.bake.interpreter import Interpreter
 from spotkiln.bake.logs import Logs
 from spotkiln.bake.mounts import Mount, why_no_mount
+from spotkiln.bake.own_template import PATTERN, OwnTemplate
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun, ShownNoun
 
@@ -122,6 +123,13 @@ class InfraNames(ShownNoun):
         description="Name pattern of the account's own images; the newest is built upon.",
         min_length=1,
     )
+    launch_template: str = Field(
+        default="",
+        title="Launch template of your own",
+        description="NAME, or NAME:VERSION: what of disks, user data, monitoring, tenancy or tags "
+        "it says, servers get. Image, types, network, role and key stay the deployment's.",
+        pattern=PATTERN,
+    )
     logs: Logs = Field(
         default=Logs(),
         title="The servers' logs",
@@ -208,6 +216,10 @@ class BaseImage(Noun):
     login: str = LOGIN
     services: tuple[str, ...] | None = None
     """For tests; None if nobody wrote them down."""
+    root_device: str = "/dev/xvda"
+    root_gib: int = 0
+    encrypted: tuple[str, ...] = ()
+    """As Image's."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"
@@ -218,9 +230,10 @@ class Infra(Noun):
     test and migrate, in the first of `builder_subnets` with room; requests come from
     `balancer_subnets`. `base_image` is None where nothing is baked; `trial_image` is the id of an
     image that dry runs can name. `types`: those that fit the fleet's attributes now. `tags` are the
-    company's own. `second` is the other target group of a pair, `rules` those that forward to both,
-    `smoke_listener` another way to either. In what is launched into the second one, that is the
-    `target_group`, and `first` the one by which all else is known."""
+    company's own, and so is the launch `template` that ours begins with. `unchecked`: what could
+    not be looked at, in words. `second` is the other target group of a pair, `rules` those that
+    forward to both, `smoke_listener` another way to either. In what is launched into the second
+    one, that is the `target_group`, and `first` the one by which all else is known."""
 
     region: str
     account: str
@@ -239,6 +252,8 @@ class Infra(Noun):
     base_image: BaseImage | None = None
     trial_image: str = ""
     types: tuple[str, ...] = ()
+    template: OwnTemplate | None = None
+    unchecked: tuple[str, ...] = ()
     tags: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
     adopt: bool = False
     configuration: Known = Known()

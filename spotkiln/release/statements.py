@@ -32,7 +32,8 @@ BUILDER_KEYS = f"{EC2}:key-pair/{BUILDER_PREFIX}*"
 # Parts that may be left out.
 PREVIEWS, SECRETS, CONFIGURATION = "previews", "build secrets", "configuration"
 TRAFFIC = "traffic"
-ATTRIBUTES = "attributes"
+ATTRIBUTES, OWN_TEMPLATE = "attributes", "own launch template"
+KEYS_OF_DISKS = "keys of disks"
 MOUNTS, PRICES, QUOTAS = "file systems", "prices", "quotas"
 LOGS, SESSIONS, DOCTOR = "logs", "session manager", "doctor"
 
@@ -312,6 +313,28 @@ PARTS = (
         ),
         resources=("arn:{partition}:elasticfilesystem:{region}:{account}:file-system/*",),
         part=MOUNTS,
+    ),
+    Statement(
+        sid="LookAtOwnTemplate",
+        task="look up infrastructure, with infra.launch_template",
+        why="what of it servers get",
+        actions=("ec2:DescribeLaunchTemplateVersions",),
+        part=OWN_TEMPLATE,
+    ),
+    Statement(
+        sid="DefaultKey",
+        task="look up infrastructure, with disks that are encrypted",
+        why="the account's default key of disks",
+        actions=("ec2:GetEbsDefaultKmsKeyId",),
+        part=KEYS_OF_DISKS,
+    ),
+    Statement(
+        sid="LookAtKeys",
+        task="look up infrastructure, with disks that are encrypted",
+        why="whether servers may be launched with a key; without it that is not checked",
+        actions=("kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"),
+        resources=("arn:{partition}:kms:{region}:{account}:key/*",),
+        part=KEYS_OF_DISKS,
     ),
     Statement(
         sid="FindTypes",

@@ -50,8 +50,8 @@ class Launcher(Protocol):
     EC2's name for the kind of its fleets, `part` for the kind of their parts, empty if it has none.
     `late_seconds`: how old what it says of its problems may be; asking again sooner tells nothing
     new. `stop_call` is the AWS call by which somebody else may stop a fleet: CloudTrail tells who
-    made it. `statements` are the rights in IAM
-    that it needs.
+    made it. `service_role` is the path of the role that AWS makes for the service: it must be able
+    to use the key of an encrypted disk. `statements` are the rights in IAM that it needs.
     """
 
     @property
@@ -64,6 +64,8 @@ class Launcher(Protocol):
     def part(self) -> str: ...
     @property
     def late_seconds(self) -> float: ...
+    @property
+    def service_role(self) -> str: ...
     @property
     def stop_call(self) -> str: ...
     @property

@@ -80,6 +80,9 @@ def unset(spec: FleetSpec) -> set[str]:
         "on_demand_percentage": spec.on_demand_percentage,
         "scaling": spec.scaling.used,
         "attributes": spec.attributes.used,
+        "disk": spec.disk.used,
+        "monitoring": spec.monitoring,
+        "credits": spec.credits,
     }
     return {name for name, value in used.items() if not value}
 
@@ -102,6 +105,7 @@ def settings_digest(spec: FleetSpec, infra: Infra) -> str:
             **({"configuration": versions} if versions else {}),
             **({"mounts": mounts} if mounts else {}),
             **({"tags": infra.tags} if infra.tags else {}),
+            **({"template": infra.template.identity} if infra.template else {}),
             **({"logs": infra.logs.user_data} if infra.logs.group else {}),
         }
     )

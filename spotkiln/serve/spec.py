@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from spotkiln.bake.disk import Disk
 from spotkiln.noun import ShownNoun
 from spotkiln.serve.attributes import Attributes
 from spotkiln.serve.scaling import Bounds, Scaling, aws_schedule, in_force, unlike
@@ -28,6 +29,11 @@ class AllocationStrategy(StrEnum):
     CAPACITY_OPTIMIZED = "capacityOptimized"
     DIVERSIFIED = "diversified"
     LOWEST_PRICE = "lowestPrice"
+
+
+class Credits(StrEnum):
+    STANDARD = "standard"
+    UNLIMITED = "unlimited"
 
 
 class FleetSpec(ShownNoun):
@@ -103,6 +109,21 @@ class FleetSpec(ShownNoun):
         default=False,
         title="Capacity rebalancing",
         description="Replace an instance as soon as EC2 sees an elevated risk of interruption.",
+    )
+
+    disk: Disk = Field(
+        default=Disk(), title="Servers' root disk", description="What the image does not say."
+    )
+    monitoring: bool = Field(
+        default=False,
+        title="Detailed monitoring",
+        description="CloudWatch gets EC2's metrics every minute, not every five. It costs extra.",
+    )
+    credits: Credits | None = Field(
+        default=None,
+        title="CPU credits of T types",
+        description="standard: slower once they are used up; unlimited: they cost extra then. "
+        "Empty: the account's default.",
     )
 
     @model_validator(mode="before")

@@ -81,6 +81,7 @@ class Crews:
     resource = RESOURCE
     part = ""
     late_seconds = 0.0
+    service_role = "aws-service-role/crews.example.com/Crews"
     stop_call = "StopCrews"
     statements: tuple[Statement, ...] = ()
 

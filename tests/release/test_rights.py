@@ -48,6 +48,13 @@ SCALING = {
     "ScalingGroups autoscaling:ResumeProcesses",
     "ScalingGroups autoscaling:SetDesiredCapacity",
 }
+# And nothing of it is encrypted: tests/aws/test_machines.py.
+KEYS = {
+    "DefaultKey ec2:GetEbsDefaultKmsKeyId",
+    "LookAtKeys kms:DescribeKey",
+    "LookAtKeys kms:GetKeyPolicy",
+    "LookAtKeys kms:ListGrants",
+}
 LOGS = "/spotkiln/demo-web-app"
 theirs = test_adoption.theirs
 
@@ -82,6 +89,9 @@ def life(world: World) -> Life:
         ComparisonOperator="GreaterThanThreshold",
     )
     watch.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="all is well")
+    world.account.ec2.create_launch_template(
+        LaunchTemplateName="acme", LaunchTemplateData={"Monitoring": {"Enabled": True}}
+    )
     return Life(world, as_worker(world.box), world.zygote)
 
 
@@ -120,7 +130,7 @@ def test_a_life_needs_all_of_them_and_no_more(
         "v1",
         build={"secrets": secrets},
         configuration=configuration,
-        infra={"adopt": True, "tags": {"Team": "shop"}},
+        infra={"adopt": True, "tags": {"Team": "shop"}, "launch_template": "acme"},
     )
     private = {"ssh_interface": "private_ip"}
     attributes = {"vcpus": 2, "most_vcpus": 2, "memory_gib": 4, "most_memory_gib": 4}
@@ -147,7 +157,7 @@ def test_a_life_needs_all_of_them_and_no_more(
     assert life.doctor() == ([], "")
     life.play("reconcile")
 
-    elsewhere = REAL_PACKERS | SCALING
+    elsewhere = REAL_PACKERS | SCALING | KEYS
     unused = [one for one in idle(life.uses, every()) if one not in elsewhere]
     assert {"refused": life.refused, "unused": unused, "spare": spare(life.uses, every())} == {
         "refused": [],

@@ -22,6 +22,17 @@ def from_aws(image: "ImageTypeDef", region: str) -> Image:
         mapping.get("Ebs", {}).get("SnapshotId", "")
         for mapping in image.get("BlockDeviceMappings", [])
     ]
+    device = image.get("RootDeviceName", "/dev/xvda")
+    sizes = [
+        mapping.get("Ebs", {}).get("VolumeSize", 0)
+        for mapping in image.get("BlockDeviceMappings", [])
+        if mapping.get("DeviceName") == device
+    ]
+    encrypted = [
+        mapping["Ebs"]["SnapshotId"]
+        for mapping in image.get("BlockDeviceMappings", [])
+        if mapping.get("Ebs", {}).get("Encrypted") and mapping["Ebs"].get("SnapshotId")
+    ]
     created = image.get("CreationDate", "")
     return Image(
         id=image["ImageId"],
@@ -30,6 +41,9 @@ def from_aws(image: "ImageTypeDef", region: str) -> Image:
         created=datetime.fromisoformat(created) if created else datetime.fromtimestamp(0, UTC),
         available=image.get("State") == "available",
         architecture=image.get("Architecture", "x86_64"),
+        root_device=device,
+        root_gib=next(iter(sizes), 0),
+        encrypted=tuple(encrypted),
         snapshots=tuple(snapshot for snapshot in snapshots if snapshot),
         # What CreateImage made tells of its instance, too.
         copied="SourceImageId" in image and "SourceInstanceId" not in image,

@@ -7,10 +7,12 @@ from botocore.exceptions import ClientError
 
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.instance_types import check_instance_types, types_with
+from spotkiln.aws.bake.keys import check_disks
 from spotkiln.aws.bake.network import find_network, load_balancer
 from spotkiln.aws.dryrun import dry_run, trial_tags
 from spotkiln.aws.errors import aws_errors, is_not_found
 from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.own_template import find_own
 from spotkiln.aws.serve.smoke import find_smoke_listener
 from spotkiln.aws.serve.weights import find_rules
 from spotkiln.aws.session import Aws
@@ -177,6 +179,9 @@ def base_image(aws: Aws, pattern: str) -> BaseImage:
         has=from_tags(found.tags),
         services=services_from_tags(found.tags),
         login=found.login,
+        root_device=found.root_device,
+        root_gib=found.root_gib,
+        encrypted=found.encrypted,
     )
 
 
@@ -232,6 +237,9 @@ def look_up(
     second, rules, smoke_listener = second_of(aws, names, group)
     network = find_network(aws, names, build, group, balancer)
     trial = image or base_image(aws, names.base_image)
+    template = find_own(aws, names.launch_template)
+    launcher = launchers(aws).for_spec(spec)
+    unchecked = check_disks(aws, spec.disk, template, trial, launcher)
     named = [*spec.every_type, *([] if image else build.every_type)]
     check_instance_types(aws, list(dict.fromkeys(named)), trial.architecture)
     if image is None and names.test_instance_profile:
@@ -250,13 +258,15 @@ def look_up(
         zones=network.zones,
         security_groups=security_groups(aws, group.vpc, names.security_groups),
         test_security_groups=security_groups(aws, group.vpc, tests) if tests else (),
-        fleet_role=launchers(aws).for_spec(spec).role(names),
+        fleet_role=launcher.role(names),
         instance_profile=(
             instance_profile(aws, names.instance_profile) if names.instance_profile else ""
         ),
         key_pair=key_pair(aws, names.key_pair) if names.key_pair else "",
         base_image=None if isinstance(trial, Image) else trial,
         trial_image=trial.id,
+        template=template,
+        unchecked=tuple(unchecked),
         types=types_with(aws, spec.attributes, trial.architecture),
         tags=names.tags,
         adopt=names.adopt,

@@ -62,6 +62,10 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
         f"{infra.load_balancer} in {', '.join(infra.zones)}; "
         f"{start}{version}"
     )
+    for doubt in infra.unchecked:
+        say(doubt)
+    if infra.template:
+        say(infra.template.in_words)
     if infra.types:
         say(f"{spec.fleet.attributes} have {types_in_words(infra.types)}")
     for one in infra.mounts:

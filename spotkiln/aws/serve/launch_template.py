@@ -9,8 +9,10 @@ from spotkiln import tags as t
 from spotkiln.aws.dryrun import trial_tags
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
+from spotkiln.bake.disk import with_root
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.own import SERVER, template_is_ours
+from spotkiln.bake.own_template import based_on
 from spotkiln.serve.launcher import Part
 from spotkiln.serve.order import Order
 from spotkiln.serve.role import server_user_data
@@ -65,7 +67,8 @@ def template_name(release: str, digest: str) -> str:
 
 
 def launch_template_request(order: Order) -> dict[str, Any]:
-    """CreateLaunchTemplate's parameters: everything but type and subnet, which are overrides.
+    """CreateLaunchTemplate's parameters: everything but type and subnet, which are overrides. A
+    template of the user's own is the base of it.
 
     Metadata version 2 only: a launch specification could not say so. An instance reads its tags
     there, to know what it must leave before it ends (systemd/watch-interruption.sh).
@@ -76,7 +79,7 @@ def launch_template_request(order: Order) -> dict[str, Any]:
         leaving[t.REBALANCE] = "on"
     own = {**tags, t.ROLE: SERVER}
     marks = {"instance": {**own, **leaving}, "volume": own}
-    data: dict[str, Any] = {
+    ours: dict[str, Any] = {
         "ImageId": image.id,
         "UserData": server_user_data(infra.configuration.sources, infra.mounts, infra.logs),
         "SecurityGroupIds": list(infra.security_groups),
@@ -90,12 +93,20 @@ def launch_template_request(order: Order) -> dict[str, Any]:
         ],
     }
     if infra.instance_profile:
-        data["IamInstanceProfile"] = {"Arn": infra.instance_profile}
+        ours["IamInstanceProfile"] = {"Arn": infra.instance_profile}
     if infra.key_pair:
-        data["KeyName"] = infra.key_pair
+        ours["KeyName"] = infra.key_pair
+    spec = order.wanted
+    if spec.monitoring:
+        ours["Monitoring"] = {"Enabled": True}
+    if spec.credits:
+        ours["CreditSpecification"] = {"CpuCredits": str(spec.credits)}
+    theirs = infra.template.mappings if infra.template else []
+    if disks := with_root(theirs, image.root_device, spec.disk):
+        ours["BlockDeviceMappings"] = disks
     return {
         "LaunchTemplateName": template_name(order.release, order.digest),
-        "LaunchTemplateData": data,
+        "LaunchTemplateData": based_on(infra.template, ours),
         "TagSpecifications": [{"ResourceType": "launch-template", "Tags": t.to_aws(tags)}],
     }
 

@@ -11,6 +11,7 @@ from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.network import network_of
 from spotkiln.aws.release import rights as simulating
 from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.own_template import find_own
 from spotkiln.aws.serve.quota import doubts
 from spotkiln.aws.serve.serving import serving_at
 from spotkiln.aws.serve.signals import alarms
@@ -64,8 +65,6 @@ def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
     }
     if names.subnets or spec.build.subnet:
         probes["subnets"] = lambda: _subnets(aws, spec)
-    if spec.fleet.attributes.used:
-        probes["instance types"] = lambda: types_in_words(_types(aws, spec))
     if names.second_target_group:
         probes["second target group"] = lambda: second(aws, spec)
     if names.instance_profile:
@@ -76,7 +75,18 @@ def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
         probes["mounts"] = lambda: mounts(aws, spec)
     if spec.configuration.asked:
         probes["configuration"] = lambda: configuration(aws, spec, needed(aws, spec))
+    probes |= _of_machines(aws, spec)
     return [check(about, name, probe) for name, probe in probes.items()]
+
+
+def _of_machines(aws: Aws, spec: ReleaseSpec) -> dict[str, Callable[[], str]]:
+    """What servers are launched by and on, where a deployment says it."""
+    probes: dict[str, Callable[[], str]] = {}
+    if spec.infra.launch_template:
+        probes["launch template"] = lambda: _template(aws, spec.infra.launch_template)
+    if spec.fleet.attributes.used:
+        probes["instance types"] = lambda: types_in_words(_types(aws, spec))
+    return probes
 
 
 def _profile(aws: Aws, name: str) -> str:
@@ -90,6 +100,11 @@ def _types(aws: Aws, spec: ReleaseSpec) -> tuple[str, ...]:
         return ()
     base = aws_infra.base_image(aws, spec.infra.base_image)
     return types_with(aws, spec.fleet.attributes, base.architecture)
+
+
+def _template(aws: Aws, asked: str) -> str:
+    found = find_own(aws, asked)
+    return found.in_words if found else "none"
 
 
 def _subnets(aws: Aws, spec: ReleaseSpec) -> str:

@@ -25,6 +25,7 @@ class Shelf:
     """A launcher that keeps what it is given, and notes what it is told to do."""
 
     late_seconds = 0.0
+    service_role = "aws-service-role/crews.example.com/Crews"
     stop_call = "Stop"
     statements: tuple[Statement, ...] = ()
 

@@ -40,6 +40,7 @@ class AutoScaling(templates.WithTemplates):
     kind = LauncherKind.GROUP
     resource = KIND
     late_seconds = histories.LATE_SECONDS
+    service_role = "aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
     stop_call = "SuspendProcesses"
     statements = rights.STATEMENTS
 

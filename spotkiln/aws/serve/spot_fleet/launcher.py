@@ -41,6 +41,7 @@ class SpotFleet(templates.WithTemplates):
     kind = LauncherKind.FLEET
     resource = RESOURCE
     late_seconds = histories.LATE_SECONDS
+    service_role = "aws-service-role/spotfleet.amazonaws.com/AWSServiceRoleForEC2SpotFleet"
     stop_call = "CancelSpotFleetRequests"
     statements = rights.STATEMENTS
 

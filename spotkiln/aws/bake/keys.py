@@ -1,0 +1,96 @@
+"""Looks at the KMS keys of disks: whether servers could be launched with them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.session import Aws, client_of
+from spotkiln.bake.disk import Disk, of_servers, require_room_for
+from spotkiln.bake.image import Image
+from spotkiln.bake.infra import BaseImage
+from spotkiln.bake.keys_of_disks import allowed_by_grant, allowed_by_policy, refusal
+from spotkiln.bake.own_template import OwnTemplate
+from spotkiln.errors import InputError, PermissionDenied
+from spotkiln.serve.launcher import Launcher
+
+
+def check_disks(
+    aws: Aws,
+    asked: Disk,
+    template: OwnTemplate | None,
+    image: Image | BaseImage,
+    launcher: Launcher,
+) -> list[str]:
+    """Of the servers' root disks: that they hold the image, and that whoever launches servers may
+    use the keys. What could not be checked, in words.
+
+    Raises:
+        InputError: one of that is not so.
+    """
+    disk = of_servers(asked, template.mappings if template else [], image.root_device)
+    require_room_for(disk, image.root_gib, "fleet.disk", image.name)
+    keys = keys_of(aws, [disk], image.encrypted)
+    if not keys:
+        return []
+    with aws_errors("who is asking"):
+        arn = aws.sts.get_caller_identity()["Arn"].split(":")
+    role = f"arn:{arn[1]}:iam::{arn[4]}:role/{launcher.service_role}"
+    return check_keys(aws, keys, role, launcher.name)
+
+
+def keys_of(aws: Aws, disks: Iterable[Disk], snapshots: Sequence[str]) -> list[str]:
+    """The keys of these disks, and of encrypted snapshots. Nothing is asked where nothing is
+    encrypted. Source: EC2 GetEbsDefaultKmsKeyId, DescribeSnapshots."""
+    return sorted({*_of_disks(aws, disks), *(_of_snapshots(aws, snapshots) if snapshots else ())})
+
+
+def _of_disks(aws: Aws, disks: Iterable[Disk]) -> Iterator[str]:
+    for disk in disks:
+        if disk.kms_key:
+            yield disk.kms_key
+        elif disk.encrypted:
+            with aws_errors("the account's default key of disks"):
+                yield aws.ec2.get_ebs_default_kms_key_id()["KmsKeyId"]
+
+
+def _of_snapshots(aws: Aws, snapshots: Sequence[str]) -> Iterator[str]:
+    with aws_errors(f"snapshots {', '.join(snapshots)}"):
+        found = aws.ec2.describe_snapshots(SnapshotIds=list(snapshots))["Snapshots"]
+    yield from (one["KmsKeyId"] for one in found if one.get("KmsKeyId"))
+
+
+def check_keys(aws: Aws, keys: Iterable[str], role: str, launcher: str) -> list[str]:
+    """What could not be checked, in words. `role` is the ARN of the role by which the launcher's
+    service launches. AWS's own key serves everybody.
+
+    Raises:
+        InputError: there is no such key, it is not enabled, or the role may not use it.
+    """
+    unknown = []
+    for key in keys:
+        try:
+            _check(aws, key, role, launcher)
+        except PermissionDenied as error:
+            unknown.append(f"whether {launcher} may use the KMS key {key} was not checked: {error}")
+    return unknown
+
+
+def _check(aws: Aws, key: str, role: str, launcher: str) -> None:
+    kms = client_of(aws, "kms")
+    with aws_errors(f"KMS key {key}"):
+        found = kms.describe_key(KeyId=key)["KeyMetadata"]
+    if found.get("KeyState", "Enabled") != "Enabled":
+        raise InputError(
+            f"the KMS key {key} of the servers' disks is {found['KeyState']}: enable it, or name "
+            "another in fleet.disk.kms_key"
+        )
+    if found.get("KeyManager") == "AWS":
+        return
+    arn = found["Arn"]
+    with aws_errors(f"grants of KMS key {key}"):
+        grants = kms.list_grants(KeyId=arn, GranteePrincipal=role)["Grants"]
+    if allowed_by_grant(grants, role):
+        return
+    with aws_errors(f"policy of KMS key {key}"):
+        policy = kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
+    if not allowed_by_policy(policy, role):
+        raise refusal(arn, role, launcher)

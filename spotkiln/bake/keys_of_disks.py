@@ -1,0 +1,59 @@
+"""Keys of disks: whether whoever launches servers may use the KMS key of their disks.
+
+With a key of the user's own that the service's role may not use, each instance ends as soon as it
+is launched, with Client.InternalError. So it is looked at before anything is spent.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from spotkiln.errors import InputError
+
+# What a grant must allow, or a statement of the key's policy: either leads to the other rights.
+NEEDED = {"CreateGrant", "Decrypt", "GenerateDataKeyWithoutPlaintext"}
+GRANTS = ("Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "CreateGrant",
+          "DescribeKey", "ReEncryptFrom", "ReEncryptTo")  # fmt: skip
+
+
+def allowed_by_grant(grants: Iterable[Mapping[str, Any]], role: str) -> bool:
+    """Source: KMS ListGrants."""
+    return any(
+        one.get("GranteePrincipal") == role and set(one.get("Operations") or []) >= NEEDED
+        for one in grants
+    )
+
+
+def allowed_by_policy(policy: str, role: str) -> bool:
+    """Whether a statement of the key's policy (KMS GetKeyPolicy) names the role, and allows it to
+    make grants. One for the whole account does not count: the policies of a service's own role say
+    nothing of keys."""
+    statements = json.loads(policy).get("Statement", [])
+    return any(
+        one.get("Effect") == "Allow"
+        and {role, "*"} & set(_listed(_principals(one)))
+        and _creates_grants(_listed(one.get("Action", [])))
+        for one in (statements if isinstance(statements, list) else [statements])
+    )
+
+
+def _principals(statement: Mapping[str, Any]) -> Any:
+    found = statement.get("Principal", [])
+    return found.get("AWS", []) if isinstance(found, dict) else found
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _creates_grants(actions: Iterable[str]) -> bool:
+    return bool({"kms:*", "*", "kms:CreateGrant", "kms:Create*"} & set(actions))
+
+
+def refusal(key: str, role: str, launcher: str) -> InputError:
+    """Of a key that the role may not use, with what to do."""
+    return InputError(
+        f"the servers' disks are encrypted by the KMS key {key}, which {launcher} may not use "
+        f"(role {role}): each server would end as soon as it is launched. Grant it: aws kms "
+        f"create-grant --key-id {key} --grantee-principal {role} --operations {' '.join(GRANTS)}"
+    )
