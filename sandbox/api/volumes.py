@@ -15,6 +15,11 @@ class VolumeApi(SandboxApi, ElasticBlockStore):
         found: Any = ElasticBlockStore.describe_volumes(self).result
         return self.paged("Volumes", list(found["Volumes"]))
 
+    def get_ebs_default_kms_key_id(self) -> ActionResult:
+        """Nobody has changed it: AWS's own."""
+        self.error_on_dryrun()
+        return ActionResult({"KmsKeyId": "alias/aws/ebs"})
+
     def detach_volume(self) -> ActionResult:
         """moto wants the instance to be named, too."""
         volume = self.ec2_backend.get_volume(self.value("VolumeId", ""))

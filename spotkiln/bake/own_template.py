@@ -124,7 +124,7 @@ def tags_of(data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def based_on(template: OwnTemplate | None, ours: Mapping[str, Any]) -> dict[str, Any]:
-    """LaunchTemplateData of a release: `ours`, on the base of that template."""
+    """What a release launches by: `ours`, on the base of that template."""
     if template is None:
         return dict(ours)
     data = template.data

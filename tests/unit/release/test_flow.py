@@ -13,6 +13,7 @@ from scripts.flow_parameters import schema
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
+from spotkiln.bake.disk import Disk
 from spotkiln.bake.infra import InfraNames
 from spotkiln.bake.logs import Logs
 from spotkiln.flows.release import release
@@ -21,6 +22,7 @@ from spotkiln.release.hook import Hook, Hooks
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Approval
 from spotkiln.release.vulnerabilities import Accepted, Vulnerabilities
+from spotkiln.serve.attributes import Attributes
 from spotkiln.serve.gate import GatePolicy
 from spotkiln.serve.scaling import Scaling, Scheduled
 from spotkiln.serve.spec import FleetSpec
@@ -47,6 +49,8 @@ CLASSES: dict[str, type[BaseModel]] = {
         Hook,
         Vulnerabilities,
         Accepted,
+        Attributes,
+        Disk,
     )
 }
 FIELDS = [(model, name) for model, one in MODELS.items() for name in one["properties"]]
