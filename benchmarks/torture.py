@@ -27,6 +27,7 @@ from tests.reliability.matrix import Matrix
 from tests.reliability.scenarios import SCENARIOS, Fault, Scenario
 from tests.reliability.table import page
 from tests.reliability.world import World
+from tests.traffic.pair import PairWorld
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "build" / "torture"
@@ -38,6 +39,7 @@ CODE = [
     *(f"{folder}/**/*.py" for folder in ("spotkiln", "tasks", "flows", "sandbox")),
     *(f"tests/reliability/{name}.py" for name in HARNESS),
     "tests/look_alikes.py",
+    "tests/traffic/pair.py",
     "packer/**/*.hcl",
     "examples/make_refs.sh",
 ]
@@ -47,8 +49,11 @@ RECORD_SECONDS = 900.0
 class Torture:
     """One queue of cases, and worlds side by side that play them with one Prefect server."""
 
-    def __init__(self, home: Path, prefect: LocalPrefect, done: dict[str, Outcome]) -> None:
+    def __init__(
+        self, home: Path, prefect: LocalPrefect, done: dict[str, Outcome], kind: type[World]
+    ) -> None:
         self.home = home
+        self.kind = kind
         self.prefect = prefect
         self.done = done
         self.code = digest_of_files(ROOT, CODE)
@@ -73,6 +78,7 @@ class Torture:
         self._end = begin + minutes * 60
         # The first is what the others are compared with.
         wanted = [x for x in SCENARIOS if not scenarios or x.name in scenarios or x is SCENARIOS[0]]
+        wanted = [x for x in wanted if x.steps is (self.kind is PairWorld)]
         self._wanted, self._scenarios = wanted, list(wanted)
         with ThreadPoolExecutor(side_by_side) as pool:
             players = [pool.submit(self._play) for _ in range(side_by_side)]
@@ -117,9 +123,9 @@ class Torture:
         """A fresh account; the Prefect server stays."""
         with self._lock:
             self._worlds += 1
-            home = self.home / f"world-{self._worlds}"
+            home = self.home / f"{self.kind.__name__.lower()}-{self._worlds}"
         with (
-            World(home, prefect=self.prefect, others=True) as world,
+            self.kind(home, prefect=self.prefect, others=True) as world,
             Load(world.box.load_balancer("website")) as load,
         ):
             matrix = Matrix(world, load)
@@ -219,14 +225,22 @@ def main() -> int:
     with LocalPrefect(home / "prefect", {}, 0) as prefect:
         prefect.start_server()
         prefect.wait_for_server()
-        torture = Torture(home, prefect, done)
-        save(home, torture.code, done)
+        asked = options.scenarios
+        stepped = {one.name for one in SCENARIOS if one.steps}
+        kinds = [
+            *([World] if not asked or set(asked) - stepped else []),
+            *([PairWorld] if not asked or set(asked) & stepped else []),
+        ]
+        tortures = [Torture(home, prefect, done, kind) for kind in kinds]
+        save(home, tortures[0].code, done)
+        end = begin + options.minutes * 60
         try:
-            torture.run(options.faults, options.scenarios, options.minutes, options.side_by_side)
+            for torture in tortures:
+                minutes = (end - time.monotonic()) / 60
+                torture.run(options.faults, asked, minutes, options.side_by_side)
         finally:
             # Of a run that was broken off too.
-            recorded = torture.recorded.cases if torture.recorded else []
-            asked = options.scenarios
+            recorded = [x for one in tortures if one.recorded for x in one.recorded.cases]
             every = [one for one in recorded if not asked or one.call.scenario in asked]
             before = options.page.read_text() if options.page.is_file() else ""
             table = page(every, done, datetime.now(UTC).date(), before)
@@ -237,7 +251,7 @@ def main() -> int:
     failed = [one for one in every if one not in missing and not done[str(one)].passed]
     say(
         f"{len(every) - len(missing)} of {len(every)} cases played, {len(failed)} failed, "
-        f"{len(missing)} not played; {torture.sent} requests under load; "
+        f"{len(missing)} not played; {sum(x.sent for x in tortures)} requests under load; "
         f"{time.monotonic() - begin:.0f} s; table in {options.page}"
     )
     return 1 if failed or missing else 0

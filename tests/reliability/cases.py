@@ -126,8 +126,16 @@ def before(calls: Sequence[Call], first: Sequence[Call]) -> list[Call]:
     return list(reversed(between(list(reversed(calls)), list(reversed(first)))))
 
 
+def shifting(calls: Sequence[Call]) -> list[Call]:
+    """From the note of what the weights are to its end."""
+    at = [number for number, one in enumerate(calls) if one.text == NOTE]
+    return list(calls[at[0] : at[-1] + 1])
+
+
 def more_of(scenario: Scenario, calls: Sequence[Call], first: Sequence[Call]) -> list[Call]:
     """What of a scenario's calls is not as in the first one."""
+    if scenario.steps:
+        return shifting(calls)
     if scenario.two_faults:
         return second_calls(calls, first, scenario.meets)
     if scenario.layered:
@@ -166,8 +174,8 @@ class Recorded:
 
 def recorded_of(records: Sequence[Sequence[Call]]) -> Recorded:
     """From the record of each scenario; of all but the first only where they go another way."""
-    calls = list(records[0])
-    for one in records[1:]:
+    calls = [] if scenario_of(records[0][0].scenario).steps else list(records[0])
+    for one in records[len(calls) > 0 :]:
         calls += more_of(scenario_of(one[0].scenario), one, records[0])
     first_prune = {}
     for one in records:

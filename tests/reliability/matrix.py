@@ -108,7 +108,7 @@ class Matrix:
     def _start(self, scenario: Scenario, variant: str) -> FlowProcess:
         if scenario.of_preview:
             return self.world.preview(scenario.ref, removed=scenario.flow == "removal")
-        more = {"app": scenario.app(variant), "fleet": scenario.fleet}
+        more = {"app": scenario.app(variant), "fleet": scenario.fleet, **scenario.traffic}
         return self.world.play(scenario.flow, scenario.ref, variant, **more)
 
     def _happen(self, scenario: Scenario, variant: str) -> None:

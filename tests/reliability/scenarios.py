@@ -62,7 +62,9 @@ class Scenario:
     before. `meets` is a fault that it deals with: what it does then is killed at each call.
     `first` is what is released without a fault before it. `migrates`: once, before servers are
     asked for; the example's servers do so themselves. `layered`: its dependencies are an image by
-    themselves, which is baked first. `launcher`: what its servers are launched with."""
+    themselves, which is baked first. `launcher`: what its servers are launched with.
+    `batches`: one server first, then the other. `steps`: between two target groups, in a world that
+    has them."""
 
     name: str
     ref: str
@@ -74,6 +76,13 @@ class Scenario:
     migrates: bool = False
     layered: bool = False
     launcher: str = FLEET
+    batches: bool = False
+    steps: bool = False
+
+    @property
+    def traffic(self) -> Mapping[str, Any]:
+        """What its deployment says of how they get requests."""
+        return {"traffic": {"batches": ["1", "100 %"], "bake_seconds": 0}} if self.batches else {}
 
     @property
     def fleet(self) -> Mapping[str, Any]:
@@ -93,7 +102,7 @@ class Scenario:
     @property
     def has_more(self) -> bool:
         """It goes the same way as the first scenario, with more to do at one place."""
-        more = self.first in {First.GROUP, First.SCALED}
+        more = self.first in {First.GROUP, First.SCALED} or self.batches
         return self.migrates or self.layered or self.launcher != FLEET or more
 
     @property
@@ -116,6 +125,9 @@ SCENARIOS = (
     Scenario(
         "release of a group that is scaled", "v2", "released", first=First.SCALED, launcher=GROUP
     ),
+    Scenario("release in batches", "v2", "released", batches=True),
+    Scenario("release of a group in batches", "v2", "released", batches=True, launcher=GROUP),
+    Scenario("release in steps", "v2", "released", steps=True),
     Scenario("red tests", "red", "TestsFailed"),
     Scenario("sick servers", "sick", "ImageRejected"),
     Scenario("rollback", "v1", "released", flow="rollback"),

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 from rehearsal.account import tags_of
+from spotkiln.aws.serve.split import split
 from spotkiln.aws.serve.steer import ask
 from spotkiln.serve.stepping import Steer
 from tests.reliability.flow_process import FlowProcess
@@ -22,8 +23,53 @@ QUICK: dict[str, Any] = {"steps": ["50 % for 4 s", "100 %"], "bake_seconds": 4}
 ALARM = "errors"
 
 
+def set_alarm(world: World, state: str) -> None:
+    """One of the name ALARM is there, and in this state."""
+    watch = client(world.box, "cloudwatch")
+    watch.put_metric_alarm(
+        AlarmName=ALARM,
+        Namespace="Shop",
+        MetricName="Errors",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    watch.set_alarm_state(AlarmName=ALARM, StateValue=state, StateReason="a test says so")
+
+
 class PairWorld(World):
     """Whose releases are of a pair, unless they say otherwise."""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._make_pair()
+        return self
+
+    def _make_pair(self) -> None:
+        elbv2, first = self.account.elbv2, self.account.group_arn(NAMES[0])
+        # One rule beside the default one: both have weights then.
+        own = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/up"]}}
+        elbv2.create_rule(
+            ListenerArn=Pair(self).listener,
+            Priority=10,
+            Conditions=[own],
+            Actions=[{"Type": "forward", "TargetGroupArn": first}],
+        )
+        said: list[str] = []
+        aws: Any = Pair(self)
+        for _ in range(2):  # it can be repeated
+            split(aws, *NAMES, said.append)
+        assert said[0] == "made target group website-green, like website"
+        assert len([one for one in said if "forwards to both" in one]) == 2
+        second = {"Type": "forward", "TargetGroupArn": self.account.group_arn(NAMES[1])}
+        elbv2.create_listener(
+            LoadBalancerArn=Pair(self).balancer,
+            Protocol="HTTP",
+            Port=TEST_PORT,
+            DefaultActions=[second],
+        )
 
     def parameters(self, ref: str = "v1", variant: str = "", **changes: Any) -> dict[str, Any]:
         given: dict[str, Any] = {"infra": INFRA, "traffic": QUICK, **changes}
@@ -156,18 +202,7 @@ class Pair:
         self.until(lambda: self.weights()[name] == percent, f"{percent} % for {name}", process)
 
     def alarm(self, state: str) -> None:
-        """One of this name is there, and in this state."""
-        self._watch.put_metric_alarm(
-            AlarmName=ALARM,
-            Namespace="Shop",
-            MetricName="Errors",
-            Statistic="Sum",
-            Period=60,
-            EvaluationPeriods=1,
-            Threshold=1,
-            ComparisonOperator="GreaterThanThreshold",
-        )
-        self._watch.set_alarm_state(AlarmName=ALARM, StateValue=state, StateReason="a test says so")
+        set_alarm(self.world, state)
 
     def clear_metrics(self) -> None:
         """Take back all that was told of answers."""

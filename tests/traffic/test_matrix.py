@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.reliability.cases import NOTE, Call, Case, Recorded, cases_of
+from tests.reliability.cases import Call, Case, Recorded, cases_of, shifting
 from tests.reliability.load import Load
 from tests.reliability.matrix import Matrix
-from tests.reliability.scenarios import Fault, Scenario
+from tests.reliability.scenarios import Fault, scenario_of
 from tests.traffic.pair import Pair
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
@@ -32,12 +32,6 @@ def matrix(pair: Pair) -> Iterator[Matrix]:
         yield matrix
 
 
-def shifting(calls: list[Call]) -> list[Call]:
-    """From the note of what the weights are to its end."""
-    at = [number for number, one in enumerate(calls) if one.text == NOTE]
-    return calls[at[0] : at[-1] + 1]
-
-
 def chosen(every: list[Case], calls: list[Call]) -> list[Case]:
     if os.environ.get("LONG"):
         return every
@@ -47,12 +41,12 @@ def chosen(every: list[Case], calls: list[Call]) -> list[Case]:
 
 @pytest.mark.timeout(900)
 def test_of_a_release_in_steps(matrix: Matrix) -> None:
-    calls = shifting(matrix.record_over_v1(Scenario("release", "v2", "released")))
+    calls = shifting(matrix.record_over_v1(scenario_of("release in steps")))
     step = ["ModifyRule", "ModifyListener"]
     words = [one.operation for one in calls]
     assert words == ["AddTags", *step, *step, "CreateTags", "RemoveTags"]
     every = cases_of(calls)
-    recorded = Recorded(every, {"release": calls[-1].index + 1})
+    recorded = Recorded(every, {"release in steps": calls[-1].index + 1})
     failed = {}
     for case in chosen(every, calls):
         outcome = matrix.play(case, recorded)
