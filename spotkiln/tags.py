@@ -84,6 +84,8 @@ PROMOTED = f"{PREFIX}promoted"
 # Of one whose servers are in the second target group of a pair: the first one's ARN, by which the
 # release is known everywhere else.
 PAIR = f"{PREFIX}pair"
+# Of one whose servers come in batches: how many there are after each.
+BATCHES = f"{PREFIX}batches"
 # What a person asked of a release while it hands requests over.
 STEER = f"{PREFIX}steer"
 # The commits that a rollback left: they are not released again unasked.

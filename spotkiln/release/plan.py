@@ -15,6 +15,7 @@ from spotkiln.release.launching import in_words as launched_in_words
 from spotkiln.release.launching import why_after_tests
 from spotkiln.release.migration import plan_migration
 from spotkiln.release.release import ReleaseSpec
+from spotkiln.serve import batches
 from spotkiln.serve.attributes import types_in_words
 from spotkiln.serve.capacity import Size
 from spotkiln.serve.fleet import Fleet
@@ -42,8 +43,9 @@ class Plan(Noun):
     that differ between the image that serves and the one to reuse, else the base image.
 
     In words for people: `launch` is what EC2 is asked for, `launched` whether while a new image is
-    still tested, `requests` how those are handed over
-    where there are two target groups, `layer` what the bake starts from, `foreign` what serves and
+    still tested, `requests` how those are handed over where there are two target groups, `batches`
+    in which the servers come where there is one, `layer` what the bake starts from, `foreign` what
+    serves and
     is not ours, `changes` are those since what serves, None if that is not known, `configuration`
     which settings are there, by name, `needs` what the base image must have, `quotas` where the
     account may have no room, `held` why a release would do nothing after a rollback, `frozen` until
@@ -68,6 +70,7 @@ class Plan(Noun):
     launch: str
     launched: str = ""
     requests: str = ""
+    batches: str = ""
     foreign: tuple[str, ...] = ()
     configuration: tuple[str, ...] = ()
     held: str = ""
@@ -115,8 +118,13 @@ def make_plan(
     price: Estimate,
     changes: Changes | None = None,
 ) -> Plan:
-    least, most = doubled(spec.gate_for(source), infra.target_group)
+    policy = spec.gate_for(source)
+    least, most = doubled(policy, infra.target_group)
     steps = seconds_of(spec.traffic, infra)
+    in_batches = batches.batches(spec.traffic, infra, size.spec.capacity, serving)
+    bounds = limits(policy, infra.target_group)
+    gate = max(bounds.settle, bounds.slow_start), bounds.ceiling
+    later = batches.seconds_of(spec.traffic, in_batches, gate)
     adopted = foreign.adoptable if infra.adopt else []
     old = () if unchanged else (*retire, *adopted)
     group, app = infra.target_group.name, source.app
@@ -139,6 +147,7 @@ def make_plan(
         launch="; ".join([size.in_words, *([types_in_words(infra.types)] if infra.types else [])]),
         launched="" if found.image else launched_in_words(infra, after),
         requests=in_words_of_traffic(spec.traffic, infra),
+        batches=batches.in_words(spec.traffic, in_batches),
         database=str(migration),
         changes=changes,
         quotas=tuple(quotas),
@@ -148,8 +157,8 @@ def make_plan(
         held="" if spec.even_if_held else reason(serving[0] if serving else None, source.commit),
         serving=serving[0] if serving else None,
         retire=old,
-        at_least_seconds=least + steps[0],
-        at_most_seconds=most + steps[1],
+        at_least_seconds=least + steps[0] + later[0],
+        at_most_seconds=most + steps[1] + later[1],
         price=price,
         both=side_by_side(price, size.spec, old),
     )
@@ -198,6 +207,7 @@ def what_would_change(plan: Plan) -> list[str]:
     lines.append(f"launch: {plan.launch}; {price}")
     lines += [f"launched {plan.launched}"] if plan.launched else []
     lines += [f"requests {plan.requests}"] if plan.requests else []
+    lines += [f"servers {plan.batches}"] if plan.batches else []
     lines += plan.quotas
     if not plan.retire:
         return [*lines, "retire: nothing, for nothing of ours serves"]

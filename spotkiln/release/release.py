@@ -208,6 +208,7 @@ class Release(Noun):
     size: str = ""
     launched: str = ""
     requests: str = ""
+    batches: str = ""
     foreign: tuple[str, ...] = ()
     servers: tuple[Server, ...] = ()
     cost: Cost | None = None

@@ -18,6 +18,7 @@ class Names(Noun):
     launcher: LauncherKind = LauncherKind.FLEET
     previews: bool = False
     scales: bool = False
+    signals: bool = False
 
 
 class Granted(NamedTuple):

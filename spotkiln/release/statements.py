@@ -31,7 +31,7 @@ BUILDER_KEYS = f"{EC2}:key-pair/{BUILDER_PREFIX}*"
 
 # Parts that may be left out.
 PREVIEWS, SECRETS, CONFIGURATION = "previews", "build secrets", "configuration"
-TRAFFIC = "traffic"
+TRAFFIC, SIGNALS = "traffic", "signals"
 ATTRIBUTES, OWN_TEMPLATE = "attributes", "own launch template"
 KEYS_OF_DISKS = "keys of disks"
 MOUNTS, PRICES, QUOTAS = "file systems", "prices", "quotas"
@@ -260,10 +260,10 @@ PARTS = (
     ),
     Statement(
         sid="LookAtSignals",
-        task="traffic in steps",
+        task="traffic in steps or batches",
         why="alarms, and what target groups answer",
         actions=("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"),
-        part=TRAFFIC,
+        part=SIGNALS,
     ),
     Statement(
         sid="BuildParameters",

@@ -40,7 +40,7 @@ from spotkiln.release.happening import (
 )
 from spotkiln.release.migration import of_rollback
 from spotkiln.release.release import EndsEarly, Outcome, Release, Timing
-from spotkiln.serve import traffic
+from spotkiln.serve import batches, traffic
 from spotkiln.serve.foreign import Foreign, in_words
 
 # Why a run's process was told to end: whether somebody has cancelled the run, if that is known.
@@ -203,6 +203,15 @@ def _vulnerabilities(book: Book, now: datetime) -> tuple[str, ...]:
     return tuple(vulnerabilities.in_words(seen.known, policy, now.date())) if seen else ()
 
 
+def _batches(book: Book) -> str:
+    traffic, size = book.heading.spec.traffic, book.last(SizeChosen)
+    if book.infra is None or size is None:
+        return ""
+    serving = [book.serving] if book.serving else []
+    plan = batches.batches(traffic, book.infra, size.size.spec.capacity, serving)
+    return batches.in_words(traffic, plan)
+
+
 def summary(book: Book, now: datetime) -> Release:
     """The release as its book tells it at the time `now`, in UTC."""
     heading, spec, infra, way = book.heading, book.heading.spec, book.infra, book.way_back
@@ -257,6 +266,7 @@ def summary(book: Book, now: datetime) -> Release:
         size=size.size.in_words if size else "",
         launched=launch.words if launch else "",
         requests=traffic.in_words(spec.traffic, infra) if infra else "",
+        batches=_batches(book),
         servers=passed.servers if passed else (),
         cost=cost.cost if cost else None,
         versions=seen.versions if seen else (),

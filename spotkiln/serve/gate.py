@@ -1,5 +1,6 @@
 """The gate: when a new fleet counts as proved, and what the verdict says."""
 
+import math
 from enum import StrEnum
 from typing import Self
 
@@ -139,11 +140,19 @@ class Limits(Noun):
     flaps: int
     slow_start: float = 0.0
     every_zone: bool = False
+    lasts: bool = False
 
     @property
     def ceiling(self) -> float:
         """The gate ends after so many seconds, however often instances are replaced."""
+        if self.lasts:
+            return math.inf
         return self.fulfilment + 2 * (self.health + max(self.settle, self.slow_start))
+
+    @property
+    def lasting(self) -> Self:
+        """The same without an end by itself: for servers that have proved themselves once."""
+        return self.model_copy(update={"lasts": True})
 
 
 def limits(policy: GatePolicy, group: TargetGroup) -> Limits:

@@ -137,6 +137,11 @@ class Launcher(Protocol):
         """From now on the fleet is kept at so many servers."""
         ...
 
+    def enlarge(self, fleet: str, order: Order, capacity: int) -> None:
+        """The same for one that was launched for this order, in batches: so many of what was
+        ordered."""
+        ...
+
     def suspend_scaling(self, fleet: Fleet, release: str) -> None:
         """From now on AWS scales the fleet no more, until `resume_scaling`. The fleet's tag says
         so, and by which release, before it is done: whoever comes later can undo it."""

@@ -10,6 +10,7 @@ from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.scaling import Bounds, Suspension
 from spotkiln.serve.spec import FleetSpec, next_attempt
+from spotkiln.serve.step import Step
 
 
 class Order(Noun):
@@ -22,6 +23,7 @@ class Order(Noun):
     A launcher that replaces unhealthy servers leaves a new one alone for `patience_seconds`: the
     gate judges first. `warm_up_seconds` is how long a new one takes until its load tells something.
     `least` is how many there are at least, whatever scales them; 0: as the deployment asks.
+    `batches`: they come one batch after the other, and not all at once.
     """
 
     wanted: FleetSpec
@@ -32,6 +34,7 @@ class Order(Noun):
     patience_seconds: int = 600
     warm_up_seconds: int = 120
     least: int = 0
+    batches: tuple[Step, ...] = ()
 
     @property
     def release(self) -> str:
@@ -55,7 +58,20 @@ class Order(Noun):
         # It scales only once it has been promoted, and has taken over.
         suspended = Suspension(release=self.release).to_tag()
         scaling = {t.SCALING: suspended} if self.asked.scaling.used else {}
-        return {**fleet_tags(self.tags, self.image, self.infra, self.asked), **pair, **scaling}
+        sizes = " ".join(str(one.servers) for one in self.batches)
+        batches = {t.BATCHES: sizes} if sizes else {}
+        tags = fleet_tags(self.tags, self.image, self.infra, self.asked)
+        return {**tags, **pair, **scaling, **batches}
+
+    @property
+    def first(self) -> FleetSpec:
+        """What is asked for at once: the first batch."""
+        return self.sized(self.batches[0].servers) if self.batches else self.wanted
+
+    def sized(self, servers: int) -> FleetSpec:
+        """The same with so many servers of them, the On-Demand ones first."""
+        on_demand = min(self.wanted.on_demand, servers)
+        return self.wanted.model_copy(update={"capacity": servers, "on_demand": on_demand})
 
     @property
     def bounds(self) -> Bounds:

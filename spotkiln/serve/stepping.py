@@ -1,14 +1,15 @@
 """Stepping: what to do next while requests are handed over.
 
-Pure: it follows from the plan, from how long the present step has lasted, from what the signals
-say, and from what a person asks.
+Pure: it follows from the plan, from how long the present step (or batch) has lasted, from what the
+signals say, and from what a person asks.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from spotkiln.noun import Noun
 from spotkiln.serve.signals import Signal, Word
-from spotkiln.serve.traffic import Step, Traffic
+from spotkiln.serve.step import Step
 
 
 class Do(StrEnum):
@@ -45,17 +46,18 @@ class Decision(Noun):
 
 
 def decide(
-    traffic: Traffic,
+    plan: Sequence[Step],
     at: int,
     lasted: float,
     signals: tuple[Signal, ...],
     steer: Steer = Steer.RESUME,
+    *,
+    strict: bool = False,
 ) -> Decision:
-    """`at` is the index of the present step in `traffic.plan()`, which has `lasted` so many
-    seconds, without pauses. One bad signal is enough to go back, whatever a person says; one that
-    cannot tell yet is waited for, once more as long as the step; one that is under way has a limit
-    of its own, and is waited for."""
-    plan = traffic.plan()
+    """`at` is the index of the present step in the plan, which has `lasted` so many seconds,
+    without pauses. One bad signal is enough to go back, whatever a person says; one that cannot
+    tell yet is waited for, once more as long as the step, and is as bad then if it is `strict`; one
+    that is under way has a limit of its own, and is waited for."""
     step, last = plan[at], at == len(plan) - 1
     bad = [one for one in signals if one.word is Word.BAD]
     if bad:
@@ -67,7 +69,7 @@ def decide(
     on = Decision(do=Do.DONE if last else Do.NEXT)
     if steer is Steer.PROMOTE:
         return (_before_the_end(step, lasted, signals) if last else None) or on
-    return _before_the_next(traffic, step, lasted, signals) or on
+    return _before_the_next(step, lasted, signals, strict=strict) or on
 
 
 def _before_the_end(step: Step, lasted: float, signals: tuple[Signal, ...]) -> Decision | None:
@@ -84,7 +86,7 @@ def _under_way(signals: tuple[Signal, ...]) -> Decision | None:
 
 
 def _before_the_next(
-    traffic: Traffic, step: Step, lasted: float, signals: tuple[Signal, ...]
+    step: Step, lasted: float, signals: tuple[Signal, ...], *, strict: bool
 ) -> Decision | None:
     if lasted < step.seconds:
         return Decision(do=Do.STAY, within=step.seconds - lasted)
@@ -95,6 +97,6 @@ def _before_the_next(
     why = "; ".join(one.why for one in unknown)
     if unknown and lasted < 2 * step.seconds:
         return Decision(do=Do.STAY, why=why, within=2 * step.seconds - lasted)
-    if unknown and step.seconds and traffic.too_few == "go back":
+    if unknown and step.seconds and strict:
         return Decision(do=Do.BACK, why=why)
     return None

@@ -1,6 +1,5 @@
 """Traffic: how requests are handed over to the new servers, where there are two target groups."""
 
-import re
 from itertools import pairwise
 from typing import Literal
 
@@ -10,30 +9,16 @@ from spotkiln.bake.infra import Infra
 from spotkiln.bake.values import one_line
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun, number_or_empty
+from spotkiln.serve.step import Batch, Step, batch_of, step_of
 from spotkiln.serve.weights import WHOLE
 
-_STEP = re.compile(r"(\d{1,3}) ?%(?: for (\d{1,4}) ?(s|sec|min|h))?")
-_SECONDS = {"s": 1, "sec": 1, "min": 60, "h": 3600}
 # For so long a visitor may take from one answer to the next while a page is loaded.
 PAGE_SECONDS = 15
 
 
-class Step(Noun):
-    """`percent` of the requests go to the new servers, for at least so many seconds. `sticky`: for
-    so many seconds after each answer a visitor stays with the version that gave it; 0: nobody
-    does."""
-
-    percent: int
-    seconds: float
-    sticky: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.percent} %" + (f" for {self.seconds:.0f} s" if self.seconds else "")
-
-
 class Traffic(Noun):
-    """How requests are handed over to the new servers. It counts where `infra` names a second
-    target group; else they get their share as soon as they are healthy."""
+    """How requests are handed over to the new servers: in steps where `infra` names a second target
+    group. Else they get their share as soon as they are healthy, and come in batches."""
 
     steps: tuple[str, ...] = Field(
         default=("100 %",),
@@ -50,12 +35,21 @@ class Traffic(Noun):
         "meanwhile, which is quicker, and red tests take them away again: minutes of servers that "
         "were paid for.",
     )
+    batches: tuple[str, ...] = Field(
+        default=(),
+        title="Batches",
+        description="With one target group: how many of the new servers there are, and for how "
+        "long: `1 for 5 min`, `50 %`, `100 %`. Each batch must pass the gate. The last is 100 %. "
+        "Empty: all at once, and neither alarms nor a check count.",
+        max_length=20,
+    )
     bake_seconds: int = Field(
         default=300,
         ge=0,
         le=86400,
         title="Bake time (s)",
-        description="How long the old servers stay after the last step, ready to serve again.",
+        description="How long the old servers stay after the last step or batch, ready to serve "
+        "again.",
     )
     smoke: str = Field(
         default="",
@@ -75,9 +69,9 @@ class Traffic(Noun):
     check: str = Field(
         default="",
         title="Check",
-        description="The same in each step, the bake time among them, while the new servers get "
-        "requests: it must end well before the next step. Another exit status than 0 brings the "
-        "old servers back.",
+        description="The same in each step or batch, the bake time among them, while the new "
+        "servers get requests: it must end well before the next one. Another exit status than 0 "
+        "brings the old servers back. In batches $URL is one of the new servers itself.",
         max_length=1000,
     )
     check_seconds: int = Field(
@@ -147,6 +141,21 @@ class Traffic(Noun):
             raise ValueError(f"expected each step to be more than the one before: {steps}")
         return steps
 
+    @field_validator("batches")
+    @classmethod
+    def _grow(cls, batches: tuple[str, ...]) -> tuple[str, ...]:
+        found = [batch_of(one) for one in batches]
+        if found and found[-1] != Batch(amount=WHOLE, share=True):
+            raise ValueError(
+                f"expected 100 % without a time as the last batch (bake_seconds is its time), "
+                f"got {batches[-1]!r}"
+            )
+        for share in (False, True):
+            amounts = [one.amount for one in found if one.share is share]
+            if any(before >= after for before, after in pairwise(amounts)):
+                raise ValueError(f"expected each batch to be more than the one before: {batches}")
+        return batches
+
     @field_validator("smoke", "check")
     @classmethod
     def _one_line(cls, command: str) -> str:
@@ -174,7 +183,12 @@ class Traffic(Noun):
         """All requests in one step, whatever the signals say: a rollback is in a hurry, and what
         serves is what the signals speak of."""
         now = {"steps": ("100 %",), "bake_seconds": 0, "alarms": (), "smoke": "", "check": ""}
-        return self.model_copy(update={**now, "sticky_seconds": 0})
+        return self.model_copy(update={**now, "batches": (), "sticky_seconds": 0})
+
+    @property
+    def strict(self) -> bool:
+        """Whether what cannot tell is as bad, in the end."""
+        return self.too_few == "go back"
 
     @property
     def watched(self) -> bool:
@@ -224,12 +238,3 @@ def require_smoke_listener(traffic: Traffic, infra: Infra) -> None:
             "make one that forwards to a target group of the pair, and name its port in "
             "infra.test_port"
         )
-
-
-def step_of(text: str) -> Step:
-    """Raises ValueError if it is none."""
-    found = _STEP.fullmatch(text.strip())
-    if not found or not 1 <= int(found[1]) <= WHOLE:
-        raise ValueError(f"expected a step such as `10 % for 5 min` or `100 %`, got {text!r}")
-    seconds = int(found[2] or 0) * _SECONDS.get(found[3] or "", 0)
-    return Step(percent=int(found[1]), seconds=seconds)

@@ -10,7 +10,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake.builder import remove_access
 from spotkiln.aws.bake.discard import discard_builders
 from spotkiln.aws.keep.migration import await_others
-from spotkiln.aws.serve.smoke import point_at
+from spotkiln.aws.serve.smoke import address_of_newest, point_at
 from spotkiln.aws.session import connect
 from spotkiln.bake.errand import (
     Ended,
@@ -182,7 +182,10 @@ def trial_of(
 
 def _try_out(trial: Errand, infra: Infra, command: str, what: str) -> Ended:
     aws = connect(infra.region)
-    url = point_at(aws, infra, infra.target_group)
+    if infra.smoke_listener:
+        url = point_at(aws, infra, infra.target_group)
+    else:
+        url = address_of_newest(aws, infra, trial.owner)
     errand = trial.model_copy(update={"script": trial_script(command, url)})
     say(f"{what} of {url}, for at most {errand.seconds} s: {command}")
     return carry_out_apart(errand, what)
@@ -201,7 +204,7 @@ def smoke_test(trial: Errand, infra: Infra, command: str) -> None:
 
 @task(name="check", task_run_name="4 launch: check", **STEP)
 def check_step(trial: Errand, infra: Infra, command: str, seconds: int) -> None:
-    """The same while they get other requests.
+    """The same while they get other requests; in batches one of the newest itself is asked.
 
     Raises:
         GateFailed: the command did not end well, or took too long.

@@ -76,6 +76,13 @@ def request_fleet(order: Order) -> Fleet:
     return fleet
 
 
+@task(name="enlarge fleet", task_run_name="4 launch: next batch", **STEP)
+def enlarge_fleet(order: Order, fleet: Fleet, capacity: int) -> Fleet:
+    """Ask for the next batch of what was ordered. The old servers are all there still."""
+    say(f"{fleet.id} grows from {fleet.capacity} to {capacity} of {order.wanted.capacity}")
+    return launchers(connect(order.infra.region)).enlarge(fleet, order, capacity)
+
+
 @task(name="see what was launched", task_run_name="4 launch: see what was launched", **STEP)
 def count_live(infra: Infra, fleet: Fleet) -> int:
     """How many instances a fleet has now."""

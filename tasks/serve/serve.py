@@ -1,8 +1,10 @@
 """From a chosen image to servers that serve: what a release and a rollback have in common."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Protocol
 
+from spotkiln.aws.serve.batch import Watched
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import ImageRejected
@@ -20,6 +22,7 @@ from spotkiln.release.happening import (
 from spotkiln.release.hook import Moment
 from spotkiln.release.release import Outcome
 from spotkiln.release.summary import fleet_tags, tags
+from spotkiln.serve.batches import batches
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import GatePolicy, limits
 from spotkiln.serve.order import Order
@@ -38,7 +41,7 @@ from spotkiln.tasks.serve.fleet import (
     retire_fleets,
     suspend_scaling,
 )
-from spotkiln.tasks.serve.gate import prove, still_healthy
+from spotkiln.tasks.serve.gate import prove, still_healthy, watch_batches
 from spotkiln.tasks.serve.price import price
 from spotkiln.tasks.serve.traffic import choose_idle, end_hand_over, shift_traffic
 from spotkiln.tasks.step import not_urgent
@@ -77,7 +80,7 @@ def serve(
 ) -> None:
     """Launch, pass the gate, promote; then retire what the new fleet replaces. With two target
     groups the new fleet gets its requests step by step before it is promoted, and only once the
-    image's tests have passed.
+    image's tests have passed; with one its servers may come in batches.
 
     What serves is not touched before the new fleet has proved itself. After that nothing is undone.
     `before` is what served when the turn began. The turn is checked before each step that changes
@@ -101,6 +104,7 @@ def serve(
         run.note(SizeChosen(size=size))
         policy = spec.gate_for(run.book.source, image)
         allowed = limits(policy, found.target_group)
+        plan = batches(spec.traffic, found, size.spec.capacity, before)
         order = Order(
             wanted=size.spec,
             asked=spec.fleet,
@@ -110,11 +114,13 @@ def serve(
             patience_seconds=round(allowed.health),
             warm_up_seconds=round(allowed.grace),
             least=size.least,
+            batches=plan,
         )
+        beside = watch_batches(found, spec.traffic, _trial(run, order, hooked)) if plan else None
         new = request_fleet(order)
         run.note(FleetRequested(fleet=new))
     try:
-        new, servers = _pass_gate(run, turn, new, order, policy, tests)
+        new, servers = _pass_gate(run, turn, new, order, policy, tests, beside)
     except ImageRejected as error:
         with not_urgent("mark the image", "it tells nothing of the verdict"):
             # Without the application's own lines: they may hold a secret, and this is a tag.
@@ -143,11 +149,17 @@ def serve(
 
 
 def _pass_gate(
-    run: ReleaseRun, turn: Heartbeat, new: Fleet, order: Order, policy: GatePolicy, tests: Tests
+    run: ReleaseRun,
+    turn: Heartbeat,
+    new: Fleet,
+    order: Order,
+    policy: GatePolicy,
+    tests: Tests,
+    beside: Watched | None,
 ) -> tuple[Fleet, tuple[Server, ...]]:
     """The fleet that passed the gate, and its servers, once the image has passed its tests too."""
     with run.timed("gate"):
-        new, servers = prove(new, order, policy, turn.check, tests.check)
+        new, servers = prove(new, order, policy, turn.check, tests.check, beside)
     again = tests.wait()
     with run.timed("gate again") if again else nullcontext():
         if again and not still_healthy(new, order.infra):
@@ -159,22 +171,30 @@ def _pass_gate(
     return new, servers
 
 
-def _hand_over(
-    run: ReleaseRun, turn: Heartbeat, new: Fleet, order: Order, found: Infra, hooked: Hooked
-) -> None:
-    """Between two target groups: first the smoke test, if there is one, then step by step."""
+def _trial(run: ReleaseRun, order: Order, hooked: Hooked) -> Callable[[int], None] | None:
+    """What is called in each step or batch, with its percent; None if nothing is."""
     traffic = run.spec.traffic
+    if not (traffic.check or run.spec.hooks.after_step.asked):
+        return None
     trial = trial_of(run.spec, order.infra, order.image, run.id, tags(run.book), run.folder)
-    if traffic.smoke:
-        turn.check()
-        with run.timed("smoke test"):
-            smoke_test(trial, order.infra, traffic.smoke)
 
     def try_out(percent: int) -> None:
         hooked.at(Moment.AFTER_STEP, percent)
         if traffic.check:
             check_step(trial, order.infra, traffic.check, traffic.check_seconds)
 
-    tried = traffic.check or run.spec.hooks.after_step.asked
+    return try_out
+
+
+def _hand_over(
+    run: ReleaseRun, turn: Heartbeat, new: Fleet, order: Order, found: Infra, hooked: Hooked
+) -> None:
+    """Between two target groups: first the smoke test, if there is one, then step by step."""
+    traffic = run.spec.traffic
+    if traffic.smoke:
+        turn.check()
+        trial = trial_of(run.spec, order.infra, order.image, run.id, tags(run.book), run.folder)
+        with run.timed("smoke test"):
+            smoke_test(trial, order.infra, traffic.smoke)
     with run.timed("traffic"):
-        shift_traffic(new, found, traffic, turn.check, try_out if tried else None)
+        shift_traffic(new, found, traffic, turn.check, _trial(run, order, hooked))

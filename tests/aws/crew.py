@@ -153,7 +153,7 @@ class Crews:
             self._service.calls.append(f"launch {name}")
             self._service.crews[name] = _Crew(
                 id=name,
-                size=order.wanted.capacity,
+                size=order.first.capacity,
                 image=order.image.id,
                 group=order.infra.target_group.arn,
                 created=self._aws.now(),
@@ -195,6 +195,10 @@ class Crews:
         self._service.crews[fleet].tags.update(tags)
 
     def resize(self, fleet: str, capacity: int) -> None:
+        self._service.crews[fleet].size = capacity
+
+    def enlarge(self, fleet: str, order: Order, capacity: int) -> None:
+        del order
         self._service.crews[fleet].size = capacity
 
     def suspend_scaling(self, fleet: Fleet, release: str) -> None:

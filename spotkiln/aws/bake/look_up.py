@@ -9,6 +9,7 @@ from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.lasting import require_lasting
+from spotkiln.aws.serve.ingress import require_open_to_each_other
 from spotkiln.aws.serve.signals import alarms
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.configuration import require_profile
@@ -46,6 +47,10 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     if infra.second:
         alarms(aws, spec.traffic.alarms)
         require_smoke_listener(spec.traffic, infra)
+    elif spec.traffic.batches:
+        alarms(aws, spec.traffic.alarms)
+        if spec.traffic.check:
+            require_open_to_each_other(aws, infra)
     find = partial(find_if_possible, say=say) if image else find_configuration
     infra = infra.model_copy(
         update={

@@ -11,7 +11,7 @@ from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import InfraNames
 from spotkiln.errors import SpotkilnError
 from spotkiln.release.rights import Granted, Names, asked_of, missing, together
-from spotkiln.release.statements import PREVIEWS, TRAFFIC, WORKER
+from spotkiln.release.statements import PREVIEWS, SIGNALS, TRAFFIC, WORKER
 from spotkiln.statement import SCALING, Fill, Statement
 
 _ASSUMED = re.compile(r"arn:(aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/")
@@ -50,6 +50,7 @@ def needed(aws: Aws, names: Names) -> list[Statement]:
         "",
         PREVIEWS if names.previews else "",
         TRAFFIC if names.second_target_group else "",
+        SIGNALS if names.second_target_group or names.signals else "",
         SCALING if names.scales else "",
     }
     return [one for one in together(WORKER, *launching) if one.part in parts]

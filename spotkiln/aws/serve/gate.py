@@ -7,6 +7,7 @@ from contextlib import suppress
 from spotkiln import tags as t
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
+from spotkiln.aws.serve.batch import Batch
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
@@ -27,6 +28,8 @@ WHOLE_EVERY = 8
 # boot alike. Not before the first can have booted.
 CONSOLE_SECONDS = 20.0
 CONSOLES = 2
+# Of a gate that may still be passed.
+OPEN = {Outcome.HEALTHY, Outcome.WAITING}
 # What the load balancer says of a target that runs and is checked.
 CHECKED = {Health.INITIAL, Health.HEALTHY, Health.UNHEALTHY}
 
@@ -188,36 +191,52 @@ def watch(
     limits: Limits,
     clock: Clock,
     progress: Callable[[Observation, Verdict], None],
+    batch: Batch | None = None,
 ) -> Verdict:
-    """Look until `judge` says healthy or failed. `progress` is called with each look.
+    """Look until `judge` says healthy or failed. `progress` is called with each look. A `batch` is
+    asked as well, all along, and stays once it is healthy.
 
     Raises:
         DeadlineExceeded: a look did not end; the verdict has deadlines of its own.
+        GateFailed: the batch is to go.
     """
     watching = Watch(aws, fleet, infra, clock)
-    # When a verdict can be expected, if nothing changes.
-    due = math.inf
+    # When a verdict can be expected, if nothing changes; and when a healthy batch is looked at.
+    due, again = math.inf, -math.inf
+
+    def judged() -> Verdict:
+        # One that has proved itself stays for longer than any gate waits.
+        bounds = limits.lasting if batch and batch.begun else limits
+        return judge(bounds, fleet.capacity, watching.seen)
 
     def probe() -> Done[Verdict] | Waiting:
-        nonlocal due
+        nonlocal due, again
+        if batch and clock.now() < again and (within := batch.look(healthy=True)):
+            return Waiting(batch.why, within)
         whole = clock.now() >= due - TICK_SECONDS
         observation = watching.look(whole=whole)
-        verdict = judge(limits, fleet.capacity, watching.seen)
+        verdict = judged()
         if verdict.outcome is not Outcome.WAITING and not whole:
             # Nobody is promoted, and nobody blamed, by what was true a moment ago.
             observation = watching.look(whole=True)
-            verdict = judge(limits, fleet.capacity, watching.seen)
+            verdict = judged()
         progress(observation, verdict)
-        if verdict.outcome is not Outcome.WAITING:
+        healthy = verdict.outcome is Outcome.HEALTHY
+        asked = batch.look(healthy=healthy) if batch and verdict.outcome in OPEN else 0.0
+        if verdict.outcome is not Outcome.WAITING and not asked:
             return Done(verdict)
+        if healthy:
+            again = clock.now() + SELDOM_SECONDS
+            return Waiting(verdict.detail, asked)
         within = verdict_within(limits, fleet.capacity, watching.seen)
         due = clock.now() + within
-        return Waiting(verdict.detail, min(within, pause_after(observation, fleet.capacity)))
+        within = min(within, pause_after(observation, fleet.capacity), asked or math.inf)
+        return Waiting(verdict.detail, within)
 
     return poll(
         probe,
         what=f"the gate's verdict on {fleet.id}",
-        deadline_seconds=limits.ceiling + 60,
+        deadline_seconds=limits.ceiling + 60 + (batch.longest if batch else 0.0),
         clock=clock,
         backoff=Backoff(first=1.0, factor=1.5, maximum=SELDOM_SECONDS),
         not_before=1.0,

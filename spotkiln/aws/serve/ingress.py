@@ -1,12 +1,13 @@
 """Finds out whether security groups are the reason for a gate that failed by time-outs."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
-from spotkiln.errors import SpotkilnError
+from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.serve.gate import Verdict
 from spotkiln.serve.ingress import Rule, admits, closed, points_at_network
 from spotkiln.serve.observation import Observation
@@ -47,17 +48,39 @@ def closed_to_the_balancer(aws: Aws, infra: Infra) -> str:
     with aws_errors(f"load balancer of {group.name}"):
         balancers = aws.elbv2.describe_load_balancers(LoadBalancerArns=list(group.load_balancers))
     theirs = [name for one in balancers["LoadBalancers"] for name in one.get("SecurityGroups", [])]
-    with aws_errors(f"security groups of {group.name}'s servers"):
-        found = aws.ec2.describe_security_groups(GroupIds=list(infra.security_groups))
-    with aws_errors(f"subnets of {infra.load_balancer}"):
-        subnets = aws.ec2.describe_subnets(SubnetIds=list(infra.balancer_subnets))["Subnets"]
-    rules = [
-        from_aws(rule) for one in found["SecurityGroups"] for rule in one.get("IpPermissions", [])
-    ]
-    networks = [one["CidrBlock"] for one in subnets if "CidrBlock" in one]
-    if admits(rules, port, theirs, networks):
+    if admits(_rules(aws, infra), port, theirs, _networks(aws, infra.balancer_subnets)):
         return ""
     return (
         f"no rule of the servers' security groups ({', '.join(infra.security_groups)}) lets the "
         f"load balancer ({', '.join(theirs)}) reach port {port}"
     )
+
+
+def _rules(aws: Aws, infra: Infra) -> list[Rule]:
+    """Of the servers' security groups."""
+    with aws_errors(f"security groups of {infra.target_group.name}'s servers"):
+        found = aws.ec2.describe_security_groups(GroupIds=list(infra.security_groups))
+    groups = found["SecurityGroups"]
+    return [from_aws(rule) for one in groups for rule in one.get("IpPermissions", [])]
+
+
+def _networks(aws: Aws, subnets: Sequence[str]) -> list[str]:
+    with aws_errors(f"subnets {', '.join(subnets)}"):
+        found = aws.ec2.describe_subnets(SubnetIds=list(subnets))["Subnets"]
+    return [one["CidrBlock"] for one in found if "CidrBlock" in one]
+
+
+def require_open_to_each_other(aws: Aws, infra: Infra) -> None:
+    """A check in batches asks a new server itself, from a machine in the servers' security groups.
+
+    Raises:
+        InputError: no rule lets it reach them.
+    """
+    port = infra.target_group.port
+    networks = _networks(aws, infra.builder_subnets)
+    if not admits(_rules(aws, infra), port, infra.security_groups, networks):
+        raise InputError(
+            f"traffic.check asks one of the new servers itself, and no rule of their security "
+            f"groups ({', '.join(infra.security_groups)}) lets one of them reach port {port} of "
+            "another: add a rule from the group to itself"
+        )

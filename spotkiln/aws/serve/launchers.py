@@ -103,6 +103,11 @@ class Launchers:
         self.of(fleet).resize(fleet.id, capacity)
         return fleet.model_copy(update={"capacity": capacity})
 
+    def enlarge(self, fleet: Fleet, order: Order, capacity: int) -> Fleet:
+        """The next batch of a fleet that was launched for this order; the fleet as it is then."""
+        self.of(fleet).enlarge(fleet.id, order, capacity)
+        return fleet.model_copy(update={"capacity": capacity})
+
     def suspend_scaling(self, fleets: Iterable[Fleet], release: str) -> None:
         for fleet in fleets:
             if fleet.scales:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from spotkiln.aws.serve.batch import Batch
 from spotkiln.aws.serve.evidence import collect
 from spotkiln.aws.serve.gate import watch
 from spotkiln.aws.serve.ingress import explained
@@ -31,12 +32,14 @@ def pass_gate(
     say: Callable[[str], None],
     progress: Progress,
     keep: Keep,
+    batch: Batch | None = None,
 ) -> tuple[Server, ...]:
-    """Wait until a fleet has proved itself; its servers as they were last seen.
+    """Wait until a fleet has proved itself, and a `batch` of it is over; its servers as they were
+    last seen.
 
     Raises:
         CapacityError, ImageRejected, GateFailed: it did not (`spotkiln.serve.failure`). What was
-            saved of it has been given to `keep`.
+            saved of it has been given to `keep`. GateFailed also if the batch is to go.
     """
     bounds = limits(policy, infra.target_group)
     say(
@@ -49,7 +52,7 @@ def pass_gate(
         last[:] = [observation]
         progress(observation, verdict)
 
-    verdict = watch(aws, fleet, infra, bounds, clock, seen)
+    verdict = watch(aws, fleet, infra, bounds, clock, seen, batch)
     if verdict.outcome is Outcome.HEALTHY:
         return last[0].servers
     evidence = collect(aws, fleet, infra, last[0].scaled_in)

@@ -1,9 +1,11 @@
-"""The listener for smoke tests: the new servers of a pair answer there first."""
+"""Where new servers are tried: behind the listener for smoke tests, or at their own addresses."""
 
 from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra, SmokeListener, TargetGroup
-from spotkiln.errors import InputError
+from spotkiln.errors import InfrastructureError, InputError
+from spotkiln.serve.fleet import Phase
 
 
 def find_smoke_listener(
@@ -55,3 +57,24 @@ def point_at(aws: Aws, infra: Infra, group: TargetGroup) -> str:
             DefaultActions=[{"Type": "forward", "TargetGroupArn": group.arn}],
         )
     return infra.smoke_listener.url
+
+
+def address_of_newest(aws: Aws, infra: Infra, release: str) -> str:
+    """The address of the newest of a release's own servers: one of its latest batch.
+
+    Raises:
+        InfrastructureError: none runs.
+    """
+    each = launchers(aws)
+    members = [
+        one
+        for fleet in each.of_release(release)
+        if fleet.phase is Phase.PENDING
+        for one in each.members(fleet)
+        if one.state == "running" and one.address
+    ]
+    if not members:
+        raise InfrastructureError(f"none of the new servers of {release} runs")
+    newest = max(members, key=lambda one: (one.launched, one.id))
+    group = infra.target_group
+    return f"{group.protocol.lower()}://{newest.address}:{group.port}"

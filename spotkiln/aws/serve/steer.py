@@ -26,18 +26,20 @@ def steered(aws: Aws, fleet: Fleet) -> Steer:
 
 
 def ask(aws: Aws, group: TargetGroup, steer: Steer) -> Fleet:
-    """Ask it of the release that hands requests over in this target group (and its second one); its
-    new fleet.
+    """Ask it of the release that hands requests over in this target group (and its second one), or
+    whose servers come there in batches; its new fleet.
 
     Raises:
         InputError: there is none.
     """
     each = launchers(aws)
+    begun = {one.release for one in hand_over.at(aws, group.arn)}
     found = [
         one
-        for begun in hand_over.at(aws, group.arn)
-        for one in each.of_release(begun.release)
-        if one.phase is Phase.PENDING and one.live
+        for one in each.listing()
+        if one.phase is Phase.PENDING
+        and one.live
+        and (one.release in begun or (t.BATCHES in one.tags and group.arn in one.target_groups))
     ]
     if not found:
         raise InputError(

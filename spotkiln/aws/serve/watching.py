@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from spotkiln.aws.serve import signals as sources
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
-from spotkiln.errors import SpotkilnError, may_be_tried_again
+from spotkiln.errors import GateFailed, SpotkilnError, may_be_tried_again
 from spotkiln.poll import Clock
 from spotkiln.serve.latency import of_latency
-from spotkiln.serve.signals import AlarmState, Signal, of_alarms, of_errors, unread
+from spotkiln.serve.signals import AlarmState, Signal, Word, of_alarms, of_errors, unread
 from spotkiln.serve.traffic import Traffic
 
 # CloudWatch's sums of a minute are looked at so often, in seconds; alarms at each look.
@@ -23,15 +23,19 @@ Look = Callable[[], list[Signal]]
 
 
 class Watch:
-    """The signals of one hand-over, since it began."""
+    """The signals of one hand-over, since it began. `to` is the name of the target group with the
+    new servers; without a second one nobody can tell their answers from the old ones'."""
 
-    def __init__(self, aws: Aws, infra: Infra, traffic: Traffic, to: str, clock: Clock) -> None:
+    def __init__(
+        self, aws: Aws, infra: Infra, traffic: Traffic, clock: Clock, to: str = ""
+    ) -> None:
         self._aws = aws
         self._traffic = traffic
         self._clock = clock
         pair = [one for one in (infra.target_group, infra.second) if one]
-        self._new = next(one for one in pair if one.name == to)
-        self._old = next(one for one in pair if one.name != to)
+        self._apart = bool(infra.second)
+        self._new = next((one for one in pair if one.name == to), pair[0])
+        self._old = next((one for one in pair if one.name != to), pair[0])
         self._began: datetime = aws.now()
         # Since when an alarm has had no data, and since when a source has not answered.
         self._without: dict[str, float] = {}
@@ -46,6 +50,8 @@ class Watch:
             SpotkilnError: a source refuses to answer. One that does not answer now is a signal
                 that cannot tell.
         """
+        if not self._apart:
+            return tuple(self._asked("alarms", self._alarms)) if self._traffic.alarms else ()
         if not self._traffic.watched:
             return ()
         now = self._clock.now()
@@ -89,3 +95,15 @@ class Watch:
         new = sources.minutes(self._aws, self._new, self._began)
         old = sources.minutes(self._aws, self._old, self._began - BEFORE)
         return [of_latency(new, old, self._traffic.slower_percent or 0)]
+
+
+def require_good(watch: Watch) -> None:
+    """An alarm that is on already would only bring the old servers back.
+
+    Raises:
+        GateFailed: one is.
+    """
+    bad = [one.why for one in watch.look(count=True) if one.word is Word.BAD]
+    if bad:
+        told = f"no request was given to the new servers: {'; '.join(bad)}"
+        raise GateFailed(told, cause="signal")

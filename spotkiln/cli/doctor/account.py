@@ -67,6 +67,8 @@ def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
         probes["subnets"] = lambda: _subnets(aws, spec)
     if names.second_target_group:
         probes["second target group"] = lambda: second(aws, spec)
+    elif spec.traffic.batches:
+        probes["batches"] = lambda: batches(aws, spec)
     if names.instance_profile:
         probes["instance profile"] = lambda: _profile(aws, names.instance_profile)
     if names.key_pair:
@@ -124,6 +126,12 @@ def second(aws: Aws, spec: ReleaseSpec) -> str:
     name = other.name if other else "none"
     ruled = f"{len(rules)} rule{'s' if len(rules) > 1 else ''}"
     return f"{name}, {ruled} with both; {', '.join(map(str, spec.traffic.plan()))}"
+
+
+def batches(aws: Aws, spec: ReleaseSpec) -> str:
+    """In which batches new servers would come: that there are the alarms."""
+    alarms(aws, spec.traffic.alarms)
+    return ", ".join(spec.traffic.batches)
 
 
 def mounts(aws: Aws, spec: ReleaseSpec) -> str:
@@ -193,6 +201,7 @@ def rights(aws: Aws, spec: ReleaseSpec, *, previews: bool = False) -> str:
             launcher=spec.fleet.launcher,
             previews=previews,
             scales=spec.fleet.scaling.used,
+            signals=bool(spec.traffic.batches and spec.traffic.alarms),
         ),
     )
 

@@ -158,6 +158,15 @@ def test_weights_are_changed_only_where_there_are_two_target_groups() -> None:
     }
 
 
+def test_alarms_are_read_for_batches_too() -> None:
+    names = Names(fleet_role="fleet", target_group="website")
+    asked = [
+        {action for one in needed(cast(Any, None), x) for action in one.actions}
+        for x in (names, names.model_copy(update={"signals": True}))
+    ]
+    assert asked[1] - asked[0] == {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"}
+
+
 def test_a_simulation_is_told_what_makes_the_condition_hold() -> None:
     one = Statement(sid="A", task="a", why="a", actions=("a:B",), condition=new_by("RunInstances"))
     assert asked_of(one) == {

@@ -2,11 +2,14 @@
 
 import pytest
 
-from spotkiln.aws.serve.ingress import from_aws
+from spotkiln.aws.serve.ingress import from_aws, require_open_to_each_other
+from spotkiln.errors import InputError
 from spotkiln.serve.gate import Cause, Outcome, Verdict
 from spotkiln.serve.ingress import Rule, admits, closed, points_at_network
 from spotkiln.serve.observation import Observation
+from tests.unit import nouns
 from tests.unit.looks import MISMATCH, Healths, look
+from tests.unit.serve.test_calls import Cloud
 
 NETWORKS = ("10.0.1.0/24", "10.0.2.0/24")
 
@@ -101,3 +104,26 @@ def test_a_closed_group_is_told_before_what_it_did_and_blames_nobody() -> None:
     found = closed(failing, "no rule lets it in")
     assert (found.cause, found.detail) == (Cause.MISCONFIGURED, "no rule lets it in; i-1 sick")
     assert found.advice
+
+
+@pytest.mark.parametrize(
+    ("source", "port", "fits"),
+    [("sg-app", 3000, True), ("sg-app", 22, False), ("sg-b", 3000, False)],
+)
+def test_a_check_in_batches_must_reach_the_servers(source: str, port: int, fits: bool) -> None:
+    rule = {
+        "IpProtocol": "tcp",
+        "FromPort": port,
+        "ToPort": port,
+        "UserIdGroupPairs": [{"GroupId": source}],
+    }
+    cloud = Cloud(
+        describe_security_groups={"SecurityGroups": [{"IpPermissions": [rule]}]},
+        describe_subnets={"Subnets": [{"CidrBlock": "10.0.1.0/24"}]},
+    )
+    infra = nouns.infra(security_groups=("sg-app",), builder_subnets=("subnet-a",))
+    if fits:
+        require_open_to_each_other(cloud.aws(), infra)
+        return
+    with pytest.raises(InputError, match=r"no rule of their security groups \(sg-app\)"):
+        require_open_to_each_other(cloud.aws(), infra)

@@ -77,6 +77,9 @@ class Shelf:
     def resize(self, fleet: str, capacity: int) -> None:
         self.done.append(f"resize {fleet} {capacity}")
 
+    def enlarge(self, fleet: str, order: Order, capacity: int) -> None:
+        self.done.append(f"enlarge {fleet} {order.release} {capacity}")
+
     def suspend_scaling(self, fleet: Fleet, release: str) -> None:
         self.done.append(f"suspend {fleet.id} {release}")
 

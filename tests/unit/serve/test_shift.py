@@ -10,7 +10,7 @@ import pytest
 
 from spotkiln import tags as t
 from spotkiln.aws.serve import hand_over as notes
-from spotkiln.aws.serve import shift
+from spotkiln.aws.serve import stay
 from spotkiln.aws.serve.shift import hand_over
 from spotkiln.aws.serve.smoke import find_smoke_listener, point_at
 from spotkiln.aws.serve.watching import Watch
@@ -201,7 +201,7 @@ def steered(monkeypatch: pytest.MonkeyPatch, words: Iterable[Steer]) -> None:
     def look(*_: object) -> Steer:
         return left.pop(0) if len(left) > 1 else left[0]
 
-    monkeypatch.setattr(shift, "steered", look)
+    monkeypatch.setattr(stay, "steered", look)
 
 
 def shift_all(
@@ -271,7 +271,7 @@ def test_a_change_of_somebody_else_is_not_overwritten_by_a_step(
         balancer.rules = {"rule-1": forward(100, 0), "rule-2": forward(100, 0)}
         return Steer.RESUME
 
-    monkeypatch.setattr(shift, "steered", by_hand)
+    monkeypatch.setattr(stay, "steered", by_hand)
     with pytest.raises(InfrastructureError, match="found website=100 website-green=0: somebody"):
         shift_all(balancer)
     assert 50 not in balancer.shares()
@@ -401,7 +401,7 @@ def test_a_fleet_that_somebody_took_away_leaves_no_weight(
         fleets.fleets = ()
         raise InfrastructureError("sfr-2 is cancelled; was it cancelled by somebody?")
 
-    monkeypatch.setattr(shift, "steered", look)
+    monkeypatch.setattr(stay, "steered", look)
     with pytest.raises(InfrastructureError, match="was it cancelled by somebody"):
         shift_all(balancer)
     assert balancer.given_back

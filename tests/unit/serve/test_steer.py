@@ -31,6 +31,9 @@ class Fleets:
     def of_release(self, release: str) -> list[Fleet]:
         return [one for one in self.fleets.values() if one.release == release]
 
+    def listing(self) -> list[Fleet]:
+        return [*self.fleets.values()]
+
     def of(self, _: Fleet) -> "Fleets":
         return self
 

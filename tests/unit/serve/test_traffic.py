@@ -6,15 +6,27 @@ import pytest
 from pydantic import ValidationError
 
 from spotkiln.errors import InputError
+from spotkiln.serve import stepping
 from spotkiln.serve.signals import Signal, Word
-from spotkiln.serve.stepping import Decision, Do, Steer, decide
-from spotkiln.serve.traffic import Step, Traffic, step_of
+from spotkiln.serve.step import Step, step_of
+from spotkiln.serve.stepping import Decision, Do, Steer
+from spotkiln.serve.traffic import Traffic
 from spotkiln.serve.weights import Weights
 
 THREE = Traffic(steps=("10 % for 5 min", "50 % for 30 s", "100 %"), bake_seconds=600)
 BAD = Signal(word=Word.BAD, why="alarm a is in ALARM")
 UNKNOWN = Signal(word=Word.UNKNOWN, why="3 of 100 requests to compare errors")
 GOOD = Signal(word=Word.GOOD)
+
+
+def decide(
+    traffic: Traffic,
+    at: int,
+    lasted: float,
+    signals: tuple[Signal, ...],
+    steer: Steer = Steer.RESUME,
+) -> Decision:
+    return stepping.decide(traffic.plan(), at, lasted, signals, steer, strict=traffic.strict)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ class Watched(Cloud):
     def watch(self, traffic: Traffic, clock: FakeClock | None = None) -> Watch:
         pair, aws = nouns.infra(target_group=BLUE, second=GREEN), self.aws()
         aws.time.hear(format_datetime(datetime.now(UTC), usegmt=True))
-        return Watch(aws, pair, traffic, GREEN.name, clock or FakeClock())
+        return Watch(aws, pair, traffic, clock or FakeClock(), GREEN.name)
 
 
 def words(watch: Watch) -> list[Word]:

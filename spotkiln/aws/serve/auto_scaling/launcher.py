@@ -11,7 +11,13 @@ from spotkiln.aws.serve import launch_template as templates
 from spotkiln.aws.serve.auto_scaling import history as histories
 from spotkiln.aws.serve.auto_scaling import rights, scaling
 from spotkiln.aws.serve.auto_scaling.answer import NAME, from_aws
-from spotkiln.aws.serve.auto_scaling.request import KIND, group_name, group_request, tags_of
+from spotkiln.aws.serve.auto_scaling.request import (
+    KIND,
+    group_name,
+    group_request,
+    sizes,
+    tags_of,
+)
 from spotkiln.aws.serve.balancing import require_label
 from spotkiln.bake.infra import Infra, InfraNames
 from spotkiln.serve.fleet import Fleet, State
@@ -82,7 +88,7 @@ class AutoScaling(templates.WithTemplates):
             launcher=NAME,
             state=State.KEPT,
             status="active",
-            capacity=order.wanted.capacity,
+            capacity=order.first.capacity,
             target_groups=(order.infra.target_group.arn,),
             parts=(template,),
             tags=order.fleet_tags,
@@ -144,6 +150,13 @@ class AutoScaling(templates.WithTemplates):
         with aws_errors(f"resizing group {fleet}"):
             self._aws.scaling.set_desired_capacity(
                 AutoScalingGroupName=fleet, DesiredCapacity=capacity
+            )
+
+    def enlarge(self, fleet: str, order: Order, capacity: int) -> None:
+        """Auto Scaling itself chooses which are On-Demand."""
+        with aws_errors(f"enlarging group {fleet}"):
+            self._aws.scaling.update_auto_scaling_group(
+                AutoScalingGroupName=fleet, **sizes(order, capacity)
             )
 
     def suspend_scaling(self, fleet: Fleet, release: str) -> None:

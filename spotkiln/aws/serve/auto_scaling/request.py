@@ -37,6 +37,11 @@ def tags_of(group: str, tags: Mapping[str, str]) -> list[dict[str, Any]]:
     ]
 
 
+def sizes(order: Order, capacity: int) -> dict[str, int]:
+    """For so many servers: the least that there may be is no more than that."""
+    return {"MinSize": min(order.bounds.least, capacity), "DesiredCapacity": capacity}
+
+
 def group_request(order: Order, template: str) -> dict[str, Any]:
     """CreateAutoScalingGroup's parameters.
 
@@ -47,9 +52,8 @@ def group_request(order: Order, template: str) -> dict[str, Any]:
     name = group_name(order)
     return {
         "AutoScalingGroupName": name,
-        "MinSize": order.bounds.least,
+        **sizes(order, order.first.capacity),
         "MaxSize": order.bounds.most,
-        "DesiredCapacity": spec.capacity,
         "MixedInstancesPolicy": {
             "LaunchTemplate": {
                 "LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "1"},

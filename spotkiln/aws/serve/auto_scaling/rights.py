@@ -30,6 +30,7 @@ STATEMENTS = (
             "autoscaling:ResumeProcesses",
             "autoscaling:SetDesiredCapacity",
             "autoscaling:SuspendProcesses",
+            "autoscaling:UpdateAutoScalingGroup",
         ),
         resources=(GROUPS,),
     ),

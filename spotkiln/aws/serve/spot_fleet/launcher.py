@@ -69,7 +69,7 @@ class SpotFleet(templates.WithTemplates):
             launcher=NAME,
             state=State.KEPT,
             status="submitted",
-            capacity=order.wanted.capacity,
+            capacity=order.first.capacity,
             target_groups=(order.infra.target_group.arn,),
             parts=(template,),
             tags=order.fleet_tags,
@@ -128,6 +128,15 @@ class SpotFleet(templates.WithTemplates):
         with aws_errors(f"resizing fleet {fleet}"):
             self._aws.ec2.modify_spot_fleet_request(
                 SpotFleetRequestId=fleet, TargetCapacity=capacity
+            )
+
+    def enlarge(self, fleet: str, order: Order, capacity: int) -> None:
+        spec = order.sized(capacity)
+        with aws_errors(f"enlarging fleet {fleet}"):
+            self._aws.ec2.modify_spot_fleet_request(
+                SpotFleetRequestId=fleet,
+                TargetCapacity=spec.capacity,
+                OnDemandTargetCapacity=spec.on_demand_all,
             )
 
     def suspend_scaling(self, fleet: Fleet, release: str) -> None:

@@ -16,7 +16,7 @@ def spot_fleet_request(order: Order, template: str) -> dict[str, Any]:
     from the release and the whole configuration: the same request twice is one fleet, another
     configuration is another request.
     """
-    spec, infra = order.wanted, order.infra
+    spec, infra = order.first, order.infra
     config: dict[str, Any] = {
         "AllocationStrategy": str(spec.allocation_strategy),
         "IamFleetRole": infra.fleet_role,
