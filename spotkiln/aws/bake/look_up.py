@@ -11,7 +11,7 @@ from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.lasting import require_lasting
 from spotkiln.aws.serve.ingress import require_open_to_each_other
 from spotkiln.aws.serve.signals import alarms
-from spotkiln.aws.session import connect, resolve_region
+from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake.configuration import require_profile
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra, check_fit, require_apart
@@ -44,13 +44,7 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
         read_secrets(aws, spec.build.secrets, os.environ)
     infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build, image)
     check_fit(spec.app, infra.target_group)
-    if infra.second:
-        alarms(aws, spec.traffic.alarms)
-        require_smoke_listener(spec.traffic, infra)
-    elif spec.traffic.batches:
-        alarms(aws, spec.traffic.alarms)
-        if spec.traffic.check:
-            require_open_to_each_other(aws, infra)
+    _require_signals(aws, spec, infra)
     find = partial(find_if_possible, say=say) if image else find_configuration
     infra = infra.model_copy(
         update={
@@ -76,3 +70,18 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     for one in infra.mounts:
         say(f"{one.folder} is kept on {one.name} ({one.source})")
     return infra
+
+
+def _require_signals(aws: Aws, spec: ReleaseSpec, infra: Infra) -> None:
+    """What is looked at in steps or batches is there, and can be reached.
+
+    Raises:
+        InputError: an alarm, a listener or a rule is missing.
+    """
+    traffic = spec.traffic
+    if infra.second or traffic.batches:
+        alarms(aws, traffic.alarms)
+    if infra.second:
+        require_smoke_listener(traffic, infra)
+    elif traffic.batches and traffic.check:
+        require_open_to_each_other(aws, infra)
