@@ -117,6 +117,9 @@ def launch(aws: Aws, account: Account, infra: Infra, scaled: Scaled) -> Callable
             image=nouns.image(account.debian),
             infra=infra,
             tags={**TAGS, t.RELEASE: release},
+            # On a busy host a machine may answer late: no group replaces one for that while the
+            # test looks. In the sandbox it would do so after some real seconds.
+            patience_seconds=7200,
             least=found.least,
         )
         return launchers(aws).launch(order, Made().note)
