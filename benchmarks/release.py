@@ -1,13 +1,15 @@
-"""What a release costs beyond what the cloud itself needs, beside the original's loop.
+"""What a release takes beside what the cloud itself needs: from a commit to serving, and from a bad
+signal to the old version serving again.
 
-Three contestants at the same time, each with a simulated sandbox of its own whose machines take
-minutes, as EC2's do: the cloud alone (a client that asks ten times a second and wastes nothing),
-this project's flow as a process of its own, and the loop that it replaces, which looks every ten
-seconds (its gate passes before the new targets are registered and it does not drain; it is given
-both here, or it would be faster and an outage). All three have the same gate: the whole capacity
-healthy for two of the target group's health checks. Prints ratios of this one run; exits with 1 if
-ours is more than 5 % over the cloud alone, makes more than 100 AWS calls of its own, or needs more
-than 150 MB.
+Five contestants at the same time, each with a simulated sandbox of its own whose machines take as
+long as the model says. The chain of the cloud's own calls, by a client that asks ten times a second
+and wastes nothing; the same where nothing waits for what it does not need, which nobody can beat;
+this project's flow as a process of its own, imports and all, as it is and in its former order; and
+the loop that it replaces, which looks every ten seconds (its gate passes before the new targets are
+registered; here it waits for them, or it would be faster and an outage). All have the same gate:
+the whole capacity healthy for two of the target group's health checks.
+
+Prints ratios of this one run; exits with 1 if a budget is broken.
 """
 
 import json
@@ -19,270 +21,238 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cloud import DEADLINE_SECONDS, MODELS, Cloud, wait_until
 from rehearsal.account import client
 from rehearsal.prefect_local import LocalPrefect
-from sandbox.client import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
-QUICK = {"boot_seconds": 1, "serve_seconds": 1, "stop_seconds": 1, "image_seconds": 1}
-# What the builder itself works, whoever drives it.
-WORK = {"bake_seconds": 5, "test_seconds": 5}
-CLOUD = {**WORK, "boot_seconds": 35, "serve_seconds": 25, "stop_seconds": 15, "image_seconds": 45}
-INTERVAL = 10
-GROUP = {
-    "name": "website",
-    "interval": INTERVAL,
-    "timeout": 5,
-    "healthy": 2,
-    "unhealthy": 6,
-    "deregistration_delay": 60,
-}
-# The policy's own time, whoever waits for it; ours has it by default.
-GATE_SECONDS = 2 * INTERVAL
-MOST_OVER, MOST_CALLS, MOST_MEGABYTES = 1.05, 100, 150
-DEADLINE_SECONDS = 1800
+ALARM = "errors"
+PAIR = {"key_pair": "", "second_target_group": "website-green"}
+AT_ONCE: dict[str, Any] = {"steps": ["100 %"], "bake_seconds": 0}
+# Of the chain, of the limit, seconds back, AWS calls, megabytes.
+MOST = {
+    "of the chain": 0.75, "of the limit": 1.02, "seconds back": 5.0, "AWS calls": 80,
+    "megabytes": 150,
+}  # fmt: skip
 
 
-def wait_until(ready: Callable[[], bool], pause: float) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not ready():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the benchmark's cloud did not answer in half an hour")
-        time.sleep(pause)
-
-
-class Cloud:
-    """One sandbox and the calls that a release cannot do without."""
-
-    def __init__(self, home: Path) -> None:
-        self.box = Sandbox.start(home, machines="simulated", account={"target_groups": [GROUP]})
-        self.ec2, self.elbv2 = client(self.box, "ec2"), client(self.box, "elbv2")
-        groups = self.elbv2.describe_target_groups(Names=["website"])["TargetGroups"]
-        self.group = groups[0]["TargetGroupArn"]
-        subnets = self.ec2.describe_subnets()["Subnets"]
-        self.subnets = ",".join(one["SubnetId"] for one in subnets)
-        self.box.script(**QUICK)
-        self.base = self._base()
-
-    def _base(self) -> str:
-        debian = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
-        machine = self.launch(debian["Images"][0]["ImageId"])
-        return self.image(machine, "rails-base for the benchmark", 0.1)
-
-    def launch(self, image: str) -> str:
-        made = self.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]
-        return str(made["InstanceId"])
-
-    def state(self, machine: str) -> str:
-        found = self.ec2.describe_instances(InstanceIds=[machine])["Reservations"]
-        return str(found[0]["Instances"][0]["State"]["Name"])
-
-    def image(self, machine: str, name: str, pause: float) -> str:
-        """Wait for the machine, stop it, take its image, remove it: what any bake must."""
-        self.work(machine, "bake_seconds", pause)
-        self.ec2.stop_instances(InstanceIds=[machine])
-        wait_until(lambda: self.state(machine) == "stopped", pause)
-        made = self.ec2.create_image(InstanceId=machine, Name=name)["ImageId"]
-
-        def available() -> bool:
-            found = self.ec2.describe_images(ImageIds=[made])["Images"]
-            return bool(found) and found[0]["State"] == "available"
-
-        wait_until(available, pause)
-        self.remove([machine], pause)
-        return str(made)
-
-    def work(self, machine: str, what: str, pause: float) -> None:
-        """The machine's own part, from when it runs."""
-        wait_until(lambda: self.state(machine) == "running", pause)
-        time.sleep(WORK[what])
-
-    def remove(self, machines: list[str], pause: float) -> None:
-        self.ec2.terminate_instances(InstanceIds=machines)
-        wait_until(lambda: all(self.state(one) == "terminated" for one in machines), pause)
-
-    def bake_and_test(self, pause: float) -> str:
-        image = self.image(self.launch(self.base), f"candidate {time.time()}", pause)
-        machine = self.launch(image)
-        self.work(machine, "test_seconds", pause)
-        self.remove([machine], pause)
-        return image
-
-    def fleet(self, image: str) -> str:
-        groups = {"TargetGroups": [{"Arn": self.group}]}
-        made = self.ec2.request_spot_fleet(
-            SpotFleetRequestConfig={
-                "IamFleetRole": "arn:aws:iam::123456789012:role/aws-ec2-spot-fleet-tagging-role",
-                "TargetCapacity": 2,
-                "AllocationStrategy": "lowestPrice",
-                "LaunchSpecifications": [
-                    {"ImageId": image, "InstanceType": "t3.micro", "SubnetId": self.subnets}
-                ],
-                "LoadBalancersConfig": {"TargetGroupsConfig": groups},
-            }
-        )
-        return str(made["SpotFleetRequestId"])
-
-    def members(self, fleet: str) -> list[str]:
-        answer = self.ec2.describe_spot_fleet_instances(SpotFleetRequestId=fleet)
-        return [one["InstanceId"] for one in answer["ActiveInstances"]]
-
-    def health(self) -> dict[str, str]:
-        found = self.elbv2.describe_target_health(TargetGroupArn=self.group)
-        return {
-            one["Target"]["Id"]: one["TargetHealth"]["State"]
-            for one in found["TargetHealthDescriptions"]
-        }
-
-    def serves(self, fleet: str) -> bool:
-        health, members = self.health(), self.members(fleet)
-        return len(members) == 2 and all(health.get(one) == "healthy" for one in members)
-
-    def prove(self, fleet: str, pause: float) -> None:
-        """Until it has served without a break for as long as the gate asks for."""
-        since = time.monotonic()
-
-        def proved() -> bool:
-            nonlocal since
-            if not self.serves(fleet):
-                since = time.monotonic()
-            return time.monotonic() - since >= GATE_SECONDS
-
-        wait_until(proved, pause)
-
-    def loop(self, old: str, pause: float) -> None:
-        """Every step as soon as a look, one in `pause` seconds, shows that it is possible."""
-        new = self.fleet(self.bake_and_test(pause))
-        self.prove(new, pause)
-        members = self.members(old)
-        self.ec2.cancel_spot_fleet_requests(SpotFleetRequestIds=[old], TerminateInstances=False)
-        self.elbv2.deregister_targets(
-            TargetGroupArn=self.group, Targets=[{"Id": one} for one in members]
-        )
-        wait_until(lambda: not set(members) & set(self.health()), pause)
-        self.remove(members, pause)
-
-
-def flow(cloud: Cloud, prefect: LocalPrefect, repository: Path, ref: str) -> dict[str, float]:
-    """Our release as a process of its own, imports and all; seconds and megabytes."""
-    parameters = {
+def parameters(repository: Path, ref: str, **traffic: Any) -> dict[str, Any]:
+    return {
         "app": {"name": "demo-web-app", "repository": str(repository), "ref": ref},
-        "infra": {"key_pair": ""},
+        "infra": PAIR,
+        "traffic": {**AT_ONCE, **traffic},
     }
-    environment = {**prefect.environment, **cloud.box.environment}
-    start = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.release", "--flow", json.dumps(parameters)],
+
+
+def start(cloud: Cloud, prefect: LocalPrefect, flow: str, given: dict[str, Any]) -> Any:
+    """One of our flows as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.release", "--flow", flow, json.dumps(given)],
         cwd=ROOT,
-        env=environment,
-        capture_output=True,
+        env={**prefect.environment, **cloud.box.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
     )
-    seconds = time.monotonic() - start
-    if done.returncode:
-        raise RuntimeError(f"the release failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return {"seconds": seconds, "megabytes": json.loads(done.stdout.splitlines()[-1])}
 
 
-def be_the_flow(parameters: dict[str, Any]) -> None:
+def ended(process: Any) -> float:
+    """The megabytes that it took."""
+    told, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    if process.returncode:
+        raise RuntimeError(f"the flow failed:\n{told[-4000:]}")
+    return float(told.splitlines()[-1])
+
+
+def be_the_flow(name: str, given: dict[str, Any]) -> None:
     from spotkiln.flows.release import release
+    from spotkiln.flows.rollback import rollback
 
-    release(**parameters)
+    flows: dict[str, Any] = {"release": release, "rollback": rollback}
+    flows[name](**given)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sys.stdout.write(f"{peak:.1f}\n")
 
 
-def timed(results: dict[str, float], name: str, step: Callable[[], object]) -> threading.Thread:
-    def run() -> None:
-        start = time.monotonic()
+class Contest:
+    """`seconds`: from the start to serving; `whole`: to the end of the flow."""
+
+    def __init__(self, clouds: dict[str, Cloud], prefect: LocalPrefect, repository: Path) -> None:
+        self.clouds, self._prefect, self._repository = clouds, prefect, repository
+        self.seconds: dict[str, float] = {}
+        self.whole: dict[str, float] = {}
+        self.back: dict[str, float] = {}
+        self.megabytes = 0.0
+        self.calls: list[dict[str, Any]] = []
+
+    def chain(self, name: str, step: Callable[[], None]) -> None:
+        begun = time.monotonic()
         step()
-        results[name] = time.monotonic() - start
+        self.seconds[name] = time.monotonic() - begun
 
-    thread = threading.Thread(target=run, name=name)
-    thread.start()
-    return thread
+    def flow(self, name: str, **traffic: Any) -> None:
+        cloud, begun = self.clouds[name], time.time()
+        given = parameters(self._repository, "v2", **traffic)
+        megabytes = ended(start(cloud, self._prefect, "release", given))
+        self.whole[name] = time.time() - begun
+        self.seconds[name] = cloud.weights_set(begun)[0]
+        if name == "ours":
+            self.megabytes = megabytes
+            self.calls = [one for one in cloud.box.calls() if "spotkiln/" in one["agent"]]
+
+    def compete(self) -> None:
+        clouds = self.clouds
+        _together(
+            lambda: self.chain("chain", lambda: clouds["chain"].chain(0.1)),
+            lambda: self.chain("limit", lambda: clouds["limit"].limit(0.1)),
+            lambda: self.chain("original", lambda: clouds["original"].chain(10)),
+            lambda: self.flow("ours"),
+            lambda: self.flow("former", launch_after_tests=True),
+        )
+
+    def go_back(self) -> None:
+        """By an alarm in the bake time, while the old servers are warm; by a rollback after it, at
+        the cloud's pace. The original's way back is another release."""
+        _together(self._alarm, self._rollback)
+        self.back["original"] = self.seconds["original"]
+
+    def _alarm(self) -> None:
+        cloud = self.clouds["ours"]
+        watch: Any = client(cloud.box, "cloudwatch")
+        watch.put_metric_alarm(
+            AlarmName=ALARM, Namespace="Shop", MetricName="Errors", Statistic="Sum", Period=60,
+            EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold",
+        )  # fmt: skip
+        watch.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="the benchmark")
+        cloud.quick()
+        cloud.box.clear_calls()
+        given = parameters(self._repository, "v1", bake_seconds=900, alarms=[ALARM])
+        process = start(cloud, self._prefect, "release", given)
+        wait_until(lambda: bool(cloud.weights_set(0)) or process.poll() is not None, 0.2)
+        time.sleep(7.3)
+        serving = len(cloud.weights_set(0))
+        at = time.time()
+        watch.set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="the benchmark")
+        wait_until(lambda: len(cloud.weights_set(0)) > serving or process.poll() is not None, 0.05)
+        self.back["ours"] = cloud.weights_set(at)[-1]
+        process.communicate(timeout=DEADLINE_SECONDS)
+
+    def _rollback(self) -> None:
+        cloud, begun = self.clouds["former"], time.time()
+        cloud.begin()
+        given = parameters(self._repository, "v1")
+        ended(start(cloud, self._prefect, "rollback", given))
+        self.back["former"] = cloud.weights_set(begun)[0]
 
 
-def measure(home: Path) -> int:
+def _together(*steps: Callable[[], None]) -> None:
+    errors: list[BaseException] = []
+
+    def run(step: Callable[[], None]) -> None:
+        try:
+            step()
+        except BaseException as error:  # noqa: BLE001 - raised below
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(step,)) for step in steps]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    if errors:
+        raise errors[0]
+
+
+NAMES = {
+    "chain": "the cloud alone, one after the other",
+    "limit": "the cloud alone, its limit",
+    "ours": "this flow",
+    "former": "this flow, tests first",
+    "original": "the original's loop",
+}
+
+
+def report(model: str, contest: Contest) -> list[str]:
+    """Print it; the budgets that are broken."""
+    out, seconds = sys.stdout.write, contest.seconds
+    out(f"\n## {model}\n\n")
+    head = ("", "commit to serving", "of the chain", "whole release", "signal to restored")
+    out(f"| {' | '.join(head)} |\n|{'---|' * len(head)}\n")
+    for key, name in NAMES.items():
+        whole = f"{contest.whole[key]:.0f} s" if key in contest.whole else ""
+        back = f"{contest.back[key]:.1f} s" if key in contest.back else ""
+        out(f"| {name} | {seconds[key]:.0f} s | {seconds[key] / seconds['chain']:.2f} ")
+        out(f"| {whole} | {back} |\n")
+    most = Counter(call["operation"] for call in contest.calls).most_common(12)
+    out(f"\nmost called: {', '.join(f'{name} {number}' for name, number in most)}\n")
+    seen = {
+        "of the chain": seconds["ours"] / seconds["chain"],
+        "of the limit": seconds["ours"] / seconds["limit"],
+        "seconds back": contest.back["ours"],
+        "AWS calls": len(contest.calls),
+        "megabytes": contest.megabytes,
+    }
+    out(f"{', '.join(f'{value:.3g} {name}' for name, value in seen.items())}\n")
+    return [
+        f"{model}: {seen[name]:.3g} {name}, {most} are allowed"
+        for name, most in MOST.items()
+        if seen[name] > most
+    ]
+
+
+@contextmanager
+def started(home: Path, model: dict[str, float], prefect: LocalPrefect) -> Iterator[dict[str, Any]]:
+    clouds: dict[str, Cloud] = {}
+    try:
+        for name in NAMES:
+            clouds[name] = Cloud(home / name, model)
+        prefect.wait_for_server()
+        yield clouds
+    finally:
+        for cloud in clouds.values():
+            cloud.box.stop()
+
+
+def measure(home: Path, models: dict[str, dict[str, float]]) -> int:
     say = sys.stderr.write
-    say("starting three clouds and a Prefect server\n")
     prefect = LocalPrefect(home / "prefect", {"SPOTKILN_HOME": str(home / "spotkiln")}, 0)
     repository = home / "repository"
     subprocess.run(["bash", "examples/make_refs.sh", str(repository)], cwd=ROOT, check=True)
-    clouds: dict[str, Cloud] = {}
+    broken: list[str] = []
     with prefect:
         prefect.start_server()
-        try:
-            for name in ("alone", "ours", "original"):
-                clouds[name] = Cloud(home / name)
-            prefect.wait_for_server()
-            flow(clouds["ours"], prefect, repository, "v1")
-            old = {name: clouds[name].fleet(clouds[name].base) for name in ("alone", "original")}
-            for name, fleet in old.items():
-                wait_until(lambda name=name, fleet=fleet: clouds[name].serves(fleet), 0.2)  # type: ignore[misc]
-            for cloud in clouds.values():
-                cloud.box.clear_calls()
-                cloud.box.script(**CLOUD)
-            return contest(clouds, old, prefect, repository)
-        finally:
-            for cloud in clouds.values():
-                cloud.box.stop()
-
-
-def contest(
-    clouds: dict[str, Cloud], old: dict[str, str], prefect: LocalPrefect, repository: Path
-) -> int:
-    sys.stderr.write("all three release now; the cloud needs about five minutes\n")
-    results: dict[str, float] = {}
-    ours: dict[str, float] = {}
-    runs = [
-        timed(results, "alone", lambda: clouds["alone"].loop(old["alone"], 0.1)),
-        timed(results, "original", lambda: clouds["original"].loop(old["original"], 10)),
-        timed(
-            results, "ours", lambda: ours.update(flow(clouds["ours"], prefect, repository, "v2"))
-        ),
-    ]
-    for run in runs:
-        run.join()
-    if len(results) != len(runs):
-        raise RuntimeError(f"only these came to an end: {', '.join(results)}")
-    own = [x for x in clouds["ours"].box.calls() if "spotkiln/" in x["agent"]]
-    ratios = {name: seconds / results["alone"] for name, seconds in results.items()}
-    out = sys.stdout.write
-    out(f"{'':<34}{'seconds':>9}{'of the cloud alone':>22}\n")
-    out(f"{'the cloud alone':<34}{results['alone']:9.1f}{1:22.3f}\n")
-    out(f"{'this flow':<34}{results['ours']:9.1f}{ratios['ours']:22.3f}\n")
-    out(f"{'the original loop, 10 s a look':<34}{results['original']:9.1f}")
-    out(f"{ratios['original']:22.3f}\n")
-    counts = Counter(call["operation"] for call in own).most_common(8)
-    out(f"most called: {', '.join(f'{name} {number}' for name, number in counts)}\n")
-    out(f"AWS calls of its own: {len(own)}; peak memory of the flow: {ours['megabytes']:.0f} MB\n")
-    limits = (
-        (ratios["ours"], MOST_OVER, "of the cloud's time"),
-        (len(own), MOST_CALLS, "AWS calls"),
-        (ours["megabytes"], MOST_MEGABYTES, "megabytes"),
-    )
-    broken = [
-        f"{seen:.3g} {what}, {most} are allowed" for seen, most, what in limits if seen > most
-    ]
+        for model, figures in models.items():
+            say(f"{model}: starting five clouds\n")
+            with started(home / model.replace(" ", "-"), figures, prefect) as clouds:
+                contest = Contest(clouds, prefect, repository)
+                first = parameters(repository, "v1")
+                runs = [start(clouds[x], prefect, "release", first) for x in ("ours", "former")]
+                for run in runs:
+                    ended(run)
+                for cloud in clouds.values():
+                    cloud.begin()
+                say("all release now; the cloud needs about six minutes\n")
+                contest.compete()
+                contest.go_back()
+                broken += report(model, contest)
     for one in broken:
-        out(f"OVER THE BUDGET: {one}\n")
+        sys.stdout.write(f"OVER THE BUDGET: {one}\n")
     return 1 if broken else 0
 
 
 def main() -> int:
     if sys.argv[1:2] == ["--flow"]:
-        be_the_flow(json.loads(sys.argv[2]))
+        be_the_flow(sys.argv[2], json.loads(sys.argv[3]))
         return 0
     os.environ.setdefault("PYTHONPATH", str(ROOT))
+    models = {name: MODELS[name] for name in sys.argv[1:] or MODELS}
     with tempfile.TemporaryDirectory(prefix="spotkiln-bench-") as home:
-        return measure(Path(home))
+        return measure(Path(home), models)
 
 
 if __name__ == "__main__":

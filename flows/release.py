@@ -29,7 +29,6 @@ from spotkiln.tasks.release.hooks import require_hooks
 from spotkiln.tasks.release.image_tests import ImageTests
 from spotkiln.tasks.release.recorded import recorded
 from spotkiln.tasks.release.steps import (
-    bake,
     choose_image,
     find_infra,
     migrate_once,
@@ -134,7 +133,7 @@ def carry_out(spec: ReleaseSpec) -> State[Release]:
         with run.undoing() as undo:
             tests = ImageTests(run, turn, job)
             undo.later("discard image", tests.discard_image)
-            image = choice.image or bake(run, job)
+            image = choice.image or tests.bake()
             migration = see_migration(run, job, choice, image)
             tests.first(image, choice, migration)
             migrate_once(run, turn, job, migration, image)

@@ -56,10 +56,10 @@ class Beside:
         if self._error:
             raise self._error
 
-    def wait(self) -> None:
-        """Until it has ended, however that may be."""
+    def wait(self, seconds: float | None = None) -> None:
+        """Until it has ended, however that may be; for so long at most."""
         if self._thread:
-            self._thread.join()
+            self._thread.join(seconds)
 
     def _carry_out(self, run: Callable[[], None]) -> None:
         _stop.set(self._stop)

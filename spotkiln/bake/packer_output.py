@@ -32,6 +32,7 @@ class Milestone(NamedTuple):
     waits_for: str
 
 
+LEAVES = "Terminating the source AWS instance"
 # What Packer's builders for EC2 say on their way.
 MILESTONES = {
     "Launching a source AWS instance": Milestone(5, "launching a machine"),
@@ -40,7 +41,7 @@ MILESTONES = {
     "Provisioning with shell script": Milestone(40, "working on the machine"),
     "Stopping the source instance": Milestone(65, "stopping the machine"),
     "Waiting for AMI to become ready": Milestone(70, "EC2 makes the image"),
-    "Terminating the source AWS instance": Milestone(95, "ending the machine"),
+    LEAVES: Milestone(95, "ending the machine"),
 }
 
 

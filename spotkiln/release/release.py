@@ -19,7 +19,7 @@ from spotkiln.errors import SpotkilnError
 from spotkiln.keep.versions import Version
 from spotkiln.noun import Noun, ShownNoun
 from spotkiln.release.freeze import BreakGlass, Windows
-from spotkiln.release.hook import Hooks
+from spotkiln.release.hook import Hooks, Moment
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.trigger import Trigger
 from spotkiln.release.vulnerabilities import Known, Vulnerabilities
@@ -78,6 +78,14 @@ class ReleaseSpec(Noun):
     hooks: Hooks = Hooks()
     vulnerabilities: Vulnerabilities = Vulnerabilities()
     why: Why = ""
+
+    @property
+    def launches_later(self) -> bool:
+        """Whether a machine carries out a command once the new servers are there."""
+        commands = (
+            self.hooks.at(one).command for one in (Moment.AFTER_STEP, Moment.AFTER_PROMOTION)
+        )
+        return any((self.traffic.smoke, self.traffic.check, *commands))
 
     def gate_for(self, source: Source | None, image: Image | None = None) -> GatePolicy:
         """With what the released commit's own limits say where it leaves something open. A rollback

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 from prefect import task
 
@@ -29,8 +31,10 @@ from spotkiln.release.job import Job
 from spotkiln.serve.fleet import Fleet
 from spotkiln.tasks.bake.builder import made_image, open_machine, ready_image
 from spotkiln.tasks.bake.contents import forget_contents
-from spotkiln.tasks.bake.packer import run_template
+from spotkiln.tasks.bake.packer import early, from_packer, run_template
 from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
+
+Ready = Callable[[Image], object]
 
 
 def _machine(aws: Aws, job: Job) -> Machine:
@@ -75,9 +79,10 @@ def _start(aws: Aws, job: Job, layered: Layered) -> str:
 
 
 @task(name="bake image", task_run_name="2 bake: image", **STEP)
-def packer_build(job: Job, layered: Layered) -> Image:
+def packer_build(job: Job, layered: Layered, ready: Ready | None = None) -> Image:
     """Bake the candidate, from its layer if that is there. Tried again, it takes what an earlier
-    try completed, or clears it away.
+    try completed, or clears it away. `ready` is given the image once, before Packer has taken its
+    machine away, if that can be told.
 
     Raises:
         BuildFailed: dependencies or assets; UnitFailed: units that systemd refuses.
@@ -87,17 +92,28 @@ def packer_build(job: Job, layered: Layered) -> Image:
     tags = image_tags(job.tags, job.recipe, job.source, job.infra.base.login)
     tags |= layered.tags
     done = _of_earlier_try(aws, job) if tried_before() else None
-    image = ready_image(aws, done) if done else _bake(aws, job, layered, tags)
+    image = ready_image(aws, done) if done else _bake(aws, job, layered, tags, ready)
     say(f"baked {image.id} ({image.name})")
     return image.with_tags(**{**tags, **image.tags})
 
 
-def _bake(aws: Aws, job: Job, layered: Layered, tags: dict[str, str]) -> Image:
+def _bake(aws: Aws, job: Job, layered: Layered, tags: dict[str, str], ready: Ready | None) -> Image:
     folder = job.folder / "bake"
     manifest = folder / "manifest.json"
     new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
     units = write_files(job.source.app, job.folder / "units")
     build, base = job.spec.build, _start(aws, job, layered)
+
+    seen: list[Image] = []
+
+    def there() -> None:
+        """Packer removes an image that it could not complete before it takes its machine away."""
+        for one in images.of_release(aws, job.release, job.image_name):
+            if ready and one.available and one.recipe == job.recipe.digest:
+                images.require_token(aws, one.id)
+                seen.append(one)
+                ready(one.with_tags(**{**tags, **one.tags}))
+
     with in_memory(handed_over(read_secrets(aws, build.secrets, os.environ))) as secrets:
         machine = _machine(aws, job)
         variables = bake_variables(machine, new, job.source, base, units, secrets)
@@ -108,16 +124,20 @@ def _bake(aws: Aws, job: Job, layered: Layered, tags: dict[str, str]) -> Image:
             folder,
             build.timeout_seconds,
             places=machine.places,
+            heard=early(there) if ready else from_packer,
         )
     if run.exit_code != 0:
         raise bake_failure(run, job.spec.app.name)
-    return made_image(aws, manifest, "image")
+    return seen[0] if seen else made_image(aws, manifest, "image")
 
 
 @task(name="test in image", task_run_name="3 test: in the image", **STEP)
-def test_in_image(job: Job, image: Image, *, last: bool) -> TestReport:
+def test_in_image(
+    job: Job, image: Image, *, last: bool, green: Callable[[TestReport], object] | None = None
+) -> TestReport:
     """Boot that very image, wait for its unit, run the tests in it, keep nothing of the machine.
-    `last`: no other machine of the release needs the way into it.
+    `last`: no other machine of the release needs the way into it. `green` is given the report if
+    it is, before Packer has taken its machine away.
 
     Raises:
         TestsFailed: red tests, or none; UnitFailed: it does not answer on its health path;
@@ -133,6 +153,14 @@ def test_in_image(job: Job, image: Image, *, last: bool) -> TestReport:
     machine = _machine(aws, job).model_copy(update={"profile": profile})
     variables = test_variables(machine, app, job.infra, image.id, job.tags, report)
     deadline = job.spec.build.test_deadline(app.tested_seconds)
+    passed: list[TestReport] = []
+
+    def over() -> None:
+        code = report / "exit-code"
+        if green and code.is_file() and code.read_text().strip() == "0":
+            passed.append(_passed(aws, image, report))
+            green(passed[0])
+
     run = run_template(
         "test",
         "test.pkr.hcl",
@@ -140,12 +168,17 @@ def test_in_image(job: Job, image: Image, *, last: bool) -> TestReport:
         job.folder / "test",
         deadline,
         places=machine.places,
+        heard=early(over) if green else from_packer,
     )
-    if run.exit_code != 0:
+    if run.exit_code != 0 and not passed:
         raise test_failure(run, report, app, group.health_check)
     if last:
         # Of one that failed, undoing removes the group.
         delete_group(aws, machine.access.security_group, CLOCK)
+    return passed[0] if passed else _passed(aws, image, report)
+
+
+def _passed(aws: Aws, image: Image, report: Path) -> TestReport:
     result = green_report(report)
     images.tag(aws, [image.id, *image.snapshots], {t.STATE: ImageState.TESTED})
     say(f"tested {image.id}: {result}")

@@ -3,14 +3,16 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from prefect.runtime import task_run
 
 from spotkiln import tags as t
 from spotkiln.bake.packer import find_packer, packer_command, run_packer, write_variables
-from spotkiln.bake.packer_output import PackerRun, made, reached
+from spotkiln.bake.packer_output import LEAVES, PackerRun, made, reached
 from spotkiln.bake.variables import TEMPLATES
+from spotkiln.errors import SpotkilnError
 from spotkiln.release.ledger import REQUESTED
 from spotkiln.start.run import LogSource
 from spotkiln.tasks.progress import Bar
@@ -20,6 +22,22 @@ from spotkiln.tasks.step import say
 def from_packer(text: str) -> None:
     """A line of its output, in the run's log."""
     say(text, of=LogSource.PACKER)
+
+
+def early(look: Callable[[], None]) -> Callable[[str], None]:
+    """Hears what Packer says, and looks once what has come of it: as soon as Packer takes its
+    machine away, which may last a minute. What that look cannot tell is seen at the end."""
+    looked = False
+
+    def hear(text: str) -> None:
+        nonlocal looked
+        from_packer(text)
+        if LEAVES in text and not looked:
+            looked = True
+            with suppress(SpotkilnError):
+                look()
+
+    return hear
 
 
 def run_template(

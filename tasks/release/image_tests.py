@@ -1,10 +1,15 @@
-"""The tests of a release's new image: before its servers are asked for, or beside that."""
+"""A release's new image: baked, and tested before its servers are asked for, or beside that.
+
+Where there are two target groups no step waits for what it does not need: the image is there before
+Packer has taken its machine away, and so is what the tests have come to.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from spotkiln.bake.image import Image
+from spotkiln.bake.junit import TestReport
 from spotkiln.bake.reuse import Reuse
 from spotkiln.beside import Beside
 from spotkiln.keep.heartbeat import Heartbeat
@@ -14,8 +19,10 @@ from spotkiln.release.migration import Migration
 from spotkiln.tasks.bake.contents import keep_contents
 from spotkiln.tasks.bake.image import discard_image, test_in_image
 from spotkiln.tasks.release.run import ReleaseRun
-from spotkiln.tasks.release.steps import launches_beside_tests, refuse_vulnerable
+from spotkiln.tasks.release.steps import bake, launches_beside_tests, refuse_vulnerable
 from spotkiln.tasks.step import not_urgent, say
+
+LOOK_SECONDS = 0.2
 
 
 class ImageTests:
@@ -24,26 +31,59 @@ class ImageTests:
 
     def __init__(self, run: ReleaseRun, turn: Heartbeat, job: Job) -> None:
         self._run, self._turn, self._job = run, turn, job
-        self._beside = Beside()
+        self._baking, self._testing = Beside(), Beside()
+        self._baked: list[Image] = []
+        self._report: list[TestReport] = []
         # What is still to be tested.
         self._left: Image | None = None
+
+    def bake(self) -> Image:
+        """The new image. With two target groups Packer may still be at its end."""
+        if self._job.infra.second is None:
+            return bake(self._run, self._job)
+        self._baking.start(self._bake)
+        self._until(self._baking, self._baked)
+        return self._baked[0]
+
+    def _bake(self) -> None:
+        image = bake(self._run, self._job, self._baked.append)
+        self._baked.append(image)
+
+    def _until(self, beside: Beside, found: list[Image] | list[TestReport]) -> None:
+        """Raises what it came to, if that is not well."""
+        try:
+            while beside.under_way and not found:
+                beside.wait(LOOK_SECONDS)
+        except BaseException:
+            beside.stop()
+            raise
+        if not found:
+            beside.result()
 
     def first(self, image: Image, choice: Reuse, migration: Migration) -> None:
         """Run them now, unless they may run beside the launch. Raises what they come to, if that is
         not well."""
         if launches_beside_tests(self._run, self._job, choice, migration):
             self._left = image
+            if migration.once:
+                self._end_of_bake()
             return
         if choice.image is None:
+            self._end_of_bake()
             self._turn.check()
-            self._test(image, last=not migration.once)
+            with self._run.timed("test"):
+                self._keep(image, test_in_image(self._job, image, last=not migration.once))
         refuse_vulnerable(self._run, image)
 
-    def _test(self, image: Image, *, last: bool) -> None:
-        with self._run.timed("test"):
-            self._run.note(TestsRan(report=test_in_image(self._job, image, last=last)))
-            with not_urgent("keep the image's SBOM", "what is in it is not known"):
-                keep_contents(self._job, image)
+    def _end_of_bake(self) -> None:
+        """Until Packer has left nothing of its machine: the next one has the same way in."""
+        self._baking.wait()
+        self._baking.result()
+
+    def _keep(self, image: Image, report: TestReport) -> None:
+        self._run.note(TestsRan(report=report))
+        with not_urgent("keep the image's SBOM", "what is in it is not known"):
+            keep_contents(self._job, image)
 
     @contextmanager
     def beside(self) -> Iterator[None]:
@@ -51,33 +91,47 @@ class ImageTests:
         end."""
         if self._left:
             self._turn.check()
-            self._beside.start(partial(self._all_of_them, self._left))
+            self._testing.start(partial(self._test, self._left))
         try:
             yield
         except BaseException:
-            self._beside.stop()
+            self._baking.stop()
+            self._testing.stop()
             raise
+        self.end()
 
-    def _all_of_them(self, image: Image) -> None:
-        self._test(image, last=True)
-        refuse_vulnerable(self._run, image)
+    def _test(self, image: Image) -> None:
+        self._end_of_bake()
+        with self._run.timed("test"):
+            report = test_in_image(self._job, image, last=True, green=self._report.append)
+        self._report.append(report)
 
     def check(self) -> None:
         """Raises what they have come to, if they have ended, and not well."""
-        if not self._beside.under_way:
-            self._beside.result()
+        if not self._testing.under_way:
+            self._testing.result()
 
     def wait(self) -> bool:
-        """Until they have ended, and well; whether that took any time. Raises as `check`."""
-        waits = self._beside.under_way
+        """Until it is known that they are green; whether that took any time. Raises as `check`."""
+        if self._left is None:
+            return False
+        waits = not self._report and self._testing.under_way
         if waits:
             say("the new servers are ready before the tests have ended: waiting for these")
             with self._run.timed("wait for the tests"):
-                self._beside.wait()
+                self._until(self._testing, self._report)
         self.check()
+        self._keep(self._left, self._report[0])
+        refuse_vulnerable(self._run, self._left)
         return waits
+
+    def end(self) -> None:
+        """Until nothing of them is under way, machines included. What they have come to is known
+        by then."""
+        self._baking.wait()
+        self._testing.wait()
 
     def discard_image(self) -> list[str]:
         """Undo the image steps at whatever point they were."""
-        self._beside.wait()
+        self.end()
         return discard_image(self._job)

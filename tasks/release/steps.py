@@ -1,6 +1,7 @@
 """Steps of a release. What each finds or makes is written into the release's book."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from spotkiln.aws.bake.builder import Taken
@@ -192,11 +193,18 @@ def take_layer(run: ReleaseRun, job: Job) -> Layered:
     return found
 
 
-def bake(run: ReleaseRun, job: Job) -> Image:
-    """A new image, which nobody has tested yet."""
+def bake(run: ReleaseRun, job: Job, ready: Callable[[Image], object] | None = None) -> Image:
+    """A new image, which nobody has tested yet. It is given to `ready` as soon as it is there, when
+    Packer has still to take its machine away."""
+
+    def there(image: Image) -> None:
+        run.note(ImageBaked(image=image))
+        if ready:
+            ready(image)
+
     with run.timed("bake"):
         layered = take_layer(run, job)
         run.note(LayerChosen(why=layered.why))
-        image = packer_build(job, layered)
+        image = packer_build(job, layered, there) if ready else packer_build(job, layered)
         run.note(ImageBaked(image=image))
     return image

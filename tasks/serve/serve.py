@@ -49,12 +49,16 @@ from spotkiln.undo import UndoStack
 
 
 class Tests(Protocol):
-    """Those of the image, which may run beside the launch. Both raise if they are red."""
+    """Those of the image, which may run beside the launch."""
 
-    def check(self) -> None: ...
+    def check(self) -> None:
+        """Raises what they have come to, if they have ended, and not well."""
 
     def wait(self) -> bool:
-        """Until they have ended; whether that took any time."""
+        """Until it is known that they are green; whether that took any time. Raises as `check`."""
+
+    def end(self) -> None:
+        """Until nothing of them is under way, machines included."""
 
 
 class Passed:
@@ -64,6 +68,8 @@ class Passed:
 
     def wait(self) -> bool:
         return False
+
+    def end(self) -> None: ...
 
 
 PASSED = Passed()
@@ -92,7 +98,7 @@ def serve(
     tests.check()
     turn.launch()
     if spec.hooks.after_rollback.asked:
-        undo.later("call the hook after rollback", hooked.at, Moment.AFTER_ROLLBACK)
+        undo.later("call the hook after rollback", _after_rollback, hooked, tests)
     scaled = [one for one in before if one.scales]
     if scaled:
         undo.later("resume scaling", resume_scaling, found, run.id)
@@ -128,6 +134,8 @@ def serve(
             run.note(ImageBlamed(image=blamed))
         raise
     run.note(GatePassed(fleet=new, servers=servers))
+    if spec.launches_later:
+        tests.end()
     if found.second:
         _hand_over(run, turn, new, order, found, hooked)
     turn.check()
@@ -146,6 +154,12 @@ def serve(
         with not_urgent("prune versions"):
             prune_versions(found, spec.app.name, spec.keep_versions)
     run.note(Ended(outcome=Outcome.RELEASED))
+
+
+def _after_rollback(hooked: Hooked, tests: Tests) -> None:
+    """Its machine has the same way in as that of the tests."""
+    tests.end()
+    hooked.at(Moment.AFTER_ROLLBACK)
 
 
 def _pass_gate(

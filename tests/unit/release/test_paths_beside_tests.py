@@ -8,10 +8,10 @@ import pytest
 
 from spotkiln.bake.junit import TestsFailed
 from spotkiln.beside import require_wanted
-from spotkiln.errors import GateFailed, NotWanted, Vulnerable
+from spotkiln.errors import GateFailed, InfrastructureError, NotWanted, Vulnerable
 from spotkiln.flows import release as release_flow
 from spotkiln.release.vulnerabilities import Vulnerabilities
-from spotkiln.tasks.release import image_tests
+from spotkiln.tasks.release import image_tests, steps
 from spotkiln.tasks.serve import serve
 from tests.unit import nouns
 from tests.unit.release.books import GREEN, NEW
@@ -31,8 +31,11 @@ class Two:
         self.launched, self.proved, self.tested = (threading.Event() for _ in range(3))
         self.gate: Callable[[Callable[[], None]], None] = lambda _: None
         self.test: Callable[[], None] = lambda: None
+        # Whether what the tests have come to is told before their machine has gone.
+        self.early, self.promoted = False, threading.Event()
         patch.setattr(image_tests, "test_in_image", self._test)
         patch.setattr(serve, "request_fleet", self._request)
+        patch.setattr(serve, "promote_fleet", self._promote)
         patch.setattr(serve, "prove", self._prove)
 
     def until_proved(self) -> None:
@@ -45,19 +48,28 @@ class Two:
         self.launched.set()
         return self.world.step("request fleet")
 
+    def _promote(self, *_: object) -> Any:
+        self.promoted.set()
+        return self.world.step("promote")
+
     def _prove(self, _new: object, _order: object, _policy: object, *checks: Any) -> Any:
         found = self.world.step("gate")
         self.gate(checks[:2][-1])
         self.proved.set()
         return found
 
-    def _test(self, *_: object, last: bool) -> Any:
+    def _test(self, *_: object, last: bool, green: Callable[[Any], None]) -> Any:
         assert last
         # They do not end before the servers were asked for: both are under way at once.
         assert self.launched.wait(SECONDS)
         self.test()
         try:
-            return self.world.step("test")
+            report = self.world.step("test")
+            if self.early:
+                green(report)
+                assert self.promoted.wait(SECONDS)
+                self.world.taken.append("end of the tests' machine")
+            return report
         finally:
             self.tested.set()
 
@@ -97,6 +109,48 @@ def test_tests_that_end_first_are_not_waited_for(two: Two) -> None:
     told = two.world.release()
     assert told.outcome == "released"
     assert two.world.taken.index("test") < two.world.taken.index("traffic")
+
+
+def test_traffic_does_not_wait_until_the_machine_of_the_tests_has_gone(two: Two) -> None:
+    two.early = True
+    told = two.world.release()
+    taken = two.world.taken
+    assert taken.index("promote") < taken.index("end of the tests' machine")
+    # But the release does: nothing of it is left.
+    assert taken.index("end of the tests' machine") < taken.index("give the turn back")
+    assert (told.outcome, told.tests) == ("released", GREEN)
+
+
+def test_servers_are_asked_for_before_the_machine_that_baked_has_gone(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(_job: object, _layered: object, ready: Callable[[Any], None]) -> Any:
+        image = two.world.step("bake")
+        ready(image)
+        assert two.launched.wait(SECONDS)
+        two.world.taken.append("end of the bake's machine")
+        return image
+
+    monkeypatch.setattr(steps, "packer_build", build)
+    assert two.world.release().outcome == "released"
+    taken = two.world.taken
+    assert taken.index("request fleet") < taken.index("end of the bake's machine")
+    # The machine that tests has the same way in.
+    assert taken.index("end of the bake's machine") < taken.index("test")
+
+
+def test_a_bake_that_fails_at_its_very_end_takes_the_servers_back(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(_job: object, _layered: object, ready: Callable[[Any], None]) -> Any:
+        ready(two.world.step("bake"))
+        assert two.launched.wait(SECONDS)
+        raise InfrastructureError("Packer could not end")
+
+    monkeypatch.setattr(steps, "packer_build", build)
+    told = two.world.fails(InfrastructureError)
+    assert two.world.taken[-3:] == [*UNDO, "give the turn back"]
+    assert (told.outcome, told.cause) == ("rolled back", "Packer could not end")
 
 
 def test_servers_that_have_become_sick_meanwhile_pass_the_gate_again(two: Two) -> None:
@@ -164,7 +218,7 @@ def test_a_verdict_of_the_gate_ends_the_tests_before_the_image_goes(two: Two) ->
 def test_where_money_matters_more_they_come_first(
     world: World, two: Two, traffic: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_tests, "test_in_image", lambda *_, last: world.step("test"))
+    monkeypatch.setattr(image_tests, "test_in_image", lambda *_, **__: world.step("test"))
     told = two.world.release(traffic=traffic)
     assert world.taken.index("test") < world.taken.index("launch")
     assert told.launched == "after the tests: the deployment says so"
