@@ -104,7 +104,7 @@ clients: .venv/.done ## the AWS CLI, Ansible and Cloud Custodian against the san
 	@CLIENTS="$${CLIENTS:-$$HOME/.cache/spotkiln-clients}" $(PYTHON) -m pytest -q tests/clients
 
 .PHONY: bench
-bench: .venv/.done ## what a release costs beyond the cloud's own time (about eight minutes)
+bench: .venv/.done ## what a release costs beyond the cloud's own time (about twenty minutes)
 	@$(PYTHON) -m benchmarks.release
 
 .PHONY: torture

@@ -34,9 +34,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ALARM = "errors"
 PAIR = {"key_pair": "", "second_target_group": "website-green"}
 AT_ONCE: dict[str, Any] = {"steps": ["100 %"], "bake_seconds": 0}
-# Of the chain, of the limit, seconds back, AWS calls, megabytes.
+# The second: what the flow takes in the same order as the chain, which is its own overhead.
 MOST = {
-    "of the chain": 0.75, "of the limit": 1.02, "seconds back": 5.0, "AWS calls": 80,
+    "of the chain": 0.75, "of the chain, tests first": 1.02, "seconds back": 5.0, "AWS calls": 80,
     "megabytes": 150,
 }  # fmt: skip
 
@@ -192,7 +192,7 @@ def report(model: str, contest: Contest) -> list[str]:
     out(f"\nmost called: {', '.join(f'{name} {number}' for name, number in most)}\n")
     seen = {
         "of the chain": seconds["ours"] / seconds["chain"],
-        "of the limit": seconds["ours"] / seconds["limit"],
+        "of the chain, tests first": seconds["former"] / seconds["chain"],
         "seconds back": contest.back["ours"],
         "AWS calls": len(contest.calls),
         "megabytes": contest.megabytes,

@@ -1,7 +1,7 @@
 """Reads what releases made. It is told by names that they chose, AWS's own marks, and our tags."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from spotkiln import tags as t
@@ -137,16 +137,20 @@ def _not_ours(one: Instance, ours: Collection[str]) -> str:
     return "" if is_builder(one) else f"no fleet's member, {not_a_builder(one)}"
 
 
-def gather(aws: Aws, living: frozenset[str]) -> Facts:
+def gather(
+    aws: Aws, living: frozenset[str], group_tags: Mapping[str, Mapping[str, str]] | None = None
+) -> Facts:
     """The facts of a region. `living` must have been read before them. A release that starts in
-    between may have made something that is seen here: look again who lives before acting on it."""
+    between may have made something that is seen here: look again who lives before acting on it.
+    `group_tags` are all target groups' by ARN, if they were read together with who lives."""
     everything = images.by_name(aws, "*")
     own_fleets = [fleet for fleet in launchers(aws).listing() if fleet.release or fleet.adopted]
     own_snapshots, other_snapshots = snapshots(aws, everything)
     own_machines, other_machines = machines(aws, own_fleets)
     own_parts, other_parts = parts(aws)
     own_groups, other_groups = security_groups(aws)
-    group_tags = tags_of(aws, aws_infra.target_group_arns(aws))
+    if group_tags is None:
+        group_tags = tags_of(aws, aws_infra.target_group_arns(aws))
     return Facts(
         living=living,
         fleets=tuple(own_fleets),
@@ -165,6 +169,6 @@ def gather(aws: Aws, living: frozenset[str]) -> Facts:
         ),
         takedowns=tuple(takedowns.begun(group_tags)),
         hand_overs=tuple(hand_overs.begun(group_tags)),
-        previews=tuple(previews.listing(aws)),
+        previews=tuple(previews.among(group_tags)),
         now=aws.now(),
     )

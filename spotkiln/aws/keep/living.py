@@ -4,24 +4,28 @@ from dataclasses import dataclass, field
 
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.keep import lease as leases
+from spotkiln.aws.serve.group_tags import tags_of
 from spotkiln.aws.session import Aws
 from spotkiln.keep.heartbeat import EndedRuns
-from spotkiln.keep.lease import Lease, queue
+from spotkiln.keep.lease import Lease, from_tags, queue
 
 
 @dataclass(frozen=True)
 class Claims:
     """`living` are the releases that hold or wait for a target group, and the bakes for none.
-    `dead` are the leases of the others, by the ARN of the target group that they are on."""
+    `dead` are the leases of the others, by the ARN of the target group that they are on. `tags` are
+    all target groups' at that moment, by ARN."""
 
     living: frozenset[str]
     dead: dict[str, list[Lease]] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict, compare=False)
 
 
 def read_claims(aws: Aws, ended: EndedRuns) -> Claims:
     """All that claim something in the region now. `ended` says which of some runs have ended."""
     baking = leases.of_builders(aws)
-    held = leases.by_group(aws, aws_infra.target_group_arns(aws))
+    tags = tags_of(aws, aws_infra.target_group_arns(aws))
+    held = {arn: from_tags(own) for arn, own in tags.items()}
     over = ended(one.run for found in (baking, *held.values()) for one in found)
     now = aws.now()
     living = {one.release for one in queue(baking, now, over)}
@@ -31,7 +35,7 @@ def read_claims(aws: Aws, ended: EndedRuns) -> Claims:
         living |= {one.release for one in alive}
         if gone := [one for one in found if one not in alive]:
             dead[group] = gone
-    return Claims(living=frozenset(living), dead=dead)
+    return Claims(living=frozenset(living), dead=dead, tags=tags)
 
 
 def remove_dead(aws: Aws, claims: Claims) -> None:

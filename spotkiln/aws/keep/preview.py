@@ -1,6 +1,6 @@
 """Makes previews and takes them away. All of it can be repeated, wherever it was left."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
@@ -51,7 +51,16 @@ def listing(aws: Aws) -> list[Preview]:
             for one in page["TargetGroups"]
             if one["TargetGroupName"].startswith(GROUP)
         ]
-    found = [Preview.from_tags(arn, tags) for arn, tags in tags_of(aws, arns).items()]
+    return among(tags_of(aws, arns))
+
+
+def among(group_tags: Mapping[str, Mapping[str, str]]) -> list[Preview]:
+    """Those among target groups with these tags, by ARN."""
+    found = [
+        Preview.from_tags(arn, tags)
+        for arn, tags in group_tags.items()
+        if f":targetgroup/{GROUP}" in arn
+    ]
     return sorted((x for x in found if x), key=lambda x: (x.app, x.branch))
 
 

@@ -18,7 +18,7 @@ def find_unowned(
     `claims` were read before: a release that starts in between owns nothing yet that could be taken
     for an orphan's. `target_group` (its name) narrows what there is to do; empty: everything.
     """
-    facts = gather(aws, claims.living)
+    facts = gather(aws, claims.living, claims.tags)
     actions = decide(facts, target_group)
     if actions:
         # Who began to live during the look may have made what was seen. More of the living never

@@ -121,7 +121,7 @@ FACTS = Facts(
 def found(account: Account, monkeypatch: pytest.MonkeyPatch, target_group: str = "") -> list[str]:
     """What is to be done, with what `gather` has read meanwhile."""
 
-    def gather(_: Aws, living: frozenset[str]) -> Facts:
+    def gather(_: Aws, living: frozenset[str], *_tags: object) -> Facts:
         return FACTS.model_copy(update={"living": living})
 
     monkeypatch.setattr(finding, "gather", gather)
