@@ -70,6 +70,16 @@ def test_the_program_and_its_version(
     assert find_packer() == (str(path), version)
 
 
+def test_it_is_asked_once_and_again_when_it_has_changed(program: Program, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    path = program(f"echo >> '{asked}'; echo Packer v1.6.6")
+    assert find_packer() == find_packer() == (str(path), (1, 6, 6))
+    assert asked.read_text() == "\n"
+    path.write_text("#!/bin/sh\necho Packer v1.16.0\n")
+    os.utime(path, (1, 1))
+    assert find_packer() == (str(path), (1, 16, 0))
+
+
 def test_none_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError) as caught:
