@@ -64,12 +64,23 @@ def typed(block: str) -> str:
     return "\n".join(line for line in lines if not INSTALLS.search(line))
 
 
+def there(child: "subprocess.Popen[bytes]") -> bool:
+    """Whether any process of its group is: the shell ends before what it has started."""
+    child.poll()
+    try:
+        os.killpg(child.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def end(child: "subprocess.Popen[bytes]") -> None:
     for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
-        if child.poll() is None:
+        with suppress(ProcessLookupError):
             os.killpg(child.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(15)
+        deadline = time.monotonic() + 15
+        while there(child) and time.monotonic() < deadline:
+            time.sleep(0.1)
 
 
 @pytest.fixture
