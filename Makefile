@@ -61,7 +61,7 @@ test: .venv/.done ## all tests that this machine can run; says what it skipped a
 	@scripts/setup.sh postgres || echo "the test of a team's set-up will be skipped"
 	@scripts/setup.sh chromium || echo "tests in the Prefect UI will be skipped"
 	@trap 'exit 130' INT; failed=0; \
-	run() { $(PYTHON) -m pytest -q --durations=10 --no-loadscope-reorder -m "$$@" || failed=1; }; \
+	run() { METER=1 $(PYTHON) -m pytest -q --durations=10 --no-loadscope-reorder -m "$$@" || failed=1; }; \
 	run "not alone and not real" --numprocesses $(SIDE_BY_SIDE); \
 	run real --numprocesses $(REAL) --ignore tests/unit; \
 	run alone --ignore tests/unit; \
