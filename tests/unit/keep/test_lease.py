@@ -86,6 +86,7 @@ def test_its_tag_is_one_that_elb_takes() -> None:
         "holds run-1 2024-05-01T12:00:00.000+00:00",
         "holds run-1 2024-05-01T12:00:00 2024-05-01T12:01:00",
         "holds run-1 2024-05-01T12:00:00+00:00 2024-05-01T12:01:00",
+        "holds run-1 2024-05-01T12:00:00 2024-05-01T12:01:00+00:00",
     ],
 )
 def test_what_cannot_be_read_is_no_lease(value: str) -> None:
@@ -158,6 +159,12 @@ def test_whom_one_waits_for() -> None:
     assert names(taker) == ["holder"]
     assert names(early) == ["holder", "taker"]
     assert names(late) == ["holder", "taker", "early"]
+
+
+def test_none_waits_for_itself() -> None:
+    """What AWS shows may be older than what it knows of itself."""
+    shown, own = lease("own", Stage.TAKES), lease("own", Stage.WAITS)
+    assert ahead(own, [shown], START, NOBODY) == []
 
 
 def test_the_turn_is_taken_from_the_holder_alone() -> None:
