@@ -170,6 +170,8 @@ def test_none_to_go_back_to() -> None:
     only = known(image("ami-1", 9), now="ami-1")
     with pytest.raises(InputError, match="no earlier version to go back to; there are: ami-1"):
         choose(only, "", "blog")
+    with pytest.raises(InputError, match="no earlier version to go back to; there are: none"):
+        choose([], "", "blog")
 
 
 def test_current_is_what_serves_whatever_was_released_last() -> None:

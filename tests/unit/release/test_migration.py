@@ -144,7 +144,8 @@ def test_between_what_serves_and_the_version_gone_back_to() -> None:
     serves = nouns.fleet(tags={**nouns.TAGS, "spotkiln:image": "ami-9"})
     back = nouns.image("ami-1").with_tags(**Migrations.of([FIRST]).to_tags())
     untold = nouns.image("ami-1")
-    assert lie_between([image(FIRST, SECOND)], serves, back) == NEW
+    # What serves is one of several.
+    assert lie_between([untold, image(FIRST, SECOND)], serves, back) == NEW
     assert lie_between([image(FIRST, SECOND)], serves, untold) == Between(known=False)
     assert lie_between([nouns.image("ami-9")], serves, untold) is None
     assert lie_between([image(FIRST, SECOND)], None, back) is None
