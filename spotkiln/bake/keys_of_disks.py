@@ -50,6 +50,19 @@ def _creates_grants(actions: Iterable[str]) -> bool:
     return bool({"kms:*", "*", "kms:CreateGrant", "kms:Create*"} & set(actions))
 
 
+def require_enabled(key: str, state: str) -> None:
+    """`state`: as KMS DescribeKey tells it.
+
+    Raises:
+        InputError: nothing can be encrypted by it now.
+    """
+    if state != "Enabled":
+        raise InputError(
+            f"the KMS key {key} of the servers' disks is {state}: enable it, or name another in "
+            "fleet.disk.kms_key"
+        )
+
+
 def refusal(key: str, role: str, launcher: str) -> InputError:
     """Of a key that the role may not use, with what to do."""
     return InputError(

@@ -7,10 +7,18 @@ from spotkiln.aws.session import Aws, client_of
 from spotkiln.bake.disk import Disk, of_servers, require_room_for
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import BaseImage
-from spotkiln.bake.keys_of_disks import allowed_by_grant, allowed_by_policy, refusal
+from spotkiln.bake.keys_of_disks import (
+    allowed_by_grant,
+    allowed_by_policy,
+    refusal,
+    require_enabled,
+)
 from spotkiln.bake.own_template import OwnTemplate
-from spotkiln.errors import InputError, PermissionDenied
+from spotkiln.errors import PermissionDenied
 from spotkiln.serve.launcher import Launcher
+
+# AWS's own key of disks, which everybody in the account may use.
+AWS_OWN = "alias/aws/ebs"
 
 
 def check_disks(
@@ -67,6 +75,8 @@ def check_keys(aws: Aws, keys: Iterable[str], role: str, launcher: str) -> list[
     """
     unknown = []
     for key in keys:
+        if key.endswith(AWS_OWN):
+            continue
         try:
             _check(aws, key, role, launcher)
         except PermissionDenied as error:
@@ -78,11 +88,7 @@ def _check(aws: Aws, key: str, role: str, launcher: str) -> None:
     kms = client_of(aws, "kms")
     with aws_errors(f"KMS key {key}"):
         found = kms.describe_key(KeyId=key)["KeyMetadata"]
-    if found.get("KeyState", "Enabled") != "Enabled":
-        raise InputError(
-            f"the KMS key {key} of the servers' disks is {found['KeyState']}: enable it, or name "
-            "another in fleet.disk.kms_key"
-        )
+    require_enabled(key, found.get("KeyState", "Enabled"))
     if found.get("KeyManager") == "AWS":
         return
     arn = found["Arn"]

@@ -7,7 +7,13 @@ import pytest
 from pydantic import ValidationError
 
 from spotkiln.bake.disk import Disk, of_servers, require_room_for
-from spotkiln.bake.keys_of_disks import GRANTS, allowed_by_grant, allowed_by_policy, refusal
+from spotkiln.bake.keys_of_disks import (
+    GRANTS,
+    allowed_by_grant,
+    allowed_by_policy,
+    refusal,
+    require_enabled,
+)
 from spotkiln.errors import InputError
 from tests.unit.bake.test_own_template import request
 
@@ -92,6 +98,12 @@ def test_a_grant_must_allow_what_a_launch_needs() -> None:
 def test_a_policy_must_name_the_role(statement: dict[str, Any], allowed: bool) -> None:
     policy = json.dumps({"Statement": [{"Effect": "Allow", **statement}]})
     assert allowed_by_policy(policy, ROLE) is allowed
+
+
+def test_a_key_must_be_enabled() -> None:
+    require_enabled(KEY, "Enabled")
+    with pytest.raises(InputError, match="is PendingDeletion: enable it, or name another"):
+        require_enabled(KEY, "PendingDeletion")
 
 
 def test_the_refusal_says_what_to_do() -> None:
