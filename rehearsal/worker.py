@@ -45,6 +45,20 @@ def in_role(box: Sandbox, role: str) -> Mapping[str, str]:
     return box.environment_of(_session(box, role))
 
 
+def entering(box: Sandbox, external_id: str) -> Mapping[str, str]:
+    """The sandbox's variables, and those of a deployment whose account is entered by the worker's
+    role, which lets in only who says the external id."""
+    arn = _put_worker(box)
+    says = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}}
+    trust = {"Version": "2012-10-17", "Statement": [{**_TRUST, **says}]}
+    client(box, "iam").update_assume_role_policy(RoleName=WORKER, PolicyDocument=json.dumps(trust))
+    return {
+        **box.environment_of({}),
+        "SPOTKILN_ROLE_ARN": arn,
+        "SPOTKILN_EXTERNAL_ID": external_id,
+    }
+
+
 def _put_worker(box: Sandbox) -> str:
     """Make the role, or give the one that is there these rights; its ARN."""
     iam = client(box, "iam")

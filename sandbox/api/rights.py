@@ -55,6 +55,11 @@ class Rights:
     def refusal(self, call: Call, key_id: str) -> Response | None:
         """AWS's refusal of this call; None if it may be carried out. Notes who called."""
         principal = self._principal(call, key_id)
+        if call.operation == "AssumeRole" and not trusts(call.parameters):
+            who = principal.arn if principal else f"arn:aws:iam::{ACCOUNT_ID}:root"
+            about = f"on resource: {call.parameters.get('RoleArn')}"
+            text = f"User: {who} is not authorized to perform: sts:AssumeRole {about}"
+            return errors.denied("sts", text)
         if principal is None:
             return None
         for asked in others.asked(self._world, call.service, call.operation, call.parameters):
@@ -113,6 +118,24 @@ def _user(key_id: str) -> Principal | None:
             own = [x for one in (user, *groups) for x in _documents(one)]
             return Principal(user.name, user.arn, tuple(own))
     return None
+
+
+def trusts(parameters: dict[str, Any]) -> bool:
+    """Whether the role lets in who says this. Who it is that says it, is not looked at."""
+    iam: Any = iam_backends[ACCOUNT_ID]["aws"]
+    arn = str(parameters.get("RoleArn"))
+    role = next((one for one in iam.roles.values() if one.arn == arn), None)
+    if role is None:
+        return False
+    trust = json.loads(role.assume_role_policy_document)
+    stated = trust["Statement"]
+    for one in stated if isinstance(stated, list) else [stated]:
+        one["Resource"] = "*"
+        one.pop("Principal", None)
+    said = parameters.get("ExternalId")
+    context = {"sts:externalid": (str(said),)} if said else {}
+    whole = json.dumps({"Version": "2012-10-17", "Statement": stated})
+    return decide([whole], "sts:AssumeRole", arn, context).word == "allowed"
 
 
 def policies_of(arn: str) -> list[str] | None:

@@ -5,7 +5,6 @@ only the access key's id.
 """
 
 import http.client
-import os
 import time
 import urllib.error
 import urllib.parse
@@ -14,6 +13,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from sandbox.packer_standin.key import Key
 
 _RETRIED = {"RequestLimitExceeded", "Throttling", "InternalError", "Unavailable"}
 _ATTEMPTS = 8
@@ -33,6 +34,7 @@ class Ec2:
         self._endpoint = endpoint.rstrip("/")
         self.region = region
         self._pause = pause
+        self._key = Key()
 
     def call(self, operation: str, parameters: Mapping[str, Any] | None = None) -> ET.Element:
         """Tries again when it is throttled or gets no answer, as the AWS SDK does."""
@@ -54,7 +56,7 @@ class Ec2:
         raise AssertionError("unreachable")
 
     def _post(self, body: bytes) -> bytes:
-        key = os.environ.get("AWS_ACCESS_KEY_ID", "none")
+        key = self._key.id()
         today = datetime.now(UTC).strftime("%Y%m%d")
         request = urllib.request.Request(  # noqa: S310 - the endpoint is http by design
             f"{self._endpoint}/",

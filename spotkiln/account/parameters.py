@@ -89,6 +89,19 @@ PARAMETERS: Parameters = {
         "Description": "ARN of who may take the worker's role, such as a role of your CI; empty: "
         "EC2 instances, by an instance profile of the same name.",
     },
+    "WorkerExternalId": {
+        "Type": "String",
+        "Default": "",
+        "AllowedPattern": "^([A-Za-z0-9_+=,.@:/-]{2,1224})?$",
+        "Description": "What whoever takes the worker's role must say (SPOTKILN_EXTERNAL_ID); "
+        "empty: nothing.",
+    },
+    "OtherRoles": {
+        "Type": "String",
+        "Default": "",
+        "Description": "ARNs of the workers' roles of other accounts that this account's worker "
+        "releases to as well, with commas between them; empty: none.",
+    },
     "FleetRoleName": {
         "Type": "String",
         "Default": "aws-ec2-spot-fleet-tagging-role",

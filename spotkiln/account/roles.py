@@ -58,6 +58,37 @@ def _trust(principal: Any) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
+def _if(condition: str, value: Any) -> dict[str, Any]:
+    """The value if the condition holds, else nothing at all."""
+    return {"Fn::If": [condition, value, {"Ref": "AWS::NoValue"}]}
+
+
+def _other_roles() -> dict[str, Any]:
+    statement = {
+        "Sid": "OtherAccounts",
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Resource": {"Fn::Split": [",", {"Ref": "OtherRoles"}]},
+    }
+    return {
+        "Type": "AWS::IAM::Policy",
+        "Condition": "HasOtherRoles",
+        "Properties": {
+            "PolicyName": "other-roles",
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+            "Roles": [{"Ref": "WorkerRole"}],
+        },
+    }
+
+
+def _worker_trust() -> dict[str, Any]:
+    ec2, named = {"Service": "ec2.amazonaws.com"}, {"AWS": {"Ref": "WorkerTrust"}}
+    document = _trust({"Fn::If": ["WorkerOnEc2", ec2, named]})
+    says = {"StringEquals": {"sts:ExternalId": {"Ref": "WorkerExternalId"}}}
+    document["Statement"][0]["Condition"] = _if("HasExternalId", says)
+    return document
+
+
 def _worker(statements: Iterable[Statement]) -> Resources:
     """Policies of their own: one has no room for all of it."""
     found: Resources = {
@@ -67,15 +98,7 @@ def _worker(statements: Iterable[Statement]) -> Resources:
             "Properties": {
                 "RoleName": WORKER,
                 "Description": "Spotkiln's worker: what a release needs, and no more",
-                "AssumeRolePolicyDocument": _trust(
-                    {
-                        "Fn::If": [
-                            "WorkerOnEc2",
-                            {"Service": "ec2.amazonaws.com"},
-                            {"AWS": {"Ref": "WorkerTrust"}},
-                        ]
-                    }
-                ),
+                "AssumeRolePolicyDocument": _worker_trust(),
             },
         },
         "WorkerProfile": {
@@ -84,6 +107,7 @@ def _worker(statements: Iterable[Statement]) -> Resources:
             "Properties": {"InstanceProfileName": WORKER, "Roles": [{"Ref": "WorkerRole"}]},
         },
     }
+    found["OtherRolesPolicy"] = _other_roles()
     for number, document in enumerate(policies(statements, FILL), start=1):
         found[f"WorkerPolicy{number}"] = {
             "Type": "AWS::IAM::ManagedPolicy",

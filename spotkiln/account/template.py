@@ -29,6 +29,10 @@ def _conditions() -> dict[str, Any]:
     return {
         "MakeWorker": _is("Worker", "yes"),
         "WorkerOnEc2": _is("WorkerTrust", ""),
+        "HasExternalId": {"Fn::Not": [_is("WorkerExternalId", "")]},
+        "HasOtherRoles": {
+            "Fn::And": [{"Condition": "MakeWorker"}, {"Fn::Not": [_is("OtherRoles", "")]}]
+        },
         "MakeFleetRole": {"Fn::And": [{"Condition": "MakeWorker"}, _is("NewFleetRole", "yes")]},
         "MakeWorkerProfile": {
             "Fn::And": [{"Condition": "MakeWorker"}, {"Condition": "WorkerOnEc2"}]

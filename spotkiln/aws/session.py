@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.utils import InstanceMetadataRegionFetcher
 
 from spotkiln import __version__
+from spotkiln.aws import role as roles
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.time import AwsTime
 from spotkiln.errors import InputError
@@ -114,16 +115,20 @@ def client_of(aws: Aws, service: str) -> Any:
 
 @lru_cache(maxsize=8)
 def connect(region: str) -> Aws:
-    """The clients of a region, one set a process.
+    """The clients of a region, one set a process, with the rights of the role that the environment
+    names, if it names one.
 
     Every call that changes something can be repeated safely.
 
     Raises:
-        InputError: the profile is not there, or the configuration cannot be read.
+        InputError: the profile is not there, or the configuration cannot be read, or the role is
+            none.
+        PermissionDenied: the role may not be assumed.
     """
     config = _config(region)
-    with aws_errors(f"clients for {region}"):
-        session = boto3.session.Session(region_name=region)
+    role = roles.wanted(os.environ)
+    with aws_errors(f"role {role.arn}" if role else f"clients for {region}"):
+        session = roles.session(role, region)
         time = AwsTime()
         # Each client tells it the time, also one that is made later.
         session.events.register("after-call", time.on_answer)

@@ -140,12 +140,18 @@ def _stop(process: "subprocess.Popen[bytes]", patience_seconds: float) -> None:
             process.wait(10)
 
 
+def _with(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """Our environment with these variables, and without those that are None."""
+    given = {**os.environ, **variables}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def run_packer(
     command: Sequence[str],
     *,
     folder: Path,
     say: Callable[[str], None],
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str | None] | None = None,
     timeout_seconds: float = 3600,
     patience_seconds: float = 25,
 ) -> PackerRun:
@@ -153,7 +159,7 @@ def run_packer(
 
     Its output goes to a file in `folder`: a pipe that breaks with us would kill it before it has
     removed its builder. On any exception here, cancellation too, it gets SIGTERM and
-    `patience_seconds`. It dies with its parent.
+    `patience_seconds`. It dies with its parent. What is None in `environment` it does not have.
 
     Raises:
         NotWanted: it ran beside something else, and was told to end.
@@ -165,12 +171,7 @@ def run_packer(
         process = subprocess.Popen(
             [*_with_parent(), *command],
             cwd=folder,
-            env={
-                **os.environ,
-                "CHECKPOINT_DISABLE": "1",
-                "PACKER_NO_COLOR": "1",
-                **(environment or {}),
-            },
+            env=_with({"CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1", **(environment or {})}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -9,6 +9,7 @@ from pathlib import Path
 from prefect.runtime import task_run
 
 from spotkiln import tags as t
+from spotkiln.aws import role
 from spotkiln.bake.packer import find_packer, packer_command, run_packer, write_variables
 from spotkiln.bake.packer_output import LEAVES, PackerRun, made, reached
 from spotkiln.bake.variables import TEMPLATES
@@ -93,6 +94,7 @@ def _run_once(
         folder=folder,
         say=hear,
         timeout_seconds=timeout,
+        environment=role.environment(role.wanted(os.environ), str(variables["region"]), folder),
     )
     if bar and run.exit_code == 0:
         bar.to(100)

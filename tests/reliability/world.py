@@ -13,7 +13,7 @@ from rehearsal.account import base_key, ensure_base_image, own_images
 from rehearsal.prefect_client import client_of
 from rehearsal.prefect_local import LocalPrefect
 from rehearsal.runs import Runs
-from rehearsal.worker import as_worker
+from rehearsal.worker import as_worker, entering
 from sandbox.client import Sandbox
 from tests.reliability.flow_process import FlowProcess, Zygote
 from tests.reliability.truth import Account, Truth
@@ -63,7 +63,8 @@ def without_release_only(parameters: Mapping[str, Any]) -> dict[str, Any]:
 class World:
     """Start it once, and play every case in it. A server given is used and left running. With
     `others` the account holds what looks like ours and is not (tests/look_alikes.py). With `rights`
-    flows have the worker's rights alone, and not those of the account's owner."""
+    flows have the worker's rights alone, and not those of the account's owner; with an
+    `external_id` they enter the account by the worker's role, and say that."""
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class World:
         password: str = "",
         others: bool = False,
         rights: bool = False,
+        external_id: str = "",
     ) -> None:
         self.home = home
         self._stack = ExitStack()
@@ -88,6 +90,7 @@ class World:
         self._environment = dict(environment or {})
         self._others = others
         self._rights = rights
+        self._external_id = external_id
         self._password = password
         # What releases launch with, if they do not say.
         self.launcher = "spot-fleet"
@@ -113,7 +116,7 @@ class World:
             )
             self.environment = environment = {
                 **self.prefect.environment,
-                **(as_worker(self.box) if self._rights else self.box.environment),
+                **self._caller(),
                 **certificate,
                 "SPOTKILN_HOME": str(self.home / "spotkiln"),
                 # They are for a person, and there are thousands.
@@ -137,6 +140,12 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def _caller(self) -> Mapping[str, str]:
+        """Whose rights the flows have."""
+        if self._external_id:
+            return entering(self.box, self._external_id)
+        return as_worker(self.box) if self._rights else self.box.environment
 
     def _make_base_image(self) -> None:
         if self._machines == "docker":

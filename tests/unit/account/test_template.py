@@ -118,3 +118,18 @@ def test_a_service_linked_role_is_made_where_it_is_missing() -> None:
         "AWSServiceRoleForAutoScaling": True,
     }
     assert linked(present) == {"SpotRole": "no", "SpotFleetRole": "yes", "ScalingRole": "no"}
+
+
+def test_whoever_takes_the_workers_role_says_the_external_id_if_there_is_one() -> None:
+    made = template(every())["Resources"]["WorkerRole"]["Properties"]["AssumeRolePolicyDocument"]
+    says = {"StringEquals": {"sts:ExternalId": {"Ref": "WorkerExternalId"}}}
+    (statement,) = made["Statement"]
+    assert statement["Condition"] == {"Fn::If": ["HasExternalId", says, {"Ref": "AWS::NoValue"}]}
+
+
+def test_the_worker_takes_only_those_roles_of_other_accounts_that_are_named() -> None:
+    made = template(every())["Resources"]["OtherRolesPolicy"]
+    assert made["Condition"] == "HasOtherRoles"
+    (statement,) = made["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "sts:AssumeRole"
+    assert statement["Resource"] == {"Fn::Split": [",", {"Ref": "OtherRoles"}]}
