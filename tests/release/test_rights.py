@@ -67,7 +67,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def life(world: World) -> Life:
+def life(world: World) -> Iterator[Life]:
     """With a secret and a parameter of the build, and lines of a server."""
     ssm, manager = client(world.box, "ssm"), client(world.box, "secretsmanager")
     ssm.put_parameter(Name="/build/token", Value="a-long-token", Type="SecureString")
@@ -92,7 +92,8 @@ def life(world: World) -> Life:
     world.account.ec2.create_launch_template(
         LaunchTemplateName="acme", LaunchTemplateData={"Monitoring": {"Enabled": True}}
     )
-    return Life(world, as_worker(world.box), world.zygote)
+    yield Life(world, as_worker(world.box), world.zygote)
+    world.account.ec2.delete_launch_template(LaunchTemplateName="acme")
 
 
 @pytest.fixture
@@ -135,7 +136,9 @@ def test_a_life_needs_all_of_them_and_no_more(
     private = {"ssh_interface": "private_ip"}
     attributes = {"vcpus": 2, "most_vcpus": 2, "memory_gib": 4, "most_memory_gib": 4}
     by_attributes = {"launcher": "auto-scaling", "attributes": attributes}
-    life.release("v2", fleet=by_attributes, build=private)
+    # A group is told another size while servers are added in batches, and never else.
+    batches = {"batches": ["1 for 1 s", "100 %"]}
+    life.release("v2", fleet=by_attributes, build=private, traffic=batches)
     life.release("v2", "again", fleet={"launcher": "spot-fleet"})
     life.roll_back()
     life.play("run", app="demo-web-app", command=["bin/rails", "about"], infra={})
