@@ -188,7 +188,7 @@ class World(Memory):
     def ended(self, runs: Iterable[str]) -> frozenset[str]:
         return frozenset(self.reported & set(runs))
 
-    def gather(self, aws: Any, living: frozenset[str]) -> Facts:
+    def gather(self, aws: Any, living: frozenset[str], _tags: object = None) -> Facts:
         own = tuple(launchers(aws).listing())
         images = tuple(
             nouns.image(name).model_copy(update={"tags": {**nouns.TAGS, **tags}})
