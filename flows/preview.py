@@ -4,7 +4,7 @@ from prefect import State, flow
 
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.flows.release import carry_out
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Release, ReleaseSpec

@@ -3,7 +3,7 @@
 from prefect import State, flow
 
 from spotkiln.bake.configuration import Configuration
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.keep.versions import CURRENT, PREVIOUS
 from spotkiln.release.hook import Hooks
 from spotkiln.release.on_commit import OnCommit

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from spotkiln.aws.release.rights import every  # noqa: E402 - found by the path above
-from spotkiln.release.statements import SERVER  # noqa: E402
+from spotkiln.release.server_statements import SERVER  # noqa: E402
 from spotkiln.statement import Statement  # noqa: E402
 
 FILE = ROOT / "docs" / "aws.md"

@@ -1,8 +1,8 @@
 """A right in IAM: what may be done, on what, under which condition, and what for.
 
 All rights are data: the table in docs/aws.md, the policies that `spotkiln account apply` makes and
-what `spotkiln doctor` asks IAM about are made from the same list (spotkiln/release/statements.py,
-and each launcher's own).
+what `spotkiln doctor` asks IAM about are made from the same lists (spotkiln/release/statements.py
+and those beside it, and each launcher's own).
 """
 
 import json
@@ -27,6 +27,8 @@ SNAPSHOTS = "arn:{partition}:ec2:{region}::snapshot/*"
 INSTANCES, VOLUMES = f"{EC2}:instance/*", f"{EC2}:volume/*"
 GROUPS, TEMPLATES = f"{EC2}:security-group/*", f"{EC2}:launch-template/*"
 KEYS, SUBNETS = f"{EC2}:key-pair/*", f"{EC2}:subnet/*"
+BALANCING = "arn:{partition}:elasticloadbalancing:{region}:{account}"
+TARGET_GROUPS = f"{BALANCING}:targetgroup/{{target_groups}}/*"
 ANY = ("*",)
 # Of a managed policy, by IAM's quotas.
 MOST_CHARACTERS = 6144

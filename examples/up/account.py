@@ -7,7 +7,7 @@ from typing import Any
 from spotkiln.aws.bake import infra as look
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws, connect, resolve_region
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import InputError, SpotkilnError
 
 DEFAULTS = InfraNames()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spotkiln.account.parameters import SERVICES
-from spotkiln.release.statements import SERVER
+from spotkiln.release.server_statements import SERVER
 from spotkiln.statement import Fill, Statement, policies
 
 Resources = dict[str, dict[str, Any]]

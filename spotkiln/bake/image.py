@@ -34,9 +34,8 @@ class ImageState(StrEnum):
 
 
 class Image(Noun):
-    """An AMI. Times are UTC. `root_gib`: of its root disk, 0 if that is not known.
-    `encrypted`: those of its snapshots that are. `copied`:
-    CopyImage made it, of another AMI."""
+    """An AMI. Times are UTC. `root_gib`: of its root disk, 0 if that is not known. `encrypted`:
+    those of its snapshots that are. `copied`: CopyImage made it, of another AMI."""
 
     id: str
     name: str

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.cli.deployment import listing
 from spotkiln.cli.output import columns, moment
 from spotkiln.cli.runs import short

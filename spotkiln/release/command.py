@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.errand import Ended
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.noun import Noun
 from spotkiln.release.seconds import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS
 

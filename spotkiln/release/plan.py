@@ -45,11 +45,10 @@ class Plan(Noun):
     In words for people: `launch` is what EC2 is asked for, `launched` whether while a new image is
     still tested, `requests` how those are handed over where there are two target groups, `batches`
     in which the servers come where there is one, `layer` what the bake starts from, `foreign` what
-    serves and
-    is not ours, `changes` are those since what serves, None if that is not known, `configuration`
-    which settings are there, by name, `needs` what the base image must have, `quotas` where the
-    account may have no room, `held` why a release would do nothing after a rollback, `frozen` until
-    when it would wait, `database` whether it would be migrated.
+    serves and is not ours, `changes` are those since what serves, None if that is not known,
+    `configuration` which settings are there, by name, `needs` what the base image must have,
+    `quotas` where the account may have no room, `held` why a release would do nothing after a
+    rollback, `frozen` until when it would wait, `database` whether it would be migrated.
     """
 
     app: str

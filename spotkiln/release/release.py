@@ -11,7 +11,7 @@ from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.changes import Changes, Dependency
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.image import Image
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.junit import TestReport
 from spotkiln.bake.precedence import Setting
 from spotkiln.bake.source import Source
@@ -80,7 +80,7 @@ class ReleaseSpec(Noun):
     why: Why = ""
 
     @property
-    def launches_later(self) -> bool:
+    def has_later_commands(self) -> bool:
         """Whether a machine carries out a command once the new servers are there."""
         commands = (
             self.hooks.at(one).command for one in (Moment.AFTER_STEP, Moment.AFTER_PROMOTION)
@@ -166,8 +166,9 @@ class Release(Noun):
     `url` is the page of the run, `evidence` that of what a failed fleet showed, and `commit_url`
     that of the commit; they are empty if unknown.
     `size` says how many servers were requested and why, `launched` whether before the image's tests
-    had ended or after that, `requests` how they were handed over, where
-    there are two target groups, `foreign` what served and was not ours.
+    had ended or after that, `requests` how they were handed over, where there are two target
+    groups, `batches` in which they came, where there is one, `foreign` what served and was not
+    ours.
     `servers` are those of the fleet when it passed the gate, and `cost` is what they cost.
     `broke_glass` says who released it in a freeze, and why.
     `why` are the words of whoever asked for it.

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from spotkiln import tags as t
-from spotkiln.bake.infra import Infra, InfraNames
+from spotkiln.bake.infra import Infra
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import Order

@@ -20,7 +20,7 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.gitref import REF, REF_IN_WORDS, checked_ref
-from spotkiln.bake.infra import GROUP_NAME, GROUP_NAME_IN_WORDS, InfraNames
+from spotkiln.bake.infra_names import GROUP_NAME, GROUP_NAME_IN_WORDS, InfraNames
 from spotkiln.keep import preview
 from spotkiln.keep.takedown import Old
 from spotkiln.keep.versions import WANTED, WANTED_IN_WORDS

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from spotkiln.bake.base import BaseSpec, name_patterns
 from spotkiln.bake.builder import Builder
 from spotkiln.bake.image import Image
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.interpreter import from_tags, in_words
 from spotkiln.errors import InputError
 from spotkiln.markup import harmless, plain, table

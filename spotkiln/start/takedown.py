@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec

@@ -15,7 +15,7 @@ from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.errand import Ended, Errand
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.prefect_api import ended as ends
 from spotkiln.prefect_api.connection import ask

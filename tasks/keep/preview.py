@@ -17,7 +17,7 @@ from spotkiln.aws.keep import preview as previews
 from spotkiln.aws.keep.preview import Made
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.app import AppSpec
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import SpotkilnError
 from spotkiln.keep.preview import Preview, Template, Wanted
 from spotkiln.noun import Noun

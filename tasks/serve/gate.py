@@ -7,8 +7,8 @@ from functools import partial
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from spotkiln.aws.serve import gate as watching
 from spotkiln.aws.serve.batch import Batch, Watched, watched
+from spotkiln.aws.serve.gate import all_healthy
 from spotkiln.aws.serve.pass_gate import pass_gate
 from spotkiln.aws.session import connect
 from spotkiln.bake.infra import Infra
@@ -92,7 +92,7 @@ def _keep_evidence(fleet: Fleet, verdict: Verdict, evidence: Evidence) -> None:
 @task(name="see the servers", task_run_name="4 launch: see the servers once more", **STEP)
 def still_healthy(fleet: Fleet, infra: Infra) -> bool:
     """Whether all of a fleet that has passed the gate are healthy now."""
-    return watching.all_healthy(connect(infra.region), fleet, infra, CLOCK)
+    return all_healthy(connect(infra.region), fleet, infra, CLOCK)
 
 
 @task(name="signals", task_run_name="4 launch: look at the signals", **STEP)

@@ -134,7 +134,7 @@ def serve(
             run.note(ImageBlamed(image=blamed))
         raise
     run.note(GatePassed(fleet=new, servers=servers))
-    if spec.launches_later:
+    if spec.has_later_commands:
         tests.end()
     if found.second:
         _hand_over(run, turn, new, order, found, hooked)

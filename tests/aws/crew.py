@@ -19,7 +19,8 @@ from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
 from spotkiln.aws.serve.refusal import refusal_in
 from spotkiln.aws.session import Aws
-from spotkiln.bake.infra import Infra, InfraNames
+from spotkiln.bake.infra import Infra
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.own import SERVER
 from spotkiln.serve.fleet import Fleet, State
 from spotkiln.serve.launcher import Note, Part

@@ -117,7 +117,7 @@ def test_a_key_must_be_granted(aws: Aws, account: Account) -> None:
     del account
     kms = client_of(aws, "kms")
     key = kms.create_key()["KeyMetadata"]["Arn"]
-    assert keys_of(aws, [Disk(kms_key=key), Disk()], ()) == [key]
+    assert keys_of(aws, Disk(kms_key=key), ()) == [key]
     with pytest.raises(InputError, match="which Auto Scaling may not use"):
         check_keys(aws, [key], ROLE, "Auto Scaling")
     said = ""
@@ -132,6 +132,6 @@ def test_a_key_must_be_granted(aws: Aws, account: Account) -> None:
 
 def test_without_a_key_of_one_s_own_it_is_aws_s_own(aws: Aws, account: Account) -> None:
     del account
-    keys = keys_of(aws, [Disk(encrypted=True)], ())
+    keys = keys_of(aws, Disk(encrypted=True), ())
     assert len(keys) == 1
     assert check_keys(aws, keys, ROLE, "Auto Scaling") == []

@@ -67,7 +67,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def life(world: World) -> Iterator[Life]:
+def life(world: World) -> Life:
     """With a secret and a parameter of the build, and lines of a server."""
     ssm, manager = client(world.box, "ssm"), client(world.box, "secretsmanager")
     ssm.put_parameter(Name="/build/token", Value="a-long-token", Type="SecureString")
@@ -89,11 +89,17 @@ def life(world: World) -> Iterator[Life]:
         ComparisonOperator="GreaterThanThreshold",
     )
     watch.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="all is well")
-    world.account.ec2.create_launch_template(
-        LaunchTemplateName="acme", LaunchTemplateData={"Monitoring": {"Enabled": True}}
-    )
-    yield Life(world, as_worker(world.box), world.zygote)
-    world.account.ec2.delete_launch_template(LaunchTemplateName="acme")
+    return Life(world, as_worker(world.box), world.zygote)
+
+
+@pytest.fixture
+def their_template(world: World) -> Iterator[str]:
+    """A launch template of the user's own."""
+    ec2 = world.account.ec2
+    data = {"Monitoring": {"Enabled": True}}
+    ec2.create_launch_template(LaunchTemplateName="acme", LaunchTemplateData=data)
+    yield "acme"
+    ec2.delete_launch_template(LaunchTemplateName="acme")
 
 
 @pytest.fixture
@@ -118,7 +124,7 @@ def their_group(world: World) -> Iterator[str]:
 
 
 def test_a_life_needs_all_of_them_and_no_more(
-    world: World, life: Life, theirs: str, their_group: str
+    world: World, life: Life, theirs: str, their_group: str, their_template: str
 ) -> None:
     world.box.forget_rights()
     life.play("nightly", applications=[])
@@ -131,7 +137,7 @@ def test_a_life_needs_all_of_them_and_no_more(
         "v1",
         build={"secrets": secrets},
         configuration=configuration,
-        infra={"adopt": True, "tags": {"Team": "shop"}, "launch_template": "acme"},
+        infra={"adopt": True, "tags": {"Team": "shop"}, "launch_template": their_template},
     )
     private = {"ssh_interface": "private_ip"}
     attributes = {"vcpus": 2, "most_vcpus": 2, "memory_gib": 4, "most_memory_gib": 4}

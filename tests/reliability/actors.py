@@ -189,11 +189,12 @@ class World(Memory):
         return frozenset(self.reported & set(runs))
 
     def gather(self, aws: Any, living: frozenset[str], _tags: object = None) -> Facts:
-        own = tuple(launchers(aws).listing())
+        # Images first, as the real one: a version released between the two is not seen at all.
         images = tuple(
             nouns.image(name).model_copy(update={"tags": {**nouns.TAGS, **tags}})
             for name, tags in self.images.items()
         )
+        own = tuple(launchers(aws).listing())
         machines = tuple(
             nouns.instance(name, one.state, fleet=one.fleet, tags=one.tags)
             for name, one in self.machines.items()

@@ -287,6 +287,20 @@ def at_work() -> Iterator[Concurrency]:
     machine.teardown()
 
 
+def test_a_version_released_while_a_reconcile_slept_is_no_orphan(at_work: Concurrency) -> None:
+    """At whatever step of its look it slept: first there is something to be looked at."""
+    at_work.world.actors[0].host.dead = True
+    for steps in range(1, 25):
+        at_work.sleep_through(
+            kinds=("release", "release"),
+            steps=steps,
+            seconds=0,
+            told=False,
+            stands_still=False,
+            others=200,
+        )
+
+
 def stop_at(machine: Concurrency, actor: Actor, call: str, nth: int = 1) -> None:
     """Right before its nth such call from here."""
     for _ in range(200):

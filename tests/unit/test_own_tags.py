@@ -7,7 +7,7 @@ import pytest
 from spotkiln import tags as t
 from spotkiln.aws.dryrun import trial_tags
 from spotkiln.bake.base import BaseSpec, base_tags
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.layer import Layer
 from spotkiln.bake.recipe import Recipe
 from spotkiln.keep.preview import Wanted

@@ -7,7 +7,7 @@ from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.release import rights
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import InputError
 from spotkiln.release.rights import Names
 from spotkiln.serve.spec import LauncherKind

@@ -18,21 +18,15 @@ if TYPE_CHECKING:
 
 def from_aws(image: "ImageTypeDef", region: str) -> Image:
     """Source: EC2 DescribeImages."""
-    snapshots = [
-        mapping.get("Ebs", {}).get("SnapshotId", "")
-        for mapping in image.get("BlockDeviceMappings", [])
+    disks = [
+        (one.get("DeviceName"), one.get("Ebs", {})) for one in image.get("BlockDeviceMappings", [])
+    ]
+    snapshots = [ebs.get("SnapshotId", "") for _, ebs in disks]
+    encrypted = [
+        ebs["SnapshotId"] for _, ebs in disks if ebs.get("Encrypted") and ebs.get("SnapshotId")
     ]
     device = image.get("RootDeviceName", "/dev/xvda")
-    sizes = [
-        mapping.get("Ebs", {}).get("VolumeSize", 0)
-        for mapping in image.get("BlockDeviceMappings", [])
-        if mapping.get("DeviceName") == device
-    ]
-    encrypted = [
-        mapping["Ebs"]["SnapshotId"]
-        for mapping in image.get("BlockDeviceMappings", [])
-        if mapping.get("Ebs", {}).get("Encrypted") and mapping["Ebs"].get("SnapshotId")
-    ]
+    sizes = [ebs.get("VolumeSize", 0) for name, ebs in disks if name == device]
     created = image.get("CreationDate", "")
     return Image(
         id=image["ImageId"],

@@ -24,13 +24,13 @@ from spotkiln.bake.infra import (
     BaseImage,
     HealthCheck,
     Infra,
-    InfraNames,
     RuleRef,
     SmokeListener,
     TargetGroup,
     check_pair,
     exactly_one,
 )
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.interpreter import from_tags
 from spotkiln.bake.own import inherited_images
 from spotkiln.bake.services import from_tags as services_from_tags

@@ -1,6 +1,6 @@
 """Looks at the KMS keys of disks: whether servers could be launched with them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws, client_of
@@ -36,7 +36,7 @@ def check_disks(
     """
     disk = of_servers(asked, template.mappings if template else [], image.root_device)
     require_room_for(disk, image.root_gib, "fleet.disk", image.name)
-    keys = keys_of(aws, [disk], image.encrypted)
+    keys = keys_of(aws, disk, image.encrypted)
     if not keys:
         return []
     with aws_errors("who is asking"):
@@ -45,25 +45,23 @@ def check_disks(
     return check_keys(aws, keys, role, launcher.name)
 
 
-def keys_of(aws: Aws, disks: Iterable[Disk], snapshots: Sequence[str]) -> list[str]:
-    """The keys of these disks, and of encrypted snapshots. Nothing is asked where nothing is
+def keys_of(aws: Aws, disk: Disk, snapshots: Sequence[str]) -> list[str]:
+    """The keys of this disk, and of encrypted snapshots. Nothing is asked where nothing is
     encrypted. Source: EC2 GetEbsDefaultKmsKeyId, DescribeSnapshots."""
-    return sorted({*_of_disks(aws, disks), *(_of_snapshots(aws, snapshots) if snapshots else ())})
+    return sorted({*_of_disk(aws, disk), *(_of_snapshots(aws, snapshots) if snapshots else ())})
 
 
-def _of_disks(aws: Aws, disks: Iterable[Disk]) -> Iterator[str]:
-    for disk in disks:
-        if disk.kms_key:
-            yield disk.kms_key
-        elif disk.encrypted:
-            with aws_errors("the account's default key of disks"):
-                yield aws.ec2.get_ebs_default_kms_key_id()["KmsKeyId"]
+def _of_disk(aws: Aws, disk: Disk) -> list[str]:
+    if disk.kms_key or not disk.encrypted:
+        return [disk.kms_key] if disk.kms_key else []
+    with aws_errors("the account's default key of disks"):
+        return [aws.ec2.get_ebs_default_kms_key_id()["KmsKeyId"]]
 
 
-def _of_snapshots(aws: Aws, snapshots: Sequence[str]) -> Iterator[str]:
+def _of_snapshots(aws: Aws, snapshots: Sequence[str]) -> list[str]:
     with aws_errors(f"snapshots {', '.join(snapshots)}"):
         found = aws.ec2.describe_snapshots(SnapshotIds=list(snapshots))["Snapshots"]
-    yield from (one["KmsKeyId"] for one in found if one.get("KmsKeyId"))
+    return [one["KmsKeyId"] for one in found if one.get("KmsKeyId")]
 
 
 def check_keys(aws: Aws, keys: Iterable[str], role: str, launcher: str) -> list[str]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws
 from spotkiln.bake.builder import Builder
-from spotkiln.bake.infra import InfraNames, TargetGroup
+from spotkiln.bake.infra import TargetGroup
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.subnets import Network, Subnet, find_subnets, follows_servers, for_servers
 from spotkiln.errors import InputError
 

@@ -8,10 +8,11 @@ from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.serve.launchers import LAUNCHERS, launchers
 from spotkiln.aws.session import Aws
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import SpotkilnError
+from spotkiln.release.optional_statements import PREVIEWS, SIGNALS, TRAFFIC
 from spotkiln.release.rights import Granted, Names, asked_of, missing, together
-from spotkiln.release.statements import PREVIEWS, SIGNALS, TRAFFIC, WORKER
+from spotkiln.release.statements import WORKER
 from spotkiln.statement import SCALING, Fill, Statement
 
 _ASSUMED = re.compile(r"arn:(aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from spotkiln.aws.serve.stay import LOOK_SECONDS, Stay, Trials
-from spotkiln.aws.serve.watching import Watch, require_good
+from spotkiln.aws.serve.watching import SignalWatch, require_good
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.poll import Clock
@@ -50,7 +50,9 @@ class Watched:
     """What is looked at beside the gates of all batches: alarms, and the application's own `trial`,
     which is called once in each with its percent."""
 
-    def __init__(self, watch: Watch, traffic: Traffic, trial: Callable[[int], None] | None) -> None:
+    def __init__(
+        self, watch: SignalWatch, traffic: Traffic, trial: Callable[[int], None] | None
+    ) -> None:
         self._watch = watch
         self._strict = traffic.strict
         self.trials = Trials(trial)
@@ -75,6 +77,6 @@ def watched(
     Raises:
         GateFailed: an alarm is on already.
     """
-    watch = Watch(aws, infra, traffic, clock)
+    watch = SignalWatch(aws, infra, traffic, clock)
     require_good(watch)
     return Watched(watch, traffic, trial)

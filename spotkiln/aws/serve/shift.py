@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from spotkiln.aws.serve import hand_over as notes
 from spotkiln.aws.serve import weights as shares
 from spotkiln.aws.serve.stay import LOOK_SECONDS, Stay, Trials
-from spotkiln.aws.serve.watching import Watch, require_good
+from spotkiln.aws.serve.watching import SignalWatch, require_good
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import (
@@ -71,7 +71,7 @@ def hand_over(
     """
     before = shares.read(aws, infra)
     to = next(name for name in before.of if name != before.active)
-    watch = Watch(aws, infra, traffic, clock, to)
+    watch = SignalWatch(aws, infra, traffic, clock, to)
     trials, plan = Trials(trial), traffic.plan()
     require_good(watch)
     check()

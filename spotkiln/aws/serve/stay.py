@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from spotkiln.aws.serve.steer import steered
-from spotkiln.aws.serve.watching import Watch
+from spotkiln.aws.serve.watching import SignalWatch
 from spotkiln.aws.session import Aws
 from spotkiln.beside import Beside
 from spotkiln.errors import GateFailed
@@ -68,7 +68,7 @@ class Stay:
         plan: Sequence[Step],
         at: int,
         *,
-        watch: Watch,
+        watch: SignalWatch,
         trials: Trials,
         strict: bool,
         clock: Clock,

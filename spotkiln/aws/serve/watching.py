@@ -22,7 +22,7 @@ BEFORE = timedelta(minutes=10)
 Look = Callable[[], list[Signal]]
 
 
-class Watch:
+class SignalWatch:
     """The signals of one hand-over, since it began. `to` is the name of the target group with the
     new servers; without a second one nobody can tell their answers from the old ones'."""
 
@@ -97,7 +97,7 @@ class Watch:
         return [of_latency(new, old, self._traffic.slower_percent or 0)]
 
 
-def require_good(watch: Watch) -> None:
+def require_good(watch: SignalWatch) -> None:
     """An alarm that is on already would only bring the old servers back.
 
     Raises:

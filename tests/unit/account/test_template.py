@@ -13,7 +13,7 @@ from spotkiln.account.plan import given, infra, linked
 from spotkiln.account.template import template
 from spotkiln.aws.release.rights import every
 from spotkiln.errors import InputError
-from spotkiln.release.statements import SERVER
+from spotkiln.release.server_statements import SERVER
 from spotkiln.serve.spec import FleetSpec, LauncherKind
 from spotkiln.statement import size
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.mounts import (
     FileSystem,
     Mount,

@@ -3,7 +3,7 @@
 import pytest
 
 from spotkiln.bake.builder import BuildSettings, SshInterface
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.subnets import (
     Network,
     Subnet,

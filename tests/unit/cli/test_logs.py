@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.logs import Logs
 from spotkiln.cli.logs import Reading
 from spotkiln.errors import InputError

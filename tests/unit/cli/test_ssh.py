@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spotkiln.bake.builder import BuildSettings, SshInterface
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.cli import ssh
 from spotkiln.cli.ssh import Asked, asked_of, program, way_of
 from spotkiln.cli.status import Status

@@ -14,7 +14,7 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.disk import Disk
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.logs import Logs
 from spotkiln.flows.release import release
 from spotkiln.flows.rollback import rollback

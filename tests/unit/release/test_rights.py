@@ -8,7 +8,8 @@ import pytest
 from sandbox.rights.table import find
 from spotkiln.aws.release.rights import every, needed
 from spotkiln.release.rights import Granted, Names, asked_of, missing, together
-from spotkiln.release.statements import SERVER, WORKER
+from spotkiln.release.server_statements import SERVER
+from spotkiln.release.statements import WORKER
 from spotkiln.serve.spec import LauncherKind
 from spotkiln.statement import ANY, NEW, OURS, Statement, new_by, policies, size
 from tests.unit.nouns import ROOT

@@ -15,7 +15,7 @@ from spotkiln.aws.serve.gate import watch
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.spot_fleet.request import spot_fleet_request
 from spotkiln.aws.serve.stay import Stay, Trials
-from spotkiln.aws.serve.watching import Watch
+from spotkiln.aws.serve.watching import SignalWatch
 from spotkiln.errors import GateFailed
 from spotkiln.serve.batches import batches, in_words, seconds_of
 from spotkiln.serve.fleet import Fleet
@@ -176,8 +176,8 @@ class Account(Memory):
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     made = Account()
-    monkeypatch.setattr(Watch, "__init__", lambda *_: None)
-    monkeypatch.setattr(Watch, "look", lambda *_, **__: made.signal)
+    monkeypatch.setattr(SignalWatch, "__init__", lambda *_: None)
+    monkeypatch.setattr(SignalWatch, "look", lambda *_, **__: made.signal)
     monkeypatch.setattr(staying, "steered", lambda *_: made.word)
     return made
 
@@ -186,7 +186,8 @@ def gate(account: Account, at: int = 0, trial: Callable[[int], None] | None = No
     """Through the gate of one that settles for 20 s, and its batch."""
     stay = Stay(
         account.aws(), account.fleet, plan(10), at,
-        watch=Watch.__new__(Watch), trials=Trials(trial), strict=False, clock=Ticks(account),
+        watch=SignalWatch.__new__(SignalWatch), trials=Trials(trial),
+        strict=False, clock=Ticks(account),
     )  # fmt: skip
     limits = LIMITS.model_copy(update={"settle": 20, "health": 60, "flaps": 2})
     return watch(
@@ -245,7 +246,8 @@ def test_the_gates_own_ceiling_ends_no_long_stay(account: Account) -> None:
     assert limits.ceiling == 70
     stay = Stay(
         account.aws(), account.fleet, plan(10), 0,
-        watch=Watch.__new__(Watch), trials=Trials(None), strict=False, clock=Ticks(account),
+        watch=SignalWatch.__new__(SignalWatch), trials=Trials(None),
+        strict=False, clock=Ticks(account),
     )  # fmt: skip
     account.at[305] = lambda: account.sick.add(account.machine)
     account.at[312] = lambda: account.sick.discard(account.machine)

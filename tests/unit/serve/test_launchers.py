@@ -6,7 +6,8 @@ import pytest
 
 from spotkiln import tags as t
 from spotkiln.aws.serve.launchers import Launchers
-from spotkiln.bake.infra import Infra, InfraNames
+from spotkiln.bake.infra import Infra
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import InfrastructureError
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.launcher import Note, Part

@@ -13,7 +13,7 @@ from spotkiln.aws.serve import hand_over as notes
 from spotkiln.aws.serve import stay
 from spotkiln.aws.serve.shift import hand_over
 from spotkiln.aws.serve.smoke import find_smoke_listener, point_at
-from spotkiln.aws.serve.watching import Watch
+from spotkiln.aws.serve.watching import SignalWatch
 from spotkiln.aws.serve.weights import find_rules
 from spotkiln.bake.infra import Infra, RuleRef, SmokeListener
 from spotkiln.errors import GateFailed, InfrastructureError, InputError, SpotkilnError
@@ -229,8 +229,8 @@ def shift_all(
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No signal but what a person says."""
-    monkeypatch.setattr(Watch, "__init__", lambda *_: None)
-    monkeypatch.setattr(Watch, "look", lambda *_, **__: ())
+    monkeypatch.setattr(SignalWatch, "__init__", lambda *_: None)
+    monkeypatch.setattr(SignalWatch, "look", lambda *_, **__: ())
     steered(monkeypatch, [Steer.RESUME])
 
 
@@ -308,7 +308,7 @@ def test_from_a_bad_signal_to_the_old_servers_alone_it_takes_less_than_five_seco
     balancer: Balancer, monkeypatch: pytest.MonkeyPatch, on: float
 ) -> None:
     clock, bad = FakeClock(), Signal(word=Word.BAD, why="alarm a is in ALARM")
-    monkeypatch.setattr(Watch, "look", lambda *_, **__: (bad,) if clock.now() >= on else ())
+    monkeypatch.setattr(SignalWatch, "look", lambda *_, **__: (bad,) if clock.now() >= on else ())
     baking = STEPS.model_copy(update={"bake_seconds": 600})
     with pytest.raises(GateFailed, match="alarm a is in ALARM"):
         shift_all(balancer, baking, clock=clock)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spotkiln.aws.serve import signals
-from spotkiln.aws.serve.watching import Watch
+from spotkiln.aws.serve.watching import SignalWatch
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.serve.signals import Word
 from spotkiln.serve.traffic import Traffic
@@ -67,13 +67,13 @@ class Watched(Cloud):
             "Values": [one[at] for one in reversed(told)],
         }
 
-    def watch(self, traffic: Traffic, clock: FakeClock | None = None) -> Watch:
+    def watch(self, traffic: Traffic, clock: FakeClock | None = None) -> SignalWatch:
         pair, aws = nouns.infra(target_group=BLUE, second=GREEN), self.aws()
         aws.time.hear(format_datetime(datetime.now(UTC), usegmt=True))
-        return Watch(aws, pair, traffic, clock or FakeClock(), GREEN.name)
+        return SignalWatch(aws, pair, traffic, clock or FakeClock(), GREEN.name)
 
 
-def words(watch: Watch) -> list[Word]:
+def words(watch: SignalWatch) -> list[Word]:
     return [one.word for one in watch.look(count=True)]
 
 

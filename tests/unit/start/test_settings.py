@@ -7,7 +7,7 @@ import pytest
 
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
-from spotkiln.bake.infra import InfraNames
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import InputError
 from spotkiln.start.deployment import Deployment
 from spotkiln.start.settings import settings

@@ -19,7 +19,8 @@ from spotkiln.aws.serve.auto_scaling.request import (
     tags_of,
 )
 from spotkiln.aws.serve.balancing import require_label
-from spotkiln.bake.infra import Infra, InfraNames
+from spotkiln.bake.infra import Infra
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.serve.fleet import Fleet, State
 from spotkiln.serve.launcher import Note
 from spotkiln.serve.order import Order

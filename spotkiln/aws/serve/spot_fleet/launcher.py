@@ -13,7 +13,8 @@ from spotkiln.aws.serve.spot_fleet import history as histories
 from spotkiln.aws.serve.spot_fleet import rights, scaling
 from spotkiln.aws.serve.spot_fleet.answer import NAME, from_aws
 from spotkiln.aws.serve.spot_fleet.request import spot_fleet_request
-from spotkiln.bake.infra import Infra, InfraNames
+from spotkiln.bake.infra import Infra
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.serve.fleet import Fleet, State
 from spotkiln.serve.launcher import Note
 from spotkiln.serve.order import Order
