@@ -137,7 +137,8 @@ def test_doctor_names_the_rights_that_a_worker_lacks(
     connect.cache_clear()
     _, out, _ = command("doctor", "demo", "--json")
     wrong = {one["name"]: one["detail"] for one in json.loads(out) if not one["ok"]}
-    assert "assumed-role/worker/host-1: ec2:DeregisterImage, iam:PassRole; docs" in wrong["rights"]
+    lacks = "assumed-role/worker/host-1: ec2:DeregisterImage, iam:PassRole; `spotkiln docs"
+    assert lacks in wrong["rights"]
 
 
 def test_doctor_tries_the_data_of_vulnerabilities(
