@@ -27,7 +27,7 @@ from moto.logs import urls as logs_urls
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.ssm.models import Parameter
 
-from sandbox.api import filters, stacks, targets
+from sandbox.api import filters, serializing, stacks, targets
 from sandbox.api.application_scaling import SandboxApplicationScaling
 from sandbox.api.fleets import FleetApi
 from sandbox.api.images import ImageApi
@@ -71,6 +71,7 @@ def application(engine: Engine) -> WsgiApp:
     stacks.complete()
     stacks.take_over(engine)
     filters.take_over()
+    serializing.take_over()
     launching.take_over(engine.account, engine.instances)
     targets.take_over(engine)
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]

@@ -86,7 +86,7 @@ def main() -> int:
 
 
 def _import_what_runs_import() -> None:
-    """Prefect, anyio and httpx import these when a flow first runs, each run anew."""
+    """Imported when a flow first runs or gets so far, in each run anew."""
     for name in (
         "anyio._backends._asyncio",
         "encodings.idna",
@@ -99,6 +99,9 @@ def _import_what_runs_import() -> None:
         "prefect.telemetry.run_telemetry",
         "prefect.utilities.visualization",
         "rich._emoji_codes",
+        # What the product imports when a release has got so far.
+        "spotkiln.sbom.check",
+        "spotkiln.sbom.document",
     ):
         importlib.import_module(name)
 
