@@ -65,12 +65,19 @@ class Known(httpx.Auth):
             yield request
 
 
+def trusting(address: str, trusted: ssl.SSLContext | None = None) -> ssl.SSLContext | bool:
+    """Whom a client of that address believes. To read everybody's certificates takes as long as
+    dozens of requests; without TLS none is looked at, and nobody is believed."""
+    if trusted is None and address.startswith("http://"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return trusted or True
+
+
 def client_of(
     address: str, password: str = "", trusted: ssl.SSLContext | None = None
 ) -> httpx.Client:
     """Of the API of the Prefect server at that address; `password` as name:password, `trusted` whom
     it believes, where it speaks TLS and the system does not know its certificate."""
     auth = Known(address, password) if password else None
-    return httpx.Client(
-        base_url=f"{address}/api", timeout=30, transport=Patient(verify=trusted or True), auth=auth
-    )
+    patient = Patient(verify=trusting(address, trusted))
+    return httpx.Client(base_url=f"{address}/api", timeout=30, transport=patient, auth=auth)

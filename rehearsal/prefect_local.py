@@ -17,11 +17,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+import certifi
 import httpx
 import yaml
 
 from rehearsal.build import NAME, build_folder, trusted
-from rehearsal.prefect_client import client_of
+from rehearsal.prefect_client import client_of, trusting
 from spotkiln.bake.recipe import ROOT as SHIPPED
 from spotkiln.cli.server import AUTH_STRING, guarded
 from spotkiln.start.ui import newer
@@ -46,6 +47,13 @@ def kept_secret(file: Path, prefix: str = "") -> str:
             out.write(prefix + secrets.token_urlsafe(32))
     file.chmod(0o600)
     return file.read_text().strip()
+
+
+def one_certificate() -> str:
+    """The first one of those that Prefect's clients trust. Each client reads all of its file, also
+    where the server speaks no TLS: all certificates, a dozen times a run, are half a second."""
+    first, end, _ = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----")
+    return f"{first[first.index('-----BEGIN') :]}{end}\n"
 
 
 def free_port(wanted: int) -> int:
@@ -92,6 +100,7 @@ class LocalPrefect:
         self, home: Path, environment: Mapping[str, str], port: int = 4200, password: str = ""
     ) -> None:
         self.home = home
+        self._certificate = home.absolute() / "certificate.pem"
         self.port = free_port(port)
         self.address = f"http://127.0.0.1:{self.port}"
         self.children: list[subprocess.Popen[bytes]] = []
@@ -103,6 +112,7 @@ class LocalPrefect:
             "PREFECT_HOME": str(home),
             "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
             "PREFECT_API_URL": f"{self.address}/api",
+            "PREFECT_API_SSL_CERT_FILE": str(self._certificate),
             # For links in notifications.
             "PREFECT_UI_URL": newer(self.address),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -172,6 +182,7 @@ class LocalPrefect:
         self.home.mkdir(parents=True, exist_ok=True)
         # The key that the database's secrets are encrypted with is in there.
         self.home.chmod(0o700)
+        self._certificate.write_text(one_certificate())
         self._fresh = not self.database.exists()
         if self._fresh and EMPTY.exists():
             shutil.copyfile(EMPTY, self.database)
@@ -181,22 +192,24 @@ class LocalPrefect:
             log="server.log",
         )
 
+    def _is_up(self, client: httpx.Client) -> bool:
+        try:
+            return client.get(f"{self.address}/api/health").status_code == 200
+        except httpx.HTTPError:
+            return False
+
     def wait_for_server(self, timeout_seconds: float = 120) -> None:
         deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
-            if self.server.poll() is not None:
-                raise RuntimeError(f"the Prefect server ended; see {self.home / 'server.log'}")
-            try:
-                if httpx.get(f"{self.address}/api/health", timeout=2).status_code == 200:
-                    break
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.3)
-        else:
-            raise RuntimeError(
-                f"the Prefect server did not answer in {timeout_seconds:.0f} s; "
-                f"see {self.home / 'server.log'}"
-            )
+        with httpx.Client(verify=trusting(self.address), timeout=2) as client:
+            while not self._is_up(client):
+                if self.server.poll() is not None:
+                    raise RuntimeError(f"the Prefect server ended; see {self.home / 'server.log'}")
+                if time.monotonic() > deadline:
+                    raise RuntimeError(
+                        f"the Prefect server did not answer in {timeout_seconds:.0f} s; "
+                        f"see {self.home / 'server.log'}"
+                    )
+                time.sleep(0.3)
         # Its tables are elsewhere when it was told to use another database.
         if self._fresh and not EMPTY.exists() and self.database.exists():
             self._keep_empty_database()

@@ -6,8 +6,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-import certifi
-
 from examples.repositories import make_demo
 from rehearsal.account import base_key, ensure_base_image, own_images
 from rehearsal.prefect_client import client_of
@@ -41,18 +39,6 @@ IN_BATCHES = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
 }
-
-END = "-----END CERTIFICATE-----"
-
-
-def one_certificate(home: Path) -> Path:
-    """Nobody speaks TLS here, but each of Prefect's clients reads all certificates there are: a
-    tenth of the processor time of a case, a seventh of that of a worker's run."""
-    home.mkdir(parents=True, exist_ok=True)
-    text = Path(certifi.where()).read_text()
-    file = home / "one.pem"
-    file.write_text(text[: text.index(END) + len(END)] + "\n")
-    return file
 
 
 def without_release_only(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,11 +83,8 @@ class World:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            certificate = {"PREFECT_API_SSL_CERT_FILE": str(one_certificate(self.home))}
             self.prefect = self._prefect or stack.enter_context(
-                LocalPrefect(
-                    self.home / "prefect", {**certificate, **IN_BATCHES}, 0, self._password
-                )
+                LocalPrefect(self.home / "prefect", IN_BATCHES, 0, self._password)
             )
             if self._prefect is None:
                 self.prefect.start_server()
@@ -117,7 +100,6 @@ class World:
             self.environment = environment = {
                 **self.prefect.environment,
                 **self._caller(),
-                **certificate,
                 "SPOTKILN_HOME": str(self.home / "spotkiln"),
                 # They are for a person, and there are thousands.
                 "PREFECT_LOGGING_TO_API_ENABLED": "false",

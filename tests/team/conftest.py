@@ -15,7 +15,7 @@ from rehearsal.prefect_client import client_of
 from rehearsal.prefect_local import POOL, LocalPrefect, shipped
 from sandbox.client import Sandbox
 from tests.reliability.truth import Account
-from tests.reliability.world import MACHINES, STAND_IN, one_certificate
+from tests.reliability.world import MACHINES, STAND_IN
 from tests.team.postgres import postgres, programs
 
 GROUPS = [f"app-{number}" for number in range(10)]
@@ -107,7 +107,6 @@ def environment(home: Path, database: str) -> dict[str, str]:
     return {
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
         "SPOTKILN_HOME": str(home / "spotkiln"),
-        "PREFECT_API_SSL_CERT_FILE": str(one_certificate(home)),
         # They are for a person, and there are thousands.
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
     }
