@@ -1,7 +1,6 @@
 """After a rollback: what it left stays away until somebody or something newer comes."""
 
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,35 +36,36 @@ def release(world: World, ref: str, **changes: Any) -> dict[str, Any]:
     return world.release(ref, keep_versions=5, **{"even_if_held": False, **changes})
 
 
-@pytest.fixture
-def three(world: World) -> Iterator[list[dict[str, Any]]]:
-    """v1, v2 and h3 were released, one after the other."""
+def held(world: World) -> list[str]:
+    """The commits that what serves holds."""
+    [fleet] = world.account.serving()
+    return tags_of(fleet).get("spotkiln:held", "").split()
+
+
+def test_what_rollbacks_left_stays_away_until_a_person_or_something_newer_comes(
+    world: World,
+) -> None:
     commit(world, "h3", "v2")
     every = [world.release(ref, keep_versions=5) for ref in ("v1", "v2", "h3")]
     assert [one["outcome"] for one in every] == ["released"] * 3, every
-    world.box.clear_calls()
-    yield every
-    # For the tests of others: nothing is held.
-    world.release("v1")
+    first, second, third = every
+    left = [last_commit(world, ref) for ref in ("h3", "v2")]
 
-
-def test_two_rollbacks_go_further_back_and_nothing_brings_back_what_they_left(
-    world: World, three: list[dict[str, Any]]
-) -> None:
-    first, second, third = three
+    # Two rollbacks go further back, and nothing brings back what they left.
     assert go_back(world)["image"] == second["image"]
+    assert held(world) == left[:1]
     back = go_back(world)
     assert (back["outcome"], back["image"]) == ("released", first["image"])
-    [fleet] = world.account.serving()
-    commits = [last_commit(world, ref) for ref in ("h3", "v2")]
-    assert tags_of(fleet)["spotkiln:held"].split() == commits
-    assert f"{', '.join(commits)}: not released again" in page(world, "release-demo")
+    assert held(world) == left
+    assert f"{', '.join(left)}: not released again" in page(world, "release-demo")
 
     world.box.clear_calls()
-    for ref, held in zip(("h3", "v2"), commits, strict=True):
-        answer = release(world, ref)
+    # Nobody is asked about what is held.
+    ask: dict[str, Any] = {"approval": {"required": True, "seconds": 10}}
+    for ref, name, asked in zip(("h3", "v2"), left, (ask, {}), strict=True):
+        answer = release(world, ref, **asked)
         assert answer["outcome"] == "held", answer
-        assert f"commit {held} is held since a rollback" in answer["cause"]
+        assert f"commit {name} is held since a rollback" in answer["cause"]
         assert last_row(world)["outcome"] == "held"
         assert page(world, "release-demo").startswith("# demo-web-app: held: a rollback has left")
     assert made(world) == []
@@ -74,13 +74,27 @@ def test_two_rollbacks_go_further_back_and_nothing_brings_back_what_they_left(
     # What serves may be released again, with the same settings or others, and the hold stays.
     more = release(world, "v1", fleet={"capacity": 3})
     assert (more["outcome"], more["image"]) == ("released", first["image"])
-    assert release(world, "h3")["outcome"] == "held"
+    assert held(world) == left
 
     # No version was lost, and by its name what was left is taken.
     forth = go_back(world, third["image"])
     assert (forth["outcome"], forth["image"]) == ("released", third["image"])
-    assert "spotkiln:held" not in tags_of(world.account.serving()[0])
+    assert held(world) == []
+
+    # A person says otherwise.
     assert go_back(world)["image"] == first["image"]
+    assert held(world) == left[:1]
+    even_so = release(world, "h3", even_if_held=True)
+    assert (even_so["outcome"], even_so["image"]) == ("released", third["image"])
+    assert held(world) == []
+
+    # A newer commit ends the hold.
+    assert go_back(world)["image"] == first["image"]
+    assert held(world) == left[:1]
+    commit(world, "h4", "h3")
+    assert release(world, "h4")["outcome"] == "released"
+    assert held(world) == []
+    assert release(world, "h3", force=False)["outcome"] == "released"
 
 
 def last_commit(world: World, ref: str) -> str:
@@ -91,21 +105,3 @@ def last_commit(world: World, ref: str) -> str:
         text=True,
     )
     return done.stdout.strip()[:12]
-
-
-def test_a_newer_commit_ends_the_hold(world: World, three: list[dict[str, Any]]) -> None:
-    assert go_back(world)["image"] == three[1]["image"]
-    assert release(world, "h3")["outcome"] == "held"
-    commit(world, "h4", "h3")
-    assert release(world, "h4")["outcome"] == "released"
-    assert release(world, "h3")["outcome"] == "released"
-
-
-def test_a_person_says_otherwise(world: World, three: list[dict[str, Any]]) -> None:
-    assert go_back(world)["image"] == three[1]["image"]
-    # Nobody is asked about what is held.
-    asked = release(world, "h3", approval={"required": True, "seconds": 10})
-    assert asked["outcome"] == "held", asked
-    even_so = release(world, "h3", even_if_held=True)
-    assert (even_so["outcome"], even_so["image"]) == ("released", three[2]["image"])
-    assert release(world, "h3", force=False)["outcome"] == "unchanged"

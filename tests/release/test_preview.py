@@ -108,14 +108,19 @@ def neighbour(box: Sandbox) -> str:
     )
 
 
+@pytest.fixture(scope="module")
+def served(started: World) -> str:
+    """v1 serves: the image that previews are to share, and no variant of another test's."""
+    made = started.release("v1", keep_versions=9)
+    assert made["outcome"] == "released", made
+    return str(made["fleet"])
+
+
 @pytest.fixture
-def serving(world: World) -> Iterator[World]:
+def serving(world: World, served: str) -> Iterator[World]:
     """v1 serves, beside a neighbour's rule. Afterwards nothing of a preview may be left."""
-    # The image of v1 that previews are to share, and no variant of another test's.
-    assert world.release("v1", keep_versions=9)["outcome"] == "released"
     assert world.settled().problems() == []
     rule = neighbour(world.box)
-    before = world.account.look().fleet
     yield world
     world.box.clear_faults()
     left = rules(world)
@@ -123,7 +128,7 @@ def serving(world: World) -> Iterator[World]:
     assert left == {"1000": ["docs.preview.example.com"]}
     assert groups(world) == []
     assert world.settled().problems() == []
-    assert world.account.look().fleet == before
+    assert world.account.look().fleet == served
 
 
 def test_a_branch_gets_one_is_updated_and_goes_with_it(serving: World) -> None:
@@ -142,9 +147,20 @@ def test_a_branch_gets_one_is_updated_and_goes_with_it(serving: World) -> None:
     # Another commit: the same place, another server, and an image of its own.
     updated = make(world, "feature/login", ref="v2")
     assert updated["outcome"] == "released", updated
-    assert served_by(world, host) not in {first, "503"}
+    second = served_by(world, host)
+    assert second not in {first, "503"}
     assert len(rules(world)) == 2
     assert make(world, "feature/login", ref="v2")["outcome"] == "unchanged"
+    # A push that comes while it goes waits, and gets a new one.
+    fault = world.box.fault("DeleteRule", "pause", nth=1, agent=PRODUCT, when="after")
+    removal = start(world, "feature/login", removed=True)
+    world.box.wait_paused(fault, 60)
+    pushed = start(world, "feature/login", ref="v2")
+    assert not pushed.ended.wait(2)
+    world.box.release(fault)
+    assert removal.result()["preview"] == host
+    assert pushed.result()["outcome"] == "released"
+    assert served_by(world, host) not in {*world.account.look().members, second, "503"}
     assert remove(world, "feature/login")["preview"] == host
     assert served_by(world, host) in world.account.look().members
     # Its own image stays for a day; the one that website serves with knows nothing of it any more.
@@ -155,43 +171,30 @@ def test_a_branch_gets_one_is_updated_and_goes_with_it(serving: World) -> None:
     assert remove(world, "feature/login")["preview"] == ""
 
 
-def test_names_and_priorities_that_others_have_are_left_to_them(serving: World) -> None:
+def test_names_that_others_have_the_most_that_may_be_and_the_hours_of_one(serving: World) -> None:
     world = serving
+    # Names and priorities that others have are left to them.
     made = make(world, "docs")
     assert made["outcome"] == "released", made
     (host,) = rules(world)["1001"]
     assert host != "docs.preview.example.com"
     assert host.startswith("docs-")
-    shadowed = make(world, "other", preview={**TEMPLATE, "host": "docs.{branch}.example.com"})
-    assert "expected a host name whose first part has {branch}" in shadowed["error"]
-    assert remove(world, "docs")["preview"] == host
 
-
-def test_there_are_no_more_than_may_be(serving: World) -> None:
-    world = serving
-    for branch in ("one", "two"):
-        assert make(world, branch)["outcome"] == "released"
-    refused = make(world, "three")
-    assert "has 2 previews, and may have 2 (`preview.most`): one, two" in refused["error"]
-    assert len(groups(world)) == 2
-    # One that is there may still be pushed to.
-    assert make(world, "two", force=True)["outcome"] == "released"
-    for branch in ("one", "two"):
-        remove(world, branch)
-
-
-def test_one_in_which_nothing_serves_goes_at_once(serving: World) -> None:
-    made = make(serving, "broken", ref="red")
-    assert "TestsFailed" in made["error"] or made.get("outcome") == "failed", made
-    assert groups(serving) == []
-
-
-def test_without_a_push_it_goes_after_its_hours(serving: World) -> None:
-    world = serving
     assert make(world, "old")["outcome"] == "released"
+    refused = make(world, "three")
+    assert "has 2 previews, and may have 2 (`preview.most`): docs, old" in refused["error"]
+    both = groups(world)
+    assert len(both) == 2
+    # One that is there may still be pushed to.
+    assert make(world, "old", force=True)["outcome"] == "released"
+    assert remove(world, "docs")["preview"] == host
+    (place,) = groups(world)
+    assert place in both
+
+    # Without a push it goes after its hours.
     assert world.reconcile()["actions"] == []
     elb = client(world.box, "elbv2")
-    arn = elb.describe_target_groups(Names=groups(world))["TargetGroups"][0]["TargetGroupArn"]
+    arn = elb.describe_target_groups(Names=[place])["TargetGroups"][0]["TargetGroupArn"]
     past = {"Key": "spotkiln:preview-until", "Value": "2026-01-01T00:00:00.000+00:00"}
     elb.add_tags(ResourceArns=[arn], Tags=[past])
     told = str(world.zygote.start("reconcile", {"dry_run": True}).result())
@@ -201,9 +204,15 @@ def test_without_a_push_it_goes_after_its_hours(serving: World) -> None:
     assert groups(world) == []
 
 
+def test_one_in_which_nothing_serves_goes_at_once(serving: World) -> None:
+    made = make(serving, "broken", ref="red")
+    assert "TestsFailed" in made["error"] or made.get("outcome") == "failed", made
+    assert groups(serving) == []
+
+
 # Each call that makes a preview or takes it away, before or after it.
 MAKING = [
-    ("CreateTargetGroup", "after"),
+    pytest.param("CreateTargetGroup", "after", marks=long),
     pytest.param("ModifyTargetGroupAttributes", "before", marks=long),
     pytest.param("CreateRule", "before", marks=long),
     ("CreateRule", "after"),
@@ -258,25 +267,10 @@ def test_killed_while_it_goes_reconcile_goes_on(
     assert kept(serving) == before
 
 
-def test_a_push_that_comes_while_it_goes_gets_a_new_one(serving: World) -> None:
-    world = serving
-    assert make(world, "again")["outcome"] == "released"
-    fault = world.box.fault("DeleteRule", "pause", nth=1, agent=PRODUCT, when="after")
-    removal = start(world, "again", removed=True)
-    world.box.wait_paused(fault, 60)
-    pushed = start(world, "again")
-    assert not pushed.ended.wait(2)
-    world.box.release(fault)
-    assert removal.result()["preview"] == "again.preview.example.com"
-    assert pushed.result()["outcome"] == "released"
-    assert served_by(world, "again.preview.example.com") not in world.account.look().members
-    remove(world, "again")
-
-
+@pytest.mark.usefixtures("served")
 def test_it_goes_with_an_application_that_is_taken_down(world: World) -> None:
     """Not while the application is released elsewhere; then with its deployment, and at once."""
     world.api.post("/work_pools/", json={"name": POOL, "type": "process"})
-    assert world.release("v1", keep_versions=9)["outcome"] == "released"
     host = "feature-login.preview.example.com"
     asked = world.parameters("v1")
     try:
