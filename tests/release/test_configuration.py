@@ -2,11 +2,13 @@
 spent, and that another value is another fleet, of the same image."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from tests.release.looking import why_not
 from tests.release.pages import page
 from tests.reliability.world import World
 
@@ -62,20 +64,27 @@ def failed(world: World, *config: str, **changes: Any) -> str:
 
 
 def test_what_is_not_there_ends_the_release_before_anything_is_spent(
+    world: World, tmp_path: Path, ssm: Any
+) -> None:
+    def why(*config: str, **changes: Any) -> str:
+        given = parameters(world, *config, **changes)
+        return why_not(world, tmp_path / "_".join(config), given)
+
+    assert f"no parameter is below {PATH} in" in why()
+    put(ssm, "DATABASE_URL", VALUE)
+    secrets = {"parameters": [], "secrets": ["shop/none"]}
+    assert "no secret shop/none in" in why("A", configuration=secrets)
+    assert "the deployment does not say where" in why("B", configuration={})
+    # As a run tells it.
+    told = failed(world, "DATABASE_URL", "SECRET_KEY_BASE")
+    assert "the application needs SECRET_KEY_BASE (config in spotkiln.yaml)" in told
+    assert f"--name {PATH}SECRET_KEY_BASE" in told
+    assert VALUE not in told
+
+
+def test_another_value_or_a_restart_is_another_fleet_of_the_same_image(
     world: World, ssm: Any
 ) -> None:
-    assert f"no parameter is below {PATH} in" in failed(world)
-    put(ssm, "DATABASE_URL", VALUE)
-    why = failed(world, "DATABASE_URL", "SECRET_KEY_BASE")
-    assert "the application needs SECRET_KEY_BASE (config in spotkiln.yaml)" in why
-    assert f"--name {PATH}SECRET_KEY_BASE" in why
-    assert VALUE not in why
-    secrets = {"parameters": [], "secrets": ["shop/none"]}
-    assert "no secret shop/none in" in failed(world, "A", configuration=secrets)
-    assert "the deployment does not say where" in failed(world, "A", configuration={})
-
-
-def test_another_value_is_another_fleet_of_the_same_image(world: World, ssm: Any) -> None:
     put(ssm, "DATABASE_URL", VALUE)
     first = released(world, "DATABASE_URL", force=True)
     assert first["outcome"] == "released", first
@@ -91,17 +100,13 @@ def test_another_value_is_another_fleet_of_the_same_image(world: World, ssm: Any
     assert world.settled().problems() == []
     assert VALUE not in page(world, "release-demo-web-app")
 
-
-def test_a_restart_is_the_same_image_on_new_servers(world: World, ssm: Any) -> None:
-    put(ssm, "DATABASE_URL", VALUE)
-    first = released(world, "DATABASE_URL", force=True)
-    assert first["outcome"] == "released", first
+    # A restart is the same image on new servers.
     given = parameters(world, "DATABASE_URL")
     for name in ("force", "even_if_held"):
         del given[name]
     restart = world.zygote.start("rollback", {**given, "version": "current"}).result()
     assert (restart["outcome"], restart["image"]) == ("released", first["image"])
-    assert restart["fleet"] != first["fleet"]
+    assert restart["fleet"] != second["fleet"]
     text = page(world, "release-demo-web-app")
     assert text.startswith("# demo-web-app: restart of")
     assert "what served already, released 20" in text
@@ -111,13 +116,7 @@ def test_a_restart_is_the_same_image_on_new_servers(world: World, ssm: Any) -> N
     assert truth.problems() == []
     assert (truth.fleet, truth.image) == (restart["fleet"], first["image"])
 
-
-def test_a_way_back_needs_what_its_image_needs(world: World, ssm: Any) -> None:
-    put(ssm, "DATABASE_URL", VALUE)
-    assert released(world, "DATABASE_URL", force=True)["outcome"] == "released"
-    given = parameters(world, "DATABASE_URL")
-    for name in ("force", "even_if_held"):
-        del given[name]
+    # A way back needs what its image needs.
     ssm.delete_parameter(Name=f"{PATH}DATABASE_URL")
     put(ssm, "OTHER", VALUE)
     world.box.clear_calls()

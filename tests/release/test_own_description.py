@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rehearsal.account import tags_of
+from tests.release.looking import why_not
 from tests.release.pages import page
-from tests.release.test_bad_input import refused
 from tests.reliability.world import World
 from tests.unit.repository import run_git
 
@@ -40,7 +40,9 @@ def inputs(world: World, image: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in tags_of(found)["spotkiln:inputs"].split())
 
 
-def test_a_commit_changes_how_it_is_started(world: World, shop: Path) -> None:
+def test_a_commit_changes_how_it_is_started_and_a_deployment_overrides_it(
+    world: World, shop: Path
+) -> None:
     text = "start: bundle exec puma -C config/puma.rb\nenvironment:\n  GREETING: hush\n"
     one = world.release(**of(shop, describe(shop, text)))
     assert one["outcome"] == "released", one
@@ -49,24 +51,16 @@ def test_a_commit_changes_how_it_is_started(world: World, shop: Path) -> None:
     assert "| `environment.GREETING` | (not shown) | spotkiln.yaml |" in first
     assert "hush" not in first
 
-    two = world.release(**of(shop, describe(shop, text.replace("puma -C", "puma -w 2 -C"))))
+    again = describe(shop, text.replace("puma -C", "ruby never.rb -C"))
+    two = world.release(**of(shop, again, start="bundle exec puma"))
     assert two["outcome"] == "released", two
     assert two["image"] != one["image"]
-    assert "| `start` | bundle exec puma -w 2 -C config/puma.rb | spotkiln.yaml |" in page(
-        world, "release-"
-    )
+    second = page(world, "release-")
+    assert "| `start` | bundle exec puma | deployment |" in second
+    assert "| `environment.GREETING` | (not shown) | spotkiln.yaml |" in second
     before, after = inputs(world, one["image"]), inputs(world, two["image"])
     assert {name for name in before if before[name] != after[name]} == {"source", "units"}
     assert world.settled().problems() == []
-
-
-def test_a_deployment_overrides_it(world: World, shop: Path) -> None:
-    commit = describe(shop, "start: ruby never.rb\nuser: shop\n")
-    made = world.release(**of(shop, commit, start="bundle exec puma"))
-    assert made["outcome"] == "released", made
-    shown = page(world, "release-")
-    assert "| `start` | bundle exec puma | deployment |" in shown
-    assert "| `user` | shop | spotkiln.yaml |" in shown
 
 
 @pytest.mark.parametrize(
@@ -78,8 +72,8 @@ def test_a_deployment_overrides_it(world: World, shop: Path) -> None:
     ],
 )
 def test_a_mistake_in_it_costs_nothing(
-    world: World, shop: Path, text: str, words: list[str]
+    world: World, shop: Path, tmp_path: Path, text: str, words: list[str]
 ) -> None:
-    error = refused(world, of(shop, describe(shop, text)))
+    error = why_not(world, tmp_path, {**world.parameters("v1"), **of(shop, describe(shop, text))})
     for word in words:
         assert word in error

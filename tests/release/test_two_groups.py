@@ -45,12 +45,3 @@ def test_each_goes_back_to_what_itself_had(world: World) -> None:
     assert (staged["outcome"], staged["image"]) == ("released", later[1]["image"])
     answer = go_back(world, later[2]["image"])
     assert f"has no version '{later[2]['image']}'" in answer["error"]
-
-
-def test_released_is_when_it_was_promoted(world: World) -> None:
-    """Not when its run began: an approval may have taken two days."""
-    made = world.release("v1", "promoted")
-    marks = tags(world, made["image"])
-    [fleet] = world.account.serving()
-    promoted = tags_of(fleet)["spotkiln:promoted"]
-    assert marks["spotkiln:released"] == marks["spotkiln:served/website"] == promoted
