@@ -216,7 +216,7 @@ MAKING = [
     pytest.param("ModifyTargetGroupAttributes", "before", marks=long),
     pytest.param("CreateRule", "before", marks=long),
     ("CreateRule", "after"),
-    ("RequestSpotFleet", "after"),
+    pytest.param("RequestSpotFleet", "after", marks=long),
 ]
 REMOVING = [
     pytest.param("AddTags", 3, "after", marks=long),
@@ -224,7 +224,7 @@ REMOVING = [
     pytest.param("DeleteRule", 1, "after", marks=long),
     pytest.param("CancelSpotFleetRequests", 1, "after", marks=long),
     pytest.param("CreateTags", 1, "after", marks=long),
-    ("DeleteTargetGroup", 1, "before"),
+    pytest.param("DeleteTargetGroup", 1, "before", marks=long),
     pytest.param("DeleteTargetGroup", 1, "after", marks=long),
 ]
 
