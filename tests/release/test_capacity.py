@@ -39,28 +39,18 @@ def test_scaled_out_it_stays_so(world: World) -> None:
     assert (truth.fleet, truth.capacity) == (following["fleet"], 4)
     assert "as many as serve now; 2 are asked for" in page(world, "release-demo-web-app")
 
-    # And once more: what was asked for in its place counts as scaled still.
-    third = world.release("v1", "scaled", fleet={"most": 3})
-    assert third["outcome"] == "released", third
-    assert world.settled().capacity == 3
-    assert "4 serve now, at most 3 are allowed" in page(world, "release-demo-web-app")
-
-    # Scaled in to what is asked for, it has that from then on.
-    scale(world, third["fleet"], 2)
-    last = world.release("v2", "scaled")
-    assert last["outcome"] == "released", last
-    assert world.settled().capacity == 2
-
-
-def test_a_rollback_keeps_the_size_too(world: World) -> None:
-    world.release("v1", "scaled back")
-    second = world.release("v2", "scaled back")
-    scale(world, second["fleet"], 3)
-    given = world.parameters("v1", "scaled back")
+    # And once more, by a rollback: what was asked for in its place counts as scaled still.
+    given = world.parameters("v1", "scaled", fleet={"most": 3})
     del given["force"]
     back = world.zygote.start("rollback", given).result()
     assert back["outcome"] == "released", back
     truth = world.settled()
     assert truth.problems() == []
     assert truth.capacity == 3
+    assert "4 serve now, at most 3 are allowed" in page(world, "release-demo-web-app")
+
+    # Scaled in to what is asked for, it has that from then on.
     scale(world, back["fleet"], 2)
+    last = world.release("v2", "scaled")
+    assert last["outcome"] == "released", last
+    assert world.settled().capacity == 2

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.reliability.conftest import long
 from tests.reliability.host import eventually
 from tests.reliability.load import Load
 from tests.reliability.world import World
@@ -57,40 +58,34 @@ def test_from_a_fleet_to_a_group_to_the_next_and_back_without_loss(
     assert calls(world, "SuspendProcesses") == [group["fleet"]]
     assert calls(world, "DeleteAutoScalingGroup") == [group["fleet"]]
 
+    # Sick servers are taken back.
+    sick = world.release("sick", "launchers")
+    assert "ImageRejected" in sick["error"], sick
+    truth = world.settled()
+    assert (truth.problems(), truth.fleet) == ([], following["fleet"])
+
+    # Without capacity it ends with AWS' words and leaves nothing.
+    world.box.refuse_launches("VcpuLimitExceeded", market="spot")
+    try:
+        full = world.release("v1", "launchers")
+    finally:
+        world.box.clear_capacity()
+    assert "more vCPU capacity than your current vCPU limit" in full["error"], full
+    truth = world.settled()
+    assert (truth.problems(), truth.fleet) == ([], following["fleet"])
+
+    # A rollback goes back.
+    rolled = world.play("rollback", "v1", "launchers").result()
+    assert rolled["outcome"] == "released", rolled
+    assert rolled["image"] == first["image"]
+    truth = world.settled()
+    assert (truth.problems(), truth.fleet) == ([], rolled["fleet"])
+
     back = world.release("v2", "launchers", fleet={"launcher": FLEET})
     assert back["fleet"].startswith("sfr-")
     truth = world.settled()
     assert (truth.problems(), truth.fleet) == ([], back["fleet"])
     assert load.take_failures() == []
-
-
-def test_sick_servers_are_taken_back_and_a_rollback_goes_back(world: World, load: Load) -> None:
-    good = world.release("v1", "rolled")
-    newer = world.release("v2", "rolled")
-    assert newer["outcome"] == "released", newer
-    load.take_failures()
-    sick = world.release("sick", "rolled")
-    assert "ImageRejected" in sick["error"], sick
-    truth = world.settled()
-    assert (truth.problems(), truth.fleet) == ([], newer["fleet"])
-    back = world.play("rollback", "v1", "rolled").result()
-    assert back["outcome"] == "released", back
-    assert back["image"] == good["image"]
-    truth = world.settled()
-    assert (truth.problems(), truth.fleet) == ([], back["fleet"])
-    assert load.take_failures() == []
-
-
-def test_without_capacity_it_ends_with_aws_words_and_leaves_nothing(world: World) -> None:
-    serves = world.release("v1", "full")
-    world.box.refuse_launches("VcpuLimitExceeded", market="spot")
-    try:
-        full = world.release("v2", "full")
-    finally:
-        world.box.clear_capacity()
-    assert "more vCPU capacity than your current vCPU limit" in full["error"], full
-    truth = world.settled()
-    assert (truth.problems(), truth.fleet) == ([], serves["fleet"])
 
 
 def scale_out(world: World, launcher: str, fleet: str, capacity: int) -> None:
@@ -107,16 +102,16 @@ def scale_out(world: World, launcher: str, fleet: str, capacity: int) -> None:
 
 @pytest.fixture
 def small_again(world: World) -> Iterator[None]:
-    """Two servers afterwards, for other tests: a release launches as many as serve."""
+    """Two servers afterwards: a release launches as many as serve."""
     yield
-    made = world.release("v1", "scaled", fleet={"launcher": FLEET})
+    made = world.release("v1", "scaled", fleet={"launcher": FLEET, "most": 2})
     assert made["outcome"] == "released", made
-    scale_out(world, FLEET, made["fleet"], 2)
     eventually(lambda: world.settled().capacity == 2, timeout=30, what="two servers")
 
 
 @pytest.mark.usefixtures("small_again")
-@pytest.mark.parametrize("launcher", [GROUP, FLEET])
+# Of a Spot Fleet: tests/aws/test_scaling.py plays the same without Prefect.
+@pytest.mark.parametrize("launcher", [GROUP, pytest.param(FLEET, marks=long)])
 def test_what_is_scaled_out_during_a_release_serves_after_it(
     world: World, load: Load, launcher: str
 ) -> None:

@@ -165,7 +165,7 @@ def test_production_goes_and_staging_stays(world: World, both: tuple[str, str]) 
 
 # Before and after each call that takes something away.
 MOMENTS = [
-    ("AddTags", 3, "after"),
+    pytest.param("AddTags", 3, "after", marks=long),
     ("CancelSpotFleetRequests", 1, "before"),
     pytest.param("DeregisterTargets", 1, "after", marks=long),
     pytest.param("TerminateInstances", 1, "before", marks=long),
