@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -236,13 +235,8 @@ class LocalPrefect:
         """Deployments from prefect.yaml, automations from automations.yaml; the work pool before
         them."""
         self.make_pool()
-        # Each takes seconds to import Prefect; neither needs the other.
-        with ThreadPoolExecutor() as both:
-            file = ("--prefect-file", str(self._deployments()))
-            deployed = both.submit(self._run, "prefect", "--no-prompt", "deploy", "--all", *file)
-            automated = both.submit(self._run, "spotkiln", "automations")
-        deployed.result()
-        automated.result()
+        python = Path(sys.executable).name
+        self._run(python, "-m", "rehearsal.deploy", str(self._deployments()))
 
     def start_worker(self, limit: int = 4, name: str = "worker") -> "subprocess.Popen[bytes]":
         self.worker = self.start(
