@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.account import client, instances_of
 from rehearsal.machine import Machines, NotThere
+from rehearsal.prefect_client import trusting
 from rehearsal.seen import Life, Server, most
 from sandbox.client import Sandbox, SandboxError
 from spotkiln.bake.app import App
@@ -97,7 +98,7 @@ class Watch(_Thread):
             return
         url = f"http://{address}:{self._app.health_port}{self._app.health_path}"
         with suppress(httpx.HTTPError):
-            answer = httpx.get(url, timeout=1, trust_env=False)
+            answer = httpx.get(url, timeout=1, trust_env=False, verify=trusting(url))
             if answer.is_success:
                 self._answered[one] = time.monotonic()
 

@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
+from prefect.settings import (
+    PREFECT_API_SSL_CERT_FILE,
+    PREFECT_API_URL,
+    PREFECT_UI_URL,
+    temporary_settings,
+)
 
 from rehearsal.prefect_local import POOL, shipped
 from spotkiln.aws.session import connect
@@ -60,7 +65,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @contextmanager
 def settings_of(world: World) -> Iterator[None]:
-    changes = {PREFECT_API_URL: f"{world.prefect.address}/api", PREFECT_UI_URL: "http://ui.test"}
+    changes = {
+        PREFECT_API_URL: f"{world.prefect.address}/api",
+        PREFECT_API_SSL_CERT_FILE: world.prefect.environment["PREFECT_API_SSL_CERT_FILE"],
+        PREFECT_UI_URL: "http://ui.test",
+    }
     with temporary_settings(changes):
         connect.cache_clear()
         yield
