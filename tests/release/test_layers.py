@@ -9,6 +9,7 @@ import pytest
 from rehearsal.account import own_images, tags_of
 from tests.release.pages import page
 from tests.release.test_own_description import describe, of, shop
+from tests.reliability.conftest import long
 from tests.reliability.host import eventually
 from tests.reliability.world import World
 from tests.unit.repository import run_git
@@ -73,7 +74,7 @@ def base(world: World) -> str:
     return str(found[0]["ImageId"])
 
 
-def test_a_commit_that_changes_no_dependency_starts_from_the_layer(
+def test_a_commit_that_changes_no_dependency_starts_from_the_layer_if_it_is_there(
     world: World, packed: Path
 ) -> None:
     first = release(world, packed)
@@ -107,6 +108,26 @@ def test_a_commit_that_changes_no_dependency_starts_from_the_layer(
     release(world, packed)
     assert [x["ImageId"] for x in layers(world)] == [other["ImageId"]]
 
+    # One that is gone is baked again.
+    discard(world, other)
+    change(packed, AGAIN="and more\n")
+    release(world, packed)
+    (again,) = layers(world)
+    assert baked_from(world) == [base(world), again["ImageId"]]
+
+    # One that goes while a bake begins is done without.
+    change(packed, AGAIN="and still more\n")
+    world.box.clear_calls()
+    fault = world.box.fault("RunInstances", "pause", nth=1, agent="Packer", when="before")
+    run = world.start(**of(packed, run_git(packed, "rev-parse", "HEAD")))
+    world.box.wait_paused(fault, 60)
+    discard(world, again)
+    world.box.release(fault)
+    assert run.result()["outcome"] == "released", run.tail()
+    assert f"layer {again['ImageId']} has gone meanwhile" in run.log()
+    assert baked_from(world) == [base(world)]
+    assert world.settled().problems() == []
+
 
 def test_without_layers_nothing_is_baked_beside_the_image(world: World, packed: Path) -> None:
     release(world, packed, build={"layers": False})
@@ -126,32 +147,6 @@ def test_a_command_that_fails_leaves_neither_layer_nor_image(world: World, packe
     assert world.settled().stray == []
 
 
-def test_one_that_is_gone_is_done_without_or_baked_again(world: World, packed: Path) -> None:
-    release(world, packed)
-    (layer,) = layers(world)
-    discard(world, layer)
-    change(packed, AGAIN="more\n")
-    release(world, packed)
-    (again,) = layers(world)
-    assert baked_from(world) == [base(world), again["ImageId"]]
-
-
-def test_one_that_goes_while_a_bake_begins(world: World, packed: Path) -> None:
-    release(world, packed)
-    (layer,) = layers(world)
-    change(packed, AGAIN="more\n")
-    world.box.clear_calls()
-    fault = world.box.fault("RunInstances", "pause", nth=1, agent="Packer", when="before")
-    run = world.start(**of(packed, run_git(packed, "rev-parse", "HEAD")))
-    world.box.wait_paused(fault, 60)
-    discard(world, layer)
-    world.box.release(fault)
-    assert run.result()["outcome"] == "released", run.tail()
-    assert f"layer {layer['ImageId']} has gone meanwhile" in run.log()
-    assert baked_from(world) == [base(world)]
-    assert world.settled().problems() == []
-
-
 def test_two_releases_do_not_bake_the_same_one(world: World, packed: Path) -> None:
     """The second does not wait either: it bakes as if there were no layers."""
     ref = run_git(packed, "rev-parse", "HEAD")
@@ -168,7 +163,14 @@ def test_two_releases_do_not_bake_the_same_one(world: World, packed: Path) -> No
     assert world.settled().stray == []
 
 
-@pytest.mark.parametrize("operation", ["CreateSecurityGroup", "RunInstances", "CreateImage"])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param("CreateSecurityGroup", marks=long),
+        pytest.param("RunInstances", marks=long),
+        "CreateImage",
+    ],
+)
 def test_killed_in_its_bake_nothing_of_it_is_left(
     world: World, packed: Path, operation: str
 ) -> None:

@@ -47,6 +47,19 @@ def wait_for_migration(world: World, process: FlowProcess) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture(scope="module")
+def served(started: World) -> str:
+    """What serves while others fail. Each server migrates itself where the database is on its disk,
+    as the demo's own config/database.yml tells."""
+    started.box.clear_calls()
+    made = started.release("v1", "each")
+    assert made["outcome"] == "released"
+    assert migrators(started) == []
+    text = page(started, "release-")
+    assert "- **database**: each server migrates before it starts" in text
+    return str(made["fleet"])
+
+
 @pytest.fixture
 def slow(world: World) -> Iterator[World]:
     world.box.script(**{**MACHINES, **STAND_IN, "task_seconds": 1200})
@@ -84,16 +97,7 @@ def test_once_before_the_servers_are_asked_for(world: World) -> None:
     assert len(migrators(world)) == 2
 
 
-def test_each_server_migrates_itself_where_the_database_is_on_its_disk(world: World) -> None:
-    """As the demo's own config/database.yml tells."""
-    made = world.release("v1", "each")
-    assert made["outcome"] == "released"
-    assert migrators(world) == []
-    assert "- **database**: each server migrates before it starts" in page(world, "release-")
-
-
-def test_a_red_one_launches_nothing(world: World) -> None:
-    serving = world.release("v1")
+def test_a_red_one_launches_nothing(world: World, served: str) -> None:
     world.box.clear_calls()
     world.box.script(
         **{**MACHINES, **STAND_IN, "task_status": 1, "task_output": ["PG::DuplicateTable: notes"]}
@@ -108,7 +112,7 @@ def test_a_red_one_launches_nothing(world: World) -> None:
     ]  # fmt: skip
     truth = world.settled()
     assert truth.problems() == []
-    assert truth.fleet == serving["fleet"]
+    assert truth.fleet == served
     # Its image never served: it goes, as that of red tests does, and no other is blamed.
     found = page(world, "release-")
     assert "failed before any server was asked for" in found
@@ -116,8 +120,7 @@ def test_a_red_one_launches_nothing(world: World) -> None:
     assert "the migration did not end well, and may have done a part" in found
 
 
-def test_cancelled_while_it_runs_leaves_nothing(slow: World) -> None:
-    serving = slow.release("v1")
+def test_cancelled_while_it_runs_leaves_nothing(slow: World, served: str) -> None:
     slow.box.clear_calls()
     process = start(slow, "v2", "cancelled")
     wait_for_migration(slow, process)
@@ -125,33 +128,30 @@ def test_cancelled_while_it_runs_leaves_nothing(slow: World) -> None:
     assert process.ended.wait(40), process.tail()
     truth = slow.settled()
     assert truth.problems() == []
-    assert truth.fleet == serving["fleet"]
+    assert truth.fleet == served
 
 
-@pytest.mark.parametrize("packer_too", [False, True])
-def test_killed_while_it_runs_leaves_nothing_after_reconcile(
-    slow: World, *, packer_too: bool
-) -> None:
-    serving = slow.release("v1")
+def test_killed_while_it_runs_leaves_nothing_after_reconcile(slow: World, served: str) -> None:
+    """Packer, too: without it, it is as with any other command (test_command.py)."""
     slow.box.clear_calls()
-    process = start(slow, "v2", f"killed {packer_too}")
+    process = start(slow, "v2", "killed")
     wait_for_migration(slow, process)
-    process.kill(packer_too=packer_too)
+    process.kill(packer_too=True)
     slow.report_crashed(process)
     slow.reconcile()
     truth = slow.settled()
     assert truth.problems() == []
-    assert truth.fleet == serving["fleet"]
+    assert truth.fleet == served
 
 
+@pytest.mark.usefixtures("served")
 def test_a_rollback_does_not_migrate_back_and_names_what_lies_between(world: World) -> None:
     _commit_another(world.repository)
-    assert world.release("v1", "between")["outcome"] == "released"
-    newer = world.release("second-migration", "between")
+    newer = world.release("second-migration", "each")
     assert newer["outcome"] == "released", newer
     assert "new: db/migrate/20240201000000" in page(world, "release-").replace("\\", "")
     world.box.clear_calls()
-    given = without_release_only(world.parameters("v1", "between"))
+    given = without_release_only(world.parameters("v1", "each"))
     process = world.zygote.start("rollback", given)
     back = process.result()
     assert "the database keeps what this version does not know" in process.log()

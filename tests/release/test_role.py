@@ -4,13 +4,13 @@ that role, and who does not say the external id is not let in."""
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from rehearsal.prefect_local import ROOT
-from rehearsal.worker import WORKER
-from tests.reliability.world import World
+from rehearsal.worker import WORKER, entering
+from tests.reliability.flow_process import Zygote
+from tests.reliability.world import SPEED, World
 
 EXTERNAL_ID = "acme-7"
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)]
@@ -31,18 +31,20 @@ def enters(variables: dict[str, str]) -> str:
     return done.stderr
 
 
-def test_a_release_enters_the_account_by_its_role(tmp_path: Path) -> None:
-    with World(tmp_path, external_id=EXTERNAL_ID) as world:
-        other = enters({**world.environment, "SPOTKILN_EXTERNAL_ID": "acme-8"})
-        assert f"no right to AssumeRole (role arn:aws:iam::123456789012:role/{WORKER})" in other
-        assert enters(world.environment) == ""
-        begun = len(world.box.calls())
-        released = world.release("v1", "in a role")
-        assert released.get("outcome") == "released", released
-        assert world.look_once_quiet().problems() == []
-        # Packer's calls are among them: it has no other key.
-        rights = world.box.rights()[WORKER]
-        assert {"ec2:CreateImage", "ec2:RunInstances"} <= {x["action"] for x in rights["allowed"]}
-        assert rights["refused"] == []
-        made = [x for x in world.box.calls()[begun:] if x["operation"] == "CreateImage"]
-        assert len(made) == 1
+def test_a_release_enters_the_account_by_its_role(world: World) -> None:
+    variables = {**world.environment, **entering(world.box, EXTERNAL_ID)}
+    other = enters({**variables, "SPOTKILN_EXTERNAL_ID": "acme-8"})
+    assert f"no right to AssumeRole (role arn:aws:iam::123456789012:role/{WORKER})" in other
+    assert enters(variables) == ""
+    world.box.forget_rights()
+    with Zygote(world.home / "role", variables, SPEED) as zygote:
+        zygote.wait_until_ready()
+        released = zygote.start("release", world.parameters("v1", "in a role")).result()
+    assert released.get("outcome") == "released", released
+    assert world.look_once_quiet().problems() == []
+    # Packer's calls are among them: it has no other key.
+    rights = world.box.rights()[WORKER]
+    assert {"ec2:CreateImage", "ec2:RunInstances"} <= {x["action"] for x in rights["allowed"]}
+    assert rights["refused"] == []
+    made = [x for x in world.box.calls() if x["operation"] == "CreateImage"]
+    assert len(made) == 1

@@ -33,13 +33,22 @@ def tags(world: World, image: str) -> dict[str, str]:
     return tags_of(found)
 
 
-@pytest.fixture
-def two(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
+@pytest.fixture(scope="module")
+def both(started: World) -> tuple[dict[str, Any], dict[str, Any]]:
     """v1 was released, and then v2."""
-    both = [world.release(ref, "back", keep_versions=5) for ref in ("v1", "v2")]
-    assert [one["outcome"] for one in both] == ["released", "released"], both
+    done = [started.release(ref, "back", keep_versions=5) for ref in ("v1", "v2")]
+    assert [one["outcome"] for one in done] == ["released", "released"], done
+    return done[0], done[1]
+
+
+@pytest.fixture
+def two(
+    world: World, both: tuple[dict[str, Any], dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """v2 serves, after v1: each test but the last leaves it so."""
+    assert world.settled().image == both[1]["image"]
     world.box.clear_calls()
-    return both[0], both[1]
+    return both
 
 
 def test_back_to_the_previous_and_forth_by_name(
@@ -85,7 +94,7 @@ def test_an_unknown_version_ends_before_anything_is_spent(
         for word in ["InputError", two[0]["image"], two[1]["image"], *words]:
             assert word in answer["error"]
     assert made(world) == []
-    assert world.settled().fleet == two[1]["fleet"]
+    assert world.settled().image == two[1]["image"]
 
 
 def test_none_to_go_back_to(world: World) -> None:
@@ -98,7 +107,8 @@ def test_none_to_go_back_to(world: World) -> None:
 def test_a_version_that_is_sick_by_now_stays_as_suspect_and_what_serves_serves_on(
     world: World, two: tuple[dict[str, Any], dict[str, Any]]
 ) -> None:
-    old, new = two
+    old, _ = two
+    serving = world.settled().fleet
     versions = {one["ImageId"] for one in world.account.released_images()}
     # Its own servers alone: those of the version that serves are well.
     commit = tags(world, old["image"])["spotkiln:commit"]
@@ -108,7 +118,7 @@ def test_a_version_that_is_sick_by_now_stays_as_suspect_and_what_serves_serves_o
     world.box.clear_scripts()
     truth = world.settled()
     assert truth.problems() == []
-    assert truth.fleet == new["fleet"]
+    assert truth.fleet == serving
     row = last_row(world)
     assert (row["outcome"], row["image"]) == ("rolled back", old["image"])
     assert {one["ImageId"] for one in world.account.released_images()} == versions

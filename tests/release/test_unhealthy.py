@@ -1,7 +1,9 @@
-"""A server that serves no more, long after the gate: reconcile replaces it, and it alone."""
+"""A server that serves no more, long after the gate: reconcile replaces it, and it alone.
+
+When it replaces none, such as when all are unhealthy: tests/unit/release/test_unhealthy.py.
+"""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,11 +18,18 @@ SECONDS = 30.0
 SINCE = "spotkiln:unhealthy-since"
 
 
-@pytest.fixture
-def members(world: World) -> Iterator[list[str]]:
-    made = world.release("v1", "unhealthy")
+@pytest.fixture(scope="module")
+def served(started: World) -> None:
+    made = started.release("v1", "unhealthy", fleet={"most": 2})
     assert made["outcome"] == "released", made
-    yield sorted(world.account.look().members)
+
+
+@pytest.fixture
+def members(world: World, served: None) -> list[str]:
+    """The two that serve, healthy again after each test."""
+    truth = world.settled()
+    assert truth.problems() == []
+    return sorted(truth.members)
 
 
 def until(world: World, name: str, state: str) -> None:
@@ -86,17 +95,3 @@ def test_one_that_recovers_is_left_alone(world: World, members: list[str]) -> No
     assert world.reconcile(unhealthy_seconds=1)["actions"] == []
     assert since(world, members[0]) == ""
     assert sorted(world.account.look().members) == members
-
-
-def test_when_all_are_unhealthy_none_is_replaced(world: World, members: list[str]) -> None:
-    for one in members:
-        world.box.script(match={"instance_id": one}, health=500)
-    for one in members:
-        until(world, one, "unhealthy")
-    world.reconcile()
-    time.sleep(1.2)
-    assert world.reconcile(unhealthy_seconds=1)["actions"] == []
-    assert sorted(world.account.look().members) == members
-    for one in members:
-        world.box.script(match={"instance_id": one}, health=200)
-        until(world, one, "healthy")
