@@ -4,12 +4,15 @@ cancellation take them back, and no request reaches them before the tests are ov
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.reliability.conftest import long
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.load import Load
 from tests.reliability.world import MACHINES, STAND_IN
-from tests.traffic.pair import Pair
+from tests.traffic.pair import TEST_PORT, Pair
+from tests.traffic.test_smoke import SMOKE, pointed_at
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
 
@@ -46,18 +49,30 @@ def healthy(pair: Pair) -> list[str]:
     return [one for one in states if one == "healthy"]
 
 
-def test_traffic_waits_for_tests_that_take_longer(pair: Pair) -> None:
+def test_traffic_waits_for_tests_that_take_longer_and_for_the_smoke_test(pair: Pair) -> None:
+    """New servers are asked first by the application's own command, at a port of its own."""
     new = pair.idle
     pair.world.box.script(**{**LONG, "test_seconds": 120})
-    process = pair.start("v2", "beside")
+    process = pair.start("v2", "beside", **SMOKE)
     pending(pair, process)
     assert pair.changes() == []
     made = process.result()
     assert made["outcome"] == "released", made
-    assert pair.active == new
+    assert (pair.active, pointed_at(pair)) == (new, new)
+    address = pair.world.box.load_balancer(f"website:{TEST_PORT}")
+    assert httpx.get(f"{address}/up", trust_env=False).status_code == 200
+    told = process.log()
+    assert f":{TEST_PORT}, for at most 300 s: npm run smoke" in told
+    assert "[stand-in] export URL=http://" in told
     tested = next(x["n"] for x in pair.world.box.calls() if "'tested'" in str(x["parameters"]))
     first = min(x["n"] for x in pair.world.box.calls() if x["operation"] == "ModifyRule")
     assert requested(pair)[0]["n"] < tested < first
+    tried = next(
+        x["n"]
+        for x in pair.world.box.calls()
+        if x["operation"] == "RunInstances" and "'smoke'" in str(x["parameters"])
+    )
+    assert tried < first
     assert pair.problems() == []
 
 
@@ -73,7 +88,7 @@ def test_red_tests_take_the_servers_back(pair: Pair) -> None:
     assert pair.problems() == []
 
 
-@pytest.mark.parametrize("packer_too", [False, True])
+@pytest.mark.parametrize("packer_too", [False, pytest.param(True, marks=long)])
 def test_killed_while_both_are_under_way_leaves_nothing_after_reconcile(
     pair: Pair, *, packer_too: bool
 ) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.reliability.world import MACHINES, STAND_IN
@@ -23,25 +22,6 @@ def pointed_at(pair: Pair) -> str:
     """The name of the target group that answers at the port for smoke tests."""
     names = {arn: name for name, arn in pair.arns.items()}
     return names[pair.listeners[TEST_PORT]["DefaultActions"][0]["TargetGroupArn"]]
-
-
-def test_the_new_servers_are_asked_first_by_it_alone(pair: Pair) -> None:
-    new = pair.idle
-    process = pair.start("v2", "smoke", **SMOKE)
-    made = process.result()
-    assert made["outcome"] == "released", made
-    assert (pair.active, pointed_at(pair)) == (new, new)
-    address = pair.world.box.load_balancer(f"website:{TEST_PORT}")
-    assert httpx.get(f"{address}/up", trust_env=False).status_code == 200
-    told = process.log()
-    assert f":{TEST_PORT}, for at most 300 s: npm run smoke" in told
-    assert "[stand-in] export URL=http://" in told
-    calls = pair.world.box.calls()
-    tried = next(
-        x["n"] for x in calls
-        if x["operation"] == "RunInstances" and "'smoke'" in str(x["parameters"])
-    )  # fmt: skip
-    assert tried < min(x["n"] for x in calls if x["operation"] == "ModifyRule")
 
 
 def test_a_check_is_made_in_each_step_and_a_red_one_brings_the_old_ones_back(pair: Pair) -> None:
