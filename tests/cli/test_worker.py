@@ -18,7 +18,6 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)
 DEPLOYMENT = "release/demo"
 # From the request of a run to its first line, on a machine that has other things to do: imports.
 STARTS_SECONDS = 45
-Tell = Callable[["subprocess.Popen[bytes]"], None]
 
 
 def until_ended(runs: Runs, run: str, seconds: float = 120) -> None:
@@ -59,25 +58,17 @@ def worker(world: World) -> Iterator["subprocess.Popen[bytes]"]:
         process.wait(10)
 
 
-def as_systemd(worker: "subprocess.Popen[bytes]") -> None:
-    worker.send_signal(signal.SIGTERM)
-
-
-def by_ctrl_c(worker: "subprocess.Popen[bytes]") -> None:
-    """All processes get it that the terminal knows."""
-    os.killpg(worker.pid, signal.SIGINT)
-
-
-@pytest.mark.parametrize("tell", [as_systemd, by_ctrl_c])
 def test_it_waits_for_its_run_and_takes_no_other(
-    world: World, worker: "subprocess.Popen[bytes]", tell: Tell
+    world: World, worker: "subprocess.Popen[bytes]"
 ) -> None:
+    """Told by Ctrl-C; by SIGTERM it is told below, while a rollback runs."""
     runs = Runs(world.prefect.address)
     fault = world.box.fault("RequestSpotFleet", "pause", nth=2, agent="spotkiln/", when="after")
     mine = runs.start(DEPLOYMENT, world.parameters("v1", "leaving"))
     world.box.wait_paused(fault, timeout=180)
     assert programs_of(worker) == ["spotkiln.cli.engine"]
-    tell(worker)
+    # Ctrl-C: all processes get it that the terminal knows.
+    os.killpg(worker.pid, signal.SIGINT)
     # What it had asked for when it was told may still come.
     time.sleep(3)
     later = runs.start(DEPLOYMENT, world.parameters("v2", "later"))
