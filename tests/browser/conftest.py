@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, StorageState, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ViewportSize, expect, sync_playwright
 
 from rehearsal.prefect_local import POOL
-from tests.browser.prefect_ui import APPLICATION, PrefectUI
+from tests.browser.prefect_ui import APPLICATION, PrefectUI, commit_again
 from tests.browser.visit import PASSWORD, PATIENCE_MS, sign_in
 from tests.reliability.truth import Truth
 from tests.reliability.world import MACHINES, STAND_IN, World
@@ -28,11 +28,19 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-# The graph of a run is drawn anew in each frame, without a GPU by the processor: more than all else
-# that a test here takes. Four a second will do.
+# The graph of a run is drawn anew in each frame, and so is a sign that turns while something goes
+# on, without a GPU by the processor: more than all else that a test here takes. Four frames of the
+# graph a second will do, and nothing turns.
 FRAMES = """
 window.requestAnimationFrame = draw => setTimeout(() => draw(performance.now()), 250)
 window.cancelAnimationFrame = clearTimeout
+document.addEventListener('DOMContentLoaded', () => {
+  const still = document.createElement('style')
+  still.textContent = `*, ::before, ::after {
+    animation: none !important; transition: none !important
+  }`
+  document.head.append(still)
+})
 """
 # A folder, as SCREENSHOTS=docs: take the pictures of the documentation anew. The machines then take
 # their time (the sandbox's seconds, of which 20 go by in one), so that the pictures show where.
@@ -94,11 +102,12 @@ def wait_for_worker(world: World) -> None:
         time.sleep(0.5)
 
 
-def serve(world: World, ref: str) -> Truth:
-    """Released quickly, and not by a click."""
+def serve(world: World, ref: str = "") -> Truth:
+    """Released quickly, and not by a click. Without a ref what serves already will do."""
     world.box.script(**MACHINES, **STAND_IN)
-    made = world.release(ref, keep_versions=5)
-    assert made.get("outcome") == "released", made
+    if ref or not world.account.serving():
+        made = world.release(ref or "v1", keep_versions=5)
+        assert made.get("outcome") == "released", made
     if SCREENSHOTS:
         world.box.script(**UNHURRIED)
     return world.settled()
@@ -106,46 +115,42 @@ def serve(world: World, ref: str) -> Truth:
 
 @pytest.fixture
 def serving(world: World) -> Truth:
-    """v1 serves."""
-    return serve(world, "v1")
+    """What serves: v1, or what a test before released of a commit of its own."""
+    return serve(world)
 
 
-@pytest.fixture
-def replaced(world: World, serving: Truth) -> Truth:
-    """v1, in whose place v2 serves by now."""
-    serve(world, "v2")
-    return serving
+@pytest.fixture(scope="module")
+def both(world: World) -> tuple[Truth, Truth]:
+    """What served, and the commit after it that serves by now."""
+    before = serve(world)
+    commit_again(world, "v2", "newer")
+    return before, serve(world, "newer")
 
 
 @pytest.fixture(scope="package")
-def signed_in(world: World, browser: Browser) -> StorageState:
-    """What a browser keeps once somebody has entered the password."""
-    context = browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
-    sign_in(context.new_page(), world.prefect.address)
-    state = context.storage_state()
-    context.close()
-    return state
-
-
-@pytest.fixture
-def ui(
-    world: World,
-    browser: Browser,
-    signed_in: StorageState,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-) -> Iterator[PrefectUI]:
-    context = browser.new_context(
-        viewport=SIZE, locale="en-GB", timezone_id="UTC", storage_state=signed_in
-    )
+def signed_in(world: World, browser: Browser) -> Iterator[BrowserContext]:
+    """A person's browser, once the password was entered. It keeps what it has loaded, as a
+    person's does: to fetch and compile Prefect's UI for each test anew is dear."""
+    context = browser.new_context(viewport=SIZE, locale="en-GB", timezone_id="UTC")
     if not SCREENSHOTS:
         context.add_init_script(FRAMES)
     context.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
-    request.node.stash[UI] = ui = PrefectUI(context.new_page(), world.prefect.address, tmp_path)
-    yield ui
+    page = context.new_page()
+    sign_in(page, world.prefect.address)
+    page.close()
+    yield context
     context.close()
+
+
+@pytest.fixture
+def ui(
+    world: World, signed_in: BrowserContext, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[PrefectUI]:
+    page = signed_in.new_page()
+    request.node.stash[UI] = ui = PrefectUI(page, world.prefect.address, tmp_path, world.api)
+    yield ui
+    page.close()
 
 
 @pytest.fixture

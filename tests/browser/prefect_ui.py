@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import httpx
 from playwright.sync_api import Locator, Page, expect
 
+from rehearsal.runs import FINAL
 from spotkiln.start.ui import newer
 from tests.browser.visit import complaints_of, keep_what_is_seen, visit
 from tests.reliability.world import World
@@ -45,10 +47,11 @@ def press_until_taken(page: Page, press: Callable[[], None]) -> None:
 
 
 class PrefectUI:
-    def __init__(self, page: Page, address: str, folder: Path) -> None:
-        """`address` is the server's; folder: where to keep what was to be seen when a test
-        failed."""
+    def __init__(self, page: Page, address: str, folder: Path, api: httpx.Client) -> None:
+        """`address` and `api` are the server's; folder: where to keep what was to be seen when a
+        test failed."""
         self.page = page
+        self._api = api
         self.address = newer(address)
         self.folder = folder
         self.complaints = complaints_of(page)
@@ -173,6 +176,19 @@ class PrefectUI:
     def follow(self, end: str) -> None:
         """Until it has ended."""
         self.wait_for(ENDED)
+        expect(self.state).to_have_text(end)
+
+    def come_back(self, end: str) -> None:
+        """Once it has ended. Nobody looks meanwhile: an open page of a run asks the server for more
+        than the run itself does."""
+        run = self.page.url
+        self.page.goto("about:blank")
+        deadline = time.monotonic() + RUN_MS / 1000
+        path = f"/flow_runs/{run.partition('?')[0].rpartition('/')[2]}"
+        while self._api.get(path).raise_for_status().json()["state_type"] not in FINAL:
+            assert time.monotonic() < deadline, path
+            time.sleep(0.5)
+        self.open_run(run)
         expect(self.state).to_have_text(end)
 
     def open_tab(self, name: str) -> None:

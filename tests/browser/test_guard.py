@@ -15,9 +15,9 @@ from playwright.sync_api import Browser
 
 from rehearsal.prefect_client import client_of
 from rehearsal.prefect_local import LocalPrefect
-from tests.browser.visit import PASSWORD
+from tests.reliability.world import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.prefect]
+pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.sandbox]
 # Requests that a browser sends without asking first; Prefect takes one without a type for JSON.
 ATTACKS = {
     "a body without a type": "{method: 'POST', mode: 'no-cors', body: new Blob([body])}",
@@ -29,13 +29,13 @@ ATTACKS = {
 
 
 class Guarded:
-    def __init__(self, home: Path, password: str) -> None:
-        self.prefect = LocalPrefect(home, {}, 0, password)
-        self.prefect.start_server()
-        self.prefect.wait_for_server()
-        self.api = client_of(self.prefect.address, password)
+    """A server, and a deployment there whose runs no worker takes."""
+
+    def __init__(self, prefect: LocalPrefect) -> None:
+        self.prefect = prefect
+        self.api = client_of(prefect.address, prefect.password)
         flow = self._post("/flows/", {"name": "release"})
-        self.deployment = self._post("/deployments/", {"name": "shop", "flow_id": flow})
+        self.deployment = self._post("/deployments/", {"name": "guarded", "flow_id": flow})
 
     def _post(self, path: str, body: dict[str, str]) -> str:
         return str(self.api.post(path, json=body).raise_for_status().json()["id"])
@@ -46,17 +46,20 @@ class Guarded:
         return f"{self.prefect.address}/api/deployments/{self.deployment}/create_flow_run"
 
     def runs(self) -> int:
-        return int(self.api.post("/flow_runs/count", json={}).raise_for_status().json())
+        asked = {"deployments": {"id": {"any_": [self.deployment]}}}
+        return int(self.api.post("/flow_runs/count", json=asked).raise_for_status().json())
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Guarded]]:
-    home = tmp_path_factory.mktemp("guard")
-    made = {name: Guarded(home / name, word) for name, word in (("open", ""), ("own", PASSWORD))}
-    yield made
-    for one in made.values():
-        one.api.close()
-        one.prefect.stop()
+def servers(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Guarded]]:
+    """One that anybody may use, and that of all these tests."""
+    with LocalPrefect(tmp_path_factory.mktemp("guard") / "open", {}, 0) as prefect:
+        prefect.start_server()
+        prefect.wait_for_server()
+        made = {"open": Guarded(prefect), "own": Guarded(world.prefect)}
+        yield made
+        for one in made.values():
+            one.api.close()
 
 
 @pytest.fixture

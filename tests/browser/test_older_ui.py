@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import SIZE
 from tests.browser.older_ui import OlderUI
-from tests.browser.prefect_ui import APPLICATION, ASKED, commit_of
+from tests.browser.prefect_ui import APPLICATION, ASKED, commit_again
 from tests.browser.visit import PATIENCE_MS, visit
 from tests.reliability.truth import Truth
 from tests.reliability.world import World
@@ -28,15 +28,16 @@ def older(world: World, browser: Browser, tmp_path: Path) -> Iterator[OlderUI]:
 
 
 def test_a_release_by_its_form(older: OlderUI, world: World, serving: Truth) -> None:
+    commit = commit_again(world, "v2", "older-ui")
     older.open_deployment("release")
     older.custom_run()
     assert older.titles() == ASKED
     older.entry("Commit").fill("v2 new")
     older.submit(older.page.get_by_text("a branch, a tag or a commit, as git writes it"))
-    older.entry("Commit").fill("v2")
+    older.entry("Commit").fill("older-ui")
     older.entry("Why").fill("for Ada")
     older.submit()
     older.follow("Released")
-    assert world.settled().commit == commit_of(world, "v2")
+    assert world.settled().commit == commit
     shown = older.open_artifact(f"release-{APPLICATION}-")
     expect(shown).to_contain_text("for Ada")

@@ -42,7 +42,7 @@ def test_from_the_form_to_nothing_left(
     ui.entry("The deployment's name once more").fill(NAME)
     ui.switch("The last servers may go").click()
     ui.submit()
-    ui.follow("Retired")
+    ui.come_back("Retired")
     assert world.account.look(GROUP).fleet != leaving
     assert world.account.look(GROUP).members == []
     assert world.api.get(f"/deployments/name/release/{NAME}").status_code == 404
