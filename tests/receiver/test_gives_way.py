@@ -16,7 +16,7 @@ import pytest
 
 from spotkiln.keep.lease import DURATION, Lease, Stage
 from tests.cli.conftest import deploy
-from tests.receiver.service import Service
+from tests.receiver.service import Server, Service
 from tests.reliability.flow_process import ROOT
 from tests.reliability.world import World
 
@@ -26,9 +26,9 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A deployment that listens to the branch `main`."""
-    with World(tmp_path_factory.mktemp("waiting")) as world:
+    with World(tmp_path_factory.mktemp("waiting"), prefect=server.prefect) as world:
         world.api.post("/work_pools/", json={"name": "spotkiln", "type": "process"})
         deploy(
             world,

@@ -58,10 +58,10 @@ def test_a_burst_makes_one_run_for_each_commit(
     assert sorted(commits(waiting)) == sorted(lines[branch][-1][1] for branch in branches[:-1])
 
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
-    """One that may be stopped."""
-    server = Server(tmp_path / "prefect")
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that may be stopped; who does so starts it again."""
+    server = Server(tmp_path_factory.mktemp("own"))
     yield server
     server.stop()
 
@@ -139,10 +139,10 @@ def test_two_hooks_that_tell_of_one_push_lose_nothing_while_prefect_is_away(
 def test_killed_while_it_hands_over(server: Server, tmp_path: Path, repository: str) -> None:
     """Whatever was answered with 202 gets its run, and none gets two."""
     deployment = server.deploy("killed", repository, "push:branch=line-*")
-    sent = {f"line-{n}": line(4) for n in range(4)}
+    sent = {f"line-{n}": line(2) for n in range(8)}
     service = Service(tmp_path / "receiver", environment_of(server), ANSWER_SECONDS="0")
     with service:
-        for number in range(4):
+        for number in range(2):
             for branch, pushes in sent.items():
                 assert service.push(repository, branch, *pushes[number]).status_code == 202
             service.kill()
