@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.reliability.cases import spread
+from tests.reliability.cases import Case, Recorded, spread
 from tests.reliability.load import Load
 from tests.reliability.matrix import Matrix
-from tests.reliability.scenarios import SCENARIOS, Fault, scenario_of
+from tests.reliability.scenarios import SCENARIOS, Fault, Scenario
 from tests.reliability.world import World
 
 CASES = len(Fault)
@@ -22,14 +22,25 @@ FAST = [
 ]
 
 
+@pytest.fixture(scope="module")
+def recorded(running_world: World) -> Recorded:
+    """Of all scenarios here; so the first one is recorded once."""
+    matrix = Matrix(running_world, Load(running_world.box.load_balancer("website")))
+    matrix.prepare()
+    return matrix.record_all([*FAST, *PAIRS[1:]])
+
+
+def of(scenarios: list[Scenario], recorded: Recorded) -> list[Case]:
+    names = {one.name for one in scenarios}
+    return [one for one in recorded.cases if one.call.scenario in names]
+
+
 @pytest.mark.timeout(600)
 def test_whatever_happens_at_a_call_nothing_is_left_and_the_servers_serve(
-    world: World, load: Load
+    recorded: Recorded, world: World, load: Load
 ) -> None:
     matrix = Matrix(world, load)
-    matrix.prepare()
-    recorded = matrix.record_all(FAST)
-    every = recorded.cases
+    every = of(FAST, recorded)
     operations = {(case.call.who, case.call.operation) for case in every}
     # The record is of real releases, with all that they change.
     assert ("Packer", "RunInstances") in operations
@@ -51,15 +62,15 @@ def test_whatever_happens_at_a_call_nothing_is_left_and_the_servers_serve(
 
 
 @pytest.mark.timeout(600)
-def test_a_kill_while_a_fault_is_dealt_with_leaves_nothing_either(world: World, load: Load) -> None:
+def test_a_kill_while_a_fault_is_dealt_with_leaves_nothing_either(
+    recorded: Recorded, world: World, load: Load
+) -> None:
+    """One at the first call of what is done about it, one half-way."""
     matrix = Matrix(world, load)
-    matrix.prepare()
-    recorded = matrix.record_all(PAIRS)
-    every = [x for x in recorded.cases if scenario_of(x.call.scenario).two_faults]
-    assert {case.fault for case in every} == {Fault.KILL_AFTER, Fault.KILL_BEFORE}
-    for scenario in PAIRS[1:]:
-        mine = [case for case in every if case.call.scenario == scenario.name]
-        for case in (mine[0], mine[len(mine) // 2]):
-            outcome = matrix.play(case, recorded)
-            print(f"{outcome.seconds:5.1f} s  {case}: {outcome.word}")
-            assert outcome.passed, (outcome.case, outcome.word, outcome.problems)
+    assert {case.fault for case in of(PAIRS[1:], recorded)} == {Fault.KILL_AFTER, Fault.KILL_BEFORE}
+    for number, scenario in enumerate(PAIRS[1:]):
+        mine = of([scenario], recorded)
+        case = mine[number * len(mine) // len(PAIRS[1:])]
+        outcome = matrix.play(case, recorded)
+        print(f"{outcome.seconds:5.1f} s  {case}: {outcome.word}")
+        assert outcome.passed, (outcome.case, outcome.word, outcome.problems)

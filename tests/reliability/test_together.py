@@ -48,20 +48,15 @@ def test_the_second_of_two_waits_and_then_sees_the_firsts_result(world: World, l
 
 
 def test_different_target_groups_are_released_side_by_side(world: World) -> None:
+    """And reconcile leaves one that lives alone."""
     first, fault = paused_at(world, lambda: world.start("v2", "side"), "RequestSpotFleet")
+    assert world.reconcile()["actions"] == []
     second = world.start("v2", "side", **BLOG)
     assert second.result()["outcome"] == "released"
     assert not first.ended.is_set()
     world.box.release(fault)
     assert first.result()["outcome"] == "released"
     assert world.settled("blog").problems() == []
-
-
-def test_reconcile_leaves_a_living_release_alone(world: World) -> None:
-    process, fault = paused_at(world, lambda: world.start("v2", "alive"), "RequestSpotFleet")
-    assert world.reconcile()["actions"] == []
-    world.box.release(fault)
-    assert process.result()["outcome"] == "released"
 
 
 @long
