@@ -10,6 +10,7 @@ from sandbox.machines.simulated.machines import DEBIAN
 from spotkiln.cli.main import main
 from tests.cli.conftest import settings_of
 from tests.nightly.conftest import OLD, Nights
+from tests.sandbox.account import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)]
 
@@ -60,13 +61,17 @@ def test_a_line_is_listed_made_and_made_again(command: Terminal, served: Nights)
     assert "node 20.19.2" in said
 
 
-def test_one_that_cannot_be_made_ends_with_its_cause(command: Terminal, served: Nights) -> None:
+def test_one_that_cannot_be_made_leaves_nothing_and_ends_with_its_cause(
+    command: Terminal, served: Nights
+) -> None:
+    before = served.inventory()
     served.world.box.script(match={"image_id": DEBIAN.image_id}, build="broken")
     try:
         code, said = command("base", "node-base")
     finally:
         served.world.box.script(match={"image_id": DEBIAN.image_id}, build="")
     assert code == 1
+    eventually(lambda: served.inventory() == before, what=f"{before}")
     assert "the packages of the base image node-base could not be installed" in said
 
 
