@@ -140,27 +140,17 @@ def assert_private(home: Path, address: str) -> None:
         assert password not in log.read_text()
 
 
+@pytest.mark.docker
 @pytest.mark.prefect
 @pytest.mark.sandbox
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize(
-    "machines",
-    [
-        "simulated",
-        pytest.param(
-            "docker",
-            marks=[
-                pytest.mark.docker,
-                pytest.mark.skipif(not docker_answers(), reason="Docker does not answer"),
-            ],
-        ),
-    ],
-)
-def test_up_releases_an_application_that_is_not_rails(machines: str) -> None:
+@pytest.mark.skipif(not docker_answers(), reason="Docker does not answer")
+def test_up_releases_an_application_that_is_not_rails() -> None:
+    """tests/up does the same with simulated machines, and an application that is Rails."""
     # Not that of whoever works here, and nothing of an earlier test.
     home = BUILD / "up-test"
-    given = ("--machines", machines, "--home", str(home), "--fresh")
-    with up(*given, kind=machines, environment=dict(os.environ)) as process:
+    given = ("--machines", "docker", "--home", str(home), "--fresh")
+    with up(*given, kind="docker", environment=dict(os.environ)) as process:
         environment = environment_of(home)
         box = Sandbox.attach(Path(environment["SANDBOX_DIR"]))
         assert "/demo-web-app/staging/GREETING" in parameters(environment)
@@ -171,20 +161,19 @@ def test_up_releases_an_application_that_is_not_rails(machines: str) -> None:
         assert commit.startswith(end["commit"])
         address = box.load_balancer("dice")
         assert commit[:12] in httpx.get(address).raise_for_status().text
-        if machines == "docker":
-            thrown = httpx.get(f"{address}/throw?sides=20").raise_for_status().json()
-            assert thrown["sides"] == 20
-            assert 1 <= thrown["value"] <= 20
-            assert httpx.get(f"{address}/throw?sides=1").status_code == 400
-            reach_a_server(environment)
+        thrown = httpx.get(f"{address}/throw?sides=20").raise_for_status().json()
+        assert thrown["sides"] == 20
+        assert 1 <= thrown["value"] <= 20
+        assert httpx.get(f"{address}/throw?sides=1").status_code == 400
+        reach_a_server(environment)
         status = json.loads(spotkiln(environment, "status", "dice", "--json").stdout)
         assert [one["health"] for one in status["servers"]] == ["healthy", "healthy"]
-        said = log_of(machines).read_text()
+        said = log_of("docker").read_text()
         assert environment["PREFECT_API_AUTH_STRING"] not in said
         if receiver := re.search(r"receiver +(\S+),", said):
             assert httpx.get(f"{receiver[1]}/health").status_code == 200
         process.send_signal(signal.SIGINT)
-        assert process.wait(END_SECONDS) == 0, log_of(machines).read_text()
+        assert process.wait(END_SECONDS) == 0, log_of("docker").read_text()
     with pytest.raises(SandboxError):
         Sandbox.attach(Path(environment["SANDBOX_DIR"]))
     with pytest.raises(httpx.ConnectError):

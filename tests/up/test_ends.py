@@ -1,15 +1,15 @@
 """`make up`, ended in four ways, a second one beside it, and the next one after it; with simulated
-machines."""
+machines. A start costs as much as several releases: one home and four starts carry most of it."""
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,14 @@ from rehearsal.prefect_client import client_of
 from rehearsal.processes import kill, marked
 from sandbox.client import Sandbox, SandboxError
 from sandbox.process.keeper import EVERY_SECONDS
-from tests.demo.test_up import READY, environment_of, spotkiln
+from tests.demo.test_up import (
+    READY,
+    assert_private,
+    environment_of,
+    parameters,
+    released,
+    spotkiln,
+)
 
 pytestmark = [pytest.mark.prefect, pytest.mark.sandbox, pytest.mark.timeout(900)]
 
@@ -132,50 +139,8 @@ def serves(up: Up, name: str, group: str, servers: int) -> None:
         time.sleep(1)
 
 
-def test_it_is_ended_in_four_ways_and_each_time_the_next_one_goes_on(up: Up) -> None:
-    """Prefect's history and what was released are there again; only processes and machines go."""
-    process = up.start()
-    first = up.environment
-    staging = release(first, f"{APP}-staging")
-    production = release(first, APP)
-    assert (staging["outcome"], production["outcome"]) == ("released", "released")
-    # One image, two environments.
-    assert staging["image"] == production["image"]
-    known = {run["id"] for run in runs(first) if not run["auto_scheduled"]}
-    assert len(known) >= 2
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
-        if number == signal.SIGKILL:
-            time.sleep(EVERY_SECONDS + 1)
-        # To all of its terminal's, as a terminal does it.
-        os.killpg(process.pid, number)
-        if number == signal.SIGKILL:
-            assert process.wait(END_SECONDS) == -number
-            assert up.left(), "servers and workers have groups of their own"
-        else:
-            assert process.wait(END_SECONDS) == 0, up.said
-            up.nothing_is_left()
-        process = up.start()
-        assert "goes on with what the last sandbox left" in up.said
-        now = up.environment
-        assert known <= {run["id"] for run in runs(now)}
-        serves(up, f"{APP}-staging", "website-staging", 1)
-        serves(up, APP, "website", 2)
-    assert "the last one was killed: ending what it left" in up.said
-    assert release(up.environment, APP)["outcome"] == "unchanged"
-    process.send_signal(signal.SIGINT)
-    assert process.wait(END_SECONDS) == 0
-    up.nothing_is_left()
-    process = up.start("--fresh")
-    assert known.isdisjoint({run["id"] for run in runs(up.environment)})
-    assert json.loads(spotkiln(up.environment, "status", APP, "--json").stdout)["servers"] == []
-    process.send_signal(signal.SIGINT)
-    assert process.wait(END_SECONDS) == 0
-
-
-def test_a_second_one_finds_the_first_and_harms_nothing(up: Up) -> None:
-    first = up.start()
-    environment = up.environment
-    before = up.left()
+def a_second_one_harms_nothing(up: Up, first: subprocess.Popen[bytes]) -> None:
+    environment, before = up.environment, up.left()
     second = up.start(ready=False)
     assert second.wait(60) == 0
     assert f"runs here already (pid {first.pid})" in up.said
@@ -184,84 +149,10 @@ def test_a_second_one_finds_the_first_and_harms_nothing(up: Up) -> None:
     assert up.left().keys() >= before.keys()
     assert up.environment == environment
     assert httpx.get(f"{environment['PREFECT_API_URL']}/health").status_code == 200
-    first.send_signal(signal.SIGTERM)
-    assert first.wait(END_SECONDS) == 0
 
 
-def test_a_run_whose_worker_was_killed_is_shown_as_crashed(up: Up) -> None:
-    process = up.start()
-    started = spotkiln(up.environment, "release", APP, "--no-follow", "--json")
-    assert started.returncode == 0, started.stdout + started.stderr
-    run = json.loads(started.stdout)["run"]
-
-    def state() -> str:
-        return str(next(one["state_type"] for one in runs(up.environment) if one["id"] == run))
-
-    deadline = time.monotonic() + 60
-    while state() != "RUNNING":
-        assert time.monotonic() < deadline, state()
-        time.sleep(0.3)
-    process.kill()
-    process.wait(END_SECONDS)
-    process = up.start()
-    assert state() == "CRASHED"
-    assert "runs that had lost their worker, and are shown as crashed: 1" in up.said
-    process.send_signal(signal.SIGINT)
-    assert process.wait(END_SECONDS) == 0
-
-
-def test_while_it_starts_ctrl_c_ends_it_at_once(up: Up) -> None:
-    process = up.start(ready=False)
-    deadline = time.monotonic() + 60
-    while len(up.left()) < 3:
-        assert time.monotonic() < deadline, up.said
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(END_SECONDS) == 128 + signal.SIGINT
-    up.nothing_is_left()
-
-
-def test_a_terminal_that_is_gone_stops_no_cleaning_up(up: Up) -> None:
-    """What it would say can be written nowhere."""
-    read, write = os.pipe()
-    command = [sys.executable, "-m", "examples.up", "--machines", "simulated", "--port", "0"]
-    process = subprocess.Popen(
-        [*command, "--receiver-port", "0"],
-        cwd=ROOT,
-        env={**os.environ, "SPOTKILN_BUILD": str(up.build)},
-        stdin=subprocess.DEVNULL,
-        stdout=write,
-        stderr=write,
-        process_group=0,
-    )
-    os.close(write)
-    said, deadline = b"", time.monotonic() + START_SECONDS
-    while READY.encode() not in said:
-        assert time.monotonic() < deadline, said
-        said += os.read(read, 65536)
-    os.close(read)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGHUP)
-    assert process.wait(END_SECONDS) == 0
-    up.nothing_is_left()
-
-
-def test_a_port_that_is_taken_is_told_before_anything_starts(up: Up) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        process = up.start("--port", str(port), ready=False)
-        assert process.wait(60) == 2
-    assert f"port {port} is taken (pid {os.getpid()}, " in up.said
-    assert "choose another one for the Prefect UI by UI_PORT=PORT" in up.said
-    assert "starting" not in up.said
-
-
-def test_deployments_that_come_later_find_their_account(up: Up, tmp_path: Path) -> None:
+def a_later_deployment_finds_its_account(up: Up, log: Path, shop: Path) -> None:
     """A user's own prefect.yaml, deployed while it runs."""
-    process = up.start()
-    shop = tmp_path / "shop"
     shop.mkdir()
     (shop / "spotkiln.yaml").write_text(
         "build: 'true'\ntest: 'true'\nstart: ./serve\nport: 8000\nhealth_path: /healthz\n"
@@ -281,9 +172,130 @@ def test_deployments_that_come_later_find_their_account(up: Up, tmp_path: Path) 
         }
         prefect.post("/deployments/", json=body).raise_for_status()
     deadline = time.monotonic() + 30
-    while "target group shop-staging: made: port 8000, health at /healthz, http://" not in up.said:
-        assert time.monotonic() < deadline, up.said
+    made = "target group shop-staging: made: port 8000, health at /healthz, http://"
+    while made not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.3)
-    assert "instance profile shop-staging: made, reads /shop/staging/" in up.said
-    process.send_signal(signal.SIGINT)
-    assert process.wait(END_SECONDS) == 0
+    assert "instance profile shop-staging: made, reads /shop/staging/" in log.read_text()
+
+
+def state(up: Up, run: str) -> str:
+    return str(next(one["state_type"] for one in runs(up.environment) if one["id"] == run))
+
+
+def begin_a_release(up: Up, name: str) -> str:
+    """Its run, which runs."""
+    started = spotkiln(up.environment, "release", name, "--no-follow", "--json")
+    assert started.returncode == 0, started.stdout + started.stderr
+    run = str(json.loads(started.stdout)["run"])
+    deadline = time.monotonic() + 60
+    while state(up, run) != "RUNNING":
+        assert time.monotonic() < deadline, state(up, run)
+        time.sleep(0.3)
+    return run
+
+
+def end(up: Up, process: subprocess.Popen[bytes], log: Path, number: int) -> None:
+    """To all of its terminal's, as a terminal does it."""
+    os.killpg(process.pid, number)
+    assert process.wait(END_SECONDS) == 0, log.read_text()
+    up.nothing_is_left()
+
+
+def goes_on(up: Up, known: set[str]) -> None:
+    """Prefect's history and what was released are there again."""
+    assert "goes on with what the last sandbox left" in up.said
+    assert known <= {run["id"] for run in runs(up.environment)}
+    serves(up, f"{APP}-staging", "website-staging", 1)
+    serves(up, APP, "website", 2)
+
+
+def start_in_a_terminal_that_goes(up: Up, *arguments: str) -> subprocess.Popen[bytes]:
+    """What it says afterwards can be written nowhere."""
+    read, write = os.pipe()
+    command = [sys.executable, "-m", "examples.up", "--machines", "simulated", "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--receiver-port", "0", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "SPOTKILN_BUILD": str(up.build)},
+        stdin=subprocess.DEVNULL,
+        stdout=write,
+        stderr=write,
+        process_group=0,
+    )
+    os.close(write)
+    said, deadline = b"", time.monotonic() + START_SECONDS
+    while READY.encode() not in said:
+        assert time.monotonic() < deadline, said
+        said += os.read(read, 65536)
+    os.close(read)
+    return process
+
+
+def test_it_is_ended_in_four_ways_and_the_next_one_goes_on(up: Up, tmp_path: Path) -> None:
+    """Only processes and machines go. A run whose worker was killed is shown as crashed; what is
+    asked to be forgotten is; a terminal that is gone stops no cleaning up."""
+    process, log = up.start(), up.log
+    first = up.environment
+    assert_private(up.home, first["PREFECT_API_URL"])
+    assert f"/{APP}/staging/GREETING" in parameters(first)
+    staging, production = released(first, f"{APP}-staging"), released(first, APP)
+    # One image, two environments.
+    assert staging["image"] == production["image"]
+    # It is started last, and `make up` does not wait for it.
+    assert (receiver := re.search(r"receiver +(\S+),", up.said))
+    assert httpx.get(f"{receiver[1]}/health").status_code == 200
+    served = httpx.get(Sandbox.attach(up.build / "up-simulated").load_balancer("website"))
+    assert production["commit"][:12] in served.raise_for_status().text
+    known = {run["id"] for run in runs(first) if not run["auto_scheduled"]}
+    assert len(known) >= 2
+    a_second_one_harms_nothing(up, process)
+    a_later_deployment_finds_its_account(up, log, tmp_path / "shop")
+    assert first["PREFECT_API_AUTH_STRING"] not in log.read_text()
+    end(up, process, log, signal.SIGTERM)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{first['PREFECT_API_URL']}/health")
+
+    process = up.start()
+    goes_on(up, known)
+    lost = begin_a_release(up, "dice")
+    time.sleep(EVERY_SECONDS + 1)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait(END_SECONDS) == -signal.SIGKILL
+    assert up.left(), "servers and workers have groups of their own"
+
+    process = up.start()
+    assert "the last one was killed: ending what it left" in up.said
+    assert "runs that had lost their worker, and are shown as crashed: " in up.said
+    assert state(up, lost) == "CRASHED"
+    goes_on(up, known)
+    assert release(up.environment, APP)["outcome"] == "unchanged"
+    end(up, process, up.log, signal.SIGINT)
+
+    process = start_in_a_terminal_that_goes(up, "--fresh")
+    assert known.isdisjoint({run["id"] for run in runs(up.environment)})
+    assert json.loads(spotkiln(up.environment, "status", APP, "--json").stdout)["servers"] == []
+    end(up, process, up.log, signal.SIGHUP)
+
+
+def test_while_it_starts_ctrl_c_ends_it_at_once(up: Up) -> None:
+    process = up.start(ready=False)
+    deadline = time.monotonic() + 60
+    while len(up.left()) < 3:
+        assert time.monotonic() < deadline, up.said
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(END_SECONDS) == 128 + signal.SIGINT
+    up.nothing_is_left()
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(up: Up) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        process = up.start("--port", str(port), ready=False)
+        assert process.wait(60) == 2
+    assert f"port {port} is taken (pid {os.getpid()}, " in up.said
+    assert "choose another one for the Prefect UI by UI_PORT=PORT" in up.said
+    assert "starting" not in up.said
