@@ -110,6 +110,7 @@ bench: .venv/.done ## what a release costs beyond the cloud's own time (about tw
 .PHONY: torture
 torture: .venv/.done ## every changing call with every fault, real machines, and the soak (two hours)
 	@test "$$(scripts/machines.sh)" = docker || echo "faults with real machines will be skipped"
-	@LONG=1 $(PYTHON) -m pytest -q -s tests/reliability
+	@LONG=1 $(PYTHON) -m pytest -q -s tests/reliability \
+	  $$(grep -rlE --include=*.py 'import .*\blong\b|"LONG"' tests | grep '/test_' | grep -v '^tests/reliability/')
 	@$(PYTHON) -m benchmarks.torture
 	@$(PYTHON) -m benchmarks.soak
