@@ -9,7 +9,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from importlib.metadata import version
@@ -20,8 +19,9 @@ import certifi
 import httpx
 import yaml
 
+from rehearsal.answering import wait_for_answer
 from rehearsal.build import NAME, build_folder, trusted
-from rehearsal.prefect_client import client_of, trusting
+from rehearsal.prefect_client import client_of
 from spotkiln.bake.recipe import ROOT as SHIPPED
 from spotkiln.cli.server import AUTH_STRING, guarded
 from spotkiln.start.ui import newer
@@ -191,24 +191,14 @@ class LocalPrefect:
             log="server.log",
         )
 
-    def _is_up(self, client: httpx.Client) -> bool:
-        try:
-            return client.get(f"{self.address}/api/health").status_code == 200
-        except httpx.HTTPError:
-            return False
-
     def wait_for_server(self, timeout_seconds: float = 120) -> None:
-        deadline = time.monotonic() + timeout_seconds
-        with httpx.Client(verify=trusting(self.address), timeout=2) as client:
-            while not self._is_up(client):
-                if self.server.poll() is not None:
-                    raise RuntimeError(f"the Prefect server ended; see {self.home / 'server.log'}")
-                if time.monotonic() > deadline:
-                    raise RuntimeError(
-                        f"the Prefect server did not answer in {timeout_seconds:.0f} s; "
-                        f"see {self.home / 'server.log'}"
-                    )
-                time.sleep(0.3)
+        wait_for_answer(
+            self.server,
+            f"{self.address}/api/health",
+            what="the Prefect server",
+            log=self.home / "server.log",
+            timeout_seconds=timeout_seconds,
+        )
         # Its tables are elsewhere when it was told to use another database.
         if self._fresh and not EMPTY.exists() and self.database.exists():
             self._keep_empty_database()

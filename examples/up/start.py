@@ -4,10 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from examples import repositories
@@ -17,6 +19,7 @@ from examples.up.furnish import Furnisher
 from examples.up.ports import choose
 from examples.up.say import say
 from rehearsal.account import ensure_base_image, start_sandbox
+from rehearsal.answering import wait_for_answer
 from rehearsal.build import trusted
 from rehearsal.prefect_local import BUILD, ROOT, LocalPrefect, kept_secret
 from sandbox.client import Sandbox
@@ -85,6 +88,14 @@ def receiver_settings(home: Path, given: Mapping[str, str], port: int) -> dict[s
     return {**settings, f"{RECEIVER}PORT": str(port)}
 
 
+def receiver_address(environment: Mapping[str, str]) -> str:
+    """Where it is reached from this machine; its settings are in the environment."""
+    address = environment.get(f"{RECEIVER}ADDRESS") or "127.0.0.1"
+    host = {str(IPv4Address(0)): "127.0.0.1", str(IPv6Address(0)): "::1"}.get(address, address)
+    port = environment[f"{RECEIVER}PORT"]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def without_other_aws() -> None:
     """A profile or a token of the user's own would come before the sandbox's."""
     for name in [one for one in os.environ if one.startswith("AWS_")]:
@@ -116,6 +127,19 @@ def fill(box: Sandbox) -> None:
     ensure_base_image(box, say)
 
 
+def start_receiver(prefect: LocalPrefect) -> Callable[[], None]:
+    """It starts beside the rest. What is returned waits until it takes pushes."""
+    log = "receiver.log"
+    child = prefect.start(Path(sys.executable).name, "-m", "spotkiln.receiver", log=log)
+    return partial(
+        wait_for_answer,
+        child,
+        f"{receiver_address(prefect.environment)}/health",
+        what="the push receiver",
+        log=prefect.home / log,
+    )
+
+
 def start(stack: ExitStack, options: Options) -> Running:
     home = options.home
     free = ports(options, os.environ)
@@ -144,9 +168,10 @@ def start(stack: ExitStack, options: Options) -> Running:
         fill(box)
     prefect.wait_for_server()
     running = Running(prefect, home, box)
+    wait = start_receiver(prefect) if receiver else None
     work(running, schedules=options.schedules)
-    if receiver:
-        prefect.start(Path(sys.executable).name, "-m", "spotkiln.receiver", log="receiver.log")
+    if wait:
+        wait()
     _write_environment(stack, running, own)
     return running
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from examples.up.account import suggestions
 from examples.up.say import say
-from examples.up.start import ENVIRONMENT, RECEIVER, Options, Running
+from examples.up.start import ENVIRONMENT, RECEIVER, Options, Running, receiver_address
 from rehearsal.prefect_client import client_of
 from spotkiln.start.deployment import RELEASE
 
@@ -36,8 +36,9 @@ def tell(running: Running, options: Options) -> None:
     prefect, home = running.prefect, _near(running.home)
     say(f"\n  Prefect UI   {prefect.address}")
     say(f"               it asks for a password: the whole line in {home / 'password'}")
-    if port := prefect.environment.get(f"{RECEIVER}PORT"):
-        say(f"  receiver     http://127.0.0.1:{port}, its secret in {home / 'push-secret'}")
+    if f"{RECEIVER}PORT" in prefect.environment:
+        address = receiver_address(prefect.environment)
+        say(f"  receiver     {address}, its secret in {home / 'push-secret'}")
     if running.box:
         found = sorted(running.box.load_balancers().items())
         width = max(12, *(len(group) for group, _ in found))
