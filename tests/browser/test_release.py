@@ -86,11 +86,12 @@ def test_red(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> N
     assert world.settled() == serving
 
 
-def ask_first(ui: PrefectUI, world: World) -> Locator:
-    """What a person is asked before a release of a new commit, where the deployment says so."""
-    commit_again(world, "v2", "asked")
+def ask_first(ui: PrefectUI, world: World, ref: str) -> Locator:
+    """What a person is asked before a release of a new commit, where the deployment says so. `ref`
+    is what it is called, and its only file is about: of the same files nobody would be asked."""
+    commit_again(world, "v2", ref)
     deployment = world.api.get(f"/deployments/name/release/{APPLICATION}").raise_for_status()
-    asked = {"ref": "asked", "why": "*Ada* waits for it", "approval": {"required": True}}
+    asked = {"ref": ref, "why": "*Ada* waits for it", "approval": {"required": True}}
     started = world.api.post(
         f"/deployments/{deployment.json()['id']}/create_flow_run", json={"parameters": asked}
     )
@@ -101,7 +102,7 @@ def ask_first(ui: PrefectUI, world: World) -> Locator:
 
 
 def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
-    asked = ask_first(ui, world)
+    asked = ask_first(ui, world, "approved")
     assert world.settled() == serving
     for change in (
         f"serves now: {serving.fleet}",
@@ -117,13 +118,13 @@ def test_one_that_asks_first(ui: PrefectUI, world: World, serving: Truth, pictur
     picture("approval", height=1200)
     ui.answer()
     ui.come_back("Released")
-    assert world.settled().commit == commit_of(world, "asked")
+    assert world.settled().commit == commit_of(world, "approved")
     shown = ui.open_artifact(f"release-{APPLICATION}-")
     expect(shown).to_contain_text("approved by Ada: Looks good")
 
 
 def test_one_that_is_rejected(ui: PrefectUI, world: World, serving: Truth) -> None:
-    ask_first(ui, world)
+    ask_first(ui, world, "rejected")
     ui.choose("Decision", "reject")
     ui.entry("Who").fill("Bob")
     ui.entry("Comment").fill("not on a Friday")
