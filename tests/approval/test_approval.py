@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -25,6 +26,29 @@ ASK = {"required": True, "seconds": 600}
 STARTS_SECONDS = 60.0
 
 
+@pytest.fixture
+def worker(world: World) -> Iterator["subprocess.Popen[bytes]"]:
+    """With two slots, and the only one."""
+    for other in world.prefect.children:
+        if other is not world.prefect.server and other.poll() is None:
+            other.terminate()
+            other.wait(60)
+    world.box.clear_calls()
+    process = world.prefect.start_worker(limit=2, name="asking")
+    yield process
+    world.box.clear_faults()
+    for told in range(2):
+        if process.poll() is None:
+            process.terminate()
+            time.sleep(told)
+    process.wait(90)
+
+
+@pytest.fixture
+def runs(world: World) -> Runs:
+    return Runs(world.prefect.address)
+
+
 def named(world: World, run: str) -> str:
     found = world.api.get(f"/flow_runs/{run}").raise_for_status().json()
     return str(found["state"]["name"])
@@ -37,15 +61,11 @@ def ask(world: World, runs: Runs, variant: str, ref: str = "v2", **approval: Any
 
 
 def until_suspended(world: World, *asking: str) -> None:
-    wanted = {
-        "flow_runs": {"id": {"any_": asking}, "state": {"name": {"any_": ["Suspended"]}}},
-    }
-
-    def all_are() -> bool:
-        found = world.api.post("/flow_runs/count", json=wanted).raise_for_status().json()
-        return bool(found == len(asking))
-
-    until(all_are, STARTS_SECONDS * len(asking), [named(world, run) for run in asking])
+    until(
+        lambda: all(named(world, run) == "Suspended" for run in asking),
+        STARTS_SECONDS * len(asking),
+        [named(world, run) for run in asking],
+    )
 
 
 def row(world: World, run: str) -> dict[str, Any]:
@@ -62,13 +82,6 @@ def test_an_approved_one_goes_on_with_what_was_asked(
     until_suspended(world, asking)
     until(lambda: programs_of(worker) == [], 20, "its process ends")
     assert changing(world) == []
-    # Its last word comes after its last heartbeat, or it would be taken for dead: the automation
-    # waits for what follows a heartbeat.
-    suspended = "spotkiln.run.suspended"
-    until(lambda: suspended in last_words(world, asking), 30, last_words(world, asking))
-    said = last_words(world, asking)
-    assert "prefect.flow-run.heartbeat" in said
-    assert said[-1] == suspended
     # The branch moves on while somebody thinks about it.
     subprocess.run([*git, "branch", "--force", "asked", "v1"], check=True)
     refused = answer(world, asking, decision="perhaps")
@@ -97,6 +110,34 @@ def test_nobody_answers(world: World, runs: Runs, worker: "subprocess.Popen[byte
     assert worker.poll() is None
 
 
+def test_what_serves_has_changed_meanwhile(
+    world: World, runs: Runs, worker: "subprocess.Popen[bytes]"
+) -> None:
+    asking = ask(world, runs, "overtaken")
+    until_suspended(world, asking)
+    other = world.release("v1", "overtook", keep_versions=9)
+    assert other["outcome"] == "released", other
+    answer(world, asking, decision="approve", by="alice")
+    until_ended(runs, asking, 120)
+    made = row(world, asking)
+    assert made["outcome"] == "declined", made
+    assert f"now it is {other['fleet']}" in made["cause"]
+    assert world.settled().fleet == other["fleet"]
+
+
+def test_cancelled_while_it_waits(
+    world: World, runs: Runs, worker: "subprocess.Popen[bytes]"
+) -> None:
+    asking = ask(world, runs, "unwanted")
+    until_suspended(world, asking)
+    # As the UI and `prefect flow-run cancel` do it.
+    runs.set_state(asking, "CANCELLING")
+    until_ended(runs, asking, 30)
+    assert runs.state(asking)[0] == "CANCELLED", runs.state(asking)
+    assert changing(world) == []
+    assert worker.poll() is None
+
+
 def last_words(world: World, run: str) -> list[str]:
     """The names of the events of a run, oldest first."""
     resource = f"prefect.flow-run.{run}"
@@ -105,6 +146,23 @@ def last_words(world: World, run: str) -> list[str]:
         json={"filter": {"resource": {"id": [resource]}, "order": "ASC"}, "limit": 50},
     )
     return [one["event"] for one in found.raise_for_status().json()["events"]]
+
+
+def test_its_last_word_comes_after_its_last_heartbeat(
+    world: World, runs: Runs, worker: "subprocess.Popen[bytes]"
+) -> None:
+    """Or it would be taken for dead: the automation waits for what follows a heartbeat."""
+    asking = ask(world, runs, "quiet")
+    until_suspended(world, asking)
+    until(
+        lambda: "spotkiln.run.suspended" in last_words(world, asking),
+        30,
+        last_words(world, asking),
+    )
+    said = last_words(world, asking)
+    assert "prefect.flow-run.heartbeat" in said
+    assert said[-1] == "spotkiln.run.suspended"
+    runs.set_state(asking, "CANCELLING")
 
 
 def send(world: World, run: str, event: str) -> None:
@@ -145,38 +203,33 @@ def test_a_heartbeat_that_comes_late_crashes_nobody_who_waits(
 def test_the_way_back_is_free_whoever_waits(
     world: World, runs: Runs, worker: "subprocess.Popen[bytes]"
 ) -> None:
-    """One slot; two releases wait for an approval, one for its turn. A rollback starts."""
-    asking = [ask(world, runs, f"asking {n}") for n in range(2)]
+    """Two slots; four releases wait for an approval, two for their turn. A rollback starts."""
+    asking = [ask(world, runs, f"asking {n}") for n in range(4)]
     until_suspended(world, *asking)
     # Somebody else holds the target group.
     fault = world.box.fault("RequestSpotFleet", "pause", nth=2, agent="spotkiln/", when="after")
     holder = world.start("v1", "holder", keep_versions=9)
     world.box.wait_paused(fault, timeout=60)
-    waiting = runs.start(DEPLOYMENT, world.parameters("v1", "turn", keep_versions=9))
-    until(lambda: runs.state(waiting)[0] == "RUNNING", STARTS_SECONDS, "the slot is taken")
-    assert len(programs_of(worker)) == 1
+    given = [world.parameters("v1", f"turn {n}", keep_versions=9) for n in range(2)]
+    waiting = [runs.start(DEPLOYMENT, one) for one in given]
+    until(
+        lambda: all(runs.state(run)[0] == "RUNNING" for run in waiting),
+        2 * STARTS_SECONDS,
+        "both slots are taken",
+    )
+    assert len(programs_of(worker)) == 2
     back = runs.start("rollback/demo", {"version": "previous"})
     asked = time.monotonic()
     until(lambda: runs.state(back)[0] == "RUNNING", STARTS_SECONDS, runs.state(back))
     print(f"the rollback runs {time.monotonic() - asked:.1f} s after it was asked for")
-    assert runs.state(waiting)[0] == "RUNNING"
-    assert [named(world, run) for run in asking] == ["Suspended"] * 2
-    unwanted, approved = asking
-    # As the UI and `prefect flow-run cancel` do it.
-    for run in (unwanted, waiting):
+    assert [runs.state(run)[0] for run in waiting] == ["RUNNING", "RUNNING"]
+    assert [named(world, run) for run in asking] == ["Suspended"] * 4
+    for run in (*asking, *waiting):
         runs.set_state(run, "CANCELLING")
     world.box.release(fault)
     assert holder.result()["outcome"] == "released"
     until_ended(runs, back, 120)
     assert runs.state(back)[0] == "COMPLETED", runs.state(back)
-    for run in (unwanted, waiting):
+    for run in (*asking, *waiting):
         until_ended(runs, run, 60)
         assert runs.state(run)[0] == "CANCELLED"
-    # What serves has changed while somebody thought about the other one.
-    now = world.settled().fleet
-    answer(world, approved, decision="approve", by="alice")
-    until_ended(runs, approved, 120)
-    made = row(world, approved)
-    assert made["outcome"] == "declined", made
-    assert f"now it is {now}" in made["cause"]
-    assert world.settled().fleet == now

@@ -12,6 +12,8 @@ from tests.approval.test_approval import (
     STARTS_SECONDS,
     named,
     row,
+    runs,
+    worker,
 )
 from tests.cli.conftest import Command
 from tests.cli.test_worker import programs_of, until, until_ended
@@ -19,6 +21,7 @@ from tests.release.pages import page
 from tests.release.test_approval import changing
 from tests.reliability.world import World
 
+__all__ = ["runs", "worker"]
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(900)]
 
 
@@ -45,7 +48,8 @@ def until_named(world: World, run: str, name: str, seconds: float = STARTS_SECON
 def test_the_newest_starts_by_itself_at_the_end(
     world: World, runs: Runs, worker: "subprocess.Popen[bytes]", command: Command
 ) -> None:
-    before = world.settled().fleet
+    before = world.release("v1", "before", keep_versions=9)
+    world.box.clear_calls()
     freeze, end = frozen_for(seconds=90)
     older = ask(world, runs, "older", "v1", freeze)
     until_named(world, older, "Frozen")
@@ -57,7 +61,7 @@ def test_the_newest_starts_by_itself_at_the_end(
     # Neither a slot nor a process is kept, and nothing is spent.
     until(lambda: programs_of(worker) == [], 20, programs_of(worker))
     assert changing(world) == []
-    assert world.settled().fleet == before
+    assert world.settled().fleet == before["fleet"]
     # Who follows it is told, and does not wait for it.
     code, out, _ = command("follow", newest)
     assert code == Exit.FAILED
@@ -66,7 +70,7 @@ def test_the_newest_starts_by_itself_at_the_end(
     until_ended(runs, newest, (end - datetime.now(UTC)).total_seconds() + 240)
     assert named(world, newest) == "Released", runs.state(newest)
     made = row(world, newest)
-    assert made["fleet"] == world.settled().fleet != before
+    assert made["fleet"] == world.settled().fleet != before["fleet"]
 
 
 def test_a_freeze_that_a_person_breaks_is_told_on_the_page(
