@@ -20,6 +20,8 @@ PHASES = ["look up", "wait", "bake", "test", "launch", "gate", "retire"]
 
 
 def headings(shown: Locator) -> list[str]:
+    # On a busy machine the page is there a moment before its text is.
+    expect(shown.get_by_role("heading").first).to_be_visible()
     return [one.strip() for one in shown.get_by_role("heading").all_inner_texts()]
 
 
