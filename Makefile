@@ -107,10 +107,13 @@ clients: .venv/.done ## the AWS CLI, Ansible and Cloud Custodian against the san
 bench: .venv/.done ## what a release costs beyond the cloud's own time (about twenty minutes)
 	@$(PYTHON) -m benchmarks.release
 
+# Tests elsewhere that play more with LONG=1.
+PLAYS_MORE = $(filter-out tests/reliability/%,$(shell grep -rlE --include='test_*.py' \
+  'import .*\blong\b|environ\.get\("LONG"\)' tests))
+
 .PHONY: torture
 torture: .venv/.done ## every changing call with every fault, real machines, and the soak (two hours)
 	@test "$$(scripts/machines.sh)" = docker || echo "faults with real machines will be skipped"
-	@LONG=1 $(PYTHON) -m pytest -q -s tests/reliability \
-	  $$(grep -rlE --include=*.py 'import .*\blong\b|"LONG"' tests | grep '/test_' | grep -v '^tests/reliability/')
+	@LONG=1 $(PYTHON) -m pytest -q -s tests/reliability $(PLAYS_MORE)
 	@$(PYTHON) -m benchmarks.torture
 	@$(PYTHON) -m benchmarks.soak

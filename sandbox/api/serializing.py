@@ -1,8 +1,8 @@
 """Which attributes moto looks for on an object, remembered.
 
 For each member of each structure in an answer moto works out the names under which a Python object
-might have it. That took a third of the time in which the sandbox answers, and depends on classes
-and names alone.
+might have it. That took a fifth of the sandbox's processor time, and depends on classes and names
+alone.
 """
 
 from typing import Any

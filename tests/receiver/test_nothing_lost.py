@@ -139,10 +139,10 @@ def test_two_hooks_that_tell_of_one_push_lose_nothing_while_prefect_is_away(
 def test_killed_while_it_hands_over(server: Server, tmp_path: Path, repository: str) -> None:
     """Whatever was answered with 202 gets its run, and none gets two."""
     deployment = server.deploy("killed", repository, "push:branch=line-*")
-    sent = {f"line-{n}": line(2) for n in range(8)}
+    sent = {f"line-{n}": line(4) for n in range(4)}
     service = Service(tmp_path / "receiver", environment_of(server), ANSWER_SECONDS="0")
     with service:
-        for number in range(2):
+        for number in range(4):
             for branch, pushes in sent.items():
                 assert service.push(repository, branch, *pushes[number]).status_code == 202
             service.kill()

@@ -125,6 +125,11 @@ def test_what_serves_has_changed_meanwhile(world: World, serving: str) -> None:
     assert truth.fleet == other["fleet"]
 
 
+def test_bad_input_ends_before_anybody_is_asked(world: World, serving: str) -> None:
+    ended = world.release("nowhere", approval=ASK)
+    assert "InputError" in ended["error"]
+
+
 def test_cancelled_while_it_waits(world: World, serving: str) -> None:
     process = asked(world, "cancelled")
     process.terminate()

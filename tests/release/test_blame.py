@@ -198,9 +198,10 @@ def test_a_database_down_during_a_rollback_loses_no_version(
 ) -> None:
     before = released(world)
     world.box.script(match=SERVERS, health=500)
-    failed = roll_back(world)
-    assert failed["error"].startswith("GateFailed: the new servers did not pass the gate: out")
-    assert released(world) == before
+    for _ in range(2):
+        failed = roll_back(world)
+        assert failed["error"].startswith("GateFailed: the new servers did not pass the gate: out")
+        assert released(world) == before
     back_up(world)
     serves_on(world, versions[1]["fleet"])
     # The very version that could not prove itself while it was down.

@@ -10,6 +10,7 @@ import pytest
 from rehearsal.account import tags_of
 from spotkiln.errors import InputError
 from spotkiln.serve.stepping import Steer
+from tests.reliability.conftest import long
 from tests.reliability.load import Load
 from tests.reliability.scenarios import PRODUCT
 from tests.reliability.world import SPEED, without_release_only
@@ -90,6 +91,24 @@ def test_an_alarm_in_step_two_brings_the_old_servers_back(pair: Pair) -> None:
     assert percents(pair, new) == [10, 50, 0]
 
 
+@long
+def test_within_the_bake_time_the_old_servers_are_there(pair: Pair) -> None:
+    before, new = (pair.active, pair.serving), pair.idle
+    pair.alarm("OK")
+    process = pair.start("v2", "bake", alarms=[ALARM], bake_seconds=600)
+    pair.until_share(new, 100, process)
+    pair.alarm("ALARM")
+    turned_back(pair, process.result(), before, "turned back at step 2 (100 %)")
+
+
+@long
+def test_an_alarm_without_data_for_too_long_is_as_bad(pair: Pair) -> None:
+    before = (pair.active, pair.serving)
+    pair.alarm("INSUFFICIENT_DATA")
+    made = pair.release("v2", "blind", alarms=[ALARM], no_data_seconds=30, **LONG)
+    turned_back(pair, made, before, f"alarm {ALARM} has had no data")
+
+
 def test_an_alarm_that_is_on_before_lets_no_request_through(pair: Pair) -> None:
     before = (pair.active, pair.serving)
     pair.alarm("ALARM")
@@ -112,6 +131,17 @@ def test_what_cannot_be_read_for_a_while_or_whose_answer_is_lost_is_asked_for_ag
     assert made["outcome"] == "released", made
     assert percents(pair, new) == [50, 100]
     assert pair.active == new
+
+
+@long
+def test_a_signal_that_nobody_can_read_brings_the_old_servers_back(pair: Pair) -> None:
+    before, new = (pair.active, pair.serving), pair.idle
+    pair.alarm("OK")
+    process = pair.start("v2", "deaf", alarms=[ALARM], no_data_seconds=30, **LONG)
+    pair.until_share(new, 50, process)
+    failure: dict[str, Any] = {"code": "InternalFailure", "status": 500}
+    pair.world.box.fault("DescribeAlarms", "error", count=1000, agent=PRODUCT, **failure)
+    turned_back(pair, process.result(), before, "alarms could not be read for ")
 
 
 def test_a_person_pauses_resumes_and_promotes(pair: Pair) -> None:

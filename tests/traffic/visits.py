@@ -1,12 +1,13 @@
 """Visitors who load a page and the stylesheet that it names by its fingerprint."""
 
-import ssl
 import threading
 import time
 from dataclasses import dataclass
 from typing import Self
 
 import httpx
+
+from rehearsal.prefect_client import trusting
 
 # Real seconds: more than a visitor may take for a page, in the sandbox's time (`PAGE_SECONDS`).
 READS_SECONDS = 1.2
@@ -37,7 +38,7 @@ class Visitor:
     def _run(self) -> None:
         kept = httpx.Cookies()
         # Each browser is a new one: to read everybody's certificates was most of what it did.
-        nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        nobody = trusting(self._address)
         while not self._done.wait(READS_SECONDS if self._returns else BETWEEN_SECONDS):
             try:
                 with httpx.Client(

@@ -237,14 +237,14 @@ def test_it_is_ended_in_four_ways_and_the_next_one_goes_on(up: Up, tmp_path: Pat
     asked to be forgotten is; a terminal that is gone stops no cleaning up."""
     process, log = up.start(), up.log
     first = up.environment
+    # What it says is ready takes pushes at once.
+    assert (receiver := re.search(r"receiver +(\S+),", up.said))
+    assert httpx.get(f"{receiver[1]}/health").status_code == 200
     assert_private(up.home, first["PREFECT_API_URL"])
     assert f"/{APP}/staging/GREETING" in parameters(first)
     staging, production = released(first, f"{APP}-staging"), released(first, APP)
     # One image, two environments.
     assert staging["image"] == production["image"]
-    # It is started last, and `make up` does not wait for it.
-    assert (receiver := re.search(r"receiver +(\S+),", up.said))
-    assert httpx.get(f"{receiver[1]}/health").status_code == 200
     served = httpx.get(Sandbox.attach(up.build / "up-simulated").load_balancer("website"))
     assert production["commit"][:12] in served.raise_for_status().text
     known = {run["id"] for run in runs(first) if not run["auto_scheduled"]}
@@ -271,6 +271,13 @@ def test_it_is_ended_in_four_ways_and_the_next_one_goes_on(up: Up, tmp_path: Pat
     goes_on(up, known)
     assert release(up.environment, APP)["outcome"] == "unchanged"
     end(up, process, up.log, signal.SIGINT)
+
+    if os.environ.get("LONG"):
+        # These end it in the same way as SIGTERM.
+        for number in (signal.SIGHUP, signal.SIGINT):
+            process = up.start()
+            goes_on(up, known)
+            end(up, process, up.log, number)
 
     process = start_in_a_terminal_that_goes(up, "--fresh")
     assert known.isdisjoint({run["id"] for run in runs(up.environment)})

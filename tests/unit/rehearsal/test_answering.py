@@ -55,6 +55,15 @@ def test_one_that_ends(tmp_path: Path) -> None:
         wait(process, free_port(0), 60, tmp_path / "its.log")
 
 
+def test_another_one_that_answers_at_its_port(tmp_path: Path) -> None:
+    port = free_port(0)
+    with child(SERVER, port, 0) as other, child("raise SystemExit(1)") as process:
+        wait(other, port, 60, tmp_path)
+        process.wait(60)
+        with pytest.raises(RuntimeError, match="the server ended"):
+            wait(process, port, 60, tmp_path)
+
+
 def test_one_that_never_answers(tmp_path: Path) -> None:
     with (
         child("import time; time.sleep(60)") as process,
