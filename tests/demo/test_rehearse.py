@@ -120,7 +120,7 @@ def test_with_simulated_machines(tmp_path: Path) -> None:
         "a worker is killed": "not tried",
         "a rollback": "well",
         "redis goes away and comes back": "not tried",
-    }
+    }, told
     assert code == 0
     assert all(one["traffic"]["failed"] == 0 for one in answer["scenes"] if one["traffic"])
     assert sum(one["traffic"]["sent"] for one in answer["scenes"] if one["traffic"]) > 100

@@ -277,6 +277,25 @@ def test_a_listener_made_later_gets_a_load_balancer_too(account: Account, box: S
 # Rules
 
 
+def test_an_instance_that_shuts_down_takes_no_request_along(account: Account, box: Sandbox) -> None:
+    """The load balancer reads ten times a second who leaves; until then it sends some there."""
+    stays, leaves = registered(account), registered(account)
+    account.until_health(stays, "healthy")
+    account.until_health(leaves, "healthy")
+    box.script(boot_seconds=1, serve_seconds=0, stop_seconds=500)
+    answered = []
+    with httpx.Client(base_url=box.load_balancer("website"), trust_env=False) as visitor:
+        while True:
+            answered.append(visitor.get("/"))
+            if len(answered) == 2:
+                account.ec2.terminate_instances(InstanceIds=[leaves])
+            last = [one.headers.get("X-Instance-Id") for one in answered[-4:]]
+            if len(answered) > 6 and set(last) == {stays}:
+                break
+    assert {one.headers.get("X-Instance-Id") for one in answered[:2]} == {stays, leaves}
+    assert {one.status_code for one in answered} == {200}
+
+
 @pytest.fixture
 def second(account: Account) -> Iterator[str]:
     """A target group that nothing forwards to yet."""

@@ -205,11 +205,13 @@ class SimulatedMachines:
             self._clock.sleep(latency)
         return ProbeResult(code=answer)
 
-    def answer(self, instance_id: str) -> tuple[Answer, float]:
-        """A status code, "timeout" or "refused", and the latency in sandbox seconds."""
+    def answer(self, instance_id: str, *, leaving: bool = False) -> tuple[Answer, float]:
+        """A status code, "timeout" or "refused", and the latency in sandbox seconds. `leaving`: as
+        long as it shuts down, too."""
+        up = ("running", "stopping") if leaving else ("running",)
         with self._lock:
             machine = self._machines.get(instance_id)
-            if machine is None or self._status(machine) != "running":
+            if machine is None or self._status(machine) not in up:
                 return "refused", 0.0
             behaviour = self._behaviour(machine)
             serving = self._clock.now() - machine.booted_from
@@ -221,8 +223,12 @@ class SimulatedMachines:
     def page(self, instance_id: str, path: str) -> tuple[Answer, float, str, str]:
         """The answer to a request through the load balancer: code, latency in real seconds,
         revision and text. Other paths answer 200 even if the health path does not; an asset whose
-        name has the fingerprint of another revision is not there."""
-        answer, latency = self.answer(instance_id)
+        name has the fingerprint of another revision is not there.
+
+        A machine that shuts down still answers: the load balancer reads ten times a second who is
+        leaving, and an application that stops as it should takes no request along meanwhile.
+        """
+        answer, latency = self.answer(instance_id, leaving=True)
         with self._lock:
             machine = self._machines.get(instance_id)
         if machine is None:
