@@ -260,11 +260,19 @@ source "amazon-ebsvolume" "test" {
 build {
   sources = ["source.amazon-ebsvolume.test"]
 
+  # Into the login user's HOME, which is where the script begins: nobody else on this machine can put
+  # something in its place.
+  provisioner "file" {
+    source      = "${path.root}/scripts/test"
+    destination = "."
+  }
+
   # Records its exit code and exits 0, or the report could not be fetched.
   provisioner "shell" {
     execute_command = "sudo env {{ .Vars }} bash '{{ .Path }}'"
     # What people write freely goes in base64, because Packer reads {{ }} in these strings.
     environment_vars = [
+      "SPOTKILN_PARTS=./test",
       "SPOTKILN_APP=${var.app_name}",
       "SPOTKILN_USER=${var.app_user}",
       "SPOTKILN_FOLDER=${var.app_folder}",

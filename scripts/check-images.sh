@@ -49,4 +49,4 @@ git ls-files -z | while IFS= read -r -d '' file; do
   if [[ $file == *.sh ]] || head -n 1 "$file" | grep -Eaq '^#!.*\b(ba)?sh$'; then
     printf '%s\0' "$file"
   fi
-done | xargs -0 shellcheck
+done | xargs -0 shellcheck --external-sources

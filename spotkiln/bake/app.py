@@ -15,7 +15,7 @@ from spotkiln.bake.paths import FOLDER, why_no_path
 from spotkiln.bake.processes import Process, Timer
 from spotkiln.noun import Noun, ShownNoun
 
-# What packer/scripts/test.sh waits for a page of the image test.
+# What packer/scripts/test/answers.sh waits for a page of the image test.
 PAGE_SECONDS = 60
 
 # No secret in a URL: neither a password nor, over HTTP, a user or a query. An @ behind a slash

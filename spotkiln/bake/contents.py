@@ -11,7 +11,8 @@ from spotkiln.bake.changes import Dependency, compared, is_lock_file
 from spotkiln.bake.locked import locked
 from spotkiln.noun import Noun
 
-# What packer/scripts/test.sh writes, and how the dpkg-query of it is told apart from the rest.
+# What packer/scripts/test/report.sh writes, and how the dpkg-query of it is told apart from the
+# rest.
 LISTING = "packages"
 OS, DEB = "os", "deb"
 # A line of what packer/scripts/base.sh writes: `openssl=3.0.11-1 amd64`.
@@ -79,8 +80,8 @@ class Contents(Noun):
 
 
 def of_machine(image: str, listing: str, dependencies: Iterable[Package] = ()) -> Contents:
-    """From what packer/scripts/test.sh lists on a machine of the image, a line each with tabs in
-    it, and the dependencies of the commit."""
+    """From what packer/scripts/test/report.sh lists on a machine of the image, a line each with
+    tabs in it, and the dependencies of the commit."""
     rows = [line.split("\t") for line in listing.splitlines()]
     os = next((row[1:] for row in rows if row[0] == OS and len(row) >= 4), ["", "", ""])
     debian = (

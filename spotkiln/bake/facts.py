@@ -1,7 +1,7 @@
 """Facts: what a machine told about an application that does not serve.
 
-On the machine that tests, packer/scripts/test.sh collects them. Of a server there are only the
-lines of its console: what systemd says there about the units is read as well.
+On the machine that tests, packer/scripts/test/facts.sh collects them. Of a server there are only
+the lines of its console: what systemd says there about the units is read as well.
 """
 
 import re
@@ -28,7 +28,7 @@ ENDINGS = {"1": "exited", "2": "killed", "3": "dumped"}
 SUCCESS = "success"
 # What comes before an application's processes, in the order of the boot.
 BOOT = ("-role", "-services", "-config", "-folders", "-mounts", "-migrate")
-# As often started again is no accident (packer/scripts/test.sh).
+# As often started again is no accident (packer/scripts/test/units.sh).
 ENDED_AGAIN = 3
 # Who says what a build, a set-up or a test command prints.
 COMMAND = "command"
@@ -115,7 +115,7 @@ class Answer(Noun):
 
     @classmethod
     def from_script(cls, shown: Mapping[str, str]) -> Self:
-        """Source: one block of what packer/scripts/test.sh notes of an answer."""
+        """Source: one block of what packer/scripts/test/answers.sh notes of an answer."""
         return cls(
             url=shown.get("url", ""),
             status=_number(shown.get("status", "")),
@@ -202,7 +202,7 @@ def _listeners(shown: str, user: str, app: str) -> Iterable[Listener]:
 
 
 def facts_of(text: str, journal: str, **known: Unpack[Known]) -> Facts:
-    """From the file `facts` that packer/scripts/test.sh writes, and the machine's journal."""
+    """From the file `facts` that packer/scripts/test/facts.sh writes, and the machine's journal."""
     sections = _sections(visible(text))
     shown = next(iter(_blocks(sections.get("answer", ""))), {})
     user = sections.get("user", "").strip()

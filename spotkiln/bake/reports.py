@@ -16,7 +16,7 @@ from spotkiln.bake.junit import (
     require_size,
 )
 
-# As packer/scripts/test.sh leaves them: one report in the first, several in the second.
+# As packer/scripts/test/report.sh leaves them: one report in the first, several in the second.
 ONE, SEVERAL = "junit.xml", "junit.tar"
 
 

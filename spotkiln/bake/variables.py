@@ -21,7 +21,12 @@ from spotkiln.noun import Noun
 TEMPLATES = ROOT / "packer"
 BAKE_TEMPLATE = ["packer/app.pkr.hcl"]
 BAKE_SCRIPTS = ["packer/scripts/app.sh", "packer/scripts/clean.sh"]
-TEST_FILES = ["packer/test.pkr.hcl", "packer/scripts/test.sh"]
+TEST_PARTS = ["answers", "copy", "facts", "report", "shown", "units"]
+TEST_FILES = [
+    "packer/test.pkr.hcl",
+    "packer/scripts/test.sh",
+    *(f"packer/scripts/test/{part}.sh" for part in TEST_PARTS),
+]
 
 
 def app_variables(app: App) -> dict[str, Any]:

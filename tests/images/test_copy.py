@@ -68,6 +68,7 @@ class Built:
             ["bash", "-c", f"{functions}\nprepare_report\nrun_tests"],
             env={
                 "PATH": os.environ["PATH"],
+                "SPOTKILN_PARTS": str(SCRIPT.with_suffix("")),
                 "SPOTKILN_APP": self._name,
                 "SPOTKILN_USER": "root",
                 "SPOTKILN_FOLDER": "",

@@ -2,6 +2,7 @@
 tells of it, and the sentence that comes of that."""
 
 import base64
+import io
 import shlex
 import tarfile
 from collections.abc import Mapping
@@ -99,6 +100,7 @@ def tried(machine: Machine, mode: str, folder: Path, *, start_seconds: int = 8) 
         f"systemctl start --no-block {APP.name}-migrate {APP.name}"
     )
     settings = {
+        "PARTS": "./test",
         "APP": APP.name,
         "USER": APP.user,
         "REPORT": REPORT,
@@ -116,8 +118,14 @@ def tried(machine: Machine, mode: str, folder: Path, *, start_seconds: int = 8) 
         "TEST_SERVICES": "",
     }
     told = " ".join(f"SPOTKILN_{name}={shlex.quote(value)}" for name, value in settings.items())
-    script = coded((ROOT / "packer" / "scripts" / "test.sh").read_text())
-    machine.run(f"base64 --decode <<<{script} >/var/tmp/test.sh; env {told} bash /var/tmp/test.sh")
+    with io.BytesIO() as packed:
+        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+            for name in ("test.sh", "test"):
+                archive.add(ROOT / "packer" / "scripts" / name, name)
+        scripts = base64.b64encode(packed.getvalue()).decode()
+    machine.run(
+        f"cd /root; base64 --decode <<<{scripts} | tar --extract --gzip; env {told} bash test.sh"
+    )
     for name in ("facts", "journal.log", "test.log", "exit-code"):
         (folder / name).write_text(machine.run(f"cat {REPORT}/{name}"))
     assert (folder / "exit-code").read_text() == "30\n"
