@@ -42,3 +42,9 @@ def account(box: Sandbox, running_account: Account) -> Iterator[Account]:
     yield running_account
     box.clear_faults()
     running_account.remove_everything()
+
+
+@pytest.fixture
+def quick(box: Sandbox) -> None:
+    """Machines that boot, serve and stop within seconds of the sandbox's time."""
+    box.script(boot_seconds=5, serve_seconds=5, stop_seconds=3)

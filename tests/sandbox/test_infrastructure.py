@@ -10,7 +10,7 @@ from sandbox.client import Sandbox, SandboxError
 from sandbox.infrastructure import Group, Infrastructure, Profile
 from sandbox.settings import aws
 from tests.sandbox.account import Account, eventually
-from tests.sandbox.test_rights import Machine, refused
+from tests.sandbox.account_machine import Machine, refused
 from tests.sandbox.test_settings import command
 
 pytestmark = pytest.mark.sandbox

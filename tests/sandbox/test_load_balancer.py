@@ -1,234 +1,31 @@
 """The load balancer in front of real servers on loopback, well-behaved and not."""
 
-import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
-from sandbox.balancing.headers import end_to_end
-from sandbox.balancing.load_balancer import LoadBalancer, pick
+from sandbox.balancing.load_balancer import LoadBalancer
 from sandbox.balancing.routes import (
     FixedResponse,
     Rule,
     Share,
-    TargetRoute,
-    TargetStateName,
-    rule_for,
-    share_for,
+)
+from tests.sandbox.balanced import (
+    Balanced,
+    Target,
+    balanced,
+    behind,
+    raw_server,
+    route,
+    targets,
 )
 
-Answer = Callable[["Handler"], None]
-
-
-def route(name: str, state: TargetStateName, port: int = 1) -> TargetRoute:
-    return TargetRoute(name, 3000, state, ("127.0.0.1", port))
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers with what it was sent; some paths misbehave."""
-
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one packet an answer
-    server: "Target"
-
-    def do_GET(self) -> None:
-        self.server.requests += 1
-        if self.path == "/slow":
-            self.server.entered.set()
-            self.server.release.wait(10)
-        if self.path == "/cut":
-            self.send_response(200)
-            self.send_header("Content-Length", "1000000")
-            self.end_headers()
-            self.wfile.write(b"x" * 100_000)
-            self.close_connection = True
-            return
-        if self.path == "/stream":
-            self._stream()
-            return
-        if self.path == "/nothing":
-            self.send_response(204)
-            self.end_headers()
-            return
-        length = int(self.headers.get("Content-Length") or 0)
-        body = {
-            "target": self.server.name,
-            "method": self.command,
-            "path": self.path,
-            "headers": dict(self.headers.items()),
-            "body": self.rfile.read(length).decode() if length else self._chunks(),
-        }
-        text = json.dumps(body).encode()
-        self.send_response(int(self.path[8:]) if self.path.startswith("/status/") else 200)
-        self.send_header("Content-Length", str(len(text)))
-        self.send_header("Set-Cookie", "a=1")
-        self.send_header("Set-Cookie", "b=2")
-        self.send_header("Keep-Alive", "timeout=5")
-        self.end_headers()
-        if self.command != "HEAD" and self.path != "/status/304":
-            self.wfile.write(text)
-
-    do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 - as http.server calls them
-
-    def _chunks(self) -> str:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return ""
-        parts = b""
-        while size := int(self.rfile.readline(), 16):
-            parts += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return parts.decode()
-
-    def _stream(self) -> None:
-        self.send_response(200)
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        self.wfile.write(b"5\r\nfirst\r\n")
-        self.wfile.flush()
-        self.server.release.wait(10)
-        self.wfile.write(b"6\r\nsecond\r\n0\r\n\r\n")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in http.server
-        pass
-
-
-class Target(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, name: str) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.name = name
-        self.requests = 0
-        self.entered, self.release = threading.Event(), threading.Event()
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
-
-    def end(self) -> None:
-        self.release.set()
-        self.shutdown()
-        self.server_close()
-
-
-def behind(routes: list[TargetRoute]) -> list[Rule]:
-    """A listener that sends everything to one target group."""
-    return [Rule((Share("website", tuple(routes)),))]
-
-
-class Balanced:
-    """A load balancer whose rules the test sets."""
-
-    def __init__(self) -> None:
-        self.rules: list[Rule] = []
-        self.balancer = LoadBalancer(lambda: list(self.rules), connect_seconds=1, idle_seconds=1)
-        self.balancer.start()
-        self.client = httpx.Client(base_url=self.balancer.address, timeout=15)
-
-    def set(self, *routes: TargetRoute) -> None:
-        self.rules[:] = behind(list(routes))
-        time.sleep(0.12)  # older than the load balancer's own copy
-
-
-@pytest.fixture
-def balanced() -> Iterator[Balanced]:
-    made = Balanced()
-    yield made
-    made.client.close()
-    made.balancer.stop()
-
-
-@pytest.fixture
-def targets() -> Iterator[list[Target]]:
-    made = [Target(name) for name in ("i-a", "i-b", "i-c")]
-    yield made
-    for target in made:
-        target.end()
-
-
-def raw_server(serve: Callable[[socket.socket], None]) -> tuple[socket.socket, int]:
-    """A server whose connections are handled by `serve`, each in a thread."""
-    listening = socket.create_server(("127.0.0.1", 0))
-
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listening.accept()
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    return listening, listening.getsockname()[1]
-
-
-# Deciding
-
-
-def test_healthy_targets_take_turns() -> None:
-    routes = [route("a", "healthy"), route("b", "unhealthy"), route("c", "healthy")]
-    picked = [pick(routes, turn) for turn in range(4)]
-    assert [found.instance_id for found in picked if found] == ["a", "c", "a", "c"]
-
-
-def test_without_a_healthy_one_all_registered_ones_get_requests() -> None:
-    routes = [route("a", "initial"), route("b", "unhealthy"), route("c", "draining")]
-    picked = {found.instance_id for turn in range(6) if (found := pick(routes, turn))}
-    assert picked == {"a", "b"}
-
-
-@pytest.mark.parametrize("state", ["draining", "unused"])
-def test_leaving_targets_get_nothing(state: TargetStateName) -> None:
-    assert pick([route("a", state)], 0) is None
-
-
-def test_a_target_without_an_address_is_passed_over() -> None:
-    assert pick([TargetRoute("a", 3000, "healthy", None)], 0) is None
-
-
-def to(name: str) -> tuple[Share, ...]:
-    return (Share(name, ()),)
-
-
-@pytest.mark.parametrize(
-    ("host", "path", "group"),
-    [
-        ("a.preview.example.com", "/", "a"),
-        ("A.Preview.Example.com:8080", "/x", "a"),
-        ("b.preview.example.com", "/", "wild"),
-        ("preview.example.com", "/", "rest"),
-        ("example.com", "/api/x", "api"),
-        ("x[1].example.com", "/", "odd"),
-        ("x1.example.com", "/", "rest"),
-        ("", "/", "rest"),
-    ],
-)
-def test_the_first_rule_that_fits_decides(host: str, path: str, group: str) -> None:
-    rules = [
-        Rule(to("a"), hosts=("a.preview.example.com",)),
-        Rule(to("api"), hosts=("example.com",), paths=("/api/*",)),
-        Rule(to("wild"), hosts=("*.preview.example.com",)),
-        Rule(to("odd"), hosts=("x[1].example.com",)),
-        Rule(to("rest")),
-    ]
-    found = rule_for(rules, host, path)
-    assert found is not None
-    assert found.shares[0].group == group
-
-
-def test_requests_are_shared_out_by_weight() -> None:
-    shares = (Share("old", (), 90), Share("new", (), 10), Share("none", (), 0))
-    taken = [found.group for turn in range(100) if (found := share_for(shares, turn))]
-    assert (taken.count("new"), taken.count("none")) == (10, 0)
-    assert "new" in taken[:20]
-    assert share_for((Share("none", (), 0),), 3) is None
+__all__ = ["balanced", "targets"]
 
 
 def test_a_rule_may_answer_by_itself(balanced: Balanced) -> None:
@@ -242,11 +39,6 @@ def test_a_rule_may_answer_by_itself(balanced: Balanced) -> None:
     assert (answer.status_code, answer.text) == (404, nobody.body)
     assert answer.headers["Content-Type"].startswith("text/html")
     assert balanced.client.get("/").status_code == 503
-
-
-def test_headers_of_one_connection_stay_there() -> None:
-    headers = {"Connection": "close, X-Mine", "X-Mine": "1", "TE": "trailers", "Accept": "*/*"}
-    assert dict(end_to_end(headers)) == {"Accept": "*/*"}
 
 
 # Carrying
