@@ -131,6 +131,21 @@ def test_instances_that_arrived_after_the_cancel_are_drained() -> None:
     assert str(found[0]) == "drain and terminate i-late: its fleet sfr-gone is cancelled"
 
 
+def test_a_server_that_stays_does_not_hide_the_late_ones_after_it() -> None:
+    """One that no fleet has launched, and one whose fleet has served."""
+    gone = fleet("sfr-gone", Phase.PENDING, "dead", state="cancelled")
+    served = fleet("sfr-served", Phase.SERVING, "old", state="cancelled")
+    found = todo(
+        fleets=(gone, served),
+        instances=(
+            machine("i-1", "living"),
+            machine("i-2", "old", of="sfr-served"),
+            machine("i-3", "dead", of="sfr-gone"),
+        ),
+    )
+    assert found == [(Verb.DRAIN_INSTANCES, ("i-3",))]
+
+
 def test_a_serving_fleet_that_somebody_cancelled_is_not_ours_to_take() -> None:
     cancelled = fleet("sfr-serving", Phase.SERVING, "old", state="cancelled")
     assert todo(fleets=(cancelled,), instances=(machine("i-1", "old", of="sfr-serving"),)) == []
@@ -161,6 +176,20 @@ def test_rejected_candidates_go_and_kept_ones_and_versions_stay() -> None:
     assert todo(images=(rejected, version, kept)) == [(Verb.DISCARD_IMAGE, ("ami-bad",))]
 
 
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        (ImageState.RETIRED, "its application was taken down"),
+        (ImageState.REJECTED, "rejected"),
+        (ImageState.CANDIDATE, "never released, and dead has ended"),
+        (ImageState.TESTED, "never released, and dead has ended"),
+    ],
+)
+def test_an_image_that_goes_says_why(state: ImageState, why: str) -> None:
+    (action,) = decide(Facts(images=(image("ami-1", "dead", state),)))
+    assert (action.verb, action.why) == (Verb.DISCARD_IMAGE, why)
+
+
 def test_what_serves_is_no_price_for_a_retirement_that_was_begun() -> None:
     """Its successor was cancelled by hand: it is all that serves."""
     leaving = fleet("sfr-leaving", Phase.RETIRING, "old")
@@ -179,56 +208,6 @@ def test_what_was_cancelled_by_hand_goes_once_something_newer_serves() -> None:
     assert todo(fleets=(cancelled,)) == []
     newer = fleet("sfr-newer", Phase.SERVING, "new", created=START.replace(hour=14))
     assert todo(fleets=(cancelled, newer)) == [(Verb.RETIRE_FLEETS, ("sfr-serving",))]
-
-
-def test_within_one_target_group_others_are_out_of_sight() -> None:
-    elsewhere = {t.RELEASE: "dead", t.TARGET_GROUP: "other"}
-    pending = fleet("sfr-o", Phase.PENDING, "dead", target_groups=(OTHER_GROUP,))
-    facts = Facts(
-        fleets=(pending.model_copy(update={"tags": {**pending.tags, **elsewhere}}),),
-        instances=(nouns.instance("i-o", "running", tags=elsewhere),),
-        parts=(template("lt-o", "dead", target_group="other"),),
-        snapshots=(Snapshot(id="snap-o", release="dead", target_group="other"),),
-        security_groups=(Owned(id="sg-o", release="dead", target_group="other"),),
-    )
-    assert len(decide(facts)) == 5
-    assert decide(facts, "website") == []
-    assert decide(facts, "other") == decide(facts)
-
-
-def other(one: Any) -> Any:
-    """Made for the other target group."""
-    return one.model_copy(update={"tags": {**one.tags, t.TARGET_GROUP: "other"}})
-
-
-def test_within_one_target_group_an_image_that_served_another_stays() -> None:
-    """Its fleet was cancelled before its image could tell that it had served."""
-    gone = fleet(
-        "sfr-o", Phase.RETIRING, "dead", target_groups=(OTHER_GROUP,), state="cancelled",
-        promoted=START,
-    )  # fmt: skip
-    facts = Facts(fleets=(other(gone),), images=(image("ami-dead", "dead", ImageState.TESTED),))
-    assert decide(facts, "website") == []
-    assert [one.verb for one in decide(facts, "other")] == [Verb.MARK_RELEASED]
-
-
-def test_within_one_target_group_the_snapshots_of_others_images_stay() -> None:
-    version = other(image("ami-o", "dead", ImageState.TESTED, released="2024-04-01"))
-    facts = Facts(
-        images=(version,), snapshots=(Snapshot(id="snap-ami-o", release="dead", image="ami-o"),)
-    )
-    assert decide(facts, "website") == []
-
-
-@pytest.mark.parametrize(("phase", "drained"), [(Phase.SERVING, 0), (Phase.RETIRING, 1)])
-def test_within_one_target_group_the_servers_of_others_fleets_stay(
-    phase: Phase, drained: int
-) -> None:
-    """EC2 may leave members of a fleet without its tags. What served is not taken away at all."""
-    gone = other(fleet("sfr-o", phase, "dead", target_groups=(OTHER_GROUP,), state="cancelled"))
-    facts = Facts(fleets=(gone,), instances=(nouns.instance("i-1", "running", fleet="sfr-o"),))
-    assert decide(facts, "website") == []
-    assert len(decide(facts, "other")) == len(decide(facts)) == drained
 
 
 def base(name: str, owner: str, state: ImageState | None) -> Image:
@@ -286,7 +265,9 @@ def test_a_layer_that_later_bakes_may_start_from_stays() -> None:
     """And one that nothing needs any more stays while a release of its application lives."""
     new = layer("ami-new", "layer-0123456789ab", ImageState.LAYER)
     old = layer("ami-old", "layer-ba9876543210", ImageState.LAYER, hours=1)
-    assert todo(images=(new, old)) == [(Verb.DISCARD_IMAGE, ("ami-old",))]
+    (action,) = decide(Facts(images=(new, old)))
+    assert (action.verb, action.ids) == (Verb.DISCARD_IMAGE, ("ami-old",))
+    assert action.why == "a newer layer is there, and no image that was baked from this one"
     baked = image("ami-app", "dead", ImageState.TESTED, released="2024-04-01")
     baked = baked.with_tags(**{t.FROM_LAYER: "layer-ba9876543210"})
     assert todo(images=(new, old, baked)) == []
@@ -304,30 +285,6 @@ def test_a_living_nightlys_candidate_is_left_alone() -> None:
     )
     assert decide(facts) == []
     assert decide(facts, "website") == []
-
-
-def test_within_one_target_group_are_also_those_whose_tags_name_none() -> None:
-    """An older release's, or one that was killed before it knew: any group's release may clear
-    them away. An image that was made for another group is that one's."""
-    pending = fleet("sfr-1", Phase.PENDING, "dead")
-    candidate = image("ami-1", "dead", ImageState.CANDIDATE)
-
-    def nameless(tags: dict[str, str]) -> dict[str, dict[str, str]]:
-        return {"tags": {key: value for key, value in tags.items() if key != t.TARGET_GROUP}}
-
-    facts = Facts(
-        fleets=(pending.model_copy(update=nameless(pending.tags)),),
-        instances=(machine("i-builder", "dead"),),
-        images=(
-            candidate.model_copy(update=nameless(candidate.tags)),
-            image("ami-2", "dead", ImageState.CANDIDATE).with_tags(**{t.TARGET_GROUP: "other"}),
-        ),
-        key_pairs=(Owned(id="key-1", release="dead"),),
-    )
-    everything = {one.ids for one in decide(facts)}
-    assert everything == {("sfr-1",), ("i-builder",), ("ami-1",), ("ami-2",), ("key-1",)}
-    assert {one.ids for one in decide(facts, "website")} == everything - {("ami-2",)}
-    assert {one.ids for one in decide(facts, "other")} == everything
 
 
 def test_what_is_taken_away_is_told_with_its_reason() -> None:
