@@ -4,13 +4,20 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from tests.unit.imports import (
+    imported,
+    loaded_by,
+    modules,
+    modules_imported,
+    name_of,
+    of_each,
+    tops,
+)
 from tests.unit.nouns import ROOT
 
 AWS = {"boto3", "botocore", "s3transfer"}
@@ -41,30 +48,6 @@ OWN_TEMPLATE = (
 
 # The rooms of decisions, in the order in which one may import another: only what is before it.
 ROOMS = ("bake", "serve", "keep", "release", "account", "show", "start")
-# The sandbox's rooms, in the same order: its folders, and the files at its top.
-SANDBOX_ROOMS = (
-    "loop_thread",
-    "packer_standin",
-    "machines",
-    "metadata",
-    "state",
-    "machines.docker",
-    "machines.simulated",
-    "compute",
-    "balancing",
-    "fleets",
-    "scaling",
-    "engine",
-    "faults",
-    "rights",
-    "api",
-    "control",
-    "process",
-    "client",
-    "settings",
-    "infrastructure",
-    "__main__",
-)
 # What has a door to AWS or Prefect, or to people.
 DOORS = (
     "spotkiln/aws",
@@ -87,96 +70,6 @@ PREFECT_API = (
     "httpx",
     "requests",
 )
-
-
-def modules(*folders: str, but: Sequence[str] = ()) -> list[Path]:
-    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    left_out = {ROOT / one for one in but}
-    kept = [path for path in found if left_out.isdisjoint(path.parents)]
-    assert kept
-    return kept
-
-
-def name_of(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def of_each(paths: Sequence[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
-    """One test for all of them, which tells all that are wrong: as thousands of tests, each would
-    cost more to collect and to report than to run."""
-
-    def decorate(check: Callable[[Path], None]) -> Callable[[], None]:
-        def test() -> None:
-            wrong = {}
-            for path in paths:
-                try:
-                    check(path)
-                except AssertionError as error:
-                    wrong[name_of(path)] = str(error)
-            assert wrong == {}
-
-        test.__name__, test.__doc__ = check.__name__, check.__doc__
-        return test
-
-    return decorate
-
-
-@cache
-def imported(path: Path) -> tuple[str, ...]:
-    """All that a file imports, inside functions and for type checkers too. Steps and flows are
-    installed as spotkiln.tasks and spotkiln.flows; here they go by the names of their folders."""
-    names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names += (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively: the layers are hard to see"
-            names.append(node.module or "")
-    assert {"tasks", "flows"}.isdisjoint(name.partition(".")[0] for name in names), (
-        f"{path}: spotkiln.tasks and spotkiln.flows, or the same file is loaded under two names"
-    )
-    return tuple(folder_name(name) for name in names)
-
-
-def folder_name(module: str) -> str:
-    return re.sub(r"^spotkiln\.(?=(tasks|flows)\b)", "", module)
-
-
-@cache
-def modules_imported(path: Path) -> frozenset[str]:
-    """The modules of this repository that a file imports: inside functions and for type checkers
-    too, and `from package import module` as the module."""
-    names = set(imported(path))
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(folder_name(name) for name in names if file_of(name) is not None)
-
-
-def file_of(name: str) -> Path | None:
-    path = ROOT.joinpath(*name.split("."))
-    found = (path.with_suffix(".py"), path / "__init__.py")
-    return next((one for one in found if one.is_file()), None)
-
-
-def tops(path: Path) -> set[str]:
-    return {name.partition(".")[0] for name in imported(path)}
-
-
-def loaded_by(names: list[str]) -> set[str]:
-    """The top-level modules that importing these loads, in a fresh process."""
-    program = "import sys\n" + "".join(f"import {name}\n" for name in names)
-    program += "print('\\n'.join({name.partition('.')[0] for name in sys.modules}))"
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return set(result.stdout.split())
 
 
 def test_nouns_and_decisions_load_neither_prefect_nor_boto3() -> None:
@@ -274,47 +167,6 @@ def test_flows_are_the_order_of_things_and_nothing_else(path: Path) -> None:
     """One may go another's way."""
     known = {"collections", "datetime", "flows", "prefect", "spotkiln", "tasks", "typing"}
     assert tops(path) <= known
-
-
-@of_each(modules("sandbox"))
-def test_the_sandbox_does_not_know_the_product(path: Path) -> None:
-    assert tops(path).isdisjoint({"spotkiln", "tasks", "flows", "prefect"})
-
-
-@of_each(modules("sandbox"))
-def test_the_sandbox_does_not_know_who_uses_it(path: Path) -> None:
-    assert tops(path).isdisjoint({"rehearsal", "examples", "tests", "benchmarks"})
-
-
-@of_each(modules("rehearsal"))
-def test_a_rehearsal_uses_the_sandbox_from_outside(path: Path) -> None:
-    """It brings the product and the sandbox together, and belongs to neither."""
-    assert tops(path).isdisjoint({"moto", "examples", "tests", "benchmarks"})
-    of_sandbox = {name for name in imported(path) if name.partition(".")[0] == "sandbox"}
-    assert of_sandbox <= {"sandbox.client"}
-
-
-def sandbox_room(module: str) -> str:
-    """From "sandbox.state.records" to "state"; a file at the top is a room of its own."""
-    within = module.removeprefix("sandbox").lstrip(".")
-    file = file_of(module)
-    assert file is not None, module
-    is_room = file.name == "__init__.py"
-    return within if is_room or "." not in within else within.rpartition(".")[0]
-
-
-def test_the_order_of_the_sandbox_names_all_its_rooms() -> None:
-    rooms = {sandbox_room(name_of(path)) for path in modules("sandbox")}
-    assert rooms == {"", *SANDBOX_ROOMS}
-
-
-@pytest.mark.parametrize("room", SANDBOX_ROOMS)
-def test_a_room_of_the_sandbox_knows_only_those_before_it(room: str) -> None:
-    known = {"", *SANDBOX_ROOMS[: SANDBOX_ROOMS.index(room) + 1]}
-    for path in modules("sandbox"):
-        if sandbox_room(name_of(path)) == room:
-            named = [name for name in modules_imported(path) if name.startswith("sandbox.")]
-            assert {sandbox_room(name) for name in named} <= known, path
 
 
 @pytest.mark.parametrize("top", ["spotkiln", "sandbox", "rehearsal", "tasks", "flows"])
