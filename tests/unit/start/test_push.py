@@ -1,6 +1,4 @@
-"""Pushes: whose they are, and what they start."""
-
-from datetime import UTC, datetime
+"""Which deployments a push starts."""
 
 import pytest
 from hypothesis import given
@@ -9,7 +7,7 @@ from pydantic import ValidationError
 
 from spotkiln.errors import InputError
 from spotkiln.start.hooks import Hooks, Host
-from spotkiln.start.push import DELETED, Listener, Push, PushPlan, Start, Subscription, plan
+from spotkiln.start.push import Listener, Push, PushPlan, Start, Subscription, plan
 from spotkiln.start.repository import identity
 from tests.unit.pushes import SHOP, A, B, C, D, push
 
@@ -179,7 +177,8 @@ def test_it_is_enough_that_a_push_can_reach_it_by_one_of_its_names() -> None:
     assert [bool(one) for one in objections] == [False, True]
     assert shop.objection(only_github) == ""
     other = Hooks(secrets=ONE_SECRET.secrets, hosts={Host.GITHUB: ("github.example.com",)})
-    assert "no hook of the receiver speaks for repositories at" in shop.objection(other)
+    # What it says is of the host that ssh reaches.
+    assert "speaks for repositories at git.example.com:" in shop.objection(other)
 
 
 def test_who_takes_another_secret_does_not_hide_who_must_say_which() -> None:
@@ -273,113 +272,69 @@ def test_refs_that_git_does_not_have_are_refused(ref: str) -> None:
         push(ref=ref)
 
 
-WEB = {"folder": "apps/web", "depends_on": ["packages/ui", "package.json"]}
-
-
-def in_folder(**app: object) -> Listener:
-    one = listener("push:branch=main")
-    return one.model_copy(update={"app": {**one.app, **app}})
-
-
 @pytest.mark.parametrize(
-    "paths",
-    [
-        ("apps/web/a.js",),
-        ("README.md", "apps/web/deep/b.js"),
-        ("packages/ui/c.js",),
-        ("package.json",),
-        # Where a link or a submodule of that name was.
-        ("apps/web",),
-        # Submodules that hold the folder, or what it depends on.
-        ("apps",),
-        ("packages",),
-        None,
-    ],
+    ("field", "longest"), [("ref", f"refs/heads/{'x' * 489}"), ("event", "e" * 100)]
 )
-def test_a_push_that_touches_the_folder_or_what_it_depends_on(
-    paths: tuple[str, ...] | None,
-) -> None:
-    assert len(starts(push(paths=paths), [in_folder(**WEB)])) == 1
+def test_names_have_a_limit(field: str, longest: str) -> None:
+    assert getattr(push(**{field: longest}), field) == longest
+    with pytest.raises(ValidationError, match="should have at most"):
+        push(**{field: f"{longest}x"})
 
 
-@pytest.mark.parametrize(
-    "paths",
-    [("README.md",), ("apps/website/a",), ("packages/uikit/a", "apps/api/a"), ("package.json5",)],
-)
-def test_a_push_that_touches_neither_releases_nothing(paths: tuple[str, ...]) -> None:
-    found = plan(push(paths=paths), [in_folder(**WEB)], ONE_SECRET)
-    assert found == PushPlan(
-        ignored="it touches nothing in apps/web, nor what that depends on (release/shop)"
+def test_a_push_is_of_some_repository() -> None:
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        push(repositories=())
+
+
+def test_a_deployment_may_listen_to_branches_or_tags_alone() -> None:
+    assert Subscription(branches=("main",)).listens
+    assert Subscription(tags=("v*",)).listens
+    assert not Subscription(secrets=("hooks",)).listens
+
+
+MIRROR = "mirror.example.com/shop"
+
+
+def test_of_several_names_of_its_repository_the_first_is_told() -> None:
+    sent = push(repositories=(SHOP, MIRROR), ref="refs/heads/next")
+    assert sent.what == f"branch next of {SHOP}"
+    assert sent.same_as(sent)
+    assert plan(sent, [], ONE_SECRET).ignored.endswith(f"has the repository {SHOP}")
+
+
+def test_a_concern_names_the_repository_as_the_deployment_has_it() -> None:
+    """And not as ssh would reach it."""
+    aliased = listener("push:branch=main").model_copy(
+        update={
+            "app": {"repository": "git@work:acme/shop.git"},
+            "names": {"work": "git.example.com"},
+        }
     )
+    (elsewhere,) = plan(push(), [aliased], ONE_SECRET).concerns
+    assert elsewhere.repository == "work/acme/shop"
+    reached = push(repositories=("git.example.com/acme/shop",))
+    (unbound,) = plan(reached, [aliased], TWO_SECRETS).concerns
+    assert unbound.repository == "work/acme/shop"
 
 
-def test_each_application_of_a_repository_has_its_own_folder() -> None:
-    web = in_folder(**WEB).model_copy(update={"name": "release/web"})
-    api = in_folder(folder="apps/api", depends_on=[]).model_copy(update={"name": "release/api"})
-    whole = in_folder().model_copy(update={"name": "release/whole"})
-    found = starts(push(paths=("apps/api/main.go",)), [web, api, whole])
-    assert [one.name for one in found] == ["release/api", "release/whole"]
+def test_of_several_deployments_that_are_not_started_the_first_is_told() -> None:
+    def both(*tags: str, **app: object) -> list[Listener]:
+        made = [listener("push:branch=main", *tags, name=f"release/{x}") for x in ("one", "two")]
+        return [
+            x.model_copy(update={"id": x.name, "app": {**x.app, **app, "name": x.name}})
+            for x in made
+        ]
 
-
-@pytest.mark.parametrize("app", [{"folder": "apps/web"}, {"depends_on": ["lib"]}, {"folder": ""}])
-def test_what_is_not_known_here_is_found_out_by_the_run(app: dict[str, object]) -> None:
-    """Without a folder it is the whole repository; and what the folder depends on may be said by
-    its spotkiln.yaml."""
-    assert len(starts(push(paths=("README.md",)), [in_folder(**app)])) == 1
-
-
-# Previews
-
-
-def preview(*tags: str) -> Listener:
-    found = listener(*(tags or ("push:branch=feature/*",)), name="preview/shop")
-    return found.model_copy(update={"id": "id-preview", "previews": True})
-
-
-FEATURE = "refs/heads/feature/x"
-GONE = "0" * 40
-
-
-def started(sent: Push, *listening: Listener, goes_back: bool = False) -> list[dict[str, object]]:
-    found = plan(sent, list(listening), ONE_SECRET, goes_back=goes_back)
-    return [one.parameters for one in found.starts]
-
-
-def test_a_push_to_a_branch_makes_its_preview() -> None:
-    sent = push(ref=FEATURE)
-    assert started(sent, preview()) == [{"branch": "feature/x", "ref": B}]
-    assert started(push(), preview()) == []
-    assert started(push(ref="refs/tags/feature/x"), preview("push:tag=*")) == []
-
-
-def test_a_branch_that_is_deleted_takes_its_preview_along() -> None:
-    sent = push(B, GONE, ref=FEATURE, skips=True)
-    skipping = preview("push:branch=*", "push:skip-ci=yes")
-    assert started(sent, skipping) == [{"branch": "feature/x", "removed": True}]
-    releasing = listener("push:branch=*")
-    found = plan(sent, [releasing], ONE_SECRET)
-    assert (found.starts, found.ignored) == ((), DELETED)
-
-
-def test_a_branch_that_is_released_needs_no_preview() -> None:
-    releasing = listener("push:branch=main")
-    everything = preview("push:branch=*")
-    (only,) = plan(push(), [everything, releasing], ONE_SECRET).starts
-    assert only.deployment == releasing.id
-    (only,) = plan(push(ref=FEATURE), [everything, releasing], ONE_SECRET).starts
-    assert only.deployment == everything.id
-
-
-def test_each_branch_has_a_key_of_its_own() -> None:
-    """Two of one commit each have a preview; one that was deleted and comes back has it again."""
-    one, other = (push(GONE, B, ref=f"refs/heads/feature/{x}") for x in "xy")
-    first = one.model_copy(update={"pushed": datetime(2024, 5, 1, tzinfo=UTC)})
-    second = one.model_copy(update={"pushed": datetime(2024, 5, 2, tzinfo=UTC)})
-    gone = push(B, GONE, ref=FEATURE)
-    once, more = [(x, False) for x in (one, other, gone)], [(first, True), (second, True)]
-    keys = [
-        start.idempotency_key
-        for sent, back in once + more
-        for start in starts(sent, [preview()], goes_back=back)
-    ]
-    assert len(set(keys)) == 5
+    folders = both(depends_on=[])
+    for one, folder in zip(folders, ("web", "api"), strict=True):
+        one.app["folder"] = folder
+    for sent, listening, reason in (
+        (push(skips=True), both("push:skip-ci=yes"), "[skip ci] (release/one)"),
+        (push(secret="other"), both("push:secret=hooks"), "release/one takes pushes that"),
+        (
+            push(paths=("docs/a",)),
+            folders,
+            "in web, nor what that depends on (release/one)",
+        ),
+    ):
+        assert reason in plan(sent, listening, ONE_SECRET).ignored
