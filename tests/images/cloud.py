@@ -16,6 +16,7 @@ from spotkiln.bake.app import App
 from spotkiln.bake.units import write_files
 from spotkiln.bake.variables import app_variables
 from spotkiln.serve.role import SERVER
+from tests import plain
 from tests.unit.nouns import ROOT
 
 
@@ -39,7 +40,7 @@ class Machine:
         ).stdout
 
     def get(self, path: str, port: int = 3000) -> httpx.Response:
-        return httpx.get(f"http://{self.address}:{port}{path}", timeout=10, trust_env=False)
+        return plain.get(f"http://{self.address}:{port}{path}", timeout=10)
 
     def wait_for(self, path: str, port: int = 3000, seconds: float = 60) -> httpx.Response:
         """The first answer, whatever its status."""

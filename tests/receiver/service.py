@@ -15,6 +15,7 @@ import httpx
 from rehearsal.prefect_client import client_of
 from rehearsal.prefect_local import ROOT, LocalPrefect, free_port
 from spotkiln.start.hooks import Host
+from tests import plain
 from tests.receiver.deliveries import SECRET, encoded, headers, payload, signed
 
 STARTS_SECONDS = 60.0
@@ -46,6 +47,7 @@ class Service:
             **{f"SPOTKILN_RECEIVER_{name}": value for name, value in given.items()},
         }
         self.http = httpx.Client(
+            verify=plain.NOBODY,
             base_url=f"http://127.0.0.1:{self.port}",
             timeout=30,
             limits=httpx.Limits(max_keepalive_connections=0),

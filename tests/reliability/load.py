@@ -5,6 +5,8 @@ from typing import Self
 
 import httpx
 
+from tests import plain
+
 
 class Load:
     def __init__(self, address: str, every_seconds: float = 0.1) -> None:
@@ -16,7 +18,7 @@ class Load:
         self.failures: list[str] = []
 
     def _run(self) -> None:
-        with httpx.Client(timeout=10, trust_env=False) as http:
+        with plain.visitor(timeout=10) as http:
             while not self._done.wait(self._every):
                 self.sent += 1
                 try:

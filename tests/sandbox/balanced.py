@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
 import pytest
 
 from sandbox.balancing.load_balancer import LoadBalancer
@@ -18,6 +17,7 @@ from sandbox.balancing.routes import (
     TargetRoute,
     TargetStateName,
 )
+from tests import plain
 
 Answer = Callable[["Handler"], None]
 
@@ -127,7 +127,7 @@ class Balanced:
         self.rules: list[Rule] = []
         self.balancer = LoadBalancer(lambda: list(self.rules), connect_seconds=1, idle_seconds=1)
         self.balancer.start()
-        self.client = httpx.Client(base_url=self.balancer.address, timeout=15)
+        self.client = plain.visitor(base_url=self.balancer.address, timeout=15)
 
     def set(self, *routes: TargetRoute) -> None:
         self.rules[:] = behind(list(routes))

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from sandbox.client import Sandbox
+from tests import plain
 from tests.sandbox.account import Account, eventually
 
 pytestmark = pytest.mark.sandbox
@@ -42,7 +42,7 @@ def test_requests_and_the_time_that_servers_took(account: Account, box: Sandbox)
     account.until_health(instance, "healthy")
     address = box.load_balancer("website")
     for _ in range(5):
-        assert httpx.get(address, trust_env=False).status_code == 200
+        assert plain.get(address).status_code == 200
     eventually(lambda: told(account, "RequestCount", "Sum") == 5, what="all are told")
     assert told(account, "HTTPCode_Target_5XX_Count", "Sum") == 0
     middle = told(account, "TargetResponseTime", "p50")

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from sandbox.client import Sandbox
+from tests import plain
 from tests.sandbox.account import Account
 
 pytestmark = pytest.mark.sandbox
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.sandbox
 @pytest.fixture
 def browser(box: Sandbox) -> Iterator[httpx.Client]:
     """What a web page, or anybody without the key, can send."""
-    with httpx.Client(base_url=box.environment["AWS_ENDPOINT_URL"], trust_env=False) as client:
+    with plain.visitor(base_url=box.environment["AWS_ENDPOINT_URL"]) as client:
         yield client
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from sandbox.client import Sandbox, SandboxError
 from sandbox.infrastructure import Group, Infrastructure, Profile
 from sandbox.settings import aws
+from tests import plain
 from tests.sandbox.account import Account, eventually
 from tests.sandbox.account_machine import Machine, refused
 from tests.sandbox.test_settings import command
@@ -41,7 +41,7 @@ def test_a_target_group_is_made_with_all_that_a_release_looks_for(
     assert groups["LoadBalancers"][0]["State"]["Code"] == "active"
     # Requests reach it, and its servers.
     address = eventually(lambda: box.load_balancers().get("shop-staging"), what="a listener")
-    assert httpx.get(address).status_code == 503
+    assert plain.get(address).status_code == 503
     # So does what asks for its name, as the page of a release does.
     named = aws(box, "elbv2").describe_load_balancers(LoadBalancerArns=[balancer])
     assert f"http://{named['LoadBalancers'][0]['DNSName']}" == address

@@ -15,6 +15,7 @@ from sandbox.balancing.routes import (
     Rule,
     Share,
 )
+from tests import plain
 from tests.sandbox.balanced import (
     Balanced,
     Target,
@@ -114,7 +115,7 @@ def test_a_request_under_way_outlives_its_targets_draining(
         slow = pool.submit(balanced.client.get, "/slow")
         assert draining.entered.wait(5)
         balanced.set(route("i-a", "draining", draining.port), route("i-b", "healthy", serving.port))
-        seen = {httpx.get(f"{balanced.balancer.address}/").json()["target"] for _ in range(4)}
+        seen = {plain.get(f"{balanced.balancer.address}/").json()["target"] for _ in range(4)}
         draining.release.set()
         assert slow.result(10).json()["target"] == "i-a"
     assert seen == {"i-b"}
@@ -209,7 +210,7 @@ def test_a_stopped_target_costs_no_request_once_it_is_drained(
     ended = threading.Event()
 
     def load() -> None:
-        with httpx.Client(base_url=balanced.balancer.address) as client:
+        with plain.visitor(base_url=balanced.balancer.address) as client:
             while not ended.is_set():
                 codes.append(client.get("/").status_code)
 
@@ -231,11 +232,11 @@ def test_a_stopped_target_costs_no_request_once_it_is_drained(
 def test_stopping_frees_the_port_and_can_be_repeated(targets: list[Target]) -> None:
     balancer = LoadBalancer(lambda: behind([route("i-a", "healthy", targets[0].port)]))
     balancer.start()
-    assert httpx.get(balancer.address).status_code == 200
+    assert plain.get(balancer.address).status_code == 200
     balancer.stop()
     balancer.stop()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(balancer.address)
+        plain.get(balancer.address)
 
 
 def test_a_port_in_use_is_an_error_at_once() -> None:

@@ -13,6 +13,7 @@ import pytest
 from sandbox.machines.protocol import MachineSpec, MetadataOptions, RoleKey
 from sandbox.metadata.server import TOKEN_HEADER, TOKEN_TTL_HEADER, MetadataServer
 from sandbox.metadata.tree import InstanceAction, MetadataInstance, look_up, values
+from tests import plain
 
 SPEC = MachineSpec(
     instance_id="i-0123456789abcdef0",
@@ -45,8 +46,8 @@ class Caller:
     """A machine's own client: its requests come from its address."""
 
     def __init__(self, port: int, address: str) -> None:
-        transport = httpx.HTTPTransport(local_address=address)
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=transport)
+        transport = httpx.HTTPTransport(local_address=address, verify=plain.NOBODY)
+        self.http = plain.visitor(base_url=f"http://127.0.0.1:{port}", transport=transport)
 
     def token(self, seconds: int = 60) -> str:
         answer = self.http.put("/latest/api/token", headers={TOKEN_TTL_HEADER: str(seconds)})

@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from sandbox.client import Sandbox
+from tests import plain
 from tests.sandbox.account import Account, eventually
 from tests.sandbox.conftest import SPEED
 from tests.sandbox.test_instances import refused
@@ -232,7 +232,7 @@ def test_the_load_balancer_sends_requests_to_healthy_targets(
     account: Account, box: Sandbox
 ) -> None:
     address = box.load_balancer("website")
-    assert httpx.get(address, trust_env=False).status_code == 503  # nobody is there
+    assert plain.get(address).status_code == 503  # nobody is there
     well = registered(account)
     account.until_health(well, "healthy")
     box.script(match={"instance_id": "i-*"}, health=[{"after": 0, "code": 200}])
@@ -245,7 +245,7 @@ def test_the_load_balancer_sends_requests_to_healthy_targets(
     )
     account.until_health(sick, "unhealthy")
     time.sleep(0.2)  # the load balancer looks at its targets ten times a second
-    answers = [httpx.get(address, trust_env=False) for _ in range(10)]
+    answers = [plain.get(address) for _ in range(10)]
     assert {answer.headers["X-Instance-Id"] for answer in answers} == {well}
     assert box.load_balancer_counters("website")["targets"][well]["requests"] >= 10
 
@@ -268,7 +268,7 @@ def test_a_listener_made_later_gets_a_load_balancer_too(account: Account, box: S
     )
     instance = registered(account, group)
     account.until_health(instance, "healthy", group)
-    answer = httpx.get(box.load_balancer("second"), trust_env=False)
+    answer = plain.get(box.load_balancer("second"))
     assert answer.headers["X-Instance-Id"] == instance
     account.elbv2.delete_listener(ListenerArn=listener)
     account.elbv2.delete_target_group(TargetGroupArn=group)
@@ -284,7 +284,7 @@ def test_an_instance_that_shuts_down_takes_no_request_along(account: Account, bo
     account.until_health(leaves, "healthy")
     box.script(boot_seconds=1, serve_seconds=0, stop_seconds=500)
     answered = []
-    with httpx.Client(base_url=box.load_balancer("website"), trust_env=False) as visitor:
+    with plain.visitor(base_url=box.load_balancer("website")) as visitor:
         while True:
             answered.append(visitor.get("/"))
             if len(answered) == 2:
@@ -346,7 +346,7 @@ def test_a_rule_sends_its_host_to_its_group_and_only_that(
 
     def who(host: str) -> str:
         address = box.load_balancer("website")
-        answer = httpx.get(address, headers={"Host": host}, trust_env=False)
+        answer = plain.get(address, headers={"Host": host})
         return answer.headers["X-Instance-Id"]
 
     assert who("a.preview.example.com") == who("A.preview.example.com:80") == own

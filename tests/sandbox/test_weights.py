@@ -8,10 +8,10 @@ from email.utils import parsedate_to_datetime
 from http.cookies import SimpleCookie
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 
 from sandbox.client import Sandbox
+from tests import plain
 from tests.sandbox.account import Account, eventually
 from tests.sandbox.conftest import SPEED
 from tests.sandbox.test_instances import refused
@@ -78,7 +78,7 @@ def rule(account: Account, pair: Pair, *shares: tuple[str, int], **more: Any) ->
 def served(box: Sandbox, requests: int, **more: Any) -> Counter[str]:
     """How often which instance answered; "503" for nobody."""
     address = box.load_balancer("website")
-    answers = [httpx.get(address, trust_env=False, **more) for _ in range(requests)]
+    answers = [plain.get(address, **more) for _ in range(requests)]
     return Counter(x.headers.get("X-Instance-Id", str(x.status_code)) for x in answers)
 
 
@@ -143,7 +143,7 @@ def test_a_visitor_stays_with_the_group_of_the_cookie(
     account.until_health(blue, "healthy", pair.blue)
     account.until_health(green, "healthy", pair.green)
     shares(box, {green})
-    with httpx.Client(trust_env=False) as visitor:
+    with plain.visitor() as visitor:
         first = visitor.get(box.load_balancer("website"))
         assert visitor.cookies["AWSALBTG"] and visitor.cookies["AWSALBTGCORS"]
         # A browser keeps it for a week; the load balancer, for as long as the rule says.
@@ -169,7 +169,7 @@ def test_a_visitor_stays_for_as_long_as_the_rule_says_from_each_answer_on(
     account.until_health(green, "healthy", pair.green)
     shares(box, {green})
     address = box.load_balancer("website")
-    with httpx.Client(trust_env=False) as visitor:
+    with plain.visitor() as visitor:
         first = visitor.get(address).cookies["AWSALBTG"]
         account.elbv2.modify_rule(
             RuleArn=arn, Actions=forward((pair.blue, 1), (pair.green, 0), sticky=100)
@@ -303,6 +303,6 @@ def test_a_test_listener_has_an_address_of_its_own(
     address = eventually(lambda: box.load_balancers().get("website:8443"), what="its address")
     account.until_health(green, "healthy", pair.green)
     account.until_health(blue, "healthy", pair.blue)
-    assert httpx.get(address, trust_env=False).headers["X-Instance-Id"] == green
+    assert plain.get(address).headers["X-Instance-Id"] == green
     assert shares(box, {blue}) == {blue: 100}
     account.elbv2.delete_listener(ListenerArn=listener)
