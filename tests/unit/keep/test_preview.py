@@ -1,5 +1,6 @@
 """Previews: their names, how many there may be, and when one goes."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,7 @@ from spotkiln.keep.preview import (
     is_group,
     require_room,
     slug,
+    taken_hosts,
     why_gone,
 )
 from spotkiln.keep.reconcile import decide
@@ -211,6 +213,7 @@ def test_an_image_outlives_its_preview_for_a_day() -> None:
 
     assert not goes(own, timedelta(hours=23))
     assert goes(own, timedelta(hours=24))
+    assert goes(own, timedelta(days=9))
     assert not goes(own.with_tags(**{f"{t.SERVED}website": text_of(LATER)}), timedelta(days=9))
     assert not goes(own.with_tags(**{t.KEEP: "mine"}), timedelta(days=9))
     assert SERVES.image == own.id
@@ -240,3 +243,55 @@ def test_of_two_at_the_same_moment_one_gives_way() -> None:
     younger = first.model_copy(update={"made": LATER})
     with pytest.raises(InputError, match="may have 1"):
         require_room("shop", [younger, second], 1, younger)
+
+
+def test_hosts_are_taken_by_rules_and_by_other_previews() -> None:
+    """Its own is free for itself, whichever of the names comes first."""
+    one, other = preview("a"), preview("b", host="b.preview.example.com")
+    for own, taken in ((one, other), (other, one)):
+        found = taken_hosts(["*.example.org"], [one, other], own.name)
+        assert found == {"*.example.org", taken.host}
+
+
+@pytest.mark.parametrize(
+    ("host", "longest"),
+    [
+        ("{branch}.example.com", 63),
+        ("shop-{branch}-pr.example.com", 55),
+        # A rule takes 128 characters.
+        ("{branch}." + "x" * 40 + "." + "y" * 41 + ".com", 128 - 87),
+    ],
+)
+def test_a_branch_that_just_fits_is_its_host_and_a_longer_one_is_cut(
+    host: str, longest: int
+) -> None:
+    template = Template(host=host)
+    assert host_for(template, "shop", "x" * longest, ()) == host.replace("{branch}", "x" * longest)
+    cut = host_for(template, "shop", "x" * (longest + 1), ())
+    assert len(cut) == len(host.replace("{branch}", "x" * longest))
+    assert re.match(host.replace("{branch}", "x+-[0-9a-f]{6}"), cut)
+
+
+def test_a_preview_goes_however_late_somebody_looks() -> None:
+    one = preview()
+    assert "nothing was pushed" in why_gone(one, [serving(one)], (), LATE + timedelta(days=9))
+
+
+def test_a_fleet_that_has_gone_or_was_never_promoted_serves_nothing() -> None:
+    one = preview()
+    pending = fleet("sfr-1", Phase.PENDING, "shop-1", target_groups=(one.arn,))
+    gone = fleet("sfr-2", Phase.SERVING, "shop-2", target_groups=(one.arn,), state="cancelled")
+    assert "nothing serves there" in why_gone(one, [pending, gone], (), LATER)
+
+
+def test_more_than_there_may_be_is_too_many_and_others_do_not_count() -> None:
+    """`most` may have been made smaller."""
+    with pytest.raises(InputError, match="has 3 previews, and may have 1"):
+        require_room("shop", others("a", "b", "c"), 1, None)
+    require_room("zoo", others("a", "b", "c"), 1, None)
+
+
+def test_the_longest_name_of_a_branch_is_one_that_a_tag_takes() -> None:
+    assert checked_branch("x" * t.MOST_CHARACTERS) == "x" * t.MOST_CHARACTERS
+    with pytest.raises(ValueError, match="too long for a preview"):
+        checked_branch("x" * (t.MOST_CHARACTERS + 1))

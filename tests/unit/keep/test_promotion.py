@@ -213,3 +213,12 @@ def test_what_another_group_released_later_stays_released_then() -> None:
     assert found.tags[t.RELEASED] == text_of(at(9))
     [found] = recorded([image], [fleet(12, "ami-1")], "website")
     assert found.tags[t.RELEASED] == text_of(at(12))
+
+
+def test_images_are_told_apart_and_not_put_in_order() -> None:
+    """A rollback: what took its place has the smaller id."""
+    images = [version("ami-2", "bb"), version("ami-1", "aa")]
+    assert told(images, [fleet(1, "ami-2"), fleet(2, "ami-1")]) == {
+        "ami-2": f"{text_of(at(1))} {text_of(at(2))}",
+        "ami-1": text_of(at(2)),
+    }

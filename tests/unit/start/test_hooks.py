@@ -69,3 +69,11 @@ def test_what_no_push_can_start(repository: str, wanted: tuple[str, ...], object
     found = BOTH.objection(repository, wanted)
     assert found.startswith(objection)
     assert bool(found) == bool(objection)
+
+
+def test_the_only_kind_speaks_for_them_whichever_it_is_and_a_ci_system_never_does() -> None:
+    unknown = "git.example.com"
+    for kind in Host:
+        found = Hooks(secrets={kind: ("it",)}).speakers(unknown)
+        assert found == ([] if kind is Host.CI else [kind])
+    assert Hooks().speakers(unknown) == []

@@ -11,6 +11,7 @@ from spotkiln.start.order import (
     Place,
     needless,
     needless_when_frozen,
+    newer_from,
     place,
     superseded_after_freeze,
     superseded_by,
@@ -176,3 +177,31 @@ def test_a_branch_that_came_back_is_not_deleted_by_what_comes_late() -> None:
     assert place(back, [made, gone]) is Place.BACK
     late = push(B, "0" * 40, pushed=noon + timedelta(minutes=1))
     assert place(late, [made, back]) is Place.OLDER
+
+
+@pytest.mark.parametrize("before", [A, C])
+def test_a_deletion_is_late_only_if_it_is_older_by_the_hosts_time(before: str) -> None:
+    """And then only if it is not of what the newest push has named."""
+    noon = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    made = push("0" * 40, B, pushed=noon)
+    early = noon - timedelta(minutes=1)
+    assert place(push(before, "0" * 40, pushed=early), [made]) is Place.OLDER
+    assert place(push(before, "0" * 40, pushed=noon), [made]) is Place.NEWEST
+    later = noon + timedelta(minutes=1)
+    assert place(push(before, "0" * 40, pushed=later), [made]) is Place.NEWEST
+    # Whichever of the two has no time: nothing tells that it comes late.
+    untimed = push("0" * 40, B)
+    assert place(push(before, "0" * 40, pushed=early), [untimed]) is Place.NEWEST
+    assert place(push(before, "0" * 40), [made]) is Place.NEWEST
+    assert place(push(B, "0" * 40, pushed=early), [made]) is Place.NEWEST
+
+
+def test_a_run_may_be_expected_a_minute_before_it_was_created() -> None:
+    assert newer_from(run("own", 1, "RUNNING")) == run("own", 0, "RUNNING").created
+
+
+@pytest.mark.parametrize("other", ["a", "z"])
+def test_which_of_those_that_wait_is_newer_is_told_by_their_time_alone(other: str) -> None:
+    own, newer, older = waiting("m", 0), waiting(other, 1), waiting(other, -1)
+    assert superseded_after_freeze(own, [own, newer]) == newer
+    assert needless_when_frozen(own, [own, older]) == [older]

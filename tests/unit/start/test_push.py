@@ -57,6 +57,10 @@ def test_a_path_is_one_too(address: str) -> None:
     assert identity(address) == "/srv/git/Shop"
 
 
+def test_an_address_that_is_none_is_a_repository_of_its_own() -> None:
+    assert identity("https://[github.com/acme/shop") == "https://[github.com/acme/shop"
+
+
 @given(st.text())
 def test_any_address_has_an_identity(address: str) -> None:
     assert identity(address) == identity(f" {address} ")
