@@ -84,6 +84,8 @@ PROMOTED = f"{PREFIX}promoted"
 # Of one whose servers are in the second target group of a pair: the first one's ARN, by which the
 # release is known everywhere else.
 PAIR = f"{PREFIX}pair"
+# Of one whose servers are in further target groups: the names of these, with blanks between them.
+ALSO_BEHIND = f"{PREFIX}also-behind"
 # Of one whose servers come in batches: how many there are after each.
 BATCHES = f"{PREFIX}batches"
 # What a person asked of a release while it hands requests over.
@@ -100,8 +102,8 @@ ADOPTED = f"{PREFIX}adopted"
 # Instances of a fleet: when it was first seen unhealthy, by AWS's clock, while it is.
 UNHEALTHY_SINCE = f"{PREFIX}unhealthy-since"
 # Instances of a fleet: the ARNs of the target groups that a machine must leave before its end, with
-# blanks between them, and `on` if another is launched at the recommendation to rebalance. A
-# machine reads them from its metadata.
+# blanks between them (where one tag has no room for them, others follow by number), and `on` if
+# another is launched at the recommendation to rebalance. A machine reads them from its metadata.
 TARGET_GROUP_ARN = f"{PREFIX}target-group-arn"
 REBALANCE = f"{PREFIX}capacity-rebalance"
 
@@ -170,6 +172,18 @@ class AwsTag(TypedDict, total=False):
 
     Key: str
     Value: str
+
+
+def leaving(arns: Iterable[str]) -> Tags:
+    """The tags by which a machine knows what it must leave: as many ARNs in each as it takes."""
+    lines: list[str] = []
+    for arn in arns:
+        if lines and len(lines[-1]) + 1 + len(arn) <= MOST_CHARACTERS:
+            lines[-1] = f"{lines[-1]} {arn}"
+        else:
+            lines.append(arn)
+    names = (TARGET_GROUP_ARN, *(f"{TARGET_GROUP_ARN}-{n}" for n in range(2, len(lines) + 1)))
+    return dict(zip(names, lines, strict=False))
 
 
 def to_aws(tags: Mapping[str, str]) -> list[AwsTag]:

@@ -1,5 +1,6 @@
 """Target: one instance of a fleet, as EC2 and the load balancer see it at one moment."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
@@ -83,15 +84,22 @@ class Instance(Noun):
 
 
 class Target(Noun):
-    """A live instance with its health: AWS's state, reason code and description."""
+    """A live instance with its health: AWS's state, reason code and description. `group` is the
+    name of the target group in which it is so, where its fleet is in several."""
 
     instance: str
     health: Health
     reason: str = ""
     description: str = ""
+    group: str = ""
+
+    @property
+    def state(self) -> str:
+        """`unhealthy`, or `unhealthy in shop-internal`."""
+        return f"{self.health} in {self.group}" if self.group else str(self.health)
 
     def __str__(self) -> str:
-        text = f"{self.instance} {self.health}"
+        text = f"{self.instance} {self.state}"
         if self.reason:
             text += f" ({self.reason}"
             text += f": {self.description})" if self.description else ")"
@@ -108,6 +116,12 @@ class Server(Noun):
     zone: str = ""
     spot: bool = False
     fleet: str = ""
+    group: str = ""
+
+    @property
+    def state(self) -> str:
+        """As a target's."""
+        return f"{self.health} in {self.group}" if self.group else str(self.health)
 
 
 def server_of(target: Target, instance: Instance | None) -> Server:
@@ -120,4 +134,56 @@ def server_of(target: Target, instance: Instance | None) -> Server:
         zone=instance.zone if instance else "",
         spot=instance.spot if instance else False,
         fleet=instance.fleet if instance else "",
+        group=target.group,
     )
+
+
+# Of several target groups the one tells most in which a server is the first of these. One that
+# waiting may not mend comes before one that it does.
+TELLING = (
+    Health.UNUSED,
+    Health.UNHEALTHY,
+    Health.UNAVAILABLE,
+    Health.UNHEALTHY_DRAINING,
+    Health.DRAINING,
+    Health.UNREGISTERED,
+    Health.INITIAL,
+    Health.HEALTHY,
+)
+
+
+def in_all(instances: Iterable[str], groups: Mapping[str, Mapping[str, Target]]) -> list[Target]:
+    """Each of these instances as it is in all of the target groups, by their names: healthy if it
+    is so in each of them, else as it is where that tells most. One that a group does not know yet
+    is `unregistered` there."""
+    return [
+        _worst(
+            {
+                name: targets.get(one) or Target(instance=one, health=Health.UNREGISTERED)
+                for name, targets in groups.items()
+            },
+            named=len(groups) > 1,
+        )
+        for one in instances
+    ]
+
+
+def in_any(groups: Mapping[str, Mapping[str, Target]]) -> dict[str, Target]:
+    """All that the target groups know, by instance: each as it is where that tells most, among the
+    groups that know it."""
+    every = dict.fromkeys(one for targets in groups.values() for one in targets)
+    return {
+        one: _worst(
+            {name: targets[one] for name, targets in groups.items() if one in targets},
+            named=len(groups) > 1,
+        )
+        for one in every
+    }
+
+
+def _worst(found: Mapping[str, Target], *, named: bool) -> Target:
+    name = min(found, key=lambda one: TELLING.index(found[one].health))
+    worst = found[name]
+    if worst.health is Health.HEALTHY or not named:
+        return worst
+    return worst.model_copy(update={"group": name})

@@ -27,6 +27,15 @@ get() {
   ask --header @- "$metadata/meta-data/$1" <<<"X-aws-ec2-metadata-token: $token"
 }
 
+# absent PATH: whether the service says that nothing is there, and is not only too busy to tell.
+absent() {
+  local code
+  code=$(curl --silent --noproxy '*' --connect-timeout 1 --max-time 3 --output /dev/null \
+    --write-out '%{http_code}' --header @- "$metadata/meta-data/$1" \
+    <<<"X-aws-ec2-metadata-token: $token")
+  [[ $code == 404 ]]
+}
+
 # text NAME: a string of the JSON on standard input.
 text() {
   sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p'
@@ -34,14 +43,28 @@ text() {
 
 # -- the load balancer --
 
-# The ARNs of its target groups, as its tag says.
+# The ARNs of its target groups, as its tags say.
 groups=''
 find_groups() {
+  local more number name
   groups=$(get tags/instance/spotkiln:target-group-arn) || true
   if [[ -z $groups ]]; then
     echo "no tag spotkiln:target-group-arn can be read: no target group is known to leave" >&2
     return 1
   fi
+  # Where one tag has no room for all of them, others follow by number.
+  for number in 2 3; do
+    name=spotkiln:target-group-arn-$number
+    if more=$(get "tags/instance/$name"); then
+      groups="$groups $more"
+    elif absent "tags/instance/$name"; then
+      break
+    else
+      groups=''
+      echo "whether there is a tag $name cannot be read: not all target groups are known" >&2
+      return 1
+    fi
+  done
 }
 
 # What curl signs with. It goes through a pipe: a secret on the command line could be read, too.

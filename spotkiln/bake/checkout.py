@@ -5,7 +5,9 @@ from pathlib import Path
 
 from spotkiln.bake import git
 from spotkiln.bake.app import AppSpec
-from spotkiln.bake.infra import BaseImage, Infra, check_fit
+from spotkiln.bake.fit import check_fit
+from spotkiln.bake.further import doubts
+from spotkiln.bake.infra import BaseImage, Infra
 from spotkiln.bake.interpreter import fit
 from spotkiln.bake.precedence import told
 from spotkiln.bake.services import require_services
@@ -42,6 +44,8 @@ def check_out(app: AppSpec, infra: Infra, folder: Path, say: Callable[[str], Non
     say(f"{app.ref} is {source.commit[:12]}: {source.subject}")
     say(told(source.settings, source.needs))
     check_fit(source.app, infra.target_group)
+    for doubt in doubts(source.app, infra):
+        say(f"target group {doubt}")
     require_interpreters(source, infra.base, say)
     require_services(source.app.test_services, infra.base.services, str(infra.base))
     return source

@@ -2,7 +2,6 @@
 
 from typing import TypeVar
 
-from spotkiln.bake.app import App, AppSpec
 from spotkiln.bake.configuration import Configuration, Known
 from spotkiln.bake.image import LOGIN
 from spotkiln.bake.infra_names import InfraNames
@@ -100,7 +99,8 @@ class Infra(Noun):
     company's own, and so is the launch `template` that ours begins with. `unchecked`: what could
     not be looked at, in words. `second` is the other target group of a pair, `rules` those that
     forward to both, `smoke_listener` another way to either. In what is launched into the second
-    one, that is the `target_group`, and `first` the one by which all else is known."""
+    one, that is the `target_group`, and `first` the one by which all else is known. `also` are the
+    further target groups that its servers join."""
 
     region: str
     account: str
@@ -131,12 +131,22 @@ class Infra(Noun):
     second: TargetGroup | None = None
     rules: tuple[RuleRef, ...] = ()
     smoke_listener: SmokeListener | None = None
+    also: tuple[TargetGroup, ...] = ()
     first: TargetGroup | None = None
 
     @property
     def home(self) -> TargetGroup:
         """The target group by which a release is known: its turn, its versions."""
         return self.first or self.target_group
+
+    @property
+    def groups(self) -> tuple[TargetGroup, ...]:
+        """All target groups that its servers join, first the one that it is known by."""
+        return (self.target_group, *self.also)
+
+    def named(self, name: str) -> TargetGroup:
+        """The one of `groups` with this name; the first where none has."""
+        return next((one for one in self.also if one.name == name), self.target_group)
 
     @property
     def paired(self) -> bool:
@@ -174,23 +184,6 @@ def exactly_one(what: str, where: str, name: str, found: dict[str, T], known: li
     listed = ", ".join(sorted(known)[:20]) or "none"
     raise InputError(
         f"no {what} {name!r} in {where}; there are: {listed}. Create it or name another"
-    )
-
-
-def _asks_elsewhere(app: App | AppSpec, group: TargetGroup) -> str:
-    """Why the health check does not reach the port that answers it; empty if it does."""
-    port, answers = group.health_check.port, app.health_port or app.port
-    if answers is None:
-        return ""
-    if port != TRAFFIC_PORT:
-        # What a deployment leaves open may be in the commit.
-        fits = port == str(answers) or app.health_port is None
-        return "" if fits else f"it checks health on port {port}, {app.name} answers on {answers}"
-    if app.health_port in {None, app.port}:
-        return ""
-    return (
-        f"it checks health on the port of its traffic, {app.name} answers on {answers} "
-        f"(`health_port`): set the health check's port to {answers}"
     )
 
 
@@ -254,38 +247,4 @@ def check_pair(first: TargetGroup, second: TargetGroup) -> None:
             f"target group {' and '.join(sticky)} keeps visitors with one server, so nobody could "
             "be brought back at once: turn its stickiness off, traffic.sticky_seconds keeps them "
             "with one version"
-        )
-
-
-def check_fit(app: App | AppSpec, group: TargetGroup) -> None:
-    """The application must answer where the target group asks. What a deployment leaves open is
-    not compared.
-
-    Raises:
-        InputError: target type, protocol, port or health path that don't fit.
-    """
-    check = group.health_check
-    problems = []
-    if group.target_type != "instance":
-        problems.append(
-            f"its target type is {group.target_type!r}; a Spot Fleet registers instances"
-        )
-    if group.protocol not in {"HTTP", "HTTPS"}:
-        problems.append(f"its protocol is {group.protocol}; expected HTTP")
-    if not group.load_balancers:
-        problems.append(
-            "no load balancer forwards to it: its targets would never be checked; "
-            "add it to a listener's rule"
-        )
-    if app.port is not None and group.port != app.port:
-        problems.append(f"it sends requests to port {group.port}, {app.name} listens on {app.port}")
-    if why := _asks_elsewhere(app, group):
-        problems.append(why)
-    if not check.enabled:
-        problems.append("its health checks are disabled: nothing could prove the new servers")
-    elif app.health_path is not None and check.path.split("?")[0] != app.health_path.split("?")[0]:
-        problems.append(f"it asks for {check.path}, {app.name}'s health path is {app.health_path}")
-    if problems:
-        raise InputError(
-            f"target group {group.name!r} does not fit {app.name}: " + "; ".join(problems)
         )

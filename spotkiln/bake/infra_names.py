@@ -1,6 +1,8 @@
 """Infra names: by which a deployment names what its releases find and use."""
 
-from pydantic import Field, field_validator
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
 
 from spotkiln import tags as t
 from spotkiln.bake.logs import Logs
@@ -8,6 +10,8 @@ from spotkiln.bake.mounts import why_no_mount
 from spotkiln.bake.own_template import PATTERN
 from spotkiln.noun import ShownNoun
 
+# A Spot Fleet takes five target groups in all.
+MOST_FURTHER = 4
 # As Elastic Load Balancing has it.
 GROUP_NAME = r"^[A-Za-z0-9-]{1,32}$"
 GROUP_NAME_IN_WORDS = "a target group's name: letters, digits and hyphens, at most 32 of them"
@@ -51,6 +55,14 @@ class InfraNames(ShownNoun):
         title="Test listener's port",
         description="Of a listener of the same load balancer, for smoke tests alone: its requests "
         "go to the new servers before any others do (`traffic.smoke`). 0: none.",
+    )
+    also_behind: list[Annotated[str, Field(min_length=1)]] = Field(
+        default=[],
+        title="Also behind",
+        description="Further target groups for the same servers, such as an internal load "
+        "balancer's, or one with another port. A release is healthy once its servers are so in all "
+        "of them.",
+        max_length=MOST_FURTHER,
     )
     adopt: bool = Field(
         default=False,
@@ -132,6 +144,12 @@ class InfraNames(ShownNoun):
         "spotkiln.yaml lists as `mounts`: {uploads: shop-files}, {uploads: shop-files:/uploads}.",
     )
 
+    @model_validator(mode="after")
+    def _each_group_once(self) -> Self:
+        if self.also_behind and (why := why_not_also(self)):
+            raise ValueError(why)
+        return self
+
     @field_validator("mounts")
     @classmethod
     def _file_systems(cls, mounts: dict[str, str]) -> dict[str, str]:
@@ -139,3 +157,21 @@ class InfraNames(ShownNoun):
             if why := why_no_mount(folder, file_system):
                 raise ValueError(why)
         return mounts
+
+
+def why_not_also(names: InfraNames) -> str:
+    """Why its servers cannot be in these further target groups, too; empty if they can."""
+    further = names.also_behind
+    if names.second_target_group:
+        return (
+            "also_behind and second_target_group do not go together: in the further target groups "
+            "new servers get requests as soon as they are healthy, and with a second target group "
+            "none before their steps begin; leave one of the two out"
+        )
+    if names.target_group in further:
+        return (
+            f"also_behind names {names.target_group}, which is target_group already: leave it out"
+        )
+    if twice := sorted({name for name in further if further.count(name) > 1}):
+        return f"also_behind names {', '.join(twice)} twice: leave it out once"
+    return ""

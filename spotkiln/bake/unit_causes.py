@@ -12,7 +12,7 @@ SIGKILL = 9
 # The units before its own that no limit of the application's is for.
 NOT_ITS_OWN = tuple(f"-{part}.service" for part in ("role", "services", "config", "folders"))
 # What systemd/load-balancer.sh says.
-NOT_TO_BE_ASKED = re.compile(r"DescribeTargetHealth failed|no tag spotkiln:target-group-arn")
+NOT_TO_BE_ASKED = re.compile(r"DescribeTargetHealth failed|tag spotkiln:target-group-arn")
 _MAY_END = ". If it is done when it has ended, say `{}: on-failure`"
 
 

@@ -24,9 +24,9 @@ from spotkiln.prefect_api.run_list import ended_runs
 from spotkiln.release.freeze import frozen
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.vulnerabilities import Known, in_words
-from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.fleet import Fleet, name_of
 from spotkiln.serve.serving import serving
-from spotkiln.target import Health, Instance, Server, Target, server_of
+from spotkiln.target import Health, Instance, Server, Target, in_all, in_any, server_of
 
 
 class Turn(Noun):
@@ -40,14 +40,16 @@ class Turn(Noun):
 
 
 class Status(Noun):
-    """`since` is when the fleet that serves was promoted, in UTC. `held` are the commits that a
-    rollback has left, which no release brings back unasked; `suspect` tells when, where and why a
-    verdict has blamed the image that serves; `frozen` until when nothing is released;
-    `vulnerabilities` tells what was known of that image's contents when it was looked up last."""
+    """`also` are the further target groups that the fleet serves. `since` is when it was promoted,
+    in UTC. `held` are the commits that a rollback has left, which no release brings back unasked;
+    `suspect` tells when, where and why a verdict has blamed the image that serves; `frozen` until
+    when nothing is released; `vulnerabilities` tells what was known of that image's contents when
+    it was looked up last."""
 
     app: str
     region: str
     target_group: str
+    also: tuple[str, ...] = ()
     fleet: str = ""
     release: str = ""
     image: str = ""
@@ -72,19 +74,14 @@ class Status(Noun):
 
 
 def servers(
-    registered: Mapping[str, Target], members: Iterable[Instance], fleet: str
+    groups: Mapping[str, Mapping[str, Target]], members: Iterable[Instance], fleet: str
 ) -> tuple[Server, ...]:
-    """Every target of the group, and every live instance of the fleet that is no target yet."""
+    """Every target of the groups (by name), and every live instance of the fleet, as it is in all
+    of them: it may be no target yet."""
     known = {one.id: one for one in members}
-    missing = {
-        one.id: Target(instance=one.id, health=Health.UNREGISTERED)
-        for one in known.values()
-        if one.live and one.fleet == fleet and one.id not in registered
-    }
-    return tuple(
-        server_of(target, known.get(name))
-        for name, target in sorted({**registered, **missing}.items())
-    )
+    own = [one.id for one in known.values() if one.live and one.fleet == fleet]
+    found = {**in_any(groups), **{one.instance: one for one in in_all(own, groups)}}
+    return tuple(server_of(target, known.get(name)) for name, target in sorted(found.items()))
 
 
 def stage_of(lease: Lease) -> str:
@@ -121,6 +118,7 @@ def assess(
     return status.model_copy(
         update={
             "fleet": current.id,
+            "also": tuple(map(name_of, current.also)),
             "release": current.release,
             "image": current.image,
             "commit": current.commit,
@@ -142,7 +140,9 @@ def look(spec: ReleaseSpec) -> Status:
         *(each.members(current) if current else ()),
     ]
     where = (current.registered if current else "") or group.arn
-    found = servers(targets.health(aws, where), members, current.id if current else "")
+    also = current.also if current else ()
+    seen = targets.healths(aws, [where], also)
+    found = servers(seen, members, current.id if current else "")
     claims = leases.read(aws, group.arn)
     ended = ended_runs(one.run for one in claims) if claims else frozenset()
     now = aws.now()
@@ -172,7 +172,8 @@ def known(spec: ReleaseSpec, image: str, now: datetime) -> tuple[str, ...]:
 
 def lines(status: Status) -> list[str]:
     """What serves, in words."""
-    where = f"target group {status.target_group} in {status.region}"
+    further = f" and {', '.join(status.also)}" if status.also else ""
+    where = f"target group {status.target_group}{further} in {status.region}"
     frozen = [f"{status.frozen}: a release waits until then"] if status.frozen else []
     if not (status.fleet and status.since):
         return [f"{status.app}: nothing of ours serves {where}", *frozen]
@@ -196,7 +197,7 @@ def parts(status: Status) -> list[str | Table]:
         # The fleet that serves is named above.
         rows = (
             (
-                *(x.instance, x.health, x.reason, x.type, x.zone, "spot" if x.spot else ""),
+                *(x.instance, x.state, x.reason, x.type, x.zone, "spot" if x.spot else ""),
                 "serving" if x.fleet and x.fleet == status.fleet else x.fleet,
             )
             for x in status.servers

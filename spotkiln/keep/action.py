@@ -25,15 +25,16 @@ class Verb(StrEnum):
 
 
 class Action(Noun):
-    """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it, `kind`
-    (EC2's name) where the verb does not tell it, `release` where it is about what one has done.
-    `tried` is the tag that an earlier try
-    has left (`housekeeping.PutOff`)."""
+    """One thing to do, on these ids, and why. `target_group` (ARN) where draining needs it, with
+    the further ones as `also`, `kind` (EC2's name) where the verb does not tell it, `release` where
+    it is about what one has done. `tried` is the tag that an earlier try has left
+    (`housekeeping.PutOff`)."""
 
     verb: Verb
     ids: tuple[str, ...]
     why: str
     target_group: str = ""
+    also: tuple[str, ...] = ()
     kind: str = ""
     release: str = ""
     tried: str = ""

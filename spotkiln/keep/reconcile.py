@@ -172,13 +172,13 @@ def _orphans(facts: Facts) -> list[Action]:
             continue
         if fleet.phase is Phase.SERVING or fleet.release in facts.living:
             continue
-        group = fleet.group
         actions.append(
             Action(
                 verb=Verb.DRAIN_INSTANCES,
                 ids=(one.id,),
                 why=f"its fleet {fleet.id} is {fleet.status}",
-                target_group=group,
+                target_group=fleet.group,
+                also=fleet.also,
             )
         )
     return actions

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from spotkiln.bake import configuration
+from spotkiln.bake import configuration, further
 from spotkiln.bake.changes import Changes, Dependency, shortened
 from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.bake.interpreter import needed
@@ -18,7 +18,7 @@ from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve import batches
 from spotkiln.serve.attributes import types_in_words
 from spotkiln.serve.capacity import Size
-from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.fleet import Fleet, name_of
 from spotkiln.serve.foreign import Foreign, in_words
 from spotkiln.serve.gate import GatePolicy, limits
 from spotkiln.serve.price import Estimate, Range
@@ -44,11 +44,13 @@ class Plan(Noun):
 
     In words for people: `launch` is what EC2 is asked for, `launched` whether while a new image is
     still tested, `requests` how those are handed over where there are two target groups, `batches`
-    in which the servers come where there is one, `layer` what the bake starts from, `foreign` what
-    serves and is not ours, `changes` are those since what serves, None if that is not known,
-    `configuration` which settings are there, by name, `needs` what the base image must have,
-    `quotas` where the account may have no room, `held` why a release would do nothing after a
-    rollback, `frozen` until when it would wait, `database` whether it would be migrated.
+    in which the servers come where there is one, `further` which other target groups they join or
+    leave, `doubts` what of those the application does not say that it answers, `layer` what the
+    bake starts from, `foreign` what serves and is not ours, `changes` are those since what serves,
+    None if that is not known, `configuration` which settings are there, by name, `needs` what the
+    base image must have, `quotas` where the account may have no room, `held` why a release would
+    do nothing after a rollback, `frozen` until when it would wait, `database` whether it would be
+    migrated.
     """
 
     app: str
@@ -70,6 +72,8 @@ class Plan(Noun):
     launched: str = ""
     requests: str = ""
     batches: str = ""
+    further: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     configuration: tuple[str, ...] = ()
     held: str = ""
@@ -85,12 +89,13 @@ class Plan(Noun):
     both: Range = Range()
 
 
-def doubled(policy: GatePolicy, group: TargetGroup) -> tuple[float, float]:
+def doubled(policy: GatePolicy, *groups: TargetGroup) -> tuple[float, float]:
     """For how many seconds old and new servers run side by side: at least as long as the wanted
     health checks, a slow start and draining take; at most as long as the deadlines allow."""
-    bounds = limits(policy, group)
-    least = max(bounds.settle, bounds.slow_start) + group.deregistration_delay
-    most = bounds.ceiling + group.deregistration_delay + DRAIN_SLACK_SECONDS
+    bounds = limits(policy, *groups)
+    delay = max(one.deregistration_delay for one in groups)
+    least = max(bounds.settle, bounds.slow_start) + delay
+    most = bounds.ceiling + delay + DRAIN_SLACK_SECONDS
     return least, most
 
 
@@ -118,10 +123,10 @@ def make_plan(
     changes: Changes | None = None,
 ) -> Plan:
     policy = spec.gate_for(source)
-    least, most = doubled(policy, infra.target_group)
+    least, most = doubled(policy, *infra.groups)
     steps = seconds_of(spec.traffic, infra)
     in_batches = batches.batches(spec.traffic, infra, size.spec.capacity, serving)
-    bounds = limits(policy, infra.target_group)
+    bounds = limits(policy, *infra.groups)
     gate = max(bounds.settle, bounds.slow_start), bounds.ceiling
     later = batches.seconds_of(spec.traffic, in_batches, gate)
     adopted = foreign.adoptable if infra.adopt else []
@@ -129,6 +134,7 @@ def make_plan(
     group, app = infra.target_group.name, source.app
     migration = plan_migration(app, source.migrations, found, group, force=spec.force)
     after = why_after_tests(spec, infra, app, migration)
+    behind = tuple(map(name_of, serving[0].also)) if serving else ()
     return Plan(
         app=spec.app.name,
         ref=spec.app.ref,
@@ -147,6 +153,8 @@ def make_plan(
         launched="" if found.image else launched_in_words(infra, after),
         requests=in_words_of_traffic(spec.traffic, infra),
         batches=batches.in_words(spec.traffic, in_batches),
+        further=tuple(further.in_words(infra, behind)),
+        doubts=tuple(further.doubts(app, infra)),
         database=str(migration),
         changes=changes,
         quotas=tuple(quotas),
@@ -207,6 +215,8 @@ def what_would_change(plan: Plan) -> list[str]:
     lines += [f"launched {plan.launched}"] if plan.launched else []
     lines += [f"requests {plan.requests}"] if plan.requests else []
     lines += [f"servers {plan.batches}"] if plan.batches else []
+    lines += [f"servers {line}" for line in plan.further]
+    lines += [f"target group {line}" for line in plan.doubts]
     lines += plan.quotas
     if not plan.retire:
         return [*lines, "retire: nothing, for nothing of ours serves"]

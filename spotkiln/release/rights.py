@@ -14,11 +14,18 @@ class Names(Noun):
     fleet_role: str
     target_group: str
     second_target_group: str = ""
+    also_behind: tuple[str, ...] = ()
     instance_profile: str = ""
     launcher: LauncherKind = LauncherKind.FLEET
     previews: bool = False
     scales: bool = False
     signals: bool = False
+
+    @property
+    def target_groups(self) -> tuple[str, ...]:
+        """All that it names."""
+        named = (self.target_group, self.second_target_group, *self.also_behind)
+        return tuple(name for name in named if name)
 
 
 class Granted(NamedTuple):

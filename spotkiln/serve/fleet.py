@@ -23,6 +23,11 @@ def short(commit: str) -> str:
     return commit[:12]
 
 
+def name_of(target_group: str) -> str:
+    """A target group's name. Its ARN ends with `targetgroup/<name>/<id>`."""
+    return target_group.split("/")[1] if target_group.count("/") == 2 else ""
+
+
 class State(StrEnum):
     """What a launcher does with a fleet now."""
 
@@ -49,7 +54,8 @@ class Fleet(Noun):
     of a `weighted` fleet is not in instances. `parts` are the ids of what the launcher made for it
     and EC2 keeps apart from it: a launch template.
     `target_groups` are those that it counts for. `registered`: where its servers are, if that is
-    the second group of a pair; it counts for the first then.
+    the second group of a pair; it counts for the first then. `also`: the further target groups in
+    which its servers are; it does not count for them.
     """
 
     id: str
@@ -61,24 +67,38 @@ class Fleet(Noun):
     created: datetime = datetime.fromtimestamp(0, UTC)
     target_groups: tuple[str, ...] = ()
     registered: str = ""
+    also: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     classic_load_balancers: tuple[str, ...] = ()
     weighted: bool = False
     tags: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _of_pair(self) -> Self:
+    def _as_it_counts(self) -> Self:
         """Whoever reads a fleet from AWS knows only where its servers are."""
-        first = self.tags.get(t.PAIR, "")
-        if first and len(self.target_groups) == 1 and self.target_groups[0] != first:
-            object.__setattr__(self, "registered", self.target_groups[0])
+        names, first = self.tags.get(t.ALSO_BEHIND, "").split(), self.tags.get(t.PAIR, "")
+        also = tuple(arn for arn in self.target_groups if name_of(arn) in names)
+        groups = tuple(arn for arn in self.target_groups if arn not in also)
+        if also:
+            object.__setattr__(self, "also", tuple(sorted({*self.also, *also})))
+            object.__setattr__(self, "target_groups", groups)
+        if first and len(groups) == 1 and groups[0] != first:
+            object.__setattr__(self, "registered", groups[0])
+        if first and (len(groups) == 1 or (also and not groups)):
             object.__setattr__(self, "target_groups", (first,))
         return self
 
     @property
     def group(self) -> str:
-        """The ARN of the target group that its servers are in; empty if there is none."""
+        """The ARN of the target group that its servers are in, of several the one that it counts
+        for; empty if there is none."""
         return self.registered or next(iter(self.target_groups), "")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The ARNs of all target groups that its servers are in."""
+        own = (self.registered,) if self.registered else self.target_groups
+        return (*own, *self.also)
 
     @property
     def release(self) -> str:
@@ -123,8 +143,8 @@ class Fleet(Noun):
 
     @property
     def group_names(self) -> frozenset[str]:
-        """The names of its target groups. Their ARNs end with `targetgroup/<name>/<id>`."""
-        return frozenset(arn.split("/")[1] for arn in self.target_groups if arn.count("/") == 2)
+        """The names of the target groups that it counts for."""
+        return frozenset(filter(None, map(name_of, self.target_groups)))
 
     @property
     def phase(self) -> Phase | None:

@@ -4,11 +4,11 @@ A fleet may be adopted: after a promotion it is retired without loss, if a perso
 What is kept by a service that is no launcher of ours, and single instances, are only named.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from spotkiln import tags as t
 from spotkiln.noun import Noun
-from spotkiln.serve.fleet import Fleet
+from spotkiln.serve.fleet import Fleet, name_of
 from spotkiln.target import Instance
 
 # What AWS itself puts on the instances of its other launchers.
@@ -42,13 +42,16 @@ def sort_out(
     members: Mapping[str, Iterable[Instance]],
     targets: Iterable[Instance],
     elsewhere: Mapping[str, Iterable[str]],
+    also: Collection[str] = (),
 ) -> Foreign:
-    """What serves a target group (by ARN) and is not ours.
+    """What serves a target group (by ARN), or one of those that its servers are `also` in, and is
+    not ours.
 
-    `fleets` are all of the region. `members` are the instances of those that may serve the group,
-    by fleet. `targets` are the instances that are registered with it. `elsewhere` names the other
+    `fleets` are all of the region. `members` are the instances of those that may serve a group,
+    by fleet. `targets` are the instances that are registered with one. `elsewhere` names the other
     target groups that an instance is registered with.
     """
+    groups = {target_group, *also}
     every = {fleet.id: fleet for fleet in fleets}
     fleet_of = {one.id: fleet for fleet, found in members.items() for one in found}
     kept: dict[str, list[str]] = {}
@@ -61,13 +64,13 @@ def sort_out(
             kept.setdefault(launcher, []).append(one.id)
         else:
             single.append(one.id)
-    serving |= {one.id for one in every.values() if one.live and target_group in one.target_groups}
+    serving |= {x.id for x in every.values() if x.live and groups & {*x.target_groups}}
     found = [every[name] for name in sorted(serving) if every[name].phase is None]
     return Foreign(
         fleets=tuple(
             ForeignFleet(
                 fleet=_in_instances(fleet, members),
-                unfit=_unfit(fleet, target_group, members, elsewhere),
+                unfit=_unfit(fleet, groups, members, elsewhere),
             )
             for fleet in found
         ),
@@ -93,24 +96,39 @@ def _in_instances(fleet: Fleet, members: Mapping[str, Iterable[Instance]]) -> Fl
 
 def _unfit(
     fleet: Fleet,
-    target_group: str,
+    groups: Collection[str],
     members: Mapping[str, Iterable[Instance]],
     elsewhere: Mapping[str, Iterable[str]],
 ) -> str:
     if not fleet.live:
         return f"it is {fleet.status}: its instances are left, and nobody replaces them"
-    if target_group not in fleet.target_groups:
+    if not {*groups} & {*fleet.target_groups}:
         return "its instances were registered by somebody else, not by the fleet itself"
-    others = {name.split("/")[1] for name in fleet.target_groups if name != target_group}
+    others = {name_of(arn) or arn for arn in fleet.target_groups if arn not in groups}
     others |= set(fleet.classic_load_balancers)
     others |= {name for one in members.get(fleet.id, ()) for name in elsewhere.get(one.id, ())}
     return f"it serves {', '.join(sorted(others))} too" if others else ""
 
 
-def adoption_tags(release: str, target_group: str) -> dict[str, str]:
+def adoption_tags(release: str, target_group: str, fleet: Fleet) -> dict[str, str]:
     """The tags of an adopted fleet. They are written before its retirement begins, so that
-    whoever comes later can finish it. `target_group` is a name."""
-    return {t.PHASE: "retiring", t.ADOPTED: release, t.TARGET_GROUP: target_group}
+    whoever comes later can finish it: it counts for `target_group` (ARN) alone, and leaves all that
+    it is in."""
+    further = " ".join(sorted(name_of(x) for x in fleet.target_groups if x != target_group))
+    elsewhere = bool(fleet.target_groups) and target_group not in fleet.target_groups
+    return {
+        t.PHASE: "retiring",
+        t.ADOPTED: release,
+        t.TARGET_GROUP: name_of(target_group),
+        **({t.ALSO_BEHIND: further} if further else {}),
+        **({t.PAIR: target_group} if elsewhere else {}),
+    }
+
+
+def adopted(fleet: Fleet, release: str, target_group: str) -> Fleet:
+    """The fleet as AWS tells of it once it has these tags."""
+    marks = {**fleet.tags, **adoption_tags(release, target_group, fleet)}
+    return Fleet.model_validate({**fleet.model_dump(), "tags": marks})
 
 
 def in_words(foreign: Foreign, *, adopt: bool) -> list[str]:

@@ -155,8 +155,23 @@ class Limits(Noun):
         return self.model_copy(update={"lasts": True})
 
 
-def limits(policy: GatePolicy, group: TargetGroup) -> Limits:
-    """The policy's numbers. What it leaves open follows from the target group's own settings."""
+def limits(policy: GatePolicy, group: TargetGroup, *further: TargetGroup) -> Limits:
+    """The policy's numbers. What it leaves open follows from the target group's own settings; of
+    several from those of the slowest."""
+    each = [_of_group(policy, one) for one in (group, *further)]
+    return each[0].model_copy(
+        update={
+            **{name: max(getattr(one, name) for one in each) for name in BY_GROUP},
+            "every_zone": any(one.every_zone for one in each),
+        }
+    )
+
+
+# What of the limits follows from a target group.
+BY_GROUP = ("settle", "grace", "recovery", "health", "slow_start")
+
+
+def _of_group(policy: GatePolicy, group: TargetGroup) -> Limits:
     check = group.health_check
     to_unhealthy = check.unhealthy_threshold * check.interval
     to_healthy = check.healthy_threshold * check.interval

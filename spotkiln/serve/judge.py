@@ -184,7 +184,7 @@ def _waiting(limits: Limits, capacity: int, line: Timeline) -> Verdict:
     now, live = line.now, len(line.live)
     counts: dict[str, int] = {}
     for target in now.targets:
-        counts[target.health] = counts.get(target.health, 0) + 1
+        counts[target.state] = counts.get(target.state, 0) + 1
     listed = ", ".join(f"{number} {health}" for health, number in sorted(counts.items()))
     if live < capacity:
         lost = [x.id for x in now.instances if x.interrupted]

@@ -61,7 +61,9 @@ class Order(Noun):
         sizes = " ".join(str(one.servers) for one in self.batches)
         batches = {t.BATCHES: sizes} if sizes else {}
         tags = fleet_tags(self.tags, self.image, self.infra, self.asked)
-        return {**tags, **pair, **scaling, **batches}
+        names = " ".join(one.name for one in self.infra.also)
+        also = {t.ALSO_BEHIND: names} if names else {}
+        return {**tags, **pair, **also, **scaling, **batches}
 
     @property
     def first(self) -> FleetSpec:
@@ -120,6 +122,7 @@ def settings_digest(spec: FleetSpec, infra: Infra) -> str:
             **({"bounds": [spec.capacity, spec.most]} if spec.scaling.used else {}),
             **({"configuration": versions} if versions else {}),
             **({"mounts": mounts} if mounts else {}),
+            **({"also": sorted(one.arn for one in infra.also)} if infra.also else {}),
             **({"tags": infra.tags} if infra.tags else {}),
             **({"template": infra.template.identity} if infra.template else {}),
             **({"logs": infra.logs.user_data} if infra.logs.group else {}),

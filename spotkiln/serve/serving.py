@@ -8,7 +8,10 @@ retires only what was promoted before its own fleet, and only while its own is t
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from spotkiln.serve.fleet import Fleet, Phase
+from spotkiln import tags as t
+from spotkiln.bake.infra import TargetGroup
+from spotkiln.errors import InputError
+from spotkiln.serve.fleet import Fleet, Phase, name_of
 
 # Times in tags are not more exact.
 TICK = timedelta(milliseconds=1)
@@ -117,3 +120,39 @@ def still_doomed(fleets: Iterable[Fleet], ids: Collection[str]) -> list[Fleet]:
         and not fleet.gone
         and (fleet.phase is Phase.PENDING or (fleet.phase is not None and outdone(fleet, every)))
     ]
+
+
+def others_in(
+    fleets: Iterable[Fleet], home: TargetGroup, groups: Iterable[TargetGroup]
+) -> dict[str, Fleet]:
+    """Of these target groups, by name, those in which another deployment's servers are: they are
+    known by another one than `home`, and serve, or are about to."""
+    every = [one for one in fleets if one.live and one.phase in {Phase.PENDING, Phase.SERVING}]
+    return {
+        group.name: fleet
+        for group in groups
+        for fleet in every
+        if group.arn in fleet.groups and home.arn not in fleet.target_groups
+    }
+
+
+def require_own(
+    fleets: Iterable[Fleet], home: TargetGroup, further: Iterable[TargetGroup] = ()
+) -> None:
+    """Nobody's requests go to servers of two deployments. Where they do already, by an accident,
+    nobody is kept from releasing.
+
+    Raises:
+        InputError: servers would join a target group in which another deployment's are.
+    """
+    every = list(fleets)
+    own = {name_of(arn) for one in serving(every, home.arn) for arn in one.groups}
+    for name, fleet in others_in(every, home, (home, *further)).items():
+        if name not in own:
+            known = ", ".join(sorted(fleet.group_names)) or "none"
+            raise InputError(
+                f"servers of {fleet.tags.get(t.APP, 'another application')} are in target group "
+                f"{name} ({fleet.id} of {fleet.release}, known by target group {known}): requests "
+                "would go to both. Name another target group in infra.target_group or "
+                "infra.also_behind, in one of the two deployments"
+            )

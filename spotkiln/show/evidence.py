@@ -48,7 +48,7 @@ def _machine(instance: Instance | None, target: Target | None) -> str:
     words = []
     if target:
         why = ": ".join(filter(None, (target.reason, target.description)))
-        words.append(f"{target.health} ({plain(why)})" if why else str(target.health))
+        words.append(f"{target.state} ({plain(why)})" if why else target.state)
     if instance:
         where = ", ".join(filter(None, (instance.type, instance.zone)))
         words.append(f"{instance.state}{f' ({where})' if where else ''}")

@@ -135,7 +135,7 @@ def _targets(release: Release) -> str:
     return table(
         ["instance", "type", "zone", "capacity", "health"],
         (
-            (f"`{x.instance}`", x.type, x.zone, "Spot" if x.spot else "On-Demand", x.health)
+            (f"`{x.instance}`", x.type, x.zone, "Spot" if x.spot else "On-Demand", x.state)
             for x in release.servers
         ),
     )

@@ -65,6 +65,7 @@ class Run:
         changes = {
             "target_group": made.preview.name,
             "second_target_group": "",
+            "also_behind": [],
             "test_port": 0,
             "address": made.address,
             "adopt": False,

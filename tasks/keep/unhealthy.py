@@ -22,7 +22,7 @@ from spotkiln.tasks.step import CLOCK, STEP, say
 @task(name="replace server", task_run_name="replace {sick.instance}", **STEP)
 def replace(region: str, fleet: Fleet, group: TargetGroup, sick: Sick) -> None:
     """Take it away without loss; the fleet launches another. What it showed is kept."""
-    console = unhealthy.replace(connect(region), group, sick, CLOCK, say)
+    console = unhealthy.replace(connect(region), fleet, group, sick, CLOCK, say)
     emit(event_of(fleet, sick))
     create_markdown_artifact(
         key=f"unhealthy-{sick.instance}", markdown=unhealthy_page(fleet, sick, console)
@@ -47,7 +47,7 @@ def look_after(
         Action(
             verb=Verb.REPLACE_SERVER,
             ids=(sick.instance,),
-            why=f"{sick.target.health} since {utc(sick.since) if sick.since else 'now'}",
+            why=f"{sick.target.state} since {utc(sick.since) if sick.since else 'now'}",
             target_group=group.arn,
         )
     ]

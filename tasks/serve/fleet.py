@@ -25,8 +25,12 @@ from spotkiln.tasks.step import CLOCK, STEP, say
 
 @task(name="find serving fleets", task_run_name="1 look up: what serves", **STEP)
 def find_serving(infra: Infra) -> list[Fleet]:
-    """Our fleets that serve the target group, newest first."""
-    return now.serving_now(connect(infra.region), infra)
+    """Our fleets that serve the target group, newest first.
+
+    Raises:
+        InputError: another deployment's servers are in one of its target groups.
+    """
+    return now.serving_alone(connect(infra.region), infra)
 
 
 @task(name="compare with what serves", task_run_name="1 look up: compare with what serves", **STEP)

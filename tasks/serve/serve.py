@@ -109,7 +109,7 @@ def serve(
         size = choose_size(found, spec.fleet)
         run.note(SizeChosen(size=size))
         policy = spec.gate_for(run.book.source, image)
-        allowed = limits(policy, found.target_group)
+        allowed = limits(policy, *found.groups)
         plan = batches(spec.traffic, found, size.spec.capacity, before)
         order = Order(
             wanted=size.spec,

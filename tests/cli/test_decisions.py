@@ -88,7 +88,7 @@ def test_servers_are_targets_and_what_should_be() -> None:
         nouns.instance("i-3", "terminated", fleet="sfr-2"),
         nouns.instance("i-4", fleet="sfr-1"),
     ]
-    found = status.servers(registered, members, "sfr-2")
+    found = status.servers({"website": registered}, members, "sfr-2")
     assert [(x.instance, x.health, x.fleet) for x in found] == [
         ("i-1", Health.HEALTHY, "sfr-2"),
         ("i-2", Health.UNREGISTERED, "sfr-2"),

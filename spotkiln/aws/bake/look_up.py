@@ -6,6 +6,7 @@ from functools import partial
 
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
+from spotkiln.aws.bake.further import find_further
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.lasting import require_lasting
@@ -13,8 +14,9 @@ from spotkiln.aws.serve.ingress import require_open_to_each_other
 from spotkiln.aws.serve.signals import alarms
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake.configuration import require_profile
+from spotkiln.bake.fit import check_fit
 from spotkiln.bake.image import Image
-from spotkiln.bake.infra import Infra, check_fit, require_apart
+from spotkiln.bake.infra import Infra, require_apart
 from spotkiln.bake.logs import require_role_for
 from spotkiln.bake.packer import find_packer
 from spotkiln.release.release import ReleaseSpec
@@ -44,6 +46,9 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
         read_secrets(aws, spec.build.secrets, os.environ)
     infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build, image)
     check_fit(spec.app, infra.target_group)
+    if spec.infra.also_behind:
+        further = find_further(aws, spec.infra, infra.target_group, infra.zones)
+        infra = infra.model_copy(update={"also": further})
     _require_signals(aws, spec, infra)
     find = partial(find_if_possible, say=say) if image else find_configuration
     infra = infra.model_copy(
@@ -61,14 +66,16 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
         f"{infra.load_balancer} in {', '.join(infra.zones)}; "
         f"{start}{version}"
     )
+    for one in infra.also:
+        say(f"its servers join {one.name}, too, on port {one.port}")
     for doubt in infra.unchecked:
         say(doubt)
     if infra.template:
         say(infra.template.in_words)
     if infra.types:
         say(f"{spec.fleet.attributes} have {types_in_words(infra.types)}")
-    for one in infra.mounts:
-        say(f"{one.folder} is kept on {one.name} ({one.source})")
+    for kept in infra.mounts:
+        say(f"{kept.folder} is kept on {kept.name} ({kept.source})")
     return infra
 
 

@@ -13,6 +13,7 @@ from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve.hand_over import give_back
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import drain, retire
+from spotkiln.aws.serve.target import delays
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.errors import InfrastructureError, SpotkilnError
@@ -62,8 +63,8 @@ def _give_back(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  # no
 
 def _drain(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
     if action.target_group:
-        delay = _delay(aws, action.target_group)
-        drain(aws, action.target_group, set(action.ids), delay, clock, say)
+        groups = {action.target_group: _delay(aws, action.target_group)}
+        drain(aws, {**groups, **delays(aws, action.also)}, set(action.ids), clock, say)
     instances.terminate(aws, action.ids)
 
 

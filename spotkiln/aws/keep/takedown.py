@@ -43,14 +43,16 @@ def require_said(aws: Aws, group: TargetGroup, takedown: Takedown, *, last: bool
     each = launchers(aws)
     going = leaving(each.listing(), group.arn, takedown)
     ours = {one.id for fleet in going for one in each.members(fleet)}
-    healthy = {
-        x for x, one in targets.health(aws, group.arn).items() if one.health is Health.HEALTHY
-    }
-    if not last and healthy and healthy <= ours:
-        raise InputError(
-            f"the last {len(healthy)} servers of target group {group.name} would go, and nothing "
-            "would answer there any more: say that they may (`last_servers`)"
-        )
+    if last:
+        return
+    further = {arn for fleet in going for arn in fleet.also}
+    for name, known in targets.healths(aws, [group.arn], sorted(further)).items():
+        healthy = {x for x, one in known.items() if one.health is Health.HEALTHY}
+        if healthy and healthy <= ours:
+            raise InputError(
+                f"the last {len(healthy)} servers of target group {name} would go, and nothing "
+                "would answer there any more: say that they may (`last_servers`)"
+            )
 
 
 def write(aws: Aws, group: TargetGroup, takedown: Takedown) -> None:

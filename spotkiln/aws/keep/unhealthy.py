@@ -35,7 +35,7 @@ def left_alone(aws: Aws, target_group: str) -> Iterator[tuple[Fleet, TargetGroup
 def look(aws: Aws, fleet: Fleet, group: TargetGroup, patience: timedelta, say: Say) -> Watched:
     """What is to be done about a fleet's servers. Reads only."""
     live = [one for one in launchers(aws).members(fleet) if one.live]
-    seen = with_health(live, targets.health(aws, group.arn))
+    seen = with_health(live, targets.healths(aws, [group.arn], fleet.also))
     found = watch(fleet, live, seen, now=aws.now(), patience=patience)
     if found.why:
         say(f"{fleet.id}: nothing is replaced: {found.why}", logging.WARNING)
@@ -49,12 +49,18 @@ def write_down(aws: Aws, found: Watched) -> None:
 
 
 def replace(
-    aws: Aws, group: TargetGroup, sick: Sick, clock: Clock, say: Callable[[str], None]
+    aws: Aws,
+    fleet: Fleet,
+    group: TargetGroup,
+    sick: Sick,
+    clock: Clock,
+    say: Callable[[str], None],
 ) -> str:
     """Deregister, drain and terminate a server; its fleet launches another. What its console shows
     is returned."""
     console = instances.console(aws, sick.instance)
     say(f"replacing {sick.target}, unhealthy since {sick.since:%H:%M:%S} UTC")
-    drain(aws, group.arn, {sick.instance}, group.deregistration_delay, clock, say)
+    groups = {group.arn: group.deregistration_delay, **targets.delays(aws, fleet.also)}
+    drain(aws, groups, {sick.instance}, clock, say)
     instances.terminate(aws, [sick.instance])
     return console

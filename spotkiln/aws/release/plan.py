@@ -9,7 +9,7 @@ from spotkiln.aws.serve.foreign import find_foreign
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.price import known_prices
 from spotkiln.aws.serve.quota import doubts
-from spotkiln.aws.serve.serving import is_unchanged, serving_now
+from spotkiln.aws.serve.serving import is_unchanged, serving_alone
 from spotkiln.aws.session import Aws
 from spotkiln.bake.changes import Changes
 from spotkiln.bake.history import changes_since
@@ -43,7 +43,7 @@ def plan_release(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Plan:
         say(text, logging.INFO)
 
     spec, infra = job.spec, job.infra
-    serving = serving_now(aws, infra)
+    serving = serving_alone(aws, infra)
     found = find_image(aws, job, serving, tell)
     unchanged = bool(
         found.image

@@ -65,7 +65,7 @@ def _fill(aws: Aws, names: Names) -> Fill:
         "partition": (found.arn.split(":")[1],),
         "region": (aws.region,),
         "account": (found.account,),
-        "target_groups": tuple(filter(None, (names.target_group, names.second_target_group))),
+        "target_groups": names.target_groups,
         "fleet_role": (role,) if role else (),
         "server_roles": _roles_in(aws, names.instance_profile),
     }

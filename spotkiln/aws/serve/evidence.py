@@ -34,7 +34,7 @@ def collect(aws: Aws, fleet: Fleet, infra: Infra, scaled_in: int = 0) -> Evidenc
     with suppress(SpotkilnError):
         members = each.members(fleet)
         live = [one for one in members if one.live]
-        health = with_health(live, targets.health(aws, infra.target_group.arn))
+        health = with_health(live, targets.healths(aws, (x.arn for x in infra.groups)))
     ordered, targets_ordered = failing_first(without_scaled_in(members, scaled_in), health)
     for one in ordered[:CONSOLES]:
         with suppress(SpotkilnError):

@@ -1,6 +1,6 @@
 """Finds what serves a target group and is not ours, and marks what is adopted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from spotkiln.aws.bake.infra import target_groups
 from spotkiln.aws.serve import instance as instances
@@ -9,17 +9,19 @@ from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.foreign import Foreign, adoption_tags, in_words, sort_out
+from spotkiln.serve.foreign import Foreign, adopted, adoption_tags, in_words, sort_out
 from spotkiln.target import Health
 
 LEAVING = {Health.DRAINING, Health.UNHEALTHY_DRAINING}
 
 
-def look(aws: Aws, group: TargetGroup) -> Foreign:
-    """What serves the target group and is not ours. An instance that drains does not serve."""
-    each = launchers(aws)
+def look(aws: Aws, group: TargetGroup, also: Sequence[TargetGroup] = ()) -> Foreign:
+    """What serves the target group, or one of the further ones, and is not ours. An instance that
+    drains does not serve."""
+    each, arns = launchers(aws), {one.arn for one in (group, *also)}
     every = each.listing()
-    registered = [x.instance for x in targets.health(aws, group.arn).values() if _serves(x.health)]
+    known = [x for arn in sorted(arns) for x in targets.health(aws, arn).values()]
+    registered = list(dict.fromkeys(x.instance for x in known if _serves(x.health)))
     found = each.claimed(instances.by_id(aws, registered))
     tagged = {one.fleet for one in found}
     # Our own fleets are asked only where AWS has left one of these without its mark.
@@ -27,21 +29,21 @@ def look(aws: Aws, group: TargetGroup) -> Foreign:
     members = {
         fleet.id: each.members(fleet)
         for fleet in asked
-        if fleet.id in tagged or (fleet.live and group.arn in fleet.target_groups)
+        if fleet.id in tagged or (fleet.live and arns & {*fleet.target_groups})
     }
     foreign = {x.id for x in every if x.phase is None and x.id in members}
     elsewhere: dict[str, list[str]] = {}
     if foreign:
         for other in target_groups(aws):
-            if other.arn != group.arn:
+            if other.arn not in arns:
                 for name in targets.health(aws, other.arn):
                     elsewhere.setdefault(name, []).append(other.name)
-    return sort_out(group.arn, every, members, found, elsewhere)
+    return sort_out(group.arn, every, members, found, elsewhere, arns)
 
 
 def find_foreign(aws: Aws, infra: Infra, say: Callable[[str], None]) -> Foreign:
     """The same, and what becomes of it is said."""
-    found = look(aws, infra.target_group)
+    found = look(aws, infra.target_group, infra.also)
     for line in in_words(found, adopt=infra.adopt):
         say(f"not ours: {line}")
     return found
@@ -51,7 +53,8 @@ def _serves(health: Health) -> bool:
     return health not in LEAVING
 
 
-def adopt(aws: Aws, fleet: Fleet, release: str, target_group: str) -> None:
-    """Mark a fleet as adopted by a release, before its retirement begins. `target_group` is a
-    name."""
-    launchers(aws).mark(fleet, adoption_tags(release, target_group))
+def adopt(aws: Aws, fleet: Fleet, release: str, target_group: str) -> Fleet:
+    """Mark a fleet as adopted by a release, before its retirement begins; as it is then.
+    `target_group` is the ARN of the one that it counts for."""
+    launchers(aws).mark(fleet, adoption_tags(release, target_group, fleet))
+    return adopted(fleet, release, target_group)

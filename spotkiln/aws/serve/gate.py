@@ -19,7 +19,16 @@ from spotkiln.serve.judge import judge, verdict_within
 from spotkiln.serve.observation import SELDOM_SECONDS, Observation, pause_after
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.unready import Unready, unready
-from spotkiln.target import End, Health, Instance, Server, Target, server_of
+from spotkiln.target import (
+    End,
+    Health,
+    Instance,
+    Server,
+    Target,
+    in_all,
+    in_any,
+    server_of,
+)
 
 # While all is well, EC2 and the launcher have little to tell that the load balancer does not: they
 # are asked at every so many looks.
@@ -34,13 +43,12 @@ OPEN = {Outcome.HEALTHY, Outcome.WAITING}
 CHECKED = {Health.INITIAL, Health.HEALTHY, Health.UNHEALTHY}
 
 
-def with_health(live: list[Instance], registered: dict[str, Target]) -> tuple[Target, ...]:
-    """Each live instance of a fleet with its health. One that the load balancer does not know yet
-    is `unregistered`."""
-    return tuple(
-        registered.get(one.id) or Target(instance=one.id, health=Health.UNREGISTERED)
-        for one in live
-    )
+def with_health(
+    live: list[Instance], registered: Mapping[str, Mapping[str, Target]]
+) -> tuple[Target, ...]:
+    """Each live instance of a fleet with its health in its target groups, by their names. One that
+    a load balancer does not know yet is `unregistered`."""
+    return tuple(in_all([one.id for one in live], registered))
 
 
 class Watch:
@@ -55,7 +63,7 @@ class Watch:
         self._aws = aws
         self._fleet = fleet
         self._launcher = launchers(aws).of(fleet)
-        self._group = infra.target_group
+        self._group, self._groups = infra.target_group, infra.groups
         self._other = infra.first or infra.second
         self._clock = clock
         self._start = clock.now()
@@ -85,7 +93,8 @@ class Watch:
             self._ask_the_launcher(missing=missing)
         # None is registered before it runs, and what serves is only compared with what runs.
         running = any(one.state == "running" for one in self._live())
-        registered = self._registered() if running else {}
+        by_group = self._registered() if running else {self._group.name: {}}
+        registered = in_any(by_group)
         if not asked and registered.keys() - self._told:
             # A new target may be the fleet's own, and then it is nothing to compare with.
             self._ask_ec2()
@@ -98,7 +107,7 @@ class Watch:
             state=self._state,
             status=self._status,
             instances=tuple(self._members),
-            targets=with_health(self._live(), registered),
+            targets=with_health(self._live(), by_group),
             control=self._with_zones(others),
             problems=self._problems,
             unready=tuple(self._unready.values()),
@@ -137,11 +146,13 @@ class Watch:
     def _ask_ec2(self) -> None:
         self._members = self._launcher.members(self._fleet.id, self._fleet.capacity)
 
-    def _registered(self) -> dict[str, Target]:
-        """Of both target groups where there is a pair: what serves is in the other one."""
-        found = targets.health(self._aws, self._group.arn)
+    def _registered(self) -> dict[str, dict[str, Target]]:
+        """By the target group's name. Of a pair both are told as one: what serves is in the other
+        one."""
+        found = targets.healths(self._aws, (one.arn for one in self._groups))
         if self._other:
-            found = {**targets.health(self._aws, self._other.arn), **found}
+            own = found[self._group.name]
+            found[self._group.name] = {**targets.health(self._aws, self._other.arn), **own}
         return found
 
     def _live(self) -> list[Instance]:
@@ -170,7 +181,7 @@ class Watch:
         """The servers of other fleets. Their zones are looked up only if the load balancer keeps
         requests inside a zone."""
         new = {one.instance for one in others} - set(self._zones)
-        if new and not self._group.cross_zone:
+        if new and not all(one.cross_zone for one in self._groups):
             self._zones |= {one.id: one.zone for one in instances.by_id(self._aws, new)}
         return tuple(
             server_of(one, None).model_copy(update={"zone": self._zones.get(one.instance, "")})

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws
-from spotkiln.bake.infra import Infra
+from spotkiln.bake.infra import Infra, TargetGroup
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.serve.gate import Verdict
 from spotkiln.serve.ingress import Rule, admits, closed, points_at_network
 from spotkiln.serve.observation import Observation
+from spotkiln.target import Health
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import IpPermissionOutputTypeDef, IpPermissionTypeDef
@@ -34,25 +35,33 @@ def explained(aws: Aws, infra: Infra, verdict: Verdict, seen: Observation) -> Ve
     if not points_at_network(verdict, seen):
         return verdict
     with suppress(SpotkilnError):
-        if why := closed_to_the_balancer(aws, infra):
+        groups = {one.group for one in seen.targets if one.health is Health.UNHEALTHY}
+        if why := closed_to_the_balancer(aws, infra, infra.named(min(groups))):
             return closed(verdict, why)
     return verdict
 
 
-def closed_to_the_balancer(aws: Aws, infra: Infra) -> str:
-    """A sentence if no rule of the servers' security groups lets the load balancer reach the port
-    that it checks; empty if one does."""
-    group = infra.target_group
+def closed_to_the_balancer(aws: Aws, infra: Infra, group: TargetGroup) -> str:
+    """A sentence if no rule of the servers' security groups lets the target group's load balancer
+    reach the port that it checks; empty if one does."""
     checked = group.health_check.port
     port = int(checked) if checked.isdigit() else group.port
     with aws_errors(f"load balancer of {group.name}"):
         balancers = aws.elbv2.describe_load_balancers(LoadBalancerArns=list(group.load_balancers))
     theirs = [name for one in balancers["LoadBalancers"] for name in one.get("SecurityGroups", [])]
-    if admits(_rules(aws, infra), port, theirs, _networks(aws, infra.balancer_subnets)):
+    subnets = [
+        zone.get("SubnetId", "")
+        for one in balancers["LoadBalancers"]
+        for zone in one.get("AvailabilityZones", [])
+    ]
+    if group == infra.target_group:
+        subnets = list(infra.balancer_subnets)
+    if admits(_rules(aws, infra), port, theirs, _networks(aws, subnets)):
         return ""
+    whose = f" of {group.name}" if infra.also else ""
     return (
         f"no rule of the servers' security groups ({', '.join(infra.security_groups)}) lets the "
-        f"load balancer ({', '.join(theirs)}) reach port {port}"
+        f"load balancer{whose} ({', '.join(theirs)}) reach port {port}"
     )
 
 

@@ -74,7 +74,7 @@ def launch_template_request(order: Order) -> dict[str, Any]:
     there, to know what it must leave before it ends (systemd/watch-interruption.sh).
     """
     image, infra, tags = order.image, order.infra, order.part_tags
-    leaving = {t.TARGET_GROUP_ARN: infra.target_group.arn}
+    leaving = t.leaving(one.arn for one in infra.groups)
     if order.wanted.capacity_rebalance:
         leaving[t.REBALANCE] = "on"
     own = {**tags, t.ROLE: SERVER}

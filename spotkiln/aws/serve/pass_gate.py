@@ -41,7 +41,7 @@ def pass_gate(
         CapacityError, ImageRejected, GateFailed: it did not (`spotkiln.serve.failure`). What was
             saved of it has been given to `keep`. GateFailed also if the batch is to go.
     """
-    bounds = limits(policy, infra.target_group)
+    bounds = limits(policy, *infra.groups)
     say(
         f"deadlines: {bounds.fulfilment:.0f} s to launch, {bounds.grace:.0f} s of grace, "
         f"{bounds.health:.0f} s to be healthy, and then {bounds.settle:.0f} s without a break"
@@ -60,6 +60,7 @@ def pass_gate(
         who = f"CloudTrail says who ({launchers(aws).of(fleet).stop_call})."
         verdict = verdict.model_copy(update={"advice": f"{verdict.advice} {who}"})
     verdict = explained(aws, infra, verdict, last[0])
-    verdict = with_known_cause(verdict, evidence, infra.target_group.health_check)
+    asks = infra.named(next((one.group for one in evidence.targets if one.group), ""))
+    verdict = with_known_cause(verdict, evidence, asks.health_check)
     keep(verdict, evidence)
     raise failure_of(verdict, evidence.last_words)

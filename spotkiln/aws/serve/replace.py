@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from spotkiln import tags as t
 from spotkiln.aws.serve.foreign import adopt
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import retire
@@ -31,8 +30,7 @@ def retire_replaced(
     for fleet in old:
         each.set_phase(fleet, Phase.RETIRING)
     for fleet in to_adopt(aws, infra):
-        adopt(aws, fleet, new.release, group.name)
-        old.append(fleet.model_copy(update={"tags": {**fleet.tags, t.ADOPTED: new.release}}))
+        old.append(adopt(aws, fleet, new.release, group.arn))
     gone = retire(
         aws, old, target_group=group.arn, delay=group.deregistration_delay, clock=clock, say=say
     )

@@ -6,7 +6,7 @@ them by id, remove the fleet, confirm. The same for a fleet that is replaced and
 failed: some of its instances may serve already.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve import target as targets
@@ -37,29 +37,31 @@ def _members(aws: Aws, retiring: Sequence[Fleet], enough: int | None = None) -> 
 
 def drain(
     aws: Aws,
-    target_group: str,
+    groups: Mapping[str, int],
     ids: set[str],
-    delay: int,
     clock: Clock,
     say: Callable[[str], None],
     members: Callable[[], set[str]] = set,
 ) -> None:
-    """Deregister instances, and wait until the load balancer has let go of all of them.
+    """Deregister instances, and wait until the load balancers have let go of all of them.
 
-    `members` tells which others have come in the meantime. They are deregistered, too, and the wait
-    begins anew for them. `delay` is the deregistration delay in seconds.
+    `groups` are the target groups (ARNs) that they are in, with the deregistration delay of each in
+    seconds. `members` tells which others have come in the meantime. They are deregistered, too, and
+    the wait begins anew for them.
     """
-    held, began = _deregister(aws, target_group, ids)
+    held, began = _deregister(aws, groups, ids)
     while held:
-        say(f"draining {len(held)} targets, {delay} s of deregistration delay")
+        delay = max(groups.values())
+        number = len({one.instance for one in held})
+        say(f"draining {number} targets, {delay} s of deregistration delay")
 
         def let_go() -> Done[tuple[list[Target], list[Target]]] | Waiting:
-            left, late = _deregister(aws, target_group, ids | members())
+            left, late = _deregister(aws, groups, ids | members())
             return Waiting(", ".join(map(str, left))) if left and not late else Done((left, late))
 
         held, began = poll(
             let_go,
-            what=f"targets to drain: {', '.join(sorted(one.instance for one in held))}",
+            what=f"targets to drain: {', '.join(sorted({one.instance for one in held}))}",
             deadline_seconds=delay + DRAIN_SLACK_SECONDS,
             clock=clock,
             # Those that drained before may be done any time. The others take the whole delay, and
@@ -68,11 +70,17 @@ def drain(
         )
 
 
-def _deregister(aws: Aws, target_group: str, ids: set[str]) -> tuple[list[Target], list[Target]]:
-    """Those of these that the load balancer holds, and those that begin to drain now."""
-    held = still_held(targets.health(aws, target_group), ids)
-    began = [one for one in held if one.health not in DRAINING]
-    targets.deregister(aws, target_group, (one.instance for one in began))
+def _deregister(
+    aws: Aws, groups: Iterable[str], ids: set[str]
+) -> tuple[list[Target], list[Target]]:
+    """Those of these that a load balancer holds, and those that begin to drain now."""
+    held, began = [], []
+    for group in groups:
+        here = still_held(targets.health(aws, group), ids)
+        new = [one for one in here if one.health not in DRAINING]
+        targets.deregister(aws, group, (one.instance for one in new))
+        held += here
+        began += new
     return held, began
 
 
@@ -80,7 +88,7 @@ def _confirm(
     aws: Aws,
     retiring: Sequence[Fleet],
     known: set[str],
-    target_group: str,
+    groups: Iterable[str],
     clock: Clock,
     note: Callable[[Iterable[Instance]], None],
 ) -> bool:
@@ -101,7 +109,7 @@ def _confirm(
         left = [one for one in members.values() if not one.gone]
         late = {one.id for one in left if one.live}
         if late:
-            if still_held(targets.health(aws, target_group), late):
+            if any(still_held(targets.health(aws, group), late) for group in groups):
                 return Done(False)
             instances.terminate(aws, late)
         if left:
@@ -138,7 +146,7 @@ def retire(
     """Stop, drain, terminate, remove, verify; the instances that were terminated.
 
     It can be repeated, wherever it was left. `delay` is the target group's
-    deregistration delay in seconds.
+    deregistration delay in seconds. Further target groups are those that each fleet tells.
 
     Raises:
         DeadlineExceeded: a step did not end, with what was left.
@@ -148,24 +156,25 @@ def retire(
         return []
     return [
         one
-        for group, fleets in _by_group(retiring, target_group).items()
-        for one in _retire(aws, fleets, group, delay, clock, say)
+        for (first, *also), fleets in _by_groups(retiring, target_group).items()
+        # One that somebody has deleted meanwhile holds nothing.
+        for one in _retire(aws, fleets, {first: delay, **targets.delays(aws, also)}, clock, say)
     ]
 
 
-def _by_group(retiring: Sequence[Fleet], target_group: str) -> dict[str, list[Fleet]]:
-    """The two groups of a pair have servers of their own: each lets go of its own."""
-    found: dict[str, list[Fleet]] = {}
+def _by_groups(retiring: Sequence[Fleet], target_group: str) -> dict[tuple[str, ...], list[Fleet]]:
+    """The two groups of a pair have servers of their own: each lets go of its own. What is in
+    further groups leaves all of them together."""
+    found: dict[tuple[str, ...], list[Fleet]] = {}
     for fleet in retiring:
-        found.setdefault(fleet.registered or target_group, []).append(fleet)
+        found.setdefault((fleet.registered or target_group, *fleet.also), []).append(fleet)
     return found
 
 
 def _retire(
     aws: Aws,
     retiring: Sequence[Fleet],
-    target_group: str,
-    delay: int,
+    groups: Mapping[str, int],
     clock: Clock,
     say: Callable[[str], None],
 ) -> list[Instance]:
@@ -185,10 +194,10 @@ def _retire(
 
     while True:
         # A late one carries its launcher's mark; one that does not is found at the end.
-        drain(aws, target_group, set(found), delay, clock, say, lambda: look(0))
+        drain(aws, groups, set(found), clock, say, lambda: look(0))
         say(f"terminating {len(found)} instances")
         instances.terminate(aws, (x.id for x in found.values() if x.stays))
-        if _confirm(aws, retiring, set(found), target_group, clock, note):
+        if _confirm(aws, retiring, set(found), groups, clock, note):
             break
         look()
     # An adopted fleet's parts were made by somebody else, who may have others made of them.

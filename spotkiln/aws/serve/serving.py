@@ -14,7 +14,7 @@ from spotkiln.poll import Clock, Done, Waiting, poll
 from spotkiln.serve.capacity import Size, size, to_grow
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import made_alike
-from spotkiln.serve.serving import serving, suspended_by
+from spotkiln.serve.serving import require_own, serving, suspended_by
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Health
 
@@ -31,24 +31,40 @@ def serving_now(aws: Aws, infra: Infra) -> list[Fleet]:
     return serving_at(aws, infra.home)
 
 
+def serving_alone(aws: Aws, infra: Infra) -> list[Fleet]:
+    """The same, where servers are about to join its target groups.
+
+    Raises:
+        InputError: another deployment's servers are in one of them.
+    """
+    every = launchers(aws).listing()
+    require_own(every, infra.home, infra.also)
+    return serving(every, infra.home.arn)
+
+
 def to_adopt(aws: Aws, infra: Infra) -> list[Fleet]:
     """Fleets that are not ours, and that a person said are to be retired."""
-    return look(aws, infra.home).adoptable if infra.adopt else []
+    return look(aws, infra.home, infra.also).adoptable if infra.adopt else []
 
 
 def sized(aws: Aws, infra: Infra, spec: FleetSpec) -> Size:
-    """How many servers would be asked for now."""
-    return size(spec, _replaced(aws, infra), aws.now())
+    """How many servers would be asked for now.
+
+    Raises:
+        InputError: another deployment's servers are in one of its target groups.
+    """
+    return size(spec, _replaced(aws, infra, serving_alone(aws, infra)), aws.now())
 
 
-def _replaced(aws: Aws, infra: Infra) -> list[Fleet]:
-    return [*serving_now(aws, infra)[:1], *to_adopt(aws, infra)]
+def _replaced(aws: Aws, infra: Infra, serve: list[Fleet]) -> list[Fleet]:
+    return [*serve[:1], *to_adopt(aws, infra)]
 
 
 def grown(aws: Aws, infra: Infra, spec: FleetSpec, new: Fleet) -> Fleet:
     """The new fleet, made as large as what serves if that has been scaled out since it was asked
     for; else as it is."""
-    wanted = to_grow(new, spec, _replaced(aws, infra), aws.now())
+    serve = _replaced(aws, infra, serving_now(aws, infra))
+    wanted = to_grow(new, spec, serve, aws.now())
     return launchers(aws).resize(new, wanted) if wanted else new
 
 
@@ -83,9 +99,7 @@ def is_unchanged(
 
     def whole() -> Done[bool] | Waiting:
         live = [one for one in each.members(current) if one.live]
-        health = with_health(
-            live, targets.health(aws, current.registered or infra.target_group.arn)
-        )
+        health = with_health(live, targets.healths(aws, current.groups))
         good = sum(one.health is Health.HEALTHY for one in health)
         return Done(True) if good >= wanted else Waiting(f"{good} healthy")
 

@@ -1,12 +1,17 @@
 """Targets of a target group: their health, and their deregistration."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from botocore.exceptions import ClientError
 
-from spotkiln.aws.errors import aws_errors, code_of
+from spotkiln.aws.errors import AwsMissing, aws_errors, code_of
 from spotkiln.aws.session import Aws
+from spotkiln.serve.fleet import name_of
 from spotkiln.target import Health, Target
+
+# In seconds, where a group says nothing.
+USUAL_DELAY = 300
 
 
 def health(aws: Aws, target_group: str) -> dict[str, Target]:
@@ -27,6 +32,32 @@ def health(aws: Aws, target_group: str) -> dict[str, Target]:
             description=state.get("Description", ""),
         )
     return targets
+
+
+def healths(
+    aws: Aws, target_groups: Iterable[str], further: Iterable[str] = ()
+) -> dict[str, dict[str, Target]]:
+    """The same of several (ARNs), by the group's name. Of `further` ones those that nobody has
+    deleted."""
+    found = {name_of(one) or one: health(aws, one) for one in target_groups}
+    for one in further:
+        with suppress(AwsMissing):
+            found[name_of(one) or one] = health(aws, one)
+    return found
+
+
+def delays(aws: Aws, target_groups: Iterable[str]) -> dict[str, int]:
+    """The deregistration delays in seconds of those (ARNs) that are still there.
+
+    Source: ELBv2 DescribeTargetGroupAttributes.
+    """
+    found = {}
+    for arn in target_groups:
+        with suppress(AwsMissing), aws_errors(f"attributes of target group {arn}"):
+            answer = aws.elbv2.describe_target_group_attributes(TargetGroupArn=arn)
+            told = {one.get("Key", ""): one.get("Value", "") for one in answer["Attributes"]}
+            found[arn] = int(told.get("deregistration_delay.timeout_seconds") or USUAL_DELAY)
+    return found
 
 
 def deregister(aws: Aws, target_group: str, instances: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ from functools import cache
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration
+from spotkiln.aws.bake.further import find_further
 from spotkiln.aws.bake.instance_types import types_with
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.network import network_of
@@ -27,6 +28,7 @@ from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.rights import Names
 from spotkiln.serve.attributes import types_in_words
 from spotkiln.serve.capacity import size
+from spotkiln.serve.serving import require_own
 
 
 def examine(about: str, aws: Aws, spec: ReleaseSpec, *, reached: bool) -> list[Check]:
@@ -65,10 +67,6 @@ def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
     }
     if names.subnets or spec.build.subnet:
         probes["subnets"] = lambda: _subnets(aws, spec)
-    if names.second_target_group:
-        probes["second target group"] = lambda: second(aws, spec)
-    elif spec.traffic.batches:
-        probes["batches"] = lambda: batches(aws, spec)
     if names.instance_profile:
         probes["instance profile"] = lambda: _profile(aws, names.instance_profile)
     if names.key_pair:
@@ -77,8 +75,20 @@ def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
         probes["mounts"] = lambda: mounts(aws, spec)
     if spec.configuration.asked:
         probes["configuration"] = lambda: configuration(aws, spec, needed(aws, spec))
-    probes |= _of_machines(aws, spec)
+    probes |= {**_of_traffic(aws, spec), **_of_machines(aws, spec)}
     return [check(about, name, probe) for name, probe in probes.items()]
+
+
+def _of_traffic(aws: Aws, spec: ReleaseSpec) -> dict[str, Callable[[], str]]:
+    """How requests would come to new servers, where a deployment says more than one group."""
+    probes: dict[str, Callable[[], str]] = {}
+    if spec.infra.second_target_group:
+        probes["second target group"] = lambda: second(aws, spec)
+    elif spec.traffic.batches:
+        probes["batches"] = lambda: batches(aws, spec)
+    if spec.infra.also_behind:
+        probes["also behind"] = lambda: further(aws, spec)
+    return probes
 
 
 def _of_machines(aws: Aws, spec: ReleaseSpec) -> dict[str, Callable[[], str]]:
@@ -126,6 +136,15 @@ def second(aws: Aws, spec: ReleaseSpec) -> str:
     name = other.name if other else "none"
     ruled = f"{len(rules)} rule{'s' if len(rules) > 1 else ''}"
     return f"{name}, {ruled} with both; {', '.join(map(str, spec.traffic.plan()))}"
+
+
+def further(aws: Aws, spec: ReleaseSpec) -> str:
+    """The further target groups, which nobody else's servers may be in."""
+    first = aws_infra.target_group(aws, spec.infra.target_group)
+    zones = network_of(aws, spec.infra, spec.build, first).zones
+    found = find_further(aws, spec.infra, first, zones)
+    require_own(launchers(aws).listing(), first, found)
+    return ", ".join(f"{one.name} (port {one.port})" for one in found)
 
 
 def batches(aws: Aws, spec: ReleaseSpec) -> str:
@@ -197,6 +216,7 @@ def rights(aws: Aws, spec: ReleaseSpec, *, previews: bool = False) -> str:
             fleet_role=spec.infra.fleet_role,
             target_group=spec.infra.target_group,
             second_target_group=spec.infra.second_target_group,
+            also_behind=tuple(spec.infra.also_behind),
             instance_profile=spec.infra.instance_profile,
             launcher=spec.fleet.launcher,
             previews=previews,

@@ -109,11 +109,11 @@ def test_the_gate_sees_only_the_new_fleets_own() -> None:
         "i-new": nouns.target("i-new", "initial"),
         "i-foreign": nouns.target("i-foreign", "draining"),
     }
-    assert with_health(live, registered) == (
+    assert with_health(live, {"website": registered}) == (
         Target(instance="i-new", health=Health.INITIAL),
         Target(instance="i-late", health=Health.UNREGISTERED),
     )
-    assert with_health([], registered) == ()
+    assert with_health([], {"website": registered}) == ()
 
 
 def test_draining_is_over_when_the_load_balancer_has_let_go() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from spotkiln.bake.configuration import Configuration
-from spotkiln.bake.infra import check_fit, exactly_one, require_apart
+from spotkiln.bake.fit import check_fit
+from spotkiln.bake.infra import exactly_one, require_apart
 from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import InputError
 from tests.unit import nouns

@@ -29,7 +29,7 @@ class Region:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.asked: list[str] = []
         self.answers: dict[str, Any] = {
-            "serving_now": [SERVES],
+            "serving_alone": [SERVES],
             "find_image": Reuse(image=IMAGE, why="the same recipe"),
             "is_unchanged": False,
             "find_foreign": Foreign(),
@@ -48,7 +48,7 @@ class Region:
         return ask
 
     def listing(self) -> list[Any]:
-        return list(self.answers["serving_now"])
+        return list(self.answers["serving_alone"])
 
     def plan(self, *, adopt: bool = False, **changes: Any) -> Plan:
         spec = ReleaseSpec(app=nouns.app(), fleet=FleetSpec(capacity=2), **changes)
@@ -75,7 +75,7 @@ def test_an_image_to_reuse_and_what_it_replaces(region: Region) -> None:
     assert (found.image, found.unchanged, found.retire) == ("ami-7", False, (SERVES,))
     assert found.serving == SERVES
     assert region.asked == [
-        "serving_now", "find_image", "is_unchanged", "find_foreign", "known_prices", "doubts"
+        "serving_alone", "find_image", "is_unchanged", "find_foreign", "known_prices", "doubts"
     ]  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def test_unchanged_needs_no_room(region: Region) -> None:
     ("answer", "changes"),
     [
         ({"find_image": Reuse(image=None, why="the source differs")}, {}),
-        ({"serving_now": []}, {}),
+        ({"serving_alone": []}, {}),
         ({}, {"force": True}),
     ],
 )

@@ -191,7 +191,7 @@ def network(**rule: Any) -> Cloud:
 )
 def test_a_load_balancer_that_is_let_in_explains_nothing(rule: dict[str, Any]) -> None:
     cloud = network(**rule)
-    assert closed_to_the_balancer(cloud.aws(), nouns.infra()) == ""
+    assert closed_to_the_balancer(cloud.aws(), nouns.infra(), nouns.target_group()) == ""
     assert explained(cloud.aws(), nouns.infra(), TIMED_OUT, seen("Target.Timeout")) is TIMED_OUT
 
 
@@ -213,7 +213,7 @@ def test_the_port_of_the_health_check_is_the_one_that_counts() -> None:
     check = nouns.health_check(port="9000")
     infra = nouns.infra(target_group=nouns.target_group(health_check=check))
     cloud = network(UserIdGroupPairs=[{"GroupId": "sg-balancer"}])
-    assert "reach port 9000" in closed_to_the_balancer(cloud.aws(), infra)
+    assert "reach port 9000" in closed_to_the_balancer(cloud.aws(), infra, infra.target_group)
 
 
 def test_nothing_is_looked_up_unless_time_outs_alone_point_there() -> None:

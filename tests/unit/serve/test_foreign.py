@@ -113,7 +113,7 @@ def test_in_words() -> None:
 
 
 def test_reconcile_finishes_an_adoption_that_was_begun() -> None:
-    begun = THEIRS.model_copy(update={"tags": adoption_tags("demo-1", "website")})
+    begun = THEIRS.model_copy(update={"tags": adoption_tags("demo-1", GROUP, THEIRS)})
     assert begun.phase is Phase.RETIRING
     facts = Facts(fleets=(OURS, begun))
     [action] = decide(facts, "website")
@@ -128,5 +128,5 @@ def test_reconcile_never_touches_one_that_nobody_adopted() -> None:
 
 
 def test_the_page_says_that_it_was_adopted() -> None:
-    gone = THEIRS.model_copy(update={"tags": adoption_tags("demo-1", "website")})
+    gone = THEIRS.model_copy(update={"tags": adoption_tags("demo-1", GROUP, THEIRS)})
     assert "- `sfr-theirs` with 6 servers, adopted" in release_page(release(retired=(gone,)))

@@ -90,7 +90,7 @@ class AutoScaling(templates.WithTemplates):
             state=State.KEPT,
             status="active",
             capacity=order.first.capacity,
-            target_groups=(order.infra.target_group.arn,),
+            target_groups=tuple(one.arn for one in order.infra.groups),
             parts=(template,),
             tags=order.fleet_tags,
         )

@@ -67,7 +67,7 @@ def group_request(order: Order, template: str) -> dict[str, Any]:
             },
         },
         "VPCZoneIdentifier": ",".join(infra.subnets),
-        "TargetGroupARNs": [infra.target_group.arn],
+        "TargetGroupARNs": [one.arn for one in infra.groups],
         "HealthCheckType": "ELB",
         "HealthCheckGracePeriod": order.patience_seconds,
         "DefaultInstanceWarmup": order.warm_up_seconds,

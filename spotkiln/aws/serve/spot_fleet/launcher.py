@@ -71,7 +71,7 @@ class SpotFleet(templates.WithTemplates):
             state=State.KEPT,
             status="submitted",
             capacity=order.first.capacity,
-            target_groups=(order.infra.target_group.arn,),
+            target_groups=tuple(one.arn for one in order.infra.groups),
             parts=(template,),
             tags=order.fleet_tags,
         )

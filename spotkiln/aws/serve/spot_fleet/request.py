@@ -36,7 +36,7 @@ def spot_fleet_request(order: Order, template: str) -> dict[str, Any]:
             }
         ],
         "LoadBalancersConfig": {
-            "TargetGroupsConfig": {"TargetGroups": [{"Arn": infra.target_group.arn}]}
+            "TargetGroupsConfig": {"TargetGroups": [{"Arn": one.arn} for one in infra.groups]}
         },
         "TagSpecifications": [
             {"ResourceType": "spot-fleet-request", "Tags": t.to_aws(order.fleet_tags)},
