@@ -11,8 +11,9 @@ from tests.reliability.world import MACHINES, STAND_IN, World
 @pytest.fixture(scope="package")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home: Path = tmp_path_factory.mktemp("release")
-    # The second is staging's, where there is one.
-    with World(home, account={"target_groups": ["website", "blog"]}) as world:
+    # The second is staging's, where there is one; the third is for the same servers as the first.
+    internal = {"name": "website-internal", "port": 3001}
+    with World(home, account={"target_groups": ["website", "blog", internal]}) as world:
         yield world
 
 
