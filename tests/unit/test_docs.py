@@ -33,6 +33,7 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
 
 
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="mkdocs is not installed")
+@pytest.mark.programs
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     """Links, the places that they lead to, and the generated pages. A warning is an error there."""
     made = subprocess.run(

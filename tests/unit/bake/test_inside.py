@@ -17,6 +17,8 @@ from tests.unit import nouns
 from tests.unit.nouns import app
 from tests.unit.repository import run_git
 
+pytestmark = pytest.mark.programs
+
 WEB = '{"scripts": {"start": "node web.js"}, "devDependencies": {"mocha": "10"}}'
 
 

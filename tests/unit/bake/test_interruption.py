@@ -10,6 +10,8 @@ import pytest
 from tests.unit.bake.cloud import GROUPS_TAG, MINE, REBALANCE_TAG, SECRET, SESSION, Cloud
 from tests.unit.nouns import GROUP, OTHER_GROUP
 
+pytestmark = pytest.mark.programs
+
 STOP_SECONDS = 2
 
 

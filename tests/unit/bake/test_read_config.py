@@ -22,6 +22,8 @@ from botocore.credentials import Credentials
 from spotkiln.bake.configuration import OF_THE_UNIT, is_variable
 from tests.unit.nouns import ROOT
 
+pytestmark = pytest.mark.programs
+
 SCRIPT = ROOT / "systemd" / "read-config.sh"
 SECRET, SESSION = "a/secret+key", "a/token+=="
 PATH = "/shop/production/"

@@ -11,6 +11,8 @@ import pytest
 
 from tests.unit.bake.cloud import Cloud
 
+pytestmark = pytest.mark.programs
+
 USER_DATA = "/latest/user-data"
 TOLD = base64.b64encode(b'A="1"\n').decode()
 TESTER = f"#cloud-config\n# spotkiln-role: tester\n# spotkiln-environment: {TOLD}\n"

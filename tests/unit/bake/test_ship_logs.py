@@ -9,6 +9,8 @@ import pytest
 from tests.unit.bake.cloud import MINE
 from tests.unit.bake.log_host import GROUP, Host, Logs, ended, host, logs, until
 
+pytestmark = pytest.mark.programs
+
 __all__ = ["host", "logs"]
 
 WEB, WORKER = f"shop/web/{MINE}", f"shop/worker/{MINE}"

@@ -19,6 +19,8 @@ from tests.unit.bake.repositories import (
 )
 from tests.unit.repository import commit, run_git
 
+pytestmark = pytest.mark.programs
+
 __all__ = ["local_submodules"]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.unit.bake.cloud import MINE, Cloud
 
+pytestmark = pytest.mark.programs
+
 LOWER, HIGHER = "i-0000000000000000a", "i-f000000000000000a"
 
 SYSTEMCTL = """#!/bin/bash

@@ -24,6 +24,8 @@ from tests.unit.bake.repositories import (
 from tests.unit.nouns import plain
 from tests.unit.repository import run_git
 
+pytestmark = pytest.mark.programs
+
 
 def test_export_attributes_change_nothing(tmp_path: Path) -> None:
     files = {

@@ -11,6 +11,8 @@ from tests.unit.nouns import ROOT
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
 
+pytestmark = pytest.mark.programs
+
 RUN, DEPLOYMENT = UUID(int=7), UUID(int=9)
 PROGRAM = "import sys; from spotkiln.cli.main import main; sys.exit(main({!r}))"
 GOES_ON = "the run goes on"

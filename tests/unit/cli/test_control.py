@@ -11,6 +11,8 @@ from spotkiln.release.approval import Decision
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
 
+pytestmark = pytest.mark.programs
+
 RUN, OTHER = UUID(int=7), UUID(int=8)
 READ = f"GET /flow_runs/{RUN}"
 SHOP = "GET /deployments/name/release/shop"

@@ -22,6 +22,8 @@ from tests.unit.cli.test_golden_runs import CASES as OF_RUNS
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
 
+pytestmark = pytest.mark.programs
+
 GOLDEN = Path(__file__).parent / "golden"
 RUN, COMMAND, SHOP, LINES = UUID(int=7 << 64), UUID(int=8 << 64), UUID(int=9), range(20, 40)
 APP = {"name": "shop", "repository": "https://git.example/shop.git", "ref": "main"}

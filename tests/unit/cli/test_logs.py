@@ -12,6 +12,8 @@ from spotkiln.release.release import ReleaseSpec
 from tests.unit import nouns
 from tests.unit.cli.test_output import in_a_pipe, in_a_terminal
 
+pytestmark = pytest.mark.programs
+
 LINES = """
 from spotkiln.cli.logs import show
 from spotkiln.serve.journal import line_of

@@ -14,6 +14,8 @@ import pytest
 
 from tests.unit.nouns import ROOT
 
+pytestmark = pytest.mark.programs
+
 COLUMNS = 40
 TABLE = """
 from spotkiln.cli.output import columns, show

@@ -8,6 +8,8 @@ import pytest
 from spotkiln.cli.main import COMMANDS, app
 from tests.unit.nouns import ROOT
 
+pytestmark = pytest.mark.programs
+
 PROGRAM = (
     "import sys; from spotkiln.cli.main import main; code = main({!r});"
     "print(code, sorted({{'prefect', 'boto3', 'httpx', 'anyio'}} & sys.modules.keys()))"

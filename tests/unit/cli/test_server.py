@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.programs
+
 # One thread waits for a lock, in the connection that some garbage belongs to; the other can end
 # the wait, unless the collector makes it wait for that connection.
 SCENE = """

@@ -14,6 +14,8 @@ from rehearsal.prefect_local import ROOT
 from rehearsal.processes import has
 from spotkiln.errors import InputError
 
+pytestmark = pytest.mark.programs
+
 # A rehearsal that has begun, with a process of its own that listens to nothing.
 PROGRAM = """
 import subprocess, sys, time

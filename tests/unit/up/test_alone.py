@@ -14,6 +14,8 @@ from examples.up.alone import MARK, Home, RunsAlready
 from rehearsal.processes import listed, marked
 from tests.unit.nouns import ROOT
 
+pytestmark = pytest.mark.programs
+
 # One that has begun, with a process of its own in a session of its own, as servers have it.
 PROGRAM = """
 import subprocess, sys, time

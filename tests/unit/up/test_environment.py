@@ -14,6 +14,8 @@ import pytest
 from examples.up.environment import IN_SANDBOX, OTHERS, script, write, write_commands
 from tests.unit.nouns import ROOT
 
+pytestmark = pytest.mark.programs
+
 SHELLS = [one for one in ("sh", "bash", "dash", "zsh") if shutil.which(one)]
 QUOTES = 'it\'s "$HOME" `x` \\ and\nmore'
 GIVEN = {"AWS_ENDPOINT_URL": "http://127.0.0.1:5000", "WORDS": QUOTES}

@@ -7,7 +7,7 @@ import pytest
 
 from examples.repositories import ensure, make_demo, make_dice
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.programs, pytest.mark.timeout(120)]
 
 
 def git(folder: Path, *arguments: str) -> str:
