@@ -62,6 +62,21 @@ def test_it_leaves_all_its_groups_then_waits_then_stops(cloud: Cloud) -> None:
     assert SESSION not in said
 
 
+def test_it_leaves_those_for_which_one_tag_has_no_room(cloud: Cloud) -> None:
+    """While nobody can tell whether there are more it has not left all: it asks again."""
+    more, third = f"{GROUPS_TAG}-2", GROUP.replace("website/1", "website-admin/3")
+    cloud.metadata |= {GROUPS_TAG: f"{GROUP} {OTHER_GROUP}", more: third}
+    cloud.busy = {more}
+    cloud.notice(120)
+    watching = watch(cloud)
+    cloud.wait_until_asked(more, 2)
+    assert cloud.done == []
+    cloud.busy = set()
+    said, _ = watching.communicate(timeout=30)
+    assert "whether there is a tag spotkiln:target-group-arn-2 cannot be read" in said
+    assert cloud.done == [f"{one} {MINE}" for one in (GROUP, OTHER_GROUP, third)]
+
+
 def test_requests_that_do_not_end_are_left_half_of_the_time(cloud: Cloud) -> None:
     cloud.drains = False
     cloud.notice(7)

@@ -159,6 +159,14 @@ def test_weights_are_changed_only_where_there_are_two_target_groups() -> None:
     }
 
 
+def test_rights_are_asked_for_each_target_group_that_is_named() -> None:
+    names = Names(fleet_role="fleet", target_group="website", also_behind=("internal", "admin"))
+    assert names.target_groups == ("website", "internal", "admin")
+    assert Names(fleet_role="fleet", target_group="a", second_target_group="b").target_groups == (
+        "a", "b",
+    )  # fmt: skip
+
+
 def test_alarms_are_read_for_batches_too() -> None:
     names = Names(fleet_role="fleet", target_group="website")
     asked = [
