@@ -91,13 +91,13 @@ def rollback(
             found = find_infra(run, find_version(spec, version))
         with run.timed("wait"):
             turn = run.hold(one_at_a_time(found, run.id, run.flow_run, take_turn=take_turn))
-            clear_up(found.region, infra.target_group)
+            seen = clear_up(found.region, infra.target_group).fleets
         # What is previous is known only now: another release may have changed it meanwhile.
         image = take_version(run, find_way_back(spec, version))
         found = find_infra(run, image)
         require_settings(image, found)
-        current = see_what_serves(run, found)
-        see_foreign(run, found)
+        current = see_what_serves(run, found, seen)
+        see_foreign(run, found, seen)
         end_if_unchanged(run, found, image, current)
         check_quotas(found, fleet, current, refuse=False)
         require_idle(found, current)

@@ -44,7 +44,8 @@ class Facts(Noun):
     `images` include those that are ours only by their name: then the release is read from it.
     `instances` are builders, and members of fleets. `left_alone` is what only inherited a tag of
     ours. `parts` are what fleets are made of. `takedowns` and `hand_overs` are those that have
-    begun and not ended. `now` is when all this was so, in AWS's time.
+    begun and not ended. `others` are the fleets that are not ours. `now` is when all this was so,
+    in AWS's time.
     """
 
     living: frozenset[str] = frozenset()
@@ -59,4 +60,5 @@ class Facts(Noun):
     takedowns: tuple[Begun, ...] = ()
     previews: tuple[Preview, ...] = ()
     hand_overs: tuple[HandOver, ...] = ()
+    others: tuple[Fleet, ...] = ()
     now: datetime = NEVER

@@ -16,6 +16,7 @@ from spotkiln.keep.action import Action, Verb
 from spotkiln.markup import plain
 from spotkiln.moment import utc
 from spotkiln.noun import Noun
+from spotkiln.serve.fleet import Fleet
 
 # These concern what serves, and are never put off: a release that went on in spite of them would do
 # harm.
@@ -95,16 +96,19 @@ class Delayed(Noun):
 
 class Reconciled(Noun):
     """What a reconcile found: `todo` of a dry run, `done` of a real one; `put_off` is tried again
-    later; `left_alone` only looks like ours."""
+    later; `left_alone` only looks like ours. `fleets` are all of the region, ours or not, as they
+    were when nothing was left to do; None if that was not looked at."""
 
     todo: tuple[Action, ...] = ()
     done: tuple[Action, ...] = ()
     put_off: tuple[Delayed, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
+    fleets: tuple[Fleet, ...] | None = None
 
     def also(self, *, todo: Sequence[Action] = (), done: Sequence[Action] = ()) -> Self:
-        """With actions that were found before these."""
-        return self.model_copy(update={"todo": (*todo, *self.todo), "done": (*done, *self.done)})
+        """With actions that were found before these, to be told: without the fleets."""
+        both = {"todo": (*todo, *self.todo), "done": (*done, *self.done)}
+        return self.model_copy(update={**both, "fleets": None})
 
     @classmethod
     def of(cls, actions: list[Action], left_alone: tuple[LeftAlone, ...], now: datetime) -> Self:
@@ -179,7 +183,7 @@ def clear_up(
     done: list[Action] = []
     failed: dict[Action, str] = {}
     waits: dict[_What, Delayed] = {}
-    found = Reconciled()
+    found, todo = Reconciled(), list[Action]()
     for _ in range(ROUNDS):
         found = find()
         tried = {*map(_what, done), *map(_what, failed), *waits}
@@ -200,7 +204,12 @@ def clear_up(
         told = "; ".join(f"{action}: {text}" for action, text in failed.items())
         raise InfrastructureError(f"not everything could be cleared up: {told}")
     waits = {_what(one.action): one for one in found.put_off} | waits
-    return Reconciled(done=tuple(done), put_off=tuple(waits.values()), left_alone=found.left_alone)
+    return Reconciled(
+        done=tuple(done),
+        put_off=tuple(waits.values()),
+        left_alone=found.left_alone,
+        fleets=None if todo else found.fleets,
+    )
 
 
 def _what(action: Action) -> _What:

@@ -1,7 +1,7 @@
 """Steps of a release. What each finds or makes is written into the release's book."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from spotkiln.aws.bake.builder import Taken
@@ -96,16 +96,19 @@ def require_settings(image: Image, infra: Infra) -> None:
     require_mounts_of(image, infra.mounts)
 
 
-def see_what_serves(run: ReleaseRun, infra: Infra) -> list[Fleet]:
-    """Our fleets that serve the target group, the newest first."""
-    current = find_serving(infra)
+def see_what_serves(
+    run: ReleaseRun, infra: Infra, seen: Sequence[Fleet] | None = None
+) -> list[Fleet]:
+    """Our fleets that serve the target group, the newest first. `seen` are all fleets, if they were
+    just looked at."""
+    current = find_serving(infra, seen)
     run.note(ServingSeen(fleet=current[0] if current else None))
     return current
 
 
-def see_foreign(run: ReleaseRun, infra: Infra) -> None:
+def see_foreign(run: ReleaseRun, infra: Infra, seen: Sequence[Fleet] | None = None) -> None:
     """What serves the target group and is not ours."""
-    run.note(ForeignSeen(foreign=find_foreign(infra)))
+    run.note(ForeignSeen(foreign=find_foreign(infra, seen)))
 
 
 def choose_image(run: ReleaseRun, job: Job, current: list[Fleet]) -> Reuse:

@@ -1,6 +1,7 @@
 """Request, promote, cancel and retire fleets."""
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 
 from prefect import task
@@ -24,13 +25,14 @@ from spotkiln.tasks.step import CLOCK, STEP, say
 
 
 @task(name="find serving fleets", task_run_name="1 look up: what serves", **STEP)
-def find_serving(infra: Infra) -> list[Fleet]:
-    """Our fleets that serve the target group, newest first.
+def find_serving(infra: Infra, seen: Sequence[Fleet] | None = None) -> list[Fleet]:
+    """Our fleets that serve the target group, newest first. `seen` are all fleets, if they were
+    just looked at.
 
     Raises:
         InputError: another deployment's servers are in one of its target groups.
     """
-    return now.serving_alone(connect(infra.region), infra)
+    return now.serving_alone(connect(infra.region), infra, seen)
 
 
 @task(name="compare with what serves", task_run_name="1 look up: compare with what serves", **STEP)
@@ -61,9 +63,10 @@ def resume_scaling(infra: Infra, release: str) -> list[str]:
 
 
 @task(name="grow", task_run_name="4 launch: compare with what serves", **STEP)
-def grow(infra: Infra, spec: FleetSpec, new: Fleet) -> Fleet:
-    """The new fleet, made as large as what serves if that has been scaled out meanwhile."""
-    found = now.grown(connect(infra.region), infra, spec, new)
+def grow(infra: Infra, spec: FleetSpec, new: Fleet, before: list[Fleet]) -> Fleet:
+    """The new fleet, made as large as what serves if that has been scaled out meanwhile. It is what
+    served `before`."""
+    found = now.grown(connect(infra.region), infra, spec, new, before)
     if found.capacity != new.capacity:
         say(f"{found.capacity} serve now: {new.id} grows from {new.capacity}")
     return found

@@ -126,7 +126,7 @@ def serve(
         new = request_fleet(order)
         run.note(FleetRequested(fleet=new))
     try:
-        new, servers = _pass_gate(run, turn, new, order, policy, tests, beside)
+        new, servers = _pass_gate(run, turn, new, order, policy, tests, beside, before)
     except ImageRejected as error:
         with not_urgent("mark the image", "it tells nothing of the verdict"):
             # Without the application's own lines: they may hold a secret, and this is a tag.
@@ -170,6 +170,7 @@ def _pass_gate(
     policy: GatePolicy,
     tests: Tests,
     beside: Watched | None,
+    before: list[Fleet],
 ) -> tuple[Fleet, tuple[Server, ...]]:
     """The fleet that passed the gate, and its servers, once the image has passed its tests too."""
     with run.timed("gate"):
@@ -180,7 +181,7 @@ def _pass_gate(
             new, servers = prove(new, order, policy, turn.check)
         turn.check()
         # Somebody may have scaled what serves out meanwhile.
-        while (larger := grow(order.infra, order.asked, new)).capacity > new.capacity:
+        while (larger := grow(order.infra, order.asked, new, before)).capacity > new.capacity:
             new, servers = prove(larger, order, policy, turn.check)
     return new, servers
 

@@ -10,7 +10,7 @@ from spotkiln.aws.bake.instance_types import check_instance_types, types_with
 from spotkiln.aws.bake.keys import check_disks
 from spotkiln.aws.bake.network import find_network, load_balancer
 from spotkiln.aws.dryrun import dry_run, trial_tags
-from spotkiln.aws.errors import aws_errors, is_not_found
+from spotkiln.aws.errors import AwsMissing, aws_errors, is_not_found
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.own_template import find_own
 from spotkiln.aws.serve.smoke import find_smoke_listener
@@ -87,12 +87,21 @@ def target_group(aws: Aws, name: str) -> TargetGroup:
     Raises:
         InputError: there is none; the message lists those there are.
     """
+    try:
+        with aws_errors(f"target group {name}"):
+            named = aws.elbv2.describe_target_groups(Names=[name])["TargetGroups"]
+    except AwsMissing:
+        named = []
+    found = {one["TargetGroupArn"]: one for one in named}
+    known = [] if found else _group_names_of(aws)
+    return _target_group(aws, exactly_one("target group", aws.region, name, found, known))
+
+
+def _group_names_of(aws: Aws) -> list[str]:
+    """Of all target groups of the region."""
     with aws_errors("target groups"):
         pages = aws.elbv2.get_paginator("describe_target_groups").paginate()
-        everything = [group for page in pages for group in page["TargetGroups"]]
-    found = {g["TargetGroupArn"]: g for g in everything if g["TargetGroupName"] == name}
-    known = [group["TargetGroupName"] for group in everything]
-    return _target_group(aws, exactly_one("target group", aws.region, name, found, known))
+        return [group["TargetGroupName"] for page in pages for group in page["TargetGroups"]]
 
 
 def target_group_arns(aws: Aws) -> list[str]:

@@ -144,7 +144,8 @@ def gather(
     between may have made something that is seen here: look again who lives before acting on it.
     `group_tags` are all target groups' by ARN, if they were read together with who lives."""
     everything = images.by_name(aws, "*")
-    own_fleets = [fleet for fleet in launchers(aws).listing() if fleet.release or fleet.adopted]
+    listing = launchers(aws).listing()
+    own_fleets = [fleet for fleet in listing if fleet.release or fleet.adopted]
     own_snapshots, other_snapshots = snapshots(aws, everything)
     own_machines, other_machines = machines(aws, own_fleets)
     own_parts, other_parts = parts(aws)
@@ -170,5 +171,6 @@ def gather(
         takedowns=tuple(takedowns.begun(group_tags)),
         hand_overs=tuple(hand_overs.begun(group_tags)),
         previews=tuple(previews.among(group_tags)),
+        others=tuple(one for one in listing if not (one.release or one.adopted)),
         now=aws.now(),
     )

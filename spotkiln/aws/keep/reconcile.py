@@ -25,7 +25,9 @@ def find_unowned(
         # means more to do, so where there was nothing they need not be read again.
         living = facts.living | read_claims(aws, ended).living
         actions = decide(facts.model_copy(update={"living": living}), target_group)
-    found = Reconciled.of(actions, facts.left_alone, aws.now())
+    found = Reconciled.of(actions, facts.left_alone, aws.now()).model_copy(
+        update={"fleets": (*facts.fleets, *facts.others)}
+    )
     for action in found.todo:
         say(f"to do: {action}")
     if found.put_off:

@@ -15,11 +15,16 @@ from spotkiln.target import Health
 LEAVING = {Health.DRAINING, Health.UNHEALTHY_DRAINING}
 
 
-def look(aws: Aws, group: TargetGroup, also: Sequence[TargetGroup] = ()) -> Foreign:
+def look(
+    aws: Aws,
+    group: TargetGroup,
+    also: Sequence[TargetGroup] = (),
+    seen: Sequence[Fleet] | None = None,
+) -> Foreign:
     """What serves the target group, or one of the further ones, and is not ours. An instance that
-    drains does not serve."""
+    drains does not serve. `seen` are all fleets, if they were just looked at."""
     each, arns = launchers(aws), {one.arn for one in (group, *also)}
-    every = each.listing()
+    every = each.listing() if seen is None else list(seen)
     known = [x for arn in sorted(arns) for x in targets.health(aws, arn).values()]
     registered = list(dict.fromkeys(x.instance for x in known if _serves(x.health)))
     found = each.claimed(instances.by_id(aws, registered))
@@ -41,9 +46,11 @@ def look(aws: Aws, group: TargetGroup, also: Sequence[TargetGroup] = ()) -> Fore
     return sort_out(group.arn, every, members, found, elsewhere, arns)
 
 
-def find_foreign(aws: Aws, infra: Infra, say: Callable[[str], None]) -> Foreign:
+def find_foreign(
+    aws: Aws, infra: Infra, say: Callable[[str], None], seen: Sequence[Fleet] | None = None
+) -> Foreign:
     """The same, and what becomes of it is said."""
-    found = look(aws, infra.target_group, infra.also)
+    found = look(aws, infra.target_group, infra.also, seen)
     for line in in_words(found, adopt=infra.adopt):
         say(f"not ours: {line}")
     return found

@@ -74,6 +74,8 @@ class Watch:
         self._state, self._status = State.KEPT, fleet.status
         self._problems: tuple[Problem, ...] = ()
         self._zones: dict[str, str] = {}
+        self._beside: dict[str, Target] = {}
+        self._beside_at = -math.inf
         self._members: list[Instance] = []
         # All that the load balancer has told of so far.
         self._told: set[str] = set()
@@ -93,7 +95,7 @@ class Watch:
             self._ask_the_launcher(missing=missing)
         # None is registered before it runs, and what serves is only compared with what runs.
         running = any(one.state == "running" for one in self._live())
-        by_group = self._registered() if running else {self._group.name: {}}
+        by_group = self._registered(whole=whole) if running else {self._group.name: {}}
         registered = in_any(by_group)
         if not asked and registered.keys() - self._told:
             # A new target may be the fleet's own, and then it is nothing to compare with.
@@ -146,13 +148,18 @@ class Watch:
     def _ask_ec2(self) -> None:
         self._members = self._launcher.members(self._fleet.id, self._fleet.capacity)
 
-    def _registered(self) -> dict[str, dict[str, Target]]:
+    def _registered(self, *, whole: bool) -> dict[str, dict[str, Target]]:
         """By the target group's name. Of a pair both are told as one: what serves is in the other
-        one."""
+        one. That is asked seldom: a target that has turned unhealthy stays so for several health
+        checks."""
         found = targets.healths(self._aws, (one.arn for one in self._groups))
         if self._other:
-            own = found[self._group.name]
-            found[self._group.name] = {**targets.health(self._aws, self._other.arn), **own}
+            check, now = self._other.health_check, self._clock.now()
+            lasts = check.healthy_threshold * check.interval - TICK_SECONDS
+            if whole or now - self._beside_at >= lasts:
+                self._beside_at = now
+                self._beside = targets.health(self._aws, self._other.arn)
+            found[self._group.name] = {**self._beside, **found[self._group.name]}
         return found
 
     def _live(self) -> list[Instance]:

@@ -1,6 +1,6 @@
 """What serves a target group now: whether it is what would be released, and of what size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from spotkiln.aws.serve import target as targets
 from spotkiln.aws.serve.foreign import look
@@ -31,13 +31,14 @@ def serving_now(aws: Aws, infra: Infra) -> list[Fleet]:
     return serving_at(aws, infra.home)
 
 
-def serving_alone(aws: Aws, infra: Infra) -> list[Fleet]:
-    """The same, where servers are about to join its target groups.
+def serving_alone(aws: Aws, infra: Infra, seen: Sequence[Fleet] | None = None) -> list[Fleet]:
+    """The same, where servers are about to join its target groups. `seen` are all fleets, if they
+    were just looked at.
 
     Raises:
         InputError: another deployment's servers are in one of them.
     """
-    every = launchers(aws).listing()
+    every = launchers(aws).listing() if seen is None else seen
     require_own(every, infra.home, infra.also)
     return serving(every, infra.home.arn)
 
@@ -56,14 +57,24 @@ def sized(aws: Aws, infra: Infra, spec: FleetSpec) -> Size:
     return size(spec, _replaced(aws, infra, serving_alone(aws, infra)), aws.now())
 
 
+def _serves_still(aws: Aws, infra: Infra, before: Sequence[Fleet]) -> list[Fleet]:
+    """What serves now. While the turn is held nobody else promotes: the newest that served `before`
+    does so still, unless it has gone."""
+    each = launchers(aws)
+    again = [found for one in before[:1] if (found := each.of(one).find(one.id))]
+    return serving(again, infra.home.arn) or serving_now(aws, infra)
+
+
 def _replaced(aws: Aws, infra: Infra, serve: list[Fleet]) -> list[Fleet]:
     return [*serve[:1], *to_adopt(aws, infra)]
 
 
-def grown(aws: Aws, infra: Infra, spec: FleetSpec, new: Fleet) -> Fleet:
+def grown(
+    aws: Aws, infra: Infra, spec: FleetSpec, new: Fleet, before: Sequence[Fleet] = ()
+) -> Fleet:
     """The new fleet, made as large as what serves if that has been scaled out since it was asked
-    for; else as it is."""
-    serve = _replaced(aws, infra, serving_now(aws, infra))
+    for; else as it is. `before` is what served when the turn began."""
+    serve = _replaced(aws, infra, _serves_still(aws, infra, before))
     wanted = to_grow(new, spec, serve, aws.now())
     return launchers(aws).resize(new, wanted) if wanted else new
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.errors import AwsMissing, aws_errors
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra, RuleRef, TargetGroup
 from spotkiln.errors import InfrastructureError, InputError
@@ -24,6 +24,17 @@ def _told(aws: Aws, balancer: str) -> Told:
             for page in aws.elbv2.get_paginator("describe_rules").paginate(ListenerArn=arn)
             for rule in page["Rules"]
         }
+
+
+def _only(aws: Aws, balancer: str, rules: Sequence[RuleRef]) -> Told:
+    """These rules, in one call. AWS tells of none if one is gone: then of all that are there."""
+    try:
+        with aws_errors(f"the rules of {balancer}"):
+            answer: Any = aws.elbv2.describe_rules(RuleArns=[one.arn for one in rules])
+    except AwsMissing:
+        return _told(aws, balancer)
+    of = {one.arn: one.listener for one in rules}
+    return {one["RuleArn"]: {**one, "ListenerArn": of[one["RuleArn"]]} for one in answer["Rules"]}
 
 
 def _weights(rule: Mapping[str, Any]) -> dict[str, int]:
@@ -100,7 +111,7 @@ def read_pair(
     aws: Aws, first: TargetGroup, second: TargetGroup, rules: Sequence[RuleRef]
 ) -> Weights:
     """The same of what was looked up otherwise."""
-    told = _told(aws, first.load_balancers[0])
+    told = _only(aws, first.load_balancers[0], rules)
     gone = [one.arn for one in rules if one.arn not in told]
     if gone:
         raise InputError(f"rule {', '.join(gone)} is gone; start the release again")

@@ -15,6 +15,7 @@ from spotkiln.errors import (
 )
 from spotkiln.flows import release as release_flow
 from spotkiln.flows import rollback as rollback_flow
+from spotkiln.keep.housekeeping import Reconciled
 from spotkiln.release.approval import Answer, Decision
 from spotkiln.release.release import Release
 from spotkiln.serve.capacity import Size
@@ -64,6 +65,7 @@ class World:
         self.answers: dict[str, Any] = {
             "look up infra": nouns.infra(),
             "check out": nouns.source(),
+            "clear up": Reconciled(),
             "find serving": [OLD],
             "find image": NEEDED,
             "find layer": Layered(why="no layer: `build` installs them"),

@@ -82,10 +82,13 @@ class Balancer(Cloud):
         self.sticky: list[int] = []
         self.tags: dict[str, str] = {}
 
-    def _rules(self, ListenerArn: str) -> dict[str, Any]:  # noqa: N803 - AWS's word
+    def _rules(self, ListenerArn: str = "", RuleArns: Any = ()) -> dict[str, Any]:  # noqa: N803
+        """Those of a listener, or some by their ARNs."""
         if ListenerArn == TESTS:
             return {"Rules": [{"RuleArn": "rule-3", "IsDefault": True, "Actions": self.tests}]}
         told = self.before if self.stale else self.rules
+        if gone := set(RuleArns) - told.keys():
+            raise refused("RuleNotFound", f"One or more rules not found: {gone}")
         self.stale = max(self.stale - 1, 0)
         return {
             "Rules": [
