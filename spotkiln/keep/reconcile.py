@@ -8,39 +8,18 @@ builders). What is not ours is never touched. The bake of a nightly run counts a
 has an id, and lives as long as it renews its lease.
 """
 
-from collections.abc import Callable
-
 from spotkiln import tags as t
 from spotkiln.bake.image import ImageState
 from spotkiln.bake.layer import unneeded
 from spotkiln.keep.action import Action, Verb
-from spotkiln.keep.facts import Facts, Owned, Snapshot
+from spotkiln.keep.facts import Facts
 from spotkiln.keep.preview import outlived, why_gone
 from spotkiln.keep.promotion import unrecorded
+from spotkiln.keep.scope import concerns
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.serving import newest_serving, outdone
 
 RETIRED = ImageState.RETIRED
-
-
-def _concerns(target_group: str, facts: Facts) -> Callable[[Action], bool]:
-    """Whether an action is about what was made for a target group. What does not tell its target
-    group, such as a key pair, counts as well; a member of a fleet has its fleet's."""
-    fleets = {fleet.id: fleet.tags.get(t.TARGET_GROUP, "") for fleet in facts.fleets}
-    owned: list[Owned | Snapshot] = [*facts.snapshots, *facts.parts, *facts.security_groups]
-    belongs = {
-        **{one.id: one.tags.get(t.TARGET_GROUP, "") for one in facts.images},
-        **{
-            one.id: one.tags.get(t.TARGET_GROUP, "") or fleets.get(one.fleet, "")
-            for one in facts.instances
-        },
-        **{one.id: one.target_group for one in owned},
-        **fleets,
-    }
-    groups = {one.takedown.release: one.group_name for one in facts.takedowns}
-    groups |= {one.release: one.group_name for one in facts.hand_overs}
-    belongs |= groups | {one.name: one.name for one in facts.previews}
-    return lambda action: all(belongs.get(name, "") in {"", target_group} for name in action.ids)
 
 
 def decide(facts: Facts, target_group: str = "") -> list[Action]:
@@ -65,7 +44,7 @@ def decide(facts: Facts, target_group: str = "") -> list[Action]:
     ]
     if not target_group:
         return actions
-    wanted = _concerns(target_group, facts)
+    wanted = concerns(target_group, facts)
     return [action for action in actions if wanted(action)]
 
 

@@ -30,7 +30,7 @@ FINDS = "1 look up: what nobody owns"
 def find_unowned(region: str, target_group: str) -> Reconciled:
     """What there is to do for a target group (its name), or everywhere. Reads only."""
     aws = connect(region)
-    claims = read_claims(aws, ended_runs)
+    claims = read_claims(aws, ended_runs, [target_group] if target_group else None)
     return finding.find_unowned(aws, claims, target_group, ended=ended_runs, say=say)
 
 
@@ -38,7 +38,7 @@ def find_unowned(region: str, target_group: str) -> Reconciled:
 def find_after_the_dead(region: str, target_group: str) -> Reconciled:
     """The same, once the leases of the dead are removed."""
     aws = connect(region)
-    claims = read_claims(aws, ended_runs)
+    claims = read_claims(aws, ended_runs, [target_group] if target_group else None)
     remove_dead(aws, claims)
     return finding.find_unowned(aws, claims, target_group, ended=ended_runs, say=say)
 

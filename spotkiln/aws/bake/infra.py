@@ -1,6 +1,6 @@
 """Looks the infrastructure up by name, and finds out what is wrong before it costs money."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -40,6 +40,9 @@ from spotkiln.serve.spec import FleetSpec
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SecurityGroupTypeDef
     from mypy_boto3_elbv2.type_defs import TargetGroupTypeDef
+
+# So many names are asked for in one call.
+MOST = 20
 
 
 def account(aws: Aws) -> str:
@@ -87,14 +90,18 @@ def target_group(aws: Aws, name: str) -> TargetGroup:
     Raises:
         InputError: there is none; the message lists those there are.
     """
-    try:
-        with aws_errors(f"target group {name}"):
-            named = aws.elbv2.describe_target_groups(Names=[name])["TargetGroups"]
-    except AwsMissing:
-        named = []
-    found = {one["TargetGroupArn"]: one for one in named}
+    found = {one["TargetGroupArn"]: one for one in _named(aws, [name])}
     known = [] if found else _group_names_of(aws)
     return _target_group(aws, exactly_one("target group", aws.region, name, found, known))
+
+
+def _named(aws: Aws, names: Sequence[str]) -> "list[TargetGroupTypeDef]":
+    """Those that are there. If one is not, AWS tells of none."""
+    try:
+        with aws_errors(f"target group {', '.join(names)}"):
+            return aws.elbv2.describe_target_groups(Names=list(names))["TargetGroups"]
+    except AwsMissing:
+        return [found for one in names for found in _named(aws, [one])] if names[1:] else []
 
 
 def _group_names_of(aws: Aws) -> list[str]:
@@ -104,8 +111,11 @@ def _group_names_of(aws: Aws) -> list[str]:
         return [group["TargetGroupName"] for page in pages for group in page["TargetGroups"]]
 
 
-def target_group_arns(aws: Aws) -> list[str]:
-    """Of all target groups of the region."""
+def target_group_arns(aws: Aws, names: Collection[str] | None = None) -> list[str]:
+    """Of all target groups of the region, or of those of these names that are there."""
+    if names is not None:
+        each = (_named(aws, sorted(names)[at : at + MOST]) for at in range(0, len(names), MOST))
+        return [one["TargetGroupArn"] for some in each for one in some]
     with aws_errors("target groups"):
         pages = aws.elbv2.get_paginator("describe_target_groups").paginate()
         return [group["TargetGroupArn"] for page in pages for group in page["TargetGroups"]]

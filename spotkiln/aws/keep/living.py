@@ -1,5 +1,6 @@
 """Reads who lives: the releases and the bakes that renew their lease."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from spotkiln.aws.bake import infra as aws_infra
@@ -14,17 +15,18 @@ from spotkiln.keep.lease import Lease, from_tags, queue
 class Claims:
     """`living` are the releases that hold or wait for a target group, and the bakes for none.
     `dead` are the leases of the others, by the ARN of the target group that they are on. `tags` are
-    all target groups' at that moment, by ARN."""
+    those of the target groups that were asked for, at that moment, by ARN."""
 
     living: frozenset[str]
     dead: dict[str, list[Lease]] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict, compare=False)
 
 
-def read_claims(aws: Aws, ended: EndedRuns) -> Claims:
-    """All that claim something in the region now. `ended` says which of some runs have ended."""
+def read_claims(aws: Aws, ended: EndedRuns, target_groups: Collection[str] | None = None) -> Claims:
+    """All that claim something in the region now; of releases those alone for these target groups
+    (names), if they are given. `ended` says which of some runs have ended."""
     baking = leases.of_builders(aws)
-    tags = tags_of(aws, aws_infra.target_group_arns(aws))
+    tags = tags_of(aws, aws_infra.target_group_arns(aws, target_groups))
     held = {arn: from_tags(own) for arn, own in tags.items()}
     over = ended(one.run for found in (baking, *held.values()) for one in found)
     now = aws.now()

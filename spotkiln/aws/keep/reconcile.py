@@ -8,6 +8,7 @@ from spotkiln.aws.session import Aws
 from spotkiln.keep.heartbeat import EndedRuns
 from spotkiln.keep.housekeeping import Reconciled
 from spotkiln.keep.reconcile import decide
+from spotkiln.keep.scope import groups_to_ask
 
 
 def find_unowned(
@@ -16,14 +17,16 @@ def find_unowned(
     """What there is to do, in order; what is put off; and what only looks like ours. Reads only.
 
     `claims` were read before: a release that starts in between owns nothing yet that could be taken
-    for an orphan's. `target_group` (its name) narrows what there is to do; empty: everything.
+    for an orphan's. `target_group` (its name) narrows what there is to do; empty: everything. Then
+    the claims on it are enough: those of others are read if something that is found may be theirs.
     """
     facts = gather(aws, claims.living, claims.tags)
     actions = decide(facts, target_group)
     if actions:
         # Who began to live during the look may have made what was seen. More of the living never
         # means more to do, so where there was nothing they need not be read again.
-        living = facts.living | read_claims(aws, ended).living
+        groups = groups_to_ask(facts, actions, target_group) if target_group else None
+        living = facts.living | read_claims(aws, ended, groups).living
         actions = decide(facts.model_copy(update={"living": living}), target_group)
     found = Reconciled.of(actions, facts.left_alone, aws.now()).model_copy(
         update={"fleets": (*facts.fleets, *facts.others)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Set
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,7 @@ from spotkiln.keep.housekeeping import (
     ending,
     reconcile_page,
 )
+from tests.unit import nouns
 from tests.unit.nouns import START
 
 MINUTE = timedelta(minutes=1)
@@ -225,3 +227,19 @@ def test_a_bug_is_not_put_off() -> None:
 
     with pytest.raises(KeyError):
         clear_up(Things([IMAGE]).find, broken, Things().delay)
+
+
+def test_what_was_seen_is_told_only_if_nothing_was_done_since() -> None:
+    seen = Reconciled(fleets=(nouns.fleet("sfr-1"),))
+    assert clear_up(lambda: seen, Things().carry_out, Things().delay).fleets == seen.fleets
+    looks = count()
+
+    def find() -> Reconciled:
+        action = FLEET.model_copy(update={"ids": (f"sfr-{next(looks)}",)})
+        return seen.model_copy(update={"todo": (action,)})
+
+    assert clear_up(find, lambda _: None, Things().delay).fleets is None
+    # A second look, after something was done, is one that counts.
+    rounds = iter([seen.model_copy(update={"todo": (FLEET,)}), seen])
+    assert clear_up(lambda: next(rounds), lambda _: None, Things().delay).fleets == seen.fleets
+    assert seen.also().fleets is None

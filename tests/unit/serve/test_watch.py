@@ -313,3 +313,18 @@ def test_a_console_that_cannot_be_read_is_no_verdict(account: Account) -> None:
     account.before = refused
     found, _ = verdict(account, PATIENT)
     assert found.cause is Cause.FAILING_CHECK
+
+
+def test_what_serves_in_the_other_group_is_asked_as_seldom_as_it_can_change(
+    account: Account,
+) -> None:
+    other = nouns.target_group(name="website-green")
+    infra = account.infra.model_copy(update={"second": other})
+    check = other.health_check
+    looking = Watch(account.aws(), account.fleet, infra, Ticks(account))
+    assert account.called(looking.look) == [MEMBERS, HEALTH, HEALTH]
+    assert account.called(looking.look) == [HEALTH]
+    account.sleep(check.healthy_threshold * check.interval)
+    assert account.called(looking.look) == [HEALTH, HEALTH]
+    # No verdict rests on what it was a moment ago.
+    assert account.called(lambda: looking.look(whole=True))[-2:] == [HEALTH, HEALTH]
