@@ -17,6 +17,7 @@ from spotkiln.serve.capacity import Size
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.foreign import Foreign
 from spotkiln.serve.price import Cost
+from spotkiln.serve.stepping import Passed
 from spotkiln.target import Server
 
 
@@ -170,6 +171,12 @@ class GatePassed(Noun):
     servers: tuple[Server, ...]
 
 
+class HandedOver(Noun):
+    """All requests go to the new servers; these were the steps."""
+
+    passed: tuple[Passed, ...]
+
+
 class FleetPromoted(Noun):
     """This fleet serves from now on."""
 
@@ -238,6 +245,7 @@ Happening = (
     | SizeChosen
     | FleetRequested
     | GatePassed
+    | HandedOver
     | FleetPromoted
     | CostReckoned
     | FleetsRetired

@@ -167,8 +167,8 @@ class Release(Noun):
     that of the commit; they are empty if unknown.
     `size` says how many servers were requested and why, `launched` whether before the image's tests
     had ended or after that, `requests` how they were handed over, where there are two target
-    groups, `batches` in which they came, where there is one, `foreign` what served and was not
-    ours.
+    groups, `handed_over` how that went, `batches` in which they came, where there is one, `foreign`
+    what served and was not ours.
     `servers` are those of the fleet when it passed the gate, and `cost` is what they cost.
     `broke_glass` says who released it in a freeze, and why.
     `why` are the words of whoever asked for it.
@@ -217,6 +217,7 @@ class Release(Noun):
     size: str = ""
     launched: str = ""
     requests: str = ""
+    handed_over: str = ""
     batches: str = ""
     foreign: tuple[str, ...] = ()
     servers: tuple[Server, ...] = ()

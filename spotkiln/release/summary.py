@@ -21,6 +21,7 @@ from spotkiln.release.happening import (
     ForeignSeen,
     GatePassed,
     GlassBroken,
+    HandedOver,
     Happening,
     ImageReused,
     LaunchChosen,
@@ -40,7 +41,7 @@ from spotkiln.release.happening import (
 )
 from spotkiln.release.migration import of_rollback
 from spotkiln.release.release import EndsEarly, Outcome, Release, Timing
-from spotkiln.serve import batches, traffic
+from spotkiln.serve import batches, stepping, traffic
 from spotkiln.serve.foreign import Foreign, in_words
 
 # Why a run's process was told to end: whether somebody has cancelled the run, if that is known.
@@ -222,7 +223,7 @@ def summary(book: Book, now: datetime) -> Release:
     passed, seen, changed = book.last(GatePassed), book.last(VersionsSeen), book.last(ChangesSeen)
     ledger, unread = book.last(LedgerRead), book.last(LedgerUnread)
     broken, packages = book.last(GlassBroken), book.last(PackagesSeen)
-    known = book.last(VulnerabilitiesSeen)
+    known, handed = book.last(VulnerabilitiesSeen), book.last(HandedOver)
     others = foreign.foreign if foreign else Foreign()
     return Release(
         id=heading.id,
@@ -266,6 +267,7 @@ def summary(book: Book, now: datetime) -> Release:
         size=size.size.in_words if size else "",
         launched=launch.words if launch else "",
         requests=traffic.in_words(spec.traffic, infra) if infra else "",
+        handed_over=stepping.in_words(handed.passed) if handed else "",
         batches=_batches(book),
         servers=passed.servers if passed else (),
         cost=cost.cost if cost else None,

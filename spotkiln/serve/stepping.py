@@ -37,6 +37,31 @@ WHAT = {
 }
 
 
+class Passed(Noun):
+    """A step of a hand-over that is over: how long it lasted in seconds, pauses included, and
+    whether a person's `promote` was what ended it."""
+
+    percent: int
+    seconds: float
+    promoted: bool = False
+
+
+def in_words(passed: Sequence[Passed]) -> str:
+    """How the requests were handed over. What came at once after a person's word has no time of
+    its own."""
+    told: list[str] = []
+    asked = False
+    for one in passed:
+        words = f"{one.percent} %"
+        if one.seconds >= 1:
+            words += f" for {one.seconds:.0f} s"
+        if one.promoted and not asked:
+            words += " until a person said promote"
+        told.append(words)
+        asked = asked or one.promoted
+    return ", ".join(told)
+
+
 class Decision(Noun):
     """What to do now. `within`: an answer may change after so many seconds, if no signal does."""
 

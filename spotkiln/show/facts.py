@@ -36,6 +36,7 @@ def facts(release: Release) -> list[tuple[str, str]]:
         ("asked for", release.size),
         ("launched", plain(release.launched)),
         ("requests", plain(release.requests)),
+        ("handed over", plain(release.handed_over)),
         ("batches", plain(release.batches)),
         ("cost", str(release.cost or "")),
         ("target group", f"{release.target_group} in {release.region}"),

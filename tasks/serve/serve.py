@@ -16,6 +16,7 @@ from spotkiln.release.happening import (
     FleetRequested,
     FleetsRetired,
     GatePassed,
+    HandedOver,
     ImageBlamed,
     SizeChosen,
 )
@@ -212,4 +213,5 @@ def _hand_over(
         with run.timed("smoke test"):
             smoke_test(trial, order.infra, traffic.smoke)
     with run.timed("traffic"):
-        shift_traffic(new, found, traffic, turn.check, _trial(run, order, hooked))
+        passed = shift_traffic(new, found, traffic, turn.check, _trial(run, order, hooked))
+    run.note(HandedOver(passed=tuple(passed)))

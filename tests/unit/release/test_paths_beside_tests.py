@@ -78,6 +78,7 @@ class Two:
 def two(world: World, monkeypatch: pytest.MonkeyPatch) -> Two:
     app = nouns.settled(migrate="")
     world.answers |= {
+        "traffic": (),
         "look up infra": PAIR, "choose the group": PAIR, "check out": nouns.source(app=app),
         "look once more": True,
     }  # fmt: skip

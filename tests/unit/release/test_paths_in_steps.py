@@ -6,7 +6,9 @@ import pytest
 
 from spotkiln.errors import GateFailed, InfrastructureError
 from spotkiln.flows import release as release_flow
+from spotkiln.serve.stepping import Passed
 from spotkiln.serve.traffic import Traffic
+from spotkiln.show.facts import facts
 from spotkiln.tasks.serve import serve
 from tests.unit import nouns
 from tests.unit.release.books import NEW
@@ -27,7 +29,11 @@ def pair(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
         (serve, "end_hand_over", "end the hand-over"),
     ):
         monkeypatch.setattr(module, name, lambda *_, step=step: world.step(step))
+    world.answers["traffic"] = STEPS
     return world
+
+
+STEPS = (Passed(percent=50, seconds=60.2), Passed(percent=100, seconds=300))
 
 
 def launched(world: World) -> list[str]:
@@ -44,6 +50,8 @@ def test_requests_are_handed_over_between_the_gate_and_the_promotion(pair: World
     assert pair.taken[pair.taken.index("promote") + 1] == "end the hand-over"
     assert pair.taken.index("find the idle group") < pair.taken.index("bake")
     assert told.requests.startswith("between website and website-green: 100 %; then 300 s")
+    assert told.handed_over == "50 % for 60 s, 100 % for 300 s"
+    assert dict(facts(told))["handed over"] == told.handed_over
 
 
 def test_a_smoke_test_comes_before_all_requests(pair: World) -> None:
@@ -56,7 +64,12 @@ def test_a_smoke_test_comes_before_all_requests(pair: World) -> None:
 def test_a_check_is_given_to_the_hand_over(pair: World, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
     checked: list[Any] = []
-    monkeypatch.setattr(serve, "shift_traffic", lambda *args: given.append(args[-1]))
+
+    def shift(*args: Any) -> tuple[Passed, ...]:
+        given.append(args[-1])
+        return STEPS
+
+    monkeypatch.setattr(serve, "shift_traffic", shift)
     monkeypatch.setattr(serve, "check_step", lambda *args: checked.append(args))
     pair.release()
     pair.release(traffic=Traffic(check="npm run check", check_seconds=60))

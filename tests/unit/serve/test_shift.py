@@ -69,12 +69,12 @@ def test_a_change_of_somebody_else_is_not_overwritten_by_a_step(
 
 @pytest.mark.usefixtures("fleets")
 @pytest.mark.parametrize(
-    ("words", "shares", "seconds"),
+    ("words", "shares", "seconds", "promoted"),
     [
         # A pause of 200 s: 50 looks.
-        ([*[Steer.PAUSE] * 51, Steer.RESUME], [10, 50, 100], (320, 345)),
-        ([Steer.RESUME, Steer.PROMOTE], [10, 50, 100], (4, 12)),
-        ([Steer.PROMOTE], [10, 50, 100], (0, 5)),
+        ([*[Steer.PAUSE] * 51, Steer.RESUME], [10, 50, 100], (320, 345), [False] * 3),
+        ([Steer.RESUME, Steer.PROMOTE], [10, 50, 100], (4, 12), [True] * 3),
+        ([Steer.PROMOTE], [10, 50, 100], (0, 5), [True] * 3),
     ],
 )
 def test_a_person_steers(
@@ -83,12 +83,17 @@ def test_a_person_steers(
     words: list[Steer],
     shares: list[int],
     seconds: tuple[float, float],
+    promoted: list[bool],
 ) -> None:
     steered(monkeypatch, words)
     clock = FakeClock()
-    shift_all(balancer, clock=clock)
+    passed = shift_all(balancer, clock=clock)
     assert balancer.shares() == shares
     assert seconds[0] <= clock.now() <= seconds[1]
+    # And tells how it went.
+    assert [one.percent for one in passed] == shares
+    assert [one.promoted for one in passed] == promoted
+    assert sum(one.seconds for one in passed) == pytest.approx(clock.now(), abs=5)
 
 
 @pytest.mark.usefixtures("fleets")

@@ -8,7 +8,7 @@ from spotkiln import tags as t
 from spotkiln.aws.serve import hand_over, steer
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.stepping import Steer
+from spotkiln.serve.stepping import Passed, Steer, in_words
 from spotkiln.serve.weights import HandOver, Weights
 from tests.unit import nouns
 
@@ -92,3 +92,22 @@ def test_a_fleet_that_is_taken_away_is_seen(monkeypatch: pytest.MonkeyPatch) -> 
     assert steer.steered(AWS, one) is Steer.RESUME
     known(monkeypatch, fleet("sfr-2", {**SHIFTING, t.STEER: "dance"}))
     assert steer.steered(AWS, one) is Steer.RESUME
+
+
+@pytest.mark.parametrize(
+    ("passed", "told"),
+    [
+        ([(10, 300.4, False), (100, 600, False)], "10 % for 300 s, 100 % for 600 s"),
+        ([(100, 0.2, False)], "100 %"),
+        # Only the first of them was waited for.
+        (
+            [(10, 300, False), (50, 42, True), (100, 0.3, True)],
+            "10 % for 300 s, 50 % for 42 s until a person said promote, 100 %",
+        ),
+    ],
+)
+def test_how_requests_were_handed_over_is_told(
+    passed: list[tuple[int, float, bool]], told: str
+) -> None:
+    steps = [Passed(percent=x, seconds=y, promoted=z) for x, y, z in passed]
+    assert in_words(steps) == told
