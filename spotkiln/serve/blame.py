@@ -1,11 +1,11 @@
 """Blame: who is at fault for a target that is not healthy, and what to do about it."""
 
-from spotkiln.serve.gate import Cause, Outcome, Verdict
+from spotkiln.serve.gate import Cause, GateOutcome, Verdict
 from spotkiln.target import Health, Target
 
 
 def failed(cause: Cause, detail: str, advice: str) -> Verdict:
-    return Verdict(outcome=Outcome.FAILED, cause=cause, detail=detail, advice=advice)
+    return Verdict(outcome=GateOutcome.FAILED, cause=cause, detail=detail, advice=advice)
 
 
 def cause_of(target: Target) -> Cause:

@@ -104,14 +104,14 @@ BLAMES_IMAGE = {Cause.FAILING_CHECK, Cause.FLAPPING, Cause.CRASHING}
 BLAMES_CAPACITY = {Cause.CAPACITY, Cause.INTERRUPTED}
 
 
-class Outcome(StrEnum):
+class GateOutcome(StrEnum):
     HEALTHY = "healthy"
     WAITING = "waiting"
     FAILED = "failed"
 
 
 class Verdict(Noun):
-    outcome: Outcome
+    outcome: GateOutcome
     cause: Cause
     detail: str
     advice: str = ""

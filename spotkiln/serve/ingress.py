@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from ipaddress import ip_network
 
 from spotkiln.noun import Noun
-from spotkiln.serve.gate import Cause, Outcome, Verdict
+from spotkiln.serve.gate import Cause, GateOutcome, Verdict
 from spotkiln.serve.observation import Observation
 from spotkiln.target import Health
 
@@ -64,7 +64,7 @@ def points_at_network(verdict: Verdict, seen: Observation) -> bool:
 def closed(verdict: Verdict, why: str) -> Verdict:
     """The verdict once it is known that a security group is the reason, and why."""
     return Verdict(
-        outcome=Outcome.FAILED,
+        outcome=GateOutcome.FAILED,
         cause=Cause.MISCONFIGURED,
         detail=f"{why}; {verdict.detail}",
         advice="Let the load balancer's security group reach that port, release again.",

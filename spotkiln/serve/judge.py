@@ -7,7 +7,7 @@ from spotkiln.serve.blame import advice_for, cause_of, failed
 from spotkiln.serve.deadline import late
 from spotkiln.serve.ending import ending, scaled_in_apart
 from spotkiln.serve.fleet import State
-from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Limits, Outcome, Verdict
+from spotkiln.serve.gate import BLAMES_IMAGE, Cause, GateOutcome, Limits, Verdict
 from spotkiln.serve.observation import Observation
 from spotkiln.serve.problem import final, in_words
 from spotkiln.serve.proof import in_the_wrong_zones, proved, settle_left, zones_without
@@ -198,4 +198,4 @@ def _waiting(limits: Limits, capacity: int, line: Timeline) -> Verdict:
             detail = f"all {capacity} healthy, but in {', '.join(sorted(zones))} not yet"
     else:
         cause, detail = Cause.BOOTING, f"{live} of {capacity} instances, {listed}"
-    return Verdict(outcome=Outcome.WAITING, cause=cause, detail=detail)
+    return Verdict(outcome=GateOutcome.WAITING, cause=cause, detail=detail)

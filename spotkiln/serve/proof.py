@@ -3,7 +3,7 @@
 import math
 
 from spotkiln.serve.blame import failed
-from spotkiln.serve.gate import Cause, Limits, Outcome, Verdict
+from spotkiln.serve.gate import Cause, GateOutcome, Limits, Verdict
 from spotkiln.serve.timeline import Timeline
 from spotkiln.target import Health
 
@@ -38,7 +38,7 @@ def proved(limits: Limits, capacity: int, line: Timeline) -> Verdict | None:
         return None
     healthy = sum(course.healthy for course in line.live)
     return Verdict(
-        outcome=Outcome.HEALTHY,
+        outcome=GateOutcome.HEALTHY,
         cause=Cause.HEALTHY,
         detail=f"{healthy} of {capacity} healthy for {lasted:.0f} s: {limits.polls} health checks "
         "in a row, or more",

@@ -15,7 +15,7 @@ from spotkiln.bake.infra import Infra
 from spotkiln.errors import CapacityError
 from spotkiln.serve.evidence import Evidence
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.gate import GatePolicy, Outcome, Verdict
+from spotkiln.serve.gate import GateOutcome, GatePolicy, Verdict
 from spotkiln.serve.observation import Observation
 from spotkiln.serve.order import Order
 from spotkiln.serve.traffic import Traffic
@@ -42,7 +42,7 @@ class Progress:
         if words != self._said:
             say(f"{observation.at:.0f} s: {words}")
             self._said = words
-        healthy = verdict.outcome is Outcome.HEALTHY
+        healthy = verdict.outcome is GateOutcome.HEALTHY
         self._bar.to(100 if healthy else observation.percent(self._capacity), words)
 
 

@@ -29,7 +29,7 @@ from spotkiln.keep.reconcile import decide
 from spotkiln.release.ledger import fates
 from spotkiln.release.release import Fate
 from spotkiln.serve.fleet import Fleet, Phase
-from spotkiln.serve.gate import Cause, Limits, Outcome, Verdict
+from spotkiln.serve.gate import Cause, GateOutcome, Limits, Verdict
 from spotkiln.serve.order import Order
 from spotkiln.serve.spec import FleetSpec
 from tests.aws.crew import Service
@@ -125,7 +125,7 @@ def released(
     before = serving_now(aws, infra)
     new = launchers(aws).launch(order(account, infra, release, spec), Made().note)
     verdict = gate(aws, new, infra)
-    assert verdict.outcome is Outcome.HEALTHY, verdict
+    assert verdict.outcome is GateOutcome.HEALTHY, verdict
     new = promote(aws, new, infra, before)
     retire_replaced(aws, infra, new, CLOCK, silent)
     return new
@@ -232,7 +232,7 @@ def test_a_retirement_that_was_begun_is_finished(
     new = launchers(aws).launch(
         order(account, infra, "second-0123456789ab", service.spec), Made().note
     )
-    assert gate(aws, new, infra).outcome is Outcome.HEALTHY
+    assert gate(aws, new, infra).outcome is GateOutcome.HEALTHY
     promote(aws, new, infra, [first])
     launchers(aws).set_phase(first, Phase.RETIRING)
     launchers(aws).stop_replacing([first])
@@ -310,7 +310,7 @@ def test_a_launchers_problem_ends_the_gate_with_its_meaning(
         order(account, infra, "first-0123456789ab", service.spec), Made().note
     )
     verdict = gate(aws, new, infra)
-    assert (verdict.outcome, verdict.cause) == (Outcome.FAILED, Cause.CAPACITY)
+    assert (verdict.outcome, verdict.cause) == (GateOutcome.FAILED, Cause.CAPACITY)
     assert "the fleet launches nothing: " in verdict.detail
     assert "VcpuLimitExceeded" in verdict.detail
     assert "Service Quotas" in verdict.advice

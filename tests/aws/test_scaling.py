@@ -29,7 +29,7 @@ from spotkiln.errors import SpotkilnError
 from spotkiln.keep.action import Verb
 from spotkiln.keep.reconcile import decide
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.gate import Limits, Outcome, Verdict
+from spotkiln.serve.gate import GateOutcome, Limits, Verdict
 from spotkiln.serve.order import Order
 from spotkiln.serve.scaling import Scaling, Scheduled
 from spotkiln.serve.spec import FleetSpec, LauncherKind
@@ -133,7 +133,7 @@ def released(aws: Aws, infra: Infra, launch: Callable[[str], Fleet]) -> Callable
         before = serving_now(aws, infra)
         new = launch(release)
         verdict = gate(aws, new, infra)
-        assert verdict.outcome is Outcome.HEALTHY, verdict
+        assert verdict.outcome is GateOutcome.HEALTHY, verdict
         new = promote(aws, new, infra, before)
         retire_replaced(aws, infra, new, CLOCK, silent)
         return new
@@ -225,14 +225,14 @@ def test_neither_scales_while_one_takes_over(
         account.box.load(one.id, cpu=300)
         account.box.come_due(one.id, "spotkiln-1")
     verdict = gate(aws, new, infra)
-    assert verdict.outcome is Outcome.HEALTHY, verdict
+    assert verdict.outcome is GateOutcome.HEALTHY, verdict
     assert (capacity(aws, first), capacity(aws, new)) == (2, 2)
     # A person scales out what serves, at the worst moment.
     launchers(aws).resize(first, 4)
     larger = grown(aws, infra, scaled.spec, new)
     assert (larger.capacity, capacity(aws, new)) == (4, 4)
     verdict = gate(aws, larger, infra)
-    assert verdict.outcome is Outcome.HEALTHY, verdict
+    assert verdict.outcome is GateOutcome.HEALTHY, verdict
     assert sum(one.live for one in launchers(aws).members(new)) == 4
     assert grown(aws, infra, scaled.spec, larger) == larger
     new = promote(aws, larger, infra, before)
@@ -255,7 +255,7 @@ def test_one_that_is_scaled_in_at_the_gate_has_not_failed(
             launchers(aws).resize(new, 1)
 
     verdict = watch(aws, new, infra, LIMITS, CLOCK, shrink)
-    assert verdict.outcome is Outcome.HEALTHY, verdict
+    assert verdict.outcome is GateOutcome.HEALTHY, verdict
     assert verdict.detail.startswith("1 of 1 healthy")
 
 

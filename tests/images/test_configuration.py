@@ -13,7 +13,7 @@ import pytest
 
 from spotkiln.bake.configuration import Configuration
 from spotkiln.serve.evidence import Evidence, with_known_cause
-from spotkiln.serve.gate import Cause, Outcome, Verdict
+from spotkiln.serve.gate import Cause, GateOutcome, Verdict
 from spotkiln.serve.role import SERVER
 from tests.images.cloud import Cloud, Machine
 from tests.unit.bake.test_read_config import NASTY
@@ -187,7 +187,7 @@ def test_a_name_that_is_missing_is_a_failed_unit(
         instances=(instance(machine.instance_id, tags={"spotkiln:app": "shop"}),),
         consoles={machine.instance_id: console},
     )
-    verdict = Verdict(outcome=Outcome.FAILED, cause=Cause.FAILING_CHECK, detail="it fails")
+    verdict = Verdict(outcome=GateOutcome.FAILED, cause=Cause.FAILING_CHECK, detail="it fails")
     told = with_known_cause(verdict, evidence, target_group().health_check)
     assert "its settings DATABASE_URL, SECRET_KEY_BASE are missing" in told.advice
 

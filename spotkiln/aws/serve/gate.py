@@ -14,7 +14,7 @@ from spotkiln.bake.infra import Infra
 from spotkiln.errors import SpotkilnError
 from spotkiln.poll import TICK_SECONDS, Backoff, Clock, Done, Waiting, poll
 from spotkiln.serve.fleet import Fleet, State
-from spotkiln.serve.gate import Limits, Outcome, Verdict
+from spotkiln.serve.gate import GateOutcome, Limits, Verdict
 from spotkiln.serve.judge import judge, verdict_within
 from spotkiln.serve.observation import SELDOM_SECONDS, Observation, pause_after
 from spotkiln.serve.problem import Problem
@@ -38,7 +38,7 @@ WHOLE_EVERY = 8
 CONSOLE_SECONDS = 20.0
 CONSOLES = 2
 # Of a gate that may still be passed.
-OPEN = {Outcome.HEALTHY, Outcome.WAITING}
+OPEN = {GateOutcome.HEALTHY, GateOutcome.WAITING}
 # What the load balancer says of a target that runs and is checked.
 CHECKED = {Health.INITIAL, Health.HEALTHY, Health.UNHEALTHY}
 
@@ -234,14 +234,14 @@ def watch(
         whole = clock.now() >= due - TICK_SECONDS
         observation = watching.look(whole=whole)
         verdict = judged()
-        if verdict.outcome is not Outcome.WAITING and not whole:
+        if verdict.outcome is not GateOutcome.WAITING and not whole:
             # Nobody is promoted, and nobody blamed, by what was true a moment ago.
             observation = watching.look(whole=True)
             verdict = judged()
         progress(observation, verdict)
-        healthy = verdict.outcome is Outcome.HEALTHY
+        healthy = verdict.outcome is GateOutcome.HEALTHY
         asked = batch.look(healthy=healthy) if batch and verdict.outcome in OPEN else 0.0
-        if verdict.outcome is not Outcome.WAITING and not asked:
+        if verdict.outcome is not GateOutcome.WAITING and not asked:
             return Done(verdict)
         if healthy:
             again = clock.now() + SELDOM_SECONDS

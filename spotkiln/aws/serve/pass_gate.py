@@ -13,7 +13,7 @@ from spotkiln.poll import Clock
 from spotkiln.serve.evidence import Evidence, with_known_cause
 from spotkiln.serve.failure import failure_of
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.gate import Cause, GatePolicy, Outcome, Verdict, limits
+from spotkiln.serve.gate import Cause, GateOutcome, GatePolicy, Verdict, limits
 from spotkiln.serve.observation import Observation
 from spotkiln.target import Server
 
@@ -53,7 +53,7 @@ def pass_gate(
         progress(observation, verdict)
 
     verdict = watch(aws, fleet, infra, bounds, clock, seen, batch)
-    if verdict.outcome is Outcome.HEALTHY:
+    if verdict.outcome is GateOutcome.HEALTHY:
         return last[0].servers
     evidence = collect(aws, fleet, infra, last[0].scaled_in)
     if verdict.cause is Cause.CANCELLED:

@@ -19,7 +19,7 @@ from spotkiln.aws.serve.watching import SignalWatch
 from spotkiln.errors import GateFailed
 from spotkiln.serve.batches import batches, in_words, seconds_of
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.gate import Outcome, Verdict
+from spotkiln.serve.gate import GateOutcome, Verdict
 from spotkiln.serve.order import Order
 from spotkiln.serve.signals import Signal, Word
 from spotkiln.serve.spec import FleetSpec
@@ -197,7 +197,7 @@ def gate(account: Account, at: int = 0, trial: Callable[[int], None] | None = No
 
 
 def test_it_stays_for_its_time_from_when_it_has_proved_itself(account: Account) -> None:
-    assert gate(account).outcome is Outcome.HEALTHY
+    assert gate(account).outcome is GateOutcome.HEALTHY
     assert 320 <= account.time <= 335
 
 
@@ -217,17 +217,17 @@ def test_a_bad_signal_takes_it_back_within_five_seconds_at_any_time(
 def test_a_pause_lasts_and_a_promotion_waits_for_the_gate_alone(account: Account) -> None:
     account.word = Steer.PAUSE
     account.at[1000] = lambda: setattr(account, "word", Steer.PROMOTE)
-    assert gate(account).outcome is Outcome.HEALTHY
+    assert gate(account).outcome is GateOutcome.HEALTHY
     assert 1000 <= account.time <= 1015
     account.time = 0.0
-    assert gate(account, at=2).outcome is Outcome.HEALTHY
+    assert gate(account, at=2).outcome is GateOutcome.HEALTHY
     assert 20 <= account.time <= 35
 
 
 def test_one_that_falls_ill_while_it_stays_is_judged_as_at_the_gate(account: Account) -> None:
     account.at[100] = lambda: account.sick.add(account.machine)
     found = gate(account)
-    assert found.outcome is Outcome.FAILED
+    assert found.outcome is GateOutcome.FAILED
     assert account.machine in found.detail
     assert 110 <= account.time <= 135
 
@@ -235,7 +235,7 @@ def test_one_that_falls_ill_while_it_stays_is_judged_as_at_the_gate(account: Acc
 def test_one_that_recovers_in_time_goes_on(account: Account) -> None:
     account.at[100] = lambda: account.sick.add(account.machine)
     account.at[105] = lambda: account.sick.discard(account.machine)
-    assert gate(account).outcome is Outcome.HEALTHY
+    assert gate(account).outcome is GateOutcome.HEALTHY
     assert 320 <= account.time <= 345
 
 
@@ -255,7 +255,7 @@ def test_the_gates_own_ceiling_ends_no_long_stay(account: Account) -> None:
         account.aws(), account.fleet, account.infra, limits, Ticks(account),
         lambda *_: None, Batch(stay),
     )  # fmt: skip
-    assert (found.outcome, account.time > 312) == (Outcome.HEALTHY, True)
+    assert (found.outcome, account.time > 312) == (GateOutcome.HEALTHY, True)
 
 
 def test_the_check_is_made_once_it_has_proved_itself(account: Account) -> None:

@@ -13,7 +13,7 @@ from spotkiln.aws.session import Aws
 from spotkiln.aws.time import AwsTime
 from spotkiln.errors import SpotkilnError
 from spotkiln.serve.fleet import State
-from spotkiln.serve.gate import Cause, Outcome, Verdict
+from spotkiln.serve.gate import Cause, GateOutcome, Verdict
 from spotkiln.serve.observation import Observation
 from tests.unit import nouns
 from tests.unit.nouns import GROUP
@@ -159,7 +159,9 @@ def test_another_error_is_one() -> None:
 
 # -- security groups, after a gate that failed by time-outs --
 
-TIMED_OUT = Verdict(outcome=Outcome.FAILED, cause=Cause.FAILING_CHECK, detail="i-1 is unhealthy")
+TIMED_OUT = Verdict(
+    outcome=GateOutcome.FAILED, cause=Cause.FAILING_CHECK, detail="i-1 is unhealthy"
+)
 
 
 def seen(reason: str) -> Observation:
@@ -205,7 +207,7 @@ def test_a_load_balancer_that_is_let_in_explains_nothing(rule: dict[str, Any]) -
 )
 def test_a_closed_port_is_the_reason_and_not_the_image(rule: dict[str, Any]) -> None:
     found = explained(network(**rule).aws(), nouns.infra(), TIMED_OUT, seen("Target.Timeout"))
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.MISCONFIGURED)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.MISCONFIGURED)
     assert "(sg-balancer) reach port 3000; i-1 is unhealthy" in found.detail
 
 

@@ -1,7 +1,7 @@
 """What is shown first of a failed fleet, and how much of its consoles."""
 
 from spotkiln.serve.evidence import Evidence, failing_first, last_lines, with_known_cause
-from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Outcome, Verdict
+from spotkiln.serve.gate import BLAMES_IMAGE, Cause, GateOutcome, Verdict
 from tests.unit.looks import INTERRUPTED, OWN_END
 from tests.unit.nouns import health_check, instance, target
 
@@ -84,7 +84,7 @@ def told(cause: Cause, console: str = "", description: str = "", serving: str = 
         ),
         consoles={"i-1": serving, "i-2": console},
     )
-    verdict = Verdict(outcome=Outcome.FAILED, cause=cause, detail="sick", advice="")
+    verdict = Verdict(outcome=GateOutcome.FAILED, cause=cause, detail="sick", advice="")
     return with_known_cause(verdict, evidence, health_check())
 
 

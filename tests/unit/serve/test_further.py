@@ -23,7 +23,7 @@ from spotkiln.keep.facts import Facts
 from spotkiln.keep.reconcile import decide
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.foreign import adopted, sort_out
-from spotkiln.serve.gate import GatePolicy, Outcome, Verdict, limits
+from spotkiln.serve.gate import GateOutcome, GatePolicy, Verdict, limits
 from spotkiln.serve.order import Order, settings_digest
 from spotkiln.serve.serving import newest_serving, require_own, retirees
 from spotkiln.serve.spec import FleetSpec
@@ -311,14 +311,14 @@ def test_reconcile_drains_an_orphan_from_all_groups(account: Account) -> None:
 
 
 def test_the_gate_passes_when_all_are_healthy_everywhere(account: Account) -> None:
-    assert account.verdict().outcome is Outcome.HEALTHY
+    assert account.verdict().outcome is GateOutcome.HEALTHY
 
 
 def test_the_gate_names_the_group_in_which_one_is_not_healthy(account: Account) -> None:
     [first, _] = account.machines
     account.bad = {first}
     found = account.verdict()
-    assert found.outcome is Outcome.FAILED
+    assert found.outcome is GateOutcome.FAILED
     assert f"{first} unhealthy in website-internal (Target.FailedHealthChecks)" in found.detail
 
 
@@ -326,7 +326,7 @@ def test_one_that_a_group_does_not_know_is_not_healthy(account: Account) -> None
     assert account.inner
     del account.inner[min(account.inner)]
     found = account.verdict()
-    assert found.outcome is Outcome.FAILED
+    assert found.outcome is GateOutcome.FAILED
     assert "unregistered in website-internal" in found.detail
 
 

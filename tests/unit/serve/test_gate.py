@@ -9,9 +9,9 @@ from spotkiln.serve.gate import (
     BLAMES_CAPACITY,
     BLAMES_IMAGE,
     Cause,
+    GateOutcome,
     GatePolicy,
     Limits,
-    Outcome,
     Verdict,
     limits,
 )
@@ -92,7 +92,7 @@ def test_a_policy_out_of_bounds_is_refused(bad: dict[str, int]) -> None:
 
 def test_healthy_after_n_health_checks_in_a_row() -> None:
     assert verdict(looks(ALL_UP, ALL_UP, ALL_UP)) == Verdict(
-        outcome=Outcome.HEALTHY,
+        outcome=GateOutcome.HEALTHY,
         cause=Cause.HEALTHY,
         detail="2 of 2 healthy for 10 s: 2 health checks in a row, or more",
     )
@@ -100,7 +100,7 @@ def test_healthy_after_n_health_checks_in_a_row() -> None:
 
 def test_a_moment_less_is_not_enough() -> None:
     assert verdict([*looks(ALL_UP, ALL_UP), look(9.9, ALL_UP)]) == Verdict(
-        outcome=Outcome.WAITING,
+        outcome=GateOutcome.WAITING,
         cause=Cause.SETTLING,
         detail="all 2 healthy, not yet for long enough",
     )
@@ -131,9 +131,9 @@ def test_more_than_the_capacity_is_healthy_too() -> None:
 def test_nothing_never_passes(capacity: int) -> None:
     """No instance, or no target, is no proof: not even with one poll and a capacity of nothing."""
     one_poll = LIMITS.model_copy(update={"polls": 1, "settle": 0})
-    assert verdict([look(0)] * 3, capacity, one_poll).outcome is Outcome.WAITING
+    assert verdict([look(0)] * 3, capacity, one_poll).outcome is GateOutcome.WAITING
     bare = look(0, {"i-1": "healthy", "i-2": "healthy"}).model_copy(update={"targets": ()})
-    assert verdict([bare] * 3, capacity, one_poll).outcome is Outcome.WAITING
+    assert verdict([bare] * 3, capacity, one_poll).outcome is GateOutcome.WAITING
 
 
 # The load balancer's states and reasons. `early` is within the grace period, `late` after it,
@@ -213,7 +213,7 @@ def test_grace_is_each_instances_own() -> None:
 def test_a_fleet_that_was_cancelled_speaks_for_itself_and_is_not_replaced(state: str) -> None:
     """Somebody wanted it gone: no other fleet is asked for, and no image is to blame."""
     found = verdict([look(0, ALL_UP, state=state, errors=("launchSpecUnusable: dear",))] * 3)
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.CANCELLED)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.CANCELLED)
     assert (
         found.detail == f"the fleet is {state}, and not by this release: launchSpecUnusable: dear"
     )
@@ -223,7 +223,7 @@ def test_a_fleet_that_was_cancelled_speaks_for_itself_and_is_not_replaced(state:
 
 def test_a_fleet_that_failed_fails_with_the_reasons_of_its_history() -> None:
     found = verdict([look(0, ALL_UP, state="failed", errors=("launchSpecUnusable: dear",))] * 3)
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.CAPACITY)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.CAPACITY)
     assert found.detail == "the fleet is failed: launchSpecUnusable: dear"
 
 
@@ -237,7 +237,7 @@ def test_a_fleet_that_failed_fails_with_the_reasons_of_its_history() -> None:
 )
 def test_a_fleet_that_can_launch_nothing_is_not_waited_for(error: str, cause: Cause) -> None:
     found = verdict([look(0), look(5, errors=(f"{error}: no",))])
-    assert (found.outcome, found.cause) == (Outcome.FAILED, cause)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, cause)
     assert f"{error}: no" in found.detail
     assert found.advice
 
@@ -258,10 +258,10 @@ def test_a_living_fleet_is_waited_for(state: str) -> None:
 def test_capacity_is_waited_for_until_its_deadline() -> None:
     short = look(600, {"i-1": "healthy"}, errors=("launchSpecUnusable: too dear",))
     found = verdict([look(0), short])
-    assert (found.outcome, found.cause) == (Outcome.WAITING, Cause.CAPACITY)
+    assert (found.outcome, found.cause) == (GateOutcome.WAITING, Cause.CAPACITY)
     assert found.detail == "1 of 2 instances, 1 healthy; launchSpecUnusable: too dear"
     late = verdict([look(0), short.model_copy(update={"at": 601.0})])
-    assert (late.outcome, late.cause) == (Outcome.FAILED, Cause.CAPACITY)
+    assert (late.outcome, late.cause) == (GateOutcome.FAILED, Cause.CAPACITY)
     assert late.detail == "1 of 2 instances after 601 s: launchSpecUnusable: too dear"
     assert "on_demand_fallback" in late.advice
 
@@ -276,7 +276,7 @@ def test_health_has_its_own_deadline_from_fulfilment_on() -> None:
     seen = [look(0), look(590, booting)]
     assert in_short([*seen, look(890, booting)]) == WAIT
     found = verdict([*seen, look(891, booting)])
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.BOOTING)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.BOOTING)
     assert found.detail == "0 of 2 healthy 301 s after launch: i-1 initial, i-2 initial"
 
 
@@ -317,7 +317,7 @@ def test_instances_that_nobody_registers_do_not_speak_against_the_image() -> Non
     lost: Healths = {"i-1": "unregistered", "i-2": "unregistered"}
     error = "registerWithLoadBalancersFailed: not authorized"
     found = verdict([look(0, lost), look(301, lost, errors=(error,))])
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.MISCONFIGURED)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.MISCONFIGURED)
     assert error in found.detail
     assert "may the fleet's role register targets" in found.advice
 

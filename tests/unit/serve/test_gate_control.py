@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from spotkiln.serve.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, Outcome, Verdict
+from spotkiln.serve.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, GateOutcome, Verdict
 from spotkiln.serve.judge import judge, verdict_within
 from spotkiln.serve.observation import Observation
 from tests.unit.looks import INTERRUPTED, LIMITS, MISMATCH, OWN_END, Healths, ended, look
@@ -32,7 +32,7 @@ def test_what_serves_turned_unhealthy_too_so_nobody_is() -> None:
     """The database is down: both fleets say so, within a minute of each other."""
     seen = [look(10.0 * n, SICK, serving=OLD_UP if n < 4 else OLD_SICK) for n in range(7)]
     found = of(seen)
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.OUTSIDE)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.OUTSIDE)
     assert found.cause not in BLAMES_IMAGE | BLAMES_CAPACITY
     assert "what serves was unhealthy in the same minutes" in found.detail
     assert MISMATCH in found.detail
@@ -86,7 +86,9 @@ def test_crashes_and_flaps_are_compared_as_well() -> None:
 
 def test_a_sick_control_does_not_keep_healthy_servers_from_passing() -> None:
     """The release is what mends it."""
-    assert of([look(5.0 * n, UP, serving=OLD_SICK) for n in range(3)]).outcome is Outcome.HEALTHY
+    assert (
+        of([look(5.0 * n, UP, serving=OLD_SICK) for n in range(3)]).outcome is GateOutcome.HEALTHY
+    )
 
 
 # Flaps.
@@ -96,18 +98,18 @@ def test_an_unhealthy_look_within_the_allowed_flaps_is_not_fatal() -> None:
     """Long after the grace period, which is for booting."""
     fallen: Healths = {**UP, "i-2": ("unhealthy", "Target.Timeout")}
     seen = [look(0, UP), look(200, UP), look(205, fallen)]
-    assert of(seen).outcome is Outcome.WAITING
+    assert of(seen).outcome is GateOutcome.WAITING
     assert verdict_within(LIMITS, 2, seen) == LIMITS.recovery
     again = [look(230, UP), look(235, UP)]
-    assert of([*seen, *again]).outcome is Outcome.WAITING
-    assert of([*seen, *again, look(240, UP)]).outcome is Outcome.HEALTHY
+    assert of([*seen, *again]).outcome is GateOutcome.WAITING
+    assert of([*seen, *again, look(240, UP)]).outcome is GateOutcome.HEALTHY
 
 
 def test_without_any_grace_for_booting_a_fall_may_still_be_recovered_from() -> None:
     limits = LIMITS.model_copy(update={"grace": 0, "recovery": 20})
     fallen: Healths = {**UP, "i-2": ("unhealthy", "Target.Timeout")}
     seen = [look(0, UP), look(5, fallen), look(24, fallen)]
-    assert judge(limits, 2, seen).outcome is Outcome.WAITING
+    assert judge(limits, 2, seen).outcome is GateOutcome.WAITING
     assert judge(limits, 2, [*seen, look(25, fallen)]).cause is Cause.FAILING_CHECK
     assert judge(limits, 2, [look(0, fallen)]).cause is Cause.FAILING_CHECK
 
@@ -115,26 +117,26 @@ def test_without_any_grace_for_booting_a_fall_may_still_be_recovered_from() -> N
 def test_who_does_not_recover_fails_nevertheless() -> None:
     fallen: Healths = {**UP, "i-2": ("unhealthy", "Target.Timeout")}
     seen = [look(0, UP), look(205, fallen), look(264, fallen)]
-    assert of(seen).outcome is Outcome.WAITING
+    assert of(seen).outcome is GateOutcome.WAITING
     found = of([*seen, look(265, fallen)])
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.FAILING_CHECK)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.FAILING_CHECK)
     assert found.detail.endswith("after 60 s, 60 s of being unhealthy")
 
 
 def test_a_fall_when_the_health_deadline_is_over_may_be_recovered_from() -> None:
     fallen: Healths = {**UP, "i-2": ("unhealthy", "Target.Timeout")}
     seen = [look(0, {"i-1": "initial", "i-2": "initial"}), look(299, UP), look(302, fallen)]
-    assert of(seen).outcome is Outcome.WAITING
-    assert of([*seen, look(310, UP), look(320, UP)]).outcome is Outcome.HEALTHY
+    assert of(seen).outcome is GateOutcome.WAITING
+    assert of([*seen, look(310, UP), look(320, UP)]).outcome is GateOutcome.HEALTHY
 
 
 def test_two_that_take_turns_end_at_the_ceiling_as_flapping() -> None:
     limits = LIMITS.model_copy(update={"flaps": 100})
     halves: list[Healths] = [{**UP, "i-1": "unhealthy"}, {**UP, "i-2": "unhealthy"}]
     seen = [look(9.0 * n, halves[n % 2]) for n in range(136)]
-    assert judge(limits, 2, seen).outcome is Outcome.WAITING
+    assert judge(limits, 2, seen).outcome is GateOutcome.WAITING
     found = judge(limits, 2, [*seen, look(1224, halves[0])])
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.FLAPPING)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.FLAPPING)
 
 
 # Slow start.
@@ -143,14 +145,14 @@ def test_two_that_take_turns_end_at_the_ceiling_as_flapping() -> None:
 def test_a_slow_start_is_waited_out_beside_what_serves() -> None:
     limits = LIMITS.model_copy(update={"slow_start": 30})
     seen = [look(5.0 * n, UP, serving=OLD_UP) for n in range(6)]
-    assert judge(limits, 2, seen).outcome is Outcome.WAITING
+    assert judge(limits, 2, seen).outcome is GateOutcome.WAITING
     assert verdict_within(limits, 2, seen) == 5
-    assert judge(limits, 2, [*seen, look(30, UP, serving=OLD_UP)]).outcome is Outcome.HEALTHY
+    assert judge(limits, 2, [*seen, look(30, UP, serving=OLD_UP)]).outcome is GateOutcome.HEALTHY
 
 
 def test_the_first_targets_of_a_group_do_not_start_slowly() -> None:
     limits = LIMITS.model_copy(update={"slow_start": 30})
-    assert judge(limits, 2, [look(5.0 * n, UP) for n in range(3)]).outcome is Outcome.HEALTHY
+    assert judge(limits, 2, [look(5.0 * n, UP) for n in range(3)]).outcome is GateOutcome.HEALTHY
 
 
 # Zones.
@@ -178,9 +180,9 @@ OLD = {"i-old-1": ("healthy", "a"), "i-old-2": ("healthy", "b")}
 def test_no_zone_that_serves_is_left_without_a_healthy_server() -> None:
     new = {"i-1": ("healthy", "a"), "i-2": ("healthy", "a")}
     seen = [in_zones(5.0 * n, new, OLD) for n in range(3)]
-    assert judge(LIMITS, 2, seen).outcome is Outcome.HEALTHY
+    assert judge(LIMITS, 2, seen).outcome is GateOutcome.HEALTHY
     found = judge(ZONED, 2, seen)
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.MISCONFIGURED)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.MISCONFIGURED)
     assert "no new server is in b, where something serves now" in found.detail
     assert "cross-zone" in found.advice
 
@@ -188,13 +190,13 @@ def test_no_zone_that_serves_is_left_without_a_healthy_server() -> None:
 def test_a_server_in_every_zone_that_serves_passes() -> None:
     new = {"i-1": ("healthy", "a"), "i-2": ("healthy", "b"), "i-3": ("initial", "c")}
     seen = [in_zones(5.0 * n, new, OLD) for n in range(3)]
-    assert judge(ZONED, 2, seen).outcome is Outcome.HEALTHY
+    assert judge(ZONED, 2, seen).outcome is GateOutcome.HEALTHY
 
 
 def test_a_zones_only_server_is_waited_for_beyond_the_capacity() -> None:
     new = {"i-1": ("healthy", "a"), "i-2": ("healthy", "a"), "i-3": ("initial", "b")}
     found = judge(ZONED, 2, [in_zones(5.0 * n, new, OLD) for n in range(3)])
-    assert (found.outcome, found.cause) == (Outcome.WAITING, Cause.SETTLING)
+    assert (found.outcome, found.cause) == (GateOutcome.WAITING, Cause.SETTLING)
     assert found.detail == "all 2 healthy, but in b not yet"
 
 
@@ -202,7 +204,7 @@ def test_a_zone_whose_servers_are_unhealthy_is_not_held_to_it() -> None:
     new = {"i-1": ("healthy", "a"), "i-2": ("healthy", "a")}
     old = {**OLD, "i-old-2": ("unhealthy", "b")}
     seen = [in_zones(5.0 * n, new, old) for n in range(3)]
-    assert judge(ZONED, 2, seen).outcome is Outcome.HEALTHY
+    assert judge(ZONED, 2, seen).outcome is GateOutcome.HEALTHY
 
 
 def test_one_that_was_healthy_has_its_own_time_and_is_told_so() -> None:

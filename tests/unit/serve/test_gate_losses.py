@@ -2,7 +2,7 @@
 
 import pytest
 
-from spotkiln.serve.gate import Cause, Outcome, Verdict
+from spotkiln.serve.gate import Cause, GateOutcome, Verdict
 from spotkiln.serve.judge import judge
 from spotkiln.serve.observation import Observation
 from tests.unit.looks import (
@@ -41,12 +41,12 @@ def test_an_interrupted_and_replaced_instance_is_not_a_failure() -> None:
         look(25, replaced, ended=gone),
     ]
     found = verdict(seen[:2])
-    assert found.outcome is Outcome.WAITING
+    assert found.outcome is GateOutcome.WAITING
     assert found.cause is Cause.INTERRUPTED
     assert found.detail == "1 of 2 instances, 1 healthy; interrupted: i-2"
     assert [judge(LIMITS, 2, seen[:n]).outcome for n in range(1, 7)] == [
-        *[Outcome.WAITING] * 5,
-        Outcome.HEALTHY,
+        *[GateOutcome.WAITING] * 5,
+        GateOutcome.HEALTHY,
     ]
 
 
@@ -80,7 +80,7 @@ def test_replaced_again_and_again_ends_at_the_ceiling() -> None:
     assert LIMITS.ceiling == 1220
     assert in_short([*seen[:13], seen[13].model_copy(update={"at": 1220.0})], 1) == WAIT
     found = verdict(seen, 1)
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.INTERRUPTED)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.INTERRUPTED)
     assert found.detail == "0 of 1 healthy after 1300 s: instances were replaced again and again"
 
 
@@ -90,7 +90,7 @@ def test_a_crash_loop_is_a_failure() -> None:
     assert in_short([*seen, look(10, ALL_UP, ended=allowed)]) == "healthy: healthy"
     crashed = [*allowed, ended("i-5", OWN_END)]
     found = verdict([*seen, look(10, ALL_UP, ended=crashed)])
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.CRASHING)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.CRASHING)
     assert found.detail == (
         "3 instances ended by themselves, 2 are allowed: "
         f"i-3 ({OWN_END}), i-4 ({OWN_END}), i-5 ({OWN_END})"
@@ -117,7 +117,7 @@ def test_flapping_is_a_failure() -> None:
     seen = looks(up, down, up, down, up, every=3)
     assert in_short(seen, 1) == "waiting: settling"
     found = verdict([*seen, look(15, {"i-1": "unhealthy"})], 1)
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.FLAPPING)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.FLAPPING)
     assert found.detail == "i-1 fell from healthy to unhealthy 3 times, 2 are allowed"
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkiln.aws.serve.spot_fleet.answer import STATES
-from spotkiln.serve.gate import BLAMES_IMAGE, Cause, Limits, Outcome
+from spotkiln.serve.gate import BLAMES_IMAGE, Cause, GateOutcome, Limits
 from spotkiln.serve.judge import judge
 from spotkiln.serve.observation import Observation
 from spotkiln.target import Health, Instance, Target
@@ -125,12 +125,12 @@ def test_healthy_only_if_all_looks_for_long_enough_had_the_same_instances_health
                 *({x.instance for x in y.targets if x.health == "healthy"} for y in seen[start:])
             )
     proved = len(steady) >= max(capacity, 1)
-    if verdict.outcome is Outcome.HEALTHY:
+    if verdict.outcome is GateOutcome.HEALTHY:
         assert proved
         assert verdict.cause is Cause.HEALTHY
     elif proved:
         # Only something that went wrong may stand between proof and passing, or a zone.
-        assert verdict.outcome is Outcome.FAILED or limits.every_zone
+        assert verdict.outcome is GateOutcome.FAILED or limits.every_zone
 
 
 @given(limits_, st.integers(1, 3), any_sequence, st.floats(0.001, 1000))
@@ -138,7 +138,7 @@ def test_it_always_ends(
     limits: Limits, capacity: int, seen: list[Observation], beyond: float
 ) -> None:
     last = seen[-1].model_copy(update={"at": max(limits.ceiling, seen[-1].at) + beyond})
-    assert judge(limits, capacity, [*seen, last]).outcome is not Outcome.WAITING
+    assert judge(limits, capacity, [*seen, last]).outcome is not GateOutcome.WAITING
 
 
 @given(limits_, st.integers(1, 3), any_sequence)
@@ -147,7 +147,7 @@ def test_every_failure_says_what_was_seen_and_what_to_do(
 ) -> None:
     verdict = judge(limits, capacity, seen)
     assert verdict.detail
-    if verdict.outcome is Outcome.FAILED:
+    if verdict.outcome is GateOutcome.FAILED:
         assert verdict.advice
         assert verdict.cause not in {Cause.HEALTHY, Cause.SETTLING}
 

@@ -1,7 +1,7 @@
 """Machines that end as soon as they are launched, or that cannot find out how they are set up."""
 
 from spotkiln.serve.ending import VOLUMES
-from spotkiln.serve.gate import Cause, Outcome, Verdict
+from spotkiln.serve.gate import Cause, GateOutcome, Verdict
 from spotkiln.serve.judge import judge
 from spotkiln.serve.observation import Observation
 from spotkiln.serve.unready import Unready
@@ -18,17 +18,19 @@ def of(seen: Observation) -> Verdict:
 
 def test_one_that_ended_at_once_is_enough_while_none_runs() -> None:
     found = of(look(0, ended=[ended("i-1", FULL)]))
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.MISCONFIGURED)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.MISCONFIGURED)
     assert found.detail == f"1 instances ended as soon as they were launched: i-1 ({FULL})"
     assert found.advice == VOLUMES
 
 
 def test_beside_one_that_runs_it_may_have_been_an_accident() -> None:
-    assert of(look(0, {"i-2": "initial"}, ended=[ended("i-1", FULL)])).outcome is Outcome.WAITING
+    assert (
+        of(look(0, {"i-2": "initial"}, ended=[ended("i-1", FULL)])).outcome is GateOutcome.WAITING
+    )
 
 
 def test_one_that_shut_down_later_may_have_been_one_too() -> None:
-    assert of(look(0, ended=[ended("i-1", OWN_END)])).outcome is Outcome.WAITING
+    assert of(look(0, ended=[ended("i-1", OWN_END)])).outcome is GateOutcome.WAITING
 
 
 def test_of_both_kinds_what_ended_at_once_decides() -> None:
@@ -45,11 +47,11 @@ def test_a_machine_that_cannot_find_out_its_settings_ends_the_wait() -> None:
     one = Unready(instance="i-1", why=ROLE, advice="Set DATABASE_URL.")
     other = Unready(instance="i-2", why=ROLE)
     found = of(with_unready(one, other))
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.MISCONFIGURED)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.MISCONFIGURED)
     assert found.detail == f"i-1: {ROLE}; i-2: {ROLE}"
     assert found.advice.startswith("Set DATABASE_URL.")
     assert of(with_unready(other)).advice.startswith("See the evidence.")
 
 
 def test_one_that_is_gone_is_not_waited_for() -> None:
-    assert of(with_unready(Unready(instance="i-0", why=ROLE))).outcome is Outcome.WAITING
+    assert of(with_unready(Unready(instance="i-0", why=ROLE))).outcome is GateOutcome.WAITING

@@ -4,7 +4,7 @@ import pytest
 
 from spotkiln.aws.serve.ingress import from_aws, require_open_to_each_other
 from spotkiln.errors import InputError
-from spotkiln.serve.gate import Cause, Outcome, Verdict
+from spotkiln.serve.gate import Cause, GateOutcome, Verdict
 from spotkiln.serve.ingress import Rule, admits, closed, points_at_network
 from spotkiln.serve.observation import Observation
 from tests.unit import nouns
@@ -91,7 +91,7 @@ def seen(healths: Healths) -> Observation:
 
 
 def test_only_time_outs_point_at_the_network() -> None:
-    failing = Verdict(outcome=Outcome.FAILED, cause=Cause.FAILING_CHECK, detail="i-1 sick")
+    failing = Verdict(outcome=GateOutcome.FAILED, cause=Cause.FAILING_CHECK, detail="i-1 sick")
     assert points_at_network(failing, seen({"i-1": TIMEOUT, "i-2": "initial"}))
     assert not points_at_network(failing, seen({"i-1": TIMEOUT, "i-2": ("unhealthy", MISMATCH)}))
     assert not points_at_network(failing, seen({"i-1": "initial"}))
@@ -100,7 +100,7 @@ def test_only_time_outs_point_at_the_network() -> None:
 
 
 def test_a_closed_group_is_told_before_what_it_did_and_blames_nobody() -> None:
-    failing = Verdict(outcome=Outcome.FAILED, cause=Cause.FAILING_CHECK, detail="i-1 sick")
+    failing = Verdict(outcome=GateOutcome.FAILED, cause=Cause.FAILING_CHECK, detail="i-1 sick")
     found = closed(failing, "no rule lets it in")
     assert (found.cause, found.detail) == (Cause.MISCONFIGURED, "no rule lets it in; i-1 sick")
     assert found.advice

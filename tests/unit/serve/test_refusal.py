@@ -6,7 +6,7 @@ from spotkiln.aws.serve.instance import end_of, ended_by
 from spotkiln.aws.serve.refusal import refusal_in
 from spotkiln.aws.serve.spot_fleet.history import REFUSALS, problem_of
 from spotkiln.serve.ending import ending
-from spotkiln.serve.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, Outcome
+from spotkiln.serve.gate import BLAMES_CAPACITY, BLAMES_IMAGE, Cause, GateOutcome
 from spotkiln.serve.judge import judge
 from spotkiln.serve.problem import Meaning, Problem, Reach
 from spotkiln.serve.problem import final as final_of
@@ -54,7 +54,7 @@ def test_a_lasting_error_ends_the_gate_at_once_in_either_envelope(
         f"{code}: no",
     ):
         found = judge(LIMITS, 2, [look(0), look(5, {"i-1": "healthy"}, errors=(error,))])
-        assert (found.outcome, found.cause) == (Outcome.FAILED, cause), error
+        assert (found.outcome, found.cause) == (GateOutcome.FAILED, cause), error
         assert error in found.detail
         assert advice in found.advice
 
@@ -108,7 +108,7 @@ def test_an_error_that_is_over_is_over() -> None:
     """All was launched in the end: what had hindered it does not matter any more."""
     up: Healths = {"i-1": "healthy", "i-2": "healthy"}
     seen = [look(5.0 * n, up, errors=(blacklisted("VcpuLimitExceeded"),)) for n in range(3)]
-    assert judge(LIMITS, 2, seen).outcome is Outcome.HEALTHY
+    assert judge(LIMITS, 2, seen).outcome is GateOutcome.HEALTHY
 
 
 def test_codes_are_whole_words() -> None:
@@ -136,14 +136,14 @@ def test_every_refusal_says_what_to_do_and_none_blames_an_image() -> None:
 )
 def test_what_no_second_launch_mends_ends_it_with_the_first(code: str, advice: str) -> None:
     found = judge(LIMITS, 2, [look(0), look(5, ended=[ended("i-2", code)])])
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.MISCONFIGURED)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.MISCONFIGURED)
     assert f"i-2 ({code})" in found.detail
     assert advice in found.advice
     # Where another runs it may have been an accident: so many as may be lost are borne with.
     up: Healths = {"i-1": "healthy", "i-9": "healthy"}
     lost = [ended(f"i-{n}", code) for n in (2, 3, 4)]
     for allowed in (lost[:1], lost[:2]):
-        assert judge(LIMITS, 2, [look(0, up, ended=allowed)]).outcome is Outcome.WAITING
+        assert judge(LIMITS, 2, [look(0, up, ended=allowed)]).outcome is GateOutcome.WAITING
     assert judge(LIMITS, 2, [look(0, up, ended=lost)]).cause is Cause.MISCONFIGURED
 
 
@@ -153,9 +153,9 @@ def test_what_no_second_launch_mends_ends_it_with_the_first(code: str, advice: s
 def test_what_others_ended_blames_nobody(code: str) -> None:
     gone = [ended(f"i-{n}", code) for n in range(3, 6)]
     up: Healths = {"i-1": "healthy", "i-2": "healthy"}
-    assert judge(LIMITS, 2, [look(0, up, ended=gone[:2])]).outcome is Outcome.WAITING
+    assert judge(LIMITS, 2, [look(0, up, ended=gone[:2])]).outcome is GateOutcome.WAITING
     found = judge(LIMITS, 2, [look(0, up, ended=gone)])
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.OUTSIDE)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.OUTSIDE)
     assert found.detail.startswith("3 instances were ended, 2 are allowed")
     assert "CloudTrail" in found.advice
 

@@ -12,7 +12,7 @@ from spotkiln.aws.serve.launchers import launchers
 from spotkiln.bake.configuration import Configuration, Known
 from spotkiln.bake.mounts import Mount
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.gate import Cause, Limits, Outcome, Verdict
+from spotkiln.serve.gate import Cause, GateOutcome, Limits, Verdict
 from spotkiln.serve.observation import Observation
 from spotkiln.serve.order import Order
 from spotkiln.serve.spec import FleetSpec
@@ -134,7 +134,7 @@ def test_no_image_is_blamed_for_one_that_somebody_has_ended(account: Account, mo
 
     account.at = {float(moment): end}
     found, seen = verdict(account)
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.OUTSIDE)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.OUTSIDE)
     assert account.first in found.detail
     assert not seen[-1].instances[0].live
 
@@ -146,7 +146,7 @@ def test_one_that_ec2_took_back_is_waited_for(account: Account) -> None:
 
     account.at = {12.0: end, 30.0: lambda: account.launch(account.fleet.id)}
     found, _ = verdict(account)
-    assert found.outcome is Outcome.HEALTHY
+    assert found.outcome is GateOutcome.HEALTHY
 
 
 def test_nobody_is_promoted_who_was_healthy_a_moment_ago(account: Account) -> None:
@@ -155,7 +155,7 @@ def test_nobody_is_promoted_who_was_healthy_a_moment_ago(account: Account) -> No
         8.0: lambda: setattr(account.fleets[account.fleet.id], "state", "cancelled_running")
     }
     found, seen = verdict(account, LIMITS.model_copy(update={"settle": 10}))
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.CANCELLED)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.CANCELLED)
     assert len(seen[-1].healthy) == 2
 
 
@@ -169,7 +169,7 @@ def test_a_new_server_of_its_own_is_not_what_serves(account: Account) -> None:
 
     account.at = {12.0: rebalance, 14.0: lambda: account.sick.add(account.first)}
     found, seen = verdict(account)
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.FAILING_CHECK)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.FAILING_CHECK)
     assert [one.control for one in seen] == [()] * len(seen)
     assert third[0] in {one.id for one in seen[-1].instances}
 
@@ -188,7 +188,7 @@ def test_who_serves_beside_it_is_asked_for_once(account: Account) -> None:
 def test_an_unhealthy_one_is_to_blame_when_it_runs(account: Account) -> None:
     account.at = {12.0: lambda: account.sick.add(account.first)}
     found, _ = verdict(account)
-    assert (found.outcome, found.cause) == (Outcome.FAILED, Cause.FAILING_CHECK)
+    assert (found.outcome, found.cause) == (GateOutcome.FAILED, Cause.FAILING_CHECK)
 
 
 # -- how often --
@@ -196,7 +196,7 @@ def test_an_unhealthy_one_is_to_blame_when_it_runs(account: Account) -> None:
 
 def looked_at(account: Account, limits: Limits = LIMITS) -> list[float]:
     found, seen = verdict(account, limits)
-    assert found.outcome is Outcome.HEALTHY
+    assert found.outcome is GateOutcome.HEALTHY
     return [one.at for one in seen]
 
 

@@ -2,11 +2,13 @@
 
 from spotkiln import tags as t
 from spotkiln.serve.evidence import Evidence
-from spotkiln.serve.gate import Cause, Outcome, Verdict
+from spotkiln.serve.gate import Cause, GateOutcome, Verdict
 from spotkiln.show.evidence import evidence_page
 from tests.unit import nouns
 
-SICK = Verdict(outcome=Outcome.FAILED, cause=Cause.FAILING_CHECK, detail="i-1 sick", advice="Look.")
+SICK = Verdict(
+    outcome=GateOutcome.FAILED, cause=Cause.FAILING_CHECK, detail="i-1 sick", advice="Look."
+)
 SAID = """\
 [    4.2] EXT4-fs (nvme0n1p1): mounted
 2026-11-26T01:00:46+0000 i-1 demo-web-app[65]: Missing `secret_key_base`
@@ -60,7 +62,7 @@ def test_one_that_ended_says_by_what() -> None:
 
 
 def test_of_a_fleet_that_left_none() -> None:
-    verdict = Verdict(outcome=Outcome.FAILED, cause=Cause.CAPACITY, detail="no machines")
+    verdict = Verdict(outcome=GateOutcome.FAILED, cause=Cause.CAPACITY, detail="no machines")
     page = evidence_page(nouns.fleet(tags={}), verdict, Evidence())
     assert page.startswith("# new servers that did not pass the gate\n\n> capacity: no machines\n")
     assert page.endswith("## What EC2 says of the fleet\n\nIt tells nothing.\n")
