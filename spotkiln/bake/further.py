@@ -4,6 +4,7 @@ or one of another port."""
 from collections.abc import Collection, Iterator
 
 from spotkiln.bake.app import App, AppSpec
+from spotkiln.bake.fit import UNCHECKED, why_no_servers
 from spotkiln.bake.infra import TRAFFIC_PORT, Infra, TargetGroup
 from spotkiln.errors import InputError
 
@@ -20,25 +21,14 @@ def check_further(
     problems = []
     if one.vpc != first.vpc:
         problems.append(f"it is in {one.vpc}, and {first.name} with its servers in {first.vpc}")
-    if one.target_type != "instance":
-        problems.append(
-            f"its target type is {one.target_type!r}, and what launches the servers registers "
-            "instances"
-        )
-    if one.protocol not in {"HTTP", "HTTPS"}:
-        problems.append(f"its protocol is {one.protocol}; expected HTTP")
-    if not one.load_balancers:
-        problems.append(
-            "no load balancer forwards to it: its targets would never be checked; add it to a "
-            "listener's rule"
-        )
-    elif missing := sorted({*zones} - {*balancers}):
+    problems += why_no_servers(one)
+    if one.load_balancers and (missing := sorted({*zones} - {*balancers})):
         problems.append(
             f"its load balancer sends no requests to {', '.join(missing)}, where servers run: add "
             "the zone to the load balancer, or leave its subnets out of infra.subnets"
         )
     if not one.health_check.enabled:
-        problems.append("its health checks are disabled: nothing could prove the new servers")
+        problems.append(UNCHECKED)
     if problems:
         raise InputError(
             f"target group {one.name!r} of infra.also_behind cannot have the servers of "

@@ -17,7 +17,7 @@ from spotkiln.serve.capacity import Size
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.foreign import Foreign
 from spotkiln.serve.price import Cost
-from spotkiln.serve.stepping import Passed
+from spotkiln.serve.stepping import StepTaken
 from spotkiln.target import Server
 
 
@@ -174,7 +174,7 @@ class GatePassed(Noun):
 class HandedOver(Noun):
     """All requests go to the new servers; these were the steps."""
 
-    passed: tuple[Passed, ...]
+    steps: tuple[StepTaken, ...]
 
 
 class FleetPromoted(Noun):

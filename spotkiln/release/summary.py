@@ -267,7 +267,7 @@ def summary(book: Book, now: datetime) -> Release:
         size=size.size.in_words if size else "",
         launched=launch.words if launch else "",
         requests=traffic.in_words(spec.traffic, infra) if infra else "",
-        handed_over=stepping.in_words(handed.passed) if handed else "",
+        handed_over=stepping.in_words(handed.steps) if handed else "",
         batches=_batches(book),
         servers=passed.servers if passed else (),
         cost=cost.cost if cost else None,

@@ -37,7 +37,7 @@ WHAT = {
 }
 
 
-class Passed(Noun):
+class StepTaken(Noun):
     """A step of a hand-over that is over: how long it lasted in seconds, pauses included, and
     whether a person's `promote` was what ended it."""
 
@@ -46,12 +46,12 @@ class Passed(Noun):
     promoted: bool = False
 
 
-def in_words(passed: Sequence[Passed]) -> str:
+def in_words(taken: Sequence[StepTaken]) -> str:
     """How the requests were handed over. What came at once after a person's word has no time of
     its own."""
     told: list[str] = []
     asked = False
-    for one in passed:
+    for one in taken:
         words = f"{one.percent} %"
         if one.seconds >= 1:
             words += f" for {one.seconds:.0f} s"

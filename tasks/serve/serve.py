@@ -213,5 +213,5 @@ def _hand_over(
         with run.timed("smoke test"):
             smoke_test(trial, order.infra, traffic.smoke)
     with run.timed("traffic"):
-        passed = shift_traffic(new, found, traffic, turn.check, _trial(run, order, hooked))
-    run.note(HandedOver(passed=tuple(passed)))
+        steps = shift_traffic(new, found, traffic, turn.check, _trial(run, order, hooked))
+    run.note(HandedOver(steps=tuple(steps)))

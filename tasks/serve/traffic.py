@@ -13,7 +13,7 @@ from spotkiln.aws.session import connect
 from spotkiln.bake.infra import Infra
 from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.stepping import WHAT, Passed, Steer
+from spotkiln.serve.stepping import WHAT, Steer, StepTaken
 from spotkiln.serve.traffic import Traffic
 from spotkiln.tasks.progress import Bar
 from spotkiln.tasks.step import CLOCK, STEP, say
@@ -75,7 +75,7 @@ def shift_traffic(
     traffic: Traffic,
     check: Callable[[], None],
     trial: Callable[[int], None] | None = None,
-) -> tuple[Passed, ...]:
+) -> tuple[StepTaken, ...]:
     """Hand the requests over to the new servers step by step, and watch over them for the bake
     time; tells how it went. `check` raises if the turn was lost; `trial` is the application's own,
     in each step, with its percent."""

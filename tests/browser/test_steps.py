@@ -45,7 +45,8 @@ def shop(world: World) -> Iterator[None]:
     made_here = world.api.post("/deployments/", json=body).raise_for_status().json()
     yield
     gone = {"deployment": NAME, "versions": "keep", "confirm": NAME, "last_servers": True}
-    world.zygote.start("retire", gone).result()
+    retired = world.zygote.start("retire", gone).result()
+    assert "error" not in retired, retired
     world.api.delete(f"/deployments/{made_here['id']}")
 
 

@@ -87,9 +87,9 @@ def tops(path: Path) -> set[str]:
 
 
 def loaded_by(names: list[str]) -> set[str]:
-    """The top-level modules that importing these loads, in a fresh process."""
+    """All modules that importing these loads, in a fresh process."""
     program = "import sys\n" + "".join(f"import {name}\n" for name in names)
-    program += "print('\\n'.join({name.partition('.')[0] for name in sys.modules}))"
+    program += "print('\\n'.join(sys.modules))"
     result = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,

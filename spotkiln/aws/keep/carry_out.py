@@ -13,7 +13,7 @@ from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve.hand_over import give_back
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.retire import drain, retire
-from spotkiln.aws.serve.target import delays
+from spotkiln.aws.serve.target import USUAL_DELAY, delays
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.errors import InfrastructureError, SpotkilnError
@@ -25,15 +25,13 @@ from spotkiln.poll import Clock
 from spotkiln.serve.fleet import Phase
 from spotkiln.serve.serving import still_doomed, suspended_by
 
-DEFAULT_DELAY = 300
-
 Tell = Callable[[str], None]
 Step = Callable[[Aws, Action, Clock, Tell], object]
 
 
 def _delay(aws: Aws, arn: str) -> int:
     found = [one for one in aws_infra.target_groups(aws) if one.arn == arn]
-    return found[0].deregistration_delay if found else DEFAULT_DELAY
+    return found[0].deregistration_delay if found else USUAL_DELAY
 
 
 def _retire(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:

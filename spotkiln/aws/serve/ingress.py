@@ -36,8 +36,9 @@ def explained(aws: Aws, infra: Infra, verdict: Verdict, seen: Observation) -> Ve
         return verdict
     with suppress(SpotkilnError):
         groups = {one.group for one in seen.targets if one.health is Health.UNHEALTHY}
-        if why := closed_to_the_balancer(aws, infra, infra.named(min(groups))):
-            return closed(verdict, why)
+        for name in sorted(groups):
+            if why := closed_to_the_balancer(aws, infra, infra.named(name)):
+                return closed(verdict, why)
     return verdict
 
 

@@ -16,7 +16,7 @@ from spotkiln.errors import (
 )
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.stepping import Decision, Do, Passed, Steer
+from spotkiln.serve.stepping import Decision, Do, Steer, StepTaken
 from spotkiln.serve.traffic import Traffic
 from spotkiln.serve.weights import HandOver, Weights
 
@@ -57,7 +57,7 @@ def hand_over(
     say: Callable[[str], None],
     progress: Progress,
     trial: Callable[[int], None] | None = None,
-) -> tuple[Passed, ...]:
+) -> tuple[StepTaken, ...]:
     """Give the group that has no requests one step after the other; return once the bake time is
     over, with how it went. What went wrong goes back at once, before it is raised.
 
@@ -77,7 +77,7 @@ def hand_over(
     check()
     note = HandOver(release=fleet.release, before=before, target_group=infra.home.arn)
     notes.begin(aws, note)
-    weights, passed = before, list[Passed]()
+    weights, taken = before, list[StepTaken]()
     try:
         for at, step in enumerate(plan):
             wanted = weights.shifted(to, step.percent)
@@ -90,7 +90,7 @@ def hand_over(
             begun = clock.now()
             _until_over(stay, clock, progress)
             promoted, lasted = stay.steer is Steer.PROMOTE, clock.now() - begun
-            passed.append(Passed(percent=step.percent, seconds=lasted, promoted=promoted))
+            taken.append(StepTaken(percent=step.percent, seconds=lasted, promoted=promoted))
         if traffic.sticky_seconds:
             # A cookie would go before the weights, even where nobody answers any more.
             _shift(aws, infra, weights, weights, 0, check, clock)
@@ -100,7 +100,7 @@ def hand_over(
         if isinstance(error, Exception):
             trials.end(say)
         raise
-    return tuple(passed)
+    return tuple(taken)
 
 
 def _go_back(aws: Aws, note: HandOver, say: Callable[[str], None], clock: Clock) -> None:

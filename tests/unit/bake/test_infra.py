@@ -61,7 +61,11 @@ def test_a_group_fits_the_application_that_it_asks_and_no_other(check: dict[str,
 @pytest.mark.parametrize(
     ("group", "check", "said"),
     [
-        ({"target_type": "ip"}, {}, "its target type is 'ip'; a Spot Fleet registers instances"),
+        (
+            {"target_type": "ip"},
+            {},
+            "its target type is 'ip', and what launches the servers registers",
+        ),
         ({"protocol": "TCP"}, {}, "its protocol is TCP; expected HTTP"),
         ({"load_balancers": ()}, {}, "no load balancer forwards to it"),
         ({"port": 80}, {}, "it sends requests to port 80, demo-web-app listens on 3000"),

@@ -6,7 +6,7 @@ import pytest
 
 from spotkiln.errors import GateFailed, InfrastructureError
 from spotkiln.flows import release as release_flow
-from spotkiln.serve.stepping import Passed
+from spotkiln.serve.stepping import StepTaken
 from spotkiln.serve.traffic import Traffic
 from spotkiln.show.facts import facts
 from spotkiln.tasks.serve import serve
@@ -33,7 +33,7 @@ def pair(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-STEPS = (Passed(percent=50, seconds=60.2), Passed(percent=100, seconds=300))
+STEPS = (StepTaken(percent=50, seconds=60.2), StepTaken(percent=100, seconds=300))
 
 
 def launched(world: World) -> list[str]:
@@ -65,7 +65,7 @@ def test_a_check_is_given_to_the_hand_over(pair: World, monkeypatch: pytest.Monk
     given: list[Any] = []
     checked: list[Any] = []
 
-    def shift(*args: Any) -> tuple[Passed, ...]:
+    def shift(*args: Any) -> tuple[StepTaken, ...]:
         given.append(args[-1])
         return STEPS
 

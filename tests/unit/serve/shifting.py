@@ -12,7 +12,7 @@ from spotkiln.aws.serve.shift import hand_over
 from spotkiln.aws.serve.watching import SignalWatch
 from spotkiln.bake.infra import Infra, RuleRef, SmokeListener
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.stepping import Passed, Steer
+from spotkiln.serve.stepping import Steer, StepTaken
 from spotkiln.serve.traffic import Traffic
 from spotkiln.serve.weights import HandOver, Weights
 from tests.unit import nouns
@@ -208,7 +208,7 @@ def shift_all(
     clock: FakeClock | None = None,
     said: list[str] | None = None,
     trial: Callable[[int], None] | None = None,
-) -> tuple[Passed, ...]:
+) -> tuple[StepTaken, ...]:
     return hand_over(
         balancer.aws(),
         fleet(),

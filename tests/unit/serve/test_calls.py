@@ -218,6 +218,24 @@ def test_the_port_of_the_health_check_is_the_one_that_counts() -> None:
     assert "reach port 9000" in closed_to_the_balancer(cloud.aws(), infra, infra.target_group)
 
 
+def test_of_several_groups_each_that_times_out_is_looked_at() -> None:
+    open_, closed = (
+        nouns.target_group(arn=f"{nouns.GROUP}-{name}", name=name, port=port)
+        for name, port in (("admin", 3000), ("internal", 3001))
+    )
+    infra = nouns.infra(also=(open_, closed))
+    cloud = network(UserIdGroupPairs=[{"GroupId": "sg-balancer"}])
+    cloud.answers["describe_load_balancers"]["LoadBalancers"][0]["AvailabilityZones"] = [
+        {"SubnetId": "subnet-a"}
+    ]
+    late = [
+        nouns.target(one, "unhealthy", "Target.Timeout").model_copy(update={"group": group})
+        for one, group in (("i-1", "admin"), ("i-2", "internal"))
+    ]
+    both = seen("Target.Timeout").model_copy(update={"targets": tuple(late)})
+    assert "load balancer of internal" in explained(cloud.aws(), infra, TIMED_OUT, both).detail
+
+
 def test_nothing_is_looked_up_unless_time_outs_alone_point_there() -> None:
     cloud = network()
     other = seen("Target.ResponseCodeMismatch")

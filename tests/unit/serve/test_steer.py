@@ -8,7 +8,7 @@ from spotkiln import tags as t
 from spotkiln.aws.serve import hand_over, steer
 from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.serve.fleet import Fleet
-from spotkiln.serve.stepping import Passed, Steer, in_words
+from spotkiln.serve.stepping import Steer, StepTaken, in_words
 from spotkiln.serve.weights import HandOver, Weights
 from tests.unit import nouns
 
@@ -109,5 +109,5 @@ def test_a_fleet_that_is_taken_away_is_seen(monkeypatch: pytest.MonkeyPatch) -> 
 def test_how_requests_were_handed_over_is_told(
     passed: list[tuple[int, float, bool]], told: str
 ) -> None:
-    steps = [Passed(percent=x, seconds=y, promoted=z) for x, y, z in passed]
+    steps = [StepTaken(percent=x, seconds=y, promoted=z) for x, y, z in passed]
     assert in_words(steps) == told

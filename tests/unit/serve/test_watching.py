@@ -13,16 +13,10 @@ from spotkiln.serve.signals import Word
 from spotkiln.serve.traffic import Traffic
 from tests.unit import nouns
 from tests.unit.clock import FakeClock
+from tests.unit.serve.shifting import BLUE, GREEN
 from tests.unit.serve.test_calls import Cloud, refused
 from tests.unit.shapes import problems
 
-BALANCER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/1"
-BLUE = nouns.target_group(load_balancers=(BALANCER,))
-GREEN = nouns.target_group(
-    arn=BLUE.arn.replace("website/1", "website-green/2"),
-    name="website-green",
-    load_balancers=(BALANCER,),
-)
 ALARMED = Traffic(alarms=("a",), no_data_seconds=60)
 # Of each minute of a group: requests, errors, the 90th percentile in seconds.
 Minutes = list[tuple[int, int, float]]
