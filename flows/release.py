@@ -5,6 +5,7 @@ from prefect import State, flow
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra_names import InfraNames
+from spotkiln.keep.upkeep import Images
 from spotkiln.release.hook import Hooks
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Approval, Release, ReleaseSpec
@@ -60,6 +61,7 @@ def release(
     approval: form.Approval = Approval(),
     keep_rejected: form.KeepRejected = False,
     keep_versions: form.Versions = 5,
+    images: form.Images = Images(),
     freeze: form.Freeze = (),
     on_commit: form.OnCommit = OnCommit(),
     hooks: form.Hooks = Hooks(),
@@ -89,6 +91,7 @@ def release(
         approval: Whether a person is asked first.
         keep_rejected: Keep the image of a fleet that did not pass the gate, to look at it.
         keep_versions: How many versions of this target group stay, to go back to.
+        images: What becomes of those that stay.
         freeze: Windows in which nothing is released: the run waits, and starts by itself.
         on_commit: Whether the host of the repository is told, and by which secret.
         hooks: What else is told or asked, and when.
@@ -98,7 +101,7 @@ def release(
         app=app.at(ref), why=why, force=force, even_if_held=even_if_held,
         infra=infra, build=build, fleet=fleet, gate=gate, traffic=traffic,
         configuration=configuration, test_configuration=test_configuration, approval=approval,
-        keep_rejected=keep_rejected, keep_versions=keep_versions, freeze=freeze,
+        keep_rejected=keep_rejected, keep_versions=keep_versions, images=images, freeze=freeze,
         break_glass=break_glass, on_commit=on_commit, hooks=hooks,
         vulnerabilities=vulnerabilities,
     )  # fmt: skip

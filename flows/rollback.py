@@ -4,6 +4,7 @@ from prefect import State, flow
 
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.infra_names import InfraNames
+from spotkiln.keep.upkeep import Images
 from spotkiln.keep.versions import CURRENT, PREVIOUS
 from spotkiln.release.hook import Hooks
 from spotkiln.release.on_commit import OnCommit
@@ -42,6 +43,7 @@ def rollback(
     traffic: form.Traffic = Traffic(),
     configuration: form.Settings = Configuration(),
     keep_versions: form.Versions = 5,
+    images: form.Images = Images(),
     on_commit: form.OnCommit = OnCommit(),
     hooks: form.Hooks = Hooks(),
     ref: form.OfRelease = None,  # noqa: ARG001
@@ -78,13 +80,15 @@ def rollback(
         configuration: Where the servers read their settings and secrets when they boot: the
             values of today, not those of then.
         keep_versions: How many versions of this target group stay, to go back to.
+        images: What becomes of those that stay.
         on_commit: Whether the host of the repository is told, and by which secret.
         hooks: What else is told or asked, and when.
     """
     spec = ReleaseSpec(
         app=app, infra=infra, fleet=fleet, gate=gate, configuration=configuration, why=why,
         traffic=traffic.at_once(),
-        keep_versions=keep_versions, on_commit=on_commit, hooks=hooks, force=version == CURRENT,
+        keep_versions=keep_versions, images=images, on_commit=on_commit, hooks=hooks,
+        force=version == CURRENT,
     )  # fmt: skip
     with recorded(spec) as run:
         with run.timed("look up"):

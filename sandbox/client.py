@@ -317,6 +317,10 @@ class Sandbox:
     def keep(self, image_id: str, key: str) -> None:
         self._call("POST", f"/images/{image_id}/keep", {"key": key})
 
+    def deprecate(self, image_id: str, when: str) -> None:
+        """As the image's owner does, whoever that is: from then on (ISO 8601 in UTC)."""
+        self._call("POST", f"/images/{image_id}/deprecated", {"when": when})
+
     def forget(self) -> list[str]:
         return list(self._call("POST", "/forget"))
 

@@ -1,5 +1,6 @@
 """The operations on images and snapshots that moto lacks or gets wrong."""
 
+from datetime import datetime
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -72,7 +73,17 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
             return ActionResult({"Images": []})
         self.params["ImageIds"] = there
         images: Any = super().describe_images().result
-        return self.paged("Images", list(images["Images"]))
+        found = list(images["Images"])
+        if not asked and not self.value("IncludeDeprecated", default=False):
+            found = [one for one in found if not self._is_hidden(one)]
+        return self.paged("Images", found)
+
+    def _is_hidden(self, image: Any) -> bool:
+        """Whoever does not own a deprecated image sees it if it is asked for by its id."""
+        when = getattr(image, "deprecation_time", None)
+        if when is None or image.owner_id == self.current_account:
+            return False
+        return datetime.fromisoformat(when).replace(tzinfo=None) <= utcnow()
 
     def _there(self, image_ids: list[str]) -> list[str]:
         """Without the deregistered images that instances still use. Raises for unknown ids."""

@@ -168,12 +168,19 @@ class Images:
 
     def own(self, image_id: str) -> SandboxAmi:
         """An image that this account may change. Raises for all others."""
+        ami = self.any(image_id)
+        if ami.owner_id != ACCOUNT_ID:
+            raise EC2ClientError("AuthFailure", f"Not authorized for image:{image_id}")
+        return ami
+
+    def any(self, image_id: str) -> SandboxAmi:
+        """Whoever owns it. Raises if it is not there."""
         ami = self._account.ec2.amis.get(image_id)
         if ami is None:
             if image_id in self._account.state.deregistered:
                 raise UnvailableAMIIdError(image_id)
             raise InvalidAMIIdError(image_id)
-        if ami.owner_id != ACCOUNT_ID or not isinstance(ami, SandboxAmi):
+        if not isinstance(ami, SandboxAmi):
             raise EC2ClientError("AuthFailure", f"Not authorized for image:{image_id}")
         return ami
 

@@ -104,6 +104,7 @@ class Control:
             ("GET", "/instances/<instance_id>/role", self._role),
             ("POST", "/tags/<resource_id>", self._mark),
             ("POST", "/images/<image_id>/keep", self._keep),
+            ("POST", "/images/<image_id>/deprecated", self._deprecate),
             ("POST", "/forget", lambda _: self._account.machines.forget_images()),
         ]
 
@@ -286,6 +287,11 @@ class Control:
             image = self._engine.images.own(image_id)
             name, tags = image.name or "", self._account.tags(image_id)
         self._account.machines.keep_image(image_id, str(_body(request)["key"]), name, tags)
+
+    def _deprecate(self, request: Request, image_id: str) -> None:
+        """Body: {"when": "2026-01-31T12:00:00.000Z"}: as its owner does, whoever that is."""
+        with self._account.lock:
+            self._engine.images.any(image_id).deprecation_time = str(_body(request)["when"])
 
 
 def _pool_name(body: dict[str, Any]) -> str:

@@ -35,7 +35,8 @@ class ImageState(StrEnum):
 
 class Image(Noun):
     """An AMI. Times are UTC. `root_gib`: of its root disk, 0 if that is not known. `encrypted`:
-    those of its snapshots that are. `copied`: CopyImage made it, of another AMI."""
+    those of its snapshots that are. `copied`: CopyImage made it, of another AMI. `deprecated`: from
+    when on, if it has such a date."""
 
     id: str
     name: str
@@ -48,6 +49,7 @@ class Image(Noun):
     encrypted: tuple[str, ...] = ()
     snapshots: tuple[str, ...] = ()
     copied: bool = False
+    deprecated: datetime | None = None
     tags: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -175,6 +177,10 @@ class Image(Noun):
 
     def with_tags(self, **changes: str) -> Self:
         return self.model_copy(update={"tags": {**self.tags, **changes}})
+
+    def without(self, tag: str) -> Self:
+        rest = {key: value for key, value in self.tags.items() if key != tag}
+        return self.model_copy(update={"tags": rest})
 
 
 def image_name(app: str, commit: str, release: str) -> str:

@@ -1,5 +1,6 @@
 """Infra: what a release finds by name. Never a hard-coded id, so it can be re-created under us."""
 
+from datetime import datetime
 from typing import TypeVar
 
 from spotkiln.bake.configuration import Configuration, Known
@@ -10,6 +11,7 @@ from spotkiln.bake.logs import Logs
 from spotkiln.bake.mounts import Mount
 from spotkiln.bake.own_template import OwnTemplate
 from spotkiln.errors import InputError
+from spotkiln.moment import utc
 from spotkiln.noun import Noun
 
 T = TypeVar("T")
@@ -85,7 +87,17 @@ class BaseImage(Noun):
     root_device: str = "/dev/xvda"
     root_gib: int = 0
     encrypted: tuple[str, ...] = ()
+    deprecated: datetime | None = None
     """As Image's."""
+
+    def out_of_date(self, now: datetime) -> str:
+        """What is to be said of one that is deprecated, or will be; empty if it has no date."""
+        if self.deprecated is None:
+            return ""
+        when = f"has been deprecated since {utc(self.deprecated)}"
+        if self.deprecated > now:
+            when = f"will be deprecated on {utc(self.deprecated)}"
+        return f"base image {self} {when}: bake a new one (`spotkiln base`), or name another"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"

@@ -4,6 +4,7 @@ from spotkiln import tags as t
 from spotkiln.keep.preview import GROUP
 from spotkiln.statement import (
     BALANCING,
+    IMAGES,
     INSTANCES,
     OURS,
     TARGET_GROUPS,
@@ -19,6 +20,7 @@ TRAFFIC, SIGNALS = "traffic", "signals"
 ATTRIBUTES, OWN_TEMPLATE = "attributes", "own launch template"
 KEYS_OF_DISKS = "keys of disks"
 MOUNTS, PRICES, QUOTAS = "file systems", "prices", "quotas"
+DEPRECATION = "deprecation"
 LOGS, SESSIONS, DOCTOR = "logs", "session manager", "doctor"
 
 OPTIONAL = (
@@ -144,6 +146,15 @@ OPTIONAL = (
         why="what of it servers get",
         actions=("ec2:DescribeLaunchTemplateVersions",),
         part=OWN_TEMPLATE,
+    ),
+    Statement(
+        sid="DateImages",
+        task="promote, prune; with images.deprecate_after_days",
+        why="when an image that serves no longer is deprecated; one that serves again is not",
+        actions=("ec2:DisableImageDeprecation", "ec2:EnableImageDeprecation"),
+        resources=(IMAGES,),
+        condition=OURS,
+        part=DEPRECATION,
     ),
     Statement(
         sid="DefaultKey",

@@ -16,6 +16,7 @@ from spotkiln.bake.junit import TestReport
 from spotkiln.bake.precedence import Setting
 from spotkiln.bake.source import Source
 from spotkiln.errors import SpotkilnError
+from spotkiln.keep.upkeep import Images
 from spotkiln.keep.versions import Version
 from spotkiln.noun import Noun, ShownNoun
 from spotkiln.release.freeze import BreakGlass, Windows
@@ -72,6 +73,7 @@ class ReleaseSpec(Noun):
     even_if_held: bool = False
     keep_rejected: bool = False
     keep_versions: Versions = 5
+    images: Images = Images()
     freeze: Windows = ()
     break_glass: BreakGlass = ""
     on_commit: OnCommit = OnCommit()

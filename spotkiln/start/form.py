@@ -21,7 +21,7 @@ from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.gitref import REF, REF_IN_WORDS, checked_ref
 from spotkiln.bake.infra_names import GROUP_NAME, GROUP_NAME_IN_WORDS, InfraNames
-from spotkiln.keep import preview
+from spotkiln.keep import preview, upkeep
 from spotkiln.keep.takedown import Old
 from spotkiln.keep.versions import WANTED, WANTED_IN_WORDS
 from spotkiln.noun import expected_in_words, refused_in_words
@@ -68,6 +68,7 @@ Settings = Annotated[Configuration, OF_DEPLOYMENT]
 Approval = Annotated[release.Approval, OF_DEPLOYMENT]
 KeepRejected = Annotated[bool, OF_DEPLOYMENT]
 Versions = Annotated[release.Versions, OF_DEPLOYMENT]
+Images = Annotated[upkeep.Images, OF_DEPLOYMENT]
 Freeze = Annotated[freeze.Windows, OF_DEPLOYMENT]
 OnCommit = Annotated[on_commit.OnCommit, OF_DEPLOYMENT]
 Hooks = Annotated[hook.Hooks, OF_DEPLOYMENT]

@@ -15,6 +15,7 @@ from spotkiln.aws.bake.builder import delete_group
 from spotkiln.aws.bake.discard import discard_release
 from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.keep import prune as pruning
+from spotkiln.aws.keep.deprecate import give_dates
 from spotkiln.aws.keep.promotion import write_down
 from spotkiln.aws.session import Aws, connect
 from spotkiln.bake.builder import Machine
@@ -28,6 +29,7 @@ from spotkiln.bake.secrets import handed_over, in_memory
 from spotkiln.bake.units import write_files
 from spotkiln.bake.variables import NewImage, bake_variables, image_tags, test_variables
 from spotkiln.release.job import Job
+from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.fleet import Fleet
 from spotkiln.tasks.bake.builder import made_image, open_machine, ready_image
 from spotkiln.tasks.bake.contents import forget_contents
@@ -208,10 +210,16 @@ def blame_image(image: Image, infra: Infra, cause: str, *, keep: bool) -> Image:
 
 
 @task(name="prune versions", task_run_name="5 retire: prune versions", **STEP)
-def prune_versions(infra: Infra, app: str, keep: int) -> list[str]:
-    """Discard what served the target group before its newest `keep` versions, and layers that
-    nothing needs any more."""
-    aws, group = connect(infra.region), infra.target_group.name
-    gone = pruning.prune_versions(aws, app, group, keep, clock=CLOCK, say=say)
+def prune_versions(infra: Infra, spec: ReleaseSpec) -> list[str]:
+    """Discard what served the target group before its newest versions, and layers that nothing
+    needs any more. What stays is dated, as the deployment says."""
+    aws, group, app = connect(infra.region), infra.target_group.name, spec.app.name
+    versions = images.of_app(aws, app)
+    gone, left = pruning.prune_versions(
+        aws, versions, group, spec.keep_versions, clock=CLOCK, say=say
+    )
     forget_contents(gone)
-    return gone + pruning.prune_layers(aws, app, clock=CLOCK, say=say)
+    gone += pruning.prune_layers(aws, app, clock=CLOCK, say=say)
+    if spec.images.deprecate_after_days:
+        give_dates(aws, left, spec.images.deprecate_after_days, say)
+    return gone

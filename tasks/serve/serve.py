@@ -153,7 +153,7 @@ def serve(
         turn.check()
         run.note(FleetsRetired(fleets=tuple(retire_fleets(found, new))))
         with not_urgent("prune versions"):
-            prune_versions(found, spec.app.name, spec.keep_versions)
+            prune_versions(found, spec)
     run.note(Ended(outcome=Outcome.RELEASED))
 
 

@@ -145,8 +145,9 @@ def test_a_life_needs_all_of_them_and_no_more(
     # A group is told another size while servers are added in batches, and never else.
     batches = {"batches": ["1 for 1 s", "100 %"]}
     life.release("v2", fleet=by_attributes, build=private, traffic=batches)
-    life.release("v2", "again", fleet={"launcher": "spot-fleet"})
-    life.roll_back()
+    dated = {"deprecate_after_days": 30}
+    life.release("v2", "again", fleet={"launcher": "spot-fleet"}, images=dated)
+    life.roll_back(images=dated)
     life.play("run", app="demo-web-app", command=["bin/rails", "about"], infra={})
     life.preview()
     life.fail("red", "TestsFailed")

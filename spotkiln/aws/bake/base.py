@@ -15,22 +15,34 @@ if TYPE_CHECKING:
 
 
 def source_image(aws: Aws, pattern: str, owner: str) -> Image:
-    """The newest available image of that owner whose name matches.
+    """The newest available image of that owner whose name matches, and that is not deprecated.
 
     Raises:
         InputError: there is none.
     """
+    now = aws.now()
+    found = _of_owner(aws, pattern, owner, deprecated=False)
+    # One's own EC2 shows even so.
+    current = [one for one in found if not (one.deprecated and one.deprecated <= now)]
+    if source := newest(current):
+        return source
+    old = newest(_of_owner(aws, pattern, owner, deprecated=True))
+    why = "has no available image" if old is None else "has only deprecated images"
+    last = f"; the newest, {old.name} ({old.id}), is deprecated" if old else ""
+    raise InputError(
+        f"account {owner} {why} named {pattern!r} in {aws.region}{last}: "
+        "change base.source_image or base.source_owner"
+    )
+
+
+def _of_owner(aws: Aws, pattern: str, owner: str, *, deprecated: bool) -> list[Image]:
     wanted: list[FilterTypeDef] = [{"Name": "name", "Values": [pattern]}]
     with aws_errors(f"images named {pattern} of {owner}"):
-        pages = aws.ec2.get_paginator("describe_images").paginate(Owners=[owner], Filters=wanted)
-        found = [from_aws(image, aws.region) for page in pages for image in page["Images"]]
-    source = newest([image for image in found if image.available])
-    if source is None:
-        raise InputError(
-            f"account {owner} has no available image named {pattern!r} in {aws.region}: "
-            "change base.source_image or base.source_owner"
+        pages = aws.ec2.get_paginator("describe_images").paginate(
+            Owners=[owner], Filters=wanted, IncludeDeprecated=deprecated
         )
-    return source
+        found = [from_aws(image, aws.region) for page in pages for image in page["Images"]]
+    return [image for image in found if image.available]
 
 
 def builder_network(aws: Aws, subnet: str) -> tuple[str, tuple[str, ...]]:

@@ -41,8 +41,13 @@ def from_aws(image: "ImageTypeDef", region: str) -> Image:
         snapshots=tuple(snapshot for snapshot in snapshots if snapshot),
         # What CreateImage made tells of its instance, too.
         copied="SourceImageId" in image and "SourceInstanceId" not in image,
+        deprecated=_moment(image.get("DeprecationTime", "")),
         tags=t.from_aws(image.get("Tags")),
     )
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _own(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[Image]:
@@ -52,7 +57,8 @@ def _own(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[Image]
 
 
 def by_name(aws: Aws, *patterns: str) -> list[Image]:
-    """The account's own images whose name matches one of these, with EC2's `*` and `?`."""
+    """The account's own images whose name matches one of these, with EC2's `*` and `?`. EC2 shows
+    its owner deprecated ones, too."""
     named = f"images named {' or '.join(patterns)}"
     return _own(aws, [{"Name": "name", "Values": list(patterns)}], named)
 
@@ -110,6 +116,18 @@ def require_token(aws: Aws, image: str) -> None:
     """Instances of this image answer metadata requests of version 2 only."""
     with aws_errors(f"metadata support of image {image}"):
         aws.ec2.modify_image_attribute(ImageId=image, ImdsSupport={"Value": "v2.0"})
+
+
+def deprecate(aws: Aws, image: str, when: datetime) -> None:
+    """From then on EC2 shows others only that it is there if they ask for it. Servers may be
+    launched from it as before."""
+    with aws_errors(f"deprecation of image {image}"):
+        aws.ec2.enable_image_deprecation(ImageId=image, DeprecateAt=when)
+
+
+def undeprecate(aws: Aws, image: str) -> None:
+    with aws_errors(f"deprecation of image {image}"):
+        aws.ec2.disable_image_deprecation(ImageId=image)
 
 
 def _made(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> dict[str, str]:

@@ -201,6 +201,7 @@ def base_image(aws: Aws, pattern: str) -> BaseImage:
         root_device=found.root_device,
         root_gib=found.root_gib,
         encrypted=found.encrypted,
+        deprecated=found.deprecated,
     )
 
 

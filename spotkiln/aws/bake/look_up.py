@@ -68,7 +68,7 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     )
     for one in infra.also:
         say(f"its servers join {one.name}, too, on port {one.port}")
-    for doubt in infra.unchecked:
+    for doubt in _doubts(aws, infra):
         say(doubt)
     if infra.template:
         say(infra.template.in_words)
@@ -77,6 +77,11 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     for kept in infra.mounts:
         say(f"{kept.folder} is kept on {kept.name} ({kept.source})")
     return infra
+
+
+def _doubts(aws: Aws, infra: Infra) -> list[str]:
+    old = infra.base_image.out_of_date(aws.now()) if infra.base_image else ""
+    return [*infra.unchecked, *([old] if old else [])]
 
 
 def _require_signals(aws: Aws, spec: ReleaseSpec, infra: Infra) -> None:

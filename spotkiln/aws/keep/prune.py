@@ -9,7 +9,7 @@ from spotkiln.aws.bake.builder import remove_access
 from spotkiln.aws.bake.discard import discard, discard_builders, discard_snapshots, tidy
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
-from spotkiln.bake.image import Pruning, discardable, superseded
+from spotkiln.bake.image import Image, Pruning, discardable, superseded
 from spotkiln.bake.layer import unneeded
 from spotkiln.poll import Clock
 from spotkiln.release.job import Job
@@ -33,21 +33,30 @@ def undo_bake(aws: Aws, job: Job, *, clock: Clock, say: Callable[[str], None]) -
 
 
 def prune_versions(
-    aws: Aws, app: str, target_group: str, keep: int, *, clock: Clock, say: Callable[[str], None]
-) -> list[str]:
-    """Discard what served the target group (its name) before its newest `keep` versions; the ids of
-    what has gone. What another target group keeps stays, and what a fleet uses: without its image a
-    fleet could replace no server."""
-    versions = images.of_app(aws, app)
+    aws: Aws,
+    versions: list[Image],
+    target_group: str,
+    keep: int,
+    *,
+    clock: Clock,
+    say: Callable[[str], None],
+) -> tuple[list[str], list[Image]]:
+    """Discard what served the target group (its name) before its newest `keep` versions. `versions`
+    are all the application's images. What another target group keeps stays, and what a fleet uses:
+    without its image a fleet could replace no server. The ids of what has gone, and the images that
+    are left, as they are then."""
     # The fleets are read only if there is anything to prune.
     if superseded(versions, target_group, keep, set()) == Pruning():
-        return []
+        return [], versions
     pruning = superseded(versions, target_group, keep, used_images(aws))
     gone = [one for image in pruning.discard for one in tidy(aws, image, clock, say)]
+    mark = f"{t.SERVED}{target_group}"
     for image in pruning.forget:
-        images.untag(aws, image.id, [f"{t.SERVED}{target_group}"])
+        images.untag(aws, image.id, [mark])
         say(f"{image.id} is no version of {target_group} any more; others keep it")
-    return gone
+    forgotten = {image.id for image in pruning.forget}
+    left = [one.without(mark) if one.id in forgotten else one for one in versions]
+    return gone, [one for one in left if one.id not in gone]
 
 
 def prune_layers(aws: Aws, app: str, *, clock: Clock, say: Callable[[str], None]) -> list[str]:

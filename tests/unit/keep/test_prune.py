@@ -39,8 +39,13 @@ class Account(Leavings):
         self.amis[name].tags |= {f"{t.SERVED}{group}": served.to_tag() for group in groups}
 
     def prune(self, keep: int, group: str = "website") -> list[str]:
-        clock = Clock(self)
-        return prune_versions(self.aws(), "demo-web-app", group, keep, clock=clock, say=self.say)
+        aws = self.aws()
+        versions = images.of_app(aws, "demo-web-app")
+        gone, left = prune_versions(aws, versions, group, keep, clock=Clock(self), say=self.say)
+        assert {one.id: one.served for one in left} == {
+            one.id: one.served for one in images.of_app(aws, "demo-web-app")
+        }
+        return gone
 
     def undo(self) -> list[str]:
         return undo_bake(self.aws(), JOB, clock=Clock(self), say=self.say)
@@ -67,7 +72,8 @@ def test_without_too_many_the_fleets_are_not_even_read(account: Account) -> None
     calls: list[str] = []
     account.before = calls.append
     assert account.prune(1) == []
-    assert calls == ["describe_images"]
+    # The second look is this test's own.
+    assert set(calls) == {"describe_images"}
 
 
 def test_what_a_fleet_uses_stays(account: Account) -> None:

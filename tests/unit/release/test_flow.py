@@ -18,6 +18,7 @@ from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.logs import Logs
 from spotkiln.flows.release import release
 from spotkiln.flows.rollback import rollback
+from spotkiln.keep.upkeep import Images
 from spotkiln.release.hook import Hook, Hooks
 from spotkiln.release.on_commit import OnCommit
 from spotkiln.release.release import Approval
@@ -43,6 +44,7 @@ CLASSES: dict[str, type[BaseModel]] = {
         GatePolicy,
         Traffic,
         Configuration,
+        Images,
         Logs,
         OnCommit,
         Hooks,
@@ -151,6 +153,7 @@ ALL_OF_A_RELEASE: dict[str, Any] = {
     "even_if_held": True,
     "keep_rejected": True,
     "keep_versions": 3,
+    "images": {"deprecate_after_days": 90},
     "freeze": ["Fri 16:00 - Mon 07:00 Europe/Berlin"],
     "break_glass": "alice: no orders come in",
     "on_commit": {"secret": "github-token", "environment": "production"},

@@ -1,0 +1,68 @@
+"""What becomes of images that have served: dates."""
+
+from datetime import timedelta
+
+import pytest
+
+from spotkiln import tags as t
+from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake.base import source_image
+from spotkiln.aws.bake.infra import base_image
+from spotkiln.aws.keep.deprecate import give_dates
+from spotkiln.aws.session import Aws
+from spotkiln.bake.served import Served, text_of
+from spotkiln.errors import InputError
+from tests.aws.test_discard import seen
+from tests.aws.test_own import baked, silent
+from tests.sandbox.account import Account, eventually
+
+pytestmark = pytest.mark.sandbox
+
+DEBIAN = "136693071363"
+LONG_AGO = "2026-01-31T12:00:00.000Z"
+
+
+def test_a_date_comes_once_it_serves_no_more_and_goes_once_it_does(
+    aws: Aws, account: Account
+) -> None:
+    name, now = baked(account), aws.now()
+    ended = Served(since=now - timedelta(days=9), until=now - timedelta(days=1))
+    served = {t.RELEASED: text_of(ended.since), f"{t.SERVED}website": ended.to_tag()}
+    images.tag(aws, [name], served)
+    (one,) = give_dates(aws, images.of_app(aws, "demo-web-app"), 30, silent)
+    # EC2 leaves the seconds out.
+    assert seen(aws, name).deprecated == one.when
+    assert give_dates(aws, images.of_app(aws, "demo-web-app"), 30, silent) == []
+    again = Served(since=now)
+    images.tag(aws, [name], {f"{t.SERVED}website": again.to_tag()})
+    said: list[str] = []
+    give_dates(aws, images.of_app(aws, "demo-web-app"), 30, said.append)
+    assert seen(aws, name).deprecated is None
+    assert said == [f"{name} serves, or is kept: it is not deprecated any more"]
+
+
+def test_one_s_own_is_found_deprecated_or_not_and_told(aws: Aws, account: Account) -> None:
+    """A base that was made by hand."""
+    machine = account.run()
+    account.until(machine, "running")
+    made = account.make_image(machine, Name="acme-base 1")
+    eventually(lambda: account.image(made)["State"] == "available", what=made)
+    account.box.deprecate(made, LONG_AGO)
+    found = base_image(aws, "acme-base*")
+    assert found.id == made
+    assert found.out_of_date(aws.now()) == (
+        f"base image acme-base 1 ({made}) has been deprecated since 2026-01-31 12:00:00 UTC: "
+        "bake a new one (`spotkiln base`), or name another"
+    )
+
+
+def test_another_s_deprecated_image_is_no_source_and_the_error_says_why(
+    aws: Aws, account: Account
+) -> None:
+    there = source_image(aws, "debian-13-*", DEBIAN)
+    account.box.deprecate(there.id, LONG_AGO)
+    with pytest.raises(InputError, match="has only deprecated images named 'debian-13-") as error:
+        source_image(aws, "debian-13-*", DEBIAN)
+    assert there.name in str(error.value)
+    # By its id it is there for everybody.
+    assert seen(aws, there.id).deprecated
