@@ -35,6 +35,8 @@ RELEASED = f"{PREFIX}released"
 KEEP = f"{PREFIX}keep"
 # Which target group it served, from when to when: the group's name follows.
 SERVED = f"{PREFIX}served/"
+# The accounts that may use it as long as it is a version of a target group, whose name follows.
+SHARED = f"{PREFIX}shared/"
 # A verdict blamed it after it had been released: when, where and why.
 SUSPECT = f"{PREFIX}suspect"
 

@@ -7,6 +7,7 @@ from spotkiln.statement import (
     IMAGES,
     INSTANCES,
     OURS,
+    SNAPSHOTS,
     TARGET_GROUPS,
     Statement,
 )
@@ -20,7 +21,7 @@ TRAFFIC, SIGNALS = "traffic", "signals"
 ATTRIBUTES, OWN_TEMPLATE = "attributes", "own launch template"
 KEYS_OF_DISKS = "keys of disks"
 MOUNTS, PRICES, QUOTAS = "file systems", "prices", "quotas"
-DEPRECATION = "deprecation"
+DEPRECATION, SHARING = "deprecation", "sharing"
 LOGS, SESSIONS, DOCTOR = "logs", "session manager", "doctor"
 
 OPTIONAL = (
@@ -157,8 +158,24 @@ OPTIONAL = (
         part=DEPRECATION,
     ),
     Statement(
+        sid="ShareSnapshots",
+        task="promote, prune; with images.share_with",
+        why="another account may use an image only with its snapshots",
+        actions=("ec2:ModifySnapshotAttribute",),
+        resources=(SNAPSHOTS,),
+        condition=OURS,
+        part=SHARING,
+    ),
+    Statement(
+        sid="EncryptedByDefault",
+        task="look up infrastructure, with images.share_with",
+        why="what AWS's own key of disks has encrypted cannot be shared",
+        actions=("ec2:GetEbsEncryptionByDefault",),
+        part=SHARING,
+    ),
+    Statement(
         sid="DefaultKey",
-        task="look up infrastructure, with disks that are encrypted",
+        task="look up infrastructure, with disks that are encrypted or images that are shared",
         why="the account's default key of disks",
         actions=("ec2:GetEbsDefaultKmsKeyId",),
         part=KEYS_OF_DISKS,

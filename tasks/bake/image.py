@@ -17,6 +17,7 @@ from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.keep import prune as pruning
 from spotkiln.aws.keep.deprecate import give_dates
 from spotkiln.aws.keep.promotion import write_down
+from spotkiln.aws.keep.share import share_images
 from spotkiln.aws.session import Aws, connect
 from spotkiln.bake.builder import Machine
 from spotkiln.bake.failure import bake_failure, green_report, test_failure
@@ -34,7 +35,7 @@ from spotkiln.serve.fleet import Fleet
 from spotkiln.tasks.bake.builder import made_image, open_machine, ready_image
 from spotkiln.tasks.bake.contents import forget_contents
 from spotkiln.tasks.bake.packer import early, from_packer, run_template
-from spotkiln.tasks.step import CLOCK, STEP, say, tried_before
+from spotkiln.tasks.step import CLOCK, STEP, not_urgent, say, tried_before
 
 Ready = Callable[[Image], object]
 
@@ -212,7 +213,7 @@ def blame_image(image: Image, infra: Infra, cause: str, *, keep: bool) -> Image:
 @task(name="prune versions", task_run_name="5 retire: prune versions", **STEP)
 def prune_versions(infra: Infra, spec: ReleaseSpec) -> list[str]:
     """Discard what served the target group before its newest versions, and layers that nothing
-    needs any more. What stays is dated, as the deployment says."""
+    needs any more. What stays is dated and shared, as the deployment says."""
     aws, group, app = connect(infra.region), infra.target_group.name, spec.app.name
     versions = images.of_app(aws, app)
     gone, left = pruning.prune_versions(
@@ -220,6 +221,10 @@ def prune_versions(infra: Infra, spec: ReleaseSpec) -> list[str]:
     )
     forget_contents(gone)
     gone += pruning.prune_layers(aws, app, clock=CLOCK, say=say)
-    if spec.images.deprecate_after_days:
-        give_dates(aws, left, spec.images.deprecate_after_days, say)
+    later = "the next release tries again"
+    with not_urgent("date images", later):
+        if spec.images.deprecate_after_days:
+            give_dates(aws, left, spec.images.deprecate_after_days, say)
+    with not_urgent("share images", later):
+        share_images(aws, left, group, spec.images.share_with, say)
     return gone

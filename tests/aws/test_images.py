@@ -1,4 +1,4 @@
-"""What becomes of images that have served: dates."""
+"""What becomes of images that have served: dates, and other accounts that may use them."""
 
 from datetime import timedelta
 
@@ -8,13 +8,17 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.base import source_image
 from spotkiln.aws.bake.infra import base_image
+from spotkiln.aws.bake.sharing import check_sharing
 from spotkiln.aws.keep.deprecate import give_dates
+from spotkiln.aws.keep.share import share_images
 from spotkiln.aws.session import Aws
+from spotkiln.bake.image import Image
 from spotkiln.bake.served import Served, text_of
 from spotkiln.errors import InputError
 from tests.aws.test_discard import seen
 from tests.aws.test_own import baked, silent
 from tests.sandbox.account import Account, eventually
+from tests.unit import nouns
 
 pytestmark = pytest.mark.sandbox
 
@@ -66,3 +70,56 @@ def test_another_s_deprecated_image_is_no_source_and_the_error_says_why(
     assert there.name in str(error.value)
     # By its id it is there for everybody.
     assert seen(aws, there.id).deprecated
+
+
+SERVES = {t.STATE: "tested", f"{t.SERVED}website": "2026-01-31T12:00:00.000+00:00"}
+
+
+def allowed(account: Account, image: Image) -> tuple[list[str], list[str]]:
+    """Who may use it, and its snapshot."""
+    told = account.ec2.describe_image_attribute(ImageId=image.id, Attribute="launchPermission")
+    (snapshot,) = image.snapshots
+    more = account.ec2.describe_snapshot_attribute(
+        SnapshotId=snapshot, Attribute="createVolumePermission"
+    )
+    return (
+        [one["UserId"] for one in told["LaunchPermissions"]],
+        [one["UserId"] for one in more["CreateVolumePermissions"]],
+    )
+
+
+def test_an_image_is_shared_with_its_snapshots_and_a_person_s_own_sharing_stays(
+    aws: Aws, account: Account
+) -> None:
+    name = baked(account, **SERVES)
+    ours, theirs = "111111111111", "999999999999"
+    images.share(aws, seen(aws, name), [theirs])
+
+    def share(*accounts: str) -> None:
+        share_images(aws, images.of_app(aws, "demo-web-app"), "website", accounts, silent)
+
+    share(ours)
+    assert allowed(account, seen(aws, name)) == ([theirs, ours], [theirs, ours])
+    assert seen(aws, name).tags[f"{t.SHARED}website"] == ours
+    account.box.clear_calls()
+    share(ours)
+    assert not [one for one in account.box.calls() if one["mutating"]]
+    share()
+    assert allowed(account, seen(aws, name)) == ([theirs], [theirs])
+    assert f"{t.SHARED}website" not in seen(aws, name).tags
+
+
+def test_what_aws_s_own_key_encrypts_is_not_shared(aws: Aws, account: Account) -> None:
+    del account
+    infra = nouns.infra()
+    assert check_sharing(aws, ["111111111111"], infra) == []
+    with pytest.raises(InputError, match="which is this account itself"):
+        check_sharing(aws, [infra.account], infra)
+    aws.ec2.enable_ebs_encryption_by_default()
+    assert check_sharing(aws, [], infra) == []
+    with pytest.raises(InputError, match="encrypted by AWS's own key alias/aws/ebs"):
+        check_sharing(aws, ["111111111111"], infra)
+    # Nothing stands between a person and a rollback.
+    back = infra.model_copy(update={"base_image": None})
+    assert check_sharing(aws, ["111111111111"], back) == []
+    aws.ec2.disable_ebs_encryption_by_default()

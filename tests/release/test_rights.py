@@ -145,9 +145,9 @@ def test_a_life_needs_all_of_them_and_no_more(
     # A group is told another size while servers are added in batches, and never else.
     batches = {"batches": ["1 for 1 s", "100 %"]}
     life.release("v2", fleet=by_attributes, build=private, traffic=batches)
-    dated = {"deprecate_after_days": 30}
-    life.release("v2", "again", fleet={"launcher": "spot-fleet"}, images=dated)
-    life.roll_back(images=dated)
+    kept = {"deprecate_after_days": 30, "share_with": ["111111111111"]}
+    life.release("v2", "again", fleet={"launcher": "spot-fleet"}, images=kept)
+    life.roll_back(images=kept)
     life.play("run", app="demo-web-app", command=["bin/rails", "about"], infra={})
     life.preview()
     life.fail("red", "TestsFailed")

@@ -130,6 +130,36 @@ def undeprecate(aws: Aws, image: str) -> None:
         aws.ec2.disable_image_deprecation(ImageId=image)
 
 
+def share(aws: Aws, image: Image, accounts: Sequence[str]) -> None:
+    """These may use it, and copy it. Its snapshots come first: without them it is of no use."""
+    with aws_errors(f"sharing image {image.id} with {', '.join(accounts)}"):
+        for snapshot in image.snapshots:
+            aws.ec2.modify_snapshot_attribute(
+                SnapshotId=snapshot,
+                Attribute="createVolumePermission",
+                OperationType="add",
+                UserIds=accounts,
+            )
+        aws.ec2.modify_image_attribute(
+            ImageId=image.id, LaunchPermission={"Add": [{"UserId": one} for one in accounts]}
+        )
+
+
+def unshare(aws: Aws, image: Image, accounts: Sequence[str]) -> None:
+    """These may not use it any more. What they have copied is theirs."""
+    with aws_errors(f"sharing image {image.id} no more with {', '.join(accounts)}"):
+        aws.ec2.modify_image_attribute(
+            ImageId=image.id, LaunchPermission={"Remove": [{"UserId": one} for one in accounts]}
+        )
+        for snapshot in image.snapshots:
+            aws.ec2.modify_snapshot_attribute(
+                SnapshotId=snapshot,
+                Attribute="createVolumePermission",
+                OperationType="remove",
+                UserIds=accounts,
+            )
+
+
 def _made(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> dict[str, str]:
     """Of the account's snapshots those that CreateImage made, and for which image: no copies,
     no backups."""

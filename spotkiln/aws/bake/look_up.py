@@ -9,6 +9,7 @@ from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
 from spotkiln.aws.bake.further import find_further
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.secrets import read_secrets
+from spotkiln.aws.bake.sharing import check_sharing
 from spotkiln.aws.lasting import require_lasting
 from spotkiln.aws.serve.ingress import require_open_to_each_other
 from spotkiln.aws.serve.signals import alarms
@@ -68,7 +69,7 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     )
     for one in infra.also:
         say(f"its servers join {one.name}, too, on port {one.port}")
-    for doubt in _doubts(aws, infra):
+    for doubt in _doubts(aws, spec, infra):
         say(doubt)
     if infra.template:
         say(infra.template.in_words)
@@ -79,9 +80,15 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     return infra
 
 
-def _doubts(aws: Aws, infra: Infra) -> list[str]:
+def _doubts(aws: Aws, spec: ReleaseSpec, infra: Infra) -> list[str]:
+    """What could not be looked at, or should be known.
+
+    Raises:
+        InputError: what is baked could not be shared.
+    """
+    unknown = check_sharing(aws, spec.images.share_with, infra)
     old = infra.base_image.out_of_date(aws.now()) if infra.base_image else ""
-    return [*infra.unchecked, *([old] if old else [])]
+    return [*infra.unchecked, *unknown, *([old] if old else [])]
 
 
 def _require_signals(aws: Aws, spec: ReleaseSpec, infra: Infra) -> None:
