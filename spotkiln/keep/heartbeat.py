@@ -68,6 +68,8 @@ class Heartbeat:
         self._written = {lease.to_tag()}
         self._lost = ""
         self._took = False
+        # When the lease was written last.
+        self._written_at = clock.now()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
 
@@ -82,9 +84,17 @@ class Heartbeat:
         self._thread.start()
 
     def _beat(self) -> None:
-        pause = RENEW
-        while not self._done.wait(pause.total_seconds()):
-            pause = RENEW if self.renew() else RENEW_AGAIN
+        pause, failed = RENEW.total_seconds(), False
+        while not self._done.wait(pause):
+            # Whoever launches has written it anew.
+            pause = 0.0 if failed else self._renewed_for()
+            if pause <= 0:
+                failed = not self.renew()
+                pause = (RENEW_AGAIN if failed else RENEW).total_seconds()
+
+    def _renewed_for(self) -> float:
+        """For how many seconds more nobody need renew it."""
+        return self._written_at + RENEW.total_seconds() - self._clock.now()
 
     def renew(self) -> bool:
         """Renew the lease once; whether that worked. It never raises: the next `check` says that
@@ -136,11 +146,12 @@ class Heartbeat:
         is written back, and the lease is lost."""
         lease = self._lease.renewed(self._place.now(), stage)
         self._written.add(lease.to_tag())
+        at = self._clock.now()
         self._place.write({lease.key: lease.to_tag()})
         if why := expired(self._lease, self._place.now()):
             self._place.write({lease.key: self._lease.to_tag()})
             raise self._lose(why)
-        self._lease, self._written = lease, {lease.to_tag()}
+        self._lease, self._written, self._written_at = lease, {lease.to_tag()}, at
 
     def _read(self) -> list[Lease]:
         """All leases. Our own is among them, as it was written, and it has not ended.

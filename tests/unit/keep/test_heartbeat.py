@@ -68,7 +68,7 @@ def test_a_loss_is_final_whatever_it_renews(world: World) -> None:
 def test_a_write_that_comes_after_its_end_revives_nothing(world: World) -> None:
     """The machine fell asleep between the look at its lease and the call that renews it."""
     one = world.holder()
-    world.group.time += 100
+    world.group.time += LATE - 51
 
     def asleep(call: str) -> None:
         if call == "write":
@@ -134,7 +134,7 @@ def test_an_answer_that_was_lost_is_no_loss(world: World) -> None:
     world.group.write = real  # type: ignore[method-assign]
     text, level = world.said[0]
     assert level == logging.WARNING
-    assert "not renewed: AddTags: no answer; it ends at 12:02:30 UTC" in text
+    assert "not renewed: AddTags: no answer; it ends at 12:04:00 UTC" in text
     one.check()
     one.renew()
     one.check()
@@ -237,6 +237,28 @@ def test_a_renewal_that_failed_is_tried_again_soon(
     one.end()
     assert [level for _, level in world.said] == [logging.WARNING] * 2
     assert one.lease.until > until
+
+
+def test_a_launch_in_between_puts_the_renewal_off(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = world.holder()
+    waited: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        if len(waited) == 1:
+            world.group.time += seconds - 30
+            one.launch()
+            world.group.time += 30
+        else:
+            world.group.time += seconds
+        return len(waited) == 3
+
+    monkeypatch.setattr(one._done, "wait", wait)
+    one._beat()
+    # What is left of the launch's own; then a whole one.
+    assert waited == [SOON, SOON - 30, SOON]
 
 
 # -- several --
