@@ -90,7 +90,7 @@ class ImageTests:
         """Those that are left run beside the block. If that ends in an error, they are told to
         end."""
         if self._left:
-            self._turn.check()
+            # Whoever launches beside them checks the turn first thing.
             self._testing.start(partial(self._test, self._left))
         try:
             yield
@@ -115,7 +115,7 @@ class ImageTests:
         """Until it is known that they are green; whether that took any time. Raises as `check`."""
         if self._left is None:
             return False
-        waits = not self._report and self._testing.under_way
+        waits = self.under_way()
         if waits:
             say("the new servers are ready before the tests have ended: waiting for these")
             with self._run.timed("wait for the tests"):
@@ -124,6 +124,10 @@ class ImageTests:
         self._keep(self._left, self._report[0])
         refuse_vulnerable(self._run, self._left)
         return waits
+
+    def under_way(self) -> bool:
+        """Whether requests wait for them, whatever the servers do."""
+        return self._left is not None and not self._report and self._testing.under_way
 
     def end(self) -> None:
         """Until nothing of them is under way, machines included. What they have come to is known

@@ -54,10 +54,11 @@ def pass_health_gate(
     policy: GatePolicy,
     check: Callable[[], None],
     batch: Batch | None = None,
+    patient: Callable[[], bool] = lambda: False,
 ) -> tuple[Server, ...]:
     """Wait until the new fleet has proved itself, and a `batch` of it is over; its servers as they
     were last seen. `check` is asked at each look, and raises if nobody waits for the fleet any
-    more.
+    more. `patient`: whether something else is waited for anyway.
 
     Raises:
         ImageRejected: it failed, and the image is to blame. The evidence is kept as an artifact.
@@ -76,6 +77,7 @@ def pass_health_gate(
         progress=Progress(fleet, check),
         keep=partial(_keep_evidence, fleet),
         batch=batch,
+        patient=patient,
     )
 
 
@@ -112,19 +114,21 @@ def prove(
     check: Callable[[], None],
     wanted: Callable[[], None] = lambda: None,
     beside: Watched | None = None,
+    patient: Callable[[], bool] = lambda: False,
 ) -> tuple[Fleet, tuple[Server, ...]]:
     """The fleet that passed the gate, in batches if it was ordered so, and its servers.
 
     That is this one, which was launched for `order`. If Spot has no capacity for it, one with more
     pools or with On-Demand may take its place, as the order allows. `check` is called before each
     further request, `wanted` at each look. `beside` is what is looked at beside the gates of
-    batches. Raises as these and as `pass_health_gate`.
+    batches, `patient` whether something else is waited for anyway. Raises as these and as
+    `pass_health_gate`.
     """
     while True:
         try:
             if beside and order.batches:
                 return _in_batches(fleet, order, policy, check, beside)
-            return fleet, pass_health_gate(fleet, order.infra, policy, wanted)
+            return fleet, pass_health_gate(fleet, order.infra, policy, wanted, None, patient)
         except CapacityError as error:
             following = order.after(count_live(order.infra, fleet))
             if following is None:

@@ -58,6 +58,9 @@ class Tests(Protocol):
     def wait(self) -> bool:
         """Until it is known that they are green; whether that took any time. Raises as `check`."""
 
+    def under_way(self) -> bool:
+        """Whether requests wait for them, whatever the servers do."""
+
     def end(self) -> None:
         """Until nothing of them is under way, machines included."""
 
@@ -68,6 +71,9 @@ class Passed:
     def check(self) -> None: ...
 
     def wait(self) -> bool:
+        return False
+
+    def under_way(self) -> bool:
         return False
 
     def end(self) -> None: ...
@@ -175,7 +181,7 @@ def _pass_gate(
 ) -> tuple[Fleet, tuple[Server, ...]]:
     """The fleet that passed the gate, and its servers, once the image has passed its tests too."""
     with run.timed("gate"):
-        new, servers = prove(new, order, policy, turn.check, tests.check, beside)
+        new, servers = prove(new, order, policy, turn.check, tests.check, beside, tests.under_way)
     again = tests.wait()
     with run.timed("gate again") if again else nullcontext():
         if again and not still_healthy(new, order.infra):

@@ -32,11 +32,13 @@ from spotkiln.target import (
 
 # While all is well, EC2 and the launcher have little to tell that the load balancer does not: they
 # are asked at every so many looks.
-WHOLE_EVERY = 8
+WHOLE_EVERY = 12
 # How often the consoles of those that do not answer are read, in seconds, and of how many: they all
 # boot alike. Not before the first can have booted.
 CONSOLE_SECONDS = 20.0
 CONSOLES = 2
+# A fleet has launched hardly anything before so many seconds, and nothing that answers.
+FIRST_SECONDS = 3.0
 # Of a gate that may still be passed.
 OPEN = {GateOutcome.HEALTHY, GateOutcome.WAITING}
 # What the load balancer says of a target that runs and is checked.
@@ -210,9 +212,11 @@ def watch(
     clock: Clock,
     progress: Callable[[Observation, Verdict], None],
     batch: Batch | None = None,
+    patient: Callable[[], bool] = lambda: False,
 ) -> Verdict:
     """Look until `judge` says healthy or failed. `progress` is called with each look. A `batch` is
-    asked as well, all along, and stays once it is healthy.
+    asked as well, all along, and stays once it is healthy. As long as it is `patient`, whoever
+    waits for the fleet waits for something else anyway: AWS is asked seldom.
 
     Raises:
         DeadlineExceeded: a look did not end; the verdict has deadlines of its own.
@@ -221,6 +225,8 @@ def watch(
     watching = Watch(aws, fleet, infra, clock)
     # When a verdict can be expected, if nothing changes; and when a healthy batch is looked at.
     due, again = math.inf, -math.inf
+    # Until when nobody need look as long as there is patience.
+    quiet, seen = -math.inf, ""
 
     def judged() -> Verdict:
         # One that has proved itself stays for longer than any gate waits.
@@ -228,7 +234,9 @@ def watch(
         return judge(bounds, fleet.capacity, watching.seen)
 
     def probe() -> Done[Verdict] | Waiting:
-        nonlocal due, again
+        nonlocal due, again, quiet, seen
+        if clock.now() < quiet - TICK_SECONDS and patient():
+            return Waiting(seen, 1.0)
         if batch and clock.now() < again and (within := batch.look(healthy=True)):
             return Waiting(batch.why, within)
         whole = clock.now() >= due - TICK_SECONDS
@@ -248,14 +256,15 @@ def watch(
             return Waiting(verdict.detail, asked)
         within = verdict_within(limits, fleet.capacity, watching.seen)
         due = clock.now() + within
+        quiet, seen = min(due, clock.now() + SELDOM_SECONDS), verdict.detail
         within = min(within, pause_after(observation, fleet.capacity), asked or math.inf)
-        return Waiting(verdict.detail, within)
+        return Waiting(seen, 1.0 if patient() else within)
 
     return poll(
         probe,
         what=f"the gate's verdict on {fleet.id}",
         deadline_seconds=limits.ceiling + 60 + (batch.longest if batch else 0.0),
         clock=clock,
-        backoff=Backoff(first=1.0, factor=1.5, maximum=SELDOM_SECONDS),
-        not_before=1.0,
+        backoff=Backoff(first=1.0, factor=2.0, maximum=SELDOM_SECONDS),
+        not_before=FIRST_SECONDS,
     )

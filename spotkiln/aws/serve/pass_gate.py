@@ -33,9 +33,10 @@ def pass_gate(
     progress: Progress,
     keep: Keep,
     batch: Batch | None = None,
+    patient: Callable[[], bool] = lambda: False,
 ) -> tuple[Server, ...]:
     """Wait until a fleet has proved itself, and a `batch` of it is over; its servers as they were
-    last seen.
+    last seen. `patient`: see `watch`.
 
     Raises:
         CapacityError, ImageRejected, GateFailed: it did not (`spotkiln.serve.failure`). What was
@@ -52,7 +53,7 @@ def pass_gate(
         last[:] = [observation]
         progress(observation, verdict)
 
-    verdict = watch(aws, fleet, infra, bounds, clock, seen, batch)
+    verdict = watch(aws, fleet, infra, bounds, clock, seen, batch, patient)
     if verdict.outcome is GateOutcome.HEALTHY:
         return last[0].servers
     evidence = collect(aws, fleet, infra, last[0].scaled_in)

@@ -10,6 +10,7 @@ from spotkiln import tags as t
 from spotkiln.aws.serve.gate import WHOLE_EVERY, Watch, watch
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.bake.configuration import Configuration, Known
+from spotkiln.bake.junit import TestsFailed
 from spotkiln.bake.mounts import Mount
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import Cause, GateOutcome, Limits, Verdict
@@ -217,6 +218,41 @@ def test_it_looks_often_only_while_one_is_still_to_become_healthy(account: Accou
     assert {gap for start, gap in gaps if 60 < start < 120} == {5.0}
     healthy = next(at for at in moments if at >= 120)
     assert [at - healthy for at in moments if at >= healthy] == [0, 10, 20, 30, 40]
+
+
+def test_it_looks_seldom_as_long_as_something_else_is_waited_for_and_then_at_once(
+    account: Account,
+) -> None:
+    account.sick = {account.first, account.second}
+    account.at = {60.0: account.sick.clear}
+    limits, seen = LIMITS.model_copy(update={"settle": 20, "grace": 200}), list[float]()
+
+    def patient() -> bool:
+        return account.time < 47
+
+    found = watch(
+        account.aws(), account.fleet, account.infra, limits, Ticks(account),
+        lambda one, _: seen.append(one.at), patient=patient,
+    )  # fmt: skip
+    assert found.outcome is GateOutcome.HEALTHY
+    # Healthy at 62: the first look after that counts.
+    assert seen == [3, 13, 23, 33, 43, 47, 52, 57, 62, 72, 82]
+
+
+def test_red_tests_are_heard_of_at_once_though_it_looks_seldom(account: Account) -> None:
+    account.sick = {account.first, account.second}
+
+    def red(*_: object) -> None:
+        if account.time >= 20:
+            raise TestsFailed("red")
+
+    with pytest.raises(TestsFailed):
+        watch(
+            account.aws(), account.fleet, account.infra,
+            LIMITS.model_copy(update={"grace": 200}), Ticks(account), red,
+            patient=lambda: account.time < 20,
+        )  # fmt: skip
+    assert account.time == 20
 
 
 def test_the_look_that_was_expected_to_decide_is_a_whole_one(account: Account) -> None:
