@@ -122,7 +122,8 @@ def carry_out(spec: ReleaseSpec) -> State[Release]:
             turn = run.hold(one_at_a_time(found, run.id, run.flow_run))
             wait_if_frozen(run)
             end_if_newer_push(run)
-            seen = clear_up(found.region, spec.infra.target_group).fleets
+            first = found.target_group
+            seen = clear_up(found.region, first.name, arn=first.arn).fleets
         current = see_what_serves(run, found, seen)
         end_if_held(run)
         choice = choose_image(run, job, current)

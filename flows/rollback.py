@@ -95,7 +95,8 @@ def rollback(
             found = find_infra(run, find_version(spec, version))
         with run.timed("wait"):
             turn = run.hold(one_at_a_time(found, run.id, run.flow_run, take_turn=take_turn))
-            seen = clear_up(found.region, infra.target_group).fleets
+            first = found.target_group
+            seen = clear_up(found.region, first.name, arn=first.arn).fleets
         # What is previous is known only now: another release may have changed it meanwhile.
         image = take_version(run, find_way_back(spec, version))
         found = find_infra(run, image)

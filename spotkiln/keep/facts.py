@@ -22,6 +22,14 @@ class Owned(Noun):
     tried: str = ""
 
 
+class BuilderGroup(Noun):
+    """A security group with a tag of ours."""
+
+    id: str
+    name: str
+    tags: dict[str, str]
+
+
 class OwnedPart(Owned):
     """What a fleet is made of, and EC2 keeps apart from it; `kind` is EC2's name for it."""
 

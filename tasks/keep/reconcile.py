@@ -35,10 +35,12 @@ def find_unowned(region: str, target_group: str) -> Reconciled:
 
 
 @task(name=FIND, task_run_name=FINDS, **STEP)
-def find_after_the_dead(region: str, target_group: str) -> Reconciled:
-    """The same, once the leases of the dead are removed."""
+def find_after_the_dead(region: str, target_group: str, arn: str = "") -> Reconciled:
+    """The same, once the leases of the dead are removed. `arn` is the target group's, if it is
+    known."""
     aws = connect(region)
-    claims = read_claims(aws, ended_runs, [target_group] if target_group else None)
+    named, known = [target_group] if target_group else None, [arn] if arn else []
+    claims = read_claims(aws, ended_runs, named, known)
     remove_dead(aws, claims)
     return finding.find_unowned(aws, claims, target_group, ended=ended_runs, say=say)
 
@@ -60,10 +62,12 @@ def take_down(region: str, action: Action) -> None:
     say(f"done: {action}")
 
 
-def clear_up(region: str, target_group: str = "", *, takedowns: bool = False) -> Reconciled:
-    """Finish or undo what nobody owns, for a target group (its name) or everywhere; see
-    `spotkiln.keep.housekeeping`. A takedown is finished only with `takedowns`: a release that finds
-    one in its target group must not be the one that takes it down.
+def clear_up(
+    region: str, target_group: str = "", *, arn: str = "", takedowns: bool = False
+) -> Reconciled:
+    """Finish or undo what nobody owns, for a target group (its name, and its ARN, if that is known)
+    or everywhere; see `spotkiln.keep.housekeeping`. A takedown is finished only with `takedowns`: a
+    release that finds one in its target group must not be the one that takes it down.
 
     Raises:
         InfrastructureError: something that concerns what serves could not be cleared up.
@@ -80,7 +84,9 @@ def clear_up(region: str, target_group: str = "", *, takedowns: bool = False) ->
     def put_off(action: Action, error: SpotkilnError) -> Delayed:
         return carrying.postpone(connect(region), action, error, say)
 
-    return housekeeping.clear_up(lambda: find_after_the_dead(region, target_group), do, put_off)
+    return housekeeping.clear_up(
+        lambda: find_after_the_dead(region, target_group, arn), do, put_off
+    )
 
 
 def clear_up_previews(region: str, begun: Iterable[Preview]) -> None:

@@ -188,7 +188,7 @@ class World(Memory):
     def ended(self, runs: Iterable[str]) -> frozenset[str]:
         return frozenset(self.reported & set(runs))
 
-    def gather(self, aws: Any, living: frozenset[str], _tags: object = None) -> Facts:
+    def gather(self, aws: Any, living: frozenset[str], *_known: object) -> Facts:
         # Images first, as the real one: a version released between the two is not seen at all.
         images = tuple(
             nouns.image(name).model_copy(update={"tags": {**nouns.TAGS, **tags}})

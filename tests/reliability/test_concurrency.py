@@ -36,7 +36,7 @@ class Concurrency(RuleBasedStateMachine):
         self.world = world = World()
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(finding, "gather", world.gather)
-        self.patch.setattr(leases, "of_builders", lambda _: [])
+        self.patch.setattr(leases, "builder_groups", lambda _: [])
         self.patch.setattr(aws_infra, "target_group_arns", lambda *_: [GROUP])
         self.patch.setattr(aws_infra, "target_groups", lambda _: [nouns.target_group()])
         self.count = 0

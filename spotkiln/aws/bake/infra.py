@@ -90,9 +90,26 @@ def target_group(aws: Aws, name: str) -> TargetGroup:
     Raises:
         InputError: there is none; the message lists those there are.
     """
-    found = {one["TargetGroupArn"]: one for one in _named(aws, [name])}
-    known = [] if found else _group_names_of(aws)
-    return _target_group(aws, exactly_one("target group", aws.region, name, found, known))
+    return named_groups(aws, [name])[0]
+
+
+def named_groups(aws: Aws, names: Sequence[str]) -> list[TargetGroup]:
+    """The same of several, in this order."""
+    told = _named(aws, names)
+    known = [] if len(told) == len({*names}) else _group_names_of(aws)
+    return [
+        _target_group(
+            aws,
+            exactly_one(
+                "target group",
+                aws.region,
+                name,
+                {one["TargetGroupArn"]: one for one in told if one["TargetGroupName"] == name},
+                known,
+            ),
+        )
+        for name in names
+    ]
 
 
 def _named(aws: Aws, names: Sequence[str]) -> "list[TargetGroupTypeDef]":
@@ -229,13 +246,12 @@ def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
 
 
 def second_of(
-    aws: Aws, names: InfraNames, first: TargetGroup
+    aws: Aws, names: InfraNames, first: TargetGroup, second: TargetGroup | None
 ) -> tuple[TargetGroup | None, tuple[RuleRef, ...], SmokeListener | None]:
     """The other group of a pair, the rules that forward to both, and the listener for smoke tests;
     none if no pair is asked for."""
-    if not names.second_target_group:
+    if second is None:
         return None, (), None
-    second = target_group(aws, names.second_target_group)
     check_pair(first, second)
     port = names.test_port
     smoke = find_smoke_listener(aws, first, second, port) if port else None
@@ -252,9 +268,10 @@ def look_up(
     Raises:
         InputError: something is missing, ambiguous or does not fit; nothing has been spent.
     """
-    group = target_group(aws, names.target_group)
+    asked = [one for one in (names.target_group, names.second_target_group) if one]
+    group, *others = named_groups(aws, asked)
     balancer = load_balancer(aws, group)
-    second, rules, smoke_listener = second_of(aws, names, group)
+    second, rules, smoke_listener = second_of(aws, names, group, next(iter(others), None))
     network = find_network(aws, names, build, group, balancer)
     trial = image or base_image(aws, names.base_image)
     template = find_own(aws, names.launch_template)

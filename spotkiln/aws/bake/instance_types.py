@@ -1,6 +1,8 @@
 """Instance types: whether those that are named are there and fit, and which ones fit attributes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -9,13 +11,42 @@ from spotkiln.aws.session import Aws
 from spotkiln.errors import InputError
 from spotkiln.serve.attributes import Attributes
 
+# One call takes so many.
+MOST = 100
 
-def check_instance_types(aws: Aws, types: Sequence[str], architecture: str) -> None:
-    """Every type must exist and run the base image's architecture; none is none too many."""
-    if not types:
-        return
+
+class Kind(NamedTuple):
+    """What an instance type is. Of a name that never changes."""
+
+    vcpus: int
+    architectures: tuple[str, ...]
+
+
+@lru_cache(maxsize=8)
+def _known(aws: Aws) -> dict[str, Kind]:
+    """What EC2 has told of types of this region so far."""
+    del aws
+    return {}
+
+
+def kinds(aws: Aws, types: Iterable[str]) -> dict[str, Kind]:
+    """What each of these types is; EC2 is asked for those that it has not told of yet, 100 a call.
+
+    Raises:
+        InputError: it offers one of them not.
+    """
+    known = _known(aws)
+    wanted = list(dict.fromkeys(types))
+    unknown = [kind for kind in wanted if kind not in known]
+    for start in range(0, len(unknown), MOST):
+        known |= _described(aws, unknown[start : start + MOST])
+    return {kind: known[kind] for kind in wanted if kind in known}
+
+
+def _described(aws: Aws, types: list[str]) -> dict[str, Kind]:
+    """Source: EC2 DescribeInstanceTypes."""
     try:
-        answer = aws.ec2.describe_instance_types(InstanceTypes=list(types))  # type: ignore[arg-type]
+        answer = aws.ec2.describe_instance_types(InstanceTypes=types)  # type: ignore[arg-type]
     except ClientError as error:
         if code_of(error) in {"InvalidInstanceType", "InvalidParameterValue"}:
             text = error.response.get("Error", {}).get("Message", "")
@@ -24,14 +55,27 @@ def check_instance_types(aws: Aws, types: Sequence[str], architecture: str) -> N
             ) from error
         with aws_errors(f"instance types {', '.join(types)}"):
             raise
-    offered = {
-        str(one.get("InstanceType")): one.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+    return {
+        str(one.get("InstanceType")): Kind(
+            vcpus=one.get("VCpuInfo", {}).get("DefaultVCpus", 0),
+            architectures=tuple(one.get("ProcessorInfo", {}).get("SupportedArchitectures", [])),
+        )
         for one in answer["InstanceTypes"]
     }
+
+
+def check_instance_types(aws: Aws, types: Sequence[str], architecture: str) -> None:
+    """Every type must exist and run the base image's architecture; none is none too many."""
+    if not types:
+        return
+    offered = kinds(aws, types)
     unknown = [kind for kind in types if kind not in offered]
     if unknown:
         raise InputError(f"unknown instance types in {aws.region}: {', '.join(unknown)}")
-    wrong = [kind for kind in types if offered[kind] and architecture not in offered[kind]]
+    wrong = [
+        kind for kind in types
+        if (runs := offered[kind].architectures) and architecture not in runs
+    ]  # fmt: skip
     if wrong:
         raise InputError(
             f"the base image is for {architecture}; these instance types are not: "

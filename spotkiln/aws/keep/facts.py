@@ -1,8 +1,7 @@
 """Reads what releases made. It is told by names that they chose, AWS's own marks, and our tags."""
 
 import re
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
@@ -10,6 +9,7 @@ from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.keep import preview as previews
 from spotkiln.aws.keep import takedown as takedowns
+from spotkiln.aws.keep.lease import builder_groups
 from spotkiln.aws.serve import hand_over as hand_overs
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve.group_tags import tags_of
@@ -26,16 +26,12 @@ from spotkiln.bake.own import (
     not_a_builder,
     with_fleets,
 )
-from spotkiln.keep.facts import Facts, Owned, OwnedPart, Snapshot
+from spotkiln.keep.facts import BuilderGroup, Facts, Owned, OwnedPart, Snapshot
 from spotkiln.serve.fleet import Fleet
 from spotkiln.target import Instance
 
-if TYPE_CHECKING:
-    from mypy_boto3_ec2.type_defs import FilterTypeDef
-
 # A release's id ends with a part of its run's. Other people's keys may begin as ours do.
 CHOSEN = re.compile(r"-[0-9a-f]{12}$")
-OURS: "list[FilterTypeDef]" = [{"Name": "tag-key", "Values": [t.RELEASE]}]
 
 
 def _owned(name: str, found: t.Tags) -> Owned:
@@ -59,19 +55,15 @@ def parts(aws: Aws) -> tuple[list[OwnedPart], list[LeftAlone]]:
     return own, others
 
 
-def security_groups(aws: Aws) -> tuple[list[Owned], list[LeftAlone]]:
+def security_groups(found: Iterable[BuilderGroup]) -> tuple[list[Owned], list[LeftAlone]]:
     """Those of our builders, and those that only carry a release's tag."""
-    with aws_errors("our security groups"):
-        pages = aws.ec2.get_paginator("describe_security_groups").paginate(Filters=OURS)
-        everything = [one for page in pages for one in page["SecurityGroups"]]
     own, others = [], []
-    for one in everything:
-        owned = _owned(one["GroupId"], t.from_aws(one.get("Tags")))
-        name = one.get("GroupName", "")
-        if name == builder_name(owned.release):
+    for one in (x for x in found if t.RELEASE in x.tags):
+        owned = _owned(one.id, one.tags)
+        if one.name == builder_name(owned.release):
             own.append(owned)
         else:
-            why = f"no release chose its name {name!r}"
+            why = f"no release chose its name {one.name!r}"
             others.append(LeftAlone(kind="security-group", id=owned.id, why=why))
     return own, others
 
@@ -91,11 +83,13 @@ def key_pairs(aws: Aws) -> list[Owned]:
 
 
 def snapshots(aws: Aws, images: list[Image]) -> tuple[list[Snapshot], list[LeftAlone]]:
-    """Ours, and those that only carry a release's tag. Ours are those that CreateImage made for an
-    image of ours; if the image is gone, those that carry a tag as well. `images` are all images of
-    the account."""
+    """Of those that carry a release's tag ours, and the others. Ours are those that CreateImage
+    made: for an image of ours, or one that is gone. Without a tag only an image that is there
+    could tell whose they are, and then it holds them. `images` are all images of the account."""
     with aws_errors("our snapshots"):
-        pages = aws.ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"])
+        pages = aws.ec2.get_paginator("describe_snapshots").paginate(
+            OwnerIds=["self"], Filters=[{"Name": "tag-key", "Values": [t.RELEASE]}]
+        )
         everything = [one for page in pages for one in page["Snapshots"]]
     ours = {image.id: image.ours for image in images}
     own, others = [], []
@@ -138,18 +132,23 @@ def _not_ours(one: Instance, ours: Collection[str]) -> str:
 
 
 def gather(
-    aws: Aws, living: frozenset[str], group_tags: Mapping[str, Mapping[str, str]] | None = None
+    aws: Aws,
+    living: frozenset[str],
+    group_tags: Mapping[str, Mapping[str, str]] | None = None,
+    builders: Sequence[BuilderGroup] | None = None,
 ) -> Facts:
     """The facts of a region. `living` must have been read before them. A release that starts in
     between may have made something that is seen here: look again who lives before acting on it.
-    `group_tags` are all target groups' by ARN, if they were read together with who lives."""
+    `group_tags` are all target groups' by ARN, and `builders` the security groups of our machines,
+    if they were read together with who lives."""
     everything = images.by_name(aws, "*")
     listing = launchers(aws).listing()
     own_fleets = [fleet for fleet in listing if fleet.release or fleet.adopted]
     own_snapshots, other_snapshots = snapshots(aws, everything)
     own_machines, other_machines = machines(aws, own_fleets)
     own_parts, other_parts = parts(aws)
-    own_groups, other_groups = security_groups(aws)
+    machine_groups = builder_groups(aws) if builders is None else builders
+    own_groups, other_groups = security_groups(machine_groups)
     if group_tags is None:
         group_tags = tags_of(aws, aws_infra.target_group_arns(aws))
     return Facts(

@@ -10,6 +10,7 @@ from spotkiln import tags as t
 from spotkiln.aws.errors import aws_errors, is_not_found
 from spotkiln.aws.serve.group_tags import tags_of
 from spotkiln.aws.session import Aws
+from spotkiln.keep.facts import BuilderGroup
 from spotkiln.keep.lease import Lease, from_tags
 
 
@@ -89,12 +90,17 @@ class OnBuilder:
         """Nothing to do: the security group is deleted after the bake, and the lease with it."""
 
 
-def of_builders(aws: Aws) -> list[Lease]:
-    """Leases of what waits for no target group: the bake of a base image or of a layer, or one
-    command. Each is on the security group of its machine."""
-    with aws_errors("leases of builders"):
+def builder_groups(aws: Aws) -> list[BuilderGroup]:
+    """The security groups that may be our machines'. What waits for no target group has its lease
+    on that of its machine: the bake of a base image or of a layer, or one command."""
+    with aws_errors("security groups of builders"):
         pages = aws.ec2.get_paginator("describe_security_groups").paginate(
-            Filters=[{"Name": "tag-key", "Values": [t.BASE, t.LAYER, t.ROLE]}]
+            Filters=[{"Name": "tag-key", "Values": [t.RELEASE, t.BASE, t.LAYER, t.ROLE]}]
         )
-        groups = [group for page in pages for group in page["SecurityGroups"]]
-    return [lease for group in groups for lease in from_tags(t.from_aws(group.get("Tags")))]
+        return [
+            BuilderGroup(
+                id=one["GroupId"], name=one.get("GroupName", ""), tags=t.from_aws(one.get("Tags"))
+            )
+            for page in pages
+            for one in page["SecurityGroups"]
+        ]

@@ -20,7 +20,7 @@ def find_unowned(
     for an orphan's. `target_group` (its name) narrows what there is to do; empty: everything. Then
     the claims on it are enough: those of others are read if something that is found may be theirs.
     """
-    facts = gather(aws, claims.living, claims.tags)
+    facts = gather(aws, claims.living, claims.tags, claims.builders)
     actions = decide(facts, target_group)
     if actions:
         # Who began to live during the look may have made what was seen. More of the living never

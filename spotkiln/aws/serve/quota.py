@@ -8,6 +8,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from spotkiln.aws.bake.instance_types import kinds
 from spotkiln.aws.errors import aws_errors, is_not_found
 from spotkiln.aws.serve.serving import to_adopt
 from spotkiln.aws.session import USER_AGENT, Aws
@@ -74,15 +75,8 @@ def running(aws: Aws) -> Counter[tuple[Market, str]]:
 
 
 def vcpus(aws: Aws, types: Iterable[str]) -> dict[str, int]:
-    """vCPUs of one instance, by type. Source: EC2 DescribeInstanceTypes, 100 a call."""
-    wanted = sorted(set(types))
-    found: dict[str, int] = {}
-    for start in range(0, len(wanted), 100):
-        with aws_errors("vCPUs of instance types"):
-            answer = aws.ec2.describe_instance_types(InstanceTypes=wanted[start : start + 100])  # type: ignore[arg-type]
-        for one in answer["InstanceTypes"]:
-            found[str(one.get("InstanceType"))] = one.get("VCpuInfo", {}).get("DefaultVCpus", 0)
-    return found
+    """vCPUs of one instance, by type."""
+    return {name: kind.vcpus for name, kind in kinds(aws, sorted(set(types))).items()}
 
 
 def rooms(

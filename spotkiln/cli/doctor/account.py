@@ -129,7 +129,9 @@ def second(aws: Aws, spec: ReleaseSpec) -> str:
     """How requests would be handed over: that there are the rules, alarms and the listener."""
     names = spec.infra
     first = aws_infra.target_group(aws, names.target_group)
-    other, rules, smoke = aws_infra.second_of(aws, names, first)
+    named = names.second_target_group
+    second = aws_infra.target_group(aws, named) if named else None
+    other, rules, smoke = aws_infra.second_of(aws, names, first, second)
     alarms(aws, spec.traffic.alarms)
     if spec.traffic.smoke and smoke is None:
         raise InputError("traffic.smoke is set, and infra.test_port is not")
