@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from moto import mock_aws
 
 from sandbox.api.stacks import complete
 from spotkiln.account.parameters import PARAMETERS
@@ -14,6 +13,7 @@ from spotkiln.aws.account.check import look
 from spotkiln.aws.session import Aws, client_of, connect
 from spotkiln.errors import InputError
 from tests.unit.clock import FakeClock
+from tests.unit.moto_account import moto_account
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     complete()
-    with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
+    with moto_account({"iam": {"load_aws_managed_policies": True}}):
         connect.cache_clear()
         yield connect("eu-west-1")
     connect.cache_clear()

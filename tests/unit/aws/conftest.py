@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from moto import mock_aws
 
 from spotkiln.aws.session import Aws, connect
+from tests.unit.moto_account import moto_account
 
 REGION = "eu-west-1"
 
@@ -16,6 +16,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     connect.cache_clear()
-    with mock_aws():
+    with moto_account():
         yield connect(REGION)
     connect.cache_clear()

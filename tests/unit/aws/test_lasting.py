@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from moto import mock_aws
 
 from spotkiln.aws.lasting import VARIABLE, require_lasting
 from spotkiln.aws.session import Aws, connect
 from spotkiln.errors import InputError
+from tests.unit.moto_account import moto_account
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", VARIABLE):
         monkeypatch.delenv(name, raising=False)
     connect.cache_clear()
-    with mock_aws():
+    with moto_account():
         yield
     connect.cache_clear()
 

@@ -13,13 +13,13 @@ import boto3
 import botocore.credentials
 import pytest
 from botocore.credentials import AssumeRoleCredentialFetcher
-from moto import mock_aws
 
 from spotkiln.aws import role
 from spotkiln.aws.role import ARN, EXTERNAL_ID, KEPT, Role, wanted
 from spotkiln.aws.session import connect
 from spotkiln.bake.packer import _with
 from spotkiln.errors import InputError
+from tests.unit.moto_account import moto_account
 
 PRODUCTION = "arn:aws:iam::210987654321:role/spotkiln-worker"
 OWN = {"AWS_ACCESS_KEY_ID": "AKIAWORKER", "AWS_SECRET_ACCESS_KEY": "worker's secret"}
@@ -30,7 +30,9 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in (*role.OWN, "AWS_ENDPOINT_URL", ARN, EXTERNAL_ID):
         monkeypatch.delenv(name, raising=False)
     connect.cache_clear()
-    with mock_aws():
+    with moto_account():
+        # Whose key it is tells the account here.
+        monkeypatch.delenv("MOTO_ACCOUNT_ID")
         for name, value in OWN.items():
             monkeypatch.setenv(name, value)
         yield

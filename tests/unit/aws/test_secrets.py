@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from spotkiln.aws.bake import secrets
 from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.session import Aws, connect
 from spotkiln.errors import InfrastructureError, InputError, PermissionDenied
+from tests.unit.moto_account import moto_account
 
 VALUE = "npm_0123456789abcdef"
 
@@ -23,7 +23,7 @@ def aws() -> Iterator[Aws]:
         patch.delenv("AWS_PROFILE", raising=False)
         patch.delenv("AWS_ENDPOINT_URL", raising=False)
         connect.cache_clear()
-        with mock_aws():
+        with moto_account():
             aws = connect("eu-west-1")
             aws.session.client("ssm").put_parameter(
                 Name="/shop/build/npm", Type="SecureString", Value=VALUE
