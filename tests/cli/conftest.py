@@ -6,16 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.settings import (
-    PREFECT_API_SSL_CERT_FILE,
-    PREFECT_API_URL,
-    PREFECT_UI_URL,
-    temporary_settings,
-)
 
 from rehearsal.prefect_local import POOL, shipped
 from spotkiln.aws.session import connect
 from spotkiln.cli.main import main
+from tests.prefect_settings import prefect_settings
 from tests.reliability.world import World
 
 Command = Callable[..., tuple[int, str, str]]
@@ -65,12 +60,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @contextmanager
 def settings_of(world: World) -> Iterator[None]:
-    changes = {
-        PREFECT_API_URL: f"{world.prefect.address}/api",
-        PREFECT_API_SSL_CERT_FILE: world.prefect.environment["PREFECT_API_SSL_CERT_FILE"],
-        PREFECT_UI_URL: "http://ui.test",
-    }
-    with temporary_settings(changes):
+    certificates = world.prefect.environment["PREFECT_API_SSL_CERT_FILE"]
+    api = {"url": f"{world.prefect.address}/api", "ssl_cert_file": certificates}
+    with prefect_settings(api=api, ui_url="http://ui.test"):
         connect.cache_clear()
         yield
         connect.cache_clear()

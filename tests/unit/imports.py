@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -44,15 +44,30 @@ def of_each(paths: Sequence[Path]) -> Callable[[Callable[[Path], None]], Callabl
     return decorate
 
 
+def statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """With those inside of them. What is in expressions is most of a file, and imports nothing."""
+    for one in body:
+        yield one
+        for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+            yield from statements(getattr(one, name, ()))
+
+
+@cache
+def imports(path: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Inside functions and for type checkers too."""
+    found = statements(ast.parse(path.read_text()).body)
+    return tuple(one for one in found if isinstance(one, ast.Import | ast.ImportFrom))
+
+
 @cache
 def imported(path: Path) -> tuple[str, ...]:
-    """All that a file imports, inside functions and for type checkers too. Steps and flows are
-    installed as spotkiln.tasks and spotkiln.flows; here they go by the names of their folders."""
+    """All that a file imports. Steps and flows are installed as spotkiln.tasks and spotkiln.flows;
+    here they go by the names of their folders."""
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in imports(path):
         if isinstance(node, ast.Import):
             names += (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, f"{path} imports relatively: the layers are hard to see"
             names.append(node.module or "")
     assert {"tasks", "flows"}.isdisjoint(name.partition(".")[0] for name in names), (
@@ -61,21 +76,29 @@ def imported(path: Path) -> tuple[str, ...]:
     return tuple(folder_name(name) for name in names)
 
 
+def taken(path: Path) -> set[str]:
+    """`from package import name`, as package.name."""
+    return {
+        f"{node.module}.{alias.name}"
+        for node in imports(path)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
 def folder_name(module: str) -> str:
     return re.sub(r"^spotkiln\.(?=(tasks|flows)\b)", "", module)
 
 
 @cache
 def modules_imported(path: Path) -> frozenset[str]:
-    """The modules of this repository that a file imports: inside functions and for type checkers
-    too, and `from package import module` as the module."""
-    names = set(imported(path))
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    """The modules of this repository that a file imports, and `from package import module` as the
+    module."""
+    names = {*imported(path), *taken(path)}
     return frozenset(folder_name(name) for name in names if file_of(name) is not None)
 
 
+@cache
 def file_of(name: str) -> Path | None:
     path = ROOT.joinpath(*name.split("."))
     found = (path.with_suffix(".py"), path / "__init__.py")

@@ -1,6 +1,5 @@
 """Who may import whom: decisions need neither Prefect nor AWS, and only one place knows AWS."""
 
-import ast
 import re
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -15,6 +14,7 @@ from tests.unit.imports import (
     modules_imported,
     name_of,
     of_each,
+    taken,
     tops,
 )
 from tests.unit.nouns import ROOT
@@ -219,14 +219,7 @@ def test_nothing_needs_the_receiver(path: Path) -> None:
 )
 def test_one_door_leads_to_prefects_api(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith(PREFECT_API)]
-    tree = ast.walk(ast.parse(path.read_text()))
-    taken = {
-        f"{node.module}.{alias.name}"
-        for node in tree
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert taken.isdisjoint({"prefect.get_client", "prefect.artifacts.Artifact"})
+    assert taken(path).isdisjoint({"prefect.get_client", "prefect.artifacts.Artifact"})
 
 
 @of_each(modules("spotkiln/prefect_api"))

@@ -7,12 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_CLIENT_MAX_RETRIES,
-    PREFECT_UI_URL,
-    temporary_settings,
-)
+
+from tests.prefect_settings import prefect_settings
 
 # Of a request's body: a status and what to answer. Bytes are sent as they are, all else as JSON.
 Answer = Callable[[dict[str, Any]], tuple[int, Any]]
@@ -61,12 +57,9 @@ def fake() -> Iterator[FakeApi]:
     found = FakeApi()
     thread = threading.Thread(target=found.server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    changes = {
-        PREFECT_API_URL: found.url,
-        PREFECT_UI_URL: "http://ui.test",
-        PREFECT_CLIENT_MAX_RETRIES: 0,
-    }
-    with temporary_settings(changes):
+    with prefect_settings(
+        api={"url": found.url}, ui_url="http://ui.test", client={"max_retries": 0}
+    ):
         yield found
     found.server.shutdown()
     found.server.server_close()

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect.settings import PREFECT_UI_URL, temporary_settings
 
 from spotkiln.errors import InputError, NotInPrefect, PrefectFailed, PrefectRefused
 from spotkiln.prefect_api import (
@@ -27,6 +26,7 @@ from spotkiln.prefect_api.automation import Done
 from spotkiln.prefect_api.connection import ask
 from spotkiln.release.release import Outcome
 from spotkiln.release.result import Result
+from tests.prefect_settings import prefect_settings
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.answers import NOW
 from tests.unit.prefect_api.conftest import FakeApi
@@ -185,10 +185,10 @@ def test_a_deployment_is_told_by_its_id(fake: FakeApi) -> None:
 def test_the_page_of_an_artifact(fake: FakeApi) -> None:
     found: list[dict[str, Any]] = [{"id": str(OTHER), "key": "evidence-1", "data": "# it"}]
     fake.answers["POST /artifacts/filter"] = lambda _: (200, found)
-    with temporary_settings({PREFECT_UI_URL: "http://prefect:4200/"}):
+    with prefect_settings(ui_url="http://prefect:4200/"):
         page = ask(artifact.page_of, "evidence-1")
     assert page == f"http://prefect:4200/v2/artifacts/artifact/{OTHER}"
-    with temporary_settings({PREFECT_UI_URL: "http://prefect:4200/older"}):
+    with prefect_settings(ui_url="http://prefect:4200/older"):
         page = ask(artifact.page_of, "evidence-1")
     assert page == f"http://prefect:4200/older/artifacts/artifact/{OTHER}"
     found.clear()
