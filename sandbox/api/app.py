@@ -27,7 +27,7 @@ from moto.logs import urls as logs_urls
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.ssm.models import Parameter
 
-from sandbox.api import filters, serializing, stacks, targets
+from sandbox.api import filters, network, serializing, stacks, targets
 from sandbox.api.application_scaling import SandboxApplicationScaling
 from sandbox.api.fleets import FleetApi
 from sandbox.api.images import ImageApi
@@ -68,6 +68,7 @@ class SandboxGroups(LaunchConfigurationsApi, SandboxAutoScaling):
 
 def application(engine: Engine) -> WsgiApp:
     """The caller holds the account's lock: moto is not thread-safe."""
+    network.complete()
     stacks.complete()
     stacks.take_over(engine)
     filters.take_over()

@@ -25,7 +25,7 @@ MOST_TAGS = 50
 MOST_DESCRIBED = 20
 MOST_PRIORITY = 50000
 # Letters alone behind the last dot, and a dot there must be.
-HOST = re.compile(r"[A-Za-z0-9*?.-]*\.[A-Za-z*?]+")
+HOST = re.compile(r"[A-Za-z0-9*?._-]*\.[A-Za-z*?]+")
 # What a group of the same name has to share, for the call to be the same once more.
 SAME = {
     "Protocol": "protocol",
@@ -34,6 +34,19 @@ SAME = {
     "HealthCheckPath": "health_check_path",
     "HealthCheckPort": "health_check_port",
 }
+
+
+def check_conditions(conditions: list[dict[str, Any]]) -> None:
+    """moto takes any host name. Raises ELBClientError: AWS would not."""
+    for one in conditions:
+        config = one.get("HostHeaderConfig") or {}
+        hosts = [*(one.get("Values") or []), *(config.get("Values") or [])]
+        for host in hosts if one.get("Field") == "host-header" else ():
+            if not HOST.fullmatch(host):
+                raise ELBClientError(
+                    "ValidationError",
+                    f"The 'host-header' value '{host}' contains invalid characters",
+                )
 
 
 class ListenersApi(ELBV2Response):
@@ -51,7 +64,7 @@ class ListenersApi(ELBV2Response):
                 f"The maximum number of rules on load balancer '{balancer.arn}' has been reached",
             )
         self._check_priority(int(self._get_param("Priority")))
-        self._check_conditions(self._get_param("Conditions", []))
+        check_conditions(self._get_param("Conditions", []))
         self._check_association(listener.load_balancer_arn, self._actions("Actions"))
         return self._after(super().create_rule())
 
@@ -62,7 +75,7 @@ class ListenersApi(ELBV2Response):
             raise ELBClientError(
                 "OperationNotPermitted", f"Default rule '{arn}' cannot be modified"
             )
-        self._check_conditions(self._get_param("Conditions", []))
+        check_conditions(self._get_param("Conditions", []))
         listener = self._listener(rule.listener_arn)
         self._check_association(listener.load_balancer_arn, self._actions("Actions"))
         return self._after(super().modify_rule())
@@ -103,20 +116,6 @@ class ListenersApi(ELBV2Response):
                 "ValidationError",
                 f"1 validation error detected: Value '{priority}' at 'priority' failed to satisfy "
                 f"constraint: Member must have value between 1 and {MOST_PRIORITY}",
-            )
-
-    def _check_conditions(self, conditions: list[dict[str, Any]]) -> None:
-        for one in conditions:
-            config = one.get("HostHeaderConfig") or {}
-            hosts = [*(one.get("Values") or []), *(config.get("Values") or [])]
-            if one.get("Field") == "host-header":
-                for host in hosts:
-                    self._check_host(host)
-
-    def _check_host(self, host: str) -> None:
-        if not HOST.fullmatch(host):
-            raise ELBClientError(
-                "ValidationError", f"The 'host-header' value '{host}' contains invalid characters"
             )
 
     def _check_association(self, balancer: str, actions: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Security groups: refuses what EC2 refuses and moto accepts."""
+"""Security groups: refuses what EC2 refuses and moto accepts, and tells what moto forgets."""
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import (
@@ -6,9 +6,21 @@ from moto.ec2.exceptions import (
     EC2ClientError,
     InvalidSecurityGroupNotFoundError,
 )
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.security_groups import SecurityGroups
 
 from sandbox.api.base import SandboxApi
+
+
+def complete() -> None:
+    """The description of a rule that names another group is that group's in moto's books, and is
+    not told."""
+    SecurityGroupRule.description = property(_description)  # type: ignore[method-assign, assignment]
+
+
+def _description(rule: SecurityGroupRule) -> str | None:
+    described: dict[str, str] = rule.ip_range or rule.source_group
+    return described.get("Description")
 
 
 class NetworkApi(SandboxApi, SecurityGroups):

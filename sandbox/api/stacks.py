@@ -1,4 +1,5 @@
-"""CloudFormation's stacks: what moto leaves half done, and groups whose instances have machines."""
+"""CloudFormation's stacks: what moto leaves half done or takes unseen, and groups whose instances
+have machines."""
 
 from typing import Any
 
@@ -6,10 +7,13 @@ import yaml
 from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.utils import yaml_tag_constructor
+from moto.elbv2.models import ELBv2Backend
 
+from sandbox.api.listeners import check_conditions
 from sandbox.engine.engine import Engine
 
 _execute = CloudFormationBackend.execute_change_set
+_create_rule = ELBv2Backend.create_rule
 
 
 def complete() -> None:
@@ -18,6 +22,7 @@ def complete() -> None:
     yaml.add_multi_constructor("", yaml_tag_constructor, yaml.CLoader)
     yaml.Loader = yaml.CLoader  # type: ignore[assignment, misc]
     CloudFormationBackend.execute_change_set = _executed  # type: ignore[method-assign, assignment]
+    ELBv2Backend.create_rule = _rule_created  # type: ignore[method-assign, assignment]
 
 
 def take_over(engine: Engine) -> None:
@@ -71,6 +76,14 @@ def _as_asked(name: str, properties: dict[str, Any]) -> dict[str, Any]:
         if key in asked:
             asked[key] = int(asked[key])
     return asked
+
+
+def _rule_created(
+    backend: Any, listener_arn: str, conditions: list[dict[str, Any]], *args: Any, **kwargs: Any
+) -> Any:
+    """A stack's rule, as one that is asked for."""
+    check_conditions(conditions)
+    return _create_rule(backend, listener_arn, conditions, *args, **kwargs)
 
 
 def _executed(backend: Any, change_set_name: str, stack_name: str | None = None) -> None:

@@ -162,8 +162,15 @@ def _balancer() -> Resources:
     }
 
 
+def _field(field: str, value: Any) -> dict[str, Any]:
+    config = {"host-header": "HostHeaderConfig", "path-pattern": "PathPatternConfig"}[field]
+    return {"Field": field, config: {"Values": [value]}}
+
+
 def _rules() -> Resources:
-    """One rule, at whichever listener takes the requests."""
+    """One rule, at whichever listener takes the requests. AWS takes no host name without a dot, so
+    all hosts are all paths."""
+    host = {"Ref": "Host"}
     listeners = {
         "HttpRule": ("PlainBalancer", {"Ref": "HttpListener"}),
         "HttpsRule": ("Encrypted", {"Ref": "HttpsListener"}),
@@ -177,7 +184,13 @@ def _rules() -> Resources:
                 "ListenerArn": listener,
                 "Priority": {"Ref": "Priority"},
                 "Conditions": [
-                    {"Field": "host-header", "HostHeaderConfig": {"Values": [{"Ref": "Host"}]}}
+                    {
+                        "Fn::If": [
+                            "AnyHost",
+                            _field("path-pattern", "/*"),
+                            _field("host-header", host),
+                        ]
+                    }
                 ],
                 "Actions": [_forward()],
             },

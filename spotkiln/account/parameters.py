@@ -57,6 +57,7 @@ PARAMETERS: Parameters = {
     "Host": {
         "Type": "String",
         "Default": "*",
+        "AllowedPattern": "^([*]|[A-Za-z0-9*?._-]*[.][A-Za-z*?]+)$",
         "Description": "The host name of which requests are the application's; * for all.",
     },
     "Priority": {
@@ -92,7 +93,8 @@ PARAMETERS: Parameters = {
     "WorkerExternalId": {
         "Type": "String",
         "Default": "",
-        "AllowedPattern": "^([A-Za-z0-9_+=,.@:/-]{2,1224})?$",
+        "AllowedPattern": "^([A-Za-z0-9_+=,.@:/-]{2,})?$",
+        "MaxLength": 1224,
         "Description": "What whoever takes the worker's role must say (SPOTKILN_EXTERNAL_ID); "
         "empty: nothing.",
     },

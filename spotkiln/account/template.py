@@ -37,6 +37,7 @@ def _conditions() -> dict[str, Any]:
         "MakeWorkerProfile": {
             "Fn::And": [{"Condition": "MakeWorker"}, {"Condition": "WorkerOnEc2"}]
         },
+        "AnyHost": _is("Host", "*"),
         "MakeBalancer": _is("LoadBalancer", "yes"),
         "Certified": {"Fn::Not": [_is("Certificate", "")]},
         "Encrypted": {"Fn::And": [{"Condition": "MakeBalancer"}, {"Condition": "Certified"}]},

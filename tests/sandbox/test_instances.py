@@ -242,3 +242,17 @@ def test_groups_are_referred_to_from_no_other_network(account: Account) -> None:
     group = account.ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]
     assert references(GroupId=[group["GroupId"]])["SecurityGroupReferenceSet"] == []
     refused(references, "InvalidGroup.NotFound", GroupId=["sg-00000000000000000"])
+
+
+def test_a_rule_tells_its_description_whatever_it_names(account: Account) -> None:
+    group = account.ec2.create_security_group(GroupName="told", Description="x")["GroupId"]
+    others = {"UserIdGroupPairs": [{"GroupId": group, "Description": "among themselves"}]}
+    addresses = {"IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "from inside"}]}
+    for port, whom in ((1, others), (2, addresses)):
+        rule = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, **whom}
+        account.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    wanted = [{"Name": "group-id", "Values": [group]}]
+    found = account.ec2.describe_security_group_rules(Filters=wanted)["SecurityGroupRules"]
+    told = {one["FromPort"]: one.get("Description") for one in found if not one["IsEgress"]}
+    assert told == {1: "among themselves", 2: "from inside"}
+    account.ec2.delete_security_group(GroupId=group)

@@ -156,6 +156,24 @@ def test_an_instance_of_a_stack_has_a_machine_and_ends_with_it(
 
 
 @pytest.mark.sandbox
+def test_a_rule_of_a_stack_is_checked_like_others(account: Account, stack: Any) -> None:
+    """moto takes any host name; AWS wants a dot."""
+    (balancer,) = account.elbv2.describe_load_balancers(Names=["website"])["LoadBalancers"]
+    where = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
+    told = refused(
+        stack,
+        "ValidationError",
+        name="rule-of-all-hosts",
+        kind="AWS::ElasticLoadBalancingV2::ListenerRule",
+        ListenerArn=account.elbv2.describe_listeners(**where)["Listeners"][0]["ListenerArn"],
+        Priority=7,
+        Conditions=[{"Field": "host-header", "HostHeaderConfig": {"Values": ["*"]}}],
+        Actions=[{"Type": "forward", "TargetGroupArn": account.target_group}],
+    )
+    assert "'*'" in told
+
+
+@pytest.mark.sandbox
 def test_a_group_of_a_stack_is_an_auto_scaling_group_like_others(
     account: Account, box: Sandbox, stack: Any
 ) -> None:

@@ -1,6 +1,9 @@
 """The account's template: what is in it, and that CloudFormation would take it."""
 
+import io
 import json
+import re
+from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from spotkiln.account.parameters import PARAMETERS
 from spotkiln.account.plan import given, infra, linked
 from spotkiln.account.template import template
 from spotkiln.aws.release.rights import every
+from spotkiln.cli.commands import accounting
 from spotkiln.errors import InputError
 from spotkiln.release.server_statements import SERVER
 from spotkiln.serve.spec import FleetSpec, LauncherKind
@@ -31,7 +35,32 @@ def test_cfn_lint_finds_nothing(whole: dict[str, Any]) -> None:
 
 
 def test_it_fits_into_one_call(whole: dict[str, Any]) -> None:
-    assert len(json.dumps(whole)) < MOST_CHARACTERS
+    """Also as it is printed, for those who hand it to CloudFormation themselves."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        accounting.template()
+    assert json.loads(printed.getvalue()) == whole
+    assert len(json.dumps(whole)) < len(printed.getvalue()) < MOST_CHARACTERS
+
+
+def test_all_hosts_are_a_condition_that_aws_takes(whole: dict[str, Any]) -> None:
+    """A host name has a dot: `*` alone is refused."""
+    ((condition,),) = {
+        json.dumps(one["Properties"]["Conditions"]): one["Properties"]["Conditions"]
+        for one in whole["Resources"].values()
+        if one["Type"] == "AWS::ElasticLoadBalancingV2::ListenerRule"
+    }.values()
+    name, all_of_them, one_host = condition["Fn::If"]
+    assert whole["Conditions"][name] == {"Fn::Equals": [{"Ref": "Host"}, "*"]}
+    assert all_of_them == {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
+    assert one_host["HostHeaderConfig"] == {"Values": [{"Ref": "Host"}]}
+    pattern = re.compile(whole["Parameters"]["Host"]["AllowedPattern"])
+    assert [bool(pattern.match(x)) for x in ("*", "*.example.com", "shop", "a.b:80")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_the_workers_policies_have_all_its_rights(whole: dict[str, Any]) -> None:

@@ -1,50 +1,94 @@
-"""The Terraform module has the template inside, whole."""
+"""The Terraform module says all that the template says. Terraform itself: tests/clients."""
 
 import json
 import re
-import shutil
-import subprocess
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from spotkiln.account.parameters import PARAMETERS
 from spotkiln.account.template import template
-from spotkiln.account.terraform import module
+from spotkiln.account.terraform.expression import Template
+from spotkiln.account.terraform.module import module
 from spotkiln.aws.release.rights import every
 
 WHOLE = template(every())
-TEXT = json.dumps(WHOLE)
+MODULE = module(WHOLE)
+MADE = {(kind, name): one for kind, x in MODULE["resource"].items() for name, one in x.items()}
 
 
-def test_each_parameter_is_a_variable_and_is_handed_on() -> None:
-    found = module(WHOLE, TEXT)
-    assert set(found["variable"]) == {"stack", *PARAMETERS}
-    parameters = found["resource"]["aws_cloudformation_stack"]["account"]["parameters"]
-    assert parameters["Vpc"] == "${var.Vpc}"
-    assert parameters["Subnets"] == '${join(",", var.Subnets)}'
-    assert found["variable"]["Subnets"]["type"] == "list(string)"
-    assert "default" not in found["variable"]["Vpc"]
-    assert found["output"].keys() == WHOLE["Outputs"].keys()
+def words(**more: Any) -> Template:
+    return Template({"Parameters": {"Name": {}}, "Resources": {}, "Conditions": {}, **more})
 
 
-def test_what_is_cloudformations_own_is_left_to_it() -> None:
-    body = module(WHOLE, TEXT)["resource"]["aws_cloudformation_stack"]["account"]["template_body"]
-    assert not re.search(r"(?<!\$)\$\{", body)
-    assert json.loads(body.replace("$${", "${")) == json.loads(TEXT)
-
-
-@pytest.mark.skipif(not shutil.which("terraform"), reason="no Terraform here to read it")
-def test_terraform_reads_it(tmp_path: Path) -> None:
-    """Without its provider, which comes from a registry, only so far: it finds no mistake in
-    syntax, and then says that the provider is not there."""
-    (tmp_path / "main.tf.json").write_text(json.dumps(module(WHOLE, TEXT)))
-    told = subprocess.run(
-        ["terraform", f"-chdir={tmp_path}", "providers"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+def test_each_parameter_is_a_variable() -> None:
+    variables = MODULE["variable"]
+    assert variables.keys() == PARAMETERS.keys()
+    assert variables["Subnets"]["type"] == "list(string)"
+    assert "default" not in variables["Vpc"]
+    assert variables["Port"]["validation"]["condition"] == "${var.Port >= 1 && var.Port <= 65535}"
+    assert (
+        variables["Worker"]["validation"]["error_message"] == 'Worker: expected one of "yes", "no".'
     )
-    assert told.returncode == 0, told.stderr
-    assert "hashicorp/aws" in told.stdout
+    assert "length(var.WorkerExternalId) <= 1224" in json.dumps(variables["WorkerExternalId"])
+
+
+def test_each_resource_is_there_under_its_condition() -> None:
+    assert WHOLE["Resources"].keys() <= {name for _, name in MADE}
+    for name, one in WHOLE["Resources"].items():
+        counts = {x.get("count") for (_, called), x in MADE.items() if called == name}
+        condition = one.get("Condition")
+        assert counts == {f"${{local.{condition} ? 1 : 0}}" if condition else None}, name
+
+
+def test_the_workers_rights_are_the_templates() -> None:
+    said = "".join(one["policy"] for (kind, _), one in MADE.items() if kind == "aws_iam_policy")
+    assert re.findall(r'"Sid" = "(\w+)"', said) == [one.sid for one in every()]
+
+
+def test_what_a_release_changes_is_left_to_it() -> None:
+    for name in ("TargetGroup", "GreenTargetGroup"):
+        ignored = MADE["aws_lb_target_group", name]["lifecycle"]["ignore_changes"]
+        assert ignored == ["tags", "tags_all"]
+    for name in ("HttpRule", "HttpsRule", "OwnRule"):
+        rule = MADE["aws_lb_listener_rule", name]
+        assert rule["lifecycle"]["ignore_changes"] == ["action"]
+
+
+def test_servers_may_still_speak_to_everybody() -> None:
+    """Terraform takes away what CloudFormation leaves."""
+    groups = {name for kind, name in MADE if kind == "aws_security_group"}
+    assert {n for kind, n in MADE if kind == "aws_vpc_security_group_egress_rule"} == groups
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("plain", '"plain"'),
+        ("${kept} %{kept}", '"$${kept} %%{kept}"'),
+        ({"Ref": "Name"}, "var.Name"),
+        ({"Ref": "AWS::Region"}, "data.aws_region.here.name"),
+        ({"Fn::Sub": "a-${Name}-%{b"}, '"a-${var.Name}-%%{b"'),
+        ({"Fn::Split": [",", {"Ref": "Name"}]}, 'split(",", var.Name)'),
+        ({"Fn::Not": [{"Condition": "A"}]}, "!(local.A)"),
+        ({"Fn::And": [{"Condition": "A"}, {"Condition": "B"}]}, "(local.A) && (local.B)"),
+        ({"a": [1, True]}, '{"a" = [1, true]}'),
+        (
+            {"a": 1, "b": {"Fn::If": ["A", {"c": 2}, {"Ref": "AWS::NoValue"}]}},
+            '{"a" = 1}, jsondecode(local.A ? jsonencode({"b" = {"c" = 2}}) : "{}")',
+        ),
+    ],
+)
+def test_functions(value: Any, expected: str) -> None:
+    assert words().expression(value) in (expected, f"merge({expected})")
+
+
+def test_one_that_may_not_be_there_is_named_as_nothing_then() -> None:
+    made = {"Type": "AWS::IAM::Role", "Condition": "A"}
+    found = words(Resources={"Role": made}).expression({"Fn::GetAtt": ["Role", "Arn"]})
+    assert found == "one(aws_iam_role.Role[*].arn)"
+
+
+def test_a_function_that_is_not_known_is_no_silence() -> None:
+    with pytest.raises(ValueError, match="Fn::Select"):
+        words().expression({"Fn::Select": [0, []]})

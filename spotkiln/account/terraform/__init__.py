@@ -1,0 +1,1 @@
+"""The account's template as a Terraform module: resources of Terraform's own, made from it."""

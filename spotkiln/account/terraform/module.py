@@ -1,0 +1,67 @@
+"""The module, in Terraform's JSON syntax. Its variables and outputs are the template's parameters
+and outputs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from spotkiln.account.terraform.expression import Template
+from spotkiln.account.terraform.resources import resources
+
+_TYPES = {"Number": "number", "List<AWS::EC2::Subnet::Id>": "list(string)"}
+
+
+def module(template: Mapping[str, Any]) -> dict[str, Any]:
+    words, made = Template(template), dict[str, dict[str, Any]]()
+    for name, one in template["Resources"].items():
+        for kind, called, arguments in resources(words, name, one):
+            made.setdefault(kind, {})[called] = arguments
+    return {
+        # The first version in which each rule of a security group is a resource of its own.
+        "terraform": {
+            "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.0"}}
+        },
+        "variable": {name: _variable(name, one) for name, one in template["Parameters"].items()},
+        "data": {
+            kind: {"here": {}} for kind in ("aws_caller_identity", "aws_partition", "aws_region")
+        },
+        "locals": {
+            name: f"${{{words.expression(one)}}}" for name, one in template["Conditions"].items()
+        },
+        "resource": made,
+        "output": {
+            name: {"description": one["Description"], "value": words.filled(one["Value"])}
+            for name, one in template["Outputs"].items()
+        },
+    }
+
+
+def _variable(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
+    found = {
+        "type": _TYPES.get(one["Type"], "string"),
+        "description": one["Description"],
+        **({"default": one["Default"]} if "Default" in one else {}),
+    }
+    said = _validation(name, one)
+    return {**found, "validation": said} if said else found
+
+
+def _validation(name: str, one: Mapping[str, Any]) -> dict[str, str]:
+    """What CloudFormation would refuse."""
+    if "AllowedValues" in one:
+        values = ", ".join(f'"{value}"' for value in one["AllowedValues"])
+        holds, expected = f"contains([{values}], var.{name})", f"one of {values}"
+    elif "AllowedPattern" in one:
+        pattern = one["AllowedPattern"]
+        quoted = pattern.replace("\\", "\\\\")
+        holds, expected = f'can(regex("{quoted}", var.{name}))', f"a text like {pattern}"
+        if "MaxLength" in one:
+            holds += f" && length(var.{name}) <= {one['MaxLength']}"
+            expected += f" of at most {one['MaxLength']} characters"
+    elif "MinValue" in one:
+        least, most = one["MinValue"], one["MaxValue"]
+        holds = f"var.{name} >= {least} && var.{name} <= {most}"
+        expected = f"a number from {least} to {most}"
+    else:
+        return {}
+    message = f"{name}: expected {expected}."
+    return {"condition": f"${{{holds}}}", "error_message": message}
