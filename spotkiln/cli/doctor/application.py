@@ -5,7 +5,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spotkiln.aws.bake.infra import account as account_of
+from spotkiln.aws.release.rights import who
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.builder import SshInterface
 from spotkiln.bake.git import check_out
@@ -49,12 +49,22 @@ def examine(deployment: Deployment) -> list[Check]:
     except SpotkilnError as error:
         return [*checks, of_error(about, "region", error)]
     checks.append(Check(about=about, name="region", ok=True, detail=aws.region))
-    checks.append(check(about, "credentials", lambda: f"account {account_of(aws)}"))
+    checks.append(check(about, "credentials", lambda: as_whom(who(aws))))
     if not checks[-1].ok:
         return checks
     if deployment.flow == PREVIEW:
         return [*checks, *preview.examine(deployment, aws, spec)]
     return [*checks, *account.examine(about, aws, spec, reached=reached)]
+
+
+def as_whom(arn: str) -> str:
+    """Whose credentials they are: of a session its role and its name."""
+    _, _, service, _, account, named = arn.split(":", 5)
+    kind, _, name = named.partition("/")
+    if service == "sts" and kind == "assumed-role":
+        role, _, session = name.partition("/")
+        return f"account {account}, role {role} (session {session})"
+    return f"account {account}, {f'{kind} {name}' if name else named}"
 
 
 def freeze(spec: ReleaseSpec) -> str:

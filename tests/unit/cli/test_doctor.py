@@ -235,3 +235,18 @@ def test_it_says_which_host_is_told_and_misses_its_secret(fake: FakeApi) -> None
     found = on_commit("git@github.com:team/shop.git")
     assert (found.ok, found.detail) == (True, "team/shop at https://api.github.com (github)")
     assert not on_commit("https://git.example.com/team/shop").ok
+
+
+@pytest.mark.parametrize(
+    ("arn", "expected"),
+    [
+        (
+            "arn:aws:sts::123456789012:assumed-role/spotkiln-worker/i-0123abcd",
+            "account 123456789012, role spotkiln-worker (session i-0123abcd)",
+        ),
+        ("arn:aws:iam::123456789012:user/team/alice", "account 123456789012, user team/alice"),
+        ("arn:aws-cn:iam::123456789012:root", "account 123456789012, root"),
+    ],
+)
+def test_it_says_whose_credentials_it_has(arn: str, expected: str) -> None:
+    assert application.as_whom(arn) == expected
