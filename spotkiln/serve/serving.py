@@ -156,3 +156,24 @@ def require_own(
                 "would go to both. Name another target group in infra.target_group or "
                 "infra.also_behind, in one of the two deployments"
             )
+
+
+def require_first(
+    fleets: Iterable[Fleet], own: Fleet, home: TargetGroup, further: Iterable[TargetGroup] = ()
+) -> None:
+    """The same once `own` was launched. Of two deployments that launched within seconds neither saw
+    the other before: then the later one goes, and whoever meets one that serves. A fleet that AWS
+    does not list yet is the later one.
+
+    Raises:
+        InputError: another deployment's servers came first.
+    """
+    every = list(fleets)
+    mine = next((one for one in every if one.id == own.id), None)
+
+    def first(one: Fleet) -> bool:
+        earlier = mine is None or (one.created, one.id) < (mine.created, mine.id)
+        return one.phase is Phase.SERVING or earlier
+
+    others = [one for one in every if home.arn in one.target_groups or first(one)]
+    require_own(others, home, further)

@@ -75,11 +75,15 @@ def grow(infra: Infra, spec: FleetSpec, new: Fleet, before: list[Fleet]) -> Flee
 @task(name="request fleet", task_run_name="4 launch: request fleet", **STEP)
 def request_fleet(order: Order) -> Fleet:
     """Ask for the fleet. It is pending until it has passed the gate. The same order twice is one
-    fleet."""
-    fleet = launchers(connect(order.infra.region)).launch(
-        order, note=partial(REQUESTED.note, order.release)
-    )
+    fleet.
+
+    Raises:
+        InputError: another deployment has launched into one of its target groups just before.
+    """
+    aws = connect(order.infra.region)
+    fleet = launchers(aws).launch(order, note=partial(REQUESTED.note, order.release))
     say(f"requested {fleet.id}: {order.wanted.in_words}")
+    now.require_first(aws, order.infra, fleet)
     return fleet
 
 

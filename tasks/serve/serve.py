@@ -145,6 +145,7 @@ def serve(
         tests.end()
     if found.second:
         _hand_over(run, turn, new, order, found, hooked)
+        new, servers = _keep_pace(turn, new, servers, order, policy, before)
     turn.check()
     new = promote_fleet(new, found, before)
     run.note(FleetPromoted(fleet=new))
@@ -186,10 +187,22 @@ def _pass_gate(
     with run.timed("gate again") if again else nullcontext():
         if again and not still_healthy(new, order.infra):
             new, servers = prove(new, order, policy, turn.check)
-        turn.check()
-        # Somebody may have scaled what serves out meanwhile.
-        while (larger := grow(order.infra, order.asked, new, before)).capacity > new.capacity:
-            new, servers = prove(larger, order, policy, turn.check)
+        new, servers = _keep_pace(turn, new, servers, order, policy, before)
+    return new, servers
+
+
+def _keep_pace(
+    turn: Heartbeat,
+    new: Fleet,
+    servers: tuple[Server, ...],
+    order: Order,
+    policy: GatePolicy,
+    before: list[Fleet],
+) -> tuple[Fleet, tuple[Server, ...]]:
+    """Somebody may have scaled what serves out meanwhile: as many as it has then."""
+    turn.check()
+    while (larger := grow(order.infra, order.asked, new, before)).capacity > new.capacity:
+        new, servers = prove(larger, order, policy, turn.check)
     return new, servers
 
 

@@ -3,9 +3,9 @@
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
-from spotkiln.errors import InfrastructureError
+from spotkiln.errors import InfrastructureError, InputError
 from spotkiln.serve.fleet import Fleet, Phase, State
-from spotkiln.serve.serving import promoted_meanwhile, promotion_time
+from spotkiln.serve.serving import promoted_meanwhile, promotion_time, require_first
 
 
 def _may_be_promoted(fleet: Fleet, infra: Infra, before: list[Fleet], every: list[Fleet]) -> None:
@@ -20,6 +20,7 @@ def _may_be_promoted(fleet: Fleet, infra: Infra, before: list[Fleet], every: lis
             f"{fleet.id} passed the gate, but {others[0].id} of {others[0].release} was promoted "
             "meanwhile: another release took the turn"
         )
+    require_first(every, fleet, infra.home, infra.also)
 
 
 def promote(aws: Aws, fleet: Fleet, infra: Infra, before: list[Fleet]) -> Fleet:
@@ -30,6 +31,7 @@ def promote(aws: Aws, fleet: Fleet, infra: Infra, before: list[Fleet]) -> Fleet:
     Raises:
         InfrastructureError: the fleet was cancelled, or another one promoted, meanwhile. The fleet
             is pending again, and what served goes on serving.
+        InputError: another deployment came first to one of its target groups. The same.
     """
     each, arn = launchers(aws), infra.home.arn
     every = each.listing()
@@ -38,7 +40,7 @@ def promote(aws: Aws, fleet: Fleet, infra: Infra, before: list[Fleet]) -> Fleet:
     marks = each.promote(fleet, moment)
     try:
         _may_be_promoted(fleet, infra, before, each.listing())
-    except InfrastructureError:
+    except (InfrastructureError, InputError):
         each.set_phase(fleet, Phase.PENDING)
         raise
     return fleet.model_copy(update={"state": State.KEPT, "tags": {**fleet.tags, **marks}})

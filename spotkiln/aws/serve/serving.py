@@ -14,6 +14,7 @@ from spotkiln.poll import Clock, Done, Waiting, poll
 from spotkiln.serve.capacity import Size, size, to_grow
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import made_alike
+from spotkiln.serve.serving import require_first as serving_first
 from spotkiln.serve.serving import require_own, serving, suspended_by
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Health
@@ -41,6 +42,17 @@ def serving_alone(aws: Aws, infra: Infra, seen: Sequence[Fleet] | None = None) -
     every = launchers(aws).listing() if seen is None else seen
     require_own(every, infra.home, infra.also)
     return serving(every, infra.home.arn)
+
+
+def require_first(aws: Aws, infra: Infra, new: Fleet) -> None:
+    """Look again, now that it was launched: another deployment may have launched into one of its
+    further target groups at the same moment.
+
+    Raises:
+        InputError: that one came first.
+    """
+    if infra.also:
+        serving_first(launchers(aws).listing(), new, infra.home, infra.also)
 
 
 def to_adopt(aws: Aws, infra: Infra) -> list[Fleet]:

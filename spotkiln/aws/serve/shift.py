@@ -71,35 +71,50 @@ def hand_over(
     """
     before = shares.read(aws, infra)
     to = next(name for name in before.of if name != before.active)
+    rules, trials = _Rules(aws, infra, before, check, clock), Trials(trial)
     watch = SignalWatch(aws, infra, traffic, clock, to)
-    trials, plan = Trials(trial), traffic.plan()
+
+    def stay(at: int) -> Stay:
+        return Stay(
+            aws, fleet, traffic.plan(), at,
+            watch=watch, trials=trials, strict=traffic.strict, clock=clock,
+        )  # fmt: skip
+
     require_good(watch)
     check()
     note = HandOver(release=fleet.release, before=before, target_group=infra.home.arn)
     notes.begin(aws, note)
-    weights, taken = before, list[StepTaken]()
     try:
-        for at, step in enumerate(plan):
-            wanted = weights.shifted(to, step.percent)
-            weights = _shift(aws, infra, weights, wanted, step.sticky, check, clock)
-            say(f"step {at + 1}: {step.percent} % of the requests to {to}")
-            stay = Stay(
-                aws, fleet, plan, at,
-                watch=watch, trials=trials, strict=traffic.strict, clock=clock,
-            )  # fmt: skip
-            begun = clock.now()
-            _until_over(stay, clock, progress)
-            promoted, lasted = stay.steer is Steer.PROMOTE, clock.now() - begun
-            taken.append(StepTaken(percent=step.percent, seconds=lasted, promoted=promoted))
-        if traffic.sticky_seconds:
-            # A cookie would go before the weights, even where nobody answers any more.
-            _shift(aws, infra, weights, weights, 0, check, clock)
+        return _take_steps(rules, to, traffic, stay, clock, say, progress)
     except BaseException as error:
         _go_back(aws, note, say, clock)
         # Whoever ends this process has no time for it.
         if isinstance(error, Exception):
             trials.end(say)
         raise
+
+
+def _take_steps(
+    rules: "_Rules",
+    to: str,
+    traffic: Traffic,
+    stay: Callable[[int], Stay],
+    clock: Clock,
+    say: Callable[[str], None],
+    progress: Progress,
+) -> tuple[StepTaken, ...]:
+    """One after the other, each for its time, which `stay` looks after once its weights are set."""
+    taken = []
+    for at, step in enumerate(traffic.plan()):
+        rules.shift(rules.present.shifted(to, step.percent), step.sticky)
+        say(f"step {at + 1}: {step.percent} % of the requests to {to}")
+        staying, begun = stay(at), clock.now()
+        _until_over(staying, clock, progress)
+        promoted, lasted = staying.steer is Steer.PROMOTE, clock.now() - begun
+        taken.append(StepTaken(percent=step.percent, seconds=lasted, promoted=promoted))
+    if traffic.sticky_seconds:
+        # A cookie would go before the weights, even where nobody answers any more.
+        rules.shift(rules.present, 0)
     return tuple(taken)
 
 
@@ -115,41 +130,42 @@ def _go_back(aws: Aws, note: HandOver, say: Callable[[str], None], clock: Clock)
         say(f"the requests could not be sent back to {to} yet: {error}")
 
 
-def _shift(
-    aws: Aws,
-    infra: Infra,
-    present: Weights,
-    wanted: Weights,
-    sticky: int,
-    check: Callable[[], None],
-    clock: Clock,
-) -> Weights:
-    """Nobody's change is overwritten: a person may have put the weights back by hand."""
-    check()
-    _require_as_set(aws, infra, present, clock)
-    shares.write(aws, infra, wanted, sticky)
-    check()
-    return wanted
+class _Rules:
+    """The rules of the pair while the turn is held, with the weights that they have at `present`.
+    Nobody's change is overwritten: a person may have put the weights back by hand."""
 
+    def __init__(
+        self, aws: Aws, infra: Infra, present: Weights, check: Callable[[], None], clock: Clock
+    ) -> None:
+        self._aws, self._infra = aws, infra
+        self._check, self._clock = check, clock
+        self.present = present
 
-def _require_as_set(aws: Aws, infra: Infra, present: Weights, clock: Clock) -> None:
-    """For a moment AWS may still tell what was before, of one rule or of all."""
-    seen = ""
+    def shift(self, wanted: Weights, sticky: int) -> None:
+        self._check()
+        self._require_as_set()
+        shares.write(self._aws, self._infra, wanted, sticky)
+        self._check()
+        self.present = wanted
 
-    def look() -> Done[None] | Waiting:
-        nonlocal seen
+    def _require_as_set(self) -> None:
+        """For a moment AWS may still tell what was before, of one rule or of all."""
+        seen = ""
+
+        def look() -> Done[None] | Waiting:
+            nonlocal seen
+            try:
+                found = shares.read(self._aws, self._infra)
+            except InputError as error:
+                seen = str(error)
+                return Waiting(seen)
+            seen = f"expected the weights {self.present}, found {found}"
+            return Done(None) if found == self.present else Waiting(seen)
+
         try:
-            found = shares.read(aws, infra)
-        except InputError as error:
-            seen = str(error)
-            return Waiting(seen)
-        seen = f"expected the weights {present}, found {found}"
-        return Done(None) if found == present else Waiting(seen)
-
-    try:
-        poll(look, what="the weights", deadline_seconds=SETTLE_SECONDS, clock=clock)
-    except DeadlineExceeded as error:
-        raise InfrastructureError(f"{seen}: somebody else has changed them") from error
+            poll(look, what="the weights", deadline_seconds=SETTLE_SECONDS, clock=self._clock)
+        except DeadlineExceeded as error:
+            raise InfrastructureError(f"{seen}: somebody else has changed them") from error
 
 
 def _until_over(stay: Stay, clock: Clock, progress: Progress) -> None:

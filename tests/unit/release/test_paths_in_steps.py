@@ -45,13 +45,34 @@ def test_requests_are_handed_over_between_the_gate_and_the_promotion(pair: World
     told = pair.release()
     *before, turn, promote = LAUNCH
     before.insert(before.index("request fleet"), "choose the group")
-    assert launched(pair) == [*before, "traffic", turn, promote]
+    # Somebody may have scaled out what serves during the steps.
+    assert launched(pair) == [*before, "traffic", "check the turn", "grow", turn, promote]
     # Whoever is killed in between finds the promotion, and the weights stay.
     assert pair.taken[pair.taken.index("promote") + 1] == "end the hand-over"
     assert pair.taken.index("find the idle group") < pair.taken.index("bake")
     assert told.requests.startswith("between website and website-green: 100 %; then 300 s")
     assert told.handed_over == "50 % for 60 s, 100 % for 300 s"
     assert dict(facts(told))["handed over"] == told.handed_over
+
+
+def test_what_was_scaled_out_during_the_steps_is_matched_before_the_old_servers_go(
+    pair: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    larger = NEW.model_copy(update={"capacity": NEW.capacity + 1})
+
+    def grow(*_: object) -> Any:
+        pair.step("grow")
+        return larger if "traffic" in pair.taken else NEW
+
+    def prove(new: Any, *_: object) -> Any:
+        pair.step("gate")
+        return new, (nouns.server("i-1"),)
+
+    monkeypatch.setattr(serve, "grow", grow)
+    monkeypatch.setattr(serve, "prove", prove)
+    pair.release()
+    more = ["check the turn", "grow", "gate", "grow", "check the turn", "promote"]
+    assert launched(pair)[launched(pair).index("traffic") + 1 :] == more
 
 
 def test_a_smoke_test_comes_before_all_requests(pair: World) -> None:

@@ -13,8 +13,10 @@ from spotkiln.aws.serve.auto_scaling.request import group_request
 from spotkiln.aws.serve.gate import watch
 from spotkiln.aws.serve.launch_template import launch_template_request
 from spotkiln.aws.serve.launchers import launchers
+from spotkiln.aws.serve.promote import promote
 from spotkiln.aws.serve.retire import retire
 from spotkiln.aws.serve.serving import is_unchanged
+from spotkiln.aws.serve.serving import require_first as look_again
 from spotkiln.aws.serve.spot_fleet.request import spot_fleet_request
 from spotkiln.bake.infra import Infra
 from spotkiln.errors import InputError
@@ -25,7 +27,7 @@ from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.foreign import adopted, sort_out
 from spotkiln.serve.gate import GateOutcome, GatePolicy, Verdict, limits
 from spotkiln.serve.order import Order, settings_digest
-from spotkiln.serve.serving import newest_serving, require_own, retirees
+from spotkiln.serve.serving import newest_serving, require_first, require_own, retirees
 from spotkiln.serve.spec import FleetSpec
 from tests.unit import nouns
 from tests.unit.memory import DELAY, Memory, Ticks
@@ -146,6 +148,47 @@ def test_nobody_joins_a_group_in_which_others_servers_are() -> None:
     require_own([told("sfr-1", GROUP, INNER)], nouns.target_group(), [INTERNAL])
     # Where both are in it already, a rollback must be possible.
     require_own([theirs, told("sfr-1", GROUP, INNER)], nouns.target_group(), [INTERNAL])
+
+
+def test_of_two_that_launched_within_seconds_the_later_one_goes() -> None:
+    """Each holds the turn of its own first group, and neither saw the other before."""
+    home, pending, later = nouns.target_group(), Phase.PENDING, START + timedelta(seconds=1)
+    mine = told("sfr-1", GROUP, INNER, phase=pending, created=START)
+    theirs = told("sfr-2", THIRD, INNER, phase=pending, created=later)
+    require_first([mine, theirs], mine, home, [INTERNAL])
+    with pytest.raises(InputError, match="in target group website-internal"):
+        require_first([mine, theirs], theirs, ADMIN, [INTERNAL])
+    # In the same second one of the two, and not both.
+    same = told("sfr-2", THIRD, INNER, phase=pending, created=START)
+    require_first([same, mine], mine, home, [INTERNAL])
+    with pytest.raises(InputError):
+        require_first([same, mine], same, ADMIN, [INTERNAL])
+    # What AWS does not list yet is the later one; what serves already stays.
+    with pytest.raises(InputError):
+        require_first([theirs], mine, home, [INTERNAL])
+    serves = told("sfr-2", THIRD, INNER, created=later)
+    with pytest.raises(InputError):
+        require_first([mine, serves], mine, home, [INTERNAL])
+    require_first([mine, serves], serves, ADMIN, [INTERNAL])
+    # What is its own, and what is elsewhere, is nobody else's.
+    require_first([told("sfr-0", GROUP, INNER), mine], mine, home, [INTERNAL])
+    require_first([told("sfr-0", THIRD), mine], mine, home, [INTERNAL])
+
+
+def test_a_release_looks_after_its_launch_and_before_its_promotion() -> None:
+    account = Memory()
+    mine, theirs = infra(), nouns.infra(target_group=ADMIN, also=(INTERNAL,))
+    first = launchers(account.aws()).launch(order(mine), note=lambda *_: None)
+    account.time += 2
+    marks = {**TAGS, t.RELEASE: "demo-2"}
+    other = Order(wanted=SPEC, asked=SPEC, image=nouns.image(), infra=theirs, tags=marks)
+    second = launchers(account.aws()).launch(other, note=lambda *_: None)
+    look_again(account.aws(), mine, first)
+    for look in (look_again, lambda aws, where, fleet: promote(aws, fleet, where, [])):
+        with pytest.raises(InputError, match=f"website-internal \\({first.id} of"):
+            look(account.aws(), theirs, second)
+    assert account.fleets[second.id].tags[t.PHASE] == "pending"
+    assert promote(account.aws(), first, mine, []).phase is Phase.SERVING
 
 
 def test_what_serves_only_these_groups_can_be_adopted() -> None:
