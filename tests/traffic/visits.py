@@ -17,19 +17,24 @@ SLOW_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Visit:
-    """Which version answered with the page, and whether the stylesheet of that page was there."""
+    """Which version answered with the page, and whether the stylesheet of that page was there.
+    `begun` is a time of the monotonic clock."""
 
     page: str
     whole: bool
+    begun: float
     seconds: float
 
 
 class Visitor:
     """Comes again and again. One who `returns` has the cookies of the last visit."""
 
-    def __init__(self, address: str, *, returns: bool) -> None:
+    def __init__(
+        self, address: str, *, returns: bool, every_seconds: float = BETWEEN_SECONDS
+    ) -> None:
         self._address = address
         self._returns = returns
+        self._every = READS_SECONDS if returns else every_seconds
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.seen: list[Visit] = []
@@ -39,7 +44,7 @@ class Visitor:
         kept = httpx.Cookies()
         # Each browser is a new one: to read everybody's certificates was most of what it did.
         nobody = trusting(self._address)
-        while not self._done.wait(READS_SECONDS if self._returns else BETWEEN_SECONDS):
+        while not self._done.wait(self._every):
             try:
                 with httpx.Client(
                     base_url=self._address,
@@ -59,7 +64,7 @@ class Visitor:
         sheet = browser.get(f"/assets/application-{page}.css")
         if sheet.status_code not in {200, 404}:
             self.failures.append(f"stylesheet: {sheet.status_code}")
-        self.seen.append(Visit(page, sheet.status_code == 200, time.monotonic() - start))
+        self.seen.append(Visit(page, sheet.status_code == 200, start, time.monotonic() - start))
 
     @property
     def broken(self) -> list[Visit]:
