@@ -13,6 +13,13 @@ PARAMETERS: Parameters = {
         "Description": "The application in this environment: its target group has this name, and "
         "the names of its security group, role and instance profile begin with it.",
     },
+    "AlsoBehind": {
+        "Type": "String",
+        "Default": "",
+        "AllowedPattern": "^([a-zA-Z0-9-]{1,32}(,[a-zA-Z0-9-]{1,32}){0,3})?$",
+        "Description": "Names of the further target groups of the same servers, as in "
+        "infra.also_behind, with commas between them; empty: none. They are not made here.",
+    },
     "Vpc": {
         "Type": "AWS::EC2::VPC::Id",
         "Description": "The network that the servers are in.",

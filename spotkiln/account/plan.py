@@ -78,9 +78,11 @@ def linked(present: Mapping[str, bool]) -> dict[str, str]:
 
 def infra(outputs: Mapping[str, str]) -> str:
     """What a deployment says to use them, as a part of prefect.yaml."""
+    further = ", ".join(also_behind(outputs))
     lines = [
         "infra:",
         f"  target_group: {outputs['TargetGroup']}",
+        *([f"  also_behind: [{further}]"] if further else []),
         f"  security_groups: [{outputs['SecurityGroups']}]",
         f"  fleet_role: {outputs['FleetRole']}",
         f"  instance_profile: {outputs['InstanceProfile']}",
@@ -91,6 +93,11 @@ def infra(outputs: Mapping[str, str]) -> str:
         f"  parameters: [{outputs['ParameterPath']}]",
     ]
     return "\n".join(lines)
+
+
+def also_behind(outputs: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of the further target groups."""
+    return tuple(one for one in outputs.get("AlsoBehind", "").split(",") if one)
 
 
 def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:

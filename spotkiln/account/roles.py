@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spotkiln.account.parameters import SERVICES
+from spotkiln.bake.infra_names import MOST_FURTHER
 from spotkiln.release.server_statements import SERVER
 from spotkiln.statement import Fill, Statement, policies
 
@@ -25,9 +26,11 @@ FILL: Fill = {
     "build_secrets": (f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:*/build-*",),
     "workers": (f"{_IAM}:role/{WORKER}",),
 }
+# Each of the further target groups, in the servers' own policy.
+FURTHER = tuple(f"Further{number + 1}" for number in range(MOST_FURTHER))
 SERVER_FILL: Fill = {
     **FILL,
-    "target_groups": ("${Name}", "${Name}-green"),
+    "target_groups": ("${Name}", "${Name}-green", *(f"${{{one}}}" for one in FURTHER)),
     "parameters": (
         f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter${{ParameterPath}}",
         f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter${{ParameterPath}}/*",
@@ -47,10 +50,22 @@ def roles(worker: Iterable[Statement]) -> Resources:
 def substituted(value: Any) -> Any:
     """The same with Fn::Sub around each text that names something of the template's."""
     if isinstance(value, str):
+        for number, name in enumerate(FURTHER):
+            if f"${{{name}}}" in value:
+                return {"Fn::Sub": [value, {name: _further(number)}]}
         return {"Fn::Sub": value} if "${" in value else value
     if isinstance(value, Mapping):
         return {key: substituted(one) for key, one in value.items()}
     return [substituted(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _further(number: int) -> dict[str, Any]:
+    """The name of a further target group, or again the first one's where there are not so many: to
+    take one of fewer is an error in CloudFormation."""
+    own = ",".join(["${Name}"] * MOST_FURTHER)
+    some, none = {"Fn::Sub": f"${{AlsoBehind}},{own}"}, {"Fn::Sub": own}
+    names = {"Fn::Split": [",", {"Fn::If": ["HasFurther", some, none]}]}
+    return {"Fn::Select": [number, names]}
 
 
 def _trust(principal: Any) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def _conditions() -> dict[str, Any]:
                 {"Fn::Not": [{"Condition": "Certified"}]},
             ]
         },
+        "HasFurther": {"Fn::Not": [_is("AlsoBehind", "")]},
         "OwnListener": {
             "Fn::And": [
                 {"Fn::Not": [{"Condition": "MakeBalancer"}]},
@@ -73,6 +74,11 @@ def _outputs() -> dict[str, Any]:
         "IdleTargetGroup": {
             "Description": "The second target group, for traffic by weights",
             "Value": {"Fn::Sub": "${Name}-green"},
+        },
+        "AlsoBehind": {
+            "Condition": "HasFurther",
+            "Description": "infra.also_behind",
+            "Value": {"Ref": "AlsoBehind"},
         },
         "SecurityGroups": {
             "Description": "infra.security_groups",

@@ -1,7 +1,8 @@
 """What of the account's stack is there, and what the worker's role may do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from spotkiln.account.plan import also_behind
 from spotkiln.aws.account import stack as stacks
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.release import rights
@@ -37,6 +38,10 @@ def look(aws: Aws, stack: str) -> dict[str, Probe]:
     def target(key: str) -> Probe:
         return lambda: aws_infra.target_group(aws, stacks.outputs(aws, stack)[key]).name
 
+    def further() -> str:
+        names = also_behind(stacks.outputs(aws, stack))
+        return ", ".join(aws_infra.target_group(aws, name).name for name in names) or "none"
+
     def profile() -> str:
         name = stacks.outputs(aws, stack)["InstanceProfile"]
         aws_infra.instance_profile(aws, name)
@@ -46,10 +51,12 @@ def look(aws: Aws, stack: str) -> dict[str, Probe]:
         "stack": whole,
         "target group": target("TargetGroup"),
         "second target group": target("IdleTargetGroup"),
+        "further target groups": further,
         "security groups": groups,
         "fleet role": role,
         "instance profile": profile,
         "worker's rights": lambda: worker(aws, stack),
+        "servers' rights": lambda: servers(aws, stack),
     }
 
 
@@ -64,13 +71,7 @@ def worker(aws: Aws, stack: str) -> str:
         return "another stack has the worker's role"
     missing: set[str] = set()
     for kind in LauncherKind:
-        names = Names(
-            fleet_role=found["FleetRole"],
-            target_group=found["TargetGroup"],
-            instance_profile=found["InstanceProfile"],
-            launcher=kind,
-        )
-        lacking, unknown = rights.simulate(aws, names, found["WorkerRole"])
+        lacking, unknown = rights.simulate(aws, _names(found, kind), found["WorkerRole"])
         missing |= set(lacking)
         if unknown:
             return unknown
@@ -80,3 +81,31 @@ def worker(aws: Aws, stack: str) -> str:
             f"`spotkiln account apply --stack {stack}` gives it what this version needs"
         )
     return "all that a release does is allowed, as IAM simulates it"
+
+
+def servers(aws: Aws, stack: str) -> str:
+    """That they may leave each of their target groups, as IAM simulates it.
+
+    Raises:
+        InputError: they may not.
+    """
+    names = _names(stacks.outputs(aws, stack))
+    missing, unknown = rights.simulate_servers(aws, names)
+    if missing:
+        raise InputError(
+            f"not allowed to the servers, in each of {', '.join(names.target_groups)}: "
+            f"{', '.join(missing)}; `spotkiln account apply --stack {stack}` gives their role what "
+            "this version needs"
+        )
+    return unknown or f"they may leave {', '.join(names.target_groups)}, as IAM simulates it"
+
+
+def _names(found: Mapping[str, str], kind: LauncherKind = LauncherKind.GROUP) -> Names:
+    return Names(
+        fleet_role=found["FleetRole"],
+        target_group=found["TargetGroup"],
+        second_target_group=found["IdleTargetGroup"],
+        also_behind=also_behind(found),
+        instance_profile=found["InstanceProfile"],
+        launcher=kind,
+    )

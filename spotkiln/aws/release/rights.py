@@ -1,7 +1,7 @@
 """Asks IAM whether the one who asks may do what a release does."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from spotkiln.aws.bake import infra as aws_infra
@@ -12,6 +12,7 @@ from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import SpotkilnError
 from spotkiln.release.optional_statements import PREVIEWS, SIGNALS, TRAFFIC
 from spotkiln.release.rights import Granted, Names, asked_of, missing, together
+from spotkiln.release.server_statements import SERVER
 from spotkiln.release.statements import WORKER
 from spotkiln.statement import SCALING, Fill, Statement
 
@@ -79,10 +80,11 @@ def _roles_in(aws: Aws, profile: str) -> tuple[str, ...]:
     return tuple(role["Arn"] for role in found["Roles"])
 
 
-def _asked(aws: Aws, principal: str, names: Names) -> Iterator[Granted]:
+def _asked(
+    aws: Aws, principal: str, statements: Iterable[Statement], fill: Fill
+) -> Iterator[Granted]:
     """Source: IAM SimulatePrincipalPolicy."""
-    fill = _fill(aws, names)
-    for statement in needed(aws, names):
+    for statement in statements:
         resources = statement.filled(fill)
         if not resources:
             continue
@@ -113,6 +115,18 @@ def simulate(aws: Aws, names: Names, whose: str = "") -> tuple[list[str], str]:
         principal = whose or _principal(aws, who(aws))
         if not principal:
             return [], "not simulated: these are the credentials of the account's root"
-        return missing(_asked(aws, principal, names)), ""
+        return missing(_asked(aws, principal, needed(aws, names), _fill(aws, names))), ""
+    except SpotkilnError as error:
+        return [], f"not simulated: {error}"
+
+
+def simulate_servers(aws: Aws, names: Names) -> tuple[list[str], str]:
+    """The same of the role in the servers' instance profile: what every server needs, in each
+    target group that it is in."""
+    leaving = [one for one in SERVER if not one.part]
+    try:
+        fill = _fill(aws, names)
+        asked = [_asked(aws, role, leaving, fill) for role in fill["server_roles"]]
+        return missing(one for each in asked for one in each), ""
     except SpotkilnError as error:
         return [], f"not simulated: {error}"

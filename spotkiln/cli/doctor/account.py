@@ -88,6 +88,7 @@ def _of_traffic(aws: Aws, spec: ReleaseSpec) -> dict[str, Callable[[], str]]:
         probes["batches"] = lambda: batches(aws, spec)
     if spec.infra.also_behind:
         probes["also behind"] = lambda: further(aws, spec)
+        probes["servers' rights"] = lambda: servers_rights(aws, spec)
     return probes
 
 
@@ -212,19 +213,38 @@ def _serving_contents(aws: Aws, spec: ReleaseSpec) -> Contents | None:
 
 def rights(aws: Aws, spec: ReleaseSpec, *, previews: bool = False) -> str:
     """What this machine's credentials may do, as IAM simulates it."""
-    return _simulated(
-        aws,
-        Names(
-            fleet_role=spec.infra.fleet_role,
-            target_group=spec.infra.target_group,
-            second_target_group=spec.infra.second_target_group,
-            also_behind=tuple(spec.infra.also_behind),
-            instance_profile=spec.infra.instance_profile,
-            launcher=spec.fleet.launcher,
-            previews=previews,
-            scales=spec.fleet.scaling.used,
-            signals=bool(spec.traffic.batches and spec.traffic.alarms),
-        ),
+    return _simulated(aws, _names(spec, previews=previews))
+
+
+def servers_rights(aws: Aws, spec: ReleaseSpec) -> str:
+    """That its servers may leave each of their target groups, as IAM simulates it."""
+    if not spec.infra.instance_profile:
+        raise InputError(
+            "infra.instance_profile is empty: before EC2 takes a server back it cannot leave its "
+            "target groups"
+        )
+    names = _names(spec)
+    missing, unknown = simulating.simulate_servers(aws, names)
+    if missing:
+        raise InputError(
+            f"not allowed to the role of {spec.infra.instance_profile}, in each of "
+            f"{', '.join(names.target_groups)}: {', '.join(missing)}; `spotkiln docs aws` says "
+            "what it is for, and `spotkiln account apply --set AlsoBehind=…` gives it to a stack's"
+        )
+    return unknown or f"they may leave {', '.join(names.target_groups)}, as IAM simulates it"
+
+
+def _names(spec: ReleaseSpec, *, previews: bool = False) -> Names:
+    return Names(
+        fleet_role=spec.infra.fleet_role,
+        target_group=spec.infra.target_group,
+        second_target_group=spec.infra.second_target_group,
+        also_behind=tuple(spec.infra.also_behind),
+        instance_profile=spec.infra.instance_profile,
+        launcher=spec.fleet.launcher,
+        previews=previews,
+        scales=spec.fleet.scaling.used,
+        signals=bool(spec.traffic.batches and spec.traffic.alarms),
     )
 
 

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from sandbox.api.stacks import complete
 from spotkiln.account.parameters import PARAMETERS
-from spotkiln.account.plan import Plan
+from spotkiln.account.plan import Plan, infra
 from spotkiln.aws.account import stack as stacks
 from spotkiln.aws.account.check import look
 from spotkiln.aws.session import Aws, client_of, connect
@@ -59,6 +60,8 @@ def test_it_makes_what_a_release_looks_up(aws: Aws, given: dict[str, str]) -> No
     assert role["Arn"] == made["WorkerRole"]
     attached = aws.iam.list_attached_role_policies(RoleName="spotkiln-worker")["AttachedPolicies"]
     assert len(attached) > 1
+    assert may_leave(aws) == ["website", "website-green"]
+    assert look(aws, "shop")["further target groups"]() == "none"
     again = stacks.plan(aws, "shop", {}, FakeClock())
     assert not again.new
 
@@ -99,3 +102,25 @@ def test_what_is_wrong_is_said(aws: Aws) -> None:
     for probe in look(aws, "none").values():
         with pytest.raises(InputError, match="`spotkiln account apply` makes it"):
             probe()
+
+
+def may_leave(aws: Aws) -> list[str]:
+    """The names of the target groups that the servers' role may take them out of."""
+    told = aws.iam.get_role_policy(RoleName="website", PolicyName="server")["PolicyDocument"]
+    # moto writes it in Python's spelling.
+    document = yaml.safe_load(told) if isinstance(told, str) else told
+    leave = next(one for one in document["Statement"] if one["Sid"] == "Leave")
+    return sorted({arn.split("/")[1] for arn in leave["Resource"]})
+
+
+def test_servers_may_leave_each_of_their_target_groups_and_no_other(
+    aws: Aws, given: dict[str, str]
+) -> None:
+    further = ["shop-inside", "shop-admin"]
+    for one in further:
+        aws.elbv2.create_target_group(Name=one, Protocol="HTTP", Port=80, VpcId=given["Vpc"])
+    asked = {**given, "AlsoBehind": ",".join(further)}
+    made = stacks.apply(aws, stacks.plan(aws, "shop", asked, FakeClock()), FakeClock(), print)
+    assert may_leave(aws) == sorted(["website", "website-green", *further])
+    assert yaml.safe_load(infra(made))["infra"]["also_behind"] == further
+    assert look(aws, "shop")["further target groups"]() == "shop-inside, shop-admin"

@@ -1,11 +1,13 @@
 """Which rights a worker needs, as data, and what a simulation says of them."""
 
 import re
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from sandbox.rights.table import find
+from spotkiln.aws.release import rights
 from spotkiln.aws.release.rights import every, needed
 from spotkiln.release.rights import Granted, Names, asked_of, missing, together
 from spotkiln.release.server_statements import SERVER
@@ -199,3 +201,38 @@ def test_what_depends_on_a_condition_is_not_missing() -> None:
             Granted("ec2:DeleteSnapshot", allowed=False, conditional=False),
         ]
     ) == ["ec2:DeleteSnapshot"]
+
+
+class Iam:
+    """Simulates for one role that may leave these target groups."""
+
+    def __init__(self, *groups: str) -> None:
+        self.groups = groups
+
+    def get_paginator(self, operation: str) -> "Iam":
+        assert operation == "simulate_principal_policy"
+        return self
+
+    def paginate(self, **asked: Any) -> Any:
+        assert asked["PolicySourceArn"] == "arn:aws:iam::1:role/servers"
+        names = [arn.split("/")[1] for arn in asked["ResourceArns"] if "/" in arn]
+        decision = "allowed" if {*names} <= {*self.groups} else "implicitDeny"
+        yield {
+            "EvaluationResults": [
+                {"EvalActionName": one, "EvalDecision": decision} for one in asked["ActionNames"]
+            ]
+        }
+
+
+@pytest.mark.parametrize(
+    ("groups", "lacking"),
+    [(("website", "blog"), []), (("website",), ["elasticloadbalancing:DeregisterTargets"])],
+)
+def test_servers_must_be_allowed_to_leave_each_of_their_target_groups(
+    monkeypatch: pytest.MonkeyPatch, groups: tuple[str, ...], lacking: list[str]
+) -> None:
+    fill = {**FILL, "server_roles": ("arn:aws:iam::1:role/servers",)}
+    monkeypatch.setattr(rights, "_fill", lambda *_: fill)
+    aws = cast(Any, SimpleNamespace(iam=Iam(*groups)))
+    names = Names(fleet_role="fleet", target_group="website", also_behind=("blog",))
+    assert rights.simulate_servers(aws, names) == (lacking, "")
