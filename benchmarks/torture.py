@@ -24,7 +24,7 @@ from spotkiln.bake.recipe import digest_of_files
 from tests.reliability.cases import Call, Case, Outcome, Recorded, recorded_of
 from tests.reliability.load import Load
 from tests.reliability.matrix import Matrix
-from tests.reliability.scenarios import SCENARIOS, Fault, Scenario
+from tests.reliability.scenarios import INSIDE, SCENARIOS, Fault, Scenario
 from tests.reliability.table import page
 from tests.reliability.world import World
 from tests.traffic.pair import PairWorld
@@ -32,6 +32,7 @@ from tests.traffic.pair import PairWorld
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "build" / "torture"
 OUTCOMES = "outcomes.json"
+ACCOUNT = {"target_groups": ["website", {"name": INSIDE, "port": 3001}]}
 PAGE = ROOT / "docs" / "fault-matrix.md"
 HARNESS = ("cases", "flow_process", "matrix", "scenarios", "truth", "world", "zygote")
 # What decides an outcome.
@@ -125,7 +126,7 @@ class Torture:
             self._worlds += 1
             home = self.home / f"{self.kind.__name__.lower()}-{self._worlds}"
         with (
-            self.kind(home, prefect=self.prefect, others=True) as world,
+            self.kind(home, prefect=self.prefect, others=True, account=ACCOUNT) as world,
             Load(world.box.load_balancer("website")) as load,
         ):
             matrix = Matrix(world, load)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.release.pages import page
 from tests.reliability.load import Load
+from tests.reliability.scenarios import INSIDE
 from tests.reliability.world import World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
@@ -29,14 +30,16 @@ def members(world: World, fleet: str) -> list[str]:
 
 
 @pytest.fixture
-def theirs(world: World) -> Iterator[str]:
-    """A Spot Fleet of three that knows nothing of us, and serves."""
+def theirs(world: World, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A Spot Fleet of three that knows nothing of us, and serves; in further target groups if they
+    are asked for."""
     ec2, role = world.account.ec2, "arn:aws:iam::123456789012:role/aws-ec2-spot-fleet-tagging-role"
     image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])["Images"][0]
     template = ec2.create_launch_template(
         LaunchTemplateName="theirs", LaunchTemplateData={"ImageId": image["ImageId"]}
     )["LaunchTemplate"]["LaunchTemplateId"]
-    groups = [{"Arn": world.account.group_arn("website")}]
+    further = getattr(request, "param", [])
+    groups = [{"Arn": world.account.group_arn(one)} for one in ("website", *further)]
     fleet = ec2.request_spot_fleet(
         SpotFleetRequestConfig={
             "IamFleetRole": role,
@@ -112,15 +115,19 @@ def test_left_alone_unless_asked_then_retired_without_loss(
     assert load.sent
 
 
+@pytest.mark.parametrize("theirs", [[INSIDE]], indirect=True)
 def test_killed_in_the_middle_reconcile_finishes_it(world: World, theirs: str) -> None:
-    with Load(world.box.load_balancer("website")) as load:
-        fault = world.box.fault("TerminateInstances", "pause", agent="spotkiln/", when="before")
-        process = world.start("v1", "adopt", infra={"adopt": True})
+    """Of a fleet that serves two target groups, as the release does that takes over from it."""
+    box = world.box
+    with Load(box.load_balancer("website")) as load, Load(box.load_balancer(INSIDE)) as inside:
+        fault = box.fault("TerminateInstances", "pause", agent="spotkiln/", when="before")
+        where = {"adopt": True, "also_behind": [INSIDE]}
+        process = world.start("v1", "adopt", infra=where)
         world.box.wait_paused(fault, 120)
         process.kill()
         world.box.clear_faults()
         world.report_crashed(process)
         assert "error" not in world.reconcile()
         assert members(world, theirs) == []
-    assert load.failures == []
+    assert load.failures == inside.failures == []
     assert strays(world) == []

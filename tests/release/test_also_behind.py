@@ -1,16 +1,22 @@
-"""One set of servers behind two load balancers, the internal one on another port."""
+"""One set of servers behind two load balancers, the internal one on another port: released, taken
+back, and killed while the old ones leave both."""
 
 from typing import Any
 
 import pytest
 
 from tests.reliability.load import Load
-from tests.reliability.world import World
+from tests.reliability.scenarios import INSIDE as INTERNAL
+from tests.reliability.world import World, without_release_only
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect]
 
-INTERNAL = "website-internal"
 BOTH: dict[str, Any] = {"infra": {"also_behind": [INTERNAL]}}
+# A server in each batch, of a group.
+CANARY: dict[str, Any] = {
+    "fleet": {"launcher": "auto-scaling"},
+    "traffic": {"batches": ["1", "100 %"], "bake_seconds": 0},
+}
 
 
 def answers_with(world: World, codes: str) -> None:
@@ -51,9 +57,14 @@ def test_servers_serve_both_and_leave_both(world: World) -> None:
     assert f"in target group {INTERNAL} ({first['fleet']} of " in refused["error"]
 
     with Load(box.load_balancer("website")) as outside, Load(box.load_balancer(INTERNAL)) as inside:
-        second = world.release("v2", "behind", **BOTH, fleet={"launcher": "auto-scaling"})
+        second = world.release("v2", "behind", **BOTH, **CANARY)
         assert second["outcome"] == "released", second
         serve_both(world, members(world, second["fleet"]))
+
+        given = without_release_only(world.parameters("v1", "behind", **BOTH))
+        back = world.zygote.start("rollback", given).result()
+        assert (back["outcome"], back["image"]) == ("released", first["image"]), back
+        serve_both(world, members(world, back["fleet"]))
     assert (outside.failures, inside.failures) == ([], [])
     assert inside.sent
 

@@ -10,14 +10,22 @@ from rehearsal.prefect_local import POOL
 from tests.cli.conftest import deploy
 from tests.reliability.conftest import long
 from tests.reliability.moments import PRODUCT
+from tests.reliability.scenarios import INSIDE
 from tests.reliability.world import World, without_release_only
 
 pytestmark = [pytest.mark.prefect, pytest.mark.sandbox, pytest.mark.timeout(600)]
 OURS = "spotkiln:"
 
 
+# Production's servers are in a further target group, too.
+INFRA: dict[str, dict[str, Any]] = {
+    "website": {"also_behind": [INSIDE]},
+    "blog": {"target_group": "blog"},
+}
+
+
 def settings(world: World, group: str) -> dict[str, Any]:
-    return world.parameters("v1", infra={"target_group": group})
+    return world.parameters("v1", infra=INFRA[group])
 
 
 def names(world: World, flow: str) -> list[str]:
@@ -93,8 +101,8 @@ def forget_deployments(world: World) -> None:
 @pytest.fixture
 def both(world: World) -> Iterator[tuple[str, str]]:
     """Production and staging serve the same image, each with deployments of its own; the image."""
-    first = world.release("v1", keep_versions=5)
-    second = world.release("v1", infra={"target_group": "blog"}, keep_versions=5)
+    first = world.release("v1", infra=INFRA["website"], keep_versions=5)
+    second = world.release("v1", infra=INFRA["blog"], keep_versions=5)
     assert (first["outcome"], second["outcome"]) == ("released", "released"), (first, second)
     assert first["image"] == second["image"]
     for name, group in (("shop", "website"), ("shop-staging", "blog")):
@@ -111,6 +119,7 @@ def both(world: World) -> Iterator[tuple[str, str]]:
 def test_production_goes_and_staging_stays(world: World, both: tuple[str, str]) -> None:
     image, fleet = both
     staging = world.account.look("blog").fleet
+    assert len(world.account.targets(INSIDE)) == 2
 
     refused = retire(world, "shop", last_servers=False)
     assert "the last 2 servers of target group website would go" in refused["error"]
@@ -147,6 +156,7 @@ def test_production_goes_and_staging_stays(world: World, both: tuple[str, str]) 
     assert nightly["parameters"]["applications"] == ["shop-staging"]
     gone = world.account.look("website")
     assert (gone.fleet, gone.members, gone.stray) == ("", [], [])
+    assert world.account.targets(INSIDE) == {}
     assert tags_of_group(world, "website") == []
     # Both have served with the image: it only forgets that website did.
     marks = of_image(world, image)

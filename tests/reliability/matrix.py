@@ -109,6 +109,7 @@ class Matrix:
         if scenario.of_preview:
             return self.world.preview(scenario.ref, removed=scenario.flow == "removal")
         more = {"app": scenario.app(variant), "fleet": scenario.fleet, **scenario.traffic}
+        more |= scenario.infra
         return self.world.play(scenario.flow, scenario.ref, variant, **more)
 
     def _happen(self, scenario: Scenario, variant: str) -> None:
@@ -117,6 +118,8 @@ class Matrix:
             self._release("v1", fleet={"launcher": GROUP})
         elif scenario.first is First.SCALED:
             self._release("v1", fleet=scenario.fleet)
+        elif scenario.first is First.BEHIND:
+            self._release("v1", **scenario.infra)
         elif scenario.first is First.PREVIEW:
             made = self.world.preview(scenario.ref).result(CASE_SECONDS)
             if made.get("outcome") != "released":

@@ -7,6 +7,8 @@ from typing import Any
 
 PACKER, PRODUCT = "Packer", "spotkiln/"
 FLEET, GROUP = "spot-fleet", "auto-scaling"
+# A further target group of the same servers.
+INSIDE = "website-internal"
 SCALES = {
     "most": 6,
     "scaling": {"cpu_percent": 50, "scheduled": [{"cron": "0 3 1 1 *", "minimum": 2}]},
@@ -34,6 +36,7 @@ class First(StrEnum):
     GROUP = "an Auto Scaling group serves"
     SCALED = "what serves is scaled by AWS"
     PREVIEW = "a branch has a preview"
+    BEHIND = "what serves is in a further target group, too"
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Scenario:
     asked for; the example's servers do so themselves. `layered`: its dependencies are an image by
     themselves, which is baked first. `launcher`: what its servers are launched with.
     `batches`: one server first, then the other. `steps`: between two target groups, in a world that
-    has them."""
+    has them. `behind`: its servers join a further target group."""
 
     name: str
     ref: str
@@ -78,6 +81,12 @@ class Scenario:
     launcher: str = FLEET
     batches: bool = False
     steps: bool = False
+    behind: bool = False
+
+    @property
+    def infra(self) -> Mapping[str, Any]:
+        """What its deployment says of where the servers are."""
+        return {"infra": {"also_behind": [INSIDE]}} if self.behind else {}
 
     @property
     def traffic(self) -> Mapping[str, Any]:
@@ -102,7 +111,7 @@ class Scenario:
     @property
     def has_more(self) -> bool:
         """It goes the same way as the first scenario, with more to do at one place."""
-        more = self.first in {First.GROUP, First.SCALED} or self.batches
+        more = self.first in {First.GROUP, First.SCALED} or self.batches or self.behind
         return self.migrates or self.layered or self.launcher != FLEET or more
 
     @property
@@ -128,6 +137,8 @@ SCENARIOS = (
     Scenario("release in batches", "v2", "released", batches=True),
     Scenario("release of a group in batches", "v2", "released", batches=True, launcher=GROUP),
     Scenario("release in steps", "v2", "released", steps=True),
+    Scenario("release behind two groups", "v2", "released", behind=True, first=First.BEHIND),
+    Scenario("sick servers behind two groups", "sick", "ImageRejected", behind=True),
     Scenario("red tests", "red", "TestsFailed"),
     Scenario("sick servers", "sick", "ImageRejected"),
     Scenario("rollback", "v1", "released", flow="rollback"),

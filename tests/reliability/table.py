@@ -13,11 +13,12 @@ Every AWS call that changes something, as recorded from a release over a serving
 releases that do more, of those only what they do more: one that migrates before it asks for
 servers, one that bakes its dependencies as a layer, one that launches an Auto Scaling group, one
 that retires such a group, one of each launcher whose servers AWS scales, one of each in batches,
-and one in steps between two target groups (of that from the first weights on); from one with red
-tests, one whose servers are sick, and a rollback (of these only where they go another way); from a
-reconcile that undoes a killed release, and one that finishes a killed retirement; from the making
-of a branch's preview, and its removal. And what became of each call with each fault. Written by
-`make torture`, nothing of it by hand. Each part says when it was played: a run of some scenarios
+one in steps between two target groups (of that from the first weights on), and one whose servers
+are in two target groups at once; from one with red tests, one whose servers are sick (also in two
+target groups), and a rollback (of these only where they go another way); from a reconcile that
+undoes a killed release, and one that finishes a killed retirement; from the making of a branch's
+preview, and its removal. And what became of each call with each fault. Written by `make torture`,
+nothing of it by hand. Each part says when it was played: a run of some scenarios
 alone (`--scenarios`) leaves the others as they are.
 
 Then pairs of faults: a first one that a flow deals with, and a kill at each call by which it

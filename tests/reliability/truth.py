@@ -10,6 +10,7 @@ from botocore.config import Config
 from rehearsal.account import every, fleets_of, instances_of, own_images, tags_of
 from sandbox.client import Sandbox
 from tests.look_alikes import LookAlikes
+from tests.reliability.scenarios import INSIDE
 
 ENDED = {"cancelled", "failed"}
 # What AWS puts on a fleet's or group's members.
@@ -196,6 +197,8 @@ class Account:
         ]
         groups = every(self.elbv2, "describe_target_groups", "TargetGroups[]")
         names = [str(one["TargetGroupName"]) for one in groups]
+        if INSIDE in names and group != INSIDE:
+            truth.other_targets += self._inside(truth, group)
         for other in names:
             owned |= {one["SpotFleetRequestId"] for one in self.serving(other)}
         truth.stray += self._strays(owned)
@@ -205,6 +208,28 @@ class Account:
         truth.touched = self.others.touched() if self.others.ids else []
         truth.stray += [f"lease {key}" for name in names for key in self.leases(name)]
         return truth
+
+    def _inside(self, truth: Truth, group: str) -> list[str]:
+        """What is wrong in the further target group: of whom it is one all servers are in it, and
+        nobody else's."""
+        serving = self.serving(INSIDE)
+        here = [x for x in serving if self.group_arn(group) in _groups(x)]
+        if not here and serving:
+            return []
+        health = self.targets(INSIDE)
+        wanted = truth.members if here else []
+        return [
+            *(
+                f"{name} is {state} in {INSIDE}"
+                for name, state in health.items()
+                if name not in wanted
+            ),
+            *(
+                f"{name} is not healthy in {INSIDE}"
+                for name in wanted
+                if health.get(name) != "healthy"
+            ),
+        ]
 
     def _strays(self, owned: set[str]) -> list[str]:
         """Whatever exists and neither these fleets nor a kept version own, as `kind id`."""
