@@ -17,7 +17,6 @@ from tests.reliability.conftest import long
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.host import eventually
 from tests.reliability.load import Load
-from tests.reliability.moments import GATE
 from tests.reliability.scenarios import GROUP, PRODUCT
 from tests.reliability.test_real_machines import docker_answers
 from tests.reliability.truth import Truth
@@ -44,6 +43,8 @@ ACCOUNT = {
         {"name": INSIDE, "port": 3001, **QUICK_GROUP},
     ]
 }
+# How long a machine takes to boot is not on trial: on two busy cores it may be minutes.
+PATIENT = {"polls": 1, "boot_seconds": 600}
 # Real seconds. From a bad signal until the old servers have all requests again: less than five are
 # promised, and what the sandbox takes on a busy machine comes on top.
 BACK_SECONDS = 15.0
@@ -112,7 +113,7 @@ def visits(pair: Pair, request: pytest.FixtureRequest) -> Iterator[Visits]:
 
 
 def start(pair: Pair, ref: str, launcher: str = "spot-fleet", **traffic: Any) -> FlowProcess:
-    more: dict[str, Any] = {"gate": GATE, "fleet": {"launcher": launcher, "most": 3}}
+    more: dict[str, Any] = {"gate": PATIENT, "fleet": {"launcher": launcher, "most": 3}}
     return pair.world.start(ref, **more, **pair.parameters(**{"bake_seconds": 600, **traffic}))
 
 
@@ -132,7 +133,7 @@ def until(process: FlowProcess, is_so: Callable[[], bool], what: str) -> None:
         assert not process.ended.is_set(), (what, process.result(), process.tail(60))
         return is_so()
 
-    eventually(looked, 300, what)
+    eventually(looked, RELEASE_SECONDS, what)
 
 
 def until_share(pair: Pair, name: str, percent: int, process: FlowProcess) -> None:
@@ -255,7 +256,7 @@ def test_killed_between_two_weights_a_reconcile_sends_all_back(pair: Pair, visit
     was, box = before(pair, visits), pair.world.box
     fault = box.fault("ModifyRule", "pause", nth=3, agent=PRODUCT, when="after")
     process = start(pair, other(pair), **STEPS)
-    box.wait_paused(fault, 300)
+    box.wait_paused(fault, RELEASE_SECONDS)
     process.kill()
     box.release(fault, drop=True)
     pair.world.report_crashed(process)
@@ -313,7 +314,7 @@ def at_two_ports(pair: Pair, ref: str, **traffic: Any) -> FlowProcess:
         {
             **given,
             "infra": {"target_group": SHOP, "also_behind": [INSIDE]},
-            "gate": GATE,
+            "gate": PATIENT,
             "traffic": {"bake_seconds": 0, **traffic},
         },
     )
