@@ -116,15 +116,20 @@ class Template:
             return self.named(".".join(given))
         if name == "Fn::Split":
             return f"split({json.dumps(given[0])}, {self.expression(given[1])})"
+        if name == "Fn::Select":
+            return f"{self.expression(given[1])}[{given[0]}]"
         if name == "Fn::Sub":
-            return self._substituted(given)
+            text, more = (given, {}) if isinstance(given, str) else given
+            return self._substituted(text, more)
         raise ValueError(f"no word of Terraform's is known here for {name}")
 
-    def _substituted(self, text: str) -> str:
+    def _substituted(self, text: str, more: Mapping[str, Any]) -> str:
+        """`more` are names that only this text has."""
         parts, names = _NAMED.split(text)[::2], _NAMED.split(text)[1::2]
         found = _quoted(parts[0])[1:-1]
         for name, part in zip(names, parts[1:], strict=True):
-            found += f"${{{self.named(name)}}}{_quoted(part)[1:-1]}"
+            value = self.expression(more[name]) if name in more else self.named(name)
+            found += f"${{{value}}}{_quoted(part)[1:-1]}"
         return f'"{found}"'
 
 

@@ -70,6 +70,11 @@ def test_servers_may_still_speak_to_everybody() -> None:
         ({"Ref": "AWS::Region"}, "data.aws_region.here.name"),
         ({"Fn::Sub": "a-${Name}-%{b"}, '"a-${var.Name}-%%{b"'),
         ({"Fn::Split": [",", {"Ref": "Name"}]}, 'split(",", var.Name)'),
+        ({"Fn::Select": [1, {"Fn::Split": [",", "a,b"]}]}, 'split(",", "a,b")[1]'),
+        (
+            {"Fn::Sub": ["${Name}/${Own}", {"Own": {"Fn::Sub": "${Name}"}}]},
+            '"${var.Name}/${"${var.Name}"}"',
+        ),
         ({"Fn::Not": [{"Condition": "A"}]}, "!(local.A)"),
         ({"Fn::And": [{"Condition": "A"}, {"Condition": "B"}]}, "(local.A) && (local.B)"),
         ({"a": [1, True]}, '{"a" = [1, true]}'),
@@ -90,5 +95,5 @@ def test_one_that_may_not_be_there_is_named_as_nothing_then() -> None:
 
 
 def test_a_function_that_is_not_known_is_no_silence() -> None:
-    with pytest.raises(ValueError, match="Fn::Select"):
-        words().expression({"Fn::Select": [0, []]})
+    with pytest.raises(ValueError, match="Fn::Base64"):
+        words().expression({"Fn::Base64": [0, []]})
