@@ -11,25 +11,28 @@ from spotkiln.statement import Fill, policies
 
 WORKER = "worker"
 ACCOUNT = "123456789012"
-_TRUST = {
-    "Effect": "Allow",
-    "Action": "sts:AssumeRole",
-    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
-}
 
 
-def fill(region: str, **more: tuple[str, ...]) -> Fill:
+def _trust(box: Sandbox) -> dict[str, object]:
+    return {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": f"arn:aws:iam::{box.account_id}:root"},
+    }
+
+
+def fill(region: str, account: str = ACCOUNT, **more: tuple[str, ...]) -> Fill:
     """What the rights' names stand for in the sandbox's account."""
-    role = f"arn:aws:iam::{ACCOUNT}:role/"
+    role = f"arn:aws:iam::{account}:role/"
     return {
         "partition": ("aws",),
         "region": (region,),
-        "account": (ACCOUNT,),
+        "account": (account,),
         "target_groups": ("website", "website-green"),
         "fleet_role": (f"{role}aws-ec2-spot-fleet-tagging-role",),
         "server_roles": tuple(role + x for x in ("website", "website-staging", "image-test")),
-        "build_parameters": (f"arn:aws:ssm:{region}:{ACCOUNT}:parameter/build/*",),
-        "build_secrets": (f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:build/*",),
+        "build_parameters": (f"arn:aws:ssm:{region}:{account}:parameter/build/*",),
+        "build_secrets": (f"arn:aws:secretsmanager:{region}:{account}:secret:build/*",),
         "workers": (role + WORKER,),
         **more,
     }
@@ -50,7 +53,7 @@ def entering(box: Sandbox, external_id: str) -> Mapping[str, str]:
     role, which lets in only who says the external id."""
     arn = _put_worker(box)
     says = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}}
-    trust = {"Version": "2012-10-17", "Statement": [{**_TRUST, **says}]}
+    trust = {"Version": "2012-10-17", "Statement": [{**_trust(box), **says}]}
     client(box, "iam").update_assume_role_policy(RoleName=WORKER, PolicyDocument=json.dumps(trust))
     return {
         **box.environment_of({}),
@@ -64,10 +67,10 @@ def _put_worker(box: Sandbox) -> str:
     iam = client(box, "iam")
     known = {one["RoleName"]: str(one["Arn"]) for one in iam.list_roles()["Roles"]}
     if WORKER not in known:
-        trust = json.dumps({"Version": "2012-10-17", "Statement": [_TRUST]})
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [_trust(box)]})
         made = iam.create_role(RoleName=WORKER, AssumeRolePolicyDocument=trust)
         known[WORKER] = str(made["Role"]["Arn"])
-    wanted = policies(every(), fill(box.environment["AWS_DEFAULT_REGION"]))
+    wanted = policies(every(), fill(box.environment["AWS_DEFAULT_REGION"], box.account_id))
     for number, document in enumerate(wanted, start=1):
         iam.put_role_policy(
             RoleName=WORKER, PolicyName=f"worker-{number}", PolicyDocument=json.dumps(document)

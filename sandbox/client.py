@@ -36,6 +36,10 @@ class Sandbox:
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
 
+    @property
+    def account_id(self) -> str:
+        return str(self.description["account"])
+
     # -- life --
 
     @classmethod
@@ -50,8 +54,10 @@ class Sandbox:
         region: str = "eu-west-1",
         name: str | None = None,
         resume: bool = False,
+        account_id: str = "",
     ) -> "Sandbox":
-        """Start the process and wait until it is ready. `account`: see AccountSettings. `resume`:
+        """Start the process and wait until it is ready. `account_id`: of twelve digits, if it is
+        not the usual one. `account`: see AccountSettings. `resume`:
         go on with what the last one of this directory left, and leave it for the next."""
         directory = directory.resolve()
         command = [sys.executable, "-m", "sandbox", "up", "--detach", "--dir", str(directory)]
@@ -68,6 +74,7 @@ class Sandbox:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
+            env={**os.environ, **({"MOTO_ACCOUNT_ID": account_id} if account_id else {})},
         )
         if done.returncode != 0:
             raise SandboxError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
@@ -316,6 +323,18 @@ class Sandbox:
 
     def keep(self, image_id: str, key: str) -> None:
         self._call("POST", f"/images/{image_id}/keep", {"key": key})
+
+    def join(self, other: "Sandbox") -> None:
+        """From now on each is another account, or another region, of one AWS: the address of either
+        leads to both, by the role or the region that a call is signed with."""
+        for one, neighbour in ((self, other), (other, self)):
+            told = {
+                "account": neighbour.account_id,
+                "region": neighbour.environment["AWS_DEFAULT_REGION"],
+                "endpoint": neighbour.environment["AWS_ENDPOINT_URL"],
+                "key": neighbour.environment["AWS_ACCESS_KEY_ID"],
+            }
+            one._call("POST", "/neighbours", told)
 
     def deprecate(self, image_id: str, when: str) -> None:
         """As the image's owner does, whoever that is: from then on (ISO 8601 in UTC)."""

@@ -37,6 +37,10 @@ KEEP = f"{PREFIX}keep"
 SERVED = f"{PREFIX}served/"
 # The accounts that may use it as long as it is a version of a target group, whose name follows.
 SHARED = f"{PREFIX}shared/"
+# Another account or region copies it just now: since when, and which release. Both follow.
+COPYING = f"{PREFIX}copying/"
+# Of a copy that a release has made: the region and the id of what it was copied from.
+COPIED_FROM = f"{PREFIX}copied-from"
 # A verdict blamed it after it had been released: when, where and why.
 SUSPECT = f"{PREFIX}suspect"
 

@@ -6,6 +6,7 @@ to 127.0.0.1. Neither a page nor another user knows the key.
 """
 
 import hmac
+import io
 import json
 import logging
 import re
@@ -17,7 +18,7 @@ from typing import Any
 
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 from sandbox.api import errors
 from sandbox.api.app import WsgiApp
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 _OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _BEARER = re.compile(r"Bearer\s+(\S+)")
 _KEY_LETTERS = string.ascii_uppercase + "234567"
+# Of a neighbour's answer.
+_PASSED_ON = ("content-type", "date", "x-amzn-requestid", "x-amzn-errortype")
 _MOST_READ = 1024 * 1024
 _ROLE = "A machine signs with its role's credentials, which its metadata has."
 _WHERE = "This sandbox takes the access key in the `environment` of its sandbox.json."
@@ -60,11 +63,30 @@ class Guard:
     ) -> Iterable[bytes]:
         refused = _from_elsewhere(environ) or self._without_key(environ)
         if refused is None:
-            return self._entrance(environ, start_response)
+            answer = self._from_neighbour(environ)
+            return (answer or self._entrance)(environ, start_response)
         log.warning("refused %s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
         # A connection that is closed before all was read may cost the client its answer.
         environ["wsgi.input"].read(min(int(environ.get("CONTENT_LENGTH") or 0), _MOST_READ))
         return refused(environ, start_response)
+
+    def _from_neighbour(self, environ: dict[str, Any]) -> Response | None:
+        """The answer of the sandbox that the call is for, if it is another one."""
+        neighbours = self._account.neighbours
+        authorization = str(environ.get("HTTP_AUTHORIZATION", ""))
+        if not neighbours or str(environ.get("PATH_INFO", "")).startswith(CONTROL):
+            return None
+        request = Request(environ)
+        body = request.get_data()
+        environ["wsgi.input"] = io.BytesIO(body)
+        one = neighbours.wanted(authorization, body)
+        if one is None:
+            return None
+        answer = neighbours.forward(
+            one, request.method, request.full_path.rstrip("?"), dict(request.headers), body
+        )
+        headers = [(key, value) for key, value in answer.headers if key.lower() in _PASSED_ON]
+        return Response(answer.body, answer.status, headers)
 
     def _without_key(self, environ: dict[str, Any]) -> Response | None:
         authorization = str(environ.get("HTTP_AUTHORIZATION", ""))
@@ -73,7 +95,8 @@ class Guard:
             if bearer is not None and self._is_own(bearer[1]):
                 return None
             return _forbidden(f"The control API wants `Authorization: Bearer KEY`. {_WHERE}")
-        if self._is_own(signed_with(authorization)[0]):
+        key_id = signed_with(authorization)[0]
+        if self._is_own(key_id) or self._account.neighbours.has_handed_out(key_id):
             return None
         return refused_key(environ, self._account, _WHERE)
 

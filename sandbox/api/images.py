@@ -37,9 +37,10 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
         return ActionResult({"ImageId": image.id})
 
     def copy_image(self) -> ActionResult:
-        """Only within the region."""
+        """Within the region, or from one that is a neighbour's."""
         self.error_on_dryrun()
-        if self.value("SourceRegion") != self.engine.account.region:
+        account = self.engine.account
+        if self.value("SourceRegion") != account.region and not account.neighbours:
             raise unsupported("CopyImage between regions", "CopyImage within its region")
         source, tags = self.value("SourceImageId", ""), self._specified_tags()
         if self.value("CopyImageTags", default=False):
@@ -50,7 +51,12 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
             }
             tags["image"] = {**copied, **tags.get("image", {})}
         image = self.engine.images.copy(
-            source, self.value("Name", ""), self.value("Description", ""), tags
+            source,
+            self.value("SourceRegion", ""),
+            self.value("Name", ""),
+            self.value("Description", ""),
+            tags,
+            self.value("ClientToken", ""),
         )
         return ActionResult({"ImageId": image.id})
 
@@ -68,12 +74,13 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
     def describe_images(self) -> ActionResult:
         self.error_on_dryrun()
         asked = self.value("ImageIds", [])
-        there = self._there(asked)
+        others = self._of_neighbours(asked)
+        there = self._there([one for one in asked if one not in others])
         if asked and not there:
-            return ActionResult({"Images": []})
+            return ActionResult({"Images": list(others.values())})
         self.params["ImageIds"] = there
         images: Any = super().describe_images().result
-        found = list(images["Images"])
+        found = [*images["Images"], *others.values()]
         if not asked and not self.value("IncludeDeprecated", default=False):
             found = [one for one in found if not self._is_hidden(one)]
         return self.paged("Images", found)
@@ -84,6 +91,23 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
         if when is None or image.owner_id == self.current_account:
             return False
         return datetime.fromisoformat(when).replace(tzinfo=None) <= utcnow()
+
+    def _of_neighbours(self, image_ids: list[str]) -> dict[str, dict[str, Any]]:
+        """Those that neighbours share with this account. Their tags are not told."""
+        account, found = self.engine.account, {}
+        unknown = [one for one in image_ids if one not in self.ec2_backend.amis]
+        for one in unknown if account.neighbours else ():
+            if told := account.neighbours.image(account.region, one):
+                found[one] = {
+                    "ImageId": one,
+                    "Name": told["name"],
+                    "OwnerId": told["owner"],
+                    "State": "available",
+                    "CreationDate": datetime.fromisoformat(told["created"]).replace(tzinfo=None),
+                    "Architecture": "x86_64",
+                    "ImdsSupport": told["imds_support"],
+                }
+        return found
 
     def _there(self, image_ids: list[str]) -> list[str]:
         """Without the deregistered images that instances still use. Raises for unknown ids."""

@@ -94,20 +94,39 @@ class Images:
         return ami
 
     def copy(
-        self, source_id: str, name: str, description: str, tags: dict[str, dict[str, str]]
+        self,
+        source_id: str,
+        region: str,
+        name: str,
+        description: str,
+        tags: dict[str, dict[str, str]],
+        token: str = "",
     ) -> SandboxAmi:
-        """CopyImage within the region. `tags` by resource type. The source may belong to any
-        account."""
+        """CopyImage. `tags` by resource type. The source may belong to any account, and be in the
+        `region` of a neighbour. The same token is the same copy."""
+        tokens = self._account.state.copies
+        if token and token in tokens:
+            return self.any(tokens[token])
         self._check_name(name)
-        must_be_usable(self._account, source_id)
-        source = self._account.ec2.amis[source_id]
+        if region == self._account.region and source_id in self._account.ec2.amis:
+            must_be_usable(self._account, source_id)
+            support = getattr(self._account.ec2.amis[source_id], "imds_support", None)
+            snapshot = self._account.ec2.amis[source_id].ebs_snapshot.id
+        else:
+            told = self._account.neighbours.image(region, source_id)
+            if told is None:
+                raise InvalidAMIIdError(source_id)
+            support, snapshot = told["imds_support"], told["snapshot"]
         ami = self._make(random_ami_id(), name, description, source=source_id)
-        ami.imds_support = getattr(source, "imds_support", None)
+        ami.source_image_region = region
+        if token:
+            tokens[token] = ami.id
+        ami.imds_support = support
         ami.state = "pending"
         ami.ebs_snapshot.status = "pending"
         ami.ebs_snapshot.description = (
             f"Copied for DestinationAmi {ami.id} from SourceAmi {source_id} "
-            f"for SourceSnapshot {source.ebs_snapshot.id}. "
+            f"for SourceSnapshot {snapshot}. "
             f"Task created on {round(utcnow().timestamp() * 1000)}."
         )
         self._tag(ami.id, tags.get("image", {}))
@@ -165,6 +184,23 @@ class Images:
     def _tag(self, resource_id: str, tags: dict[str, str]) -> None:
         if tags:
             self._account.ec2.create_tags([resource_id], tags)
+
+    def shared(self, image_id: str, account: str) -> dict[str, Any] | None:
+        """An image that is available, if this account may use it, and its snapshot as well."""
+        ami = self._account.ec2.amis.get(image_id)
+        if not isinstance(ami, SandboxAmi) or ami.state != "available":
+            return None
+        may = {"UserId": account} in ami.launch_permissions
+        may = may and account in ami.ebs_snapshot.create_volume_permission_userids
+        if account != ACCOUNT_ID and not may and not ami.is_public:
+            return None
+        return {
+            "name": ami.name,
+            "owner": ami.owner_id,
+            "imds_support": ami.imds_support,
+            "snapshot": ami.ebs_snapshot.id,
+            "created": f"{ami.creation_date:%Y-%m-%dT%H:%M:%S}.000Z",
+        }
 
     def own(self, image_id: str) -> SandboxAmi:
         """An image that this account may change. Raises for all others."""

@@ -22,6 +22,7 @@ from sandbox.faults.stale import StaleReads
 from sandbox.machines.protocol import MachineError
 from sandbox.machines.scripts import Subject
 from sandbox.state import capacity, places, refusals
+from sandbox.state.neighbours import Neighbour
 
 Handler = Callable[..., Any]
 
@@ -105,6 +106,8 @@ class Control:
             ("POST", "/tags/<resource_id>", self._mark),
             ("POST", "/images/<image_id>/keep", self._keep),
             ("POST", "/images/<image_id>/deprecated", self._deprecate),
+            ("GET", "/images/<image_id>/shared/<with_account>", self._shared),
+            ("POST", "/neighbours", self._add_neighbour),
             ("POST", "/forget", lambda _: self._account.machines.forget_images()),
         ]
 
@@ -287,6 +290,18 @@ class Control:
             image = self._engine.images.own(image_id)
             name, tags = image.name or "", self._account.tags(image_id)
         self._account.machines.keep_image(image_id, str(_body(request)["key"]), name, tags)
+
+    def _shared(self, request: Request, image_id: str, with_account: str) -> dict[str, Any]:
+        """For a neighbour: an image that this account may use. Tags are not told, as at AWS."""
+        del request
+        with self._account.lock:
+            told = self._engine.images.shared(image_id, with_account)
+        if told is None:
+            raise NotFound(f"{image_id} is not there, or not shared with {with_account}")
+        return told
+
+    def _add_neighbour(self, request: Request) -> None:
+        self._account.neighbours.add(Neighbour(**_body(request)))
 
     def _deprecate(self, request: Request, image_id: str) -> None:
         """Body: {"when": "2026-01-31T12:00:00.000Z"}: as its owner does, whoever that is."""

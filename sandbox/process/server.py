@@ -35,6 +35,7 @@ from sandbox.process.say import say
 from sandbox.state import kept
 from sandbox.state.account import Account
 from sandbox.state.clock import Clock
+from sandbox.state.records import ACCOUNT_ID
 
 log = logging.getLogger(__name__)
 
@@ -187,6 +188,7 @@ class Server:
             "pid": os.getpid(),
             "machines": self.options.machines,
             "region": self.options.region,
+            "account": ACCOUNT_ID,
             "speed": self.options.speed,
             "endpoint": endpoint,
             "control": f"{endpoint}{CONTROL}",

@@ -13,6 +13,7 @@ from moto.elbv2.models import ELBv2Backend, elbv2_backends
 from sandbox.machines.protocol import Machines
 from sandbox.machines.scripts import Scripts
 from sandbox.state.clock import Clock
+from sandbox.state.neighbours import Neighbours
 from sandbox.state.records import ACCOUNT_ID, State
 
 
@@ -35,6 +36,7 @@ class Account:
         self.changes = 0
         # How long after a fleet's cancel its missing instances still arrive. None: never.
         self.late_launch_seconds: float | None = None
+        self.neighbours = Neighbours(ACCOUNT_ID, region)
         self.ec2: EC2Backend = ec2_backends[ACCOUNT_ID][region]
         self.elbv2: ELBv2Backend = elbv2_backends[ACCOUNT_ID][region]
 

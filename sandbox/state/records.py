@@ -4,6 +4,7 @@ These are plain values, so that they can be copied and compared: a stale read is
 copy.
 """
 
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -12,7 +13,8 @@ from sandbox.machines.protocol import RoleKey
 from sandbox.state.refusals import Refusal
 from sandbox.state.scaling import Activity, ScalableTarget, ScalingGroup
 
-ACCOUNT_ID = "123456789012"
+# moto reads the same variable.
+ACCOUNT_ID = os.environ.get("MOTO_ACCOUNT_ID", "123456789012")
 DEBIAN_ACCOUNT_ID = "136693071363"
 
 Intent = Literal["run", "stop", "terminate"]
@@ -139,6 +141,8 @@ class State:
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
     # deregistered images -> when, in sandbox seconds
     deregistered: dict[str, float] = field(default_factory=dict)
+    # client tokens of copies -> images
+    copies: dict[str, str] = field(default_factory=dict)
     locked_snapshots: set[str] = field(default_factory=set)
     # Service Quotas' code -> value, if it is not AWS's default
     quotas: dict[str, float] = field(default_factory=dict)

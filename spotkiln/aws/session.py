@@ -14,6 +14,7 @@ from botocore.utils import InstanceMetadataRegionFetcher
 from spotkiln import __version__
 from spotkiln.aws import role as roles
 from spotkiln.aws.errors import aws_errors
+from spotkiln.aws.role import Role
 from spotkiln.aws.time import AwsTime
 from spotkiln.errors import InputError
 
@@ -125,8 +126,17 @@ def connect(region: str) -> Aws:
             none.
         PermissionDenied: the role may not be assumed.
     """
+    return _clients(region, roles.wanted(os.environ))
+
+
+@lru_cache(maxsize=8)
+def enter(region: str, role: Role) -> Aws:
+    """The same with the rights of this role, which the worker's own credentials may assume."""
+    return _clients(region, role)
+
+
+def _clients(region: str, role: Role) -> Aws:
     config = _config(region)
-    role = roles.wanted(os.environ)
     with aws_errors(f"role {role.arn}" if role else f"clients for {region}"):
         session = roles.session(role, region)
         time = AwsTime()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -21,6 +21,10 @@ BASE_NAME = re.compile(r"[a-z][a-z0-9-]* \d{4}-\d\d-\d\d \d\d-\d\d (base-[0-9a-f
 LAYER_NAME = re.compile(r"[a-z][a-z0-9-]*/layer/(layer-[0-9a-f]{12})")
 
 
+# A copy takes an hour at most; a mark that is older was left by a run that was killed.
+COPYING_AT_MOST = timedelta(days=1)
+
+
 class ImageState(StrEnum):
     CANDIDATE = "candidate"
     TESTED = "tested"
@@ -35,8 +39,8 @@ class ImageState(StrEnum):
 
 class Image(Noun):
     """An AMI. Times are UTC. `root_gib`: of its root disk, 0 if that is not known. `encrypted`:
-    those of its snapshots that are. `copied`: CopyImage made it, of another AMI. `deprecated`: from
-    when on, if it has such a date."""
+    those of its snapshots that are. `copied_from`: if CopyImage made it, the region and the id of
+    what it was made of, as EC2 tells them. `deprecated`: from when on, if it has such a date."""
 
     id: str
     name: str
@@ -48,7 +52,8 @@ class Image(Noun):
     root_gib: int = 0
     encrypted: tuple[str, ...] = ()
     snapshots: tuple[str, ...] = ()
-    copied: bool = False
+    copied_from: str = ""
+    failed: bool = False
     deprecated: datetime | None = None
     tags: dict[str, str] = Field(default_factory=dict)
 
@@ -68,9 +73,20 @@ class Image(Noun):
     @property
     def ours(self) -> bool:
         """A release or a nightly run chose its name. Its tags alone prove nothing: copies and
-        backups may carry them."""
+        backups may carry them. A copy is ours if it says itself of what a release has made it: a
+        copy of that one says the same, and EC2 knows better."""
         chosen = release_of(self.name)
-        return bool(chosen) and not self.copied and chosen == self.release
+        by_us = self.copied_from == self.tags.get(t.COPIED_FROM, "")
+        return bool(chosen) and chosen == self.release and (not self.copied_from or by_us)
+
+    def copying(self, now: datetime) -> str:
+        """Who copies it just now, in words; empty for nobody. What was killed is soon forgotten."""
+        for key, value in sorted(self.tags.items()):
+            since, _, release = value.partition(" ")
+            begun = moment_of(since)
+            if key.startswith(t.COPYING) and begun and now - begun < COPYING_AT_MOST:
+                return f"{release} copies it to {key.removeprefix(t.COPYING)}"
+        return ""
 
     @property
     def recipe(self) -> str:

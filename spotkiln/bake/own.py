@@ -33,6 +33,7 @@ LAUNCHED_FOR_OTHERS = (
 BACKUPS = ("aws:backup:", "aws:dlm:", "dlm:")
 # EC2's own words. What CopyImage makes is "Copied for DestinationAmi … from SourceAmi …".
 CREATED = re.compile(r"Created by CreateImage\(i-[0-9a-f]+\) for (ami-[0-9a-f]+)( from vol-\w+)?")
+COPIED = re.compile(r"Copied for DestinationAmi (ami-[0-9a-f]+) from SourceAmi (ami-[0-9a-f]+)\b.*")
 
 
 class LeftAlone(Noun):
@@ -69,11 +70,16 @@ def is_builder(one: Instance) -> bool:
 
 
 def made_for(description: str, tags: Mapping[str, str]) -> str:
-    """The image that CreateImage made this snapshot for; empty for copies and backups."""
-    found = CREATED.fullmatch(description)
-    if not found or any(key.startswith(BACKUPS) for key in tags):
+    """The image that this snapshot was made for, by CreateImage or by a release's CopyImage; empty
+    for others' copies and backups."""
+    if any(key.startswith(BACKUPS) for key in tags):
         return ""
-    return found[1]
+    if found := CREATED.fullmatch(description):
+        return found[1]
+    copied = COPIED.fullmatch(description)
+    # A copy of the copy carries the tag, too, and EC2 names another source.
+    ours = copied and tags.get(t.COPIED_FROM, "").rpartition("/")[2] == copied[2]
+    return copied[1] if copied and ours else ""
 
 
 def template_is_ours(name: str, release: str) -> bool:

@@ -11,16 +11,19 @@ from spotkiln.noun import Noun
 class Reuse(Noun):
     """The image to take, if there is one, and why or why not: `differ` are the inputs that differ
     from those of the newest released one. `files_serve`: what serves was made from these very
-    files, whatever else of it differs. `serving` is the image that does."""
+    files, whatever else of it differs. `serving` is the image that does. `copies`: without an image
+    one is copied, and none baked."""
 
     image: Image | None
     why: str
     differ: tuple[str, ...] = ()
     files_serve: bool = False
     serving: Image | None = None
+    copies: bool = False
 
     def __str__(self) -> str:
-        return ("reusing: " if self.image else "baking anew: ") + self.why
+        done = "reusing" if self.image else "copying" if self.copies else "baking anew"
+        return f"{done}: {self.why}"
 
 
 def reuse(recipe: Recipe, app: str, images: Iterable[Image], serves: str = "") -> Reuse:

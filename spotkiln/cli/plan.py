@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from spotkiln.aws.bake.elsewhere import recipe_for
 from spotkiln.aws.bake.look_up import look_up_infra
 from spotkiln.aws.release.plan import plan_release
 from spotkiln.aws.session import connect
 from spotkiln.bake.checkout import check_out
 from spotkiln.bake.configuration import require_names
-from spotkiln.bake.variables import recipe_of
 from spotkiln.errors import SpotkilnError
 from spotkiln.poll import RealClock
 from spotkiln.prefect_api import contents
@@ -36,16 +36,18 @@ def look(spec: ReleaseSpec) -> Plan:
     with tempfile.TemporaryDirectory(prefix="spotkiln-plan-") as folder:
         source = check_out(spec.app, infra, Path(folder) / "source", _say)
         require_names(source.app.config, infra.configuration)
+        aws = connect(infra.region)
+        recipe, taken = recipe_for(aws, spec, source, infra)
         job = Job(
             release=f"{spec.app.name}-{uuid4().hex[:12]}",
             spec=spec,
             infra=infra,
             source=source,
-            recipe=recipe_of(source, infra),
+            recipe=recipe,
             tags={},
             folder=Path(folder),
+            taken=taken,
         )
-        aws = connect(infra.region)
         found = plan_release(aws, job, clock=RealClock(), say=_say)
     try:
         found = ask(contents.with_packages, found)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from spotkiln.noun import ShownNoun
+from spotkiln.bake.elsewhere import Elsewhere
+from spotkiln.noun import ShownNoun, left_open
 
 ACCOUNT = r"^\d{12}$"
 # Their numbers have room in one tag.
@@ -31,4 +32,10 @@ class Images(ShownNoun):
         description="Numbers of AWS accounts that may use and copy what has been released here, as "
         "long as it is a version of this target group.",
         max_length=MOST_ACCOUNTS,
+    )
+    take_from: Elsewhere | None = Field(
+        default=None,
+        title="Take from",
+        description="Nothing is baked here: what was released there of this commit is copied.",
+        json_schema_extra=left_open(),
     )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from spotkiln.bake.elsewhere import Taken
 from spotkiln.bake.image import image_name
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.recipe import Recipe
@@ -12,7 +13,7 @@ from spotkiln.release.release import ReleaseSpec
 
 class Job(Noun):
     """`release` is its id, and `tags` are what everything of it carries. `folder` is the run's
-    own."""
+    own. `taken` is the image elsewhere that is copied, where nothing is baked."""
 
     release: str
     spec: ReleaseSpec
@@ -21,6 +22,7 @@ class Job(Noun):
     recipe: Recipe
     tags: dict[str, str]
     folder: Path
+    taken: Taken | None = None
 
     @property
     def image_name(self) -> str:

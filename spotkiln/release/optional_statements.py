@@ -6,6 +6,7 @@ from spotkiln.statement import (
     BALANCING,
     IMAGES,
     INSTANCES,
+    NEW,
     OURS,
     SNAPSHOTS,
     TARGET_GROUPS,
@@ -21,7 +22,7 @@ TRAFFIC, SIGNALS = "traffic", "signals"
 ATTRIBUTES, OWN_TEMPLATE = "attributes", "own launch template"
 KEYS_OF_DISKS = "keys of disks"
 MOUNTS, PRICES, QUOTAS = "file systems", "prices", "quotas"
-DEPRECATION, SHARING = "deprecation", "sharing"
+DEPRECATION, SHARING, COPIES = "deprecation", "sharing", "copies"
 LOGS, SESSIONS, DOCTOR = "logs", "session manager", "doctor"
 
 OPTIONAL = (
@@ -165,6 +166,15 @@ OPTIONAL = (
         resources=(SNAPSHOTS,),
         condition=OURS,
         part=SHARING,
+    ),
+    Statement(
+        sid="CopyImages",
+        task="copy image; with images.take_from",
+        why="what was released elsewhere; the copy carries the release's tag from the start",
+        actions=("ec2:CopyImage",),
+        resources=(IMAGES, SNAPSHOTS),
+        condition=NEW,
+        part=COPIES,
     ),
     Statement(
         sid="EncryptedByDefault",

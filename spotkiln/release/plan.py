@@ -36,7 +36,8 @@ class Plan(Noun):
     """What a release would do.
 
     `image` is the one to reuse; empty if one would be baked. `why` and `differ` say why, and
-    `files_serve` whether what serves was made from these very files. `serving` is the fleet that
+    `files_serve` whether what serves was made from these very files. `copies`: the image would be
+    copied from elsewhere. `serving` is the fleet that
     serves now, and `retire` are the fleets that would go. The seconds count from the launch until
     the old servers have drained. Prices are in USD per hour; `both` is the price while old and new
     servers run side by side, as if the old ones were of the same types. `packages` are Debian's
@@ -64,6 +65,7 @@ class Plan(Noun):
     differ: tuple[str, ...]
     layer: str = ""
     files_serve: bool = False
+    copies: bool = False
     unchanged: bool
     capacity: int
     database: str = ""
@@ -147,10 +149,11 @@ def make_plan(
         differ=found.differ,
         layer=layered.why if layered else "",
         files_serve=found.files_serve,
+        copies=found.copies,
         unchanged=unchanged,
         capacity=size.spec.capacity,
         launch="; ".join([size.in_words, *([types_in_words(infra.types)] if infra.types else [])]),
-        launched="" if found.image else launched_in_words(infra, after),
+        launched="" if found.image or found.copies else launched_in_words(infra, after),
         requests=in_words_of_traffic(spec.traffic, infra),
         batches=batches.in_words(spec.traffic, in_batches),
         further=tuple(further.in_words(infra, behind)),
@@ -187,13 +190,19 @@ def _changes(changes: Changes | None) -> list[str]:
     return [str(changes), *subjects]
 
 
+def _image(plan: Plan) -> str:
+    if plan.image:
+        return f"reuse {plan.image}"
+    return "copy what was tested elsewhere" if plan.copies else "bake and test anew"
+
+
 def what_would_change(plan: Plan) -> list[str]:
     """A plan in words, line by line."""
     now = plan.serving
     lines = [
         f"{plan.app} {plan.ref} is {plan.commit[:12]}: {plan.subject}",
         f"serves now: {now.id} with commit {now.commit[:12]}" if now else "serves now: nothing",
-        f"image: {'reuse ' + plan.image if plan.image else 'bake and test anew'}: {plan.why}",
+        f"image: {_image(plan)}: {plan.why}",
     ]
     lines += [f"changes: {line}" for line in _changes(plan.changes)]
     packages = shortened(plan.packages, PACKAGES_TOLD)

@@ -28,6 +28,13 @@ def keep_contents(job: Job, image: Image) -> None:
     _keep(found.model_copy(update={"app": job.spec.app.name, "commit": job.source.commit}))
 
 
+def take_contents(source: str, image: str) -> None:
+    """A copy has what its source has, if that is known to this Prefect."""
+    found = ask(contents.read, source)
+    if found:
+        _keep(found.model_copy(update={"image": image}))
+
+
 def keep_base_contents(image: str, listing: str) -> None:
     """What a new base image has: a plan compares it with what serves."""
     with not_urgent("keep the base image's SBOM", "plans cannot tell what it changes"):

@@ -19,7 +19,12 @@ from spotkiln.release.migration import Migration
 from spotkiln.tasks.bake.contents import keep_contents
 from spotkiln.tasks.bake.image import discard_image, test_in_image
 from spotkiln.tasks.release.run import ReleaseRun
-from spotkiln.tasks.release.steps import bake, launches_beside_tests, refuse_vulnerable
+from spotkiln.tasks.release.steps import (
+    bake,
+    copy_here,
+    launches_beside_tests,
+    refuse_vulnerable,
+)
 from spotkiln.tasks.step import not_urgent, say
 
 LOOK_SECONDS = 0.2
@@ -38,7 +43,10 @@ class ImageTests:
         self._left: Image | None = None
 
     def bake(self) -> Image:
-        """The new image. With two target groups Packer may still be at its end."""
+        """The new image. With two target groups Packer may still be at its end. One that is taken
+        from elsewhere has passed its tests there."""
+        if self._job.taken:
+            return copy_here(self._run, self._job)
         if self._job.infra.second is None:
             return bake(self._run, self._job)
         self._baking.start(self._bake)
@@ -68,7 +76,7 @@ class ImageTests:
             if migration.once:
                 self._end_of_bake()
             return
-        if choice.image is None:
+        if choice.image is None and self._job.taken is None:
             self._end_of_bake()
             self._turn.check()
             with self._run.timed("test"):

@@ -12,7 +12,6 @@ from spotkiln.bake.infra import Infra
 from spotkiln.bake.layer import Layered
 from spotkiln.bake.mounts import require_mounts, require_mounts_of
 from spotkiln.bake.reuse import Reuse
-from spotkiln.bake.variables import recipe_of
 from spotkiln.errors import BuildFailed, CutOff, MigrationFailed, SpotkilnError, Vulnerable
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.keep.versions import WayBack
@@ -39,6 +38,7 @@ from spotkiln.release.launching import why_after_tests
 from spotkiln.release.migration import Migration, choose_migration, of_rollback
 from spotkiln.release.summary import tags
 from spotkiln.serve.fleet import Fleet
+from spotkiln.tasks.bake.elsewhere import copy_image, find_recipe
 from spotkiln.tasks.bake.errand import close_access, migrate_database
 from spotkiln.tasks.bake.image import find_image, packer_build
 from spotkiln.tasks.bake.infra import look_up_infra
@@ -71,14 +71,16 @@ def take_commit(run: ReleaseRun, app: AppSpec, infra: Infra) -> Job:
     require_mounts(source.app, infra.mounts)
     for line in in_words(infra.configuration, source.app.config):
         say(f"configuration: {line}")
+    recipe, taken = find_recipe(run.spec, source, infra)
     return Job(
         release=run.id,
         spec=run.spec,
         infra=infra,
         source=source,
-        recipe=recipe_of(source, infra),
+        recipe=recipe,
         tags=tags(run.book),
         folder=run.folder,
+        taken=taken,
     )
 
 
@@ -130,7 +132,7 @@ def see_migration(run: ReleaseRun, job: Job, choice: Reuse, image: Image) -> Mig
 def launches_beside_tests(run: ReleaseRun, job: Job, choice: Reuse, migration: Migration) -> bool:
     """Whether servers are asked for while the new image is tested. One that was there is tested
     already."""
-    if choice.image:
+    if choice.image or job.taken:
         return False
     why = why_after_tests(run.spec, job.infra, job.source.app, migration)
     run.note(LaunchChosen(words=launched_in_words(job.infra, why)))
@@ -210,4 +212,12 @@ def bake(run: ReleaseRun, job: Job, ready: Callable[[Image], object] | None = No
         run.note(LayerChosen(why=layered.why))
         image = packer_build(job, layered, there) if ready else packer_build(job, layered)
         run.note(ImageBaked(image=image))
+    return image
+
+
+def copy_here(run: ReleaseRun, job: Job) -> Image:
+    """What has been tested and released elsewhere."""
+    with run.timed("copy"):
+        image = copy_image(job)
+        run.note(ImageReused(image=image, why=f"copied from {job.taken}, where it was released"))
     return image

@@ -55,6 +55,8 @@ KEYS = {
     "LookAtKeys kms:GetKeyPolicy",
     "LookAtKeys kms:ListGrants",
 }
+# Nor is there another account: tests/release/test_two_accounts.py.
+COPIES = {"CopyImages ec2:CopyImage"}
 LOGS = "/spotkiln/demo-web-app"
 theirs = test_adoption.theirs
 
@@ -167,7 +169,7 @@ def test_a_life_needs_all_of_them_and_no_more(
     assert life.doctor() == ([], "")
     life.play("reconcile")
 
-    elsewhere = REAL_PACKERS | SCALING | KEYS
+    elsewhere = REAL_PACKERS | SCALING | KEYS | COPIES
     unused = [one for one in idle(life.uses, every()) if one not in elsewhere]
     assert {"refused": life.refused, "unused": unused, "spare": spare(life.uses, every())} == {
         "refused": [],

@@ -8,7 +8,7 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
-from spotkiln.errors import SpotkilnError
+from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.housekeeping import PutOff, again, due
 from spotkiln.poll import Clock, Done, Waiting, poll
 
@@ -21,7 +21,10 @@ def discard(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) ->
 
     Raises:
         DeadlineExceeded: a snapshot stayed in use.
+        InfrastructureError: somebody copies it just now.
     """
+    if who := image.copying(aws.now()):
+        raise InfrastructureError(f"{image.id} stays for now: {who}")
     snapshots = images.snapshots_of(aws, image)
     if image.release and t.RELEASE not in image.tags:
         # Once the image is gone, nothing else would tell whose they are. And a right to deregister

@@ -39,11 +39,18 @@ def from_aws(image: "ImageTypeDef", region: str) -> Image:
         root_gib=next(iter(sizes), 0),
         encrypted=tuple(encrypted),
         snapshots=tuple(snapshot for snapshot in snapshots if snapshot),
-        # What CreateImage made tells of its instance, too.
-        copied="SourceImageId" in image and "SourceInstanceId" not in image,
+        copied_from=_source(image),
+        failed=image.get("State") in {"failed", "error", "invalid"},
         deprecated=_moment(image.get("DeprecationTime", "")),
         tags=t.from_aws(image.get("Tags")),
     )
+
+
+def _source(image: "ImageTypeDef") -> str:
+    """What CreateImage made tells of its instance, too."""
+    if "SourceImageId" not in image or "SourceInstanceId" in image:
+        return ""
+    return f"{image.get('SourceImageRegion', '')}/{image['SourceImageId']}"
 
 
 def _moment(text: str) -> datetime | None:
@@ -161,8 +168,8 @@ def unshare(aws: Aws, image: Image, accounts: Sequence[str]) -> None:
 
 
 def _made(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> dict[str, str]:
-    """Of the account's snapshots those that CreateImage made, and for which image: no copies,
-    no backups."""
+    """Of the account's snapshots those that were made for images, and for which: nobody's copies
+    but ours, no backups."""
     with aws_errors(what):
         pages = aws.ec2.get_paginator("describe_snapshots").paginate(
             OwnerIds=["self"], Filters=filters
@@ -176,8 +183,8 @@ def _made(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> dict[str, 
 
 
 def snapshots_of(aws: Aws, image: Image) -> list[str]:
-    """Those that its mapping names, and those that CreateImage says it made for it: an image
-    that was still pending names none."""
+    """Those that its mapping names, and those that EC2 says were made for it: an image that was
+    still pending names none."""
     described = _made(
         aws,
         [{"Name": "description", "Values": [f"*{image.id}*"]}],
@@ -195,6 +202,17 @@ def snapshots_of_release(aws: Aws, release: str) -> list[str]:
             f"snapshots of {release}",
         )
     )
+
+
+def progress(aws: Aws, release: str) -> str:
+    """How far EC2 is with the snapshots that a release has asked for, such as `42 %`."""
+    with aws_errors(f"snapshots of {release}"):
+        found = aws.ec2.describe_snapshots(
+            OwnerIds=["self"], Filters=[{"Name": f"tag:{t.RELEASE}", "Values": [release]}]
+        )["Snapshots"]
+    told = [one.get("Progress", "").rstrip("%") for one in found]
+    known = [int(one) for one in told if one.isdecimal()]
+    return f"{min(known)} %" if known else ""
 
 
 def deregister(aws: Aws, image: str) -> None:

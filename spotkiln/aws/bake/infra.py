@@ -9,7 +9,7 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.instance_types import check_instance_types, types_with
 from spotkiln.aws.bake.keys import check_disks
 from spotkiln.aws.bake.network import find_network, load_balancer
-from spotkiln.aws.dryrun import dry_run, trial_tags
+from spotkiln.aws.bake.rights import check_rights
 from spotkiln.aws.errors import AwsMissing, aws_errors, is_not_found
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.own_template import find_own
@@ -222,29 +222,6 @@ def base_image(aws: Aws, pattern: str) -> BaseImage:
     )
 
 
-def check_rights(aws: Aws, infra: Infra, spec: FleetSpec) -> None:
-    """Ask AWS, without doing it, whether the calls that cost money would be allowed.
-
-    Raises:
-        PermissionDenied: one would not; the message names the action.
-    """
-    profile = {"Arn": infra.instance_profile} if infra.instance_profile else {}
-    dry_run(
-        lambda: aws.ec2.run_instances(
-            DryRun=True,
-            ImageId=infra.trial_image,
-            InstanceType=spec.of_types(infra.types).instance_types[0],  # type: ignore[arg-type]
-            MinCount=1,
-            MaxCount=1,
-            SubnetId=infra.subnets[0],
-            SecurityGroupIds=list(infra.security_groups),
-            TagSpecifications=trial_tags("instance", "volume", own=infra.tags),
-            **({"IamInstanceProfile": profile} if profile else {}),  # type: ignore[arg-type]
-        )
-    )
-    launchers(aws).for_spec(spec).check(infra, spec)
-
-
 def second_of(
     aws: Aws, names: InfraNames, first: TargetGroup, second: TargetGroup | None
 ) -> tuple[TargetGroup | None, tuple[RuleRef, ...], SmokeListener | None]:
@@ -260,10 +237,17 @@ def second_of(
 
 
 def look_up(
-    aws: Aws, names: InfraNames, spec: FleetSpec, build: Builder, image: Image | None = None
+    aws: Aws,
+    names: InfraNames,
+    spec: FleetSpec,
+    build: Builder,
+    image: Image | None = None,
+    base: BaseImage | None = None,
+    trial: str = "",
 ) -> Infra:
     """Everything a release needs, found by name. With an `image` that is there already nothing is
-    baked: neither a base image nor the builder's type is looked at.
+    baked: neither a base image nor the builder's type is looked at. With a `base` none is looked
+    up: what is released was baked elsewhere, and dry runs name the image `trial`, if there is one.
 
     Raises:
         InputError: something is missing, ambiguous or does not fit; nothing has been spent.
@@ -273,12 +257,12 @@ def look_up(
     balancer = load_balancer(aws, group)
     second, rules, smoke_listener = second_of(aws, names, group, next(iter(others), None))
     network = find_network(aws, names, build, group, balancer)
-    trial = image or base_image(aws, names.base_image)
+    start = image or base or base_image(aws, names.base_image)
     template = find_own(aws, names.launch_template)
     launcher = launchers(aws).for_spec(spec)
-    unchecked = check_disks(aws, spec.disk, template, trial, launcher)
+    unchecked = check_disks(aws, spec.disk, template, start, launcher)
     named = [*spec.every_type, *([] if image else build.every_type)]
-    check_instance_types(aws, list(dict.fromkeys(named)), trial.architecture)
+    check_instance_types(aws, list(dict.fromkeys(named)), start.architecture)
     if image is None and names.test_instance_profile:
         instance_profile(aws, names.test_instance_profile)
     tests = [] if image else names.test_security_groups
@@ -300,11 +284,11 @@ def look_up(
             instance_profile(aws, names.instance_profile) if names.instance_profile else ""
         ),
         key_pair=key_pair(aws, names.key_pair) if names.key_pair else "",
-        base_image=None if isinstance(trial, Image) else trial,
-        trial_image=trial.id,
+        base_image=None if isinstance(start, Image) else start,
+        trial_image=trial if base else start.id,
         template=template,
         unchecked=tuple(unchecked),
-        types=types_with(aws, spec.attributes, trial.architecture),
+        types=types_with(aws, spec.attributes, start.architecture),
         tags=names.tags,
         adopt=names.adopt,
         logs=names.logs,
@@ -312,5 +296,5 @@ def look_up(
         rules=rules,
         smoke_listener=smoke_listener,
     )
-    check_rights(aws, infra, spec)
-    return infra
+    unknown = check_rights(aws, infra, spec)
+    return infra.model_copy(update={"unchecked": (*infra.unchecked, *unknown)})

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from functools import partial
 
+from spotkiln.aws.bake import elsewhere
+from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
 from spotkiln.aws.bake.further import find_further
@@ -15,8 +17,9 @@ from spotkiln.aws.serve.ingress import require_open_to_each_other
 from spotkiln.aws.serve.signals import alarms
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake.configuration import require_profile
+from spotkiln.bake.elsewhere import Elsewhere
 from spotkiln.bake.fit import check_fit
-from spotkiln.bake.image import Image
+from spotkiln.bake.image import Image, newest
 from spotkiln.bake.infra import Infra, require_apart
 from spotkiln.bake.logs import require_role_for
 from spotkiln.bake.packer import find_packer
@@ -42,10 +45,11 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     version = "" if image else "; Packer " + ".".join(map(str, find_packer()[1]))
     aws = connect(resolve_region(spec.infra.region))
     require_lasting(aws, say)
-    if image is None:
+    there = None if image else spec.images.take_from
+    if image is None and there is None:
         # To see that they are there. They are read again when they are needed.
         read_secrets(aws, spec.build.secrets, os.environ)
-    infra = aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build, image)
+    infra = _look_up_elsewhere(aws, spec, there) if there else _look_up(aws, spec, image)
     check_fit(spec.app, infra.target_group)
     if spec.infra.also_behind:
         further = find_further(aws, spec.infra, infra.target_group, infra.zones)
@@ -78,6 +82,23 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     for kept in infra.mounts:
         say(f"{kept.folder} is kept on {kept.name} ({kept.source})")
     return infra
+
+
+def _look_up(aws: Aws, spec: ReleaseSpec, image: Image | None) -> Infra:
+    return aws_infra.look_up(aws, spec.infra, spec.fleet, spec.build, image)
+
+
+def _look_up_elsewhere(aws: Aws, spec: ReleaseSpec, there: Elsewhere) -> Infra:
+    """Where nothing is baked but what has been released elsewhere is copied."""
+    app, fleet = spec.app.name, spec.fleet
+    base = elsewhere.find_base(aws, there, app)
+    own = newest([one for one in images.of_app(aws, app) if one.available])
+    if there.kms_key and not fleet.disk.kms_key:
+        # Servers' disks will be encrypted by it.
+        disk = fleet.disk.model_copy(update={"kms_key": there.kms_key})
+        fleet = fleet.model_copy(update={"disk": disk})
+    trial = own.id if own else ""
+    return aws_infra.look_up(aws, spec.infra, fleet, spec.build, base=base, trial=trial)
 
 
 def _doubts(aws: Aws, spec: ReleaseSpec, infra: Infra) -> list[str]:

@@ -14,5 +14,8 @@ def find_image(aws: Aws, job: Job, current: list[Fleet], say: Callable[[str], No
     the fleets that serve, the newest first."""
     app, serves = job.spec.app.name, current[0].image if current else ""
     found = reuse(job.recipe, app, images.of_app(aws, app), serves)
+    if job.taken and found.image is None:
+        why = f"{job.taken} has the same digest {job.recipe.digest[:12]} and was released there"
+        found = found.model_copy(update={"why": why, "copies": True})
     say(str(found))
     return found

@@ -61,7 +61,7 @@ def plan_release(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Plan:
         job.source,
         job.recipe.digest,
         found=found,
-        layered=None if found.image else find_layer(aws, job),
+        layered=None if found.image or found.copies else find_layer(aws, job),
         serving=serving,
         retire=replaceable(launchers(aws).listing(), infra.home.arn),
         unchanged=unchanged,

@@ -6,6 +6,7 @@ from functools import cache
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration
+from spotkiln.aws.bake.elsewhere import find_base
 from spotkiln.aws.bake.further import find_further
 from spotkiln.aws.bake.instance_types import types_with
 from spotkiln.aws.bake.mounts import find_mounts
@@ -19,6 +20,7 @@ from spotkiln.aws.serve.signals import alarms
 from spotkiln.aws.session import Aws
 from spotkiln.bake.configuration import in_words, require_names, require_profile
 from spotkiln.bake.contents import Contents
+from spotkiln.bake.infra import BaseImage
 from spotkiln.cli import plan
 from spotkiln.cli.doctor.check import Check, check
 from spotkiln.errors import InputError, SpotkilnError
@@ -63,7 +65,7 @@ def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
         "target group": lambda: aws_infra.target_group(aws, names.target_group).name,
         "security groups": groups,
         "fleet role": role,
-        "base image": lambda: aws_infra.base_image(aws, names.base_image).name,
+        "base image": lambda: _base(aws, spec).name,
     }
     if names.subnets or spec.build.subnet:
         probes["subnets"] = lambda: _subnets(aws, spec)
@@ -111,8 +113,15 @@ def _types(aws: Aws, spec: ReleaseSpec) -> tuple[str, ...]:
     """Those that have the fleet's attributes; none if it names its types."""
     if not spec.fleet.attributes.used:
         return ()
-    base = aws_infra.base_image(aws, spec.infra.base_image)
+    base = _base(aws, spec)
     return types_with(aws, spec.fleet.attributes, base.architecture)
+
+
+def _base(aws: Aws, spec: ReleaseSpec) -> BaseImage:
+    """Where nothing is baked, the one that what was released elsewhere was baked on."""
+    if there := spec.images.take_from:
+        return find_base(aws, there, spec.app.name)
+    return aws_infra.base_image(aws, spec.infra.base_image)
 
 
 def _template(aws: Aws, asked: str) -> str:

@@ -170,7 +170,7 @@ def test_each_application_has_its_own_newest() -> None:
 
 def test_what_is_not_ours_or_to_be_kept_stays() -> None:
     newest = made(SAME, "ami-new")
-    copy = made(OTHER, "ami-copy", age_hours=1, copied=True)
+    copy = made(OTHER, "ami-copy", age_hours=1, copied_from="eu-west-1/ami-1")
     kept = made(OTHER, "ami-kept", age_hours=1)
     kept = kept.with_tags(**{t.KEEP: "by alice"})
     assert unneeded([newest, copy, kept]) == []

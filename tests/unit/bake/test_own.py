@@ -18,6 +18,8 @@ from spotkiln.target import Instance
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, RELEASE, TAGS
 
+COPY = {**TAGS, t.COPIED_FROM: "eu-west-1/ami-0b2"}
+
 
 def builder(**changes: object) -> Instance:
     marks = {**TAGS, t.ROLE: "builder"}
@@ -68,6 +70,17 @@ def test_a_fleets_member_is_no_builder() -> None:
             {},
             "",
         ),
+        # A release's own copy; a copy of that one carries its tags, and EC2 names another source.
+        (
+            "Copied for DestinationAmi ami-0c3 from SourceAmi ami-0b2 for SourceSnapshot snap-0d4.",
+            {t.COPIED_FROM: "eu-west-1/ami-0b2"},
+            "ami-0c3",
+        ),
+        (
+            "Copied for DestinationAmi ami-0e5 from SourceAmi ami-0c3 for SourceSnapshot snap-0d4.",
+            {t.COPIED_FROM: "eu-west-1/ami-0b2"},
+            "",
+        ),
         ("[Copied snap-1 from eu-west-1] Created by CreateImage(i-0a1) for ami-0b2", {}, ""),
         ("Created for policy: policy-1 schedule: for ami-0b2", {}, ""),
         ("", {}, ""),
@@ -84,7 +97,11 @@ def test_which_image_a_snapshot_was_made_for(
     [
         ({}, True),
         ({"tags": {}}, True),  # killed before it was tagged
-        ({"copied": True}, False),
+        ({"copied_from": "eu-west-1/ami-0b2"}, False),
+        # A release made the copy, and somebody a copy of that one.
+        ({"copied_from": "eu-west-1/ami-0b2", "tags": COPY}, True),
+        ({"copied_from": "eu-west-1/ami-0c3", "tags": COPY}, False),
+        ({"copied_from": "eu-central-1/ami-0b2", "tags": COPY}, False),
         ({"name": "copy of it"}, False),
         ({"name": image_name("demo-web-app", COMMIT, "demo-web-app-ffffffffffff")}, False),
         ({"name": "AwsBackup_i-0a1_0b2"}, False),

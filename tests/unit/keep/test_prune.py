@@ -9,7 +9,7 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.blame import blame_image
 from spotkiln.aws.keep.prune import prune_versions, undo_bake
 from spotkiln.bake.recipe import Recipe
-from spotkiln.bake.served import Served
+from spotkiln.bake.served import Served, text_of
 from spotkiln.release.job import Job
 from spotkiln.release.release import ReleaseSpec
 from tests.unit import nouns
@@ -106,6 +106,24 @@ def test_a_protected_version_fails_nothing(account: Account) -> None:
     account.in_use = {"ami-2": 1}
     assert account.prune(1) == ["ami-1", "snap-ami-1-0", "snap-ami-1-1"]
     assert t.PUT_OFF in account.amis["ami-2"].tags
+
+
+def test_what_another_account_copies_just_now_stays_until_it_has(account: Account) -> None:
+    account.time = 100
+    for day in (1, 2):
+        account.version(f"ami-{day}", day, "website")
+    mark = f"{t.COPYING}111111111111/eu-west-1"
+    account.amis["ami-1"].tags[mark] = f"{text_of(account.now)} shop-0123456789ab"
+    assert account.prune(1) == []
+    assert account.said == [
+        (
+            "ami-1 cannot be discarded now, and is tried again later: ami-1 stays for now: "
+            "shop-0123456789ab copies it to 111111111111/eu-west-1"
+        )
+    ]
+    # Whoever was killed while it copied holds it for a day, and no longer.
+    account.time += 2 * 86400
+    assert account.prune(1) == ["ami-1", "snap-ami-1-0", "snap-ami-1-1"]
 
 
 # -- undoing a bake --

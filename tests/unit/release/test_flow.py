@@ -14,6 +14,7 @@ from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
 from spotkiln.bake.disk import Disk
+from spotkiln.bake.elsewhere import Elsewhere
 from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.logs import Logs
 from spotkiln.flows.release import release
@@ -45,6 +46,7 @@ CLASSES: dict[str, type[BaseModel]] = {
         Traffic,
         Configuration,
         Images,
+        Elsewhere,
         Logs,
         OnCommit,
         Hooks,

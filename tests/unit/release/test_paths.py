@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from spotkiln import tags as t
+from spotkiln.bake.elsewhere import Elsewhere, Taken
+from spotkiln.bake.recipe import Recipe
 from spotkiln.bake.reuse import Reuse
-from spotkiln.errors import GaveWay, InputError
+from spotkiln.errors import GaveWay, InfrastructureError, InputError
+from spotkiln.keep.upkeep import Images
 from spotkiln.release.approval import Answer, Decision
 from spotkiln.release.release import Approval
 from spotkiln.release.trigger import Trigger
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.gate import GatePolicy
-from spotkiln.tasks.release import run
+from spotkiln.tasks.release import run, steps
 from spotkiln.tasks.serve import serve
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT
@@ -50,6 +53,28 @@ def test_from_a_commit_to_serving(world: World) -> None:
     assert [one.name for one in told.timings] == [
         "look up", "wait", "bake", "test", "migrate", "launch", "gate", "retire"
     ]  # fmt: skip
+
+
+def test_what_was_released_elsewhere_is_copied_and_neither_baked_nor_tested(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(inputs={"base": "ami-there"})
+    taken = Taken(image=nouns.image("ami-there"), recipe=recipe, where="account 111111111111")
+    monkeypatch.setattr(steps, "find_recipe", lambda *_: (recipe, taken))
+    monkeypatch.setattr(steps, "copy_image", lambda _: world.step("copy"))
+    world.answers["copy"] = IMAGE
+    told = world.release(images=Images(take_from=Elsewhere(region="us-east-1")))
+    assert world.taken == [
+        *LOOK_UP, *WAIT, *CHOOSE, "check quotas", "copy", *MIGRATE, *LAUNCH, *RETIRE, *END
+    ]  # fmt: skip
+    assert (told.outcome, told.image, told.tests) == ("released", IMAGE, None)
+    assert told.reused == "copied from ami-there of account 111111111111, where it was released"
+    # What cannot be launched is taken away again, as a bake is.
+    world.answers["request fleet"] = InfrastructureError("no room")
+    world.taken.clear()
+    world.published.clear()
+    world.fails(InfrastructureError, images=Images(take_from=Elsewhere(region="us-east-1")))
+    assert "undo: discard image" in world.taken
 
 
 def test_an_image_that_is_there_is_neither_baked_nor_tested(world: World) -> None:

@@ -100,6 +100,14 @@ def test_changes(unchanged: bool) -> None:
     assert ("0.0200 to 0.0400 USD per hour" in text) is not unchanged
 
 
+def test_what_would_be_copied_is_neither_baked_nor_tested() -> None:
+    found = Reuse(image=None, why="ami-7 of account 111111111111 was released there", copies=True)
+    made = plan(found=found)
+    lines = what_would_change(made)
+    assert f"image: copy what was tested elsewhere: {found.why}" in lines
+    assert (made.image, made.launched) == ("", "")
+
+
 def test_what_has_changed_since_what_serves_is_told() -> None:
     commits = tuple(Commit(commit=f"{n:040x}", subject=f"commit {n}") for n in range(12))
     lines = what_would_change(plan(changes=Changes(since="a" * 40, commits=commits)))

@@ -1,0 +1,160 @@
+"""Elsewhere: another region or account, where images are released first, and taken from by a copy.
+
+What is taken has the same digest: it is made from the same files by the same recipe, on whichever
+base image it was baked there, and its tests have passed there.
+"""
+
+from collections.abc import Iterable
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from spotkiln import tags as t
+from spotkiln.bake.disk import KEY
+from spotkiln.bake.image import Image, ImageState, newest
+from spotkiln.bake.infra import BaseImage
+from spotkiln.bake.recipe import Recipe
+from spotkiln.errors import InputError
+from spotkiln.noun import Noun, ShownNoun
+
+ROLE = r"^(arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+)?$"
+
+
+class Elsewhere(ShownNoun):
+    """Where an image has been released before."""
+
+    region: str = Field(
+        default="",
+        title="Region",
+        description="Where it was released. Empty: this deployment's own.",
+        pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$",
+    )
+    role_arn: str = Field(
+        default="",
+        title="Role",
+        description="Of the account where it was released: may look at images there, and say that "
+        "one is being copied. Empty: this deployment's own account.",
+        pattern=ROLE,
+    )
+    external_id: str = Field(
+        default="",
+        title="External id",
+        description="With which the role is assumed, if it wants one.",
+        pattern=r"^[\w+=,.@:/-]*$",
+        max_length=1224,
+    )
+    kms_key: str = Field(
+        default="",
+        title="KMS key",
+        description="Id, alias or ARN of a key of this deployment's own account and region that "
+        "encrypts the copy. Empty: the account's default key, if what is copied is encrypted or "
+        "the account encrypts by default.",
+        pattern=KEY,
+    )
+
+    @model_validator(mode="after")
+    def _is_elsewhere(self) -> Self:
+        if not (self.region or self.role_arn):
+            raise ValueError("expected a region, a role_arn or both in take_from, got neither")
+        if self.external_id and not self.role_arn:
+            raise ValueError("expected a role_arn beside external_id, got none")
+        return self
+
+    @property
+    def account(self) -> str:
+        """Its number; empty for the deployment's own."""
+        return self.role_arn.split(":")[4] if self.role_arn else ""
+
+    def __str__(self) -> str:
+        places = (f"account {self.account}" if self.account else "", self.region)
+        return " in ".join(one for one in places if one)
+
+
+class Taken(Noun):
+    """The image to copy, and its recipe: this commit's, on the base that it was baked on."""
+
+    image: Image
+    recipe: Recipe
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.image.id} of {self.where}"
+
+
+def released(images: Iterable[Image]) -> list[Image]:
+    """Those that have passed their tests there, and have served."""
+    return [
+        one
+        for one in images
+        if one.available and one.state is ImageState.TESTED and t.RELEASED in one.tags
+    ]
+
+
+def base_of(images: Iterable[Image], app: str, where: str) -> BaseImage:
+    """What stands for the base image where nothing is baked: the one that the newest was baked on.
+
+    Raises:
+        InputError: nothing has been released there.
+    """
+    found = newest(released(images))
+    if found is None:
+        raise InputError(
+            f"images.take_from: {where} has no released image of {app}: release it there first, "
+            "under the same name"
+        )
+    return BaseImage(
+        id=found.base or found.id,
+        name=f"the base of {found.name} in {where}",
+        architecture=found.architecture,
+        login=found.login,
+        root_device=found.root_device,
+        root_gib=found.root_gib,
+    )
+
+
+def take(recipe: Recipe, images: Iterable[Image], where: str) -> Taken:
+    """The newest image that was released there from this commit, by this recipe. The base image is
+    theirs: the commit knows nothing of it.
+
+    Raises:
+        InputError: there is none, or a verdict blames it there, or a rollback has left it.
+    """
+    known = released(images)
+    fitting = [one for one in known if _on_its_base(recipe, one).digest == one.recipe]
+    found = newest([one for one in fitting if not _blamed(one)])
+    if found:
+        return Taken(image=found, recipe=_on_its_base(recipe, found), where=where)
+    if worst := newest(fitting):
+        raise InputError(
+            f"images.take_from: {worst.id} of {where} has the same digest, but {_blamed(worst)}. "
+            "Release a newer commit there first"
+        )
+    last = newest(known)
+    differ = _differ(recipe, last) if last else []
+    compared = (
+        f"compared with {last.id}, the newest released there, these inputs differ: "
+        f"{', '.join(differ) or 'the base image alone'}"
+        if last
+        else "nothing of it has been released there"
+    )
+    raise InputError(
+        f"images.take_from: {where} has no released image of this digest: {compared}. Release this "
+        "commit there first, by a deployment that says the same of the application, whose target "
+        "group has the same health check, with the same version of Spotkiln"
+    )
+
+
+def _blamed(image: Image) -> str:
+    """Why nobody should take it, in words; empty if there is nothing against it."""
+    if image.suspect:
+        return f"is suspect: {image.suspect}"
+    left = sorted(group for group, one in image.served.items() if one.left)
+    return f"a rollback of {', '.join(left)} has left it" if left else ""
+
+
+def _on_its_base(recipe: Recipe, image: Image) -> Recipe:
+    return Recipe(inputs={**recipe.inputs, "base": image.base})
+
+
+def _differ(recipe: Recipe, image: Image) -> list[str]:
+    return [one for one in recipe.differences(image.inputs) if one != "base"]
