@@ -68,13 +68,10 @@ test: .venv/.done ## all tests that this machine can run; says what it skipped a
 	exit $$failed
 
 # The loop for the next change: no server, no sandbox, no real machine, and none of the tests that start
-# programs of their own, a third of what tests/unit costs. As many at once as there are cores: each
-# collects all tests first.
+# programs of their own, a third of what tests/unit costs.
 .PHONY: quick
-quick: .venv/.done ## pure tests, lint and types, in a minute or two
-	@.venv/bin/ruff format --check -q . && .venv/bin/ruff check -q .
-	@.venv/bin/mypy
-	@$(PYTHON) -m pytest -q --numprocesses auto --no-loadscope-reorder -m "not programs" tests/unit
+quick: .venv/.done ## pure tests, lint and types, in about a minute
+	@$(PYTHON) -m tests.quick
 
 SITE ?= build/site
 

@@ -71,6 +71,7 @@ PREFECT_API = (
 )
 
 
+@pytest.mark.programs
 def test_nouns_and_decisions_load_neither_prefect_nor_boto3() -> None:
     names = [name_of(path) for path in modules("spotkiln", but=DOORS)]
     assert "spotkiln.serve.gate" in names
@@ -79,6 +80,7 @@ def test_nouns_and_decisions_load_neither_prefect_nor_boto3() -> None:
     assert loaded.isdisjoint({*AWS, *FRAMEWORK, *STAND_INS, "httpx", "requests"})
 
 
+@pytest.mark.programs
 def test_the_boundary_to_aws_does_not_load_prefect() -> None:
     loaded = loaded_by([name_of(path) for path in modules("spotkiln/aws")])
     assert loaded >= {"boto3", "spotkiln"}
@@ -248,6 +250,7 @@ def test_the_door_to_published_data_knows_decisions_alone(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith(others)]
 
 
+@pytest.mark.programs
 def test_the_receiver_does_not_load_what_runs_flows() -> None:
     """It faces the network: Prefect's client is all of Prefect that it needs."""
     loaded = loaded_by(["spotkiln.receiver.__main__"])

@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.nouns import ROOT
 
+pytestmark = pytest.mark.programs
 PATIENCE_SECONDS = 20
 # What is read takes its time.
 SLOW = "import time; from pathlib import Path; Path({!r}).touch(); time.sleep(60)"

@@ -47,6 +47,7 @@ def test_without_a_password_it_says_what_to_set(given: dict[str, str]) -> None:
         guarded(given)
 
 
+@pytest.mark.programs
 def test_the_command_does_not_start_it_either() -> None:
     own = {k: v for k, v in os.environ.items() if k != AUTH_STRING}
     done = subprocess.run(

@@ -18,6 +18,7 @@ def test_an_address_of_a_sandbox_is_no_account() -> None:
         require_account({"AWS_ENDPOINT_URL": "http://x"})
 
 
+@pytest.mark.programs
 def test_without_credentials_nothing_starts(tmp_path: Path) -> None:
     """Not even a folder is made."""
     home = tmp_path / "home"
