@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from spotkiln.serve.stepping import Steer
+from tests.release.test_launchers import scale_out
 from tests.reliability.conftest import long
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.host import eventually
@@ -40,7 +41,7 @@ ACCOUNT = {
     "target_groups": [
         {"name": "website", **QUICK_GROUP},
         {"name": SHOP, **QUICK_GROUP},
-        {"name": INSIDE, "port": 3001, **QUICK_GROUP},
+        {"name": INSIDE, "port": 3001, "path": "/", **QUICK_GROUP},
     ]
 }
 # How long a machine takes to boot is not on trial: on two busy cores it may be minutes.
@@ -55,17 +56,22 @@ STEPS: dict[str, Any] = {"steps": ["10 % for 10 s", "50 % for 600 s", "100 %"], 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PairWorld]:
-    """Both versions are baked by real Packer, and v1 serves."""
     home = tmp_path_factory.mktemp("real")
     with PairWorld(home, machines="docker", account=ACCOUNT) as world:
-        for ref in ("v2", "v1"):
-            released(start(Pair(world), ref, steps=["100 %"], bake_seconds=0))
         yield world
 
 
+@pytest.fixture(scope="module")
+def served(real: PairWorld) -> Pair:
+    """Both versions are baked by real Packer, and v1 serves."""
+    for ref in ("v2", "v1"):
+        released(start(Pair(real), ref, steps=["100 %"], bake_seconds=0))
+    return Pair(real)
+
+
 @pytest.fixture
-def pair(real: PairWorld) -> Iterator[Pair]:
-    pair = Pair(real)
+def pair(real: PairWorld, served: Pair) -> Iterator[Pair]:
+    pair = served
     set_alarm(real, "OK")
     real.box.clear_calls()
     yield pair
@@ -288,13 +294,11 @@ def test_another_launcher_takes_over_while_a_server_is_interrupted(
 
 
 def test_what_is_scaled_out_in_a_step_is_taken_over(pair: Pair, visits: Visits) -> None:
-    """By the old launcher again."""
     old, new = settled(pair), pair.idle
     process = start(pair, other(pair), steps=["50 % for 30 s", "100 %"], bake_seconds=0, **STICKY)
     until_share(pair, new, 50, process)
-    pair.world.account.scaling.set_desired_capacity(
-        AutoScalingGroupName=old.fleet, DesiredCapacity=3
-    )
+    kept_by = "spot-fleet" if old.fleet.startswith("sfr-") else GROUP
+    scale_out(pair.world, kept_by, old.fleet, 3)
     made = released(process)
     truth = settled(pair)
     assert (pair.active, truth.fleet, truth.capacity) == (new, made["fleet"], 3)
@@ -305,10 +309,11 @@ def test_what_is_scaled_out_in_a_step_is_taken_over(pair: Pair, visits: Visits) 
 
 
 def at_two_ports(pair: Pair, ref: str, **traffic: Any) -> FlowProcess:
-    """The same servers listen at a second port, for those inside."""
+    """The same servers listen at a second port, for those inside: something small beside Rails."""
     given = pair.world.parameters(ref, "two ports")
-    puma = "bundle exec puma -C config/puma.rb -b tcp://0.0.0.0:3001"
-    given["app"]["processes"] = {"inside": {"start": puma, "start_seconds": 5}}
+    small = "ruby -run -e httpd -- --port=3001 --bind-address=0.0.0.0 public"
+    given["app"]["processes"] = {"inside": {"start": small, "start_seconds": 5}}
+    given["app"]["start_seconds"] = 300
     return pair.world.zygote.start(
         "release",
         {
@@ -326,7 +331,8 @@ def serve_both(pair: Pair) -> Truth:
     return truth
 
 
-def test_a_red_canary_leaves_both_ports_and_the_next_release_serves_both(pair: Pair) -> None:
+def test_a_red_canary_leaves_both_ports_and_the_next_release_serves_both(real: PairWorld) -> None:
+    pair = Pair(real)
     released(at_two_ports(pair, "v1"))
     old, box = serve_both(pair), pair.world.box
     with ExitStack() as stack:
@@ -337,10 +343,8 @@ def test_a_red_canary_leaves_both_ports_and_the_next_release_serves_both(pair: P
             pair, "v2", batches=["1 for 600 s", "100 %"], check=check, check_seconds=120
         )
         made = process.result(RELEASE_SECONDS)
-        assert "turned back at batch 1 (1 server): the check did not end well" in str(made), (
-            made,
-            process.tail(60),
-        )
+        why = "turned back at batch 1 (1 server): the check did not end well"
+        assert why in str(made), (made, process.tail(60))
         assert "ok" in process.log()
         assert serve_both(pair).members == old.members
 
