@@ -25,9 +25,9 @@ PREFIX = "spotkiln:lease/"
 # The mark on the target group, for the release from which the turn is taken. It names the taker.
 TAKEN = "spotkiln:taken/"
 # Renewed every RENEW, or RENEW_AGAIN after a renewal that failed; gone after DURATION without it.
-RENEW = timedelta(seconds=80)
+RENEW = timedelta(seconds=100)
 RENEW_AGAIN = timedelta(seconds=15)
-DURATION = timedelta(seconds=240)
+DURATION = timedelta(seconds=300)
 # A tag may take so long until everybody can see it.
 VISIBLE_SECONDS = 1.0
 NEVER = datetime.fromtimestamp(0, UTC)

@@ -134,7 +134,7 @@ def test_an_answer_that_was_lost_is_no_loss(world: World) -> None:
     world.group.write = real  # type: ignore[method-assign]
     text, level = world.said[0]
     assert level == logging.WARNING
-    assert "not renewed: AddTags: no answer; it ends at 12:04:00 UTC" in text
+    assert "not renewed: AddTags: no answer; it ends at 12:05:00 UTC" in text
     one.check()
     one.renew()
     one.check()
