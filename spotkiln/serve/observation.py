@@ -9,6 +9,8 @@ from spotkiln.target import Health, Instance, Server, Target, server_of
 # How long nothing that decides may have changed: a machine boots for longer than that, and a target
 # becomes unhealthy, or healthy again, only after several health checks.
 SELDOM_SECONDS = 10.0
+# How long nobody need look who waits for something else anyway.
+PATIENT_SECONDS = 15.0
 # New targets become healthy at any moment, and each waits for that.
 OFTEN_SECONDS = 5.0
 # All are healthy, and not for long enough yet.

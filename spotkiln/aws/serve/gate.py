@@ -16,7 +16,12 @@ from spotkiln.poll import TICK_SECONDS, Backoff, Clock, Done, Waiting, poll
 from spotkiln.serve.fleet import Fleet, State
 from spotkiln.serve.gate import GateOutcome, Limits, Verdict
 from spotkiln.serve.judge import judge, verdict_within
-from spotkiln.serve.observation import SELDOM_SECONDS, Observation, pause_after
+from spotkiln.serve.observation import (
+    PATIENT_SECONDS,
+    SELDOM_SECONDS,
+    Observation,
+    pause_after,
+)
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.unready import Unready, unready
 from spotkiln.target import (
@@ -256,7 +261,7 @@ def watch(
             return Waiting(verdict.detail, asked)
         within = verdict_within(limits, fleet.capacity, watching.seen)
         due = clock.now() + within
-        quiet, seen = min(due, clock.now() + SELDOM_SECONDS), verdict.detail
+        quiet, seen = min(due, clock.now() + PATIENT_SECONDS), verdict.detail
         within = min(within, pause_after(observation, fleet.capacity), asked or math.inf)
         return Waiting(seen, 1.0 if patient() else within)
 

@@ -129,7 +129,7 @@ def _confirm(
         deadline_seconds=TERMINATION_SECONDS,
         clock=clock,
         # Machines take seconds to stop, and some of them minutes.
-        backoff=Backoff(first=2.0, factor=1.5, maximum=15.0),
+        backoff=Backoff(first=2.0, factor=2.0, maximum=15.0),
         not_before=1.0,
     )
 
