@@ -134,7 +134,7 @@ def look(spec: ReleaseSpec) -> Status:
     aws = connect(resolve_region(spec.infra.region))
     group = aws_infra.target_group(aws, spec.infra.target_group)
     each = launchers(aws)
-    current = next(iter(serving(each.listing(), group.arn)), None)
+    current = next(iter(serving(each.at(group.name), group.arn)), None)
     members = [
         *each.claimed(instances.tagged(aws)),
         *(each.members(current) if current else ()),

@@ -10,6 +10,7 @@ release's tags from the moment it exists: whoever finds it knows whose it is.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from spotkiln import tags as t
@@ -23,6 +24,8 @@ from spotkiln.serve.spec import FleetSpec, LauncherKind
 from spotkiln.statement import Statement
 from spotkiln.target import Instance
 
+# Whatever they carry.
+NONE: Mapping[str, str] = MappingProxyType({})
 # Told of each thing as soon as it is asked for: its kind, as EC2 names it, and its id.
 Note = Callable[[str, str], None]
 
@@ -98,9 +101,9 @@ class Launcher(Protocol):
         order asks for."""
         ...
 
-    def listing(self) -> list[Fleet]:
+    def listing(self, tags: Mapping[str, str] = NONE) -> list[Fleet]:
         """All of its fleets in the region, whoever asked for them; the ended ones for as long as
-        AWS tells of them."""
+        AWS tells of them. With `tags` those that carry these, if AWS can be asked so: else all."""
         ...
 
     def find(self, fleet: str) -> Fleet | None:

@@ -23,7 +23,7 @@ from spotkiln.bake.infra import Infra
 from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.own import SERVER
 from spotkiln.serve.fleet import Fleet, State
-from spotkiln.serve.launcher import Note, Part
+from spotkiln.serve.launcher import NONE, Note, Part
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.role import server_user_data
@@ -165,7 +165,8 @@ class Crews:
         self._tend(self._service.crews[name])
         return self._fleet(self._service.crews[name])
 
-    def listing(self) -> list[Fleet]:
+    def listing(self, tags: Mapping[str, str] = NONE) -> list[Fleet]:
+        del tags
         for crew in self._service.crews.values():
             self._tend(crew)
         return [self._fleet(crew) for crew in self._service.crews.values()]

@@ -82,7 +82,11 @@ def _fleets(
     made, members = [], []
     for one in launchers(aws).each:
         asked = noted.get(one.resource, set())
-        fleets = [x for x in one.listing() if x.release == release or x.id in asked]
+        told = one.listing({t.RELEASE: release})
+        fleets = [x for x in told if x.release == release or x.id in asked]
+        # Somebody may have taken its tag away.
+        untold = (one.find(x) for x in sorted(asked - {y.id for y in told}))
+        fleets += [found for found in untold if found]
         made += [
             Made(kind=one.resource, id=x.id, exists=not x.gone and x.state is not State.ENDING)
             for x in fleets

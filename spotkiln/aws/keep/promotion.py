@@ -13,7 +13,7 @@ def write_down(aws: Aws, group: str, *known: Fleet) -> list[Mark]:
 
     Two may do this at once, and it can be repeated.
     """
-    every = {fleet.id: fleet for fleet in (*launchers(aws).listing(), *known)}
+    every = {fleet.id: fleet for fleet in (*launchers(aws).at(group), *known)}
     ours = [image for image in images.by_name(aws, "*") if image.ours]
     todo = marks(ours, every.values(), group)
     for mark in todo:

@@ -20,7 +20,7 @@ def _look(
     aws: Aws, app: str, group: TargetGroup
 ) -> tuple[list[Version], Fleet | None, list[Image]]:
     """The target group's versions, the fleet that serves it, and the application's images."""
-    every = launchers(aws).listing()
+    every = launchers(aws).at(group.name)
     # Of several fleets the newest serves: the others are on their way out.
     current = next(iter(serving(every, group.arn)), None)
     found = images.of_app(aws, app)

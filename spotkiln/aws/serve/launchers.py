@@ -59,8 +59,17 @@ class Launchers:
         """All fleets of the region, whoever keeps them and whoever asked for them."""
         return [fleet for one in self.each for fleet in one.listing()]
 
+    def at(self, target_group: str) -> list[Fleet]:
+        """Those that a release has made, or adopted, for this target group (its name). Others may
+        be among them."""
+        return self._with_tag(t.TARGET_GROUP, target_group)
+
     def of_release(self, release: str) -> list[Fleet]:
-        return [fleet for fleet in self.listing() if fleet.release == release]
+        found = self._with_tag(t.RELEASE, release)
+        return [fleet for fleet in found if fleet.release == release]
+
+    def _with_tag(self, key: str, value: str) -> list[Fleet]:
+        return [fleet for one in self.each for fleet in one.listing({key: value})]
 
     def find(self, fleet: str) -> Fleet | None:
         """By its id; None while it cannot be seen yet, or no longer."""

@@ -23,7 +23,7 @@ def retire_replaced(
         InfrastructureError: `new` is not the newest that serves; nothing is taken away.
     """
     each, group = launchers(aws), infra.home
-    every = each.listing()
+    every = each.at(group.name)
     if why := may_not_retire(every, group.arn, new):
         raise InfrastructureError(f"nothing is retired for {new.id}: {why}")
     old = retirees(every, group.arn, new)

@@ -25,7 +25,7 @@ RECOVERY_SECONDS = 60
 
 def serving_at(aws: Aws, group: TargetGroup) -> list[Fleet]:
     """Our fleets that serve the target group, the newest first."""
-    return serving(launchers(aws).listing(), group.arn)
+    return serving(launchers(aws).at(group.name), group.arn)
 
 
 def serving_now(aws: Aws, infra: Infra) -> list[Fleet]:

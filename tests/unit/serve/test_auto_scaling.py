@@ -13,6 +13,7 @@ from spotkiln.aws.serve.auto_scaling.answer import from_aws
 from spotkiln.aws.serve.auto_scaling.history import LAUNCHING, Row, problems
 from spotkiln.aws.serve.auto_scaling.launcher import AutoScaling
 from spotkiln.aws.serve.auto_scaling.request import group_name, group_request
+from spotkiln.aws.serve.launchers import Launchers
 from spotkiln.serve.fleet import State
 from spotkiln.serve.gate import Cause
 from spotkiln.serve.order import Order, settings_digest
@@ -65,8 +66,18 @@ class Account(Memory):
         self.groups[asked["AutoScalingGroupName"]] = {**asked, "CreatedTime": START}
 
     def describe_auto_scaling_groups(self, asked: dict[str, Any]) -> dict[str, Any]:
+        asked = {key: value for key, value in asked.items() if key != "PaginationConfig"}
+        assert shapes.problems("autoscaling", "DescribeAutoScalingGroups", asked) == []
         names = asked.get("AutoScalingGroupNames", self.groups)
         found = [one for name, one in self.groups.items() if name in names]
+        for rule in asked.get("Filters", []):
+            key = rule["Name"].removeprefix("tag:")
+            found = [
+                one
+                for one in found
+                for tag in one["Tags"]
+                if tag["Key"] == key and tag["Value"] in rule["Values"]
+            ]
         return {"AutoScalingGroups": found}
 
     def create_or_update_tags(self, asked: dict[str, Any]) -> None:
@@ -191,6 +202,17 @@ def test_a_template_that_is_not_seen_everywhere_yet_is_tried_again(account: Acco
     account.refusing["create_auto_scaling_group"] = refusal("ValidationError", text)
     with pytest.raises(AwsMissing):
         account.launcher.launch(order(), nothing)
+
+
+def test_groups_of_others_are_not_listed(account: Account) -> None:
+    """AWS lets no other application's through: their number costs nothing."""
+    account.launcher.launch(order(), nothing)
+    other = order(tags={**TAGS, t.RELEASE: "other-0123456789ab", t.TARGET_GROUP: "other"})
+    account.launcher.launch(other, nothing)
+    each = Launchers([account.launcher])
+    assert len(each.listing()) == 2
+    assert [one.release for one in each.at(TAGS[t.TARGET_GROUP])] == [RELEASE]
+    assert [one.release for one in each.of_release("other-0123456789ab")] == ["other-0123456789ab"]
 
 
 # -- what AWS tells --

@@ -10,7 +10,7 @@ from spotkiln.bake.infra import Infra
 from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import InfrastructureError
 from spotkiln.serve.fleet import Fleet, Phase
-from spotkiln.serve.launcher import Note, Part
+from spotkiln.serve.launcher import NONE, Note, Part
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.spec import FleetSpec, LauncherKind
@@ -54,7 +54,8 @@ class Shelf:
         del order, note
         return self.fleets[0]
 
-    def listing(self) -> list[Fleet]:
+    def listing(self, tags: Mapping[str, str] = NONE) -> list[Fleet]:
+        self.done += [f"listing {key}={value}" for key, value in tags.items()]
         return self.fleets
 
     def find(self, fleet: str) -> Fleet | None:
@@ -127,6 +128,14 @@ def test_the_one_that_is_asked_for_launches_and_all_are_listed() -> None:
     assert found is not None
     assert found.launcher == "Old"
     assert each.find("o-3") is None
+
+
+def test_each_is_asked_for_one_target_groups_alone() -> None:
+    each = [Shelf("New", "n-1"), Shelf("Old", "o-1")]
+    assert [one.id for one in Launchers(each).at("website")] == ["n-1", "o-1"]
+    assert [one.done for one in each] == [["listing spotkiln:target-group=website"]] * 2
+    Launchers(each).of_release("shop-1")
+    assert each[0].done[1:] == ["listing spotkiln:release=shop-1"]
 
 
 def test_each_fleet_is_its_own_launchers() -> None:

@@ -22,7 +22,7 @@ from spotkiln.aws.serve.balancing import require_label
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.infra_names import InfraNames
 from spotkiln.serve.fleet import Fleet, State
-from spotkiln.serve.launcher import Note
+from spotkiln.serve.launcher import NONE, Note
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.spec import FleetSpec, LauncherKind
@@ -108,11 +108,12 @@ class AutoScaling(templates.WithTemplates):
             )
         return found
 
-    def listing(self) -> list[Fleet]:
+    def listing(self, tags: Mapping[str, str] = NONE) -> list[Fleet]:
         """AWS tells nothing of deleted ones."""
+        rules = [{"Name": f"tag:{key}", "Values": [value]} for key, value in sorted(tags.items())]
         with aws_errors("listing Auto Scaling groups"):
             pages = self._aws.scaling.get_paginator("describe_auto_scaling_groups").paginate(
-                PaginationConfig={"PageSize": 100}
+                PaginationConfig={"PageSize": 100}, **({"Filters": rules} if rules else {})
             )
             return [from_aws(one) for page in pages for one in page["AutoScalingGroups"]]
 

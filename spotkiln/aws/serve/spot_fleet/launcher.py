@@ -16,7 +16,7 @@ from spotkiln.aws.serve.spot_fleet.request import spot_fleet_request
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.infra_names import InfraNames
 from spotkiln.serve.fleet import Fleet, State
-from spotkiln.serve.launcher import Note
+from spotkiln.serve.launcher import NONE, Note
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.spec import FleetSpec, LauncherKind
@@ -76,8 +76,9 @@ class SpotFleet(templates.WithTemplates):
             tags=order.fleet_tags,
         )
 
-    def listing(self) -> list[Fleet]:
+    def listing(self, tags: Mapping[str, str] = NONE) -> list[Fleet]:
         """The cancelled ones of the last 48 hours are among them. The call has no filters."""
+        del tags
         with aws_errors("listing spot fleets"):
             pages = self._aws.ec2.get_paginator("describe_spot_fleet_requests").paginate()
             return [from_aws(one) for page in pages for one in page["SpotFleetRequestConfigs"]]
