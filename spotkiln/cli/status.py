@@ -136,7 +136,7 @@ def look(spec: ReleaseSpec) -> Status:
     each = launchers(aws)
     current = next(iter(serving(each.at(group.name), group.arn)), None)
     members = [
-        *each.claimed(instances.tagged(aws)),
+        *each.claimed(one for page in instances.tagged(aws) for one in page),
         *(each.members(current) if current else ()),
     ]
     where = (current.registered if current else "") or group.arn

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from rehearsal.runs import Runs
+from spotkiln.keep.lease import DURATION
 from tests.reliability.conftest import long
 from tests.reliability.flow_process import FlowProcess
 from tests.reliability.host import eventually
 from tests.reliability.load import Load
 from tests.reliability.world import World, without_release_only
 
+LEASE = DURATION.total_seconds()
 BLOG: dict[str, Any] = {"infra": {"target_group": "blog"}}
 
 
@@ -85,7 +87,7 @@ def test_who_waits_goes_on_when_the_holder_is_reported_dead(world: World, load: 
 
 
 @long
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(LEASE + 250)
 def test_a_host_that_nobody_reports_lost_blocks_until_its_lease_ends(world: World) -> None:
     """Prefect still takes the run for running."""
     process, _ = paused_at(world, lambda: world.start("v2", "lost"), "RequestSpotFleet")
@@ -93,16 +95,16 @@ def test_a_host_that_nobody_reports_lost_blocks_until_its_lease_ends(world: Worl
     world.box.clear_faults()
     lost = time.monotonic()
     assert world.reconcile()["actions"] == []
-    assert world.start("v2", "found").result(timeout=240)["outcome"] == "released"
+    assert world.start("v2", "found").result(timeout=LEASE + 90)["outcome"] == "released"
     waited = time.monotonic() - lost
     print(f"a lost host blocked the next release for {waited:.0f} s")
-    assert waited < 180
+    assert waited < LEASE + 30
     assert Runs(world.prefect.address).state(str(process.run))[0] == "RUNNING"
     assert world.settled().problems() == []
 
 
 @long
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(LEASE + 250)
 def test_of_a_run_that_prefect_does_not_know_the_lease_decides(world: World) -> None:
     """Host and Prefect's database are lost, and no other release comes."""
     process, _ = paused_at(world, lambda: world.start("v2", "unknown"), "RequestSpotFleet")
@@ -111,7 +113,7 @@ def test_of_a_run_that_prefect_does_not_know_the_lease_decides(world: World) -> 
     world.api.delete(f"/flow_runs/{process.run}").raise_for_status()
     lost = time.monotonic()
     assert world.reconcile()["actions"] == []
-    eventually(lambda: world.reconcile()["actions"], 240, "a reconcile that finds it dead")
+    eventually(lambda: world.reconcile()["actions"], LEASE + 90, "a reconcile that finds it dead")
     print(f"undone {time.monotonic() - lost:.0f} s after the host was lost")
     assert world.settled().problems() == []
 

@@ -106,9 +106,17 @@ def snapshots(aws: Aws, images: list[Image]) -> tuple[list[Snapshot], list[LeftA
 
 
 def machines(aws: Aws, own: list[Fleet]) -> tuple[list[Instance], list[LeftAlone]]:
-    """Builders of ours, members of fleets, and those that only carry a release's tag."""
+    """Builders of ours, members of fleets that have ended, and those that only carry a release's
+    tag. Of a fleet that is there nothing is decided about single members: there may be thousands,
+    and none is kept."""
     each = launchers(aws)
-    tagged = each.claimed(instances.tagged(aws))
+    there = {one.id for one in own if not one.gone}
+    tagged = [
+        one
+        for page in instances.tagged(aws)
+        for one in each.claimed(page)
+        if one.fleet not in there
+    ]
     unclaimed = [one for one in tagged if one.stays and not one.fleet and not is_builder(one)]
     # A launcher may leave members without its mark: their fleet tells who they are.
     releases = {one.tags.get(t.RELEASE, "") for one in unclaimed}

@@ -1,7 +1,7 @@
 """EC2 instances: looking them up, tagging them, ending them, reading their consoles."""
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -71,16 +71,37 @@ def from_aws(instance: "InstanceTypeDef", requester: str = "") -> Instance:
     )
 
 
+# What EC2 tells of a thousand instances takes 25 MiB for as long as it is read: of so many it is
+# read at a time.
+AT_ONCE = 500
+
+
 def described(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> list[Instance]:
     """Those that the filters let through."""
-    with aws_errors(what):
-        pages = aws.ec2.get_paginator("describe_instances").paginate(Filters=filters)
-        return [
+    return [one for page in pages(aws, filters, what) for one in page]
+
+
+def pages(aws: Aws, filters: "Sequence[FilterTypeDef]", what: str) -> Iterator[list[Instance]]:
+    """The same, page by page: there may be many, and whoever reads them need not keep them."""
+    following: dict[str, str] = {}
+    while True:
+        with aws_errors(what):
+            page = aws.ec2.describe_instances(
+                Filters=filters,
+                MaxResults=AT_ONCE,
+                **following,  # type: ignore[arg-type]
+            )
+        found = [
             from_aws(instance, reservation.get("RequesterId", ""))
-            for page in pages
             for reservation in page["Reservations"]
             for instance in reservation["Instances"]
         ]
+        following = {"NextToken": page.get("NextToken", "")}
+        # A paginator keeps it until the next one is there.
+        del page
+        yield found
+        if not following["NextToken"]:
+            return
 
 
 def with_tag(aws: Aws, key: str, value: str) -> list[Instance]:
@@ -120,9 +141,9 @@ def builders_of(aws: Aws, release: str) -> list[Instance]:
     return [one for one in with_tag(aws, t.RELEASE, release) if is_builder(one)]
 
 
-def tagged(aws: Aws) -> list[Instance]:
-    """All instances that carry a release's tag, whoever launched them."""
-    return described(aws, [{"Name": "tag-key", "Values": [t.RELEASE]}], "instances with our tags")
+def tagged(aws: Aws) -> Iterator[list[Instance]]:
+    """All instances that carry a release's tag, whoever launched them, page by page."""
+    return pages(aws, [{"Name": "tag-key", "Values": [t.RELEASE]}], "instances with our tags")
 
 
 def tag(aws: Aws, ids: Sequence[str], tags: t.Tags) -> None:

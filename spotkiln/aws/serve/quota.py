@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from spotkiln.aws.bake.instance_types import kinds
 from spotkiln.aws.errors import aws_errors, is_not_found
+from spotkiln.aws.serve.instance import AT_ONCE
 from spotkiln.aws.serve.serving import to_adopt
 from spotkiln.aws.session import USER_AGENT, Aws
 from spotkiln.bake.infra import Infra
@@ -62,7 +63,8 @@ def running(aws: Aws) -> Counter[tuple[Market, str]]:
     counts: Counter[tuple[Market, str]] = Counter()
     with aws_errors("running instances"):
         pages = aws.ec2.get_paginator("describe_instances").paginate(
-            Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+            Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}],
+            PaginationConfig={"PageSize": AT_ONCE},
         )
         for page in pages:
             for reservation in page["Reservations"]:

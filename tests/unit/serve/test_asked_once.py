@@ -6,13 +6,14 @@ from typing import Any
 from spotkiln import tags as t
 from spotkiln.aws.bake.infra import named_groups
 from spotkiln.aws.bake.instance_types import check_instance_types, kinds
-from spotkiln.aws.keep.facts import gather
+from spotkiln.aws.keep.facts import gather, machines
 from spotkiln.aws.keep.living import read_claims
 from spotkiln.bake.own import builder_name
 from tests.unit import nouns
 from tests.unit.nouns import GROUP
-from tests.unit.serve.test_calls import Cloud
+from tests.unit.serve.test_calls import Cloud, in_pages
 
+MEMBER = "aws:ec2spot:fleet-request-id"
 RELEASE = "app-0123456789ab"
 
 
@@ -103,3 +104,17 @@ def test_one_look_tells_whose_builders_live_and_which_of_their_groups_are_left()
     assert [one.id for one in facts.left_alone] == ["sg-2"]
     assert set(asked(cloud).values()) == {1}
     assert len(cloud.asked) == 9
+
+
+def test_of_a_fleet_that_is_there_no_member_is_kept() -> None:
+    """There may be thousands; nothing is decided about them."""
+    serves, ended = nouns.fleet("sfr-1"), nouns.fleet("sfr-2", state="cancelled")
+    for fleet, kept in ((serves, []), (ended, ["i-1", "i-2"])):
+        cloud = in_pages("i-1", "i-2", **{MEMBER: fleet.id, t.RELEASE: RELEASE})
+        own, others = machines(cloud.aws(), [serves, ended])
+        assert [one.id for one in own] == kept
+        assert others == []
+    # Somebody else's fleet is no reason to leave out what carries our tag.
+    cloud = in_pages("i-3", **{MEMBER: "sfr-9", t.RELEASE: RELEASE})
+    own, others = machines(cloud.aws(), [serves])
+    assert (own, [one.id for one in others]) == ([], ["i-3"])

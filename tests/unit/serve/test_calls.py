@@ -95,6 +95,36 @@ def test_no_filter_names_more_than_ec2_takes() -> None:
     assert sizes == [200, 200, 50]
 
 
+def told(name: str, **tags: str) -> dict[str, Any]:
+    """As EC2 tells of an instance."""
+    marks = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return {
+        "InstanceId": name, "State": {"Name": "running"}, "LaunchTime": nouns.START, "Tags": marks,
+    }  # fmt: skip
+
+
+def in_pages(*names: str, **tags: str) -> Cloud:
+    """An account with these instances, one a page."""
+
+    def page(NextToken: str = "0", **_: Any) -> dict[str, Any]:  # noqa: N803 - EC2's own names
+        at = int(NextToken)
+        more = {"NextToken": str(at + 1)} if at + 1 < len(names) else {}
+        return {"Reservations": [{"Instances": [told(names[at], **tags)]}], **more}
+
+    return Cloud(describe_instances=page)
+
+
+def test_instances_are_read_page_by_page_as_they_are_needed() -> None:
+    cloud = in_pages("i-1", "i-2", "i-3")
+    found = instances.tagged(cloud.aws())
+    assert [one.id for one in next(found)] == ["i-1"]
+    assert len(cloud.asked) == 1
+    assert [one.id for page in found for one in page] == ["i-2", "i-3"]
+    sizes = {parameters["MaxResults"] for _, parameters in cloud.asked}
+    assert (len(cloud.asked), sizes) == (3, {instances.AT_ONCE})
+    assert len(instances.with_tag(cloud.aws(), "a", "b")) == 3
+
+
 def console(latest: Any, at_boot: Any = "") -> Cloud:
     def call(*, InstanceId: str, Latest: bool) -> dict[str, Any]:  # noqa: N803 - EC2's own names
         assert InstanceId == "i-1"
