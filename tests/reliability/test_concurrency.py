@@ -18,7 +18,6 @@ from spotkiln.aws.keep import lease as leases
 from spotkiln.aws.keep import reconcile as finding
 from spotkiln.keep.lease import PREFIX
 from tests.reliability.actors import Actor, Host, World
-from tests.unit import nouns
 from tests.unit.memory import Request
 from tests.unit.nouns import GROUP
 
@@ -38,7 +37,6 @@ class Concurrency(RuleBasedStateMachine):
         self.patch.setattr(finding, "gather", world.gather)
         self.patch.setattr(leases, "builder_groups", lambda _: [])
         self.patch.setattr(aws_infra, "target_group_arns", lambda *_: [GROUP])
-        self.patch.setattr(aws_infra, "target_groups", lambda _: [nouns.target_group()])
         self.count = 0
         # The first version: something serves from the beginning.
         first = world.release(Host(world, 0, stands_still=False), "app-0")

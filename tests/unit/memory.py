@@ -17,7 +17,7 @@ from spotkiln.aws.serve.spot_fleet.launcher import MEMBER
 from spotkiln.aws.session import Aws
 from spotkiln.aws.time import AwsTime
 from spotkiln.poll import Clock
-from tests.unit.nouns import GROUP, START
+from tests.unit.nouns import GROUP, START, target_group
 
 DELAY = 5.0
 
@@ -262,6 +262,11 @@ class Memory:
                 for name, since in self.targets.items()
             ]
         }
+
+    def describe_target_group_attributes(self, asked: dict[str, Any]) -> dict[str, Any]:
+        assert asked["TargetGroupArn"] == GROUP
+        delay = str(target_group().deregistration_delay)
+        return {"Attributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": delay}]}
 
     def deregister_targets(self, asked: dict[str, Any]) -> dict[str, Any]:
         assert asked["TargetGroupArn"] == GROUP

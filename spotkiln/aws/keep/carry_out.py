@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Mapping
 
 from spotkiln.aws.bake import image as images
-from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.builder import delete_group, delete_key_pair
 from spotkiln.aws.bake.discard import discard, put_off
 from spotkiln.aws.keep import preview as previews
@@ -30,8 +29,7 @@ Step = Callable[[Aws, Action, Clock, Tell], object]
 
 
 def _delay(aws: Aws, arn: str) -> int:
-    found = [one for one in aws_infra.target_groups(aws) if one.arn == arn]
-    return found[0].deregistration_delay if found else USUAL_DELAY
+    return delays(aws, [arn]).get(arn, USUAL_DELAY)
 
 
 def _retire(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
