@@ -15,11 +15,12 @@ from werkzeug.wrappers import Response
 
 from sandbox.api import constraints, errors, pricing, quotas, refused, simulation, tags
 from sandbox.api.app import WsgiApp
-from sandbox.api.rights import Rights, decode, policies_of
+from sandbox.api.rights import Rights, decode
 from sandbox.faults.calls import CONTROL, Call, Recorder, signed_with
 from sandbox.faults.faults import Fault, Faults
 from sandbox.faults.limits import Limits
 from sandbox.faults.stale import StaleReads
+from sandbox.rights.roles import policies_of
 from sandbox.state.account import Account
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 
 from sandbox.api import errors
 from sandbox.faults.calls import Call
-from sandbox.rights import others
+from sandbox.rights import others, roles
 from sandbox.rights.asked import Asked
 from sandbox.rights.policy import Decision, decide
 from sandbox.rights.world import World
@@ -107,7 +107,7 @@ class Rights:
 
 def _session(role: str, name: str) -> Principal:
     arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role}/{name}"
-    return Principal(role, arn, tuple(_policies_of_role(role)))
+    return Principal(role, arn, tuple(roles.policies_of_name(role)))
 
 
 def _user(key_id: str) -> Principal | None:
@@ -115,7 +115,7 @@ def _user(key_id: str) -> Principal | None:
     for user in iam.users.values():
         if any(one.access_key_id == key_id for one in user.access_keys):
             groups = [one for one in iam.groups.values() if user in one.users]
-            own = [x for one in (user, *groups) for x in _documents(one)]
+            own = [x for one in (user, *groups) for x in roles.documents(one)]
             return Principal(user.name, user.arn, tuple(own))
     return None
 
@@ -136,33 +136,6 @@ def trusts(parameters: dict[str, Any]) -> bool:
     context = {"sts:externalid": (str(said),)} if said else {}
     whole = json.dumps({"Version": "2012-10-17", "Statement": stated})
     return decide([whole], "sts:AssumeRole", arn, context).word == "allowed"
-
-
-def policies_of(arn: str) -> list[str] | None:
-    """The documents of a role, by its ARN; None if it is not there or is no role's."""
-    iam: Any = iam_backends[ACCOUNT_ID]["aws"]
-    role = next((one for one in iam.roles.values() if one.arn == arn), None)
-    return None if role is None else _documents(role)
-
-
-def _policies_of_role(name: str) -> list[str]:
-    """A role that is gone has none."""
-    iam: Any = iam_backends[ACCOUNT_ID]["aws"]
-    role = next((one for one in iam.roles.values() if one.name == name), None)
-    return [] if role is None else _documents(role)
-
-
-def _documents(one: Any) -> list[str]:
-    """Of its own and attached policies, of a role, a user or a group, as JSON."""
-    attached = [
-        version.document
-        for policy in one.managed_policies.values()
-        for version in policy.versions
-        if version.is_default
-    ]
-    own = one.policies
-    found = [*(own.values() if isinstance(own, dict) else own), *attached]
-    return [x if isinstance(x, str) else json.dumps(x) for x in found]
 
 
 def _refused(service: str, who: Principal, asked: Asked, decision: Decision) -> Response:

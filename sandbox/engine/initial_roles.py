@@ -26,6 +26,7 @@ def create_roles() -> None:
     for managed in _managed():
         iam.managed_policies[managed.arn] = managed
     _role(iam, FLEET_ROLE, "spotfleet")
+    iam.attach_role_policy(_managed()[0].arn, FLEET_ROLE)
     for name, environment in ENVIRONMENTS.items():
         _role(iam, name, "ec2")
         for policy, statements in policies(environment).items():

@@ -5,17 +5,16 @@ from collections import Counter
 
 from moto.core.exceptions import ServiceException
 from moto.ec2.exceptions import EC2ClientError
-from moto.iam.models import iam_backends
 
 from sandbox.balancing.targets import Targets
 from sandbox.compute.instances import Instances
 from sandbox.fleets import config as fleet_config
-from sandbox.fleets import words
+from sandbox.fleets import fleet_role, words
 from sandbox.fleets.launching import launch_for_fleet
 from sandbox.fleets.pools import Launches, Pool, allocate
 from sandbox.state import capacity, refusals
 from sandbox.state.account import Account
-from sandbox.state.records import ACCOUNT_ID, Fleet, InstanceRecord
+from sandbox.state.records import Fleet, InstanceRecord
 from sandbox.state.refusals import Refusal
 
 # AWS says "It will not be retried for at least 13 minutes".
@@ -64,8 +63,8 @@ class Rounds:
         fleet.event("fleetRequestChange", "modify_succeeded" if modified else "active")
 
     def _round(self, fleet: Fleet, members: list[InstanceRecord]) -> None:
-        if not self._role_fits(fleet):
-            self.fail(fleet, "iamFleetRoleInvalid", f"{fleet.config['IamFleetRole']} is invalid")
+        if trouble := fleet_role.trouble(fleet.config, self._account.region):
+            self.fail(fleet, "iamFleetRoleInvalid", trouble)
             return
         rebalances = "CapacityRebalance" in (fleet.config.get("SpotMaintenanceStrategies") or {})
         counted = [
@@ -74,13 +73,6 @@ class Rounds:
         self._shrink(fleet, counted)
         if fleet.config.get("Type", "maintain") == "maintain" or not fleet.placed:
             self._fill(fleet, counted)
-
-    def _role_fits(self, fleet: Fleet) -> bool:
-        arn = fleet.config["IamFleetRole"]
-        for role in iam_backends[ACCOUNT_ID]["aws"].roles.values():
-            if role.arn == arn:
-                return "spotfleet.amazonaws.com" in str(role.assume_role_policy_document)
-        return False
 
     def _shrink(self, fleet: Fleet, members: list[InstanceRecord]) -> None:
         policy = str(fleet.config.get("ExcessCapacityTerminationPolicy", "default")).lower()
@@ -229,14 +221,18 @@ class Rounds:
                 continue
             member.registered = True
             for arn in fleet.target_group_arns:
-                try:
-                    self._targets.register(arn, [{"Id": member.instance_id}])
-                except ServiceException as error:
-                    fleet.event(
-                        "information",
-                        "registerWithLoadBalancersFailed",
-                        f"{arn}: {error.message} ({error.code})",
-                    )
+                if why := self._not_registered(fleet, arn, member.instance_id):
+                    fleet.event("information", "registerWithLoadBalancersFailed", f"{arn}: {why}")
+
+    def _not_registered(self, fleet: Fleet, arn: str, instance_id: str) -> str:
+        """Why an instance could not be; empty if it is now."""
+        if not fleet_role.may(fleet.config, fleet_role.REGISTER, arn):
+            return f"not authorized to perform: {fleet_role.REGISTER} (AccessDenied)"
+        try:
+            self._targets.register(arn, [{"Id": instance_id}])
+        except ServiceException as error:
+            return f"{error.message} ({error.code})"
+        return ""
 
 
 def _market_key(pool: Pool, *, spot: bool) -> str:

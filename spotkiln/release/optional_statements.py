@@ -249,7 +249,7 @@ OPTIONAL = (
         task="`spotkiln doctor`: rights",
         why="without it they are not simulated, and it says so",
         actions=("iam:GetRole", "iam:SimulatePrincipalPolicy"),
-        resources=("{workers}",),
+        resources=("{workers}", "{fleet_role}", "{server_roles}"),
         part=DOCTOR,
     ),
 )

@@ -55,7 +55,8 @@ class Launcher(Protocol):
     `late_seconds`: how old what it says of its problems may be; asking again sooner tells nothing
     new. `stop_call` is the AWS call by which somebody else may stop a fleet: CloudTrail tells who
     made it. `service_role` is the path of the role that AWS makes for the service: it must be able
-    to use the key of an encrypted disk. `statements` are the rights in IAM that it needs.
+    to use the key of an encrypted disk. `statements` are the rights in IAM that we need for it,
+    `role_statements` those of the role that it launches with.
     """
 
     @property
@@ -74,6 +75,8 @@ class Launcher(Protocol):
     def stop_call(self) -> str: ...
     @property
     def statements(self) -> tuple[Statement, ...]: ...
+    @property
+    def role_statements(self) -> tuple[Statement, ...]: ...
 
     # -- before anything is launched --
 

@@ -98,6 +98,7 @@ def test_doctor_tells_all_that_is_wrong(command: Command, world: World) -> None:
     assert fine["repository"].startswith(f"{world.repository}: v2 is ")
     assert fine["target group"] == "website"
     assert fine["rights"] == "all that a release does is allowed, as IAM simulates it"
+    assert fine["fleet role's rights"] == "all that a fleet does is allowed, as IAM simulates it"
     assert "arn:" not in out
 
 

@@ -1,6 +1,7 @@
 """A spot fleet's life, as the EC2 API shows it: from the request to its end."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -140,6 +141,47 @@ def test_a_role_that_spot_fleet_may_not_take_is_an_error_in_the_history(account:
     account.until_fleet(fleet, "active", "error")
     assert account.history(fleet, "error") == [("error", "iamFleetRoleInvalid")]
     assert account.members(fleet) == []
+
+
+def fleets_with(account: Account, *actions: str) -> str:
+    """The ARN of a role that Spot Fleet may take, and that allows these actions."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "spotfleet.amazonaws.com"}}
+    trusted = json.dumps({"Statement": [{**trust, "Action": "sts:AssumeRole"}]})
+    role = account.iam.create_role(RoleName="lacking", AssumeRolePolicyDocument=trusted)["Role"]
+    allowed = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    account.iam.put_role_policy(RoleName="lacking", PolicyName="fleets", PolicyDocument=document)
+    return str(role["Arn"])
+
+
+@pytest.fixture
+def _no_role(account: Account) -> Iterator[None]:
+    yield
+    account.iam.delete_role_policy(RoleName="lacking", PolicyName="fleets")
+    account.iam.delete_role(RoleName="lacking")
+
+
+LAUNCHES = ("ec2:RunInstances", "ec2:TerminateInstances")
+
+
+@pytest.mark.usefixtures("_no_role")
+def test_a_role_without_a_right_to_launch_is_an_error_in_the_history(account: Account) -> None:
+    fleet = account.request(IamFleetRole=fleets_with(account, *LAUNCHES))
+    account.until_fleet(fleet, "active", "error")
+    error = account.events(fleet, "error")[0]["EventInformation"]
+    assert error["EventSubType"] == "iamFleetRoleInvalid"
+    assert "ec2:CreateTags" in error["EventDescription"]
+    assert account.members(fleet) == []
+
+
+@pytest.mark.usefixtures("_no_role")
+def test_a_role_that_may_not_register_leaves_its_servers_without_requests(account: Account) -> None:
+    role = fleets_with(account, *LAUNCHES, "ec2:CreateTags")
+    fleet = account.request(IamFleetRole=role, TargetCapacity=1)
+    members = account.running_members(fleet, 1)
+    failed = ("information", "registerWithLoadBalancersFailed")
+    eventually(lambda: failed in account.history(fleet), what="the failure in the history")
+    assert not set(members) & set(account.health())
 
 
 def test_an_image_that_is_gone_stops_the_fleet(account: Account) -> None:

@@ -56,6 +56,7 @@ def look(aws: Aws, stack: str) -> dict[str, Probe]:
         "fleet role": role,
         "instance profile": profile,
         "worker's rights": lambda: worker(aws, stack),
+        "fleet role's rights": lambda: fleets(aws, stack),
         "servers' rights": lambda: servers(aws, stack),
     }
 
@@ -81,6 +82,22 @@ def worker(aws: Aws, stack: str) -> str:
             f"`spotkiln account apply --stack {stack}` gives it what this version needs"
         )
     return "all that a release does is allowed, as IAM simulates it"
+
+
+def fleets(aws: Aws, stack: str) -> str:
+    """What a Spot fleet may do with its role, as IAM simulates it.
+
+    Raises:
+        InputError: rights are missing.
+    """
+    names = _names(stacks.outputs(aws, stack), LauncherKind.FLEET)
+    missing, unknown = rights.simulate_role(aws, names)
+    if missing:
+        raise InputError(
+            f"not allowed to {names.fleet_role}: {', '.join(missing)}; "
+            "`spotkiln docs aws` says what it must hold"
+        )
+    return unknown or "all that a fleet does is allowed, as IAM simulates it"
 
 
 def servers(aws: Aws, stack: str) -> str:

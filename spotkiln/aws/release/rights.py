@@ -130,3 +130,16 @@ def simulate_servers(aws: Aws, names: Names) -> tuple[list[str], str]:
         return missing(one for each in asked for one in each), ""
     except SpotkilnError as error:
         return [], f"not simulated: {error}"
+
+
+def simulate_role(aws: Aws, names: Names) -> tuple[list[str], str]:
+    """The same of the role that the launcher launches with, if it is one that needs a role."""
+    try:
+        launcher = next(one for one in launchers(aws).each if one.kind is names.launcher)
+        if not launcher.role_statements:
+            return [], f"none: {launcher.name} has its own"
+        fill = _fill(aws, names)
+        (role,) = fill["fleet_role"]
+        return missing(_asked(aws, role, launcher.role_statements, fill)), ""
+    except SpotkilnError as error:
+        return [], f"not simulated: {error}"

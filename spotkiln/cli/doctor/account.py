@@ -31,12 +31,15 @@ from spotkiln.release.rights import Names
 from spotkiln.serve.attributes import types_in_words
 from spotkiln.serve.capacity import size
 from spotkiln.serve.serving import require_own
+from spotkiln.serve.spec import LauncherKind
 
 
 def examine(about: str, aws: Aws, spec: ReleaseSpec, *, reached: bool) -> list[Check]:
     """`reached`: its repository could be read."""
     found = named(about, aws, spec)
     checks = [*found, check(about, "rights", lambda: rights(aws, spec))]
+    if spec.fleet.launcher is LauncherKind.FLEET:
+        checks.append(check(about, "fleet role's rights", lambda: fleets_rights(aws, spec)))
     if spec.vulnerabilities.asked:
         checks.append(check(about, "vulnerability data", lambda: vulnerability_data(aws, spec)))
     if all(one.ok for one in found):
@@ -241,6 +244,17 @@ def servers_rights(aws: Aws, spec: ReleaseSpec) -> str:
             "what it is for, and `spotkiln account apply --set AlsoBehind=…` gives it to a stack's"
         )
     return unknown or f"they may leave {', '.join(names.target_groups)}, as IAM simulates it"
+
+
+def fleets_rights(aws: Aws, spec: ReleaseSpec) -> str:
+    """What the launcher may do with the role that it launches with, as IAM simulates it."""
+    missing, unknown = simulating.simulate_role(aws, _names(spec))
+    if missing:
+        raise InputError(
+            f"not allowed to {spec.infra.fleet_role}: {', '.join(missing)}; "
+            "`spotkiln docs aws` says what it must hold"
+        )
+    return unknown or "all that a fleet does is allowed, as IAM simulates it"
 
 
 def _names(spec: ReleaseSpec, *, previews: bool = False) -> Names:

@@ -204,18 +204,19 @@ def test_what_depends_on_a_condition_is_not_missing() -> None:
 
 
 class Iam:
-    """Simulates for one role that may leave these target groups."""
+    """Simulates for one role that may do what it is asked about with these target groups."""
 
-    def __init__(self, *groups: str) -> None:
+    def __init__(self, *groups: str, role: str = "arn:aws:iam::1:role/servers") -> None:
         self.groups = groups
+        self.role = role
 
     def get_paginator(self, operation: str) -> "Iam":
         assert operation == "simulate_principal_policy"
         return self
 
     def paginate(self, **asked: Any) -> Any:
-        assert asked["PolicySourceArn"] == "arn:aws:iam::1:role/servers"
-        names = [arn.split("/")[1] for arn in asked["ResourceArns"] if "/" in arn]
+        assert asked["PolicySourceArn"] == self.role
+        names = [arn.split("/")[1] for arn in asked["ResourceArns"] if ":targetgroup/" in arn]
         decision = "allowed" if {*names} <= {*self.groups} else "implicitDeny"
         yield {
             "EvaluationResults": [
@@ -236,3 +237,24 @@ def test_servers_must_be_allowed_to_leave_each_of_their_target_groups(
     aws = cast(Any, SimpleNamespace(iam=Iam(*groups)))
     names = Names(fleet_role="fleet", target_group="website", also_behind=("blog",))
     assert rights.simulate_servers(aws, names) == (lacking, "")
+
+
+@pytest.mark.parametrize(
+    ("launcher", "groups", "expected"),
+    [
+        (LauncherKind.FLEET, ("website", "blog"), ([], "")),
+        (LauncherKind.FLEET, (), (["elasticloadbalancing:RegisterTargets"], "")),
+        (LauncherKind.GROUP, (), ([], "none: Auto Scaling has its own")),
+    ],
+)
+def test_the_role_that_a_fleet_launches_with_is_asked_about(
+    monkeypatch: pytest.MonkeyPatch,
+    launcher: LauncherKind,
+    groups: tuple[str, ...],
+    expected: tuple[list[str], str],
+) -> None:
+    role = "arn:aws:iam::1:role/fleets"
+    monkeypatch.setattr(rights, "_fill", lambda *_: {**FILL, "fleet_role": (role,)})
+    aws = cast(Any, SimpleNamespace(iam=Iam(*groups, role=role)))
+    names = Names(fleet_role="fleets", target_group="website", launcher=launcher)
+    assert rights.simulate_role(aws, names) == expected

@@ -29,6 +29,7 @@ class Shelf:
     service_role = "aws-service-role/crews.example.com/Crews"
     stop_call = "Stop"
     statements: tuple[Statement, ...] = ()
+    role_statements: tuple[Statement, ...] = ()
 
     def __init__(
         self,

@@ -26,6 +26,7 @@ from spotkiln.serve.launcher import NONE, Note
 from spotkiln.serve.order import Order
 from spotkiln.serve.problem import Problem
 from spotkiln.serve.spec import FleetSpec, LauncherKind
+from spotkiln.statement import Statement
 from spotkiln.target import Instance
 
 # What Auto Scaling puts on all of its instances.
@@ -50,6 +51,7 @@ class AutoScaling(templates.WithTemplates):
     service_role = "aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
     stop_call = "SuspendProcesses"
     statements = rights.STATEMENTS
+    role_statements: tuple[Statement, ...] = ()
 
     def role(self, names: InfraNames) -> str:
         """None: AWS makes its service-linked role by itself."""

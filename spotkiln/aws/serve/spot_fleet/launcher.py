@@ -45,6 +45,7 @@ class SpotFleet(templates.WithTemplates):
     service_role = "aws-service-role/spotfleet.amazonaws.com/AWSServiceRoleForEC2SpotFleet"
     stop_call = "CancelSpotFleetRequests"
     statements = rights.STATEMENTS
+    role_statements = rights.ROLE_STATEMENTS
 
     def role(self, names: InfraNames) -> str:
         return rights.role(self._aws, names.fleet_role)

@@ -20,6 +20,7 @@ from spotkiln.statement import (
     OURS,
     SCALING,
     SUBNETS,
+    TARGET_GROUPS,
     TEMPLATES,
     Statement,
     new_by,
@@ -166,6 +167,32 @@ STATEMENTS = (
         actions=("ec2:TerminateInstances",),
         resources=(INSTANCES,),
         part=ADOPTION,
+    ),
+)
+
+# What Spot Fleet does with its role. AWS's own policy AmazonEC2SpotFleetTaggingRole allows it.
+ROLE_STATEMENTS = (
+    Statement(
+        sid="FleetLaunches",
+        task="launch",
+        why="the servers, with the release's tags",
+        actions=("ec2:CreateTags", "ec2:RunInstances", "ec2:TerminateInstances"),
+        resources=(INSTANCES,),
+    ),
+    Statement(
+        sid="FleetRegisters",
+        task="launch",
+        why="without it no request reaches a server",
+        actions=("elasticloadbalancing:RegisterTargets",),
+        resources=(TARGET_GROUPS,),
+    ),
+    Statement(
+        sid="FleetHandsOn",
+        task="launch",
+        why="the servers' own role",
+        actions=("iam:PassRole",),
+        resources=("{server_roles}",),
+        condition={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
     ),
 )
 
