@@ -125,13 +125,22 @@ def test_in_an_account() -> None:
     assert found(describe_launch_template_versions=coded) == [Leak("AWS: launch templates", "TWO")]
 
 
+def look_again(watch: Watch, times: int) -> None:
+    wanted, deadline = watch.looks + times, time.monotonic() + 60
+    while watch.looks < wanted:
+        assert time.monotonic() < deadline, "it looks no more"
+        time.sleep(0.02)
+
+
 def test_a_watch_sees_what_is_there_for_a_moment(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "input()", f"--token={OTHER}"]
     with Watch(SEARCH, [tmp_path]) as watch:
-        code = "import time; time.sleep(1)"
-        with subprocess.Popen([sys.executable, "-c", code, f"--token={OTHER}"]):
+        # It ends with its input.
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL):
             (tmp_path / "variables.json").write_text(json.dumps({"a": VALUE}))
-            time.sleep(0.5)
-            (tmp_path / "variables.json").unlink()
+            # Whole looks: one may have been under way.
+            look_again(watch, 4)
+        (tmp_path / "variables.json").unlink()
     assert Leak(f"{tmp_path}/variables.json", "ONE") in watch.seen
     assert Leak(f"command line of {sys.executable}", "TWO") in watch.seen
     assert watch.looks > 3
