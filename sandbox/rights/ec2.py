@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sandbox.rights.asked import ANY, About, Asked, of_tags, on, passed, tagged
@@ -41,10 +42,13 @@ def asked(world: World, operation: str, parameters: Mapping[str, Any]) -> list[A
     abouts = []
     for kind in dict.fromkeys(one.name for one in action.kinds):
         named = [_named(world, one, tags, keys) for one in ids if _kind(one) == kind]
-        named += _by_name(world, kind, parameters, operation)
+        by_name = _by_name(world, kind, parameters, operation)
+        named += by_name
         required = any(one.name == kind and one.required for one in action.kinds)
         if kind in given:
-            named = [made(world, kind, given[kind])]
+            # A key pair's ARN has its name, which is known before it is made.
+            its_own = [replace(one, given=given[kind]) for one in by_name]
+            named = its_own or [made(world, kind, given[kind])]
         elif required and not named and not operation.startswith("Describe"):
             named = [made(world, kind, {})]
         abouts += named

@@ -143,9 +143,17 @@ BAKE = (
     Statement(
         sid="BuilderKeys",
         task="bake",
-        why="Packer's key pairs cannot be tagged; a release chooses their names",
+        why="Packer 1.6.6 does not tag its key pairs; a release chooses their names",
         actions=("ec2:CreateKeyPair", "ec2:DeleteKeyPair"),
         resources=(BUILDER_KEYS,),
+    ),
+    Statement(
+        sid="TagBuilderKeys",
+        task="bake",
+        why="a newer Packer tags them when it makes them",
+        actions=("ec2:CreateTags",),
+        resources=(BUILDER_KEYS,),
+        condition=new_by("CreateKeyPair"),
     ),
     Statement(
         sid="MakeImage",

@@ -29,6 +29,7 @@ REAL_PACKERS = {
     "PackerLooks ec2:DescribeInstanceStatus",
     "PackerLooks ec2:DescribeRegions",
     "PackerLooks ec2:DescribeTags",
+    "TagBuilderKeys ec2:CreateTags",
 }
 # What this life has no use for: nothing in it is scaled. Most of these calls are made in
 # tests/aws/test_scaling.py; for the alarms and the role AWS itself asks.

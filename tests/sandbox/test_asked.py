@@ -176,6 +176,16 @@ def test_a_creation_with_tags_asks_to_tag_as_well() -> None:
     assert tag.context["aws:tagkeys"] == ("spotkiln:release",)
 
 
+def test_a_key_pair_with_tags_is_named_before_it_is_there() -> None:
+    """As a newer Packer makes it; a right to those of one name alone would not hold otherwise."""
+    tags = [{"Key": "spotkiln:release", "Value": "r1"}]
+    specifications = [{"ResourceType": "key-pair", "Tags": tags}]
+    made, tag = asked("ec2", "CreateKeyPair", KeyName="k", TagSpecifications=specifications)
+    assert (made.action, made.resource) == ("ec2:CreateKeyPair", f"{EC2}key-pair/k")
+    assert (tag.action, tag.resource) == ("ec2:CreateTags", f"{EC2}key-pair/k")
+    assert tag.context["ec2:createaction"] == ("CreateKeyPair",)
+
+
 def test_a_creation_without_tags_asks_for_none() -> None:
     found = asked("ec2", "CreateSecurityGroup", VpcId="vpc-1")
     assert {one.action for one in found} == {"ec2:CreateSecurityGroup"}
