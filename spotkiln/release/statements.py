@@ -23,6 +23,7 @@ from spotkiln.statement import (
     new_by,
 )
 
+INTERFACES = f"{EC2}:network-interface/*"
 BUILDER_KEYS = f"{EC2}:key-pair/{BUILDER_PREFIX}*"
 
 LOOK = (
@@ -96,14 +97,15 @@ LAUNCH = (
         task="bake, test, migrate, smoke test, run; dry runs",
         why="what a machine is launched from and into",
         actions=("ec2:RunInstances",),
-        resources=(IMAGES, SUBNETS, GROUPS, KEYS, f"{EC2}:network-interface/*"),
+        resources=(IMAGES, SUBNETS, GROUPS, KEYS, INTERFACES),
     ),
     Statement(
         sid="TagNew",
         task="bake, test, migrate, smoke test, run",
-        why="tags come with the creation, and every one of them has the release's",
+        why="tags come with the creation, and every one of them has the release's; a newer Packer "
+        "than 1.6.6 tags network interfaces, too",
         actions=("ec2:CreateTags",),
-        resources=(INSTANCES, VOLUMES, GROUPS),
+        resources=(INSTANCES, VOLUMES, GROUPS, INTERFACES),
         condition=new_by("RunInstances", "CreateSecurityGroup"),
     ),
     Statement(
