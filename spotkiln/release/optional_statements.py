@@ -249,7 +249,15 @@ OPTIONAL = (
         task="`spotkiln doctor`: rights",
         why="without it they are not simulated, and it says so",
         actions=("iam:GetRole", "iam:SimulatePrincipalPolicy"),
-        resources=("{workers}", "{fleet_role}", "{server_roles}"),
+        resources=("{workers}",),
+        part=DOCTOR,
+    ),
+    Statement(
+        sid="SimulateOthers",
+        task="doctor",
+        why="what fleets and servers may do with their roles",
+        actions=("iam:SimulatePrincipalPolicy",),
+        resources=("{fleet_role}", "{server_roles}"),
         part=DOCTOR,
     ),
 )

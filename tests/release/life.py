@@ -11,10 +11,11 @@ from botocore.exceptions import ClientError
 
 from rehearsal.worker import WORKER
 from spotkiln.aws.bake.mounts import find_mounts
-from spotkiln.aws.release.rights import simulate
+from spotkiln.aws.release.rights import simulate, simulate_role
 from spotkiln.aws.serve import journal
 from spotkiln.aws.serve.split import split
 from spotkiln.aws.session import Aws, client_of, connect
+from spotkiln.bake.own import BUILDER_PREFIX
 from spotkiln.release.rights import Names
 from spotkiln.statement import ADOPTION, Statement
 from tests.reliability.flow_process import Zygote
@@ -162,7 +163,8 @@ class Life:
 
     def doctor(self) -> tuple[list[str], str]:
         with aws_of(self._variables) as aws:
-            return simulate(aws, NAMES)
+            found = [simulate(aws, NAMES), simulate_role(aws, NAMES)]
+        return [one for lacking, _ in found for one in lacking], "".join(why for _, why in found)
 
     def read_logs(self, group: str) -> list[str]:
         with aws_of(self._variables) as aws:
@@ -174,6 +176,30 @@ class Life:
         """The sandbox opens none, but says who may."""
         with aws_of(self._variables) as aws, suppress(ClientError):
             client_of(aws, "ssm").start_session(Target=instance, DocumentName="AWS-StartSSHSession")
+
+    def tag_as_a_newer_packer(self) -> None:
+        """The stand-in tags what Packer 1.6.6 does. A newer one tags the key pair when it makes it,
+        and the machine's network interface."""
+        tags = [{"Key": "spotkiln:release", "Value": "demo-web-app-newer"}]
+
+        def specified(*kinds: str) -> Any:
+            return [{"ResourceType": kind, "Tags": tags} for kind in kinds]
+
+        name = f"{BUILDER_PREFIX}newer"
+        ec2 = self._world.account.ec2
+        image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
+        with aws_of(self._variables) as aws:
+            aws.ec2.create_key_pair(KeyName=name, TagSpecifications=specified("key-pair"))
+            aws.ec2.delete_key_pair(KeyName=name)
+            with pytest.raises(ClientError, match="DryRunOperation"):
+                aws.ec2.run_instances(
+                    DryRun=True,
+                    ImageId=image["Images"][0]["ImageId"],
+                    InstanceType="t3.micro",
+                    MinCount=1,
+                    MaxCount=1,
+                    TagSpecifications=specified("instance", "volume", "network-interface"),
+                )
 
     def find_file_system(self, name: str) -> str:
         """One that the owner has made."""

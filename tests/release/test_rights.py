@@ -29,7 +29,6 @@ REAL_PACKERS = {
     "PackerLooks ec2:DescribeInstanceStatus",
     "PackerLooks ec2:DescribeRegions",
     "PackerLooks ec2:DescribeTags",
-    "TagBuilderKeys ec2:CreateTags",
 }
 # What this life has no use for: nothing in it is scaled. Most of these calls are made in
 # tests/aws/test_scaling.py; for the alarms and the role AWS itself asks.
@@ -162,6 +161,7 @@ def test_a_life_needs_all_of_them_and_no_more(
     life.open_session(server)
     assert life.read_logs(LOGS) == ["hello"]
     assert life.find_file_system("uploads") == "uploads"
+    life.tag_as_a_newer_packer()
 
     said: list[str] = []
     life.split(said.append)
