@@ -76,15 +76,15 @@ SERVES = {t.STATE: "tested", f"{t.SERVED}website": "2026-01-31T12:00:00.000+00:0
 
 
 def allowed(account: Account, image: Image) -> tuple[list[str], list[str]]:
-    """Who may use it, and its snapshot."""
+    """Who may use it, and its snapshot; EC2 tells them in no order."""
     told = account.ec2.describe_image_attribute(ImageId=image.id, Attribute="launchPermission")
     (snapshot,) = image.snapshots
     more = account.ec2.describe_snapshot_attribute(
         SnapshotId=snapshot, Attribute="createVolumePermission"
     )
     return (
-        [one["UserId"] for one in told["LaunchPermissions"]],
-        [one["UserId"] for one in more["CreateVolumePermissions"]],
+        sorted(one["UserId"] for one in told["LaunchPermissions"]),
+        sorted(one["UserId"] for one in more["CreateVolumePermissions"]),
     )
 
 
@@ -99,7 +99,7 @@ def test_an_image_is_shared_with_its_snapshots_and_a_person_s_own_sharing_stays(
         share_images(aws, images.of_app(aws, "demo-web-app"), "website", accounts, silent)
 
     share(ours)
-    assert allowed(account, seen(aws, name)) == ([theirs, ours], [theirs, ours])
+    assert allowed(account, seen(aws, name)) == ([ours, theirs], [ours, theirs])
     assert seen(aws, name).tags[f"{t.SHARED}website"] == ours
     account.box.clear_calls()
     share(ours)
