@@ -43,6 +43,7 @@ CASES: dict[str, tuple[tuple[str, ...], Reconciled]] = {
 def ends(fake: FakeApi, monkeypatch: pytest.MonkeyPatch) -> Callable[[Reconciled], None]:
     """Its run ends so."""
     monkeypatch.setattr(runs, "getuser", lambda: "ada")
+    monkeypatch.setattr(runs, "LAST_LINES_SECONDS", 0.01)
     its = {**answers.deployment("reconcile"), "id": str(DEPLOYMENT)}
     fake.answers["GET /deployments/name/reconcile/reconcile"] = lambda _: (200, its)
 

@@ -57,7 +57,7 @@ def publisher(tmp_path: Path) -> Iterator[Publisher]:
     found = Publisher(
         {"/debian/bookworm": zlib.compress(DATA.encode()), "/osv/RubyGems/all.zip": packed}
     )
-    thread = threading.Thread(target=found.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=found.server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     yield found
     found.server.shutdown()
