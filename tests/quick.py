@@ -1,9 +1,8 @@
 """`make quick`: format, lint, types and the pure tests, side by side.
 
 The tests go as some runs of pytest, each with a share of the folders: two for each core, because a
-third of their time is waiting. With
-pytest-xdist each process would collect all tests, and tell another one of each: a third of the time
-of tests that take a millisecond.
+third of their time is waiting. With pytest-xdist each process would collect all tests, and tell
+another one of each: a third of the time of tests that take a millisecond.
 """
 
 import os
