@@ -70,7 +70,7 @@ test: .venv/.done ## all tests that this machine can run; says what it skipped a
 # The loop for the next change: no server, no sandbox, no real machine, and none of the tests that start
 # programs of their own, a third of what tests/unit costs.
 .PHONY: quick
-quick: .venv/.done ## pure tests, lint and types, in about a minute
+quick: .venv/.done ## pure tests, lint and types, in a minute and a half
 	@$(PYTHON) -m tests.quick
 
 SITE ?= build/site

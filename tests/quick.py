@@ -57,18 +57,21 @@ class Job:
         return self._said.read().decode(errors="replace").rstrip()
 
 
+def summary(said: str) -> str:
+    """Its last line, or pytest's own: a library may still say something when that has ended."""
+    lines = said.splitlines() or ["ok"]
+    return next((one for one in reversed(lines) if " passed" in one), lines[-1])
+
+
 def end_of(jobs: Sequence[Job]) -> int:
-    """All that a job has said if it failed, else its last line. How many failed."""
+    """All that a job has said if it failed, else its summary. How many failed."""
     left, failed = list(jobs), 0
     while left:
         for job in [one for one in left if one.program.poll() is not None]:
             left.remove(job)
             wrong = job.program.returncode != 0
             failed += wrong
-            said = job.said()
-            print(
-                said if wrong else f"{job.name}: {said.rpartition(chr(10))[2] or 'ok'}", flush=True
-            )
+            print(job.said() if wrong else f"{job.name}: {summary(job.said())}", flush=True)
         time.sleep(0.1)
     return failed
 

@@ -10,9 +10,10 @@ from moto.iam.models import AWSManagedPolicy, iam_backends
 from sandbox.state.records import ACCOUNT_ID
 
 FLEET_ROLE = "aws-ec2-spot-fleet-tagging-role"
+FLEET_POLICY = "AmazonEC2SpotFleetTaggingRole"
 # AWS's own policies that machines and fleets usually have. There are a thousand more.
 MANAGED = (
-    "AmazonEC2SpotFleetTaggingRole",
+    FLEET_POLICY,
     "AmazonSSMManagedInstanceCore",
     "CloudWatchAgentServerPolicy",
 )
@@ -26,7 +27,8 @@ def create_roles() -> None:
     for managed in _managed():
         iam.managed_policies[managed.arn] = managed
     _role(iam, FLEET_ROLE, "spotfleet")
-    iam.attach_role_policy(_managed()[0].arn, FLEET_ROLE)
+    (of_fleets,) = [one.arn for one in _managed() if one.name == FLEET_POLICY]
+    iam.attach_role_policy(of_fleets, FLEET_ROLE)
     for name, environment in ENVIRONMENTS.items():
         _role(iam, name, "ec2")
         for policy, statements in policies(environment).items():

@@ -13,6 +13,7 @@ import botocore.session
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import NoCredentialsError
 
+from spotkiln import patterns
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 
@@ -36,9 +37,6 @@ PROFILE = "spotkiln-role"
 
 # Where a deployment's runs have it: in the `env` of its job variables.
 ARN, EXTERNAL_ID = "SPOTKILN_ROLE_ARN", "SPOTKILN_EXTERNAL_ID"
-ROLE = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/[\w+=,.@/-]+")
-# STS's own rule.
-EXTERNAL = re.compile(r"[\w+=,.@:/-]{2,1224}")
 
 
 class Role(Noun):
@@ -57,12 +55,16 @@ def wanted(variables: Mapping[str, str]) -> Role:
         InputError: it is no role, or nothing that AWS takes.
     """
     arn, external_id = variables.get(ARN, ""), variables.get(EXTERNAL_ID, "")
-    if arn and not ROLE.fullmatch(arn):
+    if arn and not re.fullmatch(patterns.ROLE, arn):
         raise InputError(f"expected the ARN of a role in {ARN}, got {arn!r}")
     if external_id and not arn:
         raise InputError(f"{EXTERNAL_ID} is set, and {ARN} is not: set both, or none of them")
-    if external_id and not EXTERNAL.fullmatch(external_id):
-        raise InputError(f"expected 2 to 1224 letters, digits and any of +=,.@:/- in {EXTERNAL_ID}")
+    most = patterns.MOST_OF_EXTERNAL_ID
+    fits = re.fullmatch(patterns.EXTERNAL_ID, external_id) and len(external_id) <= most
+    if external_id and not fits:
+        raise InputError(
+            f"expected 2 to {most} letters, digits and any of +=,.@:/- in {EXTERNAL_ID}"
+        )
     return Role(arn=arn, external_id=external_id)
 
 

@@ -15,6 +15,7 @@ from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
 from spotkiln.bake.services import to_tags as services_to_tags
 from spotkiln.errors import InfrastructureError
 from spotkiln.noun import ShownNoun
+from spotkiln.patterns import REGION, empty_or
 
 DEBIAN = "136693071363"
 UBUNTU = "099720109477"
@@ -38,7 +39,7 @@ class BaseSpec(ShownNoun):
         default="",
         title="Region",
         description="Empty: as for a release.",
-        pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$",
+        pattern=empty_or(REGION),
     )
     source_image: str = Field(
         default="debian-13-amd64-*",

@@ -16,8 +16,7 @@ from spotkiln.bake.infra import BaseImage
 from spotkiln.bake.recipe import Recipe
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun, ShownNoun
-
-ROLE = r"^(arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+)?$"
+from spotkiln.patterns import EXTERNAL_ID, MOST_OF_EXTERNAL_ID, REGION, ROLE, empty_or
 
 
 class Elsewhere(ShownNoun):
@@ -27,21 +26,21 @@ class Elsewhere(ShownNoun):
         default="",
         title="Region",
         description="Where it was released. Empty: this deployment's own.",
-        pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$",
+        pattern=empty_or(REGION),
     )
     role_arn: str = Field(
         default="",
         title="Role",
         description="Of the account where it was released: may look at images there, and say that "
         "one is being copied. Empty: this deployment's own account.",
-        pattern=ROLE,
+        pattern=empty_or(ROLE),
     )
     external_id: str = Field(
         default="",
         title="External id",
         description="With which the role is assumed, if it wants one.",
-        pattern=r"^[\w+=,.@:/-]*$",
-        max_length=1224,
+        pattern=empty_or(EXTERNAL_ID),
+        max_length=MOST_OF_EXTERNAL_ID,
     )
     kms_key: str = Field(
         default="",
@@ -64,10 +63,6 @@ class Elsewhere(ShownNoun):
     def account(self) -> str:
         """Its number; empty for the deployment's own."""
         return self.role_arn.split(":")[4] if self.role_arn else ""
-
-    def __str__(self) -> str:
-        places = (f"account {self.account}" if self.account else "", self.region)
-        return " in ".join(one for one in places if one)
 
 
 class Taken(Noun):

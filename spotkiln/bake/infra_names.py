@@ -9,6 +9,7 @@ from spotkiln.bake.logs import Logs
 from spotkiln.bake.mounts import why_no_mount
 from spotkiln.bake.own_template import PATTERN
 from spotkiln.noun import ShownNoun
+from spotkiln.patterns import REGION, empty_or
 
 # A Spot Fleet takes five target groups in all.
 MOST_FURTHER = 4
@@ -25,7 +26,7 @@ class InfraNames(ShownNoun):
         title="Region",
         description="Empty: from AWS_REGION, AWS_DEFAULT_REGION, the AWS config file, or the "
         "instance this runs on.",
-        pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$",
+        pattern=empty_or(REGION),
     )
     target_group: str = Field(
         default="website",

@@ -6,7 +6,7 @@ they are skipped.
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,16 @@ from tests.sandbox.account import Account
 INSTALLED = os.environ.get("CLIENTS", "")
 
 Run = Callable[..., str]
+
+
+def said_by(command: list[str], environment: Mapping[str, str], ends_with: int = 0) -> str:
+    """What a client printed. Fails if it ends with another code than the one expected."""
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=900, check=False
+    )
+    told = done.stdout + done.stderr
+    assert done.returncode == ends_with, told
+    return told
 
 
 @pytest.fixture(scope="package")
@@ -45,28 +55,19 @@ def account(box: Sandbox) -> Iterator[Account]:
 
 @pytest.fixture
 def run(box: Sandbox, clients: Path) -> Run:
-    """Runs a client's program; returns what it printed. Fails if it ends with another code than the
-    one expected."""
+    """Runs a client's program; see `said_by`."""
+    environment = {
+        **box.process_environment(),
+        "AWS_PAGER": "",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_NOCOLOR": "1",
+        "HOME": str(clients),
+        # What it tells must not depend on where these tests run.
+        "LC_ALL": "C.UTF-8",
+    }
 
     def run(client: str, program: str, *arguments: str, ends_with: int = 0) -> str:
-        done = subprocess.run(
-            [str(clients / client / "bin" / program), *arguments],
-            env={
-                **box.process_environment(),
-                "AWS_PAGER": "",
-                "ANSIBLE_LOCALHOST_WARNING": "false",
-                "ANSIBLE_NOCOLOR": "1",
-                "HOME": str(clients),
-                # What it tells must not depend on where these tests run.
-                "LC_ALL": "C.UTF-8",
-            },
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        told = done.stdout + done.stderr
-        assert done.returncode == ends_with, told
-        return told
+        command = [str(clients / client / "bin" / program), *arguments]
+        return said_by(command, environment, ends_with)
 
     return run

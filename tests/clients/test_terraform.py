@@ -2,9 +2,7 @@
 nothing is to be changed afterwards, not even when a release was there."""
 
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from sandbox.client import Sandbox
 from spotkiln.account.template import template
 from spotkiln.account.terraform.module import module
 from spotkiln.aws.release.rights import every
+from tests.clients.conftest import said_by
 from tests.sandbox.account import Account
 
 # Its provider waits a minute after it has made a load balancer.
@@ -40,17 +39,8 @@ def terraform(clients: Path, box: Sandbox, account: Account, tmp_path: Path) -> 
     (tmp_path / "terraform.tfvars.json").write_text(json.dumps(said))
 
     def run(*arguments: str, ends_with: int = 0) -> str:
-        done = subprocess.run(
-            ["terraform", f"-chdir={tmp_path}", *arguments, "-no-color", "-input=false"],
-            env={**os.environ, **box.process_environment()},
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        told = done.stdout + done.stderr
-        assert done.returncode == ends_with, told
-        return told
+        command = ["terraform", f"-chdir={tmp_path}", *arguments, "-no-color", "-input=false"]
+        return said_by(command, box.process_environment(), ends_with)
 
     return run
 

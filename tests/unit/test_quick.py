@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.quick import UNIT, Job, end_of, files_below, shares
+from tests.quick import UNIT, Job, end_of, files_below, shares, summary
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
@@ -26,6 +26,12 @@ def test_shares_are_about_equally_large(tmp_path: Path) -> None:
 def test_nobody_is_left_without_tests(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("# it")
     assert shares(tmp_path, 3) == [[tmp_path / "test_it.py"]]
+
+
+def test_the_summary_is_pytests_whatever_is_said_after_it() -> None:
+    assert summary("....\n4 passed in 1.00s\nLogging error") == "4 passed in 1.00s"
+    assert summary("Success: no issues found") == "Success: no issues found"
+    assert summary("") == "ok"
 
 
 @pytest.mark.programs

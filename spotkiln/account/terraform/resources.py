@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from spotkiln.account.terraform.expression import TYPES, Template
+from spotkiln.account.terraform.expression import Template
 
 # Type, name, arguments.
 Made = tuple[str, str, dict[str, Any]]
@@ -17,7 +17,7 @@ def resources(template: Template, name: str, one: Mapping[str, Any]) -> Iterator
         KeyError: a type that the template did not have until now.
     """
     head = {"count": f"${{local.{one['Condition']} ? 1 : 0}}"} if "Condition" in one else {}
-    for kind, called, arguments in _KINDS[one["Type"]](template, name, one["Properties"]):
+    for kind, called, arguments in KINDS[one["Type"]](template, name, one["Properties"]):
         yield kind, called, {**head, **arguments}
 
 
@@ -209,7 +209,7 @@ def _rule(template: Template, name: str, given: Properties) -> Iterator[Made]:
     yield "aws_lb_listener_rule", name, arguments
 
 
-_KINDS: dict[str, Callable[[Template, str, Properties], Iterator[Made]]] = {
+KINDS: dict[str, Callable[[Template, str, Properties], Iterator[Made]]] = {
     "AWS::IAM::Role": _role,
     "AWS::IAM::InstanceProfile": _profile,
     "AWS::IAM::ManagedPolicy": _managed,
@@ -222,4 +222,3 @@ _KINDS: dict[str, Callable[[Template, str, Properties], Iterator[Made]]] = {
     "AWS::ElasticLoadBalancingV2::Listener": _listener,
     "AWS::ElasticLoadBalancingV2::ListenerRule": _rule,
 }
-assert _KINDS.keys() == TYPES.keys()

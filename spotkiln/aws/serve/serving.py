@@ -14,7 +14,7 @@ from spotkiln.poll import Clock, Done, Waiting, poll
 from spotkiln.serve.capacity import Size, size, to_grow
 from spotkiln.serve.fleet import Fleet
 from spotkiln.serve.order import made_alike
-from spotkiln.serve.serving import require_first as serving_first
+from spotkiln.serve.serving import require_first as first_of
 from spotkiln.serve.serving import require_own, serving, suspended_by
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.target import Health
@@ -52,7 +52,7 @@ def require_first(aws: Aws, infra: Infra, new: Fleet) -> None:
         InputError: that one came first.
     """
     if infra.also:
-        serving_first(launchers(aws).listing(), new, infra.home, infra.also)
+        first_of(launchers(aws).listing(), new, infra.home, infra.also)
 
 
 def to_adopt(aws: Aws, infra: Infra) -> list[Fleet]:

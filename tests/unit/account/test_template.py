@@ -47,12 +47,13 @@ def test_it_fits_into_one_call(whole: dict[str, Any]) -> None:
 
 def test_all_hosts_are_a_condition_that_aws_takes(whole: dict[str, Any]) -> None:
     """A host name has a dot: `*` alone is refused."""
-    ((condition,),) = {
-        json.dumps(one["Properties"]["Conditions"]): one["Properties"]["Conditions"]
+    rules = [
+        one["Properties"]["Conditions"]
         for one in whole["Resources"].values()
         if one["Type"] == "AWS::ElasticLoadBalancingV2::ListenerRule"
-    }.values()
-    name, all_of_them, one_host = condition["Fn::If"]
+    ]
+    assert rules == [rules[0]] * 3
+    name, all_of_them, one_host = rules[0][0]["Fn::If"]
     assert whole["Conditions"][name] == {"Fn::Equals": [{"Ref": "Host"}, "*"]}
     assert all_of_them == {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
     assert one_host["HostHeaderConfig"] == {"Values": [{"Ref": "Host"}]}

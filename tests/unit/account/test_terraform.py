@@ -8,8 +8,9 @@ import pytest
 
 from spotkiln.account.parameters import PARAMETERS
 from spotkiln.account.template import template
-from spotkiln.account.terraform.expression import Template
+from spotkiln.account.terraform.expression import TYPES, Template
 from spotkiln.account.terraform.module import module
+from spotkiln.account.terraform.resources import KINDS
 from spotkiln.aws.release.rights import every
 
 WHOLE = template(every())
@@ -39,6 +40,10 @@ def test_each_resource_is_there_under_its_condition() -> None:
         counts = {x.get("count") for (_, called), x in MADE.items() if called == name}
         condition = one.get("Condition")
         assert counts == {f"${{local.{condition} ? 1 : 0}}" if condition else None}, name
+
+
+def test_each_kind_of_resource_has_a_name_and_arguments() -> None:
+    assert KINDS.keys() == TYPES.keys()
 
 
 def test_the_workers_rights_are_the_templates() -> None:

@@ -78,6 +78,8 @@ ROLE = "arn:aws:iam::111111111111:role/taken-from"
     [
         ({}, "a region, a role_arn or both"),
         ({"region": "eu-west-1", "external_id": "acme"}, "a role_arn beside external_id"),
+        ({"role_arn": ROLE, "external_id": "x"}, "match pattern"),
+        ({"role_arn": ROLE, "external_id": "x" * 1225}, "at most 1224 characters"),
         ({"role_arn": "arn:aws:iam::1:role/x"}, "match pattern"),
         ({"region": "Ireland"}, "match pattern"),
     ],
