@@ -30,7 +30,7 @@ class Sandbox:
         self._http = httpx.Client(
             base_url=self.control,
             headers={"Authorization": f"Bearer {self.environment['AWS_ACCESS_KEY_ID']}"},
-            timeout=30,
+            timeout=60,
             trust_env=False,
             # Nothing speaks TLS: to read everybody's certificates would take longer than the rest.
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),

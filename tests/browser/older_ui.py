@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
-from tests.browser.prefect_ui import APPLICATION, ENDED, RUN_MS, press_until_taken
+from tests.browser.prefect_ui import APPLICATION, ENDED, RUN_MS, press_until_taken, view_run
 from tests.browser.visit import complaints_of, keep_what_is_seen, visit
 
 # That Prefect answered with an error, such as 503, it says over what is to be clicked, and again
@@ -77,22 +77,26 @@ class OlderUI:
             self._press(button.click, answer)
             return
         started = self.page.get_by_role("button", name="View run")
-        self._press(button.click, started)
+        run = self._press(button.click, started).json()["id"]
         # Prefect shows each note twice, one above the other.
-        started.last.click()
-        expect(self.page).to_have_url(re.compile("/runs/flow-run/"))
+        if not view_run(self.page, started.last):
+            visit(self.page, f"{self.address}/runs/flow-run/{run}", self._state)
 
-    def _press(self, press: Callable[[], None], answer: Locator) -> None:
-        press_until_taken(self.page, press)
+    def _press(self, press: Callable[[], None], answer: Locator) -> Response:
+        answered = press_until_taken(self.page, press)
         expect(answer.first).to_be_visible()
+        return answered
 
     # -- a run --
 
+    @property
+    def _state(self) -> Locator:
+        return self.page.locator("header .state-badge").first
+
     def follow(self, end: str) -> None:
         """Until it has ended, without a click: the page follows by itself."""
-        state = self.page.locator("header .state-badge").first
-        expect(state).to_have_text(ENDED, timeout=RUN_MS)
-        expect(state).to_have_text(end)
+        expect(self._state).to_have_text(ENDED, timeout=RUN_MS)
+        expect(self._state).to_have_text(end)
 
     def open_artifact(self, key: str) -> Locator:
         """Of this run, the artifact whose key begins so; what its page shows."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Response, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from rehearsal.runs import FINAL
 from spotkiln.start.ui import newer
@@ -36,14 +37,25 @@ PER_PAGE = "Items per page"
 SOMETHING = re.compile(r"\S")
 
 
-def press_until_taken(page: Page, press: Callable[[], None]) -> None:
-    """Again for as long as Prefect is busy, as a person would."""
+def press_until_taken(page: Page, press: Callable[[], None]) -> Response:
+    """Again for as long as Prefect is busy, as a person would. Prefect's answer."""
     for _ in range(PRESSES):
         with page.expect_response(ASKS) as asked:
             press()
         if asked.value.status != BUSY:
-            return
+            return asked.value
     raise AssertionError(f"Prefect was busy {PRESSES} times in a row")
+
+
+def view_run(page: Page, note: Locator) -> bool:
+    """Click what the note links to. Whether that led to a run's page: the note goes by itself after
+    a few seconds, and a click on one that is going does nothing."""
+    try:
+        note.click(timeout=LOOK_MS)
+        expect(page).to_have_url(re.compile("/runs/flow-run/"), timeout=LOOK_MS)
+    except (AssertionError, PlaywrightTimeoutError):
+        return False
+    return True
 
 
 class PrefectUI:
@@ -142,13 +154,14 @@ class PrefectUI:
 
     def _start(self, press: Callable[[], None]) -> None:
         started = self.page.get_by_role("link", name="View run")
-        self._press(press, started)
-        started.first.click()
-        expect(self.page).to_have_url(re.compile("/runs/flow-run/"))
+        run = self._press(press, started).json()["id"]
+        if not view_run(self.page, started.first):
+            self.open_run(f"{self.address}/runs/flow-run/{run}")
 
-    def _press(self, press: Callable[[], None], answer: Locator) -> None:
-        press_until_taken(self.page, press)
+    def _press(self, press: Callable[[], None], answer: Locator) -> Response:
+        answered = press_until_taken(self.page, press)
         expect(answer.first).to_be_visible()
+        return answered
 
     # -- a run --
 
@@ -216,7 +229,7 @@ class PrefectUI:
         cards = self.page.locator("[class*='border-l-state-']").all()
         return {one.locator(link).inner_text(): one.locator(STATE).inner_text() for one in cards}
 
-    def until_steps(self, wanted: dict[str, str], seconds: float = 60) -> None:
+    def until_steps(self, wanted: dict[str, str], seconds: float = RUN_MS / 1000) -> None:
         """Until these steps are in these states. A step's plain name comes back with Prefect's last
         word on it, which a busy server writes late, and the list asks seldom by itself."""
         deadline = time.monotonic() + seconds

@@ -65,7 +65,9 @@ def expect_picture(shown: Locator) -> None:
     """Of all phases, and it is drawn."""
     image = shown.get_by_role("img")
     expect(image).to_be_visible()
-    assert image.evaluate("image => image.complete && image.naturalWidth") > 0
+    # Its frame is there before it is.
+    expect(image).to_have_js_property("complete", True)
+    assert image.evaluate("image => image.naturalWidth") > 0
     words = image.get_attribute("alt") or ""
     assert re.search(".*".join(rf"{phase} [0-9.]+ s" for phase in PHASES), words)
 

@@ -106,7 +106,7 @@ def small_again(world: World) -> Iterator[None]:
     yield
     made = world.release("v1", "scaled", fleet={"launcher": FLEET, "most": 2})
     assert made["outcome"] == "released", made
-    eventually(lambda: world.settled().capacity == 2, timeout=30, what="two servers")
+    eventually(lambda: world.settled().capacity == 2, timeout=120, what="two servers")
 
 
 @pytest.mark.usefixtures("small_again")
@@ -119,7 +119,7 @@ def test_what_is_scaled_out_during_a_release_serves_after_it(
     first = world.release("v1", "scaled", fleet=fleet)
     assert first["outcome"] == "released", first
     world.box.load(first["fleet"], cpu=150)
-    eventually(lambda: len(world.settled().members) == 3, timeout=30, what="three servers")
+    eventually(lambda: len(world.settled().members) == 3, timeout=120, what="three servers")
     load.take_failures()
     process = world.start("v2", "scaled", fleet=fleet)
     kind = "scaling_groups" if launcher == GROUP else "fleets"
@@ -134,6 +134,6 @@ def test_what_is_scaled_out_during_a_release_serves_after_it(
     sick = world.release("sick", "scaled", fleet=fleet)
     assert "ImageRejected" in sick["error"], sick
     world.box.load(newer["fleet"], cpu=250)
-    eventually(lambda: world.settled().capacity == 5, timeout=30, what="five servers")
+    eventually(lambda: world.settled().capacity == 5, timeout=120, what="five servers")
     assert world.settled().problems() == []
     assert load.take_failures() == []

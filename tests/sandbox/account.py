@@ -17,8 +17,9 @@ from tests.sandbox import answers
 DEBIAN = "136693071363"
 
 
-def eventually(look: Callable[[], Any], timeout: float = 10.0, what: str = "") -> Any:
-    """The first true value that `look` returns."""
+def eventually(look: Callable[[], Any], timeout: float = 60.0, what: str = "") -> Any:
+    """The first true value that `look` returns. Patient: a busy machine may give the sandbox no
+    processor for ten seconds."""
     deadline, seen = time.monotonic() + timeout, None
     while time.monotonic() < deadline:
         seen = look()
@@ -41,7 +42,7 @@ class Account:
         self.scaling: Any = self.client("autoscaling")
         self.iam: Any = self.client("iam")
 
-    def client(self, service: str, agent: str = "", timeout: float = 20) -> Any:
+    def client(self, service: str, agent: str = "", timeout: float = 60) -> Any:
         """It tries once: the tests want to see what is answered. What the sandbox itself answers is
         held against AWS's model."""
         config = Config(
