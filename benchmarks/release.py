@@ -35,10 +35,11 @@ ROOT = Path(__file__).resolve().parent.parent
 ALARM = "errors"
 PAIR = {"key_pair": "", "second_target_group": "website-green"}
 AT_ONCE: dict[str, Any] = {"steps": ["100 %"], "bake_seconds": 0}
-# The second: what the flow takes in the same order as the chain, which is its own overhead.
+# The second: what the flow takes in the same order as the chain, which is its own overhead. The
+# calls are those that somebody waits for. Of the memory, Prefect and AWS's client take nine tenths.
 MOST = {
-    "of the chain": 0.75, "of the chain, tests first": 1.02, "seconds back": 5.0, "AWS calls": 80,
-    "megabytes": 150,
+    "of the chain": 0.75, "of the chain, tests first": 1.02, "seconds back": 5.0,
+    "AWS calls until it serves": 80, "megabytes": 170,
 }  # fmt: skip
 
 
@@ -213,7 +214,7 @@ def report(model: str, contest: Contest) -> list[str]:
         "of the chain": seconds["ours"] / seconds["chain"],
         "of the chain, tests first": seconds["former"] / seconds["chain"],
         "seconds back": contest.back["ours"],
-        "AWS calls": len(contest.calls),
+        "AWS calls until it serves": len(contest.until_serving),
         "megabytes": contest.megabytes,
     }
     out(f"{', '.join(f'{value:.3g} {name}' for name, value in seen.items())}\n")
