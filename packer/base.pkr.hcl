@@ -31,6 +31,12 @@ variable "subnet_id" {
   description = "Subnet of the builder; empty lets AWS choose one in the default VPC."
 }
 
+variable "public_address" {
+  type        = string
+  default     = ""
+  description = "Whether it gets a public address: true, or false, which Packer before 1.8 cannot ask for; empty: as the subnet says."
+}
+
 variable "ssh_interface" {
   type        = string
   default     = "public_ip"
@@ -69,6 +75,24 @@ variable "iam_instance_profile" {
 variable "source_ami" {
   type        = string
   description = "Id of the image of Debian or Ubuntu to start from."
+}
+
+variable "root_device" {
+  type        = string
+  default     = ""
+  description = "Where the image that it starts from has its root disk, such as /dev/xvda; empty: that disk is as the image has it."
+}
+
+variable "root_gib" {
+  type        = number
+  default     = 0
+  description = "Size of the root disk in GiB; 0: as the image has it."
+}
+
+variable "root_type" {
+  type        = string
+  default     = ""
+  description = "EBS's type of the root disk, gp3 or gp2; empty: as the image has it."
 }
 
 variable "image_name" {
@@ -157,9 +181,24 @@ source "amazon-ebs" "base" {
   vpc_id               = var.vpc_id
   subnet_id            = var.subnet_id
   iam_instance_profile = var.iam_instance_profile
+  # Nothing is asked for but what is said.
+  associate_public_ip_address = var.public_address == "" ? null : var.public_address == "true"
   # A builder that shuts itself down must not stay behind, stopped and billed for its disk.
   shutdown_behavior = "terminate"
   user_data         = local.user_data
+
+  dynamic "launch_block_device_mappings" {
+    for_each = var.root_device == "" ? [] : [var.root_device]
+    content {
+      device_name           = launch_block_device_mappings.value
+      volume_size           = var.root_gib > 0 ? var.root_gib : null
+      volume_type           = var.root_type == "" ? null : var.root_type
+      delete_on_termination = true
+      # EC2's own defaults, which Packer 1.6.6 does not leave to it.
+      iops       = var.root_type == "gp3" ? 3000 : null
+      throughput = var.root_type == "gp3" ? 125 : null
+    }
+  }
 
   communicator                          = "ssh"
   ssh_username                          = var.ssh_username

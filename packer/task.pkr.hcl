@@ -31,6 +31,12 @@ variable "subnet_id" {
   description = "Subnet of the builder; empty lets AWS choose one in the default VPC."
 }
 
+variable "public_address" {
+  type        = string
+  default     = ""
+  description = "Whether it gets a public address: true, or false, which Packer before 1.8 cannot ask for; empty: as the subnet says."
+}
+
 variable "ssh_interface" {
   type        = string
   default     = "public_ip"
@@ -120,6 +126,8 @@ source "amazon-ebsvolume" "task" {
   vpc_id               = var.vpc_id
   subnet_id            = var.subnet_id
   iam_instance_profile = var.iam_instance_profile
+  # Nothing is asked for but what is said.
+  associate_public_ip_address = var.public_address == "" ? null : var.public_address == "true"
   # A machine that shuts itself down must not stay behind, stopped and billed for its disk.
   shutdown_behavior = "terminate"
   user_data         = local.user_data

@@ -14,7 +14,7 @@ from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID
 
 MOST_USER_DATA = 16384
-# GiB of every image.
+# GiB of every image, unless it was made of a larger disk.
 IMAGE_SIZE = 8
 
 
@@ -99,15 +99,21 @@ def check_user_data(encoded: Any) -> None:
         )
 
 
+def disk_of(ami: Any) -> tuple[int, str]:
+    """Size and type of its root disk."""
+    return int(getattr(ami, "size_gib", IMAGE_SIZE)), str(getattr(ami, "volume_type", "gp3"))
+
+
 def check_volumes(mappings: Iterable[Mapping[str, Any]], ami: Any) -> None:
     """The root volume has room for the image."""
+    least, _ = disk_of(ami)
     for one in mappings:
         size = (one.get("Ebs") or {}).get("VolumeSize")
-        if one.get("DeviceName") == ami.root_device_name and size and int(size) < IMAGE_SIZE:
+        if one.get("DeviceName") == ami.root_device_name and size and int(size) < least:
             raise EC2ClientError(
                 "InvalidBlockDeviceMapping",
                 f"Volume of size {size}GB is smaller than snapshot '{ami.ebs_snapshot.id}', expect "
-                f"size >= {IMAGE_SIZE}GB",
+                f"size >= {least}GB",
             )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance
 
-from sandbox.compute.checks import IMAGE_SIZE
+from sandbox.compute.checks import disk_of
 from sandbox.machines.protocol import MachineSpec, MetadataOptions
 from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID, InstanceRecord
@@ -66,16 +66,26 @@ def give_root_volume(account: Account, instance: Instance) -> None:
     mapping, root = instance.block_device_mapping, instance.root_device_name
     if root in mapping:
         return
+    size, kind = disk_of(account.ec2.amis[instance.image_id])
     if "/dev/sda1" in mapping:
         mapping[root] = mapping.pop("/dev/sda1")
         volume = account.ec2.get_volume(mapping[root].volume_id)
         assert volume.attachment is not None
         volume.attachment.device = root
+        volume.size = size
     else:
         zone = str(instance.placement.zone)
-        volume = account.ec2.create_volume(size=IMAGE_SIZE, zone_name=zone)
+        volume = account.ec2.create_volume(size=size, zone_name=zone)
         account.ec2.attach_volume(volume.id, instance.id, root, True)
-    volume.volume_type = "gp3"  # as the image says
+    volume.volume_type = kind
+
+
+def root_disk(account: Account, instance: Instance) -> tuple[int, str]:
+    """Size and type of the instance's root volume."""
+    volume = account.ec2.get_volume(
+        instance.block_device_mapping[instance.root_device_name].volume_id
+    )
+    return int(volume.size), str(volume.volume_type or "gp3")
 
 
 def give_public_address(instance: Instance) -> None:

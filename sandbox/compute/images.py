@@ -8,7 +8,8 @@ from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError, UnvailableAMI
 from moto.ec2.models.amis import Ami
 from moto.ec2.utils import random_ami_id
 
-from sandbox.compute.checks import IMAGE_SIZE, must_be_usable
+from sandbox.compute.checks import IMAGE_SIZE, disk_of, must_be_usable
+from sandbox.compute.details import root_disk
 from sandbox.compute.instances import Instances
 from sandbox.machines.protocol import InitialImage
 from sandbox.state.account import Account
@@ -24,6 +25,8 @@ class SandboxAmi(Ami):
     imds_support: str | None = None
     deprecation_time: str | None = None
     ena_support = True
+    size_gib = IMAGE_SIZE
+    volume_type = "gp3"
     source_image_id: str | None = None
     source_image_region: str | None = None
     deregistration_protection = "disabled"
@@ -34,9 +37,9 @@ class SandboxAmi(Ami):
     def block_device_mappings(self) -> list[dict[str, Any]]:
         ebs = {
             "SnapshotId": self.ebs_snapshot.id,
-            "VolumeSize": IMAGE_SIZE,
+            "VolumeSize": self.size_gib,
             "DeleteOnTermination": True,
-            "VolumeType": "gp3",
+            "VolumeType": self.volume_type,
             "Encrypted": False,
         }
         return [{"DeviceName": self.root_device_name, "Ebs": ebs}]
@@ -81,6 +84,7 @@ class Images:
                 "IncorrectState", f"Instance '{instance_id}' is not 'running' or 'stopped'."
             )
         ami = self._make(random_ami_id(), name, description, source=instance.image_id)
+        self._size(ami, *root_disk(self._account, instance))
         ami.instance_id = instance_id
         ami.state = "pending"
         ami.ebs_snapshot.status = "pending"
@@ -110,14 +114,18 @@ class Images:
         self._check_name(name)
         if region == self._account.region and source_id in self._account.ec2.amis:
             must_be_usable(self._account, source_id)
-            support = getattr(self._account.ec2.amis[source_id], "imds_support", None)
-            snapshot = self._account.ec2.amis[source_id].ebs_snapshot.id
+            original = self._account.ec2.amis[source_id]
+            support = getattr(original, "imds_support", None)
+            snapshot = original.ebs_snapshot.id
+            disk = disk_of(original)
         else:
             told = self._account.neighbours.image(region, source_id)
             if told is None:
                 raise InvalidAMIIdError(source_id)
             support, snapshot = told["imds_support"], told["snapshot"]
+            disk = told["size_gib"], told["volume_type"]
         ami = self._make(random_ami_id(), name, description, source=source_id)
+        self._size(ami, *disk)
         ami.source_image_region = region
         if token:
             tokens[token] = ami.id
@@ -181,6 +189,11 @@ class Images:
         self._account.ec2.amis[image_id] = ami
         return ami
 
+    def _size(self, ami: SandboxAmi, size_gib: int, volume_type: str) -> None:
+        """Of its root disk."""
+        ami.size_gib, ami.volume_type = size_gib, volume_type
+        ami.ebs_snapshot.volume.size = size_gib
+
     def _tag(self, resource_id: str, tags: dict[str, str]) -> None:
         if tags:
             self._account.ec2.create_tags([resource_id], tags)
@@ -199,6 +212,8 @@ class Images:
             "owner": ami.owner_id,
             "imds_support": ami.imds_support,
             "snapshot": ami.ebs_snapshot.id,
+            "size_gib": ami.size_gib,
+            "volume_type": ami.volume_type,
             "created": f"{ami.creation_date:%Y-%m-%dT%H:%M:%S}.000Z",
         }
 

@@ -39,6 +39,7 @@ def launch(
     checks.check_profile(profile or {})
     _choose_subnet(account, request)
     image_id = _check(account, request)
+    _complete_root_disk(request, account.ec2.amis[image_id])
     if getattr(account.ec2.amis[image_id], "imds_support", None):
         request["metadata_options"] = {**_VERSION_2, **(request.get("metadata_options") or {})}
     with _undone_if_it_fails(account):
@@ -96,6 +97,15 @@ def _check(account: Account, request: dict[str, Any]) -> str:
     checks.check_volumes(request.get("block_device_mappings") or (), account.ec2.amis[image_id])
     checks.check_address(account, request.get("private_ip"), subnet)
     return image_id
+
+
+def _complete_root_disk(request: dict[str, Any], ami: Any) -> None:
+    """What a root disk leaves open is as the image has it."""
+    size, kind = checks.disk_of(ami)
+    whole = {"VolumeSize": size, "VolumeType": kind, "DeleteOnTermination": True}
+    for one in request.get("block_device_mappings") or ():
+        if one.get("DeviceName") == ami.root_device_name and one.get("Ebs") is not None:
+            one["Ebs"] = {**whole, **one["Ebs"]}
 
 
 def _set_profile(account: Account, reservation: Reservation, profile: Mapping[str, Any]) -> None:

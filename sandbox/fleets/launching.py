@@ -5,7 +5,6 @@ from typing import Any
 
 from moto.ec2.utils import convert_tag_spec, parse_user_data
 
-from sandbox.compute.checks import IMAGE_SIZE
 from sandbox.compute.instances import Instances
 from sandbox.compute.launching import launch
 from sandbox.fleets.pools import Pool
@@ -14,7 +13,6 @@ from sandbox.state.records import Fleet
 
 FLEET_TAG = "aws:ec2spot:fleet-request-id"
 # The AWS account of the service that launches for the customer.
-DISK = {"VolumeSize": IMAGE_SIZE, "VolumeType": "gp3", "DeleteOnTermination": True}
 REQUESTER = "226008221399"
 
 
@@ -39,7 +37,6 @@ def launch_from_pool(
     """Launch one instance with these tags beside its template's; returns its id. Raises
     EC2ClientError."""
     asked = dict(pool.launch)
-    root = str(account.ec2.amis[pool.image_id].root_device_name)
     interface: dict[str, Any] = next(iter(asked.get("NetworkInterfaces") or []), {})
     groups = _groups(asked) + list(interface.get("Groups") or [])
     tags = convert_tag_spec(_with_types(asked.get("TagSpecifications") or []))
@@ -67,7 +64,7 @@ def launch_from_pool(
         ebs_optimized=bool(asked.get("EbsOptimized")),
         instance_initiated_shutdown_behavior="terminate",
         metadata_options=asked.get("MetadataOptions") or {},
-        **_disks(asked.get("BlockDeviceMappings") or [], root),
+        **_disks(asked.get("BlockDeviceMappings") or []),
         monitoring_state="enabled" if _enabled(asked.get("Monitoring")) else "disabled",
         tags={**tags, "instance": instance_tags},
     )
@@ -76,18 +73,9 @@ def launch_from_pool(
     return str(reservation.instances[0].id)
 
 
-def _disks(mappings: list[dict[str, Any]], root: str) -> dict[str, Any]:
-    """What a root disk leaves open is as the image has it."""
+def _disks(mappings: list[dict[str, Any]]) -> dict[str, Any]:
     return (
-        {
-            "block_device_mappings": [
-                {**one, "Ebs": {**(DISK if one["DeviceName"] == root else {}), **one["Ebs"]}}
-                for one in mappings
-                if one.get("Ebs")
-            ]
-        }
-        if mappings
-        else {}
+        {"block_device_mappings": [one for one in mappings if one.get("Ebs")]} if mappings else {}
     )
 
 

@@ -167,8 +167,8 @@ class Builder:
             "KeyName": key,
             "MinCount": 1,
             "MaxCount": 1,
-            "SecurityGroupId": groups,
-            "SubnetId": self.template.text("subnet_id"),
+            **self._place(groups),
+            **self._disks(),
             "Placement": {"AvailabilityZone": zone},
             "InstanceInitiatedShutdownBehavior": "terminate",
             "ClientToken": str(uuid.uuid4()).upper(),
@@ -186,6 +186,31 @@ class Builder:
         self._undo.append(lambda: self._terminate(instance_id))
         self._ui.detail(f"Instance ID: {instance_id}")
         return instance_id
+
+    def _place(self, groups: list[str]) -> dict[str, Any]:
+        """By a network interface where a public address is asked for: 1.6.6 cannot ask for none."""
+        subnet = self.template.text("subnet_id")
+        if not subnet or self.template.text("public_address") != "true":
+            return {"SecurityGroupId": groups, "SubnetId": subnet}
+        interface = {
+            "DeviceIndex": 0,
+            "AssociatePublicIpAddress": True,
+            "SubnetId": subnet,
+            "SecurityGroupId": groups,
+            "DeleteOnTermination": True,
+        }
+        return {"NetworkInterface": [interface]}
+
+    def _disks(self) -> dict[str, Any]:
+        device = self.template.text("root_device")
+        if not device:
+            return {}
+        size, kind = int(self.template.text("root_gib", "0")), self.template.text("root_type")
+        ebs: dict[str, Any] = {"DeleteOnTermination": True}
+        ebs |= {"VolumeSize": size} if size else {}
+        ebs |= {"VolumeType": kind} if kind else {}
+        ebs |= {"Iops": 3000, "Throughput": 125} if kind == "gp3" else {}
+        return {"BlockDeviceMapping": [{"DeviceName": device, "Ebs": ebs}]}
 
     def _terminate(self, instance_id: str) -> None:
         self._ui.step("Terminating the source AWS instance...")

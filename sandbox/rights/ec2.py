@@ -69,8 +69,10 @@ def _launch(world: World, asked: dict[str, Any], creating: str = "RunInstances")
     """RunInstances, directly or for whoever launches by a template on the caller's behalf."""
     template, data = world.template(asked.get("LaunchTemplate") or {})
     wanted = {**data, **asked}
-    subnet = str(wanted.get("SubnetId") or world.any_subnet())
-    groups = [str(x) for x in wanted.get("SecurityGroupIds") or []]
+    interface: dict[str, Any] = next(iter(wanted.get("NetworkInterfaces") or []), {})
+    subnet = str(wanted.get("SubnetId") or interface.get("SubnetId") or world.any_subnet())
+    named = wanted.get("SecurityGroupIds") or interface.get("Groups") or []
+    groups = [str(x) for x in named]
     groups = groups or [world.default_group(subnet)]
     profile = wanted.get("IamInstanceProfile") or {}
     role = world.role_in(profile) if profile else ""

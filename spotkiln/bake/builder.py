@@ -6,11 +6,17 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from spotkiln.bake.disk import ImageDisk
 from spotkiln.bake.secrets import PLACE, why_no_secrets
+from spotkiln.errors import InputError
 from spotkiln.noun import Noun, ShownNoun
 
 # From the launch of a machine until its command begins, and from that one's end until it has gone.
 BOOT_SECONDS = 1200
+# Its plugin is one of its own since then; what was built in knew no such thing.
+CAN_ASK_FOR_NONE = (1, 8, 0)
+# As the templates take it: an old Packer has no variable that may be either, or nothing.
+PUBLIC_ADDRESS = {None: "", True: "true", False: "false"}
 
 
 class SshInterface(StrEnum):
@@ -72,6 +78,18 @@ class Builder(ShownNoun):
         "the next one is tried where EC2 has no room. Empty: the load balancer's, or the servers' "
         "if SSH goes to a private address; for a base image those of the default VPC.",
     )
+    public_address: bool | None = Field(
+        default=None,
+        title="Public address",
+        description="On: asked for, whatever the subnet says. Off: the builder has none; that "
+        "takes Packer 1.8 or newer. Empty: as the subnet says.",
+    )
+    disk: ImageDisk = Field(
+        default=ImageDisk(),
+        title="Builder's root disk",
+        description="Where packages, assets or the build's own files need more room than the image "
+        "has that it starts from.",
+    )
     timeout_seconds: int = Field(
         default=3600, ge=60, le=4 * 3600, title="Bake deadline (s)", description="For each bake."
     )
@@ -89,6 +107,16 @@ class Builder(ShownNoun):
         return ranges
 
     @model_validator(mode="after")
+    def _is_reached_where_it_is(self) -> Self:
+        if self.public_address is False and self.ssh_interface.is_public:
+            raise ValueError(
+                "expected an ssh_interface that needs no public address beside public_address "
+                f"off, got {self.ssh_interface}: say private_ip, private_dns or session_manager, "
+                "or leave public_address out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _session_manager_needs_a_profile(self) -> Self:
         if self.ssh_interface is SshInterface.SESSION_MANAGER and not self.instance_profile:
             raise ValueError(
@@ -96,6 +124,19 @@ class Builder(ShownNoun):
                 "one with the rights of AmazonSSMManagedInstanceCore"
             )
         return self
+
+
+def require_public_address(builder: Builder, packer: tuple[int, int, int]) -> None:
+    """
+    Raises:
+        InputError: this version of Packer cannot ask for none.
+    """
+    if builder.public_address is False and packer < CAN_ASK_FOR_NONE:
+        raise InputError(
+            "public_address is off, and Packer before 1.8 cannot ask for a builder without a "
+            f"public address, found {'.'.join(map(str, packer))}: leave it out and name a subnet "
+            "that gives none, or install a newer Packer"
+        )
 
 
 class BuildSettings(Builder):
@@ -180,6 +221,7 @@ class Machine(Noun):
             "vpc_id": self.vpc,
             **self.places[0],
             "ssh_interface": str(self.builder.ssh_interface),
+            "public_address": PUBLIC_ADDRESS[self.builder.public_address],
             "iam_instance_profile": self.profile or self.builder.instance_profile,
             "ssh_username": self.builder.ssh_username or self.login,
             "ssh_source_cidrs": self.builder.ssh_source_cidrs,

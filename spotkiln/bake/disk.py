@@ -1,7 +1,7 @@
 """Disk: the root disk of a machine."""
 
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,44 @@ class VolumeType(StrEnum):
     IO2 = "io2"
     ST1 = "st1"
     STANDARD = "standard"
+
+
+class ImageDisk(ShownNoun):
+    """The root disk of a machine that an image is made of, and so the image's own."""
+
+    size_gib: int = Field(
+        default=0,
+        ge=0,
+        le=65536,
+        title="Size (GiB)",
+        description="The image's, too: no server's can be smaller. Not below that of what the "
+        "bake starts from. 0: as large as that.",
+    )
+    type: Literal["gp3", "gp2"] | None = Field(
+        default=None,
+        title="Type",
+        description="Of EBS: gp3 or gp2. The servers' as well, unless their own disk says "
+        "otherwise. Empty: as what the bake starts from.",
+    )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides what the image is like; nothing where nothing is asked for."""
+        return {"disk": dict(self)} if any(dict(self).values()) else {}
+
+    def variables(self, device: str, least: int) -> dict[str, Any]:
+        """Those of packer/app.pkr.hcl and base.pkr.hcl. `device` is where the source image has its
+        root disk, of `least` GiB: a layer may be larger than its base image."""
+        size = max(self.size_gib, least) if self.size_gib else 0
+        used = bool(self.settings)
+        return {
+            "root_device": device if used else "",
+            "root_gib": size,
+            "root_type": self.type or "",
+        }
+
+
+AS_IT_IS = ImageDisk()
 
 
 class Disk(ShownNoun):
@@ -93,7 +131,7 @@ class Disk(ShownNoun):
         return {key: value for key, value in found.items() if value}
 
 
-def require_room_for(disk: Disk, least: int, whose: str, image: str) -> None:
+def require_room_for(disk: Disk | ImageDisk, least: int, whose: str, image: str) -> None:
     """Raises:
     InputError: the image has more than the disk could hold.
     """

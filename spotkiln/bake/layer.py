@@ -10,6 +10,7 @@ security group of that name. Whoever cannot, or finds that a layer has gone, bak
 from collections.abc import Collection, Iterable, Mapping
 
 from spotkiln import tags as t
+from spotkiln.bake.disk import AS_IT_IS, ImageDisk
 from spotkiln.bake.image import LOGIN, Image, ImageState, layer_name, newest
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
 from spotkiln.bake.source import Source
@@ -56,9 +57,12 @@ class Layer(Noun):
         }
 
 
-def layer_of(source: Source, base: str, secrets: Iterable[str]) -> Layer | None:
+def layer_of(
+    source: Source, base: str, secrets: Iterable[str], disk: ImageDisk = AS_IT_IS
+) -> Layer | None:
     """The layer of a commit's dependencies; None if it can have none. `base` is the id of the base
-    image, `secrets` are the names of the build's: a value may change, and the packages do not."""
+    image, `secrets` are the names of the build's: a value may change, and the packages do not.
+    `disk` is its builder's."""
     if source.lock_archive is None:
         return None
     inputs = {
@@ -66,7 +70,7 @@ def layer_of(source: Source, base: str, secrets: Iterable[str]) -> Layer | None:
         "template": digest_of_files(ROOT, BAKE_TEMPLATE),
         "scripts": digest_of_files(ROOT, BAKE_SCRIPTS),
         "lock": source.lock_digest[:12],
-        "variables": digest_of(layer_settings(source.app)),
+        "variables": digest_of({**layer_settings(source.app), **disk.settings}),
         "secrets": digest_of(" ".join(sorted(secrets))),
     }
     return Layer(app=source.app.name, recipe=Recipe(inputs=inputs))

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from spotkiln import tags as t
 from spotkiln.bake.app import App
 from spotkiln.bake.base import BaseSpec, base_variables
 from spotkiln.bake.builder import Machine
+from spotkiln.bake.disk import AS_IT_IS, ImageDisk
 from spotkiln.bake.folders import states
-from spotkiln.bake.image import LOGIN, ImageState
-from spotkiln.bake.infra import TRAFFIC_PORT, Infra, TargetGroup
+from spotkiln.bake.image import LOGIN, Image, ImageState
+from spotkiln.bake.infra import TRAFFIC_PORT, BaseImage, Infra, TargetGroup
 from spotkiln.bake.migrations import Migrations
 from spotkiln.bake.own import BUILDER, TESTER
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
@@ -70,8 +71,8 @@ def test_settings(app: App, group: TargetGroup) -> dict[str, Any]:
     }
 
 
-def recipe_of(source: Source, infra: Infra) -> Recipe:
-    """Every input of the image, the tests it has passed among them."""
+def recipe_of(source: Source, infra: Infra, disk: ImageDisk = AS_IT_IS) -> Recipe:
+    """Every input of the image, the tests it has passed among them. `disk` is its builder's."""
     app = source.app
     return Recipe(
         inputs={
@@ -80,7 +81,7 @@ def recipe_of(source: Source, infra: Infra) -> Recipe:
             "template": digest_of_files(ROOT, BAKE_TEMPLATE),
             "scripts": digest_of_files(ROOT, BAKE_SCRIPTS),
             "units": digest_of(image_files(app, ROOT)),
-            "variables": digest_of(app_variables(app)),
+            "variables": digest_of({**app_variables(app), **disk.settings}),
             "tests": digest_of(
                 {
                     **test_settings(app, infra.target_group),
@@ -133,17 +134,34 @@ class NewImage(Noun):
         }
 
 
+class Start(Noun):
+    """The image that a bake starts from: its id, and where its root disk is, of how many GiB."""
+
+    id: str
+    root_device: str
+    root_gib: int
+
+    @classmethod
+    def of(cls, image: Image | BaseImage) -> Self:
+        return cls(id=image.id, root_device=image.root_device, root_gib=image.root_gib)
+
+    def variables(self, machine: Machine) -> dict[str, Any]:
+        """With the root disk that its builder asks for."""
+        disk = machine.builder.disk
+        return {"source_ami": self.id, **disk.variables(self.root_device, self.root_gib)}
+
+
 def bake_variables(
-    machine: Machine, new: NewImage, source: Source, base: str, units: Path, secrets: Path
+    machine: Machine, new: NewImage, source: Source, start: Start, units: Path, secrets: Path
 ) -> dict[str, Any]:
-    """Variables of packer/app.pkr.hcl. `base` is the id of the base image or of a layer upon it,
+    """Variables of packer/app.pkr.hcl. It starts from the base image or from a layer upon it,
     `units` the folder of what spotkiln/bake/units.py has written, `secrets` the file that
     spotkiln/bake/secrets.py keeps in memory."""
     return {
         **machine.variables,
         **new.variables,
         **app_variables(source.app),
-        "source_ami": base,
+        **start.variables(machine),
         "app_archive": str(source.archive),
         "commit": source.commit,
         "units": str(units),
@@ -152,15 +170,15 @@ def bake_variables(
 
 
 def layer_variables(
-    machine: Machine, new: NewImage, source: Source, base: str, units: Path, secrets: Path
+    machine: Machine, new: NewImage, source: Source, start: Start, units: Path, secrets: Path
 ) -> dict[str, Any]:
     """The same for a layer upon the base image: nothing of the commit but its lock files."""
     return {
         **machine.variables,
         **new.variables,
         **layer_settings(source.app),
+        **start.variables(machine),
         "stage": "layer",
-        "source_ami": base,
         "app_archive": str(source.lock_archive),
         "commit": "",
         "units": str(units),
@@ -194,14 +212,14 @@ def test_variables(
 
 
 def base_bake_variables(
-    machine: Machine, new: NewImage, spec: BaseSpec, source: str, packages: Path
+    machine: Machine, new: NewImage, spec: BaseSpec, start: Start, packages: Path
 ) -> dict[str, Any]:
-    """Variables of packer/base.pkr.hcl. `source` is the id of the image to begin with, `packages`
-    the file that the list of packages comes home to."""
+    """Variables of packer/base.pkr.hcl. `packages` is the file that the list of packages comes home
+    to."""
     return {
         **machine.variables,
         **new.variables,
         **base_variables(spec),
-        "source_ami": source,
+        **start.variables(machine),
         "package_list": str(packages),
     }

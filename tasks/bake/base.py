@@ -23,14 +23,15 @@ from spotkiln.bake.base import (
     unneeded,
     usable,
 )
-from spotkiln.bake.builder import Builder
+from spotkiln.bake.builder import Builder, require_public_address
+from spotkiln.bake.disk import require_room_for
 from spotkiln.bake.failure import base_failure
 from spotkiln.bake.image import Image, ImageState, newest
 from spotkiln.bake.interpreter import Interpreter, in_words, installed
 from spotkiln.bake.packer import find_packer
 from spotkiln.bake.recipe import Recipe
 from spotkiln.bake.services import installed as services_in
-from spotkiln.bake.variables import NewImage, base_bake_variables
+from spotkiln.bake.variables import NewImage, Start, base_bake_variables
 from spotkiln.errors import InfrastructureError
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.noun import Noun
@@ -80,10 +81,11 @@ def look_up_source(spec: BaseSpec, builder: Builder, run: str, folder: Path) -> 
     Raises:
         InputError: with what was expected, what was found and what to do.
     """
-    find_packer()
+    require_public_address(builder, find_packer()[1])
     aws = connect(resolve_region(spec.region))
     source = source_image(aws, spec.source_image, spec.source_owner)
     check_instance_types(aws, builder.every_type, source.architecture)
+    require_room_for(builder.disk, source.root_gib, "builder.disk", source.name)
     vpc, subnets = builder_network(aws, builder.subnet)
     owner = base_id(run)
     say(f"{aws.region}: {spec.name} from {source.name} ({source.id}), in {subnets[0]} of {vpc}")
@@ -139,7 +141,7 @@ def bake_base(job: BaseJob) -> Baked:
     )
     tags = {**job.tags, t.STATE: ImageState.CANDIDATE}
     new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
-    variables = base_bake_variables(machine, new, job.spec, job.source.id, packages)
+    variables = base_bake_variables(machine, new, job.spec, Start.of(job.source), packages)
     run = run_template(
         "bake",
         "base.pkr.hcl",

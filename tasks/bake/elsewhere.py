@@ -26,7 +26,7 @@ def _find(spec: ReleaseSpec, source: Source, infra: Infra) -> tuple[Recipe, Take
 def find_recipe(spec: ReleaseSpec, source: Source, infra: Infra) -> tuple[Recipe, Taken | None]:
     """The recipe of the commit's image, and the image elsewhere that is taken, if none is baked."""
     if spec.images.take_from is None:
-        return recipe_of(source, infra), None
+        return recipe_of(source, infra, spec.build.disk), None
     return _find(spec, source, infra)
 
 

@@ -28,7 +28,7 @@ from spotkiln.bake.layer import Layered
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.secrets import handed_over, in_memory
 from spotkiln.bake.units import write_files
-from spotkiln.bake.variables import NewImage, bake_variables, image_tags, test_variables
+from spotkiln.bake.variables import NewImage, Start, bake_variables, image_tags, test_variables
 from spotkiln.release.job import Job
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.fleet import Fleet
@@ -70,15 +70,15 @@ def _of_earlier_try(aws: Aws, job: Job) -> str | None:
     return done
 
 
-def _start(aws: Aws, job: Job, layered: Layered) -> str:
-    """The id of the image that the bake starts from: a layer may have gone meanwhile."""
+def _start(aws: Aws, job: Job, layered: Layered) -> Start:
+    """The image that the bake starts from: a layer may have gone meanwhile."""
     if layered.image is None:
-        return job.infra.base.id
+        return Start.of(job.infra.base)
     found = images.describe(aws, layered.image.id)
     if found and found.available:
-        return found.id
+        return Start.of(found)
     say(f"layer {layered.image.id} has gone meanwhile: baking without it")
-    return job.infra.base.id
+    return Start.of(job.infra.base)
 
 
 @task(name="bake image", task_run_name="2 bake: image", **STEP)
@@ -105,7 +105,7 @@ def _bake(aws: Aws, job: Job, layered: Layered, tags: dict[str, str], ready: Rea
     manifest = folder / "manifest.json"
     new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
     units = write_files(job.source.app, job.folder / "units")
-    build, base = job.spec.build, _start(aws, job, layered)
+    build, start = job.spec.build, _start(aws, job, layered)
 
     seen: list[Image] = []
 
@@ -119,7 +119,7 @@ def _bake(aws: Aws, job: Job, layered: Layered, tags: dict[str, str], ready: Rea
 
     with in_memory(handed_over(read_secrets(aws, build.secrets, os.environ))) as secrets:
         machine = _machine(aws, job)
-        variables = bake_variables(machine, new, job.source, base, units, secrets)
+        variables = bake_variables(machine, new, job.source, start, units, secrets)
         run = run_template(
             "bake",
             "app.pkr.hcl",

@@ -18,7 +18,7 @@ from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.layer import Layer, Layered
 from spotkiln.bake.secrets import handed_over, in_memory
 from spotkiln.bake.units import write_files
-from spotkiln.bake.variables import NewImage, layer_variables
+from spotkiln.bake.variables import NewImage, Start, layer_variables
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.release.job import Job
 from spotkiln.tasks.bake.builder import made_image, open_machine
@@ -75,11 +75,11 @@ def packer_layer(job: Job, layer: Layer) -> Image:
         login=infra.base.login,
         tags=layer.tags(run_id),
     )
-    tags = layer.image_tags(run_id, infra.base.login)
+    tags, start = layer.image_tags(run_id, infra.base.login), Start.of(infra.base)
     new = NewImage(name=layer.image_name, tags=tags, manifest=manifest)
     units = write_files(job.source.app, job.folder / "units")
     with in_memory(handed_over(read_secrets(aws, build.secrets, os.environ))) as secrets:
-        variables = layer_variables(machine, new, job.source, infra.base.id, units, secrets)
+        variables = layer_variables(machine, new, job.source, start, units, secrets)
         run = run_template(
             "bake layer",
             "app.pkr.hcl",

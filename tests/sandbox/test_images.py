@@ -182,6 +182,42 @@ def test_an_image_and_its_snapshot_are_as_large_as_they_say(box: Sandbox, accoun
     assert snapshot["Progress"] == "100%"
 
 
+def test_an_image_is_as_large_as_the_disk_it_is_made_of(box: Sandbox, account: Account) -> None:
+    box.script(boot_seconds=1, image_seconds=1)
+
+    def disk(image: str) -> tuple[int, str]:
+        ebs = account.image(image)["BlockDeviceMappings"][0]["Ebs"]
+        return ebs["VolumeSize"], ebs["VolumeType"]
+
+    def root(**ebs: Any) -> list[dict[str, Any]]:
+        return [{"DeviceName": "/dev/xvda", "Ebs": ebs}]
+
+    instance = account.run(BlockDeviceMappings=root(VolumeSize=20, VolumeType="gp2"))
+    account.until(instance, "running")
+    image = account.make_image(instance)
+    available(account, image)
+    assert disk(image) == (20, "gp2")
+    refused(
+        account.ec2.run_instances,
+        "InvalidBlockDeviceMapping",
+        ImageId=image,
+        InstanceType="t3.small",
+        MinCount=1,
+        MaxCount=1,
+        BlockDeviceMappings=root(VolumeSize=19),
+    )
+    # What a launch leaves open is as the image has it.
+    more: list[dict[str, Any]] = [{}, {"BlockDeviceMappings": root(DeleteOnTermination=True)}]
+    for asked in more:
+        after = account.run(image, **asked)
+        account.until(after, "running")
+        second = account.make_image(after)
+        available(account, second)
+        assert disk(second) == (20, "gp2")
+    copy = account.ec2.copy_image(SourceImageId=image, SourceRegion="eu-west-1", Name="copy")
+    assert disk(copy["ImageId"]) == (20, "gp2")
+
+
 def test_attributes_of_an_image(account: Account) -> None:
     instance = account.run()
     account.until(instance, "running")

@@ -170,6 +170,26 @@ def test_its_builder_is_named_and_tagged_as_packers(bakery: Bakery, box: Sandbox
     assert tags["volume"] == given
 
 
+def test_its_builder_has_the_disk_and_the_address_that_are_asked_for(
+    bakery: Bakery, account: Account, box: Sandbox
+) -> None:
+    box.clear_calls()
+    disk = {"root_device": "/dev/xvda", "root_gib": 20, "root_type": "gp3"}
+    asked = {**bakery.app_variables(), **disk, "public_address": "true"}
+    code, lines = bakery.run("app.pkr.hcl", **asked)
+    assert code == 0, lines
+    (call,) = (one["parameters"] for one in box.calls() if one["operation"] == "RunInstances")
+    (mapping,) = call["BlockDeviceMappings"]
+    assert mapping["DeviceName"] == "/dev/xvda"
+    assert mapping["Ebs"].items() >= {"VolumeSize": 20, "VolumeType": "gp3"}.items()
+    (interface,) = call["NetworkInterfaces"]
+    assert interface["AssociatePublicIpAddress"] is True
+    assert interface["SubnetId"] == account.subnets()["eu-west-1b"]
+    assert len(interface["Groups"]) == 1
+    ebs = account.image(bakery.image())["BlockDeviceMappings"][0]["Ebs"]
+    assert (ebs["VolumeSize"], ebs["VolumeType"]) == (20, "gp3")
+
+
 def test_the_manifest_grows(bakery: Bakery) -> None:
     bakery.app()
     first = bakery.image()

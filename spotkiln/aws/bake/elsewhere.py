@@ -49,7 +49,7 @@ def recipe_for(
     Raises:
         InputError: there is none of that digest, or this account may not use it.
     """
-    recipe = recipe_of(source, infra)
+    recipe = recipe_of(source, infra, spec.build.disk)
     there = spec.images.take_from
     if there is None:
         return recipe, None

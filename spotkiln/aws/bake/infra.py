@@ -18,6 +18,7 @@ from spotkiln.aws.serve.weights import find_rules
 from spotkiln.aws.session import Aws
 from spotkiln.bake.base import lines_of, name_patterns, usable
 from spotkiln.bake.builder import Builder
+from spotkiln.bake.disk import AS_IT_IS
 from spotkiln.bake.image import Image, newest
 from spotkiln.bake.infra import (
     TRAFFIC_PORT,
@@ -260,7 +261,8 @@ def look_up(
     start = image or base or base_image(aws, names.base_image)
     template = find_own(aws, names.launch_template)
     launcher = launchers(aws).for_spec(spec)
-    unchecked = check_disks(aws, spec.disk, template, start, launcher)
+    baked_with = AS_IT_IS if image or base else build.disk
+    unchecked = check_disks(aws, spec.disk, template, start, launcher, baked_with)
     named = [*spec.every_type, *([] if image else build.every_type)]
     check_instance_types(aws, list(dict.fromkeys(named)), start.architecture)
     if image is None and names.test_instance_profile:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws, client_of
-from spotkiln.bake.disk import Disk, of_servers, require_room_for
+from spotkiln.bake.disk import Disk, ImageDisk, of_servers, require_room_for
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import BaseImage
 from spotkiln.bake.keys_of_disks import (
@@ -27,15 +27,19 @@ def check_disks(
     template: OwnTemplate | None,
     image: Image | BaseImage,
     launcher: Launcher,
+    builders: ImageDisk,
 ) -> list[str]:
-    """Of the servers' root disks: that they hold the image, and that whoever launches servers may
-    use the keys. What could not be checked, in words.
+    """Of the servers' root disks: that they hold the image, or what is baked from it on a builder
+    with that disk, and that whoever launches servers may use the keys. What could not be checked,
+    in words.
 
     Raises:
         InputError: one of that is not so.
     """
     disk = of_servers(asked, template.mappings if template else [], image.root_device)
-    require_room_for(disk, image.root_gib, "fleet.disk", image.name)
+    require_room_for(builders, image.root_gib, "build.disk", image.name)
+    whole = f"{image.name} with build.disk" if builders.size_gib else image.name
+    require_room_for(disk, max(image.root_gib, builders.size_gib), "fleet.disk", whole)
     keys = keys_of(aws, disk, image.encrypted)
     if not keys:
         return []

@@ -18,7 +18,7 @@ def find_layer(aws: Aws, job: Job) -> Layered:
     build, source = job.spec.build, job.source
     if not build.layers:
         return Layered(why=NOT_WANTED)
-    layer = layer_of(source, job.infra.base.id, build.secrets)
+    layer = layer_of(source, job.infra.base.id, build.secrets, build.disk)
     if layer is None:
         return choose(None, source.no_layer, ())
     layer = layer.model_copy(update={"own": job.infra.tags})

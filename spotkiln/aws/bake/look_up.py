@@ -16,6 +16,7 @@ from spotkiln.aws.lasting import require_lasting
 from spotkiln.aws.serve.ingress import require_open_to_each_other
 from spotkiln.aws.serve.signals import alarms
 from spotkiln.aws.session import Aws, connect, resolve_region
+from spotkiln.bake.builder import require_public_address
 from spotkiln.bake.configuration import require_profile
 from spotkiln.bake.elsewhere import Elsewhere
 from spotkiln.bake.fit import check_fit
@@ -42,7 +43,7 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     if image is None:
         builders = spec.build.instance_profile
         require_apart(spec.infra, builders, spec.configuration, spec.test_configuration)
-    version = "" if image else "; Packer " + ".".join(map(str, find_packer()[1]))
+    version = "" if image else f"; Packer {_require_packer(spec)}"
     aws = connect(resolve_region(spec.infra.region))
     require_lasting(aws, say)
     there = None if image else spec.images.take_from
@@ -82,6 +83,17 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     for kept in infra.mounts:
         say(f"{kept.folder} is kept on {kept.name} ({kept.source})")
     return infra
+
+
+def _require_packer(spec: ReleaseSpec) -> str:
+    """Its version, in words.
+
+    Raises:
+        InputError: there is none that does what is asked for.
+    """
+    _, version = find_packer()
+    require_public_address(spec.build, version)
+    return ".".join(map(str, version))
 
 
 def _look_up(aws: Aws, spec: ReleaseSpec, image: Image | None) -> Infra:

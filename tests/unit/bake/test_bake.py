@@ -5,12 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from spotkiln.bake import variables as bake
-from spotkiln.bake.builder import Access, BuildSettings, Machine
+from spotkiln.bake.builder import (
+    Access,
+    BuildSettings,
+    Machine,
+    SshInterface,
+    require_public_address,
+)
 from spotkiln.bake.configuration import Configuration, Known
+from spotkiln.bake.disk import ImageDisk
 from spotkiln.bake.infra import TargetGroup
 from spotkiln.bake.processes import Process, Timer
+from spotkiln.errors import InputError
 from tests.unit import nouns
 from tests.unit.nouns import COMMIT, ROOT, TAGS
 
@@ -22,6 +31,7 @@ BUILDER = {
     "instance_type": "t3.small",
     "vpc_id": "vpc-1",
     "subnet_id": "subnet-a",
+    "public_address": "",
     "ssh_interface": "public_ip",
     "iam_instance_profile": "",
     "ssh_username": "admin",
@@ -53,13 +63,60 @@ def test_a_machine_is_tried_in_each_subnet_before_another_type() -> None:
     assert machine.variables.items() >= machine.places[0].items()
 
 
+@pytest.mark.parametrize(
+    ("asked", "least", "said"),
+    [
+        ({}, 8, {"root_device": "", "root_gib": 0, "root_type": ""}),
+        ({"size_gib": 20}, 8, {"root_device": "/dev/sda1", "root_gib": 20, "root_type": ""}),
+        ({"type": "gp2"}, 8, {"root_device": "/dev/sda1", "root_gib": 0, "root_type": "gp2"}),
+        # A layer that was baked with a larger one.
+        (
+            {"size_gib": 20, "type": "gp3"},
+            40,
+            {"root_device": "/dev/sda1", "root_gib": 40, "root_type": "gp3"},
+        ),
+    ],
+)
+def test_a_builder_gets_the_disk_that_is_asked_for(
+    asked: dict[str, Any], least: int, said: dict[str, Any]
+) -> None:
+    machine = MACHINE.model_copy(update={"builder": BuildSettings(disk=ImageDisk(**asked))})
+    start = bake.Start(id="ami-base", root_device="/dev/sda1", root_gib=least)
+    assert start.variables(machine) == {"source_ami": "ami-base", **said}
+
+
+@pytest.mark.parametrize(("asked", "said"), [(None, ""), (True, "true"), (False, "false")])
+def test_a_builder_gets_the_address_that_is_asked_for(asked: bool | None, said: str) -> None:
+    build = BuildSettings(public_address=asked, ssh_interface=SshInterface.PRIVATE_IP)
+    machine = MACHINE.model_copy(update={"builder": build})
+    assert machine.variables["public_address"] == said
+
+
+def test_a_builder_that_is_reached_by_a_public_address_has_one() -> None:
+    with pytest.raises(ValidationError, match="needs no public address beside public_address off"):
+        BuildSettings(public_address=False)
+    assert BuildSettings(public_address=True).public_address
+
+
+def test_an_old_packer_cannot_ask_for_no_address() -> None:
+    private = {"ssh_interface": SshInterface.PRIVATE_IP}
+    with pytest.raises(
+        InputError, match=r"Packer before 1\.8 cannot .* found 1\.6\.6: leave it out"
+    ):
+        require_public_address(BuildSettings(public_address=False, **private), (1, 6, 6))
+    require_public_address(BuildSettings(public_address=False, **private), (1, 16, 0))
+    for asked in (None, True):
+        require_public_address(BuildSettings(public_address=asked, **private), (1, 6, 6))
+
+
+START = bake.Start.of(nouns.infra().base)
 NEW = bake.NewImage(name="demo/1", tags=TAGS, manifest=Path("/runs/1/manifest.json"))
 
 
 def bake_variables(**app: Any) -> dict[str, Any]:
     source = nouns.source().model_copy(update={"app": nouns.settled(**app)})
     return bake.bake_variables(
-        MACHINE, NEW, source, "ami-base", Path("/runs/1/units"), Path("/proc/1/fd/3")
+        MACHINE, NEW, source, START, Path("/runs/1/units"), Path("/proc/1/fd/3")
     )
 
 
@@ -131,6 +188,9 @@ def test_bake_variables() -> None:
     assert bake_variables() == {
         **BUILDER,
         "source_ami": "ami-base",
+        "root_device": "",
+        "root_gib": 0,
+        "root_type": "",
         "image_name": "demo/1",
         "tags": TAGS,
         "run_tags": {**TAGS, "spotkiln:role": "builder"},
@@ -326,3 +386,11 @@ def test_an_image_that_does_not_tell_them() -> None:
     tags = bake.image_tags(TAGS, bake.recipe_of(source, nouns.infra()), source)
     assert "spotkiln:mounts" not in tags
     assert (nouns.image().serving_seconds, nouns.image().mounts) == (None, ())
+
+
+def test_a_builders_disk_is_part_of_the_image() -> None:
+    def of(**disk: Any) -> str:
+        return bake.recipe_of(nouns.source(), nouns.infra(), ImageDisk(**disk)).digest
+
+    assert of() == bake.recipe_of(nouns.source(), nouns.infra()).digest
+    assert len({of(), of(size_gib=20), of(size_gib=40), of(type="gp2")}) == 4

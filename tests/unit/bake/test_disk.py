@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spotkiln.bake.disk import Disk, of_servers, require_room_for
+from spotkiln.bake.disk import Disk, ImageDisk, of_servers, require_room_for
 from spotkiln.bake.keys_of_disks import (
     GRANTS,
     allowed_by_grant,
@@ -68,6 +68,14 @@ def test_a_disk_must_hold_the_image() -> None:
     require_room_for(Disk(size_gib=8), 8, "fleet.disk", "web")
     with pytest.raises(InputError, match=r"fleet\.disk\.size_gib is 7, and web has 8 GiB"):
         require_room_for(Disk(size_gib=7), 8, "fleet.disk", "web")
+
+
+def test_a_builders_disk_must_hold_what_it_starts_from() -> None:
+    require_room_for(ImageDisk(type="gp3"), 8, "build.disk", "rails-base")
+    with pytest.raises(InputError, match=r"build\.disk\.size_gib is 7, and rails-base has 8 GiB"):
+        require_room_for(ImageDisk(size_gib=7), 8, "build.disk", "rails-base")
+    with pytest.raises(ValidationError, match="gp3"):
+        ImageDisk.model_validate({"type": "io2"})
 
 
 def test_a_template_says_what_the_deployment_leaves_open() -> None:

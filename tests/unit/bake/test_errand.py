@@ -65,6 +65,7 @@ def test_the_machine_is_as_the_servers_are() -> None:
         "instance_type": "t3.small",
         "vpc_id": "vpc-1",
         "subnet_id": "subnet-a",
+        "public_address": "",
         "ssh_interface": "public_ip",
         "ssh_username": "admin",
         "key_pair_name": "spotkiln-builder-1",

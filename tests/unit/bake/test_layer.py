@@ -7,6 +7,7 @@ import pytest
 
 from spotkiln import tags as t
 from spotkiln.bake.base import usable
+from spotkiln.bake.disk import ImageDisk
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.layer import Layer, Layered, choose, layer_of, unneeded
 from spotkiln.bake.recipe import Recipe
@@ -174,3 +175,9 @@ def test_what_is_not_ours_or_to_be_kept_stays() -> None:
     kept = made(OTHER, "ami-kept", age_hours=1)
     kept = kept.with_tags(**{t.KEEP: "by alice"})
     assert unneeded([newest, copy, kept]) == []
+
+
+def test_a_layer_has_the_disk_of_its_builder() -> None:
+    plain = layer_of(source(), "ami-base", ())
+    assert plain == layer_of(source(), "ami-base", (), ImageDisk())
+    assert plain != layer_of(source(), "ami-base", (), ImageDisk(size_gib=40))

@@ -19,7 +19,7 @@ FIELDS = [(model, name) for model, one in MODELS.items() for name in one["proper
 
 def test_nothing_must_be_given() -> None:
     assert not SCHEMA.get("required")
-    assert MODELS.keys() == {"AptSource", "BaseSpec", "Builder"}
+    assert MODELS.keys() == {"AptSource", "BaseSpec", "Builder", "ImageDisk"}
     assert set(SCHEMA["properties"]) == set(NightSpec.model_fields)
 
 
