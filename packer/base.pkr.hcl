@@ -19,6 +19,12 @@ variable "instance_type" {
   description = "Instance type of the builder."
 }
 
+variable "spot_types" {
+  type        = list(string)
+  default     = []
+  description = "Types of a Spot machine, of which EC2 takes one; empty: an On-Demand one of instance_type."
+}
+
 variable "vpc_id" {
   type        = string
   default     = ""
@@ -177,7 +183,12 @@ source "amazon-ebs" "base" {
   source_ami          = var.source_ami
   ami_name            = var.image_name
 
-  instance_type        = var.instance_type
+  # At most for what On-Demand costs. The tags are those of the launch template that Packer makes.
+  spot_price          = length(var.spot_types) > 0 ? "auto" : null
+  spot_instance_types = length(var.spot_types) > 0 ? var.spot_types : null
+  spot_tags           = length(var.spot_types) > 0 ? var.run_tags : null
+
+  instance_type        = length(var.spot_types) > 0 ? null : var.instance_type
   vpc_id               = var.vpc_id
   subnet_id            = var.subnet_id
   iam_instance_profile = var.iam_instance_profile

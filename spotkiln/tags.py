@@ -29,6 +29,8 @@ MOUNTS = f"{PREFIX}mounts"
 SERVING_SECONDS = f"{PREFIX}serving-seconds"
 # Which migrations it has; where one tag has no room for them, others follow by number.
 MIGRATIONS = f"{PREFIX}migrations"
+# On which machine it was baked, and what that cost: where Spot is asked for.
+BAKED_ON = f"{PREFIX}baked-on"
 STATE = f"{PREFIX}state"
 RELEASED = f"{PREFIX}released"
 # An image that somebody wants to keep: nothing of ours discards it.

@@ -5,7 +5,8 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 
-from sandbox.api.base import SandboxApi
+from sandbox.api.base import SandboxApi, unsupported
+from sandbox.fleets import instant
 from sandbox.state.records import Fleet, utcnow
 
 _DEFAULTS = {
@@ -21,6 +22,22 @@ _DEFAULTS = {
 
 
 class FleetApi(SandboxApi):
+    def create_fleet(self) -> ActionResult:
+        """Of type `instant` alone: the others live on, as Spot fleets do."""
+        kind = self.value("Type", "maintain")
+        if kind != "instant":
+            raise unsupported(f"CreateFleet of type {kind}", "type instant, or RequestSpotFleet")
+        self.error_on_dryrun()
+        names = (
+            "LaunchTemplateConfigs",
+            "OnDemandOptions",
+            "SpotOptions",
+            "TargetCapacitySpecification",
+        )
+        engine = self.engine
+        asked = {name: self.value(name) for name in names}
+        return ActionResult(instant.create(engine.account, engine.instances, asked))
+
     def request_spot_fleet(self) -> ActionResult:
         self.error_on_dryrun()
         config = self.value("SpotFleetRequestConfig", {})

@@ -16,6 +16,7 @@ from moto.ec2.responses.instances import InstanceResponse
 from sandbox.api.base import SandboxApi, unsupported
 from sandbox.api.filters import fits
 from sandbox.compute import checks
+from sandbox.compute.launching import complete_root_disk
 from sandbox.compute.requirements import fitting
 from sandbox.compute.states import CODES
 from sandbox.fleets import config as fleet_config
@@ -93,6 +94,7 @@ class InstanceApi(SandboxApi, InstanceResponse):
         checks.check_architecture(self.engine.account, image_id, instance_type)
         checks.check_key(self.engine.account, self.value("KeyName"))
         checks.check_profile(self.value("IamInstanceProfile", {}))
+        complete_root_disk(self.value("BlockDeviceMappings", []), self.ec2_backend.amis[image_id])
         self._check_capacity(instance_type)
 
     def _check_request(self) -> None:
@@ -222,9 +224,6 @@ class InstanceApi(SandboxApi, InstanceResponse):
 
     def request_spot_instances(self) -> ActionResult:
         raise unsupported("RequestSpotInstances", "RunInstances with InstanceMarketOptions")
-
-    def create_fleet(self) -> ActionResult:
-        raise unsupported("CreateFleet", "RequestSpotFleet")
 
     def get_console_output(self) -> ActionResult:
         instance = self.ec2_backend.get_instance(self.value("InstanceId", ""))

@@ -1,7 +1,7 @@
 """Launches moto's instances. Whatever part of moto does so, each gets a machine, or there is no
 instance."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,7 +39,7 @@ def launch(
     checks.check_profile(profile or {})
     _choose_subnet(account, request)
     image_id = _check(account, request)
-    _complete_root_disk(request, account.ec2.amis[image_id])
+    complete_root_disk(request.get("block_device_mappings") or (), account.ec2.amis[image_id])
     if getattr(account.ec2.amis[image_id], "imds_support", None):
         request["metadata_options"] = {**_VERSION_2, **(request.get("metadata_options") or {})}
     with _undone_if_it_fails(account):
@@ -99,11 +99,11 @@ def _check(account: Account, request: dict[str, Any]) -> str:
     return image_id
 
 
-def _complete_root_disk(request: dict[str, Any], ami: Any) -> None:
+def complete_root_disk(mappings: Iterable[dict[str, Any]], ami: Any) -> None:
     """What a root disk leaves open is as the image has it."""
     size, kind = checks.disk_of(ami)
     whole = {"VolumeSize": size, "VolumeType": kind, "DeleteOnTermination": True}
-    for one in request.get("block_device_mappings") or ():
+    for one in mappings:
         if one.get("DeviceName") == ami.root_device_name and one.get("Ebs") is not None:
             one["Ebs"] = {**whole, **one["Ebs"]}
 

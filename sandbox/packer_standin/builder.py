@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.packer_standin import asked, spot
 from sandbox.packer_standin.ec2 import Ec2, Ec2Error, deadline_in, tag_specification, text
 from sandbox.packer_standin.template import Template
 from sandbox.packer_standin.ui import Ui
@@ -26,8 +27,8 @@ class Builder:
     ) -> None:
         """Both `pause` functions wait for one poll. `pause` raises when the build is cancelled."""
         self.template = template
-        self._ec2 = ec2
-        self._ui = ui
+        self.ec2 = self._ec2 = ec2
+        self.ui = self._ui = ui
         self._pause = pause
         self._pause_in_clean_up = pause_in_clean_up
         self._undo: list[Callable[[], None]] = []
@@ -42,9 +43,25 @@ class Builder:
         self._find_source()
         vpc_id, zone = self._network()
         key, groups = self._key_pair(), self._security_groups(vpc_id)
-        self._instance_id = self._run(key, groups, zone)
-        self._ui.step(f"Waiting for instance ({self._instance_id}) to become ready...")
+        if self.on_spot:
+            self._instance_id = spot.launch(self, key, groups, zone)
+        else:
+            self._instance_id = self._run(key, groups, zone)
+            self._ui.step(f"Waiting for instance ({self._instance_id}) to become ready...")
         self._wait_instance("running")
+
+    @property
+    def on_spot(self) -> bool:
+        return bool(self.template.value("spot_types"))
+
+    def require_alive(self) -> None:
+        """What SSH would notice."""
+        if self._state(self._instance_id) != "running":
+            raise BuildError(
+                "Script disconnected unexpectedly. If you expected your script to disconnect, "
+                'i.e. from a restart, you can try adding `"expect_disconnect": true` or '
+                '`"valid_exit_codes": [0, 2300218]` to the shell provisioner parameters.'
+            )
 
     def clean_up(self) -> None:
         """Remove in reverse order. A failure does not stop the rest."""
@@ -56,6 +73,8 @@ class Builder:
         self._undo.clear()
 
     def stop(self) -> None:
+        if self.on_spot:  # cannot be stopped
+            return
         self._ui.step("Stopping the source instance...")
         self._ui.detail("Stopping instance")
         self._ec2.call("StopInstances", {"InstanceId": [self._instance_id]})
@@ -167,8 +186,8 @@ class Builder:
             "KeyName": key,
             "MinCount": 1,
             "MaxCount": 1,
-            **self._place(groups),
-            **self._disks(),
+            **asked.place(self.template, groups),
+            **asked.disks(self.template),
             "Placement": {"AvailabilityZone": zone},
             "InstanceInitiatedShutdownBehavior": "terminate",
             "ClientToken": str(uuid.uuid4()).upper(),
@@ -183,34 +202,16 @@ class Builder:
         except Ec2Error as error:
             raise BuildError(f"Error launching source instance: {error}") from None
         instance_id = text(answer, "instancesSet/item/instanceId")
-        self._undo.append(lambda: self._terminate(instance_id))
+        self.ends(instance_id)
         self._ui.detail(f"Instance ID: {instance_id}")
         return instance_id
 
-    def _place(self, groups: list[str]) -> dict[str, Any]:
-        """By a network interface where a public address is asked for: 1.6.6 cannot ask for none."""
-        subnet = self.template.text("subnet_id")
-        if not subnet or self.template.text("public_address") != "true":
-            return {"SecurityGroupId": groups, "SubnetId": subnet}
-        interface = {
-            "DeviceIndex": 0,
-            "AssociatePublicIpAddress": True,
-            "SubnetId": subnet,
-            "SecurityGroupId": groups,
-            "DeleteOnTermination": True,
-        }
-        return {"NetworkInterface": [interface]}
+    def ends(self, instance_id: str) -> None:
+        """With the build, however that ends."""
+        self._undo.append(lambda: self._terminate(instance_id))
 
-    def _disks(self) -> dict[str, Any]:
-        device = self.template.text("root_device")
-        if not device:
-            return {}
-        size, kind = int(self.template.text("root_gib", "0")), self.template.text("root_type")
-        ebs: dict[str, Any] = {"DeleteOnTermination": True}
-        ebs |= {"VolumeSize": size} if size else {}
-        ebs |= {"VolumeType": kind} if kind else {}
-        ebs |= {"Iops": 3000, "Throughput": 125} if kind == "gp3" else {}
-        return {"BlockDeviceMapping": [{"DeviceName": device, "Ebs": ebs}]}
+    def later(self, undo: Callable[[], None]) -> None:
+        self._undo.append(undo)
 
     def _terminate(self, instance_id: str) -> None:
         self._ui.step("Terminating the source AWS instance...")

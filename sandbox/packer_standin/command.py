@@ -16,6 +16,7 @@ from sandbox.packer_standin import report, template, version
 from sandbox.packer_standin.builder import Builder, BuildError
 from sandbox.packer_standin.control import Control
 from sandbox.packer_standin.ec2 import Ec2, Ec2Error
+from sandbox.packer_standin.spot import NoSpotError
 from sandbox.packer_standin.template import Template, TemplateError
 from sandbox.packer_standin.ui import Ui
 
@@ -83,7 +84,7 @@ class _Build:
             self._finish(started)
             self._ui.say("Cleanly cancelled builds after being interrupted.")
             return 1
-        except (BuildError, Ec2Error, OSError) as error:
+        except (BuildError, NoSpotError, Ec2Error, OSError) as error:
             return self._failed(str(error), started)
         self._succeeded(artifact, started)
         return 0
@@ -111,6 +112,7 @@ class _Build:
             pause=lambda: self._wait(self._poll),
             pause_in_clean_up=lambda: time.sleep(self._poll),
         )
+        self._builder = builder
         try:
             return self._steps(builder, control, speed)
         finally:
@@ -185,6 +187,8 @@ class _Build:
     def _provision(self, properties: dict[str, Any], name: str, speed: float) -> None:
         self._ui.step("Provisioning with shell script: nothing (stand-in)")
         self._wait(float(properties.get(name, 5)) / speed)
+        if self._builder.on_spot:
+            self._builder.require_alive()
 
     def _wait(self, seconds: float) -> None:
         """Waits in small steps, so that a signal soon ends it."""

@@ -14,11 +14,13 @@ EC2, SPOT_FLEET = "ec2.amazonaws.com", "spotfleet.amazonaws.com"
 _KINDS = {
     "ami": "image",
     "eni": "network-interface",
+    "fleet": "fleet",
     "i": "instance",
     "lt": "launch-template",
     "sfr": "spot-fleet-request",
     "sg": "security-group",
     "sgr": "security-group-rule",
+    "sir": "spot-instances-request",
     "snap": "snapshot",
     "subnet": "subnet",
     "vol": "volume",
@@ -35,6 +37,8 @@ def asked(world: World, operation: str, parameters: Mapping[str, Any]) -> list[A
         return _launch(world, dict(parameters))
     if operation == "RequestSpotFleet":
         return _request_fleet(world, parameters)
+    if operation == "CreateFleet":
+        return _create_fleet(world, parameters)
     action = find("ec2", operation)
     given = _given(parameters.get("TagSpecifications"))
     tags, keys = _tags(operation, parameters)
@@ -78,6 +82,8 @@ def _launch(world: World, asked: dict[str, Any], creating: str = "RunInstances")
     role = world.role_in(profile) if profile else ""
     given = {**_given(data.get("TagSpecifications")), **_given(asked.get("TagSpecifications"))}
     more = {"ec2:InstanceType": str(wanted.get("InstanceType") or "")}
+    if template:
+        more["ec2:LaunchTemplate"] = _arn(world, "launch-template", template)
     if profile.get("Arn"):
         more["ec2:InstanceProfile"] = str(profile["Arn"])
     used = [str(wanted.get("ImageId") or ""), subnet, *groups, *([template] if template else [])]
@@ -103,6 +109,27 @@ def launch_by_template(
             world,
             {"LaunchTemplate": template, "InstanceType": instance_type, "SubnetId": subnet},
         )
+    ]
+
+
+def _create_fleet(world: World, parameters: Mapping[str, Any]) -> list[Asked]:
+    """Of type `instant`: whoever asks for it launches what it launches, too."""
+    asked: list[Asked] = []
+    given = _given(parameters.get("TagSpecifications")).get("fleet", {})
+    abouts = [made(world, "fleet", given), made(world, "instance", {})]
+    for config in parameters.get("LaunchTemplateConfigs") or []:
+        named = config.get("LaunchTemplateSpecification") or {}
+        template, data = world.template(named)
+        interface: dict[str, Any] = next(iter(data.get("NetworkInterfaces") or []), {})
+        used = [template, str(data.get("ImageId") or ""), str(interface.get("SubnetId") or "")]
+        abouts += [_named(world, one) for one in used if one]
+        for override in config.get("Overrides") or [{}]:
+            wanted = {key: value for key, value in override.items() if value is not None}
+            asked += _launch(world, {"LaunchTemplate": named, **wanted}, "CreateFleet")
+    return [
+        *on(world, "ec2", "CreateFleet", abouts),
+        *tagged(world, "ec2", "CreateTags", "CreateFleet", abouts),
+        *asked,
     ]
 
 

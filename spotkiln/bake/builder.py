@@ -46,6 +46,13 @@ class Builder(ShownNoun):
         description="Tried in this order where EC2 has no room for the first one in any of the "
         "builder's subnets.",
     )
+    spot: bool = Field(
+        default=False,
+        title="Spot",
+        description="Bake and test on Spot machines of these types. Where EC2 has no room, or "
+        "takes one back, it goes on with On-Demand ones. What migrates or carries out a command "
+        "is always On-Demand.",
+    )
     ssh_username: str = Field(
         default="",
         title="SSH user",
@@ -188,6 +195,24 @@ class Access(Noun):
     key_pair: str
 
 
+class Place(Noun):
+    """Where a machine is asked for: On-Demand by its only type, as Spot by any of several."""
+
+    types: tuple[str, ...]
+    subnet: str
+    spot: bool = False
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Those that differ from a machine's own."""
+        spot = {"spot_types": list(self.types)} if self.spot else {}
+        return {"subnet_id": self.subnet, "instance_type": self.types[0], **spot}
+
+    def __str__(self) -> str:
+        kinds = " or ".join(self.types)
+        return f"a {'Spot ' if self.spot else ''}{kinds} in {self.subnet}"
+
+
 class Machine(Noun):
     """A machine that Packer launches: where, and how it is reached. The first of the `subnets` that
     has room is taken. `endpoint` is empty for AWS itself; `profile` is the instance profile if it
@@ -203,14 +228,20 @@ class Machine(Noun):
     profile: str = ""
 
     @property
-    def places(self) -> list[dict[str, str]]:
-        """The variables that say where it runs, in the order in which they are tried: a type in
-        each subnet before the next type."""
+    def on_demand(self) -> list[Place]:
+        """In the order in which they are tried: a type in each subnet before the next type."""
         return [
-            {"subnet_id": subnet, "instance_type": kind}
+            Place(types=(kind,), subnet=subnet)
             for kind in self.builder.every_type
             for subnet in self.subnets
         ]
+
+    @property
+    def places(self) -> list[Place]:
+        """The same, and Spot before them if that is asked for."""
+        kinds = self.builder.every_type
+        spot = [Place(types=kinds, subnet=subnet, spot=True) for subnet in self.subnets]
+        return [*(spot if self.builder.spot else []), *self.on_demand]
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -219,7 +250,8 @@ class Machine(Noun):
             "region": self.region,
             "endpoint": self.endpoint,
             "vpc_id": self.vpc,
-            **self.places[0],
+            "spot_types": [],
+            **self.on_demand[0].variables,
             "ssh_interface": str(self.builder.ssh_interface),
             "public_address": PUBLIC_ADDRESS[self.builder.public_address],
             "iam_instance_profile": self.profile or self.builder.instance_profile,

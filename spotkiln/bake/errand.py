@@ -81,7 +81,7 @@ def errand_variables(
     """Variables of packer/task.pkr.hcl. `command` is the file with the script, `report` the folder
     that the report comes home to."""
     common = machine.variables
-    for name in ("security_group_id", "ssh_source_cidrs"):
+    for name in ("security_group_id", "ssh_source_cidrs", "spot_types"):
         del common[name]
     return {
         **common,

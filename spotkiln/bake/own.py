@@ -21,16 +21,21 @@ BUILDER, TESTER, SERVER = "builder", "tester", "server"
 MIGRATION, TASK, SMOKE, CHECK, HOOK = "migration", "task", "smoke", "check", "hook"
 PACKERS = frozenset({BUILDER, TESTER, MIGRATION, TASK, SMOKE, CHECK, HOOK})
 
+FLEET = "aws:ec2:fleet-id"
 # A builder is launched directly: what one of these launched carries the service's own tag.
 LAUNCHED_FOR_OTHERS = (
     "aws:autoscaling:",
     "aws:cloudformation:",
-    "aws:ec2:fleet-id",
+    FLEET,
     "aws:ec2launchtemplate:",
     "aws:ec2spot:",
 )
+# Except of a Spot builder.
+PACKERS_FLEET = (FLEET, "aws:ec2launchtemplate:")
 # Those who copy an instance's tags to the images and snapshots that they make of it.
 BACKUPS = ("aws:backup:", "aws:dlm:", "dlm:")
+# Packer makes one for a Spot builder, and takes it away itself.
+PACKERS_TEMPLATE = re.compile(r"packer-fleet-launch-template-[A-Za-z0-9]{7}")
 # EC2's own words. What CopyImage makes is "Copied for DestinationAmi … from SourceAmi …".
 CREATED = re.compile(r"Created by CreateImage\(i-[0-9a-f]+\) for (ami-[0-9a-f]+)( from vol-\w+)?")
 COPIED = re.compile(r"Copied for DestinationAmi (ami-[0-9a-f]+) from SourceAmi (ami-[0-9a-f]+)\b.*")
@@ -52,15 +57,29 @@ def builder_name(release: str) -> str:
     return f"{BUILDER_PREFIX}{release}"
 
 
+def by_packers_fleet(one: Instance) -> bool:
+    """Packer asks EC2 Fleet for a Spot builder, which launches by a template: the service's marks
+    say so. Its key pair, which one release has for minutes, says whose it is."""
+    return one.spot and FLEET in one.tags
+
+
+def untagged_builder(one: Instance, release: str) -> bool:
+    """Packer 1.6.6 tags a Spot builder once it is there: a kill may come in between."""
+    named = one.key == builder_name(release)
+    return named and by_packers_fleet(one) and t.RELEASE not in one.tags
+
+
 def not_a_builder(one: Instance) -> str:
     """Why an instance that is no fleet's was not launched by us; empty for a builder of ours."""
     if one.tags.get(t.ROLE) not in PACKERS:
         return f"no builder: its tag {t.ROLE} is {one.tags.get(t.ROLE) or 'not there'}"
     if one.key != builder_name(one.tags.get(t.RELEASE, "")):
         return f"no builder: its key pair is {one.key or 'none'}"
-    if one.requester:
+    spot = by_packers_fleet(one)
+    if one.requester and not spot:
         return f"no builder: {one.requester} launched it on somebody's behalf"
-    others = [key for key in one.tags if key.startswith(LAUNCHED_FOR_OTHERS)]
+    services = [key for key in one.tags if key.startswith(LAUNCHED_FOR_OTHERS)]
+    others = [key for key in services if not (spot and key.startswith(PACKERS_FLEET))]
     return f"no builder: it carries {others[0]}" if others else ""
 
 
@@ -82,11 +101,13 @@ def made_for(description: str, tags: Mapping[str, str]) -> str:
     return copied[1] if copied and ours else ""
 
 
-def template_is_ours(name: str, release: str) -> bool:
-    """By the name that the release chose (`fleet.template_name`)."""
-    return bool(release) and bool(
-        re.fullmatch(rf"{re.escape(TEMPLATE_PREFIX + release)}-[0-9a-f]{{8}}", name)
-    )
+def template_is_ours(name: str, tags: Mapping[str, str]) -> bool:
+    """By the name that the release chose (`fleet.template_name`); a Spot builder's by Packer's name
+    and its tags, which nothing copies."""
+    release = tags.get(t.RELEASE, "")
+    chosen = rf"{re.escape(TEMPLATE_PREFIX + release)}-[0-9a-f]{{8}}"
+    packers = tags.get(t.ROLE) in PACKERS and PACKERS_TEMPLATE.fullmatch(name)
+    return bool(release) and bool(packers or re.fullmatch(chosen, name))
 
 
 def inherited_images(images: Iterable[Image]) -> list[LeftAlone]:

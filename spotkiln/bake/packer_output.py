@@ -36,6 +36,7 @@ LEAVES = "Terminating the source AWS instance"
 # What Packer's builders for EC2 say on their way.
 MILESTONES = {
     "Launching a source AWS instance": Milestone(5, "launching a machine"),
+    "Launching a spot AWS instance": Milestone(5, "launching a Spot machine"),
     "Waiting for SSH to become available": Milestone(15, "the machine boots"),
     "Connected to SSH": Milestone(30, "the machine is up"),
     "Provisioning with shell script": Milestone(40, "working on the machine"),
@@ -60,13 +61,17 @@ class PackerEvent:
 @dataclass
 class PackerRun:
     """How a run of Packer ended, with what it said on the way: `causes` by build, `errors` as
-    they were shown, the end of its output, and of that the lines of the provisioning scripts."""
+    they were shown, the end of its output, and of that the lines of the provisioning scripts; and
+    the id of its machine, once EC2 has launched it. `used`: what machine that was, and what it
+    cost, where Spot was asked for."""
 
     exit_code: int
     causes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     artifacts: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
+    machine: str = ""
+    used: str = ""
     script: list[str] = field(default_factory=list)
 
     @property
@@ -166,6 +171,8 @@ class Reader:
                 self.run.artifacts.append(event.data[-1])
         for text in texts:
             if text.strip():
+                if (one := made(text)) and one[0] == "instance":
+                    self.run.machine = one[1]
                 self.run.output.append(text.rstrip()[:KEEP_CHARACTERS])
                 del self.run.output[:-KEEP_LINES]
                 self._say(text.rstrip())

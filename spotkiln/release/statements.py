@@ -7,11 +7,13 @@ on to (`iam:PassedToService`). What EC2 only describes cannot be narrowed.
 
 from spotkiln.bake.own import BUILDER_PREFIX
 from spotkiln.release.optional_statements import OPTIONAL
+from spotkiln.release.spot_statements import SPOT
 from spotkiln.statement import (
     EC2,
     GROUPS,
     IMAGES,
     INSTANCES,
+    INTERFACES,
     KEYS,
     NEW,
     OURS,
@@ -23,7 +25,6 @@ from spotkiln.statement import (
     new_by,
 )
 
-INTERFACES = f"{EC2}:network-interface/*"
 BUILDER_KEYS = f"{EC2}:key-pair/{BUILDER_PREFIX}*"
 
 LOOK = (
@@ -195,4 +196,4 @@ CHANGE = (
     ),
 )
 
-WORKER = (*LOOK, *TARGETS, *LAUNCH, *BAKE, *CHANGE, *OPTIONAL)
+WORKER = (*LOOK, *TARGETS, *LAUNCH, *BAKE, *SPOT, *CHANGE, *OPTIONAL)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from spotkiln import tags as t
 from spotkiln.bake.image import Image
 from spotkiln.markup import plain
 from spotkiln.moment import utc
@@ -63,10 +64,13 @@ def _image(release: Release, image: Image) -> list[tuple[str, str]]:
         how = f"a rollback to what was released {release.back_to}"
         if release.restarted:
             how = f"what served already, released {release.back_to}"
+    ours = not (release.reused or release.back_to)
+    baked_on = image.tags.get(t.BAKED_ON, "") if ours else ""
     # An image that has just passed the gate is not suspected any more.
     suspected = image.suspect and release.outcome is not Outcome.RELEASED
     return [
         ("image", f"`{image.id}` {plain(image.name)}, {how}"),
+        ("baked on", plain(baked_on)),
         ("layer", plain(release.layer)),
         ("suspect", f"{SUSPECT} {plain(image.suspect)}" if suspected else ""),
         ("database", plain(release.database)),

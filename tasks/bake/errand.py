@@ -69,7 +69,7 @@ def carry_out(errand: Errand, what: str) -> Ended:
             variables,
             errand.folder / "packer",
             errand.timeout_seconds,
-            places=machine.places,
+            places=machine.on_demand,
             heard=listener.hear,
         )
     except InfrastructureError as error:

@@ -131,7 +131,18 @@ def _bake(aws: Aws, job: Job, layered: Layered, tags: dict[str, str], ready: Rea
         )
     if run.exit_code != 0:
         raise bake_failure(run, job.spec.app.name)
-    return seen[0] if seen else made_image(aws, manifest, "image")
+    image = seen[0] if seen else made_image(aws, manifest, "image")
+    return _told_of_builder(aws, image, run.used)
+
+
+def _told_of_builder(aws: Aws, image: Image, used: str) -> Image:
+    """What it was baked on, where that may be a Spot machine: the release's page tells it."""
+    if not used:
+        return image
+    marks = {t.BAKED_ON: used[: t.MOST_CHARACTERS]}
+    with not_urgent("write down what baked the image", "nothing depends on it"):
+        images.tag(aws, [image.id], marks)
+    return image.with_tags(**marks)
 
 
 @task(name="test in image", task_run_name="3 test: in the image", **STEP)

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,12 +10,15 @@ from prefect.runtime import task_run
 
 from spotkiln import tags as t
 from spotkiln.aws import role
+from spotkiln.bake.builder import Place
 from spotkiln.bake.packer import find_packer, packer_command, run_packer, write_variables
 from spotkiln.bake.packer_output import LEAVES, PackerRun, made, reached
+from spotkiln.bake.spot import elsewhere
 from spotkiln.bake.variables import TEMPLATES
 from spotkiln.errors import SpotkilnError
 from spotkiln.release.ledger import REQUESTED
 from spotkiln.start.run import LogSource
+from spotkiln.tasks.bake.spot import look_at_machine, what_it_cost
 from spotkiln.tasks.progress import Bar
 from spotkiln.tasks.step import say
 
@@ -48,20 +51,28 @@ def run_template(
     folder: Path,
     timeout: float,
     *,
-    places: Sequence[Mapping[str, str]],
+    places: Sequence[Place],
     heard: Callable[[str], None] = from_packer,
 ) -> PackerRun:
-    """Run it in the first of these `places` where EC2 has room: variables that say where. Each line
-    of its output is given to `heard`; `what` it is for is a progress artifact. `folder` is made
-    anew; `timeout` in seconds, for each place."""
-    *before, last = places
-    for place in before:
-        run = _run_once(what, template, {**variables, **place}, folder, timeout, heard)
-        if not run.no_room:
+    """Run it in the first of these `places` where EC2 has room, and once more where EC2 took a Spot
+    machine back. Each line of its output is given to `heard`; `what` it is for is a progress
+    artifact. `folder` is made anew; `timeout` in seconds, for each place."""
+    left, region = list(places), str(variables["region"])
+    spot_asked = any(one.spot for one in places)
+    while True:
+        place = left.pop(0)
+        given = {**variables, **place.variables}
+        run = _run_once(what, template, given, folder, timeout, heard)
+        machine = look_at_machine(region, run) if spot_asked else None
+        if machine:
+            run.used = what_it_cost(region, machine)
+            say(f"{what}: {run.used}")
+        again = elsewhere(run, place, machine)
+        if again and again.on_demand:
+            left = [one for one in left if not one.spot]
+        if again is None or not left:
             return run
-        where = f"a {place['instance_type']} in {place['subnet_id']}"
-        say(f"EC2 has no room for {where}: {run.no_room}; the next place is tried")
-    return _run_once(what, template, {**variables, **last}, folder, timeout, heard)
+        say(f"{again.why}; the next place is tried")
 
 
 def _run_once(

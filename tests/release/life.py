@@ -179,7 +179,7 @@ class Life:
 
     def tag_as_a_newer_packer(self) -> None:
         """The stand-in tags what Packer 1.6.6 does. A newer one tags the key pair when it makes it,
-        and the machine's network interface."""
+        and the machine's network interface; and of a Spot machine all of it from the start."""
         tags = [{"Key": "spotkiln:release", "Value": "demo-web-app-newer"}]
 
         def specified(*kinds: str) -> Any:
@@ -200,6 +200,36 @@ class Life:
                     MaxCount=1,
                     TagSpecifications=specified("instance", "volume", "network-interface"),
                 )
+            self._ask_for_spot(
+                aws,
+                {
+                    "ImageId": image["Images"][0]["ImageId"],
+                    "InstanceType": "t3.micro",
+                    "TagSpecifications": specified("instance", "volume", "network-interface"),
+                },
+                [*tags, {"Key": "spotkiln:role", "Value": "builder"}],
+            )
+
+    def _ask_for_spot(self, aws: Aws, data: Any, tags: Any) -> None:
+        """By a launch template with this data and these tags."""
+        named: Any = {"LaunchTemplateName": "packer-fleet-launch-template-newer12"}
+        aws.ec2.create_launch_template(
+            **named,
+            LaunchTemplateData=data,
+            TagSpecifications=[{"ResourceType": "launch-template", "Tags": tags}],
+        )
+        asked: Any = {**named, "Version": "1"}
+        with pytest.raises(ClientError, match="DryRunOperation"):
+            aws.ec2.create_fleet(
+                DryRun=True,
+                Type="instant",
+                LaunchTemplateConfigs=[{"LaunchTemplateSpecification": asked}],
+                TargetCapacitySpecification={
+                    "TotalTargetCapacity": 1,
+                    "DefaultTargetCapacityType": "spot",
+                },
+            )
+        aws.ec2.delete_launch_template(**named)
 
     def find_file_system(self, name: str) -> str:
         """One that the owner has made."""

@@ -137,7 +137,7 @@ def test_a_life_needs_all_of_them_and_no_more(
     }
     life.release(
         "v1",
-        build={"secrets": secrets},
+        build={"secrets": secrets, "spot": True},
         configuration=configuration,
         infra={"adopt": True, "tags": {"Team": "shop"}, "launch_template": their_template},
     )

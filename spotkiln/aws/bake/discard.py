@@ -1,6 +1,6 @@
 """Takes away what a bake left: the image with its snapshots, the builder with its helpers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from spotkiln import tags as t
@@ -8,9 +8,11 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
+from spotkiln.bake.own import BUILDER_PREFIX
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.housekeeping import PutOff, again, due
 from spotkiln.poll import Clock, Done, Waiting, poll
+from spotkiln.target import Instance
 
 # A deregistered image lets go of its snapshots at once. Another that was made of them does not.
 SNAPSHOT_SECONDS = 30
@@ -73,12 +75,21 @@ def tidy(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) -> li
         return []
 
 
+def end_builders(aws: Aws, builders: Sequence[Instance]) -> None:
+    """Terminate them. A right to end one may hang on its tag: one that Packer has not tagged yet
+    gets it first, for its key pair tells whose it is."""
+    for one in builders:
+        if t.RELEASE not in one.tags:
+            instances.tag(aws, [one.id], {t.RELEASE: one.key.removeprefix(BUILDER_PREFIX)})
+    instances.terminate(aws, (one.id for one in builders))
+
+
 def discard_builders(aws: Aws, release: str, say: Callable[[str], None]) -> list[str]:
     """Terminate the machines that a release's bakes and tests left, stopped ones too: Packer
     stops a builder before it makes its image."""
     builders = [one for one in instances.builders_of(aws, release) if one.stays]
     if builders:
-        instances.terminate(aws, (one.id for one in builders))
+        end_builders(aws, builders)
         say(f"terminating {len(builders)} builders")
     return [one.id for one in builders]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.builder import delete_group, delete_key_pair
-from spotkiln.aws.bake.discard import discard, put_off
+from spotkiln.aws.bake.discard import discard, end_builders, put_off
 from spotkiln.aws.keep import preview as previews
 from spotkiln.aws.keep.promotion import write_down
 from spotkiln.aws.serve import instance as instances
@@ -121,7 +121,7 @@ def _remove_previews(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
 
 
 def _terminate(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:  # noqa: ARG001
-    instances.terminate(aws, action.ids)
+    end_builders(aws, instances.by_id(aws, action.ids))
 
 
 # A server that is unhealthy is replaced by a step of its own (`spotkiln.aws.keep.unhealthy`).

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
@@ -17,6 +18,7 @@ from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
 from spotkiln.bake.own import (
+    BUILDER,
     BUILDER_PREFIX,
     LeftAlone,
     builder_name,
@@ -24,11 +26,15 @@ from spotkiln.bake.own import (
     is_builder,
     made_for,
     not_a_builder,
+    untagged_builder,
     with_fleets,
 )
 from spotkiln.keep.facts import BuilderGroup, Facts, Owned, OwnedPart, Snapshot
 from spotkiln.serve.fleet import Fleet
 from spotkiln.target import Instance
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
 
 # A release's id ends with a part of its run's. Other people's keys may begin as ours do.
 CHOSEN = re.compile(r"-[0-9a-f]{12}$")
@@ -131,6 +137,20 @@ def machines(aws: Aws, own: list[Fleet]) -> tuple[list[Instance], list[LeftAlone
     return [one for one in known if not _not_ours(one, ours)], others
 
 
+def untagged(aws: Aws, keys: Sequence[Owned]) -> list[Instance]:
+    """Spot builders that Packer 1.6.6 was killed before it tagged, each with the tags that it would
+    have got. `keys` are our builders' key pairs: without one there is none."""
+    if not keys:
+        return []
+    named: list[FilterTypeDef] = [{"Name": "key-name", "Values": [one.id for one in keys]}]
+    releases = {one.id: one.release for one in keys}
+    return [
+        one.model_copy(update={"tags": {t.RELEASE: releases[one.key], t.ROLE: BUILDER}})
+        for one in instances.described(aws, named, "our builders")
+        if one.stays and untagged_builder(one, releases[one.key])
+    ]
+
+
 def _not_ours(one: Instance, ours: Collection[str]) -> str:
     """Why an instance that carries a release's tag is left alone; empty if it is ours."""
     if one.fleet:
@@ -155,6 +175,7 @@ def gather(
     own_snapshots, other_snapshots = snapshots(aws, everything)
     own_machines, other_machines = machines(aws, own_fleets)
     own_parts, other_parts = parts(aws)
+    keys = key_pairs(aws)
     machine_groups = builder_groups(aws) if builders is None else builders
     own_groups, other_groups = security_groups(machine_groups)
     if group_tags is None:
@@ -162,12 +183,12 @@ def gather(
     return Facts(
         living=living,
         fleets=tuple(own_fleets),
-        instances=tuple(own_machines),
+        instances=(*own_machines, *untagged(aws, keys)),
         images=tuple(image for image in everything if image.ours),
         snapshots=tuple(own_snapshots),
         parts=tuple(own_parts),
         security_groups=tuple(own_groups),
-        key_pairs=tuple(key_pairs(aws)),
+        key_pairs=tuple(keys),
         left_alone=(
             *other_machines,
             *inherited_images(everything),

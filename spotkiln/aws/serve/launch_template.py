@@ -165,7 +165,7 @@ def parts(aws: Aws, release: str = "") -> list[Part]:
     found = []
     for one in everything:
         name, tags = one.get("LaunchTemplateName", ""), t.from_aws(one.get("Tags"))
-        ours = template_is_ours(name, tags.get(t.RELEASE, ""))
+        ours = template_is_ours(name, tags)
         found.append(Part(kind=KIND, id=one["LaunchTemplateId"], name=name, ours=ours, tags=tags))
     return found
 

@@ -29,6 +29,7 @@ BUILDER = {
     "region": "eu-west-1",
     "endpoint": "",
     "instance_type": "t3.small",
+    "spot_types": [],
     "vpc_id": "vpc-1",
     "subnet_id": "subnet-a",
     "public_address": "",
@@ -53,14 +54,27 @@ MACHINE = Machine(
 def test_a_machine_is_tried_in_each_subnet_before_another_type() -> None:
     build = BuildSettings(other_instance_types=["t3.medium", "t3.small"])
     machine = MACHINE.model_copy(update={"builder": build})
-    places = [(one["instance_type"], one["subnet_id"]) for one in machine.places]
-    assert places == [
-        ("t3.small", "subnet-a"),
-        ("t3.small", "subnet-b"),
-        ("t3.medium", "subnet-a"),
-        ("t3.medium", "subnet-b"),
+    assert [str(one) for one in machine.places] == [
+        "a t3.small in subnet-a",
+        "a t3.small in subnet-b",
+        "a t3.medium in subnet-a",
+        "a t3.medium in subnet-b",
     ]
-    assert machine.variables.items() >= machine.places[0].items()
+    assert machine.variables.items() >= machine.places[0].variables.items()
+
+
+def test_a_spot_machine_is_asked_for_by_all_its_types_in_each_subnet_before_on_demand() -> None:
+    build = BuildSettings(other_instance_types=["t3.medium"], spot=True)
+    machine = MACHINE.model_copy(update={"builder": build})
+    assert [str(one) for one in machine.places] == [
+        "a Spot t3.small or t3.medium in subnet-a",
+        "a Spot t3.small or t3.medium in subnet-b",
+        *map(str, machine.on_demand),
+    ]
+    first = {**machine.variables, **machine.places[0].variables}
+    assert first["spot_types"] == ["t3.small", "t3.medium"]
+    last = {**machine.variables, **machine.places[-1].variables}
+    assert (last["instance_type"], last["spot_types"]) == ("t3.medium", [])
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from spotkiln.bake.builder import Place
 from spotkiln.bake.packer_output import PackerRun
 from spotkiln.tasks.bake import packer as steps
 
@@ -20,7 +21,7 @@ UNSUPPORTED = (
 DENIED = "Error launching source instance: UnauthorizedOperation: You are not authorized"
 # Of an application's own script, which Packer shows as an error as well.
 SCRIPT = "Unsupported: this compiler"
-PLACES = [{"instance_type": "t3.small", "subnet_id": one} for one in ("subnet-a", "subnet-b")]
+PLACES = [Place(types=("t3.small",), subnet=one) for one in ("subnet-a", "subnet-b")]
 
 
 def failed(why: str) -> PackerRun:
@@ -65,7 +66,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 def test_the_first_with_room_decides(
-    tried: list[str], places: list[dict[str, str]], expected: list[str], tmp_path: Path
+    tried: list[str], places: list[Place], expected: list[str], tmp_path: Path
 ) -> None:
     run = steps.run_template("bake", "app.pkr.hcl", {"region": "x"}, tmp_path, 1.0, places=places)
     assert tried == expected

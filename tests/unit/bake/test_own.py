@@ -12,6 +12,7 @@ from spotkiln.bake.own import (
     made_for,
     not_a_builder,
     template_is_ours,
+    untagged_builder,
     with_fleets,
 )
 from spotkiln.target import Instance
@@ -51,6 +52,28 @@ def test_what_is_no_builder_and_why(changes: dict[str, object], why: str) -> Non
     one = builder(**changes)
     assert not is_builder(one)
     assert why in not_a_builder(one)
+
+
+LAUNCHED_BY_FLEET = {"aws:ec2:fleet-id": "fleet-1", "aws:ec2launchtemplate:id": "lt-1"}
+
+
+def test_a_spot_builder_is_launched_by_the_fleet_that_packer_asks_for() -> None:
+    marks = {**TAGS, t.ROLE: "builder", **LAUNCHED_BY_FLEET}
+    spot = builder(spot=True, requester="226008221399", tags=marks)
+    assert is_builder(spot)
+    # An On-Demand one of somebody's fleet, one of Spot Fleet's, one with another key.
+    assert not is_builder(spot.model_copy(update={"spot": False}))
+    others = {**marks, "aws:ec2spot:fleet-request-id": "sfr-1"}
+    assert not is_builder(spot.model_copy(update={"tags": others}))
+    assert not is_builder(spot.model_copy(update={"key": "demo"}))
+
+
+def test_a_spot_builder_that_nobody_has_tagged_is_known_by_its_key() -> None:
+    spot = builder(spot=True, tags=LAUNCHED_BY_FLEET)
+    assert untagged_builder(spot, RELEASE)
+    assert not untagged_builder(spot, "other-0123456789ab")
+    assert not untagged_builder(builder(tags=LAUNCHED_BY_FLEET), RELEASE)
+    assert not untagged_builder(builder(spot=True, tags={}), RELEASE)
 
 
 def test_a_fleets_member_is_no_builder() -> None:
@@ -123,10 +146,15 @@ def test_what_is_told_of_a_copy() -> None:
 
 
 def test_launch_templates_by_name() -> None:
-    assert template_is_ours(f"spotkiln-{RELEASE}-0a1b2c3d", RELEASE)
-    assert not template_is_ours(f"spotkiln-{RELEASE}-0a1b2c3d-copy", RELEASE)
-    assert not template_is_ours("website", RELEASE)
-    assert not template_is_ours("spotkiln--0a1b2c3d", "")
+    assert template_is_ours(f"spotkiln-{RELEASE}-0a1b2c3d", TAGS)
+    assert not template_is_ours(f"spotkiln-{RELEASE}-0a1b2c3d-copy", TAGS)
+    assert not template_is_ours("website", TAGS)
+    assert not template_is_ours("spotkiln--0a1b2c3d", {})
+    packers = "packer-fleet-launch-template-aB3dE5g"
+    assert template_is_ours(packers, {**TAGS, t.ROLE: "tester"})
+    assert not template_is_ours(packers, TAGS)
+    assert not template_is_ours(packers, {t.ROLE: "tester"})
+    assert not template_is_ours(f"{packers}-mine", {**TAGS, t.ROLE: "tester"})
 
 
 def test_a_fleet_tells_its_members() -> None:

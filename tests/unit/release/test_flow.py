@@ -13,7 +13,7 @@ from scripts.flow_parameters import schema
 from spotkiln.bake.app import AppSpec
 from spotkiln.bake.builder import BuildSettings
 from spotkiln.bake.configuration import Configuration
-from spotkiln.bake.disk import Disk
+from spotkiln.bake.disk import Disk, ImageDisk
 from spotkiln.bake.elsewhere import Elsewhere
 from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.logs import Logs
@@ -55,6 +55,7 @@ CLASSES: dict[str, type[BaseModel]] = {
         Accepted,
         Attributes,
         Disk,
+        ImageDisk,
     )
 }
 FIELDS = [(model, name) for model, one in MODELS.items() for name in one["properties"]]

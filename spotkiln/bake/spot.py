@@ -1,0 +1,58 @@
+"""Spot: whether a bake or a test goes on with another machine, and what its machine was."""
+
+from typing import NamedTuple
+
+from spotkiln.bake.builder import Place
+from spotkiln.bake.packer_output import PackerRun
+from spotkiln.noun import Noun
+from spotkiln.target import Instance
+
+HOUR = 3600
+
+
+class Elsewhere(NamedTuple):
+    """Why a run is repeated in another place; `on_demand`: not by Spot again."""
+
+    why: str
+    on_demand: bool = False
+
+
+def elsewhere(run: PackerRun, place: Place, machine: Instance | None) -> Elsewhere | None:
+    """Whether what failed is tried in the next place; None if the run is the answer. `machine` is
+    what EC2 tells of a Spot one afterwards.
+
+    One that EC2 took back ends whatever runs on it, and Packer tells of that in many ways: EC2's
+    own reason counts, not Packer's. Where there never was one nothing has run.
+    """
+    if run.exit_code == 0:
+        return None
+    if run.no_room:
+        return Elsewhere(f"EC2 has no room for {place}: {run.no_room}")
+    if place.spot and not run.machine:
+        return Elsewhere(f"EC2 launched no machine for {place}: {run.why}")
+    if machine and machine.interrupted:
+        took = f"EC2 took {machine.id} back, {place}"
+        return Elsewhere(f"{took}: what it did begins again", on_demand=True)
+    return None
+
+
+class Used(Noun):
+    """A machine that Packer has launched. `seconds`: from its launch to Packer's end. Prices are
+    USD per hour, None where they are not known."""
+
+    type: str
+    zone: str
+    spot: bool
+    seconds: float
+    price: float | None = None
+    on_demand: float | None = None
+
+    def __str__(self) -> str:
+        kind = "Spot" if self.spot else "On-Demand"
+        words = f"{kind} {self.type} in {self.zone}, {self.seconds:.0f} s"
+        if self.price is None:
+            return words
+        cost = f"{words} for {self.price * self.seconds / HOUR:.4f} USD"
+        if not self.spot or self.on_demand is None:
+            return cost
+        return f"{cost}, On-Demand {self.on_demand * self.seconds / HOUR:.4f} USD"

@@ -1,0 +1,154 @@
+"""A bake or a test on a Spot machine, and what follows where there is none, or it is taken back."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spotkiln.bake.builder import Place
+from spotkiln.bake.packer_output import PackerRun, Reader
+from spotkiln.bake.spot import Elsewhere, Used, elsewhere
+from spotkiln.target import End, Instance
+from spotkiln.tasks.bake import packer as steps
+from tests.unit import nouns
+
+SPOT = Place(types=("t3.small", "t3.medium"), subnet="subnet-a", spot=True)
+ON_DEMAND = Place(types=("t3.small",), subnet="subnet-a")
+NO_SPOT = (
+    "Error waiting for fleet request (fleet-1) to become ready:There is no Spot capacity available "
+    "that matches your request."
+)
+SCRIPT = "Script exited with non-zero exit status: 20"
+MINE = nouns.instance("i-1", spot=True)
+RECLAIMED = MINE.model_copy(update={"state": "terminated", "end": End.RECLAIMED})
+ENDED = MINE.model_copy(update={"state": "terminated", "end": End.BY_OTHERS})
+
+
+def failed(why: str, machine: str = "") -> PackerRun:
+    return PackerRun(exit_code=1, causes=[why], errors=[why], machine=machine)
+
+
+@pytest.mark.parametrize(
+    ("run", "place", "machine", "said"),
+    [
+        (failed(NO_SPOT), SPOT, None, Elsewhere(f"EC2 launched no machine for {SPOT}: {NO_SPOT}")),
+        # What is no fault of Spot's ends as it would have On-Demand.
+        (failed("Error creating temporary keypair: denied"), ON_DEMAND, None, None),
+        (
+            # However Packer tells of it: as a lost connection, or as a script that failed.
+            failed(SCRIPT, "i-1"),
+            SPOT,
+            RECLAIMED,
+            Elsewhere(f"EC2 took i-1 back, {SPOT}: what it did begins again", on_demand=True),
+        ),
+        (failed(SCRIPT, "i-1"), SPOT, ENDED, None),
+        (failed(SCRIPT, "i-1"), SPOT, None, None),
+        (PackerRun(exit_code=0, machine="i-1"), SPOT, RECLAIMED, None),
+    ],
+)
+def test_what_follows(
+    run: PackerRun, place: Place, machine: Instance | None, said: Elsewhere | None
+) -> None:
+    assert elsewhere(run, place, machine) == said
+
+
+def test_a_place_in_words() -> None:
+    assert str(SPOT) == "a Spot t3.small or t3.medium in subnet-a"
+    assert str(ON_DEMAND) == "a t3.small in subnet-a"
+
+
+@pytest.mark.parametrize(
+    ("line", "machine"),
+    [
+        (b"1,,ui,message,    amazon-ebs.app: Instance ID: i-0ab\n", "i-0ab"),
+        (
+            b"1,,ui,say,==> amazon-ebs.app: Waiting for instance (i-0ab) to become ready...\n",
+            "i-0ab",
+        ),
+        (b"1,,ui,say,==> amazon-ebs.app: Launching a spot AWS instance...\n", ""),
+        (b"1,,ui,message,    amazon-ebs.app: AMI: ami-0ab\n", ""),
+    ],
+)
+def test_the_machine_is_known_from_what_packer_says(
+    line: bytes, machine: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "packer.log"
+    log.write_bytes(line)
+    reader = Reader(log, lambda _: None)
+    reader.close()
+    assert reader.run.machine == machine
+
+
+def used(**changes: Any) -> str:
+    settings = {"type": "t3.small", "zone": "eu-west-1a", "spot": True, "seconds": 1800.0}
+    return str(Used.model_validate({**settings, **changes}))
+
+
+def test_what_it_cost() -> None:
+    assert used(price=0.008, on_demand=0.02) == (
+        "Spot t3.small in eu-west-1a, 1800 s for 0.0040 USD, On-Demand 0.0100 USD"
+    )
+    assert used(price=0.008) == "Spot t3.small in eu-west-1a, 1800 s for 0.0040 USD"
+    assert used(spot=False, price=0.02, on_demand=0.02) == (
+        "On-Demand t3.small in eu-west-1a, 1800 s for 0.0100 USD"
+    )
+    assert used() == "Spot t3.small in eu-west-1a, 1800 s"
+
+
+PLACES = [
+    SPOT,
+    SPOT.model_copy(update={"subnet": "subnet-b"}),
+    ON_DEMAND,
+    Place(types=("t3.small",), subnet="subnet-b"),
+]
+
+
+@pytest.fixture
+def machines(monkeypatch: pytest.MonkeyPatch) -> dict[str, Instance]:
+    """What EC2 tells, by id."""
+    found: dict[str, Instance] = {}
+    monkeypatch.setattr(steps, "look_at_machine", lambda _, run: found.get(run.machine))
+    monkeypatch.setattr(steps, "what_it_cost", lambda _, machine: f"used {machine.id}")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("runs", "tried"),
+    [
+        # No room in the first zone.
+        ([failed(NO_SPOT), PackerRun(0, machine="i-1")], ["spot subnet-a", "spot subnet-b"]),
+        # None anywhere.
+        (
+            [failed(NO_SPOT), failed(NO_SPOT), PackerRun(0, machine="i-1")],
+            ["spot subnet-a", "spot subnet-b", "subnet-a"],
+        ),
+        # Taken back: not by Spot again.
+        (
+            [failed(SCRIPT, "i-back"), PackerRun(0, machine="i-1")],
+            ["spot subnet-a", "subnet-a"],
+        ),
+        # Red is red, on Spot too.
+        ([failed(SCRIPT, "i-1")], ["spot subnet-a"]),
+    ],
+)
+def test_it_goes_on_with_on_demand(
+    runs: list[PackerRun],
+    tried: list[str],
+    machines: dict[str, Instance],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    machines |= {"i-1": MINE, "i-back": RECLAIMED.model_copy(update={"id": "i-back"})}
+    found: list[str] = []
+    left = list(runs)
+
+    def once(_what: str, _template: str, variables: dict[str, Any], *_: object) -> PackerRun:
+        found.append(f"{'spot ' if variables['spot_types'] else ''}{variables['subnet_id']}")
+        return left.pop(0)
+
+    monkeypatch.setattr(steps, "_run_once", once)
+    given: dict[str, object] = {"region": "x", "spot_types": []}
+    run = steps.run_template("bake", "app.pkr.hcl", given, tmp_path, 1.0, places=PLACES)
+    assert found == tried
+    assert run is runs[-1]
+    assert run.used == "used i-1"
