@@ -1,6 +1,9 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON := .venv/bin/python
+# PREFECT=3.9.1: the same on another Prefect of those that pyproject.toml allows than on the locked one, in
+# an environment of its own.
+VENV := $(if $(PREFECT),build/prefect-$(PREFECT),.venv)
+PYTHON := $(VENV)/bin/python
 
 # Tests start hundreds of processes, and pytest rewrites its 250 files in each of its own: without
 # what is compiled kept, all would do it anew.
@@ -10,15 +13,15 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv/.done: requirements.lock tools.lock pyproject.toml
+$(VENV)/.done: requirements.lock tools.lock pyproject.toml
 	@scripts/setup.sh venv git
-	@scripts/install.sh
+	@scripts/install.sh $(VENV) $(PREFECT)
 	@touch $@
 
 .PHONY: lock
-lock: .venv/.done ## write requirements.lock and tools.lock anew from pyproject.toml
-	@.venv/bin/uv pip compile -q --upgrade --all-extras --universal --generate-hashes --no-header --no-annotate -o requirements.lock pyproject.toml
-	@.venv/bin/uv pip compile -q --upgrade --group tools --universal --generate-hashes --no-header --no-annotate -o tools.lock
+lock: $(VENV)/.done ## write requirements.lock and tools.lock anew from pyproject.toml
+	@$(VENV)/bin/uv pip compile -q --upgrade --all-extras --universal --generate-hashes --no-header --no-annotate -o requirements.lock pyproject.toml
+	@$(VENV)/bin/uv pip compile -q --upgrade --group tools --universal --generate-hashes --no-header --no-annotate -o tools.lock
 
 # What real machines need. Where they cannot run, the same goes on with simulated ones.
 # Docker and Packer are judged apart. PACKER=/path/to/packer: that one, and not what is on PATH.
@@ -26,7 +29,7 @@ HAS_DOCKER := scripts/setup.sh docker dockerd debootstrap iptables ip
 HAS_PACKER := scripts/setup.sh packer
 
 .PHONY: demo
-demo: .venv/.done ## five releases of a real Rails application, on this machine
+demo: $(VENV)/.done ## five releases of a real Rails application, on this machine
 	@machines=$$(scripts/machines.sh); \
 	$(PYTHON) -m examples.demo --machines $$machines $(if $(UI_PORT),--port $(UI_PORT))
 
@@ -36,14 +39,14 @@ UP := $(if $(UI_PORT),--port $(UI_PORT)) $(if $(RECEIVER_PORT),--receiver-port $
   $(if $(FRESH),--fresh) $(if $(SCHEDULES),--schedules)
 
 .PHONY: up
-up: .venv/.done ## Prefect, worker, applications, push receiver until Ctrl-C (ACCOUNT=1: on AWS)
+up: $(VENV)/.done ## Prefect, worker, applications, push receiver until Ctrl-C (ACCOUNT=1: on AWS)
 	@if test -n "$(ACCOUNT)"; then $(HAS_PACKER) && exec $(PYTHON) -m examples.up --account $(UP); \
 	  exit 1; fi; \
 	machines=$$(scripts/machines.sh); \
 	exec $(PYTHON) -m examples.up --machines $$machines $(UP)
 
 .PHONY: sandbox
-sandbox: .venv/.done ## an EC2 on this machine, until Ctrl-C
+sandbox: $(VENV)/.done ## an EC2 on this machine, until Ctrl-C
 	@if $(HAS_DOCKER); then machines=docker; else machines=simulated; fi; \
 	$(PYTHON) -m sandbox up --machines $$machines
 
@@ -54,7 +57,7 @@ SIDE_BY_SIDE ?= 4
 REAL ?= 2
 
 .PHONY: test
-test: .venv/.done ## all tests that this machine can run; says what it skipped and why
+test: $(VENV)/.done ## all tests that this machine can run; says what it skipped and why
 	@test "$$(scripts/machines.sh)" = docker || echo "tests with real machines will be skipped"
 	@scripts/setup.sh shellcheck systemd-analyze zsh || true
 	@scripts/setup.sh git-lfs || echo "tests of files in Git LFS will be skipped"
@@ -72,22 +75,22 @@ test: .venv/.done ## all tests that this machine can run; says what it skipped a
 # The loop for the next change: no server, no sandbox, no real machine, and none of the tests that start
 # programs of their own, a third of what tests/unit costs.
 .PHONY: quick
-quick: .venv/.done ## pure tests, lint and types, in a minute and a half
+quick: $(VENV)/.done ## pure tests, lint and types, in a minute and a half
 	@$(PYTHON) -m tests.quick
 
 SITE ?= build/site
 
 .PHONY: docs
-docs: .venv/.done ## the documentation as a site, in build/site
+docs: $(VENV)/.done ## the documentation as a site, in build/site
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet --site-dir $(SITE)
 	@echo "$(SITE)/index.html"
 
 .PHONY: check
-check: .venv/.done ## format, lint, types, templates, units, shell scripts
+check: $(VENV)/.done ## format, lint, types, templates, units, shell scripts
 	@scripts/setup.sh packer shellcheck systemd-analyze
-	@.venv/bin/ruff format --check .
-	@.venv/bin/ruff check .
-	@.venv/bin/mypy
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
 	@scripts/check-images.sh
 
 .PHONY: clean
@@ -105,7 +108,7 @@ clients: .venv/.done ## the AWS CLI, Ansible and Cloud Custodian against the san
 	@CLIENTS="$${CLIENTS:-$$HOME/.cache/spotkiln-clients}" $(PYTHON) -m pytest -q tests/clients
 
 .PHONY: bench
-bench: .venv/.done ## what a release costs beyond the cloud's own time (about twenty minutes)
+bench: $(VENV)/.done ## what a release costs beyond the cloud's own time (about twenty minutes)
 	@$(PYTHON) -m benchmarks.release
 
 # Tests elsewhere that play more with LONG=1.
@@ -113,7 +116,7 @@ PLAYS_MORE = $(filter-out tests/reliability/%,$(shell grep -rlE --include='test_
   'import .*\blong\b|environ\.get\("LONG"\)' tests))
 
 .PHONY: torture
-torture: .venv/.done ## every changing call with every fault, real machines, and the soak (two hours)
+torture: $(VENV)/.done ## every changing call with every fault, real machines, and the soak (two hours)
 	@test "$$(scripts/machines.sh)" = docker || echo "faults with real machines will be skipped"
 	@LONG=1 $(PYTHON) -m pytest -q -s tests/reliability $(PLAYS_MORE)
 	@$(PYTHON) -m benchmarks.torture

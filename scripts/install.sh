@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Installs what is locked into .venv. Behind a proxy that looks into TLS only the system knows the
+# Installs what is locked into .venv, or into the environment that is named; with the version of another
+# Prefect, that one instead of the locked. Behind a proxy that looks into TLS only the system knows the
 # certificate of what answers, so uv and pip take the system's. For bash 3.2, too, which is macOS's.
+# usage: install.sh [ENVIRONMENT [PREFECT]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-python=.venv/bin/python
+venv="${1:-.venv}" prefect="${2:-}"
+python="$venv/bin/python"
 
 # The system's certificates in a file; nothing if there is none.
 bundle() {
@@ -28,16 +31,24 @@ if [[ ! -x $python ]]; then
     echo "Spotkiln needs Python 3.11 or newer, and $base here is $("$base" --version 2>&1)" >&2
     exit 1
   fi
-  "$base" -m venv .venv
+  "$base" -m venv "$venv"
 fi
 # From 24.2 on pip takes the system's by itself, where its Python can (3.10).
-if $python -c 'import pip, sys; sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) >= (24, 2))'; then
+if "$python" -c 'import pip, sys; sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) >= (24, 2))'; then
   if [[ -z ${PIP_CERT:-}${REQUESTS_CA_BUNDLE:-}${CURL_CA_BUNDLE:-} && -n $(bundle) ]]; then
     PIP_CERT=$(bundle)
     export PIP_CERT
   fi
 fi
-$python -m pip install -q --disable-pip-version-check --require-hashes -r tools.lock
-.venv/bin/uv pip install -q --compile-bytecode --require-hashes -r requirements.lock
+"$python" -m pip install -q --disable-pip-version-check --require-hashes -r tools.lock
+install() {
+  "$venv/bin/uv" pip install -q --python "$python" "$@"
+}
+install --compile-bytecode --require-hashes -r requirements.lock
 # By the locked build backend: an isolated build would fetch whichever is the newest.
-.venv/bin/uv pip install -q --no-deps --no-build-isolation -e .
+if [[ -z $prefect ]]; then
+  install --no-deps --no-build-isolation -e .
+else
+  # What it wants newer than the locks have it comes with it, and what pyproject.toml excludes is refused.
+  install --compile-bytecode --no-build-isolation -e . "prefect==$prefect"
+fi

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
+from prefect.events.actions import ActionTypes
 from prefect.events.schemas.automations import Automation, AutomationCore
+from pydantic import TypeAdapter
 
 from spotkiln.errors import NotInPrefect
 from spotkiln.prefect_api.connection import Api
@@ -47,6 +49,18 @@ def same(one: AutomationCore, other: AutomationCore) -> bool:
     return bool(_without_ids(first) == _without_ids(second))
 
 
+_ACTIONS = TypeAdapter(list[ActionTypes])
+
+
+def _wanted(told: dict[str, Any]) -> AutomationCore:
+    """What somebody wrote. From 3.9 on Prefect keeps an action of a kind that it has not, for
+    whoever has it: of a misspelt one only the server would tell."""
+    wanted = AutomationCore.model_validate(told)
+    for when in ("actions", "actions_on_trigger", "actions_on_resolve"):
+        _ACTIONS.validate_python(told.get(when) or [])
+    return wanted
+
+
 async def _known(api: Api, name: str) -> list[Automation]:
     return await api.ask(
         f"read the automation {name}", lambda client: client.read_automations_by_name(name)
@@ -59,7 +73,7 @@ async def would_put(api: Api, told: dict[str, Any]) -> Done:
     Raises:
         pydantic.ValidationError: Prefect has no such automation.
     """
-    wanted = AutomationCore.model_validate(told)
+    wanted = _wanted(told)
     known = await _known(api, wanted.name)
     if not known:
         return Done.CREATED
@@ -72,7 +86,7 @@ async def put(api: Api, told: dict[str, Any]) -> Done:
     Raises:
         pydantic.ValidationError: Prefect has no such automation.
     """
-    wanted = AutomationCore.model_validate(told)
+    wanted = _wanted(told)
     known = await _known(api, wanted.name)
     # More than one: somebody created it twice, and each would act.
     for double in known[1:]:

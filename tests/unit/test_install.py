@@ -1,9 +1,11 @@
 """Behind a proxy that looks into TLS, uv and pip take the system's certificates."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,42 @@ UVS = ["uv system=true install -q", "uv system=true install -q"]
 
 def test_an_old_pip_is_told_where_they_are(tmp_path: Path) -> None:
     assert calls(tmp_path, "23.0.1") == [f"pip cert={SYSTEM}", *UVS]
+
+
+def test_another_prefect_is_installed_over_the_locked_one_in_an_environment_of_its_own(
+    tmp_path: Path,
+) -> None:
+    program(tmp_path / "scripts" / "install.sh", (ROOT / "scripts" / "install.sh").read_text())
+    own = tmp_path / "build" / "prefect-3.9.1" / "bin"
+    program(own / "python", PYTHON)
+    program(tmp_path / "stand-in" / "pip" / "__init__.py", '__version__ = "25.0"\n')
+    program(own / "uv", '#!/bin/sh\necho "uv $*" >>calls\n')
+    subprocess.run(
+        [str(tmp_path / "scripts" / "install.sh"), "build/prefect-3.9.1", "3.9.1"],
+        env={"PATH": os.environ["PATH"]},
+        check=True,
+        timeout=30,
+    )
+    into = "uv pip install -q --python build/prefect-3.9.1/bin/python"
+    assert (tmp_path / "calls").read_text().splitlines()[-2:] == [
+        f"{into} --compile-bytecode --require-hashes -r requirements.lock",
+        # Without --no-deps: what pyproject.toml excludes is refused.
+        f"{into} --compile-bytecode --no-build-isolation -e . prefect==3.9.1",
+    ]
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_the_oldest_prefect_is_locked_and_the_newest_is_the_one_that_contributors_try() -> None:
+    """No version is promised on which nobody runs the suite."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    (asked,) = [one for one in wanted if one.startswith("prefect>")]
+    found = re.fullmatch(r"prefect>=([0-9.]+),<=([0-9.]+)", asked)
+    assert found
+    oldest, newest = found.groups()
+    assert f"\nprefect=={oldest} \\\n" in (ROOT / "requirements.lock").read_text()
+    assert f"make test PREFECT={newest}" in (ROOT / "CONTRIBUTING.md").read_text()
+    told = (ROOT / "docs" / "getting-started-aws.md").read_text()
+    assert f"Prefect {oldest} and {newest}" in told
 
 
 def test_a_new_pip_finds_them_itself(tmp_path: Path) -> None:
