@@ -73,7 +73,7 @@ test: $(VENV)/.done ## all tests that this machine can run; says what it skipped
 	exit $$failed
 
 # The loop for the next change: no server, no sandbox, no real machine, and none of the tests that start
-# programs of their own, a third of what tests/unit costs.
+# programs or servers of their own, half of what tests/unit costs.
 .PHONY: quick
 quick: $(VENV)/.done ## pure tests, lint and types, in a minute and a half
 	@$(PYTHON) -m tests.quick

@@ -9,6 +9,8 @@ import pytest
 
 from spotkiln import process
 
+pytestmark = pytest.mark.programs
+
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
 

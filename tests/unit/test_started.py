@@ -6,8 +6,12 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from tests.meter import Meter, table
 from tests.started import NAME, Process, end_all, started
+
+pytestmark = pytest.mark.programs
 
 # As pytest does it, and then starts something that becomes a daemon.
 BEGINS = """

@@ -13,6 +13,8 @@ from spotkiln.errors import InputError
 from tests.unit import nouns
 from tests.unit.repository import run_git
 
+pytestmark = pytest.mark.programs
+
 GEMFILE = """\
 GEM
   remote: https://rubygems.example/

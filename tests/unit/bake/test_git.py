@@ -12,6 +12,8 @@ from spotkiln.errors import InfrastructureError, InputError
 from tests.unit.nouns import plain
 from tests.unit.repository import commit, run_git
 
+pytestmark = pytest.mark.programs
+
 
 @pytest.fixture(scope="module")
 def commits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:

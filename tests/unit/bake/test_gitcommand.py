@@ -12,6 +12,8 @@ from spotkiln.bake.gitcommand import failure, reason
 from spotkiln.errors import InfrastructureError, InputError, may_be_tried_again
 from tests.unit.nouns import plain
 
+pytestmark = pytest.mark.programs
+
 
 def talking_git(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """A git that runs `script` for its commands, which are in $1."""

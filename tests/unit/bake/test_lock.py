@@ -13,6 +13,8 @@ from spotkiln.bake.worktree import Entry
 from spotkiln.errors import InputError
 from tests.unit.nouns import app
 
+pytestmark = pytest.mark.programs
+
 ENTRIES = [
     Entry(path=path, mode=0o100644)
     for path in (b"Gemfile", b"Gemfile.lock", b"app/Gemfile", b"vendor/a", b"vendor/b", b"vendors")

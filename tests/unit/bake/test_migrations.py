@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from spotkiln.bake.migrations import Between, Migrations, between, find_migrations
 
+pytestmark = pytest.mark.programs
+
 A, B, C = (f"db/migrate/2024010{number}000000_{number}" for number in range(1, 4))
 
 

@@ -16,6 +16,8 @@ from spotkiln.bake.packer_output import KEEP_CHARACTERS, KEEP_LINES, PackerRun
 from spotkiln.errors import InfrastructureError
 from tests.unit.nouns import ROOT
 
+pytestmark = pytest.mark.programs
+
 # Removes its builder when it is told to stop, which takes a moment.
 CLEAN = """trap 'sleep 0.3; echo removing the builder; echo done > cleaned; exit 1' TERM
 echo $$ > pid

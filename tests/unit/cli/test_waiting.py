@@ -13,6 +13,8 @@ from spotkiln.release.approval import ANSWER_KEY, GRACE
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
 
+pytestmark = pytest.mark.programs
+
 
 def suspended(number: int, key: str, ends: datetime | None) -> dict[str, Any]:
     details = {"pause_key": key, "pause_timeout": ends and ends.isoformat()}

@@ -25,6 +25,8 @@ from tests.unit.hosts.standin import (
 )
 from tests.unit.nouns import COMMIT
 
+pytestmark = pytest.mark.programs
+
 PATHS = {Kind.GITHUB: "team/shop", Kind.GITLAB: "group/team/shop", Kind.GITEA: "team/shop"}
 PREFIXES = {Kind.GITHUB: "/api/v3", Kind.GITLAB: "/api/v4", Kind.GITEA: "/api/v1"}
 STANDINS: dict[Kind, type[Host]] = {Kind.GITHUB: GitHub, Kind.GITLAB: GitLab, Kind.GITEA: Gitea}

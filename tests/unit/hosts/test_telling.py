@@ -20,6 +20,8 @@ from tests.unit.nouns import COMMIT, START
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi, fake
 
+pytestmark = pytest.mark.programs
+
 __all__ = ["fake"]
 RUN = UUID(int=7)
 REPOSITORY = "git@github.com:team/shop.git"

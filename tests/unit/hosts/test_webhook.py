@@ -19,6 +19,8 @@ from spotkiln.release.hook import Hook
 from spotkiln.start.hooks import Host
 from tests.unit.release.test_hook import MESSAGE
 
+pytestmark = pytest.mark.programs
+
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 

@@ -38,6 +38,8 @@ from spotkiln.prefect_api.connection import (
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
 
+pytestmark = pytest.mark.programs
+
 RUN = UUID(int=7)
 READ = f"GET /flow_runs/{RUN}"
 

@@ -18,6 +18,8 @@ from tests.unit.prefect_api.answers import NOW
 from tests.unit.prefect_api.conftest import FakeApi
 from tests.unit.pushes import SHOP, A, B, C, push
 
+pytestmark = pytest.mark.programs
+
 RUN, OLD, NEWER = UUID(int=7), UUID(int=6), UUID(int=8)
 LISTENING = told.deployment(
     "shop", tags=["push:branch=main"], parameters={"app": {"repository": f"https://{SHOP}"}}

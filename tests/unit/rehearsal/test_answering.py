@@ -13,6 +13,8 @@ from examples.up.start import RECEIVER, receiver_address
 from rehearsal.answering import wait_for_answer
 from rehearsal.prefect_local import free_port
 
+pytestmark = pytest.mark.programs
+
 SERVER = """
 import http.server, sys, time
 time.sleep(float(sys.argv[2]))
