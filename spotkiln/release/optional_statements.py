@@ -181,7 +181,7 @@ OPTIONAL = (
         task="look up infrastructure, with images.share_with",
         why="what AWS's own key of disks has encrypted cannot be shared",
         actions=("ec2:GetEbsEncryptionByDefault",),
-        part=SHARING,
+        part=KEYS_OF_DISKS,
     ),
     Statement(
         sid="DefaultKey",

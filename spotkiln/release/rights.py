@@ -9,7 +9,8 @@ from spotkiln.statement import Statement
 
 
 class Names(Noun):
-    """What a deployment names that rights can be narrowed to."""
+    """What a deployment names that rights can be narrowed to, and the parts that it needs of those
+    that may be left out (parts.py)."""
 
     fleet_role: str
     target_group: str
@@ -17,9 +18,10 @@ class Names(Noun):
     also_behind: tuple[str, ...] = ()
     instance_profile: str = ""
     launcher: LauncherKind = LauncherKind.FLEET
-    previews: bool = False
-    scales: bool = False
-    signals: bool = False
+    parts: tuple[str, ...] = ()
+    # Of the machines that bake and test.
+    other_profiles: tuple[str, ...] = ()
+    build_secrets: tuple[str, ...] = ()
 
     @property
     def target_groups(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from spotkiln.aws.serve import journal
 from spotkiln.aws.serve.split import split
 from spotkiln.aws.session import Aws, client_of, connect
 from spotkiln.bake.own import BUILDER_PREFIX
+from spotkiln.release.parts import ANY_DEPLOYMENT
 from spotkiln.release.rights import Names
 from spotkiln.statement import ADOPTION, Statement
 from tests.reliability.flow_process import Zygote
@@ -29,6 +30,7 @@ NAMES = Names(
     target_group="website",
     second_target_group=GREEN,
     instance_profile="website",
+    parts=ANY_DEPLOYMENT,
 )
 
 

@@ -10,6 +10,7 @@ from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import InputError
+from spotkiln.release.parts import ANY_DEPLOYMENT
 from spotkiln.release.rights import Names
 from spotkiln.serve.spec import LauncherKind
 
@@ -62,7 +63,7 @@ def look(aws: Aws, stack: str) -> dict[str, Probe]:
 
 
 def worker(aws: Aws, stack: str) -> str:
-    """What its role may do with either launcher, as IAM simulates it.
+    """What its role may do with either launcher, for any deployment, as IAM simulates it.
 
     Raises:
         InputError: rights are missing.
@@ -125,4 +126,5 @@ def _names(found: Mapping[str, str], kind: LauncherKind = LauncherKind.GROUP) ->
         also_behind=also_behind(found),
         instance_profile=found["InstanceProfile"],
         launcher=kind,
+        parts=ANY_DEPLOYMENT,
     )

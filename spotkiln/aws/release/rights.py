@@ -10,11 +10,11 @@ from spotkiln.aws.serve.launchers import LAUNCHERS, launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import SpotkilnError
-from spotkiln.release.optional_statements import PREVIEWS, SIGNALS, TRAFFIC
+from spotkiln.release.parts import build_secrets
 from spotkiln.release.rights import Granted, Names, asked_of, missing, together
 from spotkiln.release.server_statements import SERVER
 from spotkiln.release.statements import WORKER
-from spotkiln.statement import SCALING, Fill, Statement
+from spotkiln.statement import Fill, Statement
 
 _ASSUMED = re.compile(r"arn:(aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/")
 
@@ -48,13 +48,7 @@ def needed(aws: Aws, names: Names) -> list[Statement]:
         one.statements if one.kind is names.launcher else [x for x in one.statements if x.looks]
         for one in launchers(aws).each
     )
-    parts = {
-        "",
-        PREVIEWS if names.previews else "",
-        TRAFFIC if names.second_target_group else "",
-        SIGNALS if names.second_target_group or names.signals else "",
-        SCALING if names.scales else "",
-    }
+    parts = {"", *names.parts}
     return [one for one in together(WORKER, *launching) if one.part in parts]
 
 
@@ -62,8 +56,10 @@ def _fill(aws: Aws, names: Names) -> Fill:
     found = aws_infra.target_group(aws, names.target_group)
     launcher = next(one for one in launchers(aws).each if one.kind is names.launcher)
     role = launcher.role(InfraNames(fleet_role=names.fleet_role))
+    partition = found.arn.split(":")[1]
     return {
-        "partition": (found.arn.split(":")[1],),
+        **build_secrets(names.build_secrets, partition, aws.region, found.account),
+        "partition": (partition,),
         "region": (aws.region,),
         "account": (found.account,),
         "target_groups": names.target_groups,
@@ -115,7 +111,11 @@ def simulate(aws: Aws, names: Names, whose: str = "") -> tuple[list[str], str]:
         principal = whose or _principal(aws, who(aws))
         if not principal:
             return [], "not simulated: these are the credentials of the account's root"
-        return missing(_asked(aws, principal, needed(aws, names), _fill(aws, names))), ""
+        fill = _fill(aws, names)
+        others = [role for one in names.other_profiles for role in _roles_in(aws, one)]
+        handed_on = tuple(dict.fromkeys([*fill["server_roles"], *others]))
+        fill = {**fill, "server_roles": handed_on}
+        return missing(_asked(aws, principal, needed(aws, names), fill)), ""
     except SpotkilnError as error:
         return [], f"not simulated: {error}"
 

@@ -26,6 +26,8 @@ from spotkiln.cli.doctor.check import Check, check
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.prefect_api import contents
 from spotkiln.prefect_api.connection import ask
+from spotkiln.release.optional_statements import PREVIEWS
+from spotkiln.release.parts import used
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.rights import Names
 from spotkiln.serve.attributes import types_in_words
@@ -258,6 +260,7 @@ def fleets_rights(aws: Aws, spec: ReleaseSpec) -> str:
 
 
 def _names(spec: ReleaseSpec, *, previews: bool = False) -> Names:
+    profiles = spec.build.instance_profile, spec.infra.test_instance_profile
     return Names(
         fleet_role=spec.infra.fleet_role,
         target_group=spec.infra.target_group,
@@ -265,9 +268,9 @@ def _names(spec: ReleaseSpec, *, previews: bool = False) -> Names:
         also_behind=tuple(spec.infra.also_behind),
         instance_profile=spec.infra.instance_profile,
         launcher=spec.fleet.launcher,
-        previews=previews,
-        scales=spec.fleet.scaling.used,
-        signals=bool(spec.traffic.batches and spec.traffic.alarms),
+        parts=used(spec, previews=previews),
+        other_profiles=tuple(filter(None, profiles)),
+        build_secrets=tuple(spec.build.secrets.values()),
     )
 
 
@@ -279,7 +282,7 @@ def _simulated(aws: Aws, names: Names) -> str:
             f"not allowed to {simulating.who(aws)}: {', '.join(missing)}; `spotkiln docs aws` says "
             "what each is for"
         )
-    does = "a preview" if names.previews else "a release"
+    does = "a preview" if PREVIEWS in names.parts else "a release"
     return unknown or f"all that {does} does is allowed, as IAM simulates it"
 
 

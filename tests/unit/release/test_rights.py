@@ -9,6 +9,8 @@ import pytest
 from sandbox.rights.table import find
 from spotkiln.aws.release import rights
 from spotkiln.aws.release.rights import every, needed
+from spotkiln.release.parts import build_secrets, used
+from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.rights import Granted, Names, asked_of, missing, together
 from spotkiln.release.server_statements import SERVER
 from spotkiln.release.statements import WORKER
@@ -24,6 +26,19 @@ FILL = {
     "fleet_role": ("arn:aws:iam::1:role/fleet",),
     "server_roles": (),
 }
+
+
+def sids_for(deployment: dict[str, Any]) -> set[str]:
+    """The statements that doctor asks about."""
+    app = {"repository": "https://example.com/shop.git", "name": "shop"}
+    parts = used(ReleaseSpec.model_validate({"app": app, **deployment}))
+    names = Names(fleet_role="fleet", target_group="website", parts=parts)
+    return {one.sid for one in needed(cast(Any, None), names)}
+
+
+def asked_for(deployment: dict[str, Any]) -> set[str]:
+    sids = sids_for(deployment)
+    return {action for one in every() if one.sid in sids for action in one.actions}
 
 
 def test_the_documentation_has_all_of_them_as_they_are() -> None:
@@ -148,8 +163,7 @@ def test_of_the_launcher_that_is_not_asked_for_only_what_looks_is_needed(
 
 def test_weights_are_changed_only_where_there_are_two_target_groups() -> None:
     def asked(second: str) -> set[str]:
-        names = Names(fleet_role="fleet", target_group="website", second_target_group=second)
-        return {action for one in needed(cast(Any, None), names) for action in one.actions}
+        return asked_for({"infra": {"second_target_group": second}})
 
     assert asked("website-green") - asked("") == {
         "cloudwatch:DescribeAlarms",
@@ -170,12 +184,80 @@ def test_rights_are_asked_for_each_target_group_that_is_named() -> None:
 
 
 def test_alarms_are_read_for_batches_too() -> None:
-    names = Names(fleet_role="fleet", target_group="website")
-    asked = [
-        {action for one in needed(cast(Any, None), x) for action in one.actions}
-        for x in (names, names.model_copy(update={"signals": True}))
-    ]
-    assert asked[1] - asked[0] == {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"}
+    batches = {"batches": ["1 for 1 s", "100 %"]}
+    with_alarms = asked_for({"traffic": {**batches, "alarms": ["errors"]}})
+    assert with_alarms - asked_for({"traffic": batches}) == {
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricData",
+    }
+
+
+@pytest.mark.parametrize(
+    ("deployment", "expected"),
+    [
+        ({"images": {"deprecate_after_days": 30}}, {"DateImages"}),
+        ({"images": {"share_with": ["111111111111"]}}, {"ShareSnapshots"}),
+        ({"images": {"take_from": {"region": "eu-west-1"}}}, {"CopyImages"}),
+        ({"build": {"secrets": {"TOKEN": "ssm:/a"}}}, {"BuildParameters", "BuildSecrets"}),
+        ({"infra": {"adopt": True}}, {"AdoptSpotFleets", "EndAdopted"}),
+    ],
+)
+def test_what_may_be_left_out_is_asked_for_where_a_deployment_needs_it(
+    deployment: dict[str, Any], expected: set[str]
+) -> None:
+    assert sids_for(deployment) - sids_for({}) == expected
+
+
+@pytest.mark.parametrize(
+    ("launcher", "granted", "expected"),
+    [
+        (LauncherKind.FLEET, ("a", "b"), []),
+        (LauncherKind.FLEET, ("a",), ["iam:PassRole"]),
+        (LauncherKind.GROUP, (), ["iam:PassRole"]),
+    ],
+)
+def test_the_role_of_each_machine_must_be_one_that_may_be_handed_on(
+    monkeypatch: pytest.MonkeyPatch,
+    launcher: LauncherKind,
+    granted: tuple[str, ...],
+    expected: list[str],
+) -> None:
+    """The servers' own, and those of the machines that bake and test."""
+    role = "arn:aws:iam::1:role/{}".format
+    monkeypatch.setattr(rights, "_fill", lambda *_: {**FILL, "server_roles": (role("a"),)})
+    monkeypatch.setattr(rights, "_roles_in", lambda _, name: (role(name),))
+    asked_about = []
+
+    class Roles(Iam):
+        def paginate(self, **asked: Any) -> Any:
+            if asked["ActionNames"] != ("iam:PassRole",):
+                return iter(())
+            roles = {one.rpartition("/")[2] for one in asked["ResourceArns"]} - {"fleet"}
+            asked_about.append(roles)
+            allowed = roles <= {*granted}
+            decision = "allowed" if allowed else "implicitDeny"
+            one = {"EvalActionName": "iam:PassRole", "EvalDecision": decision}
+            return iter([{"EvaluationResults": [one]}])
+
+    names = Names(
+        fleet_role="fleet", target_group="website", launcher=launcher, other_profiles=("b", "b")
+    )
+    aws = cast(Any, SimpleNamespace(iam=Roles(role="worker")))
+    assert rights.simulate(aws, names, "worker") == (expected, "")
+    assert {"a", "b"} in asked_about
+
+
+def test_the_rights_to_a_builds_secrets_are_asked_for_each_of_them() -> None:
+    arn = "arn:aws:secretsmanager:eu-west-1:1:secret:x-abcdef"
+    places = ["ssm:/build/token", "secret:build/token#key", f"secret:{arn}", "env:TOKEN"]
+    assert build_secrets(places, "aws", "eu-west-1", "1") == {
+        "build_parameters": ("arn:aws:ssm:eu-west-1:1:parameter/build/token",),
+        "build_secrets": (
+            "arn:aws:secretsmanager:eu-west-1:1:secret:build/token-??????",
+            arn,
+        ),
+    }
+    assert set(build_secrets([], "aws", "eu-west-1", "1").values()) == {()}
 
 
 def test_a_simulation_is_told_what_makes_the_condition_hold() -> None:
