@@ -87,9 +87,11 @@ PARAMETERS: Parameters = {
         "Description": "The beginning of the names of the secrets that the servers read.",
     },
     "Worker": {
-        **YES_NO,
+        "Type": "String",
+        "AllowedValues": ["yes", "rights", "no"],
         "Default": "yes",
-        "Description": "Whether the worker's and the Spot fleets' roles are made: once an account.",
+        "Description": "Whether the worker's and the Spot fleets' roles are made: once an account. "
+        "rights: they are there, and the worker's gets its rights to this region, once a region.",
     },
     "WorkerTrust": {
         "Type": "String",

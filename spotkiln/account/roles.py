@@ -14,6 +14,7 @@ WORKER = "spotkiln-worker"
 PATH = "/spotkiln/"
 _IAM = "arn:${AWS::Partition}:iam::${AWS::AccountId}"
 _OWN = "${AWS::Region}:${AWS::AccountId}"
+WORKER_ARN = f"{_IAM}:role/{WORKER}"
 # What the names in the rights stand for, in CloudFormation's words.
 FILL: Fill = {
     "partition": ("${AWS::Partition}",),
@@ -24,7 +25,7 @@ FILL: Fill = {
     "server_roles": (f"{_IAM}:role{PATH}*",),
     "build_parameters": (f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter/*/build/*",),
     "build_secrets": (f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:*/build-*",),
-    "workers": (f"{_IAM}:role/{WORKER}",),
+    "workers": (WORKER_ARN,),
 }
 # Each of the further target groups, in the servers' own policy.
 FURTHER = tuple(f"Further{number + 1}" for number in range(MOST_FURTHER))
@@ -126,11 +127,11 @@ def _worker(statements: Iterable[Statement]) -> Resources:
     for number, document in enumerate(policies(statements, FILL), start=1):
         found[f"WorkerPolicy{number}"] = {
             "Type": "AWS::IAM::ManagedPolicy",
-            "Condition": "MakeWorker",
+            "Condition": "GiveRights",
             "Properties": {
                 "Description": "Spotkiln's worker, one part of its rights",
                 "PolicyDocument": substituted(document),
-                "Roles": [{"Ref": "WorkerRole"}],
+                "Roles": [{"Fn::If": ["MakeWorker", {"Ref": "WorkerRole"}, WORKER]}],
             },
         }
     return found

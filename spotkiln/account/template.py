@@ -5,7 +5,7 @@ from typing import Any
 
 from spotkiln.account.network import network
 from spotkiln.account.parameters import PARAMETERS, SERVICES
-from spotkiln.account.roles import roles
+from spotkiln.account.roles import WORKER_ARN, roles
 from spotkiln.statement import Statement
 
 
@@ -28,6 +28,7 @@ def _is(name: str, value: str) -> dict[str, Any]:
 def _conditions() -> dict[str, Any]:
     return {
         "MakeWorker": _is("Worker", "yes"),
+        "GiveRights": {"Fn::Not": [_is("Worker", "no")]},
         "WorkerOnEc2": _is("WorkerTrust", ""),
         "HasExternalId": {"Fn::Not": [_is("WorkerExternalId", "")]},
         "HasOtherRoles": {
@@ -94,9 +95,9 @@ def _outputs() -> dict[str, Any]:
             "Value": {"Fn::Sub": "${ParameterPath}/"},
         },
         "WorkerRole": {
-            "Condition": "MakeWorker",
+            "Condition": "GiveRights",
             "Description": "The role that the worker runs with",
-            "Value": {"Fn::GetAtt": ["WorkerRole", "Arn"]},
+            "Value": {"Fn::Sub": WORKER_ARN},
         },
         "Address": {
             "Condition": "MakeBalancer",

@@ -66,6 +66,34 @@ def test_it_makes_what_a_release_looks_up(aws: Aws, given: dict[str, str]) -> No
     assert not again.new
 
 
+def test_another_region_has_the_same_worker_with_more_rights(
+    aws: Aws, given: dict[str, str]
+) -> None:
+    stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
+
+    def attached() -> list[str]:
+        found = aws.iam.list_attached_role_policies(RoleName="spotkiln-worker")
+        return [one["PolicyArn"] for one in found["AttachedPolicies"]]
+
+    before = attached()
+    there = connect("eu-central-1")
+    subnets = there.ec2.describe_subnets()["Subnets"][:2]
+    said = {
+        "Name": "shop-frankfurt",
+        "Worker": "rights",
+        "Vpc": subnets[0]["VpcId"],
+        "Subnets": ",".join(one["SubnetId"] for one in subnets),
+    }
+    made = stacks.apply(there, stacks.plan(there, "shop", said, FakeClock()), FakeClock(), print)
+    assert look(there, "shop")["target group"]() == "shop-frankfurt"
+    role = aws.iam.get_role(RoleName="spotkiln-worker")["Role"]
+    assert made["WorkerRole"] == role["Arn"]
+    more = set(attached()) - set(before)
+    assert len(more) == len(before)
+    versions = [aws.iam.get_policy_version(PolicyArn=one, VersionId="v1") for one in more]
+    assert all(":eu-central-1:" in str(one["PolicyVersion"]["Document"]) for one in versions)
+
+
 def asks_for_a_fleets_role(aws: Aws, planned: Plan) -> str:
     cfn = client_of(aws, "cloudformation")
     told = cfn.describe_change_set(ChangeSetName=planned.change_set, StackName=planned.stack)

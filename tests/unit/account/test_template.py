@@ -136,6 +136,19 @@ def test_the_worker_may_do_all_that_any_launcher_does(whole: dict[str, Any]) -> 
     assert given == {action for one in every() for action in one.actions}
 
 
+def test_another_region_adds_rights_to_the_role_that_is_there(whole: dict[str, Any]) -> None:
+    made = whole["Resources"]
+    policies = [one for name, one in made.items() if name.startswith("WorkerPolicy")]
+    role = {"Fn::If": ["MakeWorker", {"Ref": "WorkerRole"}, "spotkiln-worker"]}
+    assert {one["Condition"] for one in policies} == {"GiveRights"}
+    assert all(one["Properties"]["Roles"] == [role] for one in policies)
+    # IAM attaches ten to a role.
+    assert 3 * len(policies) <= 10
+    assert whole["Conditions"]["GiveRights"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "Worker"}, "no"]}]
+    }
+
+
 def test_parameters_as_they_are_typed() -> None:
     assert given(["Vpc=vpc-1", "Host=a=b"]) == {"Vpc": "vpc-1", "Host": "a=b"}
     for wrong in ("Vpc", "Color=red"):

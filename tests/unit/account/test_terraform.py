@@ -29,7 +29,8 @@ def test_each_parameter_is_a_variable() -> None:
     assert "default" not in variables["Vpc"]
     assert variables["Port"]["validation"]["condition"] == "${var.Port >= 1 && var.Port <= 65535}"
     assert (
-        variables["Worker"]["validation"]["error_message"] == 'Worker: expected one of "yes", "no".'
+        variables["Worker"]["validation"]["error_message"]
+        == 'Worker: expected one of "yes", "rights", "no".'
     )
     assert "length(var.WorkerExternalId) <= 1224" in json.dumps(variables["WorkerExternalId"])
 
