@@ -27,7 +27,7 @@ from moto.logs import urls as logs_urls
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.ssm.models import Parameter
 
-from sandbox.api import filters, network, serializing, stacks, targets
+from sandbox.api import alarms, filters, network, serializing, stacks, targets
 from sandbox.api.application_scaling import SandboxApplicationScaling
 from sandbox.api.fleets import FleetApi
 from sandbox.api.images import ImageApi
@@ -44,6 +44,7 @@ from sandbox.api.volumes import VolumeApi
 from sandbox.balancing.metrics import statistic
 from sandbox.compute import launching
 from sandbox.engine.engine import Engine
+from sandbox.rights import linked
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -75,6 +76,8 @@ def application(engine: Engine) -> WsgiApp:
     serializing.take_over()
     launching.take_over(engine.account, engine.instances)
     targets.take_over(engine)
+    linked.take_over()
+    alarms.take_over()
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
     Parameter.response_object = _encrypted  # type: ignore[method-assign, assignment]
     Snapshot.progress = property(_progress)  # type: ignore[method-assign, assignment]

@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.elbv2.exceptions import ELBClientError
@@ -20,7 +21,29 @@ class BalancingApi(ELBV2Response):
     def create_load_balancer(self) -> ActionResult:
         if self._get_param("Type", "application") == "application":
             self._check_zones()
+        known = self.elbv2_backend.ec2_backend
+        named = self._get_param("Subnets", []) or []
+        self._check_groups(next((str(known.get_subnet(one).vpc_id) for one in named), ""))
         return super().create_load_balancer()
+
+    def set_security_groups(self) -> ActionResult:
+        balancer = self.elbv2_backend.load_balancers.get(self._get_param("LoadBalancerArn"))
+        self._check_groups(str(balancer.vpc_id) if balancer is not None else "")
+        return super().set_security_groups()
+
+    def _check_groups(self, vpc_id: str) -> None:
+        """They must be there, and in the balancer's network."""
+        known = self.elbv2_backend.ec2_backend
+        for one in self._get_param("SecurityGroups", []) or []:
+            group: Any = known.get_security_group_from_id(one)
+            if group is None:
+                raise ELBClientError(
+                    "InvalidSecurityGroup", f"The security group '{one}' does not exist"
+                )
+            if vpc_id and group.vpc_id != vpc_id:
+                raise ELBClientError(
+                    "InvalidConfigurationRequest", "One or more security groups are invalid"
+                )
 
     def set_subnets(self) -> ActionResult:
         balancer = self.elbv2_backend.load_balancers.get(self._get_param("LoadBalancerArn"))
@@ -85,6 +108,38 @@ class BalancingApi(ELBV2Response):
         for one in self._get_param("Attributes", []) or []:
             if one["Key"] not in known:
                 raise _invalid(f"{called} attribute key '{one['Key']}' is not recognized")
+            if must := _must_be(one["Key"], str(one.get("Value") or "")):
+                raise _invalid(f"'{one['Key']}' value '{one.get('Value')}' must be {must}")
+
+
+# Of attributes of load balancers and target groups, by the end of their names.
+_RANGES = {
+    "deregistration_delay.timeout_seconds": (0, 3600),
+    "idle_timeout.timeout_seconds": (1, 4000),
+    "stickiness.lb_cookie.duration_seconds": (1, 604800),
+}
+_SLOW_START = (30, 900)
+_WORDS = {
+    "load_balancing.algorithm.type": (
+        "round_robin",
+        "least_outstanding_requests",
+        "weighted_random",
+    ),
+    "load_balancing.cross_zone.enabled": ("true", "false", "use_load_balancer_configuration"),
+    "stickiness.enabled": ("true", "false"),
+    "deletion_protection.enabled": ("true", "false"),
+}
+
+
+def _must_be(key: str, value: str) -> str:
+    """What an attribute's value must be and is not; empty if it is good, or nothing is known."""
+    least, most = _RANGES.get(key, (0, 0))
+    if key == "slow_start.duration_seconds" and value != "0":
+        least, most = _SLOW_START
+    if most and not (value.isdecimal() and least <= int(value) <= most):
+        return f"between '{least}-{most}' inclusive"
+    words = _WORDS.get(key, ())
+    return f"one of {', '.join(words)}" if words and value not in words else ""
 
 
 _TIMES = ("Interval", "Timeout")

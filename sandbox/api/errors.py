@@ -17,6 +17,11 @@ def is_query(service: str) -> bool:
 
 
 _QUOTE = re.compile(rb"'|&#39;|&#x27;|&apos;")
+# One thing that has several ids.
+_SEVERAL = re.compile(
+    rb"(The [\w ]*[a-rt-zA-Z]) "
+    rb"((?:'|&#39;|&#x27;|&apos;)[\w\[-]+, [^']*?(?:'|&#39;|&#x27;|&apos;)) does not exist"
+)
 _SET = re.compile(rb"\{((?:'|&#39;|&#x27;|&apos;)[\w-][^{}<]*)\}")
 
 
@@ -52,7 +57,8 @@ def error(service: str, code: str, message: str, status: int) -> Response:
 
 def plain(text: bytes) -> bytes:
     """A message of moto's as a person or program reads it: ids, and no set of Python's."""
-    return _SET.sub(lambda found: _QUOTE.sub(b"", found[1]), text)
+    without = _SET.sub(lambda found: _QUOTE.sub(b"", found[1]), text)
+    return _SEVERAL.sub(rb"\1s \2 do not exist", without)
 
 
 def unknown_key(service: str, more: str) -> Response:

@@ -13,7 +13,17 @@ from typing import Any
 from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 
-from sandbox.api import constraints, errors, pricing, quotas, refused, simulation, tags
+from sandbox.api import (
+    capabilities,
+    constraints,
+    errors,
+    ids,
+    pricing,
+    quotas,
+    refused,
+    simulation,
+    tags,
+)
 from sandbox.api.app import WsgiApp
 from sandbox.api.rights import Rights, decode
 from sandbox.faults.calls import CONTROL, Call, Recorder, signed_with
@@ -22,6 +32,7 @@ from sandbox.faults.limits import Limits
 from sandbox.faults.stale import StaleReads
 from sandbox.rights.roles import policies_of
 from sandbox.state.account import Account
+from sandbox.state.neighbours import CALLER
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +75,11 @@ class Gateway:
         call = self._recorder.record(environ, body)
 
         key_id, _ = signed_with(str(environ.get("HTTP_AUTHORIZATION", "")))
+        told = str(environ.get(f"HTTP_{CALLER.upper().replace('-', '_')}", ""))
 
         def carry_out(copy: bytes | None = None) -> Response:
             with self._account.lock:
-                refused = self._rights.refusal(call, key_id)
+                refused = self._rights.refusal(call, key_id, told)
             if refused is not None:
                 return refused
             if call.service == "pricing":
@@ -157,9 +169,11 @@ class Gateway:
                     stack.enter_context(self._account.as_of(copy))
             try:
                 return (
-                    refused.filters(call)
+                    ids.refusal(call)
+                    or refused.filters(call)
                     or tags.refusal(call)
                     or constraints.refusal(call)
+                    or capabilities.refusal(call)
                     or self._from_moto(environ)
                 )
             except Exception as error:

@@ -53,10 +53,18 @@ class AccessKey:
 class Guard:
     """Stands before `entrance`. What it refuses is neither carried out nor recorded."""
 
-    def __init__(self, entrance: WsgiApp, key: AccessKey, account: Account) -> None:
+    def __init__(
+        self,
+        entrance: WsgiApp,
+        key: AccessKey,
+        account: Account,
+        caller_of: Callable[[str], str],
+    ) -> None:
+        """`caller_of`: who calls with a key that the account has handed out."""
         self._entrance = entrance
         self._key = key
         self._account = account
+        self._caller_of = caller_of
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -82,8 +90,9 @@ class Guard:
         one = neighbours.wanted(authorization, body)
         if one is None:
             return None
+        path = request.full_path.rstrip("?")
         answer = neighbours.forward(
-            one, request.method, request.full_path.rstrip("?"), dict(request.headers), body
+            one, request.method, path, dict(request.headers), body, self._caller_of
         )
         headers = [(key, value) for key, value in answer.headers if key.lower() in _PASSED_ON]
         return Response(answer.body, answer.status, headers)

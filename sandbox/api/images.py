@@ -9,6 +9,7 @@ from moto.ec2.responses.amis import AmisResponse
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 
 from sandbox.api.base import SandboxApi, unsupported
+from sandbox.compute.checks import check_snapshots
 from sandbox.state.records import utcnow
 
 # Of DescribeImageAttribute: moto has no answer, or the wrong one.
@@ -119,6 +120,7 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
 
     def describe_snapshots(self) -> ActionResult:
         """Only those of the owners in the request: moto ignores them."""
+        check_snapshots(self.engine.account, self.value("SnapshotIds", []))
         found: Any = ElasticBlockStore.describe_snapshots(self).result
         wanted = {
             self.current_account if owner == "self" else owner
@@ -187,6 +189,7 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
 
     def delete_snapshot(self) -> ActionResult:
         name = self.value("SnapshotId", "")
+        check_snapshots(self.engine.account, [name])
         if name in self.engine.account.state.locked_snapshots:
             raise EC2ClientError(
                 "OperationNotPermitted", f"The snapshot '{name}' is locked and cannot be deleted."

@@ -24,6 +24,7 @@ class ListingApi(SandboxApi):
                 "The parameter instancesSet cannot be used with the parameter maxResults"
             )
         if ids:
+            self.ec2_backend.get_multi_instances_by_id(ids)  # names all that are missing
             found = self.ec2_backend.get_reservations_by_instance_ids(ids, filters=wanted)
         else:
             found = self.ec2_backend.describe_instances(filters=wanted)

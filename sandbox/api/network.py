@@ -1,5 +1,7 @@
 """Security groups: refuses what EC2 refuses and moto accepts, and tells what moto forgets."""
 
+from typing import Any
+
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import (
     DependencyViolationError,
@@ -8,8 +10,10 @@ from moto.ec2.exceptions import (
 )
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.security_groups import SecurityGroups
+from moto.ec2.responses.vpcs import VPCs
 
 from sandbox.api.base import SandboxApi
+from sandbox.compute.networks import open_default_group
 
 
 def complete() -> None:
@@ -23,7 +27,13 @@ def _description(rule: SecurityGroupRule) -> str | None:
     return described.get("Description")
 
 
-class NetworkApi(SandboxApi, SecurityGroups):
+class NetworkApi(SandboxApi, SecurityGroups, VPCs):
+    def create_vpc(self) -> ActionResult:
+        made = VPCs.create_vpc(self)
+        found: Any = made.result
+        open_default_group(self.ec2_backend, found["Vpc"].id)
+        return made
+
     def delete_security_group(self) -> ActionResult:
         name_or_id = self.value("GroupId") or self.value("GroupName", "")
         group = self.ec2_backend.get_security_group_by_name_or_id(name_or_id)

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 
 from sandbox.api import errors
 from sandbox.faults.calls import Call
-from sandbox.rights import others, roles
+from sandbox.rights import linked, others, roles
 from sandbox.rights.asked import Asked
 from sandbox.rights.policy import Decision, decide
 from sandbox.rights.world import World
@@ -52,22 +52,47 @@ class Rights:
         # What was asked for, how often.
         self._judged: Counter[Judged] = Counter()
 
-    def refusal(self, call: Call, key_id: str) -> Response | None:
-        """AWS's refusal of this call; None if it may be carried out. Notes who called."""
-        principal = self._principal(call, key_id)
+    def refusal(self, call: Call, key_id: str, told: str = "") -> Response | None:
+        """AWS's refusal of this call; None if it may be carried out. Notes who called. `told`: who
+        another region's sandbox says that calls, as `caller` has it."""
+        principal = _from_text(told) if told else self._principal(key_id)
+        call.caller = self._account.state.role_keys.get(key_id, call.caller)
         if call.operation == "AssumeRole" and not trusts(call.parameters):
             who = principal.arn if principal else f"arn:aws:iam::{ACCOUNT_ID}:root"
             about = f"on resource: {call.parameters.get('RoleArn')}"
             text = f"User: {who} is not authorized to perform: sts:AssumeRole {about}"
             return errors.denied("sts", text)
-        if principal is None:
+        if principal is not None and (refused := self._not_allowed(call, principal)):
+            return refused
+        service = linked.used(call.service, call.operation, call.parameters)
+        if not service or linked.is_there(service) or call.parameters.get("DryRun"):
             return None
+        return self._make_linked(call, service, principal)
+
+    def _not_allowed(self, call: Call, principal: Principal) -> Response | None:
         for asked in others.asked(self._world, call.service, call.operation, call.parameters):
-            decision = decide(principal.policies, asked.action, asked.resource, asked.context)
-            self._note(principal, asked, decision)
+            decision = self._decide(principal, asked)
             if decision.word != "allowed":
                 return _refused(call.service, principal, asked, decision)
         return None
+
+    def _make_linked(
+        self, call: Call, service: str, principal: Principal | None
+    ) -> Response | None:
+        """AWS makes the service's role on behalf of whoever may do so themselves."""
+        if principal is not None:
+            asked = linked.asked(self._world, service)
+            decision = self._decide(principal, asked)
+            if decision.word != "allowed":
+                code, text = linked.refusal(service, _why(principal, asked, decision))
+                return errors.error(call.service, code, text, 403)
+        linked.make(service)
+        return None
+
+    def _decide(self, principal: Principal, asked: Asked) -> Decision:
+        decision = decide(principal.policies, asked.action, asked.resource, asked.context)
+        self._note(principal, asked, decision)
+        return decision
 
     def report(self) -> dict[str, Any]:
         """By role or user: each right that was asked for, which statements allowed it, how often;
@@ -91,11 +116,17 @@ class Rights:
         resource = _kind(asked.resource) if allowed else asked.resource
         self._judged[Judged(principal.name, asked.action, resource, decision)] += 1
 
-    def _principal(self, call: Call, key_id: str) -> Principal | None:
+    def caller(self, key_id: str) -> str:
+        """Who calls with this key, for the sandbox of another region of this account: that one
+        knows nothing of roles here. Empty for the owner."""
+        with self._account.lock:
+            principal = self._principal(key_id)
+        return json.dumps(principal) if principal else ""
+
+    def _principal(self, key_id: str) -> Principal | None:
         """None for the sandbox's owner."""
         instance_id = self._account.state.role_keys.get(key_id)
         if instance_id is not None:
-            call.caller = instance_id
             key = self._account.state.instances[instance_id].role_key
             assert key is not None, "its key is known"
             return _session(key.role, instance_id)
@@ -103,6 +134,11 @@ class Rights:
         if assumed is not None:
             return _session(assumed.role_arn.rpartition("/")[2], assumed.session_name)
         return _user(key_id)
+
+
+def _from_text(told: str) -> Principal:
+    name, arn, policies = json.loads(told)
+    return Principal(name, arn, tuple(policies))
 
 
 def _session(role: str, name: str) -> Principal:
@@ -138,16 +174,20 @@ def trusts(parameters: dict[str, Any]) -> bool:
     return decide([whole], "sts:AssumeRole", arn, context).word == "allowed"
 
 
-def _refused(service: str, who: Principal, asked: Asked, decision: Decision) -> Response:
+def _why(who: Principal, asked: Asked, decision: Decision) -> str:
     because = (
         "with an explicit deny in an identity-based policy"
         if decision.word == "denied"
         else f"because no identity-based policy allows the {asked.action} action"
     )
-    text = (
+    return (
         f"User: {who.arn} is not authorized to perform: {asked.action} "
         f"on resource: {asked.resource} {because}"
     )
+
+
+def _refused(service: str, who: Principal, asked: Asked, decision: Decision) -> Response:
+    text = _why(who, asked, decision)
     if service != "ec2":
         return errors.denied(service, text)
     encoded = _encoded(who, asked, decision)

@@ -7,7 +7,8 @@ import yaml
 from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.utils import yaml_tag_constructor
-from moto.elbv2.models import ELBv2Backend
+from moto.core.exceptions import ServiceException
+from moto.elbv2.models import ELBv2Backend, FakeTargetGroup, elbv2_backends
 
 from sandbox.api.listeners import check_conditions
 from sandbox.engine.engine import Engine
@@ -22,6 +23,7 @@ def complete() -> None:
     yaml.add_multi_constructor("", yaml_tag_constructor, yaml.CLoader)
     yaml.Loader = yaml.CLoader  # type: ignore[assignment, misc]
     CloudFormationBackend.execute_change_set = _executed  # type: ignore[method-assign, assignment]
+    FakeTargetGroup.delete = _group_deleted  # type: ignore[attr-defined]
     ELBv2Backend.create_rule = _rule_created  # type: ignore[method-assign, assignment]
 
 
@@ -87,10 +89,35 @@ def _rule_created(
 
 
 def _executed(backend: Any, change_set_name: str, stack_name: str | None = None) -> None:
-    _execute(backend, change_set_name, stack_name)
-    for change_set in backend.change_sets.values():
-        if change_set_name in (change_set.change_set_id, change_set.change_set_name):
-            stack = change_set.stack
-            stack.parameters = change_set.parameters
-            stack._parse_template()
-            stack.output_map = stack._create_output_map()
+    found = [
+        one
+        for one in backend.change_sets.values()
+        if change_set_name in (one.change_set_id, one.change_set_name)
+    ]
+    try:
+        _execute(backend, change_set_name, stack_name)
+    except ServiceException as error:
+        if not found:
+            raise
+        _undo(found[-1].stack, found[-1].change_set_type, str(error.message))
+        return
+    for change_set in found:
+        stack = change_set.stack
+        stack.parameters = change_set.parameters
+        stack._parse_template()
+        stack.output_map = stack._create_output_map()
+
+
+def _undo(stack: Any, kind: str, why: str) -> None:
+    """Who has asked is told nothing: the stack has failed. What an update had changed stays so."""
+    stack._add_stack_event(f"{kind}_FAILED", resource_status_reason=why)
+    rolled_back = "ROLLBACK" if kind == "CREATE" else "UPDATE_ROLLBACK"
+    stack._add_stack_event(f"{rolled_back}_IN_PROGRESS")
+    if kind == "CREATE":
+        stack.resource_map.delete()
+    stack._add_stack_event(f"{rolled_back}_COMPLETE")
+    stack.status = f"{rolled_back}_COMPLETE"
+
+
+def _group_deleted(group: FakeTargetGroup, account_id: str, region: str) -> None:
+    elbv2_backends[account_id][region].delete_target_group(group.arn)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses.tags import TagResponse
 from werkzeug.wrappers import Response
 
 from sandbox.api import errors, filters
 from sandbox.api.base import SandboxApi
+from sandbox.compute.checks import check_snapshots
 from sandbox.faults.calls import Call
 
 MOST_KEY, MOST_VALUE, MOST_TAGS = 128, 256, 50
@@ -113,6 +115,12 @@ class TagApi(SandboxApi, TagResponse):
                 self.engine.fleets.get(one)
             elif one.startswith("eni-"):
                 backend.get_network_interface(one)
+            elif one.startswith("key-") and one not in [x.id for x in backend.key_pairs.values()]:
+                raise EC2ClientError(
+                    "InvalidKeyPair.NotFound", f"The key pair '{one}' does not exist"
+                )
+            elif one.startswith("snap-"):
+                check_snapshots(self.engine.account, [one])
 
     def _tell_machines(self) -> None:
         for one in self.value("Resources", []):

@@ -54,6 +54,15 @@ def check_architecture(account: Account, image_id: str, instance_type: str) -> N
         )
 
 
+def check_snapshots(account: Account, snapshot_ids: Iterable[str]) -> None:
+    """moto does not say which is missing."""
+    for one in snapshot_ids:
+        if one not in account.ec2.snapshots:
+            raise EC2ClientError(
+                "InvalidSnapshot.NotFound", f"The snapshot '{one}' does not exist."
+            )
+
+
 def check_key(account: Account, key_name: str | None) -> None:
     if key_name and key_name not in account.ec2.key_pairs:
         raise EC2ClientError("InvalidKeyPair.NotFound", f"The key pair '{key_name}' does not exist")

@@ -6,6 +6,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 
 from sandbox.compute.images import Images
+from sandbox.compute.networks import open_default_group
 from sandbox.engine.initial_roles import create_roles
 from sandbox.engine.initial_settings import create_settings
 from sandbox.machines.protocol import InitialImage
@@ -109,12 +110,7 @@ def _open_network(account: Account, vpc_id: str) -> None:
     tables = account.ec2.route_tables.values()
     table = next(one for one in tables if one.vpc_id == vpc_id and one.main_association_id)
     account.ec2.create_route(table.id, "0.0.0.0/0", gateway_id=gateway.id)
-    group = account.ec2.get_default_security_group(vpc_id)
-    assert group is not None, "every VPC has one"
-    itself = [{"GroupId": group.id}]
-    account.ec2.authorize_security_group_ingress(
-        group.id, "-1", "-1", "-1", [], source_groups=itself
-    )
+    open_default_group(account.ec2, vpc_id)
 
 
 def _target_group(

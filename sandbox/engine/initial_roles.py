@@ -7,6 +7,7 @@ from typing import Any
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, iam_backends
 
+from sandbox.rights import linked
 from sandbox.state.records import ACCOUNT_ID
 
 FLEET_ROLE = "aws-ec2-spot-fleet-tagging-role"
@@ -26,6 +27,8 @@ def create_roles() -> None:
     iam: Any = iam_backends[ACCOUNT_ID]["aws"]
     for managed in _managed():
         iam.managed_policies[managed.arn] = managed
+    for service in (linked.SCALING, linked.SPOT, linked.SPOT_FLEET):
+        linked.make(service)
     _role(iam, FLEET_ROLE, "spotfleet")
     (of_fleets,) = [one.arn for one in _managed() if one.name == FLEET_POLICY]
     iam.attach_role_policy(of_fleets, FLEET_ROLE)

@@ -12,6 +12,7 @@ from sandbox.fleets import config as fleet_config
 from sandbox.fleets import fleet_role, words
 from sandbox.fleets.launching import launch_for_fleet
 from sandbox.fleets.pools import Launches, Pool, allocate
+from sandbox.rights.world import World
 from sandbox.state import capacity, refusals
 from sandbox.state.account import Account
 from sandbox.state.records import Fleet, InstanceRecord
@@ -97,6 +98,9 @@ class Rounds:
             return
         try:
             pools = fleet_config.pools(self._account, fleet.config)
+            if why := fleet_role.may_not_hand_on(fleet.config, pools, World(self._account)):
+                self.fail(fleet, "iamFleetRoleInvalid", why)
+                return
             complete = self._place(fleet, pools, members, on_demand, spot=False)
             complete = self._place(fleet, pools, members, spot, spot=True) and complete
         except (EC2ClientError, ServiceException) as error:

@@ -113,7 +113,7 @@ class Server:
         self._http = make_server(
             "127.0.0.1",
             self.options.port,
-            Guard(gateway, self._key, self._account),
+            Guard(gateway, self._key, self._account, rights.caller),
             threaded=True,
             request_handler=_Quiet,
         )

@@ -29,6 +29,7 @@ _KINDS = {
 _ID = re.compile(rf"({'|'.join(_KINDS)})-[0-9a-f-]+")
 # Public ones have another owner: their ARNs name no account.
 _WITHOUT_ACCOUNT = ("image", "snapshot")
+_GIVE_PROFILES = ("AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation")
 _LAUNCHED = ("instance", "network-interface", "volume")
 
 
@@ -57,9 +58,12 @@ def asked(world: World, operation: str, parameters: Mapping[str, Any]) -> list[A
             named = [made(world, kind, {})]
         abouts += named
     creation = [one for one in abouts if one.given] if given else []
+    profile = parameters.get("IamInstanceProfile") if operation in _GIVE_PROFILES else None
+    role = world.role_in(profile) if profile else ""
     return [
         *on(world, "ec2", operation, abouts or [About(ANY)]),
         *tagged(world, "ec2", "CreateTags", operation, creation),
+        *(passed(world, role, EC2) if role else []),
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.rights import ec2
-from sandbox.rights.asked import ANY, About, Asked, of_tags, on, tagged
+from sandbox.rights.asked import ANY, About, Asked, of_tags, on, passed, tagged
 from sandbox.rights.world import World
 
 Parameters = Mapping[str, Any]
@@ -63,7 +63,11 @@ def _scaling(world: World, operation: str, parameters: Parameters) -> list[Asked
         for name in dict.fromkeys(str(x) for x in names if x)
     ]
     found = on(world, service, operation, abouts or [About(ANY)])
-    return [*found, *_launches(world, parameters)] if _may_launch(operation) else found
+    if not _may_launch(operation):
+        return found
+    role = str(parameters.get("ServiceLinkedRoleARN") or "")
+    handed_on = passed(world, role, "autoscaling.amazonaws.com") if role else []
+    return [*found, *handed_on, *_launches(world, parameters)]
 
 
 def _may_launch(operation: str) -> bool:
@@ -100,16 +104,22 @@ def _application_scaling(world: World, operation: str, parameters: Parameters) -
 
 def _iam(world: World, operation: str, parameters: Parameters) -> list[Asked]:
     account = world.account_id
-    if parameters.get("RoleName"):
-        arn = world.role(str(parameters["RoleName"]))
-    elif parameters.get("InstanceProfileName"):
+    if parameters.get("InstanceProfileName"):
         arn = f"arn:aws:iam::{account}:instance-profile/{parameters['InstanceProfileName']}"
+    elif parameters.get("RoleName"):
+        arn = world.role(str(parameters["RoleName"]))
     elif parameters.get("PolicySourceArn"):
         arn = str(parameters["PolicySourceArn"])
     else:
         arn = ANY
-    more = {"iam:AWSServiceName": str(parameters.get("AWSServiceName") or "")}
-    return on(world, "iam", operation, [About(arn, more={k: v for k, v in more.items() if v})])
+    service = str(parameters.get("AWSServiceName") or "")
+    if operation == "CreateServiceLinkedRole":
+        arn = f"arn:aws:iam::{account}:role/aws-service-role/{service}/*"
+    more = {"iam:AWSServiceName": service} if service else {}
+    found = on(world, "iam", operation, [About(arn, more=more)])
+    if operation != "AddRoleToInstanceProfile":
+        return found
+    return [*found, *passed(world, world.role(str(parameters["RoleName"])), ec2.EC2)]
 
 
 def _sts(world: World, operation: str, parameters: Parameters) -> list[Asked]:

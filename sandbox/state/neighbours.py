@@ -6,6 +6,7 @@ region it was signed for. Each keeps its own state; of another's images it asks 
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError
@@ -16,6 +17,8 @@ _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/,\s]+)/([^/,\s]+)/")
 _KEY = re.compile(rb"<AccessKeyId>([^<]+)</AccessKeyId>")
 _ROLE = re.compile(r"arn:aws:iam::(\d{12}):role/")
 # They are on this machine: no proxy leads to them.
+# The header by which a sandbox tells that of another region of its account who calls.
+CALLER = "X-Sandbox-Caller"
 _OPENER = build_opener(ProxyHandler({}))
 _SECONDS = 30
 # What is between the two ends of a connection.
@@ -73,13 +76,21 @@ class Neighbours:
         return there or next(iter(others), None)
 
     def forward(
-        self, one: Neighbour, method: str, path: str, headers: dict[str, str], body: bytes
+        self,
+        one: Neighbour,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        caller_of: Callable[[str], str],
     ) -> Answer:
         """With the key of its owner, unless it has handed out the one that the call is signed
-        with."""
+        with. Another region of this account is told who calls: it judges them by their rights."""
         scope = _SCOPE.search(headers.get("Authorization", ""))
         key = scope[1] if scope else ""
         sent = {k: v for k, v in headers.items() if k.lower() not in _OF_CONNECTION}
+        if one.account == self._account and (caller := caller_of(key)):
+            sent[CALLER] = caller
         if key and key not in self._accounts:
             sent["Authorization"] = headers["Authorization"].replace(key, one.key, 1)
         answer = _ask(Request(f"{one.endpoint}{path}", body or None, sent, method=method))  # noqa: S310

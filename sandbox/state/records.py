@@ -139,6 +139,8 @@ class State:
     role_keys: dict[str, str] = field(default_factory=dict)
     # client token -> (what it was used with, id of the result)
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
+    # the same for those whose result has no id of its own, with the answer
+    answers: dict[str, tuple[str, Any]] = field(default_factory=dict)
     # deregistered images -> when, in sandbox seconds
     deregistered: dict[str, float] = field(default_factory=dict)
     # client tokens of copies -> images

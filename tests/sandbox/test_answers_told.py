@@ -48,3 +48,27 @@ def test_requests_and_the_time_that_servers_took(account: Account, box: Sandbox)
     middle = told(account, "TargetResponseTime", "p50")
     assert SLOW <= middle <= told(account, "TargetResponseTime", "p99.9")
     assert told(account, "TargetResponseTime", "SampleCount") == 5
+
+
+def test_a_new_alarm_has_no_data_and_a_changed_one_stays_as_it_was(account: Account) -> None:
+    watch = account.client("cloudwatch")
+    alarm = {
+        "AlarmName": "new",
+        "Namespace": "Shop",
+        "MetricName": "Errors",
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+
+    def state() -> str:
+        (found,) = watch.describe_alarms(AlarmNames=["new"])["MetricAlarms"]
+        return str(found["StateValue"])
+
+    watch.put_metric_alarm(Threshold=1, **alarm)
+    assert state() == "INSUFFICIENT_DATA"
+    watch.set_alarm_state(AlarmName="new", StateValue="ALARM", StateReason="a test")
+    watch.put_metric_alarm(Threshold=2, **alarm)
+    assert state() == "ALARM"
+    watch.delete_alarms(AlarmNames=["new"])

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from sandbox.rights import others
+from sandbox.rights import linked, others
 from sandbox.rights.asked import Asked
 from sandbox.rights.world import World
 
@@ -287,3 +287,73 @@ def test_a_rule_is_made_at_its_listener_and_tagged_as_a_rule() -> None:
     assert tag.action == "elasticloadbalancing:AddTags"
     assert tag.resource == f"{LISTENER.replace('listener/', 'listener-rule/')}/*"
     assert tag.context["elasticloadbalancing:createaction"] == ("CreateRule",)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "to"),
+    [
+        (
+            "ec2",
+            "AssociateIamInstanceProfile",
+            {"InstanceId": "i-1", "IamInstanceProfile": {"Name": "website"}},
+            "ec2.amazonaws.com",
+        ),
+        (
+            "ec2",
+            "ReplaceIamInstanceProfileAssociation",
+            {"AssociationId": "iip-assoc-1", "IamInstanceProfile": {"Name": "website"}},
+            "ec2.amazonaws.com",
+        ),
+        (
+            "iam",
+            "AddRoleToInstanceProfile",
+            {"InstanceProfileName": "x", "RoleName": "website"},
+            "ec2.amazonaws.com",
+        ),
+        (
+            "autoscaling",
+            "CreateAutoScalingGroup",
+            {"AutoScalingGroupName": "x", "ServiceLinkedRoleARN": ROLE},
+            "autoscaling.amazonaws.com",
+        ),
+    ],
+)
+def test_whoever_hands_a_role_on_needs_the_right_to(
+    service: str, operation: str, parameters: dict[str, Any], to: str
+) -> None:
+    first, *_, last = asked(service, operation, **parameters)
+    assert first.action == f"{service}:{operation}"
+    assert (last.action, last.resource) == ("iam:PassRole", ROLE)
+    assert last.context["iam:passedtoservice"] == (to,)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "expected"),
+    [
+        ("autoscaling", "CreateAutoScalingGroup", {}, linked.SCALING),
+        ("autoscaling", "CreateAutoScalingGroup", {"ServiceLinkedRoleARN": ROLE}, ""),
+        ("ec2", "RequestSpotFleet", {}, linked.SPOT_FLEET),
+        ("ec2", "RunInstances", {"InstanceMarketOptions": {"MarketType": "spot"}}, linked.SPOT),
+        ("ec2", "RunInstances", {}, ""),
+        (
+            "application-autoscaling",
+            "RegisterScalableTarget",
+            {"ServiceNamespace": "ec2"},
+            linked.OF_FLEETS,
+        ),
+        ("ec2", "DescribeInstances", {}, ""),
+    ],
+)
+def test_services_need_a_role_of_their_own(
+    service: str, operation: str, parameters: dict[str, Any], expected: str
+) -> None:
+    assert linked.used(service, operation, parameters) == expected
+
+
+def test_the_right_to_make_a_services_role_tells_the_service() -> None:
+    found = linked.asked(WORLD, linked.SCALING)
+    name = "autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+    assert shown([found]) == [
+        f"iam:CreateServiceLinkedRole arn:aws:iam::1:role/aws-service-role/{name}"
+    ]
+    assert found.context["iam:awsservicename"] == ("autoscaling.amazonaws.com",)

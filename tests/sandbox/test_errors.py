@@ -37,6 +37,16 @@ def test_others_are_answered_in_json(service: str) -> None:
         (b"&#x27;{&#x27;a-1&#x27;, &#x27;b-2&#x27;}&#x27;", b"&#x27;a-1, b-2&#x27;"),
         (b'{"message": "one"}', b'{"message": "one"}'),
         (b"{}", b"{}"),
+        (
+            b"<Message>The security group &#x27;sg-1, sg-2&#x27; does not exist</Message>",
+            b"<Message>The security groups &#x27;sg-1, sg-2&#x27; do not exist</Message>",
+        ),
+        (
+            b"The image id '[ami-1, ami-2]' does not exist",
+            b"The image ids '[ami-1, ami-2]' do not exist",
+        ),
+        (b"The volume 'vol-1' does not exist", b"The volume 'vol-1' does not exist"),
+        (b"The instance IDs 'i-1, i-2' do not exist", b"The instance IDs 'i-1, i-2' do not exist"),
     ],
 )
 def test_a_message_has_no_set_in_it(text: bytes, expected: bytes) -> None:

@@ -90,3 +90,27 @@ def test_a_template_that_is_not_there_is_refused(account: Account) -> None:
         LaunchSpecifications=[],
         LaunchTemplateConfigs=[{"LaunchTemplateSpecification": reference}],
     )
+
+
+def test_a_template_is_made_once_for_each_client_token(account: Account) -> None:
+    own = [{"ResourceType": "launch-template", "Tags": [{"Key": "team", "Value": "shop"}]}]
+    asked = {"LaunchTemplateName": "once", "ClientToken": "t", "TagSpecifications": own}
+    data = {"ImageId": account.debian}
+    create, again = account.ec2.create_launch_template, account.ec2.create_launch_template_version
+    made = [create(LaunchTemplateData=data, **asked)["LaunchTemplate"] for _ in "ab"]
+    assert made[0] == made[1]
+    other = {"LaunchTemplateData": {"InstanceType": "t3.micro"}}
+    refused(create, "IdempotentParameterMismatch", **asked, **other)
+    version = {"LaunchTemplateName": "once", "ClientToken": "v", **other}
+    numbers = [again(**version)["LaunchTemplateVersion"]["VersionNumber"] for _ in "ab"]
+    assert numbers == [2, 2]
+    for _ in range(14):
+        again(LaunchTemplateName="once", **other)
+    pages = account.ec2.get_paginator("describe_launch_template_versions")
+    found = pages.paginate(LaunchTemplateName="once").build_full_result()["LaunchTemplateVersions"]
+    assert sorted(one["VersionNumber"] for one in found) == list(range(1, 17))
+    describe = account.ec2.describe_launch_template_versions
+    code = "InvalidLaunchTemplateId.VersionNotFound"
+    refused(describe, code, LaunchTemplateName="once", Versions=["newest"])
+    first = next(one for one in found if one["VersionNumber"] == 1)
+    assert first["LaunchTemplateData"] == data

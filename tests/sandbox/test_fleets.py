@@ -175,6 +175,20 @@ def test_a_role_without_a_right_to_launch_is_an_error_in_the_history(account: Ac
 
 
 @pytest.mark.usefixtures("_no_role")
+def test_a_role_that_may_not_hand_the_servers_role_on_is_an_error_in_the_history(
+    account: Account,
+) -> None:
+    role = fleets_with(account, *LAUNCHES, "ec2:CreateTags")
+    with_profile = {"IamInstanceProfile": {"Name": "website"}}
+    fleet = account.request(IamFleetRole=role, spec=with_profile)
+    account.until_fleet(fleet, "active", "error")
+    error = account.events(fleet, "error")[0]["EventInformation"]
+    assert error["EventSubType"] == "iamFleetRoleInvalid"
+    assert "iam:PassRole on arn:aws:iam::123456789012:role/website" in error["EventDescription"]
+    assert account.members(fleet) == []
+
+
+@pytest.mark.usefixtures("_no_role")
 def test_a_role_that_may_not_register_leaves_its_servers_without_requests(account: Account) -> None:
     role = fleets_with(account, *LAUNCHES, "ec2:CreateTags")
     fleet = account.request(IamFleetRole=role, TargetCapacity=1)

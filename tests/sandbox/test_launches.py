@@ -174,6 +174,60 @@ def test_a_rule_of_a_stack_is_checked_like_others(account: Account, stack: Any) 
 
 
 @pytest.mark.sandbox
+def test_a_stack_that_fails_is_taken_back_and_one_that_goes_takes_all_with_it(
+    account: Account,
+) -> None:
+    cloudformation = account.client("cloudformation")
+    vpc = account.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    properties = {"Name": "stacked", "Port": 80, "Protocol": "HTTP", "VpcId": vpc}
+    group = {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": properties}
+    server = {"ImageId": "ami-00000000000000000", "InstanceType": "t3.micro"}
+    instance = {"Type": "AWS::EC2::Instance", "Properties": server}
+
+    def make(name: str, **resources: Any) -> Any:
+        """As `spotkiln account apply` does it."""
+        body = json.dumps({"Resources": resources})
+        change = {"StackName": name, "ChangeSetName": "first"}
+        cloudformation.create_change_set(TemplateBody=body, ChangeSetType="CREATE", **change)
+        cloudformation.execute_change_set(**change)
+        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+
+    def groups() -> list[str]:
+        found = account.elbv2.describe_target_groups()["TargetGroups"]
+        return sorted(one["TargetGroupName"] for one in found)
+
+    before = groups()
+    assert make("good", Group=group) == "CREATE_COMPLETE"
+    assert groups() == sorted([*before, "stacked"])
+    cloudformation.delete_stack(StackName="good")
+    assert groups() == before
+    assert (
+        make("bad", Group=group, Server={**instance, "DependsOn": "Group"}) == "ROLLBACK_COMPLETE"
+    )
+    events = cloudformation.describe_stack_events(StackName="bad")["StackEvents"]
+    (why,) = [one for one in events if one["ResourceStatus"] == "CREATE_FAILED"]
+    assert "ami-00000000000000000" in why["ResourceStatusReason"]
+    assert groups() == before
+    cloudformation.delete_stack(StackName="bad")
+
+
+@pytest.mark.sandbox
+def test_the_groups_of_a_load_balancer_are_of_its_network(account: Account) -> None:
+    vpc = account.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    made = account.ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
+    (group,) = made["SecurityGroups"]
+    (rule,) = group["IpPermissions"]
+    assert [one["GroupId"] for one in rule["UserIdGroupPairs"]] == [group["GroupId"]]
+    create, subnets = account.elbv2.create_load_balancer, list(account.subnets().values())[:2]
+    for code, one in (
+        ("InvalidSecurityGroup", GONE),
+        ("InvalidConfigurationRequest", group["GroupId"]),
+    ):
+        refused(create, code, Name="foreign", Subnets=subnets, SecurityGroups=[one])
+    account.ec2.delete_vpc(VpcId=vpc)
+
+
+@pytest.mark.sandbox
 def test_a_group_of_a_stack_is_an_auto_scaling_group_like_others(
     account: Account, box: Sandbox, stack: Any
 ) -> None:
@@ -258,7 +312,7 @@ def test_the_default_network_leads_to_the_internet(account: Account) -> None:
 @pytest.mark.sandbox
 def test_awss_own_policies_can_be_attached(account: Account) -> None:
     arn = "arn:aws:iam::aws:policy/service-role/AmazonEC2SpotFleetTaggingRole"
-    role = {"RoleName": "aws-ec2-spot-fleet-tagging-role", "PolicyArn": arn}
+    role = {"RoleName": "website", "PolicyArn": arn}
     account.iam.attach_role_policy(**role)
     found = account.iam.list_attached_role_policies(RoleName=role["RoleName"])
     assert [one["PolicyArn"] for one in found["AttachedPolicies"]] == [arn]

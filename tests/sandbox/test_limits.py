@@ -233,6 +233,14 @@ def test_attributes_that_nobody_knows(account: Account) -> None:
     arn = account.target_group
     wrong = [{"Key": "deregistration_delay.timeout", "Value": "5"}]
     refused(modify, "ValidationError", TargetGroupArn=arn, Attributes=wrong)
+    for key, value in (
+        ("slow_start.duration_seconds", "5"),
+        ("deregistration_delay.timeout_seconds", "3601"),
+        ("load_balancing.cross_zone.enabled", "maybe"),
+    ):
+        bad = [{"Key": key, "Value": value}]
+        told = refused(modify, "ValidationError", TargetGroupArn=arn, Attributes=bad)
+        assert f"'{key}' value '{value}' must be " in told
     right = [{"Key": "deregistration_delay.timeout_seconds", "Value": "5"}]
     assert modify(TargetGroupArn=arn, Attributes=right)["Attributes"]
 

@@ -1,10 +1,11 @@
 """What nobody knows is refused with AWS's code, and not with one that clients try again."""
 
+import json
 from typing import Any
 
 import pytest
 
-from sandbox.api import refused
+from sandbox.api import capabilities, ids, refused
 from sandbox.faults.calls import Call
 from tests.sandbox.account import Account
 from tests.sandbox.test_instances import refused as refusal
@@ -60,7 +61,7 @@ def test_a_token(service: str, operation: str, parameters: dict[str, Any], code:
 
 
 def test_a_parameter_that_is_missing() -> None:
-    answer = refused.after(call("ec2", "AttachVolume", VolumeId="vol-1"), KeyError("Device"))
+    answer = refused.after(call("ec2", "AttachVolume", VolumeId="vol-12345678"), KeyError("Device"))
     assert answer is not None
     assert b"<Code>MissingParameter</Code>" in answer.get_data()
 
@@ -88,6 +89,74 @@ def test_filters_are_those_of_the_documentation(operation: str, name: str, known
     assert (refused.filters(filtered) is None) is known
 
 
+@pytest.mark.parametrize(
+    ("operation", "parameters", "code", "text"),
+    [
+        ("DescribeInstances", {"InstanceIds": ["i-12345678", "None"]}, "InvalidInstanceID", "None"),
+        ("DescribeSubnets", {"SubnetIds": ["subnet-1"]}, "InvalidSubnetID", "subnet-1"),
+        ("DeleteSecurityGroup", {"GroupId": "default"}, "InvalidGroupId", "default"),
+        ("RunInstances", {"SecurityGroupIds": ["default"]}, "InvalidGroupId", "default"),
+        (
+            "DescribeLaunchTemplates",
+            {"LaunchTemplateIds": ["mine"]},
+            "InvalidLaunchTemplateId",
+            "mine",
+        ),
+        ("DescribeSnapshots", {"SnapshotIds": ["snap-xyz"]}, "InvalidSnapshotID", "snap-xyz"),
+    ],
+)
+def test_an_id_that_is_none(
+    operation: str, parameters: dict[str, Any], code: str, text: str
+) -> None:
+    answer = ids.refusal(call("ec2", operation, **parameters))
+    assert answer is not None
+    assert told(answer) == (400, True)
+    assert f"<Code>{code}.Malformed</Code>".encode() in answer.get_data()
+    assert f'Invalid id: "{text}"'.encode() in answer.get_data()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"InstanceIds": ["i-12345678", "i-0123456789abcdef0"]},
+        {"ImageId": "resolve:ssm:/golden"},
+        {"GroupName": "default", "SecurityGroups": ["default"]},
+        {"LaunchTemplateName": "mine"},
+        {"SubnetId": None},
+    ],
+)
+def test_an_id_that_may_be_one(parameters: dict[str, Any]) -> None:
+    assert ids.refusal(call("ec2", "RunInstances", **parameters)) is None
+
+
+ROLE = {"Type": "AWS::IAM::Role", "Properties": {"Path": "/"}}
+NAMED = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "worker"}}
+GROUP = {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupName": "web"}}
+
+
+@pytest.mark.parametrize(
+    ("resource", "said", "missing"),
+    [
+        (ROLE, [], "CAPABILITY_IAM"),
+        (ROLE, ["CAPABILITY_IAM"], ""),
+        (ROLE, ["CAPABILITY_NAMED_IAM"], ""),
+        (NAMED, ["CAPABILITY_IAM"], "CAPABILITY_NAMED_IAM"),
+        (NAMED, ["CAPABILITY_NAMED_IAM"], ""),
+        (GROUP, [], ""),
+    ],
+)
+def test_a_stack_with_roles_needs_a_word_of_whoever_makes_it(
+    resource: dict[str, Any], said: list[str], missing: str
+) -> None:
+    body = json.dumps({"Resources": {"Only": resource}})
+    asked = call("cloudformation", "CreateStack", TemplateBody=body, Capabilities=said)
+    answer = capabilities.refusal(asked)
+    assert (answer is not None) is bool(missing)
+    if answer is not None:
+        assert told(answer) == (400, True)
+        assert f"Requires capabilities : [{missing}]".encode() in answer.get_data()
+
+
 @pytest.mark.sandbox
 def test_they_are_refused_by_what_answers(account: Account) -> None:
     ec2 = account.ec2
@@ -104,6 +173,7 @@ def test_they_are_refused_by_what_answers(account: Account) -> None:
         TargetCapacity=1,
         InstanceTypes=["t3.micro"],
     )
+    refusal(ec2.terminate_instances, "InvalidInstanceID.Malformed", InstanceIds=["None"])
     refusal(account.client("lightsail").get_instances, "UnsupportedOperationException")
 
 
@@ -116,3 +186,16 @@ def test_messages_name_ids_and_nothing_of_python(account: Account) -> None:
     text = refusal(describe, "InvalidGroup.NotFound", GroupIds=[group])
     assert f"'{group}'" in text
     assert "{" not in text
+    two = ["i-00000000000000000", "i-00000000000000001"]
+    text = refusal(account.ec2.describe_instances, "InvalidInstanceID.NotFound", InstanceIds=two)
+    assert text == f"The instance IDs '{two[0]}, {two[1]}' do not exist"
+    snapshot, gone = "snap-00000000000000000", "InvalidSnapshot.NotFound"
+    tag = {"Tags": [{"Key": "a", "Value": "b"}]}
+    for call_, named in (
+        (account.ec2.describe_snapshots, {"SnapshotIds": [snapshot]}),
+        (account.ec2.delete_snapshot, {"SnapshotId": snapshot}),
+        (account.ec2.create_tags, {"Resources": [snapshot], **tag}),
+    ):
+        assert refusal(call_, gone, **named) == f"The snapshot '{snapshot}' does not exist."
+    key = "key-00000000000000000"
+    refusal(account.ec2.create_tags, "InvalidKeyPair.NotFound", Resources=[key], **tag)

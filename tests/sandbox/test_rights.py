@@ -171,3 +171,21 @@ def test_a_simulation_knows_conditions(account: Account) -> None:
     whole = {keys[0]: "shop", keys[1]: "RunInstances"}
     assert simulated(**whole) == ("allowed", [])
     assert simulated(**{**whole, keys[0]: "blog"}) == ("implicitDeny", [])
+
+
+def test_a_services_role_is_made_for_whoever_may_make_it(account: Account) -> None:
+    role, service = "AWSServiceRoleForEC2Spot", "spot.amazonaws.com"
+    path = f"arn:aws:iam::123456789012:role/aws-service-role/{service}/{role}"
+    assert account.iam.get_role(RoleName=role)["Role"]["Arn"] == path
+    account.iam.delete_service_linked_role(RoleName=role)
+    asked = {"ImageId": account.debian, "MinCount": 1, "MaxCount": 1}
+    spot = {**asked, "InstanceMarketOptions": {"MarketType": "spot"}}
+    code, message = refused(session(account, LAUNCH).run_instances, **spot)
+    assert code == "AuthFailure.ServiceLinkedRoleCreationNotPermitted"
+    assert "permission to create the service-linked role for EC2 Spot Instances" in message
+    make = {"Effect": "Allow", "Action": "iam:CreateServiceLinkedRole", "Resource": path}
+    of_service = {"StringEquals": {"iam:AWSServiceName": service}}
+    session(account, LAUNCH, {**make, "Condition": of_service}).run_instances(**spot)
+    assert account.iam.get_role(RoleName=role)["Role"]["Arn"] == path
+    code, _ = refused(account.iam.create_service_linked_role, AWSServiceName=service)
+    assert code == "InvalidInput"
