@@ -1,6 +1,6 @@
 """Which of the rights that may be left out a deployment cannot do without.
 
-What only looks is not among them: `spotkiln doctor` and `spotkiln plan` try that themselves.
+What only looks is not among them: `spotkiln doctor` and `spotkiln plan NAME` try that themselves.
 """
 
 from collections.abc import Iterable, Mapping
