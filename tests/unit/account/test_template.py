@@ -142,8 +142,8 @@ def test_another_region_adds_rights_to_the_role_that_is_there(whole: dict[str, A
     role = {"Fn::If": ["MakeWorker", {"Ref": "WorkerRole"}, "spotkiln-worker"]}
     assert {one["Condition"] for one in policies} == {"GiveRights"}
     assert all(one["Properties"]["Roles"] == [role] for one in policies)
-    # IAM attaches ten to a role.
-    assert 3 * len(policies) <= 10
+    # IAM attaches ten to a role: two regions have room.
+    assert 2 * len(policies) <= 10
     assert whole["Conditions"]["GiveRights"] == {
         "Fn::Not": [{"Fn::Equals": [{"Ref": "Worker"}, "no"]}]
     }
