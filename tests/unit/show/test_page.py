@@ -246,6 +246,15 @@ def test_a_reused_image_says_why() -> None:
     assert ", reused: the same recipe 12ab\n" in page
 
 
+def test_what_baked_the_image_is_told_where_spot_was_asked_for() -> None:
+    used = "Spot t3.small in eu-west-1a, 212 s for 0.0005 USD"
+    image = nouns.image().with_tags(**{"spotkiln:baked-on": used})
+    assert used in release_page(release(image=image))
+    # Not of an image that another release has baked.
+    assert used not in release_page(release(image=image, reused="the same recipe 12ab"))
+    assert "baked on" not in release_page(release(image=nouns.image()))
+
+
 def test_a_version_that_is_suspect_is_shown_until_it_has_passed_again() -> None:
     image = nouns.image("ami-1", suspect="2024-05-01T12:00:00+00:00 website: [x](http://y)")
     failed = release_page(release(image=image, outcome=Outcome.ROLLED_BACK))
