@@ -103,6 +103,8 @@ class Instances:
         if record.role_key:
             self._account.state.role_keys[record.role_key.key_id] = instance.id
         self._account.machines.launch(machine_spec(self._account, instance, record))
+        if address := self._account.machines.observe(record.instance_id).address:
+            set_address(instance, address)
 
     def terminate(self, instance_ids: list[str], why: tuple[str, str] = USER_SHUTDOWN) -> None:
         """All ids must exist. Safe to repeat."""

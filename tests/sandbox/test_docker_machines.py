@@ -70,9 +70,12 @@ def metadata(path: str) -> str:
 
 @pytest.mark.docker
 def test_a_machine_boots_as_an_ec2_instance_does(fleet: Fleet) -> None:
-    one = fleet.running(user_data=b"#!/bin/sh\necho ran >> /root/user-data\n")
+    one = fleet.launch(user_data=b"#!/bin/sh\necho ran >> /root/user-data\n")
+    # Before it boots: Packer 1.6.6 asks a Spot machine's once, right after its launch.
     address = fleet.machines.observe(one).address
     assert address
+    fleet.until(one, "running", 300)
+    assert fleet.machines.observe(one).address == address
     assert fleet.ssh(one, "id -un; sudo -n id -un") == "admin\nroot\n"
     assert fleet.ssh(one, "hostname") == f"ip-{address.replace('.', '-')}\n"
     assert fleet.ssh(one, "cloud-init status --wait") == "status: done\n"

@@ -132,7 +132,8 @@ class DockerMachines:
         machine = self._machines.get(instance_id)
         if machine is None:
             return MachineState("gone", reason="unknown machine")
-        alive = machine.container is not None and machine.status != "gone"
+        # It has one before it boots, as on EC2: whoever has launched it may ask at once.
+        alive = machine.status != "gone"
         return MachineState(machine.status, machine.address if alive else None, machine.reason)
 
     def stop(self, instance_id: str) -> None:
@@ -206,8 +207,9 @@ class DockerMachines:
         return probe(*endpoint, path, timeout_seconds)
 
     def endpoint(self, instance_id: str, port: int) -> tuple[str, int] | None:
-        state = self.observe(instance_id)
-        reachable = state.status in ("booting", "running", "stopping") and state.address
+        state, machine = self.observe(instance_id), self._machines.get(instance_id)
+        there = machine is not None and machine.container is not None
+        reachable = there and state.status in ("booting", "running", "stopping")
         return (state.address, port) if reachable and state.address else None
 
     # The end
