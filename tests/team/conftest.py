@@ -114,7 +114,11 @@ def environment(home: Path, database: str) -> dict[str, str]:
 
 @contextmanager
 def team_of(
-    home: Path, prefect: LocalPrefect, api: httpx.Client, groups: Sequence[str]
+    home: Path,
+    prefect: LocalPrefect,
+    api: httpx.Client,
+    groups: Sequence[str],
+    kind: type[Team] = Team,
 ) -> Iterator[Team]:
     """An account with these target groups, and their deployments at a server that was told to
     start."""
@@ -123,7 +127,7 @@ def team_of(
         home / "sandbox", machines="simulated", speed=SPEED, account=settings
     ) as box:
         prefect.environment.update(box.environment)
-        team = Team(prefect, box, make_demo(home / "repository"), api, groups)
+        team = kind(prefect, box, make_demo(home / "repository"), api, groups)
         box.script(**MACHINES, **STAND_IN)
         team.account.base_image()
         prefect.wait_for_server()
