@@ -53,9 +53,14 @@ def test_where_ec2_has_no_room_the_next_subnet_and_type_are_tried(world: World) 
 
     world.box.clear_calls()
     world.box.capacity(0, market="on-demand", instance_type="t3.small")
-    types = {"other_instance_types": ["t3.small", "t3.medium"]}
+    for kind in ("t3.small", "t3.medium"):
+        world.box.capacity(0, market="spot", instance_type=kind)
+    types = {"other_instance_types": ["t3.small", "t3.medium"], "spot": True}
     made = world.release("v2", "no room at all", build=types)
     assert made["outcome"] == "released", made
+    # As Spot in every subnet first, to bake and to test.
+    asked = [x for x in world.box.calls() if x["operation"] == "CreateFleet"]
+    assert len(asked) == 2 * len(world.account.ec2.describe_subnets()["Subnets"])
     assert launched(world) == [("t3.medium", "eu-west-1a")]
     assert world.settled().problems() == []
 
