@@ -12,8 +12,6 @@ from tests.approval.test_approval import (
     STARTS_SECONDS,
     named,
     row,
-    runs,
-    worker,
 )
 from tests.cli.conftest import Command
 from tests.cli.test_worker import programs_of, until, until_ended
@@ -21,7 +19,6 @@ from tests.release.pages import page
 from tests.release.test_approval import changing
 from tests.reliability.world import World
 
-__all__ = ["runs", "worker"]
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(900)]
 
 

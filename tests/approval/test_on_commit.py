@@ -9,12 +9,11 @@ import pytest
 
 from rehearsal.runs import Runs
 from spotkiln.release.on_commit import NOTE
-from tests.approval.test_approval import DEPLOYMENT, named, runs, worker
+from tests.approval.test_approval import DEPLOYMENT, named
 from tests.cli.test_worker import until, until_ended
 from tests.reliability.world import World
 from tests.unit.hosts.standin import TOKEN, GitHub, served
 
-__all__ = ["runs", "worker"]
 pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(900)]
 
 
