@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.client import Sandbox
 from sandbox.infrastructure import Group, Infrastructure
+from sandbox.process.directory import Directory
 from sandbox.process.keeper import EVERY_SECONDS
 from sandbox.settings import Settings, aws
 from tests.sandbox.account import Account
@@ -35,6 +36,8 @@ def until(done: Callable[[], bool]) -> None:
 def killed(box: Sandbox) -> None:
     time.sleep(EVERY_SECONDS + 1)
     os.kill(int(box.description["pid"]), signal.SIGKILL)
+    # A busy machine takes its time to end it, and until then the directory is in use.
+    until(lambda: not Directory(box.directory).running())
 
 
 def in_order(box: Sandbox) -> None:
