@@ -229,8 +229,8 @@ OPTIONAL = (
     ),
     Statement(
         sid="Sessions",
-        task="`spotkiln ssh NAME` with Session Manager",
-        why="a shell on a server of ours",
+        task="`spotkiln ssh NAME` and builders with Session Manager",
+        why="a shell on a server of ours, and Packer's way to its builder",
         actions=("ssm:StartSession",),
         resources=(INSTANCES,),
         condition={"StringLike": {f"ssm:resourceTag/{t.RELEASE}": "?*"}},
@@ -238,10 +238,13 @@ OPTIONAL = (
     ),
     Statement(
         sid="SessionDocuments",
-        task="`spotkiln ssh NAME` with Session Manager",
-        why="how the shell is reached",
+        task="`spotkiln ssh NAME` and builders with Session Manager",
+        why="how they are reached: SSH, and the port that Packer forwards",
         actions=("ssm:StartSession",),
-        resources=("arn:{partition}:ssm:{region}::document/AWS-StartSSHSession",),
+        resources=(
+            "arn:{partition}:ssm:{region}::document/AWS-StartSSHSession",
+            "arn:{partition}:ssm:{region}::document/AWS-StartPortForwardingSession",
+        ),
         part=SESSIONS,
     ),
     Statement(
