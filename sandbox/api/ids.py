@@ -39,7 +39,8 @@ def refusal(call: Call) -> Response | None:
 
 
 def _texts(value: Any) -> list[str]:
-    found = value if isinstance(value, list) else [value]
+    """A single one that is empty is none: Packer 1.6.6 sends `VpcId=` where it has none."""
+    found = value if isinstance(value, list) else [value] if value else []
     return [one for one in found if isinstance(one, str)]
 
 

@@ -118,6 +118,8 @@ def test_an_id_that_is_none(
 @pytest.mark.parametrize(
     "parameters",
     [
+        # As Packer 1.6.6 sends where it was given none.
+        {"GroupName": "packer", "VpcId": ""},
         {"InstanceIds": ["i-12345678", "i-0123456789abcdef0"]},
         {"ImageId": "resolve:ssm:/golden"},
         {"GroupName": "default", "SecurityGroups": ["default"]},
