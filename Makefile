@@ -75,7 +75,7 @@ test: $(VENV)/.done ## all tests that this machine can run; says what it skipped
 # The loop for the next change: no server, no sandbox, no real machine, and none of the tests that start
 # programs or servers of their own, half of what tests/unit costs.
 .PHONY: quick
-quick: $(VENV)/.done ## pure tests, lint and types, in a minute and a half
+quick: $(VENV)/.done ## pure tests, lint and types, in about a minute
 	@$(PYTHON) -m tests.quick
 
 SITE ?= build/site
