@@ -54,8 +54,11 @@ class Rights:
 
     def refusal(self, call: Call, key_id: str, told: str = "") -> Response | None:
         """AWS's refusal of this call; None if it may be carried out. Notes who called. `told`: who
-        another region's sandbox says that calls, as `caller` has it."""
-        principal = _from_text(told) if told else self._principal(key_id)
+        another region's sandbox says that calls, as `caller` has it. It signs as the owner: nobody
+        else may say so."""
+        principal = self._principal(key_id)
+        if told and principal is None:
+            principal = _from_text(told)
         call.caller = self._account.state.role_keys.get(key_id, call.caller)
         if call.operation == "AssumeRole" and not trusts(call.parameters):
             who = principal.arn if principal else f"arn:aws:iam::{ACCOUNT_ID}:root"

@@ -27,8 +27,8 @@ class Builder:
     ) -> None:
         """Both `pause` functions wait for one poll. `pause` raises when the build is cancelled."""
         self.template = template
-        self.ec2 = self._ec2 = ec2
-        self.ui = self._ui = ui
+        self.ec2 = ec2
+        self.ui = ui
         self._pause = pause
         self._pause_in_clean_up = pause_in_clean_up
         self._undo: list[Callable[[], None]] = []
@@ -47,7 +47,7 @@ class Builder:
             self._instance_id = spot.launch(self, key, groups, zone)
         else:
             self._instance_id = self._run(key, groups, zone)
-            self._ui.step(f"Waiting for instance ({self._instance_id}) to become ready...")
+            self.ui.step(f"Waiting for instance ({self._instance_id}) to become ready...")
         self._wait_instance("running")
 
     @property
@@ -69,29 +69,29 @@ class Builder:
             try:
                 undo()
             except Ec2Error as error:
-                self._ui.step_error(f"Error while cleaning up: {error}")
+                self.ui.step_error(f"Error while cleaning up: {error}")
         self._undo.clear()
 
     def stop(self) -> None:
         if self.on_spot:  # cannot be stopped
             return
-        self._ui.step("Stopping the source instance...")
-        self._ui.detail("Stopping instance")
-        self._ec2.call("StopInstances", {"InstanceId": [self._instance_id]})
-        self._ui.step("Waiting for the instance to stop...")
+        self.ui.step("Stopping the source instance...")
+        self.ui.detail("Stopping instance")
+        self.ec2.call("StopInstances", {"InstanceId": [self._instance_id]})
+        self.ui.step("Waiting for the instance to stop...")
         self._wait_instance("stopped")
 
     def create_image(self, made: Callable[[str], None]) -> str:
         """Returns the image's id once it is available and tagged. `made` is called with the id
         at once."""
         name = self.template.text("image_name")
-        self._ui.step(f"Creating AMI {name} from instance {self._instance_id}")
-        answer = self._ec2.call("CreateImage", {"InstanceId": self._instance_id, "Name": name})
+        self.ui.step(f"Creating AMI {name} from instance {self._instance_id}")
+        answer = self.ec2.call("CreateImage", {"InstanceId": self._instance_id, "Name": name})
         image_id = text(answer, "imageId")
         self._undo.append(lambda: self._deregister(image_id))
         made(image_id)
-        self._ui.detail(f"AMI: {image_id}")
-        self._ui.step("Waiting for AMI to become ready...")
+        self.ui.detail(f"AMI: {image_id}")
+        self.ui.step("Waiting for AMI to become ready...")
         snapshots = self._wait_image(image_id)
         self._tag(image_id, snapshots)
         self._undo.pop()
@@ -101,16 +101,16 @@ class Builder:
 
     def _check_name(self) -> None:
         name = self.template.text("image_name")
-        self._ui.step("Prevalidating any provided VPC information")
-        self._ui.step(f"Prevalidating AMI Name: {name}")
-        answer = self._ec2.call("DescribeImages", {"Filter": [{"Name": "name", "Value": [name]}]})
+        self.ui.step("Prevalidating any provided VPC information")
+        self.ui.step(f"Prevalidating AMI Name: {name}")
+        answer = self.ec2.call("DescribeImages", {"Filter": [{"Name": "name", "Value": [name]}]})
         if taken := answer.findtext("imagesSet/item/imageId"):
             raise BuildError(f"Error: AMI Name: '{name}' is used by an existing AMI: {taken}")
 
     def _find_source(self) -> None:
         source = self.template.text("source_ami")
         try:
-            answer = self._ec2.call("DescribeImages", {"ImageId": [source]})
+            answer = self.ec2.call("DescribeImages", {"ImageId": [source]})
         except Ec2Error as error:
             raise BuildError(f"Error querying AMI: {error}") from None
         image = answer.find("imagesSet/item")
@@ -119,25 +119,25 @@ class Builder:
         if text(image, "rootDeviceType") != "ebs":
             raise BuildError("The root device type of the source AMI must be ebs")
         self.source_name = text(image, "name")
-        self._ui.detail(f"Found Image ID: {source}")
+        self.ui.detail(f"Found Image ID: {source}")
 
     def _network(self) -> tuple[str, str]:
         subnet_id = self.template.text("subnet_id")
         if not subnet_id:
             return self.template.text("vpc_id"), ""
-        subnet = self._ec2.call("DescribeSubnets", {"SubnetId": [subnet_id]}).find("subnetSet/item")
+        subnet = self.ec2.call("DescribeSubnets", {"SubnetId": [subnet_id]}).find("subnetSet/item")
         if subnet is None:
             raise BuildError(f"The subnet {subnet_id} was not found")
         return text(subnet, "vpcId"), text(subnet, "availabilityZone")
 
     def _key_pair(self) -> str:
         name = self.template.text("key_pair_name") or f"packer_{uuid.uuid4()}"
-        self._ui.step(f"Creating temporary keypair: {name}")
-        self._ec2.call("CreateKeyPair", {"KeyName": name})
+        self.ui.step(f"Creating temporary keypair: {name}")
+        self.ec2.call("CreateKeyPair", {"KeyName": name})
 
         def remove() -> None:
-            self._ui.step("Deleting temporary keypair...")
-            self._ec2.call("DeleteKeyPair", {"KeyName": name})
+            self.ui.step("Deleting temporary keypair...")
+            self.ec2.call("DeleteKeyPair", {"KeyName": name})
 
         self._undo.append(remove)
         return name
@@ -148,20 +148,20 @@ class Builder:
         if given := self.template.text("security_group_id"):
             return [given]
         name = f"packer_{uuid.uuid4()}"
-        self._ui.step(f"Creating temporary security group for this instance: {name}")
-        answer = self._ec2.call(
+        self.ui.step(f"Creating temporary security group for this instance: {name}")
+        answer = self.ec2.call(
             "CreateSecurityGroup",
             {"GroupName": name, "GroupDescription": "Temporary group for Packer", "VpcId": vpc_id},
         )
         group_id = text(answer, "groupId")
 
         def remove() -> None:
-            self._ui.step("Deleting temporary security group...")
-            self._ec2.call("DeleteSecurityGroup", {"GroupId": group_id})
+            self.ui.step("Deleting temporary security group...")
+            self.ec2.call("DeleteSecurityGroup", {"GroupId": group_id})
 
         self._undo.append(remove)
         cidrs = list(self.template.value("ssh_source_cidrs") or ["0.0.0.0/0"])
-        self._ui.step(
+        self.ui.step(
             f"Authorizing access to port 22 from [{' '.join(cidrs)}] in the temporary security "
             "groups..."
         )
@@ -171,15 +171,15 @@ class Builder:
             "ToPort": 22,
             "IpRanges": [{"CidrIp": cidr} for cidr in cidrs],
         }
-        self._ec2.call(
+        self.ec2.call(
             "AuthorizeSecurityGroupIngress", {"GroupId": group_id, "IpPermissions": [permission]}
         )
         return [group_id]
 
     def _run(self, key: str, groups: list[str], zone: str) -> str:
-        self._ui.step("Launching a source AWS instance...")
+        self.ui.step("Launching a source AWS instance...")
         tags = dict(self.template.value("run_tags") or {})
-        self._ui.step("Adding tags to source instance")
+        self.ui.step("Adding tags to source instance")
         request: dict[str, Any] = {
             "ImageId": self.template.text("source_ami"),
             "InstanceType": self.template.text("instance_type", "t3.small"),
@@ -198,12 +198,12 @@ class Builder:
             ],
         }
         try:
-            answer = self._ec2.call("RunInstances", request)
+            answer = self.ec2.call("RunInstances", request)
         except Ec2Error as error:
             raise BuildError(f"Error launching source instance: {error}") from None
         instance_id = text(answer, "instancesSet/item/instanceId")
         self.ends(instance_id)
-        self._ui.detail(f"Instance ID: {instance_id}")
+        self.ui.detail(f"Instance ID: {instance_id}")
         return instance_id
 
     def ends(self, instance_id: str) -> None:
@@ -214,40 +214,40 @@ class Builder:
         self._undo.append(undo)
 
     def _terminate(self, instance_id: str) -> None:
-        self._ui.step("Terminating the source AWS instance...")
-        self._ec2.call("TerminateInstances", {"InstanceId": [instance_id]})
+        self.ui.step("Terminating the source AWS instance...")
+        self.ec2.call("TerminateInstances", {"InstanceId": [instance_id]})
         deadline = deadline_in(_PATIENCE)
         while self._state(instance_id) != "terminated" and deadline > deadline_in(0):
             self._pause_in_clean_up()
 
     def _deregister(self, image_id: str) -> None:
-        self._ui.step(
+        self.ui.step(
             "Deregistering the AMI and deleting associated snapshots because of cancellation, or "
             "error..."
         )
-        answer = self._ec2.call("DescribeImages", {"ImageId": [image_id]})
-        self._ec2.call("DeregisterImage", {"ImageId": image_id})
+        answer = self.ec2.call("DescribeImages", {"ImageId": [image_id]})
+        self.ec2.call("DeregisterImage", {"ImageId": image_id})
         for snapshot in answer.findall("imagesSet/item/blockDeviceMapping/item/ebs/snapshotId"):
-            self._ec2.call("DeleteSnapshot", {"SnapshotId": snapshot.text or ""})
+            self.ec2.call("DeleteSnapshot", {"SnapshotId": snapshot.text or ""})
 
     def _tag(self, image_id: str, snapshots: list[str]) -> None:
         tags = dict(self.template.value("tags") or {})
         if not tags:
             return
-        self._ui.step(f"Adding tags to AMI ({image_id})...")
+        self.ui.step(f"Adding tags to AMI ({image_id})...")
         for snapshot in snapshots:
-            self._ui.step(f"Tagging snapshot: {snapshot}")
+            self.ui.step(f"Tagging snapshot: {snapshot}")
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
         for kind, resources in (("AMI", [image_id, *snapshots]), ("snapshot", snapshots)):
-            self._ui.step(f"Creating {kind} tags")
+            self.ui.step(f"Creating {kind} tags")
             for key, value in tags.items():
-                self._ui.detail(f'Adding tag: "{key}": "{value}"')
-            self._ec2.call("CreateTags", {"ResourceId": resources, "Tag": pairs})
+                self.ui.detail(f'Adding tag: "{key}": "{value}"')
+            self.ec2.call("CreateTags", {"ResourceId": resources, "Tag": pairs})
 
     # -- waits --
 
     def _state(self, instance_id: str) -> str:
-        answer = self._ec2.call("DescribeInstances", {"InstanceId": [instance_id]})
+        answer = self.ec2.call("DescribeInstances", {"InstanceId": [instance_id]})
         return text(answer, ".//instanceState/name")
 
     def _wait_instance(self, wanted: str) -> None:
@@ -273,7 +273,7 @@ class Builder:
         deadline, state = deadline_in(_PATIENCE), ""
         while deadline > deadline_in(0):
             try:
-                answer = self._ec2.call("DescribeImages", {"ImageId": [image_id]})
+                answer = self.ec2.call("DescribeImages", {"ImageId": [image_id]})
             except Ec2Error as error:
                 if error.code != "InvalidAMIID.NotFound":
                     raise

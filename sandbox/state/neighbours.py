@@ -16,9 +16,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/,\s]+)/([^/,\s]+)/")
 _KEY = re.compile(rb"<AccessKeyId>([^<]+)</AccessKeyId>")
 _ROLE = re.compile(r"arn:aws:iam::(\d{12}):role/")
-# They are on this machine: no proxy leads to them.
 # The header by which a sandbox tells that of another region of its account who calls.
 CALLER = "X-Sandbox-Caller"
+# They are on this machine: no proxy leads to them.
 _OPENER = build_opener(ProxyHandler({}))
 _SECONDS = 30
 # What is between the two ends of a connection.

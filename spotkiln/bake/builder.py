@@ -13,7 +13,7 @@ from spotkiln.noun import Noun, ShownNoun
 
 # From the launch of a machine until its command begins, and from that one's end until it has gone.
 BOOT_SECONDS = 1200
-# Its plugin is one of its own since then; what was built in knew no such thing.
+# From then on Packer takes a plugin for EC2 that can ask for no address. The built-in one cannot.
 CAN_ASK_FOR_NONE = (1, 8, 0)
 # As the templates take it: an old Packer has no variable that may be either, or nothing.
 PUBLIC_ADDRESS = {None: "", True: "true", False: "false"}

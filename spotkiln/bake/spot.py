@@ -1,5 +1,6 @@
 """Spot: whether a bake or a test goes on with another machine, and what its machine was."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from spotkiln.bake.builder import Place
@@ -10,14 +11,18 @@ from spotkiln.target import Instance
 HOUR = 3600
 
 
-class Elsewhere(NamedTuple):
+class Again(NamedTuple):
     """Why a run is repeated in another place; `on_demand`: not by Spot again."""
 
     why: str
     on_demand: bool = False
 
+    def among(self, left: Iterable[Place]) -> list[Place]:
+        """Those of the places that are left where it may be repeated."""
+        return [one for one in left if not (self.on_demand and one.spot)]
 
-def elsewhere(run: PackerRun, place: Place, machine: Instance | None) -> Elsewhere | None:
+
+def again(run: PackerRun, place: Place, machine: Instance | None) -> Again | None:
     """Whether what failed is tried in the next place; None if the run is the answer. `machine` is
     what EC2 tells of a Spot one afterwards.
 
@@ -27,12 +32,12 @@ def elsewhere(run: PackerRun, place: Place, machine: Instance | None) -> Elsewhe
     if run.exit_code == 0:
         return None
     if run.no_room:
-        return Elsewhere(f"EC2 has no room for {place}: {run.no_room}")
+        return Again(f"EC2 has no room for {place}: {run.no_room}")
     if place.spot and not run.machine:
-        return Elsewhere(f"EC2 launched no machine for {place}: {run.why}")
+        return Again(f"EC2 launched no machine for {place}: {run.why}")
     if machine and machine.interrupted:
         took = f"EC2 took {machine.id} back, {place}"
-        return Elsewhere(f"{took}: what it did begins again", on_demand=True)
+        return Again(f"{took}: what it did begins again", on_demand=True)
     return None
 
 

@@ -5,27 +5,31 @@ What only looks is not among them: `spotkiln doctor` and `spotkiln plan NAME` tr
 
 from collections.abc import Iterable, Mapping
 
+from spotkiln.bake.builder import SshInterface
 from spotkiln.bake.secrets import Kind, Place
 from spotkiln.release.optional_statements import (
     COPIES,
     DEPRECATION,
     PREVIEWS,
     SECRETS,
+    SESSIONS,
     SHARING,
     SIGNALS,
     TRAFFIC,
 )
 from spotkiln.release.release import ReleaseSpec
+from spotkiln.release.spot_statements import SPOT_BUILDERS
 from spotkiln.statement import ADOPTION, SCALING
 
 # Those that any deployment of an account could ask for, and that name nothing of its own.
 ANY_DEPLOYMENT = (
     *(PREVIEWS, TRAFFIC, SIGNALS, SCALING, ADOPTION),
-    *(DEPRECATION, SHARING, COPIES),
+    *(DEPRECATION, SHARING, COPIES, SPOT_BUILDERS, SESSIONS),
 )
 
 
 def used(spec: ReleaseSpec, *, previews: bool = False) -> tuple[str, ...]:
+    """The parts of the rights that a deployment needs. `previews`: of its branches, too."""
     two = bool(spec.infra.second_target_group)
     asked = {
         PREVIEWS: previews,
@@ -37,6 +41,8 @@ def used(spec: ReleaseSpec, *, previews: bool = False) -> tuple[str, ...]:
         DEPRECATION: spec.images.deprecate_after_days > 0,
         SHARING: bool(spec.images.share_with),
         COPIES: spec.images.take_from is not None,
+        SPOT_BUILDERS: spec.build.spot,
+        SESSIONS: spec.build.ssh_interface is SshInterface.SESSION_MANAGER,
     }
     return tuple(part for part, needed in asked.items() if needed)
 

@@ -5,6 +5,7 @@ asks for a fleet of type `instant` launches what it launches.
 """
 
 from spotkiln import tags as t
+from spotkiln.bake.own import BUILDER, TESTER
 from spotkiln.statement import (
     EC2,
     IMAGES,
@@ -27,7 +28,7 @@ _OF_A_FLEET = {f"aws:RequestTag/{t.RELEASE}": "?*", "aws:ResourceTag/aws:ec2:fle
 # A launch template that Packer has made for a builder of ours, or for a machine that tests.
 _OF_A_BUILDER: Condition = {
     **OURS,
-    "StringEquals": {f"aws:ResourceTag/{t.ROLE}": ("builder", "tester")},
+    "StringEquals": {f"aws:ResourceTag/{t.ROLE}": (BUILDER, TESTER)},
 }
 SPOT = (
     Statement(

@@ -13,7 +13,7 @@ from spotkiln.aws import role
 from spotkiln.bake.builder import Place
 from spotkiln.bake.packer import find_packer, packer_command, run_packer, write_variables
 from spotkiln.bake.packer_output import LEAVES, PackerRun, made, reached
-from spotkiln.bake.spot import elsewhere
+from spotkiln.bake.spot import again
 from spotkiln.bake.variables import TEMPLATES
 from spotkiln.errors import SpotkilnError
 from spotkiln.release.ledger import REQUESTED
@@ -67,12 +67,10 @@ def run_template(
         if machine:
             run.used = what_it_cost(region, machine)
             say(f"{what}: {run.used}")
-        again = elsewhere(run, place, machine)
-        if again and again.on_demand:
-            left = [one for one in left if not one.spot]
-        if again is None or not left:
+        repeated = again(run, place, machine)
+        if repeated is None or not (left := repeated.among(left)):
             return run
-        say(f"{again.why}; the next place is tried")
+        say(f"{repeated.why}; the next place is tried")
 
 
 def _run_once(

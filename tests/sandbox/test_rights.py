@@ -7,6 +7,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from sandbox.state.neighbours import CALLER
 from tests.sandbox.account import Account
 from tests.sandbox.account_machine import refused
 
@@ -68,6 +69,7 @@ def session(account: Account, *statements: dict[str, Any]) -> Any:
     )
 
 
+ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 LAUNCH = {"Effect": "Allow", "Action": "ec2:RunInstances", "Resource": "*"}
 NEW = {"StringEquals": {"aws:RequestTag/team": "shop", "ec2:CreateAction": "RunInstances"}}
 TAG_NEW = {"Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "*", "Condition": NEW}
@@ -171,6 +173,16 @@ def test_a_simulation_knows_conditions(account: Account) -> None:
     whole = {keys[0]: "shop", keys[1]: "RunInstances"}
     assert simulated(**whole) == ("allowed", [])
     assert simulated(**{**whole, keys[0]: "blog"}) == ("implicitDeny", [])
+
+
+def test_nobody_but_a_sandbox_says_who_else_calls(account: Account) -> None:
+    """A role that names another caller is judged by its own rights all the same."""
+    client = session(account, LAUNCH)
+    told = json.dumps(["all", "arn:aws:iam::123456789012:role/all", [{"Statement": [ANYTHING]}]])
+    client.meta.events.register(
+        "before-sign.ec2", lambda request, **_: request.headers.add_header(CALLER, told)
+    )
+    assert refused(client.create_key_pair, KeyName="mine")[0] == "UnauthorizedOperation"
 
 
 def test_a_services_role_is_made_for_whoever_may_make_it(account: Account) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.quick import UNIT, Job, end_of, files_below, shares, summary
+from tests.quick import SECONDS, UNIT, Job, end_of, files_below, shares, summary
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
@@ -14,13 +14,17 @@ def test_each_test_is_in_one_share(number: int) -> None:
     assert sorted(found) == sorted(UNIT.rglob("test_*.py"))
 
 
-def test_shares_are_about_equally_large(tmp_path: Path) -> None:
+def test_shares_take_about_equally_long(tmp_path: Path) -> None:
     for name, size in {"a": 50, "b": 30, "c": 30, "d": 10}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "test_it.py").write_text("#" * size)
     (tmp_path / "helper.py").touch()
     found = [{one.name for one in share} for share in shares(tmp_path, 2)]
     assert found == [{"a", "d"}, {"b", "c"}]
+
+
+def test_what_takes_longer_than_its_size_says_is_there() -> None:
+    assert [name for name in SECONDS if not (UNIT / name).is_dir()] == []
 
 
 def test_nobody_is_left_without_tests(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from spotkiln.bake.builder import Place
 from spotkiln.bake.packer_output import PackerRun, Reader
-from spotkiln.bake.spot import Elsewhere, Used, elsewhere
+from spotkiln.bake.spot import Again, Used, again
 from spotkiln.target import End, Instance
 from spotkiln.tasks.bake import packer as steps
 from tests.unit import nouns
@@ -31,7 +31,7 @@ def failed(why: str, machine: str = "") -> PackerRun:
 @pytest.mark.parametrize(
     ("run", "place", "machine", "said"),
     [
-        (failed(NO_SPOT), SPOT, None, Elsewhere(f"EC2 launched no machine for {SPOT}: {NO_SPOT}")),
+        (failed(NO_SPOT), SPOT, None, Again(f"EC2 launched no machine for {SPOT}: {NO_SPOT}")),
         # What is no fault of Spot's ends as it would have On-Demand.
         (failed("Error creating temporary keypair: denied"), ON_DEMAND, None, None),
         (
@@ -39,7 +39,7 @@ def failed(why: str, machine: str = "") -> PackerRun:
             failed(SCRIPT, "i-1"),
             SPOT,
             RECLAIMED,
-            Elsewhere(f"EC2 took i-1 back, {SPOT}: what it did begins again", on_demand=True),
+            Again(f"EC2 took i-1 back, {SPOT}: what it did begins again", on_demand=True),
         ),
         (failed(SCRIPT, "i-1"), SPOT, ENDED, None),
         (failed(SCRIPT, "i-1"), SPOT, None, None),
@@ -47,9 +47,16 @@ def failed(why: str, machine: str = "") -> PackerRun:
     ],
 )
 def test_what_follows(
-    run: PackerRun, place: Place, machine: Instance | None, said: Elsewhere | None
+    run: PackerRun, place: Place, machine: Instance | None, said: Again | None
 ) -> None:
-    assert elsewhere(run, place, machine) == said
+    assert again(run, place, machine) == said
+
+
+def test_one_that_was_taken_back_is_not_repeated_on_spot() -> None:
+    places = [SPOT, ON_DEMAND]
+    assert Again("no room").among(places) == places
+    assert Again("taken back", on_demand=True).among(places) == [ON_DEMAND]
+    assert Again("taken back", on_demand=True).among([SPOT]) == []
 
 
 def test_a_place_in_words() -> None:

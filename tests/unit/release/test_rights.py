@@ -13,6 +13,7 @@ from spotkiln.release.parts import build_secrets, used
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.rights import Granted, Names, asked_of, missing, together
 from spotkiln.release.server_statements import SERVER
+from spotkiln.release.spot_statements import SPOT
 from spotkiln.release.statements import WORKER
 from spotkiln.serve.spec import LauncherKind
 from spotkiln.statement import ANY, NEW, OURS, Statement, new_by, policies, size
@@ -200,6 +201,11 @@ def test_alarms_are_read_for_batches_too() -> None:
         ({"images": {"take_from": {"region": "eu-west-1"}}}, {"CopyImages"}),
         ({"build": {"secrets": {"TOKEN": "ssm:/a"}}}, {"BuildParameters", "BuildSecrets"}),
         ({"infra": {"adopt": True}}, {"AdoptSpotFleets", "EndAdopted"}),
+        ({"build": {"spot": True}}, {one.sid for one in SPOT}),
+        (
+            {"build": {"ssh_interface": "session_manager", "instance_profile": "builders"}},
+            {"Sessions", "SessionDocuments"},
+        ),
     ],
 )
 def test_what_may_be_left_out_is_asked_for_where_a_deployment_needs_it(
