@@ -67,10 +67,14 @@ class Rights:
             return errors.denied("sts", text)
         if principal is not None and (refused := self._not_allowed(call, principal)):
             return refused
-        service = linked.used(call.service, call.operation, call.parameters)
-        if not service or linked.is_there(service) or call.parameters.get("DryRun"):
+        if call.parameters.get("DryRun"):
             return None
-        return self._make_linked(call, service, principal)
+        for service in linked.used(call.service, call.operation, call.parameters):
+            if not linked.is_there(service):
+                refused = self._make_linked(call, service, principal)
+                if refused is not None:
+                    return refused
+        return None
 
     def _not_allowed(self, call: Call, principal: Principal) -> Response | None:
         for asked in others.asked(self._world, call.service, call.operation, call.parameters):

@@ -27,7 +27,7 @@ def create_roles() -> None:
     iam: Any = iam_backends[ACCOUNT_ID]["aws"]
     for managed in _managed():
         iam.managed_policies[managed.arn] = managed
-    for service in (linked.SCALING, linked.SPOT, linked.SPOT_FLEET):
+    for service in (linked.SCALING, linked.SPOT, linked.SPOT_FLEET, linked.EC2_FLEET):
         linked.make(service)
     _role(iam, FLEET_ROLE, "spotfleet")
     (of_fleets,) = [one.arn for one in _managed() if one.name == FLEET_POLICY]

@@ -13,14 +13,16 @@ from sandbox.rights.world import World
 from sandbox.state.records import ACCOUNT_ID
 
 SCALING, SPOT = "autoscaling.amazonaws.com", "spot.amazonaws.com"
-SPOT_FLEET, OF_FLEETS = "spotfleet.amazonaws.com", "ec2.application-autoscaling.amazonaws.com"
+SPOT_FLEET, EC2_FLEET = "spotfleet.amazonaws.com", "ec2fleet.amazonaws.com"
+OF_FLEETS = "ec2.application-autoscaling.amazonaws.com"
 NAMES = {
     SCALING: "AWSServiceRoleForAutoScaling",
     SPOT: "AWSServiceRoleForEC2Spot",
     SPOT_FLEET: "AWSServiceRoleForEC2SpotFleet",
+    EC2_FLEET: "AWSServiceRoleForEC2Fleet",
     OF_FLEETS: "AWSServiceRoleForApplicationAutoScaling_EC2SpotFleet",
 }
-_WHAT = {SPOT: "EC2 Spot Instances", SPOT_FLEET: "EC2 Spot Fleet"}
+_WHAT = {SPOT: "EC2 Spot Instances", SPOT_FLEET: "EC2 Spot Fleet", EC2_FLEET: "EC2 Fleet"}
 
 
 class TakenError(IAMException):
@@ -30,17 +32,21 @@ class TakenError(IAMException):
 _make_in_moto = IAMBackend.create_service_linked_role
 
 
-def used(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
-    """The service whose role a call needs; empty for none."""
+def used(service: str, operation: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """The services whose roles a call needs."""
     if operation == "CreateAutoScalingGroup" and not parameters.get("ServiceLinkedRoleARN"):
-        return SCALING
+        return (SCALING,)
     if operation == "RequestSpotFleet":
-        return SPOT_FLEET
+        return (SPOT_FLEET,)
     if operation == "RunInstances":
         market = parameters.get("InstanceMarketOptions") or {}
-        return SPOT if market.get("MarketType") == "spot" else ""
+        return (SPOT,) if market.get("MarketType") == "spot" else ()
+    if operation == "CreateFleet":
+        target = parameters.get("TargetCapacitySpecification") or {}
+        spot = target.get("DefaultTargetCapacityType") == "spot"
+        return (EC2_FLEET, SPOT) if spot else (EC2_FLEET,)
     registers = (service, operation) == ("application-autoscaling", "RegisterScalableTarget")
-    return OF_FLEETS if registers and parameters.get("ServiceNamespace") == "ec2" else ""
+    return (OF_FLEETS,) if registers and parameters.get("ServiceNamespace") == "ec2" else ()
 
 
 def is_there(service: str) -> bool:

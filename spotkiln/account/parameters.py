@@ -140,6 +140,11 @@ PARAMETERS: Parameters = {
         "Default": "no",
         "Description": "The same for that of Spot fleets.",
     },
+    "Ec2FleetRole": {
+        **YES_NO,
+        "Default": "no",
+        "Description": "The same for that of EC2 Fleet, which launches builders on Spot machines.",
+    },
     "ScalingRole": {
         **YES_NO,
         "Default": "no",
@@ -150,10 +155,12 @@ PARAMETERS: Parameters = {
 SERVICES = {
     "SpotRole": "spot.amazonaws.com",
     "SpotFleetRole": "spotfleet.amazonaws.com",
+    "Ec2FleetRole": "ec2fleet.amazonaws.com",
     "ScalingRole": "autoscaling.amazonaws.com",
 }
 LINKED = {
     "SpotRole": "AWSServiceRoleForEC2Spot",
     "SpotFleetRole": "AWSServiceRoleForEC2SpotFleet",
+    "Ec2FleetRole": "AWSServiceRoleForEC2Fleet",
     "ScalingRole": "AWSServiceRoleForAutoScaling",
 }

@@ -330,22 +330,29 @@ def test_whoever_hands_a_role_on_needs_the_right_to(
 @pytest.mark.parametrize(
     ("service", "operation", "parameters", "expected"),
     [
-        ("autoscaling", "CreateAutoScalingGroup", {}, linked.SCALING),
-        ("autoscaling", "CreateAutoScalingGroup", {"ServiceLinkedRoleARN": ROLE}, ""),
-        ("ec2", "RequestSpotFleet", {}, linked.SPOT_FLEET),
-        ("ec2", "RunInstances", {"InstanceMarketOptions": {"MarketType": "spot"}}, linked.SPOT),
-        ("ec2", "RunInstances", {}, ""),
+        ("autoscaling", "CreateAutoScalingGroup", {}, (linked.SCALING,)),
+        ("autoscaling", "CreateAutoScalingGroup", {"ServiceLinkedRoleARN": ROLE}, ()),
+        ("ec2", "RequestSpotFleet", {}, (linked.SPOT_FLEET,)),
+        ("ec2", "RunInstances", {"InstanceMarketOptions": {"MarketType": "spot"}}, (linked.SPOT,)),
+        ("ec2", "RunInstances", {}, ()),
+        ("ec2", "CreateFleet", {}, (linked.EC2_FLEET,)),
+        (
+            "ec2",
+            "CreateFleet",
+            {"TargetCapacitySpecification": {"DefaultTargetCapacityType": "spot"}},
+            (linked.EC2_FLEET, linked.SPOT),
+        ),
         (
             "application-autoscaling",
             "RegisterScalableTarget",
             {"ServiceNamespace": "ec2"},
-            linked.OF_FLEETS,
+            (linked.OF_FLEETS,),
         ),
-        ("ec2", "DescribeInstances", {}, ""),
+        ("ec2", "DescribeInstances", {}, ()),
     ],
 )
 def test_services_need_a_role_of_their_own(
-    service: str, operation: str, parameters: dict[str, Any], expected: str
+    service: str, operation: str, parameters: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
     assert linked.used(service, operation, parameters) == expected
 

@@ -160,9 +160,15 @@ def test_a_service_linked_role_is_made_where_it_is_missing() -> None:
     present = {
         "AWSServiceRoleForEC2Spot": True,
         "AWSServiceRoleForEC2SpotFleet": False,
+        "AWSServiceRoleForEC2Fleet": False,
         "AWSServiceRoleForAutoScaling": True,
     }
-    assert linked(present) == {"SpotRole": "no", "SpotFleetRole": "yes", "ScalingRole": "no"}
+    assert linked(present) == {
+        "SpotRole": "no",
+        "SpotFleetRole": "yes",
+        "Ec2FleetRole": "yes",
+        "ScalingRole": "no",
+    }
 
 
 def test_whoever_takes_the_workers_role_says_the_external_id_if_there_is_one() -> None:
