@@ -15,6 +15,8 @@ from rehearsal.prefect_local import LocalPrefect, free_port
 from spotkiln.start.ui import newer
 
 SERVERS = 2
+# How long what is taken away stays away.
+AWAY_SECONDS = 15.0
 # nginx' own folder, also where it is the system's.
 CONFIGURATION = """
 daemon off;
@@ -133,6 +135,20 @@ class Cluster(LocalPrefect):
             log=f"api-{number}.log",
         )
         self.apis[number : number + 1] = [server]
+
+    def lose_api(self, number: int) -> None:
+        """One server is killed; another takes its place, and answers when this returns."""
+        self.apis[number].kill()
+        self.apis[number].wait(10)
+        time.sleep(AWAY_SECONDS)
+        self.start_api(number)
+        self.wait_for_server()
+
+    def restart_redis(self) -> None:
+        self.redis.terminate()
+        self.redis.wait(30)
+        time.sleep(AWAY_SECONDS)
+        self.start_redis()
 
     def start_server(self) -> None:
         self.start_redis()

@@ -16,6 +16,7 @@ from rehearsal.prefect_local import POOL, LocalPrefect, shipped
 from sandbox.client import Sandbox
 from tests.reliability.truth import Account
 from tests.reliability.world import MACHINES, STAND_IN
+from tests.team.cluster import Cluster, path_of
 from tests.team.postgres import postgres, programs
 
 GROUPS = [f"app-{number}" for number in range(10)]
@@ -85,6 +86,14 @@ class Team:
             )
         )
 
+    def ended(self) -> int:
+        """How many releases have ended, one way or another."""
+        asked = {
+            "flows": {"name": {"any_": ["release"]}},
+            "flow_runs": {"state": {"type": {"any_": sorted(FINAL)}}},
+        }
+        return int(self._post("/flow_runs/count", asked))
+
     def tasks(self, run: str) -> list[dict[str, Any]]:
         return list(self._post("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}}))
 
@@ -133,6 +142,23 @@ def team_of(
         prefect.wait_for_server()
         team.deploy()
         yield team
+
+
+@contextmanager
+def cluster_of(
+    home: Path, database: str, groups: Sequence[str], kind: type[Team] = Team
+) -> Iterator[tuple[Cluster, Team]]:
+    """Several Prefect servers behind a proxy, and such an account."""
+    for program in ("redis-server", "nginx"):
+        try:
+            path_of(program)
+        except FileNotFoundError:
+            pytest.skip(f"no {program}: apt-get install {program}")
+    with Cluster(home / "prefect", environment(home, database), PASSWORD) as prefect:
+        prefect.start_server()
+        api = client_of(prefect.address, PASSWORD, prefect.trust())
+        with team_of(home, prefect, api, groups, kind) as team:
+            yield prefect, team
 
 
 @pytest.fixture(scope="module")

@@ -4,18 +4,15 @@ of them is killed, Redis starts again and a worker is killed: none is lost, none
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from rehearsal.prefect_client import client_of
 from tests.reliability.conftest import long
-from tests.team.cluster import Cluster, path_of
-from tests.team.conftest import FINAL, PASSWORD, Team, environment, team_of
+from tests.team.cluster import Cluster
+from tests.team.conftest import Team, cluster_of
 from tests.team.record import fleet_overlaps, lease_changes, lease_overlaps
 from tests.team.test_team import (
     fleet_lives,
-    in_state,
     kill_flow,
     release_of,
     running_on,
@@ -25,8 +22,6 @@ from tests.team.test_team import (
 RELEASES = 100
 APPLICATIONS = [f"app-{number}" for number in range(30)]
 LIMIT = 6
-# One after the other, so that each meets servers that have stood up again.
-AWAY_SECONDS = 15.0
 pytestmark = [
     long,
     pytest.mark.postgres,
@@ -37,80 +32,59 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Team]:
-    for program in ("redis-server", "nginx"):
-        try:
-            path_of(program)
-        except FileNotFoundError:
-            pytest.skip(f"no {program}: apt-get install {program}")
-    home = tmp_path_factory.mktemp("cluster")
-    with ExitStack() as stack:
-        own = environment(home, database)
-        prefect = stack.enter_context(Cluster(home / "prefect", own, PASSWORD))
-        prefect.start_server()
-        api = client_of(prefect.address, PASSWORD, prefect.trust())
-        yield stack.enter_context(team_of(home, prefect, api, APPLICATIONS))
+def cluster(
+    tmp_path_factory: pytest.TempPathFactory, database: str
+) -> Iterator[tuple[Cluster, Team]]:
+    with cluster_of(tmp_path_factory.mktemp("cluster"), database, APPLICATIONS) as both:
+        yield both
 
 
-def ended(team: Team) -> int:
-    return len(in_state(team, *FINAL))
-
-
-def test_a_hundred_releases(cluster: Team) -> None:
-    prefect = cluster.prefect
-    assert isinstance(prefect, Cluster)
+def test_a_hundred_releases(cluster: tuple[Cluster, Team]) -> None:
+    prefect, team = cluster
     first = prefect.start_worker(limit=LIMIT, name="first")
     killed = prefect.start_worker(limit=LIMIT, name="killed")
     begin = time.monotonic()
-    runs = [cluster.start(APPLICATIONS[n % len(APPLICATIONS)]) for n in range(RELEASES)]
+    runs = [team.start(APPLICATIONS[n % len(APPLICATIONS)]) for n in range(RELEASES)]
 
     def told(what: str) -> None:
-        print(f"{time.monotonic() - begin:.0f} s, {ended(cluster)} ended: {what}", flush=True)
+        print(f"{time.monotonic() - begin:.0f} s, {team.ended()} ended: {what}", flush=True)
 
-    until(lambda: ended(cluster) >= RELEASES // 10, 600, "the first releases")
+    until(lambda: team.ended() >= RELEASES // 10, 600, "the first releases")
     told("one API server is killed")
-    prefect.apis[0].kill()
-    prefect.apis[0].wait(10)
-    time.sleep(AWAY_SECONDS)
-    prefect.start_api(0)
-    prefect.wait_for_server()
-
-    until(lambda: ended(cluster) >= RELEASES // 4, 600, "releases after the server")
+    prefect.lose_api(0)
+    # One after the other, so that each meets servers that have stood up again.
+    until(lambda: team.ended() >= RELEASES // 4, 600, "releases after the server")
     told("Redis starts again")
-    prefect.redis.terminate()
-    prefect.redis.wait(30)
-    time.sleep(AWAY_SECONDS)
-    prefect.start_redis()
-
-    until(lambda: ended(cluster) >= RELEASES // 2, 600, "releases after Redis")
-    until(lambda: running_on(cluster, "killed"), 120, "releases on the second worker")
-    victim, *_ = running_on(cluster, "killed")
+    prefect.restart_redis()
+    until(lambda: team.ended() >= RELEASES // 2, 600, "releases after Redis")
+    until(lambda: running_on(team, "killed"), 120, "releases on the second worker")
+    victim, *_ = running_on(team, "killed")
     told("one worker and one of its releases are killed")
     kill_flow(killed.pid, victim["id"])
     killed.kill()
     killed.wait(10)
     prefect.start_worker(limit=LIMIT, name="next")
 
-    until(lambda: ended(cluster) == len(runs), 1200, "an end of all releases")
+    until(lambda: team.ended() == len(runs), 1200, "an end of all releases")
     told("all")
     assert first.poll() is None
-    done = {one["id"]: one for one in cluster.runs()}
+    done = {one["id"]: one for one in team.runs()}
     assert set(done) == set(runs)
-    states = Counter((cluster.worker_of(one), one["state"]["name"]) for one in done.values())
+    states = Counter((team.worker_of(one), one["state"]["name"]) for one in done.values())
     print(f"ends by worker: {dict(states)}")
 
     crashed = [one for one in done.values() if one["state"]["type"] != "COMPLETED"]
     assert victim["id"] in {one["id"] for one in crashed}
-    assert {(cluster.worker_of(one), one["state"]["type"]) for one in crashed} == {
+    assert {(team.worker_of(one), one["state"]["type"]) for one in crashed} == {
         ("killed", "CRASHED")
     }
-    assert cluster.settled(180) == {}
+    assert team.settled(180) == {}
 
     dead = frozenset(release_of(one) for one in crashed)
-    lives = fleet_lives(cluster)
+    lives = fleet_lives(team)
     completed = {release_of(one) for one in done.values()} - dead
     assert {one.release for one in lives} >= completed
     assert fleet_overlaps(lives) == []
-    changes = lease_changes(cluster.box.calls())
+    changes = lease_changes(team.box.calls())
     assert {one.release for one in changes if one.state == "holds"} >= completed
     assert lease_overlaps(changes, dead) == []
