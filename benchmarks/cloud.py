@@ -90,7 +90,9 @@ class Cloud:
         self.box.script(**self._model)
 
     def _base(self) -> str:
-        debian = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
+        debian = self.ec2.describe_images(
+            Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}]
+        )
         machine = self.launch(debian["Images"][0]["ImageId"])
         image = self.image(machine, "rails-base for the benchmark", 0.1)
         self.remove([machine], 0.1)

@@ -149,7 +149,10 @@ def start(box: Sandbox, machines: Machines, name: str, say: Callable[[str], None
     say(f"setting up {name} on a machine of its own ...")
     ec2 = client(box, "ec2")
     found = every(
-        ec2, "describe_images", "Images[]", Filters=[{"Name": "name", "Values": ["debian-13-*"]}]
+        ec2,
+        "describe_images",
+        "Images[]",
+        Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}],
     )
     made = ec2.run_instances(
         ImageId=found[0]["ImageId"],

@@ -105,7 +105,7 @@ class ImageApi(SandboxApi, AmisResponse, ElasticBlockStore):
                     "OwnerId": told["owner"],
                     "State": "available",
                     "CreationDate": datetime.fromisoformat(told["created"]).replace(tzinfo=None),
-                    "Architecture": "x86_64",
+                    "Architecture": told["architecture"],
                     "ImdsSupport": told["imds_support"],
                 }
         return found

@@ -43,6 +43,7 @@ def machine_spec(account: Account, instance: Instance, record: InstanceRecord) -
         tags=account.tags(instance.id),
         metadata=metadata_options(instance),
         image_tags=account.tags(instance.image_id),
+        architecture=str(instance.architecture),
     )
 
 

@@ -57,6 +57,7 @@ class Images:
             image.description,
             owner_id=image.owner_id,
             public=image.owner_id != ACCOUNT_ID,
+            architecture=image.architecture,
         )
         ami.creation_date = datetime.fromisoformat(image.created).replace(tzinfo=None)
         ami.refused = image.refused
@@ -83,7 +84,10 @@ class Images:
             raise EC2ClientError(
                 "IncorrectState", f"Instance '{instance_id}' is not 'running' or 'stopped'."
             )
-        ami = self._make(random_ami_id(), name, description, source=instance.image_id)
+        source, architecture = instance.image_id, str(instance.architecture)
+        ami = self._make(
+            random_ami_id(), name, description, source=source, architecture=architecture
+        )
         self._size(ami, *root_disk(self._account, instance))
         ami.instance_id = instance_id
         ami.state = "pending"
@@ -117,14 +121,16 @@ class Images:
             original = self._account.ec2.amis[source_id]
             support = getattr(original, "imds_support", None)
             snapshot = original.ebs_snapshot.id
-            disk = disk_of(original)
+            disk, architecture = disk_of(original), str(original.architecture)
         else:
             told = self._account.neighbours.image(region, source_id)
             if told is None:
                 raise InvalidAMIIdError(source_id)
             support, snapshot = told["imds_support"], told["snapshot"]
-            disk = told["size_gib"], told["volume_type"]
-        ami = self._make(random_ami_id(), name, description, source=source_id)
+            disk, architecture = (told["size_gib"], told["volume_type"]), told["architecture"]
+        ami = self._make(
+            random_ami_id(), name, description, source=source_id, architecture=architecture
+        )
         self._size(ami, *disk)
         ami.source_image_region = region
         if token:
@@ -162,6 +168,7 @@ class Images:
         name: str,
         description: str,
         *,
+        architecture: str,
         owner_id: str = ACCOUNT_ID,
         public: bool = False,
         source: str | None = None,
@@ -175,7 +182,7 @@ class Images:
             public=public,
             virtualization_type="hvm",
             hypervisor="xen",
-            architecture="x86_64",
+            architecture=architecture,
             root_device_type="ebs",
             root_device_name=ROOT_DEVICE,
             image_location=f"{owner_id}/{name}",
@@ -210,6 +217,7 @@ class Images:
         return {
             "name": ami.name,
             "owner": ami.owner_id,
+            "architecture": ami.architecture,
             "imds_support": ami.imds_support,
             "snapshot": ami.ebs_snapshot.id,
             "size_gib": ami.size_gib,

@@ -289,7 +289,9 @@ class Control:
         with self._account.lock:
             image = self._engine.images.own(image_id)
             name, tags = image.name or "", self._account.tags(image_id)
-        self._account.machines.keep_image(image_id, str(_body(request)["key"]), name, tags)
+            architecture = str(image.architecture)
+        key = str(_body(request)["key"])
+        self._account.machines.keep_image(image_id, key, name, tags, architecture)
 
     def _shared(self, request: Request, image_id: str, with_account: str) -> dict[str, Any]:
         """For a neighbour: an image that this account may use. Tags are not told, as at AWS."""

@@ -11,6 +11,7 @@ from sandbox.compute.requirements import fitting
 from sandbox.fleets.pools import Pool
 from sandbox.state import prices
 from sandbox.state.account import Account
+from sandbox.state.refusals import Refusal
 
 STRATEGIES = (
     "lowestPrice",
@@ -114,14 +115,14 @@ def _check_specification(index: int, spec: dict[str, Any]) -> None:
 
 
 def pools(account: Account, config: dict[str, Any]) -> list[Pool]:
-    """All pools, in the configuration's order. Raises EC2ClientError for what does not exist:
-    template, image, subnet, instance type."""
+    """All pools, in the configuration's order. Each launch template has its own image: one that
+    cannot be launched is a fault of its pools alone. Raises EC2ClientError for a template, subnet
+    or instance type that does not exist."""
     found: list[Pool] = []
     for spec, template in _specifications(account, config):
         image_id, instance_type = spec.get("ImageId", ""), spec.get("InstanceType", "")
         check_type(instance_type)
-        must_be_usable(account, image_id)
-        check_architecture(account, image_id, instance_type)
+        fault = _fault(account, image_id, instance_type)
         launch = {key: value for key, value in spec.items() if key not in _POOL_KEYS}
         found += [
             Pool(
@@ -133,10 +134,20 @@ def pools(account: Account, config: dict[str, Any]) -> list[Pool]:
                 priority=float(spec.get("Priority") or 0),
                 launch=launch,
                 template=template,
+                fault=fault,
             )
             for subnet in _subnets(account, spec)
         ]
     return found
+
+
+def _fault(account: Account, image_id: str, instance_type: str) -> Refusal | None:
+    try:
+        must_be_usable(account, image_id)
+        check_architecture(account, image_id, instance_type)
+    except EC2ClientError as error:
+        return Refusal(str(error.code), "error", str(error.message))
+    return None
 
 
 def _specifications(

@@ -30,7 +30,8 @@ _TOO_MANY = "Max spot instance count exceeded"
 
 def create(account: Account, instances: Instances, asked: dict[str, Any]) -> dict[str, Any]:
     """CreateFleet's answer. Raises EC2ClientError for what it refuses as a whole: a template that
-    is not there, a type that does not fit its image."""
+    is not there. What fits no image, or has no room, is told as an error beside what it launched.
+    """
     target = asked.get("TargetCapacitySpecification") or {}
     wanted = int(target.get("TotalTargetCapacity") or 0)
     spot = target.get("DefaultTargetCapacityType", "on-demand") == "spot"
@@ -43,7 +44,11 @@ def create(account: Account, instances: Instances, asked: dict[str, Any]) -> dic
     found = allocate(pools, wanted, strategy=strategy, held=Counter(), free=free)
     fleet = f"fleet-{uuid.uuid4()}"
     launched: list[dict[str, Any]] = []
-    errors = [_error(one, life, *_no_room(account, one, spot=spot)) for one in found.exhausted]
+    errors = [
+        _error(one, life, *_why_none(account, one, spot=spot))
+        for one in pools
+        if one.fault or one in found.exhausted
+    ]
     for pool in found.pools:
         try:
             made = launch_from_pool(account, instances, pool, {FLEET_TAG: fleet}, spot=spot)
@@ -57,13 +62,17 @@ def create(account: Account, instances: Instances, asked: dict[str, Any]) -> dic
 
 
 def _free(account: Account, pool: Pool, *, spot: bool) -> int | None:
+    if pool.fault:
+        return 0
     room = [capacity.free(account.state, pool.key, spot=spot)]
     room += [capacity.account_free(account.state)] if spot else []
     return min((one for one in room if one is not None), default=None)
 
 
-def _no_room(account: Account, pool: Pool, *, spot: bool) -> tuple[str, str]:
+def _why_none(account: Account, pool: Pool, *, spot: bool) -> tuple[str, str]:
     """EC2's code and words."""
+    if pool.fault:
+        return pool.fault.code, pool.fault.words
     if spot and capacity.account_free(account.state) == 0:
         return "MaxSpotInstanceCountExceeded", _TOO_MANY
     words = _NO_SPOT if spot else no_capacity(pool.instance_type, pool.zone)

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.state import prices
+from sandbox.state.refusals import Refusal
 
 
 @dataclass(frozen=True)
 class Pool:
     """One instance type in one subnet, and how an instance is launched there. `launch` is in
-    RunInstances' shape, without image, type and subnet."""
+    RunInstances' shape, without image, type and subnet. `fault` is why EC2 launches none there
+    whatever room there is: the image is of another architecture, or is not there."""
 
     instance_type: str
     zone: str
@@ -20,6 +22,7 @@ class Pool:
     priority: float = 0.0
     launch: Mapping[str, Any] = field(default_factory=dict, hash=False)
     template: tuple[str, str] | None = None  # launch template's id and version number
+    fault: Refusal | None = None
 
     @property
     def key(self) -> str:

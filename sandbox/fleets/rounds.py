@@ -143,7 +143,7 @@ class Rounds:
         return capacity.free(self._account.state, pool.key, spot=spot)
 
     def _refusal(self, pool: Pool, *, spot: bool) -> Refusal | None:
-        return refusals.of(self._account.state.refusals, pool.key, spot=spot)
+        return pool.fault or refusals.of(self._account.state.refusals, pool.key, spot=spot)
 
     def _blacklisted(self, fleet: Fleet, pool: Pool, *, spot: bool) -> bool:
         until = fleet.blacklisted_until.get(_market_key(pool, spot=spot), 0.0)
@@ -177,11 +177,17 @@ class Rounds:
     def _leave_out(
         self, fleet: Fleet, pools: list[Pool], launches: Launches, *, spot: bool
     ) -> None:
-        """Blacklist the pools that could not give what is missing, for a while."""
+        """Blacklist the pools that could not give what is missing, for a while, and those whose
+        launches fail in any case."""
+        until = self._account.clock.now() + _BLACKLISTED
+        if any(pool.fault is None for pool in pools):
+            for pool in pools:
+                if pool.fault and not self._blacklisted(fleet, pool, spot=spot):
+                    fleet.blacklisted_until[_market_key(pool, spot=spot)] = until
+                    self._tell_left_out(fleet, pool, words.refused(pool.fault, pool))
         if launches.missing <= 0:
             return
         code = "InsufficientInstanceCapacity"
-        until = self._account.clock.now() + _BLACKLISTED
         for pool in launches.exhausted:
             refused = self._refusal(pool, spot=spot)
             code = refused.code if refused else code

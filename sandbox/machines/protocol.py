@@ -66,6 +66,7 @@ class MachineSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     metadata: MetadataOptions = MetadataOptions()
     image_tags: Mapping[str, str] = field(default_factory=dict)
+    architecture: str = "x86_64"  # its image's
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class InitialImage:
 
     `image_id` is chosen by the machines. The same content has the same id. `created` is ISO 8601
     in UTC as AWS writes it, "2026-01-31T12:00:00.000Z". `refused` is why no machine can be
-    launched from it; empty if one can.
+    launched from it; empty if one can. `architecture` is what it is told to be of.
     """
 
     image_id: str
@@ -112,12 +113,14 @@ class InitialImage:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     refused: str = ""
+    architecture: str = "x86_64"
 
 
 class Machines(Protocol):
     def initial_images(self, kept: Sequence[str]) -> list[InitialImage]:
-        """The images to start with: those of Debian and Ubuntu, the default line's first, and the
-        kept images whose key is in `kept`. The first time this may take minutes (debootstrap).
+        """The images to start with: those of Debian and Ubuntu, the default line's first and those
+        of arm64 after all of x86-64, and the kept images whose key is in `kept`. The first time
+        this may take minutes (debootstrap).
         Raises MachineError with the reason and the next step."""
         ...
 
@@ -174,7 +177,14 @@ class Machines(Protocol):
         deregistered image live on. Returns at once. The id may be unknown."""
         ...
 
-    def keep_image(self, image_id: str, key: str, name: str, tags: Mapping[str, str]) -> None:
+    def keep_image(
+        self,
+        image_id: str,
+        key: str,
+        name: str,
+        tags: Mapping[str, str],
+        architecture: str = "x86_64",
+    ) -> None:
         """Keep this image under `key` beyond the sandbox's end. It replaces an older one of that
         key. Raises MachineError if it cannot be kept."""
         ...

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 UBUNTU_OWNER = "099720109477"
-UBUNTU_NAME = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-{date}"
+UBUNTU_NAME = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-{kind}-server-{date}"
+# What AWS calls an architecture, and what the vendors call it in their images' names. The first is
+# the one that is asked for unless somebody says otherwise.
+ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True)
@@ -14,9 +17,9 @@ class Debian:
     codename: str
     owner: str = "136693071363"
 
-    def image_name(self, date: str) -> str:
+    def image_name(self, date: str, architecture: str) -> str:
         """As Debian names its images at AWS; `date` is like 20260131."""
-        return f"debian-{self.number}-amd64-{date}"
+        return f"debian-{self.number}-{ARCHITECTURES[architecture]}-{date}"
 
 
 # The first is what a base image is made from unless somebody says otherwise.

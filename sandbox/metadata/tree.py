@@ -132,7 +132,7 @@ def _identity(instance: MetadataInstance) -> dict[str, str | None]:
     spec = instance.spec
     return {
         "accountId": spec.account_id,
-        "architecture": "x86_64",
+        "architecture": spec.architecture,
         "availabilityZone": spec.zone,
         "billingProducts": None,
         "imageId": spec.image_id,

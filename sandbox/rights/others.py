@@ -1,6 +1,6 @@
 """What a call of any service but EC2 asks the right for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sandbox.rights import ec2
@@ -84,10 +84,23 @@ def _launches(world: World, parameters: Parameters) -> list[Asked]:
     template = parameters.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification")
     if not template:
         return []
-    kinds = [one.get("InstanceType") for one in mixed.get("Overrides") or []]
     subnets = str(parameters.get("VPCZoneIdentifier") or "").replace(" ", "").split(",")
-    kind = next((str(x) for x in kinds if x), "")
-    return ec2.launch_by_template(world, template, kind, [x for x in subnets if x])
+    found = []
+    for named, kind in _by_template(template, mixed.get("Overrides") or []):
+        found += ec2.launch_by_template(world, named, kind, [x for x in subnets if x])
+    return found
+
+
+def _by_template(
+    usual: Mapping[str, Any], overrides: Sequence[Mapping[str, Any]]
+) -> list[tuple[Mapping[str, Any], str]]:
+    """Each launch template once, the policy's own first, with the first type for it."""
+    kinds: dict[str, tuple[Mapping[str, Any], str]] = {str(usual): (usual, "")}
+    for one in overrides:
+        named = one.get("LaunchTemplateSpecification") or usual
+        _, kind = kinds.get(str(named), (named, ""))
+        kinds[str(named)] = named, kind or str(one.get("InstanceType") or "")
+    return list(kinds.values())
 
 
 def _application_scaling(world: World, operation: str, parameters: Parameters) -> list[Asked]:

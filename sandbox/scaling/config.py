@@ -1,5 +1,6 @@
 """Reads Auto Scaling groups' settings: what AWS refuses at once, and the pools in them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,8 @@ SPOT_STRATEGIES = {
     "price-capacity-optimized": "priceCapacityOptimized",
 }
 ON_DEMAND_STRATEGIES = {"prioritized": "prioritized", "lowest-price": "lowestPrice"}
+_MOST_TEMPLATES = 20
+_MOST_REQUIREMENTS = 4
 _HEALTH_CHECKS = {"EC2", "ELB", "EBS", "VPC_LATTICE"}
 DEFAULTS: Mapping[str, Any] = {
     "DefaultCooldown": 300,
@@ -49,7 +52,7 @@ DISTRIBUTION: Mapping[str, Any] = {
 
 def check(account: Account, settings: Mapping[str, Any], desired: int) -> None:
     """Raises what AWS answers to settings that it refuses at once."""
-    _check_sizes(settings, desired)
+    check_sizes(settings, desired)
     kinds = set(str(settings.get("HealthCheckType") or "EC2").split(","))
     if kinds - _HEALTH_CHECKS:
         raise ValidationError(f"Invalid health check type: {','.join(sorted(kinds))}")
@@ -58,14 +61,22 @@ def check(account: Account, settings: Mapping[str, Any], desired: int) -> None:
     _check_distribution(distribution(settings))
     _check_overrides(settings)
     try:
-        pools(account, settings)
+        fleet_config.template_version(account, template(settings))
+        found = pools(account, settings)
     except ServiceException as error:
-        raise ValidationError(
-            f"You must use a valid fully-formed launch template. {error.message}"
-        ) from error
+        raise _malformed(str(error.message)) from error
+    for fault in (one.fault for one in found):
+        if fault is not None:
+            raise _malformed(fault.words)
 
 
-def _check_sizes(settings: Mapping[str, Any], desired: int) -> None:
+def _malformed(why: str) -> ValidationError:
+    return ValidationError(f"You must use a valid fully-formed launch template. {why}")
+
+
+def check_sizes(settings: Mapping[str, Any], desired: int) -> None:
+    """All that is looked at where nothing but the size changes: a template that cannot be launched
+    any more is found out by the launch."""
     least, most = int(settings["MinSize"]), int(settings["MaxSize"])
     if least < 0 or most < 0:
         raise ValidationError("Min and max size must not be negative.")
@@ -94,15 +105,25 @@ def _check_distribution(found: Mapping[str, Any]) -> None:
 
 
 def _check_overrides(settings: Mapping[str, Any]) -> None:
-    """Types or requirements, and with these no order among the types."""
+    """Types or requirements, and with these no order among the types. Overrides may have a launch
+    template of their own: this is how images of two architectures come into one group."""
     policy = (settings.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
     overrides = policy.get("Overrides") or []
+    own = [json.dumps(one.get("LaunchTemplateSpecification"), sort_keys=True) for one in overrides]
+    if len(set(own)) > _MOST_TEMPLATES:
+        raise ValidationError(
+            f"You can specify at most {_MOST_TEMPLATES} launch templates in the overrides."
+        )
     by_attributes = [bool(one.get("InstanceRequirements")) for one in overrides]
     if not any(by_attributes):
         return
     if not all(by_attributes) or any(one.get("InstanceType") for one in overrides):
         raise ValidationError(
             "You can only specify either InstanceType or InstanceRequirements in the overrides."
+        )
+    if len(overrides) > _MOST_REQUIREMENTS:
+        raise ValidationError(
+            f"You can specify at most {_MOST_REQUIREMENTS} sets of InstanceRequirements."
         )
     found = distribution(settings)
     for key, refused in (
@@ -149,18 +170,18 @@ def subnets(account: Account, settings: Mapping[str, Any]) -> list[str]:
 
 
 def pools(account: Account, settings: Mapping[str, Any]) -> list[Pool]:
-    """Every type in every subnet; the order of the types is their priority. Raises
-    ServiceException for what does not exist."""
+    """Every type in every subnet, by its own launch template or the policy's; the order of the
+    types is their priority. Raises ServiceException for what does not exist."""
     policy = (settings.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
-    asked = [
-        {key: one[key] for key in ("InstanceType", "InstanceRequirements") if one.get(key)}
-        for one in policy.get("Overrides") or [{}]
-    ]
-    overrides = [
-        {"SubnetId": subnet, "Priority": place, **kinds}
-        for place, kinds in enumerate(asked)
-        for subnet in subnets(account, settings)
-    ]
-    part = {"LaunchTemplateSpecification": template(settings), "Overrides": overrides}
-    found = fleet_config.pools(account, {"LaunchTemplateConfigs": [part]})
+    usual = template(settings)
+    parts = []
+    for place, one in enumerate(policy.get("Overrides") or [{}]):
+        kinds = {key: one[key] for key in ("InstanceType", "InstanceRequirements") if one.get(key)}
+        own = {"Version": "$Default", **(one.get("LaunchTemplateSpecification") or usual)}
+        overrides = [
+            {"SubnetId": subnet, "Priority": place, **kinds}
+            for subnet in subnets(account, settings)
+        ]
+        parts.append({"LaunchTemplateSpecification": own, "Overrides": overrides})
+    found = fleet_config.pools(account, {"LaunchTemplateConfigs": parts})
     return [replace(one, weight=1.0) for one in found]

@@ -83,7 +83,7 @@ class ScalingGroups:
 
     def resize(self, name: str, desired: int) -> None:
         group = self.changeable(name)
-        config.check(self._account, group.settings, desired)
+        config.check_sizes(group.settings, desired)
         self._resize(group, desired)
 
     def _resize(self, group: ScalingGroup, desired: int) -> None:

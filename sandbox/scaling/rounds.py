@@ -221,16 +221,17 @@ class Rounds:
 
     def _free(self, pool: Pool, *, spot: bool) -> int | None:
         state = self._account.state
-        if refusals.of(state.refusals, pool.key, spot=spot):
+        if pool.fault or refusals.of(state.refusals, pool.key, spot=spot):
             return 0
         if spot and capacity.account_free(state) == 0:
             return 0
         return capacity.free(state, pool.key, spot=spot)
 
     def _refused(self, pools: list[Pool], *, spot: bool) -> tuple[str, str]:
-        """EC2's code and words, for the first pool."""
+        """EC2's code and words, for the first pool that would do."""
         state = self._account.state
-        refusal = refusals.of(state.refusals, pools[0].key, spot=spot)
+        first = next((one for one in pools if one.fault is None), pools[0])
+        refusal = first.fault or refusals.of(state.refusals, first.key, spot=spot)
         if refusal is None and spot and capacity.account_free(state) == 0:
             refusal = Refusal(QUOTA, "error")
         if refusal is None:
@@ -239,7 +240,6 @@ class Rounds:
                 "UnfulfillableCapacity" if spot else "InsufficientInstanceCapacity",
                 f"There is no {kind} capacity available that matches your request.",
             )
-        first = pools[0]
         text = refusal.text(
             instance_type=first.instance_type, zone=first.zone, subnet=first.subnet_id
         )

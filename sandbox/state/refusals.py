@@ -31,8 +31,11 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Refusal:
+    """`words`: EC2's, where they are not those that the code has here."""
+
     code: str
     envelope: Envelope
+    words: str = ""
 
     @property
     def sub_type(self) -> str:
@@ -42,7 +45,7 @@ class Refusal:
         return "spotFleetRequestConfigurationInvalid"
 
     def text(self, *, instance_type: str, zone: str, subnet: str) -> str:
-        words = _WORDS.get(self.code, "The launch was refused.").format(
+        words = self.words or _WORDS.get(self.code, "The launch was refused.").format(
             type=instance_type, zone=zone, subnet=subnet
         )
         return f"{words} (Service: AmazonEC2; Status Code: 400; Error Code: {self.code})"

@@ -63,10 +63,10 @@ def test_one_s_own_is_found_deprecated_or_not_and_told(aws: Aws, account: Accoun
 def test_another_s_deprecated_image_is_no_source_and_the_error_says_why(
     aws: Aws, account: Account
 ) -> None:
-    there = source_image(aws, "debian-13-*", DEBIAN)
+    there = source_image(aws, "debian-13-amd64-*", DEBIAN)
     account.box.deprecate(there.id, LONG_AGO)
     with pytest.raises(InputError, match="has only deprecated images named 'debian-13-") as error:
-        source_image(aws, "debian-13-*", DEBIAN)
+        source_image(aws, "debian-13-amd64-*", DEBIAN)
     assert there.name in str(error.value)
     # By its id it is there for everybody.
     assert seen(aws, there.id).deprecated

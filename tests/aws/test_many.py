@@ -45,7 +45,9 @@ class Company:
         self.account, self.aws, self.number = account, aws, 0
         vpc = aws.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
         self._vpc = vpc
-        debian = aws.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
+        debian = aws.ec2.describe_images(
+            Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}]
+        )
         self._image = debian["Images"][0]["ImageId"]
         self._subnet = aws.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
         self.group: Any = None

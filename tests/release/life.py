@@ -189,7 +189,7 @@ class Life:
 
         name = f"{BUILDER_PREFIX}newer"
         ec2 = self._world.account.ec2
-        image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
+        image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}])
         with aws_of(self._variables) as aws:
             aws.ec2.create_key_pair(KeyName=name, TagSpecifications=specified("key-pair"))
             aws.ec2.delete_key_pair(KeyName=name)

@@ -34,7 +34,9 @@ def theirs(world: World, request: pytest.FixtureRequest) -> Iterator[str]:
     """A Spot Fleet of three that knows nothing of us, and serves; in further target groups if they
     are asked for."""
     ec2, role = world.account.ec2, "arn:aws:iam::123456789012:role/aws-ec2-spot-fleet-tagging-role"
-    image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])["Images"][0]
+    image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}])[
+        "Images"
+    ][0]
     template = ec2.create_launch_template(
         LaunchTemplateName="theirs", LaunchTemplateData={"ImageId": image["ImageId"]}
     )["LaunchTemplate"]["LaunchTemplateId"]
@@ -76,7 +78,9 @@ def strays(world: World) -> list[str]:
 def single(world: World) -> Iterator[str]:
     """An instance that somebody registered by hand."""
     ec2, arn = world.account.ec2, world.account.group_arn("website")
-    image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])["Images"][0]
+    image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}])[
+        "Images"
+    ][0]
     made = ec2.run_instances(ImageId=image["ImageId"], MinCount=1, MaxCount=1)["Instances"][0]
     name = str(made["InstanceId"])
     quick = {"Delay": 0.2, "MaxAttempts": 300}

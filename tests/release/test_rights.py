@@ -108,7 +108,9 @@ def their_template(world: World) -> Iterator[str]:
 def their_group(world: World) -> Iterator[str]:
     """An Auto Scaling group of one that knows nothing of us, and serves."""
     ec2, scaling = world.account.ec2, world.account.scaling
-    image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])["Images"][0]
+    image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}])[
+        "Images"
+    ][0]
     ec2.create_launch_template(
         LaunchTemplateName="grown",
         LaunchTemplateData={"ImageId": image["ImageId"], "InstanceType": "t3.micro"},

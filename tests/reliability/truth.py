@@ -88,7 +88,9 @@ class Account:
 
     def base_image(self) -> str:
         """Made of the Debian image as quickly as can be: a machine, and its image."""
-        debian = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
+        debian = self.ec2.describe_images(
+            Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}]
+        )
         source = max(debian["Images"], key=lambda one: one["CreationDate"])["ImageId"]
         made = self.ec2.run_instances(ImageId=source, MinCount=1, MaxCount=1)
         machine = made["Instances"][0]["InstanceId"]
@@ -250,7 +252,9 @@ class Account:
             or one["Name"].startswith(BASE)
             or tags_of(one).get("spotkiln:state") == "layer"
         ]
-        foreign = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
+        foreign = self.ec2.describe_images(
+            Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}]
+        )
         keep["images"] = {one["ImageId"] for one in [*kept, *foreign["Images"]]}
         keep["snapshots"] = {
             mapping["Ebs"]["SnapshotId"]

@@ -65,7 +65,7 @@ class Account:
 
     @cached_property
     def debian(self) -> str:
-        wanted = [{"Name": "name", "Values": ["debian-13-*"]}]
+        wanted = [{"Name": "name", "Values": ["debian-13-amd64-*"]}]
         found = self.ec2.describe_images(Owners=[DEBIAN], Filters=wanted)["Images"]
         return str(found[0]["ImageId"])
 

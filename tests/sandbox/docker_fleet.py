@@ -69,7 +69,10 @@ def machines(client: DockerClient, name: str) -> Iterator[DockerMachines]:
 
 @pytest.fixture(scope="module")
 def debian(machines: DockerMachines) -> str:
-    image, older, ubuntu = machines.initial_images([])
+    image, older, ubuntu, *of_arm = machines.initial_images([])
+    assert [one.architecture for one in of_arm] == ["arm64"] * 3
+    assert of_arm[0].name == image.name.replace("amd64", "arm64")
+    assert machines.image_state(of_arm[0].image_id) == "available"
     assert image.owner_id == older.owner_id == "136693071363"
     assert image.name.startswith("debian-13-amd64-")
     assert older.name.startswith("debian-12-amd64-")

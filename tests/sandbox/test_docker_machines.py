@@ -345,7 +345,7 @@ def test_a_kept_image_is_there_in_a_later_sandbox(
     fleet.machines.remove_image("ami-4")
     later = DockerMachines(f"{name}-later")
     try:
-        assert len(later.initial_images(["another key"])) == 3
+        assert len(later.initial_images(["another key"])) == 6
         kept = later.initial_images([kept_key])[-1]
         assert (kept.image_id, kept.name, kept.owner_id) == (
             "ami-4",
@@ -355,8 +355,9 @@ def test_a_kept_image_is_there_in_a_later_sandbox(
         assert kept.tags == tags
         second = Fleet(later, fleet.debian, key, [])
         assert second.ssh(second.running("ami-4"), "cat kept") == "kept\n"
-        later.keep_image("ami-4", kept_key, "rails-base 2", {})
-        assert later.initial_images([kept_key])[-1].name == "rails-base 2"
+        later.keep_image("ami-4", kept_key, "rails-base 2", {}, "arm64")
+        newest = later.initial_images([kept_key])[-1]
+        assert (newest.name, newest.architecture) == ("rails-base 2", "arm64")
     finally:
         later.close()
         images.forget_one(client, kept_key)

@@ -70,9 +70,18 @@ def test_there_are_the_images_of_debian_and_ubuntu(account: Account) -> None:
     images = {one["Name"]: one for one in account.ec2.describe_images()["Images"]}
     owners = {name[:19]: one["OwnerId"] for name, one in images.items()}
     ubuntu = "ubuntu/images/hvm-s"
-    assert sorted(owners) == ["debian-12-amd64-202", "debian-13-amd64-202", ubuntu]
+    assert sorted(owners) == [
+        *("debian-12-amd64-202", "debian-12-arm64-202", "debian-13-amd64-202"),
+        *("debian-13-arm64-202", ubuntu),
+    ]
     assert (owners.pop(ubuntu), set(owners.values())) == ("099720109477", {DEBIAN})
     assert {one["RootDeviceType"] for one in images.values()} == {"ebs"}
+    for architecture, called in (("x86_64", "-amd64-"), ("arm64", "-arm64-")):
+        wanted = [{"Name": "architecture", "Values": [architecture]}]
+        found = account.ec2.describe_images(Filters=wanted)["Images"]
+        assert {one["Architecture"] for one in found} == {architecture}
+        assert [one["Name"] for one in found] == [one for one in images if called in one]
+        assert len(found) == 3
     assert account.ec2.describe_images(Owners=["self"])["Images"] == []
 
 

@@ -20,7 +20,7 @@ from docker.models.images import Image
 from sandbox.machines.docker.base_image import KEEP_LABEL, Recipe, ensure_base_image, recipe_of
 from sandbox.machines.docker.network import OWNER_LABEL
 from sandbox.machines.protocol import ImageStatus, InitialImage, MachineError
-from sandbox.machines.vendors import DEBIANS, UBUNTU_NAME, UBUNTU_OWNER, Debian
+from sandbox.machines.vendors import ARCHITECTURES, DEBIANS, UBUNTU_NAME, UBUNTU_OWNER, Debian
 
 KEPT_REPOSITORY = "spotkiln-sandbox-kept"
 OWN_ACCOUNT = "123456789012"
@@ -29,7 +29,7 @@ SQUASH_ABOVE_LAYERS = 60
 
 _COMMAND = 'CMD ["/usr/lib/sandbox/init"]'
 _NOT_KEPT = f"LABEL {KEEP_LABEL}=0"
-_KEPT = "spotkiln-sandbox.kept"  # label: JSON of key, id, name, tags
+_KEPT = "spotkiln-sandbox.kept"  # label: JSON of key, id, name, tags, architecture
 _KEPT_OWNER = "kept"  # in place of a sandbox's name
 
 
@@ -55,15 +55,19 @@ class ImageStore:
 
     def initial(self, kept: Sequence[str]) -> list[InitialImage]:
         """The default Debian's is made now, so that what is wrong is told at the start."""
-        debians = [_debian(one, recipe_of(one.codename), self._client) for one in DEBIANS]
-        for recipe, initial in debians:
-            self._unmade[initial.image_id] = recipe
-            self._states[initial.image_id] = "available"
-        self.ready(debians[0][1].image_id)
+        recipes = [(one, recipe_of(one.codename)) for one in DEBIANS]
+        found: list[InitialImage] = []
+        for architecture in ARCHITECTURES:
+            for debian, recipe in recipes:
+                found.append(_debian(debian, recipe, self._client, architecture))
+                self._unmade[found[-1].image_id] = recipe
+                self._states[found[-1].image_id] = "available"
+            found.append(_ubuntu(architecture))
+        self.ready(found[0].image_id)
         wanted = [image for image in kept_images(self._client) if _kept_key(image) in kept]
         for image in wanted:
             self._take(image, _kept(image).image_id)
-        return [initial for _, initial in debians] + [_ubuntu()] + [_kept(one) for one in wanted]
+        return found + [_kept(one) for one in wanted]
 
     def _take(self, image: Image, image_id: str) -> None:
         # With our own tag it stays when another sandbox forgets or rebuilds it.
@@ -147,12 +151,15 @@ class ImageStore:
                 _remove_tag(self._client, self.reference(image_id))
                 self._doomed.discard(image_id)
 
-    def keep(self, image_id: str, key: str, name: str, tags: Mapping[str, str]) -> None:
+    def keep(
+        self, image_id: str, key: str, name: str, tags: Mapping[str, str], architecture: str
+    ) -> None:
         if self.state(image_id) != "available":
             raise MachineError(
                 f"{image_id} cannot be kept: it is {self.state(image_id)}, not available."
             )
         kept = {"key": key, "id": image_id, "name": name, "tags": dict(tags)}
+        kept["architecture"] = architecture
         labels = {
             KEEP_LABEL: "1",
             OWNER_LABEL: _KEPT_OWNER,
@@ -235,31 +242,36 @@ def _remove_untagged(client: docker.DockerClient, owner: str) -> None:
 
 
 def _debian(
-    debian: Debian, recipe: Recipe, client: docker.DockerClient
-) -> tuple[Recipe, InitialImage]:
+    debian: Debian, recipe: Recipe, client: docker.DockerClient, architecture: str
+) -> InitialImage:
+    """The content is the same for each architecture: nothing is emulated here."""
+    content = recipe.reference + ("" if architecture == "x86_64" else f"/{architecture}")
     try:
         created = _aws_time(client.images.get(recipe.reference).attrs["Created"])
     except ImageNotFound:
         created = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
-    return recipe, InitialImage(
-        image_id=f"ami-{hashlib.sha256(recipe.reference.encode()).hexdigest()[:17]}",
-        name=debian.image_name(created[:10].replace("-", "")),
+    return InitialImage(
+        image_id=f"ami-{hashlib.sha256(content.encode()).hexdigest()[:17]}",
+        name=debian.image_name(created[:10].replace("-", ""), architecture),
         owner_id=debian.owner,
         created=created,
         description=f"Debian {debian.number}, as made for the sandbox",
+        architecture=architecture,
     )
 
 
-def _ubuntu() -> InitialImage:
+def _ubuntu(architecture: str) -> InitialImage:
     """A name without content: what looks it up finds it."""
+    kind = ARCHITECTURES[architecture]
     return InitialImage(
-        image_id="ami-0bb0000000002404a",
-        name=UBUNTU_NAME.format(date="20260101"),
+        image_id=f"ami-0bb0000000002404{'a' if architecture == 'x86_64' else 'b'}",
+        name=UBUNTU_NAME.format(kind=kind, date="20260101"),
         owner_id=UBUNTU_OWNER,
         created="2026-01-01T00:00:00.000Z",
         description="Ubuntu 24.04, of which the sandbox has the name alone",
         refused="The sandbox makes no Ubuntu machines, only Debian's: start it with `--machines "
         "simulated`, or take one of Debian's images",
+        architecture=architecture,
     )
 
 
@@ -271,6 +283,7 @@ def _kept(image: Image) -> InitialImage:
         owner_id=OWN_ACCOUNT,
         created=_aws_time(image.attrs["Created"]),
         tags=kept["tags"],
+        architecture=kept.get("architecture", "x86_64"),  # without one: kept by an older sandbox
     )
 
 

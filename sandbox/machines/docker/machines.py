@@ -108,8 +108,15 @@ class DockerMachines:
     def remove_image(self, image_id: str) -> None:
         self._pool.submit(self._images.remove, image_id, self._uses)
 
-    def keep_image(self, image_id: str, key: str, name: str, tags: Mapping[str, str]) -> None:
-        self._images.keep(image_id, key, name, tags)
+    def keep_image(
+        self,
+        image_id: str,
+        key: str,
+        name: str,
+        tags: Mapping[str, str],
+        architecture: str = "x86_64",
+    ) -> None:
+        self._images.keep(image_id, key, name, tags, architecture)
 
     def forget_images(self) -> list[str]:
         return forget_kept(self._client)

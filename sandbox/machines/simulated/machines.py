@@ -16,29 +16,46 @@ from sandbox.machines.protocol import (
 )
 from sandbox.machines.scripts import Answer, Behaviour, Scripts, Subject
 from sandbox.machines.simulated.web import WebFront
-from sandbox.machines.vendors import DEBIANS, UBUNTU_NAME, UBUNTU_OWNER
+from sandbox.machines.vendors import ARCHITECTURES, DEBIANS, UBUNTU_NAME, UBUNTU_OWNER, Debian
 from sandbox.state.clock import Clock
 
 # As in /assets/application-2f0e….css.
 _FINGERPRINT = re.compile(r"-([0-9a-f]{40})\.\w+$")
 _CREATED = "2026-01-01T00:00:00.000Z"
-DEBIAN, DEBIAN_12 = (
-    InitialImage(
-        image_id=f"ami-0deb1a2000000{one.number:03d}a",
-        name=one.image_name("20260101-0001"),
+
+
+def _debian(one: Debian, architecture: str, letter: str) -> InitialImage:
+    return InitialImage(
+        image_id=f"ami-0deb1a2000000{one.number:03d}{letter}",
+        name=one.image_name("20260101-0001", architecture),
         owner_id=one.owner,
         created=_CREATED,
         description=f"Debian {one.number} (20260101-0001), simulated",
+        architecture=architecture,
     )
-    for one in DEBIANS
+
+
+def _ubuntu(architecture: str, letter: str) -> InitialImage:
+    kind = ARCHITECTURES[architecture]
+    return InitialImage(
+        image_id=f"ami-0bb0000000002404{letter}",
+        name=UBUNTU_NAME.format(kind=kind, date="20260101"),
+        owner_id=UBUNTU_OWNER,
+        created=_CREATED,
+        description="Ubuntu 24.04, simulated",
+        architecture=architecture,
+    )
+
+
+INITIAL = tuple(
+    image
+    for architecture, letter in zip(ARCHITECTURES, "ab", strict=True)
+    for image in (
+        *(_debian(one, architecture, letter) for one in DEBIANS),
+        _ubuntu(architecture, letter),
+    )
 )
-UBUNTU = InitialImage(
-    image_id="ami-0bb0000000002404a",
-    name=UBUNTU_NAME.format(date="20260101"),
-    owner_id=UBUNTU_OWNER,
-    created=_CREATED,
-    description="Ubuntu 24.04, simulated",
-)
+DEBIAN = INITIAL[0]
 
 
 @dataclass
@@ -75,9 +92,8 @@ class SimulatedMachines:
 
     def initial_images(self, kept: Sequence[str]) -> list[InitialImage]:
         del kept  # a simulated image has no content that could be kept
-        initial = [DEBIAN, DEBIAN_12, UBUNTU]
-        self._images |= {one.image_id: _Image(one.name, {}, ready_at=0.0) for one in initial}
-        return initial
+        self._images |= {one.image_id: _Image(one.name, {}, ready_at=0.0) for one in INITIAL}
+        return list(INITIAL)
 
     def create_image(
         self, instance_id: str, image_id: str, name: str, tags: Mapping[str, str]
@@ -103,7 +119,14 @@ class SimulatedMachines:
         with self._lock:
             self._images.pop(image_id, None)
 
-    def keep_image(self, image_id: str, key: str, name: str, tags: Mapping[str, str]) -> None:
+    def keep_image(
+        self,
+        image_id: str,
+        key: str,
+        name: str,
+        tags: Mapping[str, str],
+        architecture: str = "x86_64",
+    ) -> None:
         """Does nothing: a simulated image has no content, and takes no time to make again."""
 
     def forget_images(self) -> list[str]:
