@@ -8,8 +8,9 @@ from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.utils import yaml_tag_constructor
 from moto.core.exceptions import ServiceException
-from moto.elbv2.models import ELBv2Backend, FakeTargetGroup, elbv2_backends
+from moto.elbv2.models import ELBv2Backend
 
+from sandbox.api import change_sets, stack_parts
 from sandbox.api.listeners import check_conditions
 from sandbox.engine.engine import Engine
 
@@ -23,7 +24,8 @@ def complete() -> None:
     yaml.add_multi_constructor("", yaml_tag_constructor, yaml.CLoader)
     yaml.Loader = yaml.CLoader  # type: ignore[assignment, misc]
     CloudFormationBackend.execute_change_set = _executed  # type: ignore[method-assign, assignment]
-    FakeTargetGroup.delete = _group_deleted  # type: ignore[attr-defined]
+    change_sets.take_over()
+    stack_parts.take_over()
     ELBv2Backend.create_rule = _rule_created  # type: ignore[method-assign, assignment]
 
 
@@ -117,7 +119,3 @@ def _undo(stack: Any, kind: str, why: str) -> None:
         stack.resource_map.delete()
     stack._add_stack_event(f"{rolled_back}_COMPLETE")
     stack.status = f"{rolled_back}_COMPLETE"
-
-
-def _group_deleted(group: FakeTargetGroup, account_id: str, region: str) -> None:
-    elbv2_backends[account_id][region].delete_target_group(group.arn)

@@ -7,9 +7,12 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
+from spotkiln.account.choice import said, settled
 from spotkiln.account.parameters import LINKED, PARAMETERS
 from spotkiln.account.plan import Change, Plan, Step, linked, outputs_of
+from spotkiln.account.roles import WORKER
 from spotkiln.account.template import template
+from spotkiln.aws.account.networks import networks
 from spotkiln.aws.errors import AwsError, aws_errors, code_of, is_not_found
 from spotkiln.aws.release.rights import every
 from spotkiln.aws.session import Aws, client_of
@@ -19,6 +22,8 @@ from spotkiln.poll import Clock, Done, Waiting, poll
 PLAN_SECONDS, APPLY_SECONDS = 300.0, 1800.0
 # A change set of a stack that is not there yet leaves such a one.
 EMPTY = "REVIEW_IN_PROGRESS"
+# One that could not be made holds nothing, and CloudFormation changes it no more.
+UNMADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 NOTHING = ("didn't contain changes", "No updates are to be performed")
 Say = Callable[[str], None]
 
@@ -46,19 +51,20 @@ def outputs(aws: Aws, name: str) -> dict[str, str]:
 
 
 def plan(aws: Aws, name: str, given: Mapping[str, str], clock: Clock) -> Plan:
-    """A change set, which changes nothing by itself. What is not given stays as it is.
+    """A change set, which changes nothing by itself. What is not given stays as it is. A stack that
+    could not be made is taken away: it is in the way of the next.
 
     Raises:
         InputError: the template, or what was given, is refused.
     """
-    cfn, stack = client_of(aws, "cloudformation"), find(aws, name)
+    cfn, stack = client_of(aws, "cloudformation"), _usable(aws, name, clock)
     new = stack is None or stack["StackStatus"] == EMPTY
     former = {} if new or stack is None else _parameters(stack)
     wanted = {**former, **_linked(aws, former), **given}
-    role = str(wanted.get("FleetRoleName") or PARAMETERS["FleetRoleName"]["Default"])
-    if new and _is_role(aws, role):
-        # Names are unique: CloudFormation would undo all of it.
-        wanted = {"NewFleetRole": "no", **wanted}
+    if not said(wanted):
+        wanted = settled(wanted, networks(aws), aws.region)
+    if new:
+        wanted = _beside(aws, wanted)
     parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.items()]
     with aws_errors(f"planning stack {name}"):
         made = cfn.create_change_set(
@@ -123,6 +129,39 @@ def apply(aws: Aws, planned: Plan, clock: Clock, say: Say) -> dict[str, str]:
     if "ROLLBACK" in status or status.endswith("FAILED"):
         raise InfrastructureError(f"stack {planned.stack} is {status}: {'; '.join(failed)}")
     return outputs(aws, planned.stack)
+
+
+def _usable(aws: Aws, name: str, clock: Clock) -> dict[str, Any] | None:
+    stack = find(aws, name)
+    if stack is None or stack["StackStatus"] not in UNMADE:
+        return stack
+    with aws_errors(f"taking away stack {name}, which could not be made"):
+        client_of(aws, "cloudformation").delete_stack(StackName=name)
+
+    def gone() -> Done[None] | Waiting:
+        left = find(aws, name)
+        return Waiting(left["StackStatus"]) if left else Done(None)
+
+    what = f"the end of stack {name}, which could not be made"
+    poll(gone, what=what, deadline_seconds=APPLY_SECONDS, clock=clock)
+    return None
+
+
+def _beside(aws: Aws, wanted: Mapping[str, str]) -> dict[str, str]:
+    """A new stack beside roles that are there. Names are unique: CloudFormation would undo it all.
+
+    Raises:
+        InputError: the worker's role is there, and is asked for.
+    """
+    role = str(wanted.get("FleetRoleName") or PARAMETERS["FleetRoleName"]["Default"])
+    found = {"NewFleetRole": "no"} if _is_role(aws, role) else {}
+    if wanted.get("Worker", "yes") == "yes" and _is_role(aws, WORKER):
+        raise InputError(
+            f"role {WORKER} is there already, as another stack makes it: --set Worker=no if the "
+            "worker has its rights to this region, --set Worker=rights if that stack is another "
+            "region's"
+        )
+    return {**found, **wanted}
 
 
 def _parameters(stack: Mapping[str, Any]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 
 from sandbox.api.stacks import complete
 from spotkiln.account.parameters import PARAMETERS
@@ -12,7 +13,7 @@ from spotkiln.account.plan import Plan, infra
 from spotkiln.aws.account import stack as stacks
 from spotkiln.aws.account.check import look
 from spotkiln.aws.session import Aws, client_of, connect
-from spotkiln.errors import InputError
+from spotkiln.errors import InfrastructureError, InputError
 from tests.unit.clock import FakeClock
 from tests.unit.moto_account import moto_account
 
@@ -124,6 +125,90 @@ def test_one_that_the_stack_has_made_stays_its_own(aws: Aws, given: dict[str, st
     stacks.apply(aws, first, FakeClock(), print)
     changed = stacks.plan(aws, "shop", {"Port": "3001"}, FakeClock())
     assert asks_for_a_fleets_role(aws, changed) == "yes"
+
+
+def test_after_one_that_failed_the_next_begins_anew(aws: Aws, given: dict[str, str]) -> None:
+    """CloudFormation leaves the failed stack, with nothing in it, and changes it no more."""
+    network = {"Protocol": "HTTP", "Port": 80, "VpcId": given["Vpc"]}
+    (taken,) = aws.elbv2.create_target_group(Name="website-green", **network)["TargetGroups"]  # type: ignore[arg-type]
+    with pytest.raises(InfrastructureError, match="shop is ROLLBACK_COMPLETE"):
+        stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        aws.iam.get_role(RoleName="spotkiln-worker")
+    aws.elbv2.delete_target_group(TargetGroupArn=taken["TargetGroupArn"])
+    again = stacks.plan(aws, "shop", given, FakeClock())
+    assert again.new
+    assert stacks.apply(aws, again, FakeClock(), print)["TargetGroup"] == "website"
+
+
+def test_a_network_that_is_not_given_is_asked_for(aws: Aws, given: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="Vpc=") as refused:
+        stacks.plan(aws, "shop", {"Name": "shop"}, FakeClock())
+    assert given["Vpc"] in str(refused.value)
+    assert stacks.find(aws, "shop") is None
+
+
+def test_the_default_network_needs_no_ids(aws: Aws) -> None:
+    planned = stacks.plan(aws, "shop", {"Vpc": "default"}, FakeClock())
+    made = stacks.apply(aws, planned, FakeClock(), print)
+    assert made["TargetGroup"] == "website"
+    (balancer,) = aws.elbv2.describe_load_balancers(Names=["website"])["LoadBalancers"]
+    own = aws.ec2.describe_subnets()["Subnets"]
+    assert len(balancer["AvailabilityZones"]) == len({one["AvailabilityZone"] for one in own})
+
+
+def test_what_a_condition_leaves_out_is_not_in_the_plan(aws: Aws, given: dict[str, str]) -> None:
+    lines = stacks.plan(aws, "shop", given, FakeClock()).lines
+    assert "  add HttpRule (AWS::ElasticLoadBalancingV2::ListenerRule)" in lines
+    assert not [one for one in lines if "HttpsRule" in one or "OwnRule" in one]
+
+
+def test_another_value_alone_is_a_change(aws: Aws, given: dict[str, str]) -> None:
+    stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
+    changed = stacks.plan(aws, "shop", {"HealthPath": "/health"}, FakeClock())
+    assert {one.name for one in changed.changes} == {"TargetGroup", "GreenTargetGroup"}
+    assert not stacks.plan(aws, "shop", {"HealthPath": "/up"}, FakeClock()).changes
+    assert stacks.apply(aws, changed, FakeClock(), print)["TargetGroup"] == "website"
+    groups = aws.elbv2.describe_target_groups()["TargetGroups"]
+    assert {one["HealthCheckPath"] for one in groups} == {"/health"}
+
+
+def test_a_certificate_that_comes_later(aws: Aws, given: dict[str, str]) -> None:
+    stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
+    asked = client_of(aws, "acm").request_certificate(DomainName="shop.example.com")
+    arn = asked["CertificateArn"]
+    changed = stacks.plan(aws, "shop", {"Certificate": arn}, FakeClock())
+    assert {str(one) for one in changed.changes} >= {
+        "add HttpsListener (AWS::ElasticLoadBalancingV2::Listener)",
+        "add HttpsRule (AWS::ElasticLoadBalancingV2::ListenerRule)",
+        "remove HttpRule (AWS::ElasticLoadBalancingV2::ListenerRule)",
+    }
+    stacks.apply(aws, changed, FakeClock(), print)
+    (balancer,) = aws.elbv2.describe_load_balancers(Names=["website"])["LoadBalancers"]
+    found = aws.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    assert sorted(one["Port"] for one in found) == [80, 443]
+
+
+def test_the_workers_rights_change_with_the_stack(aws: Aws, given: dict[str, str]) -> None:
+    stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
+    changed = stacks.plan(aws, "shop", {"TargetGroups": "shop-*"}, FakeClock())
+    stacks.apply(aws, changed, FakeClock(), print)
+    held = ""
+    found = aws.iam.list_attached_role_policies(RoleName="spotkiln-worker")["AttachedPolicies"]
+    for one in found:
+        version = aws.iam.get_policy(PolicyArn=one["PolicyArn"])["Policy"]["DefaultVersionId"]
+        told = aws.iam.get_policy_version(PolicyArn=one["PolicyArn"], VersionId=version)
+        held += str(told["PolicyVersion"]["Document"])
+    assert "targetgroup/shop-*/" in held
+
+
+def test_the_workers_role_is_there_once(aws: Aws, given: dict[str, str]) -> None:
+    stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
+    blog = {**given, "Name": "blog", "LoadBalancer": "no"}
+    with pytest.raises(InputError, match="--set Worker=no"):
+        stacks.plan(aws, "blog", blog, FakeClock())
+    planned = stacks.plan(aws, "blog", {**blog, "Worker": "no"}, FakeClock())
+    assert stacks.apply(aws, planned, FakeClock(), print)["TargetGroup"] == "blog"
 
 
 def test_what_is_wrong_is_said(aws: Aws) -> None:

@@ -1,0 +1,151 @@
+"""Change sets of CloudFormation's: what is refused of them, and what they would change. moto takes
+all of them, and lists what their conditions leave out."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import Change, ChangeSet, CloudFormationBackend, Stack
+from moto.cloudformation.parsing import ResourceMap
+from moto.ec2.models import ec2_backends
+
+# A stack that holds nothing: its first change set has not been carried out.
+EMPTY = "REVIEW_IN_PROGRESS"
+_VPC, _SUBNETS = "AWS::EC2::VPC::Id", "List<AWS::EC2::Subnet::Id>"
+
+_create = CloudFormationBackend.create_change_set
+
+
+def take_over() -> None:
+    CloudFormationBackend.create_change_set = _created  # type: ignore[method-assign, assignment]
+    ChangeSet.diff = _changes  # type: ignore[method-assign, assignment]
+    ResourceMap.build_resource_diff = _differences  # type: ignore[method-assign, assignment]
+
+
+def _created(backend: Any, stack_name: str, *, change_set_type: str, **asked: Any) -> Any:
+    template = _template(asked["template"])
+    given = asked["parameters"]
+    there = [one for one in backend.stacks.values() if one.name == stack_name]
+    for one in there:
+        if change_set_type == "CREATE" and one.status != EMPTY:
+            raise _refused(
+                f"Stack [{stack_name}] already exists and cannot be created again with the "
+                f"changeSet [{asked['change_set_name']}]."
+            )
+        if change_set_type == "UPDATE" and one.status == "ROLLBACK_COMPLETE":
+            raise _refused(
+                f"Stack:{one.stack_id} is in ROLLBACK_COMPLETE state and can not be updated."
+            )
+    _check(backend, template.get("Parameters") or {}, given)
+    for one in there if change_set_type == "CREATE" else ():
+        del backend.stacks[one.stack_id]
+    return _create(backend, stack_name=stack_name, change_set_type=change_set_type, **asked)
+
+
+def _template(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = Stack.parse_template(text)
+    return found
+
+
+def _refused(text: str) -> ValidationError:
+    return ValidationError(message=text)
+
+
+def _check(backend: Any, slots: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    lacking = [one for one in slots if one not in given and "Default" not in slots[one]]
+    if lacking:
+        raise _refused(f"Parameters: [{', '.join(lacking)}] must have values")
+    if unknown := [one for one in given if one not in slots]:
+        raise _refused(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
+    for name, value in given.items():
+        pattern, allowed = slots[name].get("AllowedPattern"), slots[name].get("AllowedValues")
+        if pattern and not re.fullmatch(pattern, value):
+            raise _refused(f"Parameter {name} failed to satisfy constraint: must match {pattern}")
+        if allowed and value not in allowed:
+            raise _refused(f"Parameter '{name}' must be one of AllowedValues: {', '.join(allowed)}")
+        for missing in _not_there(backend, slots[name]["Type"], value):
+            raise _refused(
+                f"Parameter validation failed: parameter value {missing} for parameter name {name} "
+                "does not exist"
+            )
+
+
+def _not_there(backend: Any, kind: str, value: str) -> Iterator[str]:
+    ec2: Any = ec2_backends[backend.account_id][backend.region_name]
+    if kind == _VPC and value not in ec2.vpcs:
+        yield value
+    if kind == _SUBNETS:
+        there = {subnet for zone in ec2.subnets.values() for subnet in zone}
+        yield from (one for one in value.split(",") if one not in there)
+
+
+def _changes(change_set: Any) -> list[Change]:
+    before = change_set.stack.resource_map
+    template = change_set.template_dict
+    kinds = before._resource_json_map | template["Resources"]
+    return [
+        Change(action=action, logical_resource_id=name, resource_type=kinds[name]["Type"])
+        for action, names in _differences(before, template, change_set.parameters).items()
+        for name in names
+    ]
+
+
+def _differences(
+    before: Any, template: dict[str, Any], parameters: dict[str, str] | None = None
+) -> dict[str, list[str]]:
+    """Names of resources, by CloudFormation's words. One whose condition does not hold is none."""
+    after: Any = ResourceMap(
+        before.stack_id,
+        "",
+        before.input_parameters if parameters is None else parameters,
+        {},
+        before._region_name,
+        before._account_id,
+        template,
+        before.cross_stack_resources,
+    )
+    after.load_mapping()
+    after.load_parameters()
+    after.load_conditions()
+    old, new = _made(before), _made(after)
+    former, values = before.resolved_parameters, after.resolved_parameters
+    other = {one for one in former | values if former.get(one) != values.get(one)}
+    for one in new.keys() - old.keys():
+        # moto remembers that its condition did not hold.
+        if before._parsed_resources.get(one, True) is None:
+            del before._parsed_resources[one]
+    return {
+        "Add": [one for one in new if one not in old],
+        "Modify": [
+            one
+            for one in new
+            if one in old and (new[one] != old[one] or other & set(_names(new[one])))
+        ],
+        "Remove": [one for one in old if one not in new],
+    }
+
+
+def _made(resources: Any) -> dict[str, Any]:
+    """Those whose condition holds."""
+    holds = getattr(resources, "lazy_condition_map", {})
+    return {
+        name: one
+        for name, one in resources._resource_json_map.items()
+        if "Condition" not in one or holds[one["Condition"]]
+    }
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Each name that it refers to, also within a text that is filled in."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            if key == "Ref":
+                yield one
+            else:
+                yield from _names(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _names(one)
+    elif isinstance(value, str):
+        yield from re.findall(r"\$\{([^}]+)\}", value)

@@ -1,0 +1,111 @@
+"""What stacks are made of: changed and deleted as CloudFormation does it. moto loses some of it."""
+
+import json
+from typing import Any
+
+from moto.cloudformation import parsing
+from moto.cloudformation.models import Stack
+from moto.elbv2.models import FakeTargetGroup, elbv2_backends
+from moto.iam.models import ManagedPolicy, Role, iam_backends
+
+_update = parsing.parse_and_update_resource
+_delete = parsing.ResourceMap._delete_resource
+_delete_role = Role.delete_from_cloudformation_json
+
+
+def take_over() -> None:
+    parsing.parse_and_update_resource = _updated  # type: ignore[assignment]
+    parsing.ResourceMap._delete_resource = _deleted  # type: ignore[method-assign, assignment]
+    Stack.parameter_list = property(_parameters)  # type: ignore[method-assign, assignment]
+    kinds: dict[Any, Any] = {
+        FakeTargetGroup: _group_updated,
+        ManagedPolicy: _policy_updated,
+        Role: _role_updated,
+    }
+    for kind, update in kinds.items():
+        kind.update_from_cloudformation_json = update
+    FakeTargetGroup.delete = _group_deleted  # type: ignore[attr-defined]
+    ManagedPolicy.delete = _policy_deleted  # type: ignore[attr-defined]
+    Role.delete = _role_deleted  # type: ignore[attr-defined]
+
+
+def _parameters(stack: Any) -> list[dict[str, str]]:
+    """As they were typed: moto shows a list in Python's spelling."""
+    resources = stack.resource_map
+    return [
+        {
+            "ParameterKey": name,
+            "ParameterValue": "****"
+            if name in resources.no_echo_parameter_keys
+            else ",".join(value)
+            if isinstance(value, list)
+            else str(value),
+        }
+        for name, value in resources.resolved_parameters.items()
+    ]
+
+
+def _updated(logical_id: str, resource_json: Any, resources_map: Any, **where: Any) -> Any:
+    """What nobody knows how to change stays as it was: to moto it would be gone."""
+    before = resources_map[logical_id]
+    changed = _update(logical_id, resource_json, resources_map, **where)
+    return before if changed is None else changed
+
+
+def _deleted(resources: Any, resource: Any, resource_json: Any) -> None:
+    """Once: it is not there any more when its stack goes."""
+    _delete(resources, resource, resource_json)
+    resources._parsed_resources[resource.logical_resource_id] = None
+
+
+def _group_updated(
+    original_resource: Any, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+) -> FakeTargetGroup:
+    properties = cloudformation_json["Properties"]
+    found: FakeTargetGroup = elbv2_backends[account_id][region_name].modify_target_group(
+        original_resource.arn,
+        health_check_path=properties.get("HealthCheckPath"),
+        health_check_interval=properties.get("HealthCheckIntervalSeconds"),
+        health_check_timeout=properties.get("HealthCheckTimeoutSeconds"),
+        healthy_threshold_count=properties.get("HealthyThresholdCount"),
+        unhealthy_threshold_count=properties.get("UnhealthyThresholdCount"),
+    )
+    return found
+
+
+def _policy_updated(original_resource: Any, cloudformation_json: Any, **_: Any) -> ManagedPolicy:
+    """The oldest version makes room, as CloudFormation does it."""
+    policy: ManagedPolicy = original_resource
+    if len(policy.versions) == 5:
+        policy.versions.pop(0)
+    document = json.dumps(cloudformation_json["Properties"]["PolicyDocument"])
+    policy.backend.create_policy_version(policy.arn, document, set_as_default=True)
+    return policy
+
+
+def _role_updated(original_resource: Any, cloudformation_json: Any, **_: Any) -> Role:
+    role: Role = original_resource
+    properties = cloudformation_json["Properties"]
+    role.description = properties.get("Description", "")
+    role.assume_role_policy_document = json.dumps(properties["AssumeRolePolicyDocument"])
+    for one in properties.get("Policies", ()):
+        role.put_policy(one["PolicyName"], one["PolicyDocument"])
+    return role
+
+
+def _group_deleted(group: FakeTargetGroup, account_id: str, region: str) -> None:
+    elbv2_backends[account_id][region].delete_target_group(group.arn)
+
+
+def _policy_deleted(policy: ManagedPolicy, account_id: str, _region: str) -> None:
+    """It is detached first."""
+    for role in iam_backends[account_id][policy.partition].roles.values():
+        if policy.arn in role.managed_policies:
+            policy.detach_from(role)
+    policy.backend.delete_policy(policy.arn)
+
+
+def _role_deleted(role: Role, account_id: str, region: str) -> None:
+    for policy in list(role.managed_policies.values()):
+        policy.detach_from(role)
+    _delete_role(role.name, {}, account_id, region)
