@@ -76,15 +76,16 @@ PARAMETERS: Parameters = {
     },
     "ParameterPath": {
         "Type": "String",
-        "Default": "/website/production",
-        "AllowedPattern": "^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$",
+        "Default": "",
+        "AllowedPattern": "^(/[A-Za-z0-9._/-]*[A-Za-z0-9._-])?$",
         "Description": "Where the servers read their configuration in the Parameter Store: all "
-        "below it, and nothing else.",
+        "below it, and nothing else; empty: /NAME/production, with the stack's Name.",
     },
     "SecretPath": {
         "Type": "String",
-        "Default": "website/production",
-        "Description": "The beginning of the names of the secrets that the servers read.",
+        "Default": "",
+        "Description": "The beginning of the names of the secrets that the servers read; empty: "
+        "NAME/production.",
     },
     "Worker": {
         "Type": "String",

@@ -33,14 +33,22 @@ SERVER_FILL: Fill = {
     **FILL,
     "target_groups": ("${Name}", "${Name}-green", *(f"${{{one}}}" for one in FURTHER)),
     "parameters": (
-        f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter${{ParameterPath}}",
-        f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter${{ParameterPath}}/*",
+        f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter${{OwnParameters}}",
+        f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter${{OwnParameters}}/*",
     ),
     "secrets": (
-        f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:${{SecretPath}}-??????",
-        f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:${{SecretPath}}/*",
+        f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:${{OwnSecrets}}-??????",
+        f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:${{OwnSecrets}}/*",
     ),
     "log_groups": (f"arn:${{AWS::Partition}}:logs:{_OWN}:log-group:/spotkiln/*",),
+}
+
+
+# Where the application's configuration is, if nobody says it: the parameter that says it, and what
+# stands for it otherwise.
+OWN = {
+    "OwnParameters": ("ParameterPath", "/${Name}/production"),
+    "OwnSecrets": ("SecretPath", "${Name}/production"),
 }
 
 
@@ -51,6 +59,10 @@ def roles(worker: Iterable[Statement]) -> Resources:
 def substituted(value: Any) -> Any:
     """The same with Fn::Sub around each text that names something of the template's."""
     if isinstance(value, str):
+        for name, (said, usual) in OWN.items():
+            if f"${{{name}}}" in value:
+                where = {"Fn::If": [f"Has{said}", {"Ref": said}, {"Fn::Sub": usual}]}
+                return {"Fn::Sub": [value, {name: where}]}
         for number, name in enumerate(FURTHER):
             if f"${{{name}}}" in value:
                 return {"Fn::Sub": [value, {name: _further(number)}]}

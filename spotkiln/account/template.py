@@ -5,7 +5,7 @@ from typing import Any
 
 from spotkiln.account.network import network
 from spotkiln.account.parameters import PARAMETERS, SERVICES
-from spotkiln.account.roles import WORKER_ARN, roles
+from spotkiln.account.roles import OWN, WORKER_ARN, roles, substituted
 from spotkiln.statement import Statement
 
 
@@ -48,6 +48,7 @@ def _conditions() -> dict[str, Any]:
                 {"Fn::Not": [{"Condition": "Certified"}]},
             ]
         },
+        **{f"Has{said}": {"Fn::Not": [_is(said, "")]} for said, _ in OWN.values()},
         "HasFurther": {"Fn::Not": [_is("AlsoBehind", "")]},
         "OwnListener": {
             "Fn::And": [
@@ -92,7 +93,7 @@ def _outputs() -> dict[str, Any]:
         },
         "ParameterPath": {
             "Description": "configuration.parameters",
-            "Value": {"Fn::Sub": "${ParameterPath}/"},
+            "Value": substituted("${OwnParameters}/"),
         },
         "WorkerRole": {
             "Condition": "GiveRights",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from spotkiln.account.plan import Plan, given
 from spotkiln.aws.account import stack as stacks
-from spotkiln.aws.account.check import look
+from spotkiln.aws.account.check import STACK, look
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.cli.doctor.check import Check, check
 from spotkiln.poll import RealClock
@@ -37,7 +37,10 @@ def apply(
 
 
 def checks(stack: str, region: str) -> Iterator[Check]:
-    """Each name that the product looks up, and the worker's rights."""
+    """Each name that the product looks up, and rights. Without the stack: that alone."""
     aws = _aws(region)
     for name, probe in look(aws, stack).items():
-        yield check(stack, name, probe)
+        found = check(stack, name, probe)
+        yield found
+        if name == STACK and not found.ok:
+            return

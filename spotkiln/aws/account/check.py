@@ -15,6 +15,8 @@ from spotkiln.release.rights import Names
 from spotkiln.serve.spec import LauncherKind
 
 Probe = Callable[[], str]
+# What all the others are looked up by.
+STACK = "stack"
 
 
 def look(aws: Aws, stack: str) -> dict[str, Probe]:
@@ -49,7 +51,7 @@ def look(aws: Aws, stack: str) -> dict[str, Probe]:
         return name
 
     return {
-        "stack": whole,
+        STACK: whole,
         "target group": target("TargetGroup"),
         "second target group": target("IdleTargetGroup"),
         "further target groups": further,

@@ -13,6 +13,7 @@ from spotkiln.account.plan import Plan, infra
 from spotkiln.aws.account import stack as stacks
 from spotkiln.aws.account.check import look
 from spotkiln.aws.session import Aws, client_of, connect
+from spotkiln.cli import account
 from spotkiln.errors import InfrastructureError, InputError
 from tests.unit.clock import FakeClock
 from tests.unit.moto_account import moto_account
@@ -200,6 +201,33 @@ def test_the_workers_rights_change_with_the_stack(aws: Aws, given: dict[str, str
         told = aws.iam.get_policy_version(PolicyArn=one["PolicyArn"], VersionId=version)
         held += str(told["PolicyVersion"]["Document"])
     assert "targetgroup/shop-*/" in held
+
+
+def may_read(aws: Aws, role: str) -> str:
+    told = aws.iam.get_role_policy(RoleName=role, PolicyName="server")["PolicyDocument"]
+    document = yaml.safe_load(told) if isinstance(told, str) else told
+    return str([one for one in document["Statement"] if one["Sid"].startswith("Read")])
+
+
+def test_each_application_reads_its_own_configuration(aws: Aws, given: dict[str, str]) -> None:
+    """Also where nobody has said which: never another one's."""
+    planned = stacks.plan(aws, "dice", {**given, "Name": "dice"}, FakeClock())
+    made = stacks.apply(aws, planned, FakeClock(), print)
+    assert made["ParameterPath"] == "/dice/production/"
+    held = may_read(aws, "dice")
+    assert ":parameter/dice/production/*" in held
+    assert ":secret:dice/production/*" in held
+    assert "website" not in held
+    said = {"ParameterPath": "/games/dice", "SecretPath": "games/dice"}
+    changed = stacks.apply(aws, stacks.plan(aws, "dice", said, FakeClock()), FakeClock(), print)
+    assert changed["ParameterPath"] == "/games/dice/"
+    assert ":secret:games/dice/*" in may_read(aws, "dice")
+
+
+def test_the_check_of_an_account_without_a_stack_says_so_once(aws: Aws) -> None:
+    (found,) = account.checks("none", aws.region)
+    assert not found.ok
+    assert "`spotkiln account apply` makes it" in found.detail
 
 
 def test_the_workers_role_is_there_once(aws: Aws, given: dict[str, str]) -> None:

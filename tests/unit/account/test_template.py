@@ -84,7 +84,7 @@ def test_servers_read_their_own_configuration_alone(whole: dict[str, Any]) -> No
     statements = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
     assert list(statements) == [one.sid for one in SERVER]
     for name in ("ReadParameters", "ReadSecrets"):
-        assert all("Path}" in one["Fn::Sub"] for one in statements[name]["Resource"])
+        assert all("${Own" in one["Fn::Sub"][0] for one in statements[name]["Resource"])
 
 
 def test_the_worker_hands_on_roles_of_servers_alone(whole: dict[str, Any]) -> None:
