@@ -89,8 +89,11 @@ def infra(outputs: Mapping[str, str]) -> str:
         '  key_pair: ""',
         "fleet:",
         "  launcher: auto-scaling",
-        "configuration:",
-        f"  parameters: [{outputs['ParameterPath']}]",
+        # A release is refused where nothing is below it.
+        "# Once there are parameters below it:",
+        "# configuration:",
+        f"#   parameters: [{outputs['ParameterPath']}]",
+        *([f"# The load balancer: {outputs['Address']}"] if "Address" in outputs else []),
     ]
     return "\n".join(lines)
 

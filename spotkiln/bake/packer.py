@@ -67,6 +67,8 @@ def find_packer() -> tuple[str, tuple[int, int, int]]:
         raise InputError(f"{expected}, {path} does not run: {error}") from error
     match = re.search(r"Packer v(\d+)\.(\d+)\.(\d+)", said)
     if not match:
+        if named:
+            raise InputError(f"{expected}, {path} is another program: name Packer's")
         raise InputError(
             f"{expected}, {path} is another program of that name; put Packer's folder first on "
             f"PATH, or say where it is: {VARIABLE}=/path/to/packer"

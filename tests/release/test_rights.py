@@ -206,6 +206,7 @@ def test_what_the_template_makes_is_enough(world: World, account: dict[str, str]
     role = account["WorkerRole"]
     variables = in_role(world.box, role)
     deployment = yaml.safe_load(infra(account))
+    deployment["configuration"] = {"parameters": [account["ParameterPath"]]}
     with Zygote(world.home / "shop", {**world.environment, **variables}, SPEED) as zygote:
         zygote.wait_until_ready()
         life = Life(world, variables, zygote, role.rpartition("/")[2])

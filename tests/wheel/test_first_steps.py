@@ -117,12 +117,13 @@ def wait_for(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None
 def test_the_first_steps_lead_to_a_release(terminal: Terminal) -> None:
     readme = (terminal.folder / "README.md").read_text()
     port = str(free_port(0))
-    begin, box, server, deploy, first = [
-        typed(one).replace("4200", port) for one in BLOCK.findall(readme)[:5]
+    begin, box, names, server, deploy, first = [
+        typed(one).replace("4200", port) for one in BLOCK.findall(readme)[:6]
     ]
     terminal.type(begin)
     terminal.type(box)
     assert terminal.environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert "target_group: dice" in terminal.type(names)
     children = []
     try:
         children.append(terminal.start(server, "server.log"))

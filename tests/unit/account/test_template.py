@@ -124,6 +124,10 @@ def test_its_outputs_are_what_a_deployment_says(whole: dict[str, Any]) -> None:
     # The flow's default is for deployments that were there before: a new one says what AWS advises.
     fleet = FleetSpec.model_validate(yaml.safe_load(told)["fleet"])
     assert fleet.launcher is LauncherKind.GROUP
+    # A release is refused where there are no parameters yet: so that is said, and not set.
+    assert "configuration" not in yaml.safe_load(told)
+    assert "#   parameters: [parameterpath]" in told
+    assert told.endswith("# The load balancer: address")
 
 
 def test_the_worker_may_do_all_that_any_launcher_does(whole: dict[str, Any]) -> None:

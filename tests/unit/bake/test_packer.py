@@ -114,6 +114,14 @@ def test_one_that_is_named_and_not_there(program: Program, monkeypatch: pytest.M
         find_packer()
 
 
+def test_one_that_is_named_and_is_another_program(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PACKER", str(program("echo 12 words")))
+    with pytest.raises(InputError, match=r"is another program: name Packer's$"):
+        find_packer()
+
+
 def test_one_too_old(program: Program) -> None:
     program("echo Packer v1.5.9")
     with pytest.raises(InputError, match=r"packer is 1\.5\.9; install a newer"):
