@@ -11,6 +11,7 @@ from prefect.runtime import task_run
 from spotkiln import tags as t
 from spotkiln.aws import role
 from spotkiln.bake.builder import Place
+from spotkiln.bake.newer_packer import template_for
 from spotkiln.bake.packer import find_packer, packer_command, run_packer, write_variables
 from spotkiln.bake.packer_output import LEAVES, PackerRun, made, reached
 from spotkiln.bake.spot import again
@@ -97,9 +98,9 @@ def _run_once(
     folder.mkdir(parents=True)
     file = folder / "variables.pkrvars.json"
     write_variables(file, variables)
-    program, _ = find_packer()
+    program, version = find_packer()
     run = run_packer(
-        packer_command(program, TEMPLATES / template, file),
+        packer_command(program, template_for(version, TEMPLATES / template, folder), file),
         folder=folder,
         say=hear,
         timeout_seconds=timeout,
