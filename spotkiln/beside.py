@@ -3,11 +3,22 @@
 import contextvars
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 from spotkiln.errors import NotWanted
 
-# Set for whatever is carried out beside something else: whether its caller has told it to end.
-_stop: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("stop", default=None)
+T = TypeVar("T")
+LOOK_SECONDS = 0.2
+
+
+def _nobody() -> bool:
+    return False
+
+
+# Of whatever is carried out beside something else: whether it has been told to end.
+_stopped: contextvars.ContextVar[Callable[[], bool]] = contextvars.ContextVar(
+    "stopped", default=_nobody
+)
 
 
 def require_wanted() -> None:
@@ -16,8 +27,7 @@ def require_wanted() -> None:
     Raises:
         NotWanted: it runs beside something, and was told to end.
     """
-    stop = _stop.get()
-    if stop is not None and stop.is_set():
+    if _stopped.get()():
         raise NotWanted("ended: nobody waits for it any more")
 
 
@@ -51,6 +61,10 @@ class Beside:
         """Tell it to end, without waiting for that."""
         self._stop.set()
 
+    @property
+    def failed(self) -> bool:
+        return self._error is not None
+
     def result(self) -> None:
         """Of what has ended: raises what it raised."""
         if self._error:
@@ -62,8 +76,34 @@ class Beside:
             self._thread.join(seconds)
 
     def _carry_out(self, run: Callable[[], None]) -> None:
-        _stop.set(self._stop)
+        _stopped.set(self._stop.is_set)
         try:
             run()
         except BaseException as error:  # noqa: BLE001 - `result` raises it
             self._error = error
+
+
+def side_by_side(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
+    """What the two return, carried out at the same time, `first` in the caller's thread. If one
+    fails, the other is told to end, and what is raised is what the one that failed first raised,
+    once both have ended."""
+    found: list[T] = []
+    beside = Beside()
+    outer = _stopped.get()
+    told = _stopped.set(lambda: outer() or beside.failed)
+    beside.start(lambda: found.append(second()))
+    try:
+        result = first()
+        while beside.under_way:
+            require_wanted()
+            beside.wait(LOOK_SECONDS)
+    except BaseException as error:
+        beside.stop()
+        beside.wait()
+        if isinstance(error, NotWanted) and not outer():
+            beside.result()
+        raise
+    finally:
+        _stopped.reset(told)
+    beside.result()
+    return result, found[0]

@@ -82,6 +82,8 @@ FROM_LAYER = f"{PREFIX}from-layer"
 # Fleets only.
 PHASE = f"{PREFIX}phase"
 IMAGE = f"{PREFIX}image"
+# Of one with servers of two architectures: the id of the second image.
+TWIN = f"{PREFIX}twin"
 SETTINGS = f"{PREFIX}settings"
 # How many instances the deployment asked for: another target capacity is somebody's scaling.
 CAPACITY = f"{PREFIX}capacity"

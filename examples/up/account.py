@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spotkiln.aws.bake import infra as look
+from spotkiln.aws.bake.starts import base_image
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake.infra_names import InfraNames
@@ -41,7 +42,7 @@ def _there(aws: Aws) -> set[str]:
 
 def _has_base(aws: Aws, pattern: str) -> bool:
     try:
-        return bool(look.base_image(aws, pattern).id)
+        return bool(base_image(aws, pattern).id)
     except InputError:
         return False
 

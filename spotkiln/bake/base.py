@@ -9,7 +9,8 @@ from pydantic import Field, field_validator
 
 from spotkiln import tags as t
 from spotkiln.bake.apt import NAME, PACKAGE, AptSource
-from spotkiln.bake.image import LOGIN, Image, ImageState, base_name, newest
+from spotkiln.bake.image import LOGIN, Image, ImageState, newest
+from spotkiln.bake.image_name import base_name
 from spotkiln.bake.interpreter import Interpreter, to_tags
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
 from spotkiln.bake.services import to_tags as services_to_tags

@@ -1,5 +1,6 @@
 """The machine that bakes, and the one that tests."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from ipaddress import ip_network
 from typing import Any, Self
@@ -44,7 +45,7 @@ class Builder(ShownNoun):
         default=[],
         title="Builder's other types",
         description="Tried in this order where EC2 has no room for the first one in any of the "
-        "builder's subnets.",
+        "builder's subnets. With a base image of the other architecture: one that runs it, too.",
     )
     spot: bool = Field(
         default=False,
@@ -105,6 +106,11 @@ class Builder(ShownNoun):
     def every_type(self) -> tuple[str, ...]:
         """Each once, the first one first."""
         return tuple(dict.fromkeys([self.instance_type, *self.other_instance_types]))
+
+    def of_types(self, types: Sequence[str]) -> Self:
+        """The same with these of its types alone."""
+        first, *others = types
+        return self.model_copy(update={"instance_type": first, "other_instance_types": others})
 
     @field_validator("ssh_source_cidrs")
     @classmethod

@@ -46,6 +46,7 @@ def check_out(app: AppSpec, infra: Infra, folder: Path, say: Callable[[str], Non
     check_fit(source.app, infra.target_group)
     for doubt in doubts(source.app, infra):
         say(f"target group {doubt}")
-    require_interpreters(source, infra.base, say)
-    require_services(source.app.test_services, infra.base.services, str(infra.base))
+    for base in infra.bases:
+        require_interpreters(source, base, say)
+        require_services(source.app.test_services, base.services, str(base))
     return source

@@ -1,6 +1,5 @@
 """Image: a baked application, from candidate to tested or rejected."""
 
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,18 +8,15 @@ from typing import Self
 from pydantic import Field
 
 from spotkiln import tags as t
+from spotkiln.bake.image_name import BASE_NAME, LAYER_NAME, release_of
 from spotkiln.bake.migrations import Migrations
 from spotkiln.bake.served import Served, moment_of, text_of
 from spotkiln.noun import Noun
 
 # Whom a machine of Debian's images lets in.
 LOGIN = "admin"
-# What `base_name` makes.
-BASE_NAME = re.compile(r"[a-z][a-z0-9-]* \d{4}-\d\d-\d\d \d\d-\d\d (base-[0-9a-f]{12})")
-# What `layer_name` makes.
-LAYER_NAME = re.compile(r"[a-z][a-z0-9-]*/layer/(layer-[0-9a-f]{12})")
-
-
+# The input of a recipe that names what a release's other image was baked on.
+OTHER_BASE = "other_base"
 # A copy takes an hour at most; a mark that is older was left by a run that was killed.
 COPYING_AT_MOST = timedelta(days=1)
 
@@ -40,7 +36,10 @@ class ImageState(StrEnum):
 class Image(Noun):
     """An AMI. Times are UTC. `root_gib`: of its root disk, 0 if that is not known. `encrypted`:
     those of its snapshots that are. `copied_from`: if CopyImage made it, the region and the id of
-    what it was made of, as EC2 tells them. `deprecated`: from when on, if it has such a date."""
+    what it was made of, as EC2 tells them. `deprecated`: from when on, if it has such a date.
+
+    A release for two architectures has two images of one commit: `twin` is the one of the second.
+    Whatever becomes of the first, becomes of both; what is written on the first is true of both."""
 
     id: str
     name: str
@@ -55,7 +54,28 @@ class Image(Noun):
     copied_from: str = ""
     failed: bool = False
     deprecated: datetime | None = None
+    twin: "Image | None" = None
     tags: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def every(self) -> tuple["Image", ...]:
+        """It, and its twin if it has one."""
+        return (self, self.twin) if self.twin else (self,)
+
+    @property
+    def alone(self) -> Self:
+        """The same without its twin."""
+        return self.model_copy(update={"twin": None})
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of `every`."""
+        return tuple(one.id for one in self.every)
+
+    @property
+    def whole(self) -> bool:
+        """Whether servers of all architectures that it was baked for can be launched."""
+        return all(one.available for one in self.every) and bool(self.twin) == bool(self.other_base)
 
     @property
     def app(self) -> str:
@@ -126,8 +146,16 @@ class Image(Noun):
     @property
     def base(self) -> str:
         """The id of the base image that it was baked on; empty for what is no application's."""
+        return self._input("base")
+
+    @property
+    def other_base(self) -> str:
+        """The same of its release's image for the other architecture; empty if there is none."""
+        return self._input(OTHER_BASE)
+
+    def _input(self, name: str) -> str:
         inputs = dict(part.split("=", 1) for part in self.inputs.split() if "=" in part)
-        return inputs.get("base", "")
+        return inputs.get(name, "")
 
     @property
     def is_base(self) -> bool:
@@ -199,33 +227,6 @@ class Image(Noun):
         return self.model_copy(update={"tags": rest})
 
 
-def image_name(app: str, commit: str, release: str) -> str:
-    """Chosen before the bake, so that even an image that was never tagged can be found again.
-
-    At most 128 of the characters that EC2 allows.
-    """
-    return f"{app}/{commit[:12]}/{release}"[:128]
-
-
-def base_name(name: str, when: str, owner: str) -> str:
-    """As `image_name`, for a base image: `when` is how the time is written in it."""
-    return f"{name} {when} {owner}"
-
-
-def layer_name(app: str, owner: str) -> str:
-    """As `image_name`, for a layer: there are never two of the same dependencies."""
-    return f"{app}/layer/{owner}"
-
-
-def release_of(name: str) -> str:
-    """The release in a name that `image_name` made, or the owner in one that `base_name` or
-    `layer_name` made; empty for other names."""
-    if chosen := BASE_NAME.fullmatch(name) or LAYER_NAME.fullmatch(name):
-        return chosen[1]
-    match = re.fullmatch(r"([a-z][a-z0-9-]*)/[0-9a-f]{12}/(\1-[0-9a-f]{12})", name)
-    return match[2] if match else ""
-
-
 def newest(images: list[Image]) -> Image | None:
     return max(images, key=lambda image: (image.created, image.id), default=None)
 
@@ -249,7 +250,7 @@ def superseded(images: Iterable[Image], group: str, keep: int, in_use: set[str])
         key=lambda image: (image.served[group].since, image.id),
         reverse=True,
     )
-    over = [x for x in served[keep:] if x.id not in in_use and not x.kept]
+    over = [x for x in served[keep:] if in_use.isdisjoint(x.ids) and not x.kept]
     return Pruning(
         discard=tuple(image for image in over if image.served.keys() == {group}),
         forget=tuple(image for image in over if image.served.keys() != {group}),
@@ -268,7 +269,7 @@ def discardable(images: Iterable[Image], release: str, in_use: set[str]) -> list
         if image.release == release
         and not image.released
         and not image.kept
-        and image.id not in in_use
+        and in_use.isdisjoint(image.ids)
     ]
 
 

@@ -106,7 +106,9 @@ class BaseImage(Noun):
 class Infra(Noun):
     """What was found. Servers run in `subnets`, one or more a zone; builders, and the machines that
     test and migrate, in the first of `builder_subnets` with room; requests come from
-    `balancer_subnets`. `base_image` is None where nothing is baked; `trial_image` is the id of an
+    `balancer_subnets`. `base_image` is None where nothing is baked, and `other_base` unless images
+    for two architectures are. `runs`: which architectures the types that are named run, by type;
+    empty where all run the only one. `trial_image` is the id of an
     image that dry runs can name. `types`: those that fit the fleet's attributes now. `tags` are the
     company's own, and so is the launch `template` that ours begins with. `unchecked`: what could
     not be looked at, in words. `second` is the other target group of a pair, `rules` those that
@@ -129,6 +131,8 @@ class Infra(Noun):
     instance_profile: str = ""
     key_pair: str = ""
     base_image: BaseImage | None = None
+    other_base: BaseImage | None = None
+    runs: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - pydantic copies defaults
     trial_image: str = ""
     types: tuple[str, ...] = ()
     template: OwnTemplate | None = None
@@ -178,6 +182,22 @@ class Infra(Noun):
         if self.base_image is None:
             raise InputError("nothing is baked by a rollback, so no base image was looked up")
         return self.base_image
+
+    @property
+    def bases(self) -> tuple[BaseImage, ...]:
+        """One for each architecture."""
+        return (self.base, self.other_base) if self.other_base else (self.base,)
+
+    def for_other(self) -> "Infra":
+        """The same to bake the second image."""
+        return self.model_copy(
+            update={"base_image": self.other_base, "other_base": self.base_image}
+        )
+
+    def run(self, kind: str, architecture: str) -> bool:
+        """Whether an instance type runs images of an architecture."""
+        told = self.runs.get(kind)
+        return not told or architecture in told
 
 
 def exactly_one(what: str, where: str, name: str, found: dict[str, T], known: list[str]) -> T:

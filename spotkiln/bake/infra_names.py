@@ -126,6 +126,13 @@ class InfraNames(ShownNoun):
         description="Name pattern of the account's own images; the newest is built upon.",
         min_length=1,
     )
+    other_base_image: str = Field(
+        default="",
+        title="Base image of the other architecture",
+        description="The same for arm64 beside x86-64, or the other way round: each release has "
+        "two images then, both are tested, and its servers may be of either's types. Empty: one "
+        "image, one architecture.",
+    )
     launch_template: str = Field(
         default="",
         title="Launch template of your own",

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from spotkiln import tags as t
 from spotkiln.bake.disk import AS_IT_IS, ImageDisk
-from spotkiln.bake.image import LOGIN, Image, ImageState, layer_name, newest
+from spotkiln.bake.image import LOGIN, Image, ImageState, newest
+from spotkiln.bake.image_name import layer_name
 from spotkiln.bake.recipe import ROOT, Recipe, digest_of, digest_of_files
 from spotkiln.bake.source import Source
 from spotkiln.bake.variables import BAKE_SCRIPTS, BAKE_TEMPLATE, layer_settings

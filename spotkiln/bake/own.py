@@ -10,11 +10,15 @@ from collections.abc import Collection, Iterable, Mapping
 
 from spotkiln import tags as t
 from spotkiln.bake.image import Image
+from spotkiln.bake.image_name import ARCHITECTURES
 from spotkiln.noun import Noun
 from spotkiln.target import Instance
 
 BUILDER_PREFIX = "spotkiln-builder-"
 TEMPLATE_PREFIX = "spotkiln-"
+SECOND = "|".join(ARCHITECTURES)
+# What `builder_name` makes for a key pair: other people's keys may begin as ours do.
+KEY_PAIR = re.compile(rf"{BUILDER_PREFIX}(.+-[0-9a-f]{{12}})(\.({SECOND}))?")
 # What an instance was launched for: values of its tag.
 BUILDER, TESTER, SERVER = "builder", "tester", "server"
 # These carry out one command.
@@ -52,9 +56,22 @@ class LeftAlone(Noun):
         return f"{self.kind} {self.id}: {self.why}"
 
 
-def builder_name(release: str) -> str:
-    """Of the builder's security group and of its key pair."""
-    return f"{BUILDER_PREFIX}{release}"
+def builder_name(release: str, second: str = "") -> str:
+    """Of the builders' security group, and of a builder's key pair; `second` is the architecture of
+    the one that makes a release's second image: two have no key pair in common."""
+    name = f"{BUILDER_PREFIX}{release}"
+    return f"{name}.{second}" if second else name
+
+
+def builder_names(release: str) -> list[str]:
+    """Of all key pairs that a release's builders may have."""
+    return [builder_name(release, one) for one in ("", *ARCHITECTURES)]
+
+
+def owner_of(key: str) -> str:
+    """Whose builder has a key pair of this name; empty if no release chose it."""
+    chosen = KEY_PAIR.fullmatch(key)
+    return chosen[1] if chosen else ""
 
 
 def by_packers_fleet(one: Instance) -> bool:
@@ -65,7 +82,7 @@ def by_packers_fleet(one: Instance) -> bool:
 
 def untagged_builder(one: Instance, release: str) -> bool:
     """Packer 1.6.6 tags a Spot builder once it is there: a kill may come in between."""
-    named = one.key == builder_name(release)
+    named = one.key in builder_names(release)
     return named and by_packers_fleet(one) and t.RELEASE not in one.tags
 
 
@@ -73,7 +90,7 @@ def not_a_builder(one: Instance) -> str:
     """Why an instance that is no fleet's was not launched by us; empty for a builder of ours."""
     if one.tags.get(t.ROLE) not in PACKERS:
         return f"no builder: its tag {t.ROLE} is {one.tags.get(t.ROLE) or 'not there'}"
-    if one.key != builder_name(one.tags.get(t.RELEASE, "")):
+    if one.key not in builder_names(one.tags.get(t.RELEASE, "")):
         return f"no builder: its key pair is {one.key or 'none'}"
     spot = by_packers_fleet(one)
     if one.requester and not spot:
@@ -105,7 +122,7 @@ def template_is_ours(name: str, tags: Mapping[str, str]) -> bool:
     """By the name that the release chose (`fleet.template_name`); a Spot builder's by Packer's name
     and its tags, which nothing copies."""
     release = tags.get(t.RELEASE, "")
-    chosen = rf"{re.escape(TEMPLATE_PREFIX + release)}-[0-9a-f]{{8}}"
+    chosen = rf"{re.escape(TEMPLATE_PREFIX + release)}-[0-9a-f]{{8}}(-({SECOND}))?"
     packers = tags.get(t.ROLE) in PACKERS and PACKERS_TEMPLATE.fullmatch(name)
     return bool(release) and bool(packers or re.fullmatch(chosen, name))
 

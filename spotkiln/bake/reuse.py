@@ -47,7 +47,7 @@ def _choose(recipe: Recipe, app: str, images: list[Image], serves: str) -> Reuse
     fitting = [
         image
         for image in released
-        if image.recipe == recipe.digest and image.available and image.state is ImageState.TESTED
+        if image.recipe == recipe.digest and image.whole and image.state is ImageState.TESTED
     ]
     same = newest([image for image in fitting if image.id == serves or not image.suspect])
     if same is None and (suspect := newest(fitting)):

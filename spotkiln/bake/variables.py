@@ -10,7 +10,7 @@ from spotkiln.bake.base import BaseSpec, base_variables
 from spotkiln.bake.builder import Machine
 from spotkiln.bake.disk import AS_IT_IS, ImageDisk
 from spotkiln.bake.folders import states
-from spotkiln.bake.image import LOGIN, Image, ImageState
+from spotkiln.bake.image import LOGIN, OTHER_BASE, Image, ImageState
 from spotkiln.bake.infra import TRAFFIC_PORT, BaseImage, Infra, TargetGroup
 from spotkiln.bake.migrations import Migrations
 from spotkiln.bake.own import BUILDER, TESTER
@@ -74,10 +74,12 @@ def test_settings(app: App, group: TargetGroup) -> dict[str, Any]:
 def recipe_of(source: Source, infra: Infra, disk: ImageDisk = AS_IT_IS) -> Recipe:
     """Every input of the image, the tests it has passed among them. `disk` is its builder's."""
     app = source.app
+    other = {OTHER_BASE: infra.other_base.id} if infra.other_base else {}
     return Recipe(
         inputs={
             "source": source.digest[:12],
             "base": infra.base.id,
+            **other,
             "template": digest_of_files(ROOT, BAKE_TEMPLATE),
             "scripts": digest_of_files(ROOT, BAKE_SCRIPTS),
             "units": digest_of(image_files(app, ROOT)),

@@ -62,7 +62,7 @@ def text(plan: Plan) -> str:
     zones = f"in {', '.join(infra.zones)} ({infra.region}, account {infra.account})"
     names = [
         f"target group: {infra.target_group.name} behind {infra.load_balancer} {zones}",
-        f"base image: {infra.base}",
+        f"base image: {' and '.join(map(str, infra.bases))}",
         f"security groups: {', '.join(infra.security_groups)}",
         f"fleet role: {infra.fleet_role or 'none'}",
         f"instance profile: {infra.instance_profile or 'none'}",

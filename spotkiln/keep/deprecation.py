@@ -33,17 +33,18 @@ def dates(
         if not image.available or not image.released:
             continue
         wanted = _wanted(image, after, in_use)
-        if wanted is None:
-            if image.deprecated:
-                found.append(Dated(image=image.id))
-        elif not _is_so(image.deprecated, wanted, now):
-            found.append(Dated(image=image.id, when=max(wanted, _minute(now + SOON))))
+        for one in image.every:
+            if wanted is None:
+                if one.deprecated:
+                    found.append(Dated(image=one.id))
+            elif not _is_so(one.deprecated, wanted, now):
+                found.append(Dated(image=one.id, when=max(wanted, _minute(now + SOON))))
     return found
 
 
 def _wanted(image: Image, after: timedelta, in_use: Collection[str]) -> datetime | None:
     """None for what is current: it serves, may do so again at any moment, or is kept."""
-    if image.kept or image.id in in_use:
+    if image.kept or any(one in in_use for one in image.ids):
         return None
     ends = [one.until for one in image.served.values()]
     if not ends or None in ends:

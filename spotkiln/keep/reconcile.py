@@ -9,8 +9,9 @@ has an id, and lives as long as it renews its lease.
 """
 
 from spotkiln import tags as t
-from spotkiln.bake.image import ImageState
+from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.layer import unneeded
+from spotkiln.bake.twin import with_twins
 from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.facts import Facts
 from spotkiln.keep.preview import outlived, why_gone
@@ -207,35 +208,38 @@ def _helpers(facts: Facts) -> list[Action]:
 
 def _images(facts: Facts) -> list[Action]:
     # An image that has served is a version, even if nobody could write that on it in time.
-    used = {fleet.image for fleet in facts.fleets if not fleet.gone}
-    has_served = {fleet.image for fleet in facts.fleets if fleet.has_served}
+    used = {one for fleet in facts.fleets if not fleet.gone for one in fleet.images}
+    has_served = {one for fleet in facts.fleets if fleet.has_served for one in fleet.images}
     layers = unneeded(facts.images, {one.rpartition("-")[0] for one in facts.living})
     actions = []
-    for image in sorted(facts.images, key=lambda x: x.id):
+    for image in sorted(with_twins(facts.images), key=lambda x: x.id):
         if image.state is ImageState.LAYER and image not in layers:
             continue
-        if image.release in facts.living or image.id in used or t.KEEP in image.tags:
+        if image.release in facts.living or image.kept or not used.isdisjoint(image.ids):
             continue
         late = outlived(image, facts.now)
-        if image.id in has_served and image.state is not RETIRED and not late:
+        if not has_served.isdisjoint(image.ids) and image.state is not RETIRED and not late:
             continue
         # A version is only ever pruned: no verdict takes it away.
         goes = image.state is RETIRED or late
         if image.state is ImageState.BASE or (image.released and not goes):
             continue
-        if image.state is RETIRED:
-            why = "its application was taken down"
-        elif late:
-            why = "its preview has gone, and nothing else served with it"
-        elif image.state is ImageState.REJECTED:
-            why = "rejected"
-        elif image.state is ImageState.LAYER:
-            why = "a newer layer is there, and no image that was baked from this one"
-        else:
-            why = f"never released, and {image.release} has ended"
+        why = _why_discarded(image, late=late)
         tried = image.tags.get(t.PUT_OFF, "")
         actions.append(Action(verb=Verb.DISCARD_IMAGE, ids=(image.id,), why=why, tried=tried))
     return actions
+
+
+def _why_discarded(image: Image, *, late: bool) -> str:
+    if image.state is RETIRED:
+        return "its application was taken down"
+    if late:
+        return "its preview has gone, and nothing else served with it"
+    if image.state is ImageState.REJECTED:
+        return "rejected"
+    if image.state is ImageState.LAYER:
+        return "a newer layer is there, and no image that was baked from this one"
+    return f"never released, and {image.release} has ended"
 
 
 def _previews(facts: Facts) -> list[Action]:

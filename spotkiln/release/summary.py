@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from spotkiln import tags as t
-from spotkiln.bake.image import image_name
+from spotkiln.bake.image_name import image_name
 from spotkiln.bake.interpreter import needed
 from spotkiln.bake.junit import TestsFailed
 from spotkiln.bake.source import commit_url
@@ -164,9 +164,9 @@ def kept(book: Book) -> dict[str, str]:
         found |= dict.fromkeys(fleet.parts, f"of {fleet.id}, which serves")
         found[fleet.id] = "serves"
         if image:
-            found[image.id] = "a version to go back to"
+            found |= dict.fromkeys(image.ids, "a version to go back to")
     elif book.heading.spec.keep_rejected and image:
-        found[image.id] = "kept to be looked at"
+        found |= dict.fromkeys(image.ids, "kept to be looked at")
     return found
 
 

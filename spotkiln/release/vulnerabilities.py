@@ -1,6 +1,6 @@
 """Vulnerabilities: what is known of what is in an image, and what follows from it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final, Literal, Self
@@ -170,6 +170,16 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The most severe first; each once."""
     return tuple(
         sorted(set(findings), key=lambda x: (-x.severity.rank, x.package, x.version, x.id))
+    )
+
+
+def together(known: Sequence[Known]) -> Known:
+    """Of all images of a release as one, by the first of them."""
+    return known[0].model_copy(
+        update={
+            "data": tuple(dict.fromkeys(one for each in known for one in each.data)),
+            "findings": in_order(one for each in known for one in each.findings),
+        }
     )
 
 

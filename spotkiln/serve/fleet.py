@@ -113,6 +113,11 @@ class Fleet(Noun):
         return self.tags.get(t.IMAGE, "")
 
     @property
+    def images(self) -> tuple[str, ...]:
+        """The ids of all images that it launches: one for each architecture."""
+        return tuple(filter(None, (self.image, self.tags.get(t.TWIN, ""))))
+
+    @property
     def commit(self) -> str:
         return self.tags.get(t.COMMIT, "")
 

@@ -1,6 +1,7 @@
 """Order: what a launcher is asked for."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from spotkiln import tags as t
 from spotkiln.bake.image import Image
@@ -11,6 +12,14 @@ from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.scaling import Bounds, Suspension
 from spotkiln.serve.spec import FleetSpec, next_attempt
 from spotkiln.serve.step import Step
+
+
+class Variant(Noun):
+    """What servers of one architecture are launched from: the image, and what AWS may take for them
+    (as FleetSpec's `overrides`)."""
+
+    image: Image
+    overrides: tuple[dict[str, Any], ...]
 
 
 class Order(Noun):
@@ -39,6 +48,22 @@ class Order(Noun):
     @property
     def release(self) -> str:
         return self.tags[t.RELEASE]
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """One for each of its images that one of its types runs."""
+        each = (
+            Variant(image=one, overrides=tuple(self._overrides_of(one))) for one in self.image.every
+        )
+        return tuple(one for one in each if one.overrides)
+
+    def _overrides_of(self, image: Image) -> list[dict[str, Any]]:
+        """Where they say attributes, EC2 takes types that run the image."""
+        return [
+            one
+            for one in self.wanted.overrides
+            if "InstanceType" not in one or self.infra.run(one["InstanceType"], image.architecture)
+        ]
 
     @property
     def digest(self) -> str:
@@ -141,8 +166,10 @@ def fleet_tags(
     base: Mapping[str, str], image: Image, infra: Infra, spec: FleetSpec
 ) -> dict[str, str]:
     """A fleet's tags at the moment of its creation; `spec` is what the deployment asks for."""
+    twin = {t.TWIN: image.twin.id} if image.twin else {}
     return {
         **base,
+        **twin,
         t.PHASE: Phase.PENDING,
         t.IMAGE: image.id,
         t.SETTINGS: settings_digest(spec, infra),

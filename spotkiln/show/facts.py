@@ -66,10 +66,14 @@ def _image(release: Release, image: Image) -> list[tuple[str, str]]:
             how = f"what served already, released {release.back_to}"
     ours = not (release.reused or release.back_to)
     baked_on = image.tags.get(t.BAKED_ON, "") if ours else ""
+    named = f"`{image.id}` {plain(image.name)}"
+    if image.twin:
+        both = ((one.id, one.architecture) for one in image.every)
+        named = " and ".join(f"`{name}` ({kind})" for name, kind in both) + f" {plain(image.name)}"
     # An image that has just passed the gate is not suspected any more.
     suspected = image.suspect and release.outcome is not Outcome.RELEASED
     return [
-        ("image", f"`{image.id}` {plain(image.name)}, {how}"),
+        ("image", f"{named}, {how}"),
         ("baked on", plain(baked_on)),
         ("layer", plain(release.layer)),
         ("suspect", f"{SUSPECT} {plain(image.suspect)}" if suspected else ""),

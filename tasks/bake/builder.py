@@ -24,18 +24,20 @@ def open_machine(
     subnets: Sequence[str],
     login: str,
     tags: Mapping[str, str],
+    second: str = "",
 ) -> Machine:
-    """Where this step's machine runs, and how it is reached. What is made for it is `owner`'s."""
+    """Where this step's machine runs, and how it is reached. What is made for it is `owner`'s.
+    `second`: the architecture, where another machine of its runs at the same time."""
     if tried_before():
         # What a try that was cut off has left would be refused as a duplicate.
-        delete_key_pair(aws, builder_name(owner))
+        delete_key_pair(aws, builder_name(owner, second))
     return Machine(
         builder=builder,
         region=aws.region,
         vpc=vpc,
         subnets=tuple(subnets),
         endpoint=endpoint(),
-        access=open_access(aws, owner, vpc, builder, tags),
+        access=open_access(aws, owner, vpc, builder, tags, second),
         login=login,
     )
 

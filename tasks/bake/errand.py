@@ -12,6 +12,7 @@ from spotkiln.aws.bake.discard import discard_builders
 from spotkiln.aws.keep.migration import await_others
 from spotkiln.aws.serve.smoke import address_of_newest, point_at
 from spotkiln.aws.session import connect
+from spotkiln.bake.architectures import that_run
 from spotkiln.bake.errand import (
     Ended,
     Errand,
@@ -119,7 +120,7 @@ def _brought_home(errand: Errand, report: Path, why: str) -> Ended:
 
 def migration_of(job: Job, image: Image) -> Errand:
     """The release's migration, on a machine as its servers are."""
-    build, infra, app = job.spec.build, job.infra, job.source.app
+    build, infra, app = job.builder, job.infra, job.source.app
     return Errand(
         owner=job.release,
         app=app.name,
@@ -169,7 +170,7 @@ def trial_of(
         script="",
         seconds=spec.traffic.smoke_seconds,
         tags={**tags, t.ROLE: SMOKE},
-        builder=spec.build,
+        builder=that_run(spec.build, infra.runs, image.architecture),
         region=infra.region,
         vpc=infra.vpc,
         subnets=infra.builder_subnets,
@@ -217,5 +218,6 @@ def check_step(trial: Errand, infra: Infra, command: str, seconds: int) -> None:
 
 @task(name="close access", task_run_name="4 launch: close the migration's machine", **STEP)
 def close_access(job: Job) -> None:
-    """Remove the way into the machine that migrated, which is the release's last one."""
-    remove_access(connect(job.infra.region), job.release, job.infra.vpc, CLOCK)
+    """Remove the way into the release's machines, once the last of them has gone."""
+    second = job.twin.second if job.twin else ""
+    remove_access(connect(job.infra.region), job.release, job.infra.vpc, CLOCK, second)

@@ -12,7 +12,7 @@ from spotkiln.aws.bake import blame as blaming
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import reuse as reusing
 from spotkiln.aws.bake.builder import delete_group
-from spotkiln.aws.bake.discard import discard_release
+from spotkiln.aws.bake.discard import discard_bake, discard_release
 from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.keep import prune as pruning
 from spotkiln.aws.keep.deprecate import give_dates
@@ -27,6 +27,7 @@ from spotkiln.bake.junit import TestReport
 from spotkiln.bake.layer import Layered
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.secrets import handed_over, in_memory
+from spotkiln.bake.twin import apart
 from spotkiln.bake.units import write_files
 from spotkiln.bake.variables import NewImage, Start, bake_variables, image_tags, test_variables
 from spotkiln.release.job import Job
@@ -38,18 +39,20 @@ from spotkiln.tasks.bake.packer import early, from_packer, run_template
 from spotkiln.tasks.step import CLOCK, STEP, not_urgent, say, tried_before
 
 Ready = Callable[[Image], object]
+Green = Callable[[TestReport], object]
 
 
 def _machine(aws: Aws, job: Job) -> Machine:
-    build, infra = job.spec.build, job.infra
+    infra = job.infra
     return open_machine(
         aws,
-        build,
+        job.builder,
         job.release,
         vpc=infra.vpc,
         subnets=infra.builder_subnets,
         login=infra.base.login,
         tags=job.tags,
+        second=job.second,
     )
 
 
@@ -61,13 +64,22 @@ def find_image(job: Job, current: list[Fleet]) -> Reuse:
 
 def _of_earlier_try(aws: Aws, job: Job) -> str | None:
     """The image that an earlier try completed; what it left half done is cleared away."""
-    made = images.of_release(aws, job.release, job.image_name)
+    made = _made(aws, job)
     done = next((one.id for one in made if one.available and one.recipe), None)
     if done:
         say(f"image {done} was baked by an earlier try")
+    elif job.second or job.twin:
+        # Beside it the other image may be there, or is just baked.
+        discard_bake(aws, job.release, job.image_name, job.second, CLOCK, say)
     else:
         discard_release(aws, job.release, job.image_name, CLOCK, say)
     return done
+
+
+def _made(aws: Aws, job: Job) -> list[Image]:
+    """What this job has baked; without its twin, which is another's."""
+    made = apart(images.of_release(aws, job.release, job.image_name))
+    return [one.alone for one in made if one.name == job.image_name]
 
 
 def _start(aws: Aws, job: Job, layered: Layered) -> Start:
@@ -105,13 +117,13 @@ def _bake(aws: Aws, job: Job, layered: Layered, tags: dict[str, str], ready: Rea
     manifest = folder / "manifest.json"
     new = NewImage(name=job.image_name, tags=tags, manifest=manifest)
     units = write_files(job.source.app, job.folder / "units")
-    build, start = job.spec.build, _start(aws, job, layered)
+    build, start = job.builder, _start(aws, job, layered)
 
     seen: list[Image] = []
 
     def there() -> None:
         """Packer removes an image that it could not complete before it takes its machine away."""
-        for one in images.of_release(aws, job.release, job.image_name):
+        for one in _made(aws, job):
             if ready and one.available and one.recipe == job.recipe.digest:
                 images.require_token(aws, one.id)
                 seen.append(one)
@@ -146,9 +158,7 @@ def _told_of_builder(aws: Aws, image: Image, used: str) -> Image:
 
 
 @task(name="test in image", task_run_name="3 test: in the image", **STEP)
-def test_in_image(
-    job: Job, image: Image, *, last: bool, green: Callable[[TestReport], object] | None = None
-) -> TestReport:
+def test_in_image(job: Job, image: Image, *, last: bool, green: Green | None = None) -> TestReport:
     """Boot that very image, wait for its unit, run the tests in it, keep nothing of the machine.
     `last`: no other machine of the release needs the way into it. `green` is given the report if
     it is, before Packer has taken its machine away.

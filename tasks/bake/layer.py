@@ -44,7 +44,7 @@ def _alone(job: Job, layer: Layer) -> Iterator[Heartbeat]:
         run=job.tags[t.RUN],
         region=job.infra.region,
         vpc=job.infra.vpc,
-        builder=job.spec.build,
+        builder=job.builder,
         tags=layer.tags(job.tags[t.RUN]),
         alone=True,
     )
@@ -62,7 +62,7 @@ def packer_layer(job: Job, layer: Layer) -> Image:
         BuildFailed: the dependencies command failed with nothing but the lock files.
         InfrastructureError: anything else.
     """
-    aws, build, infra = connect(job.infra.region), job.spec.build, job.infra
+    aws, build, infra = connect(job.infra.region), job.builder, job.infra
     folder = job.folder / "layer"
     manifest = folder / "manifest.json"
     run_id = job.tags[t.RUN]

@@ -11,16 +11,19 @@ from functools import partial
 from spotkiln.bake.image import Image
 from spotkiln.bake.junit import TestReport
 from spotkiln.bake.reuse import Reuse
-from spotkiln.beside import Beside
+from spotkiln.bake.twin import pair
+from spotkiln.beside import Beside, side_by_side
 from spotkiln.keep.heartbeat import Heartbeat
-from spotkiln.release.happening import TestsRan
+from spotkiln.release.happening import ImageBaked, TestsRan
 from spotkiln.release.job import Job
 from spotkiln.release.migration import Migration
 from spotkiln.tasks.bake.contents import keep_contents
-from spotkiln.tasks.bake.image import discard_image, test_in_image
+from spotkiln.tasks.bake.errand import close_access
+from spotkiln.tasks.bake.image import Green, Ready, discard_image, test_in_image
 from spotkiln.tasks.release.run import ReleaseRun
 from spotkiln.tasks.release.steps import (
     bake,
+    bake_second,
     copy_here,
     launches_beside_tests,
     refuse_vulnerable,
@@ -48,14 +51,35 @@ class ImageTests:
         if self._job.taken:
             return copy_here(self._run, self._job)
         if self._job.infra.second is None:
-            return bake(self._run, self._job)
+            return self._bake_all()
         self._baking.start(self._bake)
         self._until(self._baking, self._baked)
         return self._baked[0]
 
     def _bake(self) -> None:
-        image = bake(self._run, self._job, self._baked.append)
-        self._baked.append(image)
+        self._baked.append(self._bake_all(self._baked.append))
+
+    def _bake_all(self, ready: Ready | None = None) -> Image:
+        """The image, with its twin if it has one: both at the same time."""
+        run, job, twin = self._run, self._job, self._job.twin
+        with run.timed("bake"):
+            if twin is None:
+                return bake(run, job, ready)
+            seen: dict[str, Image] = {}
+
+            def there(second: str, image: Image) -> None:
+                seen[second] = image
+                if ready and len(seen) == len(job.image_names):
+                    ready(pair(seen[job.second], seen[twin.second]))
+
+            image = pair(
+                *side_by_side(
+                    partial(bake, run, job, partial(there, job.second) if ready else None),
+                    partial(bake_second, run, twin, partial(there, twin.second) if ready else None),
+                )
+            )
+            run.note(ImageBaked(image=image))
+            return image
 
     def _until(self, beside: Beside, found: list[Image] | list[TestReport]) -> None:
         """Raises what it came to, if that is not well."""
@@ -80,7 +104,7 @@ class ImageTests:
             self._end_of_bake()
             self._turn.check()
             with self._run.timed("test"):
-                self._keep(image, test_in_image(self._job, image, last=not migration.once))
+                self._keep(image, self._tested(image, last=not migration.once))
         refuse_vulnerable(self._run, image)
 
     def _end_of_bake(self) -> None:
@@ -88,10 +112,30 @@ class ImageTests:
         self._baking.wait()
         self._baking.result()
 
+    def _tested(self, image: Image, *, last: bool, green: Green | None = None) -> TestReport:
+        """Of all its images, at the same time. `last` and `green`: as `test_in_image` has them."""
+        job, twin = self._job, self._job.twin
+        if twin is None or image.twin is None:
+            return test_in_image(job, image, last=last, green=green)
+        other = test_in_image.with_options(task_run_name=f"3 test: in the image for {twin.second}")
+        report, second = side_by_side(
+            partial(test_in_image, job, image, last=False),
+            partial(other, twin, image.twin, last=False),
+        )
+        if last:
+            with not_urgent("remove the way into the machines that tested", "reconcile does it"):
+                close_access.with_options(task_run_name="3 test: close the machines")(job)
+        if green:
+            green(report)
+        say(f"green for {job.infra.base.architecture} and {twin.second}, too: {second}")
+        return report
+
     def _keep(self, image: Image, report: TestReport) -> None:
         self._run.note(TestsRan(report=report))
         with not_urgent("keep the image's SBOM", "what is in it is not known"):
             keep_contents(self._job, image)
+            if self._job.twin and image.twin:
+                keep_contents(self._job.twin, image.twin)
 
     @contextmanager
     def beside(self) -> Iterator[None]:
@@ -111,7 +155,7 @@ class ImageTests:
     def _test(self, image: Image) -> None:
         self._end_of_bake()
         with self._run.timed("test"):
-            report = test_in_image(self._job, image, last=True, green=self._report.append)
+            report = self._tested(image, last=True, green=self._report.append)
         self._report.append(report)
 
     def check(self) -> None:

@@ -169,7 +169,7 @@ def refuse_vulnerable(run: ReleaseRun, image: Image) -> None:
     policy = run.spec.vulnerabilities
     if not policy.asked:
         return
-    known = check_vulnerabilities(policy, image.id)
+    known = vulnerabilities.together([check_vulnerabilities(policy, one) for one in image.ids])
     run.note(VulnerabilitiesSeen(known=known))
     today = datetime.now(UTC).date()
     for line in vulnerabilities.in_words(known, policy, today):
@@ -207,12 +207,20 @@ def bake(run: ReleaseRun, job: Job, ready: Callable[[Image], object] | None = No
         if ready:
             ready(image)
 
-    with run.timed("bake"):
-        layered = take_layer(run, job)
-        run.note(LayerChosen(why=layered.why))
-        image = packer_build(job, layered, there) if ready else packer_build(job, layered)
-        run.note(ImageBaked(image=image))
+    layered = take_layer(run, job)
+    run.note(LayerChosen(why=layered.why))
+    image = packer_build(job, layered, there) if ready else packer_build(job, layered)
+    run.note(ImageBaked(image=image))
     return image
+
+
+def bake_second(
+    run: ReleaseRun, twin: Job, ready: Callable[[Image], object] | None = None
+) -> Image:
+    """The image for the other architecture, likewise. `twin` is its job."""
+    layered = take_layer(run, twin)
+    build = packer_build.with_options(task_run_name=f"2 bake: image for {twin.second}")
+    return build(twin, layered, ready) if ready else build(twin, layered)
 
 
 def copy_here(run: ReleaseRun, job: Job) -> Image:

@@ -7,8 +7,8 @@ import pytest
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.base import source_image
-from spotkiln.aws.bake.infra import base_image
 from spotkiln.aws.bake.sharing import check_sharing
+from spotkiln.aws.bake.starts import base_image
 from spotkiln.aws.keep.deprecate import give_dates
 from spotkiln.aws.keep.share import share_images
 from spotkiln.aws.session import Aws

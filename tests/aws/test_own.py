@@ -5,11 +5,11 @@ import pytest
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.discard import discard, discard_release
-from spotkiln.aws.bake.infra import base_image
+from spotkiln.aws.bake.starts import base_image
 from spotkiln.aws.keep.facts import gather
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
-from spotkiln.bake.image import image_name
+from spotkiln.bake.image_name import image_name
 from spotkiln.errors import InputError
 from spotkiln.keep.reconcile import decide
 from spotkiln.poll import RealClock

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rehearsal.account import own_images, tags_of
-from spotkiln.bake.image import image_name
+from spotkiln.bake.image_name import image_name
 from tests.look_alikes import CANDIDATE, DEAD
 from tests.release.pages import artifacts, page
 from tests.reliability.world import World

@@ -16,9 +16,9 @@ from spotkiln.bake.image import (
     ImageState,
     blame,
     discardable,
-    image_name,
     superseded,
 )
+from spotkiln.bake.image_name import image_name
 from spotkiln.bake.served import text_of
 from spotkiln.errors import InputError
 from spotkiln.keep import hold

@@ -16,6 +16,7 @@ ENDED = {"cancelled", "failed"}
 # What AWS puts on a fleet's or group's members.
 MEMBER = ("aws:ec2spot:fleet-request-id", "aws:autoscaling:groupName")
 BASE = "rails-base"
+BASES = (BASE, "rails-arm")
 # What EC2 itself adds for a volume of each instance is the instance's; the rest the sandbox's own.
 UNCOUNTED = {"volumes", "networks", "routing_rules"}
 # Real machines' containers and images are named after what they are for.
@@ -86,20 +87,20 @@ class Account:
         ours = ("spotkiln:lease/", "spotkiln:taken/", "spotkiln:weights-before/")
         return [tag["Key"] for tag in tags if tag["Key"].startswith(ours)]
 
-    def base_image(self) -> str:
+    def base_image(self, name: str = BASE, kind: str = "amd64", machine: str = "t3.small") -> str:
         """Made of the Debian image as quickly as can be: a machine, and its image."""
-        debian = self.ec2.describe_images(
-            Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}]
-        )
+        wanted: Any = [{"Name": "name", "Values": [f"debian-13-{kind}-*"]}]
+        debian = self.ec2.describe_images(Filters=wanted)
         source = max(debian["Images"], key=lambda one: one["CreationDate"])["ImageId"]
-        made = self.ec2.run_instances(ImageId=source, MinCount=1, MaxCount=1)
-        machine = made["Instances"][0]["InstanceId"]
+        one_of: Any = {"InstanceType": machine, "MinCount": 1, "MaxCount": 1}
+        made = self.ec2.run_instances(ImageId=source, **one_of)
+        running = made["Instances"][0]["InstanceId"]
         quick: Any = {"Delay": 0.2, "MaxAttempts": 300}
-        self.ec2.get_waiter("instance_running").wait(InstanceIds=[machine], WaiterConfig=quick)
-        image = self.ec2.create_image(InstanceId=machine, Name=f"{BASE} for tests")["ImageId"]
+        self.ec2.get_waiter("instance_running").wait(InstanceIds=[running], WaiterConfig=quick)
+        image = self.ec2.create_image(InstanceId=running, Name=f"{name} for tests")["ImageId"]
         self.ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig=quick)
-        self.ec2.terminate_instances(InstanceIds=[machine])
-        self.ec2.get_waiter("instance_terminated").wait(InstanceIds=[machine], WaiterConfig=quick)
+        self.ec2.terminate_instances(InstanceIds=[running])
+        self.ec2.get_waiter("instance_terminated").wait(InstanceIds=[running], WaiterConfig=quick)
         return str(image)
 
     def fleets(self) -> list[dict[str, Any]]:
@@ -234,7 +235,8 @@ class Account:
         ]
 
     def _strays(self, owned: set[str]) -> list[str]:
-        """Whatever exists and neither these fleets nor a kept version own, as `kind id`."""
+        """Whatever exists and neither these fleets nor a kept version own, as `kind id`. The second
+        image of a version is known by its name."""
         kinds = ("fleets", "scaling_groups", "scalable_targets")
         keep: dict[str, set[str]] = {kind: set(owned) for kind in kinds}
         keep["instances"] = {one["InstanceId"] for x in owned for one in self.instances(x)}
@@ -242,16 +244,20 @@ class Account:
         keep["launch_templates"] = {
             part["LaunchTemplateSpecification"]["LaunchTemplateId"]
             for one in fleets
-            for part in one["SpotFleetRequestConfig"].get("LaunchTemplateConfigs", [])
+            for config in one["SpotFleetRequestConfig"].get("LaunchTemplateConfigs", [])
+            for part in [config, *config.get("Overrides", [])]
+            if "LaunchTemplateSpecification" in part
         }
         own = own_images(self.ec2)
         kept = [
             one
             for one in own
             if "spotkiln:released" in tags_of(one)
-            or one["Name"].startswith(BASE)
+            or one["Name"].startswith(BASES)
             or tags_of(one).get("spotkiln:state") == "layer"
         ]
+        versions = {one["Name"] for one in kept}
+        kept += [one for one in own if one["Name"].rpartition("/")[0] in versions]
         foreign = self.ec2.describe_images(
             Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}]
         )

@@ -12,10 +12,13 @@ import yaml
 
 from rehearsal.lines import OWN_GEMS
 from spotkiln.bake.base import BaseSpec
+from spotkiln.bake.builder import BuildSettings
+from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.manifest import read_manifest
 from spotkiln.flows.nightly import nightly
 from spotkiln.release.event import event_of
 from spotkiln.release.release import Outcome
+from spotkiln.serve.spec import FleetSpec
 from spotkiln.start.night import NightSpec
 from tests.unit.nouns import ROOT
 from tests.unit.show.test_page import release
@@ -77,7 +80,15 @@ def test_the_map_tells_of_every_outcome_of_a_release() -> None:
 
 
 BASES = (ROOT / "docs" / "bases.md").read_text()
-LINES = [yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", BASES, re.DOTALL)[2:]]
+BLOCKS = [yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", BASES, re.DOTALL)[2:]]
+LINES = [one for one in BLOCKS if "base" in one]
+(BOTH,) = [one for one in BLOCKS if "base" not in one]
+
+
+def test_what_a_deployment_says_for_two_architectures_is_right() -> None:
+    assert InfraNames.model_validate(BOTH["infra"]).other_base_image
+    assert BuildSettings.model_validate(BOTH["build"]).other_instance_types
+    assert FleetSpec.model_validate(BOTH["fleet"]).instance_types
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda one: one["base"]["name"])

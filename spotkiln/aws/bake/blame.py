@@ -12,7 +12,8 @@ def blame_image(
 ) -> Image:
     """The image as it is marked now. A candidate is rejected: undoing removes it, unless `keep`.
     What has served stays as suspect, wherever and whenever it did. `target_group` is a name."""
-    now = images.describe(aws, image.id) or image
+    seen = images.describe(aws, image.id) or image
+    now = seen.model_copy(update={"twin": image.twin})
     marks = blame(now, aws.now(), target_group, cause, keep=keep)
     images.tag(aws, [now.id], marks)
     say(f"{now.id} is {'suspect, and stays' if now.released else 'rejected'}: {cause}")

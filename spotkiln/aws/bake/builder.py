@@ -148,19 +148,22 @@ def delete_key_pair(aws: Aws, name: str) -> None:
 
 
 def open_access(
-    aws: Aws, release: str, vpc: str, builder: Builder, tags: Mapping[str, str]
+    aws: Aws, release: str, vpc: str, builder: Builder, tags: Mapping[str, str], second: str = ""
 ) -> Access:
     """The way into all machines that Packer launches for a release. Packer makes and removes the
-    key pair; the security group stays until no machine needs it any more."""
-    name = builder_name(release)
+    key pair; the security group stays until no machine needs it any more. `second`: as
+    `builder_name`'s."""
+    name = builder_name(release, second)
     group = open_group(aws, release, vpc, way_in(aws, builder, vpc), tags)
     REQUESTED.note(release, KEY_PAIR, name)
     return Access(security_group=group, key_pair=name)
 
 
-def remove_access(aws: Aws, release: str, vpc: str, clock: Clock) -> None:
-    """Key pair and security group of a release's builders. Repeatable."""
-    delete_key_pair(aws, builder_name(release))
+def remove_access(aws: Aws, release: str, vpc: str, clock: Clock, second: str = "") -> None:
+    """Key pair and security group of a release's builders. Repeatable. `second`: the architecture
+    of its second image, if it has one."""
+    for name in dict.fromkeys([builder_name(release), builder_name(release, second)]):
+        delete_key_pair(aws, name)
     found = _find_group(aws, builder_name(release), vpc)
     if found:
         delete_group(aws, found.id, clock)

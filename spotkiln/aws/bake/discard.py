@@ -8,7 +8,7 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
-from spotkiln.bake.own import BUILDER_PREFIX
+from spotkiln.bake.own import builder_name, owner_of
 from spotkiln.errors import InfrastructureError, SpotkilnError
 from spotkiln.keep.housekeeping import PutOff, again, due
 from spotkiln.poll import Clock, Done, Waiting, poll
@@ -27,6 +27,9 @@ def discard(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) ->
     """
     if who := image.copying(aws.now()):
         raise InfrastructureError(f"{image.id} stays for now: {who}")
+    if image.twin:
+        # The first one says what becomes of both: so it goes last.
+        return [*discard(aws, image.twin, clock, say), *discard(aws, image.alone, clock, say)]
     snapshots = images.snapshots_of(aws, image)
     if image.release and t.RELEASE not in image.tags:
         # Once the image is gone, nothing else would tell whose they are. And a right to deregister
@@ -80,7 +83,7 @@ def end_builders(aws: Aws, builders: Sequence[Instance]) -> None:
     gets it first, for its key pair tells whose it is."""
     for one in builders:
         if t.RELEASE not in one.tags:
-            instances.tag(aws, [one.id], {t.RELEASE: one.key.removeprefix(BUILDER_PREFIX)})
+            instances.tag(aws, [one.id], {t.RELEASE: owner_of(one.key)})
     instances.terminate(aws, (one.id for one in builders))
 
 
@@ -112,3 +115,17 @@ def discard_release(
     for image in images.of_release(aws, release, name):
         gone += discard(aws, image, clock, say)
     return gone + discard_snapshots(aws, release)
+
+
+def discard_bake(
+    aws: Aws, release: str, name: str, second: str, clock: Clock, say: Callable[[str], None]
+) -> list[str]:
+    """The same of one of a release's two bakes, by the name of its image, beside which the other
+    goes on. A snapshot that is left goes with the release."""
+    key = builder_name(release, second)
+    builders = [x for x in instances.builders_of(aws, release) if x.stays and x.key == key]
+    end_builders(aws, builders)
+    gone = [one.id for one in builders]
+    for image in images.by_name(aws, name):
+        gone += discard(aws, image, clock, say)
+    return gone

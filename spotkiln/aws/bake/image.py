@@ -10,7 +10,9 @@ from spotkiln import tags as t
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
+from spotkiln.bake.image_name import twin_names
 from spotkiln.bake.own import made_for
+from spotkiln.bake.twin import with_twins
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef, ImageTypeDef
@@ -78,14 +80,17 @@ def ours(aws: Aws, tag: str, value: str, what: str) -> list[Image]:
 
 def of_app(aws: Aws, app: str) -> list[Image]:
     """All our images of an application."""
-    return ours(aws, t.APP, app, f"images of {app}")
+    return with_twins(ours(aws, t.APP, app, f"images of {app}"))
 
 
 def of_release(aws: Aws, release: str, name: str) -> list[Image]:
     """What a release baked: by its tag, or, if a kill came before it was tagged, by its name."""
     tagged = ours(aws, t.RELEASE, release, f"images of {release}")
-    # Names are unique, and a release has one: where it is tagged there is no other.
-    return tagged or [image for image in by_name(aws, name) if image.ours]
+    # Names are unique, and a release has one, and a twin at most: what is tagged tells of it.
+    if any(one.name == name and not one.other_base for one in tagged) or len(tagged) > 1:
+        return with_twins(tagged)
+    named = [one for one in by_name(aws, name, *twin_names(name)) if one.ours]
+    return with_twins({one.id: one for one in (*tagged, *named)}.values())
 
 
 def by_id(aws: Aws, ids: Iterable[str]) -> list[Image]:
@@ -105,6 +110,14 @@ def describe(aws: Aws, image: str) -> Image | None:
             raise
     found = answer["Images"]
     return from_aws(found[0], aws.region) if found else None
+
+
+def with_its_twin(aws: Aws, image: Image) -> Image:
+    """The same with its twin, if it has one that is there. Of what has none EC2 is not asked."""
+    if not image.other_base or image.twin:
+        return image
+    found = [one for one in by_name(aws, *twin_names(image.name)) if one.ours]
+    return with_twins([image, *found])[0]
 
 
 def tag(aws: Aws, resources: Sequence[str], tags: Mapping[str, str]) -> None:

@@ -5,21 +5,21 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from spotkiln.aws.bake import image as images
-from spotkiln.aws.bake.instance_types import check_instance_types, types_with
+from spotkiln.aws.bake.instance_types import runs_of, types_with
 from spotkiln.aws.bake.keys import check_disks
 from spotkiln.aws.bake.network import find_network, load_balancer
 from spotkiln.aws.bake.rights import check_rights
+from spotkiln.aws.bake.starts import starts
 from spotkiln.aws.errors import AwsMissing, aws_errors, is_not_found
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.own_template import find_own
 from spotkiln.aws.serve.smoke import find_smoke_listener
 from spotkiln.aws.serve.weights import find_rules
 from spotkiln.aws.session import Aws
-from spotkiln.bake.base import lines_of, name_patterns, usable
+from spotkiln.bake.architectures import check_some_run, check_types, needed
 from spotkiln.bake.builder import Builder
 from spotkiln.bake.disk import AS_IT_IS
-from spotkiln.bake.image import Image, newest
+from spotkiln.bake.image import Image
 from spotkiln.bake.infra import (
     TRAFFIC_PORT,
     BaseImage,
@@ -32,9 +32,6 @@ from spotkiln.bake.infra import (
     exactly_one,
 )
 from spotkiln.bake.infra_names import InfraNames
-from spotkiln.bake.interpreter import from_tags
-from spotkiln.bake.own import inherited_images
-from spotkiln.bake.services import from_tags as services_from_tags
 from spotkiln.errors import InputError
 from spotkiln.serve.spec import FleetSpec
 
@@ -187,42 +184,6 @@ def key_pair(aws: Aws, name: str) -> str:
     return exactly_one("key pair", aws.region, name, found, everything)
 
 
-def base_image(aws: Aws, pattern: str) -> BaseImage:
-    """The newest of the account's own images that match and may be built upon: of one line, for the
-    newest of several would be now this, now that.
-
-    Raises:
-        InputError: there is none, or there are those of several lines.
-    """
-    matching = images.by_name(aws, *name_patterns(pattern))
-    fitting = usable(matching)
-    if len(lines := lines_of(fitting)) > 1:
-        raise InputError(
-            f"{pattern!r} matches base images of several lines: {', '.join(lines)}; let "
-            f"infra.base_image name one of them, such as `base_image: {lines[0]}`"
-        )
-    found = newest(fitting)
-    if found is None:
-        copies = ", ".join(one.id for one in inherited_images(matching))
-        raise InputError(
-            f"the account owns no available image named {pattern!r} in {aws.region}: "
-            "make one (`spotkiln base NAME`; `spotkiln base` lists the lines) or name another"
-            + (f". To build upon the copies {copies}, remove their spotkiln: tags" * bool(copies))
-        )
-    return BaseImage(
-        id=found.id,
-        name=found.name,
-        architecture=found.architecture,
-        has=from_tags(found.tags),
-        services=services_from_tags(found.tags),
-        login=found.login,
-        root_device=found.root_device,
-        root_gib=found.root_gib,
-        encrypted=found.encrypted,
-        deprecated=found.deprecated,
-    )
-
-
 def second_of(
     aws: Aws, names: InfraNames, first: TargetGroup, second: TargetGroup | None
 ) -> tuple[TargetGroup | None, tuple[RuleRef, ...], SmokeListener | None]:
@@ -258,13 +219,20 @@ def look_up(
     balancer = load_balancer(aws, group)
     second, rules, smoke_listener = second_of(aws, names, group, next(iter(others), None))
     network = find_network(aws, names, build, group, balancer)
-    start = image or base or base_image(aws, names.base_image)
+    images = starts(aws, names, image, base)
+    start = images[0]
     template = find_own(aws, names.launch_template)
     launcher = launchers(aws).for_spec(spec)
     baked_with = AS_IT_IS if image or base else build.disk
-    unchecked = check_disks(aws, spec.disk, template, start, launcher, baked_with)
-    named = [*spec.every_type, *([] if image else build.every_type)]
-    check_instance_types(aws, list(dict.fromkeys(named)), start.architecture)
+    checked = [check_disks(aws, spec.disk, template, x, launcher, baked_with) for x in images]
+    unchecked = dict.fromkeys(doubt for doubts in checked for doubt in doubts)
+    architectures = [one.architecture for one in images]
+    builders = () if image and not image.twin else build.every_type
+    runs = runs_of(aws, [*spec.every_type, *builders])
+    if image:
+        check_some_run(runs, spec.every_type, architectures)
+    else:
+        check_types(runs, spec.every_type, builders, architectures)
     if image is None and names.test_instance_profile:
         instance_profile(aws, names.test_instance_profile)
     tests = [] if image else names.test_security_groups
@@ -287,10 +255,12 @@ def look_up(
         ),
         key_pair=key_pair(aws, names.key_pair) if names.key_pair else "",
         base_image=None if isinstance(start, Image) else start,
+        other_base=next((one for one in images[1:] if isinstance(one, BaseImage)), None),
+        runs=needed(runs, architectures),
         trial_image=trial if base else start.id,
         template=template,
         unchecked=tuple(unchecked),
-        types=types_with(aws, spec.attributes, start.architecture),
+        types=types_with(aws, spec.attributes, *architectures),
         tags=names.tags,
         adopt=names.adopt,
         logs=names.logs,

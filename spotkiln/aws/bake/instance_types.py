@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from spotkiln.aws.errors import aws_errors, code_of
 from spotkiln.aws.session import Aws
+from spotkiln.bake.architectures import check_types
 from spotkiln.errors import InputError
 from spotkiln.serve.attributes import Attributes
 
@@ -64,34 +65,39 @@ def _described(aws: Aws, types: list[str]) -> dict[str, Kind]:
     }
 
 
+def runs_of(aws: Aws, types: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The architectures that each of these types runs.
+
+    Raises:
+        InputError: one of them is not there.
+    """
+    wanted = list(dict.fromkeys(types))
+    if not wanted:
+        return {}
+    offered = kinds(aws, wanted)
+    if unknown := [kind for kind in wanted if kind not in offered]:
+        raise InputError(f"unknown instance types in {aws.region}: {', '.join(unknown)}")
+    return {kind: offered[kind].architectures for kind in wanted}
+
+
 def check_instance_types(aws: Aws, types: Sequence[str], architecture: str) -> None:
     """Every type must exist and run the base image's architecture; none is none too many."""
-    if not types:
-        return
-    offered = kinds(aws, types)
-    unknown = [kind for kind in types if kind not in offered]
-    if unknown:
-        raise InputError(f"unknown instance types in {aws.region}: {', '.join(unknown)}")
-    wrong = [
-        kind for kind in types
-        if (runs := offered[kind].architectures) and architecture not in runs
-    ]  # fmt: skip
-    if wrong:
-        raise InputError(
-            f"the base image is for {architecture}; these instance types are not: "
-            f"{', '.join(wrong)}"
-        )
+    check_types(runs_of(aws, types), (), types, [architecture])
 
 
-def types_with(aws: Aws, wanted: Attributes, architecture: str) -> tuple[str, ...]:
-    """The names of all types with these attributes that run such an image, as EC2 would take them
+def types_with(aws: Aws, wanted: Attributes, *architectures: str) -> tuple[str, ...]:
+    """The names of all types with these attributes that run such images, as EC2 would take them
     now: it does not say which of them it would leave out for their price. None without attributes.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none for one of the architectures.
     """
     if not wanted.used:
         return ()
+    return tuple(sorted({kind for one in architectures for kind in _with(aws, wanted, one)}))
+
+
+def _with(aws: Aws, wanted: Attributes, architecture: str) -> list[str]:
     with aws_errors(f"instance types with {wanted}"):
         pages = aws.ec2.get_paginator("get_instance_types_from_instance_requirements").paginate(
             ArchitectureTypes=[architecture],  # type: ignore[list-item]
@@ -105,4 +111,4 @@ def types_with(aws: Aws, wanted: Attributes, architecture: str) -> tuple[str, ..
             f"no instance type of {aws.region} has {wanted} for {architecture}: ask for less in "
             f"fleet.attributes{hint}"
         )
-    return tuple(sorted(found))
+    return found

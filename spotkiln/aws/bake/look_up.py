@@ -66,7 +66,11 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
     if image is None:
         tests = find_configuration(aws, spec.test_configuration)
         infra = infra.model_copy(update={"test_configuration": tests})
-    start = f"image {image.name} ({image.id})" if image else f"base image {infra.base}"
+    start = (
+        f"base image {' and '.join(map(str, infra.bases))}"
+        if image is None
+        else (f"image {image.name} ({' and '.join(image.ids)})")
+    )
     say(
         f"{infra.region}, account {infra.account}: target group {infra.target_group.name} behind "
         f"{infra.load_balancer} in {', '.join(infra.zones)}; "
@@ -120,8 +124,9 @@ def _doubts(aws: Aws, spec: ReleaseSpec, infra: Infra) -> list[str]:
         InputError: what is baked could not be shared.
     """
     unknown = check_sharing(aws, spec.images.share_with, infra)
-    old = infra.base_image.out_of_date(aws.now()) if infra.base_image else ""
-    return [*infra.unchecked, *unknown, *([old] if old else [])]
+    bases = infra.bases if infra.base_image else ()
+    old = [told for one in bases if (told := one.out_of_date(aws.now()))]
+    return [*infra.unchecked, *unknown, *old]
 
 
 def _require_signals(aws: Aws, spec: ReleaseSpec, infra: Infra) -> None:

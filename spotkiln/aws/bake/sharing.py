@@ -40,9 +40,8 @@ def check_sharing(aws: Aws, accounts: Sequence[str], infra: Infra) -> list[str]:
 def _keys(aws: Aws, infra: Infra) -> list[str]:
     """Of the image to come: a snapshot is encrypted as the one was that its volume came from, else
     by the account's default, if that is to encrypt."""
-    assert infra.base_image
-    if infra.base_image.encrypted:
-        return keys_of(aws, Disk(), infra.base_image.encrypted)
+    if encrypted := [one for base in infra.bases for one in base.encrypted]:
+        return keys_of(aws, Disk(), encrypted)
     with aws_errors("whether disks are encrypted by default"):
         by_default = aws.ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
     return keys_of(aws, Disk(encrypted=True), ()) if by_default else []

@@ -83,7 +83,7 @@ def _discard(aws: Aws, action: Action, clock: Clock, say: Tell) -> None:
     for name in action.ids:
         image = images.describe(aws, name)
         if image and image.state is not ImageState.BASE and not (_serves(aws, image) or image.kept):
-            discard(aws, image, clock, say)
+            discard(aws, images.with_its_twin(aws, image), clock, say)
 
 
 def _delete_snapshot(aws: Aws, name: str) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 from spotkiln import tags as t
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
-from spotkiln.aws.bake.instance_types import check_instance_types
+from spotkiln.aws.bake.instance_types import runs_of
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.network import network_of
 from spotkiln.aws.serve.serving import serving_at
 from spotkiln.aws.session import Aws
+from spotkiln.bake.architectures import that_run
 from spotkiln.bake.configuration import require_profile
 from spotkiln.bake.errand import Errand, script_of
 from spotkiln.bake.image import Image
@@ -46,7 +47,7 @@ def find_errand(aws: Aws, spec: CommandSpec, owner: str, run: str, folder: Path)
     require_profile(spec.configuration, names.instance_profile)
     group = aws_infra.target_group(aws, names.target_group)
     image = _serving_image(aws, spec.app, group)
-    check_instance_types(aws, build.every_type, image.architecture)
+    build = that_run(build, runs_of(aws, build.every_type), image.architecture)
     if names.instance_profile:
         aws_infra.instance_profile(aws, names.instance_profile)
     marks = t.release_tags(

@@ -1,6 +1,5 @@
 """Reads what releases made. It is told by names that they chose, AWS's own marks, and our tags."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from spotkiln.bake.own import (
     is_builder,
     made_for,
     not_a_builder,
+    owner_of,
     untagged_builder,
     with_fleets,
 )
@@ -35,9 +35,6 @@ from spotkiln.target import Instance
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef
-
-# A release's id ends with a part of its run's. Other people's keys may begin as ours do.
-CHOSEN = re.compile(r"-[0-9a-f]{12}$")
 
 
 def _owned(name: str, found: t.Tags) -> Owned:
@@ -81,11 +78,7 @@ def key_pairs(aws: Aws) -> list[Owned]:
             Filters=[{"Name": "key-name", "Values": [f"{BUILDER_PREFIX}*"]}]
         )["KeyPairs"]
     names = (one.get("KeyName", "") for one in found)
-    return [
-        Owned(id=name, release=name.removeprefix(BUILDER_PREFIX))
-        for name in names
-        if CHOSEN.search(name)
-    ]
+    return [Owned(id=name, release=owner) for name in names if (owner := owner_of(name))]
 
 
 def snapshots(aws: Aws, images: list[Image]) -> tuple[list[Snapshot], list[LeftAlone]]:

@@ -9,7 +9,7 @@ from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
-from spotkiln.bake.own import builder_name
+from spotkiln.bake.own import builder_name, builder_names
 from spotkiln.poll import Clock
 from spotkiln.release.ledger import (
     GROUP,
@@ -52,7 +52,7 @@ def _groups(aws: Aws, release: str, asked: set[str]) -> list[Made]:
 
 
 def _key_pairs(aws: Aws, release: str, asked: set[str]) -> list[Made]:
-    names = {*asked, builder_name(release)}
+    names = {*asked, *builder_names(release)}
     with aws_errors(f"key pairs of {release}"):
         found = {
             one.get("KeyName", "")

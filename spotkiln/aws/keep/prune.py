@@ -11,13 +11,14 @@ from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image, Pruning, discardable, superseded
 from spotkiln.bake.layer import unneeded
+from spotkiln.bake.twin import apart
 from spotkiln.poll import Clock
 from spotkiln.release.job import Job
 
 
 def used_images(aws: Aws) -> set[str]:
     """The images of fleets that are still there."""
-    return {fleet.image for fleet in launchers(aws).listing() if not fleet.gone}
+    return {one for fleet in launchers(aws).listing() if not fleet.gone for one in fleet.images}
 
 
 def undo_bake(aws: Aws, job: Job, *, clock: Clock, say: Callable[[str], None]) -> list[str]:
@@ -25,7 +26,7 @@ def undo_bake(aws: Aws, job: Job, *, clock: Clock, say: Callable[[str], None]) -
     candidate, a tested image that never served. An image that was reused stays, and one that shall
     be kept to be looked at. The ids of what has gone."""
     gone = discard_builders(aws, job.release, say)
-    remove_access(aws, job.release, job.infra.vpc, clock)
+    remove_access(aws, job.release, job.infra.vpc, clock, job.twin.second if job.twin else "")
     baked = images.of_release(aws, job.release, job.image_name)
     for image in discardable(baked, job.release, used_images(aws)):
         gone += discard(aws, image, clock, say)
@@ -62,5 +63,5 @@ def prune_versions(
 def prune_layers(aws: Aws, app: str, *, clock: Clock, say: Callable[[str], None]) -> list[str]:
     """Discard the application's layers that nothing needs any more; the ids of what has gone. A
     release beside this one that has chosen one of them bakes without it."""
-    found = [*layers.of_app(aws, app), *images.of_app(aws, app)]
+    found = [*layers.of_app(aws, app), *apart(images.of_app(aws, app))]
     return [one for image in unneeded(found) for one in tidy(aws, image, clock, say)]

@@ -21,10 +21,12 @@ def share_images(
     for one in todo:
         images.tag(aws, [one.image.id], {one.tag: one.begun})
         if one.remove:
-            images.unshare(aws, one.image, one.remove)
+            for part in one.image.every:
+                images.unshare(aws, part, one.remove)
             say(f"{one.image.id} is not shared with {', '.join(one.remove)} any more")
         if one.add:
-            images.share(aws, one.image, one.add)
+            for part in one.image.every:
+                images.share(aws, part, one.add)
             say(f"{one.image.id} is shared with {', '.join(one.add)}")
         if one.done:
             images.tag(aws, [one.image.id], {one.tag: one.done})

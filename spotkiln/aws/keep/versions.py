@@ -36,7 +36,7 @@ def _image(aws: Aws, version: Version) -> Image:
     image = images.describe(aws, version.image)
     if image is None:
         raise InputError(f"image {version.image} was there a moment ago and is gone; choose anew")
-    return image
+    return images.with_its_twin(aws, image)
 
 
 def find_image(aws: Aws, app: str, target_group: str, wanted: str) -> Image:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from spotkiln import tags as t
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
-from spotkiln.bake.own import builder_name, is_builder, untagged_builder
+from spotkiln.bake.own import builder_names, is_builder, untagged_builder
 from spotkiln.target import End, Instance
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def by_id(aws: Aws, ids: Iterable[str]) -> list[Instance]:
 def builders_of(aws: Aws, release: str) -> list[Instance]:
     """A release's builders and testers, in whatever state: those with its key pair, whether they
     are tagged already or not."""
-    named: list[FilterTypeDef] = [{"Name": "key-name", "Values": [builder_name(release)]}]
+    named: list[FilterTypeDef] = [{"Name": "key-name", "Values": builder_names(release)}]
     found = described(aws, named, f"builders of {release}")
     return [one for one in found if is_builder(one) or untagged_builder(one, release)]
 

@@ -10,10 +10,11 @@ from spotkiln.aws.dryrun import trial_tags
 from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
 from spotkiln.bake.disk import with_root
+from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.own import SERVER, template_is_ours
 from spotkiln.bake.own_template import based_on
-from spotkiln.serve.launcher import Part
+from spotkiln.serve.launcher import Note, Part
 from spotkiln.serve.order import Order
 from spotkiln.serve.role import server_user_data
 from spotkiln.statement import NEW, OURS, TEMPLATES, Statement, new_by
@@ -60,20 +61,23 @@ RIGHTS = (
 )
 
 
-def template_name(release: str, digest: str) -> str:
+def template_name(release: str, digest: str, second: str = "") -> str:
     """A launch template's name, chosen before it is made: 3 to 128 characters. `digest` stands
-    for what is asked for: another request of the same release has a template of its own."""
-    return f"spotkiln-{release}-{digest[:8]}"
+    for what is asked for: another request of the same release has a template of its own, and so has
+    the `second` architecture."""
+    name = f"spotkiln-{release}-{digest[:8]}"
+    return f"{name}-{second}" if second else name
 
 
-def launch_template_request(order: Order) -> dict[str, Any]:
+def launch_template_request(order: Order, of: Image | None = None) -> dict[str, Any]:
     """CreateLaunchTemplate's parameters: everything but type and subnet, which are overrides. A
-    template of the user's own is the base of it.
+    template of the user's own is the base of it. `of` is the order's image, or its twin.
 
     Metadata version 2 only: a launch specification could not say so. An instance reads its tags
     there, to know what it must leave before it ends (systemd/watch-interruption.sh).
     """
-    image, infra, tags = order.image, order.infra, order.part_tags
+    image, infra, tags = of or order.image, order.infra, order.part_tags
+    second = "" if image.id == order.image.id else image.architecture
     leaving = t.leaving(one.arn for one in infra.groups)
     if order.wanted.capacity_rebalance:
         leaving[t.REBALANCE] = "on"
@@ -105,7 +109,7 @@ def launch_template_request(order: Order) -> dict[str, Any]:
     if disks := with_root(theirs, image.root_device, spec.disk):
         ours["BlockDeviceMappings"] = disks
     return {
-        "LaunchTemplateName": template_name(order.release, order.digest),
+        "LaunchTemplateName": template_name(order.release, order.digest, second),
         "LaunchTemplateData": based_on(infra.template, ours),
         "TagSpecifications": [{"ResourceType": "launch-template", "Tags": t.to_aws(tags)}],
     }
@@ -136,6 +140,15 @@ def create(aws: Aws, wanted: dict[str, Any]) -> str:
         with aws_errors(f"launch template {name}"):
             raise
     return answer["LaunchTemplate"]["LaunchTemplateId"]
+
+
+def create_for(aws: Aws, order: Order, note: Note) -> list[str]:
+    """One for each of the order's variants, in their order; the ids."""
+    made = []
+    for one in order.variants:
+        made.append(create(aws, launch_template_request(order, one.image)))
+        note(KIND, made[-1])
+    return made
 
 
 def try_to_create(aws: Aws, infra: Infra) -> None:

@@ -11,6 +11,7 @@ from spotkiln.aws.bake.further import find_further
 from spotkiln.aws.bake.instance_types import types_with
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.network import network_of
+from spotkiln.aws.bake.starts import base_images
 from spotkiln.aws.release import rights as simulating
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.own_template import find_own
@@ -70,7 +71,7 @@ def named(about: str, aws: Aws, spec: ReleaseSpec) -> list[Check]:
         "target group": lambda: aws_infra.target_group(aws, names.target_group).name,
         "security groups": groups,
         "fleet role": role,
-        "base image": lambda: _base(aws, spec).name,
+        "base image": lambda: ", ".join(one.name for one in _bases(aws, spec)),
     }
     if names.subnets or spec.build.subnet:
         probes["subnets"] = lambda: _subnets(aws, spec)
@@ -118,15 +119,15 @@ def _types(aws: Aws, spec: ReleaseSpec) -> tuple[str, ...]:
     """Those that have the fleet's attributes; none if it names its types."""
     if not spec.fleet.attributes.used:
         return ()
-    base = _base(aws, spec)
-    return types_with(aws, spec.fleet.attributes, base.architecture)
+    images = _bases(aws, spec)
+    return types_with(aws, spec.fleet.attributes, *(one.architecture for one in images))
 
 
-def _base(aws: Aws, spec: ReleaseSpec) -> BaseImage:
+def _bases(aws: Aws, spec: ReleaseSpec) -> tuple[BaseImage, ...]:
     """Where nothing is baked, the one that what was released elsewhere was baked on."""
     if there := spec.images.take_from:
-        return find_base(aws, there, spec.app.name)
-    return aws_infra.base_image(aws, spec.infra.base_image)
+        return (find_base(aws, there, spec.app.name),)
+    return base_images(aws, spec.infra)
 
 
 def _template(aws: Aws, asked: str) -> str:

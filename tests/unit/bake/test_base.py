@@ -21,7 +21,8 @@ from spotkiln.bake.base import (
     usable,
     why_replaced,
 )
-from spotkiln.bake.image import Image, ImageState, release_of
+from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.image_name import release_of
 from spotkiln.bake.interpreter import Interpreter, from_tags
 from spotkiln.errors import InfrastructureError
 from tests.unit import nouns

@@ -12,11 +12,10 @@ from spotkiln.bake.image import (
     ImageState,
     blame,
     discardable,
-    image_name,
     newest,
-    release_of,
     superseded,
 )
+from spotkiln.bake.image_name import image_name, release_of
 from spotkiln.bake.served import text_of
 from tests.unit.nouns import COMMIT, RELEASE, START, image
 

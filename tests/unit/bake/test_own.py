@@ -3,7 +3,7 @@
 import pytest
 
 from spotkiln import tags as t
-from spotkiln.bake.image import image_name
+from spotkiln.bake.image_name import image_name
 from spotkiln.bake.own import (
     LeftAlone,
     builder_name,

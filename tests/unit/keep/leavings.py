@@ -1,12 +1,13 @@
 """An account in memory with what bakes leave: images, snapshots, builders' helpers."""
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from spotkiln import tags as t
-from spotkiln.bake.image import image_name
+from spotkiln.bake.image_name import image_name
 from tests.unit.memory import DELAY, Memory
 from tests.unit.nouns import GROUP, START, TAGS
 
@@ -82,6 +83,12 @@ class Leavings(Memory):
             values, key = rule["Values"], rule["Name"].removeprefix("tag:")
             if rule["Name"].startswith("tag:"):
                 wanted &= {x for x, one in self.amis.items() if one.tags.get(key) in values}
+            if key == "name":
+                wanted &= {
+                    x
+                    for x, one in self.amis.items()
+                    if any(fnmatchcase(one.name, value) for value in values)
+                }
         found = [
             {
                 "ImageId": name,

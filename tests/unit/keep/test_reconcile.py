@@ -6,7 +6,8 @@ import pytest
 
 from spotkiln import tags as t
 from spotkiln.bake.base import BaseSpec, base_tags, new_base_name
-from spotkiln.bake.image import Image, ImageState, layer_name
+from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.image_name import layer_name
 from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.facts import Facts, Owned, OwnedPart, Snapshot
 from spotkiln.keep.reconcile import decide

@@ -6,7 +6,8 @@ import pytest
 
 from spotkiln import tags as t
 from spotkiln.aws.keep.takedown import end_versions
-from spotkiln.bake.image import Image, ImageState, layer_name
+from spotkiln.bake.image import Image, ImageState
+from spotkiln.bake.image_name import layer_name
 from spotkiln.errors import InputError
 from spotkiln.keep.action import Verb
 from spotkiln.keep.facts import Facts

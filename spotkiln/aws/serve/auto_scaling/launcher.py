@@ -1,6 +1,6 @@
 """Auto Scaling as a launcher."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from botocore.exceptions import ClientError
 
@@ -63,25 +63,24 @@ class AutoScaling(templates.WithTemplates):
         rights.check(self._aws, infra)
 
     def launch(self, order: Order, note: Note) -> Fleet:
-        """A launch template, the group, then its scaling. The group's name makes a repeated call
+        """Launch templates, the group, then its scaling. The group's name makes a repeated call
         one group."""
-        template = templates.create(self._aws, templates.launch_template_request(order))
-        note(templates.KIND, template)
+        made = templates.create_for(self._aws, order, note)
         name = group_name(order)
-        fleet = self._create(order, template) or self._found(name, order.release)
+        fleet = self._create(order, made) or self._found(name, order.release)
         note(KIND, name)
         scaling.put(self._aws, order, name)
         return fleet
 
-    def _create(self, order: Order, template: str) -> Fleet | None:
+    def _create(self, order: Order, made: Sequence[str]) -> Fleet | None:
         """None: a group of that name is there."""
         try:
-            self._aws.scaling.create_auto_scaling_group(**group_request(order, template))
+            self._aws.scaling.create_auto_scaling_group(**group_request(order, *made))
         except ClientError as error:
             if code_of(error) == "AlreadyExists":
                 return None
             text = error.response.get("Error", {}).get("Message", "")
-            if template in text and "does not exist" in text:
+            if "does not exist" in text and any(template in text for template in made):
                 # It was made a moment ago: AWS does not show it everywhere yet.
                 raise AwsMissing(f"creating a group: {text}", code_of(error)) from error
             with aws_errors("creating an Auto Scaling group"):
@@ -93,7 +92,7 @@ class AutoScaling(templates.WithTemplates):
             status="active",
             capacity=order.first.capacity,
             target_groups=tuple(one.arn for one in order.infra.groups),
-            parts=(template,),
+            parts=tuple(made),
             tags=order.fleet_tags,
         )
 

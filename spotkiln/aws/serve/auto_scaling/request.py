@@ -1,6 +1,6 @@
 """What CreateAutoScalingGroup is asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spotkiln.aws.serve.launch_template import template_name
@@ -42,10 +42,25 @@ def sizes(order: Order, capacity: int) -> dict[str, int]:
     return {"MinSize": min(order.bounds.least, capacity), "DesiredCapacity": capacity}
 
 
-def group_request(order: Order, template: str) -> dict[str, Any]:
+def _launched_by(order: Order, templates: Sequence[str]) -> dict[str, Any]:
+    """The launch templates, and which types go with which: of several each type names its own."""
+    named = [{"LaunchTemplateId": one, "Version": "1"} for one in templates]
+    own = [{"LaunchTemplateSpecification": one} if named[1:] else {} for one in named]
+    return {
+        "LaunchTemplateSpecification": named[0],
+        "Overrides": [
+            {**kinds, **one}
+            for variant, one in zip(order.variants, own, strict=True)
+            for kinds in variant.overrides
+        ],
+    }
+
+
+def group_request(order: Order, *templates: str) -> dict[str, Any]:
     """CreateAutoScalingGroup's parameters.
 
-    `template` is a launch template's id, pinned to its version 1. All that the deployment does not
+    `templates` are launch templates' ids, one for each of the order's variants, pinned to their
+    version 1. All that the deployment does not
     ask for as On-Demand is Spot. No server is ended for its age.
     """
     spec, infra = order.wanted, order.infra
@@ -55,10 +70,7 @@ def group_request(order: Order, template: str) -> dict[str, Any]:
         **sizes(order, order.first.capacity),
         "MaxSize": order.bounds.most,
         "MixedInstancesPolicy": {
-            "LaunchTemplate": {
-                "LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "1"},
-                "Overrides": spec.overrides,
-            },
+            "LaunchTemplate": _launched_by(order, templates),
             "InstancesDistribution": {
                 "OnDemandAllocationStrategy": "lowest-price",
                 "OnDemandBaseCapacity": spec.on_demand,

@@ -55,13 +55,12 @@ class SpotFleet(templates.WithTemplates):
         rights.check(self._aws, infra, spec)
 
     def launch(self, order: Order, note: Note) -> Fleet:
-        """A launch template, the request, then its scaling. The client token in the request makes a
+        """Launch templates, the request, then its scaling. The client token in the request makes a
         repeated call one fleet."""
-        template = templates.create(self._aws, templates.launch_template_request(order))
-        note(templates.KIND, template)
+        made = templates.create_for(self._aws, order, note)
         with aws_errors("requesting a spot fleet"):
             answer = self._aws.ec2.request_spot_fleet(
-                SpotFleetRequestConfig=spot_fleet_request(order, template)  # type: ignore[arg-type]
+                SpotFleetRequestConfig=spot_fleet_request(order, *made)  # type: ignore[arg-type]
             )
         fleet = answer["SpotFleetRequestId"]
         note(RESOURCE, fleet)
@@ -73,7 +72,7 @@ class SpotFleet(templates.WithTemplates):
             status="submitted",
             capacity=order.first.capacity,
             target_groups=tuple(one.arn for one in order.infra.groups),
-            parts=(template,),
+            parts=tuple(made),
             tags=order.fleet_tags,
         )
 

@@ -9,10 +9,11 @@ from spotkiln import tags as t
 from spotkiln.serve.order import Order
 
 
-def spot_fleet_request(order: Order, template: str) -> dict[str, Any]:
+def spot_fleet_request(order: Order, *templates: str) -> dict[str, Any]:
     """RequestSpotFleet's SpotFleetRequestConfig.
 
-    `template` is a launch template's id, pinned to its version 1. The client token is derived
+    `templates` are launch templates' ids, one for each of the order's variants, pinned to their
+    version 1. The client token is derived
     from the release and the whole configuration: the same request twice is one fleet, another
     configuration is another request.
     """
@@ -30,10 +31,11 @@ def spot_fleet_request(order: Order, template: str) -> dict[str, Any]:
                 "LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "1"},
                 "Overrides": [
                     {**kinds, "SubnetId": subnet}
-                    for kinds in spec.overrides
+                    for kinds in variant.overrides
                     for subnet in infra.subnets
                 ],
             }
+            for variant, template in zip(order.variants, templates, strict=True)
         ],
         "LoadBalancersConfig": {
             "TargetGroupsConfig": {"TargetGroups": [{"Arn": one.arn} for one in infra.groups]}
