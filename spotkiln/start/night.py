@@ -166,20 +166,27 @@ def chosen(
         if not fitting and pattern in deployed:
             raise InputError(
                 f"release/{pattern} does not build on {base!r} but on "
-                f"{_base_pattern(deployed[pattern])!r}; change its infra.base_image or leave it out"
+                f"{' and '.join(map(repr, _base_patterns(deployed[pattern])))}; change its "
+                "infra.base_image or infra.other_base_image, or leave it out"
             )
         found |= fitting
     return sorted(found)
 
 
-def _base_pattern(parameters: Mapping[str, Any]) -> str:
+def _base_patterns(parameters: Mapping[str, Any]) -> list[str]:
     infra = parameters.get("infra") or {}
-    return str(infra.get("base_image") or InfraNames().base_image)
+    other = infra.get("other_base_image")
+    return [
+        str(infra.get("base_image") or InfraNames().base_image),
+        *([str(other)] if other else []),
+    ]
 
 
 def builds_on(parameters: Mapping[str, Any], base: str) -> bool:
-    """Whether an application with these parameters is baked on images named `base`."""
-    return any(fnmatchcase(base, one) for one in name_patterns(_base_pattern(parameters)))
+    """Whether an application with these parameters is baked on images named `base`: its only one,
+    or one of two, each for an architecture."""
+    patterns = [one for each in _base_patterns(parameters) for one in name_patterns(each)]
+    return any(fnmatchcase(base, one) for one in patterns)
 
 
 def _run(one: Rebuilt) -> str:

@@ -28,8 +28,9 @@ def night(name: str, /, **base: Any) -> Deployment:
     return Deployment(id=UUID(int=1), name=f"nightly/{name}", parameters={"base": base})
 
 
-def app(name: str, base: str = "") -> Deployment:
-    infra = {"base_image": base} if base else {}
+def app(name: str, base: str = "", other: str = "") -> Deployment:
+    asked = {"base_image": base, "other_base_image": other}
+    infra = {key: value for key, value in asked.items() if value}
     return Deployment(id=UUID(int=2), name=f"release/{name}", parameters={"infra": infra})
 
 
@@ -65,9 +66,10 @@ def test_what_is_no_nights_deployment_is_told_by_name() -> None:
 def test_a_line_with_its_newest_image_and_its_applications() -> None:
     images = [made("node", "ami-old", 9), made("node", "ami-new", 1), made("node-22", "ami-x", 0)]
     released = [app("shop", "node"), app("blog", "node *"), app("wiki"), app("cart", "node-22")]
+    released += [app("both", other="node"), app("none", "node-22", "node-arm")]
     line = line_of(night("any", name="node", source_image="debian-12-*"), images, released)
     assert (line.image, line.has, line.source) == ("ami-new", {"node": "20.19.2"}, "debian-12-*")
-    assert line.applications == ("shop", "blog")
+    assert line.applications == ("shop", "blog", "both")
 
 
 def test_a_line_without_an_image() -> None:

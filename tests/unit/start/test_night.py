@@ -59,6 +59,16 @@ def test_applications_are_those_named_that_build_on_it(wanted: list[str], names:
     assert chosen(DEPLOYED, wanted, BASE) == names
 
 
+def test_one_for_two_architectures_belongs_to_the_nights_of_both_lines() -> None:
+    both = {"infra": {"base_image": "python-base", "other_base_image": "rails-arm"}}
+    deployed = {**DEPLOYED, "both": both}
+    assert chosen(deployed, ["*"], BASE.replace("rails-base", "rails-arm")) == ["both"]
+    assert chosen(deployed, ["*"], BASE.replace("rails-base", "python-base")) == ["api", "both"]
+    assert "both" not in chosen(deployed, ["*"], BASE)
+    with pytest.raises(InputError, match="but on 'python-base' and 'rails-arm'; change its infra"):
+        chosen(deployed, ["both"], BASE)
+
+
 def test_every_one_may_be_none() -> None:
     assert chosen({}, ["*"], BASE) == []
 
