@@ -234,7 +234,7 @@ def unneeded(own: Iterable[Image], name: str) -> list[Image]:
     """Of all images of the account, the bases of this name that nothing needs any more, oldest
     first: not the current one, none that an image still there was built from, none to keep."""
     everything = list(own)
-    used = {image.base for image in everything}
+    used = {base for image in everything for base in (image.base, image.other_base)}
     bases = [
         image
         for image in everything

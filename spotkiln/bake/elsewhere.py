@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from spotkiln import tags as t
 from spotkiln.bake.disk import KEY
-from spotkiln.bake.image import Image, ImageState, newest
+from spotkiln.bake.image import OTHER_BASE, Image, ImageState, newest
 from spotkiln.bake.infra import BaseImage
 from spotkiln.bake.recipe import Recipe
 from spotkiln.errors import InputError
@@ -66,11 +66,22 @@ class Elsewhere(ShownNoun):
 
 
 class Taken(Noun):
-    """The image to copy, and its recipe: this commit's, on the base that it was baked on."""
+    """The image to copy, and its recipe: this commit's, on the base that it was baked on. An image
+    for two architectures brings its twin along."""
 
     image: Image
     recipe: Recipe
     where: str
+
+    @property
+    def twin(self) -> "Taken | None":
+        """The image's twin, to be copied likewise; its recipe has the two bases the other way
+        round, as where it was baked."""
+        if self.image.twin is None:
+            return None
+        bases = {"base": self.image.other_base, OTHER_BASE: self.image.base}
+        recipe = Recipe(inputs={**self.recipe.inputs, **bases})
+        return self.model_copy(update={"image": self.image.twin, "recipe": recipe})
 
     def __str__(self) -> str:
         return f"{self.image.id} of {self.where}"
@@ -81,12 +92,13 @@ def released(images: Iterable[Image]) -> list[Image]:
     return [
         one
         for one in images
-        if one.available and one.state is ImageState.TESTED and t.RELEASED in one.tags
+        if one.whole and one.state is ImageState.TESTED and t.RELEASED in one.tags
     ]
 
 
-def base_of(images: Iterable[Image], app: str, where: str) -> BaseImage:
-    """What stands for the base image where nothing is baked: the one that the newest was baked on.
+def bases_of(images: Iterable[Image], app: str, where: str) -> tuple[BaseImage, ...]:
+    """What stands for the base images where nothing is baked: those that the newest was baked on,
+    one for each architecture.
 
     Raises:
         InputError: nothing has been released there.
@@ -97,13 +109,17 @@ def base_of(images: Iterable[Image], app: str, where: str) -> BaseImage:
             f"images.take_from: {where} has no released image of {app}: release it there first, "
             "under the same name"
         )
-    return BaseImage(
-        id=found.base or found.id,
-        name=f"the base of {found.name} in {where}",
-        architecture=found.architecture,
-        login=found.login,
-        root_device=found.root_device,
-        root_gib=found.root_gib,
+    ids = (found.base, found.other_base)
+    return tuple(
+        BaseImage(
+            id=base or one.id,
+            name=f"the base of {one.name} in {where}",
+            architecture=one.architecture,
+            login=one.login,
+            root_device=one.root_device,
+            root_gib=one.root_gib,
+        )
+        for base, one in zip(ids, found.every, strict=False)
     )
 
 
@@ -148,8 +164,11 @@ def _blamed(image: Image) -> str:
 
 
 def _on_its_base(recipe: Recipe, image: Image) -> Recipe:
-    return Recipe(inputs={**recipe.inputs, "base": image.base})
+    theirs = {"base": image.base, OTHER_BASE: image.other_base}
+    known = {name: base for name, base in theirs.items() if name in recipe.inputs}
+    return Recipe(inputs={**recipe.inputs, **known})
 
 
 def _differ(recipe: Recipe, image: Image) -> list[str]:
-    return [one for one in recipe.differences(image.inputs) if one != "base"]
+    """Whether it has a second base counts, and which does not."""
+    return _on_its_base(recipe, image).differences(image.inputs)

@@ -51,11 +51,14 @@ class Job(Noun):
         if other is None or self.second:
             return None
         infra = self.infra.for_other()
+        taken = self.taken.twin if self.taken else None
+        recipe = taken.recipe if taken else recipe_of(self.source, infra, self.spec.build.disk)
         return self.model_copy(
             update={
                 "second": other.architecture,
                 "infra": infra,
-                "recipe": recipe_of(self.source, infra, self.spec.build.disk),
+                "recipe": recipe,
                 "folder": self.folder / other.architecture,
+                "taken": taken,
             }
         )

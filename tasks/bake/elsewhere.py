@@ -1,5 +1,7 @@
 """The steps that find what was released elsewhere, and copy it."""
 
+from functools import partial
+
 from prefect import task
 
 from spotkiln.aws.bake import elsewhere
@@ -9,7 +11,9 @@ from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.recipe import Recipe
 from spotkiln.bake.source import Source
+from spotkiln.bake.twin import pair
 from spotkiln.bake.variables import recipe_of
+from spotkiln.beside import side_by_side
 from spotkiln.release.job import Job
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.tasks.bake.contents import take_contents
@@ -32,9 +36,16 @@ def find_recipe(spec: ReleaseSpec, source: Source, infra: Infra) -> tuple[Recipe
 
 @task(name="copy image", task_run_name="2 bake: copy the image", **STEP)
 def copy_image(job: Job) -> Image:
-    """The copy, once it is there. Tried again, it waits for what an earlier try began."""
+    """The copy, once it is there, with its twin's if it has one: both are copied at the same time.
+    Tried again, it waits for what an earlier try began."""
+    if job.twin is None:
+        return _copy(job)
+    return pair(*side_by_side(partial(_copy, job), partial(_copy, job.twin)))
+
+
+def _copy(job: Job) -> Image:
     image = elsewhere.copy(connect(job.infra.region), job, clock=CLOCK, say=say)
     if job.taken:
         with not_urgent("keep the copy's SBOM", "what is in it is not known"):
             take_contents(job.taken.image.id, image.id)
-    return image
+    return image.alone

@@ -10,12 +10,13 @@ from spotkiln.aws.bake.discard import discard
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.role import Role
 from spotkiln.aws.session import Aws, connect, enter
-from spotkiln.bake.elsewhere import Elsewhere, Taken, base_of, take
+from spotkiln.bake.elsewhere import Elsewhere, Taken, bases_of, take
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.infra import BaseImage, Infra
 from spotkiln.bake.recipe import Recipe, digest_of
 from spotkiln.bake.served import text_of
 from spotkiln.bake.source import Source
+from spotkiln.bake.twin import apart
 from spotkiln.bake.variables import image_tags, recipe_of
 from spotkiln.errors import InfrastructureError, InputError, SpotkilnError
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
@@ -36,9 +37,9 @@ def clients(aws: Aws, there: Elsewhere) -> Aws:
     return connect(region)
 
 
-def find_base(aws: Aws, there: Elsewhere, app: str) -> BaseImage:
-    """What stands for the base image; see `base_of`."""
-    return base_of(images.of_app(clients(aws, there), app), app, _where(aws, there))
+def find_bases(aws: Aws, there: Elsewhere, app: str) -> tuple[BaseImage, ...]:
+    """What stands for the base images; see `bases_of`."""
+    return bases_of(images.of_app(clients(aws, there), app), app, _where(aws, there))
 
 
 def recipe_for(
@@ -55,7 +56,9 @@ def recipe_for(
         return recipe, None
     theirs = clients(aws, there)
     taken = take(recipe, images.of_app(theirs, spec.app.name), _where(aws, there))
-    if there.account and images.describe(connect(theirs.region), taken.image.id) is None:
+    ours = connect(theirs.region)
+    hidden = [one for one in taken.image.ids if images.describe(ours, one) is None]
+    if there.account and hidden:
         raise InputError(
             f"images.take_from: {taken} is not shared with account {infra.account}: add it to "
             "images.share_with of the deployment that has released it there, and release once more"
@@ -74,7 +77,9 @@ def copy(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Image:
     assert taken
     assert there
     with _marked(clients(aws, there), taken.image, job, aws.now(), say):
-        made = images.of_release(aws, job.release, job.image_name)
+        # Its twin's copy is another job's.
+        found = apart(images.of_release(aws, job.release, job.image_name))
+        made = [one for one in found if one.name == job.image_name]
         failed = [one for one in made if one.failed]
         for one in failed:
             discard(aws, one, clock, say)

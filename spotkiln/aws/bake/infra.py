@@ -204,11 +204,11 @@ def look_up(
     spec: FleetSpec,
     build: Builder,
     image: Image | None = None,
-    base: BaseImage | None = None,
+    bases: tuple[BaseImage, ...] = (),
     trial: str = "",
 ) -> Infra:
     """Everything a release needs, found by name. With an `image` that is there already nothing is
-    baked: neither a base image nor the builder's type is looked at. With a `base` none is looked
+    baked: neither a base image nor the builder's type is looked at. With `bases` none is looked
     up: what is released was baked elsewhere, and dry runs name the image `trial`, if there is one.
 
     Raises:
@@ -219,11 +219,11 @@ def look_up(
     balancer = load_balancer(aws, group)
     second, rules, smoke_listener = second_of(aws, names, group, next(iter(others), None))
     network = find_network(aws, names, build, group, balancer)
-    images = starts(aws, names, image, base)
+    images = starts(aws, names, image, bases)
     start = images[0]
     template = find_own(aws, names.launch_template)
     launcher = launchers(aws).for_spec(spec)
-    baked_with = AS_IT_IS if image or base else build.disk
+    baked_with = AS_IT_IS if image or bases else build.disk
     checked = [check_disks(aws, spec.disk, template, x, launcher, baked_with) for x in images]
     unchecked = dict.fromkeys(doubt for doubts in checked for doubt in doubts)
     architectures = [one.architecture for one in images]
@@ -232,7 +232,9 @@ def look_up(
     if image:
         check_some_run(runs, spec.every_type, architectures)
     else:
-        check_types(runs, spec.every_type, builders, architectures)
+        # What is copied has been tested: no machine of its twin's architecture is needed.
+        baking = () if len(bases) > 1 else builders
+        check_types(runs, spec.every_type, baking, architectures)
     if image is None and names.test_instance_profile:
         instance_profile(aws, names.test_instance_profile)
     tests = [] if image else names.test_security_groups
@@ -257,7 +259,7 @@ def look_up(
         base_image=None if isinstance(start, Image) else start,
         other_base=next((one for one in images[1:] if isinstance(one, BaseImage)), None),
         runs=needed(runs, architectures),
-        trial_image=trial if base else start.id,
+        trial_image=trial if bases else start.id,
         template=template,
         unchecked=tuple(unchecked),
         types=types_with(aws, spec.attributes, *architectures),

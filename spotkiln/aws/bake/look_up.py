@@ -107,14 +107,14 @@ def _look_up(aws: Aws, spec: ReleaseSpec, image: Image | None) -> Infra:
 def _look_up_elsewhere(aws: Aws, spec: ReleaseSpec, there: Elsewhere) -> Infra:
     """Where nothing is baked but what has been released elsewhere is copied."""
     app, fleet = spec.app.name, spec.fleet
-    base = elsewhere.find_base(aws, there, app)
+    bases = elsewhere.find_bases(aws, there, app)
     own = newest([one for one in images.of_app(aws, app) if one.available])
     if there.kms_key and not fleet.disk.kms_key:
         # Servers' disks will be encrypted by it.
         disk = fleet.disk.model_copy(update={"kms_key": there.kms_key})
         fleet = fleet.model_copy(update={"disk": disk})
     trial = own.id if own else ""
-    return aws_infra.look_up(aws, spec.infra, fleet, spec.build, base=base, trial=trial)
+    return aws_infra.look_up(aws, spec.infra, fleet, spec.build, bases=bases, trial=trial)
 
 
 def _doubts(aws: Aws, spec: ReleaseSpec, infra: Infra) -> list[str]:

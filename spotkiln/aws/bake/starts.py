@@ -75,10 +75,10 @@ def base_images(aws: Aws, names: InfraNames) -> tuple[BaseImage, ...]:
 
 
 def starts(
-    aws: Aws, names: InfraNames, image: Image | None, base: BaseImage | None
+    aws: Aws, names: InfraNames, image: Image | None, bases: tuple[BaseImage, ...]
 ) -> tuple[Image, ...] | tuple[BaseImage, ...]:
-    """A version's own `image` with its twin; the `base` of what is taken from elsewhere; else what
+    """A version's own `image` with its twin; the `bases` of what is taken from elsewhere; else what
     is baked upon."""
     if image:
         return image.every
-    return (base,) if base else base_images(aws, names)
+    return bases or base_images(aws, names)

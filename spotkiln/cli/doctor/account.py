@@ -6,7 +6,7 @@ from functools import cache
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration
-from spotkiln.aws.bake.elsewhere import find_base
+from spotkiln.aws.bake.elsewhere import find_bases
 from spotkiln.aws.bake.further import find_further
 from spotkiln.aws.bake.instance_types import types_with
 from spotkiln.aws.bake.mounts import find_mounts
@@ -124,9 +124,9 @@ def _types(aws: Aws, spec: ReleaseSpec) -> tuple[str, ...]:
 
 
 def _bases(aws: Aws, spec: ReleaseSpec) -> tuple[BaseImage, ...]:
-    """Where nothing is baked, the one that what was released elsewhere was baked on."""
+    """Where nothing is baked, those that what was released elsewhere was baked on."""
     if there := spec.images.take_from:
-        return (find_base(aws, there, spec.app.name),)
+        return find_bases(aws, there, spec.app.name)
     return base_images(aws, spec.infra)
 
 

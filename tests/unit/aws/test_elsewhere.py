@@ -9,7 +9,9 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import elsewhere
 from spotkiln.bake.elsewhere import Elsewhere, Taken
 from spotkiln.bake.image import Image
+from spotkiln.bake.infra import BaseImage
 from spotkiln.bake.recipe import Recipe
+from spotkiln.bake.twin import pair
 from spotkiln.errors import DeadlineExceeded, InfrastructureError
 from spotkiln.keep.upkeep import Images
 from spotkiln.release.job import Job
@@ -31,12 +33,14 @@ class Here(Leavings):
         super().__init__()
         self.asked: list[dict[str, Any]] = []
         self.began: dict[str, float] = {}
+        self.sources: dict[str, str] = {}
         self.state = "available"
 
     def copy_image(self, asked: dict[str, Any]) -> dict[str, Any]:
         tokens = [one["ClientToken"] for one in self.asked]
         if asked["ClientToken"] not in tokens:
             self.asked.append(asked)
+            self.sources[f"ami-0c{len(self.began)}"] = asked["SourceImageId"]
             tags = {one["ResourceType"]: one["Tags"] for one in asked["TagSpecifications"]}
             name = f"ami-0c{len(self.began)}"
             self.amis[name] = Ami(asked["Name"], t.from_aws(tags["image"]), [f"snap-{name}-0"])
@@ -48,7 +52,8 @@ class Here(Leavings):
         found = super().describe_images(asked)
         for one in found["Images"]:
             del one["SourceInstanceId"]
-            one |= {"SourceImageId": SOURCE, "SourceImageRegion": "eu-west-1"}
+            source = self.sources[one["ImageId"]]
+            one |= {"SourceImageId": source, "SourceImageRegion": "eu-west-1"}
             due = self.time >= self.began[one["ImageId"]] + SECONDS
             one["State"] = self.state if due else "pending"
         return found
@@ -182,3 +187,30 @@ def test_it_is_not_waited_for_for_ever(there: There) -> None:
     here.state = "pending"
     with pytest.raises(DeadlineExceeded, match=f"image {COPY} to be copied"):
         copied(here)
+
+
+def test_a_twin_is_copied_by_a_job_of_its_own(there: There) -> None:
+    there.amis["ami-0b"] = there.amis[SOURCE]
+    arm = BaseImage(id="ami-arm", name="the base", architecture="arm64")
+    one = job()
+    recipe = Recipe(inputs={**one.recipe.inputs, "other_base": "ami-arm"})
+    assert one.taken
+    image = one.taken.image.with_tags(**{t.RECIPE: recipe.digest, t.INPUTS: recipe.to_tag()})
+    twin = image.model_copy(update={"id": "ami-0b", "architecture": "arm64"})
+    taken = one.taken.model_copy(update={"image": pair(image, twin), "recipe": recipe})
+    infra = nouns.infra(other_base=arm)
+    one = one.model_copy(update={"taken": taken, "recipe": recipe, "infra": infra})
+    assert one.twin
+    here = Here()
+    first = copied(here, one)
+    second = copied(here, one.twin)
+    assert [x["SourceImageId"] for x in here.asked] == [SOURCE, "ami-0b"]
+    assert [x["Name"] for x in here.asked] == [one.image_name, f"{one.image_name}/arm64"]
+    assert len({x["ClientToken"] for x in here.asked}) == 2
+    assert (
+        (second.base, second.other_base) == (first.other_base, first.base) == ("ami-arm", "ami-0b")
+    )
+    assert [x.ours for x in (first, second)] == [True, True]
+    # An earlier try's copies are found again, each by its own job.
+    assert [copied(here, x).id for x in (one, one.twin)] == [first.id, second.id]
+    assert len(here.asked) == 2

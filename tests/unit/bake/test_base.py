@@ -134,6 +134,13 @@ def test_what_something_was_built_from_stays() -> None:
     assert ids([base(), old, built_on("ami-base")]) == ["ami-old"]
 
 
+def test_what_an_image_for_the_other_architecture_was_built_from_stays() -> None:
+    old = base("ami-old", age_hours=24)
+    inputs = "base=ami-elsewhere other_base=ami-old source=12ab"
+    app = built_on("ami-x", "ami-app").with_tags(**{t.INPUTS: inputs})
+    assert ids([base(), old, app]) == []
+
+
 def test_what_is_not_ours_or_shall_stay_stays() -> None:
     by_hand = nouns.image("ami-hand", age_hours=99).model_copy(
         update={"name": "rails-base 1", "tags": {}}

@@ -6,10 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from spotkiln import tags as t
-from spotkiln.bake.elsewhere import Elsewhere, base_of, take
+from spotkiln.bake.elsewhere import Elsewhere, bases_of, take
 from spotkiln.bake.image import Image
 from spotkiln.bake.recipe import Recipe
 from spotkiln.bake.served import Served
+from spotkiln.bake.twin import pair
 from spotkiln.errors import InputError
 from tests.unit import nouns
 from tests.unit.nouns import START
@@ -64,10 +65,47 @@ def test_what_a_verdict_blames_there_is_not_taken() -> None:
 
 
 def test_the_base_is_the_one_that_the_newest_was_baked_on() -> None:
-    base = base_of([made()], "shop", THERE)
+    (base,) = bases_of([made()], "shop", THERE)
     assert (base.id, base.has, base.services) == ("ami-there", {}, None)
     with pytest.raises(InputError, match="has no released image of shop: release it there first"):
-        base_of([], "shop", THERE)
+        bases_of([], "shop", THERE)
+
+
+def both() -> Image:
+    """Released there for two architectures."""
+    first = made(other_base="ami-arm")
+    recipe = Recipe(inputs={**HERE.inputs, "base": "ami-arm", "other_base": "ami-there"})
+    marks = {t.RECIPE: recipe.digest, t.INPUTS: recipe.to_tag()}
+    twin = first.with_tags(**marks).model_copy(
+        update={"id": "ami-twin", "name": f"{first.name}/arm64", "architecture": "arm64"}
+    )
+    return pair(first, twin)
+
+
+BOTH_HERE = Recipe(inputs={**HERE.inputs, "other_base": "ami-other-here"})
+
+
+def test_what_is_for_two_architectures_is_taken_with_its_twin() -> None:
+    bases = bases_of([both(), made("ami-old", age_hours=9)], "shop", THERE)
+    assert [(one.id, one.architecture) for one in bases] == [
+        ("ami-there", "x86_64"),
+        ("ami-arm", "arm64"),
+    ]
+    taken = take(BOTH_HERE, [both(), made("ami-newer", age_hours=0)], THERE)
+    assert taken.image.ids == ("ami-1", "ami-twin")
+    twin = taken.twin
+    assert twin
+    assert (taken.recipe.digest, twin.recipe.digest) == (taken.image.recipe, twin.image.recipe)
+    assert (str(twin), twin.twin) == (f"ami-twin of {THERE}", None)
+
+
+def test_one_of_two_is_never_taken_alone() -> None:
+    with pytest.raises(InputError, match="nothing of it has been released there"):
+        take(BOTH_HERE, [both().alone], THERE)
+    # Nor is one for one architecture taken for two, or the other way round.
+    for recipe, image in ((BOTH_HERE, made()), (HERE, both())):
+        with pytest.raises(InputError, match="these inputs differ: other_base"):
+            take(recipe, [image], THERE)
 
 
 ROLE = "arn:aws:iam::111111111111:role/taken-from"
