@@ -31,8 +31,9 @@ class Known:
         if not {"LaunchTemplateId", "LaunchTemplateName"} & named.keys():
             return "", {}
         tags = [{"Key": "spotkiln:release", "Value": "r1"}]
-        return "lt-1", {
-            "ImageId": "ami-1",
+        number = str(named.get("LaunchTemplateId", "lt-1")).removeprefix("lt-")
+        return f"lt-{number}", {
+            "ImageId": f"ami-{number}",
             "SecurityGroupIds": ["sg-1"],
             "IamInstanceProfile": {"Name": "website"},
             "TagSpecifications": [{"ResourceType": "instance", "Tags": tags}],
@@ -269,7 +270,16 @@ def test_a_group_is_judged_by_what_it_will_launch() -> None:
         MixedInstancesPolicy={
             "LaunchTemplate": {
                 "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-1"},
-                "Overrides": [{"InstanceType": "t3.small"}],
+                "Overrides": [
+                    {"InstanceType": "t3.small"},
+                    *(
+                        {
+                            "InstanceType": kind,
+                            "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-2"},
+                        }
+                        for kind in ("t4g.small", "t4g.medium")
+                    ),
+                ],
             }
         },
     )
@@ -277,6 +287,13 @@ def test_a_group_is_judged_by_what_it_will_launch() -> None:
     words = shown(found)
     assert words[0] == f"autoscaling:CreateAutoScalingGroup {group}"
     assert f"ec2:RunInstances {EC2}subnet/subnet-2" in words
+    # By each template once in each subnet, of the type that comes first for it.
+    for number in ("1", "2"):
+        image = f"ec2:RunInstances arn:aws:ec2:eu-west-1::image/ami-{number}"
+        template = f"ec2:RunInstances {EC2}launch-template/lt-{number}"
+        assert words.count(image) == words.count(template) == 2
+    kinds = {x for one in found for x in one.context.get("ec2:instancetype", ())}
+    assert kinds == {"t3.small", "t4g.small"}
     assert f"iam:PassRole {ROLE}" in words
 
 
