@@ -19,6 +19,7 @@ from spotkiln.release.vulnerabilities import (
     in_words,
     named,
     refused,
+    together,
     why_refused,
 )
 
@@ -44,6 +45,12 @@ AWAY = Data(name="OSV's data (npm)", trouble="osv.example could not be asked (Co
 
 def known(*findings: Finding, data: tuple[Data, ...] = (DATA,)) -> Known:
     return Known(image="ami-1", checked=NOW, findings=findings or ALL, data=data)
+
+
+def test_of_two_images_what_either_has_is_known_once() -> None:
+    other = known(*ALL[1:]).model_copy(update={"image": "ami-2"})
+    assert together([known(ALL[0], ALL[1]), other]) == known()
+    assert together([known()]) == known()
 
 
 def policy(**given: Any) -> Vulnerabilities:

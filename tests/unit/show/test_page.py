@@ -6,6 +6,7 @@ from spotkiln import tags as t
 from spotkiln.bake.changes import Changes, Commit, Dependency
 from spotkiln.bake.junit import Failure, TestReport
 from spotkiln.bake.precedence import Origin, Setting
+from spotkiln.bake.twin import pair
 from spotkiln.keep.versions import Version
 from spotkiln.release.release import Fate, LedgerEntry, Outcome, Release, Timing
 from spotkiln.release.trigger import Trigger
@@ -253,6 +254,13 @@ def test_what_baked_the_image_is_told_where_spot_was_asked_for() -> None:
     # Not of an image that another release has baked.
     assert used not in release_page(release(image=image, reused="the same recipe 12ab"))
     assert "baked on" not in release_page(release(image=nouns.image()))
+
+
+def test_both_images_of_a_release_for_two_architectures_are_named() -> None:
+    image = nouns.image("ami-1")
+    arm = nouns.image("ami-2").model_copy(update={"architecture": "arm64"})
+    page = release_page(release(image=pair(image, arm)))
+    assert f"`ami-1` (x86_64) and `ami-2` (arm64) {image.name}, baked by this release" in page
 
 
 def test_a_version_that_is_suspect_is_shown_until_it_has_passed_again() -> None:
