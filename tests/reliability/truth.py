@@ -144,12 +144,7 @@ class Account:
         ]
 
     def serving(self, group: str = "website") -> list[dict[str, Any]]:
-        arn = self.group_arn(group)
-        return [
-            one
-            for one in self.fleets()
-            if tags_of(one).get("spotkiln:phase") == "serving" and arn in _groups(one)
-        ]
+        return _serving(self.fleets(), self.group_arn(group))
 
     def previews(self) -> dict[str, bool]:
         """Target groups of previews; whether a rule leads there."""
@@ -173,8 +168,9 @@ class Account:
             for action in rule["Actions"]
         }
 
-    def look(self, group: str = "website") -> Truth:
-        """At one target group; what serves the others owns what is theirs."""
+    def look(self, group: str = "website", *, whole: bool = True) -> Truth:
+        """At one target group; what serves the others owns what is theirs. Not `whole`: what has no
+        owner is not looked for, which takes time with each target group that there is."""
         truth = Truth()
         serving = self.serving(group)
         owned = {one["SpotFleetRequestId"] for one in serving}
@@ -202,8 +198,12 @@ class Account:
         names = [str(one["TargetGroupName"]) for one in groups]
         if INSIDE in names and group != INSIDE:
             truth.other_targets += self._inside(truth, group)
-        for other in names:
-            owned |= {one["SpotFleetRequestId"] for one in self.serving(other)}
+        if not whole:
+            return truth
+        fleets = self.fleets()
+        for other in groups:
+            serving = _serving(fleets, other["TargetGroupArn"])
+            owned |= {one["SpotFleetRequestId"] for one in serving}
         truth.stray += self._strays(owned)
         for preview, led_to in self.previews().items():
             if not led_to or not self.serving(preview):
@@ -295,6 +295,14 @@ def _as_fleet(group: dict[str, Any]) -> dict[str, Any]:
             "LoadBalancersConfig": {"TargetGroupsConfig": {"TargetGroups": targets}},
         },
     }
+
+
+def _serving(fleets: list[dict[str, Any]], arn: str) -> list[dict[str, Any]]:
+    return [
+        one
+        for one in fleets
+        if tags_of(one).get("spotkiln:phase") == "serving" and arn in _groups(one)
+    ]
 
 
 def _groups(fleet: dict[str, Any]) -> set[str]:
