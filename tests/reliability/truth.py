@@ -258,9 +258,7 @@ class Account:
         ]
         versions = {one["Name"] for one in kept}
         kept += [one for one in own if one["Name"].rpartition("/")[0] in versions]
-        foreign = self.ec2.describe_images(
-            Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}]
-        )
+        foreign = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])
         keep["images"] = {one["ImageId"] for one in [*kept, *foreign["Images"]]}
         keep["snapshots"] = {
             mapping["Ebs"]["SnapshotId"]
