@@ -25,8 +25,9 @@ def discard(aws: Aws, image: Image, clock: Clock, say: Callable[[str], None]) ->
         DeadlineExceeded: a snapshot stayed in use.
         InfrastructureError: somebody copies it just now.
     """
-    if who := image.copying(aws.now()):
-        raise InfrastructureError(f"{image.id} stays for now: {who}")
+    for one in image.every:
+        if who := one.copying(aws.now()):
+            raise InfrastructureError(f"{image.id} stays for now: {who}")
     if image.twin:
         # The first one says what becomes of both: so it goes last.
         return [*discard(aws, image.twin, clock, say), *discard(aws, image.alone, clock, say)]

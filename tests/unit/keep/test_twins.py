@@ -9,7 +9,8 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.discard import discard_bake
 from spotkiln.aws.keep.share import share_images
 from spotkiln.bake.image import Image, ImageState
-from spotkiln.bake.served import Served
+from spotkiln.bake.served import Served, text_of
+from spotkiln.errors import InfrastructureError
 from spotkiln.keep.action import Action, Verb
 from spotkiln.keep.facts import Facts
 from spotkiln.keep.reconcile import decide
@@ -86,6 +87,16 @@ def test_reconcile_discards_both_at_once(account: Baked) -> None:
     account.bake_both()
     do(account, Verb.DISCARD_IMAGE, "ami-1")
     assert (account.amis, account.snapshots) == ({}, {})
+
+
+@pytest.mark.parametrize("copied", ["ami-1", "ami-2"])
+def test_while_either_is_copied_elsewhere_both_stay(account: Baked, copied: str) -> None:
+    account.bake_both()
+    mark = f"{t.COPYING}123456789012/eu-west-1"
+    account.amis[copied].tags[mark] = f"{text_of(START)} {RELEASE}"
+    with pytest.raises(InfrastructureError, match="ami-1 stays for now"):
+        account.undo()
+    assert account.amis.keys() == {"ami-1", "ami-2"}
 
 
 def test_both_are_shared(account: Baked, monkeypatch: pytest.MonkeyPatch) -> None:
