@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Picture
-from tests.browser.prefect_ui import APPLICATION, PrefectUI, commit_again, commit_of, fill_in
+from tests.browser.prefect_ui import APPLICATION, LOOKS, PrefectUI, commit_again, commit_of, fill_in
 from tests.reliability.truth import Truth
 from tests.reliability.world import World
 
@@ -20,9 +20,12 @@ PHASES = ["look up", "wait", "bake", "test", "launch", "gate", "retire"]
 
 
 def headings(shown: Locator) -> list[str]:
-    # On a busy machine the page is there a moment before its text is.
-    expect(shown.get_by_role("heading").first).to_be_visible()
-    return [one.strip() for one in shown.get_by_role("heading").all_inner_texts()]
+    # On a busy machine the page is there a moment before its text is, and may be drawn once more.
+    for _ in range(LOOKS):
+        expect(shown.get_by_role("heading").first).to_be_visible()
+        if found := shown.get_by_role("heading").all_inner_texts():
+            return [one.strip() for one in found]
+    raise AssertionError("no heading stays")
 
 
 def test_green(ui: PrefectUI, world: World, serving: Truth, picture: Picture) -> None:
