@@ -153,6 +153,22 @@ def test_a_bake_makes_a_tagged_image_and_leaves_nothing_else(
     nothing_left(box)
 
 
+def test_an_image_of_arm64_is_baked_on_a_machine_of_arm64(
+    bakery: Bakery, account: Account, box: Sandbox
+) -> None:
+    wanted = [{"Name": "name", "Values": ["debian-13-arm64-*"]}]
+    (debian,) = account.ec2.describe_images(Filters=wanted)["Images"]
+    source = {"source_ami": debian["ImageId"], **bakery.app_variables()}
+    code, lines = bakery.run("app.pkr.hcl", **source, instance_type="t4g.small")
+    assert code == 0, lines
+    assert account.image(bakery.image())["Architecture"] == "arm64"
+    code, lines = bakery.run("app.pkr.hcl", **source, instance_type="t3.small")
+    assert code == 1
+    told = "The architecture 'x86_64' of the specified instance type does not match"
+    assert any(told in part for line in lines for part in line)
+    nothing_left(box)
+
+
 def test_its_builder_is_named_and_tagged_as_packers(bakery: Bakery, box: Sandbox) -> None:
     box.clear_calls()
     bakery.app()
