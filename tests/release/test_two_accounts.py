@@ -1,5 +1,5 @@
-"""Two accounts, each a sandbox of its own: what staging has released is released in production from
-a copy of the same digest, and nothing is baked there."""
+"""Two accounts, each a sandbox of its own: what staging has released, for two architectures, is
+released in production from copies of the same digests, and nothing is baked there."""
 
 import json
 from collections.abc import Iterator
@@ -20,6 +20,12 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.prefect, pytest.mark.timeout(600)
 
 PRODUCTION = "210987654321"
 TAKEN_FROM = "taken-from"
+TYPES = {"instance_types": ["t3.micro", "t4g.micro"]}
+BOTH: dict[str, Any] = {
+    "infra": {"other_base_image": "rails-arm*"},
+    "build": {"other_instance_types": ["t4g.small"]},
+    "fleet": TYPES,
+}
 # As docs/images.md has it.
 RIGHTS = [
     {"Effect": "Allow", "Action": "ec2:DescribeImages", "Resource": "*"},
@@ -45,7 +51,7 @@ class Production:
         self.images = {"take_from": {"role_arn": role, "external_id": "acme-7"}}
 
     def start(self, variant: str, **changes: Any) -> Any:
-        given = self.world.parameters("v1", variant, images=self.images, **changes)
+        given = self.world.parameters("v1", variant, images=self.images, fleet=TYPES, **changes)
         return self.zygote.start("release", given)
 
     def own(self) -> list[dict[str, Any]]:
@@ -101,6 +107,18 @@ def seen(account: Account, image: str) -> dict[str, Any]:
     return dict(account.ec2.describe_images(ImageIds=[image])["Images"][0])
 
 
+def own_named(account: Account, pattern: str) -> list[dict[str, Any]]:
+    wanted: Any = [{"Name": "name", "Values": [pattern]}]
+    return list(account.ec2.describe_images(Owners=["self"], Filters=wanted)["Images"])
+
+
+def originals(account: Account, image: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An image and its twin."""
+    first = seen(account, image)
+    (twin,) = own_named(account, f"{first['Name']}/arm64")
+    return first, twin
+
+
 def tags(found: dict[str, Any]) -> dict[str, str]:
     return {one["Key"]: one["Value"] for one in found["Tags"]}
 
@@ -108,47 +126,53 @@ def tags(found: dict[str, Any]) -> dict[str, str]:
 def test_what_staging_has_released_is_released_in_production(
     world: World, production: Production
 ) -> None:
-    released(world.release("v1", "promoted"))
+    if not own_named(world.account, "rails-arm*"):
+        world.account.base_image("rails-arm", "arm64", "t4g.small")
+    released(world.release("v1", "promoted", **BOTH))
     kept = production.start("promoted").result()
     assert f"is not shared with account {PRODUCTION}: add it to images.share_with" in kept["error"]
     assert production.own() == []
 
     # A kill between the copy and whatever comes next leaves what reconcile takes away.
     shared = {"share_with": [PRODUCTION]}
-    staged = released(world.release("v1", "promoted", images=shared))
+    staged = released(world.release("v1", "promoted", images=shared, **BOTH))
     fault = production.box.fault("CopyImage", "pause", when="after")
     process = production.start("promoted")
     eventually(lambda: _paused(production.box, fault) or process.ended.is_set(), 120.0, "a copy")
     assert not process.ended.is_set(), process.result()
     process.kill()
     production.box.clear_faults()
-    (half,) = production.own()
-    assert tags(half)[t.STATE] == "tested"
-    original = seen(world.account, staged["image"])
+    halves = production.own()
+    assert {tags(one)[t.STATE] for one in halves} == {"tested"}
+    original, twin = originals(world.account, staged["image"])
     assert any(key.startswith(t.COPYING) for key in tags(original))
     world.report_crashed(process)
 
     made = released(production.start("promoted").result())
-    (copy,) = production.own()
-    assert copy["ImageId"] == made["image"] != half["ImageId"]
-    assert len(production.snapshots()) == 1
-    theirs, ours = tags(original), tags(copy)
-    assert [ours[one] for one in (t.RECIPE, t.COMMIT, t.STATE)] == [
-        theirs[t.RECIPE],
-        theirs[t.COMMIT],
-        "tested",
-    ]
-    assert ours[t.COPIED_FROM] == f"eu-west-1/{staged['image']}"
-    assert f"{t.SERVED}website" in ours
+    copies = originals(production.account, made["image"])
+    assert [one["Architecture"] for one in copies] == ["x86_64", "arm64"]
+    assert {one["ImageId"] for one in copies} == {one["ImageId"] for one in production.own()}
+    assert not {one["ImageId"] for one in copies} & {one["ImageId"] for one in halves}
+    assert len(production.snapshots()) == 2
+    for copy, source in zip(copies, (original, twin), strict=True):
+        theirs, ours = tags(source), tags(copy)
+        assert [ours[one] for one in (t.RECIPE, t.COMMIT, t.STATE)] == [
+            theirs[t.RECIPE],
+            theirs[t.COMMIT],
+            "tested",
+        ]
+        assert ours[t.COPIED_FROM] == f"eu-west-1/{source['ImageId']}"
+    assert f"{t.SERVED}website" in tags(copies[0])
     assert production.calls("CreateImage") == []
     # Its members run the copy, and staging's serve as before.
     members = list(production.account.look().members)
     assert len(members) == 2
     found = production.account.ec2.describe_instances(InstanceIds=members)["Reservations"]
-    assert {x["ImageId"] for one in found for x in one["Instances"]} == {made["image"]}
+    serving = {x["ImageId"] for one in found for x in one["Instances"]}
+    assert serving <= {one["ImageId"] for one in copies}
     # Nobody copies it any more: staging may prune it.
-    after = seen(world.account, staged["image"])
-    assert not any(key.startswith(t.COPYING) for key in tags(after))
+    for after in originals(world.account, staged["image"]):
+        assert not any(key.startswith(t.COPYING) for key in tags(after))
 
     # The same once more is the same image; a newer commit that staging has not released is refused.
     again = released(production.start("promoted").result())
@@ -158,4 +182,4 @@ def test_what_staging_has_released_is_released_in_production(
     assert "variables" in refused["error"]
     assert production.box.rights()[WORKER]["refused"] == []
     assert world.box.rights()[TAKEN_FROM]["refused"] == []
-    assert len(production.own()) == 1
+    assert len(production.own()) == 2
