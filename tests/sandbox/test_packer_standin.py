@@ -162,10 +162,11 @@ def test_an_image_of_arm64_is_baked_on_a_machine_of_arm64(
     code, lines = bakery.run("app.pkr.hcl", **source, instance_type="t4g.small")
     assert code == 0, lines
     assert account.image(bakery.image())["Architecture"] == "arm64"
+    source |= {"image_name": "demo of the wrong machine"}
     code, lines = bakery.run("app.pkr.hcl", **source, instance_type="t3.small")
     assert code == 1
     told = "The architecture 'x86_64' of the specified instance type does not match"
-    assert any(told in part for line in lines for part in line)
+    assert any(told in part for line in lines for part in line), lines
     nothing_left(box)
 
 

@@ -10,6 +10,7 @@ from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.own import builder_name, builder_names
+from spotkiln.bake.twin import apart
 from spotkiln.poll import Clock
 from spotkiln.release.ledger import (
     GROUP,
@@ -129,7 +130,7 @@ def _volumes(aws: Aws, of: dict[str, str], attached: set[str], ending: set[str])
 
 
 def _images(aws: Aws, release: str, name: str, asked: set[str]) -> list[Made]:
-    found = images.of_release(aws, release, name)
+    found = apart(images.of_release(aws, release, name))
     found += images.by_id(aws, asked - {one.id for one in found})
     made = [Made(kind=IMAGE, id=one.id, exists=True) for one in found]
     made += [

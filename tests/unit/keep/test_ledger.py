@@ -40,3 +40,14 @@ def test_servers_are_found_by_a_fleet_that_aws_does_not_list_yet() -> None:
     assert [(one.exists, one.owner) for one in listed.values()] == [(True, fleet)] * 2
     account.old = True
     assert machines(account, fleet) == listed
+
+
+def test_both_images_of_a_release_are_found_each_with_its_snapshots() -> None:
+    account = Account()
+    account.bake("ami-1", inputs="base=ami-a other_base=ami-b")
+    name = account.bake("ami-2", inputs="base=ami-b other_base=ami-a").name
+    account.amis["ami-2"].name = f"{name}/arm64"
+    made = read_back(account.aws(), RELEASE, name, [])
+    found = {one.id: one.owner for one in made if one.exists}
+    owned = {f"snap-{x}-{n}": x for x in ("ami-1", "ami-2") for n in range(2)}
+    assert found == {"ami-1": "", "ami-2": "", **owned}
