@@ -27,6 +27,7 @@ def apply(
 ) -> dict[str, str]:
     """Make or change it; the names that it has made."""
     aws, values = _aws(region), given(pairs)
+    stacks.clear_unmade(aws, stack, RealClock())
     found = stacks.plan(aws, stack, values, RealClock())
     for line in found.lines:
         say(line)

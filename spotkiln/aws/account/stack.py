@@ -51,13 +51,17 @@ def outputs(aws: Aws, name: str) -> dict[str, str]:
 
 
 def plan(aws: Aws, name: str, given: Mapping[str, str], clock: Clock) -> Plan:
-    """A change set, which changes nothing by itself. What is not given stays as it is. A stack that
-    could not be made is taken away: it is in the way of the next.
+    """A change set, which changes nothing by itself. What is not given stays as it is.
 
     Raises:
-        InputError: the template, or what was given, is refused.
+        InputError: the template, or what was given, is refused, or the stack could not be made.
     """
-    cfn, stack = client_of(aws, "cloudformation"), _usable(aws, name, clock)
+    cfn, stack = client_of(aws, "cloudformation"), find(aws, name)
+    if stack and stack["StackStatus"] in UNMADE:
+        raise InputError(
+            f"stack {name} is {stack['StackStatus']}: it could not be made, and CloudFormation "
+            "changes it no more. `spotkiln account apply` takes it away, and makes it anew"
+        )
     new = stack is None or stack["StackStatus"] == EMPTY
     former = {} if new or stack is None else _parameters(stack)
     wanted = {**former, **_linked(aws, former), **given}
@@ -131,10 +135,11 @@ def apply(aws: Aws, planned: Plan, clock: Clock, say: Say) -> dict[str, str]:
     return outputs(aws, planned.stack)
 
 
-def _usable(aws: Aws, name: str, clock: Clock) -> dict[str, Any] | None:
+def clear_unmade(aws: Aws, name: str, clock: Clock) -> None:
+    """A stack that could not be made is in the way of the next: it is taken away. Others stay."""
     stack = find(aws, name)
     if stack is None or stack["StackStatus"] not in UNMADE:
-        return stack
+        return
     with aws_errors(f"taking away stack {name}, which could not be made"):
         client_of(aws, "cloudformation").delete_stack(StackName=name)
 
@@ -144,7 +149,6 @@ def _usable(aws: Aws, name: str, clock: Clock) -> dict[str, Any] | None:
 
     what = f"the end of stack {name}, which could not be made"
     poll(gone, what=what, deadline_seconds=APPLY_SECONDS, clock=clock)
-    return None
 
 
 def _beside(aws: Aws, wanted: Mapping[str, str]) -> dict[str, str]:

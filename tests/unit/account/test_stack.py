@@ -137,9 +137,15 @@ def test_after_one_that_failed_the_next_begins_anew(aws: Aws, given: dict[str, s
     with pytest.raises(ClientError, match="NoSuchEntity"):
         aws.iam.get_role(RoleName="spotkiln-worker")
     aws.elbv2.delete_target_group(TargetGroupArn=taken["TargetGroupArn"])
+    # Who only plans takes nothing away.
+    with pytest.raises(InputError, match=r"it could not be made.*apply` takes it away"):
+        stacks.plan(aws, "shop", given, FakeClock())
+    stacks.clear_unmade(aws, "shop", FakeClock())
     again = stacks.plan(aws, "shop", given, FakeClock())
     assert again.new
     assert stacks.apply(aws, again, FakeClock(), print)["TargetGroup"] == "website"
+    stacks.clear_unmade(aws, "shop", FakeClock())
+    assert stacks.outputs(aws, "shop")["TargetGroup"] == "website"
 
 
 def test_a_network_that_is_not_given_is_asked_for(aws: Aws, given: dict[str, str]) -> None:
