@@ -6,7 +6,7 @@ from typing import TypeVar
 from spotkiln.bake.builder import Builder
 from spotkiln.errors import InputError
 
-Kind = TypeVar("Kind", bound=Builder)
+AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
 # By the name of an instance type, what EC2 says that it runs.
 Runs = Mapping[str, Sequence[str]]
 
@@ -20,27 +20,36 @@ def check_types(
     Raises:
         InputError: says which type or image is without the other.
     """
+    kinds = [*servers, *builders]
+    if len(images) == 1:
+        advice = "; leave them out, or name a base image for them as infra.other_base_image"
+        require_all_run(runs, kinds, images, f"the base image is for {images[0]}", advice)
+        return
     wanted = " and ".join(images)
-    wrong = [kind for kind in (*servers, *builders) if not _any(runs, kind, images)]
-    if wrong:
-        listed = ", ".join(dict.fromkeys(wrong))
-        single = "the base image is" if len(images) == 1 else "the base images are"
-        advice = (
-            "; leave them out, or name a base image for them as infra.other_base_image"
-            if len(images) == 1
-            else ""
+    require_all_run(runs, kinds, images, f"the base images are for {wanted}")
+    for one in images:
+        _require_one(runs, builders, one, wanted, "build.other_instance_types")
+        _require_one(runs, servers, one, wanted, "fleet.instance_types")
+
+
+def require_all_run(
+    runs: Runs, kinds: Iterable[str], images: Sequence[str], what: str, advice: str = ""
+) -> None:
+    """
+    Raises:
+        InputError: a type runs none of the images; it begins with `what`, and ends with `advice`.
+    """
+    if wrong := [kind for kind in dict.fromkeys(kinds) if not runs_any(runs, kind, images)]:
+        raise InputError(f"{what}; these instance types are not: {', '.join(wrong)}{advice}")
+
+
+def _require_one(runs: Runs, kinds: Sequence[str], image: str, wanted: str, key: str) -> None:
+    """Of types that are named one runs the image; `key` says where they are named."""
+    if kinds and not any(runs_any(runs, kind, [image]) for kind in kinds):
+        raise InputError(
+            f"the base images are for {wanted}, and of {', '.join(kinds)} none runs {image}: "
+            f"add one that does to {key}, or leave infra.other_base_image out"
         )
-        raise InputError(f"{single} for {wanted}; these instance types are not: {listed}{advice}")
-    for one in images if len(images) > 1 else ():
-        for key, types in (
-            ("build.other_instance_types", builders),
-            ("fleet.instance_types", servers),
-        ):
-            if types and not any(_any(runs, kind, [one]) for kind in types):
-                raise InputError(
-                    f"the base images are for {wanted}, and of {', '.join(types)} none runs {one}: "
-                    f"add one that does to {key}, or leave infra.other_base_image out"
-                )
 
 
 def check_some_run(runs: Runs, servers: Sequence[str], images: Sequence[str]) -> None:
@@ -49,7 +58,7 @@ def check_some_run(runs: Runs, servers: Sequence[str], images: Sequence[str]) ->
     Raises:
         InputError: none is left.
     """
-    if servers and not any(_any(runs, kind, images) for kind in servers):
+    if servers and not any(runs_any(runs, kind, images) for kind in servers):
         raise InputError(
             f"the image is for {' and '.join(images)}; these instance types are not: "
             f"{', '.join(servers)}"
@@ -58,17 +67,18 @@ def check_some_run(runs: Runs, servers: Sequence[str], images: Sequence[str]) ->
 
 def needed(runs: Runs, images: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """What a launch must know of its types: nothing where each runs the only image."""
-    alike = len(images) == 1 and all(_any(runs, kind, images) for kind in runs)
+    alike = len(images) == 1 and all(runs_any(runs, kind, images) for kind in runs)
     return {} if alike else {kind: tuple(told) for kind, told in runs.items()}
 
 
-def _any(runs: Runs, kind: str, images: Iterable[str]) -> bool:
-    """Of a type of which it is not known nothing is known to be wrong."""
+def runs_any(runs: Runs, kind: str, images: Iterable[str]) -> bool:
+    """Whether a type runs one of the images. Where EC2 has not told what it runs, it counts as one
+    that does."""
     told = runs.get(kind)
     return not told or any(one in told for one in images)
 
 
-def that_run(builder: Kind, runs: Runs, architecture: str) -> Kind:
+def that_run(builder: AnyBuilder, runs: Runs, architecture: str) -> AnyBuilder:
     """The builder of images of an architecture: by those of its types that run it.
 
     Raises:
@@ -76,7 +86,7 @@ def that_run(builder: Kind, runs: Runs, architecture: str) -> Kind:
     """
     if not runs:
         return builder
-    types = [one for one in builder.every_type if _any(runs, one, [architecture])]
+    types = [one for one in builder.every_type if runs_any(runs, one, [architecture])]
     if not types:
         raise InputError(
             f"expected a builder that runs {architecture}, got "

@@ -170,5 +170,5 @@ def _on_its_base(recipe: Recipe, image: Image) -> Recipe:
 
 
 def _differ(recipe: Recipe, image: Image) -> list[str]:
-    """Whether it has a second base counts, and which does not."""
+    """It counts whether there is a second base, and not which one that is."""
     return _on_its_base(recipe, image).differences(image.inputs)

@@ -1,6 +1,6 @@
 """Image: a baked application, from candidate to tested or rejected."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -71,6 +71,10 @@ class Image(Noun):
     def ids(self) -> tuple[str, ...]:
         """Of `every`."""
         return tuple(one.id for one in self.every)
+
+    def among(self, ids: Collection[str]) -> bool:
+        """Whether it or its twin is."""
+        return any(one in ids for one in self.ids)
 
     @property
     def whole(self) -> bool:
@@ -250,7 +254,7 @@ def superseded(images: Iterable[Image], group: str, keep: int, in_use: set[str])
         key=lambda image: (image.served[group].since, image.id),
         reverse=True,
     )
-    over = [x for x in served[keep:] if in_use.isdisjoint(x.ids) and not x.kept]
+    over = [x for x in served[keep:] if not x.among(in_use) and not x.kept]
     return Pruning(
         discard=tuple(image for image in over if image.served.keys() == {group}),
         forget=tuple(image for image in over if image.served.keys() != {group}),
@@ -269,7 +273,7 @@ def discardable(images: Iterable[Image], release: str, in_use: set[str]) -> list
         if image.release == release
         and not image.released
         and not image.kept
-        and in_use.isdisjoint(image.ids)
+        and not image.among(in_use)
     ]
 
 

@@ -194,11 +194,6 @@ class Infra(Noun):
             update={"base_image": self.other_base, "other_base": self.base_image}
         )
 
-    def run(self, kind: str, architecture: str) -> bool:
-        """Whether an instance type runs images of an architecture."""
-        told = self.runs.get(kind)
-        return not told or architecture in told
-
 
 def exactly_one(what: str, where: str, name: str, found: dict[str, T], known: list[str]) -> T:
     """The one thing found under a name, or an error that lists what there is.

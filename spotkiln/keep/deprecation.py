@@ -44,7 +44,7 @@ def dates(
 
 def _wanted(image: Image, after: timedelta, in_use: Collection[str]) -> datetime | None:
     """None for what is current: it serves, may do so again at any moment, or is kept."""
-    if image.kept or any(one in in_use for one in image.ids):
+    if image.kept or image.among(in_use):
         return None
     ends = [one.until for one in image.served.values()]
     if not ends or None in ends:

@@ -215,10 +215,10 @@ def _images(facts: Facts) -> list[Action]:
     for image in sorted(with_twins(facts.images), key=lambda x: x.id):
         if image.state is ImageState.LAYER and image not in layers:
             continue
-        if image.release in facts.living or image.kept or not used.isdisjoint(image.ids):
+        if image.release in facts.living or image.kept or image.among(used):
             continue
         late = outlived(image, facts.now)
-        if not has_served.isdisjoint(image.ids) and image.state is not RETIRED and not late:
+        if image.among(has_served) and image.state is not RETIRED and not late:
             continue
         # A version is only ever pruned: no verdict takes it away.
         goes = image.state is RETIRED or late

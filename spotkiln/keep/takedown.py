@@ -97,7 +97,7 @@ def let_go(
     gone = [
         one
         for one in served
-        if one.served.keys() == {group} and not any(x in in_use for x in one.ids) and not one.kept
+        if one.served.keys() == {group} and not one.among(in_use) and not one.kept
     ]
     return Pruning(discard=tuple(gone), forget=tuple(one for one in served if one not in gone))
 

@@ -34,11 +34,6 @@ class Job(Noun):
         return image_name(self.spec.app.name, self.source.commit, self.release, self.second)
 
     @property
-    def image_names(self) -> tuple[str, ...]:
-        """Of all that the release bakes."""
-        return (self.image_name, self.twin.image_name) if self.twin else (self.image_name,)
-
-    @property
     def builder(self) -> BuildSettings:
         """What bakes and tests this image: of the types that run it."""
         infra, build = self.infra, self.spec.build

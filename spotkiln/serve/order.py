@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spotkiln import tags as t
+from spotkiln.bake.architectures import runs_any
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.recipe import digest_of
@@ -62,7 +63,8 @@ class Order(Noun):
         return [
             one
             for one in self.wanted.overrides
-            if "InstanceType" not in one or self.infra.run(one["InstanceType"], image.architecture)
+            if "InstanceType" not in one
+            or runs_any(self.infra.runs, one["InstanceType"], [image.architecture])
         ]
 
     @property

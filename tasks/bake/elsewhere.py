@@ -48,4 +48,4 @@ def _copy(job: Job) -> Image:
     if job.taken:
         with not_urgent("keep the copy's SBOM", "what is in it is not known"):
             take_contents(job.taken.image.id, image.id)
-    return image.alone
+    return image

@@ -27,7 +27,6 @@ from spotkiln.bake.junit import TestReport
 from spotkiln.bake.layer import Layered
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.secrets import handed_over, in_memory
-from spotkiln.bake.twin import apart
 from spotkiln.bake.units import write_files
 from spotkiln.bake.variables import NewImage, Start, bake_variables, image_tags, test_variables
 from spotkiln.release.job import Job
@@ -64,7 +63,7 @@ def find_image(job: Job, current: list[Fleet]) -> Reuse:
 
 def _of_earlier_try(aws: Aws, job: Job) -> str | None:
     """The image that an earlier try completed; what it left half done is cleared away."""
-    made = _made(aws, job)
+    made = images.named(aws, job.image_name)
     done = next((one.id for one in made if one.available and one.recipe), None)
     if done:
         say(f"image {done} was baked by an earlier try")
@@ -74,12 +73,6 @@ def _of_earlier_try(aws: Aws, job: Job) -> str | None:
     else:
         discard_release(aws, job.release, job.image_name, CLOCK, say)
     return done
-
-
-def _made(aws: Aws, job: Job) -> list[Image]:
-    """What this job has baked; without its twin, which is another's."""
-    made = apart(images.of_release(aws, job.release, job.image_name))
-    return [one.alone for one in made if one.name == job.image_name]
 
 
 def _start(aws: Aws, job: Job, layered: Layered) -> Start:
@@ -123,7 +116,7 @@ def _bake(aws: Aws, job: Job, layered: Layered, tags: dict[str, str], ready: Rea
 
     def there() -> None:
         """Packer removes an image that it could not complete before it takes its machine away."""
-        for one in _made(aws, job):
+        for one in images.named(aws, job.image_name):
             if ready and one.available and one.recipe == job.recipe.digest:
                 images.require_token(aws, one.id)
                 seen.append(one)

@@ -12,7 +12,7 @@ from spotkiln.bake.image import Image
 from spotkiln.bake.junit import TestReport
 from spotkiln.bake.reuse import Reuse
 from spotkiln.bake.twin import pair
-from spotkiln.beside import Beside, side_by_side
+from spotkiln.beside import LOOK_SECONDS, Beside, side_by_side
 from spotkiln.keep.heartbeat import Heartbeat
 from spotkiln.release.happening import ImageBaked, TestsRan
 from spotkiln.release.job import Job
@@ -29,8 +29,6 @@ from spotkiln.tasks.release.steps import (
     refuse_vulnerable,
 )
 from spotkiln.tasks.step import not_urgent, say
-
-LOOK_SECONDS = 0.2
 
 
 class ImageTests:
@@ -69,7 +67,7 @@ class ImageTests:
 
             def there(second: str, image: Image) -> None:
                 seen[second] = image
-                if ready and len(seen) == len(job.image_names):
+                if ready and len(seen) == 2:
                     ready(pair(seen[job.second], seen[twin.second]))
 
             image = pair(

@@ -8,12 +8,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from rehearsal.prefect_local import ROOT
 from spotkiln.bake.recipe import ROOT as SHIPPED
+from tests.reliability.conftest import long
 from tests.team.conftest import Team
 
+# Of tests with such releases, beside how long one may take.
+MARKS = [
+    long,
+    pytest.mark.docker,
+    pytest.mark.postgres,
+    pytest.mark.prefect,
+    pytest.mark.sandbox,
+]
 IMAGE = "spotkiln-this-machine:test"
 # What Prefect labels a container with, as Docker shows it.
 RUN = "io.prefect.flow-run-id"

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 import pytest
 
 from rehearsal.account import fleets_of
-from tests.reliability.conftest import long
 from tests.team.cluster import Cluster
 from tests.team.conftest import cluster_of
-from tests.team.containers import Containers, docker, why_not
+from tests.team.containers import MARKS, Containers, docker, why_not
 from tests.team.record import fleet_overlaps, lease_changes, lease_overlaps
 from tests.team.test_team import fleet_lives, in_state, release_of, until
 
@@ -25,14 +24,7 @@ APPLICATIONS = [f"app-{number}" for number in range(RELEASES * 3 // 10)]
 LIMIT = 6
 # A host that has other things to do, too, needs half a minute for each.
 PATIENCE = 30.0 * RELEASES
-pytestmark = [
-    long,
-    pytest.mark.docker,
-    pytest.mark.postgres,
-    pytest.mark.prefect,
-    pytest.mark.sandbox,
-    pytest.mark.timeout(2 * PATIENCE + 900),
-]
+pytestmark = [*MARKS, pytest.mark.timeout(2 * PATIENCE + 900)]
 
 
 @pytest.fixture(scope="module")

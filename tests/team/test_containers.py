@@ -9,22 +9,14 @@ import pytest
 
 from rehearsal.prefect_client import client_of
 from rehearsal.prefect_local import LocalPrefect
-from tests.reliability.conftest import long
 from tests.team.conftest import FINAL, PASSWORD, environment, team_of
-from tests.team.containers import Containers, docker, why_not
+from tests.team.containers import MARKS, Containers, docker, why_not
 from tests.team.record import fleet_overlaps, lease_changes, lease_overlaps
 from tests.team.test_team import fleet_lives, in_state, release_of, until
 
 APPLICATIONS = ["app-0", "app-1"]
 RELEASES = 4
-pytestmark = [
-    long,
-    pytest.mark.docker,
-    pytest.mark.postgres,
-    pytest.mark.prefect,
-    pytest.mark.sandbox,
-    pytest.mark.timeout(900),
-]
+pytestmark = [*MARKS, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -127,6 +127,6 @@ def discard_bake(
     builders = [x for x in instances.builders_of(aws, release) if x.stays and x.key == key]
     end_builders(aws, builders)
     gone = [one.id for one in builders]
-    for image in images.by_name(aws, name):
+    for image in images.named(aws, name):
         gone += discard(aws, image, clock, say)
     return gone

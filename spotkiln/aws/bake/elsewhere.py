@@ -16,8 +16,8 @@ from spotkiln.bake.infra import BaseImage, Infra
 from spotkiln.bake.recipe import Recipe, digest_of
 from spotkiln.bake.served import text_of
 from spotkiln.bake.source import Source
-from spotkiln.bake.twin import apart
 from spotkiln.bake.variables import image_tags, recipe_of
+from spotkiln.beside import require_wanted
 from spotkiln.errors import InfrastructureError, InputError, SpotkilnError
 from spotkiln.poll import Backoff, Clock, Done, Waiting, poll
 from spotkiln.release.job import Job
@@ -77,9 +77,7 @@ def copy(aws: Aws, job: Job, *, clock: Clock, say: Say) -> Image:
     assert taken
     assert there
     with _marked(clients(aws, there), taken.image, job, aws.now(), say):
-        # Its twin's copy is another job's.
-        found = apart(images.of_release(aws, job.release, job.image_name))
-        made = [one for one in found if one.name == job.image_name]
+        made = images.named(aws, job.image_name)
         failed = [one for one in made if one.failed]
         for one in failed:
             discard(aws, one, clock, say)
@@ -116,6 +114,7 @@ def _until_there(aws: Aws, job: Job, name: str, clock: Clock, say: Say) -> Image
     told: list[str] = []
 
     def look() -> Done[Image] | Waiting:
+        require_wanted()
         image = images.describe(aws, name)
         if image and image.available:
             return Done(image)

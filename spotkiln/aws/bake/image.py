@@ -83,14 +83,19 @@ def of_app(aws: Aws, app: str) -> list[Image]:
     return with_twins(ours(aws, t.APP, app, f"images of {app}"))
 
 
+def named(aws: Aws, *names: str) -> list[Image]:
+    """Ours by the names that were chosen for them, which are unique."""
+    return [one for one in by_name(aws, *names) if one.ours]
+
+
 def of_release(aws: Aws, release: str, name: str) -> list[Image]:
     """What a release baked: by its tag, or, if a kill came before it was tagged, by its name."""
     tagged = ours(aws, t.RELEASE, release, f"images of {release}")
-    # Names are unique, and a release has one, and a twin at most: what is tagged tells of it.
+    # A release has one image, and a twin at most: the tags of either tell whether there is another.
     if any(one.name == name and not one.other_base for one in tagged) or len(tagged) > 1:
         return with_twins(tagged)
-    named = [one for one in by_name(aws, name, *twin_names(name)) if one.ours]
-    return with_twins({one.id: one for one in (*tagged, *named)}.values())
+    found = [*tagged, *named(aws, name, *twin_names(name))]
+    return with_twins({one.id: one for one in found}.values())
 
 
 def by_id(aws: Aws, ids: Iterable[str]) -> list[Image]:
@@ -116,8 +121,7 @@ def with_its_twin(aws: Aws, image: Image) -> Image:
     """The same with its twin, if it has one that is there. Of what has none EC2 is not asked."""
     if not image.other_base or image.twin:
         return image
-    found = [one for one in by_name(aws, *twin_names(image.name)) if one.ours]
-    return with_twins([image, *found])[0]
+    return with_twins([image, *named(aws, *twin_names(image.name))])[0]
 
 
 def tag(aws: Aws, resources: Sequence[str], tags: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from spotkiln.aws.errors import aws_errors, code_of
 from spotkiln.aws.session import Aws
-from spotkiln.bake.architectures import check_types
+from spotkiln.bake.architectures import require_all_run
 from spotkiln.errors import InputError
 from spotkiln.serve.attributes import Attributes
 
@@ -82,7 +82,8 @@ def runs_of(aws: Aws, types: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 def check_instance_types(aws: Aws, types: Sequence[str], architecture: str) -> None:
     """Every type must exist and run the base image's architecture; none is none too many."""
-    check_types(runs_of(aws, types), (), types, [architecture])
+    what = f"the base image is for {architecture}"
+    require_all_run(runs_of(aws, types), types, [architecture], what)
 
 
 def types_with(aws: Aws, wanted: Attributes, *architectures: str) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from spotkiln.bake.image import Image
 from spotkiln.bake.infra import BaseImage
 from spotkiln.bake.recipe import Recipe
 from spotkiln.bake.twin import pair
-from spotkiln.errors import DeadlineExceeded, InfrastructureError
+from spotkiln.beside import Beside
+from spotkiln.errors import DeadlineExceeded, InfrastructureError, NotWanted
 from spotkiln.keep.upkeep import Images
 from spotkiln.release.job import Job
 from spotkiln.release.release import ReleaseSpec
@@ -214,3 +215,20 @@ def test_a_twin_is_copied_by_a_job_of_its_own(there: There) -> None:
     # An earlier try's copies are found again, each by its own job.
     assert [copied(here, x).id for x in (one, one.twin)] == [first.id, second.id]
     assert len(here.asked) == 2
+
+
+def test_a_copy_that_nobody_waits_for_any_more_is_not_waited_for(there: There) -> None:
+    """Its twin's has failed: the release ends now, and not when this one is there."""
+    here, beside = Here(), Beside()
+
+    def copies() -> None:
+        copied(here)
+
+    beside.stop()
+    beside.start(copies)
+    beside.wait(60)
+    with pytest.raises(NotWanted):
+        beside.result()
+    # What was begun is there to be undone, and the original says nothing any more.
+    assert len(here.asked) == 1
+    assert MARK not in there.amis[SOURCE].tags

@@ -2,7 +2,13 @@
 
 import pytest
 
-from spotkiln.bake.architectures import check_some_run, check_types, needed, that_run
+from spotkiln.bake.architectures import (
+    check_some_run,
+    check_types,
+    needed,
+    require_all_run,
+    that_run,
+)
 from spotkiln.bake.builder import Builder
 from spotkiln.errors import InputError
 
@@ -49,3 +55,11 @@ def test_a_builder_keeps_the_types_that_run_its_image() -> None:
     assert that_run(asked, {}, ARM) is asked
     with pytest.raises(InputError, match=r"expected a builder that runs arm64, got t3\.small"):
         that_run(Builder(instance_type="t3.small"), RUNS, ARM)
+
+
+def test_the_builder_of_a_base_image_gets_no_advice_for_applications() -> None:
+    told = "the base image is for x86_64"
+    require_all_run(RUNS, ["t3.small", "new.large"], [X86], told)
+    with pytest.raises(InputError) as found:
+        require_all_run(RUNS, ["t3.small", "t4g.small", "t4g.small"], [X86], told)
+    assert str(found.value) == f"{told}; these instance types are not: t4g.small"
