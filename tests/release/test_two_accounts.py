@@ -145,13 +145,13 @@ def test_what_staging_has_released_is_released_in_production(
     halves = production.own()
     assert {tags(one)[t.STATE] for one in halves} == {"tested"}
     original, twin = originals(world.account, staged["image"])
-    # Whichever of the two was quicker: the original of each copy that has begun says so.
+    # The original of the one that was paused says so. The other may have been quicker, or slower.
     marked = [
         f"eu-west-1/{one['ImageId']}"
         for one in (original, twin)
         if any(key.startswith(t.COPYING) for key in tags(one))
     ]
-    assert {tags(one)[t.COPIED_FROM] for one in halves} <= {*marked}
+    assert {tags(one)[t.COPIED_FROM] for one in halves} & {*marked}
     world.report_crashed(process)
 
     made = released(production.start("promoted").result())
