@@ -5,7 +5,8 @@ from prefect import State, flow
 from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.builder import Builder
 from spotkiln.start import form
-from spotkiln.start.night import EVERY, Night, NightSpec
+from spotkiln.start.applications import EVERY
+from spotkiln.start.night import Night, NightSpec
 from spotkiln.tasks import names
 from spotkiln.tasks.bake.base import (
     alive,
@@ -41,7 +42,8 @@ def nightly(
     Args:
         even_if_unchanged: Release the applications on the current base image even so.
         applications: Names of the deployments of the flow release, or shell patterns. None at all:
-            the base image alone, as for an account that has none yet.
+            the base image alone, as for an account that has none yet. One with images.take_from
+            is released only if it is named.
         quiet_hours: No release is started in them, such as 22:00-06:00 Europe/Berlin.
         base: The base image, and what it is made from.
         builder: The machine that bakes it.
@@ -56,7 +58,8 @@ def nightly(
         if night.is_off() or night.is_quiet("nothing was done"):
             return night.end()
         job = look_up_source(base, builder, night.book.run, night.folder)
-        names = find_applications(spec, job.image_name)
+        found = find_applications(spec, job.image_name)
+        night.leaving_out(found.left_out)
         with (
             alive(job) as life,
             UndoStack(night.undoing, report_failed_undo, night.undone.append) as undo,
@@ -71,9 +74,9 @@ def nightly(
                 night.promoted(promote_base(job, baked))
                 keep_base_contents(baked.image.id, baked.listing)
         if night.book.releases:
-            rebuild_all(night, names)
+            rebuild_all(night, found.names)
             with not_urgent("prune base images"):
                 night.pruned(prune_bases(job))
-        check_all(night, names)
+        check_all(night, found.looked_at)
         night.book.require_all()
         return night.end()

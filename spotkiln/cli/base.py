@@ -16,8 +16,8 @@ from spotkiln.cli import deployment as deployments
 from spotkiln.cli.output import columns, moment
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
+from spotkiln.start.applications import builds_on, takes_from_elsewhere
 from spotkiln.start.deployment import NIGHTLY, RELEASE, Deployment
-from spotkiln.start.night import builds_on
 
 # What a base image that is made by hand leaves out of its line's night: the switch and the quiet
 # hours are for what starts by itself, and no application is released.
@@ -98,7 +98,10 @@ def line_of(
     line = line.model_copy(
         update={
             "applications": tuple(
-                x.short for x in released if builds_on(x.parameters, f"{spec.name} ")
+                x.short
+                for x in released
+                if builds_on(x.parameters, f"{spec.name} ")
+                and not takes_from_elsewhere(x.parameters)
             )
         }
     )

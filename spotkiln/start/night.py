@@ -1,26 +1,24 @@
 """Night: what a nightly rebuild was asked for, and how it ended."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from fnmatch import fnmatchcase
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, ValidationError
 
-from spotkiln.bake.base import BaseSpec, name_patterns
+from spotkiln.bake.base import BaseSpec
 from spotkiln.bake.builder import Builder
 from spotkiln.bake.image import Image
-from spotkiln.bake.infra_names import InfraNames
 from spotkiln.bake.interpreter import from_tags, in_words
 from spotkiln.errors import InputError
 from spotkiln.markup import harmless, plain, table
 from spotkiln.moment import utc
 from spotkiln.noun import Noun
 from spotkiln.release.release import Outcome
+from spotkiln.start.applications import EVERY, left_out_in_words
 from spotkiln.start.quiet import QuietHours, QuietText
 
-EVERY = "*"
 SideBySide = Annotated[int, Field(ge=1, le=50)]
 
 
@@ -92,7 +90,8 @@ class Exposed(Noun):
 
 class Night(Noun):
     """How a nightly run ended, and why. `base` is what applications are baked on now; `changed`
-    is what made the new one differ. Times are UTC."""
+    is what made the new one differ. `left_out` are deployments that take their images from
+    elsewhere, and were therefore not released. Times are UTC."""
 
     id: str
     run: str
@@ -101,6 +100,7 @@ class Night(Noun):
     base: Image | None = None
     changed: str = ""
     applications: tuple[Rebuilt, ...] = ()
+    left_out: tuple[str, ...] = ()
     exposed: tuple[Exposed, ...] = ()
     pruned: tuple[str, ...] = ()
     started: datetime
@@ -145,50 +145,6 @@ def is_on(value: object) -> bool:
     )
 
 
-def chosen(
-    deployed: Mapping[str, Mapping[str, Any]], wanted: Iterable[str], base: str
-) -> list[str]:
-    """The names of the deployments to rebuild, sorted. They are those that match `wanted` (names or
-    shell patterns) and whose applications are baked on images named `base`. `deployed` has all
-    deployments' parameters by name.
-
-    Raises:
-        InputError: one that was wanted by name is not there, or builds on another base.
-    """
-    found: set[str] = set()
-    for one in wanted:
-        pattern = one.removeprefix("release/")
-        matching = {name for name in deployed if fnmatchcase(name, pattern)}
-        if not matching and pattern != EVERY:
-            known = ", ".join(sorted(deployed)) or "none"
-            raise InputError(f"no deployment release/{pattern}; there are: {known}")
-        fitting = {name for name in matching if builds_on(deployed[name], base)}
-        if not fitting and pattern in deployed:
-            raise InputError(
-                f"release/{pattern} does not build on {base!r} but on "
-                f"{' and '.join(map(repr, _base_patterns(deployed[pattern])))}; change its "
-                "infra.base_image or infra.other_base_image, or leave it out"
-            )
-        found |= fitting
-    return sorted(found)
-
-
-def _base_patterns(parameters: Mapping[str, Any]) -> list[str]:
-    infra = parameters.get("infra") or {}
-    other = infra.get("other_base_image")
-    return [
-        str(infra.get("base_image") or InfraNames().base_image),
-        *([str(other)] if other else []),
-    ]
-
-
-def builds_on(parameters: Mapping[str, Any], base: str) -> bool:
-    """Whether an application with these parameters is baked on images named `base`: its only one,
-    or one of two, each for an architecture."""
-    patterns = [one for each in _base_patterns(parameters) for one in name_patterns(each)]
-    return any(fnmatchcase(base, one) for one in patterns)
-
-
 def _run(one: Rebuilt) -> str:
     return f"[{one.run[:8]}]({one.url})" if one.url else one.run[:8]
 
@@ -216,6 +172,8 @@ def night_page(night: Night) -> str:
             (plain(x.application), x.outcome, _run(x), plain(x.cause)) for x in night.applications
         ]
         lines += [table(("application", "outcome", "run", "cause"), rows), ""]
+    if night.left_out:
+        lines += [plain(left_out_in_words(night.left_out)), ""]
     if night.exposed:
         lines += ["## Known vulnerabilities of what serves", "", *_exposed(night.exposed), ""]
     if night.pruned:

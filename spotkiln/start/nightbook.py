@@ -30,6 +30,7 @@ class NightBook(Noun):
     base: Image | None = None
     changed: str = ""
     applications: tuple[Rebuilt, ...] = ()
+    left_out: tuple[str, ...] = ()
     exposed: tuple[Exposed, ...] = ()
     pruned: tuple[str, ...] = ()
 
@@ -52,6 +53,10 @@ class NightBook(Noun):
         if quiet is None or not quiet.hold(now):
             return self
         return self._ends(NightOutcome.QUIET, f"quiet hours {quiet}: {consequence}")
+
+    def leaving_out(self, names: Iterable[str]) -> Self:
+        """These take their images from elsewhere."""
+        return self._with(left_out=tuple(names))
 
     def baked(self, fingerprint: Recipe, current: Image | None) -> Self:
         """A new base image was baked; `current` is the one so far, if there is one."""
@@ -134,6 +139,7 @@ class NightBook(Noun):
             base=self.base,
             changed=self.changed,
             applications=self.applications,
+            left_out=self.left_out,
             exposed=self.exposed,
             pruned=self.pruned,
             started=self.started,

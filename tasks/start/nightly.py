@@ -26,8 +26,9 @@ from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import Connection, ask, connected
 from spotkiln.release.result import Result
 from spotkiln.start import rebuild as rebuilding
+from spotkiln.start.applications import Chosen, chosen, left_out_in_words
 from spotkiln.start.deployment import RELEASE
-from spotkiln.start.night import Night, NightResult, NightSpec, Rebuilt, chosen, is_on, night_page
+from spotkiln.start.night import Night, NightResult, NightSpec, Rebuilt, is_on, night_page
 from spotkiln.start.nightbook import NightBook
 from spotkiln.start.run import Run
 from spotkiln.tasks.bake.base import Baked
@@ -61,6 +62,9 @@ class NightRun:
         """Whether the new base image holds what the current one holds."""
         self.book = self.book.baked(baked.fingerprint, current)
         return self.book.outcome is not None
+
+    def leaving_out(self, applications: Iterable[str]) -> None:
+        self.book = self.book.leaving_out(applications)
 
     def undoing(self) -> None:
         say("undoing what was made of the new base image", logging.WARNING)
@@ -98,16 +102,18 @@ def read_switch(name: str) -> bool:
 
 
 @task(name="find applications", **STEP)
-def find_applications(spec: NightSpec, base: str) -> list[str]:
+def find_applications(spec: NightSpec, base: str) -> Chosen:
     """The deployments of `release` to rebuild on images of that name.
 
     Raises:
         InputError: one that was named is not there.
     """
     deployed = {one.short: one.parameters for one in ask(deployment.listing, RELEASE)}
-    names = chosen(deployed, spec.applications, base)
-    say(f"to be rebuilt if the base image changes: {', '.join(names) or 'no application'}")
-    return names
+    found = chosen(deployed, spec.applications, base)
+    say(f"to be rebuilt if the base image changes: {', '.join(found.names) or 'no application'}")
+    if found.left_out:
+        say(left_out_in_words(found.left_out))
+    return found
 
 
 class _Releases:
@@ -148,7 +154,7 @@ def rebuild(application: str, spec: NightSpec, night: str) -> Rebuilt:
     return rebuilt
 
 
-def rebuild_all(night: NightRun, applications: list[str]) -> None:
+def rebuild_all(night: NightRun, applications: Iterable[str]) -> None:
     """Rebuild all of them, so many at a time. One that fails does not stop the others."""
     spec = night.book.spec
     runner: ThreadPoolTaskRunner[Any]

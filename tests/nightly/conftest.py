@@ -115,6 +115,9 @@ def nights(world: World) -> Nights:
     deploy(world, "release", {**settings, "app": app, "infra": infra}, name="blog")
     other = {"base_image": "python-base*"}
     deploy(world, "release", {**settings, "infra": other}, name="elsewhere")
+    taken = {"take_from": {"region": "eu-west-1"}}
+    production = {**settings, "images": taken, "vulnerabilities": {}}
+    deploy(world, "release", production, name="production")
     deploy(world, "nightly", {}, name="nightly")
     node = {"name": "node-base", "packages": ["nodejs", "npm"]}
     deploy(world, "nightly", {"base": node, "quiet_hours": "00:00-23:59 UTC"}, name="node")

@@ -198,6 +198,8 @@ def test_side_by_side_and_old_bases_go_when_nothing_needs_them(served: Nights) -
         "blog": "released",
         "shop": "released",
     }
+    assert made["left_out"] == ["production"]
+    assert "take their images from elsewhere: production." in served.page()
     (new,) = served.bases()
     assert new not in before
     assert {served.base_of("website"), served.base_of("blog")} == {new}

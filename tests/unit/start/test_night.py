@@ -7,13 +7,13 @@ import pytest
 from pydantic import ValidationError
 
 from spotkiln.errors import InputError
+from spotkiln.start.applications import chosen
 from spotkiln.start.night import (
     Exposed,
     Night,
     NightOutcome,
     NightSpec,
     Rebuilt,
-    chosen,
     is_on,
     night_page,
 )
@@ -56,21 +56,53 @@ def test_a_switch_that_says_neither_is_an_error(value: object) -> None:
     ],
 )
 def test_applications_are_those_named_that_build_on_it(wanted: list[str], names: list[str]) -> None:
-    assert chosen(DEPLOYED, wanted, BASE) == names
+    assert list(chosen(DEPLOYED, wanted, BASE).names) == names
 
 
 def test_one_for_two_architectures_belongs_to_the_nights_of_both_lines() -> None:
     both = {"infra": {"base_image": "python-base", "other_base_image": "rails-arm"}}
     deployed = {**DEPLOYED, "both": both}
-    assert chosen(deployed, ["*"], BASE.replace("rails-base", "rails-arm")) == ["both"]
-    assert chosen(deployed, ["*"], BASE.replace("rails-base", "python-base")) == ["api", "both"]
-    assert "both" not in chosen(deployed, ["*"], BASE)
+    assert chosen(deployed, ["*"], BASE.replace("rails-base", "rails-arm")).names == ("both",)
+    assert chosen(deployed, ["*"], BASE.replace("rails-base", "python-base")).names == (
+        "api",
+        "both",
+    )
+    assert "both" not in chosen(deployed, ["*"], BASE).names
     with pytest.raises(InputError, match="but on 'python-base' and 'rails-arm'; change its infra"):
         chosen(deployed, ["both"], BASE)
 
 
+TAKES: dict[str, Any] = {"images": {"take_from": {"region": "eu-west-1"}}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names", "left_out"),
+    [
+        (["*"], ["blog", "shop", "shop-staging"], ["shop-production"]),
+        (["shop*"], ["shop", "shop-staging"], ["shop-production"]),
+        (["shop"], ["shop"], []),
+        (["release/shop-production"], ["shop-production"], []),
+        (["*", "shop-production"], ["blog", "shop", "shop-production", "shop-staging"], []),
+    ],
+)
+def test_what_takes_its_images_from_elsewhere_is_released_only_by_its_name(
+    wanted: list[str], names: list[str], left_out: list[str]
+) -> None:
+    deployed = {**DEPLOYED, "shop-production": TAKES}
+    found = chosen(deployed, wanted, BASE)
+    assert [list(found.names), list(found.left_out)] == [names, left_out]
+    # What serves there is looked at all the same.
+    assert set(found.looked_at) == {*names, *left_out}
+
+
+def test_what_takes_its_images_from_elsewhere_builds_on_no_base() -> None:
+    other = {"shop-production": {**TAKES, "infra": {"base_image": "python-base*"}}}
+    assert chosen(other, ["*"], BASE).left_out == ()
+    assert chosen(other, ["shop-production"], BASE).names == ("shop-production",)
+
+
 def test_every_one_may_be_none() -> None:
-    assert chosen({}, ["*"], BASE) == []
+    assert chosen({}, ["*"], BASE).names == ()
 
 
 def test_a_name_that_means_nothing_is_an_error() -> None:
@@ -116,6 +148,7 @@ def test_its_page_names_what_failed_with_its_run() -> None:
             Rebuilt(application="shop", outcome="released", run="11111111-1", url="http://ui/1"),
             Rebuilt(application="blog", outcome="failed", run="22222222-2", cause="red | a\nb"),
         ),
+        left_out=("shop-production",),
         pruned=("ami-old", "snap-old"),
         started=START,
         ended=START + timedelta(seconds=90),
@@ -126,6 +159,7 @@ def test_its_page_names_what_failed_with_its_run() -> None:
     assert "| blog | failed | 22222222 | red \\| a b |" in page
     assert "ami-old, snap-old" in page
     assert "90 s" in page
+    assert "take their images from elsewhere: shop-production." in page
 
 
 def test_the_page_tells_what_is_known_of_what_serves() -> None:

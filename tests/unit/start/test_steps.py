@@ -93,6 +93,6 @@ def test_the_applications_of_a_night_are_those_of_all_pages(fake: FakeApi) -> No
     )
     with disable_run_logger():
         found = find_applications.fn(NightSpec(), "rails-base 1")
-        assert found == [one["name"] for one in there]
+        assert list(found.names) == [one["name"] for one in there]
         with pytest.raises(InputError, match="no deployment release/shop"):
             find_applications.fn(NightSpec(applications=("shop",)), "rails-base 1")
