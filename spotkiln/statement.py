@@ -31,10 +31,23 @@ KEYS, SUBNETS = f"{EC2}:key-pair/*", f"{EC2}:subnet/*"
 BALANCING = "arn:{partition}:elasticloadbalancing:{region}:{account}"
 TARGET_GROUPS = f"{BALANCING}:targetgroup/{{target_groups}}/*"
 ANY = ("*",)
+
+
+def handed_to(service: str) -> Condition:
+    """Of a role: to this service alone (`ec2`). In China its name has another end; AWS's own
+    policies name both, too."""
+    names = (f"{service}.amazonaws.com", f"{service}.amazonaws.com.cn")
+    return {"StringEquals": {"iam:PassedToService": names}}
+
+
 # Of a managed policy, by IAM's quotas.
 MOST_CHARACTERS = 6144
 # A part that may be left out, as all of them: retiring fleets that are not ours.
 ADOPTION = "adoption"
+# By the tag that an adopted fleet carries before its retirement begins: on what is there, and as
+# it is given.
+ADOPTED: Condition = {"StringLike": {f"aws:ResourceTag/{t.ADOPTED}": "?*"}}
+ADOPTING: Condition = {"StringLike": {f"aws:RequestTag/{t.ADOPTED}": "?*"}}
 # And: fleets of Spot Fleet's that AWS scales.
 SCALING = "scaling"
 

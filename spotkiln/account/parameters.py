@@ -130,6 +130,12 @@ PARAMETERS: Parameters = {
         "Default": "*",
         "Description": "Names of the target groups that the worker may release to, as a pattern.",
     },
+    "Adopt": {
+        **YES_NO,
+        "Default": "no",
+        "Description": "Whether the worker may retire fleets that others made (infra.adopt), and "
+        "end their servers: yes for that release, no again afterwards.",
+    },
     "SpotRole": {
         **YES_NO,
         "Default": "no",

@@ -6,13 +6,15 @@ from typing import Any
 from spotkiln.account.parameters import SERVICES
 from spotkiln.bake.infra_names import MOST_FURTHER
 from spotkiln.release.server_statements import SERVER
-from spotkiln.statement import Fill, Statement, policies
+from spotkiln.statement import ADOPTION, Fill, Statement, policies
 
 Resources = dict[str, dict[str, Any]]
 WORKER = "spotkiln-worker"
 # Roles of servers are below this path: the worker may hand on these and no others.
 PATH = "/spotkiln/"
 _IAM = "arn:${AWS::Partition}:iam::${AWS::AccountId}"
+# In China its name has another end.
+_EC2 = {"Fn::Sub": "ec2.${AWS::URLSuffix}"}
 _OWN = "${AWS::Region}:${AWS::AccountId}"
 WORKER_ARN = f"{_IAM}:role/{WORKER}"
 # What the names in the rights stand for, in CloudFormation's words.
@@ -50,6 +52,12 @@ OWN = {
     "OwnParameters": ("ParameterPath", "/${Name}/production"),
     "OwnSecrets": ("SecretPath", "${Name}/production"),
 }
+
+
+# Parts of the worker's rights that a parameter gives: the resource of each, and its condition.
+ON_REQUEST = {ADOPTION: ("AdoptionPolicy", "GiveAdoption")}
+# The worker's role, wherever it was made.
+_HOLDER = {"Fn::If": ["MakeWorker", {"Ref": "WorkerRole"}, WORKER]}
 
 
 def roles(worker: Iterable[Statement]) -> Resources:
@@ -110,7 +118,7 @@ def _other_roles() -> dict[str, Any]:
 
 
 def _worker_trust() -> dict[str, Any]:
-    ec2, named = {"Service": "ec2.amazonaws.com"}, {"AWS": {"Ref": "WorkerTrust"}}
+    ec2, named = {"Service": _EC2}, {"AWS": {"Ref": "WorkerTrust"}}
     document = _trust({"Fn::If": ["WorkerOnEc2", ec2, named]})
     says = {"StringEquals": {"sts:ExternalId": {"Ref": "WorkerExternalId"}}}
     document["Statement"][0]["Condition"] = _if("HasExternalId", says)
@@ -136,17 +144,36 @@ def _worker(statements: Iterable[Statement]) -> Resources:
         },
     }
     found["OtherRolesPolicy"] = _other_roles()
-    for number, document in enumerate(policies(statements, FILL), start=1):
+    every = list(statements)
+    for part, (name, condition) in ON_REQUEST.items():
+        asked = [one for one in every if one.part == part]
+        found[name] = _on_request(part, condition, asked)
+    usual = [one for one in every if one.part not in ON_REQUEST]
+    for number, document in enumerate(policies(usual, FILL), start=1):
         found[f"WorkerPolicy{number}"] = {
             "Type": "AWS::IAM::ManagedPolicy",
             "Condition": "GiveRights",
             "Properties": {
                 "Description": "Spotkiln's worker, one part of its rights",
                 "PolicyDocument": substituted(document),
-                "Roles": [{"Fn::If": ["MakeWorker", {"Ref": "WorkerRole"}, WORKER]}],
+                "Roles": [_HOLDER],
             },
         }
     return found
+
+
+def _on_request(part: str, condition: str, statements: Iterable[Statement]) -> dict[str, Any]:
+    """In the role itself: of managed policies a role takes ten. Each region has its own name."""
+    (document,) = policies(statements, FILL)
+    return {
+        "Type": "AWS::IAM::Policy",
+        "Condition": condition,
+        "Properties": {
+            "PolicyName": {"Fn::Sub": f"{part.replace(' ', '-')}-${{AWS::Region}}"},
+            "PolicyDocument": substituted(document),
+            "Roles": [_HOLDER],
+        },
+    }
 
 
 def _fleet() -> Resources:
@@ -174,7 +201,7 @@ def _servers() -> Resources:
                 "RoleName": {"Ref": "Name"},
                 "Path": PATH,
                 "Description": "The application's servers: their own configuration and logs",
-                "AssumeRolePolicyDocument": _trust({"Service": "ec2.amazonaws.com"}),
+                "AssumeRolePolicyDocument": _trust({"Service": _EC2}),
                 "Policies": [{"PolicyName": "server", "PolicyDocument": substituted(document)}],
             },
         },

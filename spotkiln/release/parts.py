@@ -23,9 +23,22 @@ from spotkiln.statement import ADOPTION, SCALING
 
 # Those that any deployment of an account could ask for, and that name nothing of its own.
 ANY_DEPLOYMENT = (
-    *(PREVIEWS, TRAFFIC, SIGNALS, SCALING, ADOPTION),
+    *(PREVIEWS, TRAFFIC, SIGNALS, SCALING),
     *(DEPRECATION, SHARING, COPIES, SPOT_BUILDERS, SESSIONS),
 )
+
+
+# What gives a part of the rights that nobody has unasked: a parameter of the account's template.
+GIVEN_BY = {
+    ADOPTION: "infra.adopt needs rights that the worker has only while they are asked for: "
+    "`spotkiln account apply --set Adopt=yes` gives them, `--set Adopt=no` takes them back "
+    "(`spotkiln docs account`)",
+}
+
+
+def advice(parts: Iterable[str]) -> str:
+    """How rights of these parts are given, where a parameter does it."""
+    return "; ".join(GIVEN_BY[one] for one in dict.fromkeys(parts) if one in GIVEN_BY)
 
 
 def used(spec: ReleaseSpec, *, previews: bool = False) -> tuple[str, ...]:

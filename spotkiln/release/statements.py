@@ -22,6 +22,7 @@ from spotkiln.statement import (
     TARGET_GROUPS,
     VOLUMES,
     Statement,
+    handed_to,
     new_by,
 )
 
@@ -115,7 +116,7 @@ LAUNCH = (
         why="machines get the role in their instance profile, from EC2 alone",
         actions=("iam:PassRole",),
         resources=("{server_roles}",),
-        condition={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+        condition=handed_to("ec2"),
     ),
 )
 

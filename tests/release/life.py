@@ -30,7 +30,7 @@ NAMES = Names(
     target_group="website",
     second_target_group=GREEN,
     instance_profile="website",
-    parts=ANY_DEPLOYMENT,
+    parts=(*ANY_DEPLOYMENT, ADOPTION),
 )
 
 

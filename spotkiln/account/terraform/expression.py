@@ -28,6 +28,7 @@ _PSEUDO = {
     "AWS::Region": "data.aws_region.here.name",
     "AWS::AccountId": "data.aws_caller_identity.here.account_id",
     "AWS::Partition": "data.aws_partition.here.partition",
+    "AWS::URLSuffix": "data.aws_partition.here.dns_suffix",
     "AWS::NoValue": "null",
 }
 _NOTHING = {"Ref": "AWS::NoValue"}

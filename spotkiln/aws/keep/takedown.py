@@ -71,8 +71,11 @@ def end_service(
     # What served is a version, even if its release was killed before it could write that down.
     write_down(aws, group.name)
     going = leaving(each.listing(), group.arn, takedown)
+    # What is retiring says so already, and what was adopted takes no tag without that of its
+    # adoption: rights are by tags.
     for fleet in going:
-        each.set_phase(fleet, Phase.RETIRING)
+        if fleet.phase is not Phase.RETIRING:
+            each.set_phase(fleet, Phase.RETIRING)
     if going:
         say(f"ending {', '.join(fleet.id for fleet in going)}")
     ended = retire(

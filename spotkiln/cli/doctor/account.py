@@ -28,7 +28,7 @@ from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.prefect_api import contents
 from spotkiln.prefect_api.connection import ask
 from spotkiln.release.optional_statements import PREVIEWS
-from spotkiln.release.parts import used
+from spotkiln.release.parts import advice, used
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.rights import Names
 from spotkiln.serve.attributes import types_in_words
@@ -281,7 +281,7 @@ def _simulated(aws: Aws, names: Names) -> str:
     if missing:
         raise InputError(
             f"not allowed to {simulating.who(aws)}: {', '.join(missing)}; `spotkiln docs aws` says "
-            "what each is for"
+            f"what each is for. {advice(names.parts)}".rstrip()
         )
     does = "a preview" if PREVIEWS in names.parts else "a release"
     return unknown or f"all that {does} does is allowed, as IAM simulates it"

@@ -96,6 +96,20 @@ def test_another_region_has_the_same_worker_with_more_rights(
     assert all(":eu-central-1:" in str(one["PolicyVersion"]["Document"]) for one in versions)
 
 
+def test_rights_to_adopt_are_there_as_long_as_they_are_asked_for(
+    aws: Aws, given: dict[str, str]
+) -> None:
+    def inline() -> list[str]:
+        return aws.iam.list_role_policies(RoleName="spotkiln-worker")["PolicyNames"]
+
+    stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
+    assert inline() == []
+    for said, expected in (("yes", ["adoption-eu-west-1"]), ("no", [])):
+        changed = stacks.plan(aws, "shop", {"Adopt": said}, FakeClock())
+        stacks.apply(aws, changed, FakeClock(), print)
+        assert inline() == expected
+
+
 def asks_for_a_fleets_role(aws: Aws, planned: Plan) -> str:
     cfn = client_of(aws, "cloudformation")
     told = cfn.describe_change_set(ChangeSetName=planned.change_set, StackName=planned.stack)

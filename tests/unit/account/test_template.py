@@ -11,8 +11,10 @@ import yaml
 from cfnlint.api import lint
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
+from sandbox.rights.policy import decide
 from spotkiln.account.parameters import PARAMETERS
 from spotkiln.account.plan import given, infra, linked
+from spotkiln.account.roles import ON_REQUEST
 from spotkiln.account.template import template
 from spotkiln.aws.release.rights import every
 from spotkiln.cli.commands import accounting
@@ -72,11 +74,48 @@ def test_the_workers_policies_have_all_its_rights(whole: dict[str, Any]) -> None
         for one in whole["Resources"].values()
         if one["Type"] == "AWS::IAM::ManagedPolicy"
     ]
-    assert [one["Sid"] for x in documents for one in x["Statement"]] == [x.sid for x in every()]
+    usual = [x.sid for x in every() if x.part not in ON_REQUEST]
+    assert [one["Sid"] for x in documents for one in x["Statement"]] == usual
     assert all(size(one) < MOST_OF_POLICY + 40 * len(one["Statement"]) for one in documents)
     # No name in braces is left but CloudFormation's own.
     text = json.dumps(documents).replace("${", "")
     assert "{target_groups}" not in text and "{partition}" not in text
+
+
+def allows(document: dict[str, Any], action: str, has: dict[str, str]) -> bool:
+    """Of an instance, a fleet or a group with these tags, in whatever account."""
+    filled = json.dumps(document).replace("${AWS::Partition}", "aws")
+    filled = re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", filled)
+    arn = {
+        "autoscaling:DeleteAutoScalingGroup": "autoscaling:${AWS::Region}:${AWS::AccountId}:"
+        "autoScalingGroup:1:autoScalingGroupName/grown",
+        "ec2:CancelSpotFleetRequests": "ec2:${AWS::Region}:${AWS::AccountId}:spot-fleet-request/a",
+        "ec2:TerminateInstances": "ec2:${AWS::Region}:${AWS::AccountId}:instance/i-1",
+    }[action]
+    told = {f"aws:resourcetag/{key.lower()}": (value,) for key, value in has.items()}
+    return decide([filled], action, f"arn:aws:{arn}", told).word == "allowed"
+
+
+@pytest.mark.parametrize(
+    ("action", "adopted"),
+    [
+        ("ec2:TerminateInstances", {"aws:ec2spot:fleet-request-id": "sfr-1"}),
+        ("ec2:TerminateInstances", {"aws:autoscaling:groupName": "grown"}),
+        ("ec2:CancelSpotFleetRequests", {"spotkiln:adopted": "shop-1"}),
+        ("autoscaling:DeleteAutoScalingGroup", {"spotkiln:adopted": "shop-1"}),
+    ],
+)
+def test_what_is_not_ours_is_ended_only_where_adoption_is_asked_for(
+    whole: dict[str, Any], action: str, adopted: dict[str, str]
+) -> None:
+    made = whole["Resources"]
+    usual = [x["Properties"]["PolicyDocument"] for n, x in made.items() if "WorkerPolicy" in n]
+    assert not any(allows(one, action, {**adopted, "Name": "theirs"}) for one in usual)
+    asked = made["AdoptionPolicy"]
+    assert asked["Condition"] == "GiveAdoption"
+    assert whole["Parameters"]["Adopt"]["Default"] == "no"
+    assert allows(asked["Properties"]["PolicyDocument"], action, adopted)
+    assert not allows(asked["Properties"]["PolicyDocument"], action, {"Name": "theirs"})
 
 
 def test_servers_read_their_own_configuration_alone(whole: dict[str, Any]) -> None:
@@ -134,7 +173,7 @@ def test_the_worker_may_do_all_that_any_launcher_does(whole: dict[str, Any]) -> 
     policies = [
         one["Properties"]["PolicyDocument"]
         for name, one in whole["Resources"].items()
-        if name.startswith("WorkerPolicy")
+        if name.startswith("WorkerPolicy") or name in {x for x, _ in ON_REQUEST.values()}
     ]
     given = {action for one in policies for x in one["Statement"] for action in x["Action"]}
     assert given == {action for one in every() for action in one.actions}

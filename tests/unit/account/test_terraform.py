@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from spotkiln.account.parameters import PARAMETERS
+from spotkiln.account.roles import ON_REQUEST
 from spotkiln.account.template import template
 from spotkiln.account.terraform.expression import TYPES, Template
 from spotkiln.account.terraform.module import module
@@ -49,7 +50,11 @@ def test_each_kind_of_resource_has_a_name_and_arguments() -> None:
 
 def test_the_workers_rights_are_the_templates() -> None:
     said = "".join(one["policy"] for (kind, _), one in MADE.items() if kind == "aws_iam_policy")
-    assert re.findall(r'"Sid" = "(\w+)"', said) == [one.sid for one in every()]
+    usual = [one.sid for one in every() if one.part not in ON_REQUEST]
+    assert re.findall(r'"Sid" = "(\w+)"', said) == usual
+    adopting = MADE["aws_iam_role_policy", "AdoptionPolicy"]
+    assert adopting["count"] == "${local.GiveAdoption ? 1 : 0}"
+    assert "EndAdopted" in adopting["policy"]
 
 
 def test_what_a_release_changes_is_left_to_it() -> None:

@@ -109,8 +109,8 @@ def test_what_ends_something_is_narrowed_by_its_tag_or_name() -> None:
 def test_a_role_is_handed_on_to_one_service() -> None:
     passes = [one for one in every() if "iam:PassRole" in one.actions]
     assert {one.condition["StringEquals"]["iam:PassedToService"] for one in passes} == {
-        "ec2.amazonaws.com",
-        "spotfleet.amazonaws.com",
+        ("ec2.amazonaws.com", "ec2.amazonaws.com.cn"),
+        ("spotfleet.amazonaws.com", "spotfleet.amazonaws.com.cn"),
     }
     assert not [one for one in passes if "*" in "".join(one.resources)]
 
@@ -200,7 +200,7 @@ def test_alarms_are_read_for_batches_too() -> None:
         ({"images": {"share_with": ["111111111111"]}}, {"ShareSnapshots"}),
         ({"images": {"take_from": {"region": "eu-west-1"}}}, {"CopyImages"}),
         ({"build": {"secrets": {"TOKEN": "ssm:/a"}}}, {"BuildParameters", "BuildSecrets"}),
-        ({"infra": {"adopt": True}}, {"AdoptSpotFleets", "EndAdopted"}),
+        ({"infra": {"adopt": True}}, {"AdoptSpotFleets", "CancelAdopted", "EndAdopted"}),
         ({"build": {"spot": True}}, {one.sid for one in SPOT}),
         (
             {"build": {"ssh_interface": "session_manager", "instance_profile": "builders"}},

@@ -5,7 +5,15 @@ from spotkiln.aws.serve import launch_template as templates
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.own import TEMPLATE_PREFIX
-from spotkiln.statement import ADOPTION, OURS, TEMPLATES, Statement
+from spotkiln.statement import (
+    ADOPTED,
+    ADOPTING,
+    ADOPTION,
+    INSTANCES,
+    OURS,
+    TEMPLATES,
+    Statement,
+)
 
 OTHERS = "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*"
 GROUPS = OTHERS.replace("Name/*", f"Name/{TEMPLATE_PREFIX}*")
@@ -45,13 +53,28 @@ STATEMENTS = (
     Statement(
         sid="AdoptGroups",
         task="retire, with infra.adopt",
-        why="groups that others made",
-        actions=(
-            "autoscaling:CreateOrUpdateTags",
-            "autoscaling:DeleteAutoScalingGroup",
-            "autoscaling:SuspendProcesses",
-        ),
+        why="groups that others made: each gets a tag that says so first",
+        actions=("autoscaling:CreateOrUpdateTags",),
         resources=(OTHERS,),
+        condition=ADOPTING,
+        part=ADOPTION,
+    ),
+    Statement(
+        sid="EndAdoptedGroups",
+        task="retire, with infra.adopt",
+        why="what carries that tag replaces nothing any more, and goes with its servers",
+        actions=("autoscaling:DeleteAutoScalingGroup", "autoscaling:SuspendProcesses"),
+        resources=(OTHERS,),
+        condition=ADOPTED,
+        part=ADOPTION,
+    ),
+    Statement(
+        sid="EndServersOfAdopted",
+        task="retire, with infra.adopt",
+        why="a group goes without servers; they carry AWS's mark of a group",
+        actions=("ec2:TerminateInstances",),
+        resources=(INSTANCES,),
+        condition={"StringLike": {"aws:ResourceTag/aws:autoscaling:groupName": "?*"}},
         part=ADOPTION,
     ),
 )

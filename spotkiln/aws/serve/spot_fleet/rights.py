@@ -13,6 +13,8 @@ from spotkiln.bake.infra import Infra
 from spotkiln.errors import InputError
 from spotkiln.serve.spec import FleetSpec
 from spotkiln.statement import (
+    ADOPTED,
+    ADOPTING,
     ADOPTION,
     EC2,
     INSTANCES,
@@ -23,6 +25,7 @@ from spotkiln.statement import (
     TARGET_GROUPS,
     TEMPLATES,
     Statement,
+    handed_to,
     new_by,
 )
 
@@ -150,22 +153,33 @@ STATEMENTS = (
         why="Spot Fleet launches, tags and registers with a role of its own",
         actions=("iam:PassRole",),
         resources=("{fleet_role}",),
-        condition={"StringEquals": {"iam:PassedToService": SPOT_FLEET}},
+        condition=handed_to("spotfleet"),
     ),
     Statement(
         sid="AdoptSpotFleets",
         task="retire, with infra.adopt",
-        why="fleets that others asked for, which carry no tag of ours",
-        actions=("ec2:CancelSpotFleetRequests", "ec2:CreateTags"),
+        why="fleets that others asked for: each gets a tag that says so first",
+        actions=("ec2:CreateTags",),
         resources=(FLEETS,),
+        condition=ADOPTING,
+        part=ADOPTION,
+    ),
+    Statement(
+        sid="CancelAdopted",
+        task="retire, with infra.adopt",
+        why="what carries that tag replaces nothing any more",
+        actions=("ec2:CancelSpotFleetRequests",),
+        resources=(FLEETS,),
+        condition=ADOPTED,
         part=ADOPTION,
     ),
     Statement(
         sid="EndAdopted",
         task="retire, with infra.adopt",
-        why="and their servers",
+        why="their servers, which carry AWS's mark of a Spot fleet",
         actions=("ec2:TerminateInstances",),
         resources=(INSTANCES,),
+        condition={"StringLike": {"aws:ResourceTag/aws:ec2spot:fleet-request-id": "?*"}},
         part=ADOPTION,
     ),
 )
@@ -192,7 +206,7 @@ ROLE_STATEMENTS = (
         why="the servers' own role",
         actions=("iam:PassRole",),
         resources=("{server_roles}",),
-        condition={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+        condition=handed_to("ec2"),
     ),
 )
 
