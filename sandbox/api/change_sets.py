@@ -10,6 +10,8 @@ from moto.cloudformation.models import Change, ChangeSet, CloudFormationBackend,
 from moto.cloudformation.parsing import ResourceMap
 from moto.ec2.models import ec2_backends
 
+from sandbox.api.replacements import ALWAYS, NEVER, PERHAPS, in_the_way, names_in, replacement
+
 # A stack that holds nothing: its first change set has not been carried out.
 EMPTY = "REVIEW_IN_PROGRESS"
 _VPC, _SUBNETS = "AWS::EC2::VPC::Id", "List<AWS::EC2::Subnet::Id>"
@@ -80,21 +82,85 @@ def _not_there(backend: Any, kind: str, value: str) -> Iterator[str]:
         yield from (one for one in value.split(",") if one not in there)
 
 
+class Changed(Change):
+    """With what CloudFormation says of one that is changed: whether it is made anew."""
+
+    def __init__(self, action: str, name: str, kind: str, replacement: str | None) -> None:
+        super().__init__(action, logical_resource_id=name, resource_type=kind)
+        self.replacement = replacement
+
+
 def _changes(change_set: Any) -> list[Change]:
-    before = change_set.stack.resource_map
-    template = change_set.template_dict
-    kinds = before._resource_json_map | template["Resources"]
-    return [
-        Change(action=action, logical_resource_id=name, resource_type=kinds[name]["Type"])
-        for action, names in _differences(before, template, change_set.parameters).items()
+    before, template = change_set.stack.resource_map, change_set.template_dict
+    actions = _differences(before, template, change_set.parameters)
+    old, new = before._resource_json_map, template["Resources"]
+    kinds = old | new
+    anew = _replacements(change_set, actions["Modify"])
+    found: list[Change] = [
+        Changed(action, name, kinds[name]["Type"], anew.get(name, NEVER) if modified else None)
+        for action, names in actions.items()
+        for modified in (action == "Modify",)
         for name in names
     ]
+    # What has the id of one that is made anew is changed with it.
+    more = [name for name in anew if name not in actions["Modify"]]
+    return found + [Changed("Modify", name, kinds[name]["Type"], anew[name]) for name in more]
+
+
+def _replacements(change_set: Any, modified: list[str]) -> dict[str, str]:
+    """CloudFormation's word for each resource that is, or may be, made anew."""
+    before, template = change_set.stack.resource_map, change_set.template_dict
+    after = _after(before, template, change_set.parameters)
+    old, new, other = _made(before), _made(after), _other(before, after)
+    found: dict[str, str] = {}
+    while True:
+        more = {
+            name: word
+            for name in new
+            if name in old and name not in found
+            for word in (replacement(old[name], new[name], other, found),)
+            if word != NEVER and (word == PERHAPS or name in modified)
+        }
+        if not more:
+            return found
+        found |= more
+
+
+def refused_replacement(change_set: Any) -> str:
+    """The logical name of a resource that CloudFormation would make anew, and cannot: one of its
+    name is there. Empty: none."""
+    before, template = change_set.stack.resource_map, change_set.template_dict
+    other = _other(before, _after(before, template, change_set.parameters))
+    old, new = before._resource_json_map, template["Resources"]
+    changed = (one for one in change_set.changes if getattr(one, "replacement", None) == ALWAYS)
+    names = [one.logical_resource_id for one in changed]
+    return next((one for one in names if in_the_way(old[one], new[one], other)), "")
 
 
 def _differences(
     before: Any, template: dict[str, Any], parameters: dict[str, str] | None = None
 ) -> dict[str, list[str]]:
     """Names of resources, by CloudFormation's words. One whose condition does not hold is none."""
+    after = _after(before, template, parameters)
+    old, new = _made(before), _made(after)
+    other = _other(before, after)
+    for one in new.keys() - old.keys():
+        # moto remembers that its condition did not hold.
+        if before._parsed_resources.get(one, True) is None:
+            del before._parsed_resources[one]
+    return {
+        "Add": [one for one in new if one not in old],
+        "Modify": [
+            one
+            for one in new
+            if one in old and (new[one] != old[one] or other & set(names_in(new[one])))
+        ],
+        "Remove": [one for one in old if one not in new],
+    }
+
+
+def _after(before: Any, template: dict[str, Any], parameters: dict[str, str] | None) -> Any:
+    """The resources as the template would have them."""
     after: Any = ResourceMap(
         before.stack_id,
         "",
@@ -108,22 +174,13 @@ def _differences(
     after.load_mapping()
     after.load_parameters()
     after.load_conditions()
-    old, new = _made(before), _made(after)
+    return after
+
+
+def _other(before: Any, after: Any) -> set[str]:
+    """The parameters whose values are not what they were."""
     former, values = before.resolved_parameters, after.resolved_parameters
-    other = {one for one in former | values if former.get(one) != values.get(one)}
-    for one in new.keys() - old.keys():
-        # moto remembers that its condition did not hold.
-        if before._parsed_resources.get(one, True) is None:
-            del before._parsed_resources[one]
-    return {
-        "Add": [one for one in new if one not in old],
-        "Modify": [
-            one
-            for one in new
-            if one in old and (new[one] != old[one] or other & set(_names(new[one])))
-        ],
-        "Remove": [one for one in old if one not in new],
-    }
+    return {one for one in former | values if former.get(one) != values.get(one)}
 
 
 def _made(resources: Any) -> dict[str, Any]:
@@ -134,18 +191,3 @@ def _made(resources: Any) -> dict[str, Any]:
         for name, one in resources._resource_json_map.items()
         if "Condition" not in one or holds[one["Condition"]]
     }
-
-
-def _names(value: Any) -> Iterator[str]:
-    """Each name that it refers to, also within a text that is filled in."""
-    if isinstance(value, Mapping):
-        for key, one in value.items():
-            if key == "Ref":
-                yield one
-            else:
-                yield from _names(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _names(one)
-    elif isinstance(value, str):
-        yield from re.findall(r"\$\{([^}]+)\}", value)

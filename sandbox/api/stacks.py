@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 from moto.autoscaling.models import FakeAutoScalingGroup
-from moto.cloudformation.models import CloudFormationBackend
+from moto.cloudformation.models import CloudFormationBackend, Event
 from moto.cloudformation.utils import yaml_tag_constructor
 from moto.core.exceptions import ServiceException
 from moto.elbv2.models import ELBv2Backend
@@ -96,6 +96,9 @@ def _executed(backend: Any, change_set_name: str, stack_name: str | None = None)
         for one in backend.change_sets.values()
         if change_set_name in (one.change_set_id, one.change_set_name)
     ]
+    if found and (name := change_sets.refused_replacement(found[-1])):
+        _refuse_replacement(found[-1].stack, name)
+        return
     try:
         _execute(backend, change_set_name, stack_name)
     except ServiceException as error:
@@ -110,11 +113,34 @@ def _executed(backend: Any, change_set_name: str, stack_name: str | None = None)
         stack.output_map = stack._create_output_map()
 
 
+def _refuse_replacement(stack: Any, name: str) -> None:
+    """As CloudFormation does it: what has a name of its own would be there twice."""
+    there: Any = stack.resource_map[name]
+    event = Event(
+        stack_id=stack.stack_id,
+        stack_name=stack.name,
+        logical_resource_id=name,
+        physical_resource_id=there.physical_resource_id,
+        resource_type=stack.resource_map._resource_json_map[name]["Type"],
+        resource_status="UPDATE_FAILED",
+        resource_status_reason="CloudFormation cannot update a stack when a custom-named resource "
+        f"requires replacing. Rename {there.physical_resource_id} and update the stack again.",
+        resource_properties=None,
+    )
+    stack._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
+    stack.events.append(event)
+    _end_undone(stack, "UPDATE", "The following resource(s) failed to update: [" + name + "].")
+
+
 def _undo(stack: Any, kind: str, why: str) -> None:
     """Who has asked is told nothing: the stack has failed. What an update had changed stays so."""
     stack._add_stack_event(f"{kind}_FAILED", resource_status_reason=why)
+    _end_undone(stack, kind)
+
+
+def _end_undone(stack: Any, kind: str, why: str | None = None) -> None:
     rolled_back = "ROLLBACK" if kind == "CREATE" else "UPDATE_ROLLBACK"
-    stack._add_stack_event(f"{rolled_back}_IN_PROGRESS")
+    stack._add_stack_event(f"{rolled_back}_IN_PROGRESS", resource_status_reason=why)
     if kind == "CREATE":
         stack.resource_map.delete()
     stack._add_stack_event(f"{rolled_back}_COMPLETE")

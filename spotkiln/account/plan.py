@@ -9,15 +9,18 @@ from spotkiln.noun import Noun
 
 
 class Change(Noun):
-    """`action` is CloudFormation's word: Add, Modify, Remove. `replaces`: what is there goes."""
+    """`action` is CloudFormation's word: Add, Modify, Remove. `replaces`: what is there goes;
+    `may_replace`: that depends on what becomes of another one."""
 
     action: str
     kind: str
     name: str
     replaces: bool = False
+    may_replace: bool = False
 
     def __str__(self) -> str:
-        again = ", which is made anew" if self.replaces else ""
+        again = ", which may be made anew" if self.may_replace else ""
+        again = ", which is made anew" if self.replaces else again
         return f"{self.action.lower()} {self.name} ({self.kind}){again}"
 
 
@@ -51,6 +54,19 @@ class Step(Noun):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.status}{f' ({self.reason})' if self.reason else ''}"
+
+
+def first_failure(steps: Sequence[Step], stack: str) -> str:
+    """What failed first in the last change of a stack, of all its steps, oldest first. What fails
+    afterwards does so as a consequence."""
+    began = [
+        number
+        for number, one in enumerate(steps)
+        if one.name == stack
+        and one.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+    ]
+    last = steps[began[-1] :] if began else steps
+    return next((str(one) for one in last if one.failed), "CloudFormation tells no reason")
 
 
 def given(pairs: Sequence[str]) -> dict[str, str]:

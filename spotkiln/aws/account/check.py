@@ -23,7 +23,9 @@ def look(aws: Aws, stack: str) -> dict[str, Probe]:
     """What is to be looked at, by name; each says what it has found, or raises what is missing."""
 
     def whole() -> str:
-        return f"{len(stacks.outputs(aws, stack))} outputs"
+        found, undone = stacks.outputs(aws, stack), stacks.undone(aws, stack)
+        rolled_back = f"; its last change was undone: {undone}" if undone else ""
+        return f"{len(found)} outputs{rolled_back}"
 
     def groups() -> str:
         found = stacks.outputs(aws, stack)
@@ -68,30 +70,43 @@ def worker(aws: Aws, stack: str) -> str:
     """What its role may do with either launcher, for any deployment, as IAM simulates it.
 
     Raises:
-        InputError: rights are missing.
+        InputError: rights are missing, or IAM could not be asked.
     """
     found = stacks.outputs(aws, stack)
     if "WorkerRole" not in found:
         return "another stack has the worker's role"
-    missing: set[str] = set()
-    for kind in LauncherKind:
-        lacking, unknown = rights.simulate(aws, _names(found, kind), found["WorkerRole"])
-        missing |= set(lacking)
-        if unknown:
-            return unknown
-    if missing:
+    asked = {
+        kind: rights.simulate(aws, _names(found, kind), found["WorkerRole"])
+        for kind in LauncherKind
+    }
+    if missing := {one for lacking, _ in asked.values() for one in lacking}:
         raise InputError(
             f"not allowed to {found['WorkerRole']}: {', '.join(sorted(missing))}; "
             f"`spotkiln account apply --stack {stack}` gives it what this version needs"
         )
-    return "all that a release does is allowed, as IAM simulates it"
+    unknown = list(dict.fromkeys(reason for _, reason in asked.values() if reason))
+    return _told("; ".join(unknown), "all that a release does is allowed, as IAM simulates it")
+
+
+def _told(unknown: str, well: str) -> str:
+    """What was not looked at is not called good.
+
+    Raises:
+        InputError: IAM could not be asked, `unknown` says why.
+    """
+    if unknown:
+        raise InputError(
+            f"rights were not checked: {unknown}. Run this with credentials that have "
+            "iam:SimulatePrincipalPolicy and iam:GetInstanceProfile"
+        )
+    return well
 
 
 def fleets(aws: Aws, stack: str) -> str:
     """What a Spot fleet may do with its role, as IAM simulates it.
 
     Raises:
-        InputError: rights are missing.
+        InputError: rights are missing, or IAM could not be asked.
     """
     names = _names(stacks.outputs(aws, stack), LauncherKind.FLEET)
     missing, unknown = rights.simulate_role(aws, names)
@@ -100,14 +115,14 @@ def fleets(aws: Aws, stack: str) -> str:
             f"not allowed to {names.fleet_role}: {', '.join(missing)}; "
             "`spotkiln docs aws` says what it must hold"
         )
-    return unknown or "all that a fleet does is allowed, as IAM simulates it"
+    return _told(unknown, "all that a fleet does is allowed, as IAM simulates it")
 
 
 def servers(aws: Aws, stack: str) -> str:
     """That they may leave each of their target groups, as IAM simulates it.
 
     Raises:
-        InputError: they may not.
+        InputError: they may not, or IAM could not be asked.
     """
     names = _names(stacks.outputs(aws, stack))
     missing, unknown = rights.simulate_servers(aws, names)
@@ -117,7 +132,8 @@ def servers(aws: Aws, stack: str) -> str:
             f"{', '.join(missing)}; `spotkiln account apply --stack {stack}` gives their role what "
             "this version needs"
         )
-    return unknown or f"they may leave {', '.join(names.target_groups)}, as IAM simulates it"
+    well = f"they may leave {', '.join(names.target_groups)}, as IAM simulates it"
+    return _told(unknown, well)
 
 
 def _names(found: Mapping[str, str], kind: LauncherKind = LauncherKind.GROUP) -> Names:

@@ -9,11 +9,13 @@ from botocore.exceptions import ClientError
 
 from spotkiln.account.choice import said, settled
 from spotkiln.account.parameters import LINKED, PARAMETERS
-from spotkiln.account.plan import Change, Plan, Step, linked, outputs_of
+from spotkiln.account.plan import Change, Plan, linked, outputs_of
+from spotkiln.account.refusals import require_kept, require_reachable
 from spotkiln.account.roles import WORKER
 from spotkiln.account.template import template
+from spotkiln.aws.account.events import reason, seen, steps
 from spotkiln.aws.account.networks import networks
-from spotkiln.aws.errors import AwsError, aws_errors, code_of, is_not_found
+from spotkiln.aws.errors import aws_errors, is_not_found
 from spotkiln.aws.release.rights import every
 from spotkiln.aws.session import Aws, client_of
 from spotkiln.errors import InfrastructureError, InputError
@@ -24,6 +26,9 @@ PLAN_SECONDS, APPLY_SECONDS = 300.0, 1800.0
 EMPTY = "REVIEW_IN_PROGRESS"
 # One that could not be made holds nothing, and CloudFormation changes it no more.
 UNMADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+# It is as it should be: as it was asked for, or as it was before a change that failed.
+MADE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+UNDONE = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
 NOTHING = ("didn't contain changes", "No updates are to be performed")
 Say = Callable[[str], None]
 
@@ -41,30 +46,61 @@ def find(aws: Aws, name: str) -> dict[str, Any] | None:
 
 
 def outputs(aws: Aws, name: str) -> dict[str, str]:
-    """Raises InputError: there is no such stack, or it is not complete."""
+    """Raises InputError: there is no such stack, or it is not whole."""
+    return outputs_of(_whole(aws, name))
+
+
+def undone(aws: Aws, name: str) -> str:
+    """Why the last change of a stack was undone, if it was; empty: it was not.
+
+    Raises:
+        InputError: there is no such stack, or it is not whole.
+    """
+    return reason(aws, name) if _whole(aws, name)["StackStatus"] in UNDONE else ""
+
+
+def _whole(aws: Aws, name: str) -> dict[str, Any]:
     stack = find(aws, name)
     if stack is None or stack["StackStatus"] == EMPTY:
         raise InputError(f"no stack {name} in {aws.region}: `spotkiln account apply` makes it")
-    if not stack["StackStatus"].endswith("_COMPLETE") or "ROLLBACK" in stack["StackStatus"]:
-        raise InputError(f"stack {name} is {stack['StackStatus']}: CloudFormation's page says why")
-    return outputs_of(stack)
+    if stack["StackStatus"] not in MADE + UNDONE:
+        raise InputError(_unfit(aws, stack, name))
+    return stack
+
+
+def _unfit(aws: Aws, stack: Mapping[str, Any], name: str) -> str:
+    """What to do with a stack that is in no good state."""
+    status = str(stack["StackStatus"])
+    if status.endswith("IN_PROGRESS"):
+        return f"stack {name} is {status}: it is being changed. Try again when that has ended"
+    why = f"stack {name} is {status}: {reason(aws, name)}"
+    if status in UNMADE:
+        return (
+            f"{why}. It could not be made, and CloudFormation changes it no more. Mend what it "
+            "names: `spotkiln account apply` takes it away, and makes it anew"
+        )
+    if status == "UPDATE_ROLLBACK_FAILED":
+        return (
+            f"{why}. Mend what it names, then `aws cloudformation continue-update-rollback "
+            f"--stack-name {name}`"
+        )
+    return f"{why}. Mend what it names, then `aws cloudformation delete-stack --stack-name {name}`"
 
 
 def plan(aws: Aws, name: str, given: Mapping[str, str], clock: Clock) -> Plan:
     """A change set, which changes nothing by itself. What is not given stays as it is.
 
     Raises:
-        InputError: the template, or what was given, is refused, or the stack could not be made.
+        InputError: the template, or what was given, is refused, the stack is in no state to be
+            changed, or something that serves would be made anew.
     """
     cfn, stack = client_of(aws, "cloudformation"), find(aws, name)
-    if stack and stack["StackStatus"] in UNMADE:
-        raise InputError(
-            f"stack {name} is {stack['StackStatus']}: it could not be made, and CloudFormation "
-            "changes it no more. `spotkiln account apply` takes it away, and makes it anew"
-        )
+    if stack and stack["StackStatus"] not in (EMPTY, *MADE, *UNDONE):
+        raise InputError(_unfit(aws, stack, name))
     new = stack is None or stack["StackStatus"] == EMPTY
     former = {} if new or stack is None else _parameters(stack)
     wanted = {**former, **_linked(aws, former), **given}
+    require_reachable(wanted)
     if not said(wanted):
         wanted = settled(wanted, networks(aws), aws.region)
     if new:
@@ -89,11 +125,24 @@ def plan(aws: Aws, name: str, given: Mapping[str, str], clock: Clock) -> Plan:
 
     what = f"the plan of stack {name}"
     found = poll(ready, what=what, deadline_seconds=PLAN_SECONDS, clock=clock)
-    reason = str(found.get("StatusReason") or "")
-    if found["Status"] == "FAILED" and not any(one in reason for one in NOTHING):
-        raise InputError(f"CloudFormation refuses the plan of stack {name}: {reason}")
     changes = tuple(_change(one["ResourceChange"]) for one in found.get("Changes", []))
-    return Plan(stack=name, new=new, changes=changes, change_set=made)
+    planned = Plan(stack=name, new=new, changes=changes, change_set=made)
+    try:
+        _require_ready(found, name)
+        require_kept(name, changes)
+    except InputError:
+        forget(aws, planned)
+        raise
+    return planned
+
+
+def _require_ready(change_set: Mapping[str, Any], name: str) -> None:
+    status, why = change_set["Status"], str(change_set.get("StatusReason") or "")
+    nothing = status == "FAILED" and any(one in why for one in NOTHING)
+    if status != "CREATE_COMPLETE" and not nothing:
+        raise InputError(
+            f"CloudFormation refuses the plan of stack {name}: {why or f'it is {status}'}"
+        )
 
 
 def forget(aws: Aws, planned: Plan) -> None:
@@ -112,43 +161,56 @@ def apply(aws: Aws, planned: Plan, clock: Clock, say: Say) -> dict[str, str]:
     Raises:
         InfrastructureError: CloudFormation has undone it; the message has its reasons.
     """
-    cfn, seen = client_of(aws, "cloudformation"), _seen(aws, planned.stack)
+    cfn, told = client_of(aws, "cloudformation"), seen(aws, planned.stack)
     with aws_errors(f"changing stack {planned.stack}"):
         cfn.execute_change_set(ChangeSetName=planned.change_set, StackName=planned.stack)
-    failed: list[str] = []
+    failed, begun = list[str](), False
 
     def ended() -> Done[str] | Waiting:
-        for step in _steps(aws, planned.stack):
-            if step.id not in seen:
-                seen.add(step.id)
+        nonlocal begun
+        # Before the steps: what is told as the end has had all of them.
+        stack = find(aws, planned.stack)
+        status = str(stack["StackStatus"]) if stack else "DELETED"
+        for step in steps(aws, planned.stack):
+            if step.id not in told:
+                begun = True
+                told.add(step.id)
                 say(str(step))
                 if step.failed:
                     failed.append(str(step))
-        stack = find(aws, planned.stack)
-        status = str(stack["StackStatus"]) if stack else "DELETED"
-        return Waiting(status) if status.endswith(("IN_PROGRESS", EMPTY)) else Done(status)
+        # Until something has happened the state is that of before.
+        waits = status.endswith("IN_PROGRESS") or (stack is not None and not begun)
+        return Waiting(status) if waits else Done(status)
 
     what = f"stack {planned.stack}"
     status = poll(ended, what=what, deadline_seconds=APPLY_SECONDS, clock=clock)
-    if "ROLLBACK" in status or status.endswith("FAILED"):
-        raise InfrastructureError(f"stack {planned.stack} is {status}: {'; '.join(failed)}")
+    if status not in MADE:
+        why = "; ".join(failed) or "CloudFormation's page of it says why"
+        raise InfrastructureError(f"stack {planned.stack} is {status}: {why}")
     return outputs(aws, planned.stack)
 
 
 def clear_unmade(aws: Aws, name: str, clock: Clock) -> None:
-    """A stack that could not be made is in the way of the next: it is taken away. Others stay."""
+    """A stack that could not be made is in the way of the next: it is taken away. Others stay.
+
+    Raises:
+        InfrastructureError: CloudFormation cannot take it away; the message has its reason.
+    """
     stack = find(aws, name)
     if stack is None or stack["StackStatus"] not in UNMADE:
         return
     with aws_errors(f"taking away stack {name}, which could not be made"):
         client_of(aws, "cloudformation").delete_stack(StackName=name)
 
-    def gone() -> Done[None] | Waiting:
+    def gone() -> Done[Mapping[str, Any] | None] | Waiting:
         left = find(aws, name)
-        return Waiting(left["StackStatus"]) if left else Done(None)
+        waits = left is not None and left["StackStatus"] in (*UNMADE, "DELETE_IN_PROGRESS")
+        return Waiting(str(left["StackStatus"])) if left and waits else Done(left)
 
     what = f"the end of stack {name}, which could not be made"
-    poll(gone, what=what, deadline_seconds=APPLY_SECONDS, clock=clock)
+    left = poll(gone, what=what, deadline_seconds=APPLY_SECONDS, clock=clock)
+    if left is not None and left["StackStatus"] != "DELETE_COMPLETE":
+        raise InfrastructureError(_unfit(aws, left, name))
 
 
 def _beside(aws: Aws, wanted: Mapping[str, str]) -> dict[str, str]:
@@ -195,37 +257,5 @@ def _change(one: Mapping[str, Any]) -> Change:
         kind=one["ResourceType"],
         name=one["LogicalResourceId"],
         replaces=one.get("Replacement") == "True",
+        may_replace=one.get("Replacement") == "Conditional",
     )
-
-
-def _steps(aws: Aws, name: str) -> list[Step]:
-    """Oldest first. Source: CloudFormation DescribeStackEvents."""
-    try:
-        pages = (
-            client_of(aws, "cloudformation")
-            .get_paginator("describe_stack_events")
-            .paginate(StackName=name)
-        )
-        found = [one for page in pages for one in page["StackEvents"]]
-    except ClientError as error:
-        if code_of(error) == "ValidationError":
-            return []
-        with aws_errors(f"stack {name}"):
-            raise
-    return [
-        Step(
-            id=one["EventId"],
-            name=one.get("LogicalResourceId", ""),
-            status=one.get("ResourceStatus", ""),
-            reason=one.get("ResourceStatusReason") or "",
-        )
-        for one in reversed(found)
-    ]
-
-
-def _seen(aws: Aws, name: str) -> set[str]:
-    """What happened before is told no more."""
-    try:
-        return {step.id for step in _steps(aws, name)}
-    except AwsError:
-        return set()

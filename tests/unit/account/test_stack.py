@@ -129,7 +129,7 @@ def test_a_fleets_role_that_is_there_is_left_as_it_is(aws: Aws, given: dict[str,
     assert aws.iam.get_role(RoleName=name)["Role"]["Description"] == "theirs"
     assert look(aws, "shop")["fleet role"]() == name
     # When the stack is changed it stays theirs.
-    changed = stacks.plan(aws, "shop", {"Port": "3001"}, FakeClock())
+    changed = stacks.plan(aws, "shop", {"HealthPath": "/health"}, FakeClock())
     assert asks_for_a_fleets_role(aws, changed) == "no"
 
 
@@ -138,7 +138,7 @@ def test_one_that_the_stack_has_made_stays_its_own(aws: Aws, given: dict[str, st
     first = stacks.plan(aws, "shop", given, FakeClock())
     assert asks_for_a_fleets_role(aws, first) == "yes"
     stacks.apply(aws, first, FakeClock(), print)
-    changed = stacks.plan(aws, "shop", {"Port": "3001"}, FakeClock())
+    changed = stacks.plan(aws, "shop", {"HealthPath": "/health"}, FakeClock())
     assert asks_for_a_fleets_role(aws, changed) == "yes"
 
 
@@ -152,7 +152,7 @@ def test_after_one_that_failed_the_next_begins_anew(aws: Aws, given: dict[str, s
         aws.iam.get_role(RoleName="spotkiln-worker")
     aws.elbv2.delete_target_group(TargetGroupArn=taken["TargetGroupArn"])
     # Who only plans takes nothing away.
-    with pytest.raises(InputError, match=r"it could not be made.*apply` takes it away"):
+    with pytest.raises(InputError, match=r"It could not be made.*apply` takes it away"):
         stacks.plan(aws, "shop", given, FakeClock())
     stacks.clear_unmade(aws, "shop", FakeClock())
     again = stacks.plan(aws, "shop", given, FakeClock())
@@ -252,7 +252,7 @@ def test_the_check_of_an_account_without_a_stack_says_so_once(aws: Aws) -> None:
 
 def test_the_workers_role_is_there_once(aws: Aws, given: dict[str, str]) -> None:
     stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
-    blog = {**given, "Name": "blog", "LoadBalancer": "no"}
+    blog = {**given, "Name": "blog"}
     with pytest.raises(InputError, match="--set Worker=no"):
         stacks.plan(aws, "blog", blog, FakeClock())
     planned = stacks.plan(aws, "blog", {**blog, "Worker": "no"}, FakeClock())
