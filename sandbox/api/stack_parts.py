@@ -5,7 +5,7 @@ from typing import Any
 
 from moto.cloudformation import parsing
 from moto.cloudformation.models import Stack
-from moto.elbv2.models import FakeTargetGroup, elbv2_backends
+from moto.elbv2.models import FakeListener, FakeListenerRule, FakeTargetGroup, elbv2_backends
 from moto.iam.models import ManagedPolicy, Role, iam_backends
 
 _update = parsing.parse_and_update_resource
@@ -25,6 +25,8 @@ def take_over() -> None:
     for kind, update in kinds.items():
         kind.update_from_cloudformation_json = update
     FakeTargetGroup.delete = _group_deleted  # type: ignore[attr-defined]
+    FakeListener.delete = _listener_deleted  # type: ignore[attr-defined]
+    FakeListenerRule.delete = _rule_deleted  # type: ignore[attr-defined]
     ManagedPolicy.delete = _policy_deleted  # type: ignore[attr-defined]
     Role.delete = _role_deleted  # type: ignore[attr-defined]
 
@@ -95,6 +97,17 @@ def _role_updated(original_resource: Any, cloudformation_json: Any, **_: Any) ->
 
 def _group_deleted(group: FakeTargetGroup, account_id: str, region: str) -> None:
     elbv2_backends[account_id][region].delete_target_group(group.arn)
+
+
+def _listener_deleted(listener: FakeListener, account_id: str, region: str) -> None:
+    """It may be gone with its load balancer."""
+    backend = elbv2_backends[account_id][region]
+    if any(listener.arn in one.listeners for one in backend.load_balancers.values()):
+        backend.delete_listener(listener.arn)
+
+
+def _rule_deleted(rule: FakeListenerRule, account_id: str, region: str) -> None:
+    elbv2_backends[account_id][region].delete_rule(rule.arn)
 
 
 def _policy_deleted(policy: ManagedPolicy, account_id: str, _region: str) -> None:

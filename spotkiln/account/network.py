@@ -97,10 +97,11 @@ def _targets() -> Resources:
 
 
 def _forward() -> dict[str, Any]:
-    """All to the first; the second counts as in use with a weight of 0."""
+    """All to the first; the second counts as in use with a weight of 0. A release moves them: who
+    changes the stack says what they are then, or the rule would lead to servers that are gone."""
     groups = [
-        {"TargetGroupArn": {"Ref": name}, "Weight": weight}
-        for name, weight in (("TargetGroup", 1), ("GreenTargetGroup", 0))
+        {"TargetGroupArn": {"Ref": name}, "Weight": {"Ref": weight}}
+        for name, weight in (("TargetGroup", "BlueWeight"), ("GreenTargetGroup", "GreenWeight"))
     ]
     return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
 

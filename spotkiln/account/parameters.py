@@ -4,6 +4,8 @@ from typing import Any
 
 Parameters = dict[str, dict[str, Any]]
 YES_NO = {"Type": "String", "AllowedValues": ["yes", "no"]}
+# What Elastic Load Balancing takes.
+WEIGHT = {"Type": "Number", "MinValue": 0, "MaxValue": 999}
 
 PARAMETERS: Parameters = {
     "Name": {
@@ -73,6 +75,17 @@ PARAMETERS: Parameters = {
         "MinValue": 1,
         "MaxValue": 50000,
         "Description": "Of the rule at the listener, among others there.",
+    },
+    "BlueWeight": {
+        **WEIGHT,
+        "Default": 1,
+        "Description": "Of the first target group in the rule. Releases move it, and `spotkiln "
+        "account apply` says what it is: by other means say so where a rule is made anew.",
+    },
+    "GreenWeight": {
+        **WEIGHT,
+        "Default": 0,
+        "Description": "The same of the second target group.",
     },
     "ParameterPath": {
         "Type": "String",

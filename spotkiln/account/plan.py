@@ -25,19 +25,22 @@ class Change(Noun):
 
 
 class Plan(Noun):
-    """`new`: there is no stack yet. No changes: nothing is to be done."""
+    """`new`: there is no stack yet. No changes: nothing is to be done. `keeps`: the weights of its
+    rules, which stay as the last release has left them."""
 
     stack: str
     new: bool
     changes: tuple[Change, ...]
     change_set: str = ""
+    keeps: str = ""
 
     @property
     def lines(self) -> list[str]:
         if not self.changes:
             return [f"stack {self.stack}: nothing to change"]
         head = f"stack {self.stack} {'would be made' if self.new else 'would change'}:"
-        return [head, *(f"  {one}" for one in self.changes)]
+        stays = [f"  requests go on where they go now: {self.keeps}"] if self.keeps else []
+        return [head, *(f"  {one}" for one in self.changes), *stays]
 
 
 class Step(Noun):

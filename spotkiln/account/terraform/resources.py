@@ -192,7 +192,7 @@ def _rule(template: Template, name: str, given: Properties) -> Iterator[Made]:
     (condition,), (action,) = given["Conditions"], given["Actions"]
     which, *both = condition["Fn::If"]
     groups = [
-        {"arn": template.filled(one["TargetGroupArn"]), "weight": one["Weight"]}
+        {"arn": template.filled(one["TargetGroupArn"]), "weight": template.filled(one["Weight"])}
         for one in action["ForwardConfig"]["TargetGroups"]
     ]
     arguments = {
@@ -204,6 +204,8 @@ def _rule(template: Template, name: str, given: Properties) -> Iterator[Made]:
         ],
         "action": {"type": "forward", "forward": {"target_group": groups}},
         # A release moves the weights. Terraform would move them back, onto servers that are gone.
+        # That holds for a rule that is there. One that is made anew (another listener, the first
+        # certificate) has those of the variables: Terraform cannot look up what they are now.
         "lifecycle": {"ignore_changes": ["action"]},
     }
     yield "aws_lb_listener_rule", name, arguments

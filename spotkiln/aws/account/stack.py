@@ -15,6 +15,7 @@ from spotkiln.account.roles import WORKER
 from spotkiln.account.template import template
 from spotkiln.aws.account.events import reason, seen, steps
 from spotkiln.aws.account.networks import networks
+from spotkiln.aws.account.weights import NOWHERE, present
 from spotkiln.aws.errors import aws_errors, is_not_found
 from spotkiln.aws.release.rights import every
 from spotkiln.aws.session import Aws, client_of
@@ -92,14 +93,15 @@ def plan(aws: Aws, name: str, given: Mapping[str, str], clock: Clock) -> Plan:
 
     Raises:
         InputError: the template, or what was given, is refused, the stack is in no state to be
-            changed, or something that serves would be made anew.
+            changed, a release is under way, or something that serves would be made anew.
     """
     cfn, stack = client_of(aws, "cloudformation"), find(aws, name)
     if stack and stack["StackStatus"] not in (EMPTY, *MADE, *UNDONE):
         raise InputError(_unfit(aws, stack, name))
     new = stack is None or stack["StackStatus"] == EMPTY
     former = {} if new or stack is None else _parameters(stack)
-    wanted = {**former, **_linked(aws, former), **given}
+    now = NOWHERE if new else present(aws, name)
+    wanted = {**former, **_linked(aws, former), **now.parameters, **given}
     require_reachable(wanted)
     if not said(wanted):
         wanted = settled(wanted, networks(aws), aws.region)
@@ -126,7 +128,7 @@ def plan(aws: Aws, name: str, given: Mapping[str, str], clock: Clock) -> Plan:
     what = f"the plan of stack {name}"
     found = poll(ready, what=what, deadline_seconds=PLAN_SECONDS, clock=clock)
     changes = tuple(_change(one["ResourceChange"]) for one in found.get("Changes", []))
-    planned = Plan(stack=name, new=new, changes=changes, change_set=made)
+    planned = Plan(stack=name, new=new, changes=changes, change_set=made, keeps=now.words)
     try:
         _require_ready(found, name)
         require_kept(name, changes)

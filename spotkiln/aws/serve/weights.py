@@ -37,7 +37,7 @@ def _only(aws: Aws, balancer: str, rules: Sequence[RuleRef]) -> Told:
     return {one["RuleArn"]: {**one, "ListenerArn": of[one["RuleArn"]]} for one in answer["Rules"]}
 
 
-def _weights(rule: Mapping[str, Any]) -> dict[str, int]:
+def weights_of(rule: Mapping[str, Any]) -> dict[str, int]:
     """By the ARNs of the target groups that it forwards to."""
     shares: list[dict[str, Any]] = []
     for action in rule["Actions"]:
@@ -51,7 +51,7 @@ def _refs(told: Told, pair: Collection[str]) -> tuple[RuleRef, ...]:
     return tuple(
         RuleRef(arn=arn, listener=rule["ListenerArn"], default=bool(rule["IsDefault"]))
         for arn, rule in told.items()
-        if set(_weights(rule)) == set(pair)
+        if set(weights_of(rule)) == set(pair)
     )
 
 
@@ -115,7 +115,7 @@ def read_pair(
     gone = [one.arn for one in rules if one.arn not in told]
     if gone:
         raise InputError(f"rule {', '.join(gone)} is gone; start the release again")
-    found = [_weights(told[one.arn]) for one in rules]
+    found = [weights_of(told[one.arn]) for one in rules]
     each = [
         Weights(of={x.name: weights.get(x.arn, 0) for x in (first, second)}) for weights in found
     ]

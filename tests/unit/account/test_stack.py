@@ -208,6 +208,10 @@ def test_a_certificate_that_comes_later(aws: Aws, given: dict[str, str]) -> None
     (balancer,) = aws.elbv2.describe_load_balancers(Names=["website"])["LoadBalancers"]
     found = aws.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
     assert sorted(one["Port"] for one in found) == [80, 443]
+    gone = stacks.plan(aws, "shop", {"Certificate": ""}, FakeClock())
+    stacks.apply(aws, gone, FakeClock(), print)
+    found = aws.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    assert [one["Port"] for one in found] == [80]
 
 
 def test_the_workers_rights_change_with_the_stack(aws: Aws, given: dict[str, str]) -> None:

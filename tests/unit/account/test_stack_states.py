@@ -1,6 +1,7 @@
 """States of the account's stack: what is refused, what was undone, what cannot be taken away."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from spotkiln.aws.release import rights
 from spotkiln.aws.release.rights import every
 from spotkiln.aws.session import Aws, client_of
 from spotkiln.errors import InfrastructureError, InputError
+from spotkiln.keep.lease import DURATION, Lease, Stage
 from tests.unit.account.test_stack import aws, given
 from tests.unit.clock import FakeClock
 
@@ -160,3 +162,81 @@ def test_rights_that_nobody_could_ask_for_are_not_called_good(
     monkeypatch.setattr(rights, "simulate", lambda *_: ([], "not simulated: no right"))
     with pytest.raises(InputError, match="rights were not checked: not simulated: no right"):
         worker(aws, "shop")
+
+
+def arn_of(aws: Aws, name: str) -> str:
+    (found,) = aws.elbv2.describe_target_groups(Names=[name])["TargetGroups"]
+    return found["TargetGroupArn"]
+
+
+def rules(aws: Aws) -> list[dict[str, int]]:
+    """The weights of each rule, by the names of the target groups."""
+    (balancer,) = aws.elbv2.describe_load_balancers(Names=["website"])["LoadBalancers"]
+    listeners = aws.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])
+    return [
+        {
+            to["TargetGroupArn"].split("/")[1]: to["Weight"]
+            for to in rule["Actions"][0]["ForwardConfig"]["TargetGroups"]
+        }
+        for one in listeners["Listeners"]
+        for rule in aws.elbv2.describe_rules(ListenerArn=one["ListenerArn"])["Rules"]
+        if not rule["IsDefault"]
+    ]
+
+
+def move(aws: Aws, blue: int, green: int) -> None:
+    """As a release does it."""
+    (balancer,) = aws.elbv2.describe_load_balancers(Names=["website"])["LoadBalancers"]
+    (listener,) = aws.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])[
+        "Listeners"
+    ]
+    told = aws.elbv2.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+    (rule,) = [one for one in told if not one["IsDefault"]]
+    to: Any = [
+        {"TargetGroupArn": arn_of(aws, "website"), "Weight": blue},
+        {"TargetGroupArn": arn_of(aws, "website-green"), "Weight": green},
+    ]
+    forward: Any = {"Type": "forward", "ForwardConfig": {"TargetGroups": to}}
+    aws.elbv2.modify_rule(RuleArn=rule["RuleArn"], Actions=[forward])
+
+
+@pytest.mark.parametrize("what", ["Certificate", "Host", "Priority", "HealthPath"])
+def test_requests_go_on_where_a_release_has_led_them(
+    aws: Aws, made: dict[str, str], what: str
+) -> None:
+    """Also by a rule that is made anew."""
+    del made
+    assert rules(aws) == [{"website": 1, "website-green": 0}]
+    move(aws, 0, 100)
+    acm = client_of(aws, "acm")
+    said = {
+        "Certificate": acm.request_certificate(DomainName="shop.example.com")["CertificateArn"],
+        "Host": "shop.example.com",
+        "Priority": "7",
+        "HealthPath": "/health",
+    }
+    planned = stacks.plan(aws, "shop", {what: said[what]}, FakeClock())
+    assert "  requests go on where they go now: website=0 website-green=100" in planned.lines
+    stacks.apply(aws, planned, FakeClock(), print)
+    assert rules(aws) == [{"website": 0, "website-green": 100}]
+
+
+def test_requests_that_go_to_both_are_left_alone(aws: Aws, made: dict[str, str]) -> None:
+    del made
+    move(aws, 50, 50)
+    with pytest.raises(InputError, match="found website=50 website-green=50"):
+        plan_again(aws, "shop")
+
+
+def test_while_a_release_is_under_way_nothing_is_changed(aws: Aws, made: dict[str, str]) -> None:
+    del made
+    now = aws.now()
+    for until, refused in ((now - timedelta(minutes=9), False), (now + DURATION, True)):
+        lease = Lease(release="r-1", run="run", ticket=now, until=until, stage=Stage.HOLDS)
+        tags: Any = [{"Key": lease.key, "Value": lease.to_tag()}]
+        aws.elbv2.add_tags(ResourceArns=[arn_of(aws, "website")], Tags=tags)
+        if refused:
+            with pytest.raises(InputError, match="release r-1 is under way on target group web"):
+                plan_again(aws, "shop")
+        else:
+            stacks.forget(aws, plan_again(aws, "shop"))
