@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rehearsal.account import client
 from sandbox.client import Sandbox
+from spotkiln.account.roles import FILL
 from spotkiln.aws.release.rights import every
 from spotkiln.statement import Fill, policies
 
@@ -22,20 +23,25 @@ def _trust(box: Sandbox) -> dict[str, object]:
 
 
 def fill(region: str, account: str = ACCOUNT, **more: tuple[str, ...]) -> Fill:
-    """What the rights' names stand for in the sandbox's account."""
+    """What the rights' names stand for in the sandbox's account: as in the account's template, but
+    for what has other names here."""
     role = f"arn:aws:iam::{account}:role/"
+    words = {"Partition": "aws", "Region": region, "AccountId": account}
     return {
-        "partition": ("aws",),
-        "region": (region,),
-        "account": (account,),
+        **{name: tuple(_said(one, words) for one in values) for name, values in FILL.items()},
         "target_groups": ("website", "website-green"),
         "fleet_role": (f"{role}aws-ec2-spot-fleet-tagging-role",),
         "server_roles": tuple(role + x for x in ("website", "website-staging", "image-test")),
-        "build_parameters": (f"arn:aws:ssm:{region}:{account}:parameter/build/*",),
-        "build_secrets": (f"arn:aws:secretsmanager:{region}:{account}:secret:build/*",),
+        "disk_keys": (f"arn:aws:kms:{region}:{account}:key/*",),
         "workers": (role + WORKER,),
         **more,
     }
+
+
+def _said(text: str, words: Mapping[str, str]) -> str:
+    for name, value in words.items():
+        text = text.replace(f"${{AWS::{name}}}", value)
+    return text
 
 
 def as_worker(box: Sandbox) -> Mapping[str, str]:

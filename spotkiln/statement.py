@@ -77,15 +77,21 @@ class Statement(Noun):
 
     def filled(self, fill: "Fill") -> list[str]:
         """The ARNs, each name replaced by each of its values."""
-        found = list(self.resources)
-        for name, values in fill.items():
-            wanted = f"{{{name}}}"
-            found = [
-                one.replace(wanted, value)
-                for one in found
-                for value in (values if wanted in one else ("",))
-            ]
-        return found
+        return _filled(self.resources, fill)
+
+    def filled_condition(self, fill: "Fill") -> dict[str, dict[str, str | list[str]]]:
+        """The condition, with names replaced likewise; one value stays a text."""
+
+        def each(value: str | tuple[str, ...]) -> str | list[str]:
+            if isinstance(value, tuple):
+                return _filled(value, fill)
+            found = _filled((value,), fill)
+            return found[0] if len(found) == 1 else found
+
+        return {
+            operator: {key: each(value) for key, value in keys.items()}
+            for operator, keys in self.condition.items()
+        }
 
     def to_policy(self, fill: "Fill") -> dict[str, Any]:
         """In IAM's form."""
@@ -95,13 +101,25 @@ class Statement(Noun):
             "Action": list(self.actions),
             "Resource": self.filled(fill),
         }
-        condition = self.model_dump(mode="json")["condition"]
+        condition = self.filled_condition(fill)
         return {**found, "Condition": condition} if condition else found
 
 
 # What the names in braces stand for: partition, region, account, target_groups, fleet_role,
 # server_roles, secrets ...
 Fill = Mapping[str, tuple[str, ...]]
+
+
+def _filled(texts: Iterable[str], fill: Fill) -> list[str]:
+    found = list(texts)
+    for name, values in fill.items():
+        wanted = f"{{{name}}}"
+        found = [
+            one.replace(wanted, value)
+            for one in found
+            for value in (values if wanted in one else ("",))
+        ]
+    return found
 
 
 def policies(statements: Iterable[Statement], fill: Fill) -> list[dict[str, Any]]:

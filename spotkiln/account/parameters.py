@@ -3,6 +3,7 @@
 from typing import Any
 
 Parameters = dict[str, dict[str, Any]]
+_KEY = "arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+"
 YES_NO = {"Type": "String", "AllowedValues": ["yes", "no"]}
 # What Elastic Load Balancing takes.
 WEIGHT = {"Type": "Number", "MinValue": 0, "MaxValue": 999}
@@ -11,7 +12,10 @@ PARAMETERS: Parameters = {
     "Name": {
         "Type": "String",
         "Default": "website",
-        "AllowedPattern": "^[a-z][a-z0-9-]{0,22}$",
+        # What AWS refuses as the name of a load balancer, a target group or a security group.
+        "AllowedPattern": "^(?!internal-|sg-)[a-z]([a-z0-9-]{0,21}[a-z0-9])?$",
+        "ConstraintDescription": "expected small letters, digits and hyphens, at most 23, "
+        "beginning with a letter; not internal-… or sg-…, and no hyphen at the end",
         "Description": "The application in this environment: its target group has this name, and "
         "the names of its security group, role and instance profile begin with it.",
     },
@@ -148,6 +152,20 @@ PARAMETERS: Parameters = {
         "Default": "no",
         "Description": "Whether the worker may retire fleets that others made (infra.adopt), and "
         "end their servers: yes for that release, no again afterwards.",
+    },
+    "DiskKeys": {
+        "Type": "String",
+        "Default": "",
+        "AllowedPattern": f"^({_KEY}(,{_KEY})*)?$",
+        "Description": "ARNs of your own KMS keys that encrypt disks of builders and images, with "
+        "commas between them: the worker may use these; empty: none.",
+    },
+    "LogGroups": {
+        "Type": "String",
+        "Default": "",
+        "AllowedPattern": "^([A-Za-z0-9_/.#*-]{1,512})?$",
+        "Description": "Names of the log groups that the servers may write, as a pattern, beside "
+        "/spotkiln/*; empty: /NAME/*, with the stack's Name.",
     },
     "SpotRole": {
         **YES_NO,

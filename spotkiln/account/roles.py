@@ -5,6 +5,7 @@ from typing import Any
 
 from spotkiln.account.parameters import SERVICES
 from spotkiln.bake.infra_names import MOST_FURTHER
+from spotkiln.release.key_statements import OWN_KEYS
 from spotkiln.release.server_statements import SERVER
 from spotkiln.statement import ADOPTION, Fill, Statement, policies
 
@@ -17,6 +18,10 @@ _IAM = "arn:${AWS::Partition}:iam::${AWS::AccountId}"
 _EC2 = {"Fn::Sub": "ec2.${AWS::URLSuffix}"}
 _OWN = "${AWS::Region}:${AWS::AccountId}"
 WORKER_ARN = f"{_IAM}:role/{WORKER}"
+# Names of a build's parameters and secrets: below a build/, or after it.
+_OF_A_BUILD = ("build/*", "*/build/*", "*/build-*")
+# As many as the parameter says.
+_DISK_KEYS = "${DiskKeys}"
 # What the names in the rights stand for, in CloudFormation's words.
 FILL: Fill = {
     "partition": ("${AWS::Partition}",),
@@ -25,8 +30,13 @@ FILL: Fill = {
     "target_groups": ("${TargetGroups}",),
     "fleet_role": (f"{_IAM}:role/${{FleetRoleName}}",),
     "server_roles": (f"{_IAM}:role{PATH}*",),
-    "build_parameters": (f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter/*/build/*",),
-    "build_secrets": (f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:*/build-*",),
+    "build_parameters": tuple(
+        f"arn:${{AWS::Partition}}:ssm:{_OWN}:parameter/{one}" for one in _OF_A_BUILD
+    ),
+    "build_secrets": tuple(
+        f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:{one}" for one in _OF_A_BUILD
+    ),
+    "disk_keys": (_DISK_KEYS,),
     "workers": (WORKER_ARN,),
 }
 # Each of the further target groups, in the servers' own policy.
@@ -42,20 +52,31 @@ SERVER_FILL: Fill = {
         f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:${{OwnSecrets}}-??????",
         f"arn:${{AWS::Partition}}:secretsmanager:{_OWN}:secret:${{OwnSecrets}}/*",
     ),
-    "log_groups": (f"arn:${{AWS::Partition}}:logs:{_OWN}:log-group:/spotkiln/*",),
+    "log_groups": (
+        f"arn:${{AWS::Partition}}:logs:{_OWN}:log-group:/spotkiln/*",
+        f"arn:${{AWS::Partition}}:logs:{_OWN}:log-group:${{OwnLogs}}",
+        f"arn:${{AWS::Partition}}:logs:{_OWN}:log-group:${{OwnLogs}}:*",
+    ),
 }
 
 
-# Where the application's configuration is, if nobody says it: the parameter that says it, and what
-# stands for it otherwise.
+# Where the application's configuration is and its logs go: the parameter that says it, and what
+# stands for it if nobody does.
 OWN = {
     "OwnParameters": ("ParameterPath", "/${Name}/production"),
     "OwnSecrets": ("SecretPath", "${Name}/production"),
+    "OwnLogs": ("LogGroups", "/${Name}/*"),
 }
 
 
 # Parts of the worker's rights that a parameter gives: the resource of each, and its condition.
-ON_REQUEST = {ADOPTION: ("AdoptionPolicy", "GiveAdoption")}
+ON_REQUEST = {
+    ADOPTION: ("AdoptionPolicy", "GiveAdoption"),
+    OWN_KEYS: ("DiskKeysPolicy", "GiveDiskKeys"),
+}
+# What the stacks of other applications use as well stays when this one goes, unless it was being
+# made. Rights go: the next stack that gives them has its own.
+_SHARED = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 # The worker's role, wherever it was made.
 _HOLDER = {"Fn::If": ["MakeWorker", {"Ref": "WorkerRole"}, WORKER]}
 
@@ -74,7 +95,10 @@ def substituted(value: Any) -> Any:
         for number, name in enumerate(FURTHER):
             if f"${{{name}}}" in value:
                 return {"Fn::Sub": [value, {name: _further(number)}]}
-        return {"Fn::Sub": value} if "${" in value else value
+        # IAM's own variables begin with a small letter: they are none of CloudFormation's.
+        return {"Fn::Sub": value} if "${" in value.replace("${aws:", "") else value
+    if value == [_DISK_KEYS]:
+        return {"Fn::Split": [",", {"Ref": "DiskKeys"}]}
     if isinstance(value, Mapping):
         return {key: substituted(one) for key, one in value.items()}
     return [substituted(one) for one in value] if isinstance(value, list | tuple) else value
@@ -131,6 +155,7 @@ def _worker(statements: Iterable[Statement]) -> Resources:
         "WorkerRole": {
             "Type": "AWS::IAM::Role",
             "Condition": "MakeWorker",
+            **_SHARED,
             "Properties": {
                 "RoleName": WORKER,
                 "Description": "Spotkiln's worker: what a release needs, and no more",
@@ -140,6 +165,7 @@ def _worker(statements: Iterable[Statement]) -> Resources:
         "WorkerProfile": {
             "Type": "AWS::IAM::InstanceProfile",
             "Condition": "MakeWorkerProfile",
+            **_SHARED,
             "Properties": {"InstanceProfileName": WORKER, "Roles": [{"Ref": "WorkerRole"}]},
         },
     }
@@ -163,13 +189,14 @@ def _worker(statements: Iterable[Statement]) -> Resources:
 
 
 def _on_request(part: str, condition: str, statements: Iterable[Statement]) -> dict[str, Any]:
-    """In the role itself: of managed policies a role takes ten. Each region has its own name."""
+    """In the role itself: of managed policies a role takes ten. Another stack's has another name:
+    one of the same name would go with either of them."""
     (document,) = policies(statements, FILL)
     return {
         "Type": "AWS::IAM::Policy",
         "Condition": condition,
         "Properties": {
-            "PolicyName": {"Fn::Sub": f"{part.replace(' ', '-')}-${{AWS::Region}}"},
+            "PolicyName": {"Fn::Sub": f"{part.replace(' ', '-')}-${{Name}}"},
             "PolicyDocument": substituted(document),
             "Roles": [_HOLDER],
         },
@@ -182,6 +209,7 @@ def _fleet() -> Resources:
         "FleetRole": {
             "Type": "AWS::IAM::Role",
             "Condition": "MakeFleetRole",
+            **_SHARED,
             "Properties": {
                 "RoleName": {"Ref": "FleetRoleName"},
                 "Description": "Launches, tags and registers the servers of a fleet",
@@ -222,6 +250,7 @@ def _linked() -> Resources:
         f"Linked{name}": {
             "Type": "AWS::IAM::ServiceLinkedRole",
             "Condition": f"Make{name}",
+            **_SHARED,
             "Properties": {"AWSServiceName": service},
         }
         for name, service in SERVICES.items()

@@ -29,6 +29,8 @@ def _conditions() -> dict[str, Any]:
     return {
         "MakeWorker": _is("Worker", "yes"),
         "GiveRights": {"Fn::Not": [_is("Worker", "no")]},
+        "HasDiskKeys": {"Fn::Not": [_is("DiskKeys", "")]},
+        "GiveDiskKeys": {"Fn::And": [{"Condition": "GiveRights"}, {"Condition": "HasDiskKeys"}]},
         "GiveAdoption": {"Fn::And": [{"Condition": "GiveRights"}, _is("Adopt", "yes")]},
         "WorkerOnEc2": _is("WorkerTrust", ""),
         "HasExternalId": {"Fn::Not": [_is("WorkerExternalId", "")]},

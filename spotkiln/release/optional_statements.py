@@ -2,6 +2,7 @@
 
 from spotkiln import tags as t
 from spotkiln.keep.preview import GROUP
+from spotkiln.release.key_statements import LOOK_AT_KEYS, USE_KEYS
 from spotkiln.statement import (
     BALANCING,
     IMAGES,
@@ -20,7 +21,6 @@ LISTENERS, RULES = f"{BALANCING}:listener/app/*/*/*", f"{BALANCING}:listener-rul
 PREVIEWS, SECRETS, CONFIGURATION = "previews", "build secrets", "configuration"
 TRAFFIC, SIGNALS = "traffic", "signals"
 ATTRIBUTES, OWN_TEMPLATE = "attributes", "own launch template"
-KEYS_OF_DISKS = "keys of disks"
 MOUNTS, PRICES, QUOTAS = "file systems", "prices", "quotas"
 DEPRECATION, SHARING, COPIES = "deprecation", "sharing", "copies"
 LOGS, SESSIONS, DOCTOR = "logs", "session manager", "doctor"
@@ -176,28 +176,8 @@ OPTIONAL = (
         condition=NEW,
         part=COPIES,
     ),
-    Statement(
-        sid="EncryptedByDefault",
-        task="look up infrastructure, with images.share_with",
-        why="what AWS's own key of disks has encrypted cannot be shared",
-        actions=("ec2:GetEbsEncryptionByDefault",),
-        part=KEYS_OF_DISKS,
-    ),
-    Statement(
-        sid="DefaultKey",
-        task="look up infrastructure, with disks that are encrypted or images that are shared",
-        why="the account's default key of disks",
-        actions=("ec2:GetEbsDefaultKmsKeyId",),
-        part=KEYS_OF_DISKS,
-    ),
-    Statement(
-        sid="LookAtKeys",
-        task="look up infrastructure, with disks that are encrypted",
-        why="whether servers may be launched with a key; without it that is not checked",
-        actions=("kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"),
-        resources=("arn:{partition}:kms:{region}:{account}:key/*",),
-        part=KEYS_OF_DISKS,
-    ),
+    *LOOK_AT_KEYS,
+    *USE_KEYS,
     Statement(
         sid="FindTypes",
         task="look up infrastructure, with fleet.attributes",
@@ -234,6 +214,17 @@ OPTIONAL = (
         actions=("ssm:StartSession",),
         resources=(INSTANCES,),
         condition={"StringLike": {f"ssm:resourceTag/{t.RELEASE}": "?*"}},
+        part=SESSIONS,
+    ),
+    Statement(
+        sid="EndSessions",
+        task="builders with Session Manager",
+        why="Packer ends its session when it is done: its own, by the mark that AWS gives it",
+        actions=("ssm:TerminateSession",),
+        resources=("arn:{partition}:ssm:{region}:{account}:session/*",),
+        condition={
+            "StringLike": {"ssm:resourceTag/aws:ssmmessages:session-id": "${aws:userid}"},
+        },
         part=SESSIONS,
     ),
     Statement(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from spotkiln.bake.builder import SshInterface
 from spotkiln.bake.secrets import Kind, Place
+from spotkiln.release.key_statements import OWN_KEYS
 from spotkiln.release.optional_statements import (
     COPIES,
     DEPRECATION,
@@ -33,6 +34,8 @@ GIVEN_BY = {
     ADOPTION: "infra.adopt needs rights that the worker has only while they are asked for: "
     "`spotkiln account apply --set Adopt=yes` gives them, `--set Adopt=no` takes them back "
     "(`spotkiln docs account`)",
+    OWN_KEYS: "a KMS key of your own needs rights that the worker has for those alone that are "
+    "named: `spotkiln account apply --set DiskKeys=ARN` gives them (`spotkiln docs images`)",
 }
 
 

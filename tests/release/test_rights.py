@@ -48,8 +48,17 @@ SCALING = {
     "ScalingGroups autoscaling:ResumeProcesses",
     "ScalingGroups autoscaling:SetDesiredCapacity",
 }
-# And nothing of it is encrypted: tests/aws/test_machines.py.
+# It opens no session of Session Manager's: so it has none to end.
+SESSIONS = {"EndSessions ssm:TerminateSession"}
+# And nothing of it is encrypted: tests/aws/test_machines.py. Whether EC2 may use a key for whoever
+# launches, KMS judges; the sandbox does not.
 KEYS = {
+    "GrantKeys kms:CreateGrant",
+    "UseKeys kms:Decrypt",
+    "UseKeys kms:DescribeKey",
+    "UseKeys kms:GenerateDataKeyWithoutPlaintext",
+    "UseKeys kms:ReEncryptFrom",
+    "UseKeys kms:ReEncryptTo",
     "DefaultKey ec2:GetEbsDefaultKmsKeyId",
     "LookAtKeys kms:DescribeKey",
     "LookAtKeys kms:GetKeyPolicy",
@@ -172,7 +181,7 @@ def test_a_life_needs_all_of_them_and_no_more(
     assert life.doctor() == ([], "")
     life.play("reconcile")
 
-    elsewhere = REAL_PACKERS | SCALING | KEYS | COPIES
+    elsewhere = REAL_PACKERS | SCALING | SESSIONS | KEYS | COPIES
     unused = [one for one in idle(life.uses, every()) if one not in elsewhere]
     assert {"refused": life.refused, "unused": unused, "spare": spare(life.uses, every())} == {
         "refused": [],

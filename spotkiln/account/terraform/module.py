@@ -1,12 +1,15 @@
 """The module, in Terraform's JSON syntax. Its variables and outputs are the template's parameters
 and outputs."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from spotkiln.account.terraform.expression import Template
 from spotkiln.account.terraform.resources import resources
 
+# What a pattern refuses at the beginning, in CloudFormation's words.
+_REFUSED = re.compile(r"\^\(\?!([^)]*)\)")
 _TYPES = {"Number": "number", "List<AWS::EC2::Subnet::Id>": "list(string)"}
 
 
@@ -52,8 +55,7 @@ def _validation(name: str, one: Mapping[str, Any]) -> dict[str, str]:
         holds, expected = f"contains([{values}], var.{name})", f"one of {values}"
     elif "AllowedPattern" in one:
         pattern = one["AllowedPattern"]
-        quoted = pattern.replace("\\", "\\\\")
-        holds, expected = f'can(regex("{quoted}", var.{name}))', f"a text like {pattern}"
+        holds, expected = _matches(pattern, f"var.{name}"), f"a text like {pattern}"
         if "MaxLength" in one:
             holds += f" && length(var.{name}) <= {one['MaxLength']}"
             expected += f" of at most {one['MaxLength']} characters"
@@ -63,5 +65,19 @@ def _validation(name: str, one: Mapping[str, Any]) -> dict[str, str]:
         expected = f"a number from {least} to {most}"
     else:
         return {}
-    message = f"{name}: expected {expected}."
+    said = one.get("ConstraintDescription", f"expected {expected}")
+    message = f"{name}: {said}."
     return {"condition": f"${{{holds}}}", "error_message": message}
+
+
+def _matches(pattern: str, text: str) -> str:
+    """Terraform's patterns know no lookahead: what must not be there is asked for by itself."""
+    without = _REFUSED.match(pattern)
+    if without:
+        pattern = f"^{pattern[without.end() :]}"
+    holds = f'can(regex("{_escaped(pattern)}", {text}))'
+    return f'{holds} && !can(regex("^({_escaped(without[1])})", {text}))' if without else holds
+
+
+def _escaped(pattern: str) -> str:
+    return pattern.replace("\\", "\\\\")

@@ -67,18 +67,14 @@ def template(
     ] = False,
 ) -> int:
     """Print the CloudFormation template, to be read, or to be used by other means."""
-    import yaml
-
     from spotkiln.account.template import template as whole
     from spotkiln.account.terraform.module import module
     from spotkiln.aws.release.rights import every
+    from spotkiln.cli.template_text import in_yaml
 
     found = whole(every())
     if terraform:
         tell(json.dumps(module(found), indent=1))
         return Exit.OK
-    # CloudFormation takes 51,200 characters in one call: as JSON that can be read it is too long.
-    # It takes no aliases, which YAML writes where a value is one and the same.
-    found = json.loads(json.dumps(found))
-    tell(yaml.safe_dump(found, sort_keys=False, width=100).rstrip())
+    tell(in_yaml(found))
     return Exit.OK

@@ -104,7 +104,7 @@ def test_rights_to_adopt_are_there_as_long_as_they_are_asked_for(
 
     stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
     assert inline() == []
-    for said, expected in (("yes", ["adoption-eu-west-1"]), ("no", [])):
+    for said, expected in (("yes", ["adoption-website"]), ("no", [])):
         changed = stacks.plan(aws, "shop", {"Adopt": said}, FakeClock())
         stacks.apply(aws, changed, FakeClock(), print)
         assert inline() == expected

@@ -12,10 +12,11 @@ from cfnlint.api import lint
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from sandbox.rights.policy import decide
-from spotkiln.account.parameters import PARAMETERS
+from spotkiln.account.parameters import PARAMETERS, SERVICES
 from spotkiln.account.plan import given, infra, linked
 from spotkiln.account.roles import ON_REQUEST
 from spotkiln.account.template import template
+from spotkiln.account.terraform.module import module
 from spotkiln.aws.release.rights import every
 from spotkiln.cli.commands import accounting
 from spotkiln.errors import InputError
@@ -227,3 +228,73 @@ def test_the_worker_takes_only_those_roles_of_other_accounts_that_are_named() ->
     (statement,) = made["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Action"] == "sts:AssumeRole"
     assert statement["Resource"] == {"Fn::Split": [",", {"Ref": "OtherRoles"}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        ("shop", True),
+        ("s", True),
+        ("shop-staging", True),
+        ("internals", True),
+        ("sg", True),
+        ("a" * 23, True),
+        ("a" * 24, False),
+        ("shop-", False),
+        ("internal-x", False),
+        ("sg-x", False),
+        ("1shop", False),
+    ],
+)
+def test_a_name_that_aws_would_refuse_is_refused_before_anything_is_made(
+    whole: dict[str, Any], name: str, taken: bool
+) -> None:
+    """No load balancer's name begins with internal-, no security group's with sg-, and no target
+    group's ends with a hyphen. Terraform's patterns know no lookahead."""
+    parameter = whole["Parameters"]["Name"]
+    assert (re.fullmatch(parameter["AllowedPattern"], name) is not None) is taken
+    holds = module(whole)["variable"]["Name"]["validation"]["condition"]
+    wanted, refused = re.findall(r'regex\("([^"]*)"', holds)
+    assert "(?!" not in holds and "&& !can(" in holds
+    assert bool(re.search(wanted, name) and not re.search(refused, name)) is taken
+
+
+def test_the_worker_may_use_those_keys_of_disks_alone_that_are_named(whole: dict[str, Any]) -> None:
+    """Of the account's default key EC2 asks in the name of whoever launches."""
+    made = whole["Resources"]["DiskKeysPolicy"]
+    assert made["Condition"] == "GiveDiskKeys"
+    use, grant = made["Properties"]["PolicyDocument"]["Statement"]
+    named = {"Fn::Split": [",", {"Ref": "DiskKeys"}]}
+    assert [use["Resource"], grant["Resource"]] == [named, named]
+    assert grant["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+    for one in (use, grant):
+        by = one["Condition"]["StringEquals"]["kms:ViaService"]
+        assert by[0] == {"Fn::Sub": "ec2.${AWS::Region}.amazonaws.com"}
+    key = "arn:aws:kms:eu-west-1:123456789012:key/mrk-0a1b"
+    pattern = whole["Parameters"]["DiskKeys"]["AllowedPattern"]
+    told = ["", key, f"{key},{key}", "alias/disks", f"{key},", key.replace("key/", "alias/")]
+    assert [bool(re.fullmatch(pattern, one)) for one in told] == [True] * 3 + [False] * 3
+
+
+def test_servers_write_log_groups_of_their_own_name(whole: dict[str, Any]) -> None:
+    (policy,) = whole["Resources"]["ServerRole"]["Properties"]["Policies"]
+    (logs,) = [x for x in policy["PolicyDocument"]["Statement"] if x["Sid"] == "WriteLogs"]
+    spotkilns, own, streams = (one["Fn::Sub"] for one in logs["Resource"])
+    assert spotkilns.endswith(":log-group:/spotkiln/*")
+    text, names = own
+    assert streams == [f"{text}:*", names]
+    assert text.endswith(":log-group:${OwnLogs}")
+    usual = {"Fn::Sub": "/${Name}/*"}
+    assert names["OwnLogs"] == {"Fn::If": ["HasLogGroups", {"Ref": "LogGroups"}, usual]}
+
+
+def test_iams_own_variables_are_left_to_iam(whole: dict[str, Any]) -> None:
+    assert '"ssm:resourceTag/aws:ssmmessages:session-id": "${aws:userid}"' in json.dumps(whole)
+    assert "$${aws:userid}" in json.dumps(module(whole))
+
+
+def test_what_other_stacks_use_stays_when_the_first_one_goes(whole: dict[str, Any]) -> None:
+    kept = {x for x, one in whole["Resources"].items() if "DeletionPolicy" in one}
+    linked = {f"Linked{name}" for name in SERVICES}
+    assert kept == {"WorkerRole", "WorkerProfile", "FleetRole", *linked}
+    assert {whole["Resources"][x]["DeletionPolicy"] for x in kept} == {"RetainExceptOnCreate"}

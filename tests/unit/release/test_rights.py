@@ -204,7 +204,7 @@ def test_alarms_are_read_for_batches_too() -> None:
         ({"build": {"spot": True}}, {one.sid for one in SPOT}),
         (
             {"build": {"ssh_interface": "session_manager", "instance_profile": "builders"}},
-            {"Sessions", "SessionDocuments"},
+            {"EndSessions", "Sessions", "SessionDocuments"},
         ),
     ],
 )
