@@ -39,16 +39,6 @@ class Granted(NamedTuple):
     conditional: bool
 
 
-def asked_of(statement: Statement) -> dict[str, str]:
-    """What a simulation is told of the request, so that the condition holds: keys and values."""
-    found = {}
-    for keys in statement.condition.values():
-        for key, wanted in keys.items():
-            value = wanted if isinstance(wanted, str) else wanted[0]
-            found[key] = value.replace("?*", "any")
-    return found
-
-
 def together(*lists: Iterable[Statement]) -> list[Statement]:
     """All of these, each once: two launchers may need the same."""
     return list({one.sid: one for each in lists for one in each}.values())

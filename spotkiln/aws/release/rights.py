@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from typing import Any
 
 from spotkiln.aws.bake import infra as aws_infra
@@ -11,11 +13,14 @@ from spotkiln.aws.session import Aws
 from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import SpotkilnError
 from spotkiln.release.parts import build_secrets
-from spotkiln.release.rights import Granted, Names, asked_of, missing, together
+from spotkiln.release.questions import Question, questions
+from spotkiln.release.rights import Granted, Names, missing, together
 from spotkiln.release.server_statements import SERVER
 from spotkiln.release.statements import WORKER
 from spotkiln.statement import Fill, Statement
 
+# Questions that IAM is asked side by side.
+AT_ONCE = 8
 _ASSUMED = re.compile(r"arn:(aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/")
 
 
@@ -79,29 +84,36 @@ def _roles_in(aws: Aws, profile: str) -> tuple[str, ...]:
 def _asked(
     aws: Aws, principal: str, statements: Iterable[Statement], fill: Fill
 ) -> Iterator[Granted]:
-    """Source: IAM SimulatePrincipalPolicy."""
-    for statement in statements:
-        resources = statement.filled(fill)
-        if not resources:
-            continue
-        told: Any = [
-            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
-            for key, value in asked_of(statement).items()
-        ]
-        with aws_errors("rights"):
-            pages = aws.iam.get_paginator("simulate_principal_policy").paginate(
-                PolicySourceArn=principal,
-                ActionNames=statement.actions,
-                ResourceArns=resources,
-                ContextEntries=told,
+    """Some at a time: there are about a hundred."""
+    ask = partial(_ask, aws, principal)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for answers in pool.map(ask, questions(statements, fill)):
+            yield from answers
+
+
+@cache
+def _ask(aws: Aws, principal: str, question: Question) -> tuple[Granted, ...]:
+    """Source: IAM SimulatePrincipalPolicy. Deployments of one account ask much of it again."""
+    told: Any = [
+        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": kind}
+        for key, value, kind in question.told
+    ]
+    with aws_errors("rights"):
+        pages = aws.iam.get_paginator("simulate_principal_policy").paginate(
+            PolicySourceArn=principal,
+            ActionNames=[question.action],
+            ResourceArns=question.resources,
+            ContextEntries=told,
+        )
+        return tuple(
+            Granted(
+                action=one["EvalActionName"],
+                allowed=one["EvalDecision"] == "allowed",
+                conditional=bool(one.get("MissingContextValues")),
             )
-            for page in pages:
-                for one in page["EvaluationResults"]:
-                    yield Granted(
-                        action=one["EvalActionName"],
-                        allowed=one["EvalDecision"] == "allowed",
-                        conditional=bool(one.get("MissingContextValues")),
-                    )
+            for page in pages
+            for one in page["EvaluationResults"]
+        )
 
 
 def simulate(aws: Aws, names: Names, whose: str = "") -> tuple[list[str], str]:
