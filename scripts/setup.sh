@@ -4,10 +4,20 @@
 # For bash 3.2, too, which is macOS's.
 set -euo pipefail
 
+# Whether apt-get could install that package. A list that was never fetched knows nothing.
+known() {
+  local found
+  # In English, whatever the user's language.
+  found=$(LC_ALL=C apt-cache policy "$1" 2>/dev/null) || return 1
+  [[ $found == *Candidate:* && $found != *"Candidate: (none)"* ]]
+}
+
 # The package of Debian that has a program.
 package() {
   case "$1" in
-    docker | dockerd) echo docker.io ;;
+    # Since Debian 13 docker.io has the daemon alone, and only recommends the client.
+    docker) if known docker-cli; then echo docker-cli; else echo docker.io; fi ;;
+    dockerd) echo docker.io ;;
     ip) echo iproute2 ;;
     systemd-analyze) echo systemd ;;
     postgres) echo postgresql ;;
@@ -31,8 +41,8 @@ has() {
   case "$1" in
     venv) "${BASE_PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null ;;
     dockerd) command -v dockerd >/dev/null || docker info >/dev/null 2>&1 ;;
-    # cracklib ships another "packer".
-    packer) "${PACKER:-packer}" version 2>/dev/null | grep -q '^Packer v' ;;
+    # cracklib ships another "packer", which reads words from stdin until it ends.
+    packer) "${PACKER:-packer}" version 2>/dev/null </dev/null | grep -q '^Packer v' ;;
     # Debian keeps its programs out of PATH.
     postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
       command -v initdb >/dev/null ;;
@@ -54,11 +64,8 @@ tell_unpackaged() {
   done >&2
 }
 
-# Whether apt-get could install it. A list that was never fetched knows nothing.
 packaged() {
-  local found
-  found=$(apt-cache policy "$(package "$1")" 2>/dev/null)
-  [[ $found == *Candidate:* && $found != *"Candidate: (none)"* ]]
+  known "$(package "$1")"
 }
 
 # Somebody who names a Packer wants that one.
@@ -104,7 +111,7 @@ if [[ -n $missing ]]; then
   fi
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -q >/dev/null
-  packages=() unpackaged=()
+  packages=() unpackaged=() absent=()
   for program in $missing; do
     if packaged "$program"; then
       packages+=("$(package "$program")")
@@ -115,6 +122,17 @@ if [[ -n $missing ]]; then
   if [[ ${#packages[@]} -gt 0 ]]; then
     echo "installing: ${packages[*]}"
     apt-get install -qy --no-install-recommends "${packages[@]}" >/dev/null
+  fi
+  # A package may not have what it had in another release of the system.
+  for program in $missing; do
+    [[ " ${unpackaged[*]-} " == *" $program "* ]] || has "$program" || absent+=("$program")
+  done
+  if [[ ${#absent[@]} -gt 0 ]]; then
+    for program in "${absent[@]}"; do
+      echo "missing: $program, also after apt-get install $(package "$program"): find the package" \
+        "of your system that has it, and install that" >&2
+    done
+    exit 1
   fi
   if [[ ${#unpackaged[@]} -gt 0 ]]; then
     tell_unpackaged "${unpackaged[@]}"

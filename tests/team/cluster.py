@@ -24,6 +24,7 @@ pid {home}/nginx.pid;
 events {{ worker_connections 2048; }}
 http {{
   access_log off;
+  client_max_body_size 16m;
   client_body_temp_path {home}/body;
   proxy_temp_path {home}/proxy;
   fastcgi_temp_path {home}/fastcgi;

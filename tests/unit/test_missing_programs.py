@@ -2,6 +2,7 @@
 where the distribution has no package of it, as Debian 13 has none of Packer."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,16 @@ UNKNOWN = NOTHING
 HASHICORP = "developer.hashicorp.com/packer/install"
 
 
+def bare_path(folder: Path) -> Path:
+    """What scripts/setup.sh calls on its way, and no more."""
+    folder.mkdir()
+    for name in ("bash", "sh", "grep", "sleep", "seq", "env", "chmod", "test", "cat"):
+        found = shutil.which(name)
+        assert found
+        (folder / name).symlink_to(found)
+    return folder
+
+
 class Machine:
     """Stand-ins for its programs; what apt-get was called with is written down."""
 
@@ -26,11 +37,20 @@ class Machine:
         self.folder = folder
         self.has("uname", "echo Linux")
         self.has("id", "echo 0")
-        self.has("apt-get", f'echo "$*" >>{folder}/apt')
+        self.installs("packer", PACKER)
         self.has("apt-cache", DEBIAN_12)
         self.has("packer", NO_PACKER)
         for name in ("docker", "dockerd", "debootstrap", "iptables", "ip"):
             self.has(name, NOTHING)
+
+    def installs(self, name: str, script: str) -> None:
+        """From now on apt-get brings that program."""
+        made = f"printf '#!/bin/sh\\n%s\\n' '{script}' >{self.folder}/{name}"
+        self.has(
+            "apt-get",
+            f'echo "$*" >>{self.folder}/apt\ncase "$*" in *install*) {made}; '
+            f"chmod 0755 {self.folder}/{name} ;; esac",
+        )
 
     def has(self, name: str, script: str) -> Path:
         file = self.folder / name
@@ -38,11 +58,14 @@ class Machine:
         file.chmod(0o755)
         return file
 
-    def run(self, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *command: str, stdin: int = subprocess.DEVNULL, **variables: str
+    ) -> "subprocess.CompletedProcess[str]":
         own = {k: v for k, v in os.environ.items() if k != "PACKER"}
         return subprocess.run(
             [str(ROOT / "scripts" / command[0]), *command[1:]],
             env={**own, "PATH": f"{self.folder}:{os.environ['PATH']}", **variables},
+            stdin=stdin,
             capture_output=True,
             text=True,
             check=False,
@@ -82,10 +105,47 @@ def test_no_package_of_packer(machine: Machine, policy: str, user: str) -> None:
 
 def test_what_has_a_package_is_installed_all_the_same(machine: Machine) -> None:
     machine.has("apt-cache", f'test "$2" = packer && {{ {DEBIAN_13}; exit; }}; {DEBIAN_12}')
+    machine.installs("no-such-program", NOTHING)
     done = machine.run("setup.sh", "no-such-program", "packer")
     assert done.returncode == 1
     assert machine.installed == ["no-such-program"]
     assert "missing: packer" in done.stderr
+
+
+def test_what_its_package_does_not_have_any_more_is_told(machine: Machine) -> None:
+    done = machine.run("setup.sh", "no-such-program")
+    assert done.returncode == 1
+    assert "missing: no-such-program, also after apt-get install no-such-program" in done.stderr
+
+
+@pytest.mark.parametrize(("known", "package"), [("docker-cli", "docker-cli"), ("", "docker.io")])
+def test_dockers_client_is_a_package_of_its_own_since_debian_13(
+    machine: Machine, tmp_path: Path, known: str, package: str
+) -> None:
+    machine.has("apt-cache", f'test "$2" = docker.io -o "$2" = "{known}" && {{ {DEBIAN_12}; }}')
+    (machine.folder / "docker").unlink()
+    machine.installs("docker", NOTHING)
+    bare = f"{machine.folder}:{bare_path(tmp_path / 'bare')}"
+    assert machine.run("setup.sh", "docker", PATH=bare).returncode == 0
+    assert machine.installed == [package]
+
+
+def test_apt_is_understood_in_every_language(machine: Machine) -> None:
+    german = "printf 'packer:\\n  Installationskandidat: 1.6.6\\n'"
+    machine.has("apt-cache", f'if [ "$LC_ALL" = C ]; then {DEBIAN_12}; else {german}; fi')
+    assert machine.run("setup.sh", "packer", LC_ALL="de_DE.UTF-8").returncode == 0
+    assert machine.installed == ["packer"]
+
+
+def test_a_program_that_is_no_packer_and_waits_for_words_is_none(machine: Machine) -> None:
+    machine.has("packer", "cat >/dev/null; echo 12 words")
+    reader, writer = os.pipe()  # A terminal at which nobody types.
+    try:
+        assert machine.run("setup.sh", "packer", stdin=reader).returncode == 0
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert machine.installed == ["packer"]
 
 
 def test_who_may_not_install_is_told_what_to_install(machine: Machine) -> None:

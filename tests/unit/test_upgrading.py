@@ -26,6 +26,18 @@ def test_this_version_has_notes_and_they_begin_with_it() -> None:
     assert numbers == sorted(numbers, reverse=True)
 
 
+def test_each_upgrade_brings_the_accounts_rights_before_the_workers() -> None:
+    """Rights are data of the version: a new worker may ask AWS for what an old one did not."""
+    steps = re.findall(r"^\d+\. (.+?)(?=^\d+\. |^$)", NOTES, re.MULTILINE | re.DOTALL)
+    (account,) = [at for at, one in enumerate(steps) if "`spotkiln account apply`" in one]
+    (workers,) = [at for at, one in enumerate(steps) if "SIGTERM" in one]
+    assert account < workers
+    assert "Terraform" in steps[account]
+    assert "build their image again" in steps[account]
+    readme = (ROOT / "spotkiln" / "template" / "README.md").read_text()
+    assert "`spotkiln account apply`" in readme.partition("## A newer Spotkiln")[2]
+
+
 def test_the_changelog_and_the_notes_know_the_same_versions() -> None:
     told = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert told == VERSIONS
