@@ -10,6 +10,7 @@ from spotkiln.tasks import names
 from spotkiln.tasks.keep.figures import publish_figures
 from spotkiln.tasks.keep.reconcile import clear_up, find_unowned, publish, state_of
 from spotkiln.tasks.keep.telling import tell_pending_commits
+from spotkiln.tasks.keep.unanswered import decline_unanswered
 from spotkiln.tasks.keep.unhealthy import replace_unhealthy
 
 
@@ -25,7 +26,8 @@ def reconcile(
     Reads only AWS and the Prefect API. Never touches what a living release owns, nor what
     only looks like ours: that is listed. What cannot be cleared away (a protected image, say) is
     told once and tried again later; it stops no release. A server of a fleet that serves is
-    replaced when it has been unhealthy for long, beside healthy ones. A commit that
+    replaced when it has been unhealthy for long, beside healthy ones. An approval that nobody gave
+    in time is declined. A commit that
     still says "pending" of a run that has ended is told how. May run at any time, and twice at
     once.
 
@@ -42,6 +44,7 @@ def reconcile(
         found = find_unowned(where, target_group).also(todo=sick)
     else:
         found = clear_up(where, target_group, takedowns=True).also(done=sick)
+        decline_unanswered()
         tell_pending_commits()
         publish_figures()
     # A person waits for what a dry run tells.

@@ -5,6 +5,7 @@ can read them, and they go with the run.
 """
 
 import json
+from datetime import datetime
 from uuid import UUID
 
 from spotkiln.errors import NotInPrefect, PrefectRefused
@@ -42,3 +43,14 @@ async def read(api: Api, run: str, key: str) -> str | None:
     except NotInPrefect:
         return None
     return str(json.loads(found))
+
+
+async def written(api: Api, run: str, key: str) -> datetime | None:
+    """When it was kept, by the clock of Prefect's server; None if the run has no such note."""
+    found = await api.ask(
+        f"read when the note {key} of run {run} was kept",
+        lambda client: client.filter_flow_run_input(
+            UUID(run), key_prefix=key, limit=1, exclude_keys=set()
+        ),
+    )
+    return next((one.created for one in found if one.key == key), None)

@@ -166,8 +166,10 @@ async def unfinished(api: Api, flows: Iterable[str]) -> list[Run]:
     return await _listing(api, "list the runs that have not ended", wanted, flows=named)
 
 
-async def suspended(api: Api, pool: str) -> list[Run]:
-    """The runs of a work pool that have been suspended, to wait for an answer."""
+async def suspended(api: Api, pool: str = "") -> list[Run]:
+    """The runs of a work pool, or of all, that have been suspended, to wait for an answer."""
     name = FlowRunFilterStateName(any_=["Suspended"])
     wanted = FlowRunFilter(state=FlowRunFilterState(name=name))
-    return await _listing(api, f"list the suspended runs of pool {pool}", wanted, pool=pool)
+    return await _listing(
+        api, "list the suspended runs" + (f" of pool {pool}" if pool else ""), wanted, pool=pool
+    )

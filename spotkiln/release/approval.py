@@ -17,10 +17,12 @@ class Decision(StrEnum):
 
 # The names under which Prefect keeps the answer, and the question.
 ANSWER_KEY, QUESTION_KEY = "approval", "approval-asked"
-# The answer that a worker gives to a suspended run whose time is over.
+# Made by Prefect of the state's name and ANSWER_KEY.
+RESPONSE_KEY = f"suspended-{ANSWER_KEY}-response"
+# The answer that a worker or reconcile gives to a suspended run whose time is over.
 NOBODY = "nobody, in time"
 # Prefect has a deadline of its own, and calls a run failed that passes it. It is so much later than
-# ours, so that it matters only if there is no worker.
+# ours, so that it matters only if nothing of ours runs.
 GRACE = timedelta(days=7)
 NOBODY_WAS_ASKED = (
     "nobody was asked for the approval, for there was nothing to do; that has changed: start it "
@@ -54,6 +56,12 @@ class Answer(Noun):
 def overdue(deadline: datetime | None, now: datetime) -> bool:
     """Whether the time for an answer is over. `deadline` is Prefect's own for the suspended run."""
     return deadline is not None and now > deadline - GRACE
+
+
+def too_late(asked: datetime, seconds: int, answered: datetime) -> bool:
+    """Whether an answer came after the time for it was over. Prefect takes one for longer, and
+    nobody may have declined it meanwhile."""
+    return answered > asked + timedelta(seconds=seconds)
 
 
 def refusal(answer: Answer | None, approval: Approval) -> str:

@@ -23,10 +23,12 @@ from spotkiln.release.approval import (
     GRACE,
     NOBODY,
     QUESTION_KEY,
+    RESPONSE_KEY,
     Answer,
     Decision,
     Question,
     refusal,
+    too_late,
 )
 from spotkiln.release.happening import Answered, PlanShown, Resumed
 from spotkiln.release.job import Job
@@ -118,7 +120,14 @@ def _read_answer(run: ReleaseRun, question: Question) -> Answer | None:
     run.note(PlanShown(plan=question.plan))
     waited = (datetime.now(UTC) - question.asked).total_seconds()
     run.note(Timing(name="approval", seconds=waited))
-    return _suspend(approval_text(question.plan, run.spec.why), run.spec.approval)
+    approval = run.spec.approval
+    answer = _suspend(approval_text(question.plan, run.spec.why), approval)
+    # When it was given counts, and not when a worker had room to go on.
+    given = ask(note.written, str(flow_run.id), RESPONSE_KEY) or datetime.now(UTC)
+    if answer and too_late(question.asked, approval.seconds, given):
+        say(f"{answer}; that came after the deadline, {approval.seconds} s, and does not count")
+        return None
+    return answer
 
 
 def end_if_not_approved(run: ReleaseRun, job: Job) -> None:

@@ -86,6 +86,47 @@ def test_nobody_answers(world: World, runs: Runs, worker: "subprocess.Popen[byte
     assert worker.poll() is None
 
 
+def resume(world: World, run: str, **given: str) -> None:
+    body = {"run_input": given}
+    world.api.post(f"/flow_runs/{run}/resume", json=body).raise_for_status()
+
+
+@pytest.mark.parametrize("late", ["answered", "nobody"])
+def test_the_deadline_is_kept_where_prefects_own_worker_runs_the_releases(
+    world: World, runs: Runs, late: str
+) -> None:
+    """Nobody there looks at the clock. An approval that comes too late releases nothing; and
+    without any, reconcile declines it."""
+    world.box.clear_calls()
+    pool = f"own-{late}"
+    world.api.post("/work_pools/", json={"name": pool, "type": "process"}).raise_for_status()
+    deployed = world.api.get(f"/deployments/name/{DEPLOYMENT}").raise_for_status().json()
+    world.api.patch(f"/deployments/{deployed['id']}", json={"work_pool_name": pool})
+    theirs = world.prefect.start(
+        *("prefect", "worker", "start", "--pool", pool, "--type", "process"), log=f"{pool}.log"
+    )
+    try:
+        asking = ask(world, runs, f"late {late}", seconds=10)
+        until_suspended(world, asking)
+        time.sleep(12)
+        assert named(world, asking) == "Suspended"
+        if late == "answered":
+            resume(world, asking, decision="approve", by="alice")
+        else:
+            world.reconcile()
+        until_ended(runs, asking, 180)
+    finally:
+        # It has no run any more, and takes its time to end.
+        theirs.kill()
+        theirs.wait(30)
+        back = {"work_pool_name": deployed["work_pool_name"]}
+        world.api.patch(f"/deployments/{deployed['id']}", json=back)
+    made = row(world, asking)
+    assert made["outcome"] == "declined", made
+    assert "nobody approved it within 10 s" in made["cause"]
+    assert changing(world) == []
+
+
 def last_words(world: World, run: str) -> list[str]:
     """The names of the events of a run, oldest first."""
     resource = f"prefect.flow-run.{run}"

@@ -36,6 +36,8 @@ ONCE = {
     # What a host of repositories is told: it takes its time once, and reconcile tries again.
     "tell the host",
     "tell pending commits",
+    # Reconcile does it again in minutes.
+    "decline unanswered",
     # A page of which there is another tomorrow.
     "publish figures",
     "health gate",

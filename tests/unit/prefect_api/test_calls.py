@@ -296,6 +296,23 @@ def test_a_note_is_kept_with_its_run(fake: FakeApi) -> None:
     assert ask(note.read, str(RUN), "asked") == '{"a": "ü"}'
 
 
+def test_when_a_note_was_kept(fake: FakeApi) -> None:
+    kept: list[dict[str, Any]] = []
+    fake.answers[f"POST /flow_runs/{RUN}/input/filter"] = lambda _: (200, kept)
+    assert ask(note.written, str(RUN), "asked") is None
+    # Prefect looks for the beginning of a key.
+    one = {
+        "id": str(RUN),
+        "flow_run_id": str(RUN),
+        "value": "1",
+        "created": answers.NOW.isoformat(),
+    }
+    kept.append({**one, "key": "asked-again"})
+    assert ask(note.written, str(RUN), "asked") is None
+    kept[:] = [{**one, "key": "asked"}]
+    assert ask(note.written, str(RUN), "asked") == answers.NOW
+
+
 def test_a_note_takes_the_place_of_an_earlier_one(fake: FakeApi) -> None:
     there = ["an earlier one"]
 

@@ -13,6 +13,7 @@ from spotkiln.release.approval import (
     changed_since_approval,
     overdue,
     refusal,
+    too_late,
 )
 from spotkiln.release.release import Approval
 from spotkiln.serve.fleet import Fleet
@@ -74,6 +75,12 @@ def test_whose_time_is_over() -> None:
     assert not overdue(deadline, asked + told)
     assert overdue(deadline, asked + told + timedelta(seconds=1))
     assert not overdue(None, asked)
+
+
+def test_an_answer_counts_until_the_deadline() -> None:
+    told = timedelta(seconds=60)
+    assert not too_late(nouns.START, 60, nouns.START + told)
+    assert too_late(nouns.START, 60, nouns.START + told + timedelta(seconds=1))
 
 
 def test_nobody_was_asked() -> None:
