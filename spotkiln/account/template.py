@@ -6,6 +6,7 @@ from typing import Any
 from spotkiln.account.network import network
 from spotkiln.account.parameters import PARAMETERS, SERVICES
 from spotkiln.account.roles import OWN, WORKER_ARN, roles, substituted
+from spotkiln.account.rules import rules
 from spotkiln.statement import Statement
 
 
@@ -15,6 +16,7 @@ def template(worker: Iterable[Statement]) -> dict[str, Any]:
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "What Spotkiln looks up by name: roles, security groups, target groups.",
         "Parameters": PARAMETERS,
+        "Rules": rules(),
         "Conditions": _conditions(),
         "Resources": {**roles(worker), **network()},
         "Outputs": _outputs(),

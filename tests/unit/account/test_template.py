@@ -193,6 +193,18 @@ def test_another_region_adds_rights_to_the_role_that_is_there(whole: dict[str, A
     }
 
 
+def test_parameters_that_do_not_go_together_are_refused(whole: dict[str, Any]) -> None:
+    """Also to those who hand the template to CloudFormation themselves."""
+    asserted = {
+        name: [one["Assert"]["Fn::Not"][0]["Fn::Equals"][0]["Ref"] for one in rule["Assertions"]]
+        for name, rule in whole["Rules"].items()
+    }
+    assert asserted == {
+        "LoadBalancerThatIsThere": ["Listener", "BalancerGroup"],
+        "WorkerThatSaysAnId": ["WorkerTrust"],
+    }
+
+
 def test_parameters_as_they_are_typed() -> None:
     assert given(["Vpc=vpc-1", "Host=a=b"]) == {"Vpc": "vpc-1", "Host": "a=b"}
     for wrong in ("Vpc", "Color=red"):
