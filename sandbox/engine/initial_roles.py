@@ -7,6 +7,7 @@ from typing import Any
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, iam_backends
 
+from sandbox.engine.server_rights import one_by_one, statements
 from sandbox.rights import linked
 from sandbox.state.records import ACCOUNT_ID
 
@@ -34,8 +35,8 @@ def create_roles() -> None:
     iam.attach_role_policy(of_fleets, FLEET_ROLE)
     for name, environment in ENVIRONMENTS.items():
         _role(iam, name, "ec2")
-        for policy, statements in policies(environment).items():
-            document = {"Version": "2012-10-17", "Statement": statements}
+        for policy, of in (("server", statements), ("parameters-by-name", one_by_one)):
+            document = {"Version": "2012-10-17", "Statement": of(environment)}
             iam.put_role_policy(name, policy, json.dumps(document))
         iam.create_instance_profile(name=name, path="/", role_names=[], tags=[])
         iam.add_role_to_instance_profile(name, name)
@@ -45,46 +46,6 @@ def create_roles() -> None:
 def _managed() -> list[AWSManagedPolicy]:
     every = json.loads(aws_managed_policies_data)
     return [AWSManagedPolicy.from_data(one, ACCOUNT_ID, "aws", every[one]) for one in MANAGED]
-
-
-def policies(environment: str) -> dict[str, list[dict[str, Any]]]:
-    """What the machines of an environment may do: nothing with another one's configuration."""
-    ssm = f"arn:aws:ssm:*:{ACCOUNT_ID}:parameter/*/{environment}"
-    return {
-        # docs/aws.md: a Spot interruption.
-        "leave-target-groups": [
-            _allow(["elasticloadbalancing:DeregisterTargets"], "*"),
-            _allow(["elasticloadbalancing:DescribeTargetHealth"], "*"),
-        ],
-        "read-configuration": [
-            _allow(
-                ["ssm:GetParametersByPath", "ssm:GetParameters", "ssm:GetParameter"],
-                [ssm, f"{ssm}/*"],
-            ),
-            _allow(
-                ["secretsmanager:GetSecretValue"],
-                [
-                    f"arn:aws:secretsmanager:*:{ACCOUNT_ID}:secret:*/{environment}-??????",
-                    f"arn:aws:secretsmanager:*:{ACCOUNT_ID}:secret:*/{environment}/*",
-                ],
-            ),
-        ],
-        "write-logs": [
-            _allow(
-                [
-                    "logs:CreateLogGroup",
-                    "logs:CreateLogStream",
-                    "logs:PutLogEvents",
-                    "logs:PutRetentionPolicy",
-                ],
-                f"arn:aws:logs:*:{ACCOUNT_ID}:log-group:*",
-            ),
-        ],
-    }
-
-
-def _allow(actions: list[str], resource: str | list[str]) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": actions, "Resource": resource}
 
 
 def _role(iam: Any, name: str, service: str) -> None:
