@@ -1,5 +1,5 @@
-"""What servers may do at the start: the statements of the account's template (`spotkiln account`),
-with wider resources. The sandbox does not import the product, so a test compares the two."""
+"""What servers may do at the start: the statements of the account's template, with wider resources.
+The sandbox does not import the product, so a test compares the two."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
 """What CloudFormation refuses of parameters that do not go together, for those who hand it the
-template themselves. `spotkiln account` says the same before: refusals.py."""
+template themselves. `spotkiln account apply` says the same before: refusals.py."""
 
 from typing import Any
 
