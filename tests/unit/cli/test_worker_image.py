@@ -1,5 +1,6 @@
 """The Dockerfile of a worker, as `spotkiln new` writes it: what it promises, by its lines."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -77,6 +78,51 @@ def test_no_build_argument_and_no_archive_is_in_what_is_kept() -> None:
     last = stages()[""]
     assert not [line for line in last if line.word in {"ADD", "ARG"}]
     assert not [line for line in last if "/fetched" in line.rest]
+
+
+def test_the_folder_comes_from_the_stage_that_prepared_it() -> None:
+    copied = [line.rest for line in stages()[""] if line.word == "COPY"]
+    assert "--from=folder --chown=spotkiln /folder ." in copied
+    assert all("--from=" in one for one in copied)
+
+
+def git(folder: Path, *words: str) -> str:
+    who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    done = subprocess.run(
+        ["git", "-C", str(folder), *who, *words], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_the_prepared_folder_has_neither_archives_nor_what_a_checkout_knows(tmp_path: Path) -> None:
+    """A token of CI is in .git/config; a wheel may be a part of the commit or not."""
+    folder = tmp_path / "acme"
+    (folder / "wheels").mkdir(parents=True)
+    for name in ("wheels/spotkiln.whl", "packer.zip", "plugin.zip", "prefect.yaml"):
+        (folder / name).write_text(name)
+    git(tmp_path, "init", "--quiet", str(folder))
+    git(folder, "add", "wheels", "packer.zip", "prefect.yaml")
+    git(folder, "commit", "--quiet", "--message=begin")
+    git(folder, "remote", "add", "origin", "https://token:SECRET@git.example.com/acme.git")
+    git(folder, "config", "http.https://git.example.com/.extraheader", "AUTHORIZATION: SECRET")
+    before = git(folder, "describe", "--always", "--dirty", "--exclude=*")
+    (script,) = [line.rest for line in stages()["folder"] if line.word == "RUN"]
+    given = {"PACKER": "packer.zip", "PLUGIN": "plugin.zip", "PATH": os.environ["PATH"]}
+    subprocess.run(["sh", "-c", script], cwd=folder, env=given, check=True, timeout=30)
+    assert sorted(one.name for one in folder.iterdir()) == [".git", "prefect.yaml"]
+    assert "SECRET" not in "".join(
+        one.read_text(errors="replace") for one in folder.rglob("*") if one.is_file()
+    )
+    # Its commit is as before, and an application in it can be checked out.
+    assert git(folder, "describe", "--always", "--dirty", "--exclude=*") == before
+    git(tmp_path, "clone", "--quiet", str(folder), "copy")
+    # Archives by address, and a folder that is no repository.
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "prefect.yaml").touch()
+    fetched = {**given, "PACKER": "https://example.com/packer.zip", "PLUGIN": ""}
+    subprocess.run(["sh", "-c", script], cwd=bare, env=fetched, check=True, timeout=30)
+    assert [one.name for one in bare.iterdir()] == ["prefect.yaml"]
 
 
 @pytest.mark.parametrize("name", ["PACKER", "PLUGIN"])
