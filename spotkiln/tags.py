@@ -122,8 +122,18 @@ Tags = dict[str, str]
 # Of a company's own, beside ours: a resource takes 50 in all.
 MOST_OWN = 20
 _MOST_KEY = 128
-# What all services take: Elastic Load Balancing takes the fewest.
+# What all services take: Elastic Load Balancing takes the fewest in a value.
 _TAKEN = re.compile(r"[\w\s+=.:/@-]*")
+# What instance metadata can show, in which a server reads its tags: EC2 launches none that has a
+# tag of another key.
+_SHOWN = re.compile(r"[A-Za-z0-9+\-=.,_:@]+")
+_NOT_SHOWN = (".", "..", "_index")
+SHOWN_IN_WORDS = "letters a to z, digits and + - = . , _ : @, and not . or .. or _index alone"
+
+
+def shown(key: str) -> bool:
+    """Whether instance metadata can show a tag of this key."""
+    return _SHOWN.fullmatch(key) is not None and key not in _NOT_SHOWN
 
 
 def why_not(own: Mapping[str, str]) -> str:
@@ -138,10 +148,16 @@ def why_not(own: Mapping[str, str]) -> str:
                 f"the tag {key!r} is too long, or empty: a key has 1 to {_MOST_KEY} characters, a "
                 f"value at most {MOST_CHARACTERS}"
             )
-        if not _TAKEN.fullmatch(key) or not _TAKEN.fullmatch(value):
+        if not shown(key) or not _TAKEN.fullmatch(key):
+            return (
+                f"the tag {key!r}: expected a key of letters a to z, digits and + - = . _ : @, and "
+                "not . or .. or _index alone: EC2 launches no server with a tag that its metadata "
+                "cannot show; choose another"
+            )
+        if not _TAKEN.fullmatch(value):
             return (
                 f"the tag {key!r} with {value!r}: expected letters, digits, blanks and + - = . _ : "
-                "/ @ in key and value, which is what all of AWS's services take"
+                "/ @ in the value, which is what all of AWS's services take"
             )
     return ""
 

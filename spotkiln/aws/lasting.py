@@ -1,14 +1,14 @@
 """How long the credentials last: those of a variable are never renewed."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from spotkiln.aws.session import Aws
 from spotkiln.errors import InputError
 
 # As botocore, and whoever hands out credentials for a while, have it.
-VARIABLE = "AWS_CREDENTIAL_EXPIRATION"
+VARIABLE, KEY = "AWS_CREDENTIAL_EXPIRATION", "AWS_ACCESS_KEY_ID"
 # What no release is quicker than, and what hardly one is slower than.
 LEAST, AMPLE = timedelta(minutes=10), timedelta(hours=2)
 INSTEAD = "use a role, a profile or SSO, which are renewed, or get new ones first"
@@ -16,12 +16,13 @@ INSTEAD = "use a role, a profile or SSO, which are renewed, or get new ones firs
 
 def require_lasting(aws: Aws, say: Callable[[str], None]) -> None:
     """Of a role, a profile or an instance they are renewed in time. Those that stand in variables
-    end when their own variable says, if it is set.
+    end when their own variable says, if it is set. So does a role that is assumed with them: once
+    they have ended it cannot be renewed.
 
     Raises:
         InputError: they end before a release could.
     """
-    end = _end(aws)
+    end = _end(os.environ)
     if end is None:
         return
     left = end - aws.now()
@@ -33,11 +34,11 @@ def require_lasting(aws: Aws, say: Callable[[str], None]) -> None:
         say(f"{told}: a release that takes longer fails then; {INSTEAD}")
 
 
-def _end(aws: Aws) -> datetime | None:
-    """UTC; None if it is not known, or does not matter."""
-    text = os.environ.get(VARIABLE, "")
-    credentials = aws.session.get_credentials() if text else None
-    if credentials is None or credentials.method != "env":
+def _end(variables: Mapping[str, str]) -> datetime | None:
+    """UTC; None if it is not known, or does not matter. botocore takes a key that stands in a
+    variable before anything else, to call AWS with and to assume a role with."""
+    text = variables.get(VARIABLE, "")
+    if not text or not variables.get(KEY):
         return None
     try:
         found = datetime.fromisoformat(text)

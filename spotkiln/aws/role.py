@@ -29,6 +29,10 @@ OWN = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_CONFIG_FILE",
+    # A web identity, as in a pod of EKS: the SDK of Packer 1.6.6 takes it before any profile.
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
 )
 # The same under another name, for the process that asks for the role's credentials.
 KEPT = "SPOTKILN_SOURCE_"

@@ -105,10 +105,11 @@ class BaseSpec(ShownNoun):
             )
         return setup
 
-    @property
-    def login(self) -> str:
-        """Whom the machines of it let in by SSH."""
-        return LOGINS.get(self.source_owner, LOGIN)
+
+def login_of(spec: BaseSpec, source: Image, asked: str = "") -> str:
+    """Whom the machines of it let in by SSH: the one that is asked for, whom the source image's own
+    tag names, or whom the images of its owner let in."""
+    return asked or source.tags.get(t.LOGIN, "") or LOGINS.get(spec.source_owner, LOGIN)
 
 
 def base_id(run: str) -> str:
@@ -179,12 +180,13 @@ def _of_an_application(image: Image) -> bool:
     return bool(image.app) or (image.ours and not image.is_base)
 
 
-def why_replaced(fingerprint: Recipe, current: Image | None) -> str:
-    """Why the current base has to be replaced, in words; empty if it has this very fingerprint."""
+def why_replaced(fingerprint: Recipe, current: Image | None, login: str = "") -> str:
+    """Why the current base has to be replaced, in words; empty if it has this very fingerprint, and
+    its tag names this login user, if one is given."""
     if current is None:
         return "there was no base image"
     if current.tags.get(t.FINGERPRINT) == fingerprint.digest:
-        return ""
+        return "login user" if login and current.login != login else ""
     if t.FINGERPRINT not in current.tags:
         return f"{current.id} has no fingerprint"
     return ", ".join(fingerprint.differences(current.inputs)) or "fingerprint"

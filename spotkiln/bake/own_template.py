@@ -4,7 +4,6 @@ Ours is made anew for each release, from that version's data: image, metadata an
 types, networks, role and key the deployment's, and the rest is taken over.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,8 +33,6 @@ TAKEN = (
 # And what is put together with ours.
 MERGED = ("MetadataOptions", "TagSpecifications", "UserData")
 PLACES = ("AvailabilityZone", "AvailabilityZoneId", "HostId", "HostResourceGroupArn")
-# What instance metadata can show, which a server reads its tags in.
-SHOWN = re.compile(r"[A-Za-z0-9+\-=.,_:@]+")
 TAGGED = ("instance", "volume", "network-interface")
 
 
@@ -94,10 +91,10 @@ def problems(template: OwnTemplate, user_data: str) -> list[str]:
     if reserved := sorted(one for one in keys if one.startswith(t.PREFIX)):
         said.append(f"has tags that are Spotkiln's own: {', '.join(reserved)}")
     shown = tags_of(data).get("instance", {})
-    if hidden := sorted(one for one in shown if not SHOWN.fullmatch(one)):
+    if hidden := sorted(one for one in shown if not t.shown(one)):
         said.append(
             f"has tags of instances that instance metadata cannot show: {', '.join(hidden)} "
-            "(letters, digits and + - = . , _ : @)"
+            f"({t.SHOWN_IN_WORDS})"
         )
     try:
         combined(user_data, str(data.get("UserData") or ""))

@@ -58,9 +58,10 @@ class NightBook(Noun):
         """These take their images from elsewhere."""
         return self._with(left_out=tuple(names))
 
-    def baked(self, fingerprint: Recipe, current: Image | None) -> Self:
-        """A new base image was baked; `current` is the one so far, if there is one."""
-        changed = why_replaced(fingerprint, current)
+    def baked(self, fingerprint: Recipe, current: Image | None, login: str = "") -> Self:
+        """A new base image was baked, which lets in `login`; `current` is the one so far, if there
+        is one."""
+        changed = why_replaced(fingerprint, current, login)
         if current is None or changed:
             return self._with(changed=changed)
         why = f"the new base image holds what {current.id} holds, and was discarded"

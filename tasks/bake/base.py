@@ -17,6 +17,7 @@ from spotkiln.bake.base import (
     base_id,
     base_tags,
     fingerprint_of,
+    login_of,
     new_base_name,
     of_line,
     promotion,
@@ -62,16 +63,22 @@ class BaseJob(Noun):
     def tags(self) -> t.Tags:
         return base_tags(self.spec.name, self.id, self.run, self.spec.tags)
 
+    @property
+    def login(self) -> str:
+        """Whom machines of its image let in by SSH."""
+        return login_of(self.spec, self.source, self.builder.ssh_username)
+
 
 class Baked(Noun):
     """`has`: its interpreters; `services`: those that tests may have; `listing`: its packages, as
-    its builder has listed them."""
+    its builder has listed them; `login`: whom it lets in."""
 
     image: Image
     fingerprint: Recipe
     has: dict[Interpreter, str] = {}  # noqa: RUF012 - pydantic copies defaults
     services: tuple[str, ...] = ()
     listing: str = ""
+    login: str = ""
 
 
 @task(name="look up source image", **STEP)
@@ -136,7 +143,7 @@ def bake_base(job: BaseJob) -> Baked:
         job.id,
         vpc=job.vpc,
         subnets=job.subnets,
-        login=job.spec.login,
+        login=job.login,
         tags=job.tags,
     )
     tags = {**job.tags, t.STATE: ImageState.CANDIDATE}
@@ -163,7 +170,14 @@ def bake_base(job: BaseJob) -> Baked:
     say(f"baked {image.id} ({image.name}), fingerprint {fingerprint.digest[:12]}")
     say(f"it has {in_words(has)}")
     services = services_in(listed)
-    return Baked(image=image, fingerprint=fingerprint, has=has, services=services, listing=listed)
+    return Baked(
+        image=image,
+        fingerprint=fingerprint,
+        has=has,
+        services=services,
+        listing=listed,
+        login=job.login,
+    )
 
 
 @task(name="find current base image", **STEP)
@@ -176,7 +190,7 @@ def find_current_base(job: BaseJob) -> Image | None:
 @task(name="promote base image", **STEP)
 def promote_base(job: BaseJob, baked: Baked) -> Image:
     """From now on applications are baked on it."""
-    marks = promotion(baked.fingerprint, baked.has, job.spec.login, baked.services)
+    marks = promotion(baked.fingerprint, baked.has, job.login, baked.services)
     images.tag(connect(job.region), [baked.image.id, *baked.image.snapshots], marks)
     say(f"{baked.image.id} is the current {job.spec.name}")
     return baked.image.with_tags(**{**job.tags, **marks})

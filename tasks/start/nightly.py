@@ -60,7 +60,7 @@ class NightRun:
 
     def is_unchanged(self, baked: Baked, current: Image | None) -> bool:
         """Whether the new base image holds what the current one holds."""
-        self.book = self.book.baked(baked.fingerprint, current)
+        self.book = self.book.baked(baked.fingerprint, current, baked.login)
         return self.book.outcome is not None
 
     def leaving_out(self, applications: Iterable[str]) -> None:

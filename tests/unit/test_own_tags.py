@@ -15,7 +15,7 @@ from spotkiln.serve.order import settings_digest
 from spotkiln.serve.spec import FleetSpec
 from tests.unit import nouns
 
-OWN = {"Team": "shop", "cost/centre": "4711 @ Zürich"}
+OWN = {"Team": "shop", "cost-centre": "4711 @ Zürich"}
 
 
 def test_they_are_beside_ours() -> None:
@@ -54,8 +54,17 @@ def test_other_tags_are_other_servers() -> None:
         ({"": "shop"}, "too long, or empty"),
         ({"k" * 129: "shop"}, "too long, or empty"),
         ({"Team": "v" * 257}, "too long, or empty"),
-        ({"Team": "shop;drop"}, "expected letters, digits"),
-        ({"Te&am": "shop"}, "expected letters, digits"),
+        ({"Team": "shop;drop"}, "in the value"),
+        ({"Te&am": "shop"}, "expected a key"),
+        # EC2 launches no instance with these while its metadata show its tags.
+        ({"Cost Center": "shop"}, "its metadata cannot show"),
+        ({"cost/centre": "shop"}, "its metadata cannot show"),
+        ({"Größe": "shop"}, "its metadata cannot show"),
+        ({"_index": "shop"}, "_index alone"),
+        ({".": "shop"}, "its metadata cannot show"),
+        ({"..": "shop"}, "its metadata cannot show"),
+        # Elastic Load Balancing takes no comma.
+        ({"cost,centre": "shop"}, "expected a key"),
         ({f"key{one}": "x" for one in range(21)}, "at most 20"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from spotkiln.aws.lasting import VARIABLE, require_lasting
+from spotkiln.aws.role import ARN
 from spotkiln.aws.session import Aws, connect
 from spotkiln.errors import InputError
 from tests.unit.moto_account import moto_account
@@ -22,7 +23,7 @@ def said() -> list[str]:
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", VARIABLE):
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", ARN, VARIABLE):
         monkeypatch.delenv(name, raising=False)
     connect.cache_clear()
     with moto_account():
@@ -50,6 +51,25 @@ def test_too_short_for_any_release(
         rf"in {int(minutes)} minutes .*, in the middle of the release: use a role", told
     )
     assert said == []
+
+
+@pytest.mark.parametrize("of_the_release", [True, False])
+def test_a_role_lasts_as_long_as_what_it_is_assumed_with(
+    monkeypatch: pytest.MonkeyPatch, said: list[str], *, of_the_release: bool
+) -> None:
+    """Of the account of the release, or of the one that images are taken from."""
+    role = "arn:aws:iam::210987654321:role/spotkiln-worker"
+    if of_the_release:
+        monkeypatch.setenv(ARN, role)
+        there = aws(monkeypatch, after(minutes=20.5))
+        assert there.session.get_credentials().method == "assume-role"  # type: ignore[union-attr]
+    else:
+        there = aws(monkeypatch, after(minutes=20.5))
+    require_lasting(there, said.append)
+    assert "in 20 minutes" in said.pop()
+    monkeypatch.setenv(VARIABLE, after(minutes=5))
+    with pytest.raises(InputError, match="in the middle of the release"):
+        require_lasting(there, said.append)
 
 
 def test_short_for_a_long_one_is_said(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:

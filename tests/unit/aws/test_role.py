@@ -137,6 +137,23 @@ def test_packer_is_told_where_to_ask_and_has_no_key(tmp_path: Path) -> None:
     assert not [name for name in before if name.startswith(KEPT) or name == "AWS_PROFILE"]
 
 
+def test_packer_takes_no_web_identity_before_the_role(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pod of EKS has one. The SDK of Packer 1.6.6 takes it before a profile's."""
+    given = {
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/token",
+        "AWS_ROLE_ARN": "arn:aws:iam::111111111111:role/worker",
+        "AWS_ROLE_SESSION_NAME": "worker",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    variables = _with(role.environment(Role(arn=PRODUCTION), "eu-west-1", tmp_path))
+    assert not set(given) & set(variables)
+    before = role.source(variables)
+    assert {name: before[name] for name in given} == given
+
+
 def test_without_a_role_packer_has_what_the_worker_has(tmp_path: Path) -> None:
     assert role.environment(Role(), "eu-west-1", tmp_path) == {}
     assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from spotkiln.bake.apt import AptSource
-from spotkiln.bake.base import UBUNTU, BaseSpec, base_variables, fingerprint_of
+from spotkiln.bake.base import BaseSpec, base_variables, fingerprint_of
 
 KEY = """
 -----BEGIN PGP PUBLIC KEY BLOCK-----
@@ -88,8 +88,3 @@ def test_all_that_decides_what_is_inside_is_part_of_the_fingerprint() -> None:
     for change in ({"setup": "true"}, {"sources": {"node": NODE}}):
         other = fingerprint_of("a=1", plain.model_copy(update=change))
         assert other.differences(known.to_tag()) == ["variables"]
-
-
-def test_who_is_let_in() -> None:
-    assert BaseSpec().login == "admin"
-    assert BaseSpec(source_owner=UBUNTU).login == "ubuntu"

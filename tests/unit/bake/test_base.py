@@ -1,6 +1,7 @@
 """Base images: their fingerprints, which may be built upon, which go."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,11 +9,14 @@ from hypothesis import strategies as st
 
 from spotkiln import tags as t
 from spotkiln.bake.base import (
+    DEBIAN,
+    UBUNTU,
     BaseSpec,
     base_id,
     base_tags,
     fingerprint_of,
     lines_of,
+    login_of,
     name_patterns,
     new_base_name,
     of_line,
@@ -21,10 +25,12 @@ from spotkiln.bake.base import (
     usable,
     why_replaced,
 )
+from spotkiln.bake.builder import Builder
 from spotkiln.bake.image import Image, ImageState
 from spotkiln.bake.image_name import release_of
 from spotkiln.bake.interpreter import Interpreter, from_tags
 from spotkiln.errors import InfrastructureError
+from spotkiln.tasks.bake.base import BaseJob
 from tests.unit import nouns
 
 SPEC = BaseSpec()
@@ -206,3 +212,45 @@ def test_a_promoted_one_tells_what_it_has_and_whom_it_lets_in() -> None:
     image = base().with_tags(**marks)
     assert (from_tags(image.tags), image.login) == (has, "ubuntu")
     assert base().login == "admin"
+
+
+@pytest.mark.parametrize(
+    ("owner", "tags", "asked", "login"),
+    [
+        (DEBIAN, {}, "", "admin"),
+        (UBUNTU, {}, "", "ubuntu"),
+        ("123456789012", {}, "rocky", "rocky"),
+        (UBUNTU, {}, "deploy", "deploy"),
+        ("self", {t.LOGIN: "ubuntu"}, "", "ubuntu"),
+        ("self", {t.LOGIN: "ubuntu"}, "deploy", "deploy"),
+        ("self", {}, "", "admin"),
+    ],
+)
+def test_whom_it_lets_in(owner: str, tags: dict[str, str], asked: str, login: str) -> None:
+    source = nouns.image("ami-source").model_copy(update={"tags": tags})
+    assert login_of(BaseSpec(source_owner=owner), source, asked) == login
+
+
+def test_the_bake_hands_it_on() -> None:
+    """What is baked on it goes in as its tag says."""
+    job = BaseJob(
+        id=OWNER,
+        run=RUN,
+        spec=BaseSpec(source_owner="123456789012"),
+        builder=Builder(ssh_username="rocky"),
+        region="eu-west-1",
+        source=nouns.image("ami-source"),
+        vpc="vpc-1",
+        subnets=("subnet-1",),
+        image_name="rails-base 1",
+        folder=Path("run"),
+    )
+    assert job.login == "rocky"
+    found = fingerprint_of(LIST, SPEC)
+    assert base().with_tags(**promotion(found, login=job.login)).login == "rocky"
+
+
+def test_another_login_user_makes_another_base() -> None:
+    known = fingerprint_of(LIST, SPEC)
+    assert why_replaced(known, base(), "rocky") == "login user"
+    assert why_replaced(known, base(login="rocky"), "rocky") == ""
