@@ -14,6 +14,8 @@ from spotkiln.account.plan import infra
 from spotkiln.aws.account import stack as stacks
 from spotkiln.aws.account.check import look
 from spotkiln.aws.release.rights import every
+from spotkiln.aws.serve.weights import weights_of
+from spotkiln.aws.session import Aws
 from spotkiln.poll import RealClock
 from tests.release import test_adoption
 from tests.release.life import GREEN, Life, aws_of, idle, spare
@@ -222,5 +224,30 @@ def test_what_the_template_makes_is_enough(world: World, account: dict[str, str]
         for ref in ("v1", "v2"):
             life.release(ref, "by the template", **deployment)
         life.roll_back(infra=deployment["infra"])
-    truth = world.account.look(account["TargetGroup"])
-    assert (truth.capacity, len(truth.healthy), truth.other_targets) == (2, 2, [])
+        truth = world.account.look(account["TargetGroup"])
+        assert (truth.capacity, len(truth.healthy), truth.other_targets) == (2, 2, [])
+        to_green = {**deployment["infra"], "second_target_group": account["IdleTargetGroup"]}
+        life.release("v1", "to green", **{**deployment, "infra": to_green})
+    requests_stay(world, account)
+
+
+def requests_stay(world: World, account: dict[str, str]) -> None:
+    """They go to the second group since the last release: also when the stack's rule is changed."""
+    with aws_of(world.box.environment) as aws:
+        assert list(weights(aws).values()) == [{account["IdleTargetGroup"]}]
+        planned = stacks.plan(aws, "shop", {"Host": "shop.example.com"}, RealClock())
+        assert f"{account['TargetGroup']}=0" in planned.keeps
+        stacks.apply(aws, planned, RealClock(), print)
+        assert list(weights(aws).values()) == [{account["IdleTargetGroup"]}]
+
+
+def weights(aws: Aws) -> dict[str, set[str]]:
+    """The target groups that have requests, by each rule of the stack's load balancer."""
+    (balancer,) = aws.elbv2.describe_load_balancers(Names=["shop"])["LoadBalancers"]
+    found = aws.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    return {
+        rule["RuleArn"]: {arn.split("/")[1] for arn, weight in weights_of(rule).items() if weight}
+        for one in found
+        for rule in aws.elbv2.describe_rules(ListenerArn=one["ListenerArn"])["Rules"]
+        if not rule["IsDefault"]
+    }
