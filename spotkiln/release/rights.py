@@ -22,6 +22,9 @@ class Names(Noun):
     # Of the machines that bake and test.
     other_profiles: tuple[str, ...] = ()
     build_secrets: tuple[str, ...] = ()
+    # ARNs of the keys of disks that the worker's own rights decide about.
+    disk_keys: tuple[str, ...] = ()
+    log_group: str = ""
 
     @property
     def target_groups(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What servers are launched by and on: a launch template of one's own, disks, and their keys."""
 
 import base64
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.infra import target_group
-from spotkiln.aws.bake.keys import check_keys, keys_of
+from spotkiln.aws.bake.keys import check_keys, keys_of, keys_of_worker
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.own_template import find_own
 from spotkiln.aws.session import Aws, client_of
@@ -128,6 +129,25 @@ def test_a_key_must_be_granted(aws: Aws, account: Account) -> None:
     operations = said.partition("--operations ")[2].split()
     kms.create_grant(KeyId=key, GranteePrincipal=ROLE, Operations=operations)
     assert check_keys(aws, [key], ROLE, "Auto Scaling") == []
+
+
+def test_whoever_bakes_may_use_a_key_by_its_policy_a_grant_or_rights(
+    aws: Aws, account: Account
+) -> None:
+    """The policy decides which of them. A key's own says: the account's policies."""
+    del account
+    kms, caller = client_of(aws, "kms"), "arn:aws:sts::123456789012:assumed-role/worker/one"
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    assert keys_of_worker(aws, [key], caller) == ([key], [])
+    named = {"AWS": "arn:aws:iam::123456789012:role/another"}
+    statement = {"Effect": "Allow", "Action": "kms:*", "Resource": "*", "Principal": named}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+    with pytest.raises(InputError, match="each machine that bakes would end as soon"):
+        keys_of_worker(aws, [key], caller)
+    worker = "arn:aws:iam::123456789012:role/ci/worker"
+    kms.create_grant(KeyId=key, GranteePrincipal=worker, Operations=["CreateGrant"])
+    assert keys_of_worker(aws, [key], caller) == ([], [])
 
 
 def test_without_a_key_of_one_s_own_it_is_aws_s_own(aws: Aws, account: Account) -> None:

@@ -8,10 +8,13 @@ from spotkiln.bake.disk import Disk, ImageDisk, of_servers, require_room_for
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import BaseImage
 from spotkiln.bake.keys_of_disks import (
+    OfWorker,
     allowed_by_grant,
     allowed_by_policy,
+    of_worker,
     refusal,
     require_enabled,
+    workers_refusal,
 )
 from spotkiln.bake.own_template import OwnTemplate
 from spotkiln.errors import PermissionDenied
@@ -44,9 +47,61 @@ def check_disks(
     if not keys:
         return []
     with aws_errors("who is asking"):
-        arn = aws.sts.get_caller_identity()["Arn"].split(":")
+        caller = aws.sts.get_caller_identity()["Arn"]
+    arn = caller.split(":")
     role = f"arn:{arn[1]}:iam::{arn[4]}:role/{launcher.service_role}"
-    return check_keys(aws, keys, role, launcher.name)
+    unknown = check_keys(aws, keys, role, launcher.name)
+    if isinstance(image, BaseImage) and image.encrypted:
+        _, unseen = keys_of_worker(aws, _of_snapshots(aws, image.encrypted), caller)
+        unknown += unseen
+    return unknown
+
+
+def keys_of_worker(aws: Aws, keys: Iterable[str], caller: str) -> tuple[list[str], list[str]]:
+    """Of these keys those that `caller` (ARN) may use only by rights of its own, as ARNs; and what
+    could not be checked, in words. Of another account's key only that account sees the policy.
+
+    Raises:
+        InputError: a key's policy allows it neither by name nor by the account's own policies, and
+            there is no grant.
+    """
+    by_rights, unknown = list[str](), list[str]()
+    for key in keys:
+        if key.endswith(AWS_OWN):
+            continue
+        try:
+            if arn := _by_rights(aws, key, caller):
+                by_rights.append(arn)
+        except PermissionDenied as error:
+            unknown.append(f"whether {caller} may use the KMS key {key} was not checked: {error}")
+    return by_rights, unknown
+
+
+def _by_rights(aws: Aws, key: str, caller: str) -> str:
+    """Its ARN if rights of the caller's own decide; else empty."""
+    kms = client_of(aws, "kms")
+    with aws_errors(f"KMS key {key}"):
+        found = kms.describe_key(KeyId=key)["KeyMetadata"]
+    arn, own = str(found["Arn"]), caller.split(":")[4]
+    if found.get("KeyManager") == "AWS" or caller.endswith(":root"):
+        return ""
+    if arn.split(":")[4] != own:
+        return arn
+    with aws_errors(f"policy of KMS key {key}"):
+        policy = kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
+    said = of_worker(policy, caller)
+    if said is OfWorker.NOT_ALLOWED and not _granted(aws, arn, caller):
+        raise workers_refusal(arn, caller)
+    return arn if said is OfWorker.LEFT_TO_IAM else ""
+
+
+def _granted(aws: Aws, key: str, caller: str) -> bool:
+    """By name: a session's ARN has no path of its role."""
+    name = caller.partition(":assumed-role/")[2].partition("/")[0] or caller
+    with aws_errors(f"grants of KMS key {key}"):
+        pages = client_of(aws, "kms").get_paginator("list_grants").paginate(KeyId=key)
+        principals = [one.get("GranteePrincipal", "") for x in pages for one in x["Grants"]]
+    return any(one == caller or one.endswith(f"/{name}") for one in principals)
 
 
 def keys_of(aws: Aws, disk: Disk, snapshots: Sequence[str]) -> list[str]:

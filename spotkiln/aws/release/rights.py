@@ -12,6 +12,7 @@ from spotkiln.aws.serve.launchers import LAUNCHERS, launchers
 from spotkiln.aws.session import Aws
 from spotkiln.bake.infra_names import InfraNames
 from spotkiln.errors import SpotkilnError
+from spotkiln.release.optional_statements import LOGS
 from spotkiln.release.parts import build_secrets
 from spotkiln.release.questions import Question, questions
 from spotkiln.release.rights import Granted, Names, missing, together
@@ -19,6 +20,8 @@ from spotkiln.release.server_statements import SERVER
 from spotkiln.release.statements import WORKER
 from spotkiln.statement import Fill, Statement
 
+# A group that somebody else has made is written without these.
+OF_A_NEW_GROUP = ("logs:CreateLogGroup", "logs:PutRetentionPolicy")
 # Questions that IAM is asked side by side.
 AT_ONCE = 8
 _ASSUMED = re.compile(r"arn:(aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/")
@@ -68,9 +71,18 @@ def _fill(aws: Aws, names: Names) -> Fill:
         "region": (aws.region,),
         "account": (found.account,),
         "target_groups": names.target_groups,
+        "disk_keys": names.disk_keys,
+        "log_groups": (_log_group(partition, aws.region, found.account, names.log_group),)
+        if names.log_group
+        else (),
         "fleet_role": (role,) if role else (),
         "server_roles": _roles_in(aws, names.instance_profile),
     }
+
+
+def _log_group(partition: str, region: str, account: str, name: str) -> str:
+    """A stream of it, by which IAM judges what is written."""
+    return f"arn:{partition}:logs:{region}:{account}:log-group:{name}:log-stream:any"
 
 
 def _roles_in(aws: Aws, profile: str) -> tuple[str, ...]:
@@ -134,12 +146,14 @@ def simulate(aws: Aws, names: Names, whose: str = "") -> tuple[list[str], str]:
 
 def simulate_servers(aws: Aws, names: Names) -> tuple[list[str], str]:
     """The same of the role in the servers' instance profile: what every server needs, in each
-    target group that it is in."""
-    leaving = [one for one in SERVER if not one.part]
+    target group that it is in, and to write its log group, if there is one."""
+    parts = {"", LOGS} if names.log_group else {""}
+    needs = [one for one in SERVER if one.part in parts]
     try:
         fill = _fill(aws, names)
-        asked = [_asked(aws, role, leaving, fill) for role in fill["server_roles"]]
-        return missing(one for each in asked for one in each), ""
+        asked = [_asked(aws, role, needs, fill) for role in fill["server_roles"]]
+        lacking = missing(one for each in asked for one in each)
+        return [one for one in lacking if one not in OF_A_NEW_GROUP], ""
     except SpotkilnError as error:
         return [], f"not simulated: {error}"
 

@@ -24,11 +24,14 @@ from spotkiln.bake.contents import Contents
 from spotkiln.bake.infra import BaseImage
 from spotkiln.cli import plan
 from spotkiln.cli.doctor.check import Check, check
+from spotkiln.cli.doctor.keys import own_keys
+from spotkiln.cli.doctor.roles import fleets_rights, names_of, servers_rights
 from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.prefect_api import contents
 from spotkiln.prefect_api.connection import ask
+from spotkiln.release.key_statements import OWN_KEYS
 from spotkiln.release.optional_statements import PREVIEWS
-from spotkiln.release.parts import advice, used
+from spotkiln.release.parts import advice
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.release.rights import Names
 from spotkiln.serve.attributes import types_in_words
@@ -96,6 +99,7 @@ def _of_traffic(aws: Aws, spec: ReleaseSpec) -> dict[str, Callable[[], str]]:
         probes["batches"] = lambda: batches(aws, spec)
     if spec.infra.also_behind:
         probes["also behind"] = lambda: further(aws, spec)
+    if spec.infra.also_behind or spec.infra.logs.group:
         probes["servers' rights"] = lambda: servers_rights(aws, spec)
     return probes
 
@@ -228,51 +232,20 @@ def _serving_contents(aws: Aws, spec: ReleaseSpec) -> Contents | None:
 
 def rights(aws: Aws, spec: ReleaseSpec, *, previews: bool = False) -> str:
     """What this machine's credentials may do, as IAM simulates it."""
-    return _simulated(aws, _names(spec, previews=previews))
+    names = names_of(spec, previews=previews)
+    if keys := _own_keys(aws, spec):
+        parts = (*names.parts, OWN_KEYS)
+        names = names.model_copy(update={"disk_keys": keys, "parts": parts})
+    return _simulated(aws, names)
 
 
-def servers_rights(aws: Aws, spec: ReleaseSpec) -> str:
-    """That its servers may leave each of their target groups, as IAM simulates it."""
-    if not spec.infra.instance_profile:
-        raise InputError(
-            "infra.instance_profile is empty: before EC2 takes a server back it cannot leave its "
-            "target groups"
-        )
-    names = _names(spec)
-    missing, unknown = simulating.simulate_servers(aws, names)
-    if missing:
-        raise InputError(
-            f"not allowed to the role of {spec.infra.instance_profile}, in each of "
-            f"{', '.join(names.target_groups)}: {', '.join(missing)}; `spotkiln docs aws` says "
-            "what it is for, and `spotkiln account apply --set AlsoBehind=…` gives it to a stack's"
-        )
-    return unknown or f"they may leave {', '.join(names.target_groups)}, as IAM simulates it"
-
-
-def fleets_rights(aws: Aws, spec: ReleaseSpec) -> str:
-    """What the launcher may do with the role that it launches with, as IAM simulates it."""
-    missing, unknown = simulating.simulate_role(aws, _names(spec))
-    if missing:
-        raise InputError(
-            f"not allowed to {spec.infra.fleet_role}: {', '.join(missing)}; "
-            "`spotkiln docs aws` says what it must hold"
-        )
-    return unknown or "all that a fleet does is allowed, as IAM simulates it"
-
-
-def _names(spec: ReleaseSpec, *, previews: bool = False) -> Names:
-    profiles = spec.build.instance_profile, spec.infra.test_instance_profile
-    return Names(
-        fleet_role=spec.infra.fleet_role,
-        target_group=spec.infra.target_group,
-        second_target_group=spec.infra.second_target_group,
-        also_behind=tuple(spec.infra.also_behind),
-        instance_profile=spec.infra.instance_profile,
-        launcher=spec.fleet.launcher,
-        parts=used(spec, previews=previews),
-        other_profiles=tuple(filter(None, profiles)),
-        build_secrets=tuple(spec.build.secrets.values()),
-    )
+def _own_keys(aws: Aws, spec: ReleaseSpec) -> tuple[str, ...]:
+    """Without base images, which another check tells, none is known."""
+    try:
+        bases = _bases(aws, spec)
+    except SpotkilnError:
+        return ()
+    return own_keys(aws, spec.fleet.disk, bases)
 
 
 @cache

@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from spotkiln.bake.disk import Disk, ImageDisk, of_servers, require_room_for
 from spotkiln.bake.keys_of_disks import (
     GRANTS,
+    OfWorker,
     allowed_by_grant,
     allowed_by_policy,
+    of_worker,
     refusal,
     require_enabled,
 )
@@ -118,3 +120,26 @@ def test_the_refusal_says_what_to_do() -> None:
     said = str(refusal(KEY, ROLE, "Auto Scaling"))
     assert f"aws kms create-grant --key-id {KEY} --grantee-principal {ROLE}" in said
     assert "CreateGrant" in said
+
+
+@pytest.mark.parametrize(
+    ("principal", "said"),
+    [
+        ("arn:aws:iam::1:role/ci/worker", OfWorker.NAMED),
+        ("*", OfWorker.NAMED),
+        ("arn:aws:iam::1:root", OfWorker.LEFT_TO_IAM),
+        ("1", OfWorker.LEFT_TO_IAM),
+        ("arn:aws:iam::2:root", OfWorker.NOT_ALLOWED),
+        ("arn:aws:iam::2:role/worker", OfWorker.NOT_ALLOWED),
+        ("arn:aws:iam::1:role/another-worker", OfWorker.NOT_ALLOWED),
+    ],
+)
+def test_a_keys_policy_names_whoever_bakes_or_leaves_it_to_the_account(
+    principal: str, said: OfWorker
+) -> None:
+    """A session's ARN does not have the path of its role."""
+    statement = {"Effect": "Allow", "Action": "kms:*", "Principal": {"AWS": principal}}
+    policy = json.dumps({"Statement": [statement]})
+    assert of_worker(policy, "arn:aws:sts::1:assumed-role/worker/i-1") is said
+    denied = json.dumps({"Statement": [{**statement, "Action": "kms:DescribeKey"}]})
+    assert of_worker(denied, "arn:aws:sts::1:assumed-role/worker/i-1") is OfWorker.NOT_ALLOWED

@@ -344,3 +344,26 @@ def test_the_role_that_a_fleet_launches_with_is_asked_about(
     aws = cast(Any, Account(Iam(*groups, role=role)))
     names = Names(fleet_role="fleets", target_group="website", launcher=launcher)
     assert rights.simulate_role(aws, names) == expected
+
+
+def test_servers_that_write_logs_must_be_allowed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group itself may be there already."""
+    role = "arn:aws:iam::1:role/servers"
+    fill = {
+        **FILL,
+        "server_roles": (role,),
+        "log_groups": ("arn:aws:logs:eu-west-1:1:log-group:a",),
+    }
+    monkeypatch.setattr(rights, "_fill", lambda *_: fill)
+
+    class NoLogs(Iam):
+        def paginate(self, **asked: Any) -> Any:
+            (action,) = asked["ActionNames"]
+            decision = "implicitDeny" if action.startswith("logs:") else "allowed"
+            yield {"EvaluationResults": [{"EvalActionName": action, "EvalDecision": decision}]}
+
+    aws = cast(Any, Account(NoLogs(role=role)))
+    names = Names(fleet_role="fleet", target_group="website")
+    assert rights.simulate_servers(aws, names) == ([], "")
+    lacking, why = rights.simulate_servers(aws, names.model_copy(update={"log_group": "a"}))
+    assert (lacking, why) == (["logs:CreateLogStream", "logs:PutLogEvents"], "")
