@@ -16,6 +16,7 @@ from botocore.exceptions import NoCredentialsError
 from spotkiln import patterns
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
+from spotkiln.start.deployment import ROLE_ARN
 
 # What AWS's records of calls name it by.
 SESSION_NAME = "spotkiln"
@@ -37,10 +38,8 @@ OWN = (
 # The same under another name, for the process that asks for the role's credentials.
 KEPT = "SPOTKILN_SOURCE_"
 PROFILE = "spotkiln-role"
-
-
-# Where a deployment's runs have it: in the `env` of its job variables.
-ARN, EXTERNAL_ID = "SPOTKILN_ROLE_ARN", "SPOTKILN_EXTERNAL_ID"
+# Beside the role's own ARN.
+EXTERNAL_ID = "SPOTKILN_EXTERNAL_ID"
 
 
 class Role(Noun):
@@ -58,11 +57,11 @@ def wanted(variables: Mapping[str, str]) -> Role:
     Raises:
         InputError: it is no role, or nothing that AWS takes.
     """
-    arn, external_id = variables.get(ARN, ""), variables.get(EXTERNAL_ID, "")
+    arn, external_id = variables.get(ROLE_ARN, ""), variables.get(EXTERNAL_ID, "")
     if arn and not re.fullmatch(patterns.ROLE, arn):
-        raise InputError(f"expected the ARN of a role in {ARN}, got {arn!r}")
+        raise InputError(f"expected the ARN of a role in {ROLE_ARN}, got {arn!r}")
     if external_id and not arn:
-        raise InputError(f"{EXTERNAL_ID} is set, and {ARN} is not: set both, or none of them")
+        raise InputError(f"{EXTERNAL_ID} is set, and {ROLE_ARN} is not: set both, or none of them")
     most = patterns.MOST_OF_EXTERNAL_ID
     fits = re.fullmatch(patterns.EXTERNAL_ID, external_id) and len(external_id) <= most
     if external_id and not fits:

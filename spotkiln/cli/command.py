@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from spotkiln.cli.deployment import find, settings_of
+from spotkiln.cli.deployment import beside
 from spotkiln.cli.output import Exit, give_up_stdout, tell
 from spotkiln.cli.runs import LAST_LINES_SECONDS, NO_WORKER_SECONDS, POLL_SECONDS, short, start
 from spotkiln.cli.typed import require_command
@@ -18,8 +18,9 @@ from spotkiln.prefect_api import log
 from spotkiln.prefect_api import run as runs
 from spotkiln.prefect_api.connection import Connection, ask, connected
 from spotkiln.release.command import CommandEnd, CommandSpec
-from spotkiln.start.deployment import COMMAND, RUN
+from spotkiln.start.deployment import COMMAND, RUN, Deployment, worker_of
 from spotkiln.start.run import SCHEDULED, Line, LogSource, Run
+from spotkiln.start.settings import settings
 
 # A worker ends a run within half a minute of being told; then AWS ends the machine.
 CANCEL_SECONDS = 120.0
@@ -36,14 +37,14 @@ class Done(Noun):
     seconds: float = 0.0
 
 
-def spec_of(name: str, command: Sequence[str], seconds: int) -> CommandSpec:
-    """With the settings of release/NAME.
+def spec_of(application: Deployment, command: Sequence[str], seconds: int) -> CommandSpec:
+    """With the application's settings.
 
     Raises:
         InputError: there is no such application, or this is no command.
     """
-    require_command(name, command)
-    found = settings_of(name)
+    require_command(application.short, command)
+    found = settings(application)
     try:
         return CommandSpec(
             app=found.app.name,
@@ -85,7 +86,7 @@ class _Follower:
         waited = time.monotonic() - self._started
         if found.state == SCHEDULED and waited > NO_WORKER_SECONDS and not self._hinted:
             self._hinted = True
-            tell(f"does a worker run? `spotkiln worker --pool {found.pool}`", aside=True)
+            tell(f"does a worker run? {worker_of(found.pool)}", aside=True)
         return found
 
     def until_the_end(self, deadline_seconds: float = float("inf")) -> Run | None:
@@ -114,9 +115,9 @@ def _cancel(follower: _Follower, run: str) -> str:
     )
 
 
-def carry_out(spec: CommandSpec, *, aside: bool) -> Done:
-    """Start it, show what it says as it comes, and tell how it ended."""
-    deployment = find(RUN, COMMAND)
+def carry_out(application: Deployment, spec: CommandSpec, *, aside: bool) -> Done:
+    """Start it in the application's account, show what it says as it comes, tell how it ended."""
+    deployment = beside(RUN, COMMAND, application)
     run = start(deployment, spec.model_dump(mode="json"))
     tell(
         f"run {run} {runs.page_of(run)}".rstrip()

@@ -4,7 +4,7 @@ from spotkiln.errors import InputError, NotInPrefect
 from spotkiln.prefect_api import deployment as deployments
 from spotkiln.prefect_api.connection import ask
 from spotkiln.release.release import ReleaseSpec
-from spotkiln.start.deployment import RELEASE, Deployment
+from spotkiln.start.deployment import RELEASE, Deployment, serving
 from spotkiln.start.settings import settings
 
 
@@ -28,6 +28,27 @@ def find(flow: str, name: str) -> Deployment:
             f"no deployment {flow}/{short}; there are: {known}. Name one of these, or add a "
             "stanza to prefect.yaml and `prefect --no-prompt deploy --all`"
         ) from error
+
+
+def beside(flow: str, name: str, application: Deployment) -> Deployment:
+    """The deployment of a flow that works for all applications of an account, in that where an
+    application's own runs act: `name`, or the one that does it there.
+
+    Raises:
+        InputError: there is none in that account, though there may be one in another.
+    """
+    known = listing(flow)
+    if not known:
+        return find(flow, name)
+    found = serving(known, application.account, name)
+    if found is None:
+        there = ", ".join(f"{one.name} ({one.account})" for one in known)
+        raise InputError(
+            f"{application.name} acts in {application.account}, and no deployment of the flow "
+            f"{flow} does; there are: {there}. Each account needs its own: `spotkiln docs team`, "
+            "Several accounts"
+        )
+    return found
 
 
 def settings_if_known(name: str) -> ReleaseSpec | None:

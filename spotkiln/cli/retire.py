@@ -6,7 +6,7 @@ from collections.abc import Callable
 from spotkiln.aws.keep import preview as previews
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.cli import status as seeing
-from spotkiln.cli.deployment import find, listing
+from spotkiln.cli.deployment import beside, find, listing
 from spotkiln.cli.output import tell
 from spotkiln.cli.runs import start
 from spotkiln.cli.typed import require_the_same
@@ -14,7 +14,15 @@ from spotkiln.errors import InputError, SpotkilnError
 from spotkiln.keep.takedown import Old
 from spotkiln.noun import Noun
 from spotkiln.release.release import ReleaseSpec
-from spotkiln.start.deployment import APPLICATION, PREVIEW, RELEASE, RETIRE
+from spotkiln.start.deployment import (
+    APPLICATION,
+    PREVIEW,
+    RELEASE,
+    RETIRE,
+    Account,
+    Deployment,
+    of_account,
+)
 from spotkiln.start.settings import settings
 from spotkiln.start.takedown import Place, is_last, previews_of, require_alone
 
@@ -113,9 +121,14 @@ def _look(spec: ReleaseSpec) -> seeing.Status | None:
         return None
 
 
-def _look_at_previews(place: Place) -> Previews | None:
+def _of(flow: str, account: Account) -> list[Deployment]:
+    """Its deployments in one account: another one's may have the same names."""
+    return of_account(listing(flow), account)
+
+
+def _look_at_previews(place: Place, account: Account) -> Previews | None:
     """Of an application that is released nowhere else in the region; None if it has none."""
-    makers = tuple(one.name for one in previews_of(listing(PREVIEW), place))
+    makers = tuple(one.name for one in previews_of(_of(PREVIEW, account), place))
     try:
         every = previews.listing(connect(place.region))
     except SpotkilnError:
@@ -139,16 +152,17 @@ def retire(name: str, consent: Consent) -> str:
         InputError: nobody agreed, or another deployment releases to the same target group.
     """
     deployment = find(RELEASE, name)
+    errand = beside(RETIRE, APPLICATION, deployment)
     spec = settings(deployment)
     own = deployment.short
     group = spec.infra.target_group
     place = Place(app=spec.app.name, region=_region(spec), target_group=group)
-    releases = listing(RELEASE)
+    releases = _of(RELEASE, deployment.account)
     require_alone(releases, place, own)
     ask = _typed if sys.stdin.isatty() and sys.stderr.isatty() else None
     told = ""
     if ask is not None:
-        leaving = _look_at_previews(place) if is_last(releases, place) else None
+        leaving = _look_at_previews(place, deployment.account) if is_last(releases, place) else None
         told = what_goes(own, spec, _look(spec), leaving)
     versions = agree(own, told, consent, ask)
     parameters = {
@@ -160,4 +174,4 @@ def retire(name: str, consent: Consent) -> str:
         "region": spec.infra.region,
         "last_servers": True,
     }
-    return start(find(RETIRE, APPLICATION), parameters)
+    return start(errand, parameters)

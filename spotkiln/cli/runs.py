@@ -18,7 +18,7 @@ from spotkiln.release.freeze import BREAK_GLASS
 from spotkiln.release.release import Outcome
 from spotkiln.release.result import Result
 from spotkiln.release.trigger import Trigger, tags_of
-from spotkiln.start.deployment import COMMAND, Deployment
+from spotkiln.start.deployment import COMMAND, Deployment, worker_of
 from spotkiln.start.night import NightResult
 from spotkiln.start.run import COMPLETED, PAUSED, SCHEDULED, Line, LogSource, Run
 
@@ -213,7 +213,7 @@ class _Wait:
         if found.state == PAUSED:
             text = f"waits for an approval: {run.page_of(found.id)}".rstrip(": ")
         elif found.state == SCHEDULED and now - self._since > NO_WORKER_SECONDS:
-            text = f"{self.name}: does a worker run? `spotkiln worker --pool {found.pool}`"
+            text = f"{self.name}: does a worker run? {worker_of(found.pool)}"
         self._told = bool(text)
         return text
 

@@ -11,7 +11,13 @@ from prefect.client.schemas.responses import DeploymentResponse
 
 from spotkiln.errors import NotInPrefect
 from spotkiln.prefect_api.connection import Api
-from spotkiln.start.deployment import Deployment
+from spotkiln.start.deployment import ROLE_ARN, Account, Deployment
+
+
+def _role(found: DeploymentResponse) -> str:
+    """What its job variables say; Prefect takes any shape there."""
+    variables = (found.job_variables or {}).get("env")
+    return str(variables.get(ROLE_ARN) or "") if isinstance(variables, Mapping) else ""
 
 
 def _of(flow: str, found: DeploymentResponse) -> Deployment:
@@ -19,6 +25,7 @@ def _of(flow: str, found: DeploymentResponse) -> Deployment:
         id=found.id,
         name=f"{flow}/{found.name}",
         pool=found.work_pool_name or "",
+        role=_role(found),
         queue=found.work_queue_name or "",
         ready=None if found.status is None else found.status.value == "READY",
         paused=found.paused,
@@ -37,6 +44,17 @@ async def listing(api: Api, flow: str) -> list[Deployment]:
         ),
     )
     return sorted((_of(flow, one) for one in found), key=lambda one: one.name)
+
+
+async def account_of(api: Api, ident: UUID) -> Account:
+    """
+    Raises:
+        NotInPrefect: there is no such deployment any more.
+    """
+    found = await api.ask(
+        f"read the deployment {ident}", lambda client: client.read_deployment(ident)
+    )
+    return _of("", found).account
 
 
 async def name_of(api: Api, ident: UUID) -> str:

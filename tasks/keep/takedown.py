@@ -28,7 +28,7 @@ from spotkiln.start import takedown as starting
 from spotkiln.start.deployment import NIGHTLY, PREVIEW, RELEASE, ROLLBACK, Deployment
 from spotkiln.start.takedown import Left, Place
 from spotkiln.tasks.bake.contents import forget_contents
-from spotkiln.tasks.deployed import settings_of
+from spotkiln.tasks.deployed import of_own_account, own_account, settings_of
 from spotkiln.tasks.keep.lock import hold_group
 from spotkiln.tasks.step import CLOCK, STEP, say
 
@@ -152,7 +152,7 @@ def require_said(its: Run, confirm: str, *, last: bool) -> None:
             f"expected the name {its.name!r} as confirmation, got {confirm!r}; nothing was changed"
         )
     with connected() as prefect:
-        starting.require_alone(prefect.ask(deployment.listing, RELEASE), its.place, its.name)
+        starting.require_alone(of_own_account(prefect, RELEASE), its.place, its.name)
     takedowns.require_said(connect(its.region), its.group, its.begins(), last=last)
 
 
@@ -168,10 +168,10 @@ def begin(its: Run, *, last: bool) -> None:
 
 
 def _leave(prefect: Connection, place: Place, own: str) -> Left:
-    releases = prefect.ask(deployment.listing, RELEASE)
-    mine = starting.of_place([*releases, *prefect.ask(deployment.listing, ROLLBACK)], place)
+    releases = of_own_account(prefect, RELEASE)
+    mine = starting.of_place([*releases, *of_own_account(prefect, ROLLBACK)], place)
     if starting.is_last(releases, place):
-        mine += starting.previews_of(prefect.ask(deployment.listing, PREVIEW), place)
+        mine += starting.previews_of(of_own_account(prefect, PREVIEW), place)
     gone = {str(one.id) for one in mine}
     # Those who name a deployment first: its id and its name are known only while it is there.
     changed = (
@@ -182,9 +182,10 @@ def _leave(prefect: Connection, place: Place, own: str) -> Left:
     nights = _leave_nights(prefect, mine)
     for one in mine:
         prefect.ask(deployment.delete, one)
-    waiting = starting.orphaned(
-        prefect.ask(run_list.unfinished, (RELEASE, ROLLBACK, PREVIEW)), place, gone, own
-    )
+    here = own_account()
+    unfinished = prefect.ask(run_list.unfinished, (RELEASE, ROLLBACK, PREVIEW))
+    ours = [one for one in unfinished if here is None or one.pool == here.pool]
+    waiting = starting.orphaned(ours, place, gone, own)
     for run in waiting:
         prefect.ask(runs.ask_to_cancel, run.id)
     return Left(
@@ -218,7 +219,7 @@ def leave_prefect(its: Run) -> Left:
 
 def _leave_previews(place: Place) -> list[Preview]:
     with connected() as prefect:
-        if not starting.is_last(prefect.ask(deployment.listing, RELEASE), place):
+        if not starting.is_last(of_own_account(prefect, RELEASE), place):
             return []
     return previews.begin_removals(connect(place.region), place.app)
 

@@ -22,7 +22,7 @@ from spotkiln.keep.lease import Lease, Stage
 from spotkiln.prefect_api.connection import Api, ask
 from spotkiln.release.release import Outcome, ReleaseSpec
 from spotkiln.release.result import Result
-from spotkiln.start.deployment import Deployment
+from spotkiln.start.deployment import Deployment, worker_of
 from spotkiln.start.run import Run
 from spotkiln.start.settings import settings
 from spotkiln.target import Health
@@ -199,7 +199,7 @@ def test_what_a_run_waits_for_is_told_once_for_each_state(monkeypatch: pytest.Mo
 
     assert seen("SCHEDULED", "Scheduled") == ""
     now += runs.NO_WORKER_SECONDS + 1
-    late = "Scheduled: does a worker run? `spotkiln worker --pool spotkiln`"
+    late = f"Scheduled: does a worker run? {worker_of('spotkiln')}"
     assert seen("SCHEDULED", "Scheduled") == late
     assert seen("SCHEDULED", "Scheduled") == ""
     assert seen("RUNNING", "Running") == ""

@@ -84,6 +84,8 @@ def base(
 
 
 def reconcile(
+    name: str = RECONCILE,
+    /,
     *,
     dry_run: Annotated[
         bool, Parameter(negative=(), help="Say what there is to do, and do nothing.")
@@ -92,7 +94,8 @@ def reconcile(
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> int:
-    """Finish or undo what no living release owns, now. It runs every ten minutes by itself."""
+    """Finish or undo what no living release owns, now. It runs every ten minutes by itself. NAME is
+    the deployment's, where there are several: one for each account."""
     given: dict[str, Any] = {"dry_run": True} if dry_run else {}
-    run = start(RECONCILE, RECONCILE, given)
+    run = start(RECONCILE, name, given)
     return until_the_end(run, follow=follow, verbose=verbose, as_json=as_json)

@@ -192,8 +192,10 @@ def run(
     """
     require_command(name, command)
     from spotkiln.cli.command import carry_out, spec_of
+    from spotkiln.cli.deployment import find
 
-    done = carry_out(spec_of(name, command, timeout), aside=as_json)
+    application = find(RELEASE, name)
+    done = carry_out(application, spec_of(application, command, timeout), aside=as_json)
     if as_json:
         show(done, as_json=True)
     elif done.why:

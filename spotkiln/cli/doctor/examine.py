@@ -25,7 +25,7 @@ def examine(wanted: str = "") -> list[Check]:
         previews = [one for one in listing(PREVIEW) if not wanted or one.short == wanted]
     except SpotkilnError as error:
         return [*checks, of_error("Prefect", "deployments", error)]
-    checks += prefect.examine()
+    checks += prefect.examine(known)
     checks.append(check("Prefect", "deployments", lambda: _deployments(wanted, known, chosen)))
     found = [one for each in (*chosen, *previews) for one in application.examine(each)]
     found += [check(one.name, "queue", partial(prefect.queue, one)) for one in back]

@@ -1,5 +1,6 @@
 """Checks of Prefect: server, password, automations, what runs for all applications, schedules."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,8 @@ from spotkiln.start.deployment import (
     RUN,
     URGENT,
     Deployment,
+    serving,
+    worker_of,
 )
 from spotkiln.start.night import is_on
 
@@ -29,13 +32,15 @@ DEPLOY = "`prefect --no-prompt deploy --all`"
 MISSING = f"is not there: take it from the prefect.yaml that Spotkiln ships, and {DEPLOY}"
 
 
-def examine() -> list[Check]:
+def examine(releases: Sequence[Deployment]) -> list[Check]:
+    """`releases`: all deployments of applications. What works for all of an account is wanted in
+    each account in which one of them acts."""
     return [
         check("Prefect", "password", password),
         check("Prefect", "automations", applied),
-        check("Prefect", "reconcile", reconcile),
+        check("Prefect", "reconcile", lambda: reconcile(releases)),
         check("Prefect", "nights", nights),
-        check("Prefect", "for all applications", for_all),
+        check("Prefect", "for all applications", lambda: for_all(releases)),
     ]
 
 
@@ -67,15 +72,37 @@ def applied() -> str:
     return "; ".join([f"{len(found) - len(left)} applied", *left])
 
 
-def _one(flow: str, name: str) -> Deployment | None:
-    return next((one for one in listing(flow) if one.short == name), None)
+def _each(flow: str, name: str, releases: Sequence[Deployment]) -> list[Deployment]:
+    """The deployment that does its work for all applications, of each account.
+
+    Raises:
+        InputError: an account has none.
+    """
+    known = listing(flow)
+    if not known:
+        raise InputError(f"{flow}/{name} {MISSING}")
+    found, missing = [], []
+    for account in dict.fromkeys(one.account for one in releases):
+        its = serving(known, account, name)
+        if its:
+            found.append(its)
+        else:
+            missing.append(f"no deployment of the flow {flow} for {account}")
+    if missing:
+        raise InputError(
+            f"{'; '.join(missing)}: each account needs its own (`spotkiln docs team`, Several "
+            f"accounts). There are: {', '.join(f'{one.name} ({one.account})' for one in known)}"
+        )
+    return found or known
 
 
-def reconcile() -> str:
+def reconcile(releases: Sequence[Deployment]) -> str:
     """Without it nobody finishes what was killed."""
-    found = _one(RECONCILE, RECONCILE)
-    if found is None:
-        raise InputError(f"{RECONCILE}/{RECONCILE} {MISSING}")
+    told = [_runs_by_itself(one) for one in _each(RECONCILE, RECONCILE, releases)]
+    return "; ".join(dict.fromkeys(told))
+
+
+def _runs_by_itself(found: Deployment) -> str:
     if found.paused or not found.schedules:
         raise InputError(
             f"{found.name} does not run by itself: its schedule is paused or gone. What a killed "
@@ -100,19 +127,18 @@ def nights() -> str:
     return ", ".join(told) or "none: base images are made by hand (`spotkiln base`)"
 
 
-def for_all() -> str:
+def for_all(releases: Sequence[Deployment]) -> str:
     wanted = ((RUN, COMMAND), (RETIRE, APPLICATION))
-    missing = [f"{flow}/{name}" for flow, name in wanted if _one(flow, name) is None]
+    missing = [f"{flow}/{name}" for flow, name in wanted if not listing(flow)]
     if missing:
         raise InputError(f"{', '.join(missing)} {MISSING}")
-    return ", ".join(f"{flow}/{name}" for flow, name in wanted)
+    found = [one for flow, name in wanted for one in _each(flow, name, releases)]
+    return ", ".join(one.name for one in found)
 
 
 def worker(deployment: Deployment) -> str:
     if deployment.ready is False:
-        raise InputError(
-            f"no worker polls pool {deployment.pool!r}: `spotkiln worker --pool {deployment.pool}`"
-        )
+        raise InputError(f"no worker polls pool {deployment.pool!r}: {worker_of(deployment.pool)}")
     return f"pool {deployment.pool or 'none: it is served'}"
 
 

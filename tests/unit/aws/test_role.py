@@ -15,10 +15,11 @@ import pytest
 from botocore.credentials import AssumeRoleCredentialFetcher
 
 from spotkiln.aws import role
-from spotkiln.aws.role import ARN, EXTERNAL_ID, KEPT, Role, wanted
+from spotkiln.aws.role import EXTERNAL_ID, KEPT, Role, wanted
 from spotkiln.aws.session import connect
 from spotkiln.bake.packer import _with
 from spotkiln.errors import InputError
+from spotkiln.start.deployment import ROLE_ARN as ARN
 from tests.unit.moto_account import moto_account
 
 PRODUCTION = "arn:aws:iam::210987654321:role/spotkiln-worker"

@@ -42,7 +42,7 @@ def shop(fake: FakeApi) -> FakeApi:
     told = answers.deployment("shop", parameters={"app": {"name": "shop", "repository": "."}})
     fake.answers["GET /deployments/name/release/shop"] = lambda _: (200, told)
     command = {**answers.deployment("command"), "id": str(DEPLOYMENT)}
-    fake.answers["GET /deployments/name/run/command"] = lambda _: (200, command)
+    fake.answers["POST /deployments/filter"] = lambda _: (200, [command])
     for ident in (told["id"], str(DEPLOYMENT)):
         fake.answers[f"POST /deployments/{ident}/create_flow_run"] = lambda _: (
             200,

@@ -8,6 +8,7 @@ import pytest
 from spotkiln.cli import command, runs
 from spotkiln.errors import InputError
 from spotkiln.release.command import CommandEnd, CommandSpec
+from spotkiln.start.deployment import Deployment
 from tests.unit.cli.test_runs import one_after_the_other
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
@@ -16,6 +17,7 @@ RUN, DEPLOYMENT = UUID(int=7), UUID(int=9)
 READ = f"GET /flow_runs/{RUN}"
 START = f"POST /deployments/{DEPLOYMENT}/create_flow_run"
 SLEEP = "spotkiln.cli.command.time.sleep"
+SHOP = Deployment(id=UUID(int=8), name="release/shop")
 SPEC = CommandSpec(app="shop", command=("echo", "a b"), seconds=60)
 
 
@@ -44,10 +46,8 @@ LINES = logged(
 
 
 def start(fake: FakeApi, ended: CommandEnd | None) -> None:
-    fake.answers["GET /deployments/name/run/command"] = lambda _: (
-        200,
-        {**answers.deployment("command"), "id": str(DEPLOYMENT)},
-    )
+    its = {**answers.deployment("command"), "id": str(DEPLOYMENT)}
+    fake.answers["POST /deployments/filter"] = lambda _: (200, [its])
     fake.answers[START] = lambda _: (200, answers.run(RUN, "SCHEDULED"))
     fake.answers["POST /logs/filter"] = one_after_the_other(LINES[:3], LINES)
     if ended:
@@ -64,7 +64,7 @@ def test_its_own_lines_are_on_stdout_and_all_else_beside(
     fake.answers[READ] = one_after_the_other(
         answers.run(RUN, "RUNNING"), answers.run(RUN, "FAILED")
     )
-    done = command.carry_out(SPEC, aside=False)
+    done = command.carry_out(SHOP, SPEC, aside=False)
     said = capsys.readouterr()
     assert said.out == "  indented\n\nlast\n"
     assert "a t3.small is launched for it" in said.err
@@ -75,7 +75,7 @@ def test_its_own_lines_are_on_stdout_and_all_else_beside(
     assert asked["parameters"]["command"] == ["echo", "a b"]
     assert "echo" not in str(asked["tags"])
     fake.answers["POST /logs/filter"] = lambda _: (200, LINES)
-    command.carry_out(SPEC, aside=True)
+    command.carry_out(SHOP, SPEC, aside=True)
     assert capsys.readouterr().out == ""
 
 
@@ -83,7 +83,7 @@ def test_a_run_that_leaves_no_end_has_failed(fake: FakeApi) -> None:
     start(fake, None)
     crashed = answers.state("CRASHED", message="the worker was lost")
     fake.answers[READ] = lambda _: (200, answers.run(RUN, state=crashed))
-    done = command.carry_out(SPEC, aside=False)
+    done = command.carry_out(SHOP, SPEC, aside=False)
     assert (done.code, done.why) == (1, "the worker was lost")
 
 
@@ -102,7 +102,7 @@ def test_ctrl_c_cancels_the_run_and_waits_for_its_end(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(SLEEP, interrupted)
-    done = command.carry_out(SPEC, aside=False)
+    done = command.carry_out(SHOP, SPEC, aside=False)
     assert (done.code, done.why) == (130, "interrupted: command and machine were ended")
     (asked,) = fake.bodies(path)
     assert asked["state"]["type"] == "CANCELLING"
@@ -124,7 +124,7 @@ def test_what_is_no_command(given: dict[str, Any], said: str) -> None:
 
 def test_none_at_all_is_told_how_to_be_written() -> None:
     with pytest.raises(InputError, match="`spotkiln run shop -- bin/rails runner"):
-        command.spec_of("shop", (), 60)
+        command.spec_of(SHOP, (), 60)
 
 
 def test_what_another_version_wrote_is_no_end() -> None:
@@ -144,7 +144,7 @@ def test_what_prefect_makes_of_a_failed_run_is_not_shown(
         for one in logged(("", failed), (".packer", "Error launching source instance: quota"))
     ]
     fake.answers["POST /logs/filter"] = lambda _: (200, errors)
-    command.carry_out(SPEC, aside=False)
+    command.carry_out(SHOP, SPEC, aside=False)
     said = capsys.readouterr().err
     assert "Traceback" not in said
     assert "ERROR: Error launching source instance: quota" in said

@@ -113,15 +113,15 @@ def test_a_server_that_asks_nobody_is_told(fake: FakeApi, monkeypatch: pytest.Mo
 def test_reconcile_that_does_not_run_by_itself_is_told(fake: FakeApi) -> None:
     has(fake)
     with pytest.raises(InputError, match="reconcile/reconcile is not there"):
-        prefect.reconcile()
+        prefect.reconcile([])
     its = {"work_pool_name": "spotkiln", "work_queue_name": "urgent"}
     has(fake, answers.deployment("reconcile", schedules=ACTIVE, **its))
-    assert prefect.reconcile() == "regularly; queue urgent"
+    assert prefect.reconcile([]) == "regularly; queue urgent"
     paused = [{**ACTIVE[0], "active": False}]
     for changes in ({"schedules": paused}, {"schedules": ACTIVE, "paused": True}, {}):
         has(fake, answers.deployment("reconcile", **its, **changes))
         with pytest.raises(InputError, match="does not run by itself"):
-            prefect.reconcile()
+            prefect.reconcile([])
 
 
 def test_nights_that_are_switched_off_are_told_and_paused_ones_are_wrong(fake: FakeApi) -> None:
@@ -141,7 +141,21 @@ def test_nights_that_are_switched_off_are_told_and_paused_ones_are_wrong(fake: F
 def test_what_all_applications_need_is_missed(fake: FakeApi) -> None:
     has(fake)
     with pytest.raises(InputError, match="run/command, retire/application is not there"):
-        prefect.for_all()
+        prefect.for_all([])
+
+
+def test_each_account_needs_its_own_of_what_works_for_all(fake: FakeApi) -> None:
+    staging = Deployment(id=UUID(int=1), name="release/shop", pool="staging")
+    production = staging.model_copy(update={"name": "release/shop-live", "pool": "production"})
+    its = {"work_pool_name": "staging", "work_queue_name": "urgent", "schedules": ACTIVE}
+    has(fake, answers.deployment("reconcile", **its))
+    assert prefect.reconcile([staging]) == "regularly; queue urgent"
+    with pytest.raises(InputError, match="no deployment of the flow reconcile for work pool prod"):
+        prefect.reconcile([staging, production])
+    live = answers.deployment("live", **{**its, "work_pool_name": "production", "schedules": []})
+    has(fake, answers.deployment("reconcile", **its), live)
+    with pytest.raises(InputError, match="reconcile/live does not run by itself"):
+        prefect.reconcile([staging, production])
 
 
 def test_automations_that_are_behind_their_file_are_named(

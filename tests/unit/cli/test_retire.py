@@ -103,9 +103,11 @@ def prefect(fake: FakeApi, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     app = {"name": "shop", "repository": "/srv/git/shop"}
     shop = answers.deployment("shop", parameters={"app": app})
     fake.answers["GET /deployments/name/release/shop"] = lambda _: (200, shop)
-    fake.answers["POST /deployments/filter"] = lambda _: (200, [shop])
     its = {**answers.deployment("application"), "id": str(ITS)}
-    fake.answers["GET /deployments/name/retire/application"] = lambda _: (200, its)
+    of = {"release": [shop], "retire": [its]}
+    fake.answers["POST /deployments/filter"] = lambda asked: (
+        200, of.get(asked["flows"]["name"]["any_"][0], []),
+    )  # fmt: skip
     fake.answers[START] = lambda _: (200, answers.run(RUN, "SCHEDULED"))
     return fake
 
