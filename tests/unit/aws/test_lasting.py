@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from spotkiln.aws.lasting import VARIABLE, require_lasting
-from spotkiln.aws.role import ARN
 from spotkiln.aws.session import Aws, connect
 from spotkiln.errors import InputError
+from spotkiln.start.deployment import ROLE_ARN as ARN
 from tests.unit.moto_account import moto_account
 
 
