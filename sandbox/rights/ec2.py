@@ -40,6 +40,8 @@ def asked(world: World, operation: str, parameters: Mapping[str, Any]) -> list[A
         return _request_fleet(world, parameters)
     if operation == "CreateFleet":
         return _create_fleet(world, parameters)
+    if operation == "CopyImage":
+        return _copy(world, parameters)
     action = find("ec2", operation)
     given = _given(parameters.get("TagSpecifications"))
     tags, keys = _tags(operation, parameters)
@@ -134,6 +136,20 @@ def _create_fleet(world: World, parameters: Mapping[str, Any]) -> list[Asked]:
         *on(world, "ec2", "CreateFleet", abouts),
         *tagged(world, "ec2", "CreateTags", "CreateFleet", abouts),
         *asked,
+    ]
+
+
+def _copy(world: World, parameters: Mapping[str, Any]) -> list[Asked]:
+    """Of the original, which may be of another region and gets no tags, and of what is made."""
+    given = _given(parameters.get("TagSpecifications"))
+    source = str(parameters.get("SourceImageId") or "")
+    region = str(parameters.get("SourceRegion") or world.region)
+    there = _named(world, source)
+    original = replace(there, arn=f"arn:aws:ec2:{region}::image/{source}")
+    copies = [made(world, kind, given.get(kind, {})) for kind in _WITHOUT_ACCOUNT]
+    return [
+        *on(world, "ec2", "CopyImage", [original, *copies]),
+        *tagged(world, "ec2", "CreateTags", "CopyImage", copies),
     ]
 
 

@@ -17,6 +17,12 @@ from spotkiln.statement import (
 PREVIEW_GROUPS = f"{BALANCING}:targetgroup/{GROUP}*/*"
 LISTENERS, RULES = f"{BALANCING}:listener/app/*/*/*", f"{BALANCING}:listener-rule/app/*/*/*/*"
 
+# By their ids: of a copy that is still to be made AWS judges `image/*` and `snapshot/*` by name.
+ORIGINALS = (
+    "arn:{partition}:ec2:*::image/ami-*",
+    "arn:{partition}:ec2:*::snapshot/snap-*",
+)
+
 # Parts that may be left out.
 PREVIEWS, SECRETS, CONFIGURATION = "previews", "build secrets", "configuration"
 TRAFFIC, SIGNALS = "traffic", "signals"
@@ -166,6 +172,14 @@ OPTIONAL = (
         resources=(SNAPSHOTS,),
         condition=OURS,
         part=SHARING,
+    ),
+    Statement(
+        sid="CopyFrom",
+        task="copy image; with images.take_from",
+        why="the original, of another region or account; what is made of it has no id yet",
+        actions=("ec2:CopyImage",),
+        resources=ORIGINALS,
+        part=COPIES,
     ),
     Statement(
         sid="CopyImages",

@@ -67,7 +67,7 @@ KEYS = {
     "LookAtKeys kms:ListGrants",
 }
 # Nor is there another account: tests/release/test_two_accounts.py.
-COPIES = {"CopyImages ec2:CopyImage"}
+COPIES = {"CopyFrom ec2:CopyImage", "CopyImages ec2:CopyImage"}
 LOGS = "/spotkiln/demo-web-app"
 theirs = test_adoption.theirs
 

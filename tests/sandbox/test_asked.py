@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from sandbox.rights import linked, others
+from sandbox.rights import ec2, linked, others
 from sandbox.rights.asked import Asked
 from sandbox.rights.world import World
 
@@ -381,3 +381,26 @@ def test_the_right_to_make_a_services_role_tells_the_service() -> None:
         f"iam:CreateServiceLinkedRole arn:aws:iam::1:role/aws-service-role/{name}"
     ]
     assert found.context["iam:awsservicename"] == ("autoscaling.amazonaws.com",)
+
+
+def test_a_copy_is_judged_with_its_original() -> None:
+    """The original may be of another region, and gets none of the tags."""
+    given = [
+        {"ResourceType": kind, "Tags": [{"Key": "spotkiln:release", "Value": "r2"}]}
+        for kind in ("image", "snapshot")
+    ]
+    found = ec2.asked(
+        WORLD,
+        "CopyImage",
+        {"SourceImageId": "ami-7", "SourceRegion": "eu-north-1", "TagSpecifications": given},
+    )
+    assert shown(found) == [
+        "ec2:CopyImage arn:aws:ec2:eu-north-1::image/ami-7",
+        "ec2:CopyImage arn:aws:ec2:eu-west-1::image/*",
+        "ec2:CopyImage arn:aws:ec2:eu-west-1::snapshot/*",
+        "ec2:CreateTags arn:aws:ec2:eu-west-1::image/*",
+        "ec2:CreateTags arn:aws:ec2:eu-west-1::snapshot/*",
+    ]
+    tag = "aws:requesttag/spotkiln:release"
+    assert tag not in found[0].context
+    assert all(one.context[tag] == ("r2",) for one in found[1:])

@@ -197,7 +197,7 @@ def test_alarms_are_read_for_batches_too() -> None:
     [
         ({"images": {"deprecate_after_days": 30}}, {"DateImages"}),
         ({"images": {"share_with": ["111111111111"]}}, {"ShareSnapshots"}),
-        ({"images": {"take_from": {"region": "eu-west-1"}}}, {"CopyImages"}),
+        ({"images": {"take_from": {"region": "eu-west-1"}}}, {"CopyFrom", "CopyImages"}),
         ({"build": {"secrets": {"TOKEN": "ssm:/a"}}}, {"BuildParameters", "BuildSecrets"}),
         ({"infra": {"adopt": True}}, {"AdoptSpotFleets", "CancelAdopted", "EndAdopted"}),
         ({"build": {"spot": True}}, {one.sid for one in SPOT}),
