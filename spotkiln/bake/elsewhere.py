@@ -118,6 +118,7 @@ def bases_of(images: Iterable[Image], app: str, where: str) -> tuple[BaseImage, 
             login=one.login,
             root_device=one.root_device,
             root_gib=one.root_gib,
+            encrypted=one.encrypted,
         )
         for base, one in zip(ids, found.every, strict=False)
     )

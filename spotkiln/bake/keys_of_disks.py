@@ -106,7 +106,7 @@ def workers_refusal(key: str, caller: str) -> InputError:
 def refusal(key: str, role: str, launcher: str) -> InputError:
     """Of a key that the role may not use, with what to do."""
     return InputError(
-        f"the servers' disks are encrypted by the KMS key {key}, which {launcher} may not use "
-        f"(role {role}): each server would end as soon as it is launched. Grant it: aws kms "
+        f"disks are encrypted by the KMS key {key}, which {launcher} may not use "
+        f"(role {role}): each machine would end as soon as it is launched. Grant it: aws kms "
         f"create-grant --key-id {key} --grantee-principal {role} --operations {' '.join(GRANTS)}"
     )

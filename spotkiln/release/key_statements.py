@@ -10,8 +10,8 @@ _VIA: Condition = {"StringEquals": {"kms:ViaService": _BY_EC2}}
 LOOK_AT_KEYS = (
     Statement(
         sid="EncryptedByDefault",
-        task="look up infrastructure, with images.share_with",
-        why="what AWS's own key of disks has encrypted cannot be shared",
+        task="look up infrastructure",
+        why="disks need a key where the account encrypts all; AWS's own key cannot be shared",
         actions=("ec2:GetEbsEncryptionByDefault",),
         part=KEYS_OF_DISKS,
     ),

@@ -10,6 +10,7 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake.base import builder_network, source_image
 from spotkiln.aws.bake.discard import discard_release, tidy
 from spotkiln.aws.bake.instance_types import check_instance_types
+from spotkiln.aws.bake.keys import check_spot_builders
 from spotkiln.aws.keep.living import read_claims
 from spotkiln.aws.session import connect, resolve_region
 from spotkiln.bake.base import (
@@ -93,6 +94,9 @@ def look_up_source(spec: BaseSpec, builder: Builder, run: str, folder: Path) -> 
     source = source_image(aws, spec.source_image, spec.source_owner)
     check_instance_types(aws, builder.every_type, source.architecture)
     require_room_for(builder.disk, source.root_gib, "builder.disk", source.name)
+    if builder.spot:
+        for doubt in check_spot_builders(aws, [source]):
+            say(doubt)
     vpc, subnets = builder_network(aws, builder.subnet)
     owner = base_id(run)
     say(f"{aws.region}: {spec.name} from {source.name} ({source.id}), in {subnets[0]} of {vpc}")

@@ -8,12 +8,19 @@ from typing import Any
 import pytest
 
 from spotkiln.aws.bake import image as images
+from spotkiln.aws.bake import keys
 from spotkiln.aws.bake.infra import target_group
-from spotkiln.aws.bake.keys import check_keys, keys_of, keys_of_worker
+from spotkiln.aws.bake.keys import (
+    check_disks,
+    check_keys,
+    check_spot_builders,
+    keys_of,
+    keys_of_worker,
+)
 from spotkiln.aws.serve.launchers import launchers
 from spotkiln.aws.serve.own_template import find_own
 from spotkiln.aws.session import Aws, client_of
-from spotkiln.bake.disk import Disk
+from spotkiln.bake.disk import AS_IT_IS, Disk
 from spotkiln.errors import InputError
 from spotkiln.serve.order import Order
 from spotkiln.serve.spec import FleetSpec, LauncherKind
@@ -152,6 +159,27 @@ def test_whoever_bakes_may_use_a_key_by_its_policy_a_grant_or_rights(
 
 def test_without_a_key_of_one_s_own_it_is_aws_s_own(aws: Aws, account: Account) -> None:
     del account
-    keys = keys_of(aws, Disk(encrypted=True), ())
-    assert len(keys) == 1
-    assert check_keys(aws, keys, ROLE, "Auto Scaling") == []
+    found = keys_of(aws, Disk(encrypted=True), ())
+    assert len(found) == 1
+    assert check_keys(aws, found, ROLE, "Auto Scaling") == []
+
+
+def test_the_accounts_default_is_looked_at(
+    aws: Aws, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It encrypts disks that nobody asks to be. The sandbox's default key stays AWS's own."""
+    image = images.describe(aws, account.debian)
+    assert image is not None
+    key = client_of(aws, "kms").create_key()["KeyMetadata"]["Arn"]
+    launcher = launchers(aws).for_spec(FleetSpec())
+    monkeypatch.setattr(keys, "_of_disk", lambda _, disk: [key] if disk.encrypted else [])
+    assert check_disks(aws, Disk(), None, image, launcher, AS_IT_IS) == []
+    assert check_spot_builders(aws, [image]) == []
+    aws.ec2.enable_ebs_encryption_by_default()
+    try:
+        with pytest.raises(InputError, match=f"which {launcher.name} may not use"):
+            check_disks(aws, Disk(), None, image, launcher, AS_IT_IS)
+        with pytest.raises(InputError, match="AWSServiceRoleForEC2Spot"):
+            check_spot_builders(aws, [image])
+    finally:
+        aws.ec2.disable_ebs_encryption_by_default()

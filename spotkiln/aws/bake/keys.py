@@ -1,6 +1,6 @@
 """Looks at the KMS keys of disks: whether servers could be launched with them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws, client_of
@@ -22,6 +22,11 @@ from spotkiln.serve.launcher import Launcher
 
 # AWS's own key of disks, which everybody in the account may use.
 AWS_OWN = "alias/aws/ebs"
+# By which EC2 launches the Spot machines of Packer, and what they do.
+SPOT_ROLES = {
+    "aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot": "Spot (build.spot)",
+    "aws-service-role/ec2fleet.amazonaws.com/AWSServiceRoleForEC2Fleet": "EC2 Fleet (build.spot)",
+}
 
 
 def check_disks(
@@ -43,18 +48,63 @@ def check_disks(
     require_room_for(builders, image.root_gib, "build.disk", image.name)
     whole = f"{image.name} with build.disk" if builders.size_gib else image.name
     require_room_for(disk, max(image.root_gib, builders.size_gib), "fleet.disk", whole)
-    keys = keys_of(aws, disk, image.encrypted)
+    keys, unknown = _keys(aws, disk, image.encrypted)
+    roles = {launcher.service_role: launcher.name}
+    return [*unknown, *_check_roles(aws, keys, roles), *_of_worker(aws, image)]
+
+
+def check_spot_builders(aws: Aws, images: Iterable[Image | BaseImage]) -> list[str]:
+    """Of builders by Spot: that the roles that launch them may use the keys of their disks. What
+    could not be checked, in words.
+
+    Raises:
+        InputError: one may not.
+    """
+    told: list[str] = []
+    for image in images:
+        keys, unknown = _keys(aws, Disk(), image.encrypted)
+        told += [*unknown, *_check_roles(aws, keys, SPOT_ROLES)]
+    return list(dict.fromkeys(told))
+
+
+def _keys(aws: Aws, disk: Disk, snapshots: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Also where the account's default encrypts what nobody asks to be. And what could not be
+    looked at, in words."""
+    keys = keys_of(aws, disk, snapshots)
+    try:
+        return keys or keys_by_default(aws), []
+    except PermissionDenied as error:
+        return [], [f"whether disks are encrypted by default was not checked: {error}"]
+
+
+def _check_roles(aws: Aws, keys: Sequence[str], roles: Mapping[str, str]) -> list[str]:
+    """`roles`: what launches by them, by their paths."""
     if not keys:
         return []
     with aws_errors("who is asking"):
+        arn = aws.sts.get_caller_identity()["Arn"].split(":")
+    start = f"arn:{arn[1]}:iam::{arn[4]}:role/"
+    return [
+        doubt for path, name in roles.items() for doubt in check_keys(aws, keys, start + path, name)
+    ]
+
+
+def keys_by_default(aws: Aws) -> list[str]:
+    """The account's default key of disks, if every disk is to be encrypted. Source: EC2
+    GetEbsEncryptionByDefault."""
+    with aws_errors("whether disks are encrypted by default"):
+        by_default = aws.ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
+    return _of_disk(aws, Disk(encrypted=True)) if by_default else []
+
+
+def _of_worker(aws: Aws, image: Image | BaseImage) -> list[str]:
+    """What could not be checked of whether the worker may use a base image's keys, in words."""
+    if not isinstance(image, BaseImage) or not image.encrypted:
+        return []
+    with aws_errors("who is asking"):
         caller = aws.sts.get_caller_identity()["Arn"]
-    arn = caller.split(":")
-    role = f"arn:{arn[1]}:iam::{arn[4]}:role/{launcher.service_role}"
-    unknown = check_keys(aws, keys, role, launcher.name)
-    if isinstance(image, BaseImage) and image.encrypted:
-        _, unseen = keys_of_worker(aws, _of_snapshots(aws, image.encrypted), caller)
-        unknown += unseen
-    return unknown
+    _, unseen = keys_of_worker(aws, _of_snapshots(aws, image.encrypted), caller)
+    return unseen
 
 
 def keys_of_worker(aws: Aws, keys: Iterable[str], caller: str) -> tuple[list[str], list[str]]:

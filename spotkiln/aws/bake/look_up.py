@@ -1,7 +1,7 @@
 """Looks up the infrastructure: whatever is wrong with it is found before money is spent."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from spotkiln.aws.bake import elsewhere
@@ -9,6 +9,7 @@ from spotkiln.aws.bake import image as images
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.bake.configuration import find_configuration, find_if_possible
 from spotkiln.aws.bake.further import find_further
+from spotkiln.aws.bake.keys import check_spot_builders
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.bake.secrets import read_secrets
 from spotkiln.aws.bake.sharing import check_sharing
@@ -18,10 +19,11 @@ from spotkiln.aws.serve.signals import alarms
 from spotkiln.aws.session import Aws, connect, resolve_region
 from spotkiln.bake.builder import require_public_address
 from spotkiln.bake.configuration import require_profile
+from spotkiln.bake.disk import Disk
 from spotkiln.bake.elsewhere import Elsewhere
 from spotkiln.bake.fit import check_fit
 from spotkiln.bake.image import Image, newest
-from spotkiln.bake.infra import Infra, require_apart
+from spotkiln.bake.infra import BaseImage, Infra, require_apart
 from spotkiln.bake.logs import require_role_for
 from spotkiln.bake.packer import find_packer
 from spotkiln.release.release import ReleaseSpec
@@ -109,12 +111,22 @@ def _look_up_elsewhere(aws: Aws, spec: ReleaseSpec, there: Elsewhere) -> Infra:
     app, fleet = spec.app.name, spec.fleet
     bases = elsewhere.find_bases(aws, there, app)
     own = newest([one for one in images.of_app(aws, app) if one.available])
-    if there.kms_key and not fleet.disk.kms_key:
-        # Servers' disks will be encrypted by it.
-        disk = fleet.disk.model_copy(update={"kms_key": there.kms_key})
-        fleet = fleet.model_copy(update={"disk": disk})
+    fleet = fleet.model_copy(update={"disk": _of_copies(fleet.disk, there, bases)})
+    # Their snapshots are not here, and what is copied has other ones.
+    bases = tuple(one.model_copy(update={"encrypted": ()}) for one in bases)
     trial = own.id if own else ""
     return aws_infra.look_up(aws, spec.infra, fleet, spec.build, bases=bases, trial=trial)
+
+
+def _of_copies(disk: Disk, there: Elsewhere, bases: Iterable[BaseImage]) -> Disk:
+    """The servers' disk, as what is copied makes it: encrypted by the key that is named, or by the
+    account's default key if the original is encrypted."""
+    if disk.kms_key:
+        return disk
+    if there.kms_key:
+        return disk.model_copy(update={"kms_key": there.kms_key})
+    encrypted = any(one.encrypted for one in bases)
+    return disk.model_copy(update={"encrypted": True}) if encrypted else disk
 
 
 def _doubts(aws: Aws, spec: ReleaseSpec, infra: Infra) -> list[str]:
@@ -125,6 +137,8 @@ def _doubts(aws: Aws, spec: ReleaseSpec, infra: Infra) -> list[str]:
     """
     unknown = check_sharing(aws, spec.images.share_with, infra)
     bases = infra.bases if infra.base_image else ()
+    if spec.build.spot and bases and not spec.images.take_from:
+        unknown += check_spot_builders(aws, bases)
     old = [told for one in bases if (told := one.out_of_date(aws.now()))]
     return [*infra.unchecked, *unknown, *old]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from spotkiln.aws.bake.keys import AWS_OWN, keys_of
+from spotkiln.aws.bake.keys import AWS_OWN, keys_by_default, keys_of
 from spotkiln.aws.errors import aws_errors
 from spotkiln.aws.session import Aws, client_of
 from spotkiln.bake.disk import Disk
@@ -42,9 +42,7 @@ def _keys(aws: Aws, infra: Infra) -> list[str]:
     by the account's default, if that is to encrypt."""
     if encrypted := [one for base in infra.bases for one in base.encrypted]:
         return keys_of(aws, Disk(), encrypted)
-    with aws_errors("whether disks are encrypted by default"):
-        by_default = aws.ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
-    return keys_of(aws, Disk(encrypted=True), ()) if by_default else []
+    return keys_by_default(aws)
 
 
 def _is_aws_own(aws: Aws, key: str) -> bool:
