@@ -69,6 +69,7 @@ COMMANDS: dict[Group, tuple[Callable[..., int], ...]] = {
     ),
     DESCRIBE: (
         describing.new,
+        describing.units,
         describing.init,
         describing.check,
         describing.docs,

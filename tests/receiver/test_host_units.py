@@ -9,6 +9,7 @@ import pytest
 
 from rehearsal.prefect_local import ROOT
 from spotkiln.bake.units import image_files
+from spotkiln.cli.units import units_of
 from tests.unit.nouns import settled
 
 HOST = ROOT / "systemd" / "host"
@@ -21,12 +22,9 @@ needs_systemd = pytest.mark.skipif(
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
     """As docs/push.md installs them."""
-    for unit in [*HOST.glob("*.service"), *HOST.glob("*.socket")]:
-        shutil.copy(unit, tmp_path)
-    for service in SERVICES:
-        drop_in = tmp_path / f"{service}.service.d"
-        drop_in.mkdir()
-        shutil.copy(ROOT / "systemd" / "hardening.conf", drop_in)
+    for name, text in units_of("/opt/acme/.venv/bin", "/opt/acme").items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
     return tmp_path
 
 

@@ -22,6 +22,22 @@ def new(
     return writing.new(folder, as_json=as_json)
 
 
+def units(
+    folder: Annotated[Path, Parameter(help="Where they go, such as /etc/systemd/system.")],
+    /,
+    *,
+    repository: Annotated[
+        Path, Parameter(help="Where relative paths in prefect.yaml begin. Default: this folder.")
+    ] = Path(),
+    as_json: Json = False,
+) -> int:
+    """Write systemd units for a host into FOLDER: server, worker and receiver of this installation,
+    hardened. They take the place of those of an earlier version."""
+    from spotkiln.cli import units as writing
+
+    return writing.units(folder, repository, as_json=as_json)
+
+
 def init(path: Folder = Path(), /, *, schema: Schema = "", as_json: Json = False) -> int:
     """Write a spotkiln.yaml for the application in PATH, from what its files tell, with the
     reasons. One that is there stays."""
