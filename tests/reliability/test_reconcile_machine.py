@@ -128,6 +128,15 @@ class Account(RuleBasedStateMachine):
     def _template(self, release: str) -> None:
         self.put("parts", OwnedPart(kind="launch-template", id=f"lt-{release}", release=release))
 
+    def _launch(self, release: str) -> None:
+        """An image that no group keeps goes, also when a release to another group has chosen it and
+        not launched yet. EC2 starts no server of it: that release fails and promotes nothing."""
+        if self.image[release] in {one.id for one in self.facts.images}:
+            self._fleet(release)
+            return
+        self.drop("parts", f"lt-{release}")
+        del self.step[release]
+
     def _fleet(self, release: str, phase: Phase = Phase.PENDING) -> None:
         fleet = Fleet(
             id=f"sfr-{release}",
@@ -218,7 +227,7 @@ class Account(RuleBasedStateMachine):
     @property
     def steps(self) -> list[Any]:
         return [
-            self._builder, self._image, self._tag, self._test, self._template, self._fleet,
+            self._builder, self._image, self._tag, self._test, self._template, self._launch,
             self._promote, self._mark_released, self._announce, self._cancel, self._terminate,
             self._end,
         ]  # fmt: skip
@@ -231,9 +240,13 @@ class Account(RuleBasedStateMachine):
         release = f"app-{self.count:012x}"
         self.group[release], self.image[release] = group, image or f"ami-{release}"
         self.step[release] = self.steps.index(self._template) if image else 0
-        while whole and release in self.step:
-            self.one_step(release)
+        if whole:
+            self.go_on_to_the_end(release)
         return release
+
+    def go_on_to_the_end(self, release: str) -> None:
+        while release in self.step:
+            self.one_step(release)
 
     def free(self, group: str) -> bool:
         """Whether nobody else lives in the target group; then who begins there settles it."""
@@ -390,6 +403,46 @@ class Account(RuleBasedStateMachine):
         return fleet.release in self.step or any(
             self.group[one] in fleet.target_groups for one in self.step
         )
+
+
+def account_whose_image_is_chosen_and_pruned() -> tuple[Account, str, str]:
+    """The first image of one group is chosen for the other. Before it is launched there, the first
+    group has promoted two others. The account, the release that chose it, and the image."""
+    account = Account()
+    first = account.begins(GROUP, whole=True)
+    account.begins(OTHER_GROUP, whole=True)
+    image = account.image[first]
+    chosen = account.begins(OTHER_GROUP, image, whole=False)
+    account.begins(GROUP, whole=True)
+    account.begins(GROUP, account.history[OTHER_GROUP][-1], whole=True)
+    return account, chosen, image
+
+
+def test_an_image_that_is_pruned_before_its_launch_fails_that_release_alone() -> None:
+    account, chosen, image = account_whose_image_is_chosen_and_pruned()
+    assert image not in {one.id for one in account.facts.images}
+    before = {group: list(line) for group, line in account.history.items()}
+    account.go_on_to_the_end(chosen)
+    assert account.history == before
+    account.no_version_is_lost()
+    account.what_serves_goes_on()
+    account.settle()
+
+
+def test_an_image_that_was_launched_is_not_pruned() -> None:
+    """Elsewhere, and before the group that it served lets it go."""
+    account = Account()
+    image = account.image[account.begins(GROUP, whole=True)]
+    account.begins(OTHER_GROUP, whole=True)
+    other = account.begins(OTHER_GROUP, image, whole=False)
+    while other not in account.at_the_gate():
+        account.one_step(other)
+    account.begins(GROUP, whole=True)
+    account.begins(GROUP, whole=True)
+    account.go_on_to_the_end(other)
+    assert account.history[OTHER_GROUP][-1] == image
+    account.no_version_is_lost()
+    account.what_serves_goes_on()
 
 
 TestAccount = Account.TestCase
