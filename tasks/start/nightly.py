@@ -32,6 +32,7 @@ from spotkiln.start.night import Night, NightResult, NightSpec, Rebuilt, is_on, 
 from spotkiln.start.nightbook import NightBook
 from spotkiln.start.run import Run
 from spotkiln.tasks.bake.base import Baked
+from spotkiln.tasks.deployed import of_own_account
 from spotkiln.tasks.runs import cancelled
 from spotkiln.tasks.step import CLOCK, STEP, say
 from spotkiln.workdir import leave_folder, run_folder
@@ -103,12 +104,14 @@ def read_switch(name: str) -> bool:
 
 @task(name="find applications", **STEP)
 def find_applications(spec: NightSpec, base: str) -> Chosen:
-    """The deployments of `release` to rebuild on images of that name.
+    """The deployments of `release` to rebuild on images of that name, of this account: another one
+    has no such image.
 
     Raises:
         InputError: one that was named is not there.
     """
-    deployed = {one.short: one.parameters for one in ask(deployment.listing, RELEASE)}
+    with connected() as prefect:
+        deployed = {one.short: one.parameters for one in of_own_account(prefect, RELEASE)}
     found = chosen(deployed, spec.applications, base)
     say(f"to be rebuilt if the base image changes: {', '.join(found.names) or 'no application'}")
     if found.left_out:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,5 +73,7 @@ def test_what_the_units_start_is_there() -> None:
     text = "".join(unit.read_text() for unit in sorted(HOST.glob("*.service")))
     started = re.findall(r"^ExecStart=/opt/spotkiln/(\S+)", text, re.MULTILINE)
     assert len(started) == len(list(HOST.glob("*.service")))
+    here = Path(sys.executable).parent
     for program in started:
-        assert (ROOT / program).is_file()
+        assert program.startswith(".venv/bin/")
+        assert (here / Path(program).name).is_file()

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,9 @@ def tree(tmp_path: Path) -> Path:
             (folder / one.name).symlink_to(one)
     shutil.copy(ROOT / "prefect.yaml", folder)
     (folder / "build").mkdir()
+    # What is tested may be installed in another environment (PREFECT=3.9.1).
+    (folder / ".venv").unlink(missing_ok=True)
+    (folder / ".venv").symlink_to(sys.prefix)
     return folder
 
 
