@@ -76,12 +76,21 @@ def _put_worker(box: Sandbox) -> str:
         trust = json.dumps({"Version": "2012-10-17", "Statement": [_trust(box)]})
         made = iam.create_role(RoleName=WORKER, AssumeRolePolicyDocument=trust)
         known[WORKER] = str(made["Role"]["Arn"])
-    wanted = policies(every(), fill(box.environment["AWS_DEFAULT_REGION"], box.account_id))
+    region = box.environment["AWS_DEFAULT_REGION"]
+    wanted = policies(every(), fill(region, box.account_id, target_groups=_groups(box)))
     for number, document in enumerate(wanted, start=1):
         iam.put_role_policy(
             RoleName=WORKER, PolicyName=f"worker-{number}", PolicyDocument=json.dumps(document)
         )
     return known[WORKER]
+
+
+def _groups(box: Sandbox) -> tuple[str, ...]:
+    """The target groups of the account as it begins, and for each a second one, which a release may
+    hand requests over to."""
+    found = client(box, "elbv2").describe_target_groups()["TargetGroups"]
+    names = [str(one["TargetGroupName"]) for one in found]
+    return (*names, *(f"{name}-green" for name in names))
 
 
 def _session(box: Sandbox, role: str) -> dict[str, str]:

@@ -121,13 +121,15 @@ def test_doctor_names_the_rights_that_a_worker_lacks(
 ) -> None:
     iam = client(world.box, "iam")
     trust = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"}]}
-    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    role = iam.create_role(RoleName="a-poor-worker", AssumeRolePolicyDocument=json.dumps(trust))[
+        "Role"
+    ]
     rules = [
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": ["ec2:DeregisterImage", "iam:PassRole"], "Resource": "*"},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": rules})
-    iam.put_role_policy(RoleName="worker", PolicyName="it", PolicyDocument=policy)
+    iam.put_role_policy(RoleName="a-poor-worker", PolicyName="it", PolicyDocument=policy)
     given = client(world.box, "sts").assume_role(RoleArn=role["Arn"], RoleSessionName="host-1")
     for name, key in (
         ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
@@ -138,7 +140,7 @@ def test_doctor_names_the_rights_that_a_worker_lacks(
     connect.cache_clear()
     _, out, _ = command("doctor", "demo", "--json")
     wrong = {one["name"]: one["detail"] for one in json.loads(out) if not one["ok"]}
-    lacks = "assumed-role/worker/host-1: ec2:DeregisterImage, iam:PassRole; `spotkiln docs"
+    lacks = "assumed-role/a-poor-worker/host-1: ec2:DeregisterImage, iam:PassRole; `spotkiln docs"
     assert lacks in wrong["rights"]
 
 

@@ -75,7 +75,7 @@ theirs = test_adoption.theirs
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home: Path = tmp_path_factory.mktemp("rights")
-    with World(home, rights=True) as world:
+    with World(home) as world:
         yield world
 
 

@@ -33,7 +33,7 @@ BOTH: dict[str, Any] = {
 
 def test_both_are_baked_tested_and_launched(tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("both")
-    with World(home, machines="docker", account=GROUPS, rights=True) as world:
+    with World(home, machines="docker", account=GROUPS) as world:
         line = {
             "base": {"name": "rails-arm", "source_image": "debian-13-arm64-*"},
             "builder": {"instance_type": "t4g.small"},

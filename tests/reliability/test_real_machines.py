@@ -59,7 +59,7 @@ GROUPS = {"target_groups": [{"name": "website", "interval": 5, "deregistration_d
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """v1 serves, baked by real Packer, with the worker's rights alone."""
     home = tmp_path_factory.mktemp("real")
-    with World(home, machines="docker", account=GROUPS, rights=True) as world:
+    with World(home, machines="docker", account=GROUPS) as world:
         process = world.start("v1", gate=GATE)
         made = process.result(600)
         told = world.box.rights().get(WORKER)

@@ -11,7 +11,7 @@ from rehearsal.account import base_key, ensure_base_image, own_images
 from rehearsal.prefect_client import client_of
 from rehearsal.prefect_local import LocalPrefect
 from rehearsal.runs import Runs
-from rehearsal.worker import as_worker, entering
+from rehearsal.worker import WORKER, as_worker, entering
 from sandbox.client import Sandbox
 from tests.reliability.flow_process import FlowProcess, Zygote
 from tests.reliability.truth import Account, Truth
@@ -46,11 +46,17 @@ def without_release_only(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {x: y for x, y in parameters.items() if x not in {"force", "even_if_held"}}
 
 
+# Packer 1.6.6 tags an image once it is made. One that it gives up before is not its to take away:
+# whoever clears up finds it by its name, tags it, and may.
+PACKERS_OWN = ("ec2:DeregisterImage", "aws:ResourceTag/spotkiln:release")
+
+
 class World:
     """Start it once, and play every case in it. A server given is used and left running. With
-    `others` the account holds what looks like ours and is not (tests/look_alikes.py). With `rights`
-    flows have the worker's rights alone, and not those of the account's owner; with an
-    `external_id` they enter the account by the worker's role, and say that."""
+    `others` the account holds what looks like ours and is not (tests/look_alikes.py). Flows have
+    the worker's rights alone, and not those of the account's owner, and at the end none may have
+    been refused; with an `external_id` they enter the account by the worker's role, and say that.
+    """
 
     def __init__(
         self,
@@ -62,7 +68,6 @@ class World:
         environment: Mapping[str, str] | None = None,
         password: str = "",
         others: bool = False,
-        rights: bool = False,
         external_id: str = "",
     ) -> None:
         self.home = home
@@ -75,7 +80,6 @@ class World:
         self._settings = account
         self._environment = dict(environment or {})
         self._others = others
-        self._rights = rights
         self._external_id = external_id
         self._password = password
         # What releases launch with, if they do not say.
@@ -121,13 +125,20 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
+        refused = self.refused()
         self._stack.close()
+        assert not refused, refused
+
+    def refused(self) -> list[dict[str, Any]]:
+        """What flows asked for without a right to it."""
+        told = self.box.rights().get(WORKER, {}).get("refused", [])
+        return [one for one in told if (one["action"], *one["missing"]) != PACKERS_OWN]
 
     def _caller(self) -> Mapping[str, str]:
         """Whose rights the flows have."""
         if self._external_id:
             return entering(self.box, self._external_id)
-        return as_worker(self.box) if self._rights else self.box.environment
+        return as_worker(self.box)
 
     def _make_base_image(self) -> None:
         if self._machines == "docker":
