@@ -8,10 +8,11 @@ from spotkiln.bake.architectures import runs_any
 from spotkiln.bake.image import Image
 from spotkiln.bake.infra import Infra
 from spotkiln.bake.recipe import digest_of
+from spotkiln.errors import InputError
 from spotkiln.noun import Noun
 from spotkiln.serve.fleet import Fleet, Phase
 from spotkiln.serve.scaling import Bounds, Suspension
-from spotkiln.serve.spec import FleetSpec, next_attempt
+from spotkiln.serve.spec import FleetSpec, LauncherKind, next_attempt
 from spotkiln.serve.step import Step
 
 
@@ -130,6 +131,20 @@ def unset(spec: FleetSpec) -> set[str]:
         "credits": spec.credits,
     }
     return {name for name, value in used.items() if not value}
+
+
+def require_a_subnet_a_zone(spec: FleetSpec, infra: Infra) -> None:
+    """
+    Raises:
+        InputError: EC2 would refuse the fleet: two subnets of a zone would be one pool twice.
+    """
+    if spec.launcher is LauncherKind.FLEET and len(infra.subnets) > len(set(infra.zones)):
+        raise InputError(
+            f"launcher {spec.launcher} takes one subnet of each zone, and infra.subnets stands for "
+            f"{len(infra.subnets)} in {len(set(infra.zones))} zones: {', '.join(infra.subnets)}. "
+            "Name one a zone, by its id, its Name tag, or a tag that one of each has; or launch "
+            f"with {LauncherKind.GROUP}, which takes several"
+        )
 
 
 def settings_digest(spec: FleetSpec, infra: Infra) -> str:

@@ -28,6 +28,7 @@ from spotkiln.bake.logs import require_role_for
 from spotkiln.bake.packer import find_packer
 from spotkiln.release.release import ReleaseSpec
 from spotkiln.serve.attributes import types_in_words
+from spotkiln.serve.order import require_a_subnet_a_zone
 from spotkiln.serve.traffic import require_smoke_listener
 
 
@@ -54,6 +55,7 @@ def look_up_infra(spec: ReleaseSpec, image: Image | None, say: Callable[[str], N
         read_secrets(aws, spec.build.secrets, os.environ)
     infra = _look_up_elsewhere(aws, spec, there) if there else _look_up(aws, spec, image)
     check_fit(spec.app, infra.target_group)
+    require_a_subnet_a_zone(spec.fleet, infra)
     if spec.infra.also_behind:
         further = find_further(aws, spec.infra, infra.target_group, infra.zones)
         infra = infra.model_copy(update={"also": further})

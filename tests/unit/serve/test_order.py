@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from spotkiln.bake.configuration import Configuration, Known, Stored
-from spotkiln.serve.order import fleet_tags, made_alike, settings_digest
-from spotkiln.serve.spec import FleetSpec
+from spotkiln.errors import InputError
+from spotkiln.serve.order import fleet_tags, made_alike, require_a_subnet_a_zone, settings_digest
+from spotkiln.serve.spec import FleetSpec, LauncherKind
 from tests.unit import nouns
 from tests.unit.nouns import TAGS
 
@@ -76,3 +77,12 @@ def test_a_fleet_of_this_image_with_these_settings_is_made_alike() -> None:
     assert not made_alike(current, FleetSpec(on_demand=1), image, infra)
     assert not made_alike(current, spec, nouns.image("ami-other"), infra)
     assert not made_alike(current, spec, image, nouns.infra(key_pair=""))
+
+
+def test_two_subnets_of_a_zone_would_be_one_pool_twice() -> None:
+    fleet, group = FleetSpec(), FleetSpec(launcher=LauncherKind.GROUP)
+    require_a_subnet_a_zone(fleet, nouns.infra())
+    twice = nouns.infra(subnets=("subnet-a", "subnet-b", "subnet-c"))
+    require_a_subnet_a_zone(group, twice)
+    with pytest.raises(InputError, match="stands for 3 in 2 zones: subnet-a, subnet-b, subnet-c"):
+        require_a_subnet_a_zone(fleet, twice)
