@@ -6,12 +6,15 @@ from collections.abc import Mapping
 
 from rehearsal.account import client
 from sandbox.client import Sandbox
+from spotkiln.account.parameters import PARAMETERS
 from spotkiln.account.roles import FILL
 from spotkiln.aws.release.rights import every
 from spotkiln.statement import Fill, policies
 
 WORKER = "worker"
 ACCOUNT = "123456789012"
+# The account's template says so, unless somebody names those that the worker may release to.
+EVERY = (PARAMETERS["TargetGroups"]["Default"],)
 
 
 def _trust(box: Sandbox) -> dict[str, object]:
@@ -44,9 +47,9 @@ def _said(text: str, words: Mapping[str, str]) -> str:
     return text
 
 
-def as_worker(box: Sandbox) -> Mapping[str, str]:
+def as_worker(box: Sandbox, target_groups: tuple[str, ...] = EVERY) -> Mapping[str, str]:
     """The sandbox's variables, with the worker's rights instead of the owner's."""
-    return in_role(box, _put_worker(box))
+    return in_role(box, _put_worker(box, target_groups))
 
 
 def in_role(box: Sandbox, role: str) -> Mapping[str, str]:
@@ -57,7 +60,7 @@ def in_role(box: Sandbox, role: str) -> Mapping[str, str]:
 def entering(box: Sandbox, external_id: str) -> Mapping[str, str]:
     """The sandbox's variables, and those of a deployment whose account is entered by the worker's
     role, which lets in only who says the external id."""
-    arn = _put_worker(box)
+    arn = _put_worker(box, EVERY)
     says = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}}
     trust = {"Version": "2012-10-17", "Statement": [{**_trust(box), **says}]}
     client(box, "iam").update_assume_role_policy(RoleName=WORKER, PolicyDocument=json.dumps(trust))
@@ -68,7 +71,7 @@ def entering(box: Sandbox, external_id: str) -> Mapping[str, str]:
     }
 
 
-def _put_worker(box: Sandbox) -> str:
+def _put_worker(box: Sandbox, target_groups: tuple[str, ...]) -> str:
     """Make the role, or give the one that is there these rights; its ARN."""
     iam = client(box, "iam")
     known = {one["RoleName"]: str(one["Arn"]) for one in iam.list_roles()["Roles"]}
@@ -77,20 +80,12 @@ def _put_worker(box: Sandbox) -> str:
         made = iam.create_role(RoleName=WORKER, AssumeRolePolicyDocument=trust)
         known[WORKER] = str(made["Role"]["Arn"])
     region = box.environment["AWS_DEFAULT_REGION"]
-    wanted = policies(every(), fill(region, box.account_id, target_groups=_groups(box)))
+    wanted = policies(every(), fill(region, box.account_id, target_groups=target_groups))
     for number, document in enumerate(wanted, start=1):
         iam.put_role_policy(
             RoleName=WORKER, PolicyName=f"worker-{number}", PolicyDocument=json.dumps(document)
         )
     return known[WORKER]
-
-
-def _groups(box: Sandbox) -> tuple[str, ...]:
-    """The target groups of the account as it begins, and for each a second one, which a release may
-    hand requests over to."""
-    found = client(box, "elbv2").describe_target_groups()["TargetGroups"]
-    names = [str(one["TargetGroupName"]) for one in found]
-    return (*names, *(f"{name}-green" for name in names))
 
 
 def _session(box: Sandbox, role: str) -> dict[str, str]:

@@ -25,6 +25,8 @@ def leaving(world: World) -> Iterator[str]:
     body = {
         "name": NAME,
         "flow_id": other["flow_id"],
+        # In another pool it would be another account's.
+        "work_pool_name": other["work_pool_name"],
         "parameters": world.parameters("v1", infra={"target_group": GROUP}),
     }
     made_here = world.api.post("/deployments/", json=body).raise_for_status().json()

@@ -102,7 +102,7 @@ def life(world: World) -> Life:
         ComparisonOperator="GreaterThanThreshold",
     )
     watch.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="all is well")
-    return Life(world, as_worker(world.box), world.zygote)
+    return Life(world, as_worker(world.box, ("website", GREEN)), world.zygote)
 
 
 @pytest.fixture
