@@ -100,6 +100,10 @@ def is_not_found(error: ClientError) -> bool:
     }
 
 
+def is_denied(error: ClientError) -> bool:
+    return code_of(error) in DENIED
+
+
 def translate(error: BotoCoreError | ClientError, resource: str) -> SpotkilnError:
     """Our error for botocore's. `resource` says in words what the call was about."""
     if isinstance(error, NO_CREDENTIALS):

@@ -16,7 +16,7 @@ from spotkiln import tags as t
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.keep import lease as leases
 from spotkiln.aws.keep import reconcile as finding
-from spotkiln.keep.lease import PREFIX
+from spotkiln.keep.lease import DURATION, PREFIX
 from tests.reliability.actors import Actor, Host, World
 from tests.unit.memory import Request
 from tests.unit.nouns import GROUP
@@ -255,7 +255,8 @@ class Concurrency(RuleBasedStateMachine):
             self.world.let_live(0.5)
         else:
             raise AssertionError(f"not at rest: {[(x.name, x.at) for x in living]}")
-        self.world.time += 200
+        # Of one that died untold only the end of its lease is left to tell.
+        self.world.time += DURATION.total_seconds() + 1
         last = self.world.reconcile(Host(self.world, 0, stands_still=False), "last")
         while not last.done:
             self.step(last)

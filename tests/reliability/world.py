@@ -1,7 +1,7 @@
 """All that a case needs: a sandbox, a Prefect server, a repository, and flows as processes."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -49,6 +49,14 @@ def without_release_only(parameters: Mapping[str, Any]) -> dict[str, Any]:
 # Packer 1.6.6 tags an image once it is made. One that it gives up before is not its to take away:
 # whoever clears up finds it by its name, tags it, and may.
 PACKERS_OWN = ("ec2:DeregisterImage", "aws:ResourceTag/spotkiln:release")
+
+
+def _gone(refused: Mapping[str, Any], images: Collection[str]) -> bool:
+    """Whether it was about an image that another run has taken away meanwhile: then it has no tag
+    by which a right could be had."""
+    kind, _, name = str(refused["resource"]).rpartition("/")
+    by_tag = "aws:ResourceTag/spotkiln:release" in refused["missing"]
+    return kind.endswith(":image") and by_tag and name not in images
 
 
 class World:
@@ -132,7 +140,9 @@ class World:
     def refused(self) -> list[dict[str, Any]]:
         """What flows asked for without a right to it."""
         told = self.box.rights().get(WORKER, {}).get("refused", [])
-        return [one for one in told if (one["action"], *one["missing"]) != PACKERS_OWN]
+        left = [one for one in told if (one["action"], *one["missing"]) != PACKERS_OWN]
+        there = {one["ImageId"] for one in own_images(self.account.ec2)} if left else set()
+        return [one for one in left if not _gone(one, there)]
 
     def _caller(self) -> Mapping[str, str]:
         """Whose rights the flows have."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from spotkiln import tags as t
-from spotkiln.aws.errors import aws_errors, code_of, is_not_found
+from spotkiln.aws.errors import aws_errors, code_of, is_denied, is_not_found
 from spotkiln.aws.session import Aws
 from spotkiln.bake.image import Image
 from spotkiln.bake.image_name import twin_names
@@ -233,13 +233,25 @@ def progress(aws: Aws, release: str) -> str:
 
 
 def deregister(aws: Aws, image: str) -> None:
-    """Gone already is no error."""
+    """Gone already is no error. A right that hangs on a tag is not there for what is gone: so AWS
+    may deny instead."""
     try:
         aws.ec2.deregister_image(ImageId=image)
     except ClientError as error:
-        if not is_not_found(error):
+        if not is_not_found(error) and not (is_denied(error) and describe(aws, image) is None):
             with aws_errors(f"deregistering {image}"):
                 raise
+
+
+def _is_there(aws: Aws, snapshot: str) -> bool:
+    try:
+        aws.ec2.describe_snapshots(SnapshotIds=[snapshot])
+    except ClientError as error:
+        if not is_not_found(error):
+            with aws_errors(f"snapshot {snapshot}"):
+                raise
+        return False
+    return True
 
 
 def delete_snapshot(aws: Aws, snapshot: str) -> bool:
@@ -247,7 +259,7 @@ def delete_snapshot(aws: Aws, snapshot: str) -> bool:
     try:
         aws.ec2.delete_snapshot(SnapshotId=snapshot)
     except ClientError as error:
-        if is_not_found(error):
+        if is_not_found(error) or (is_denied(error) and not _is_there(aws, snapshot)):
             return True
         if code_of(error) == "InvalidSnapshot.InUse":
             return False

@@ -35,6 +35,7 @@ from spotkiln.prefect_api.connection import (
     version,
     without_retries,
 )
+from tests.reliability.host import eventually
 from tests.unit.prefect_api import answers
 from tests.unit.prefect_api.conftest import FakeApi
 
@@ -187,7 +188,8 @@ def test_one_connection_is_closed_however_its_block_ends(fake: FakeApi) -> None:
         assert ask(version) == "3.8.8"
         assert threading.active_count() > before
         raise KeyboardInterrupt
-    assert threading.active_count() == before
+    # One of an earlier test may end as well, and its own is not gone in the same instant.
+    eventually(lambda: threading.active_count() <= before, 10.0, "its thread to end")
     assert ask(version) == "3.8.8"
 
 
