@@ -50,6 +50,7 @@ def require_own_account(application: Deployment) -> None:
         )
 
 
-def of_own_account(prefect: Connection, flow: str) -> list[Deployment]:
-    """A flow's deployments whose runs act where this one does."""
-    return of_account(prefect.ask(deployment.listing, flow), own_account())
+def of_own_account(prefect: Connection, *flows: str) -> list[Deployment]:
+    """Deployments of these flows whose runs act where this one does."""
+    found = [one for flow in flows for one in prefect.ask(deployment.listing, flow)]
+    return of_account(found, own_account())

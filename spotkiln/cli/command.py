@@ -41,7 +41,7 @@ def spec_of(application: Deployment, command: Sequence[str], seconds: int) -> Co
     """With the application's settings.
 
     Raises:
-        InputError: there is no such application, or this is no command.
+        InputError: this is no command, or the application's settings cannot be read.
     """
     require_command(application.short, command)
     found = settings(application)

@@ -46,15 +46,19 @@ async def listing(api: Api, flow: str) -> list[Deployment]:
     return sorted((_of(flow, one) for one in found), key=lambda one: one.name)
 
 
+async def _read(api: Api, ident: UUID) -> DeploymentResponse:
+    return await api.ask(
+        f"read the deployment {ident}", lambda client: client.read_deployment(ident)
+    )
+
+
 async def account_of(api: Api, ident: UUID) -> Account:
     """
     Raises:
         NotInPrefect: there is no such deployment any more.
     """
-    found = await api.ask(
-        f"read the deployment {ident}", lambda client: client.read_deployment(ident)
-    )
-    return _of("", found).account
+    found = await _read(api, ident)
+    return Account(pool=found.work_pool_name or "", role=_role(found))
 
 
 async def name_of(api: Api, ident: UUID) -> str:
@@ -63,10 +67,7 @@ async def name_of(api: Api, ident: UUID) -> str:
     Raises:
         NotInPrefect: there is no such deployment any more.
     """
-    found = await api.ask(
-        f"read the deployment {ident}", lambda client: client.read_deployment(ident)
-    )
-    return found.name
+    return (await _read(api, ident)).name
 
 
 async def delete(api: Api, deployment: Deployment) -> None:

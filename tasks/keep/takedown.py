@@ -168,10 +168,11 @@ def begin(its: Run, *, last: bool) -> None:
 
 
 def _leave(prefect: Connection, place: Place, own: str) -> Left:
-    releases = of_own_account(prefect, RELEASE)
-    mine = starting.of_place([*releases, *of_own_account(prefect, ROLLBACK)], place)
+    here = of_own_account(prefect, RELEASE, ROLLBACK, PREVIEW)
+    releases = [one for one in here if one.flow == RELEASE]
+    mine = starting.of_place((one for one in here if one.flow != PREVIEW), place)
     if starting.is_last(releases, place):
-        mine += starting.previews_of(of_own_account(prefect, PREVIEW), place)
+        mine += starting.previews_of((one for one in here if one.flow == PREVIEW), place)
     gone = {str(one.id) for one in mine}
     # Those who name a deployment first: its id and its name are known only while it is there.
     changed = (
@@ -182,9 +183,9 @@ def _leave(prefect: Connection, place: Place, own: str) -> Left:
     nights = _leave_nights(prefect, mine)
     for one in mine:
         prefect.ask(deployment.delete, one)
-    here = own_account()
+    account = own_account()
     unfinished = prefect.ask(run_list.unfinished, (RELEASE, ROLLBACK, PREVIEW))
-    ours = [one for one in unfinished if here is None or one.pool == here.pool]
+    ours = [one for one in unfinished if account is None or one.pool == account.pool]
     waiting = starting.orphaned(ours, place, gone, own)
     for run in waiting:
         prefect.ask(runs.ask_to_cancel, run.id)
