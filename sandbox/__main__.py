@@ -9,11 +9,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sandbox.engine.account_settings import AccountSettings
 from sandbox.process.directory import AlreadyRunningError, Directory
 from sandbox.process.say import COMMAND, complain, say
 
 # The sandbox that is meant when `--dir` is not given.
 DIRECTORY, DEFAULT = "SANDBOX_DIR", "build/sandbox"
+
+# Of an account: no target groups, and nothing that goes with them.
+EMPTY = '{"target_groups": []}'
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -26,6 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AlreadyRunningError as error:
         complain(str(error))
         return 1
+
+
+def _account(text: str) -> str:
+    """The same, if an account can be made of it."""
+    try:
+        AccountSettings.from_json(json.loads(text))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise argparse.ArgumentTypeError(
+            f"expected JSON as the sandbox's README has it, got {text!r}: {error}"
+        ) from error
+    return text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,7 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--resume", action="store_true", help="go on with what the last one left; leave it, too"
     )
-    up.add_argument("--account", default="{}", help="JSON: target_groups, zones")
+    whose = up.add_mutually_exclusive_group()
+    whose.add_argument("--account", default="{}", type=_account, help="JSON: target_groups, zones")
+    whose.add_argument(
+        "--empty",
+        action="store_const",
+        dest="account",
+        const=EMPTY,
+        help="an account that nobody has prepared: no target groups, no roles",
+    )
     down = add("down", _down, "end the sandbox and remove all that it or a killed one left")
     down.add_argument("--forget", action="store_true", help="also what `up --resume` goes on with")
     status = add("status", _status, "what runs; exit code 3 if nothing does")

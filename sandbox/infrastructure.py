@@ -10,7 +10,12 @@ from botocore.exceptions import ClientError
 from sandbox.client import Sandbox, SandboxError
 from sandbox.settings import aws
 
-SERVERS, BALANCER = "rails-app", "load-balancer"
+# By its tag. The account has it from the start, but for an empty one.
+SERVERS = "Rails App"
+# Of the load balancers that are made here.
+BALANCER = "load-balancer"
+# The account's template lets the worker hand on the roles below this path.
+PATH = "/spotkiln/"
 READS = "read-settings"
 
 
@@ -151,7 +156,14 @@ class Infrastructure:
         return {**named, **tagged}
 
     def _group_id(self, name: str) -> str:
-        return self._groups_by_name()[name]
+        """It is made if it is not there."""
+        known = self._groups_by_name()
+        return known[name] if name in known else self._make_security_group(name)
+
+    def _make_security_group(self, name: str) -> str:
+        vpc = self._ec2.describe_subnets()["Subnets"][0]["VpcId"]
+        made = self._ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)
+        return str(made["GroupId"])
 
     def _admit(self, port: int) -> None:
         """The servers' security group lets load balancers in there."""
@@ -174,9 +186,8 @@ class Infrastructure:
         empty: nothing."""
         if name in self._groups_by_name():
             return ""
-        vpc = self._ec2.describe_subnets()["Subnets"][0]["VpcId"]
         try:
-            made = self._ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)
+            made = self._make_security_group(name)
         except ClientError as error:
             raise _refused(f"security group {name}", error) from error
         rule = {
@@ -185,7 +196,7 @@ class Infrastructure:
             "ToPort": 65535,
             "UserIdGroupPairs": [{"GroupId": self._group_id(BALANCER)}],
         }
-        self._ec2.authorize_security_group_ingress(GroupId=made["GroupId"], IpPermissions=[rule])
+        self._ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=[rule])
         return "made"
 
     # -- instance profiles --
@@ -214,7 +225,7 @@ class Infrastructure:
             "Principal": {"Service": "ec2.amazonaws.com"},
             "Action": "sts:AssumeRole",
         }
-        self._iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy([who]))
+        self._iam.create_role(RoleName=name, Path=PATH, AssumeRolePolicyDocument=_policy([who]))
         # docs/aws.md: a Spot interruption, and the servers' logs.
         common = [
             _allow(["elasticloadbalancing:DeregisterTargets"], ["*"]),
@@ -232,7 +243,7 @@ class Infrastructure:
         self._iam.put_role_policy(
             RoleName=name, PolicyName="leave-and-log", PolicyDocument=_policy(common)
         )
-        self._iam.create_instance_profile(InstanceProfileName=name)
+        self._iam.create_instance_profile(InstanceProfileName=name, Path=PATH)
         self._iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
 
     def _let_read(self, profile: Profile) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from moto.cloudformation import parsing
 from moto.cloudformation.models import Stack
+from moto.core.common_models import CloudFormationModel
 from moto.elbv2.models import FakeListener, FakeListenerRule, FakeTargetGroup, elbv2_backends
 from moto.iam.models import ManagedPolicy, Role, iam_backends
 
@@ -13,7 +14,47 @@ _delete = parsing.ResourceMap._delete_resource
 _delete_role = Role.delete_from_cloudformation_json
 
 
+class LinkedRole(CloudFormationModel):
+    """moto makes no service-linked roles of stacks. One that is there already is refused, as IAM
+    does it."""
+
+    def __init__(self, role: Role) -> None:
+        self._role = role
+
+    @property
+    def physical_resource_id(self) -> str:
+        return str(self._role.name)
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "AWS::IAM::ServiceLinkedRole"
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return ""
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls,
+        resource_name: str,
+        cloudformation_json: Any,
+        account_id: str,
+        region_name: str,
+        **_: Any,
+    ) -> "LinkedRole":
+        del resource_name, region_name
+        backend = iam_backends[account_id]["aws"]
+        properties = cloudformation_json["Properties"]
+        said = properties.get("Description", ""), properties.get("CustomSuffix", "")
+        return cls(backend.create_service_linked_role(properties["AWSServiceName"], *said))
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        del region_name
+        iam_backends[account_id]["aws"].roles.pop(self._role.id, None)
+
+
 def take_over() -> None:
+    parsing.get_model_map()[LinkedRole.cloudformation_type()] = LinkedRole  # type: ignore[type-abstract]
     parsing.parse_and_update_resource = _updated  # type: ignore[assignment]
     parsing.ResourceMap._delete_resource = _deleted  # type: ignore[method-assign, assignment]
     Stack.parameter_list = property(_parameters)  # type: ignore[method-assign, assignment]

@@ -1,5 +1,5 @@
-"""What servers may do at the start: the statements of the account's template, with wider resources.
-The sandbox does not import the product, so a test compares the two."""
+"""What machines may do whose role no stack has made: the statements of the account's template, with
+wider resources. The sandbox does not import the product, so a test compares the two."""
 
 from typing import Any
 
@@ -32,13 +32,6 @@ def statements(environment: str) -> list[dict[str, Any]]:
             "logs:PutRetentionPolicy",
         ),
     ]
-
-
-def one_by_one(environment: str) -> list[dict[str, Any]]:
-    """What the template does not give: applications that read a parameter by its name."""
-    parameters = f"{_SSM}/*/{environment}"
-    named = "ssm:GetParameters", "ssm:GetParameter"
-    return [_allow("ReadNamedParameters", [parameters, f"{parameters}/*"], *named)]
 
 
 def _allow(sid: str, resource: str | list[str], *actions: str) -> dict[str, Any]:

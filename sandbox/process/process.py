@@ -74,7 +74,7 @@ def _serve(options: argparse.Namespace, directory: Directory, name: str, stop: _
     quick_start.apply()
     # Nothing of what is imported is garbage, so the collector need not look through it.
     gc.disable()
-    from sandbox.engine.initial_account import AccountSettings  # moto takes seconds to import
+    from sandbox.engine.account_settings import AccountSettings  # moto takes seconds to import
     from sandbox.process.server import Options, Server
 
     gc.freeze()

@@ -19,8 +19,8 @@ from sandbox.balancing.listeners import Listeners
 from sandbox.control.control import Control
 from sandbox.control.inventory import Inventory
 from sandbox.engine import initial_account
+from sandbox.engine.account_settings import AccountSettings
 from sandbox.engine.engine import Engine
-from sandbox.engine.initial_account import AccountSettings
 from sandbox.faults.calls import CONTROL, Recorder
 from sandbox.faults.faults import Faults
 from sandbox.faults.limits import Limits
@@ -90,6 +90,8 @@ class Server:
         """Returns the description once all parts answer."""
         self._images = self._machines.initial_images(self.options.kept)
         with self._account.lock:
+            # First: the account's stacks are made by AWS's operations, as they are here.
+            aws = app.application(self._engine)
             if not (self.options.resume and self._resume()):
                 self._furnish()
         recorder, faults, limits = Recorder(), Faults(), Limits(self._account.clock)
@@ -108,7 +110,6 @@ class Server:
             self._furnish,
             rights,
         )
-        aws = app.application(self._engine)
         gateway = Gateway(self._account, aws, control, recorder, faults, limits, stale, rights)
         self._http = make_server(
             "127.0.0.1",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from botocore.exceptions import ClientError
 
-from rehearsal.worker import WORKER
+from spotkiln.account.roles import WORKER
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.release.rights import simulate, simulate_role
 from spotkiln.aws.serve import journal

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from rehearsal.prefect_local import ROOT
-from rehearsal.worker import WORKER, entering
+from rehearsal.worker import entering
+from spotkiln.account.roles import WORKER
 from tests.reliability.flow_process import Zygote
 from tests.reliability.world import SPEED, World
 

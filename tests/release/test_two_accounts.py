@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from rehearsal.account import client
-from rehearsal.worker import WORKER, as_worker
+from rehearsal.worker import as_worker
 from sandbox.client import Sandbox
 from spotkiln import tags as t
+from spotkiln.account.roles import WORKER
 from tests.reliability.flow_process import Zygote
 from tests.reliability.host import eventually
 from tests.reliability.truth import Account

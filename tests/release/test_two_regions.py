@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from rehearsal.worker import WORKER, as_worker
+from rehearsal.worker import as_worker
 from sandbox.client import Sandbox
 from spotkiln import tags as t
+from spotkiln.account.roles import WORKER
 from tests.release.test_two_accounts import released, seen, tags
 from tests.reliability.conftest import long
 from tests.reliability.flow_process import Zygote

@@ -15,7 +15,7 @@ import pytest
 
 from rehearsal.prefect_local import LocalPrefect
 from rehearsal.runs import Runs
-from rehearsal.worker import WORKER
+from spotkiln.account.roles import WORKER
 from spotkiln.release.server_statements import SERVER
 from tests.reliability.conftest import long
 from tests.reliability.host import eventually, shipped_prefect

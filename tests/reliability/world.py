@@ -11,8 +11,9 @@ from rehearsal.account import base_key, ensure_base_image, own_images
 from rehearsal.prefect_client import client_of
 from rehearsal.prefect_local import LocalPrefect
 from rehearsal.runs import Runs
-from rehearsal.worker import WORKER, as_worker, entering
+from rehearsal.worker import as_worker, entering
 from sandbox.client import Sandbox
+from spotkiln.account.roles import WORKER
 from tests.reliability.flow_process import FlowProcess, Zygote
 from tests.reliability.truth import Account, Truth
 
@@ -51,6 +52,12 @@ def without_release_only(parameters: Mapping[str, Any]) -> dict[str, Any]:
 PACKERS_OWN = ("ec2:DeregisterImage", "aws:ResourceTag/spotkiln:release")
 
 
+def _let_in(external_id: str) -> dict[str, Any]:
+    """Of the account: its worker's role wants this id."""
+    stack = {"WorkerExternalId": external_id}
+    return {"target_groups": [{"name": "website", "stack": stack}]}
+
+
 def _gone(refused: Mapping[str, Any], images: Collection[str]) -> bool:
     """Whether it was about an image that another run has taken away meanwhile: then it has no tag
     by which a right could be had."""
@@ -85,7 +92,7 @@ class World:
         self._machines = machines
         # Real machines and real Packer have no clock that could run faster.
         self._speed = SPEED if machines == "simulated" else 1.0
-        self._settings = account
+        self._settings = {**(account or {}), **_let_in(external_id)} if external_id else account
         self._environment = dict(environment or {})
         self._others = others
         self._external_id = external_id
