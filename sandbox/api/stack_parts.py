@@ -11,6 +11,7 @@ from moto.iam.models import ManagedPolicy, Role, iam_backends
 
 _update = parsing.parse_and_update_resource
 _delete = parsing.ResourceMap._delete_resource
+_create_role = Role.create_from_cloudformation_json
 _delete_role = Role.delete_from_cloudformation_json
 
 
@@ -65,6 +66,7 @@ def take_over() -> None:
     }
     for kind, update in kinds.items():
         kind.update_from_cloudformation_json = update
+    Role.create_from_cloudformation_json = _role_created  # type: ignore[method-assign, assignment]
     FakeTargetGroup.delete = _group_deleted  # type: ignore[attr-defined]
     FakeListener.delete = _listener_deleted  # type: ignore[attr-defined]
     FakeListenerRule.delete = _rule_deleted  # type: ignore[attr-defined]
@@ -126,6 +128,16 @@ def _policy_updated(original_resource: Any, cloudformation_json: Any, **_: Any) 
     return policy
 
 
+def _role_created(
+    resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **more: Any
+) -> Role:
+    """With its managed policies, which moto leaves out."""
+    role = _create_role(resource_name, cloudformation_json, account_id, region_name, **more)
+    for arn in cloudformation_json["Properties"].get("ManagedPolicyArns", ()):
+        iam_backends[account_id]["aws"].attach_role_policy(arn, role.name)
+    return role
+
+
 def _role_updated(original_resource: Any, cloudformation_json: Any, **_: Any) -> Role:
     role: Role = original_resource
     properties = cloudformation_json["Properties"]
@@ -133,6 +145,9 @@ def _role_updated(original_resource: Any, cloudformation_json: Any, **_: Any) ->
     role.assume_role_policy_document = json.dumps(properties["AssumeRolePolicyDocument"])
     for one in properties.get("Policies", ()):
         role.put_policy(one["PolicyName"], one["PolicyDocument"])
+    for arn in properties.get("ManagedPolicyArns", ()):
+        if arn not in role.managed_policies:
+            iam_backends[role.account_id]["aws"].attach_role_policy(arn, role.name)
     return role
 
 

@@ -133,6 +133,14 @@ def test_a_fleets_role_that_is_there_is_left_as_it_is(aws: Aws, given: dict[str,
     assert asks_for_a_fleets_role(aws, changed) == "no"
 
 
+def test_the_fleets_role_has_awss_own_policy(aws: Aws, given: dict[str, str]) -> None:
+    """Without it no fleet launches."""
+    stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
+    name = PARAMETERS["FleetRoleName"]["Default"]
+    (attached,) = aws.iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    assert attached["PolicyName"] == "AmazonEC2SpotFleetTaggingRole"
+
+
 def test_one_that_the_stack_has_made_stays_its_own(aws: Aws, given: dict[str, str]) -> None:
     """It is there then, too: to leave it out would delete it."""
     first = stacks.plan(aws, "shop", given, FakeClock())
