@@ -44,7 +44,6 @@ from sandbox.api.volumes import VolumeApi
 from sandbox.balancing.metrics import statistic
 from sandbox.compute import launching
 from sandbox.engine.engine import Engine
-from sandbox.rights import linked
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -76,7 +75,6 @@ def application(engine: Engine) -> WsgiApp:
     serializing.take_over()
     launching.take_over(engine.account, engine.instances)
     targets.take_over(engine)
-    linked.take_over()
     alarms.take_over()
     BaseModel.__new__ = staticmethod(_untracked)  # type: ignore[method-assign]
     Parameter.response_object = _encrypted  # type: ignore[method-assign, assignment]
