@@ -45,7 +45,7 @@ def test_a_target_group_is_made_with_all_that_a_release_looks_for(
     # So does what asks for its name, as the page of a release does.
     named = aws(box, "elbv2").describe_load_balancers(LoadBalancerArns=[balancer])
     assert f"http://{named['LoadBalancers'][0]['DNSName']}" == address
-    rules = aws(box, "ec2").describe_security_groups(GroupNames=["rails-app"])
+    rules = aws(box, "ec2").describe_security_groups(GroupNames=["website-servers"])
     ports = {rule["FromPort"] for rule in rules["SecurityGroups"][0]["IpPermissions"]}
     assert ports >= {8000, 9000}
 

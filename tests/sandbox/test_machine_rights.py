@@ -38,14 +38,14 @@ def test_a_machine_reads_the_configuration_of_its_environment(machine: Machine) 
 def test_a_secure_string_is_unreadable_without_decryption(
     account: Account, machine: Machine
 ) -> None:
-    ssm = machine.client("ssm")
+    own, owner = machine.client("ssm"), account.client("ssm")
     name = f"{PATH}SECRET_KEY_BASE"
-    clear = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    clear = owner.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
     asked = [
-        ssm.get_parameter(Name=name)["Parameter"],
-        ssm.get_parameters(Names=[name])["Parameters"][0],
-        *ssm.get_parameters_by_path(Path=PATH)["Parameters"],
-        *account.client("ssm").get_parameter_history(Name=name)["Parameters"],
+        owner.get_parameter(Name=name)["Parameter"],
+        owner.get_parameters(Names=[name])["Parameters"][0],
+        *own.get_parameters_by_path(Path=PATH)["Parameters"],
+        *owner.get_parameter_history(Name=name)["Parameters"],
     ]
     assert clear not in str(asked)
     assert {one["Name"] for one in asked} == {name, f"{PATH}GREETING"}
@@ -66,15 +66,17 @@ def test_another_environments_configuration_is_refused_in_awss_words(machine: Ma
     assert code == "AccessDeniedException"
     assert message.startswith(f"{who} to perform: secretsmanager:GetSecretValue on resource: arn:")
     # One that is missing is told only to those who may read it.
-    code, _ = refused(vault.get_secret_value, SecretId="nothing/production/at-all")
+    code, _ = refused(vault.get_secret_value, SecretId="demo-web-app/production/at-all")
     assert code == "ResourceNotFoundException"
     code, _ = refused(vault.get_secret_value, SecretId="nothing")
+    assert code == "AccessDeniedException"
+    code, _ = refused(ssm.get_parameter, Name=f"{PATH}GREETING")  # by path alone
     assert code == "AccessDeniedException"
     code, _ = refused(ssm.put_parameter, Name=f"{PATH}X", Value="x", Type="String")
     assert code == "AccessDeniedException"
     denied = [one for one in machine.box.calls() if one["error"] == "AccessDeniedException"]
     assert {one["caller"] for one in denied} == {machine.id}
-    assert len(denied) == 4
+    assert len(denied) == 5
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_a_forgotten_instances_key_is_refused(account: Account, box: Sandbox) ->
 
 
 def test_ten_parameters_are_a_page(account: Account, machine: Machine) -> None:
-    owner, path = account.client("ssm"), "/paged/production/"
+    owner, path = account.client("ssm"), f"{PATH}paged/"
     names = [f"{path}NAME_{number:02}" for number in range(23)]
     for name in names:
         owner.put_parameter(Name=name, Value=name[-2:], Type="String")
@@ -174,7 +176,7 @@ def test_ten_parameters_are_a_page(account: Account, machine: Machine) -> None:
 
 
 def test_a_secret_has_versions(account: Account, machine: Machine) -> None:
-    owner, name = account.client("secretsmanager"), "shop/production"
+    owner, name = account.client("secretsmanager"), "demo-web-app/production/shop"
     owner.create_secret(Name=name, SecretString='{"A": "1"}')
     first = owner.describe_secret(SecretId=name)["VersionIdsToStages"]
     owner.put_secret_value(SecretId=name, SecretString='{"A": "2"}')

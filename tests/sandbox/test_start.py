@@ -2,13 +2,17 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from botocore.exceptions import ClientError
 
 from rehearsal.account import instances_of
+from sandbox.__main__ import main
 from sandbox.client import Sandbox
+from sandbox.engine.initial_stacks import TEMPLATE
 from tests.sandbox.account import DEBIAN, Account
 from tests.sandbox.test_instances import refused
 
@@ -47,14 +51,23 @@ def test_the_account_is_as_a_release_expects_it(account: Account, box: Sandbox) 
     (listener,) = account.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])[
         "Listeners"
     ]
-    assert listener["DefaultActions"][0]["TargetGroupArn"] == group["TargetGroupArn"]
+    assert listener["DefaultActions"][0]["Type"] == "fixed-response"
+    rules = account.elbv2.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+    (rule,) = [one for one in rules if not one["IsDefault"]]
+    green = account.elbv2.describe_target_groups(Names=["website-green"])["TargetGroups"][0]
+    assert {key: green[key] for key in settings} == settings
+    shares = rule["Actions"][0]["ForwardConfig"]["TargetGroups"]
+    assert {one["TargetGroupArn"]: one["Weight"] for one in shares} == {
+        group["TargetGroupArn"]: 1,
+        green["TargetGroupArn"]: 0,
+    }
     names = {
         one["GroupName"]: {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
         for one in account.ec2.describe_security_groups()["SecurityGroups"]
     }
-    assert "default" in names
+    assert sorted(names) == ["default", "website-balancer", "website-servers"]
     assert [name for name, tags in names.items() if tags.get("Name") == "Rails App"] == [
-        "rails-app"
+        "website-servers"
     ]
     trust = account.iam.get_role(RoleName="aws-ec2-spot-fleet-tagging-role")["Role"][
         "AssumeRolePolicyDocument"
@@ -64,6 +77,72 @@ def test_the_account_is_as_a_release_expects_it(account: Account, box: Sandbox) 
     assert [role["RoleName"] for role in profile["Roles"]] == ["website"]
     assert [key["KeyName"] for key in account.ec2.describe_key_pairs()["KeyPairs"]] == ["demo"]
     assert (box.directory / "demo.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_it_is_made_by_the_accounts_template(account: Account) -> None:
+    """All of the template that its parameters ask for: a kind that the sandbox does not know would
+    be left out unseen."""
+    cloudformation = account.client("cloudformation")
+    (stack,) = cloudformation.describe_stacks()["Stacks"]
+    assert (stack["StackName"], stack["StackStatus"]) == ("sandbox-website", "CREATE_COMPLETE")
+    asked = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+    kinds = {"Worker", "NewFleetRole", "SpotRole", "SpotFleetRole", "Ec2FleetRole", "ScalingRole"}
+    assert {asked[one] for one in kinds} == {"yes"}
+    template = yaml.safe_load(TEMPLATE.read_text())["Resources"]
+    made = cloudformation.describe_stack_resources(StackName="sandbox-website")["StackResources"]
+    named = {one["LogicalResourceId"] for one in made if one["PhysicalResourceId"]}
+    assert template.keys() - named == {
+        # On request.
+        *("AdoptionPolicy", "DiskKeysPolicy", "OtherRolesPolicy"),
+        # The worker's role is taken by whoever WorkerTrust names, and by no machine.
+        "WorkerProfile",
+        # There is no certificate, and no other load balancer.
+        *("HttpsListener", "HttpsRule", "OwnRule", "FromOwnBalancer"),
+    }
+    roles = {one["RoleName"] for one in account.iam.list_roles()["Roles"]}
+    assert roles > {"spotkiln-worker", "AWSServiceRoleForEC2Fleet"}
+
+
+def test_an_account_that_nobody_has_prepared(tmp_path: Path) -> None:
+    with Sandbox.start(tmp_path, machines="simulated", account={"target_groups": []}) as box:
+        account = Account(box)
+        assert account.elbv2.describe_target_groups()["TargetGroups"] == []
+        assert account.iam.list_roles()["Roles"] == []
+        assert account.iam.list_instance_profiles()["InstanceProfiles"] == []
+        groups = account.ec2.describe_security_groups()["SecurityGroups"]
+        assert [one["GroupName"] for one in groups] == ["default"]
+        assert len(account.subnets()) == 3
+
+
+def test_a_target_group_by_hand_is_behind_a_listener_that_forwards_all(tmp_path: Path) -> None:
+    groups = ["blog", {"name": "website", "by_hand": True, "interval": 30}]
+    with Sandbox.start(tmp_path, machines="simulated", account={"target_groups": groups}) as box:
+        elbv2 = Account(box).elbv2
+        there = {
+            one["TargetGroupName"]: one for one in elbv2.describe_target_groups()["TargetGroups"]
+        }
+        assert there.keys() == {"blog", "blog-green", "website"}
+        website = there["website"]
+        assert website["HealthCheckIntervalSeconds"] == 30
+        (balancer,) = website["LoadBalancerArns"]
+        (listener,) = elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+        assert listener["DefaultActions"][0]["TargetGroupArn"] == website["TargetGroupArn"]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("{", "expected JSON as the sandbox's README has it, got '{'"),
+        ('{"target_groups": [{"nme": "shop"}]}', "unexpected keyword argument 'nme'"),
+        ('{"target_groups": [{"by_hand": true}]}', "expected a target group without by_hand"),
+    ],
+)
+def test_what_is_no_account_is_refused_in_words(
+    said: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["up", "--account", said])
+    assert why in " ".join(capsys.readouterr().err.split())
 
 
 def test_there_are_the_images_of_debian_and_ubuntu(account: Account) -> None:
