@@ -184,7 +184,8 @@ def test_a_role_that_may_not_hand_the_servers_role_on_is_an_error_in_the_history
     account.until_fleet(fleet, "active", "error")
     error = account.events(fleet, "error")[0]["EventInformation"]
     assert error["EventSubType"] == "iamFleetRoleInvalid"
-    assert "iam:PassRole on arn:aws:iam::123456789012:role/website" in error["EventDescription"]
+    arn = "arn:aws:iam::123456789012:role/spotkiln/website"
+    assert f"iam:PassRole on {arn}" in error["EventDescription"]
     assert account.members(fleet) == []
 
 

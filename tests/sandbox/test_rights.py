@@ -105,13 +105,13 @@ def test_a_profile_is_handed_on_only_with_the_right_to_its_role(account: Account
     passing = {
         "Effect": "Allow",
         "Action": "iam:passrole",
-        "Resource": "arn:aws:iam::*:role/website",
+        "Resource": "arn:aws:iam::*:role/spotkiln/website",
         "Condition": {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
     }
     ec2 = session(account, LAUNCH, passing)
     assert refused(ec2.run_instances, **asked)[0] == "DryRunOperation"
     other = {**asked, "IamInstanceProfile": {"Name": "image-test"}}
-    assert "role/image-test" in refused(ec2.run_instances, **other)[1]
+    assert "role/spotkiln/image-test" in refused(ec2.run_instances, **other)[1]
 
 
 def test_what_ends_is_judged_by_its_own_tags(account: Account) -> None:
