@@ -154,7 +154,7 @@ def test_a_machine_reads_its_configuration_with_its_role(account: Account, box: 
     refused = call(box, address, "ssm", by_path, Path="/demo-web-app/staging/")
     assert refused["__type"] == "AccessDeniedException"
     assert f"assumed-role/website/{one} is not authorized" in refused["message"]
-    logs = call(box, address, "logs", "Logs_20140328.CreateLogGroup", logGroupName="/here")
+    logs = call(box, address, "logs", "Logs_20140328.CreateLogGroup", logGroupName="/spotkiln/here")
     assert logs == {}
     callers = {x["caller"] for x in box.calls() if x["service"] in ("ssm", "logs")}
     assert callers == {one}
