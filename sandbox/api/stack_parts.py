@@ -59,6 +59,7 @@ def take_over() -> None:
     parsing.parse_and_update_resource = _updated  # type: ignore[assignment]
     parsing.ResourceMap._delete_resource = _deleted  # type: ignore[method-assign, assignment]
     Stack.parameter_list = property(_parameters)  # type: ignore[method-assign, assignment]
+    Stack.stack_resources = property(_resources)  # type: ignore[method-assign]
     kinds: dict[Any, Any] = {
         FakeTargetGroup: _group_updated,
         ManagedPolicy: _policy_updated,
@@ -88,6 +89,11 @@ def _parameters(stack: Any) -> list[dict[str, str]]:
         }
         for name, value in resources.resolved_parameters.items()
     ]
+
+
+def _resources(stack: Any) -> list[Any]:
+    """What it has made: moto lists what its conditions leave out, as resources without a name."""
+    return [one for one in stack.resource_map.values() if one is not None]
 
 
 def _updated(logical_id: str, resource_json: Any, resources_map: Any, **where: Any) -> Any:

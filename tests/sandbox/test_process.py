@@ -119,7 +119,8 @@ def test_side_by_side_killed_and_started_again(
     groups = {"target_groups": ["website", {"name": "blog", "interval": 30}], "zones": ["a", "b"]}
     first = Sandbox.start(tmp_path, machines="simulated", account=groups, region="eu-west-2")
     assert first.description["name"] != box.description["name"]
-    assert set(first.description["load_balancers"]) == {"website", "blog"}
+    names = {"website", "website-green", "blog", "blog-green"}
+    assert set(first.description["load_balancers"]) == names
     ec2 = boto3_in(first, "eu-west-2")
     ec2.create_key_pair(KeyName="theirs")
     assert first.inventory()["key_pairs"]["ids"] == ["theirs"]

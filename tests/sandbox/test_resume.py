@@ -126,4 +126,4 @@ def test_what_cannot_be_read_is_told_and_left(
     damage(tmp_path / "account.kept")
     with start(tmp_path) as box:
         assert told in box.description["resumed"]
-        assert set(Infrastructure(box).groups()) == {"website"}
+        assert set(Infrastructure(box).groups()) == {"website", "website-green"}
