@@ -59,7 +59,7 @@ def take_over() -> None:
     parsing.parse_and_update_resource = _updated  # type: ignore[assignment]
     parsing.ResourceMap._delete_resource = _deleted  # type: ignore[method-assign, assignment]
     Stack.parameter_list = property(_parameters)  # type: ignore[method-assign, assignment]
-    Stack.stack_resources = property(_resources)  # type: ignore[method-assign]
+    Stack.stack_resources = property(_resources)  # type: ignore[method-assign, assignment]
     kinds: dict[Any, Any] = {
         FakeTargetGroup: _group_updated,
         ManagedPolicy: _policy_updated,
@@ -67,7 +67,7 @@ def take_over() -> None:
     }
     for kind, update in kinds.items():
         kind.update_from_cloudformation_json = update
-    Role.create_from_cloudformation_json = _role_created  # type: ignore[method-assign, assignment]
+    Role.create_from_cloudformation_json = _role_created  # type: ignore[method-assign]
     FakeTargetGroup.delete = _group_deleted  # type: ignore[attr-defined]
     FakeListener.delete = _listener_deleted  # type: ignore[attr-defined]
     FakeListenerRule.delete = _rule_deleted  # type: ignore[attr-defined]
