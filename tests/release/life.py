@@ -147,9 +147,9 @@ class Life:
 
     # -- the command, and what only looks --
 
-    def split(self, say: Callable[[str], None]) -> None:
-        """`spotkiln traffic --split`, of a listener with a rule of its own."""
-        elbv2, arn = self._world.account.elbv2, self._world.account.group_arn("website")
+    def split(self, group: str, say: Callable[[str], None]) -> None:
+        """`spotkiln traffic --split`, of a listener that forwards to it, with a rule of its own."""
+        elbv2, arn = self._world.account.elbv2, self._world.account.group_arn(group)
         balancer = elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
         (listener,) = elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArns"][0])[
             "Listeners"
@@ -161,7 +161,7 @@ class Life:
             Actions=[{"Type": "forward", "TargetGroupArn": arn}],
         )
         with aws_of(self._variables) as aws:
-            split(aws, "website", GREEN, say)
+            split(aws, group, f"{group}-green", say)
 
     def doctor(self) -> tuple[list[str], str]:
         with aws_of(self._variables) as aws:

@@ -69,13 +69,24 @@ KEYS = {
 # Nor is there another account: tests/release/test_two_accounts.py.
 COPIES = {"CopyFrom ec2:CopyImage", "CopyImages ec2:CopyImage"}
 LOGS = "/spotkiln/demo-web-app"
+# The worker has the rights to adopt, to the target groups of these names, and to no others. One
+# has a stack of its own, one a listener that forwards all requests to it alone.
+SHOP, PLAIN = "website-shop", "website-plain"
+ACCOUNT = {
+    "target_groups": [
+        {"name": "website", "stack": {"TargetGroups": "website*", "Adopt": "yes"}},
+        {"name": SHOP, "stack": {"ParameterPath": "/shop/production"}},
+        {"name": PLAIN, "by_hand": True},
+    ]
+}
+STACK = f"sandbox-{SHOP}"
 theirs = test_adoption.theirs
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home: Path = tmp_path_factory.mktemp("rights")
-    with World(home) as world:
+    with World(home, account=ACCOUNT) as world:
         yield world
 
 
@@ -102,7 +113,7 @@ def life(world: World) -> Life:
         ComparisonOperator="GreaterThanThreshold",
     )
     watch.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="all is well")
-    return Life(world, as_worker(world.box, ("website", GREEN)), world.zygote)
+    return Life(world, as_worker(world.box), world.zygote)
 
 
 @pytest.fixture
@@ -177,7 +188,7 @@ def test_a_life_needs_all_of_them_and_no_more(
     life.tag_as_a_newer_packer()
 
     said: list[str] = []
-    life.split(said.append)
+    life.split(PLAIN, said.append)
     steps = {"steps": ["50 % for 4 s", "100 %"], "bake_seconds": 4, "alarms": ["errors"]}
     life.release("v1", traffic=steps, infra={"second_target_group": GREEN})
     assert life.doctor() == ([], "")
@@ -194,26 +205,17 @@ def test_a_life_needs_all_of_them_and_no_more(
 
 @pytest.fixture
 def account(world: World) -> dict[str, str]:
-    """Made by `spotkiln account apply`; its outputs. Its owner sets a parameter."""
+    """The outputs of a stack, with those of the one that has the worker's role. The account's owner
+    sets a parameter."""
     ssm = client(world.box, "ssm")
     ssm.put_parameter(Name="/shop/production/GREETING", Value="hello", Type="String")
     with aws_of(world.box.environment) as aws:
-        subnets = aws.ec2.describe_subnets()["Subnets"][:2]
-        given = {
-            "Name": "shop",
-            "TargetGroups": "shop*",
-            "ParameterPath": "/shop/production",
-            "Vpc": subnets[0]["VpcId"],
-            "Subnets": ",".join(one["SubnetId"] for one in subnets),
-        }
-        planned = stacks.plan(aws, "shop", given, RealClock())
-        outputs = stacks.apply(aws, planned, RealClock(), print)
-        assert all(probe() for probe in look(aws, "shop").values())
-        return outputs
+        assert all(probe() for probe in look(aws, STACK).values())
+        return {**stacks.outputs(aws, "sandbox-website"), **stacks.outputs(aws, STACK)}
 
 
 def test_what_the_template_makes_is_enough(world: World, account: dict[str, str]) -> None:
-    """A release into it, and back, by the worker's role that it has, as `apply` says it."""
+    """A release into it, and back, by the worker's role that it has, as its outputs say it."""
     role = account["WorkerRole"]
     variables = in_role(world.box, role)
     deployment = yaml.safe_load(infra(account))
@@ -235,7 +237,7 @@ def requests_stay(world: World, account: dict[str, str]) -> None:
     """They go to the second group since the last release: also when the stack's rule is changed."""
     with aws_of(world.box.environment) as aws:
         assert list(weights(aws).values()) == [{account["IdleTargetGroup"]}]
-        planned = stacks.plan(aws, "shop", {"Host": "shop.example.com"}, RealClock())
+        planned = stacks.plan(aws, STACK, {"Host": "shop.example.com"}, RealClock())
         assert f"{account['TargetGroup']}=0" in planned.keeps
         stacks.apply(aws, planned, RealClock(), print)
         assert list(weights(aws).values()) == [{account["IdleTargetGroup"]}]
@@ -243,7 +245,7 @@ def requests_stay(world: World, account: dict[str, str]) -> None:
 
 def weights(aws: Aws) -> dict[str, set[str]]:
     """The target groups that have requests, by each rule of the stack's load balancer."""
-    (balancer,) = aws.elbv2.describe_load_balancers(Names=["shop"])["LoadBalancers"]
+    (balancer,) = aws.elbv2.describe_load_balancers(Names=[SHOP])["LoadBalancers"]
     found = aws.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
     return {
         rule["RuleArn"]: {arn.split("/")[1] for arn, weight in weights_of(rule).items() if weight}
