@@ -73,7 +73,8 @@ class Template(Noun):
         description="0: the one that forwards to the target group; of several, HTTPS.",
     )
     priority: int = Field(
-        default=1000,
+        # As many as there may be previews, before the rule of the account's template.
+        default=50,
         ge=1,
         le=MOST_PRIORITY,
         title="First priority",

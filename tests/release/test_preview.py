@@ -56,7 +56,7 @@ def rules(world: World) -> dict[str, list[str]]:
     return {
         one["Priority"]: one["Conditions"][0]["HostHeaderConfig"]["Values"]
         for one in elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
-        if not one["IsDefault"]
+        if any(condition["Field"] == "host-header" for condition in one["Conditions"])
     }
 
 
@@ -96,7 +96,7 @@ def neighbour(box: Sandbox) -> str:
     return str(
         elb.create_rule(
             ListenerArn=listener["ListenerArn"],
-            Priority=1000,
+            Priority=50,
             Conditions=[
                 {
                     "Field": "host-header",
@@ -125,7 +125,7 @@ def serving(world: World, served: str) -> Iterator[World]:
     world.box.clear_faults()
     left = rules(world)
     client(world.box, "elbv2").delete_rule(RuleArn=rule)
-    assert left == {"1000": ["docs.preview.example.com"]}
+    assert left == {"50": ["docs.preview.example.com"]}
     assert groups(world) == []
     assert world.settled().problems() == []
     assert world.account.look().fleet == served
@@ -139,7 +139,7 @@ def test_a_branch_gets_one_is_updated_and_goes_with_it(serving: World) -> None:
     # The image is the one that serves already: nothing was baked.
     assert made["reused"]
     assert made["address"].startswith(f"http://{host}:")
-    assert rules(world) == {"1000": ["docs.preview.example.com"], "1001": [host]}
+    assert rules(world) == {"50": ["docs.preview.example.com"], "51": [host]}
     first = served_by(world, host)
     assert first.startswith("i-")
     assert served_by(world, "docs.preview.example.com") in world.account.look().members
@@ -176,7 +176,7 @@ def test_names_that_others_have_the_most_that_may_be_and_the_hours_of_one(servin
     # Names and priorities that others have are left to them.
     made = make(world, "docs")
     assert made["outcome"] == "released", made
-    (host,) = rules(world)["1001"]
+    (host,) = rules(world)["51"]
     assert host != "docs.preview.example.com"
     assert host.startswith("docs-")
 

@@ -9,7 +9,8 @@ from spotkiln.aws.errors import aws_errors, code_of, is_not_found
 from spotkiln.aws.session import Aws
 from spotkiln.serve.rules import Listener, Rule, free_priority, require_reached
 
-HOST = "host-header"
+HOST, PATH = "host-header", "path-pattern"
+ANY_PATH = ("/*", "*")
 
 
 def _groups(actions: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -47,9 +48,18 @@ def _rule(told: Mapping[str, Any]) -> Rule:
                 )
             )
         ),
-        narrow=len(hosts) < len(conditions) or any("RegexValues" in one for one in hosts),
+        narrow=any(one not in hosts and not _any_path(one) for one in conditions)
+        or any("RegexValues" in one for one in hosts),
         groups=_groups(told.get("Actions") or []),
     )
+
+
+def _any_path(condition: Mapping[str, Any]) -> bool:
+    """A rule needs a condition: this one is of those that want none, as the account's template's."""
+    if condition.get("Field") != PATH:
+        return False
+    values = (condition.get("PathPatternConfig") or {}).get("Values") or ()
+    return any(one in ANY_PATH for one in (*(condition.get("Values") or ()), *values))
 
 
 def listeners(aws: Aws, balancer: str) -> list[Listener]:
