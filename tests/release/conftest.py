@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.reliability.scenarios import INSIDE
 from tests.reliability.world import MACHINES, STAND_IN, World
 
 
@@ -12,8 +13,9 @@ from tests.reliability.world import MACHINES, STAND_IN, World
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home: Path = tmp_path_factory.mktemp("release")
     # The second is staging's, where there is one; the third is for the same servers as the first.
-    internal = {"name": "website-internal", "port": 3001}
-    with World(home, account={"target_groups": ["website", "blog", internal]}) as world:
+    website = {"name": "website", "stack": {"AlsoBehind": INSIDE}}
+    inside = {"name": INSIDE, "port": 3001, "by_hand": True}
+    with World(home, account={"target_groups": [website, "blog", inside]}) as world:
         yield world
 
 

@@ -62,7 +62,8 @@ def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     home: Path = tmp_path_factory.mktemp(f"secrets-{request.param}")
-    groups = [{"name": "website", "interval": 5, "deregistration_delay": 3}]
+    reads = {"ParameterPath": "/leaks/production", "SecretPath": "leaks/production"}
+    groups = [{"name": "website", "interval": 5, "deregistration_delay": 3, "stack": reads}]
     own = {"LEAKS_BUILD_ENV": VALUES["BUILD_ENV"], "PREFECT_LOGGING_TO_API_ENABLED": "true"}
     with World(
         home, machines=request.param, account={"target_groups": groups}, environment=own

@@ -55,7 +55,7 @@ def _rule(told: Mapping[str, Any]) -> Rule:
 
 
 def _any_path(condition: Mapping[str, Any]) -> bool:
-    """A rule needs a condition: this one is of those that want none, as the account's template's."""
+    """A rule must have a condition: this one takes all, as that of the account's template."""
     if condition.get("Field") != PATH:
         return False
     values = (condition.get("PathPatternConfig") or {}).get("Values") or ()
