@@ -6,12 +6,9 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from rehearsal.account import client
 from sandbox.client import Sandbox
-from spotkiln.aws.serve.split import split
 
 QUICK = {"boot_seconds": 1, "serve_seconds": 1, "stop_seconds": 1, "image_seconds": 1}
 # What the application itself works on a builder, whoever drives it: assumed, in both models.
@@ -73,8 +70,6 @@ class Cloud:
         self.box = Sandbox.start(home, machines="simulated", account={"target_groups": [GROUP]})
         self._model = model
         self.ec2, self.elbv2 = client(self.box, "ec2"), client(self.box, "elbv2")
-        pair: Any = SimpleNamespace(elbv2=self.elbv2, region="eu-west-1")
-        split(pair, "website", "website-green", lambda _: None)
         groups = self.elbv2.describe_target_groups(Names=["website"])["TargetGroups"]
         self.group = groups[0]["TargetGroupArn"]
         subnets = self.ec2.describe_subnets()["Subnets"]

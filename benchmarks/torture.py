@@ -32,7 +32,12 @@ from tests.traffic.pair import PairWorld
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "build" / "torture"
 OUTCOMES = "outcomes.json"
-ACCOUNT = {"target_groups": ["website", {"name": INSIDE, "port": 3001}]}
+ACCOUNT = {
+    "target_groups": [
+        {"name": "website", "stack": {"AlsoBehind": INSIDE}},
+        {"name": INSIDE, "port": 3001, "by_hand": True},
+    ]
+}
 PAGE = ROOT / "docs" / "fault-matrix.md"
 HARNESS = ("cases", "flow_process", "matrix", "scenarios", "truth", "world", "zygote")
 # What decides an outcome.

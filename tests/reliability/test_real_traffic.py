@@ -39,9 +39,9 @@ QUICK_GROUP = {"interval": 5, "deregistration_delay": 3}
 SHOP, INSIDE = "shop", "shop-inside"
 ACCOUNT = {
     "target_groups": [
-        {"name": "website", **QUICK_GROUP},
-        {"name": SHOP, **QUICK_GROUP},
-        {"name": INSIDE, "port": 3001, "path": "/", **QUICK_GROUP},
+        {"name": "website", "stack": {"AlsoBehind": f"{SHOP},{INSIDE}"}, **QUICK_GROUP},
+        {"name": SHOP, "by_hand": True, **QUICK_GROUP},
+        {"name": INSIDE, "port": 3001, "path": "/", "by_hand": True, **QUICK_GROUP},
     ]
 }
 # How long a machine takes to boot is not on trial: on two busy cores it may be minutes.
