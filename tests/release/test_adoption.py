@@ -5,6 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from spotkiln.aws.account import stack as stacks
+from spotkiln.poll import RealClock
+from tests.release.life import aws_of
 from tests.release.pages import page
 from tests.reliability.load import Load
 from tests.reliability.scenarios import INSIDE
@@ -68,6 +71,20 @@ def theirs(world: World, request: pytest.FixtureRequest) -> Iterator[str]:
     # What took over their capacity keeps it otherwise.
     assert world.release("v1", "adopted", fleet={"most": 2})["outcome"] == "released"
     assert world.settled().problems() == []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def allowed(started: World) -> Iterator[None]:
+    """The account's owner lets the worker adopt, and afterwards no more, as the template says."""
+    let_adopt(started, "yes")
+    yield
+    let_adopt(started, "no")
+
+
+def let_adopt(world: World, word: str) -> None:
+    with aws_of(world.box.environment) as aws:
+        planned = stacks.plan(aws, "sandbox-website", {"Adopt": word}, RealClock())
+        stacks.apply(aws, planned, RealClock(), print)
 
 
 def strays(world: World) -> list[str]:
