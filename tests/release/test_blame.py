@@ -154,7 +154,7 @@ def test_a_closed_security_group_is_found_and_blames_no_image(
     before = released(world)
     new = {**SERVERS, "spotkiln:commit": commit_of(world, "v1")}
     world.box.script(match=new, health="timeout")
-    groups = world.account.ec2.describe_security_groups(GroupNames=["rails-app"])
+    groups = world.account.ec2.describe_security_groups(GroupNames=["website-servers"])
     group = groups["SecurityGroups"][0]
     rules = {"GroupId": group["GroupId"], "IpPermissions": group["IpPermissions"]}
     # Open, it is the application that does not answer; but not an image that was released.
