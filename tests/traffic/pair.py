@@ -17,6 +17,7 @@ from tests.reliability.world import CLEAN_SECONDS, World
 NAMES = ("website", "website-green")
 SECONDS = 180.0
 TEST_PORT = 8081
+PLAIN_PORT = 8082
 INFRA = {"second_target_group": "website-green", "test_port": TEST_PORT}
 # In seconds of the sandbox: as quick as twenty in one.
 QUICK: dict[str, Any] = {"steps": ["50 % for 4 s", "100 %"], "bake_seconds": 4}
@@ -48,28 +49,24 @@ class PairWorld(World):
         return self
 
     def _make_pair(self) -> None:
-        elbv2, first = self.account.elbv2, self.account.group_arn(NAMES[0])
-        # One rule beside the default one: both have weights then.
-        own = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/up"]}}
-        elbv2.create_rule(
-            ListenerArn=Pair(self).listener,
-            Priority=10,
-            Conditions=[own],
-            Actions=[{"Type": "forward", "TargetGroupArn": first}],
+        """The account's template has one rule for both. Beside it a listener without a rule, which
+        `spotkiln traffic --split` makes forward to both: both have weights then."""
+        elbv2 = self.account.elbv2
+        first, second = (
+            [{"Type": "forward", "TargetGroupArn": self.account.group_arn(name)}] for name in NAMES
         )
+        for port, actions in ((PLAIN_PORT, first), (TEST_PORT, second)):
+            elbv2.create_listener(
+                LoadBalancerArn=Pair(self).balancer,
+                Protocol="HTTP",
+                Port=port,
+                DefaultActions=actions,
+            )
         said: list[str] = []
         aws: Any = Pair(self)
-        for _ in range(2):  # it can be repeated
-            split(aws, *NAMES, said.append)
-        assert said[0] == "made target group website-green, like website"
-        assert len([one for one in said if "forwards to both" in one]) == 2
-        second = {"Type": "forward", "TargetGroupArn": self.account.group_arn(NAMES[1])}
-        elbv2.create_listener(
-            LoadBalancerArn=Pair(self).balancer,
-            Protocol="HTTP",
-            Port=TEST_PORT,
-            DefaultActions=[second],
-        )
+        split(aws, *NAMES, said.append)
+        assert said[0] == "target group website-green is there"
+        assert len([one for one in said if "forwards to both" in one]) == 1
 
     def parameters(self, ref: str = "v1", variant: str = "", **changes: Any) -> dict[str, Any]:
         given: dict[str, Any] = {"infra": INFRA, "traffic": QUICK, **changes}
@@ -105,10 +102,22 @@ class Pair:
 
     @property
     def listener(self) -> str:
-        """Through which visitors come."""
-        return next(
-            str(one["ListenerArn"]) for port, one in self.listeners.items() if port != TEST_PORT
-        )
+        """Through which visitors come: it has a rule."""
+        return str(self.listeners[80]["ListenerArn"])
+
+    @property
+    def plain_listener(self) -> str:
+        """Whose default action has weights, too."""
+        return str(self.listeners[PLAIN_PORT]["ListenerArn"])
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Those with weights: that of the account's template first."""
+        return [
+            rule
+            for listener in (self.listener, self.plain_listener)
+            for rule in self.elbv2.describe_rules(ListenerArn=listener)["Rules"]
+            if rule["Actions"][0]["Type"] == "forward"
+        ]
 
     # -- what is there --
 
@@ -119,8 +128,7 @@ class Pair:
     def weights(self) -> dict[str, int]:
         """By the group's name; both rules have the same, or are about to."""
         names = {arn: name for name, arn in self.arns.items()}
-        rule = self.elbv2.describe_rules(ListenerArn=self.listener)["Rules"][-1]
-        shares = rule["Actions"][0]["ForwardConfig"]["TargetGroups"]
+        shares = self.rules()[-1]["Actions"][0]["ForwardConfig"]["TargetGroups"]
         return {names[one["TargetGroupArn"]]: one["Weight"] for one in shares}
 
     @property
@@ -146,7 +154,7 @@ class Pair:
         weights = self.weights()
         if min(weights.values()) or not sum(weights.values()):
             return [f"weights {weights}"]
-        rules = self.elbv2.describe_rules(ListenerArn=self.listener)["Rules"]
+        rules = self.rules()
         for config in (one["Actions"][0]["ForwardConfig"] for one in rules):
             shares = {one["TargetGroupArn"]: bool(one["Weight"]) for one in config["TargetGroups"]}
             if config["TargetGroupStickinessConfig"]["Enabled"]:

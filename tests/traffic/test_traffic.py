@@ -200,13 +200,13 @@ def test_weights_that_a_person_sets_by_hand_are_left(pair: Pair) -> None:
     before, new = (pair.active, pair.serving), pair.idle
     process = pair.start("v2", "hand", steps=["10 % for 200 s", "100 %"])
     pair.until_share(new, 10, process)
-    rules = pair.elbv2.describe_rules(ListenerArn=pair.listener)["Rules"]
+    rules = pair.rules()
     shares = [
         {"TargetGroupArn": arn, "Weight": int(name == before[0])} for name, arn in pair.arns.items()
     ]
     action = {"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}
     pair.elbv2.modify_rule(RuleArn=rules[0]["RuleArn"], Actions=[action])
-    pair.elbv2.modify_listener(ListenerArn=pair.listener, DefaultActions=[action])
+    pair.elbv2.modify_listener(ListenerArn=pair.plain_listener, DefaultActions=[action])
     made = process.result()
     assert "somebody else has changed them" in str(made), made
     assert (pair.active, pair.serving) == before
@@ -221,12 +221,11 @@ def test_weights_that_cannot_be_set_are_taken_back(pair: Pair) -> None:
 
 
 def test_a_pair_without_an_idle_group_is_refused_before_anything_is_spent(pair: Pair) -> None:
-    rules = pair.elbv2.describe_rules(ListenerArn=pair.listener)["Rules"]
+    rule = pair.rules()[0]
     shares = [{"TargetGroupArn": arn, "Weight": 1} for arn in pair.arns.values()]
     both = [{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}]
-    now = [rules[0]["Actions"], rules[-1]["Actions"]]
-    pair.elbv2.modify_rule(RuleArn=rules[0]["RuleArn"], Actions=both)
+    pair.elbv2.modify_rule(RuleArn=rule["RuleArn"], Actions=both)
     made = pair.release("v2", "no idle group")
-    pair.elbv2.modify_rule(RuleArn=rules[0]["RuleArn"], Actions=now[0])
+    pair.elbv2.modify_rule(RuleArn=rule["RuleArn"], Actions=rule["Actions"])
     assert "to have the same weights" in str(made), made
     assert not [x for x in pair.world.box.calls() if x["operation"] == "CreateImage"]
