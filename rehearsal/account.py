@@ -16,10 +16,13 @@ SIMULATED_SPEED = 8.0
 # Patient with machines that share this one's processors with a bake and with the load. Requests
 # take milliseconds, so draining need not last.
 PATIENT = {"timeout": 4, "unhealthy": 3, "deregistration_delay": 3}
+# That which a deployment names that names none.
+TARGET_GROUP = "website"
 # Those of the applications in prefect.yaml.
+DICE = {"ParameterPath": "/dice/production", "SecretPath": "dice/production"}
 TARGET_GROUPS = [
-    {"name": "website", **PATIENT},
-    {"name": "dice", "port": 8080, "path": "/health", **PATIENT},
+    {"name": TARGET_GROUP, **PATIENT},
+    {"name": "dice", "port": 8080, "path": "/health", "stack": DICE, **PATIENT},
 ]
 BASE_FILES = ["packer/base.pkr.hcl", "packer/scripts/base.sh", "packer/scripts/clean.sh"]
 
@@ -105,7 +108,7 @@ def ensure_base_image(box: Sandbox, say: Callable[[str], None], source: str = ""
 def serving(box: Sandbox, commits: dict[str, str]) -> dict[str, Any]:
     """The ref whose fleet serves, and how many of its targets are healthy."""
     ec2, elbv2 = client(box, "ec2"), client(box, "elbv2")
-    group = elbv2.describe_target_groups(Names=["website"])["TargetGroups"][0]["TargetGroupArn"]
+    group = elbv2.describe_target_groups(Names=[TARGET_GROUP])["TargetGroups"][0]["TargetGroupArn"]
     described = elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
     healthy = [x["Target"]["Id"] for x in described if x["TargetHealth"]["State"] == "healthy"]
     fleets = [one for one in fleets_of(ec2) if one["SpotFleetRequestState"] == "active"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal import lines, scenes, services, tree
+from rehearsal.account import TARGET_GROUP
 from rehearsal.asked import Asked, Kind, Subject
 from rehearsal.load import Plan
 from rehearsal.machine import Machines, NotThere
@@ -19,6 +20,7 @@ from rehearsal.veil import veiled
 from rehearsal.watch import Scales, Watch
 from rehearsal.world import Say, begin
 from sandbox.client import Sandbox
+from spotkiln.bake.app import App
 
 REST_SECONDS = 3
 # Draining need not last: requests take milliseconds. Patient with machines that share this one's
@@ -37,7 +39,7 @@ def _parameters(subject: Subject, repository: Path, *, settings: bool) -> dict[s
     """Of both deployments; `settings`: whether the application has any."""
     folder = {"folder": subject.place.folder} if subject.place.folder else {}
     source = {"name": subject.name, "repository": str(repository), "ref": tree.BRANCH, **folder}
-    infra = {"target_group": subject.name, "base_image": f"{subject.base.name}*"}
+    infra = {"base_image": f"{subject.base.name}*"}
     found: dict[str, Any] = {"app": source, "infra": infra}
     if settings:
         found["configuration"] = {"parameters": [path_of(subject.name)]}
@@ -63,15 +65,21 @@ def _under_load(stage: Stage, repository: Path, folder: str) -> Scenes:
     ]
 
 
+def _group(app: App) -> dict[str, Any]:
+    """The account's only one: its servers read what this application is told."""
+    health = {"health_port": app.health_port} if app.health_port != app.port else {}
+    reads = {"ParameterPath": path_of(app.name).rstrip("/")}
+    listens = {"port": app.port, "path": app.health_path, **health}
+    return {"name": TARGET_GROUP, **listens, **GROUP, "stack": reads}
+
+
 def _begin(
     stack: ExitStack, asked: Asked, subject: Subject, home: Path, say: Say
 ) -> tuple[Stage, dict[str, str]]:
     """Everything that the scenes play on, ready; and the settings that the application is given."""
     real, app = asked.machines is Kind.DOCKER, subject.settled.app
     tree.take(subject.place.top, home / REPOSITORY)
-    group = {"name": app.name, "port": app.port, "path": app.health_path, **GROUP}
-    if app.health_port != app.port:
-        group["health_port"] = app.health_port
+    group = _group(app)
     running: list[services.Service] = []
 
     def beside(box: Sandbox) -> None:
@@ -159,7 +167,7 @@ def _perform(
     at_rest = _weigh(stage)
     good = {one.path: one.status for one in pages if not one.error}
     absent = tuple(path for one in pages for path in one.absent)
-    plan = Plan(stage.world.box.load_balancer(app.name), good, absent, asked.rate)
+    plan = Plan(stage.world.box.load_balancer(TARGET_GROUP), good, absent, asked.rate)
     if not good:
         _skip(stage, [name for name, _ in rest], "no page answers")
         return pages, at_rest, {}

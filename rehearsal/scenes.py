@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from rehearsal.account import TARGET_GROUP
 from rehearsal.followed import follow
 from rehearsal.machine import NotThere
 from rehearsal.seen import Server
@@ -52,7 +53,7 @@ def see_pages(paths: Iterable[str], health: str, keep: list[Page]) -> Callable[[
     """All pages once, before anything disturbs them."""
 
     def scene(stage: Stage) -> Played:
-        keep.extend(look(stage.world.box.load_balancer(stage.app.name), list(dict.fromkeys(paths))))
+        keep.extend(look(stage.world.box.load_balancer(TARGET_GROUP), list(dict.fromkeys(paths))))
         wrong = [
             f"{one.path}: {one.error or f'HTTP {one.status}'}"
             for one in keep

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rehearsal.account import client, instances_of
+from rehearsal.account import TARGET_GROUP, client, instances_of
 from rehearsal.machine import Machines, NotThere
 from rehearsal.prefect_client import trusting
 from rehearsal.seen import Life, Server, most
@@ -46,7 +46,7 @@ class _Thread:
 
 
 class Watch(_Thread):
-    """Of the target group of one application. With `real` machines it asks each server itself,
+    """Of the target group of the application. With `real` machines it asks each server itself,
     too."""
 
     every = LOOK_SECONDS
@@ -55,7 +55,7 @@ class Watch(_Thread):
         super().__init__()
         self._ec2, self._elb = client(box, "ec2"), client(box, "elbv2")
         self._app, self._real = app, real
-        group = self._elb.describe_target_groups(Names=[app.name])["TargetGroups"][0]
+        group = self._elb.describe_target_groups(Names=[TARGET_GROUP])["TargetGroups"][0]
         self._group = group["TargetGroupArn"]
         self._seen: dict[str, float] = {}
         self._answered: dict[str, float] = {}

@@ -109,7 +109,8 @@ def no_secret(app: Path, *texts: str) -> None:
 @pytest.mark.prefect
 @pytest.mark.timeout(DEADLINE_SECONDS + 60)
 def test_with_simulated_machines(tmp_path: Path) -> None:
-    app, build = application(tmp_path / "notes"), tmp_path / "build"
+    # Longer than a name may be that the account's template takes.
+    app, build = application(tmp_path / "notes-of-everybody-in-our-house"), tmp_path / "build"
     code, answer, told = perform(app, build, "--machines", "simulated", "--service", "redis")
     assert ends(answer) == {
         "bake, image test, first release": "well",

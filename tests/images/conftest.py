@@ -18,6 +18,11 @@ def _docker_answers() -> bool:
 
 CLOUDS: list[Cloud] = []
 
+# What the servers' role may read and write: the settings of test_configuration's application, the
+# logs of test_logs'.
+READS = {"ParameterPath": "/shop/production", "SecretPath": "shop/production"}
+ACCOUNT = {"target_groups": [{"name": "website", "stack": {**READS, "LogGroups": "/teller/*"}}]}
+
 
 @pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
@@ -26,7 +31,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     if shutil.which("packer") is None:
         pytest.skip("Packer is not installed")
     folder = tmp_path_factory.mktemp("images")
-    with Sandbox.start(folder / "sandbox", machines="docker", kept=(base_key(),)) as sandbox:
+    with Sandbox.start(
+        folder / "sandbox", machines="docker", account=ACCOUNT, kept=(base_key(),)
+    ) as sandbox:
         CLOUDS.append(Cloud(sandbox, folder))
         yield CLOUDS[-1]
         CLOUDS.pop()

@@ -170,14 +170,14 @@ def assert_nothing_is_told(cloud: Cloud, machine: Machine, environment: str) -> 
 def test_a_name_that_is_missing_is_a_failed_unit(
     cloud: Cloud, clients: dict[str, Any], image: str
 ) -> None:
-    clients["ssm"].put_parameter(Name="/less/production/WHERE", Value="here", Type="String")
-    sources = Configuration(parameters=("/less/production",))
-    machine = boot(cloud, image, "website", sources)
+    clients["ssm"].put_parameter(Name="/less/staging/WHERE", Value="here", Type="String")
+    sources = Configuration(parameters=("/less/staging",))
+    machine = boot(cloud, image, PROFILES["staging"], sources)
     assert until_decided(machine) == "failed"
     states = machine.run("systemctl is-active shop-migrate shop || true").split()
     assert states == ["inactive", "inactive"]
     said = (
-        "config: missing: DATABASE_URL, SECRET_KEY_BASE; looked in /less/production/; "
+        "config: missing: DATABASE_URL, SECRET_KEY_BASE; looked in /less/staging/; "
         "nothing of shop starts here"
     )
     assert said in machine.run("journalctl --boot --no-pager --output=cat -u shop-config")

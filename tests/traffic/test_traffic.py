@@ -221,11 +221,12 @@ def test_weights_that_cannot_be_set_are_taken_back(pair: Pair) -> None:
 
 
 def test_a_pair_without_an_idle_group_is_refused_before_anything_is_spent(pair: Pair) -> None:
-    rule = pair.rules()[0]
+    """Of the listener that no visitor uses: half of them would be answered by nobody."""
+    now = pair.rules()[-1]["Actions"]
     shares = [{"TargetGroupArn": arn, "Weight": 1} for arn in pair.arns.values()]
     both = [{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}]
-    pair.elbv2.modify_rule(RuleArn=rule["RuleArn"], Actions=both)
+    pair.elbv2.modify_listener(ListenerArn=pair.plain_listener, DefaultActions=both)
     made = pair.release("v2", "no idle group")
-    pair.elbv2.modify_rule(RuleArn=rule["RuleArn"], Actions=rule["Actions"])
+    pair.elbv2.modify_listener(ListenerArn=pair.plain_listener, DefaultActions=now)
     assert "to have the same weights" in str(made), made
     assert not [x for x in pair.world.box.calls() if x["operation"] == "CreateImage"]
