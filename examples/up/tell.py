@@ -1,7 +1,7 @@
 """Tell: what runs, and what to do with it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,15 @@ def commands(home: Path, suggested: Sequence[str]) -> list[str]:
     return [first, *(f"                        {one}" for one in suggested)]
 
 
+def addresses(balancers: Mapping[str, str]) -> dict[str, str]:
+    """By target group. Both of a pair are behind one: it is told once, by the first's name."""
+    found: dict[str, str] = {}
+    for group, address in sorted(balancers.items()):
+        if address not in found.values():
+            found[group] = address
+    return found
+
+
 def tell(running: Running, options: Options) -> None:
     prefect, home = running.prefect, _near(running.home)
     say(f"\n  Prefect UI   {prefect.address}")
@@ -40,9 +49,9 @@ def tell(running: Running, options: Options) -> None:
         address = receiver_address(prefect.environment)
         say(f"  receiver     {address}, its secret in {home / 'push-secret'}")
     if running.box:
-        found = sorted(running.box.load_balancers().items())
-        width = max(12, *(len(group) for group, _ in found))
-        for group, address in found:
+        found = addresses(running.box.load_balancers())
+        width = max(12, *map(len, found))
+        for group, address in found.items():
             say(f"  {group:<{width}} {address}")
     say(f"  logs         {home / prefect.home.name}/*.log")
     if not options.schedules:
