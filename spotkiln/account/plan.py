@@ -6,6 +6,8 @@ from typing import Any
 from spotkiln.account.parameters import LINKED, PARAMETERS
 from spotkiln.errors import InputError
 from spotkiln.noun import Noun
+from spotkiln.release.key_statements import OWN_KEYS
+from spotkiln.statement import ADOPTION
 
 
 class Change(Noun):
@@ -125,3 +127,23 @@ def also_behind(outputs: Mapping[str, str]) -> tuple[str, ...]:
 def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
     """Source: CloudFormation DescribeStacks."""
     return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+
+
+def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """Source: CloudFormation DescribeStacks."""
+    return {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
+
+
+class Requested(Noun):
+    """What a stack's parameters give the worker that it has not unasked: parts of its rights, and
+    the ARNs of the KMS keys that one of them is about."""
+
+    parts: tuple[str, ...] = ()
+    disk_keys: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, str]) -> "Requested":
+        """A stack of an earlier version may not have all of them."""
+        keys = tuple(one for one in parameters.get("DiskKeys", "").split(",") if one)
+        asked = {ADOPTION: parameters.get("Adopt") == "yes", OWN_KEYS: bool(keys)}
+        return cls(parts=tuple(part for part, yes in asked.items() if yes), disk_keys=keys)

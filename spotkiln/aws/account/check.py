@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from spotkiln.account.plan import also_behind
+from spotkiln.account.plan import Requested, also_behind
 from spotkiln.aws.account import stack as stacks
 from spotkiln.aws.bake import infra as aws_infra
 from spotkiln.aws.release import rights
@@ -17,6 +17,7 @@ from spotkiln.serve.spec import LauncherKind
 Probe = Callable[[], str]
 # What all the others are looked up by.
 STACK = "stack"
+_NOTHING = Requested()
 
 
 def look(aws: Aws, stack: str) -> dict[str, Probe]:
@@ -67,7 +68,8 @@ def look(aws: Aws, stack: str) -> dict[str, Probe]:
 
 
 def worker(aws: Aws, stack: str) -> str:
-    """What its role may do with either launcher, for any deployment, as IAM simulates it.
+    """What its role may do with either launcher, for any deployment, with what the stack's
+    parameters give it besides, as IAM simulates it.
 
     Raises:
         InputError: rights are missing, or IAM could not be asked.
@@ -75,8 +77,9 @@ def worker(aws: Aws, stack: str) -> str:
     found = stacks.outputs(aws, stack)
     if "WorkerRole" not in found:
         return "another stack has the worker's role"
+    besides = Requested.of(stacks.parameters(aws, stack))
     asked = {
-        kind: rights.simulate(aws, _names(found, kind), found["WorkerRole"])
+        kind: rights.simulate(aws, _names(found, kind, besides), found["WorkerRole"])
         for kind in LauncherKind
     }
     if missing := {one for lacking, _ in asked.values() for one in lacking}:
@@ -85,7 +88,8 @@ def worker(aws: Aws, stack: str) -> str:
             f"`spotkiln account apply --stack {stack}` gives it what this version needs"
         )
     unknown = list(dict.fromkeys(reason for _, reason in asked.values() if reason))
-    return _told("; ".join(unknown), "all that a release does is allowed, as IAM simulates it")
+    all_of_it = ", ".join(["all that a release does", *besides.parts])
+    return _told("; ".join(unknown), f"{all_of_it}: allowed, as IAM simulates it")
 
 
 def _told(unknown: str, well: str) -> str:
@@ -136,7 +140,11 @@ def servers(aws: Aws, stack: str) -> str:
     return _told(unknown, well)
 
 
-def _names(found: Mapping[str, str], kind: LauncherKind = LauncherKind.GROUP) -> Names:
+def _names(
+    found: Mapping[str, str],
+    kind: LauncherKind = LauncherKind.GROUP,
+    besides: Requested = _NOTHING,
+) -> Names:
     return Names(
         fleet_role=found["FleetRole"],
         target_group=found["TargetGroup"],
@@ -144,5 +152,6 @@ def _names(found: Mapping[str, str], kind: LauncherKind = LauncherKind.GROUP) ->
         also_behind=also_behind(found),
         instance_profile=found["InstanceProfile"],
         launcher=kind,
-        parts=ANY_DEPLOYMENT,
+        parts=(*ANY_DEPLOYMENT, *besides.parts),
+        disk_keys=besides.disk_keys,
     )

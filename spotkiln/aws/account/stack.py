@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from spotkiln.account.choice import said, settled
 from spotkiln.account.parameters import LINKED, PARAMETERS
-from spotkiln.account.plan import Change, Plan, linked, outputs_of
+from spotkiln.account.plan import Change, Plan, linked, outputs_of, parameters_of
 from spotkiln.account.refusals import require_kept, require_reachable
 from spotkiln.account.roles import WORKER
 from spotkiln.account.template import template
@@ -49,6 +49,11 @@ def find(aws: Aws, name: str) -> dict[str, Any] | None:
 def outputs(aws: Aws, name: str) -> dict[str, str]:
     """Raises InputError: there is no such stack, or it is not whole."""
     return outputs_of(_whole(aws, name))
+
+
+def parameters(aws: Aws, name: str) -> dict[str, str]:
+    """Raises InputError: there is no such stack, or it is not whole."""
+    return parameters_of(_whole(aws, name))
 
 
 def undone(aws: Aws, name: str) -> str:
@@ -99,7 +104,7 @@ def plan(aws: Aws, name: str, given: Mapping[str, str], clock: Clock) -> Plan:
     if stack and stack["StackStatus"] not in (EMPTY, *MADE, *UNDONE):
         raise InputError(_unfit(aws, stack, name))
     new = stack is None or stack["StackStatus"] == EMPTY
-    former = {} if new or stack is None else _parameters(stack)
+    former = {} if new or stack is None else parameters_of(stack)
     now = NOWHERE if new else present(aws, name)
     wanted = {**former, **_linked(aws, former), **now.parameters, **given}
     require_reachable(wanted)
@@ -230,10 +235,6 @@ def _beside(aws: Aws, wanted: Mapping[str, str]) -> dict[str, str]:
             "region's"
         )
     return {**found, **wanted}
-
-
-def _parameters(stack: Mapping[str, Any]) -> dict[str, str]:
-    return {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
 
 
 def _linked(aws: Aws, former: Mapping[str, str]) -> dict[str, str]:
