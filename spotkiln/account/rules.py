@@ -17,7 +17,9 @@ def rules() -> dict[str, Any]:
         "WorkerThatSaysAnId": {
             "RuleCondition": {"Fn::And": [_is("Worker", "yes"), _said("WorkerExternalId")]},
             "Assertions": [
-                _asserted("WorkerTrust", "EC2 says no external id: WorkerExternalId needs this")
+                _asserted(
+                    "WorkerTrust", "EC2 says no external id: WorkerExternalId needs WorkerTrust"
+                )
             ],
         },
     }

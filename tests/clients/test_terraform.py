@@ -18,7 +18,7 @@ from tests.sandbox.account import Account
 # Its provider waits a minute after it has made a load balancer.
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1800)]
 
-NOTHING_TO_CHANGE, SOMETHING = 0, 2
+NOTHING_TO_CHANGE, FAILED, SOMETHING = 0, 1, 2
 Terraform = Callable[..., str]
 
 
@@ -60,6 +60,22 @@ def test_an_account_and_its_removal(terraform: Terraform, account: Account, box:
     assert "2 to change" in told
     terraform("destroy", "-auto-approve")
     assert box.inventory() == before
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        (["LoadBalancer=no"], "LoadBalancer=no needs the Listener of one that is there"),
+        (["LoadBalancer=no", "Listener=arn"], "LoadBalancer=no needs the BalancerGroup of one"),
+        (["WorkerExternalId=shop"], "EC2 says no external id: WorkerExternalId needs WorkerTrust"),
+    ],
+)
+def test_variables_that_do_not_go_together(
+    terraform: Terraform, said: list[str], refused: str
+) -> None:
+    terraform("init")
+    told = terraform("plan", *(f"-var={one}" for one in said), ends_with=FAILED)
+    assert refused in told
 
 
 def as_a_release_does(account: Account) -> None:

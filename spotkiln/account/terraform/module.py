@@ -10,6 +10,8 @@ from spotkiln.account.terraform.resources import resources
 
 # What a pattern refuses at the beginning, in CloudFormation's words.
 _REFUSED = re.compile(r"\^\(\?!([^)]*)\)")
+# An output of every stack: what is said of it is asked of each plan.
+_ALWAYS = "TargetGroup"
 _TYPES = {"Number": "number", "List<AWS::EC2::Subnet::Id>": "list(string)"}
 
 
@@ -19,9 +21,11 @@ def module(template: Mapping[str, Any]) -> dict[str, Any]:
         for kind, called, arguments in resources(words, name, one):
             made.setdefault(kind, {})[called] = arguments
     return {
-        # The first version in which each rule of a security group is a resource of its own.
         "terraform": {
-            "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.0"}}
+            # The first version in which an output has preconditions.
+            "required_version": ">= 1.2",
+            # The first version in which each rule of a security group is a resource of its own.
+            "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.0"}},
         },
         "variable": {name: _variable(name, one) for name, one in template["Parameters"].items()},
         "data": {
@@ -32,10 +36,28 @@ def module(template: Mapping[str, Any]) -> dict[str, Any]:
         },
         "resource": made,
         "output": {
-            name: {"description": one["Description"], "value": words.filled(one["Value"])}
+            name: {
+                "description": one["Description"],
+                "value": words.filled(one["Value"]),
+                **({"precondition": _preconditions(words, template)} if name == _ALWAYS else {}),
+            }
             for name, one in template["Outputs"].items()
         },
     }
+
+
+def _preconditions(words: Template, template: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What CloudFormation would refuse by the template's Rules, in the same words. A variable's own
+    validation may name others only since Terraform 1.9."""
+    return [
+        {
+            "condition": f"${{!({words.expression(rule['RuleCondition'])}) || "
+            f"{words.expression(one['Assert'])}}}",
+            "error_message": one["AssertDescription"],
+        }
+        for rule in template["Rules"].values()
+        for one in rule["Assertions"]
+    ]
 
 
 def _variable(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,6 +65,8 @@ def _variable(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
         "type": _TYPES.get(one["Type"], "string"),
         "description": one["Description"],
         **({"default": one["Default"]} if "Default" in one else {}),
+        # As if it were not said: a module that is called hands on what its caller leaves out.
+        "nullable": False,
     }
     said = _validation(name, one)
     return {**found, "validation": said} if said else found

@@ -38,7 +38,7 @@ def _role(template: Template, name: str, given: Properties) -> Iterator[Made]:
         yield "aws_iam_role_policy_attachment", name, arguments
     for policy in given.get("Policies", ()):
         arguments = {
-            "name": policy["PolicyName"],
+            "name": template.filled(policy["PolicyName"]),
             "role": filled({"Ref": name}),
             "policy": template.document(policy["PolicyDocument"]),
         }
@@ -70,7 +70,7 @@ def _managed(template: Template, name: str, given: Properties) -> Iterator[Made]
 
 def _inline(template: Template, name: str, given: Properties) -> Iterator[Made]:
     arguments = {
-        "name": given["PolicyName"],
+        "name": template.filled(given["PolicyName"]),
         "role": template.filled(given["Roles"][0]),
         "policy": template.document(given["PolicyDocument"]),
     }

@@ -36,6 +36,26 @@ def test_each_parameter_is_a_variable() -> None:
     assert "length(var.WorkerExternalId) <= 1224" in json.dumps(variables["WorkerExternalId"])
 
 
+def test_what_does_not_go_together_is_refused_as_the_template_does() -> None:
+    asked = MODULE["output"]["TargetGroup"]["precondition"]
+    assert "count" not in MADE["aws_lb_target_group", "TargetGroup"]
+    said = [one for rule in WHOLE["Rules"].values() for one in rule["Assertions"]]
+    assert [x["error_message"] for x in asked] == [x["AssertDescription"] for x in said]
+    assert [x["condition"] for x in asked] == [
+        '${!(var.LoadBalancer == "no") || !(var.Listener == "")}',
+        '${!(var.LoadBalancer == "no") || !(var.BalancerGroup == "")}',
+        '${!((var.Worker == "yes") && (!(var.WorkerExternalId == ""))) '
+        '|| !(var.WorkerTrust == "")}',
+    ]
+    assert all(one["nullable"] is False for one in MODULE["variable"].values())
+
+
+def test_nothing_is_left_in_cloudformations_words() -> None:
+    text = json.dumps(MODULE)
+    assert "Fn::" not in text
+    assert '"Ref"' not in text
+
+
 def test_each_resource_is_there_under_its_condition() -> None:
     assert WHOLE["Resources"].keys() <= {name for _, name in MADE}
     for name, one in WHOLE["Resources"].items():
