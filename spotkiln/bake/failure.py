@@ -13,11 +13,18 @@ from spotkiln.bake.junit import TestReport, TestsFailed, require_green
 from spotkiln.bake.packer_output import PackerRun
 from spotkiln.bake.reports import read_reports
 from spotkiln.bake.source import without_credentials
-from spotkiln.errors import BuildFailed, InfrastructureError, SpotkilnError, UnitFailed
+from spotkiln.errors import (
+    BuildFailed,
+    InfrastructureError,
+    InputError,
+    SpotkilnError,
+    UnitFailed,
+)
 from spotkiln.markup import visible
 
 # The exit codes of our provisioning scripts.
 DEPENDENCIES, SETUP, TESTS, UNIT = 10, 11, 20, 30
+OF_SCRIPTS = (DEPENDENCIES, SETUP, TESTS, UNIT)
 
 
 def bake_failure(run: PackerRun, name: str) -> SpotkilnError:
@@ -110,9 +117,11 @@ def _red(report: Path, app: App, said: list[str]) -> SpotkilnError:
     )
 
 
-def packers_own(run: PackerRun) -> InfrastructureError:
-    """For what is nobody's fault but Packer's, or that of what it needs."""
-    return InfrastructureError(f"Packer failed (exit code {run.exit_code}): {run.why}")
+def packers_own(run: PackerRun) -> SpotkilnError:
+    """For what is nobody's fault but Packer's, or that of what it needs. What would end another
+    machine in the same way is not tried again."""
+    kind = InputError if run.ended and run.ended.lasting else InfrastructureError
+    return kind(f"Packer failed (exit code {run.exit_code}): {run.why}")
 
 
 def _with_cause(text: str, name: str, where: Where, said: list[str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from spotkiln.bake.machine_end import MachineEnd
 from spotkiln.bake.source import without_credentials
 from spotkiln.markup import visible
 
@@ -63,7 +64,7 @@ class PackerRun:
     """How a run of Packer ended, with what it said on the way: `causes` by build, `errors` as
     they were shown, the end of its output, and of that the lines of the provisioning scripts; and
     the id of its machine, once EC2 has launched it. `used`: what machine that was, and what it
-    cost, where Spot was asked for."""
+    cost, where Spot was asked for. `ended`: why EC2 ended it, if it did."""
 
     exit_code: int
     causes: list[str] = field(default_factory=list)
@@ -72,6 +73,7 @@ class PackerRun:
     output: list[str] = field(default_factory=list)
     machine: str = ""
     used: str = ""
+    ended: MachineEnd | None = None
     script: list[str] = field(default_factory=list)
 
     @property
@@ -89,8 +91,9 @@ class PackerRun:
 
     @property
     def why(self) -> str:
-        """Why Packer itself failed, as short as it tells."""
-        return "; ".join(self.causes or self.errors[-5:] or self.output[-3:]) or "nothing"
+        """Why Packer itself failed, as short as it tells; EC2's own reason before."""
+        ended = [self.ended.why] if self.ended else []
+        return "; ".join(ended + (self.causes or self.errors[-5:] or self.output[-3:])) or "nothing"
 
 
 def reached(text: str) -> Milestone | None:

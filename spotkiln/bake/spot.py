@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from spotkiln.bake.builder import Place
+from spotkiln.bake.machine_end import MachineEnd, helped_by_on_demand
 from spotkiln.bake.packer_output import PackerRun
 from spotkiln.noun import Noun
 from spotkiln.target import Instance
@@ -27,7 +28,8 @@ def again(run: PackerRun, place: Place, machine: Instance | None) -> Again | Non
     what EC2 tells of a Spot one afterwards.
 
     One that EC2 took back ends whatever runs on it, and Packer tells of that in many ways: EC2's
-    own reason counts, not Packer's. Where there never was one nothing has run.
+    own reason counts, not Packer's. Where there never was one nothing has run. One that ended for
+    a reason that another kind of machine may not meet is repeated On-Demand, no other.
     """
     if run.exit_code == 0:
         return None
@@ -38,6 +40,9 @@ def again(run: PackerRun, place: Place, machine: Instance | None) -> Again | Non
     if machine and machine.interrupted:
         took = f"EC2 took {machine.id} back, {place}"
         return Again(f"{took}: what it did begins again", on_demand=True)
+    ended = MachineEnd.of(machine)
+    if place.spot and machine and ended and helped_by_on_demand(machine):
+        return Again(f"{place}: {ended.why}", on_demand=True)
     return None
 
 

@@ -11,6 +11,8 @@ from prefect.runtime import task_run
 from spotkiln import tags as t
 from spotkiln.aws import role
 from spotkiln.bake.builder import Place
+from spotkiln.bake.failure import OF_SCRIPTS
+from spotkiln.bake.machine_end import MachineEnd
 from spotkiln.bake.newer_packer import template_for
 from spotkiln.bake.packer import find_packer, packer_command, run_packer, write_variables
 from spotkiln.bake.packer_output import LEAVES, PackerRun, made, reached
@@ -56,16 +58,19 @@ def run_template(
     heard: Callable[[str], None] = from_packer,
 ) -> PackerRun:
     """Run it in the first of these `places` where EC2 has room, and once more where EC2 took a Spot
-    machine back. Each line of its output is given to `heard`; `what` it is for is a progress
-    artifact. `folder` is made anew; `timeout` in seconds, for each place."""
+    machine back, or ended it for what On-Demand may not meet. Each line of its output is given to
+    `heard`; `what` it is for is a progress artifact. `folder` is made anew; `timeout` in seconds,
+    for each place."""
     left, region = list(places), str(variables["region"])
     spot_asked = any(one.spot for one in places)
     while True:
         place = left.pop(0)
         given = {**variables, **place.variables}
         run = _run_once(what, template, given, folder, timeout, heard)
-        machine = look_at_machine(region, run) if spot_asked else None
-        if machine:
+        lost = run.exit_code and run.status not in OF_SCRIPTS
+        machine = look_at_machine(region, run) if spot_asked or lost else None
+        run.ended = MachineEnd.of(machine) if lost else None
+        if machine and spot_asked:
             run.used = what_it_cost(region, machine)
             say(f"{what}: {run.used}")
         repeated = again(run, place, machine)

@@ -1,4 +1,4 @@
-"""What EC2 tells of a machine that Packer has launched, where it may be a Spot one."""
+"""What EC2 tells of a machine that Packer has launched."""
 
 from spotkiln.aws.serve import instance as instances
 from spotkiln.aws.serve.price import known_prices
@@ -13,7 +13,7 @@ def look_at_machine(region: str, run: PackerRun) -> Instance | None:
     """None if there is none, or EC2 does not tell."""
     if not run.machine:
         return None
-    with not_urgent("look at the builder", "a Spot one that EC2 took back is not told from others"):
+    with not_urgent("look at the builder", "why EC2 ended it, if it did, is not known"):
         found = instances.by_id(connect(region), [run.machine])
         return found[0] if found else None
     return None

@@ -41,11 +41,12 @@ def test_what_does_not_go_together_is_refused_as_the_template_does() -> None:
     assert "count" not in MADE["aws_lb_target_group", "TargetGroup"]
     said = [one for rule in WHOLE["Rules"].values() for one in rule["Assertions"]]
     assert [x["error_message"] for x in asked] == [x["AssertDescription"] for x in said]
+    no_balancer = '${!(var.LoadBalancer == "no") ||'
+    external_id = '(var.Worker == "yes") && (!(var.WorkerExternalId == ""))'
     assert [x["condition"] for x in asked] == [
-        '${!(var.LoadBalancer == "no") || !(var.Listener == "")}',
-        '${!(var.LoadBalancer == "no") || !(var.BalancerGroup == "")}',
-        '${!((var.Worker == "yes") && (!(var.WorkerExternalId == ""))) '
-        '|| !(var.WorkerTrust == "")}',
+        f'{no_balancer} !(var.Listener == "")}}',
+        f'{no_balancer} !(var.BalancerGroup == "")}}',
+        f'${{!({external_id}) || !(var.WorkerTrust == "")}}',
     ]
     assert all(one["nullable"] is False for one in MODULE["variable"].values())
 

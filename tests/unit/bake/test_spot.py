@@ -6,8 +6,16 @@ from typing import Any
 import pytest
 
 from spotkiln.bake.builder import Place
+from spotkiln.bake.failure import bake_failure
+from spotkiln.bake.machine_end import MachineEnd
 from spotkiln.bake.packer_output import PackerRun, Reader
 from spotkiln.bake.spot import Again, Used, again
+from spotkiln.errors import (
+    InfrastructureError,
+    InputError,
+    SpotkilnError,
+    may_be_tried_again,
+)
 from spotkiln.target import End, Instance
 from spotkiln.tasks.bake import packer as steps
 from tests.unit import nouns
@@ -18,10 +26,25 @@ NO_SPOT = (
     "Error waiting for fleet request (fleet-1) to become ready:There is no Spot capacity available "
     "that matches your request."
 )
+NOT_READY = "Error waiting for instance (i-1) to become ready: unexpected state 'terminated'"
 SCRIPT = "Script exited with non-zero exit status: 20"
 MINE = nouns.instance("i-1", spot=True)
 RECLAIMED = MINE.model_copy(update={"state": "terminated", "end": End.RECLAIMED})
+BY_EC2 = MINE.model_copy(
+    update={"state": "terminated", "end": End.BY_EC2, "lost_by": "Server.InternalError"}
+)
+NO_KEY = BY_EC2.model_copy(update={"end": End.KEY_REFUSED, "lost_by": "Client.InternalError"})
+KEY_OFF = NO_KEY.model_copy(update={"lost_by": "Client.InvalidKMSKey.InvalidState"})
+NO_VOLUMES = BY_EC2.model_copy(
+    update={"end": End.VOLUME_QUOTA, "lost_by": "Client.VolumeLimitExceeded"}
+)
 ENDED = MINE.model_copy(update={"state": "terminated", "end": End.BY_OTHERS})
+
+
+def why(machine: Instance) -> str:
+    found = MachineEnd.of(machine)
+    assert found
+    return found.why
 
 
 def failed(why: str, machine: str = "") -> PackerRun:
@@ -44,6 +67,18 @@ def failed(why: str, machine: str = "") -> PackerRun:
         (failed(SCRIPT, "i-1"), SPOT, ENDED, None),
         (failed(SCRIPT, "i-1"), SPOT, None, None),
         (PackerRun(exit_code=0, machine="i-1"), SPOT, RECLAIMED, None),
+        (
+            failed(NOT_READY, "i-1"),
+            SPOT,
+            NO_KEY,
+            Again(f"{SPOT}: {why(NO_KEY)}", on_demand=True),
+        ),
+        (failed(NOT_READY, "i-1"), SPOT, BY_EC2, Again(f"{SPOT}: {why(BY_EC2)}", on_demand=True)),
+        # What On-Demand would meet as well, and what has met an On-Demand one.
+        (failed(NOT_READY, "i-1"), SPOT, KEY_OFF, None),
+        (failed(NOT_READY, "i-1"), SPOT, NO_VOLUMES, None),
+        (failed(NOT_READY, "i-1"), ON_DEMAND, NO_KEY, None),
+        (failed(NOT_READY, "i-1"), ON_DEMAND, BY_EC2, None),
     ],
 )
 def test_what_follows(
@@ -134,6 +169,11 @@ def machines(monkeypatch: pytest.MonkeyPatch) -> dict[str, Instance]:
             [failed(SCRIPT, "i-back"), PackerRun(0, machine="i-1")],
             ["spot subnet-a", "subnet-a"],
         ),
+        # Nor where EC2 may not use a disk's key for Spot.
+        (
+            [failed(NOT_READY, "i-key"), PackerRun(0, machine="i-1")],
+            ["spot subnet-a", "subnet-a"],
+        ),
         # Red is red, on Spot too.
         ([failed(SCRIPT, "i-1")], ["spot subnet-a"]),
     ],
@@ -146,6 +186,7 @@ def test_it_goes_on_with_on_demand(
     tmp_path: Path,
 ) -> None:
     machines |= {"i-1": MINE, "i-back": RECLAIMED.model_copy(update={"id": "i-back"})}
+    machines["i-key"] = NO_KEY.model_copy(update={"id": "i-key"})
     found: list[str] = []
     left = list(runs)
 
@@ -159,3 +200,51 @@ def test_it_goes_on_with_on_demand(
     assert found == tried
     assert run is runs[-1]
     assert run.used == "used i-1"
+
+
+@pytest.mark.parametrize(
+    ("machine", "places", "kind", "said"),
+    [
+        (NO_VOLUMES, PLACES, InputError, "quota of volumes is used up. Remove volumes, or ask AWS"),
+        (KEY_OFF, PLACES, InputError, "may not use the KMS key of its volume. See that the key is"),
+        (NO_KEY, PLACES[2:], InputError, "i-1 ended (Client.InternalError): EC2 may not use"),
+        (BY_EC2, PLACES[2:], InfrastructureError, "i-1 ended (Server.InternalError): EC2 ended it"),
+    ],
+)
+def test_what_no_other_machine_helps_fails_at_once_and_says_why(
+    machine: Instance,
+    places: list[Place],
+    kind: type[SpotkilnError],
+    said: str,
+    machines: dict[str, Instance],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    machines["i-1"] = machine
+    runs = [failed(NOT_READY, "i-1")]
+    monkeypatch.setattr(steps, "_run_once", lambda *_: runs.pop())
+    given: dict[str, object] = {"region": "x", "spot_types": []}
+    run = steps.run_template("bake", "app.pkr.hcl", given, tmp_path, 1.0, places=places)
+    found = bake_failure(run, "shop")
+    assert type(found) is kind
+    assert may_be_tried_again(found) is (kind is InfrastructureError)
+    assert said in str(found)
+    assert str(found).endswith(NOT_READY)
+
+
+@pytest.mark.parametrize("status", [10, 2300218])
+def test_a_script_that_failed_tells_why_itself(
+    status: int, machines: dict[str, Instance], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """But not one whose connection was lost."""
+    machines["i-1"] = NO_VOLUMES.model_copy(update={"end": End.FROM_INSIDE})
+    lost = failed(f"Script exited with non-zero exit status: {status}", "i-1")
+    monkeypatch.setattr(steps, "_run_once", lambda *_: lost)
+    given: dict[str, object] = {"region": "x", "spot_types": []}
+    run = steps.run_template("bake", "app.pkr.hcl", given, tmp_path, 1.0, places=[ON_DEMAND])
+    assert ("shut down from inside" in run.why) is (status == 2300218)
+
+
+@pytest.mark.parametrize("machine", [None, MINE, RECLAIMED, ENDED])
+def test_an_end_that_tells_nothing_of_the_machine(machine: Instance | None) -> None:
+    assert MachineEnd.of(machine) is None
