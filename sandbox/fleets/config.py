@@ -1,5 +1,6 @@
 """Reads spot fleets' configurations: what AWS refuses at once, and the pools in them."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from moto.ec2.exceptions import EC2ClientError
 
 from sandbox.compute.checks import check_architecture, check_type, must_be_usable
 from sandbox.compute.requirements import fitting
-from sandbox.fleets.pools import Pool
+from sandbox.fleets.pools import Pool, twice
 from sandbox.state import prices
 from sandbox.state.account import Account
 from sandbox.state.refusals import Refusal
@@ -21,6 +22,7 @@ STRATEGIES = (
     "priceCapacityOptimized",
 )
 MOST_UNITS = 10_000
+INVALID = "InvalidSpotFleetRequestConfig"
 # Seconds of a TerminationDelay.
 SHORTEST_DELAY, LONGEST_DELAY = 120, 7200
 # Keys that belong to the pool. The rest of a launch specification belongs to the launch.
@@ -28,7 +30,7 @@ _POOL_KEYS = {"ImageId", "InstanceType", "SubnetId", "WeightedCapacity", "SpotPr
 
 
 def invalid(message: str) -> EC2ClientError:
-    return EC2ClientError("InvalidSpotFleetRequestConfig", message)
+    return EC2ClientError(INVALID, message)
 
 
 def check(config: dict[str, Any]) -> None:
@@ -119,7 +121,7 @@ def pools(account: Account, config: dict[str, Any]) -> list[Pool]:
     cannot be launched is a fault of its pools alone. Raises EC2ClientError for a template, subnet
     or instance type that does not exist."""
     found: list[Pool] = []
-    for spec, template in _specifications(account, config):
+    for spec, template, asked in _specifications(account, config):
         image_id, instance_type = spec.get("ImageId", ""), spec.get("InstanceType", "")
         check_type(instance_type)
         fault = _fault(account, image_id, instance_type)
@@ -135,10 +137,22 @@ def pools(account: Account, config: dict[str, Any]) -> list[Pool]:
                 launch=launch,
                 template=template,
                 fault=fault,
+                asked=asked,
             )
             for subnet in _subnets(account, spec)
         ]
     return found
+
+
+def check_pools(account: Account, config: dict[str, Any], code: str) -> None:
+    """Raises EC2's refusal of a fleet, with this code, in which a pool comes twice. Whether all
+    is there that it names is for others to say."""
+    try:
+        found = pools(account, config)
+    except EC2ClientError:
+        return
+    if twice(found):
+        raise EC2ClientError(code, "The fleet configuration contains duplicate instance pools.")
 
 
 def _fault(account: Account, image_id: str, instance_type: str) -> Refusal | None:
@@ -152,9 +166,10 @@ def _fault(account: Account, image_id: str, instance_type: str) -> Refusal | Non
 
 def _specifications(
     account: Account, config: dict[str, Any]
-) -> Iterator[tuple[dict[str, Any], tuple[str, str] | None]]:
+) -> Iterator[tuple[dict[str, Any], tuple[str, str] | None, str]]:
+    """Each with its launch template, and with the requirements that its type was chosen by."""
     for spec in config.get("LaunchSpecifications") or []:
-        yield spec, None
+        yield spec, None, ""
     for template_config in config.get("LaunchTemplateConfigs") or []:
         version = template_version(account, template_config["LaunchTemplateSpecification"])
         source = version.template.id, str(version.number)
@@ -162,8 +177,10 @@ def _specifications(
             overridden = {key: value for key, value in override.items() if value is not None}
             if zone := overridden.pop("AvailabilityZone", None):
                 overridden["Placement"] = {"AvailabilityZone": zone}
+            wanted = overridden.get("InstanceRequirements")
+            asked = json.dumps(wanted, sort_keys=True, default=str) if wanted else ""
             for kinds in _kinds(account, version.data, overridden):
-                yield {**version.data, **overridden, **kinds}, source
+                yield {**version.data, **overridden, **kinds}, source, asked
 
 
 def _kinds(

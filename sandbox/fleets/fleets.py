@@ -41,6 +41,7 @@ class Fleets:
         fleet_config.check_times(config, utcnow())
         for template in config.get("LaunchTemplateConfigs") or []:
             fleet_config.template_version(self._account, template["LaunchTemplateSpecification"])
+        fleet_config.check_pools(self._account, config, fleet_config.INVALID)
         fleet = Fleet(
             f"sfr-{uuid.uuid4()}", config, utcnow(), self._account.clock.now() + EVALUATION
         )
@@ -141,6 +142,7 @@ class Fleets:
             )
         config = {**fleet.config, **{k: v for k, v in changes.items() if v is not None}}
         fleet_config.check(config)
+        fleet_config.check_pools(self._account, config, fleet_config.INVALID)
         fleet.shrinking = config["TargetCapacity"] < fleet.config["TargetCapacity"]
         fleet.config, fleet.state, fleet.error = config, "modifying", False
         fleet.blacklisted_until.clear()

@@ -30,14 +30,15 @@ _TOO_MANY = "Max spot instance count exceeded"
 
 def create(account: Account, instances: Instances, asked: dict[str, Any]) -> dict[str, Any]:
     """CreateFleet's answer. Raises EC2ClientError for what it refuses as a whole: a template that
-    is not there. What fits no image, or has no room, is told as an error beside what it launched.
-    """
+    is not there, a pool that comes twice. What fits no image, or has no room, is told as an error
+    beside what it launched."""
     target = asked.get("TargetCapacitySpecification") or {}
     wanted = int(target.get("TotalTargetCapacity") or 0)
     spot = target.get("DefaultTargetCapacityType", "on-demand") == "spot"
     life = "spot" if spot else "on-demand"
     options = asked.get("SpotOptions" if spot else "OnDemandOptions") or {}
     configs = {"LaunchTemplateConfigs": asked.get("LaunchTemplateConfigs") or []}
+    fleet_config.check_pools(account, configs, "InvalidFleetConfig")
     pools = fleet_config.pools(account, configs)
     free = {one.key: _free(account, one, spot=spot) for one in pools}
     strategy = _STRATEGIES[options.get("AllocationStrategy", "lowest-price")]

@@ -1,5 +1,6 @@
 """Decides in which pools a spot fleet launches its instances. Launches nothing itself."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ class Pool:
     launch: Mapping[str, Any] = field(default_factory=dict, hash=False)
     template: tuple[str, str] | None = None  # launch template's id and version number
     fault: Refusal | None = None
+    asked: str = ""  # the requirements that the type was chosen by; empty: it was named
 
     @property
     def key(self) -> str:
@@ -34,6 +36,13 @@ class Pool:
 
     def __str__(self) -> str:
         return f"{self.instance_type}, {self.image_id}, Linux/UNIX, {self.zone}"
+
+
+def twice(pools: Sequence[Pool]) -> Pool | None:
+    """One that comes twice, as EC2 sees it: a subnet is no pool of its own. A type that fits two
+    requirements comes once for each."""
+    seen = Counter((pool.key, pool.asked) for pool in pools)
+    return next((pool for pool in pools if seen[pool.key, pool.asked] > 1), None)
 
 
 @dataclass(frozen=True)
