@@ -95,6 +95,7 @@ class InstanceApi(SandboxApi, InstanceResponse):
         checks.check_key(self.engine.account, self.value("KeyName"))
         checks.check_profile(self.value("IamInstanceProfile", {}))
         complete_root_disk(self.value("BlockDeviceMappings", []), self.ec2_backend.amis[image_id])
+        checks.check_asked_tags(self.value("MetadataOptions"), self.value("TagSpecifications", []))
         self._check_capacity(instance_type)
 
     def _check_request(self) -> None:
@@ -208,6 +209,8 @@ class InstanceApi(SandboxApi, InstanceResponse):
         """moto forgets those that the call does not name."""
         self.error_on_dryrun()
         options = self.engine.instances.get(self.value("InstanceId", "")).metadata_options
+        if self.value("InstanceMetadataTags") == "enabled":
+            checks.check_shown(self.engine.account.tags(self.value("InstanceId")))
         for name, (attribute, known) in _OPTIONS.items():
             value = self.value(name)
             if value is None:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from sandbox.api import errors, filters
 from sandbox.api.base import SandboxApi
-from sandbox.compute.checks import check_snapshots
+from sandbox.compute.checks import check_shown, check_snapshots
 from sandbox.faults.calls import Call
 
 MOST_KEY, MOST_VALUE, MOST_TAGS = 128, 256, 50
@@ -96,6 +96,7 @@ def _allowed(character: str) -> bool:
 class TagApi(SandboxApi, TagResponse):
     def create_tags(self) -> ActionResult:
         self._must_be_there()
+        self._must_be_shown()
         result = super().create_tags()
         self._tell_machines()
         return result
@@ -121,6 +122,14 @@ class TagApi(SandboxApi, TagResponse):
                 )
             elif one.startswith("snap-"):
                 check_snapshots(self.engine.account, [one])
+
+    def _must_be_shown(self) -> None:
+        """By the metadata of instances that show their tags. None is set of a call that is
+        refused."""
+        named = [one for one in self.value("Resources", []) if one.startswith("i-")]
+        options = [one.metadata_options for one in map(self.engine.instances.get, named)]
+        if any(one.instance_metadata_tags == "enabled" for one in options):
+            check_shown(one["Key"] for one in self.value("Tags", []))
 
     def _tell_machines(self) -> None:
         for one in self.value("Resources", []):

@@ -1,6 +1,7 @@
 """What EC2 refuses before it launches: whatever a launch names must exist, and fit."""
 
 import base64
+import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -16,6 +17,9 @@ from sandbox.state.records import ACCOUNT_ID
 MOST_USER_DATA = 16384
 # GiB of every image, unless it was made of a larger disk.
 IMAGE_SIZE = 8
+# What metadata can show of a tag's key: it is a part of a path there.
+_SHOWN = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
+_RESERVED = (".", "..", "_index")
 
 
 def must_be_usable(account: Account, image_id: str) -> None:
@@ -137,3 +141,34 @@ def check_profile(profile: Mapping[str, Any]) -> None:
                 f"Value ({wanted}) for parameter iamInstanceProfile.{key.lower()} is invalid. "
                 f"Invalid IAM Instance Profile {called}",
             )
+
+
+def check_shown(keys: Iterable[str]) -> None:
+    """Of the tags of an instance whose metadata shows them."""
+    for key in keys:
+        if key in _RESERVED or not _SHOWN.fullmatch(key):
+            raise EC2ClientError(
+                "InvalidParameterValue",
+                f"'{key}' is not a valid tag key. Tag keys must match pattern "
+                r"([0-9a-zA-Z\\-_+=,.@:]{1,255}), and must not be a reserved name "
+                "('.', '..', '_index')",
+            )
+
+
+def check_own_tags(account: Account, instance: Any) -> None:
+    """Those that it has."""
+    if instance.metadata_options.instance_metadata_tags == "enabled":
+        check_shown(account.tags(instance.id))
+
+
+def check_asked_tags(
+    options: Mapping[str, Any] | None, specifications: Iterable[Mapping[str, Any]]
+) -> None:
+    """Those that a request gives to its instances."""
+    if (options or {}).get("InstanceMetadataTags") == "enabled":
+        check_shown(
+            str(tag.get("Key") or "")
+            for one in specifications
+            if one.get("ResourceType") == "instance"
+            for tag in one.get("Tags") or ()
+        )

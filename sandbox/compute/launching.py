@@ -44,6 +44,8 @@ def launch(
         request["metadata_options"] = {**_VERSION_2, **(request.get("metadata_options") or {})}
     with _undone_if_it_fails(account):
         reservation = _run_in_moto(account.ec2, **request)
+        for instance in reservation.instances:  # with the template's tags and options
+            checks.check_own_tags(account, instance)
         _set_profile(account, reservation, profile or {})
         instances.adopt(reservation, spot=spot, fleet=fleet, weight=weight)
     return reservation
