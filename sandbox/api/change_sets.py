@@ -1,20 +1,16 @@
 """Change sets of CloudFormation's: what is refused of them, and what they would change. moto takes
 all of them, and lists what their conditions leave out."""
 
-import re
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from moto.cloudformation.exceptions import ValidationError
-from moto.cloudformation.models import Change, ChangeSet, CloudFormationBackend, Stack
+from moto.cloudformation.models import Change, ChangeSet, CloudFormationBackend
 from moto.cloudformation.parsing import ResourceMap
-from moto.ec2.models import ec2_backends
 
 from sandbox.api.replacements import ALWAYS, NEVER, PERHAPS, in_the_way, names_in, replacement
+from sandbox.api.stack_parameters import check, refused, template_of
 
 # A stack that holds nothing: its first change set has not been carried out.
 EMPTY = "REVIEW_IN_PROGRESS"
-_VPC, _SUBNETS = "AWS::EC2::VPC::Id", "List<AWS::EC2::Subnet::Id>"
 
 _create = CloudFormationBackend.create_change_set
 
@@ -26,60 +22,23 @@ def take_over() -> None:
 
 
 def _created(backend: Any, stack_name: str, *, change_set_type: str, **asked: Any) -> Any:
-    template = _template(asked["template"])
+    template = template_of(asked["template"])
     given = asked["parameters"]
     there = [one for one in backend.stacks.values() if one.name == stack_name]
     for one in there:
         if change_set_type == "CREATE" and one.status != EMPTY:
-            raise _refused(
+            raise refused(
                 f"Stack [{stack_name}] already exists and cannot be created again with the "
                 f"changeSet [{asked['change_set_name']}]."
             )
         if change_set_type == "UPDATE" and one.status == "ROLLBACK_COMPLETE":
-            raise _refused(
+            raise refused(
                 f"Stack:{one.stack_id} is in ROLLBACK_COMPLETE state and can not be updated."
             )
-    _check(backend, template.get("Parameters") or {}, given)
+    check(backend, stack_name, template, given)
     for one in there if change_set_type == "CREATE" else ():
         del backend.stacks[one.stack_id]
     return _create(backend, stack_name=stack_name, change_set_type=change_set_type, **asked)
-
-
-def _template(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = Stack.parse_template(text)
-    return found
-
-
-def _refused(text: str) -> ValidationError:
-    return ValidationError(message=text)
-
-
-def _check(backend: Any, slots: Mapping[str, Any], given: Mapping[str, str]) -> None:
-    lacking = [one for one in slots if one not in given and "Default" not in slots[one]]
-    if lacking:
-        raise _refused(f"Parameters: [{', '.join(lacking)}] must have values")
-    if unknown := [one for one in given if one not in slots]:
-        raise _refused(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
-    for name, value in given.items():
-        pattern, allowed = slots[name].get("AllowedPattern"), slots[name].get("AllowedValues")
-        if pattern and not re.fullmatch(pattern, value):
-            raise _refused(f"Parameter {name} failed to satisfy constraint: must match {pattern}")
-        if allowed and value not in allowed:
-            raise _refused(f"Parameter '{name}' must be one of AllowedValues: {', '.join(allowed)}")
-        for missing in _not_there(backend, slots[name]["Type"], value):
-            raise _refused(
-                f"Parameter validation failed: parameter value {missing} for parameter name {name} "
-                "does not exist"
-            )
-
-
-def _not_there(backend: Any, kind: str, value: str) -> Iterator[str]:
-    ec2: Any = ec2_backends[backend.account_id][backend.region_name]
-    if kind == _VPC and value not in ec2.vpcs:
-        yield value
-    if kind == _SUBNETS:
-        there = {subnet for zone in ec2.subnets.values() for subnet in zone}
-        yield from (one for one in value.split(",") if one not in there)
 
 
 class Changed(Change):

@@ -10,7 +10,7 @@ from moto.cloudformation.utils import yaml_tag_constructor
 from moto.core.exceptions import ServiceException
 from moto.elbv2.models import ELBv2Backend
 
-from sandbox.api import change_sets, stack_parts
+from sandbox.api import change_sets, stack_parameters, stack_parts
 from sandbox.api.listeners import check_conditions
 from sandbox.engine.engine import Engine
 from sandbox.rights import linked
@@ -26,6 +26,7 @@ def complete() -> None:
     yaml.Loader = yaml.CLoader  # type: ignore[assignment, misc]
     CloudFormationBackend.execute_change_set = _executed  # type: ignore[method-assign, assignment]
     change_sets.take_over()
+    stack_parameters.take_over()
     linked.take_over()
     stack_parts.take_over()
     ELBv2Backend.create_rule = _rule_created  # type: ignore[method-assign, assignment]
