@@ -3,7 +3,7 @@ nothing is to be changed afterwards, not even when a release was there."""
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,15 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1800)]
 
 NOTHING_TO_CHANGE, FAILED, SOMETHING = 0, 1, 2
 Terraform = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def box(clients: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Of an account that has nothing yet: the module makes the worker's role."""
+    del clients
+    folder = tmp_path_factory.mktemp("empty")
+    with Sandbox.start(folder, speed=100, account={"target_groups": []}) as started:
+        yield started
 
 
 @pytest.fixture
