@@ -10,12 +10,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from spotkiln.account.roles import WORKER
+from spotkiln.aws.account import stack as stacks
 from spotkiln.aws.bake.mounts import find_mounts
 from spotkiln.aws.release.rights import simulate, simulate_role
 from spotkiln.aws.serve import journal
 from spotkiln.aws.serve.split import split
 from spotkiln.aws.session import Aws, client_of, connect
 from spotkiln.bake.own import BUILDER_PREFIX
+from spotkiln.poll import RealClock
 from spotkiln.release.parts import ANY_DEPLOYMENT
 from spotkiln.release.rights import Names
 from spotkiln.statement import ADOPTION, Statement
@@ -67,6 +69,13 @@ def aws_of(variables: Mapping[str, str]) -> Iterator[Aws]:
         yield connect(variables["AWS_DEFAULT_REGION"])
     connect.cache_clear()
     client_of.cache_clear()
+
+
+def change_account(world: World, **parameters: str) -> None:
+    """Its owner changes the stack that has the worker's role."""
+    with aws_of(world.box.environment) as aws:
+        planned = stacks.plan(aws, "sandbox-website", parameters, RealClock())
+        stacks.apply(aws, planned, RealClock(), print)
 
 
 class Life:

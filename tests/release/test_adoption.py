@@ -5,9 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from spotkiln.aws.account import stack as stacks
-from spotkiln.poll import RealClock
-from tests.release.life import aws_of
+from tests.release.life import change_account
 from tests.release.pages import page
 from tests.reliability.load import Load
 from tests.reliability.scenarios import INSIDE
@@ -76,15 +74,9 @@ def theirs(world: World, request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="module", autouse=True)
 def allowed(started: World) -> Iterator[None]:
     """The account's owner lets the worker adopt, and afterwards no more, as the template says."""
-    let_adopt(started, "yes")
+    change_account(started, Adopt="yes")
     yield
-    let_adopt(started, "no")
-
-
-def let_adopt(world: World, word: str) -> None:
-    with aws_of(world.box.environment) as aws:
-        planned = stacks.plan(aws, "sandbox-website", {"Adopt": word}, RealClock())
-        stacks.apply(aws, planned, RealClock(), print)
+    change_account(started, Adopt="no")
 
 
 def strays(world: World) -> list[str]:

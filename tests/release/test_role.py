@@ -4,12 +4,14 @@ that role, and who does not say the external id is not let in."""
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from rehearsal.prefect_local import ROOT
 from rehearsal.worker import entering
 from spotkiln.account.roles import WORKER
+from tests.release.life import change_account
 from tests.reliability.flow_process import Zygote
 from tests.reliability.world import SPEED, World
 
@@ -32,7 +34,16 @@ def enters(variables: dict[str, str]) -> str:
     return done.stderr
 
 
-def test_a_release_enters_the_account_by_its_role(world: World) -> None:
+@pytest.fixture
+def world_with_id(world: World) -> Iterator[World]:
+    """Its worker's role lets in only who says the id."""
+    change_account(world, WorkerExternalId=EXTERNAL_ID)
+    yield world
+    change_account(world, WorkerExternalId="")
+
+
+def test_a_release_enters_the_account_by_its_role(world_with_id: World) -> None:
+    world = world_with_id
     variables = {**world.environment, **entering(world.box, EXTERNAL_ID)}
     other = enters({**variables, "SPOTKILN_EXTERNAL_ID": "acme-8"})
     assert f"no right to AssumeRole (role arn:aws:iam::123456789012:role/{WORKER})" in other
