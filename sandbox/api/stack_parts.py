@@ -1,4 +1,5 @@
-"""What stacks are made of: changed and deleted as CloudFormation does it. moto loses some of it."""
+"""What stacks are made of: changed and deleted as CloudFormation does it. moto loses some of it.
+What is deleted at all: stack_ends.py."""
 
 import json
 from typing import Any
@@ -10,7 +11,6 @@ from moto.elbv2.models import FakeListener, FakeListenerRule, FakeTargetGroup, e
 from moto.iam.models import ManagedPolicy, Role, iam_backends
 
 _update = parsing.parse_and_update_resource
-_delete = parsing.ResourceMap._delete_resource
 _create_role = Role.create_from_cloudformation_json
 _delete_role = Role.delete_from_cloudformation_json
 
@@ -57,7 +57,6 @@ class LinkedRole(CloudFormationModel):
 def take_over() -> None:
     parsing.get_model_map()[LinkedRole.cloudformation_type()] = LinkedRole  # type: ignore[type-abstract]
     parsing.parse_and_update_resource = _updated  # type: ignore[assignment]
-    parsing.ResourceMap._delete_resource = _deleted  # type: ignore[method-assign, assignment]
     Stack.parameter_list = property(_parameters)  # type: ignore[method-assign, assignment]
     Stack.stack_resources = property(_resources)  # type: ignore[method-assign, assignment]
     kinds: dict[Any, Any] = {
@@ -101,12 +100,6 @@ def _updated(logical_id: str, resource_json: Any, resources_map: Any, **where: A
     before = resources_map[logical_id]
     changed = _update(logical_id, resource_json, resources_map, **where)
     return before if changed is None else changed
-
-
-def _deleted(resources: Any, resource: Any, resource_json: Any) -> None:
-    """Once: it is not there any more when its stack goes."""
-    _delete(resources, resource, resource_json)
-    resources._parsed_resources[resource.logical_resource_id] = None
 
 
 def _group_updated(

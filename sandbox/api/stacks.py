@@ -10,7 +10,7 @@ from moto.cloudformation.utils import yaml_tag_constructor
 from moto.core.exceptions import ServiceException
 from moto.elbv2.models import ELBv2Backend
 
-from sandbox.api import change_sets, stack_parameters, stack_parts
+from sandbox.api import change_sets, stack_ends, stack_parameters, stack_parts
 from sandbox.api.listeners import check_conditions
 from sandbox.engine.engine import Engine
 from sandbox.rights import linked
@@ -29,6 +29,7 @@ def complete() -> None:
     stack_parameters.take_over()
     linked.take_over()
     stack_parts.take_over()
+    stack_ends.take_over()
     ELBv2Backend.create_rule = _rule_created  # type: ignore[method-assign, assignment]
 
 
@@ -145,6 +146,6 @@ def _end_undone(stack: Any, kind: str, why: str | None = None) -> None:
     rolled_back = "ROLLBACK" if kind == "CREATE" else "UPDATE_ROLLBACK"
     stack._add_stack_event(f"{rolled_back}_IN_PROGRESS", resource_status_reason=why)
     if kind == "CREATE":
-        stack.resource_map.delete()
+        stack_ends.undo(stack.resource_map)
     stack._add_stack_event(f"{rolled_back}_COMPLETE")
     stack.status = f"{rolled_back}_COMPLETE"
