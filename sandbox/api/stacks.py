@@ -1,7 +1,7 @@
 """CloudFormation's stacks: what moto leaves half done or takes unseen, and groups whose instances
 have machines."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from moto.autoscaling.models import FakeAutoScalingGroup
@@ -40,17 +40,20 @@ def take_over(engine: Engine) -> None:
         name: str, resource: dict[str, Any], _account: str, _region: str, **_more: Any
     ) -> StackGroup:
         engine.scaling_groups.create(_as_asked(name, resource["Properties"]))
-        return StackGroup(engine, name)  # type: ignore[abstract]
+        return StackGroup(name)  # type: ignore[abstract]
 
+    StackGroup.engine = engine
     FakeAutoScalingGroup.create_from_cloudformation_json = create  # type: ignore[method-assign, assignment]
     FakeAutoScalingGroup.update_from_cloudformation_json = _updated  # type: ignore[method-assign, assignment]
 
 
 class StackGroup(FakeAutoScalingGroup):
-    """An Auto Scaling group as its stack knows it: nothing of moto's but its kind."""
+    """An Auto Scaling group as its stack knows it: nothing of moto's but its kind, and its name
+    alone is kept for the next sandbox."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
-        self._engine = engine
+    engine: ClassVar[Engine]
+
+    def __init__(self, name: str) -> None:
         self.name = name
 
     @property
@@ -60,11 +63,11 @@ class StackGroup(FakeAutoScalingGroup):
     def delete(self, account_id: str, region_name: str) -> None:
         """Its instances end as time passes."""
         del account_id, region_name
-        if self.name in self._engine.account.state.scaling_groups:
-            self._engine.scaling_groups.delete(self.name, force=True)
+        if self.name in self.engine.account.state.scaling_groups:
+            self.engine.scaling_groups.delete(self.name, force=True)
 
     def change(self, properties: dict[str, Any]) -> None:
-        self._engine.scaling_groups.update(_as_asked(self.name, properties))
+        self.engine.scaling_groups.update(_as_asked(self.name, properties))
 
 
 def _updated(

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import logging
 import pickle
 import platform
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from moto.cloudformation.models import cloudformation_backends
 from moto.efs.models import efs_backends
 from moto.iam.models import iam_backends
 from moto.logs.models import logs_backends
@@ -19,6 +21,8 @@ from moto.ssm.models import ssm_backends
 
 from sandbox.state.account import Account
 from sandbox.state.records import ACCOUNT_ID
+
+log = logging.getLogger(__name__)
 
 _SANDBOX = Path(__file__).parents[1]
 
@@ -45,6 +49,7 @@ def _backends(account: Account) -> dict[str, Any]:
         "secretsmanager": secretsmanager_backends[ACCOUNT_ID][region],
         "logs": logs_backends[ACCOUNT_ID][region],
         "efs": efs_backends[ACCOUNT_ID][region],
+        "cloudformation": cloudformation_backends[ACCOUNT_ID][region],
     }
 
 
@@ -91,9 +96,37 @@ def dump(account: Account, name: str, machines: str) -> bytes:
         "parameters": dict(ssm._parameters),
         "parameter_tags": {kind: dict(tags) for kind, tags in ssm._resource_tags.items()},
     }
+    return json.dumps(head).encode() + b"\n" + _written(account, body)
+
+
+def _written(account: Account, body: dict[str, Any]) -> bytes:
+    try:
+        return _pickled(account, body)
+    except Exception:  # pickle has no error of its own for all that it cannot write
+        # A stack may hold anything of moto's: the account is kept without such stacks.
+        stacks = body["backends"]["cloudformation"]["stacks"]
+        good = {name: one for name, one in stacks.items() if _can_be_written(account, one)}
+        lost = [one.name for name, one in stacks.items() if name not in good]
+        if not lost:
+            raise
+        log.warning("these stacks are not kept for the next sandbox: %s", ", ".join(lost))
+        emptied = {"stacks": good, "deleted_stacks": {}, "change_sets": {}}
+        own = {**body["backends"]["cloudformation"], **emptied}
+        return _pickled(account, {**body, "backends": {**body["backends"], "cloudformation": own}})
+
+
+def _can_be_written(account: Account, stack: Any) -> bool:
+    try:
+        _pickled(account, stack)
+    except Exception:  # noqa: BLE001 - as above
+        return False
+    return True
+
+
+def _pickled(account: Account, value: Any) -> bytes:
     file = io.BytesIO()
-    _Writer(file, _backends(account)).dump(body)
-    return json.dumps(head).encode() + b"\n" + file.getvalue()
+    _Writer(file, _backends(account)).dump(value)
+    return file.getvalue()
 
 
 def load(account: Account, data: bytes, machines: str) -> None:
