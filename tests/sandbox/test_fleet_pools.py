@@ -41,7 +41,7 @@ def test_two_subnets_of_a_zone_are_one_pool(account: Account, two: list[str]) ->
     specification = account.fleet_config()["LaunchSpecifications"][0]
     each = [{**specification, "SubnetId": one} for one in two]
     refused(account.request, INVALID, LaunchSpecifications=each)
-    assert account.ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"] == []
+    assert account.box.inventory()["fleets"]["ids"] == []
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_none_is_launched_with_such_a_key(account: Account, key: str) -> None:
     for more in ({}, {"DryRun": True}):
         told = refused(account.ec2.run_instances, CODE, **asked, **more, **tagged("good", key))
         assert told.startswith(f"'{key}' is not a valid tag key. ")
-    assert account.ec2.describe_instances()["Reservations"] == []
+    assert account.box.inventory()["instances"]["ids"] == []
 
 
 def test_by_a_template_neither(account: Account) -> None:
@@ -42,7 +42,7 @@ def test_by_a_template_neither(account: Account) -> None:
         by = {"LaunchTemplate": {"LaunchTemplateId": template(account, **made)}}
         more = {} if "TagSpecifications" in made else tagged("Patch Group")
         assert refused(account.ec2.run_instances, CODE, **run, **by, **more) == WORDS
-    assert account.ec2.describe_instances()["Reservations"] == []
+    assert account.box.inventory()["instances"]["ids"] == []
 
 
 def test_what_metadata_does_not_show_may_have_any_key(account: Account) -> None:

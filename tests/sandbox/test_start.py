@@ -83,7 +83,7 @@ def test_it_is_made_by_the_accounts_template(account: Account) -> None:
     """All of the template that its parameters ask for: a kind that the sandbox does not know would
     be left out unseen."""
     cloudformation = account.client("cloudformation")
-    (stack,) = cloudformation.describe_stacks()["Stacks"]
+    (stack,) = cloudformation.describe_stacks(StackName="sandbox-website")["Stacks"]
     assert (stack["StackName"], stack["StackStatus"]) == ("sandbox-website", "CREATE_COMPLETE")
     asked = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
     kinds = {"Worker", "NewFleetRole", "SpotRole", "SpotFleetRole", "Ec2FleetRole", "ScalingRole"}
