@@ -11,6 +11,7 @@ from moto.elbv2.models import FakeListener, FakeListenerRule, FakeTargetGroup, e
 from moto.iam.models import ManagedPolicy, Role, iam_backends
 
 _update = parsing.parse_and_update_resource
+_decide = parsing.parse_condition
 _create_role = Role.create_from_cloudformation_json
 _delete_role = Role.delete_from_cloudformation_json
 
@@ -56,6 +57,7 @@ class LinkedRole(CloudFormationModel):
 
 def take_over() -> None:
     parsing.get_model_map()[LinkedRole.cloudformation_type()] = LinkedRole  # type: ignore[type-abstract]
+    parsing.parse_condition = _decided  # type: ignore[assignment]
     parsing.parse_and_update_resource = _updated  # type: ignore[assignment]
     Stack.parameter_list = property(_parameters)  # type: ignore[method-assign, assignment]
     Stack.stack_resources = property(_resources)  # type: ignore[method-assign, assignment]
@@ -90,6 +92,19 @@ def _parameters(stack: Any) -> list[dict[str, str]]:
     ]
 
 
+def _decided(condition: Any, resources: Any, known: Any) -> bool:
+    """What is compared is text, whatever the template has: to moto a number that is a default is
+    not the same as one that is given."""
+    if not isinstance(condition, dict) or "Fn::Equals" not in condition:
+        return _decide(condition, resources, known)
+    one, other = (_text(parsing.clean_json(x, resources)) for x in condition["Fn::Equals"])
+    return one == other
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _resources(stack: Any) -> list[Any]:
     """What it has made: moto lists what its conditions leave out, as resources without a name."""
     return [one for one in stack.resource_map.values() if one is not None]
@@ -108,6 +123,7 @@ def _group_updated(
     properties = cloudformation_json["Properties"]
     found: FakeTargetGroup = elbv2_backends[account_id][region_name].modify_target_group(
         original_resource.arn,
+        health_check_port=properties.get("HealthCheckPort"),
         health_check_path=properties.get("HealthCheckPath"),
         health_check_interval=properties.get("HealthCheckIntervalSeconds"),
         health_check_timeout=properties.get("HealthCheckTimeoutSeconds"),

@@ -20,6 +20,7 @@ def make_groups(account: Account, groups: tuple[GroupSettings, ...], subnets: li
             "Name": one.name,
             "Port": str(one.port),
             "HealthPath": one.path,
+            "HealthPort": str(one.health_port or "traffic-port"),
             "Vpc": vpc_id,
             "Subnets": ",".join(subnets),
             "ParameterPath": f"/{APP}/production",

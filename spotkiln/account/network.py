@@ -42,18 +42,7 @@ def _groups() -> Resources:
             },
         },
         **{
-            name: {
-                "Type": "AWS::EC2::SecurityGroupIngress",
-                "Condition": condition,
-                "Properties": {
-                    "GroupId": {"Fn::GetAtt": ["ServerSecurityGroup", "GroupId"]},
-                    "IpProtocol": "tcp",
-                    "FromPort": {"Ref": "Port"},
-                    "ToPort": {"Ref": "Port"},
-                    "SourceSecurityGroupId": source,
-                    "Description": "Requests and health checks",
-                },
-            }
+            f"{name}{check}": _ingress(f"{condition}{check}", source, port, why)
             for name, condition, source in (
                 (
                     "FromBalancer",
@@ -62,6 +51,26 @@ def _groups() -> Resources:
                 ),
                 ("FromOwnBalancer", "OwnBalancerGroup", {"Ref": "BalancerGroup"}),
             )
+            for check, port, why in (
+                ("", "Port", "Requests and health checks"),
+                ("Health", "HealthPort", "Health checks"),
+            )
+        },
+    }
+
+
+def _ingress(condition: str, source: dict[str, Any], port: str, why: str) -> dict[str, Any]:
+    """Of a load balancer to the servers, at the port that this parameter says."""
+    return {
+        "Type": "AWS::EC2::SecurityGroupIngress",
+        "Condition": condition,
+        "Properties": {
+            "GroupId": {"Fn::GetAtt": ["ServerSecurityGroup", "GroupId"]},
+            "IpProtocol": "tcp",
+            "FromPort": {"Ref": port},
+            "ToPort": {"Ref": port},
+            "SourceSecurityGroupId": source,
+            "Description": why,
         },
     }
 
@@ -82,6 +91,7 @@ def _targets() -> Resources:
                 "Port": {"Ref": "Port"},
                 "TargetType": "instance",
                 "HealthCheckPath": {"Ref": "HealthPath"},
+                "HealthCheckPort": {"Ref": "HealthPort"},
                 "HealthCheckIntervalSeconds": 10,
                 "HealthCheckTimeoutSeconds": 5,
                 "HealthyThresholdCount": 2,

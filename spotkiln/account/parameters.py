@@ -47,6 +47,12 @@ PARAMETERS: Parameters = {
         "AllowedPattern": "^/.*$",
         "Description": "What the load balancer asks for, to know whether a server is healthy.",
     },
+    "HealthPort": {
+        "Type": "String",
+        "Default": "traffic-port",
+        "AllowedPattern": "^(traffic-port|[1-9][0-9]{0,4})$",
+        "Description": "Where it asks; traffic-port: where the application listens.",
+    },
     "LoadBalancer": {
         **YES_NO,
         "Default": "yes",

@@ -67,6 +67,16 @@ def _conditions() -> dict[str, Any]:
                 {"Fn::Not": [_is("BalancerGroup", "")]},
             ]
         },
+        "OwnHealthPort": {
+            "Fn::And": [
+                {"Fn::Not": [_is("HealthPort", "traffic-port")]},
+                {"Fn::Not": [{"Fn::Equals": [{"Ref": "HealthPort"}, {"Ref": "Port"}]}]},
+            ]
+        },
+        **{
+            f"{whose}Health": {"Fn::And": [{"Condition": whose}, {"Condition": "OwnHealthPort"}]}
+            for whose in ("MakeBalancer", "OwnBalancerGroup")
+        },
         **{f"Make{name}": _is(name, "yes") for name in SERVICES},
     }
 

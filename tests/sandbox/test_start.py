@@ -97,7 +97,9 @@ def test_it_is_made_by_the_accounts_template(account: Account) -> None:
         # The worker's role is taken by whoever WorkerTrust names, and by no machine.
         "WorkerProfile",
         # There is no certificate, and no other load balancer.
-        *("HttpsListener", "HttpsRule", "OwnRule", "FromOwnBalancer"),
+        *("HttpsListener", "HttpsRule", "OwnRule", "FromOwnBalancer", "FromOwnBalancerHealth"),
+        # Health is asked for where requests go.
+        "FromBalancerHealth",
     }
     roles = {one["RoleName"] for one in account.iam.list_roles()["Roles"]}
     assert roles > {"spotkiln-worker", "AWSServiceRoleForEC2Fleet"}

@@ -123,6 +123,7 @@ def _targets(template: Template, name: str, given: Properties) -> Iterator[Made]
         "deregistration_delay": int(delay["Value"]),
         "health_check": {
             "path": template.filled(given["HealthCheckPath"]),
+            "port": template.filled(given["HealthCheckPort"]),
             "interval": given["HealthCheckIntervalSeconds"],
             "timeout": given["HealthCheckTimeoutSeconds"],
             "healthy_threshold": given["HealthyThresholdCount"],

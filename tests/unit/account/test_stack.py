@@ -202,6 +202,40 @@ def test_another_value_alone_is_a_change(aws: Aws, given: dict[str, str]) -> Non
     assert {one["HealthCheckPath"] for one in groups} == {"/health"}
 
 
+def ports(aws: Aws) -> set[int]:
+    """At which the servers let the load balancer in."""
+    found = aws.ec2.describe_security_groups(
+        Filters=[{"Name": "group-name", "Values": ["website-servers"]}]
+    )["SecurityGroups"]
+    return {rule["FromPort"] for rule in found[0]["IpPermissions"]}
+
+
+@pytest.mark.parametrize(("said", "open_there"), [("9000", {3000, 9000}), ("3000", {3000})])
+def test_health_checks_at_a_port_of_their_own(
+    aws: Aws, given: dict[str, str], said: str, open_there: set[int]
+) -> None:
+    """As an application's health_port: its servers never turned healthy."""
+    planned = stacks.plan(aws, "shop", {**given, "HealthPort": said}, FakeClock())
+    stacks.apply(aws, planned, FakeClock(), print)
+    groups = aws.elbv2.describe_target_groups()["TargetGroups"]
+    assert {one["HealthCheckPort"] for one in groups} == {said}
+    assert ports(aws) == open_there
+
+
+def test_health_checks_that_move_to_another_port(aws: Aws, given: dict[str, str]) -> None:
+    stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
+    assert ports(aws) == {3000}
+    changed = stacks.plan(aws, "shop", {"HealthPort": "9000"}, FakeClock())
+    assert {one.name for one in changed.changes} == {
+        *("TargetGroup", "GreenTargetGroup"),
+        "FromBalancerHealth",
+    }
+    stacks.apply(aws, changed, FakeClock(), print)
+    assert ports(aws) == {3000, 9000}
+    groups = aws.elbv2.describe_target_groups()["TargetGroups"]
+    assert {one["HealthCheckPort"] for one in groups} == {"9000"}
+
+
 def test_a_certificate_that_comes_later(aws: Aws, given: dict[str, str]) -> None:
     stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
     asked = client_of(aws, "acm").request_certificate(DomainName="shop.example.com")

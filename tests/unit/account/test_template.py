@@ -138,7 +138,8 @@ def test_only_the_load_balancer_reaches_the_servers(whole: dict[str, Any]) -> No
     assert "SecurityGroupIngress" not in resources["ServerSecurityGroup"]["Properties"]
     rules = [x for x in resources.values() if x["Type"] == "AWS::EC2::SecurityGroupIngress"]
     assert [("CidrIp" in x["Properties"], x["Properties"]["FromPort"]) for x in rules] == [
-        (False, {"Ref": "Port"})
+        (False, {"Ref": "Port"}),
+        (False, {"Ref": "HealthPort"}),
     ] * 2
 
 
