@@ -158,8 +158,11 @@ def _status(options: argparse.Namespace) -> int:
         return 0
     say(f"{description['name']}: {description['machines']} machines, pid {description['pid']}")
     say(f"AWS API {description['endpoint']}")
+    behind: dict[str, list[str]] = {}
     for name, address in description["load_balancers"].items():
-        say(f"load balancer {name} {address}")
+        behind.setdefault(address, []).append(name)
+    for address, names in behind.items():
+        say(f"load balancer {', '.join(names)} {address}")
     for kind, found in inventory.items():
         say(f"{kind}: {found['count']} {' '.join(found['ids'])}".rstrip())
     return 0

@@ -53,7 +53,10 @@ def test_up_status_down(tmp_path: Path) -> None:
     status = json.loads(command("status", "--dir", directory, "--json").stdout)
     assert status["endpoint"] == described["endpoint"]
     assert status["inventory"]["instances"] == {"count": 0, "ids": []}
-    assert "load balancer website" in command("status", "--dir", directory).stdout
+    address = described["load_balancers"]["website"]
+    told = command("status", "--dir", directory).stdout
+    assert f"load balancer website, website-green {address}\n" in told
+    assert told.count(address) == 1
     second = command("up", "--detach", "--machines", "simulated", "--dir", directory)
     assert second.returncode == 1
     assert "already runs" in second.stderr
