@@ -11,7 +11,7 @@ from rehearsal.account import base_key, ensure_base_image, own_images
 from rehearsal.prefect_client import client_of
 from rehearsal.prefect_local import LocalPrefect
 from rehearsal.runs import Runs
-from rehearsal.worker import as_worker, entering
+from rehearsal.worker import as_worker
 from sandbox.client import Sandbox
 from spotkiln.account.roles import WORKER
 from tests.reliability.flow_process import FlowProcess, Zygote
@@ -52,12 +52,6 @@ def without_release_only(parameters: Mapping[str, Any]) -> dict[str, Any]:
 PACKERS_OWN = ("ec2:DeregisterImage", "aws:ResourceTag/spotkiln:release")
 
 
-def _let_in(external_id: str) -> dict[str, Any]:
-    """Of the account: its worker's role wants this id."""
-    stack = {"WorkerExternalId": external_id}
-    return {"target_groups": [{"name": "website", "stack": stack}]}
-
-
 def _gone(refused: Mapping[str, Any], images: Collection[str]) -> bool:
     """Whether it was about an image that another run has taken away meanwhile: then it has no tag
     by which a right could be had."""
@@ -70,7 +64,7 @@ class World:
     """Start it once, and play every case in it. A server given is used and left running. With
     `others` the account holds what looks like ours and is not (tests/look_alikes.py). Flows have
     the worker's rights alone, and not those of the account's owner, and at the end none may have
-    been refused; with an `external_id` they enter the account by the worker's role, and say that.
+    been refused.
     """
 
     def __init__(
@@ -83,7 +77,6 @@ class World:
         environment: Mapping[str, str] | None = None,
         password: str = "",
         others: bool = False,
-        external_id: str = "",
     ) -> None:
         self.home = home
         self._stack = ExitStack()
@@ -92,10 +85,9 @@ class World:
         self._machines = machines
         # Real machines and real Packer have no clock that could run faster.
         self._speed = SPEED if machines == "simulated" else 1.0
-        self._settings = {**(account or {}), **_let_in(external_id)} if external_id else account
+        self._settings = account
         self._environment = dict(environment or {})
         self._others = others
-        self._external_id = external_id
         self._password = password
         # What releases launch with, if they do not say.
         self.launcher = "spot-fleet"
@@ -118,7 +110,7 @@ class World:
             )
             self.environment = environment = {
                 **self.prefect.environment,
-                **self._caller(),
+                **as_worker(self.box),
                 "SPOTKILN_HOME": str(self.home / "spotkiln"),
                 # They are for a person, and there are thousands.
                 "PREFECT_LOGGING_TO_API_ENABLED": "false",
@@ -150,12 +142,6 @@ class World:
         left = [one for one in told if (one["action"], *one["missing"]) != PACKERS_OWN]
         there = {one["ImageId"] for one in own_images(self.account.ec2)} if left else set()
         return [one for one in left if not _gone(one, there)]
-
-    def _caller(self) -> Mapping[str, str]:
-        """Whose rights the flows have."""
-        if self._external_id:
-            return entering(self.box, self._external_id)
-        return as_worker(self.box)
 
     def _make_base_image(self) -> None:
         if self._machines == "docker":
