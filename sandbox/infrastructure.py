@@ -10,10 +10,8 @@ from botocore.exceptions import ClientError
 from sandbox.client import Sandbox, SandboxError
 from sandbox.settings import aws
 
-# By its tag. The account has it from the start, but for an empty one.
-SERVERS = "Rails App"
-# Of the load balancers that are made here.
-BALANCER = "load-balancer"
+# By their tags. The account has them from the start, but for an empty one.
+SERVERS, BALANCER = "Rails App", "Load balancer"
 # The account's template lets the worker hand on the roles below this path.
 PATH = "/spotkiln/"
 READS = "read-settings"

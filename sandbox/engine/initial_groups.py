@@ -9,6 +9,8 @@ from sandbox.state.account import Account
 
 # The product looks for a security group of this name, if nobody says another.
 APP_GROUP = "Rails App"
+# Of load balancers that are made by hand, here and later.
+BALANCER_GROUP = "Load balancer"
 
 
 def make_groups(account: Account, groups: tuple[GroupSettings, ...], subnets: list[str]) -> None:
@@ -32,18 +34,20 @@ def make_groups(account: Account, groups: tuple[GroupSettings, ...], subnets: li
         account.elbv2.describe_load_balancers([], [one.name])[0].activate()
     if not by_stack:
         return
-    servers = _security_group(account, vpc_id, f"{by_stack[0].name}-servers")
+    servers, balancer = (
+        _security_group(account, vpc_id, f"{by_stack[0].name}-{whose}")
+        for whose in ("servers", "balancer")
+    )
     account.ec2.create_tags([servers], {"Name": APP_GROUP})
+    account.ec2.create_tags([balancer], {"Name": BALANCER_GROUP})
     by_hand = [one for one in groups if one.by_hand]
-    if by_hand:
-        balancer = account.ec2.create_security_group("load-balancer", "Load balancer", vpc_id).id
-        for port in sorted({one.port for one in by_hand}):
-            source = [{"GroupId": balancer}]
-            account.ec2.authorize_security_group_ingress(
-                servers, "tcp", str(port), str(port), [], source_groups=source
-            )
-        for one in by_hand:
-            _make(account, one, vpc_id, subnets, balancer)
+    for port in sorted({one.port for one in by_hand} - {by_stack[0].port}):
+        source = [{"GroupId": balancer}]
+        account.ec2.authorize_security_group_ingress(
+            servers, "tcp", str(port), str(port), [], source_groups=source
+        )
+    for one in by_hand:
+        _make(account, one, vpc_id, subnets, balancer)
 
 
 def _security_group(account: Account, vpc_id: str, name: str) -> str:

@@ -32,6 +32,7 @@ def health(box: Sandbox, name: str) -> dict[str, Any]:
 def test_a_target_group_is_made_with_all_that_a_release_looks_for(
     box: Sandbox, made: Infrastructure
 ) -> None:
+    before = box.inventory()["security_groups"]
     assert made.put_group(Group("shop-staging", 8000, "/healthz", 9000)) == "made"
     group = health(box, "shop-staging")
     assert (group["Port"], group["HealthCheckPath"]) == (8000, "/healthz")
@@ -39,6 +40,8 @@ def test_a_target_group_is_made_with_all_that_a_release_looks_for(
     (balancer,) = group["LoadBalancerArns"]
     groups = aws(box, "elbv2").describe_load_balancers(LoadBalancerArns=[balancer])
     assert groups["LoadBalancers"][0]["State"]["Code"] == "active"
+    # No security group is made for it: that of the account's balancers does.
+    assert box.inventory()["security_groups"] == before
     # Requests reach it, and its servers.
     address = eventually(lambda: box.load_balancers().get("shop-staging"), what="a listener")
     assert plain.get(address).status_code == 503
