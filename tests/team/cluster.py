@@ -93,6 +93,8 @@ def environment(redis: int) -> dict[str, str]:
         "PREFECT_REDIS_MESSAGING_DB": "0",
         "PREFECT_SERVER_DOCKET_URL": f"redis://127.0.0.1:{redis}/1",
         "PREFECT_API_DATABASE_MIGRATE_ON_START": "false",
+        # Of workers, as docs/team.md says it: Prefect's servers fail while Redis is away.
+        "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
     }
 
 

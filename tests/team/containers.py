@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rehearsal.prefect_local import ROOT
 from spotkiln.bake.recipe import ROOT as SHIPPED
 from tests.reliability.conftest import long
 from tests.team.conftest import Team
+from tests.team.test_team import until
 
 # Of tests with such releases, beside how long one may take.
 MARKS = [
@@ -123,5 +125,8 @@ class Containers(Team):
         return dict(line.split() for line in shown.splitlines())
 
     def end_containers(self) -> None:
+        """One may end by itself meanwhile: it removes itself."""
         for one in self.containers().values():
-            docker("kill", one)
+            with suppress(AssertionError):
+                docker("kill", one)
+        until(lambda: not self.containers(), 60, "the end of all containers")

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from rehearsal.account import fleets_of
+from rehearsal.account import fleets_of, tags_of
+from spotkiln.serve.fleet import Phase
+from spotkiln.tags import PHASE
 from tests.team.cluster import Cluster
 from tests.team.conftest import cluster_of
 from tests.team.containers import MARKS, Containers, docker, why_not
@@ -59,14 +61,10 @@ def test_releases_in_containers(cluster: tuple[Cluster, Containers]) -> None:
     until(lambda: team.ended() >= RELEASES // 2, PATIENCE, "releases after Redis")
 
     def in_the_middle() -> str:
-        """A release whose container runs, and which has asked for a fleet."""
+        """A release whose container runs, and whose fleet does not serve yet."""
         there = team.containers()
-        asked = {
-            tag["Value"]
-            for fleet in fleets_of(team.account.ec2)
-            for tag in fleet.get("Tags", [])
-            if tag["Key"] == "spotkiln:release"
-        }
+        tags = [tags_of(fleet) for fleet in fleets_of(team.account.ec2)]
+        asked = {one["spotkiln:release"] for one in tags if one.get(PHASE) == Phase.PENDING}
         running = [one for one in in_state(team, "RUNNING") if release_of(one) in asked]
         return next((str(one["id"]) for one in running if one["id"] in there), "")
 
