@@ -16,13 +16,12 @@ SIMULATED_SPEED = 8.0
 # Patient with machines that share this one's processors with a bake and with the load. Requests
 # take milliseconds, so draining need not last.
 PATIENT = {"timeout": 4, "unhealthy": 3, "deregistration_delay": 3}
-# That which a deployment names that names none.
+# The one of a deployment that names no other.
 TARGET_GROUP = "website"
 # Those of the applications in prefect.yaml.
-DICE = {"ParameterPath": "/dice/production", "SecretPath": "dice/production"}
 TARGET_GROUPS = [
     {"name": TARGET_GROUP, **PATIENT},
-    {"name": "dice", "port": 8080, "path": "/health", "stack": DICE, **PATIENT},
+    {"name": "dice", "port": 8080, "path": "/health", **PATIENT},
 ]
 BASE_FILES = ["packer/base.pkr.hcl", "packer/scripts/base.sh", "packer/scripts/clean.sh"]
 

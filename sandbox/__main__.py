@@ -158,10 +158,9 @@ def _status(options: argparse.Namespace) -> int:
         return 0
     say(f"{description['name']}: {description['machines']} machines, pid {description['pid']}")
     say(f"AWS API {description['endpoint']}")
-    behind: dict[str, list[str]] = {}
-    for name, address in description["load_balancers"].items():
-        behind.setdefault(address, []).append(name)
-    for address, names in behind.items():
+    from sandbox.client import by_address
+
+    for address, names in by_address(description["load_balancers"]).items():
         say(f"load balancer {', '.join(names)} {address}")
     for kind, found in inventory.items():
         say(f"{kind}: {found['count']} {' '.join(found['ids'])}".rstrip())

@@ -23,6 +23,14 @@ class SandboxError(Exception):
     """Says what was asked of the sandbox, what it answered, and what to do next."""
 
 
+def by_address(load_balancers: Mapping[str, str]) -> dict[str, list[str]]:
+    """Names of target groups, in order, by the address of their listener: a pair has one."""
+    found: dict[str, list[str]] = {}
+    for name, address in sorted(load_balancers.items()):
+        found.setdefault(address, []).append(name)
+    return found
+
+
 class Sandbox:
     def __init__(self, directory: Path, description: Mapping[str, Any]) -> None:
         self.directory = directory

@@ -8,12 +8,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from sandbox.client import Sandbox, SandboxError
+from sandbox.engine.account_settings import BALANCER, ROLE_PATH, SERVERS
 from sandbox.settings import aws
 
-# By their tags. The account has them from the start, but for an empty one.
-SERVERS, BALANCER = "Rails App", "Load balancer"
-# The account's template lets the worker hand on the roles below this path.
-PATH = "/spotkiln/"
 READS = "read-settings"
 
 
@@ -154,7 +151,7 @@ class Infrastructure:
         return {**named, **tagged}
 
     def _group_id(self, name: str) -> str:
-        """It is made if it is not there."""
+        """An account that began empty has none: it is made."""
         known = self._groups_by_name()
         return known[name] if name in known else self._make_security_group(name)
 
@@ -223,7 +220,9 @@ class Infrastructure:
             "Principal": {"Service": "ec2.amazonaws.com"},
             "Action": "sts:AssumeRole",
         }
-        self._iam.create_role(RoleName=name, Path=PATH, AssumeRolePolicyDocument=_policy([who]))
+        self._iam.create_role(
+            RoleName=name, Path=ROLE_PATH, AssumeRolePolicyDocument=_policy([who])
+        )
         # docs/aws.md: a Spot interruption, and the servers' logs.
         common = [
             _allow(["elasticloadbalancing:DeregisterTargets"], ["*"]),
@@ -241,7 +240,7 @@ class Infrastructure:
         self._iam.put_role_policy(
             RoleName=name, PolicyName="leave-and-log", PolicyDocument=_policy(common)
         )
-        self._iam.create_instance_profile(InstanceProfileName=name, Path=PATH)
+        self._iam.create_instance_profile(InstanceProfileName=name, Path=ROLE_PATH)
         self._iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
 
     def _let_read(self, profile: Profile) -> bool:

@@ -9,6 +9,7 @@ from examples.up.account import suggestions
 from examples.up.say import say
 from examples.up.start import ENVIRONMENT, RECEIVER, Options, Running, receiver_address
 from rehearsal.prefect_client import client_of
+from sandbox.client import by_address
 from spotkiln.start.deployment import RELEASE
 
 IN_SANDBOX = ("spotkiln doctor", "spotkiln release demo-web-app", "sandbox parameters")
@@ -33,12 +34,8 @@ def commands(home: Path, suggested: Sequence[str]) -> list[str]:
 
 
 def addresses(balancers: Mapping[str, str]) -> dict[str, str]:
-    """By target group. Both of a pair are behind one: it is told once, by the first's name."""
-    found: dict[str, str] = {}
-    for group, address in sorted(balancers.items()):
-        if address not in found.values():
-            found[group] = address
-    return found
+    """By the target group that each is told by: of a pair the first."""
+    return {names[0]: address for address, names in by_address(balancers).items()}
 
 
 def tell(running: Running, options: Options) -> None:

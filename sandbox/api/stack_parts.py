@@ -2,6 +2,7 @@
 What is deleted at all: stack_ends.py."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from moto.cloudformation import parsing
@@ -9,6 +10,8 @@ from moto.cloudformation.models import Stack
 from moto.core.common_models import CloudFormationModel
 from moto.elbv2.models import FakeListener, FakeListenerRule, FakeTargetGroup, elbv2_backends
 from moto.iam.models import ManagedPolicy, Role, iam_backends
+
+from sandbox.api.stack_rules import text_of
 
 _update = parsing.parse_and_update_resource
 _decide = parsing.parse_condition
@@ -97,12 +100,8 @@ def _decided(condition: Any, resources: Any, known: Any) -> bool:
     not the same as one that is given."""
     if not isinstance(condition, dict) or "Fn::Equals" not in condition:
         return _decide(condition, resources, known)
-    one, other = (_text(parsing.clean_json(x, resources)) for x in condition["Fn::Equals"])
+    one, other = (text_of(parsing.clean_json(x, resources)) for x in condition["Fn::Equals"])
     return one == other
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _resources(stack: Any) -> list[Any]:
@@ -148,8 +147,7 @@ def _role_created(
 ) -> Role:
     """With its managed policies, which moto leaves out."""
     role = _create_role(resource_name, cloudformation_json, account_id, region_name, **more)
-    for arn in cloudformation_json["Properties"].get("ManagedPolicyArns", ()):
-        iam_backends[account_id]["aws"].attach_role_policy(arn, role.name)
+    _attach(role, {}, cloudformation_json)
     return role
 
 
@@ -160,10 +158,15 @@ def _role_updated(original_resource: Any, cloudformation_json: Any, **_: Any) ->
     role.assume_role_policy_document = json.dumps(properties["AssumeRolePolicyDocument"])
     for one in properties.get("Policies", ()):
         role.put_policy(one["PolicyName"], one["PolicyDocument"])
-    for arn in properties.get("ManagedPolicyArns", ()):
-        if arn not in role.managed_policies:
-            iam_backends[role.account_id]["aws"].attach_role_policy(arn, role.name)
+    _attach(role, role.managed_policies, cloudformation_json)
     return role
+
+
+def _attach(role: Role, there: Collection[str], cloudformation_json: Any) -> None:
+    """Its managed policies. `there`: ARNs of those that it has."""
+    for arn in cloudformation_json["Properties"].get("ManagedPolicyArns", ()):
+        if arn not in there:
+            iam_backends[role.account_id]["aws"].attach_role_policy(arn, role.name)
 
 
 def _group_deleted(group: FakeTargetGroup, account_id: str, region: str) -> None:

@@ -95,7 +95,7 @@ def _value(asked: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(asked, list):
         return [_value(one, values) for one in asked]
     if not isinstance(asked, dict):
-        return asked if isinstance(asked, bool) else _text(asked)
+        return asked if isinstance(asked, bool) else text_of(asked)
     if len(asked) != 1:
         raise RuleError(
             f"Template format error: expected one function in Rules, found {', '.join(asked)}"
@@ -121,17 +121,18 @@ def _referred(name: Any, values: Mapping[str, Any]) -> Any:
             "in the Rules block of the template"
         )
     found = values[name]
-    return [_text(one) for one in found] if isinstance(found, list) else _text(found)
+    return [text_of(one) for one in found] if isinstance(found, list) else text_of(found)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """As CloudFormation compares it, whatever the template has."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, list) or isinstance(other, list):
         return bool(one == other)
-    return _text(one) == _text(other)
+    return text_of(one) == text_of(other)
 
 
 def _list(value: Any) -> list[Any]:

@@ -3,6 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+# Names of security groups, by their tags: the servers', which the product looks for if nobody says
+# another; and that of load balancers that are made by hand, at the start and later.
+SERVERS, BALANCER = "Rails App", "Load balancer"
+# The account's template lets the worker hand on the roles below this path.
+ROLE_PATH = "/spotkiln/"
+
 
 @dataclass(frozen=True)
 class GroupSettings:
@@ -34,25 +40,27 @@ class GroupSettings:
 @dataclass(frozen=True)
 class AccountSettings:
     """No target groups: an account that nobody has prepared. There are no roles and profiles, and
-    no security groups but the default one."""
+    no security groups but the default one.
+
+    Raises:
+        ValueError: no target group is made by the template.
+    """
 
     target_groups: tuple[GroupSettings, ...] = (GroupSettings(),)
     zones: tuple[str, ...] = ("a", "b", "c")
 
-    @classmethod
-    def from_json(cls, body: dict[str, Any]) -> "AccountSettings":
-        """{"target_groups": ["website", {"name": "blog", "interval": 30}], "zones": ["a", "b"]}
-
-        Raises:
-            ValueError: no target group is made by the template.
-        """
-        groups = tuple(
-            GroupSettings(name=group) if isinstance(group, str) else GroupSettings(**group)
-            for group in body.get("target_groups", ["website"])
-        )
-        if groups and all(one.by_hand for one in groups):
+    def __post_init__(self) -> None:
+        if self.target_groups and all(one.by_hand for one in self.target_groups):
             raise ValueError(
                 "expected a target group without by_hand, got none: its stack makes the roles of "
                 "the worker and of fleets"
             )
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> "AccountSettings":
+        """{"target_groups": ["website", {"name": "blog", "interval": 30}], "zones": ["a", "b"]}"""
+        groups = tuple(
+            GroupSettings(name=group) if isinstance(group, str) else GroupSettings(**group)
+            for group in body.get("target_groups", ["website"])
+        )
         return cls(groups, tuple(body.get("zones", ("a", "b", "c"))))

@@ -2,56 +2,35 @@
 
 from typing import Any
 
-from sandbox.engine.account_settings import GroupSettings
-from sandbox.engine.initial_settings import APP
+from sandbox.engine.account_settings import BALANCER, SERVERS, GroupSettings
 from sandbox.engine.initial_stacks import make_stack
 from sandbox.state.account import Account
 
-# The product looks for a security group of this name, if nobody says another.
-APP_GROUP = "Rails App"
-# Of load balancers that are made by hand, here and later.
-BALANCER_GROUP = "Load balancer"
-
 
 def make_groups(account: Account, groups: tuple[GroupSettings, ...], subnets: list[str]) -> None:
-    """Those of the template first: those by hand let their load balancers in to its servers."""
-    vpc_id = account.ec2.default_vpc.id
+    """Those of the template first: those by hand are behind the first one's security groups."""
     by_stack = [one for one in groups if not one.by_hand]
     for number, one in enumerate(by_stack):
-        said = {
-            "Name": one.name,
-            "Port": str(one.port),
-            "HealthPath": one.path,
-            "HealthPort": str(one.health_port or "traffic-port"),
-            "Vpc": vpc_id,
-            "Subnets": ",".join(subnets),
-            "ParameterPath": f"/{APP}/production",
-            "SecretPath": f"{APP}/production",
-        }
-        make_stack(account, {**said, **one.stack}, first=number == 0)
+        make_stack(account, one, subnets, first=number == 0)
         for name in (one.name, f"{one.name}-green"):
             _set(account, _arn_of(account, name), one)
         account.elbv2.describe_load_balancers([], [one.name])[0].activate()
-    if not by_stack:
-        return
-    servers, balancer = (
-        _security_group(account, vpc_id, f"{by_stack[0].name}-{whose}")
-        for whose in ("servers", "balancer")
-    )
-    account.ec2.create_tags([servers], {"Name": APP_GROUP})
-    account.ec2.create_tags([balancer], {"Name": BALANCER_GROUP})
-    by_hand = [one for one in groups if one.by_hand]
-    for port in sorted({one.port for one in by_hand} - {by_stack[0].port}):
+    first, by_hand = by_stack[0], [one for one in groups if one.by_hand]
+    servers = _security_group(account, f"{first.name}-servers")
+    balancer = _security_group(account, f"{first.name}-balancer")
+    account.ec2.create_tags([servers], {"Name": SERVERS})
+    account.ec2.create_tags([balancer], {"Name": BALANCER})
+    for port in sorted({one.port for one in by_hand} - {first.port}):
         source = [{"GroupId": balancer}]
         account.ec2.authorize_security_group_ingress(
             servers, "tcp", str(port), str(port), [], source_groups=source
         )
     for one in by_hand:
-        _make(account, one, vpc_id, subnets, balancer)
+        _make(account, one, subnets, balancer)
 
 
-def _security_group(account: Account, vpc_id: str, name: str) -> str:
-    known = account.ec2.groups[vpc_id].values()
+def _security_group(account: Account, name: str) -> str:
+    known = account.ec2.groups[account.ec2.default_vpc.id].values()
     return next(str(one.id) for one in known if one.name == name)
 
 
@@ -61,12 +40,12 @@ def _arn_of(account: Account, name: str) -> str:
 
 
 def _make(
-    account: Account, settings: GroupSettings, vpc_id: str, subnets: list[str], security_group: str
+    account: Account, settings: GroupSettings, subnets: list[str], security_group: str
 ) -> None:
     elbv2: Any = account.elbv2
     group = elbv2.create_target_group(
         settings.name,
-        vpc_id=vpc_id,
+        vpc_id=account.ec2.default_vpc.id,
         protocol="HTTP",
         protocol_version="HTTP1",
         port=settings.port,

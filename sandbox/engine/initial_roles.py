@@ -8,6 +8,7 @@ from typing import Any
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, iam_backends
 
+from sandbox.engine.account_settings import ROLE_PATH
 from sandbox.engine.server_rights import statements
 from sandbox.state.records import ACCOUNT_ID
 
@@ -18,8 +19,6 @@ MANAGED = (
     "AmazonSSMManagedInstanceCore",
     "CloudWatchAgentServerPolicy",
 )
-# The account's template lets the worker hand on the roles below this path.
-PATH = "/spotkiln/"
 # Roles of machines beside those of the stacks, and the environment whose configuration each of them
 # may read.
 ENVIRONMENTS = {"website": "production", "website-staging": "staging", "image-test": "test"}
@@ -40,7 +39,7 @@ def create_profiles() -> None:
             _role(iam, name)
             document = {"Version": "2012-10-17", "Statement": statements(environment)}
             iam.put_role_policy(name, "server", json.dumps(document))
-            iam.create_instance_profile(name=name, path=PATH, role_names=[], tags=[])
+            iam.create_instance_profile(name=name, path=ROLE_PATH, role_names=[], tags=[])
             iam.add_role_to_instance_profile(name, name)
 
 
@@ -56,7 +55,7 @@ def _role(iam: Any, name: str) -> None:
     iam.create_role(
         role_name=name,
         assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-        path=PATH,
+        path=ROLE_PATH,
         permissions_boundary=None,
         description="",
         tags=[],

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from sandbox.engine.account_settings import AccountSettings
 from sandbox.machines.protocol import MachineError
 from sandbox.process.directory import Directory
 from sandbox.process.say import complain, say
@@ -74,8 +75,7 @@ def _serve(options: argparse.Namespace, directory: Directory, name: str, stop: _
     quick_start.apply()
     # Nothing of what is imported is garbage, so the collector need not look through it.
     gc.disable()
-    from sandbox.engine.account_settings import AccountSettings  # moto takes seconds to import
-    from sandbox.process.server import Options, Server
+    from sandbox.process.server import Options, Server  # moto takes seconds to import
 
     gc.freeze()
     gc.enable()

@@ -4,6 +4,7 @@ from typing import Any
 
 Parameters = dict[str, dict[str, Any]]
 _KEY = "arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+"
+_PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 YES_NO = {"Type": "String", "AllowedValues": ["yes", "no"]}
 # What Elastic Load Balancing takes.
 WEIGHT = {"Type": "Number", "MinValue": 0, "MaxValue": 999}
@@ -50,8 +51,8 @@ PARAMETERS: Parameters = {
     "HealthPort": {
         "Type": "String",
         "Default": "traffic-port",
-        "AllowedPattern": "^(traffic-port|[1-9][0-9]{0,4})$",
-        "Description": "Where it asks; traffic-port: where the application listens.",
+        "AllowedPattern": f"^(traffic-port|{_PORT})$",
+        "Description": "The port that it asks at; traffic-port: where the application listens.",
     },
     "LoadBalancer": {
         **YES_NO,

@@ -24,7 +24,11 @@ from spotkiln.markup import visible
 
 # The exit codes of our provisioning scripts.
 DEPENDENCIES, SETUP, TESTS, UNIT = 10, 11, 20, 30
-OF_SCRIPTS = (DEPENDENCIES, SETUP, TESTS, UNIT)
+
+
+def may_have_lost(run: PackerRun) -> bool:
+    """Its machine: it failed, and no script of ours says why."""
+    return run.exit_code != 0 and run.status not in (DEPENDENCIES, SETUP, TESTS, UNIT)
 
 
 def bake_failure(run: PackerRun, name: str) -> SpotkilnError:

@@ -73,7 +73,7 @@ class Template(Noun):
         description="0: the one that forwards to the target group; of several, HTTPS.",
     )
     priority: int = Field(
-        # As many as there may be previews, before the rule of the account's template.
+        # As many as `most` allows come before the rule of the account's template, which has 100.
         default=50,
         ge=1,
         le=MOST_PRIORITY,

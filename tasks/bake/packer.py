@@ -11,7 +11,7 @@ from prefect.runtime import task_run
 from spotkiln import tags as t
 from spotkiln.aws import role
 from spotkiln.bake.builder import Place
-from spotkiln.bake.failure import OF_SCRIPTS
+from spotkiln.bake.failure import may_have_lost
 from spotkiln.bake.machine_end import MachineEnd
 from spotkiln.bake.newer_packer import template_for
 from spotkiln.bake.packer import find_packer, packer_command, run_packer, write_variables
@@ -67,7 +67,7 @@ def run_template(
         place = left.pop(0)
         given = {**variables, **place.variables}
         run = _run_once(what, template, given, folder, timeout, heard)
-        lost = run.exit_code and run.status not in OF_SCRIPTS
+        lost = may_have_lost(run)
         machine = look_at_machine(region, run) if spot_asked or lost else None
         run.ended = MachineEnd.of(machine) if lost else None
         if machine and spot_asked:

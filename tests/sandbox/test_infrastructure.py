@@ -1,11 +1,13 @@
 """Target groups, security groups and instance profiles that a running sandbox is given."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.client import Sandbox, SandboxError
+from sandbox.engine.account_settings import BALANCER, SERVERS
 from sandbox.infrastructure import Group, Infrastructure, Profile
 from sandbox.settings import aws
 from tests import plain
@@ -51,6 +53,19 @@ def test_a_target_group_is_made_with_all_that_a_release_looks_for(
     rules = aws(box, "ec2").describe_security_groups(GroupNames=["website-servers"])
     ports = {rule["FromPort"] for rule in rules["SecurityGroups"][0]["IpPermissions"]}
     assert ports >= {8000, 9000}
+
+
+def test_an_account_that_began_empty_gets_the_security_groups_too(tmp_path: Path) -> None:
+    with Sandbox.start(tmp_path, machines="simulated", account={"target_groups": []}) as box:
+        infrastructure = Infrastructure(box)
+        assert infrastructure.put_group(Group("shop", 8000)) == "made"
+        assert infrastructure.put_security_group("shop") == "made"
+        groups = aws(box, "ec2").describe_security_groups()["SecurityGroups"]
+        ids = {one["GroupName"]: one["GroupId"] for one in groups}
+        assert ids.keys() == {"default", SERVERS, BALANCER, "shop"}
+        servers = next(one for one in groups if one["GroupName"] == SERVERS)
+        (rule,) = servers["IpPermissions"]
+        assert (rule["FromPort"], rule["UserIdGroupPairs"][0]["GroupId"]) == (8000, ids[BALANCER])
 
 
 def test_one_that_is_there_is_changed_only_where_it_differs(

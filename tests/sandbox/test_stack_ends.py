@@ -1,4 +1,5 @@
-"""What a stack leaves in the account: by the DeletionPolicy of each of its resources."""
+"""What a stack leaves in the account: by the DeletionPolicy of each of its resources; and what a
+change gives to a role."""
 
 import json
 from typing import Any
@@ -79,6 +80,26 @@ def test_what_a_template_leaves_out(aws: Aws) -> None:
     assert left(aws) == {"Retain", "RetainExceptOnCreate", "other"}
     client_of(aws, "cloudformation").delete_stack(StackName="shop")
     assert left(aws) == {"Retain", "RetainExceptOnCreate"}
+
+
+def test_a_role_gets_the_managed_policies_that_a_change_names(aws: Aws) -> None:
+    allow = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    policy = aws.iam.create_policy(PolicyName="read", PolicyDocument=document)["Policy"]
+
+    def named(*arns: str) -> str:
+        changed = role("reader", "")
+        changed["Properties"]["ManagedPolicyArns"] = list(arns)
+        return json.dumps({"Resources": {"Reader": changed}})
+
+    def attached() -> list[str]:
+        found = aws.iam.list_attached_role_policies(RoleName="role-reader")["AttachedPolicies"]
+        return [one["PolicyArn"] for one in found]
+
+    change(aws, "CREATE", named(), "first")
+    assert attached() == []
+    change(aws, "UPDATE", named(policy["Arn"]), "second")
+    assert attached() == [policy["Arn"]]
 
 
 def test_roles_of_the_account_stay_when_its_stack_goes(aws: Aws, given: dict[str, str]) -> None:

@@ -7,5 +7,5 @@ from spotkiln.cli.template_text import in_yaml
 
 
 def test_it_is_what_the_command_prints() -> None:
-    """If not: spotkiln account template >sandbox/engine/account.template.yaml"""
-    assert TEMPLATE.read_text() == in_yaml(template(every())) + "\n"
+    same = TEMPLATE.read_text() == in_yaml(template(every())) + "\n"
+    assert same, "run: spotkiln account template >sandbox/engine/account.template.yaml"
