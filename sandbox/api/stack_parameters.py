@@ -89,7 +89,8 @@ def _check(backend: Any, slots: Mapping[str, Any], given: Mapping[str, str]) -> 
     for name, value in given.items():
         pattern, allowed = slots[name].get("AllowedPattern"), slots[name].get("AllowedValues")
         if pattern and not re.fullmatch(pattern, value):
-            raise refused(f"Parameter {name} failed to satisfy constraint: must match {pattern}")
+            why = slots[name].get("ConstraintDescription") or f"must match pattern {pattern}"
+            raise refused(f"Parameter {name} failed to satisfy constraint: {why}")
         if allowed and value not in [_typed(one) for one in allowed]:
             told = ", ".join(_typed(one) for one in allowed)
             raise refused(f"Parameter '{name}' must be one of AllowedValues: {told}")

@@ -52,6 +52,7 @@ PARAMETERS: Parameters = {
         "Type": "String",
         "Default": "traffic-port",
         "AllowedPattern": f"^(traffic-port|{_PORT})$",
+        "ConstraintDescription": "expected traffic-port, or a port from 1 to 65535",
         "Description": "The port that it asks at; traffic-port: where the application listens.",
     },
     "LoadBalancer": {

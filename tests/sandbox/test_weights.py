@@ -44,25 +44,19 @@ def forward(*shares: tuple[str, int], sticky: int = 0) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def pair(account: Account) -> Iterator[Pair]:
+    """Of the account's, without its rule: the listener forwards all to the first."""
     elbv2 = account.elbv2
     balancer = elbv2.describe_load_balancers(Names=["website"])["LoadBalancers"][0]
     arn = balancer["LoadBalancerArn"]
     listener = elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"][0]["ListenerArn"]
-    green = group(account, "website-green")
-    yield Pair(listener, arn, account.target_group, green)
     for one in elbv2.describe_rules(ListenerArn=listener)["Rules"]:
         if not one["IsDefault"]:
             elbv2.delete_rule(RuleArn=one["RuleArn"])
     elbv2.modify_listener(ListenerArn=listener, DefaultActions=forward((account.target_group, 1)))
-    elbv2.delete_target_group(TargetGroupArn=green)
-
-
-def group(account: Account, name: str) -> str:
-    vpc = account.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
-    made = account.elbv2.create_target_group(
-        Name=name, Protocol="HTTP", Port=3000, VpcId=vpc, HealthCheckPath="/up"
-    )
-    return str(made["TargetGroups"][0]["TargetGroupArn"])
+    found = elbv2.describe_target_groups(Names=["website-green"])["TargetGroups"]
+    yield Pair(listener, arn, account.target_group, found[0]["TargetGroupArn"])
+    account.box.reset()
+    account.forget()
 
 
 def rule(account: Account, pair: Pair, *shares: tuple[str, int], **more: Any) -> str:

@@ -222,6 +222,12 @@ def test_health_checks_at_a_port_of_their_own(
     assert ports(aws) == open_there
 
 
+@pytest.mark.parametrize("said", ["0", "65536", "99999", "traffic"])
+def test_what_is_no_port_is_refused_in_words(aws: Aws, given: dict[str, str], said: str) -> None:
+    with pytest.raises(InputError, match=r"HealthPort .*: expected traffic-port, or a port from 1"):
+        stacks.plan(aws, "shop", {**given, "HealthPort": said}, FakeClock())
+
+
 def test_health_checks_that_move_to_another_port(aws: Aws, given: dict[str, str]) -> None:
     stacks.apply(aws, stacks.plan(aws, "shop", given, FakeClock()), FakeClock(), print)
     assert ports(aws) == {3000}
