@@ -70,13 +70,21 @@ class Balancers:
         none."""
         return self._running[self._groups[name]].counters()
 
+    def forget(self) -> None:
+        """The account begins anew: what came before is nothing to its target groups, whatever
+        their names. The caller holds its lock."""
+        for name, balancer in list(self._running.items()):
+            self._metrics.forget(name, balancer.counters())
+            balancer.take_times()
+
     def _follow(self) -> None:
         while not self._stopping.wait(1.0):
             try:
                 if self.sync():
                     self._changed()
-                for name, balancer in self._running.items():
-                    self._metrics.publish(name, balancer.counters(), balancer.take_times())
+                with self._account.lock:
+                    for name, balancer in self._running.items():
+                        self._metrics.publish(name, balancer.counters(), balancer.take_times())
             except Exception:
                 log.exception("the load balancers could not be brought up to date")
 

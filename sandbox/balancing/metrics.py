@@ -34,7 +34,19 @@ class Metrics:
         times: Mapping[str, Sequence[float]] = MappingProxyType({}),
     ) -> None:
         """What has come to a listener since the last time; `counters` are of all time, `times`
-        only of since then: seconds by target group."""
+        only of since then: seconds by target group. The caller holds the account's lock, since
+        before it read them."""
+        for group, new in self._new(listener, counters).items():
+            if any(new.values()):
+                self._put(group, new, times.get(group, ()))
+
+    def forget(self, listener: str, counters: Mapping[str, Any]) -> None:
+        """What has come to a listener is told no more. The caller as above."""
+        self._new(listener, counters)
+
+    def _new(self, listener: str, counters: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+        """By target group and metric; the next time it is not new any more."""
+        found = {}
         for group, counted in counters["groups"].items():
             codes = counted["codes"]
             errors = sum(number for code, number in codes.items() if code.startswith("5"))
@@ -43,38 +55,35 @@ class Metrics:
                 name: number - self._told[listener, group, name] for name, number in sums.items()
             }
             self._told.update({(listener, group, name): more for name, more in new.items()})
-            if any(new.values()):
-                self._put(group, new, times.get(group, ()))
+            found[group] = new
+        return found
 
     def _put(self, name: str, new: Mapping[str, int], times: Sequence[float]) -> None:
         # moto compares with times that have no zone.
         now = datetime.now(UTC).replace(tzinfo=None)
-        with self._account.lock:
-            groups = self._account.elbv2.target_groups.values()
-            group = next((one for one in groups if one.name == name), None)
-            if group is None or not group.load_balancer_arns:
-                return
-            balancer = group.load_balancer_arns[0].partition(":loadbalancer/")[2]
-            dimensions = [
-                {"Name": "LoadBalancer", "Value": balancer},
-                {"Name": "TargetGroup", "Value": group.arn.rpartition(":")[2]},
-            ]
-            backend: Any = cloudwatch_backends[ACCOUNT_ID][self._account.region]
-            backend.metric_data[:] = [
-                one for one in backend.metric_data if now - one.timestamp < _KEPT
-            ]
-            backend.put_metric_data(
-                NAMESPACE,
-                [
-                    {
-                        "MetricName": metric,
-                        "Dimensions": dimensions,
-                        "Timestamp": now,
-                        "Value": value,
-                    }
-                    for metric, value in (*new.items(), *((LATENCY, one) for one in times))
-                ],
-            )
+        groups = self._account.elbv2.target_groups.values()
+        group = next((one for one in groups if one.name == name), None)
+        if group is None or not group.load_balancer_arns:
+            return
+        balancer = group.load_balancer_arns[0].partition(":loadbalancer/")[2]
+        dimensions = [
+            {"Name": "LoadBalancer", "Value": balancer},
+            {"Name": "TargetGroup", "Value": group.arn.rpartition(":")[2]},
+        ]
+        backend: Any = cloudwatch_backends[ACCOUNT_ID][self._account.region]
+        backend.metric_data[:] = [one for one in backend.metric_data if now - one.timestamp < _KEPT]
+        backend.put_metric_data(
+            NAMESPACE,
+            [
+                {
+                    "MetricName": metric,
+                    "Dimensions": dimensions,
+                    "Timestamp": now,
+                    "Value": value,
+                }
+                for metric, value in (*new.items(), *((LATENCY, one) for one in times))
+            ],
+        )
 
 
 _known: Any = Statistics.get_statistics_for_type

@@ -135,6 +135,7 @@ class Control:
         with self._account.lock:
             self._account.scripts.clear()
             self._account.empty()
+            self._balancers.forget()
             self._furnish()
             self._inventory.begin()
         self._recorder.clear()

@@ -1,5 +1,6 @@
 """CloudWatch tells what target groups have answered, and how fast."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,6 +52,22 @@ def test_requests_and_the_time_that_servers_took(account: Account, box: Sandbox)
     middle = told(account, "TargetResponseTime", "p50")
     assert SLOW <= middle <= told(account, "TargetResponseTime", "p99.9")
     assert told(account, "TargetResponseTime", "SampleCount") == 5
+
+
+def test_what_came_before_a_reset_is_none_of_the_new_target_groups(
+    account: Account, box: Sandbox
+) -> None:
+    """It has the same name, and what came last is not told yet."""
+    box.script(boot_seconds=1, serve_seconds=0)
+    instance = account.run()
+    account.until(instance, "running")
+    account.elbv2.register_targets(TargetGroupArn=account.target_group, Targets=[{"Id": instance}])
+    account.until_health(instance, "healthy")
+    assert plain.get(box.load_balancer("website")).status_code == 200
+    box.reset()
+    account.forget()
+    time.sleep(2.5)  # it is told every second
+    assert told(account, "RequestCount", "Sum") == 0
 
 
 def test_a_new_alarm_has_no_data_and_a_changed_one_stays_as_it_was(account: Account) -> None:
